@@ -1,0 +1,46 @@
+# make run | make test | make luigid; see README.md
+PYTHON ?= python3
+DATASET ?= demo
+PORT ?= 8082
+ARGS ?=
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+BIN := .venv/bin
+QUERY_FLAG = $(if $(QUERY),--query "$(QUERY)")
+
+.PHONY: run plan status test luigid gpu
+
+run: .venv/.run
+	@$(BIN)/python -m tasks run --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
+
+plan: .venv/.run
+	@$(BIN)/python -m tasks plan --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
+
+status: .venv/.run
+	@$(BIN)/python -m tasks status $(ARGS)
+
+test: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest $(ARGS)
+
+luigid: .venv/.run
+	@mkdir -p data/luigid
+	@echo "luigid: http://127.0.0.1:$(PORT)  (ctrl-C ends it; its log is data/luigid/luigi-server.log)"
+	@$(BIN)/luigid --address 127.0.0.1 --port $(PORT) --state-path data/luigid/state.pickle --logdir data/luigid
+
+gpu: .venv/.run requirements-gpu.txt
+	$(BIN)/python -m pip install --quiet -r requirements-gpu.txt
+
+# A Python outside 3.10 to 3.13 is refused before anything is made
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 10) <= v[:2] <= (3, 13) else "error: this is Python %d.%d; ganmill needs 3.10 to 3.13. Name one: make run PYTHON=python3.12" % v[:2])'
+	$(PYTHON) -m venv .venv
+
+.venv/.run: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/.dev: requirements-dev.txt .venv/.run
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@

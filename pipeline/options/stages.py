@@ -1,0 +1,107 @@
+"""The options of each stage, with the reason for each default on its line."""
+
+from dataclasses import dataclass
+
+from pipeline.errors import UserError
+from pipeline.options.option import Options, option
+
+SOURCES = ("demo", "bing", "openverse", "site", "urls", "folder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadOptions(Options):
+    """Where pictures come from, and how politely."""
+
+    query: tuple[str, ...] = option((), "search words, separated by commas; each is searched for in turn")
+    sources: tuple[str, ...] = option(("bing", "openverse"), "tried in order until the limit", choices=SOURCES)
+    limit: int = option(1000, "pictures asked for at most, over all queries and sources", low=1)
+    site: str = option("", "first page for the source 'site'; links within its host are followed")
+    urls: str = option("", "file for the source 'urls': one image address a line")
+    folder: str = option("", "folder for the source 'folder': every file below it is taken as a picture")
+    demo_pictures: int = option(700, "pictures on the site of the source 'demo'", low=1)
+    pages: int = option(1000, "pages read at most of one source and query: some sites never end", low=1)
+    robots: bool = option(True, "keep to robots.txt, for the pages of a site and for every picture")
+    allow_private: bool = option(False, "allow addresses on this machine and private networks")
+    max_bytes: int = option(20_000_000, "a longer body is cut off and rejected", low=1)
+    timeout: float = option(20.0, "seconds for one request from start to end", low=0.1, significant=False)
+    retries: int = option(2, "further tries after a passing fault", low=0, significant=False)
+    connections: int = option(8, "requests at once", low=1, high=256, significant=False)
+    user_agent: str = option("ganmill/1 (image research; one page at a time)", "how requests name themselves")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormalizeOptions(Options):
+    """What a picture must be, and the square that is made of it."""
+
+    size: int = option(64, "side of the square in pixels; DCGAN's own size", low=16, high=512)
+    fit: str = option("crop", "how a picture becomes square", choices=("crop", "pad", "squash"))
+    colour: str = option("rgb", "colour or grey", choices=("rgb", "grey"))
+    background: str = option("white", "colour behind transparent pixels and padding, a name or #rrggbb")
+    min_side: int = option(32, "pictures with a shorter side are rejected", low=1)
+    max_pixels: int = option(  # Pillow itself refuses little more than the upper bound
+        100_000_000, "pictures with more pixels are rejected before decoding", low=1, high=178_000_000
+    )
+    max_aspect: float = option(4.0, "pictures longer than this many times their width are rejected", low=1)
+    near_duplicates: int = option(  # 8 finds the copies of drawings that 4 misses; a second look keeps others apart
+        8, "bits of 64 by which hashes of copies may differ, if they look alike; -1 keeps all", low=-1, high=16
+    )
+    processes: int = option(0, "0 takes one a core", low=0, high=256, significant=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        from PIL import ImageColor  # here, as most commands need no picture
+
+        try:
+            ImageColor.getrgb(self.background)
+        except ValueError:
+            raise UserError(
+                f"background = {self.background!r}: expected a colour, for example white or #ffeedd"
+            ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierOptions(Options):
+    """How the small CNN learns from the labels."""
+
+    epochs: int = option(60, "passes over the labelled pictures", low=1)
+    members: int = option(3, "networks whose scores are averaged: few labels make single ones fickle", low=1, high=20)
+    holdout: float = option(0.2, "share of the labels kept aside to measure with", low=0.05, high=0.5)
+    seed: int = option(0, "every random draw follows from it", low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterOptions(Options):
+    """Which pictures are kept for the generator."""
+
+    method: str = option("cnn", "'none' keeps every picture: no labels needed", choices=("cnn", "none"))
+    threshold: float | None = option(None, "keep at this score or above; auto: chosen on the labels", low=0, high=1)
+    precision: float = option(
+        0.95, "share of the kept that should be on target, when the threshold is auto", low=0.5, high=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanOptions(Options):
+    """How the generator is trained."""
+
+    definition: str = option("dcgan", "which models/<name>.json to train")
+    epochs: int = option(100, "passes over the kept pictures", low=1)
+    sample_every: int = option(10, "epochs between sample sheets", low=1)
+    checkpoint_every: int = option(1, "epochs between checkpoints", low=1, significant=False)
+    seed: int = option(0, "every random draw follows from it", low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateOptions(Options):
+    """What the trained generator draws."""
+
+    count: int = option(200, "pictures to draw", low=1)
+    grid: int = option(10, "rows and columns of the sheet of the first pictures", low=1, high=50)
+    seed: int = option(0, "the latents follow from it; nothing is chosen among the samples", low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(Options):
+    """How much the report shows."""
+
+    thumbnails: int = option(100, "pictures at most on each contact sheet", low=1, high=1000)

@@ -1,0 +1,1 @@
+"""Keys, manifests, atomic publishing, lineage, garbage collection: where results live and how they are trusted."""

@@ -1,0 +1,32 @@
+"""SHA-256 over values, files and sets of files."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+
+def of_value(value: Any) -> str:
+    """The hex SHA-256 of a JSON value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def of_bytes(blob: bytes) -> str:
+    """The hex SHA-256 of `blob`."""
+    return hashlib.sha256(blob).hexdigest()
+
+
+def of_file(path: Path) -> str:
+    """The hex SHA-256 of a file's content, read a mebibyte at a time."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def of_set(items: Iterable[Any]) -> str:
+    """The hex SHA-256 of JSON values as a set: their order and repetition do not count."""
+    return of_value(sorted({json.dumps(item, sort_keys=True) for item in items}))

@@ -1,0 +1,88 @@
+"""The manifest of a finished stage: what was made, from what, with what, and proof that it is whole."""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import DamagedState
+from pipeline.store import digest
+
+NAME = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """One finished stage. `inputs` and `outputs` map names to content digests; `files` maps a path to [bytes, SHA-256].
+
+    `forced` names the rerun that asked for it, `run` the run that made it, `seconds` how long that took, `created`
+    when it ended (ISO 8601, UTC), `notes` what a person would call the inputs (`{"labels": 83}`).
+    """
+
+    stage: str
+    version: int
+    dataset: str
+    key: str
+    options: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    summary: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    files: dict[str, list] = field(default_factory=dict)
+    run: str = ""
+    forced: str = ""
+    created: str = ""
+    seconds: float = 0.0
+
+
+def write(manifest: Manifest, folder: Path) -> None:
+    """Put `manifest` into `folder` and on the disk, with a digest of itself so that a cut or edit shows."""
+    body = dataclasses.asdict(manifest)
+    text = json.dumps({**body, "self": digest.of_value(body)}, ensure_ascii=False, indent=1)
+    with (folder / NAME).open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of `folder`; `DamagedState` if it is missing, cut short or changed."""
+    path = folder / NAME
+    try:
+        body = json.loads(path.read_bytes())
+        claimed = body.pop("self")
+        manifest = Manifest(**body)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DamagedState(f"{path} cannot be read ({type(error).__name__}: {str(error)[:80]})") from None
+    if claimed != digest.of_value(body):
+        raise DamagedState(f"{path} is not what was written")
+    return manifest
+
+
+def list_files(folder: Path) -> dict[str, list]:
+    """Every file below `folder` but the manifest: relative path to [size in bytes, SHA-256]."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
+    return {path.relative_to(folder).as_posix(): [path.stat().st_size, digest.of_file(path)] for path in paths}
+
+
+def check_files(manifest: Manifest, folder: Path) -> None:
+    """Raise `DamagedState` naming the first file that is missing or has another size; contents are not read."""
+    for name, (size, _) in manifest.files.items():
+        path = folder / name
+        try:
+            found = path.stat().st_size
+        except OSError:
+            raise DamagedState(f"{path} is missing") from None
+        if found != size:
+            raise DamagedState(f"{path} has {found} bytes where {size} were written")
+
+
+def check_contents(manifest: Manifest, folder: Path) -> None:
+    """Raise `DamagedState` naming the first file whose content is not what was written; reads everything."""
+    check_files(manifest, folder)
+    for name, (_, expected) in manifest.files.items():
+        if digest.of_file(folder / name) != expected:
+            raise DamagedState(f"{folder / name} is not what was written")

@@ -1,0 +1,175 @@
+"""The shelf: every finished folder of one stage of one dataset, and the one that is being made.
+
+<home>/<dataset>/<stage>/
+    1a2b3c4d5e6f/            finished, immutable, named by its key; with a manifest
+    1a2b3c4d5e6f.2/          the same key, made again on request; the highest number counts
+    .work-77aa88bb99cc/      being made, or left by a run that was stopped
+    latest                   names the newest, for people (a link where the system has links)
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from filelock import FileLock
+
+from pipeline.errors import DamagedState
+from pipeline.store import manifest as manifests
+from pipeline.store.manifest import Manifest
+
+SHORT = 12  # hex digits of the key in a folder's name: 48 bits, and the manifest holds the whole key
+WORK = ".work-"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A finished folder and its manifest."""
+
+    folder: Path
+    manifest: Manifest
+
+
+class Shelf:
+    """The folders of one stage of one dataset."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, key: str, *, forced: str = "") -> Published | None:
+        """The newest whole folder of `key`, or None; with `forced`, only one made by that rerun."""
+        for folder in reversed(self._folders(key)):
+            try:
+                found = load(folder)
+            except DamagedState:
+                continue
+            if found.manifest.key == key and forced in ("", found.manifest.forced):
+                return found
+        return None
+
+    def damage(self, key: str) -> str | None:
+        """What is wrong with the newest folder of `key`, in words; None if there is none or it is whole."""
+        for folder in reversed(self._folders(key)):
+            try:
+                load(folder)
+            except DamagedState as error:
+                return str(error)
+            return None
+        return None
+
+    def all(self) -> list[Published]:
+        """Every whole folder, oldest first."""
+        found = []
+        for folder in self._named():
+            try:
+                found.append(load(folder))
+            except DamagedState:
+                continue
+        return sorted(found, key=lambda published: published.manifest.created)
+
+    def newest(self) -> Published | None:
+        """What was published last, or None."""
+        return (self.all() or [None])[-1]
+
+    def damaged(self) -> dict[Path, str]:
+        """Folders that are not whole, each with what is wrong."""
+        wrong = {}
+        for folder in self._named():
+            try:
+                load(folder)
+            except DamagedState as error:
+                wrong[folder] = str(error)
+        return wrong
+
+    def lock(self, key: str) -> FileLock:
+        """Held by the one process that makes `key`; the system lets go of it when that process dies."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / f".lock-{key[:SHORT]}")
+
+    def begun(self, key: str) -> bool:
+        """Whether a stopped run left something of `key`."""
+        return self.work_path(key).is_dir()
+
+    def work_path(self, key: str) -> Path:
+        """Where `key` is made."""
+        return self.root / f"{WORK}{key[:SHORT]}"
+
+    def work(self, key: str, *, resume: bool) -> Path:
+        """The folder to make `key` in: empty, or with `resume` as a stopped run left it."""
+        folder = self.work_path(key)
+        if not resume and folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def publish(self, work: Path, manifest: Manifest) -> Published:
+        """Make `work` a finished folder: manifest last, everything on the disk, one rename."""
+        manifests.write(manifest, work)
+        for path in work.rglob("*"):
+            _sync(path)
+        _sync(work)
+        folder = self._free(manifest.key)
+        os.rename(work, folder)
+        _sync(self.root)
+        self._point_latest(folder)
+        return Published(folder, manifest)
+
+    def _named(self) -> list[Path]:
+        if not self.root.is_dir():
+            return []
+        return sorted(
+            path for path in self.root.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."
+        )
+
+    def _folders(self, key: str) -> list[Path]:
+        """The folders named after `key`, first made first."""
+        return sorted((path for path in self._named() if path.name.split(".")[0] == key[:SHORT]), key=_attempt)
+
+    def _free(self, key: str) -> Path:
+        taken = self._folders(key)
+        return self.root / (f"{key[:SHORT]}.{_attempt(taken[-1]) + 1}" if taken else key[:SHORT])
+
+    def _point_latest(self, folder: Path) -> None:
+        """Name `folder` as the newest, in one step: a link, or a text file where links are not to be had."""
+        latest, draft = self.root / "latest", self.root / f".latest-{os.getpid()}"
+        try:
+            os.symlink(folder.name, draft, target_is_directory=True)
+        except OSError:
+            draft.write_text(folder.name + "\n", encoding="utf-8")
+        os.replace(draft, latest)
+
+
+def _attempt(folder: Path) -> int:
+    suffix = folder.name.partition(".")[2]
+    return int(suffix) if suffix.isdigit() else 1
+
+
+def _sync(path: Path) -> None:
+    """Force a file or folder onto the disk, where the system lets one open it for that."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def load(folder: Path) -> Published:
+    """`folder` with its manifest, every file in place with its size; `DamagedState` if not."""
+    try:
+        stamp = (folder / manifests.NAME).stat().st_mtime_ns
+    except OSError:
+        raise DamagedState(f"{folder / manifests.NAME} is missing") from None
+    return _load(folder, stamp)
+
+
+@lru_cache(maxsize=4096)  # one look at each folder a process: keys are asked for many times in a run
+def _load(folder: Path, stamp: int) -> Published:
+    published = Published(folder, manifests.read(folder))
+    manifests.check_files(published.manifest, folder)
+    return published

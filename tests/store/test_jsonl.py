@@ -1,0 +1,18 @@
+import pytest
+
+from pipeline.errors import DamagedState
+from pipeline.store.jsonl import read_rows, write_rows
+
+
+def test_rows_come_back_as_they_were_written(tmp_path):
+    rows = [{"title": "ピカチュウ\n2"}, {"n": 1, "none": None}]
+    write_rows(tmp_path / "rows.jsonl", rows)
+    assert list(read_rows(tmp_path / "rows.jsonl")) == rows
+
+
+@pytest.mark.parametrize("line", ['{"n": 1', '{"n": 1}', "[1]\n", "\n", "\x00\n"])
+def test_the_line_that_is_not_whole_is_named(tmp_path, line):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"n": 0}\n' + line)
+    with pytest.raises(DamagedState, match=r"rows\.jsonl, line 2"):
+        list(read_rows(path))
