@@ -1,0 +1,86 @@
+"""The archive of addresses: one row a URL, committed when its outcome is known, so that a kill loses nothing.
+
+SQLite in WAL mode: a killed process leaves whole rows, and two crawls may write at once.
+"""
+
+import dataclasses
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from pipeline.crawl.outcome import Outcome
+from pipeline.errors import DamagedState
+
+PATIENCE = 30.0  # seconds to wait while another crawl writes
+COLUMNS = [field.name for field in dataclasses.fields(Outcome)]
+
+_CREATE = f"CREATE TABLE IF NOT EXISTS urls (url TEXT PRIMARY KEY, {', '.join(COLUMNS)}) WITHOUT ROWID"
+_READ = f"SELECT {', '.join(COLUMNS)} FROM urls WHERE url = ?"
+# A picture once saved stays so, even if another crawl at the same time did not get it.
+_WRITE = f"""
+    INSERT INTO urls (url, {", ".join(COLUMNS)}) VALUES (?{", ?" * len(COLUMNS)})
+    ON CONFLICT (url) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS)}
+    WHERE excluded.outcome = 'saved' OR urls.outcome != 'saved'
+"""
+
+
+class Archive:
+    """The outcomes of all crawls of a dataset, by URL. Threads may share it.
+
+    Raises `DamagedState` if the file is no archive, sqlite3.OperationalError if it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        try:
+            self._keep_log()
+            self._execute("PRAGMA synchronous = NORMAL")  # safe against a kill; only power loss costs the last rows
+            self._execute(_CREATE)
+        except BaseException:
+            self.close()
+            raise
+
+    def get(self, url: str) -> Outcome | None:
+        """What became of `url` in this crawl or an earlier one; None if it was never settled."""
+        with self._lock:
+            row = self._execute(_READ, url).fetchone()
+        if row is None:
+            return None
+        known = dict(zip(COLUMNS, row, strict=True))
+        return Outcome(**{**known, "passing": bool(known["passing"])})  # SQLite knows no booleans
+
+    def put(self, url: str, outcome: Outcome) -> None:
+        """Commit what became of `url`."""
+        with self._lock:
+            self._execute(_WRITE, url, *dataclasses.astuple(outcome))
+
+    def close(self) -> None:
+        """Close the file; the write-ahead log goes into it when no other crawl has it open."""
+        with self._lock:
+            self._connection.close()
+
+    def _keep_log(self) -> None:
+        """Switch to WAL. SQLite does not wait for that while another crawl does the same, so wait here."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+    def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            remedy = "remove it and its -wal and -shm files: what it knew is fetched again"
+            raise DamagedState(f"{self.path}: {error}; {remedy}") from error

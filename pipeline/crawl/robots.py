@@ -1,0 +1,49 @@
+"""What robots.txt of each host allows; asked once a host, read by protego (RFC 9309)."""
+
+import threading
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from protego import Protego
+
+from pipeline.crawl.answer import ROBOTS, Body, Fault
+
+
+class _Host:
+    """The rules of one host, once they are known; the lock keeps eight threads from asking for them eight times."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.rules: Protego | Fault | None = None
+
+
+class Robots:
+    """The rules of every host met so far. `fetch(url)` gets a robots.txt; `agent` is the name that rules are for."""
+
+    def __init__(self, fetch: Callable[[str], Body | Fault], agent: str) -> None:
+        self._fetch = fetch
+        self._agent = agent
+        self._hosts: dict[str, _Host] = {}
+        self._lock = threading.Lock()
+
+    def refusal(self, url: str) -> Fault | None:
+        """None if `url` may be asked for; otherwise why not."""
+        rules = self._rules("{0.scheme}://{0.netloc}".format(urlsplit(url)))
+        if isinstance(rules, Fault):
+            return rules
+        return None if rules.can_fetch(url, self._agent) else Fault(reason=ROBOTS, outcome="rejected")
+
+    def _rules(self, origin: str) -> Protego | Fault:
+        with self._lock:
+            host = self._hosts.setdefault(origin, _Host())
+        with host.lock:
+            if host.rules is None:
+                host.rules = self._load(origin)
+            return host.rules
+
+    def _load(self, origin: str) -> Protego | Fault:
+        answer = self._fetch(f"{origin}/robots.txt")
+        if isinstance(answer, Body):
+            return Protego.parse(answer.data.decode("utf-8", "replace"))
+        # RFC 9309, 2.3.1: without a file all is allowed; a file that cannot be had now forbids all for now.
+        return answer if answer.passing or not answer.answered else Protego.parse("")

@@ -1,0 +1,57 @@
+"""Sources on this machine: a file of addresses, a folder of pictures."""
+
+from pathlib import Path
+
+from pipeline.crawl.address import tidy
+from pipeline.crawl.answer import TOO_LARGE, Body, Fault
+from pipeline.crawl.fetch import Fetcher
+from pipeline.crawl.local import addresses_in, files_below, place
+from pipeline.crawl.outcome import Candidate
+from pipeline.crawl.sources.source import Page, Source
+
+
+class UrlsSource(Source):
+    """The addresses that a file lists, in its order."""
+
+    engine = "urls"
+
+    def start(self) -> str:
+        """The file."""
+        return self.options.urls
+
+    def read(self, address: str, fetcher: Fetcher) -> Page:
+        """The addresses in the file at `address`."""
+        urls = [tidy(line) for line in addresses_in(place(address))]
+        return Page(candidates=[Candidate(url=url, address=url) for url in urls], links=[])
+
+
+class FolderSource(Source):
+    """Every file below a folder, in the order of the paths; a file's URI is its URL."""
+
+    engine = "folder"
+    remembered = False
+
+    def start(self) -> str:
+        """The folder."""
+        return self.options.folder
+
+    def read(self, address: str, fetcher: Fetcher) -> Page:
+        """The files below the folder at `address`."""
+        root = place(address)
+        return Page(candidates=[self._candidate(path, root) for path in files_below(root)], links=[])
+
+    def fetch(self, candidate: Candidate, fetcher: Fetcher) -> Body | Fault:
+        """The file's bytes; a file that cannot be read is a fault like any other."""
+        path = Path(candidate.address)
+        try:
+            size = path.stat().st_size
+            if size > self.options.max_bytes:
+                return Fault(reason=TOO_LARGE, outcome="rejected", bytes=size)
+            return Body(url=candidate.url, data=path.read_bytes())
+        except OSError as error:
+            return Fault(reason=f"file: {(error.strerror or 'not readable').lower()}", passing=True)
+
+    def _candidate(self, path: Path, root: Path) -> Candidate:
+        return Candidate(
+            url=path.as_uri(), address=str(path), page=root.as_uri(), title=path.relative_to(root).as_posix()
+        )

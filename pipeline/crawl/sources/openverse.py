@@ -1,0 +1,56 @@
+"""Openverse: openly licensed pictures by an API that needs no key, with licence, creator and landing page."""
+
+import json
+from urllib.parse import urlencode
+
+from pipeline.crawl.address import tidy
+from pipeline.crawl.answer import Body, Fault
+from pipeline.crawl.outcome import Candidate
+from pipeline.crawl.sources.source import Page, WebSource
+from pipeline.options import DownloadOptions
+
+SEARCH = "https://api.openverse.org/v1/images/"
+PAGE_SIZE = 20  # the most for callers without a key, who get 240 results of a query in all
+
+
+class OpenverseSource(WebSource):
+    """What Openverse finds for one query."""
+
+    engine = "openverse"
+
+    def __init__(self, options: DownloadOptions, query: str) -> None:
+        super().__init__(options)
+        self.query = query
+        self._read = 0
+
+    def start(self) -> str:
+        """The first page of results."""
+        return self._page(1)
+
+    def parse(self, body: Body, address: str) -> Page | Fault:
+        """The results of one page, and the next page while the API says that there is one."""
+        try:
+            answer = json.loads(body.data)
+            found = [candidate(row) for row in answer["results"] if row.get("url")]
+            more = self._read + 1 < int(answer["page_count"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return Fault(reason="not an answer of Openverse's API", status=body.status)
+        self._read += 1
+        return Page(candidates=found, links=[self._page(self._read + 1)] if more else [])
+
+    def _page(self, number: int) -> str:
+        return f"{SEARCH}?{urlencode({'q': self.query, 'page': number, 'page_size': PAGE_SIZE})}"
+
+
+def candidate(row: dict) -> Candidate:
+    """One result of the API."""
+    name = f"{row.get('license') or ''} {row.get('license_version') or ''}".strip()
+    deed = row.get("license_url") or ""
+    return Candidate(
+        url=tidy(row["url"]),
+        address=tidy(row["url"]),
+        page=tidy(row.get("foreign_landing_url") or ""),
+        title=row.get("title") or "",
+        license=f"{name} ({deed})" if name and deed else name or deed,
+        creator=row.get("creator") or "",
+    )

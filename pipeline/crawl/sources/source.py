@@ -1,0 +1,75 @@
+"""What every source offers to the crawler."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from pipeline.crawl.answer import Body, Fault
+from pipeline.crawl.fetch import Ask, Fetcher
+from pipeline.crawl.outcome import Candidate
+from pipeline.options import DownloadOptions
+
+PAGE_BYTES = 10_000_000
+PAGE_TYPES = ("text/html", "application/xhtml+xml", "application/json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What a page shows: pictures and further pages, both in the order in which they stand there."""
+
+    candidates: list[Candidate]
+    links: list[str]
+
+
+class Source(ABC):
+    """One source, for one query if it takes any. Made anew for every crawl."""
+
+    engine: str
+    query: str = ""
+    remembered: bool = True  # what the archive knows of a URL holds; not so for files, which their owner may change
+
+    def __init__(self, options: DownloadOptions) -> None:
+        self.options = options
+
+    @abstractmethod
+    def start(self) -> str:
+        """The address of the first page."""
+
+    @abstractmethod
+    def read(self, address: str, fetcher: Fetcher) -> Page | Fault:
+        """What the page at `address` shows, or why it cannot be had."""
+
+    def name_of(self, address: str) -> str:
+        """The lasting name of an address: itself, unless the source stands somewhere else each time."""
+        return address
+
+    def fetch(self, candidate: Candidate, fetcher: Fetcher) -> Body | Fault:
+        """The picture's bytes, or why there are none."""
+        referer = candidate.page if candidate.page.startswith("http") else ""
+        return fetcher.get(candidate.address, self._ask(self.options.max_bytes, referer=referer, accept="image/*"))
+
+    def _ask(self, most: int, **wants: object) -> Ask:
+        rules = {"allow_private": self.options.allow_private, "robots": self.options.robots}
+        return Ask(most=most, **(rules | wants))
+
+
+class WebSource(Source):
+    """A source whose pages come over the web."""
+
+    # A page that a search service makes for the user's own query is asked for, not crawled: robots.txt, which is for
+    # following links, keeps to what the service points at. Openverse's API, open to all, forbids it to robots.
+    crawls_pages: bool = False
+
+    def read(self, address: str, fetcher: Fetcher) -> Page | Fault:
+        """Get the page and parse it."""
+        robots = self.options.robots and self.crawls_pages
+        got = fetcher.get(address, self._ask(PAGE_BYTES, robots=robots, accept=",".join(PAGE_TYPES), types=PAGE_TYPES))
+        if isinstance(got, Fault):
+            return got
+        try:
+            return self.parse(got, address)
+        except Exception as error:  # a page may be stranger than its parser foresees; the notices name it
+            return Fault(reason=f"page not understood: {type(error).__name__}", status=got.status)
+
+    @abstractmethod
+    def parse(self, body: Body, address: str) -> Page | Fault:
+        """What the page asked for at `address` shows; `body.url` is where redirects led to."""

@@ -1,0 +1,167 @@
+"""A web site on loopback that does all that real ones do, and counts what it is asked for."""
+
+import io
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from pipeline.crawl import fetch
+from pipeline.options import DownloadOptions
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass
+class Site:
+    """`routes` maps a path to what answers it; any other path is a 404."""
+
+    url: str
+    routes: dict[str, Answer] = field(default_factory=dict)
+    hits: Counter = field(default_factory=Counter)
+    agents: set = field(default_factory=set)
+
+    def page(self, path: str, *links: str) -> None:
+        """Serve a page of pictures (<img>) and, for what begins with ">", links."""
+        tags = [f'<a href="{x[1:]}">on</a>' if x.startswith(">") else f'<img src="{x}">' for x in links]
+        self.routes[path] = body("<!doctype html><title>Shelf</title>" + "".join(tags), "text/html; charset=utf-8")
+
+    def pictures(self, count: int, first: int = 0) -> list[str]:
+        """Serve `count` different pictures and return their paths."""
+        paths = [f"/p/{number:04d}.png" for number in range(first, first + count)]
+        self.routes.update({path: body(png(number)) for number, path in enumerate(paths, start=first)})
+        return paths
+
+
+def png(number: int) -> bytes:
+    """A small picture, another one for each number."""
+    blob = io.BytesIO()
+    Image.new("RGB", (8, 8), (number % 256, number // 256 % 256, 77)).save(blob, "PNG")
+    return blob.getvalue()
+
+
+def body(data: bytes | str, kind: str = "image/png", status: int = 200, **headers: str) -> Answer:
+    """Answer with a body."""
+    data = data.encode() if isinstance(data, str) else data
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **headers}.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    return answer
+
+
+def in_turn(*answers: Answer) -> Answer:
+    """Another answer each time; the last one from then on."""
+    left = list(answers)
+    return lambda handler: (left.pop(0) if len(left) > 1 else left[0])(handler)
+
+
+def slow(seconds: float, answer: Answer) -> Answer:
+    """The same answer after a while."""
+
+    def later(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(seconds)
+        answer(handler)
+
+    return later
+
+
+def redirect(target: str) -> Answer:
+    """Send on to another address."""
+    return body(b"", status=302, Location=target)
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    """A byte now and then, for ever: each read does well, the whole never ends."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000")
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b"\x89")
+        time.sleep(0.05)
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    """A body without an end and without a length."""
+    handler.send_response(200)
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    handler.close_connection = True
+    while True:
+        handler.wfile.write(bytes(1 << 16))
+
+
+def cut_short(handler: BaseHTTPRequestHandler) -> None:
+    """Half of what the head promised, then the end."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(2 * len(png(1))))
+    handler.end_headers()
+    handler.wfile.write(png(1))
+    handler.close_connection = True
+
+
+@pytest.fixture
+def answers() -> SimpleNamespace:
+    """The answers above, for tests to serve."""
+    functions = (png, body, in_turn, slow, redirect, drip, endless, cut_short)
+    return SimpleNamespace(**{function.__name__: function for function in functions})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address) -> None:
+        """Clients that leave in the middle are what these tests are about."""
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site of one's own for each test."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            self.server.site.hits[self.path] += 1
+            self.server.site.agents.add(self.headers["User-Agent"])
+            self.server.site.routes.get(self.path, body(b"nothing here", "text/plain", status=404))(self)
+
+        def log_message(self, *_) -> None:
+            """Stay silent."""
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    server.site = Site(url=f"http://127.0.0.1:{server.server_port}")
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield server.site
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch):
+    monkeypatch.setattr(fetch, "BACKOFF", 0.01)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def options(site):
+    """Options that crawl the test's site; keywords change them."""
+
+    def make(**changes) -> DownloadOptions:
+        base = {"sources": ("site",), "site": site.url + "/", "allow_private": True, "timeout": 5.0}
+        return DownloadOptions(**(base | changes))
+
+    return make

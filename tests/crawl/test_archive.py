@@ -1,0 +1,50 @@
+"""The archive of addresses: what it remembers, and whose word counts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.crawl.archive import Archive
+from pipeline.crawl.outcome import Outcome
+
+SAVED = Outcome(outcome="saved", status=200, type="png", bytes=9, id="0" * 64, width=3, height=4, time="2020")
+FAILED = Outcome(outcome="failed", reason="timeout", passing=True)
+
+
+@pytest.fixture
+def archive(tmp_path):
+    archive = Archive(tmp_path / "archive.sqlite")
+    yield archive
+    archive.close()
+
+
+def test_an_outcome_comes_back_as_it_was_put(archive):
+    archive.put("http://a.example/ピカ", SAVED)
+    archive.put("http://a.example/2", FAILED)
+    assert archive.get("http://a.example/ピカ") == SAVED
+    assert archive.get("http://a.example/2") == FAILED
+    assert archive.get("http://a.example/3") is None
+
+
+def test_a_later_outcome_replaces_a_failure_and_never_a_picture(archive):
+    archive.put("u", FAILED)
+    archive.put("u", SAVED)
+    archive.put("u", FAILED)
+    assert archive.get("u") == SAVED
+
+
+def test_many_processes_may_open_and_write_at_once(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from pipeline.crawl.archive import Archive;"
+        "from pipeline.crawl.outcome import Outcome; archive = Archive(Path(sys.argv[1]));"
+        "[archive.put(f'{sys.argv[2]}-{n}', Outcome(outcome='saved', id='x')) for n in range(50)]; archive.close()"
+    )
+    path = tmp_path / "archive.sqlite"
+    command = [sys.executable, "-c", code, path]
+    children = [subprocess.Popen([*command, str(n)], cwd=Path(__file__).parents[2]) for n in range(4)]
+    assert [child.wait() for child in children] == [0] * 4
+    archive = Archive(path)
+    assert all(archive.get(f"{n}-49") for n in range(4))
+    archive.close()

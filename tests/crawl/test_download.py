@@ -1,0 +1,449 @@
+"""The stage as a whole, against a site that does all that real ones do."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.crawl.crawler import PictureCrawler
+from pipeline.crawl.download import download
+from pipeline.crawl.sources.site import SiteSource
+from pipeline.errors import DamagedState, Stopped, UserError
+from pipeline.store import digest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def run(tmp_path, options):
+    """Download into a folder of its own; the dataset stays the same."""
+    attempts = iter(range(100))
+
+    def start(*, dataset="dataset", progress=lambda *_: None, should_stop=lambda: False, **changes):
+        folder = tmp_path / f"attempt{next(attempts)}"
+        wanted = options(**changes)
+        result = download(wanted, dataset=tmp_path / dataset, folder=folder, progress=progress, should_stop=should_stop)
+        return result, folder
+
+    return start
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder / "images.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def by_path(site, folder):
+    return {row["url"].removeprefix(site.url): row for row in rows(folder)}
+
+
+def crawl_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith(("feeder", "parser", "downloader"))]
+
+
+def test_every_kind_of_answer_becomes_a_row_with_its_reason(site, answers, run):
+    good, twin = answers.body(answers.png(1)), answers.body(answers.png(1))
+    site.routes |= {
+        "/robots.txt": answers.body("User-agent: *\nDisallow: /secret", "text/plain"),
+        "/good.png": good,
+        "/twin.jpg": twin,
+        "/flaky.png": answers.in_turn(answers.body(b"", status=500), answers.body(answers.png(2))),
+        "/down.png": answers.body(b"", status=503),
+        "/page.jpg": answers.body("<html>no picture</html>", "image/jpeg"),
+        "/short.png": answers.cut_short,
+        "/endless.png": answers.endless,
+        "/huge.png": answers.body(bytes(200_000)),
+        "/drip.png": answers.drip,
+        "/loop.png": answers.redirect("/loop.png"),
+        "/moved.png": answers.redirect("/flaky2.png"),
+        "/flaky2.png": answers.body(answers.png(3)),
+        "/secret.png": answers.body(answers.png(4)),
+        "/empty.png": answers.body(b""),
+    }
+    names = ["good", "flaky", "down", "page", "short", "endless", "huge", "drip", "loop", "moved", "secret", "empty"]
+    paths = [f"/{name}.{'jpg' if name == 'page' else 'png'}" for name in names] + ["/twin.jpg", "/missing.png"]
+    site.page("/", *paths)
+
+    result, folder = run(max_bytes=100_000, timeout=1.5, retries=1)
+
+    found = {path: (row["outcome"], row["reason"]) for path, row in by_path(site, folder).items()}
+    assert found == {
+        "/good.png": ("saved", ""),
+        "/flaky.png": ("saved", ""),
+        "/down.png": ("failed", "HTTP 503"),
+        "/page.jpg": ("rejected", "not an image: html"),
+        "/short.png": ("failed", "body cut short"),
+        "/endless.png": ("rejected", "too large"),
+        "/huge.png": ("rejected", "too large"),
+        "/drip.png": ("failed", "timeout"),
+        "/loop.png": ("failed", "too many redirects"),
+        "/moved.png": ("saved", ""),
+        "/secret.png": ("rejected", "robots.txt"),
+        "/empty.png": ("rejected", "not an image: empty"),
+        "/twin.jpg": ("duplicate", "same bytes"),
+        "/missing.png": ("failed", "HTTP 404"),
+    }
+    assert site.hits["/secret.png"] == 0
+    assert site.hits["/down.png"] == 2
+    assert site.hits["/missing.png"] == 1
+    assert site.hits["/robots.txt"] == 1
+    summary = result.summary
+    counted = {name: summary[name] for name in ("requested", "saved", "duplicate", "rejected", "failed")}
+    assert counted == {"requested": 14, "saved": 3, "duplicate": 1, "rejected": 5, "failed": 5}
+    assert summary["sources"] == {"site": {**counted, "pages": 1}}
+    assert summary["reasons"]["too large"] == 2
+    assert sum(summary["reasons"].values()) == 11
+
+
+def test_pictures_lie_under_the_hash_of_their_bytes_with_the_right_extension(site, answers, run, tmp_path):
+    site.routes["/a.jpg"] = answers.body(answers.png(1), "image/jpeg")
+    site.page("/", "/a.jpg")
+
+    result, folder = run()
+
+    name = digest.of_bytes(answers.png(1))
+    for place in (folder / "images", tmp_path / "dataset" / "raw" / name[:2]):
+        assert [path.name for path in place.iterdir()] == [f"{name}.png"]
+        assert (place / f"{name}.png").read_bytes() == answers.png(1)
+    assert result.outputs == {"images": digest.of_set([name])}
+    assert [row["id"] for row in rows(folder)] == [name]
+    assert {"width": 8, "height": 8, "type": "png", "status": 200, "rank": 1}.items() <= rows(folder)[0].items()
+    assert not list((tmp_path / "dataset" / "raw" / "unfinished").iterdir())
+
+
+def test_the_first_of_equal_pictures_is_saved_however_late_it_comes(site, answers, run):
+    site.routes |= {
+        "/late.png": answers.slow(0.3, answers.body(answers.png(1))),
+        "/soon.png": answers.body(answers.png(1)),
+    }
+    site.page("/", "/late.png", "/soon.png")
+
+    _, folder = run()
+
+    assert [row["outcome"] for row in rows(folder)] == ["saved", "duplicate"]
+
+
+def test_nothing_is_lost_on_small_queues_and_slow_pages(site, answers, run, monkeypatch):
+    paths = site.pictures(200)
+    site.page("/", *paths[:100], ">/second")
+    site.page("/second", *paths[100:150], ">/third", ">/")
+    site.page("/third", *paths[150:], ">/second")
+    site.routes["/second"] = answers.slow(1, site.routes["/second"])
+    for path in paths[:100:9]:
+        site.routes[path] = answers.slow(0.05, site.routes[path])
+    original = PictureCrawler.__init__
+    monkeypatch.setattr(
+        PictureCrawler, "__init__", lambda self, source, **parts: original(self, source, **parts, room=1)
+    )
+
+    result, folder = run(connections=3)
+
+    assert result.summary["saved"] == result.summary["requested"] == 200
+    assert result.summary["pages"] == 3
+    assert [row["url"].removeprefix(site.url) for row in rows(folder)] == paths
+    assert [row["rank"] for row in rows(folder)] == list(range(1, 201))
+    assert not crawl_threads()
+
+
+def test_a_limit_takes_the_first_pictures_breadth_first_and_asks_for_no_other(site, run):
+    paths = site.pictures(40)
+    site.page("/", *paths[:10], ">/b", ">/c")
+    site.page("/b", *paths[10:20], ">/d")
+    site.page("/c", *paths[20:30])
+    site.page("/d", *paths[30:])
+
+    result, folder = run(limit=25)
+
+    assert [row["url"].removeprefix(site.url) for row in rows(folder)] == paths[:25]
+    assert sum(site.hits[path] for path in paths) == 25
+    assert site.hits["/d"] == 0
+    assert result.summary["notices"] == []
+
+
+def test_a_site_without_end_ends_after_so_many_pages(site, answers, run):
+    site.pictures(1)
+    site.page("/", "/p/0000.png", ">/1")
+    for number in range(1, 50):
+        site.page(f"/{number}", f">/{number + 1}")
+
+    result, _ = run(pages=5)
+
+    assert result.summary["pages"] == 5
+    assert any("left off after 5 pages" in notice for notice in result.summary["notices"])
+
+
+def test_another_crawl_asks_only_for_what_is_new_or_may_do_better_now(site, answers, run):
+    paths = site.pictures(5)
+    site.routes |= {"/down.png": answers.body(b"", status=503), "/text.png": answers.body("words", "image/png")}
+    site.page("/", *paths, "/down.png", "/missing.png", "/text.png")
+    first, _ = run(retries=0)
+    site.hits.clear()
+    site.page("/", *paths, "/down.png", "/missing.png", "/text.png", *site.pictures(1, first=50))
+    site.routes["/down.png"] = answers.body(answers.png(99))
+
+    second, folder = run(retries=0)
+
+    asked = {path: count for path, count in site.hits.items() if path.endswith(".png")}
+    assert asked == {"/down.png": 1, "/p/0050.png": 1}
+    assert (first.summary["saved"], second.summary["saved"]) == (5, 7)
+    assert (second.summary["failed"], second.summary["rejected"]) == (1, 1)
+    assert len(list((folder / "images").iterdir())) == 7
+
+
+def test_a_raw_picture_that_is_gone_or_damaged_is_fetched_again(site, run, tmp_path):
+    gone, damaged, whole = site.pictures(3)
+    site.page("/", gone, damaged, whole)
+    first, folder = run()
+    places = {path: row["id"] for path, row in by_path(site, folder).items()}
+    raw = {path: tmp_path / "dataset" / "raw" / name[:2] / f"{name}.png" for path, name in places.items()}
+    raw[gone].unlink()
+    raw[damaged].write_bytes(b"x")
+    site.hits.clear()
+
+    second, folder = run()
+
+    assert (site.hits[gone], site.hits[damaged], site.hits[whole]) == (1, 1, 0)
+    assert second.outputs == first.outputs
+    for name in places.values():
+        assert digest.of_file(folder / "images" / f"{name}.png") == name
+
+
+def test_what_settings_forbid_is_looked_at_again_when_they_change(site, answers, run):
+    paths = site.pictures(2)
+    site.routes["/robots.txt"] = answers.body(f"User-agent: ganmill\nDisallow: {paths[0]}", "text/plain")
+    site.routes["/large.png"] = answers.body(answers.png(5) + bytes(5000))
+    site.page("/", *paths, "/large.png")
+
+    strict, _ = run(max_bytes=4000)
+    loose, _ = run(robots=False)
+    strict_again, _ = run(max_bytes=4000)
+
+    assert strict.summary["saved"] == 1
+    assert loose.summary["saved"] == 3
+    assert "too large" in strict_again.summary["reasons"]
+
+
+def test_a_killed_crawl_goes_on_without_fetching_again_what_it_has(site, answers, run, tmp_path):
+    paths = site.pictures(60)
+    for path in paths:
+        site.routes[path] = answers.slow(0.03, site.routes[path])
+    site.page("/", *paths)
+    whole, _ = run(dataset="other")
+    site.hits.clear()
+    dataset, folder = tmp_path / "dataset", tmp_path / "killed"
+    code = (
+        "import sys; from pathlib import Path; from pipeline.crawl.download import download;"
+        "from pipeline.options import DownloadOptions;"
+        f"download(DownloadOptions(sources=('site',), site={site.url + '/'!r}, allow_private=True, connections=2),"
+        f"dataset=Path({str(dataset)!r}), folder=Path({str(folder)!r}))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY)
+    while sum(site.hits[path] for path in paths) < 20 and child.poll() is None:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    with sqlite3.connect(dataset / "archive.sqlite") as archive:
+        kept = {url for (url,) in archive.execute("SELECT url FROM urls WHERE outcome = 'saved'")}
+    archive.close()
+    before = dict(site.hits)
+
+    resumed, _ = run()
+
+    assert len(kept) >= 10
+    again = [path for path in paths if site.url + path in kept and site.hits[path] > before[path]]
+    assert again == []
+    assert resumed.summary["saved"] == 60
+    assert resumed.outputs == whole.outputs
+
+
+def test_stopping_ends_all_threads_and_keeps_what_was_fetched(site, answers, run, tmp_path):
+    paths = site.pictures(10)
+    site.routes |= {f"/hang{number}.png": answers.slow(30, answers.body(b"")) for number in range(8)}
+    site.page("/", *paths, *(f"/hang{number}.png" for number in range(8)))
+    seen = []
+
+    with pytest.raises(Stopped):
+        run(timeout=60.0, progress=lambda done, *_: seen.append(done), should_stop=lambda: seen[-1:] == [10])
+
+    assert not crawl_threads()
+    with sqlite3.connect(tmp_path / "dataset" / "archive.sqlite") as archive:
+        assert archive.execute("SELECT COUNT(*) FROM urls WHERE outcome = 'saved'").fetchone() == (10,)
+        assert archive.execute("SELECT COUNT(*) FROM urls").fetchone() == (10,)
+    archive.close()
+
+
+def test_ctrl_c_is_a_stop_like_any_other(site, answers, run):
+    site.routes["/hang.png"] = answers.slow(30, answers.body(b""))
+    site.page("/", "/hang.png")
+
+    def interrupt():
+        if site.hits["/hang.png"]:
+            raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(Stopped):
+        run(timeout=60.0, should_stop=interrupt)
+    assert not crawl_threads()
+
+
+def test_an_error_in_a_thread_is_raised_and_not_swallowed(site, run, monkeypatch):
+    site.page("/", *site.pictures(30))
+
+    def broken(*_):
+        raise ZeroDivisionError("a mistake in the code")
+
+    monkeypatch.setattr("pipeline.crawl.workers.PictureDownloader.remembered", broken)
+
+    with pytest.raises(ZeroDivisionError):
+        run()
+    assert not crawl_threads()
+
+
+def test_two_crawls_at_once_on_one_dataset_do_no_harm(site, run):
+    site.page("/", *site.pictures(80))
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(run()[0])) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [result.summary["saved"] for result in results] == [80, 80]
+    assert results[0].outputs == results[1].outputs
+
+
+def test_what_an_earlier_attempt_left_in_the_folder_is_replaced(site, options, tmp_path):
+    site.page("/", *site.pictures(2))
+    folder = tmp_path / "folder"
+    (folder / "images").mkdir(parents=True)
+    (folder / "images" / "half.png").write_bytes(b"half")
+    (folder / "images.jsonl").write_text("{")
+
+    download(options(), dataset=tmp_path / "dataset", folder=folder)
+
+    assert len(list((folder / "images").iterdir())) == len(rows(folder)) == 2
+
+
+def test_where_links_fail_pictures_are_copied(site, run, monkeypatch):
+    site.page("/", *site.pictures(1))
+
+    def refuse(*_):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+    _, folder = run()
+
+    assert digest.of_file(folder / "images" / f"{rows(folder)[0]['id']}.png") == rows(folder)[0]["id"]
+
+
+def test_private_addresses_are_refused_unless_allowed(site, run):
+    site.page("/", *site.pictures(1))
+
+    with pytest.raises(UserError, match="private address"):
+        run(allow_private=False)
+    assert not site.hits
+
+
+def test_a_name_that_leads_to_a_private_address_is_refused_too(site, run, monkeypatch):
+    port = int(site.url.rsplit(":", 1)[1])
+    home = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: home)
+
+    with pytest.raises(UserError, match="private address"):
+        run(allow_private=False, site=f"http://innocent.example:{port}/")
+    assert not site.hits
+
+
+def test_without_a_network_the_error_names_the_host_the_reason_and_a_way_out(run):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with pytest.raises(UserError, match=rf"127\.0\.0\.1:{port} \(connection refused\).*sources = folder") as caught:
+        run(site=f"http://127.0.0.1:{port}/")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_nobody_knows_is_named(run, monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(UserError, match=r"x\.invalid \(name not found\).*check the network or proxy"):
+        run(site="http://x.invalid/")
+
+
+def test_a_source_that_fails_is_told_of_and_the_next_one_goes_on(site, run, tmp_path):
+    urls = tmp_path / "urls.txt"
+    urls.write_text("\n".join(site.url + path for path in site.pictures(3)))
+
+    result, folder = run(sources=("site", "urls"), site=site.url + "/nowhere", urls=str(urls))
+
+    assert result.summary["sources"]["site"]["requested"] == 0
+    assert result.summary["sources"]["urls"]["saved"] == 3
+    assert any(notice.startswith("site: 1 page not read: HTTP 404") for notice in result.summary["notices"])
+    assert {row["engine"] for row in rows(folder)} == {"urls"}
+
+
+def test_a_page_that_upsets_its_parser_is_told_of_and_the_others_are_read(site, run, monkeypatch):
+    site.page("/", *site.pictures(1), ">/odd", ">/even")
+    site.page("/odd", *site.pictures(1, first=1))
+    site.page("/even", *site.pictures(1, first=2))
+    parse = SiteSource.parse
+
+    def upset(self, body, address):
+        if address.endswith("/odd"):
+            raise RecursionError
+        return parse(self, body, address)
+
+    monkeypatch.setattr(SiteSource, "parse", upset)
+
+    result, _ = run()
+
+    assert result.summary["saved"] == 2
+    assert any("page not understood: RecursionError" in notice for notice in result.summary["notices"])
+
+
+def test_a_full_disk_is_an_error_that_the_user_can_mend(site, run, monkeypatch):
+    site.page("/", *site.pictures(5))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pipeline.crawl.raw.RawStore.write", full)
+
+    with pytest.raises(UserError, match="No space left on device; free some space"):
+        run()
+    assert not crawl_threads()
+
+
+def test_nothing_saved_is_an_error_that_says_why(site, run):
+    site.page("/", "/missing.png")
+    with pytest.raises(UserError, match="none of 1 pictures could be saved: 1 HTTP 404"):
+        run()
+
+
+def test_a_damaged_archive_is_named_with_the_way_out(run, tmp_path):
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "archive.sqlite").write_bytes(b"this is no database" * 100)
+    with pytest.raises(DamagedState, match=r"archive\.sqlite.*remove it"):
+        run()
+
+
+def test_requests_name_themselves(site, run):
+    site.page("/", *site.pictures(1))
+    run(user_agent="ganmill/9 (test)")
+    assert site.agents == {"ganmill/9 (test)"}
+
+
+def test_icrawler_stays_silent(site, run, capfd):
+    site.page("/", *site.pictures(2), "/missing.png")
+    run()
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,64 @@
+"""robots.txt: what it allows, and what holds while it cannot be had."""
+
+import threading
+
+import pytest
+
+from pipeline.crawl.answer import Body, Fault
+from pipeline.crawl.robots import Robots
+
+
+def robots(answer, asked=None):
+    def fetch(url):
+        if asked is not None:
+            asked.append(url)
+        return answer
+
+    return Robots(fetch, "ganmill")
+
+
+def rules(text):
+    return Body(url="", data=text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "allowed"),
+    [
+        ("User-agent: *\nDisallow: /private/", "/private/x.png", False),
+        ("User-agent: *\nDisallow: /private/", "/public/x.png", True),
+        ("User-agent: *\nDisallow: /*.png$", "/a/b.png", False),
+        ("User-agent: *\nDisallow: /*.png$", "/a/b.png?w=1", True),
+        ("User-agent: ganmill\nDisallow: /\n\nUser-agent: *\nAllow: /", "/x", False),
+        ("User-agent: other\nDisallow: /", "/x", True),
+        ("User-agent: *\nDisallow: /a\nAllow: /a/b", "/a/b/c", True),
+        ("<html>not rules at all", "/x", True),
+    ],
+)
+def test_rules_are_kept(text, path, allowed):
+    refusal = robots(rules(text)).refusal(f"https://a.example{path}")
+    assert (refusal is None) == allowed
+    assert allowed or (refusal.outcome, refusal.reason) == ("rejected", "robots.txt")
+
+
+def test_without_a_file_all_is_allowed():
+    assert robots(Fault(reason="HTTP 404", status=404)).refusal("https://a.example/x") is None
+
+
+@pytest.mark.parametrize("fault", [Fault(reason="HTTP 503", passing=True), Fault(reason="x", answered=False)])
+def test_while_the_file_cannot_be_had_nothing_is_asked_for(fault):
+    assert robots(fault).refusal("https://a.example/x") == fault
+
+
+def test_each_host_is_asked_once_even_by_many_threads():
+    asked = []
+    rules_of = robots(rules(""), asked)
+    threads = [
+        threading.Thread(target=rules_of.refusal, args=(f"https://{host}.example/{number}",))
+        for number in range(10)
+        for host in "ab"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(asked) == ["https://a.example/robots.txt", "https://b.example/robots.txt"]

@@ -1,0 +1,80 @@
+"""What is taken from the pages of a web site."""
+
+import pytest
+from bs4 import BeautifulSoup
+
+from pipeline.crawl.answer import Body
+from pipeline.crawl.sources.site import SiteSource, pictures
+from pipeline.options import DownloadOptions
+
+HERE = "https://a.example/shelf/page.html"
+
+
+def shown(text):
+    return pictures(BeautifulSoup(text, "lxml"), HERE)
+
+
+def read(text, url=HERE):
+    return SiteSource(DownloadOptions(), url).parse(Body(url=url, data=text.encode()), url)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ('<img src="a.png">', "https://a.example/shelf/a.png"),
+        ('<img src="/a.png#top">', "https://a.example/a.png"),
+        ('<img src="//cdn.example/a">', "https://cdn.example/a"),
+        ('<img src="ピカ 1.png">', "https://a.example/shelf/%E3%83%94%E3%82%AB%201.png"),
+        ('<img src="dot.gif" data-src="late.jpg">', "https://a.example/shelf/late.jpg"),
+        ('<img src="s.jpg" srcset="m.jpg 2x, l.jpg 3.5x">', "https://a.example/shelf/l.jpg"),
+        ('<img srcset="l.jpg 1280w, s.jpg 320w">', "https://a.example/shelf/l.jpg"),
+        ('<a href="full.JPG">see</a>', "https://a.example/shelf/full.JPG"),
+        ('<a href="full.jpg"><img src="thumb.jpg"></a>', "https://a.example/shelf/full.jpg"),
+        ('<a href="next.html"><img src="thumb.jpg"></a>', "https://a.example/shelf/thumb.jpg"),
+    ],
+)
+def test_the_address_of_a_picture(text, address):
+    assert [found for found, _ in shown(text)] == [address]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['<img src="data:image/png;base64,AAAA">', '<img src="http://[bad/x.png">', "<img>", '<a href="x.pdf">x</a>'],
+)
+def test_what_is_no_picture_on_the_web_is_left_out(text):
+    assert shown(text) == []
+
+
+def test_pictures_come_once_each_in_the_order_of_the_text_with_their_titles():
+    text = '<img src="b.png" alt="bee"><a href="a.jpg"><img src="t.jpg" alt="ant"></a><img src="b.png" alt="again">'
+    assert shown(text) == [("https://a.example/shelf/b.png", "bee"), ("https://a.example/shelf/a.jpg", "ant")]
+
+
+def test_links_stay_within_the_host_and_lead_to_no_picture():
+    page = read(
+        '<a href="2.html#x">2</a><a href="2.html">2</a><a href="https://b.example/">b</a><a href="p.png">p</a>'
+        '<a href="mailto:me@a.example">me</a><a href="http://a.example:8080/">other port</a><a href="/">home</a>'
+    )
+    assert page.links == ["https://a.example/shelf/2.html", "https://a.example/"]
+
+
+def test_a_page_says_where_whose_and_under_which_licence_its_pictures_are():
+    page = read(
+        '<title>Shelf</title><meta name="author" content="Ann"><link rel="license" href="/cc0"><img src="a.png">'
+    )
+    (found,) = page.candidates
+    assert (found.page, found.title, found.creator, found.license) == (HERE, "Shelf", "Ann", "https://a.example/cc0")
+
+
+def test_the_host_is_that_of_the_first_page_after_redirects():
+    source = SiteSource(DownloadOptions(), "https://a.example/")
+    first = source.parse(Body(url="https://www.a.example/", data=b'<a href="/2">2</a>'), "https://a.example/")
+    elsewhere = source.parse(Body(url="https://login.example/", data=b'<img src="x.png"><a href="/3">3</a>'), "")
+    assert first.links == ["https://www.a.example/2"]
+    assert elsewhere.candidates == elsewhere.links == []
+
+
+def test_a_base_element_counts():
+    page = read('<base href="https://a.example/deep/"><img src="a.png"><a href="b.html">b</a>')
+    assert page.candidates[0].url == "https://a.example/deep/a.png"
+    assert page.links == ["https://a.example/deep/b.html"]
