@@ -3,10 +3,17 @@ PYTHON ?= python3
 DATASET ?= demo
 PORT ?= 8082
 ARGS ?=
-export PYTHONDONTWRITEBYTECODE ?= 1
 
 BIN := .venv/bin
 QUERY_FLAG = $(if $(QUERY),--query "$(QUERY)")
+
+# A Python outside 3.10 to 3.13 is refused before anything is made
+ifeq ($(wildcard .venv/bin/python),)
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+ifeq ($(filter $(VERSION),3.10 3.11 3.12 3.13),)
+$(error $(PYTHON) is $(if $(VERSION),Python $(VERSION),not here); ganmill needs Python 3.10 to 3.13, as in: make run PYTHON=python3.12)
+endif
+endif
 
 .PHONY: run plan status test luigid gpu
 
@@ -32,10 +39,8 @@ luigid: .venv/.run
 gpu: .venv/.run requirements-gpu.txt
 	$(BIN)/python -m pip install --quiet -r requirements-gpu.txt
 
-# A Python outside 3.10 to 3.13 is refused before anything is made
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 10) <= v[:2] <= (3, 13) else "error: this is Python %d.%d; ganmill needs 3.10 to 3.13. Name one: make run PYTHON=python3.12" % v[:2])'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/.run: requirements.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet -r requirements.txt

@@ -63,8 +63,8 @@ class NormalizeOptions(Options):
 class ClassifierOptions(Options):
     """How the small CNN learns from the labels."""
 
-    epochs: int = option(60, "passes over the labelled pictures", low=1)
-    members: int = option(3, "networks whose scores are averaged: few labels make single ones fickle", low=1, high=20)
+    steps: int = option(200, "batches that each network learns from; enough for some hundred labels", low=1)
+    members: int = option(3, "networks in it; of as many parts of the labels each leaves one out", low=2, high=20)
     holdout: float = option(0.2, "share of the labels kept aside to measure with", low=0.05, high=0.5)
     seed: int = option(0, "every random draw follows from it", low=0)
 
@@ -87,7 +87,7 @@ class GanOptions(Options):
     definition: str = option("dcgan", "which models/<name>.json to train")
     epochs: int = option(100, "passes over the kept pictures", low=1)
     sample_every: int = option(10, "epochs between sample sheets", low=1)
-    checkpoint_every: int = option(1, "epochs between checkpoints", low=1, significant=False)
+    checkpoint_every: int = option(5, "epochs; what a kill may cost, a stop costs none", low=1, significant=False)
     seed: int = option(0, "every random draw follows from it", low=0)
 
 

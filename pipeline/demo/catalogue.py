@@ -1,0 +1,133 @@
+"""What the site holds: entry by entry, what it shows, in which form it is served, and whether it is on target.
+
+An entry follows from its number alone, so that a small site is the beginning of a large one and the truth about an
+address needs neither the seed nor the size of the site that served it.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+_BLOCK = {  # the subjects of 56 entries in a row, in another order each time
+    "toadstool": 34,
+    "umbrella": 2,
+    "tree": 2,
+    "lamp": 2,
+    "jellyfish": 2,
+    "cupcake": 1,
+    "balloon": 2,
+    "landscape": 6,
+    "screenshot": 2,
+    "chart": 2,
+    "pattern": 1,
+}
+_FORMS = {  # the forms of the same 56, shuffled apart from the subjects: the ending of an address tells nothing
+    "jpeg": 43,
+    "png": 4,
+    "webp": 3,
+    "turned": 1,
+    "palette": 1,
+    "alpha": 1,
+    "cmyk": 1,
+    "deep": 1,
+    "animated": 1,
+}
+_NASTY = ("missing", "page", "cut", "again", "recompressed", "resized", "mirrored")  # one each in every block
+_RARE = ("icon", "banner", "late")  # one of them in every block, in turn
+_COPIES = ("again", "recompressed", "resized", "mirrored")
+_NO_PICTURE = ("missing", "page", "cut")
+_ENDINGS = {
+    "png": "png",
+    "palette": "png",
+    "alpha": "png",
+    "deep": "png",
+    "webp": "webp",
+    "animated": "gif",
+    "icon": "png",
+}
+_FIRST_ODD = 14  # place in a block: 13 of the forms are no JPEG, so by then there is one to copy
+_SIZE = sum(_BLOCK.values()) + len(_NASTY) + 1
+_SEED = 64  # of the order within blocks; another order is another site: bump VERSION
+_PATH = re.compile(r"/pictures/(\d{4,})\.(\w+)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One address under /pictures/.
+
+    `subject` is a word of `picture.SUBJECTS`; `form` how it is served: "jpeg", "png", "webp", "turned" (a JPEG that
+    EXIF turns), "palette", "alpha", "cmyk", "deep" (16 bits), "animated", "icon" (16 pixels), "banner", "late" (a JPEG
+    whose first request fails), "again" (the bytes of entry `of`), "recompressed", "resized", "mirrored" (JPEGs of the
+    picture of entry `of`), or no picture: "missing" (404), "page" (HTML), "cut" (half a JPEG).
+    """
+
+    number: int
+    subject: str
+    form: str
+    of: int | None = None
+
+    @property
+    def path(self) -> str:
+        """Where it is on the site."""
+        return f"/pictures/{self.number:04d}.{_ENDINGS.get(self.form, 'jpg')}"
+
+    @property
+    def truth(self) -> str | None:
+        """ "on" or "off" target; None for what is no whole picture."""
+        if self.form in _NO_PICTURE:
+            return None
+        return "on" if self.subject == "toadstool" else "off"
+
+
+def entry(number: int) -> Entry:
+    """The entry of a number, from 0 on."""
+    return _block(number // _SIZE)[number % _SIZE]
+
+
+def entries(pictures: int) -> list[Entry]:
+    """The entries of a site of that size."""
+    return [entry(number) for number in range(pictures)]
+
+
+def truth(urls: Iterable[str]) -> dict[str, str]:
+    """Tell "on" or "off" for those of `urls` that are whole pictures of this site; by their path, as ports differ."""
+    known = {url: _truth_of(url) for url in urls}
+    return {url: label for url, label in known.items() if label is not None}
+
+
+def _truth_of(url: str) -> str | None:
+    match = _PATH.search(url.partition("?")[0])
+    found = entry(int(match[1])) if match else None
+    return found.truth if found and found.path == match[0] else None
+
+
+@lru_cache(maxsize=64)
+def _block(index: int) -> tuple[Entry, ...]:
+    """The entries of one block."""
+    rng = np.random.default_rng([_SEED, index])
+    plain = list(zip(_shuffled(rng, _BLOCK), _shuffled(rng, _FORMS), strict=True))
+    odd = [*_NASTY, _RARE[index % len(_RARE)]]
+    places = dict(zip((_FIRST_ODD + rng.permutation(_SIZE - _FIRST_ODD)).tolist(), odd, strict=False))
+    made: list[Entry] = []
+    for place in range(_SIZE):
+        number = index * _SIZE + place
+        if place in places:
+            made.append(_odd_entry(rng, number, places[place], made))
+        else:
+            subject, form = plain.pop()
+            made.append(Entry(number=number, subject=subject, form=form))
+    return tuple(made)
+
+
+def _shuffled(rng: np.random.Generator, counts: dict[str, int]) -> list[str]:
+    return [str(word) for word in rng.permutation([word for word, count in counts.items() for _ in range(count)])]
+
+
+def _odd_entry(rng: np.random.Generator, number: int, form: str, before: list[Entry]) -> Entry:
+    if form in _COPIES:
+        of = [each for each in before if each.form == "jpeg"][-int(rng.integers(1, 9)) :][0]
+        return Entry(number=number, subject=of.subject, form=form, of=of.number)
+    return Entry(number=number, subject="landscape" if form == "banner" else "toadstool", form=form)
