@@ -1,0 +1,197 @@
+"""Processes that work through items and may be lost: to a decoder that crashes, or to one that never ends.
+
+A lost process costs the one item that it was at. The items go out in shards, so that no process waits for the next
+one, and the results come back one by one, so that it is always known which item that was.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from pipeline.callbacks import ShouldStop
+from pipeline.errors import Stopped, UserError
+from pipeline.images.rejected import CRASHED, TOO_SLOW
+
+SHARD = 16  # items sent to a process at a time
+TRIES = 2  # the second in a process that the first did not harm, or once memory is there again
+POLL = 0.2  # seconds between looks at the request to stop and at the clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """The result of an item that took its process down, or that had to be ended, each time it was tried."""
+
+    reason: str
+
+
+def work_through(
+    items: Iterable[Any],
+    work: Callable[[Any], Any],
+    take: Callable[[Any, Any], None],
+    *,
+    processes: int,
+    seconds: float,
+    should_stop: ShouldStop,
+) -> None:
+    """Call `take(item, work(item))` here for every item, in the order in which they are done, `work` being elsewhere.
+
+    `work` and the items must be picklable, the items hashable. An item that ends its process or takes more than
+    `seconds` is tried once more, then its result is `Lost`. What `work` raises is raised here: a `UserError` as it is,
+    anything else as a `RuntimeError` with the traceback. Raises `Stopped` once `should_stop()`. No process outlives
+    this call, nor for long this process, however that ends.
+    """
+    pool = _Pool(deque(items), work, take, seconds)
+    try:
+        pool.start(min(processes, -(-len(pool.waiting) // SHARD)))
+        while pool.busy():
+            if should_stop():
+                raise Stopped
+            pool.step()
+    finally:
+        pool.end()
+
+
+class _Pool:
+    def __init__(self, waiting: deque, work: Callable, take: Callable, seconds: float) -> None:
+        self.waiting, self.work, self.take, self.seconds = waiting, work, take, seconds
+        self.workers: list[_Worker] = []
+        self.losses: Counter = Counter()
+
+    def start(self, count: int) -> None:
+        """Begin with `count` processes."""
+        self.workers = [_Worker(self.work, self.seconds) for _ in range(count)]
+
+    def busy(self) -> bool:
+        """Whether any item is still to be done."""
+        return bool(self.waiting) or any(worker.shard for worker in self.workers)
+
+    def step(self) -> None:
+        """Hand out shards, wait a moment for results, and replace the processes that were lost."""
+        for worker in self.workers:
+            worker.fill(self.waiting)
+        wait([worker.pipe for worker in self.workers], timeout=POLL)
+        for place, worker in enumerate(self.workers):
+            if reason := self._listen(worker):
+                self._lose(worker, reason)
+                self.workers[place] = _Worker(self.work, self.seconds)
+
+    def end(self) -> None:
+        """End every process, whatever it is at."""
+        for worker in self.workers:
+            worker.end()
+
+    def _listen(self, worker: "_Worker") -> str:
+        """Take all that `worker` has sent; why it is lost, if it is."""
+        while True:
+            try:
+                if not worker.pipe.poll():
+                    return TOO_SLOW if worker.late() else ""
+                message = worker.pipe.recv()
+            except (EOFError, OSError):
+                return CRASHED
+            if done := worker.heed(*message):
+                self.take(*done)
+
+    def _lose(self, worker: "_Worker", reason: str) -> None:
+        worker.end()
+        if not worker.ready:
+            raise RuntimeError(f"a worker process ended with code {worker.process.exitcode} before it could begin")
+        if not worker.shard:
+            return
+        guilty = worker.shard.popleft()
+        self.losses[guilty] += 1
+        if self.losses[guilty] < TRIES:
+            worker.shard.append(guilty)
+        else:
+            self.take(guilty, Lost(reason=reason))
+        self.waiting.extendleft(reversed(worker.shard))
+
+
+class _Worker:
+    """One process, and the items that it has not answered yet."""
+
+    def __init__(self, work: Callable, seconds: float) -> None:
+        # spawn: a fork would copy the threads' locks and all memory of a process that may be large
+        context = multiprocessing.get_context("spawn")
+        self.seconds, self.shard, self.ready, self.since = seconds, deque(), False, time.monotonic()
+        self.pipe, there = context.Pipe()
+        self.process = context.Process(target=_serve, args=(work, there), daemon=True)
+        with _interrupts_held():
+            self.process.start()
+        there.close()
+
+    def fill(self, waiting: deque) -> None:
+        """Send the next shard once the last is done."""
+        if self.shard or not self.ready or not waiting:
+            return
+        self.shard.extend(waiting.popleft() for _ in range(min(SHARD, len(waiting))))
+        self.since = time.monotonic()
+        with suppress(OSError):  # it is gone: the next look at its pipe finds that out
+            self.pipe.send(list(self.shard))
+
+    def heed(self, kind: str, value: Any) -> tuple[Any, Any] | None:
+        """The item that is done with its result; None for the word that the process has begun."""
+        self.since = time.monotonic()
+        if kind == "raised":
+            raise value
+        if kind == "ready":
+            self.ready = True
+            return None
+        return self.shard.popleft(), value
+
+    def late(self) -> bool:
+        """Whether the item it is at has taken too long."""
+        return bool(self.shard) and time.monotonic() - self.since > self.seconds
+
+    def end(self) -> None:
+        """End the process, whatever it is at."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Start a process so that Ctrl-C in the terminal, which goes to all, does not reach it: its parent decides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
+    """The other side: answer shards until the pipe or the parent ends."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the decoders' own chatter; what is raised goes through the pipe
+    pipe.send(("ready", None))
+    while True:
+        for item in pipe.recv():
+            pipe.send(_attempt(work, item))
+
+
+def _attempt(work: Callable[[Any], Any], item: Any) -> tuple[str, Any]:
+    try:
+        return "done", work(item)
+    except UserError as error:
+        return "raised", error
+    except Exception:
+        return "raised", RuntimeError(traceback.format_exc())
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -1,0 +1,88 @@
+"""One raw picture to one normalised square on the disk. What the worker processes do."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from pipeline.errors import DamagedState
+from pipeline.images.decode import decode
+from pipeline.images.fit import fit, resize
+from pipeline.images.phash import mirrored, phash
+from pipeline.images.png import encode_png, write_whole
+from pipeline.images.rejected import Rejected
+from pipeline.options import NormalizeOptions
+from pipeline.store import digest
+
+LOOK = 16  # side of the small copy by which two pictures are compared once their hashes are near
+
+
+class Raw(NamedTuple):
+    """A raw picture: its id, which is the SHA-256 of its bytes, and the file that holds them."""
+
+    id: str
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What became of one raw picture, in values that JSON knows.
+
+    `reason` is empty for a picture that is on the disk as a square; then the last five fields are filled: the SHA-256
+    of the PNG file, the perceptual hash of the square and of its mirror image (16 hex digits), and `look`, its
+    (16, 16, C) uint8 area average in base64. `width` and `height` are the original's, None where not known.
+    """
+
+    id: str
+    bytes: int = 0
+    reason: str = ""
+    width: int | None = None
+    height: int | None = None
+    sha256: str = ""
+    phash: str = ""
+    mirror: str = ""
+    look: str = ""
+
+
+def prepare(raw: Raw, *, options: NormalizeOptions, folder: Path) -> Prepared:
+    """Write the square of `raw` to `folder`/<id>.png, in one step; nothing is written when it is rejected.
+
+    Errors: `DamagedState` when the raw file is missing or is not what its id promises.
+    """
+    cv2.setNumThreads(1)  # the processes have the cores among them
+    data = _read(raw)
+    picture = decode(data, options)
+    if isinstance(picture, Rejected):
+        return Prepared(id=raw.id, bytes=len(data), reason=picture.reason, width=picture.width, height=picture.height)
+    square = fit(picture.pixels, options)
+    png = encode_png(square)
+    write_whole(folder / f"{raw.id}.png", png, sync=False)  # a resumed run checks digests; publishing syncs
+    return Prepared(
+        id=raw.id,
+        bytes=len(data),
+        width=picture.width,
+        height=picture.height,
+        sha256=digest.of_bytes(png),
+        phash=f"{phash(square):016x}",
+        mirror=f"{phash(mirrored(square)):016x}",
+        look=base64.b64encode(_look(square).tobytes()).decode(),
+    )
+
+
+def _read(raw: Raw) -> bytes:
+    way_out = "`python -m tasks rerun download` fetches it again"
+    try:
+        data = raw.path.read_bytes()
+    except OSError as error:
+        raise DamagedState(f"{raw.path} cannot be read ({error.strerror}); {way_out}") from None
+    if digest.of_bytes(data) != raw.id:
+        raise DamagedState(f"{raw.path} is not what was downloaded; {way_out}")
+    return data
+
+
+def _look(square: np.ndarray) -> np.ndarray:
+    small = resize(square, LOOK, LOOK)
+    return small.reshape(LOOK, LOOK, square.shape[2])

@@ -1,0 +1,132 @@
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pipeline.images.decode import decode
+from pipeline.images.duplicates import find_duplicates
+from pipeline.images.phash import mirrored
+from pipeline.images.prepare import Prepared, Raw, prepare
+from pipeline.options import NormalizeOptions
+from pipeline.store import digest
+
+OPTIONS = NormalizeOptions()
+NEAR = OPTIONS.near_duplicates
+
+
+@pytest.fixture
+def prepared(tmp_path) -> Callable[..., Prepared]:
+    """Prepares the body of a picture."""
+
+    def make(body: bytes, options: NormalizeOptions = OPTIONS) -> Prepared:
+        path = tmp_path / digest.of_bytes(body)
+        path.write_bytes(body)
+        return prepare(Raw(path.name, path), options=options, folder=tmp_path)
+
+    return make
+
+
+def copies(body: bytes, encode: Callable) -> dict[str, bytes]:
+    """The same picture as the web has it: re-encoded, resized, mirrored."""
+    pixels = decode(body, NormalizeOptions(size=512)).pixels
+    half = pixels[: len(pixels) // 2 * 2, : pixels.shape[1] // 2 * 2].astype(int)
+    half = ((half[::2, ::2] + half[1::2, ::2] + half[::2, 1::2] + half[1::2, 1::2]) // 4).astype(np.uint8)
+    return {
+        "png": encode(pixels, "PNG", compress_level=1),
+        "jpeg": encode(pixels, "JPEG", quality=60),
+        "webp": encode(pixels, "WEBP", quality=60),
+        "half": encode(half, "JPEG", quality=85),
+        "double": encode(pixels.repeat(2, axis=0).repeat(2, axis=1), "JPEG", quality=85),
+        "mirrored": encode(mirrored(pixels), "JPEG", quality=85),
+        "half mirrored": encode(mirrored(half), "JPEG", quality=85),
+    }
+
+
+def test_copies_are_found_and_other_pictures_are_not(draw, encode, prepared):
+    pictures = {}
+    for seed in range(12):
+        body = encode(draw(seed, 160, 160), "PNG")
+        pictures |= {prepared(copy): seed for copy in [body, *copies(body, encode).values()]}
+    originals = find_duplicates(list(pictures), NEAR)
+    seeds = {picture.id: seed for picture, seed in pictures.items()}
+    assert len(originals) == len(pictures) - 12
+    assert all(seeds[copy] == seeds[original] for copy, original in originals.items())
+
+
+@pytest.mark.parametrize("subject", range(5))
+def test_the_best_is_kept_whatever_came_first(draw, encode, prepared, subject):
+    small, large = draw(subject, 80, 80), draw(subject, 320, 320)
+    rough, fine = (prepared(encode(large, "JPEG", quality=quality)) for quality in (50, 95))
+    pictures = [prepared(encode(small)), rough, fine, prepared(encode(mirrored(small)))]
+    expected = {picture.id: fine.id for picture in pictures if picture is not fine}
+    for seed in range(10):
+        random.Random(seed).shuffle(pictures)
+        assert find_duplicates(pictures, NEAR) == expected
+
+
+def test_equal_pixels_need_no_hash(encode, prepared):
+    white = np.full((64, 64, 3), 255, np.uint8)
+    one, other = prepared(encode(white)), prepared(encode(white.repeat(2, axis=0), "BMP"))
+    assert find_duplicates([one, other], 0) == {one.id: other.id}
+
+
+def test_flat_pictures_are_not_taken_for_one(encode, prepared):
+    grey = np.arange(0, 256, 8)
+    pictures = [prepared(encode(np.full((64, 64, 3), level, np.uint8))) for level in grey]
+    noise = np.random.default_rng(0).integers(0, 2, (20, 64, 64, 3))
+    pictures += [prepared(encode((200 + grain).astype(np.uint8))) for grain in noise]
+    assert find_duplicates(pictures, 16) == {}
+
+
+def test_plain_pictures_with_little_to_see_are_told_apart(encode, prepared):
+    pictures = []
+    for place in range(8, 56, 6):
+        sheet = np.full((64, 64, 3), 250, np.uint8)
+        sheet[place : place + 2, 10:54] = 120
+        pictures.append(prepared(encode(sheet)))
+    assert find_duplicates(pictures, 16) == {}
+
+
+def test_the_same_drawing_in_another_colour_is_another_picture(draw, encode, prepared):
+    picture = draw(2, 64, 64)
+    one, other = prepared(encode(picture)), prepared(encode(np.ascontiguousarray(picture[..., [0, 2, 1]])))
+    assert find_duplicates([one, other], 16) == {}
+
+
+def test_likeness_is_not_passed_on_from_one_to_the_next(draw, encode, prepared):
+    start, end = draw(3, 64, 64).astype(float), draw(4, 64, 64).astype(float)
+    steps = [prepared(encode((start + (end - start) * share).astype(np.uint8))) for share in np.linspace(0, 1, 30)]
+    originals = find_duplicates(steps, 16)
+    place = {picture.id: number for number, picture in enumerate(steps)}
+    assert 3 < len(originals) < 27
+    assert all(original not in originals for original in originals.values())
+    assert max(abs(place[copy] - place[original]) for copy, original in originals.items()) < 10
+
+
+def test_below_zero_every_copy_is_kept(draw, encode, prepared):
+    pictures = [prepared(encode(draw(1), format)) for format in ("PNG", "BMP", "TIFF")]
+    assert find_duplicates(pictures, -1) == {}
+    assert len(find_duplicates(pictures, 0)) == 2
+
+
+def test_grey_squares(draw, encode, prepared):
+    options = NormalizeOptions(colour="grey")
+    body = encode(draw(1, 160, 160))
+    pictures = [prepared(copy, options) for copy in [body, *copies(body, encode).values()]]
+    pictures.append(prepared(encode(draw(2)), options))
+    assert len(find_duplicates(pictures, NEAR)) == len(pictures) - 2
+
+
+@pytest.mark.parametrize(("subject", "step"), [("flowers5", 50), ("pikachu", 20)])
+def test_photographs_and_drawings_from_the_web(shared_data, encode, prepared, subject, step):
+    paths = [path for path in sorted((shared_data / subject).rglob("*.*")) if path.stat().st_size < 50_000]
+    bodies = [path.read_bytes() for path in paths[::step]]
+    pictures, subjects = [], {}
+    for number, body in enumerate(bodies):
+        for copy in [body, *copies(body, encode).values()]:
+            pictures.append(prepared(copy))
+            subjects[pictures[-1].id] = number
+    originals = find_duplicates(pictures, NEAR)
+    assert all(subjects[copy] == subjects[original] for copy, original in originals.items())
+    assert len(originals) >= 0.98 * (len(subjects) - len(bodies))

@@ -1,0 +1,213 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.callbacks import never, silent
+from pipeline.errors import DamagedState, Stopped, UserError
+from pipeline.images import normalize as module
+from pipeline.images import pool, rejected
+from pipeline.images.image_set import read_images
+from pipeline.images.normalize import normalize
+from pipeline.images.prepare import Prepared, Raw, prepare
+from pipeline.options import NormalizeOptions
+from pipeline.store import digest
+
+REPOSITORY = Path(__file__).parents[2]
+OPTIONS = NormalizeOptions(size=16, processes=1)
+
+
+def run(download: Path, folder: Path, options=OPTIONS, progress=silent, should_stop=never):
+    folder.mkdir(exist_ok=True)
+    return normalize(options, download=download, folder=folder, progress=progress, should_stop=should_stop)
+
+
+def rows(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "images.jsonl").read_text().splitlines()]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def mixed(draw, encode, make_download) -> Path:
+    """Six pictures, a copy of one of them, one too small, one cut short, one that is text."""
+    pictures = [encode(draw(seed)) for seed in range(6)]
+    copy = encode(draw(0, 48, 40), "JPEG", quality=90)
+    return make_download([*pictures, copy, encode(draw(9, 20, 20)), encode(draw(8), "JPEG")[:-300], b"<html>"])
+
+
+@pytest.fixture
+def many(draw, encode, make_download) -> Path:
+    """Enough pictures for several shards."""
+    return make_download([*(encode(draw(seed), "BMP") for seed in range(3 * pool.SHARD)), b"text"])
+
+
+def test_every_picture_is_accounted_for(mixed, tmp_path, encode, draw):
+    result, folder = run(mixed, tmp_path / "out"), tmp_path / "out"
+    assert result.summary == {
+        "images": 10,
+        "kept": 6,
+        "duplicate": 1,
+        "rejected": 3,
+        "reasons": {rejected.TOO_SMALL: 1, rejected.TRUNCATED: 1, rejected.UNKNOWN_FORMAT: 1},
+        "size": 16,
+    }
+    assert Counter(row["outcome"] for row in rows(folder)) == {"kept": 6, "duplicate": 1, "rejected": 3}
+    by_id = {row["id"]: row for row in rows(folder)}
+    first = by_id[digest.of_bytes(encode(draw(0)))]
+    copy = by_id[digest.of_bytes(encode(draw(0, 48, 40), "JPEG", quality=90))]
+    assert (first["outcome"], first["width"], first["height"], len(first["phash"])) == ("kept", 96, 80, 16)
+    assert (copy["outcome"], copy["of"], copy["file"]) == ("duplicate", first["id"], "")
+
+
+def test_the_folder_holds_the_kept_squares_and_the_rows_and_nothing_else(mixed, tmp_path):
+    result, folder = run(mixed, tmp_path / "out"), tmp_path / "out"
+    kept = {row["file"]: row["sha256"] for row in rows(folder) if row["outcome"] == "kept"}
+    assert set(contents(folder)) == {"images.jsonl", *kept}
+    assert all(digest.of_file(folder / file) == sha256 for file, sha256 in kept.items())
+    assert result.outputs == {"images": digest.of_set([[Path(file).stem, kept[file]] for file in kept])}
+    assert read_images(folder).images.shape == (6, 16, 16, 3)
+
+
+def test_the_squares_look_like_the_pictures(mixed, tmp_path, draw, encode):
+    run(mixed, tmp_path / "out", NormalizeOptions(size=16, fit="squash", colour="grey"))
+    ids, images = read_images(tmp_path / "out")
+    assert images.shape == (6, 16, 16, 1)
+    shown = images[ids.index(digest.of_bytes(encode(draw(4))))].astype(float)
+    assert abs(shown.mean() - (draw(4) @ [0.299, 0.587, 0.114]).mean()) < 1
+
+
+def test_the_number_of_processes_changes_nothing(many, tmp_path):
+    one = run(many, tmp_path / "one", NormalizeOptions(processes=1))
+    three = run(many, tmp_path / "three", NormalizeOptions(processes=3))
+    assert one == three
+    assert contents(tmp_path / "one") == contents(tmp_path / "three")
+
+
+def test_progress_ends_at_the_total(mixed, tmp_path):
+    seen = []
+    run(mixed, tmp_path / "out", progress=lambda done, total, note="": seen.append((done, total)))
+    assert seen == [(done, 10) for done in range(11)]
+
+
+def test_a_stopped_run_goes_on_where_it_was(many, tmp_path):
+    whole, seen = run(many, tmp_path / "whole"), []
+
+    def progress(done, total, note=""):
+        seen.append(done)
+
+    with pytest.raises(Stopped):
+        run(many, tmp_path / "out", progress=progress, should_stop=lambda: bool(seen) and seen[-1] >= 20)
+    done = seen[-1]
+    assert done < 3 * pool.SHARD
+    seen.clear()
+    assert run(many, tmp_path / "out", progress=progress) == whole
+    assert seen[0] == done
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_killed_run_goes_on_where_it_was(many, tmp_path):
+    whole, folder = run(many, tmp_path / "whole"), tmp_path / "out"
+    folder.mkdir()
+    code = f"""if True:
+        import time
+        from pathlib import Path
+        from pipeline.callbacks import never
+        from pipeline.images.normalize import normalize
+        from pipeline.options import NormalizeOptions
+        normalize(NormalizeOptions(size=16, processes=2), download=Path({str(many)!r}), folder=Path({str(folder)!r}),
+                  progress=lambda done, total, note="": time.sleep(0.05), should_stop=never)"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY)
+    journal = folder / "prepared.jsonl"
+    while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") > 10):
+        time.sleep(0.01)
+    assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert run(many, folder) == whole
+    assert contents(folder) == contents(tmp_path / "whole")
+
+
+def test_what_a_killed_run_left_half_done_is_done_again(many, tmp_path):
+    whole, folder, seen = run(many, tmp_path / "whole"), tmp_path / "out", []
+    with pytest.raises(Stopped):
+        run(many, folder, progress=lambda done, *_: seen.append(done), should_stop=lambda: bool(seen) and seen[-1] > 20)
+    short, empty, gone, *_ = squares = sorted((folder / "images").glob("*.png"))
+    short.write_bytes(short.read_bytes()[:100])
+    empty.write_bytes(b"")
+    gone.unlink()
+    squares[3].with_name(f".{squares[3].name}.part").write_bytes(b"half")
+    journal = folder / "prepared.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-40])
+    assert run(many, folder) == whole
+    assert contents(folder) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("harm", ["missing", "changed"])
+def test_a_damaged_raw_picture_is_named_with_the_way_out(mixed, tmp_path, harm):
+    victim = sorted((mixed / "images").iterdir())[3]
+    if harm == "missing":
+        victim.unlink()
+    else:
+        victim.write_bytes(victim.read_bytes() + b"\0")
+    with pytest.raises(DamagedState, match=f"{victim.stem}.*tasks rerun download"):
+        run(mixed, tmp_path / "out")
+
+
+def test_pictures_that_crash_or_hang_the_decoder_are_rejected_and_the_rest_is_kept(mixed, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SECONDS", 2.0)
+    monkeypatch.setattr(module, "prepare", prepare_or_die)
+    summary = run(mixed, tmp_path / "out").summary
+    assert (summary["images"], summary["kept"], summary["duplicate"]) == (10, 6, 1)
+    assert summary["reasons"] == {rejected.CRASHED: 1, rejected.TOO_SLOW: 1, rejected.TRUNCATED: 1}
+
+
+def test_nothing_to_keep_is_told_with_the_reasons(encode, draw, make_download, tmp_path):
+    with pytest.raises(UserError, match=r"none of 2 pictures .*too small.*\[normalize\]"):
+        run(make_download([encode(draw(1, 20, 20)), b"text"]), tmp_path / "out")
+
+
+def test_an_empty_download_is_told(make_download, tmp_path):
+    with pytest.raises(UserError, match="the download saved none"):
+        run(make_download([]), tmp_path / "out")
+
+
+def test_a_background_that_is_no_colour_is_refused_at_once():
+    with pytest.raises(UserError, match="background = 'whiteish': expected a colour"):
+        NormalizeOptions(background="whiteish")
+
+
+def test_all_copies_can_be_kept(mixed, tmp_path):
+    options = NormalizeOptions(size=16, near_duplicates=-1, processes=1)
+    assert run(mixed, tmp_path / "out", options).summary["kept"] == 7
+
+
+def test_the_worst_files_there_are(shared_data, make_download, tmp_path):
+    paths = [path for path in sorted((shared_data / "nasty").rglob("*")) if path.is_file()]
+    bodies = list({digest.of_bytes(body): body for body in (path.read_bytes() for path in paths)}.values())
+    options = NormalizeOptions(min_side=1, max_aspect=1000, near_duplicates=-1)
+    summary = run(make_download(bodies), tmp_path / "out", options).summary
+    assert summary["images"] == len(bodies) == summary["kept"] + summary["rejected"]
+    assert summary["kept"] > 900
+    assert rejected.CRASHED not in summary["reasons"]
+    assert rejected.TOO_SLOW not in summary["reasons"]
+    assert np.isfinite(read_images(tmp_path / "out").images).all()
+
+
+def prepare_or_die(raw: Raw, **options) -> Prepared:
+    """`prepare`, but text crashes it and small pictures hang it. Runs in other processes."""
+    found = prepare(raw, **options)
+    if found.reason == rejected.UNKNOWN_FORMAT:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if found.reason == rejected.TOO_SMALL:
+        time.sleep(600)
+    return found
