@@ -1,0 +1,129 @@
+"""The label log: every label ever given, in order. Nothing in it is changed; a later row outdoes an earlier one."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock
+
+from pipeline.errors import DamagedState, UserError
+from pipeline.labels.label import Label, fault, now
+from pipeline.store.jsonl import dump_row, parse_row
+
+WAY_OUT = "`python -m tasks labels repair` sets such lines aside and keeps all others"
+
+
+class LabelLog:
+    """The file `labels.jsonl` of a dataset: one row {id, label, time, how} a line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, given: Mapping[str, str | None], *, how: str) -> int:
+        """Put the labels `given`, by picture id, on the disk, all or none; returns how many.
+
+        When this returns they outlast a crash of the machine. Other processes may append at the same time.
+        Errors: `DamagedState` if a killed writer left the last line unfinished, `UserError` for a wrong value or a
+        full disk; either way the log is as it was.
+        """
+        time = now()
+        rows = [Label(id=id, label=label, time=time, how=how).row() for id, label in given.items()]
+        if wrong := [found for row in rows if (found := fault(row))]:
+            raise UserError(f"{self.path}: nothing was added, {wrong[0]}")
+        if rows:
+            with self._lock():
+                self._check_end()
+                self._write("".join(map(dump_row, rows)).encode())
+        return len(rows)
+
+    def rows(self) -> Iterator[Label]:
+        """Yield every label in the order of the file; raise `DamagedState` naming the first line that is none."""
+        for number, line in enumerate(self._lines(), start=1):
+            yield _parse(line, f"{self.path}, line {number}")
+
+    def effective(self) -> dict[str, str]:
+        """The labels that hold now, by picture id: 'on', 'off' or 'unsure'. Those taken back are not in it."""
+        latest = {row.id: row.label for row in self.rows()}
+        return {id: label for id, label in latest.items() if label is not None}
+
+    def repair(self) -> int:
+        """Move every unreadable line to the end of `labels.damaged.jsonl` beside the log; returns how many there were.
+
+        All other lines stay byte for byte, in their order. Killed half way, it leaves the log as it was.
+        """
+        if not self.path.exists():
+            return 0
+        with self._lock():
+            lines = self._lines()
+            damaged = [line for line in lines if not _readable(line)]
+            if damaged:
+                _add(self.path.with_suffix(".damaged.jsonl"), b"".join(line.rstrip(b"\n") + b"\n" for line in damaged))
+                self._replace(b"".join(line for line in lines if _readable(line)))
+        return len(damaged)
+
+    def _lock(self) -> FileLock:
+        """Held while this process writes. A file of its own: a repair puts another file in the place of the log."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.path.with_name(f".{self.path.name}.lock"))
+
+    def _lines(self) -> list[bytes]:
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            return list(file)
+
+    def _check_end(self) -> None:
+        if not self.path.exists() or not self.path.stat().st_size:
+            return
+        with self.path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            whole = file.read() == b"\n"
+        if not whole:
+            where = f"{self.path}, line {len(self._lines())}"
+            raise DamagedState(f"{where}: cut short when a writer was killed; nothing was added. {WAY_OUT}")
+
+    def _write(self, data: bytes) -> None:
+        with self.path.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                _put(file, data)
+            except OSError as error:
+                file.truncate(before)
+                raise UserError(f"{self.path}: nothing was added ({error}); free some space and try again") from None
+
+    def _replace(self, data: bytes) -> None:
+        draft = self.path.with_name(f".{self.path.name}.repair")
+        draft.unlink(missing_ok=True)
+        _add(draft, data)
+        os.replace(draft, self.path)
+
+
+def _parse(line: bytes, where: str) -> Label:
+    try:
+        row = parse_row(line, where)
+    except DamagedState as error:
+        raise DamagedState(f"{error}. {WAY_OUT}") from None
+    if wrong := fault(row):
+        raise DamagedState(f"{where}: {wrong}. {WAY_OUT}")
+    return Label(id=row["id"], label=row["label"], time=str(row.get("time", "")), how=str(row.get("how", "")))
+
+
+def _readable(line: bytes) -> bool:
+    try:
+        _parse(line, "")
+    except DamagedState:
+        return False
+    return True
+
+
+def _add(path: Path, data: bytes) -> None:
+    with path.open("ab", buffering=0) as file:
+        _put(file, data)
+
+
+def _put(file: BinaryIO, data: bytes) -> None:
+    """One write, so that a reader sees whole lines, and onto the disk."""
+    if file.write(data) < len(data):
+        raise OSError("the disk is full")
+    os.fsync(file.fileno())

@@ -1,0 +1,99 @@
+import shutil
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.labels.folders import FOLDERS, export_folders, import_folders
+
+from .conftest import picture_id
+
+IDS = [picture_id(number) for number in range(8)]
+
+
+@pytest.fixture
+def sorted_by_hand(log, normalize, tmp_path):
+    """An export of which picture 0 is labelled on and 1 off."""
+    log.append({IDS[0]: "on", IDS[1]: "off"}, how="test")
+    export_folders(log.effective(), normalize=normalize, to=tmp_path / "hand")
+    return tmp_path / "hand"
+
+
+def drag(top, number, source, target):
+    shutil.move(top / source / f"{IDS[number]}.png", top / target)
+
+
+def bring_in(log, normalize, top):
+    return import_folders(log, **{name: top / name for name in FOLDERS}, normalize=normalize)
+
+
+def test_export_sorts_every_square_by_its_label(sorted_by_hand):
+    found = {name: {path.stem for path in (sorted_by_hand / name).iterdir()} for name in FOLDERS}
+    assert found == {"on": {IDS[0]}, "off": {IDS[1]}, "unsure": set(), "unlabelled": set(IDS[2:6])}
+
+
+def test_export_says_how_many(log, normalize, tmp_path):
+    shown = str(export_folders({IDS[0]: "on"}, normalize=normalize, to=tmp_path / "to"))
+    assert shown.endswith("1 in on/, 0 in off/, 0 in unsure/, 5 in unlabelled/")
+
+
+def test_export_into_a_used_folder_is_refused(log, normalize, sorted_by_hand):
+    with pytest.raises(UserError, match="not empty"):
+        export_folders({}, normalize=normalize, to=sorted_by_hand)
+
+
+def test_importing_an_untouched_export_changes_nothing(log, normalize, sorted_by_hand):
+    before = log.path.read_bytes()
+    assert bring_in(log, normalize, sorted_by_hand).changed == 0
+    assert log.path.read_bytes() == before
+
+
+def test_dragged_files_are_labelled_and_nothing_else_is_appended(log, normalize, sorted_by_hand):
+    before = len(list(log.rows()))
+    drag(sorted_by_hand, 2, "unlabelled", "on")
+    drag(sorted_by_hand, 1, "off", "unsure")
+    drag(sorted_by_hand, 0, "on", "unlabelled")
+    assert bring_in(log, normalize, sorted_by_hand).changed == 3
+    assert log.effective() == {IDS[1]: "unsure", IDS[2]: "on"}
+    assert len(list(log.rows())) == before + 3
+
+
+def test_files_are_known_by_raw_bytes_by_square_or_by_name(log, normalize, tmp_path):
+    folder = tmp_path / "on" / "deeper"
+    folder.mkdir(parents=True)
+    (folder / "as downloaded.jpg").write_bytes(b"raw 1")
+    (folder / "renamed.png").write_bytes(b"square 2")
+    (folder / f"{IDS[3]}.png").write_bytes(b"opened and saved again")
+    import_folders(log, on=tmp_path / "on", normalize=normalize)
+    assert log.effective() == dict.fromkeys(IDS[1:4], "on")
+
+
+def test_the_label_of_a_duplicate_goes_to_the_picture_that_is_kept(log, normalize, tmp_path):
+    (tmp_path / "off").mkdir()
+    (tmp_path / "off" / "copy.jpg").write_bytes(b"raw 6")
+    import_folders(log, off=tmp_path / "off", normalize=normalize)
+    assert log.effective() == {IDS[0]: "off"}
+
+
+def test_strangers_are_counted_and_named(log, normalize, tmp_path):
+    (tmp_path / "on").mkdir()
+    for number in range(9):
+        (tmp_path / "on" / f"holiday {number}.jpg").write_bytes(b"beach %d" % number)
+    (tmp_path / "on" / ".DS_Store").write_bytes(b"")
+    summary = import_folders(log, on=tmp_path / "on", normalize=normalize)
+    assert (summary.files, summary.changed, summary.unknown) == (9, 0, 9)
+    assert "9 match no picture of this dataset: holiday 0.jpg" in str(summary)
+    assert str(summary).endswith("...")
+
+
+def test_a_picture_in_two_folders_is_named_and_nothing_is_appended(log, normalize, tmp_path):
+    for label, name, data in (("on", "a.png", b"square 1"), ("off", "b.jpg", b"raw 1"), ("off", "c.jpg", b"raw 2")):
+        (tmp_path / label).mkdir(exist_ok=True)
+        (tmp_path / label / name).write_bytes(data)
+    with pytest.raises(UserError, match=r"a\.png and .*b\.jpg are the same picture"):
+        import_folders(log, on=tmp_path / "on", off=tmp_path / "off", normalize=normalize)
+    assert log.effective() == {}
+
+
+def test_a_missing_folder_is_named(log, normalize, tmp_path):
+    with pytest.raises(UserError, match=r"--on .*nowhere"):
+        import_folders(log, on=tmp_path / "nowhere", normalize=normalize)

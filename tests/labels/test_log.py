@@ -1,0 +1,123 @@
+import json
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import DamagedState, UserError
+from pipeline.labels.log import LabelLog
+
+from .conftest import picture_id
+
+A, B, C = picture_id(1), picture_id(2), picture_id(3)
+
+
+def append_many(path: Path, first: int) -> None:
+    for number in range(first, first + 100):
+        LabelLog(path).append({picture_id(number): "on"}, how="test")
+
+
+def test_an_empty_log_holds_no_labels(log):
+    assert log.effective() == {}
+    assert log.repair() == 0
+
+
+def test_the_last_label_of_a_picture_holds_and_null_takes_it_back(log):
+    log.append({A: "on", B: "off", C: "unsure"}, how="test")
+    log.append({A: "off", B: None}, how="test")
+    assert log.effective() == {A: "off", C: "unsure"}
+
+
+def test_a_row_says_what_when_and_how(log):
+    assert log.append({A: "on"}, how="page") == 1
+    row = json.loads(log.path.read_text())
+    assert (row["id"], row["label"], row["how"]) == (A, "on", "page")
+    assert row["time"].endswith("+00:00")
+
+
+def test_earlier_lines_are_never_touched(log):
+    log.append({A: "on"}, how="test")
+    before = log.path.read_bytes()
+    log.append({A: "off"}, how="test")
+    assert log.path.read_bytes().startswith(before)
+
+
+@pytest.mark.parametrize("given", [{A: "maybe"}, {"abc": "on"}, {A.upper(): "on"}, {A: "on", B: "ON"}])
+def test_a_wrong_value_is_named_and_nothing_is_added(log, given):
+    log.append({C: "on"}, how="test")
+    before = log.path.read_bytes()
+    with pytest.raises(UserError, match="nothing was added"):
+        log.append(given, how="test")
+    assert log.path.read_bytes() == before
+
+
+def test_two_writers_lose_nothing(log):
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=append_many, args=(log.path, first)) for first in (0, 1000)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert len(log.effective()) == len(list(log.rows())) == 200
+
+
+def test_nothing_is_glued_onto_a_line_that_a_kill_cut_short(log):
+    log.append({A: "on", B: "on"}, how="test")
+    torn = log.path.read_bytes()[:-20]
+    log.path.write_bytes(torn)
+    with pytest.raises(DamagedState, match=r"labels\.jsonl, line 2: .*labels repair"):
+        log.append({C: "on"}, how="test")
+    assert log.path.read_bytes() == torn
+    assert log.repair() == 1
+    log.append({C: "on"}, how="test")
+    assert log.effective() == {A: "on", C: "on"}
+
+
+def test_a_line_without_its_newline_counts_as_cut_short(log):
+    log.append({A: "on"}, how="test")
+    log.path.write_bytes(log.path.read_bytes()[:-1])
+    with pytest.raises(DamagedState, match="line 1"):
+        log.effective()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"{nonsense\n", b"[]\n", b"\n", b"\xff\xfe\n", b'{"id": "12", "label": "on"}\n']
+    + [json.dumps(row).encode() + b"\n" for row in ({"id": A, "label": "yes"}, {"id": A}, {"label": "on"})],
+)
+def test_repair_moves_an_unreadable_line_aside_and_keeps_all_others(log, line):
+    log.append({A: "on"}, how="test")
+    first = log.path.read_bytes()
+    log.append({B: "off"}, how="test")
+    second = log.path.read_bytes()[len(first) :]
+    log.path.write_bytes(first + line + second)
+    with pytest.raises(DamagedState, match=r"labels\.jsonl, line 2: .*labels repair"):
+        log.effective()
+    assert log.repair() == 1
+    assert log.path.read_bytes() == first + second
+    assert log.path.with_name("labels.damaged.jsonl").read_bytes() == line
+    assert log.repair() == 0
+
+
+def test_what_was_moved_aside_before_stays_there(log):
+    for text in (b"one\n", b"two"):
+        log.append({A: "on"}, how="test")
+        log.path.write_bytes(log.path.read_bytes() + text)
+        log.repair()
+    assert log.path.with_name("labels.damaged.jsonl").read_bytes() == b"one\ntwo\n"
+    assert len(list(log.rows())) == 2
+
+
+def test_a_full_disk_leaves_the_log_as_it_was(log, monkeypatch):
+    log.append({A: "on"}, how="test")
+    before = log.path.read_bytes()
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="No space left"):
+        log.append({B: "on"}, how="test")
+    assert log.path.read_bytes() == before
