@@ -1,0 +1,36 @@
+"""What the filter's folder says: a score for every picture, and which are kept."""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.store.jsonl import read_rows, write_rows
+
+NAME = "scores.jsonl"
+KEPT, REJECTED = "kept", "rejected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What the filter found about one picture."""
+
+    id: str
+    score: float | None  # probability that it is on target; None when nothing was scored
+    label: str | None  # on, off, unsure
+    outcome: str  # kept, rejected
+
+
+def write_scores(scores: Iterable[Score], folder: Path) -> None:
+    """Leave `scores`, sorted by id, in `folder`."""
+    write_rows(folder / NAME, (dataclasses.asdict(score) for score in sorted(scores, key=lambda score: score.id)))
+
+
+def read_scores(folder: Path) -> list[Score]:
+    """The scores in the finished filter folder `folder`, sorted by id; `DamagedState` if a line cannot be read."""
+    return [Score(**row) for row in read_rows(folder / NAME)]
+
+
+def kept_ids(folder: Path) -> list[str]:
+    """The ids of the pictures that the finished filter folder `folder` keeps, sorted."""
+    return [score.id for score in read_scores(folder) if score.outcome == KEPT]

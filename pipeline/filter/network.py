@@ -1,0 +1,113 @@
+"""The small network: what it looks like, how it learns, what it answers."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers
+
+from pipeline.filter.augment import augment
+from pipeline.filter.squares import mirrored, squares
+
+SIDE = 32  # pixels: at 64 a network learns no better from so few labels, in four times the time
+BATCH = 64
+LEARNING_RATE, DECAY = 2e-3, 1e-3
+DROPPED = 0.3
+
+Batch = tuple[np.ndarray, dict[str, np.ndarray]]  # pictures, and what to say of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What one network learns from."""
+
+    images: np.ndarray  # (N, 32, 32, 3) uint8
+    odds: np.ndarray  # (N,) float64, how often each is drawn; sums to 1
+    target: np.ndarray  # (N,) float32, the probability that it is on target
+    components: np.ndarray  # (N, D) float32, what the kernel sees in it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What a network says about pictures."""
+
+    scores: np.ndarray  # (N,) float32 logits, averaged over a picture and its mirror image
+    features: np.ndarray  # (N, 128) float32, the layer before the last, of the picture as it is
+
+
+class Network:
+    """A trained network."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+
+    def __call__(self, images: np.ndarray) -> Answers:
+        """`images` (N, H, W, C) uint8, a few hundred at once."""
+        small = squares(images, SIDE).astype(np.float32) / 255
+        plain, other = self.model(small, training=False), self.model(mirrored(small), training=False)
+        scores = keras.ops.convert_to_numpy(plain["score"] + other["score"])[:, 0] / 2
+        return Answers(scores=scores, features=keras.ops.convert_to_numpy(plain["features"]))
+
+
+def train_network(lesson: Lesson, *, seed: int, steps: int, tick: Callable[[], None]) -> Network:
+    """Train a network for `steps` batches; `tick` is called before each.
+
+    It learns to name the label, and to tell how the kernel sees the picture: with that, features that fit the whole
+    crawl and not its labelled part alone, and a little better scores.
+    """
+    model = build_network(lesson.components.shape[1], seed)
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
+    model.compile(
+        optimizer=keras.optimizers.AdamW(rate, weight_decay=DECAY),
+        loss={"score": keras.losses.BinaryCrossentropy(from_logits=True), "components": "mean_squared_error"},
+        loss_weights={"score": 1.0, "components": 0.5},
+        jit_compile=False,  # compiling takes longer than all the training
+    )
+    for images, wanted in _ahead(_batches(lesson, steps, np.random.default_rng(seed))):
+        tick()
+        model.train_on_batch(images, wanted)
+    features = model.get_layer("features").output
+    return Network(keras.Model(model.input, {"score": model.output["score"], "features": features}))
+
+
+def _batches(lesson: Lesson, steps: int, random: np.random.Generator) -> Iterator[Batch]:
+    for _ in range(steps):
+        drawn = random.choice(len(lesson.odds), BATCH, p=lesson.odds)
+        wanted = {"score": lesson.target[drawn, np.newaxis], "components": lesson.components[drawn]}
+        yield augment(lesson.images[drawn], random), wanted
+
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches in the same order, each made while the one before it is learnt from."""
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = worker.submit(next, batches, None)
+            yield batch
+
+
+def build_network(components: int, seed: int) -> keras.Model:
+    """(B, 32, 32, 3) in [0, 1] to {"score": (B, 1) logits, "components": (B, components)}; 150,000 weights."""
+    seeds = iter(range(100 * seed, 100 * seed + 100))
+    picture = keras.Input((SIDE, SIDE, 3))
+    found = _block(layers.Rescaling(2.0, -1.0)(picture), 32, next(seeds))
+    found = _block(layers.MaxPooling2D()(found), 64, next(seeds))
+    found = _block(layers.MaxPooling2D()(found), 64, next(seeds))
+    found = _block(found, 128, next(seeds), strides=2)
+    features = layers.GlobalAveragePooling2D(name="features")(found)
+    thinned = layers.Dropout(DROPPED, seed=next(seeds))(features)
+    widths = {"score": 1, "components": components}
+    return keras.Model(picture, {name: _head(thinned, name, width, next(seeds)) for name, width in widths.items()})
+
+
+def _block(found: keras.KerasTensor, channels: int, seed: int, strides: int = 1) -> keras.KerasTensor:
+    start = keras.initializers.HeNormal(seed)
+    found = layers.Conv2D(channels, 3, strides, padding="same", use_bias=False, kernel_initializer=start)(found)
+    # A short memory: there are only some hundred steps to settle in
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(found))
+
+
+def _head(features: keras.KerasTensor, name: str, width: int, seed: int) -> keras.KerasTensor:
+    return layers.Dense(width, kernel_initializer=keras.initializers.GlorotUniform(seed), name=name)(features)

@@ -1,0 +1,91 @@
+"""The stage classifier: from normalised pictures and labels to something that tells on target from off."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.callbacks import Progress, ShouldStop
+from pipeline.filter.classifier import BATCH, Classifier
+from pipeline.filter.devices import prepare_devices
+from pipeline.filter.holdout import deal_folds
+from pipeline.filter.learn import Pool, Tick, learn, ticks
+from pipeline.filter.marks import Marks, read_marks
+from pipeline.filter.saved import save_classifier
+from pipeline.filter.unseen import HOLDOUT, MIDDLE, OUT_OF_FOLD, measure, write_unseen
+from pipeline.filter.watch import Watch
+from pipeline.images.image_set import ImageSet, read_images
+from pipeline.options import ClassifierOptions
+from pipeline.result import Result
+
+UNLABELLED = 4000  # pictures without a label that are learnt from at most: more take time and add little
+
+
+def train_classifier(
+    options: ClassifierOptions,
+    *,
+    normalize: Path,
+    labels: Path,
+    folder: Path,
+    progress: Progress,
+    should_stop: ShouldStop,
+) -> Result:
+    """Learn from the labels in the snapshot `labels` which pictures are on target; leave the classifier in `folder`.
+
+    Beside it lie `holdout.jsonl` and `out_of_fold.jsonl`: what it says of labelled pictures without knowing their
+    labels. The same pictures, labels and options give the same weights, bit for bit, on the same machine.
+    Errors: `UserError` with fewer than 8 labels of either kind; `Stopped`, leaving nothing.
+    """
+    started = time.monotonic()
+    prepare_devices()
+    pictures = read_images(normalize)
+    marks = read_marks(labels, pictures.ids, options.holdout)
+    ids, pool = _pool(pictures, marks, options.members)
+    watch = Watch(progress, should_stop, ticks(len(ids), options) + 1)
+    learned = learn(pool, options, watch)
+    out_of_fold = dict(zip(np.array(ids)[pool.labelled].tolist(), learned.out_of_fold.tolist(), strict=True))
+    holdout = _judge(learned.classifier, pictures, list(marks.split.holdout), watch)
+
+    model = save_classifier(learned.classifier, folder)
+    write_unseen(marks.split.holdout, holdout, folder / HOLDOUT)
+    write_unseen(marks.split.train, out_of_fold, folder / OUT_OF_FOLD)
+    figures = {
+        "labels_on": marks.count("on"),
+        "labels_off": marks.count("off"),
+        "labels_unsure": marks.unsure,
+        "labels_gone": marks.gone,
+        "trained_on": len(marks.split.train),
+        "holdout": len(marks.split.holdout),
+        **measure(marks.split.holdout, holdout),
+        **{f"out_of_fold_{name}": value for name, value in measure(marks.split.train, out_of_fold).items()},
+        "threshold": MIDDLE,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    return Result(outputs={"model": model}, summary=figures)
+
+
+def _pool(pictures: ImageSet, marks: Marks, members: int) -> tuple[list[str], Pool]:
+    """The pictures to learn from, in the order of their ids, which is random: they are hashes."""
+    train, holdout = marks.split.train, marks.split.holdout
+    others = [id for id in pictures.ids if id not in train and id not in holdout]
+    wanted = {*train, *holdout, *others[:UNLABELLED]}
+    places = [place for place, id in enumerate(pictures.ids) if id in wanted]
+    ids, folds = [pictures.ids[place] for place in places], deal_folds(train, members)
+    pool = Pool(
+        images=pictures.images[places],
+        on=np.array([train.get(id) == "on" for id in ids]),
+        fold=np.array([folds.get(id, -1) for id in ids]),
+    )
+    return ids, pool
+
+
+def _judge(classifier: Classifier, pictures: ImageSet, ids: list[str], tick: Tick) -> dict[str, float]:
+    """The probability of each of `ids`."""
+    tick("measuring")
+    places = [place for place, id in enumerate(pictures.ids) if id in set(ids)]
+    scores: dict[str, float] = {}
+    for start in range(0, len(places), BATCH):
+        batch = places[start : start + BATCH]
+        found = classifier(pictures.images[batch]).tolist()
+        scores.update(zip([pictures.ids[place] for place in batch], found, strict=True))
+    return scores

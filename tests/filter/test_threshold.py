@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from pipeline.filter.threshold import LEAST_RECALL, draw_line, judge_line
+
+
+def test_the_lowest_threshold_that_reaches_the_precision():
+    line = draw_line(np.array([0.6, 1.0, 0.1, 0.9]), 0.8)
+    assert line.threshold == 0.6
+    assert line.precision == pytest.approx(2.5 / 3)
+    assert line.recall == pytest.approx(2.5 / 2.6)
+
+
+def test_more_precision_keeps_fewer():
+    probabilities = np.linspace(0, 1, 101)
+    lines = [draw_line(probabilities, wish) for wish in (0.8, 0.9, 0.95)]
+    assert lines[0].threshold < lines[1].threshold < lines[2].threshold
+    assert all(line.precision >= wish - 1e-9 for line, wish in zip(lines, (0.8, 0.9, 0.95), strict=True))
+
+
+def test_a_picture_that_is_likely_off_is_not_kept_to_fill_up():
+    line = draw_line(np.array([0.999] * 100 + [0.3] * 3), 0.9)
+    assert line.threshold == 0.999
+
+
+def test_out_of_reach_keeps_the_best_and_says_so():
+    probabilities = np.linspace(0, 0.7, 200)
+    line = draw_line(probabilities, 0.95)
+    kept = probabilities[probabilities >= line.threshold]
+    assert line.precision == pytest.approx(kept.mean())
+    assert line.precision < 0.95
+    assert LEAST_RECALL <= line.recall < LEAST_RECALL + 0.02
+
+
+def test_no_pictures_are_no_trouble():
+    assert draw_line(np.array([]), 0.95).precision is None
+
+
+def test_a_given_threshold_is_judged():
+    line = judge_line(np.array([0.2, 0.8, 0.9]), 0.8)
+    assert (line.threshold, line.precision) == (0.8, pytest.approx(0.85))
+    assert judge_line(np.array([0.2]), 0.8).precision is None

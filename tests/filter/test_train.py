@@ -1,0 +1,161 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pipeline.callbacks import never, silent
+from pipeline.errors import DamagedState, Stopped
+from pipeline.filter.embed import embed, extractor_name
+from pipeline.filter.holdout import split_labels
+from pipeline.filter.saved import load_classifier
+from pipeline.filter.train import train_classifier
+from pipeline.filter.unseen import measure
+
+from .conftest import QUICK
+from .drawn import draw
+
+PROCESS = """
+import sys
+from pathlib import Path
+from pipeline.callbacks import never, silent
+from pipeline.filter.train import train_classifier
+from pipeline.options import ClassifierOptions
+normalize, labels, folder = map(Path, sys.argv[1:])
+options = ClassifierOptions(steps=4, members=2)
+result = train_classifier(
+    options, normalize=normalize, labels=labels, folder=folder, progress=silent, should_stop=never
+)
+print(result.outputs["model"])
+"""
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_labels_are_counted_and_figures_told(trained):
+    summary = trained.result.summary
+    assert (summary["labels_on"], summary["labels_off"], summary["labels_gone"]) == (20, 20, 0)
+    assert summary["trained_on"] + summary["holdout"] == 40
+    assert summary["out_of_fold_average_precision"] > 0.9
+
+
+def test_every_labelled_picture_is_judged_once_by_what_does_not_know_its_label(trained, subject):
+    split = split_labels(subject.given, QUICK.holdout)
+    for name, labels in (("holdout", split.holdout), ("out_of_fold", split.train)):
+        found = rows(trained.folder / f"{name}.jsonl")
+        assert {row["id"]: row["label"] for row in found} == labels
+        assert all(0 <= row["score"] <= 1 for row in found)
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_same_weights(trained, subject, tmp_path):
+    """Also the process of these tests: three in all."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    running = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        command = [sys.executable, "-c", PROCESS, subject.normalize, subject.labels, tmp_path / name]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True))
+    digests = {process.communicate()[0].split()[-1] for process in running}
+    assert digests == {trained.result.outputs["model"]}
+
+
+@pytest.mark.slow
+def test_another_seed_trains_other_weights(trained, subject, tmp_path):
+    options = type(QUICK)(steps=1, members=2, seed=1)
+    result = train_classifier(
+        options,
+        normalize=subject.normalize,
+        labels=subject.labels,
+        folder=tmp_path,
+        progress=silent,
+        should_stop=never,
+    )
+    assert result.outputs != trained.result.outputs
+    assert extractor_name(tmp_path) != extractor_name(trained.folder)
+
+
+def test_progress_runs_to_the_end(trained):
+    done = [call[0] for call in trained.calls]
+    assert done == list(range(len(done)))
+    assert {call[1] for call in trained.calls} == {len(done)}
+    assert "network 2 of 2" in {call[2] for call in trained.calls}
+
+
+@pytest.mark.parametrize("after", [0, 3, 9])
+def test_a_request_to_stop_is_heard_and_nothing_is_left(subject, tmp_path, after):
+    asked = iter(range(1000))
+    with pytest.raises(Stopped):
+        train_classifier(
+            QUICK,
+            normalize=subject.normalize,
+            labels=subject.labels,
+            folder=tmp_path,
+            progress=silent,
+            should_stop=lambda: next(asked) >= after,
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_saved_scores_pictures_it_never_saw(trained):
+    on, off = (np.stack([draw(number, on=on) for number in range(500, 520)]) for on in (True, False))
+    classifier = load_classifier(trained.folder)
+    assert np.median(classifier(on)) > 0.6
+    assert np.median(classifier(off)) < 0.4
+
+
+@pytest.mark.parametrize("name", ["classifier.json", "kernel.npz", "member-1.keras"])
+def test_a_changed_or_missing_file_is_damage(trained, tmp_path, name):
+    for path in trained.folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DamagedState, match="rerun classifier"):
+        load_classifier(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(DamagedState, match="rerun classifier"):
+        load_classifier(tmp_path)
+
+
+def test_weights_of_another_training_are_damage(trained, tmp_path):
+    for path in trained.folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "member-0.keras").write_bytes((trained.folder / "member-1.keras").read_bytes())
+    with pytest.raises(DamagedState, match="not those that were written"):
+        load_classifier(tmp_path)
+
+
+def test_nothing_is_pickled(trained):
+    with np.load(trained.folder / "kernel.npz", allow_pickle=False) as file:
+        assert all(file[name].dtype != object for name in file.files)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_embedding_gives_one_row_a_picture_whatever_the_batch(trained, channels):
+    pictures = np.stack([draw(number, on=True, channels=channels) for number in range(300)])
+    found = embed(trained.folder, pictures)
+    assert found.shape == (300, 256)
+    assert found.dtype == np.float32
+    assert np.allclose(found[290:], embed(trained.folder, pictures[290:]), atol=1e-4)
+    assert found.std(axis=0).max() > 0
+
+
+def test_the_extractor_is_named_after_its_weights(trained):
+    assert extractor_name(trained.folder) == f"ganmill-cnn-32-{trained.result.outputs['model'][:8]}"
+
+
+def test_too_little_to_measure_is_none():
+    labels = {"a": "on", "b": "on", "c": "off", "d": "off"}
+    assert measure(labels, dict.fromkeys(labels, 0.7))["average_precision"] is None
+
+
+def test_precision_and_recall_are_those_at_one_half():
+    labels = dict(zip("abcdefgh", ["on"] * 4 + ["off"] * 4, strict=True))
+    scores = dict(zip("abcdefgh", [0.9, 0.8, 0.5, 0.1, 0.6, 0.2, 0.2, 0.0], strict=True))
+    found = measure(labels, scores)
+    assert (found["precision"], found["recall"]) == (0.75, 0.75)
+    assert found["average_precision"] == pytest.approx((1 + 1 + 3 / 4 + 4 / 7) / 4, abs=0.03)
