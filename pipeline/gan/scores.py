@@ -1,0 +1,105 @@
+"""How near samples come to reals, from features of both: numpy and scikit-learn only.
+
+Figures from different extractors cannot be compared, and none of these is an FID.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import pairwise_distances_chunked
+
+SUBSETS, SUBSET_SIZE = 100, 1000  # of the KID, as its authors have them
+NEIGHBOURS = 3  # Kynkäänniemi et al. 2019
+MOST = 5000  # precision and recall look at so many at most: their cost grows with the square
+FEWEST = 8  # half of them must still hold a few pairs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kid:
+    """A kernel distance and its standard error; 0 when samples cannot be told from reals, below it by chance."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Samples against reals. `kid_floor` is one half of the reals against the other: about what a perfect generator
+    would get. All are None where there are too few pictures to tell."""
+
+    kid: float | None = None
+    kid_error: float | None = None
+    kid_floor: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+
+
+def score(reals: np.ndarray, samples: np.ndarray, *, seed: int = 0) -> Scores:
+    """Compare features (N, D) of reals with (M, D) of samples; no figures when N < 2 * FEWEST or M < FEWEST."""
+    if len(reals) < 2 * FEWEST or len(samples) < FEWEST:
+        return Scores()
+    mixed = reals[np.random.default_rng((seed, *b"halves")).permutation(len(reals))]
+    count = min(len(reals), len(samples), MOST)  # as many of each: both figures depend on the counts
+    precision, recall = precision_recall(mixed[:count], samples[:count])
+    distance = kid(reals, samples, seed=seed)
+    return Scores(
+        kid=distance.value,
+        kid_error=distance.error,
+        kid_floor=kid(mixed[::2], mixed[1::2], seed=seed).value,
+        precision=precision,
+        recall=recall,
+    )
+
+
+def kid(reals: np.ndarray, samples: np.ndarray, *, seed: int = 0) -> Kid:
+    """The kernel inception distance's estimator (Binkowski et al. 2018) on features (N, D) and (M, D).
+
+    The value is the mean over random subsets of the unbiased squared MMD. A subset is at most half of the smaller
+    set, so that subsets differ and the error can be told from their spread: the delete-d jackknife (Shao and Wu 1989).
+    """
+    fewer = min(len(reals), len(samples))
+    size, draw = min(SUBSET_SIZE, fewer // 2), np.random.default_rng((seed, *b"kid"))
+    values = [squared_mmd(_some(reals, size, draw), _some(samples, size, draw)) for _ in range(SUBSETS)]
+    return Kid(value=float(np.mean(values)), error=float(np.std(values) * math.sqrt(size / (fewer - size))))
+
+
+def squared_mmd(x: np.ndarray, y: np.ndarray) -> float:
+    """The unbiased squared MMD of x and y, both (N, D), with the kernel (x . y / D + 1)^3; Binkowski et al., eq. 4."""
+    count, x, y = len(x), x.astype(np.float64), y.astype(np.float64)
+    within = sum(kernel.sum() - np.trace(kernel) for kernel in (_cubic(x, x), _cubic(y, y)))
+    return float(within / (count * (count - 1)) - 2 * _cubic(x, y).mean())
+
+
+def precision_recall(reals: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
+    """The share of samples that lie among the reals, and of reals that lie among the samples.
+
+    Features (N, D) and (M, D), each more than NEIGHBOURS; Kynkäänniemi et al. 2019, equations 1 and 2.
+    """
+    return _share_within(samples, reals), _share_within(reals, samples)
+
+
+def nearest_reals(samples: np.ndarray, reals: np.ndarray, count: int) -> np.ndarray:
+    """The places (M, count) of the `count` reals nearest to each sample, the nearest first."""
+
+    def nearest(distances: np.ndarray, _: int) -> np.ndarray:
+        return np.argsort(distances, axis=1, kind="stable")[:, :count]
+
+    return np.concatenate(list(pairwise_distances_chunked(samples, reals, reduce_func=nearest)))
+
+
+def _share_within(points: np.ndarray, support: np.ndarray) -> float:
+    """The share of `points` nearer to some point of `support` than that one's k-th neighbour in `support`."""
+    k = NEIGHBOURS  # the nearest of all is the point itself
+    radii = pairwise_distances_chunked(support, reduce_func=lambda part, _: np.partition(part, k, axis=1)[:, k])
+    radius = np.concatenate(list(radii))
+    inside = pairwise_distances_chunked(points, support, reduce_func=lambda part, _: (part <= radius).any(axis=1))
+    return float(np.concatenate(list(inside)).mean())
+
+
+def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def _some(features: np.ndarray, size: int, draw: np.random.Generator) -> np.ndarray:
+    return features[draw.choice(len(features), size, replace=False)]

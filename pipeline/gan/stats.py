@@ -1,0 +1,41 @@
+"""stats.jsonl: one flat line an epoch, on disk before the checkpoint that follows it."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import DamagedState
+from pipeline.images.png import write_whole
+from pipeline.store.jsonl import dump_row, read_rows
+
+Row = dict[str, Any]
+
+
+class StatsLog:
+    """The lines of one training. Opened after a stop, it drops what lies beyond the checkpoint: it comes again."""
+
+    def __init__(self, path: Path, *, epochs_done: int) -> None:
+        self.rows = [row for row in _whole_rows(path) if row["epoch"] <= epochs_done]
+        write_whole(path, "".join(map(dump_row, self.rows)).encode())
+        self._file = path.open("a", encoding="utf-8")
+
+    def append(self, row: Row) -> None:
+        """Add one epoch's line and see it onto the disk."""
+        self.rows.append(row)
+        self._file.write(dump_row(row))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def _whole_rows(path: Path) -> list[Row]:
+    """The rows up to the first damaged one: a killed process may have left half a line."""
+    rows: list[Row] = []
+    with contextlib.suppress(FileNotFoundError, DamagedState):
+        for row in read_rows(path):
+            rows.append(row)
+    return rows

@@ -1,0 +1,110 @@
+"""Tiny pictures, and the folders that a training reads and writes."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.callbacks import never, silent
+from pipeline.images.sheet import write_png
+from pipeline.options import GanOptions
+from pipeline.result import Result
+from pipeline.store.digest import of_bytes, of_file
+from pipeline.store.jsonl import write_rows
+
+TINY = {"latent": 8, "generator": {"width": 8}, "discriminator": {"width": 8}, "batch": 16}
+OPTIONS = {"definition": "tiny", "epochs": 4, "sample_every": 2, "checkpoint_every": 1, "seed": 5}
+
+
+def discs(count: int, *, size: int = 16, channels: int = 3) -> np.ndarray:
+    """Bright discs on dark grounds, (count, size, size, channels) uint8: something a network can tell from noise."""
+    draw = np.random.default_rng(1)
+    y, x = np.mgrid[:size, :size] + 0.5
+    images = np.empty((count, size, size, channels), np.uint8)
+    for image in images:
+        centre, radius = draw.uniform(0.35, 0.65, 2) * size, draw.uniform(0.15, 0.35) * size
+        inside = np.hypot(y - centre[0], x - centre[1]) < radius
+        image[:] = np.where(inside[..., None], draw.integers(160, 256, channels), draw.integers(0, 80, channels))
+    return images
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a training reads, and where it writes."""
+
+    root: Path
+    images: np.ndarray
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        return {"normalize": self.root / "normalize", "kept": self.root / "filter"}
+
+    @property
+    def definition(self) -> Path:
+        return self.root / "tiny.json"
+
+    def folder(self, name: str) -> Path:
+        """A folder to train into."""
+        path = self.root / name
+        path.mkdir(exist_ok=True)
+        return path
+
+    def train(self, name: str, *, progress=silent, should_stop=never, live: Path | None = None, **options) -> Result:
+        """Train, or go on training, in the folder `name`."""
+        from pipeline.gan.train import train_gan
+
+        return train_gan(
+            GanOptions(**OPTIONS | options),
+            definition=self.definition,
+            **self.inputs,
+            folder=self.folder(name),
+            live=live,
+            progress=progress,
+            should_stop=should_stop,
+        )
+
+
+@pytest.fixture
+def make_place(tmp_path) -> Callable[..., Place]:
+    """Lays out normalise and filter folders for so many pictures, and a definition."""
+
+    def make(count: int = 40, *, definition: dict | None = None, **shape: int) -> Place:
+        place = Place(tmp_path, discs(count, **shape))
+        _write_inputs(place, TINY if definition is None else definition)
+        return place
+
+    return make
+
+
+@pytest.fixture
+def place(make_place) -> Place:
+    """Forty pictures of 16 px, of which eight are rejected: two batches of sixteen remain."""
+    return make_place()
+
+
+@pytest.fixture(scope="package")
+def trained(tmp_path_factory) -> Place:
+    """The same place again, with a training that nothing disturbed in the folder `gan`. To be read only."""
+    place = Place(tmp_path_factory.mktemp("trained"), discs(40))
+    _write_inputs(place, TINY)
+    place.train("gan")
+    return place
+
+
+def _write_inputs(place: Place, definition: dict) -> None:
+    place.definition.write_text(json.dumps(definition))
+    (place.root / "normalize" / "images").mkdir(parents=True)
+    (place.root / "filter").mkdir()
+    rows, scores = [], []
+    for number, image in enumerate(place.images):
+        name = of_bytes(str(number).encode())
+        path = place.root / "normalize" / "images" / f"{name}.png"
+        write_png(path, image)
+        rows.append({"id": name, "outcome": "kept", "sha256": of_file(path), "file": f"images/{name}.png"})
+        outcome = "rejected" if number % 5 == 4 else "kept"
+        scores.append({"id": name, "score": 0.9, "label": None, "outcome": outcome})
+    write_rows(place.root / "normalize" / "images.jsonl", rows)
+    write_rows(place.root / "filter" / "scores.jsonl", scores)

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from pipeline.gan.checkpoint import digest_arrays, newest_checkpoint, read_arrays, save_checkpoint, write_arrays
+
+
+def arrays(number: int) -> dict[str, np.ndarray]:
+    return {"step": np.int64(number), "weights": np.full((300, 2), number, np.float32), "none": np.zeros((0, 5))}
+
+
+def same(a, b) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_what_was_saved_comes_back(tmp_path):
+    save_checkpoint(tmp_path / "c", 3, arrays(3))
+    assert same(newest_checkpoint(tmp_path / "c"), arrays(3))
+
+
+def test_no_folder_and_no_checkpoint_are_none(tmp_path):
+    assert newest_checkpoint(tmp_path / "none") is None
+    assert read_arrays(tmp_path / "none.npz") is None
+
+
+def test_the_last_two_are_kept_and_nothing_of_killed_writes(tmp_path):
+    (tmp_path / ".step-000000001.npz.part").write_bytes(b"half")
+    for number in (8, 9, 10):
+        save_checkpoint(tmp_path, number, arrays(number))
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-000000009.npz", "step-000000010.npz"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "foreign"])
+def test_a_damaged_one_is_passed_over_for_the_one_before(tmp_path, damage):
+    for number in (1, 2):
+        save_checkpoint(tmp_path, number, arrays(number))
+    newest = tmp_path / "step-000000002.npz"
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 1
+    newest.write_bytes({"cut": data[:-20], "flip": data, "empty": b"", "foreign": b"not at all an archive"}[damage])
+    assert same(newest_checkpoint(tmp_path), arrays(1))
+
+
+def test_an_archive_changed_by_hand_is_not_believed(tmp_path):
+    path = tmp_path / "a.npz"
+    write_arrays(path, arrays(1))
+    with np.load(path) as file:
+        changed = dict(file)
+    changed["weights"][0] += 1
+    np.savez(path, **changed)
+    assert read_arrays(path) is None
+
+
+def test_pickles_are_not_loaded(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, weights=np.array([{"a": 1}], dtype=object))
+    assert read_arrays(path) is None
+
+
+def test_the_digest_sees_names_types_shapes_and_bits():
+    one = {"a": np.zeros((2, 3), np.float32)}
+    others = [{"b": one["a"]}, {"a": one["a"].astype(np.int32)}, {"a": one["a"].T}, {"a": one["a"] + 1e-30}]
+    assert len({digest_arrays(each) for each in [one, *others]}) == 5
