@@ -1,0 +1,122 @@
+"""The report: one page about what came in, what was kept, how the training went and what came out."""
+
+import dataclasses
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from pipeline.callbacks import Progress, ShouldStop
+from pipeline.errors import Stopped
+from pipeline.filter.unseen import HOLDOUT, OUT_OF_FOLD
+from pipeline.images.image_set import read_images
+from pipeline.images.sheet import contact_sheet, write_png
+from pipeline.options import ReportOptions
+from pipeline.report import figures
+from pipeline.report.truth import against_truth
+from pipeline.result import Result
+from pipeline.store import manifest as manifests
+from pipeline.store.jsonl import read_rows
+from pipeline.store.manifest import Manifest
+
+COLUMNS = 20  # of a contact sheet: 20 squares of 64 px fit a laptop's screen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The folders of the stages that the page is about; no classifier where every picture is kept."""
+
+    download: Path
+    normalize: Path
+    kept: Path
+    gan: Path
+    generate: Path
+    classifier: Path | None = None
+
+    def manifests(self) -> dict[str, Manifest]:
+        """The manifest of each stage."""
+        folders = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        found = [manifests.read(folder) for folder in folders.values() if folder]
+        return {manifest.stage: manifest for manifest in found}
+
+
+def write_report(
+    options: ReportOptions, *, dataset: str, folder: Path, progress: Progress, should_stop: ShouldStop, **stages: Path
+) -> Result:
+    """Write `folder/index.html` and its pictures; `stages` are the fields of `Sources`."""
+    sources = Sources(**stages)
+    steps = [_write_sheets, _write_filter, _write_training, _copy_samples]
+    for number, step in enumerate(steps):
+        progress(number, len(steps) + 1, step.__name__.strip("_").replace("_", " "))
+        if should_stop():
+            raise Stopped
+        step(options, sources, folder)
+    truth = against_truth(read_rows(sources.download / "images.jsonl"), read_rows(sources.kept / "scores.jsonl"))
+    found = sources.manifests()
+    summary = {"figures": len(list(folder.glob("*.png"))), "truth": truth}
+    (folder / "index.html").write_text(_render(dataset, found, folder, summary), encoding="utf-8")
+    return Result(outputs={}, summary=summary)
+
+
+def _write_sheets(options: ReportOptions, sources: Sources, folder: Path) -> None:
+    """Contact sheets of the kept and the rejected, evenly over the scores, and of those nearest to the threshold."""
+    rows = sorted(read_rows(sources.kept / "scores.jsonl"), key=lambda row: (row["score"] or 0, row["id"]))
+    kept = [row["id"] for row in rows if row["outcome"] == "kept"]
+    rejected = [row["id"] for row in rows if row["outcome"] == "rejected"]
+    count = options.thumbnails
+    sheets = {"kept": _spread(kept, count), "rejected": _spread(rejected, count)}
+    sheets |= {"barely-kept": kept[: count // 2], "barely-rejected": rejected[: -count // 2 - 1 : -1]}
+    for name, ids in sheets.items():
+        if ids:
+            found = read_images(sources.normalize, ids)
+            places = {each: place for place, each in enumerate(found.ids)}
+            write_png(
+                folder / f"sheet-{name}.png", contact_sheet(found.images[[places[each] for each in ids]], COLUMNS)
+            )
+
+
+def _spread(ids: list[str], count: int) -> list[str]:
+    """At most `count` of `ids`, evenly over their order: no picture is chosen for its looks."""
+    step = max(1, -(-len(ids) // count))
+    return ids[::step]
+
+
+def _write_filter(options: ReportOptions, sources: Sources, folder: Path) -> None:
+    rows = list(read_rows(sources.kept / "scores.jsonl"))
+    threshold = manifests.read(sources.kept).summary["threshold"]
+    by_outcome = {
+        outcome: [row["score"] for row in rows if row["outcome"] == outcome and row["score"] is not None]
+        for outcome in ("kept", "rejected")
+    }
+    if any(by_outcome.values()):
+        figures.scores(by_outcome["kept"], by_outcome["rejected"], threshold, folder / "filter-scores.png")
+    if sources.classifier:
+        unseen = [row for name in (HOLDOUT, OUT_OF_FOLD) for row in read_rows(sources.classifier / name)]
+        truth = [row["label"] == "on" for row in unseen]
+        path = folder / "filter-precision-recall.png"
+        figures.precision_recall(truth, [row["score"] for row in unseen], threshold, path)
+
+
+def _write_training(options: ReportOptions, sources: Sources, folder: Path) -> None:
+    stats = list(read_rows(sources.gan / "stats.jsonl"))
+    figures.losses(stats, folder / "training-losses.png")
+    figures.probabilities(stats, folder / "training-probabilities.png")
+
+
+def _copy_samples(options: ReportOptions, sources: Sources, folder: Path) -> None:
+    """The page shows copies, so that it can be sent to someone as it is."""
+    for path in (sources.gan / "samples").glob("*.png"):
+        shutil.copyfile(path, folder / f"training-{path.name}")
+    for path in sources.generate.glob("*.png"):
+        shutil.copyfile(path, folder / f"samples-{path.name}")
+
+
+def _render(dataset: str, found: dict[str, Manifest], folder: Path, summary: dict[str, Any]) -> str:
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
+    sheets = sorted(path.name for path in folder.glob("training-epoch-*.png"))
+    pictures = {path.name for path in folder.glob("*.png")}
+    page = environment.get_template("page.html.jinja")
+    return page.render(dataset=dataset, stages=found, sheets=sheets, pictures=pictures, truth=summary["truth"])

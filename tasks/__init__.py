@@ -1,0 +1,32 @@
+"""When it is done: one Luigi task a stage, and the command line. `luigi --module tasks RunPipeline` starts here."""
+
+import configparser
+import sys
+
+if not (3, 10) <= sys.version_info[:2] <= (3, 13):
+    raise SystemExit(f"error: this is Python {sys.version.split()[0]}; ganmill needs Python 3.10 to 3.13")
+try:
+    from tasks import plain
+    from tasks.run_pipeline import RunPipeline
+    from tasks.stages import Download, Filter, Generate, Normalize, Report, SeedLabels, TrainClassifier, TrainGan
+except configparser.Error as error:  # Luigi reads luigi.cfg while it is imported
+    raise SystemExit(f"error: luigi.cfg cannot be read: {' '.join(str(error).split())}") from None
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        f"error: {error.name} is not installed for {sys.executable}; `make run` installs all that is needed into .venv,"
+        " and .venv/bin/python -m tasks uses it"
+    ) from None
+
+plain.install()
+
+__all__ = [
+    "Download",
+    "Filter",
+    "Generate",
+    "Normalize",
+    "Report",
+    "RunPipeline",
+    "SeedLabels",
+    "TrainClassifier",
+    "TrainGan",
+]

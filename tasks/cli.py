@@ -1,0 +1,117 @@
+"""The command line: `python -m tasks COMMAND`. Each command is a function of the parsed arguments."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pipeline.errors import Stopped, UserError
+from pipeline.options import STAGE_OPTIONS
+from pipeline.options.option import as_json, expected, nearest
+from tasks import commands
+
+INTERRUPTED = 130  # what shells give a process that SIGINT ended
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a wrong flag is answered with the nearest right one."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (python -m tasks --help lists the commands)")
+
+    def flags(self) -> list[str]:
+        """Every flag that this parser takes."""
+        return [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 a stage failed, 2 a mistake in what was asked, 130 stopped."""
+    try:
+        return _dispatch(sys.argv[1:] if arguments is None else list(arguments))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, Stopped):
+        print("stopped; the next run goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone: `python -m tasks options | head`
+        sys.stderr.close()
+        return 0
+
+
+def _dispatch(words: list[str]) -> int:
+    parser, parsers = build_parser()
+    given, unknown = parser.parse_known_args(words)
+    if unknown:
+        flag = unknown[0].partition("=")[0]
+        known = parsers[given.command].flags() if given.command in parsers else parser.flags()
+        raise UserError(f"{given.command} does not take {flag!r}; {nearest(flag, known)}")
+    return given.function(given)
+
+
+def build_parser() -> tuple[Parser, dict[str, Parser]]:
+    """The parser, and the one of each command."""
+    parser = Parser(prog="python -m tasks", description="One search word in, a trained image generator out.")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parsers = {}
+
+    def add(name: str, function: commands.Command, help: str, *, options: bool = False) -> Parser:
+        made = subparsers.add_parser(name, help=help, description=help, allow_abbrev=False)
+        made.set_defaults(function=function)
+        made.add_argument("--dataset", default="demo", help="the subject's short name (default: %(default)s)")
+        if options:
+            _add_options(made)
+        parsers[name] = made
+        return made
+
+    run = add("run", commands.run, "run every stage that is not up to date", options=True)
+    add("plan", commands.plan, "show what a run would do, and why", options=True)
+    rerun = add("rerun", commands.rerun, "make one stage again, and what depends on it", options=True)
+    rerun.add_argument("stage", choices=list(STAGE_OPTIONS), help="the stage")
+    rerun.add_argument("--downstream", action="store_true", help="make all stages below it again, changed or not")
+    generate = add("generate", commands.generate, "draw pictures with the trained generator", options=True)
+    for made in (run, rerun, generate):
+        made.add_argument("--scheduler", metavar="URL", default="", help="luigid to report to (default: none)")
+        made.add_argument("--workers", type=int, default=1, help="processes that run stages (default: %(default)s)")
+    status = add("status", commands.status, "show what there is, for one dataset or all")
+    status.set_defaults(dataset="")
+    status.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
+    add("options", commands.options, "list every setting, its value and what it does")
+    _add_labels(add("labels", commands.labels_check, "bring in, take out or mend the labels"))
+    gc = add("gc", commands.gc, "delete old results; raw images, labels and what is current stay", options=True)
+    gc.add_argument("--keep", type=int, default=3, metavar="N", help="newest of each stage to keep (default: 3)")
+    gc.add_argument("--dry-run", action="store_true", help="only say what would go")
+    return parser, parsers
+
+
+def _add_options(parser: Parser) -> None:
+    parser.add_argument("--query", default=argparse.SUPPRESS, help="search words, separated by commas")
+    for stage, options in STAGE_OPTIONS.items():
+        group = parser.add_argument_group(f"{stage} ({options.__doc__.splitlines()[0].rstrip('.').lower()})")
+        for field in dataclasses.fields(options):
+            default = as_json(field.default)
+            group.add_argument(
+                f"--{stage}-{field.name.replace('_', '-')}",
+                dest=f"{stage}.{field.name}",
+                default=argparse.SUPPRESS,
+                metavar="VALUE",
+                help=f"{field.metadata['help']} (default: {default}; {expected(field)})".replace("%", "%%"),
+            )
+
+
+def _add_labels(parser: Parser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    bring = actions.add_parser("import", help="label the pictures that lie in folders", allow_abbrev=False)
+    for label in ("on", "off", "unsure"):
+        bring.add_argument(f"--{label}", type=Path, metavar="DIR", help=f"folder of pictures to label '{label}'")
+    bring.add_argument("--unlabelled", type=Path, metavar="DIR", help="folder of pictures to take the label back from")
+    bring.set_defaults(function=commands.labels_import)
+    take = actions.add_parser("export", help="copy the pictures into on/, off/, unlabelled/", allow_abbrev=False)
+    take.add_argument("to", type=Path, metavar="DIR", help="folder to make")
+    take.set_defaults(function=commands.labels_export)
+    mend = actions.add_parser("repair", help="set unreadable lines of the label log aside", allow_abbrev=False)
+    mend.set_defaults(function=commands.labels_repair)
+    for made in (bring, take, mend):
+        made.add_argument("--dataset", default=argparse.SUPPRESS, help="the subject's short name")

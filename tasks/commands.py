@@ -1,0 +1,145 @@
+"""What each command of `python -m tasks` does; returns the exit code."""
+
+import dataclasses
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.labels.folders import export_folders, import_folders
+from pipeline.options import STAGE_OPTIONS
+from pipeline.options.option import as_json
+from tasks import homes, launch, records, rubbish, settings, snapshots, state, words
+from tasks.plan import plan as make_plan
+from tasks.run_pipeline import RunPipeline
+from tasks.stages import Generate, Normalize, TrainGan
+
+Command = Callable[[Namespace], int]
+
+
+def run(given: Namespace) -> int:
+    """Bring every stage up to date."""
+    pipeline = _pipeline(given)
+    if pipeline.complete():
+        print(f"{pipeline.dataset}: everything is up to date", file=sys.stderr)
+        pipeline.finish()
+        return 0
+    return launch.launch(pipeline, pipeline, scheduler=given.scheduler, workers=given.workers)
+
+
+def plan(given: Namespace) -> int:
+    """Print what `run` would do."""
+    for step in make_plan(_pipeline(given)):
+        print(step.line())
+    return 0
+
+
+def rerun(given: Namespace) -> int:
+    """Make one stage again and whatever that changes; with `downstream` all that hangs below it."""
+    stages = list(STAGE_OPTIONS)
+    below = stages[stages.index(given.stage) :] if given.downstream else [given.stage]
+    pipeline = _pipeline(given, again=below)
+    return launch.launch(pipeline, pipeline, scheduler=given.scheduler, workers=given.workers)
+
+
+def generate(given: Namespace) -> int:
+    """Draw with the generator that the settings name; it must have been trained."""
+    pipeline = _pipeline(given)
+    if not pipeline.upstream(TrainGan).complete():
+        raise UserError(
+            f"{pipeline.dataset} has no generator trained with these settings; `python -m tasks plan --dataset"
+            f" {pipeline.dataset}` says why, `python -m tasks run --dataset {pipeline.dataset}` trains it"
+        )
+    task = pipeline.upstream(Generate)
+    if not task.complete() and (code := launch.launch(pipeline, task, scheduler=given.scheduler)):
+        return code
+    found = task.published()
+    print(words.stage_line(found.manifest), file=sys.stderr)
+    print(found.folder)
+    return 0
+
+
+def status(given: Namespace) -> int:
+    """Print what there is: the last run, each stage, the labels."""
+    names = [given.dataset] if given.dataset else homes.datasets()
+    if not names:
+        print("nothing has run yet; `make run` starts with the embedded subject")
+    wrong = [line for name in names for line in state.show(RunPipeline(dataset=name), verify=given.verify)]
+    return 1 if wrong else 0
+
+
+def options(given: Namespace) -> int:
+    """Print every setting with its value for the dataset."""
+    chosen = settings.resolve(given.dataset, {})
+    for stage, cls in STAGE_OPTIONS.items():
+        print(f"[{stage}]")
+        for field in dataclasses.fields(cls):
+            value = as_json(getattr(chosen[stage], field.name))
+            text = ",".join(value) if isinstance(value, list) else "auto" if value is None else str(value)
+            print(f"{field.name} = {text}".ljust(44) + f"# {field.metadata['help']}")
+    return 0
+
+
+def labels_check(given: Namespace) -> int:
+    """Print how many labels of each kind there are; an unreadable line is named."""
+    settings.check_dataset(given.dataset)
+    found = list(snapshots.log(given.dataset).effective().values())
+    print(", ".join(f"{found.count(label)} {label}" for label in ("on", "off", "unsure")))
+    return 0
+
+
+def labels_import(given: Namespace) -> int:
+    """Label the pictures that lie in the given folders."""
+    folders = {name: getattr(given, name) for name in ("on", "off", "unsure", "unlabelled")}
+    if not any(folders.values()):
+        raise UserError("labels import: give at least one of --on DIR, --off DIR, --unsure DIR, --unlabelled DIR")
+    log = snapshots.log(given.dataset)
+    before = len(log.effective())
+    print(import_folders(log, normalize=_normalized(given.dataset), **folders))
+    print(f"labels: {before} → {len(log.effective())}; `python -m tasks plan` says what that changes")
+    return 0
+
+
+def labels_export(given: Namespace) -> int:
+    """Copy the pictures into one folder a label, to be sorted by hand and imported again."""
+    labels = snapshots.log(given.dataset).effective()
+    print(export_folders(labels, normalize=_normalized(given.dataset), to=given.to))
+    return 0
+
+
+def labels_repair(given: Namespace) -> int:
+    """Set unreadable lines of the label log aside; all others stay."""
+    print(f"{snapshots.log(given.dataset).repair()} unreadable lines set aside")
+    return 0
+
+
+def gc(given: Namespace) -> int:
+    """Delete old folders and say what that freed."""
+    removed = rubbish.collect(_pipeline(given), keep=given.keep, dry_run=given.dry_run)
+    for folder, size in removed.items():
+        print(f"{size / 1e6:9.1f} MB  {folder}")
+    print(f"{sum(removed.values()) / 1e6:9.1f} MB {'would be' if given.dry_run else ''} freed".replace("  ", " "))
+    return 0
+
+
+def _pipeline(given: Namespace, *, again: list[str] | None = None) -> RunPipeline:
+    """The run that the flags and luigi.cfg describe."""
+    overrides = {name: value for name, value in vars(given).items() if "." in name}
+    if "query" in given:
+        overrides["download.query"] = given.query
+    run_name = records.new_name()
+    return RunPipeline(
+        dataset=given.dataset,
+        settings=settings.resolve(given.dataset, overrides).text(),
+        forced=f"{run_name}:{','.join(again)}" if again else "",
+        run_name=run_name,
+    )
+
+
+def _normalized(dataset: str) -> Path:
+    """The folder of squares that the settings in luigi.cfg name, or else the newest."""
+    found = RunPipeline(dataset=dataset).upstream(Normalize).published() or homes.shelf(dataset, "normalize").newest()
+    if found is None:
+        raise UserError(f"{dataset} has no pictures yet; `python -m tasks run --dataset {dataset}` fetches them")
+    return found.folder

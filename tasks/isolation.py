@@ -1,0 +1,169 @@
+"""A stage in a process of its own, which gives the GPU's memory back when it ends.
+
+Processes come from a server that imported TensorFlow once and never touched a device, so a run pays the import once
+and while it is still crawling. macOS and Windows start fresh processes: there forking is unsafe or not to be had.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from pipeline.callbacks import Progress, ShouldStop
+from pipeline.errors import Stopped, UserError
+from pipeline.result import Result
+
+PRELOAD = ["tensorflow", "keras", "pipeline.filter.train", "pipeline.gan.train"]
+METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+POLL = 0.2  # seconds between looks at the request to stop
+# Set before TensorFlow loads. oneDNN doubles the speed on processors where it is off by default; the log level
+# silences its start-up lines.
+ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+
+
+class StageCrashed(Exception):
+    """A stage died of a fault in code or environment; the text is the traceback or the signal."""
+
+
+def warm_up(log: Path) -> None:
+    """Begin to import TensorFlow in the background; its chatter goes into the file `log`."""
+    _context()
+    if METHOD == "forkserver":
+        with _stderr_into(log):
+            forkserver.ensure_running()
+
+
+def call(
+    work: Callable[..., Result], *, folder: Path, progress: Progress, should_stop: ShouldStop, log: Path
+) -> Result:
+    """Run `work(folder=..., progress=..., should_stop=...)` in a process of its own and return what it returns.
+
+    Errors: `UserError` and `Stopped` come through as they are; anything else as `StageCrashed`.
+    """
+    warm_up(log)
+    here, there = _context().Pipe()
+    child = _context().Process(target=_child, args=(work, folder, there, log), daemon=True)
+    child.start()
+    there.close()
+    return _follow(child, here, progress, should_stop)
+
+
+def _context() -> Any:
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    context = multiprocessing.get_context(METHOD)
+    if METHOD == "forkserver":
+        context.set_forkserver_preload(PRELOAD)
+    return context
+
+
+@contextmanager
+def _stderr_into(log: Path) -> Iterator[None]:
+    """Give processes started meanwhile the file `log` as their standard error."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _follow(child: BaseProcess, pipe: Connection, progress: Progress, should_stop: ShouldStop) -> Result:
+    """Pass progress on and the request to stop down until the child has said how it ended."""
+    asked = False
+    while True:
+        try:
+            if should_stop() and not asked:
+                asked = True
+                pipe.send("stop")
+            if not pipe.poll(POLL):
+                continue
+            kind, value = pipe.recv()
+        except (EOFError, OSError):
+            child.join()
+            if should_stop():  # the signal met it before it could ignore it
+                raise Stopped from None
+            raise StageCrashed(_epitaph(child.exitcode)) from None
+        if kind == "progress":
+            progress(*value)
+            continue
+        child.join()
+        return _outcome(kind, value)
+
+
+def _outcome(kind: str, value: Any) -> Result:
+    if kind == "result":
+        return Result(**value)
+    raise {"user error": UserError, "stopped": Stopped}.get(kind, StageCrashed)(value)
+
+
+def _epitaph(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"its process was ended by signal {-code}; signal 9 most often means that memory ran out"
+    return f"its process ended with code {code} and said nothing"
+
+
+def _child(work: Callable[..., Result], folder: Path, pipe: Connection, log: Path) -> None:
+    """The other side: do the work, say how it ended. Dies with its parent, however that dies."""
+    stop = threading.Event()
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the parent hears them and asks
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
+    # An orphan of a killed run may still be writing here for a moment
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        kind, value = _attempt(partial(work, folder=folder), pipe, stop)
+    pipe.send((kind, value))
+
+
+def _attempt(work: Callable[..., Result], pipe: Connection, stop: threading.Event) -> tuple[str, Any]:
+    try:
+        result = work(progress=_sender(pipe), should_stop=stop.is_set)
+        return "result", {"outputs": result.outputs, "summary": result.summary}
+    except UserError as error:
+        return "user error", str(error)
+    except Stopped as error:
+        return "stopped", str(error)
+    except BaseException:
+        return "crash", traceback.format_exc()
+
+
+def _sender(pipe: Connection) -> Progress:
+    """A `Progress` that sends, but not more than the eye can follow."""
+    last = 0.0
+
+    def send(done: int, total: int, note: str = "") -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= POLL:
+            last = now
+            pipe.send(("progress", (done, total, note)))
+
+    return send
+
+
+def _listen(pipe: Connection, stop: threading.Event) -> None:
+    """Wait for the request to stop; if the parent is gone instead, end at once."""
+    while True:
+        try:
+            pipe.recv()
+        except (EOFError, OSError):
+            os._exit(1)
+        stop.set()

@@ -1,0 +1,75 @@
+"""Handing a task to Luigi, and saying how that went."""
+
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import luigi
+from luigi import LuigiStatusCode, configuration
+from luigi.execution_summary import LuigiRunResult
+
+from pipeline.errors import UserError
+from tasks import isolation, records, stop, words
+from tasks.run_pipeline import RunPipeline
+
+# What Luigi calls it when nothing failed but a part was not its to run
+OTHERS_AT_IT = (LuigiStatusCode.SUCCESS, LuigiStatusCode.NOT_RUN)
+WAIT = 2.0  # seconds before asking the scheduler again
+
+
+def launch(pipeline: RunPipeline, task: luigi.Task, *, scheduler: str = "", workers: int = 1) -> int:
+    """Run `task` and all it needs; returns 0 when it is complete, 1 if a stage failed, 130 if it was stopped."""
+    pipeline.requires()
+    record = records.record(pipeline.dataset, pipeline.run_name)
+    record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced=pipeline.forced)
+    url = scheduler or configuration.get_config().get("core", "scheduler_url", "")
+    if url:
+        _check_reachable(url)
+    if workers == 1 and any(stage.isolated and not stage.complete() for stage in pipeline.stages()):
+        isolation.warm_up(record.log.absolute())
+    configuration.get_config().set("core", "no_configure_logging", "true")
+    with records.logging_to(record.log), stop.listening():
+        outcome = _build(task, workers, {"scheduler_url": url} if url else {"local_scheduler": True})
+    return _verdict(task, record, outcome)
+
+
+def _build(task: luigi.Task, workers: int, where: dict[str, Any]) -> LuigiRunResult:
+    """Let Luigi run `task`; while another worker is at a part of it or holds the GPU, wait and ask again."""
+    said = False
+    while True:
+        outcome = luigi.build([task], workers=workers, detailed_summary=True, **where)
+        if outcome.status not in OTHERS_AT_IT or task.complete() or stop.should_stop():
+            return outcome
+        if not said:
+            print("waits: another worker is at it, or holds the GPU", file=sys.stderr, flush=True)
+        said = True
+        time.sleep(WAIT)
+
+
+def _verdict(task: luigi.Task, record: records.Record, outcome: LuigiRunResult) -> int:
+    if task.complete():
+        return 0
+    if stop.should_stop():
+        record.add("end", outcome="stopped")
+        print("stopped; the next run goes on from here", file=sys.stderr)
+        return 130
+    record.add("end", outcome="failed")
+    failed = [row for row in record.rows() if row["event"] == "stage" and row["outcome"] == "failed"]
+    for row in failed:
+        words.say(row["stage"], f"failed: {row['error']}")
+    if not failed:
+        print(f"not finished: {outcome.one_line_summary}", file=sys.stderr)
+    print(f"the whole story is in {record.log}", file=sys.stderr)
+    return 1
+
+
+def _check_reachable(url: str) -> None:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except (urllib.error.URLError, ValueError, OSError) as error:
+        raise UserError(
+            f"luigid at {url} does not answer ({getattr(error, 'reason', error)}); start it with `make luigid`, or"
+            " run without --scheduler and without [core] scheduler_url in luigi.cfg"
+        ) from None

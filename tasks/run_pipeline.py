@@ -1,0 +1,55 @@
+"""The whole chain as one task, and what is said and recorded when it is done."""
+
+import sys
+from datetime import datetime, timezone
+
+import luigi
+
+from pipeline.gan.sizes import check_size
+from tasks import records, settings, words
+from tasks.run_task import RunTask
+from tasks.stage_task import StageTask
+from tasks.stages import STAGES, Report
+
+
+class RunPipeline(RunTask):
+    """Everything from the search word to the report."""
+
+    query = luigi.Parameter(default="", description="search words, separated by commas")
+    options = luigi.Parameter(default="", description="options, as in: 'gan.epochs=20 normalize.size=32'")
+
+    @classmethod
+    def overrides(cls, values):
+        query = {"download.query": values["query"]} if values["query"] else {}
+        return settings.read_words(values["options"]) | query
+
+    def requires(self):
+        check_size(self.chosen["normalize"].size)  # a wrong setting is said before an hour of crawling
+        for task in self.stages():
+            task.content()
+        return self.upstream(Report)
+
+    def complete(self):
+        return self.upstream(Report).complete()
+
+    def run(self):
+        """Say how it went. Luigi calls this when the report is there, and not at all if it was there before."""
+        self.finish()
+
+    def stages(self) -> list[StageTask]:
+        """The tasks of the stages that this run needs, in order."""
+        tasks = [self.upstream(stage) for stage in STAGES]
+        needed = {"report", *(task.stage for task in tasks[-1].stages_read())}
+        return [task for task in tasks if task.stage in needed]
+
+    def finish(self) -> None:
+        """Record what was reused, and print the six lines."""
+        record = records.record(self.dataset, self.run_name)
+        touched = record.stages()
+        published = {task.stage: task.published() for task in self.stages()}
+        for task in self.stages():
+            if task.stage not in touched:
+                record.add("stage", stage=task.stage, key=task.key(), outcome="reused")
+        seconds = (datetime.now(timezone.utc) - record.began()).total_seconds()
+        record.add("end", outcome="done", seconds=round(seconds, 2))
+        print("\n".join(words.six_lines(published, seconds)), file=sys.stderr, flush=True)

@@ -1,0 +1,128 @@
+"""What a run is to do: every stage's options, from the command line, then luigi.cfg, then the defaults.
+
+In luigi.cfg `[gan]` holds for every dataset and `[pikachu.gan]` for one. On the command line an option is named
+`gan.epochs`; the flag for it is `--gan-epochs`.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from luigi import configuration
+
+from pipeline.errors import UserError
+from pipeline.options import STAGE_OPTIONS
+from pipeline.options.option import Options, as_json, field_of, nearest, parse
+
+# Sections of luigi.cfg that are Luigi's own (its documentation, "Configuration")
+LUIGI_SECTIONS = {
+    "DEFAULT", "core", "cors", "worker", "elasticsearch", "email", "execution_summary", "hadoop", "hdfs", "hive",
+    "kubernetes", "logging", "mysql", "postgres", "prometheus", "redshift", "resources", "retcode", "s3", "scalding",
+    "scheduler", "sendgrid", "smtp", "spark", "sqlalchemy", "task_history", "task_visibility", "batch_notifier",
+    "azureblob", "datadog", "gcp", "salesforce", "webhdfs",
+}  # fmt: skip
+DATASET = re.compile(r"\w[\w-]*")
+RESERVED = {"luigid"}  # data/luigid holds the scheduler's own state
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of every stage of one dataset: `settings["gan"].epochs`."""
+
+    stages: Mapping[str, Options]
+
+    def __getitem__(self, stage: str) -> Any:
+        return self.stages[stage]
+
+    def text(self, upto: str | None = None) -> str:
+        """What differs from the defaults, as JSON, for the stages as far as `upto`: a Luigi parameter."""
+        names = list(STAGE_OPTIONS)
+        wanted = names[: names.index(upto) + 1] if upto else names
+        pairs = {}
+        for stage in wanted:
+            options, default = self.stages[stage], STAGE_OPTIONS[stage]()
+            for name in vars(default):
+                if (value := getattr(options, name)) != getattr(default, name):
+                    pairs[f"{stage}.{name}"] = as_json(value)
+        return json.dumps(pairs, sort_keys=True, ensure_ascii=False)
+
+
+def check_dataset(dataset: str) -> None:
+    """Raise a `UserError` unless `dataset` can be the name of a folder and of a section of luigi.cfg."""
+    if not DATASET.fullmatch(dataset) or dataset in RESERVED:
+        raise UserError(
+            f"dataset = {dataset!r}: expected letters, digits, - and _ (a name for folders, not the search words:"
+            " those go into --query)"
+        )
+
+
+def resolve(dataset: str, overrides: Mapping[str, str]) -> Settings:
+    """The settings for `dataset`: `overrides` (`{"gan.epochs": "20"}`) win over luigi.cfg, that over the defaults."""
+    check_dataset(dataset)
+    texts = {**_from_file(dataset), **{name: (text, name) for name, text in overrides.items()}}
+    values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGE_OPTIONS}
+    for name, (text, where) in texts.items():
+        stage, option = split(name)
+        values[stage][option] = parse(field_of(STAGE_OPTIONS[stage], option, stage), text, where)
+    return Settings({stage: _make(stage, chosen) for stage, chosen in values.items()})
+
+
+def from_text(text: str) -> Settings:
+    """The settings that `Settings.text` wrote."""
+    values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGE_OPTIONS}
+    for name, value in json.loads(text).items():
+        stage, option = split(name)
+        values[stage][option] = tuple(value) if isinstance(value, list) else value
+    return Settings({stage: _make(stage, chosen) for stage, chosen in values.items()})
+
+
+def read_words(words: str) -> dict[str, str]:
+    """`gan.epochs=20 download.query='a,b'` as pairs: how the plain Luigi command line gives options."""
+    pairs = {}
+    for word in shlex.split(words):
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise UserError(f"options: {word!r} has no '='; write for example gan.epochs=20")
+        pairs[name] = text
+    return pairs
+
+
+def split(name: str) -> tuple[str, str]:
+    """`gan.epochs` as its stage and option; a `UserError` for a stage that is not there."""
+    stage, dot, option = name.partition(".")
+    if not dot or stage not in STAGE_OPTIONS:
+        known = [f"{stage}.{name}" for stage, options in STAGE_OPTIONS.items() for name in vars(options())]
+        raise UserError(f"there is no option '{name}'; {nearest(name, known) if dot else 'write stage.option=value'}")
+    return stage, option
+
+
+def _make(stage: str, chosen: dict[str, Any]) -> Options:
+    try:
+        return STAGE_OPTIONS[stage](**chosen)
+    except UserError as error:
+        raise UserError(f"{stage}.{error}") from None
+
+
+def _from_file(dataset: str) -> dict[str, tuple[str, str]]:
+    """`{"gan.epochs": (text, where it stands)}` from the sections for all datasets and for this one."""
+    config, found = configuration.get_config(), {}
+    for section in config.sections():
+        _check_section(section)
+    for prefix in ("", f"{dataset}."):
+        for stage in STAGE_OPTIONS:
+            section = f"{prefix}{stage}"
+            if config.has_section(section):
+                for written, text in config.items(section):
+                    name = written.replace("-", "_")
+                    field_of(STAGE_OPTIONS[stage], name, f"luigi.cfg [{section}]:")
+                    found[f"{stage}.{name}"] = (text, f"luigi.cfg [{section}] {name}")
+    return found
+
+
+def _check_section(section: str) -> None:
+    stage = section.rpartition(".")[2]
+    if section not in LUIGI_SECTIONS and stage not in STAGE_OPTIONS:
+        raise UserError(f"luigi.cfg: nothing reads the section [{section}]; {nearest(section, STAGE_OPTIONS)}")

@@ -1,0 +1,146 @@
+"""The seven stages, in order: what each reads, and which function does its work."""
+
+from functools import cached_property
+
+from pipeline.crawl.inputs import content_inputs
+from pipeline.gan.definition import definition_digest, read_definition
+from tasks import homes, snapshots
+from tasks.run_task import RunTask
+from tasks.stage_task import StageTask
+
+ONE_GPU = {"gpu": 1}
+
+
+class Download(StageTask):
+    stage = "download"
+    function = "pipeline.crawl.download:download"
+
+    def content(self):
+        return self._content
+
+    @cached_property  # a folder of pictures is read once a run
+    def _content(self):
+        return content_inputs(self.options, homes.dataset_folder(self.dataset))
+
+    def arguments(self):
+        return {"dataset": homes.dataset_folder(self.dataset)}
+
+
+class Normalize(StageTask):
+    stage = "normalize"
+    function = "pipeline.images.normalize:normalize"
+    resumable = True
+
+    def reads(self):
+        return {Download: ("images",)}
+
+
+class SeedLabels(RunTask):
+    """The first labels of the embedded subject, from the truth that it knows; any other subject's come from people."""
+
+    stage = "normalize"  # the last one whose options matter here
+
+    def requires(self):
+        return [self.upstream(Download), self.upstream(Normalize)]
+
+    def complete(self):
+        return bool(snapshots.log(self.dataset).effective())
+
+    def run(self):
+        from pipeline.labels.seed import seed_from  # it draws: OpenCV is not loaded for a plan
+
+        if not self.complete():  # another run may have been faster
+            download, normalize = (task.published().folder for task in self.requires())
+            snapshots.log(self.dataset).append(seed_from(download=download, normalize=normalize), how="seed")
+
+
+class Labelled(StageTask):
+    """A stage that reads the labels."""
+
+    def requires(self):
+        seeds = [self.upstream(SeedLabels)] if self.labels == snapshots.SEED else []
+        return [*self.stages_read(), *seeds]
+
+    def content(self):
+        return {"labels": snapshots.digest(self.dataset, self.labels)}
+
+    def notes(self):
+        return {"labels": snapshots.count(self.dataset, self.labels)}
+
+    def arguments(self):
+        return {"labels": snapshots.path(self.dataset, self.labels)}
+
+
+class TrainClassifier(Labelled):
+    stage = "classifier"
+    function = "pipeline.filter.train:train_classifier"
+    isolated = True
+    resources = ONE_GPU
+
+    def reads(self):
+        return {Normalize: ("images",)}
+
+
+class Filter(Labelled):
+    stage = "filter"
+    function = "pipeline.filter.score:filter_images"
+    keyword = "kept"
+    isolated = True
+    resources = ONE_GPU
+
+    def reads(self):
+        classifier = {} if self.options.method == "none" else {TrainClassifier: ("model",)}
+        return {Normalize: ("images",)} | classifier
+
+    def arguments(self):
+        return {"classifier": None, **super().arguments()}
+
+
+class TrainGan(StageTask):
+    stage = "gan"
+    function = "pipeline.gan.train:train_gan"
+    resumable = True
+    isolated = True
+    resources = ONE_GPU
+
+    def reads(self):
+        # The digest of the kept covers their pixels: other images of the normalised set do not matter
+        return {Normalize: (), Filter: ("kept",)}
+
+    def content(self):
+        return {"definition": definition_digest(read_definition(homes.definition(self.options.definition)))}
+
+    def arguments(self):
+        live = homes.training_sheets(self.dataset, self.key())
+        return {"definition": homes.definition(self.options.definition), "live": live}
+
+
+class Generate(StageTask):
+    stage = "generate"
+    function = "pipeline.gan.generate:generate"
+    isolated = True
+    resources = ONE_GPU
+
+    def reads(self):
+        classifier = {} if self.chosen["filter"].method == "none" else {TrainClassifier: ("model",)}
+        return {Normalize: (), Filter: ("kept",), TrainGan: ("generator",)} | classifier
+
+    def arguments(self):
+        return {"classifier": None}
+
+
+class Report(StageTask):
+    stage = "report"
+    function = "pipeline.report.page:write_report"
+
+    def reads(self):
+        # The page shows every figure of every folder, so another folder means another page
+        stages = [Download, Normalize, Filter, TrainGan, Generate]
+        classifier = [] if self.chosen["filter"].method == "none" else [TrainClassifier]
+        return dict.fromkeys(stages + classifier, ("folder",))
+
+    def arguments(self):
+        return {"dataset": self.dataset, "classifier": None}
+
+
+STAGES: tuple[type[StageTask], ...] = (Download, Normalize, TrainClassifier, Filter, TrainGan, Generate, Report)

@@ -1,0 +1,41 @@
+"""SIGINT and SIGTERM as a request that stages ask for: what was done is kept, then the run ends."""
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_asked = threading.Event()
+
+
+def should_stop() -> bool:
+    """True once SIGINT or SIGTERM came while `listening`."""
+    return _asked.is_set()
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into a request to stop; a second one ends the process at once."""
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    if not main or _ask in before.values():  # nothing to do in a thread, or where this is in force already
+        yield
+        return
+    for number in SIGNALS:
+        signal.signal(number, _ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ask(number: int, frame: object) -> None:
+    """Remember the request, pass it on to the processes that Luigi forked, and let the next signal through."""
+    _asked.set()
+    for child in multiprocessing.active_children():
+        child.terminate()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

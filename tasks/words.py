@@ -1,0 +1,113 @@
+"""What a run says on the console: one line a stage, and the six lines at its end."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline.store.manifest import Manifest
+from pipeline.store.shelf import Published
+
+
+def say(stage: str, line: str) -> None:
+    """Print one line about a stage."""
+    print(f"{stage:<11}{line}", file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """`3.2 s`, `4 min 05 s`, `2 h 10 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def figure(value: Any) -> str:
+    """A figure as people read it: three digits for a share or a score, `-` for none."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def stage_line(manifest: Manifest) -> str:
+    """What a stage did, in one line."""
+    return LINES[manifest.stage](manifest.summary)
+
+
+def _download(found: dict[str, Any]) -> str:
+    return (
+        f"{found['saved']} pictures from {found['requested']} links"
+        f" ({found['duplicate']} duplicates, {found['rejected']} rejected, {found['failed']} failed)"
+    )
+
+
+def _normalize(found: dict[str, Any]) -> str:
+    return (
+        f"{found['kept']} of {found['images']} pictures made {found['size']} px squares"
+        f" ({found['duplicate']} duplicates, {found['rejected']} rejected)"
+    )
+
+
+def _classifier(found: dict[str, Any]) -> str:
+    held = found["average_precision"]
+    return (
+        f"learned from {found['labels_on']} on + {found['labels_off']} off; average precision"
+        f" {figure(found['out_of_fold_average_precision'])} out of fold"
+        + (f", {figure(held)} on {found['holdout']} held out" if held is not None else "")
+    )
+
+
+def _filter(found: dict[str, Any]) -> str:
+    if found["threshold"] is None:
+        return f"kept {found['kept']} of {found['images']} without a classifier"
+    return f"kept {found['kept']} of {found['images']} at a score of {figure(found['threshold'])} or above"
+
+
+def _gan(found: dict[str, Any]) -> str:
+    return (
+        f"{found['epochs']} epochs of {found['images']} pictures at {found['size']} px,"
+        f" {found['images_per_second']:.0f} pictures/s"
+    )
+
+
+def _generate(found: dict[str, Any]) -> str:
+    return (
+        f"drew {found['count']} pictures; KID {figure(found['kid'])} (reals against reals"
+        f" {figure(found['kid_floor'])}), precision {figure(found['precision'])}, recall {figure(found['recall'])}"
+    )
+
+
+def _report(found: dict[str, Any]) -> str:
+    return f"page with {found['figures']} figures"
+
+
+LINES = {
+    "download": _download,
+    "normalize": _normalize,
+    "classifier": _classifier,
+    "filter": _filter,
+    "gan": _gan,
+    "generate": _generate,
+    "report": _report,
+}
+
+
+def six_lines(published: dict[str, Published], seconds: float) -> list[str]:
+    """The end of a run: what came in, what was kept, how good filter and samples are, how long, where to look."""
+    summaries = {stage: found.manifest.summary for stage, found in published.items()}
+    generated = published["report"].folder.parents[1]
+    quality = [_classifier(summaries["classifier"]) if "classifier" in summaries else "none: every picture is kept"]
+    truth = summaries["report"].get("truth")
+    if truth:
+        quality.append(f"against the truth: precision {figure(truth['precision'])}, recall {figure(truth['recall'])}")
+    return [
+        f"came in    {_download(summaries['download'])}",
+        f"kept       {_filter(summaries['filter'])}",
+        f"filter     {'; '.join(quality)}",
+        f"samples    {_generate(summaries['generate'])}",
+        f"took       {duration(seconds)}",
+        f"look at    {_page(published['report'].folder)} and {generated / 'generate' / 'latest' / 'grid.png'}",
+    ]
+
+
+def _page(folder: Path) -> Path:
+    return folder.parent / "latest" / "index.html"

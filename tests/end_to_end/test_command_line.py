@@ -1,0 +1,130 @@
+"""What a user sees at the prompt: help, plans, mistakes."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from tests.end_to_end.home import REPOSITORY, SETTINGS, STAGES, Home
+
+
+@pytest.fixture
+def empty(tmp_path) -> Home:
+    """A working folder in which nothing has run."""
+    (tmp_path / "luigi.cfg").write_text(SETTINGS)
+    (tmp_path / "models").mkdir()
+    shutil.copyfile(REPOSITORY / "tests" / "end_to_end" / "tiny.json", tmp_path / "models" / "tiny.json")
+    return Home(tmp_path)
+
+
+def test_a_plan_before_the_first_run_names_every_stage(empty):
+    lines = empty.do("plan").splitlines()
+    assert [line.split()[0] for line in lines] == list(STAGES)
+    assert all("never ran" in line for line in lines)
+    assert not (empty.folder / "generated").exists()
+
+
+def test_status_before_the_first_run_says_how_to_begin(empty):
+    assert "make run" in empty.do("status")
+
+
+def test_help_lists_the_commands(empty):
+    said = empty.do("--help")
+    for command in ("run", "plan", "rerun", "status", "labels", "generate", "gc", "options"):
+        assert re.search(rf"^ +{command} ", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run", "--gan-epohcs", "3"], "run does not take '--gan-epohcs'; did you mean '--gan-epochs'?"),
+        (["run", "--gan-epochs", "ten"], "gan.epochs = 'ten': expected a whole number, at least 1"),
+        (["run", "--gan-epochs", "0"], "gan.epochs = 0: expected a whole number, at least 1"),
+        (["rnu"], "invalid choice: 'rnu'"),
+        (["rerun", "gna"], "invalid choice: 'gna'"),
+        (["plan", "--dataset", "a/b"], "dataset = 'a/b'"),
+        (["plan", "--gan-definition", "dcgna"], "there is no models/dcgna.json; did you mean 'dcgan'?"),
+        (["gc", "--keep", "-1"], "--keep -1"),
+        (["generate"], "has no generator trained with these settings"),
+        (["labels", "import"], "give at least one of --on DIR"),
+        (["labels", "export", "sorted"], "demo has no pictures yet"),
+    ],
+)
+def test_a_mistake_is_one_line(empty, words, says):
+    said = empty.do(*words, code=2)
+    assert says in said
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_broken_luigi_cfg_is_one_line(empty):
+    (empty.folder / "luigi.cfg").write_text("epochs = 5\n")
+    process = empty.start("plan")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode
+    assert "luigi.cfg cannot be read" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_mistake_in_the_plain_luigi_way_is_told_without_a_traceback(empty):
+    words = ["--local-scheduler", "--options", "gan.epohcs=3"]
+    process = empty.start(*words, program=("-m", "luigi", "--module", "tasks", "RunPipeline"))
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode
+    assert "did you mean 'epochs'?" in said
+
+
+def test_options_lists_every_setting_with_its_value(empty):
+    said = empty.do("options")
+    assert re.search(r"^\[gan\]$", said, re.MULTILINE)
+    assert re.search(r"^size = 16 +# side of the square", said, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_generate_draws_without_training(home):
+    said = home.do("generate", "--generate-count", "9", "--generate-seed", "77")
+    folder = home.folder / said.strip().splitlines()[-1]
+    assert len(list((folder / "images").glob("*.png"))) == 9
+    assert (folder / "grid.png").is_file()
+    assert home.ran(home.runs()[-1]) == ["generate"]
+
+
+@pytest.mark.slow
+def test_gc_keeps_what_is_current_and_says_what_it_freed(home):
+    home.run("--normalize-size", "32")
+    before = home.outputs()
+    assert "would be freed" in home.do("gc", "--keep", "0", "--dry-run", "--normalize-size", "32")
+    assert home.run() == []
+    said = home.do("gc", "--keep", "0", "--normalize-size", "32")
+    assert "models/demo/gan/" in said
+    assert home.run("--normalize-size", "32") == []
+    assert home.outputs() == before
+    assert home.run() == list(STAGES[1:])
+
+
+@pytest.mark.slow
+def test_labels_go_out_to_folders_and_come_back_sorted(home):
+    before = home.labels()
+    home.do("labels", "export", "sorted")
+    sorted_folder = home.folder / "sorted"
+    moved = sorted(sorted_folder.glob("unlabelled/*.png"))[0]
+    moved.rename(sorted_folder / "on" / moved.name)
+    said = home.do("labels", "import", "--on", "sorted/on", "--off", "sorted/off")
+    assert f"{len(before)} → {len(before) + 1}" in said
+    assert home.labels()[-1]["id"] == moved.stem
+    assert home.labels()[-1]["label"] == "on"
+
+
+@pytest.mark.slow
+def test_every_sample_leads_back_to_its_labels_and_urls(home):
+    generate = json.loads((home.shelf("generate") / "latest" / "manifest.json").read_text())
+    outputs = home.outputs()
+    assert generate["inputs"]["gan.generator"] == outputs["gan"]["generator"]
+    kept = json.loads((home.shelf("filter") / "latest" / "manifest.json").read_text())
+    snapshot = home.folder / "data" / "demo" / "labels" / f"{kept['inputs']['labels']}.jsonl"
+    assert snapshot.is_file()
+    scores = [json.loads(line) for line in (home.shelf("filter") / "latest" / "scores.jsonl").read_text().splitlines()]
+    download = (home.shelf("download") / "latest" / "images.jsonl").read_text().splitlines()
+    urls = {row["id"]: row["url"] for row in map(json.loads, download) if row["outcome"] == "saved"}
+    assert all("/pictures/" in urls[row["id"]] for row in scores)

@@ -1,0 +1,114 @@
+"""SIGKILL in every stage: the next run goes on, and comes to the same end."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.home import STAGES, Home
+
+pytestmark = pytest.mark.slow
+
+
+def unmake(home: Home, stage: str) -> tuple[Path, str]:
+    """Take away what `stage` and all after it made; returns a folder and what lies there once the stage works."""
+    sign = home.shelf(stage), ".work-*/*"
+    for each in STAGES[STAGES.index(stage) :]:
+        shutil.rmtree(home.shelf(each))
+    if stage == "download":
+        (home.folder / "data" / "demo" / "archive.sqlite").unlink()
+        shutil.rmtree(home.folder / "data" / "demo" / "raw")
+        return home.folder / "data" / "demo" / "raw", "??/*"
+    return sign
+
+
+def kill_while_working(home: Home, sign: tuple[Path, str], number: int = signal.SIGKILL) -> subprocess.Popen:
+    """Start a run and send it a signal as soon as the stage is at work."""
+    process = home.start("run")
+    deadline = time.monotonic() + 120
+    while not any(sign[0].glob(sign[1])) and process.poll() is None:
+        assert time.monotonic() < deadline, "the stage never began"
+        time.sleep(0.002)
+    os.kill(process.pid, number)
+    process.communicate(timeout=60)
+    return process
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_run_that_is_killed_in_a_stage_is_finished_by_the_next(home, finished, stage):
+    expected = finished.outputs()
+    assert kill_while_working(home, unmake(home, stage)).returncode == -signal.SIGKILL
+    assert not any(home.shelf(stage).glob("[0-9a-f]*")), "the stage was done before the kill"
+    assert home.run() == list(STAGES[STAGES.index(stage) :])
+    assert home.outputs() == expected
+    assert not any(home.shelf(stage).glob(".work-*/"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stage", ["download", "gan"])
+def test_a_run_that_is_asked_to_stop_stops_and_the_next_goes_on(home, finished, stage, number):
+    expected = finished.outputs()
+    assert kill_while_working(home, unmake(home, stage), number).returncode == 130
+    row = home.rows(home.runs()[-1])[-2]
+    assert (row["stage"], row["outcome"]) == (stage, "stopped")
+    assert home.run() == list(STAGES[STAGES.index(stage) :])
+    assert home.outputs() == expected
+
+
+def test_labels_torn_by_a_kill_are_named_and_can_be_repaired(home):
+    path = home.folder / "data" / "demo" / "labels.jsonl"
+    before = home.labels()
+    path.write_bytes(path.read_bytes() + b'{"id": "12')
+    said = home.do("run", code=2)
+    assert f"labels.jsonl, line {len(before) + 1}" in said
+    assert "labels repair" in said
+    assert "Traceback" not in said
+    home.do("labels", "repair")
+    assert home.labels() == before
+    assert home.run() == []
+
+
+def test_a_missing_picture_is_named_and_made_again(home):
+    victim = next((home.shelf("normalize") / "latest" / "images").resolve().glob("*.png"))
+    victim.unlink()
+    said = home.do("plan")
+    assert "damaged" in said
+    assert victim.name in said
+    assert home.run() == ["normalize", "report"]  # the same squares, so nothing that reads them
+    assert home.run() == []
+
+
+def test_a_manifest_cut_short_is_named_and_the_stage_made_again(home):
+    path = (home.shelf("classifier") / "latest" / "manifest.json").resolve()
+    path.write_bytes(path.read_bytes()[:100])
+    assert "manifest.json cannot be read" in home.do("plan")
+    assert home.do("status", code=1).count("damaged") >= 1
+    assert home.run()[0] == "classifier"
+
+
+def test_a_changed_picture_of_the_same_size_is_not_used(home):
+    victim = next((home.shelf("normalize") / "latest" / "images").resolve().glob("*.png"))
+    blob = bytearray(victim.read_bytes())
+    blob[-20] ^= 1
+    victim.write_bytes(blob)
+    said = home.do("run", "--classifier-seed", "9", code=1)
+    assert victim.name in said
+    assert "rerun normalize" in said
+    assert "Traceback" not in said
+    assert victim.name in home.do("status", "--verify", code=1)
+
+
+def test_a_raw_picture_that_went_missing_is_fetched_again(home):
+    victim = next((home.shelf("download") / "latest" / "images").resolve().glob("*"))
+    (raw,) = (home.folder / "data" / "demo" / "raw").rglob(f"{victim.stem}*")
+    victim.unlink()
+    raw.unlink()
+    assert home.run()[0] == "download"
+    rows = (home.shelf("download") / "latest" / "images.jsonl").read_text().splitlines()
+    assert any(json.loads(row)["id"] == victim.stem for row in rows)
+    assert home.run() == []

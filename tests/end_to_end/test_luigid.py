@@ -1,0 +1,119 @@
+"""A real luigid on a free port: runs against it, its page's data, exit codes, one GAN a GPU."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from datetime import datetime
+
+import pytest
+
+from tests.end_to_end.home import REPOSITORY, STAGES
+
+pytestmark = pytest.mark.slow
+
+LUIGI = ("-m", "luigi", "--module", "tasks", "RunPipeline")
+
+
+@pytest.fixture(scope="module")
+def luigid(tmp_path_factory):
+    """The address of a scheduler that runs as long as this module's tests."""
+    folder = tmp_path_factory.mktemp("luigid")
+    (folder / "luigi.cfg").write_bytes((REPOSITORY / "luigi.cfg").read_bytes())
+    (folder / "data" / "luigid").mkdir(parents=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = "import sys; from luigi.cmdline import luigid; luigid(sys.argv[1:])"
+    words = ["--address", "127.0.0.1", "--port", str(port), "--logdir", "data/luigid"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *words], cwd=folder, env=os.environ, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_it_answers(url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    assert (folder / "data" / "luigid" / "state.pickle").exists()
+    assert (folder / "data" / "luigid" / "history.db").exists()
+
+
+def _wait_until_it_answers(url: str) -> None:
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(url)
+
+
+def ask(luigid: str, question: str, **arguments) -> dict:
+    """What luigid's page asks it."""
+    query = urllib.parse.urlencode({"data": json.dumps(arguments)})
+    with urllib.request.urlopen(f"{luigid}/api/{question}?{query}", timeout=10) as answer:
+        return json.load(answer)["response"]
+
+
+def test_a_run_shows_in_luigid_with_its_graph_and_its_outcome(home, luigid):
+    assert home.run("--scheduler", luigid, "--gan-seed", "3") == ["gan", "generate", "report"]
+    done = ask(luigid, "task_list", status="DONE", upstream_status="")
+    mine = {task["display_name"].split("(")[0]: name for name, task in done.items()}
+    assert {"Download", "Normalize", "TrainClassifier", "Filter", "TrainGan", "Generate", "Report"} <= set(mine)
+    graph = ask(luigid, "dep_graph", task_id=mine["Report"])
+    assert len(graph) >= len(STAGES)
+
+
+def test_the_plain_luigi_way_does_the_same(home, luigid):
+    options = "gan.seed=4 generate.count=16"
+    home.do("--dataset", "demo", "--options", options, "--scheduler-url", luigid, program=LUIGI)
+    assert home.ran(home.runs()[-1]) == ["gan", "generate", "report"]
+    assert home.run("--gan-seed", "4", "--generate-count", "16") == []
+
+
+def test_the_plain_luigi_way_works_without_luigid(home):
+    said = home.do("--options", "generate.seed=8", "--local-scheduler", program=LUIGI)
+    assert home.ran(home.runs()[-1]) == ["generate", "report"]
+    assert "samples" in said
+
+
+def test_two_edits_within_a_second_are_both_seen(home, luigid):
+    for seed in ("21", "22"):
+        assert home.run("--scheduler", luigid, "--generate-seed", seed) == ["generate", "report"]
+    on = next(row for row in home.labels() if row["label"] == "on")
+    for label in ("off", "on"):
+        home.label(on | {"label": label})
+        home.do("run", "--scheduler", luigid)
+        assert ("classifier" in home.ran(home.runs()[-1])) == (label == "off")
+
+
+def test_a_failure_ends_with_an_error_and_a_line_that_says_what_to_do(home, luigid):
+    home.label(*(row | {"label": "on"} for row in home.labels()))
+    said = home.do("run", "--scheduler", luigid, code=1)
+    assert re.search(r"classifier +failed: .*labels", said)
+    assert "Traceback" not in said
+    said = home.do("--scheduler-url", luigid, program=LUIGI, code=30)
+    assert "Traceback" not in said
+
+
+def test_a_luigid_that_does_not_answer_is_named(home):
+    said = home.do("run", "--generate-seed", "6", "--scheduler", "http://127.0.0.1:9", code=2)
+    assert "luigid at http://127.0.0.1:9 does not answer" in said
+
+
+def test_two_workers_never_train_two_gans_at_once(home, luigid):
+    before = home.runs()
+    runs = [home.start("run", "--scheduler", luigid, "--gan-seed", seed) for seed in ("31", "32")]
+    said = [process.communicate(timeout=300)[0] for process in runs]
+    assert [process.returncode for process in runs] == [0, 0], said
+    rows = [row for run in home.runs() if run not in before for row in home.rows(run) if row.get("stage") == "gan"]
+    trained = sorted((datetime.fromisoformat(row["time"]).timestamp(), row["seconds"]) for row in rows)
+    assert len(trained) == 2
+    assert trained[1][0] - trained[1][1] >= trained[0][0] - 0.5  # the second began when the first had ended

@@ -1,0 +1,22 @@
+"""A working folder of one's own, with a luigi.cfg."""
+
+from pathlib import Path
+
+import pytest
+from luigi import configuration
+from luigi.configuration import LuigiConfigParser
+
+
+@pytest.fixture
+def configure(tmp_path, monkeypatch):
+    """`configure(text)` moves into an empty folder whose luigi.cfg has that text."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str) -> Path:
+        (tmp_path / "luigi.cfg").write_text(text, encoding="utf-8")
+        config = LuigiConfigParser()
+        config.read(tmp_path / "luigi.cfg", encoding="utf-8")
+        monkeypatch.setattr(configuration, "get_config", lambda *arguments: config)
+        return tmp_path
+
+    return write

@@ -1,0 +1,132 @@
+"""A stage in a process of its own: what it says comes through, however it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import Stopped, UserError
+from pipeline.result import Result
+from tasks import isolation
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+def works(*, folder, progress, should_stop):
+    (folder / "made").write_text(str(os.getpid()))
+    progress(1, 2, "half")
+    return Result(outputs={"made": "1"}, summary={"n": 3})
+
+
+def mistakes(*, folder, progress, should_stop):
+    raise UserError("too few labels")
+
+
+def breaks(*, folder, progress, should_stop):
+    raise KeyError("surprise")
+
+
+def dies(*, folder, progress, should_stop):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def waits(*, folder, progress, should_stop):
+    while not should_stop():
+        time.sleep(0.01)
+    (folder / "saved").write_text("yes")
+    raise Stopped
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    monkeypatch.setattr(isolation, "PRELOAD", [])
+    (tmp_path / "work").mkdir()
+
+    def run(work, *, progress=lambda *report: None, should_stop=lambda: False):
+        return isolation.call(
+            work, folder=tmp_path / "work", progress=progress, should_stop=should_stop, log=tmp_path / "log.txt"
+        )
+
+    return run
+
+
+def test_the_result_comes_back_from_another_process(call, tmp_path):
+    seen = []
+    result = call(works, progress=lambda *report: seen.append(report))
+    assert result == Result(outputs={"made": "1"}, summary={"n": 3})
+    assert int((tmp_path / "work" / "made").read_text()) != os.getpid()
+    assert seen == [(1, 2, "half")]
+
+
+def test_a_users_mistake_stays_one(call):
+    with pytest.raises(UserError, match=r"^too few labels$"):
+        call(mistakes)
+
+
+def test_a_fault_brings_its_traceback(call):
+    with pytest.raises(isolation.StageCrashed, match=r"(?s)in breaks.*KeyError: 'surprise'"):
+        call(breaks)
+
+
+def test_a_process_that_is_killed_is_said_to_be(call):
+    with pytest.raises(isolation.StageCrashed, match="signal 9"):
+        call(dies)
+
+
+def test_a_request_to_stop_reaches_the_process_and_it_may_save(call, tmp_path):
+    with pytest.raises(Stopped):
+        call(waits, should_stop=lambda: True)
+    assert (tmp_path / "work" / "saved").exists()
+
+
+def test_the_process_dies_with_its_parent(tmp_path):
+    code = f"""
+        import os, signal, sys, threading, time
+        from pathlib import Path
+        sys.path.insert(0, {str(REPOSITORY)!r})
+        from tasks import isolation
+        isolation.PRELOAD = []
+
+        def sleeps(*, folder, progress, should_stop):
+            (folder / "pid").write_text(str(os.getpid()))
+            time.sleep(600)
+
+        if __name__ == "__main__":
+            folder = Path({str(tmp_path)!r}) / "work"
+            folder.mkdir()
+            isolation.call(sleeps, folder=folder, progress=print, should_stop=lambda: False, log=folder / "log")
+    """
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(code))
+    parent = subprocess.Popen([sys.executable, script], cwd=REPOSITORY)
+    pid = _wait_for(tmp_path / "work" / "pid")
+    parent.kill()
+    parent.wait()
+    for _ in range(200):
+        if not _alive(pid):
+            return
+        time.sleep(0.05)
+    pytest.fail("the stage's process outlived its parent")
+
+
+def _wait_for(path: Path) -> int:
+    for _ in range(600):
+        if path.exists() and (text := path.read_text()):
+            return int(text)
+        time.sleep(0.05)
+    raise TimeoutError(path)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # a process that ended but that nobody has waited for yet is still listed
+    stat = Path(f"/proc/{pid}/stat")
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")

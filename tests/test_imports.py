@@ -1,0 +1,77 @@
+"""The house rules on imports: one way only, and TensorFlow in two rooms alone."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+# Each room of pipeline/ and the rooms it may read from; every room may read the ground floor
+GROUND = {"errors", "callbacks", "result", "options"}
+MAY_READ = {
+    "options": set(),
+    "store": set(),
+    "images": {"store"},
+    "demo": {"store", "images"},
+    "labels": {"store", "images", "demo"},
+    "crawl": {"store", "images", "demo"},
+    "filter": {"store", "images", "labels"},
+    "gan": {"store", "images", "labels", "filter"},
+    "report": {"store", "images", "labels", "filter", "gan", "demo"},
+}
+NETWORKS = {"tensorflow", "keras", "jax", "torch"}
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((REPOSITORY / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            if node.module == "pipeline":
+                yield from (f"pipeline.{alias.name}" for alias in node.names)
+
+
+def rooms_read(path: Path) -> set[str]:
+    parts = [name.split(".") for name in imports(path)]
+    return {part[1] for part in parts if part[0] == "pipeline" and len(part) > 1}
+
+
+def test_every_room_is_in_the_rules():
+    rooms = {path.parent.name for path in (REPOSITORY / "pipeline").glob("*/__init__.py")}
+    assert rooms == set(MAY_READ)
+
+
+@pytest.mark.parametrize("path", modules("pipeline"), ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_a_room_reads_only_from_the_rooms_before_it(path):
+    room = path.relative_to(REPOSITORY / "pipeline").parts[0].removesuffix(".py")
+    allowed = GROUND | MAY_READ.get(room, set()) | {room}
+    assert rooms_read(path) <= allowed
+
+
+@pytest.mark.parametrize("path", modules("pipeline"), ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_pipeline_knows_nothing_of_luigi_or_tasks(path):
+    assert not {name.split(".")[0] for name in imports(path)} & {"luigi", "tasks"}
+
+
+@pytest.mark.parametrize(
+    "path", modules("pipeline") + modules("tasks"), ids=lambda path: str(path.relative_to(REPOSITORY))
+)
+def test_only_filter_and_gan_import_a_network_library(path):
+    used = {name.split(".")[0] for name in imports(path)} & NETWORKS
+    assert not used or path.parent.name in ("filter", "gan")
+
+
+def test_loading_the_tasks_and_the_command_line_loads_no_network_library():
+    code = f"import sys, tasks, tasks.cli; print(sorted(set(sys.modules) & {NETWORKS | {'sklearn', 'matplotlib'}}))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
