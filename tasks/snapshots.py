@@ -4,7 +4,6 @@ from pathlib import Path
 
 from pipeline.labels.log import LabelLog
 from pipeline.labels.snapshot import read_snapshot, write_snapshot
-
 from tasks import homes
 from tasks.settings import Settings
 
