@@ -11,6 +11,7 @@ from pipeline.errors import Stopped, UserError
 from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import as_json, expected, nearest
 from tasks import commands
+from tasks.run_task import DEFAULT_DATASET
 
 INTERRUPTED = 130  # what shells give a process that SIGINT ended
 
@@ -60,7 +61,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     def add(name: str, function: commands.Command, help: str, *, options: bool = False) -> Parser:
         made = subparsers.add_parser(name, help=help, description=help, allow_abbrev=False)
         made.set_defaults(function=function)
-        made.add_argument("--dataset", default="demo", help="the subject's short name (default: %(default)s)")
+        made.add_argument("--dataset", default=DEFAULT_DATASET, help="the subject's short name (default: %(default)s)")
         if options:
             _add_options(made)
         parsers[name] = made

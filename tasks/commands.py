@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.labels.folders import export_folders, import_folders
 from pipeline.options import STAGE_OPTIONS
-from pipeline.options.option import as_json
+from pipeline.options.option import as_text, nearest
 from tasks import homes, launch, records, rubbish, settings, snapshots, state, words
 from tasks.plan import plan as make_plan
 from tasks.run_pipeline import RunPipeline
@@ -21,6 +21,7 @@ Command = Callable[[Namespace], int]
 def run(given: Namespace) -> int:
     """Bring every stage up to date."""
     pipeline = _pipeline(given)
+    pipeline.remember()
     if pipeline.complete():
         print(f"{pipeline.dataset}: everything is up to date", file=sys.stderr)
         pipeline.finish()
@@ -40,6 +41,7 @@ def rerun(given: Namespace) -> int:
     stages = list(STAGE_OPTIONS)
     below = stages[stages.index(given.stage) :] if given.downstream else [given.stage]
     pipeline = _pipeline(given, again=below)
+    pipeline.remember()
     return launch.launch(pipeline, pipeline, scheduler=given.scheduler, workers=given.workers)
 
 
@@ -62,9 +64,12 @@ def generate(given: Namespace) -> int:
 
 def status(given: Namespace) -> int:
     """Print what there is: the last run, each stage, the labels."""
-    names = [given.dataset] if given.dataset else homes.datasets()
+    names = homes.datasets()
     if not names:
         print("nothing has run yet; `make run` starts with the embedded subject")
+    if given.dataset and given.dataset not in names:
+        raise UserError(f"there is no dataset '{given.dataset}'; {nearest(given.dataset, names)}")
+    names = [given.dataset] if given.dataset else names
     wrong = [line for name in names for line in state.show(RunPipeline(dataset=name), verify=given.verify)]
     return 1 if wrong else 0
 
@@ -75,9 +80,10 @@ def options(given: Namespace) -> int:
     for stage, cls in STAGE_OPTIONS.items():
         print(f"[{stage}]")
         for field in dataclasses.fields(cls):
-            value = as_json(getattr(chosen[stage], field.name))
-            text = ",".join(value) if isinstance(value, list) else "auto" if value is None else str(value)
-            print(f"{field.name} = {text}".ljust(44) + f"# {field.metadata['help']}")
+            print(
+                f"{field.name} = {as_text(getattr(chosen[stage], field.name))}".ljust(44)
+                + f"# {field.metadata['help']}"
+            )
     return 0
 
 

@@ -1,5 +1,6 @@
 """Handing a task to Luigi, and saying how that went."""
 
+import re
 import sys
 import time
 import urllib.error
@@ -13,6 +14,7 @@ from luigi.execution_summary import LuigiRunResult
 from pipeline.errors import UserError
 from tasks import isolation, records, stop, words
 from tasks.run_pipeline import RunPipeline
+from tasks.run_task import DEFAULT_DATASET
 
 # What Luigi calls it when nothing failed but a part was not its to run
 OTHERS_AT_IT = (LuigiStatusCode.SUCCESS, LuigiStatusCode.NOT_RUN)
@@ -32,7 +34,7 @@ def launch(pipeline: RunPipeline, task: luigi.Task, *, scheduler: str = "", work
     configuration.get_config().set("core", "no_configure_logging", "true")
     with records.logging_to(record.log), stop.listening():
         outcome = _build(task, workers, {"scheduler_url": url} if url else {"local_scheduler": True})
-    return _verdict(task, record, outcome)
+    return _verdict(task, pipeline.dataset, record, outcome)
 
 
 def _build(task: luigi.Task, workers: int, where: dict[str, Any]) -> LuigiRunResult:
@@ -48,7 +50,7 @@ def _build(task: luigi.Task, workers: int, where: dict[str, Any]) -> LuigiRunRes
         time.sleep(WAIT)
 
 
-def _verdict(task: luigi.Task, record: records.Record, outcome: LuigiRunResult) -> int:
+def _verdict(task: luigi.Task, dataset: str, record: records.Record, outcome: LuigiRunResult) -> int:
     if task.complete():
         return 0
     if stop.should_stop():
@@ -58,11 +60,18 @@ def _verdict(task: luigi.Task, record: records.Record, outcome: LuigiRunResult) 
     record.add("end", outcome="failed")
     failed = [row for row in record.rows() if row["event"] == "stage" and row["outcome"] == "failed"]
     for row in failed:
-        words.say(row["stage"], f"failed: {row['error']}")
+        words.say(row["stage"], f"failed: {_for_dataset(row['error'], dataset)}")
     if not failed:
         print(f"not finished: {outcome.one_line_summary}", file=sys.stderr)
     print(f"the whole story is in {record.log}", file=sys.stderr)
     return 1
+
+
+def _for_dataset(advice: str, dataset: str) -> str:
+    """The stages know no dataset; the commands that they advise are for this one."""
+    if dataset == DEFAULT_DATASET:
+        return advice
+    return re.sub(r"(python -m tasks (?:labels )?\w+)", rf"\1 --dataset {dataset}", advice)
 
 
 def _check_reachable(url: str) -> None:

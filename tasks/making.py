@@ -3,6 +3,7 @@
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from importlib import import_module
@@ -74,6 +75,7 @@ def _taken(lock: BaseFileLock, stage: str):
 
 def _make(task: "StageTask", key: str, record: records.Record) -> None:
     began = time.monotonic()
+    draft = _draft(task, key, record.run)  # what goes in is written down before the work, which may take hours
     folder = task.shelf.work(key, resume=task.resumable)
     try:
         result = _work(task, folder, record)
@@ -81,11 +83,33 @@ def _make(task: "StageTask", key: str, record: records.Record) -> None:
         outcome = "stopped" if isinstance(error, Stopped) else "failed"
         record.add("stage", stage=task.stage, key=key, outcome=outcome, error=explain(error) or _last_line(error))
         raise
-    seconds = round(time.monotonic() - began, 2)
-    manifest = _manifest(task, key, result, folder, record.run, seconds)
+    manifest = replace(
+        draft,
+        outputs=result.outputs,
+        summary=result.summary,
+        files=list_files(folder),
+        created=datetime.now(timezone.utc).isoformat(),
+        seconds=round(time.monotonic() - began, 2),
+    )
     task.shelf.publish(folder, manifest)
-    record.add("stage", stage=task.stage, key=key, outcome="ran", seconds=seconds, summary=result.summary)
-    words.say(task.stage, f"{words.stage_line(manifest)} ({words.duration(seconds)})")
+    record.add("stage", stage=task.stage, key=key, outcome="ran", seconds=manifest.seconds, summary=result.summary)
+    words.say(task.stage, f"{words.stage_line(manifest)} ({words.duration(manifest.seconds)})")
+
+
+def _draft(task: "StageTask", key: str, run: str) -> Manifest:
+    """The manifest as far as it is known beforehand."""
+    return Manifest(
+        stage=task.stage,
+        version=task.version,
+        dataset=task.dataset,
+        key=key,
+        options=task.options.significant(),
+        inputs=task.inputs(),
+        notes=task.notes(),
+        versions=records.versions(),
+        run=run,
+        forced=task.forced_by,
+    )
 
 
 def _work(task: "StageTask", folder: Path, record: records.Record) -> Result:
@@ -102,26 +126,6 @@ def _call(name: str, options: object, arguments: dict, *, folder: Path, progress
     module, _, function = name.partition(":")
     work = getattr(import_module(module), function)
     return work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop)
-
-
-def _manifest(task: "StageTask", key: str, result: Result, folder: Path, run: str, seconds: float) -> Manifest:
-    return Manifest(
-        stage=task.stage,
-        version=task.version,
-        dataset=task.dataset,
-        key=key,
-        options=task.options.significant(),
-        inputs=task.inputs(),
-        outputs=result.outputs,
-        summary=result.summary,
-        notes=task.notes(),
-        versions=records.versions(),
-        files=list_files(folder),
-        run=run,
-        forced=task.forced_by,
-        created=datetime.now(timezone.utc).isoformat(),
-        seconds=seconds,
-    )
 
 
 def _tell(task: "StageTask", note: str, percent: float | None) -> None:

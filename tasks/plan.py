@@ -1,8 +1,8 @@
 """What a run would do, stage by stage, and why: nothing is made, and TensorFlow is not loaded."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from pipeline.options.option import as_text
 from pipeline.store.manifest import Manifest
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
@@ -51,7 +51,7 @@ def _own_reasons(task: StageTask, key: str | None) -> list[str]:
     if key is not None and (damage := task.shelf.damage(key)):
         return [f"damaged: {damage}"]
     if key is not None and task.shelf.begun(key):
-        return ["was stopped before it was done" + (", goes on from there" if task.resumable else "")]
+        return ["was begun but not finished" + (", goes on from there" if task.resumable else "")]
     if newest is None:
         return [*task.shelf.damaged().values()] or ["never ran"]
     return changes(task, newest.manifest)
@@ -64,7 +64,7 @@ def changes(task: StageTask, before: Manifest) -> list[str]:
     for name in sorted(now | before.options):
         was, now_is = before.options.get(name), now.get(name)
         if was != now_is:
-            found.append(f"{name} {_shown(was)} → {_shown(now_is)}")
+            found.append(f"{name} {as_text(was) or 'none'} → {as_text(now_is) or 'none'}")
     inputs = task.inputs() or task.content()
     return found + [_input_changed(task, name, before) for name in inputs if inputs[name] != before.inputs.get(name)]
 
@@ -79,9 +79,3 @@ def _input_changed(task: StageTask, name: str, before: Manifest) -> str:
 
 def _either(names: list[str]) -> str:
     return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value)) or "none"
-    return "auto" if value is None else str(value)

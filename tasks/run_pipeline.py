@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 import luigi
 
 from pipeline.gan.sizes import check_size
-from tasks import records, settings, words
+from tasks import records, settings, subject, words
 from tasks.run_task import RunTask
 from tasks.stage_task import StageTask
 from tasks.stages import STAGES, Report
@@ -32,8 +32,14 @@ class RunPipeline(RunTask):
     def complete(self):
         return self.upstream(Report).complete()
 
+    def remember(self) -> None:
+        """Keep what this dataset is about, so that the next command need not say it."""
+        known = settings.resolve(self.dataset, {}, memory=False)
+        subject.remember(self.dataset, self.chosen["download"], known["download"])
+
     def run(self):
         """Say how it went. Luigi calls this when the report is there, and not at all if it was there before."""
+        self.remember()
         self.finish()
 
     def stages(self) -> list[StageTask]:

@@ -5,6 +5,8 @@ import luigi
 from tasks import records, snapshots
 from tasks.settings import Settings, from_text, resolve
 
+DEFAULT_DATASET = "demo"
+
 
 class RunTask(luigi.Task):
     """A task of one run of one dataset.
@@ -14,7 +16,7 @@ class RunTask(luigi.Task):
     label edited meanwhile belongs to the next run.
     """
 
-    dataset = luigi.Parameter(default="demo", description="the subject's short name; folders are named by it")
+    dataset = luigi.Parameter(default=DEFAULT_DATASET, description="the subject's short name; folders are named by it")
     settings = luigi.Parameter(default="", description="options as JSON; those of luigi.cfg when empty")
     labels = luigi.Parameter(default="", description="digest of the labels; of those there are now when empty")
     forced = luigi.Parameter(default="", description="RUN:stage,stage makes those again")

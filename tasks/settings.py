@@ -1,7 +1,7 @@
-"""What a run is to do: every stage's options, from the command line, then luigi.cfg, then the defaults.
+"""What a run is to do: every stage's options, from the command line, luigi.cfg and the defaults.
 
 In luigi.cfg `[gan]` holds for every dataset and `[pikachu.gan]` for one. On the command line an option is named
-`gan.epochs`; the flag for it is `--gan-epochs`.
+`gan.epochs`; the flag for it is `--gan-epochs`. The search words and their like, once given there, are remembered.
 """
 
 import json
@@ -16,12 +16,13 @@ from luigi import configuration
 from pipeline.errors import UserError
 from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import Options, as_json, field_of, nearest, parse
+from tasks import subject
 
 # Sections of luigi.cfg that are Luigi's own (its documentation, "Configuration")
 LUIGI_SECTIONS = {
-    "DEFAULT", "core", "cors", "worker", "elasticsearch", "email", "execution_summary", "hadoop", "hdfs", "hive",
+    "DEFAULT", "RunPipeline", "core", "worker", "elasticsearch", "email", "execution_summary", "hadoop", "hdfs", "hive",
     "kubernetes", "logging", "mysql", "postgres", "prometheus", "redshift", "resources", "retcode", "s3", "scalding",
-    "scheduler", "sendgrid", "smtp", "spark", "sqlalchemy", "task_history", "task_visibility", "batch_notifier",
+    "cors", "scheduler", "sendgrid", "smtp", "spark", "sqlalchemy", "task_history", "task_visibility", "batch_notifier",
     "azureblob", "datadog", "gcp", "salesforce", "webhdfs",
 }  # fmt: skip
 DATASET = re.compile(r"\w[\w-]*")
@@ -59,10 +60,18 @@ def check_dataset(dataset: str) -> None:
         )
 
 
-def resolve(dataset: str, overrides: Mapping[str, str]) -> Settings:
-    """The settings for `dataset`: `overrides` (`{"gan.epochs": "20"}`) win over luigi.cfg, that over the defaults."""
+def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) -> Settings:
+    """The settings for `dataset`. What comes first wins: `overrides` (`{"gan.epochs": "20"}`), luigi.cfg for this
+    dataset, with `memory` what this dataset was last run with, luigi.cfg for all, the defaults.
+    """
     check_dataset(dataset)
-    texts = {**_from_file(dataset), **{name: (text, name) for name, text in overrides.items()}}
+    for section in configuration.get_config().sections():
+        _check_section(section)
+    texts = _section_texts("")
+    if memory:
+        texts |= {name: (text, f"remembered {name}") for name, text in subject.remembered(dataset).items()}
+    texts |= _section_texts(f"{dataset}.")
+    texts |= {name: (text, name) for name, text in overrides.items()}
     values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGE_OPTIONS}
     for name, (text, where) in texts.items():
         stage, option = split(name)
@@ -106,19 +115,15 @@ def _make(stage: str, chosen: dict[str, Any]) -> Options:
         raise UserError(f"{stage}.{error}") from None
 
 
-def _from_file(dataset: str) -> dict[str, tuple[str, str]]:
-    """`{"gan.epochs": (text, where it stands)}` from the sections for all datasets and for this one."""
+def _section_texts(prefix: str) -> dict[str, tuple[str, str]]:
+    """`{"gan.epochs": (text, where it stands)}` from the sections of luigi.cfg whose names begin with `prefix`."""
     config, found = configuration.get_config(), {}
-    for section in config.sections():
-        _check_section(section)
-    for prefix in ("", f"{dataset}."):
-        for stage in STAGE_OPTIONS:
-            section = f"{prefix}{stage}"
-            if config.has_section(section):
-                for written, text in config.items(section):
-                    name = written.replace("-", "_")
-                    field_of(STAGE_OPTIONS[stage], name, f"luigi.cfg [{section}]:")
-                    found[f"{stage}.{name}"] = (text, f"luigi.cfg [{section}] {name}")
+    for stage in STAGE_OPTIONS:
+        section = f"{prefix}{stage}"
+        for written, text in config.items(section) if config.has_section(section) else ():
+            name = written.replace("-", "_")
+            field_of(STAGE_OPTIONS[stage], name, f"luigi.cfg [{section}]:")
+            found[f"{stage}.{name}"] = (text, f"luigi.cfg [{section}] {name}")
     return found
 
 

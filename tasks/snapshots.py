@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from pipeline.labels.log import LabelLog
-from pipeline.labels.snapshot import read_snapshot, write_snapshot
+from pipeline.labels.snapshot import read_snapshot, snapshot_digest, write_snapshot
 from tasks import homes
 from tasks.settings import Settings
 
 SEED = "seed"  # the embedded subject before its first run: its labels are made once its pictures are there
+EMPTY = snapshot_digest({})
 
 
 def log(dataset: str) -> LabelLog:
@@ -16,27 +17,28 @@ def log(dataset: str) -> LabelLog:
 
 
 def take(dataset: str, chosen: Settings) -> str:
-    """Write down the labels there are now; returns the digest that names them, or SEED before there are any."""
+    """Write down the labels there are now, if any; returns the digest that names them, or SEED."""
     labels = log(dataset).effective()
-    if not labels and chosen["download"].sources == ("demo",):
-        return SEED
-    return _write(dataset)
+    if not labels:
+        return SEED if chosen["download"].sources == ("demo",) else EMPTY
+    return write_snapshot(labels, homes.dataset_folder(dataset)).stem
 
 
 def digest(dataset: str, labels: str) -> str:
     """The digest that `labels` (a digest, or SEED) stands for."""
-    return _write(dataset) if labels == SEED else labels
+    return snapshot_digest(log(dataset).effective()) if labels == SEED else labels
 
 
 def path(dataset: str, labels: str) -> Path:
-    """The file that holds those labels."""
-    return homes.dataset_folder(dataset) / "labels" / f"{digest(dataset, labels)}.jsonl"
+    """The file that holds those labels; written now if they are the seed or none."""
+    folder = homes.dataset_folder(dataset)
+    if labels in (SEED, EMPTY):
+        return write_snapshot(log(dataset).effective() if labels == SEED else {}, folder)
+    return folder / "labels" / f"{labels}.jsonl"
 
 
 def count(dataset: str, labels: str) -> int:
-    """How many labels it holds."""
+    """How many labels those are."""
+    if labels in (SEED, EMPTY):
+        return len(log(dataset).effective()) if labels == SEED else 0
     return len(read_snapshot(path(dataset, labels)))
-
-
-def _write(dataset: str) -> str:
-    return write_snapshot(log(dataset).effective(), homes.dataset_folder(dataset)).stem

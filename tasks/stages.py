@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from pipeline.crawl.inputs import content_inputs
+from pipeline.errors import UserError
 from pipeline.gan.definition import definition_digest, read_definition
 from tasks import homes, snapshots
 from tasks.run_task import RunTask
@@ -12,6 +13,8 @@ ONE_GPU = {"gpu": 1}
 
 
 class Download(StageTask):
+    """Pictures from the chosen sources, and a row for every address."""
+
     stage = "download"
     function = "pipeline.crawl.download:download"
 
@@ -27,6 +30,8 @@ class Download(StageTask):
 
 
 class Normalize(StageTask):
+    """Squares of one size, without copies and what is no picture."""
+
     stage = "normalize"
     function = "pipeline.images.normalize:normalize"
     resumable = True
@@ -72,6 +77,8 @@ class Labelled(StageTask):
 
 
 class TrainClassifier(Labelled):
+    """The small CNN that tells on target from off."""
+
     stage = "classifier"
     function = "pipeline.filter.train:train_classifier"
     isolated = True
@@ -82,6 +89,8 @@ class TrainClassifier(Labelled):
 
 
 class Filter(Labelled):
+    """Which pictures are kept."""
+
     stage = "filter"
     function = "pipeline.filter.score:filter_images"
     keyword = "kept"
@@ -97,6 +106,8 @@ class Filter(Labelled):
 
 
 class TrainGan(StageTask):
+    """The generator."""
+
     stage = "gan"
     function = "pipeline.gan.train:train_gan"
     resumable = True
@@ -108,14 +119,22 @@ class TrainGan(StageTask):
         return {Normalize: (), Filter: ("kept",)}
 
     def content(self):
-        return {"definition": definition_digest(read_definition(homes.definition(self.options.definition)))}
+        return {"definition": self._definition}
+
+    @cached_property  # as it was when the run began
+    def _definition(self):
+        return definition_digest(read_definition(homes.definition(self.options.definition)))
 
     def arguments(self):
-        live = homes.training_sheets(self.dataset, self.key())
-        return {"definition": homes.definition(self.options.definition), "live": live}
+        path = homes.definition(self.options.definition)
+        if definition_digest(read_definition(path)) != self._definition:
+            raise UserError(f"{path} was changed while the run was at earlier stages; run again to train with it")
+        return {"definition": path, "live": homes.training_sheets(self.dataset, self.key())}
 
 
 class Generate(StageTask):
+    """What the generator draws, and how good it is."""
+
     stage = "generate"
     function = "pipeline.gan.generate:generate"
     isolated = True
@@ -130,6 +149,8 @@ class Generate(StageTask):
 
 
 class Report(StageTask):
+    """One page about all of it."""
+
     stage = "report"
     function = "pipeline.report.page:write_report"
 

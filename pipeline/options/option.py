@@ -47,6 +47,13 @@ def as_json(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def as_text(value: Any) -> str:
+    """`value` as it is written in luigi.cfg."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "auto" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'epochs'?`, or all that is known when nothing is near."""
     known = sorted(known)

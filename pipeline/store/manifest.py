@@ -27,7 +27,7 @@ class Manifest:
     key: str
     options: dict[str, Any]
     inputs: dict[str, str]
-    outputs: dict[str, str]
+    outputs: dict[str, str] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,36 @@
+"""What a dataset is about, as first said on the command line: later commands need not repeat the search words."""
+
+import json
+import os
+from pathlib import Path
+
+from pipeline.errors import DamagedState
+from pipeline.options import DownloadOptions
+from pipeline.options.option import as_text
+from tasks import homes
+
+
+def remembered(dataset: str) -> dict[str, str]:
+    """The download options that the last run of `dataset` was given beside luigi.cfg: `{"download.query": "..."}`."""
+    path = _path(dataset)
+    if not path.exists():
+        return {}
+    try:
+        return {str(name): str(text) for name, text in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (ValueError, AttributeError):
+        raise DamagedState(f"{path} cannot be read; delete it, and give --query or its like once more") from None
+
+
+def remember(dataset: str, options: DownloadOptions, known: DownloadOptions) -> None:
+    """Keep what `options` has other than `known`, which luigi.cfg gives; whole or not at all."""
+    names = [name for name, value in vars(options).items() if value != getattr(known, name)]
+    text = json.dumps({f"download.{name}": as_text(getattr(options, name)) for name in names}, ensure_ascii=False)
+    path = _path(dataset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text + "\n", encoding="utf-8")
+    os.replace(draft, path)
+
+
+def _path(dataset: str) -> Path:
+    return homes.dataset_folder(dataset) / "subject.json"
