@@ -44,6 +44,8 @@ gpu: .venv/.run requirements-gpu.txt
 
 .venv/.run: requirements.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@# so that `luigi --module tasks` finds this folder
+	@$(BIN)/python -c 'import os, sysconfig; open(sysconfig.get_path("purelib") + "/ganmill.pth", "w").write(os.getcwd())'
 	@touch $@
 
 .venv/.dev: requirements-dev.txt .venv/.run

@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +76,15 @@ def test_a_mistake_in_the_plain_luigi_way_is_told_without_a_traceback(empty):
     said, _ = process.communicate(timeout=60)
     assert process.returncode
     assert "did you mean 'epochs'?" in said
+
+
+def test_the_luigi_command_finds_the_tasks():
+    luigi = REPOSITORY / ".venv" / "bin" / "luigi"
+    if not luigi.exists() or Path(sys.prefix) != REPOSITORY / ".venv":
+        pytest.skip("needs the .venv that make sets up")
+    words = [luigi, "--module", "tasks", "RunPipeline", "--help"]
+    said = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=60).stdout
+    assert "--dataset" in said
 
 
 def test_options_lists_every_setting_with_its_value(empty):
