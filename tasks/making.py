@@ -94,6 +94,8 @@ def _make(task: "StageTask", key: str, record: records.Record) -> None:
     task.shelf.publish(folder, manifest)
     record.add("stage", stage=task.stage, key=key, outcome="ran", seconds=manifest.seconds, summary=result.summary)
     words.say(task.stage, f"{words.stage_line(manifest)} ({words.duration(manifest.seconds)})")
+    for notice in words.notices(manifest):
+        words.say(task.stage, notice)
 
 
 def _draft(task: "StageTask", key: str, run: str) -> Manifest:

@@ -33,6 +33,12 @@ def stage_line(manifest: Manifest) -> str:
     return LINES[manifest.stage](manifest.summary)
 
 
+def notices(manifest: Manifest) -> list[str]:
+    """What a person should know of a stage that did its work all the same."""
+    summary = manifest.summary
+    return [*summary.get("notices", ()), *([summary["notice"]] if summary.get("notice") else ())]
+
+
 def _download(found: dict[str, Any]) -> str:
     return (
         f"{found['saved']} pictures from {found['requested']} links"
