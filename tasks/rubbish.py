@@ -33,7 +33,8 @@ def _old(task: StageTask, keep: int) -> list[Path]:
     current, making = task.published(), task.shelf.work_path(task.key() or "")
     finished = [published.folder for published in task.shelf.all()]
     begun = [path for path in task.shelf.root.glob(f"{WORK}*") if path.is_dir() and path != making]
-    candidates = [*finished[: max(0, len(finished) - keep)], *task.shelf.damaged(), *begun]
+    broken = [path for path in task.shelf.folders() if path not in finished]
+    candidates = [*finished[: max(0, len(finished) - keep)], *broken, *begun]
     return [folder for folder in candidates if not (current and folder == current.folder) and not _in_use(folder)]
 
 

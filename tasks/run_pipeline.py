@@ -54,6 +54,7 @@ class RunPipeline(RunTask):
         touched = record.stages()
         published = {task.stage: task.published() for task in self.stages()}
         for task in self.stages():
+            task.shelf.point_latest(published[task.stage].folder)  # it may be an earlier one, gone back to
             if task.stage not in touched:
                 record.add("stage", stage=task.stage, key=task.key(), outcome="reused")
         seconds = (datetime.now(timezone.utc) - record.began()).total_seconds()

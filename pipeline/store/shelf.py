@@ -4,7 +4,7 @@
     1a2b3c4d5e6f/            finished, immutable, named by its key; with a manifest
     1a2b3c4d5e6f.2/          the same key, made again on request; the highest number counts
     .work-77aa88bb99cc/      being made, or left by a run that was stopped
-    latest                   names the newest, for people (a link where the system has links)
+    latest                   names what the last run ended with, for people (a link where the system has links)
 """
 
 import os
@@ -61,7 +61,7 @@ class Shelf:
     def all(self) -> list[Published]:
         """Every whole folder, oldest first."""
         found = []
-        for folder in self._named():
+        for folder in self.folders():
             try:
                 found.append(load(folder))
             except DamagedState:
@@ -73,13 +73,11 @@ class Shelf:
         return (self.all() or [None])[-1]
 
     def damaged(self) -> dict[Path, str]:
-        """Folders that are not whole, each with what is wrong."""
+        """Folders that are not whole and were not made again, each with what is wrong."""
         wrong = {}
-        for folder in self._named():
-            try:
-                load(folder)
-            except DamagedState as error:
-                wrong[folder] = str(error)
+        for folder in self.folders():
+            if (damage := self.damage(folder.name.split(".")[0])) and not _is_whole(folder):
+                wrong[folder] = damage
         return wrong
 
     def lock(self, key: str) -> FileLock:
@@ -112,10 +110,11 @@ class Shelf:
         folder = self._free(manifest.key)
         os.rename(work, folder)
         _sync(self.root)
-        self._point_latest(folder)
+        self.point_latest(folder)
         return Published(folder, manifest)
 
-    def _named(self) -> list[Path]:
+    def folders(self) -> list[Path]:
+        """Every folder that was finished once, whole or not."""
         if not self.root.is_dir():
             return []
         return sorted(
@@ -124,14 +123,14 @@ class Shelf:
 
     def _folders(self, key: str) -> list[Path]:
         """The folders named after `key`, first made first."""
-        return sorted((path for path in self._named() if path.name.split(".")[0] == key[:SHORT]), key=_attempt)
+        return sorted((path for path in self.folders() if path.name.split(".")[0] == key[:SHORT]), key=_attempt)
 
     def _free(self, key: str) -> Path:
         taken = self._folders(key)
         return self.root / (f"{key[:SHORT]}.{_attempt(taken[-1]) + 1}" if taken else key[:SHORT])
 
-    def _point_latest(self, folder: Path) -> None:
-        """Name `folder` as the newest, in one step: a link, or a text file where links are not to be had."""
+    def point_latest(self, folder: Path) -> None:
+        """Let `latest` name `folder`, in one step: a link, or a text file where links are not to be had."""
         latest, draft = self.root / "latest", self.root / f".latest-{os.getpid()}"
         try:
             os.symlink(folder.name, draft, target_is_directory=True)
@@ -143,6 +142,14 @@ class Shelf:
 def _attempt(folder: Path) -> int:
     suffix = folder.name.partition(".")[2]
     return int(suffix) if suffix.isdigit() else 1
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        load(folder)
+    except DamagedState:
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:

@@ -79,8 +79,10 @@ def test_a_missing_picture_is_named_and_made_again(home):
     said = home.do("plan")
     assert "damaged" in said
     assert victim.name in said
+    home.do("status", code=1)
     assert home.run() == ["normalize", "report"]  # the same squares, so nothing that reads them
     assert home.run() == []
+    home.do("status")
 
 
 def test_a_manifest_cut_short_is_named_and_the_stage_made_again(home):

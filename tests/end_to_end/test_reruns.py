@@ -64,7 +64,9 @@ def test_a_changed_size_runs_all_but_the_crawl_and_going_back_runs_nothing(home)
     before = home.outputs()
     assert "size 16 → 32" in home.do("plan", "--normalize-size", "32")
     assert home.run("--normalize-size", "32") == list(STAGES[1:])
+    assert home.outputs()["normalize"] != before["normalize"]
     assert home.run() == []
+    assert home.outputs() == before  # what `latest` names has gone back too
     assert home.run("--normalize-size", "32") == []
     assert home.outputs()["download"] == before["download"]
 

@@ -136,6 +136,14 @@ def test_when_the_rerun_is_damaged_the_whole_one_before_it_is_used(shelf):
     assert shelf.find(KEY).folder == first.folder
 
 
+def test_what_was_made_again_is_no_longer_called_damaged(shelf):
+    folder = put(shelf).folder
+    (folder / "images" / "one.txt").unlink()
+    assert list(shelf.damaged()) == [folder]
+    put(shelf)
+    assert shelf.damaged() == {}
+
+
 def test_a_folder_without_a_manifest_is_damaged(shelf):
     folder = put(shelf).folder
     (folder / manifests.NAME).unlink()
