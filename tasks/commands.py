@@ -41,8 +41,13 @@ def rerun(given: Namespace) -> int:
     stages = list(STAGE_OPTIONS)
     below = stages[stages.index(given.stage) :] if given.downstream else [given.stage]
     pipeline = _pipeline(given, again=below)
+    if given.stage not in (in_chain := [task.stage for task in pipeline.stages()]):
+        raise UserError(f"these settings do not use the stage {given.stage}; they use {', '.join(in_chain)}")
     pipeline.remember()
-    return launch.launch(pipeline, pipeline, scheduler=given.scheduler, workers=given.workers)
+    code = launch.launch(pipeline, pipeline, scheduler=given.scheduler, workers=given.workers)
+    if code:
+        print(f"what was there before still stands; `rerun {given.stage}` has to be given again", file=sys.stderr)
+    return code
 
 
 def generate(given: Namespace) -> int:

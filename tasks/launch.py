@@ -24,11 +24,13 @@ WAIT = 2.0  # seconds before asking the scheduler again
 def launch(pipeline: RunPipeline, task: luigi.Task, *, scheduler: str = "", workers: int = 1) -> int:
     """Run `task` and all it needs; returns 0 when it is complete, 1 if a stage failed, 130 if it was stopped."""
     pipeline.requires()
-    record = records.record(pipeline.dataset, pipeline.run_name)
-    record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced=pipeline.forced)
+    if workers < 1:
+        raise UserError(f"--workers {workers}: expected a whole number, at least 1, for example 2")
     url = scheduler or configuration.get_config().get("core", "scheduler_url", "")
     if url:
         _check_reachable(url)
+    record = records.record(pipeline.dataset, pipeline.run_name)
+    record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced=pipeline.forced)
     if workers == 1 and any(stage.isolated and not stage.complete() for stage in pipeline.stages()):
         isolation.warm_up(record.log.absolute())
     configuration.get_config().set("core", "no_configure_logging", "true")
@@ -52,6 +54,8 @@ def _build(task: luigi.Task, workers: int, where: dict[str, Any]) -> LuigiRunRes
 
 def _verdict(task: luigi.Task, dataset: str, record: records.Record, outcome: LuigiRunResult) -> int:
     if task.complete():
+        if record.rows()[-1]["event"] != "end":
+            record.add("end", outcome="done")
         return 0
     if stop.should_stop():
         record.add("end", outcome="stopped")

@@ -32,8 +32,11 @@ def _old(task: StageTask, keep: int) -> list[Path]:
     """The folders of one stage that may go."""
     current, making = task.published(), task.shelf.work_path(task.key() or "")
     finished = [published.folder for published in task.shelf.all()]
-    begun = [path for path in task.shelf.root.glob(f"{WORK}*") if path.is_dir() and path != making]
     broken = [path for path in task.shelf.folders() if path not in finished]
+    begun = [path for path in task.shelf.root.glob(f"{WORK}*") if path.is_dir() and path != making]
+    if task.key() is None:  # what is current shows only when the stages before it are done
+        latest = (task.shelf.root / "latest").resolve()
+        finished, begun = [path for path in finished if path.resolve() != latest], []
     candidates = [*finished[: max(0, len(finished) - keep)], *broken, *begun]
     return [folder for folder in candidates if not (current and folder == current.folder) and not _in_use(folder)]
 

@@ -37,5 +37,7 @@ def _ask(number: int, frame: object) -> None:
     _asked.set()
     for child in multiprocessing.active_children():
         child.terminate()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A forked worker hears the terminal's signal and its parent's: the second must not cost the checkpoint
+    forked = multiprocessing.parent_process() is not None
+    signal.signal(signal.SIGINT, signal.SIG_IGN if forked else signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if forked else signal.SIG_DFL)

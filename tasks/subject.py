@@ -9,9 +9,11 @@ from pipeline.options import DownloadOptions
 from pipeline.options.option import as_text
 from tasks import homes
 
+SUBJECT = ("query", "sources", "site", "urls", "folder")  # what a dataset is; how much of it is said anew each time
+
 
 def remembered(dataset: str) -> dict[str, str]:
-    """The download options that the last run of `dataset` was given beside luigi.cfg: `{"download.query": "..."}`."""
+    """The search words or the like that `dataset` was last run with beside luigi.cfg: `{"download.query": "..."}`."""
     path = _path(dataset)
     if not path.exists():
         return {}
@@ -23,7 +25,7 @@ def remembered(dataset: str) -> dict[str, str]:
 
 def remember(dataset: str, options: DownloadOptions, known: DownloadOptions) -> None:
     """Keep what `options` has other than `known`, which luigi.cfg gives; whole or not at all."""
-    names = [name for name, value in vars(options).items() if value != getattr(known, name)]
+    names = [name for name in SUBJECT if getattr(options, name) != getattr(known, name)]
     text = json.dumps({f"download.{name}": as_text(getattr(options, name)) for name in names}, ensure_ascii=False)
     path = _path(dataset)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -132,6 +132,7 @@ class Shelf:
     def point_latest(self, folder: Path) -> None:
         """Let `latest` name `folder`, in one step: a link, or a text file where links are not to be had."""
         latest, draft = self.root / "latest", self.root / f".latest-{os.getpid()}"
+        draft.unlink(missing_ok=True)  # of a killed process that had the same number
         try:
             os.symlink(folder.name, draft, target_is_directory=True)
         except OSError:

@@ -49,6 +49,8 @@ def test_help_lists_the_commands(empty):
         (["plan", "--dataset", "a/b"], "dataset = 'a/b'"),
         (["plan", "--gan-definition", "dcgna"], "there is no models/dcgna.json; did you mean 'dcgan'?"),
         (["gc", "--keep", "-1"], "--keep -1"),
+        (["run", "--workers", "0"], "--workers 0: expected a whole number, at least 1"),
+        (["rerun", "classifier", "--filter-method", "none"], "do not use the stage classifier"),
         (["generate"], "has no generator trained with these settings"),
         (["labels", "import"], "give at least one of --on DIR"),
         (["labels", "export", "sorted"], "demo has no pictures yet"),
@@ -76,6 +78,7 @@ def test_a_mistake_in_the_plain_luigi_way_is_told_without_a_traceback(empty):
     said, _ = process.communicate(timeout=60)
     assert process.returncode
     assert "did you mean 'epochs'?" in said
+    assert "Traceback" not in said
 
 
 def test_the_luigi_command_finds_the_tasks():
@@ -113,6 +116,17 @@ def test_gc_keeps_what_is_current_and_says_what_it_freed(home):
     assert home.run("--normalize-size", "32") == []
     assert home.outputs() == before
     assert home.run() == list(STAGES[1:])
+
+
+@pytest.mark.slow
+def test_gc_after_a_label_edit_leaves_a_training_that_can_go_on(home):
+    begun = home.shelf("gan") / ".work-0123456789ab"
+    begun.mkdir()
+    home.label(next(row for row in home.labels() if row["label"] == "on") | {"label": "off"})
+    current = (home.shelf("gan") / "latest").resolve()
+    home.do("gc", "--keep", "0")
+    assert begun.is_dir()
+    assert current.is_dir()
 
 
 @pytest.mark.slow

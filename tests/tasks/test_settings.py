@@ -94,10 +94,13 @@ def test_words_of_the_plain_luigi_command_line_become_options():
 
 def test_search_words_once_given_need_not_be_given_again(configure):
     configure("[download]\nlimit = 7\n")
-    first = RunPipeline(dataset="pikachu", query="ピカチュウ,Pikachu", options="download.robots=no")
+    first = RunPipeline(
+        dataset="pikachu", query="ピカチュウ,Pikachu", options="download.robots=no download.sources=bing"
+    )
     first.remember()
     later = settings.resolve("pikachu", {})["download"]
-    assert (later.query, later.robots, later.limit) == (("ピカチュウ", "Pikachu"), False, 7)
+    assert (later.query, later.sources) == (("ピカチュウ", "Pikachu"), ("bing",))
+    assert (later.robots, later.limit) == (True, 7)
     assert settings.resolve("cats", {})["download"].query == ()
 
 
