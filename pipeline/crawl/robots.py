@@ -45,5 +45,5 @@ class Robots:
         answer = self._fetch(f"{origin}/robots.txt")
         if isinstance(answer, Body):
             return Protego.parse(answer.data.decode("utf-8", "replace"))
-        # RFC 9309, 2.3.1: without a file all is allowed; a file that cannot be had now forbids all for now.
+        # RFC 9309, 2.3.1: without a file all is allowed; a file that cannot be had forbids all until the next crawl.
         return answer if answer.passing or not answer.answered else Protego.parse("")
