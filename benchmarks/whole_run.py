@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from machine import machine
+
 REPOSITORY = Path(__file__).parent.parent
 QUICK = (["--help"], ["plan"], ["status"], ["run"])
 TIMES = 5
@@ -55,16 +57,6 @@ def record(home: Path) -> list[dict]:
     """What the only run in `home` recorded."""
     (path,) = home.glob("data/demo/runs/*/record.jsonl")
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def machine() -> str:
-    """The processor and how many cores there are."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"{os.cpu_count()} cores, {name}, {platform.system()}"
 
 
 if __name__ == "__main__":

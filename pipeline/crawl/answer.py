@@ -1,11 +1,14 @@
 """What one request came to: a body, or a fault. Both are values; nothing here is raised."""
 
 from dataclasses import dataclass
+from typing import Any
 
 ROBOTS = "robots.txt"
 PRIVATE = "private address"
 NOT_HTTP = "not http(s)"
 TOO_LARGE = "too large"
+TOO_MANY_PIXELS = "too many pixels"
+NOAI = "X-Robots-Tag"
 STOPPED = "stopped"
 TIMEOUT = "timeout"
 PASSING_STATUS = {408, 425, 429}  # with 5xx: the same request may do well a little later
@@ -13,10 +16,13 @@ PASSING_STATUS = {408, 425, 429}  # with 5xx: the same request may do well a lit
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """The whole body of an answer. `url` is where it came from in the end, after redirects."""
+    """The whole body of an answer. `url` is where it came from in the end, after redirects.
+
+    `data` is what the `receive` of the request made of it: bytes for a page, a `Draft` for a picture.
+    """
 
     url: str
-    data: bytes
+    data: Any
     status: int | None = None
     content_type: str = ""
 

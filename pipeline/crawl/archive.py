@@ -1,4 +1,5 @@
-"""The archive of addresses: one row a URL, committed when its outcome is known, so that a kill loses nothing.
+"""The archive of addresses: one row a URL, committed when its outcome is known, so that a kill loses nothing, and one
+row for each source and query that found it.
 
 SQLite in WAL mode: a killed process leaves whole rows, and two crawls may write at once.
 """
@@ -7,10 +8,13 @@ import dataclasses
 import sqlite3
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.crawl.outcome import Outcome
+from pipeline.crawl.ledger import Entry
+from pipeline.crawl.outcome import Candidate, Outcome
+from pipeline.crawl.sources.source import Source
 from pipeline.errors import DamagedState
 
 PATIENCE = 30.0  # seconds to wait while another crawl writes
@@ -25,9 +29,33 @@ _WRITE = f"""
     WHERE excluded.outcome = 'saved' OR urls.outcome != 'saved'
 """
 
+FOUND = ("page", "title", "license", "creator")  # what the page said of a picture
+_CREATE_FINDS = f"""
+    CREATE TABLE IF NOT EXISTS finds (engine TEXT, topic TEXT, url TEXT, rank INTEGER, within INTEGER,
+    {", ".join(FOUND)}, PRIMARY KEY (engine, topic, url)) WITHOUT ROWID
+"""
+_FOUND = f"""
+    INSERT INTO finds VALUES (?, ?, ?, ?, ?{", ?" * len(FOUND)})
+    ON CONFLICT (engine, topic, url) DO UPDATE SET rank = excluded.rank, within = min(within, excluded.within),
+    {", ".join(f"{name} = excluded.{name}" for name in FOUND)}
+"""
+# Only what was asked for and answered: a crawl that was killed may have found more than it came to ask for.
+_FINDS = f"""
+    SELECT url, rank, {", ".join(FOUND)} FROM finds WHERE engine = ? AND topic = ? AND within <= ?
+    AND url IN (SELECT url FROM urls) ORDER BY rank, url
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Find:
+    """A picture that a crawl met, and its rank then."""
+
+    candidate: Candidate
+    rank: int
+
 
 class Archive:
-    """The outcomes of all crawls of a dataset, by URL. Threads may share it.
+    """The outcomes of all crawls of a dataset, by URL, and who found them. Threads may share it.
 
     Raises `DamagedState` if the file is no archive, sqlite3.OperationalError if it cannot be written.
     """
@@ -40,6 +68,7 @@ class Archive:
             self._keep_log()
             self._execute("PRAGMA synchronous = NORMAL")  # safe against a kill; only power loss costs the last rows
             self._execute(_CREATE)
+            self._execute(_CREATE_FINDS)
         except BaseException:
             self.close()
             raise
@@ -57,6 +86,22 @@ class Archive:
         """Commit what became of `url`."""
         with self._lock:
             self._execute(_WRITE, url, *dataclasses.astuple(outcome))
+
+    def found(self, entry: Entry, limit: int) -> None:
+        """Commit that a crawl with this `limit` met `entry`."""
+        candidate, source = entry.candidate, entry.source
+        said = [getattr(candidate, name) for name in FOUND]
+        with self._lock:
+            self._execute(_FOUND, source.engine, source.topic, candidate.url, entry.rank, limit, *said)
+
+    def finds(self, source: Source, limit: int) -> list[Find]:
+        """What crawls of `source` with at most this `limit` have met and settled, by rank."""
+        with self._lock:
+            rows = self._execute(_FINDS, source.engine, source.topic, limit).fetchall()
+        return [
+            Find(candidate=Candidate(url=url, address=url, **dict(zip(FOUND, said, strict=True))), rank=rank)
+            for url, rank, *said in rows
+        ]
 
     def close(self) -> None:
         """Close the file; the write-ahead log goes into it when no other crawl has it open."""

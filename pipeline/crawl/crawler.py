@@ -1,8 +1,9 @@
-"""One source crawled by icrawler: its threads started, watched and ended without idle waits."""
+"""All sources crawled by icrawler: its threads started, watched and ended without idle waits."""
 
 import logging
+import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from icrawler import Crawler
@@ -10,36 +11,35 @@ from icrawler import Crawler
 from pipeline.crawl.archive import Archive
 from pipeline.crawl.fetch import Fetcher
 from pipeline.crawl.ledger import Ledger
-from pipeline.crawl.queues import SureQueue
+from pipeline.crawl.queues import HostQueue
 from pipeline.crawl.raw import RawStore
 from pipeline.crawl.sources.source import Source
-from pipeline.crawl.workers import POLL, PictureDownloader, PictureFeeder, PictureParser
+from pipeline.crawl.workers import PictureDownloader, PictureFeeder, PictureParser
 
+POLL = 0.02  # seconds between looks at the threads
 LAST_WAIT = 1.5  # seconds for threads to end after a stop; one may hang in a look-up of a name, which cannot be cut
 
 
 class PictureCrawler(Crawler):
-    """A crawler of one source, used once."""
+    """A crawler of `sources`, used once."""
 
     def __init__(
-        self, source: Source, *, fetcher: Fetcher, ledger: Ledger, archive: Archive, store: RawStore, room: int = 0
+        self, sources: Sequence[Source], *, fetcher: Fetcher, ledger: Ledger, archive: Archive, store: RawStore
     ) -> None:
-        """Join the stages by queues; `room` is how many pictures may wait between parser and downloaders."""
         self.fetcher = fetcher
-        threads = source.options.connections
+        shared = {"options": fetcher.options, "ledger": ledger, "archive": archive}
         super().__init__(
             feeder_cls=PictureFeeder,
             parser_cls=PictureParser,
             downloader_cls=PictureDownloader,
-            downloader_threads=threads,
+            downloader_threads=fetcher.options.connections,
             storage=store,
-            extra_feeder_args={"source": source},
-            extra_parser_args={"source": source, "ledger": ledger, "pages": source.options.pages},
-            extra_downloader_args={"source": source, "ledger": ledger, "archive": archive},
+            extra_feeder_args={"sources": sources},
+            extra_parser_args=shared,
+            extra_downloader_args=shared,
         )
-        # Pages without bound: the parser puts their links into the queue that it alone empties.
-        self.feeder.out_queue = self.parser.in_queue = SureQueue()
-        self.parser.out_queue = self.downloader.in_queue = SureQueue(room or 5 * threads)
+        self.feeder.out_queue = self.parser.in_queue = queue.Queue()
+        self.parser.out_queue = self.downloader.in_queue = HostQueue(fetcher.hosts)
 
     def set_logger(self, log_level: int = logging.WARNING) -> None:
         """Leave the console and the root logger alone, which icrawler's own sets up for itself."""
@@ -65,8 +65,7 @@ class PictureCrawler(Crawler):
             raise
 
     def look(self) -> None:
-        """Pass on which stages have ended, cut what takes too long, raise what a thread met."""
-        self.signal.set(feeder_exited=not self.feeder.is_alive(), parser_exited=not self.parser.is_alive())
+        """Cut what takes too long, raise what a thread met."""
         self.fetcher.watch.cut_overdue()
         if crash := self.signal.get("crash"):
             raise crash
@@ -74,6 +73,7 @@ class PictureCrawler(Crawler):
     def end(self) -> None:
         """Stop every thread: requests are cut, waits are broken off."""
         self.fetcher.stop()
+        self.downloader.in_queue.stop()
         until = time.monotonic() + LAST_WAIT
         for worker in self.feeder.workers + self.parser.workers + self.downloader.workers:
             while worker.is_alive() and time.monotonic() < until:

@@ -31,8 +31,10 @@ def download(
     """Fetch up to `options.limit` pictures and write `images.jsonl` and `images/` into `folder`.
 
     Bytes go to `dataset/raw`, outcomes to `dataset/archive.sqlite`, each as soon as it is known: a killed crawl goes on
-    where it was, and a later one asks only for what is new or may do better now. The output "images" is the digest of
-    the set of ids. Raises `UserError` if a source lacks what it needs or nothing was saved, `Stopped` when asked to.
+    where it was, and a later one asks only for what is new or may do better now. What earlier crawls of the same words,
+    with no higher limit, were answered about is there too, met again or not: a subject grows. The output "images" is
+    the digest of the set of ids. Raises `UserError` if a source lacks what it needs or nothing was saved, and
+    `Stopped` when asked to.
     """
     check_needs(options, dataset)
     try:
@@ -63,7 +65,7 @@ def _nothing(rows: list[dict[str, Any]], crawl: Crawl) -> str:
     if reach.unreached and not reach.reached:
         hosts = ", ".join(f"{host} ({reason})" for host, reason in sorted(reach.unreached.items()))
         return f"no source could be reached: {hosts}; check the network or proxy, or use sources = folder, urls or demo"
-    told = [f"{count} {reason}" for reason, count in tally.reasons(rows).items()] + crawl.notices
+    told = [f"{count} {reason}" for reason, count in tally.reasons(rows).items()] + crawl.notices()
     return f"none of {len(rows)} pictures could be saved: {'; '.join(told)}; try another query or other sources"
 
 
@@ -93,11 +95,11 @@ def _saved(rows: list[dict[str, Any]]) -> list[str]:
 def _summary(rows: list[dict[str, Any]], crawl: Crawl) -> dict[str, Any]:
     names = dict.fromkeys(crawl.options.sources)
     sources = {name: tally.counts(row for row in rows if row["engine"] == name) for name in names}
-    few = [f"asked for {len(rows)} pictures of at most {crawl.options.limit}: the sources had no more"]
     return {
         **tally.counts(rows),
+        "earlier": crawl.ledger.earlier,
         "pages": crawl.pages.total(),
         "reasons": tally.reasons(rows),
         "sources": {name: {**found, "pages": crawl.pages[name]} for name, found in sources.items()},
-        "notices": crawl.notices + (few if len(rows) < crawl.options.limit else []),
+        "notices": crawl.notices(),
     }

@@ -3,9 +3,9 @@
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.crawl.outcome import Candidate, Outcome
+from pipeline.crawl.sources.source import Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,19 +13,14 @@ class Entry:
     """One requested URL: the candidate, who found it, and its place (from 1) among what was taken from that query."""
 
     candidate: Candidate
-    engine: str
-    query: str
+    source: Source
     rank: int
-
-    def task(self) -> dict[str, Any]:
-        """This entry as a task for icrawler's downloader."""
-        return {"file_url": self.candidate.url, "entry": self}
 
 
 class Ledger:
-    """All entries of a crawl in the order in which they were found, never more than `limit`.
+    """All entries of a crawl in the order in which they were found.
 
-    One parser thread at a time takes, in the order of pages and links, so that the same pages give the same entries
+    One parser thread alone takes, in the order of pages and links, so that the same pages give the same entries
     however the downloads fall out. Any thread settles.
     """
 
@@ -34,6 +29,7 @@ class Ledger:
         self.entries: list[Entry] = []
         self.outcomes: dict[str, Outcome] = {}
         self.saved = 0
+        self.earlier = 0  # entries that only earlier crawls found
         self._known: set[str] = set()
         self._ranks: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
@@ -41,20 +37,29 @@ class Ledger:
     @property
     def full(self) -> bool:
         """Whether as many pictures have been asked for as may be."""
-        return len(self.entries) >= self.limit
+        return len(self.entries) - self.earlier >= self.limit
 
-    def take(self, candidate: Candidate, *, engine: str, query: str) -> Entry | None:
+    def take(self, candidate: Candidate, source: Source) -> Entry | None:
         """Enter a candidate; None if its URL was met before in this crawl, or the ledger is full."""
         if self.full or candidate.url in self._known:
             return None
-        self._known.add(candidate.url)
-        self._ranks[engine, query] += 1
-        entry = Entry(candidate=candidate, engine=engine, query=query, rank=self._ranks[engine, query])
-        self.entries.append(entry)
-        return entry
+        self._ranks[source.engine, source.query] += 1
+        return self._enter(candidate, source, self._ranks[source.engine, source.query])
+
+    def keep(self, candidate: Candidate, source: Source, rank: int) -> Entry | None:
+        """Enter what an earlier crawl was answered about, beyond the limit; None if this crawl met it too."""
+        if candidate.url in self._known:
+            return None
+        self.earlier += 1
+        return self._enter(candidate, source, rank)
 
     def settle(self, entry: Entry, outcome: Outcome) -> None:
         """Write down what became of an entry."""
         with self._lock:
             self.outcomes[entry.candidate.url] = outcome
             self.saved += outcome.outcome == "saved"
+
+    def _enter(self, candidate: Candidate, source: Source, rank: int) -> Entry:
+        self._known.add(candidate.url)
+        self.entries.append(Entry(candidate=candidate, source=source, rank=rank))
+        return self.entries[-1]

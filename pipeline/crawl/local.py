@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+STANDARD_INPUT = "-"  # instead of a file of addresses
+
 
 def files_below(folder: Path) -> list[Path]:
     """Every file below `folder`, sorted by its path, on every system alike."""

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from pipeline.crawl.address import host_of
-from pipeline.crawl.local import addresses_in, files_below, place
+from pipeline.crawl.local import STANDARD_INPUT, addresses_in, files_below, place
 from pipeline.errors import UserError
 from pipeline.options import DownloadOptions
-
-SEARCHES = ("bing", "openverse")
 
 
 def check_needs(options: DownloadOptions, dataset: Path) -> None:
@@ -36,6 +34,8 @@ def _site(name: str, options: DownloadOptions, dataset: Path) -> None:
 
 
 def _urls(name: str, options: DownloadOptions, dataset: Path) -> None:
+    if options.urls == STANDARD_INPUT:
+        raise UserError("source 'urls' with urls = '-': only the command line reads the standard input; name a file")
     if not options.urls or not place(options.urls).is_file():
         raise UserError(f"source 'urls' with urls = {options.urls!r}: no such file; name one with an address a line")
     if not addresses_in(place(options.urls)):
@@ -53,4 +53,12 @@ def _folder(name: str, options: DownloadOptions, dataset: Path) -> None:
         raise UserError(f"{shown}: the folder is empty; put pictures into it or name another one")
 
 
-_CHECKS = {"bing": _search, "openverse": _search, "site": _site, "urls": _urls, "folder": _folder}
+_CHECKS = {
+    "bing": _search,
+    "openverse": _search,
+    "baidu": _search,
+    "google": _search,
+    "site": _site,
+    "urls": _urls,
+    "folder": _folder,
+}

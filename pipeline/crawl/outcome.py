@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from pipeline.crawl import sniff
-from pipeline.crawl.answer import PRIVATE, ROBOTS, TOO_LARGE, Body, Fault
-from pipeline.store import digest
+from pipeline.crawl.answer import NOAI, PRIVATE, ROBOTS, TOO_LARGE, TOO_MANY_PIXELS, Body, Fault
+from pipeline.crawl.raw import Draft
+from pipeline.options import DownloadOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,25 +61,36 @@ def of_fault(fault: Fault) -> Outcome:
     )
 
 
-def of_body(body: Body) -> Outcome:
-    """The outcome of a request that gave a body: saved if its first bytes are a picture's."""
-    kind = sniff.kind_of(body.data)
-    known = {"status": body.status, "type": kind, "bytes": len(body.data), "time": _now()}
+def of_body(body: Body, options: DownloadOptions) -> Outcome:
+    """The outcome of a request that gave a body, which is a `Draft`: saved if that is a picture of a size that may be.
+
+    Whether more than the header is right, normalising will find.
+    """
+    draft: Draft = body.data
+    kind = sniff.kind_of(draft.head)
+    known = {"status": body.status, "type": kind, "bytes": draft.bytes, "time": _now()}
     if kind not in sniff.EXTENSIONS:
         return Outcome(outcome="rejected", reason=f"not an image: {kind}", **known)
-    width, height = sniff.size_of(body.data, kind)
-    return Outcome(outcome="saved", id=digest.of_bytes(body.data), width=width, height=height, **known)
+    width, height = sniff.size_of(draft.path, kind)
+    known |= {"width": width, "height": height}
+    if (width or 0) * (height or 0) > options.max_pixels:
+        return Outcome(outcome="rejected", reason=TOO_MANY_PIXELS, **known)
+    return Outcome(outcome="saved", id=draft.sha256, **known)
 
 
-def still_holds(outcome: Outcome, max_bytes: int) -> bool:
+def still_holds(outcome: Outcome, options: DownloadOptions) -> bool:
     """Whether a later crawl may take this outcome as it is, without asking the server again.
 
-    What robots.txt or an address forbids is looked at again, as it costs no request and settings change; so is a size
-    that today's `max_bytes` judges otherwise.
+    What robots.txt or an address forbids is looked at again, as it costs no request and settings change; so is what
+    today's options judge otherwise.
     """
-    if outcome.passing or outcome.reason in (ROBOTS, PRIVATE):
+    if outcome.passing or outcome.reason == PRIVATE or outcome.reason.startswith(ROBOTS):
         return False
-    return (outcome.reason == TOO_LARGE) == ((outcome.bytes or 0) > max_bytes)
+    if outcome.reason.startswith(NOAI):
+        return options.robots
+    too_large = (outcome.bytes or 0) > options.max_bytes
+    too_many = (outcome.width or 0) * (outcome.height or 0) > options.max_pixels
+    return (outcome.reason == TOO_LARGE) == too_large and (outcome.reason == TOO_MANY_PIXELS) == too_many
 
 
 def _now() -> str:

@@ -1,16 +1,68 @@
 """The raw store: every picture once, under the SHA-256 of its bytes. icrawler's storage, made atomic."""
 
+import hashlib
 import os
 import time
 import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from icrawler.storage import BaseStorage
 
-from pipeline.crawl.outcome import Outcome
 from pipeline.store import digest
 
 FORGOTTEN = 3600.0  # seconds after which an unfinished file belongs to no crawl that is still alive
+HEAD = 1024  # bytes by which the kind of a file is told
+
+
+class Unwritable(OSError):
+    """The disk would not take a picture: no fault of the server that sent it."""
+
+
+class Draft:
+    """A body on the disk under a passing name, so that memory stays flat however many come at once.
+
+    `sha256` (hex), `bytes` and `head`, the first of them, are of what was written so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.bytes = 0
+        self.head = b""
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all that was written."""
+        return self._hash.hexdigest()
+
+    def fill(self, pieces: Iterable[bytes]) -> None:
+        """Write `pieces` as they come; raises what they raise, and `Unwritable`."""
+        with _disk():
+            file = self.path.open("wb")
+        with file:
+            for piece in pieces:
+                with _disk():
+                    file.write(piece)
+                self._hash.update(piece)
+                self.bytes += len(piece)
+                self.head += piece[: HEAD - len(self.head)]
+            with _disk():
+                file.flush()
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Tell errors of the disk from those of the body, which may be of the same kind."""
+    try:
+        yield
+    except OSError as error:
+        raise Unwritable(*error.args) from error
 
 
 class RawStore(BaseStorage):
@@ -26,22 +78,33 @@ class RawStore(BaseStorage):
         """Where the picture called `name` is or would be."""
         return self.root / name[:2] / name
 
+    def receive(self, pieces: Iterable[bytes]) -> Draft:
+        """Take in a body; it is kept or discarded later. Nothing stays when `pieces` raise."""
+        draft = Draft(self._unfinished / uuid.uuid4().hex)
+        try:
+            draft.fill(pieces)
+        except BaseException:
+            draft.discard()
+            raise
+        return draft
+
+    def keep(self, draft: Draft, name: str) -> None:
+        """Make `draft` the picture called `name`, unless a whole copy is there; a reader sees all of it or nothing."""
+        if self.exists(name):
+            draft.discard()
+            return
+        with _disk():
+            self.path(name).parent.mkdir(exist_ok=True)
+            os.replace(draft.path, self.path(name))
+
     def write(self, id: str, data: bytes) -> None:
-        """Store `data` under the name `id`, replacing what was there; a reader sees all of it or nothing."""
-        unfinished = self._unfinished / uuid.uuid4().hex
-        unfinished.write_bytes(data)
-        self.path(id).parent.mkdir(exist_ok=True)
-        os.replace(unfinished, self.path(id))
+        """Store `data` under the name `id`, as icrawler's own downloader would."""
+        self.keep(self.receive([data]), id)
 
     def exists(self, id: str) -> bool:
         """Whether the picture is there and its bytes are still those that its name promises."""
         path = self.path(id)
         return path.is_file() and digest.of_file(path) == path.stem
-
-    def keep(self, outcome: Outcome, data: bytes) -> None:
-        """Store the bytes of a saved picture, unless a whole copy is there."""
-        if not self.exists(outcome.file):
-            self.write(outcome.file, data)
 
     def _sweep(self) -> None:
         """Remove what killed crawls left half written."""

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from io import BytesIO
+from pathlib import Path
 
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -49,9 +49,11 @@ warnings.filterwarnings(
 )  # of damaged tags, on the console
 
 
-def kind_of(data: bytes) -> str:
-    """One of `EXTENSIONS` for a picture; otherwise a word for what it is instead: "html", "svg", "empty", "text"."""
-    head = data[:1024]
+def kind_of(head: bytes) -> str:
+    """One of `EXTENSIONS` for a picture; otherwise a word for what it is instead: "html", "svg", "empty", "text".
+
+    `head` is what a file begins with, a kilobyte or so.
+    """
     for kind, pattern in _KINDS:
         if pattern.match(head):
             return kind
@@ -60,10 +62,10 @@ def kind_of(data: bytes) -> str:
     return "binary" if re.search(rb"[\x00-\x08\x0e-\x1f]", head) else "text"
 
 
-def size_of(data: bytes, kind: str) -> tuple[int | None, int | None]:
+def size_of(path: Path, kind: str) -> tuple[int | None, int | None]:
     """Width and height in pixels as the header has them; `(None, None)` when the header cannot be read."""
     try:
-        with _READERS[kind](BytesIO(data)) as picture:
+        with path.open("rb") as file, _READERS[kind](file) as picture:
             return picture.size
     except Exception:  # a damaged header may raise anything in a decoder; normalising will say what is wrong
         return None, None

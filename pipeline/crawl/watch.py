@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 from pipeline.crawl.answer import STOPPED, TIMEOUT
 
@@ -109,3 +110,12 @@ def is_private(address: str) -> bool:
     ip = ipaddress.ip_address(address.split("%")[0])
     ip = getattr(ip, "ipv4_mapped", None) or ip
     return not ip.is_global or ip.is_multicast
+
+
+def names_private(url: str) -> bool:
+    """Whether `url` spells out an address of this machine or of a private network."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return is_private(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

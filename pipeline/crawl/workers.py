@@ -4,8 +4,8 @@ They end when the stage before them has ended and nothing is left in between, ne
 expected fault is kept for the crawler to raise, instead of ending one thread unheard.
 """
 
-import queue
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from icrawler import Downloader, Feeder, Parser
@@ -13,11 +13,13 @@ from icrawler import Downloader, Feeder, Parser
 from pipeline.crawl import outcome as outcomes
 from pipeline.crawl.answer import Body, Fault
 from pipeline.crawl.archive import Archive
+from pipeline.crawl.errand import Errand
 from pipeline.crawl.ledger import Entry, Ledger
-from pipeline.crawl.outcome import Candidate, Outcome
+from pipeline.crawl.outcome import Outcome
+from pipeline.crawl.queues import END, Task
+from pipeline.crawl.reading import Reading, order
 from pipeline.crawl.sources.source import Source
-
-POLL = 0.02  # seconds between looks at whether the stage before has ended
+from pipeline.options import DownloadOptions
 
 
 class _Worker:
@@ -30,120 +32,129 @@ class _Worker:
         except Exception as error:
             self.signal.set(crash=error)
 
-    def items(self, end: str) -> Iterator[Any]:
-        """What comes through the queue, until the signal `end` says that no more is put and all is taken."""
-        while not self.session.stopping.is_set():
-            ended = self.signal.get(end)  # asked before the queue is: the last item might come in between
-            try:
-                yield self.in_queue.get(timeout=POLL)
-            except queue.Empty:
-                if ended:
-                    return
-
 
 class PictureFeeder(_Worker, Feeder):
-    """Hands over the first page of a source."""
+    """Hands over the sources, in the order in which the user named them."""
 
-    def __init__(self, *pool: Any, source: Source) -> None:
+    def __init__(self, *pool: Any, sources: Sequence[Source]) -> None:
         super().__init__(*pool)
-        self.source = source
+        self.sources = sources
 
     def work(self) -> None:
-        """Feed, once."""
-        self.output(self.source.start())
+        """Feed."""
+        for source in [*self.sources, END]:
+            self.output(source)
 
 
 class PictureParser(_Worker, Parser):
-    """Reads the pages of a source breadth first, enters what they show and hands it over.
+    """Reads the pages of the sources, enters what they show and hands it over.
 
     One thread alone: the order in which pages are read gives the pictures their ranks.
     """
 
-    def __init__(self, *pool: Any, source: Source, ledger: Ledger, pages: int) -> None:
+    def __init__(self, *pool: Any, options: DownloadOptions, ledger: Ledger, archive: Archive) -> None:
         super().__init__(*pool)
-        self.source = source
+        self.options = options
         self.ledger = ledger
-        self.most = pages
-        self.pages = 0
-        self.faults: list[tuple[str, Fault]] = []
+        self.archive = archive
+        self.readings: list[Reading] = []
 
     def work(self) -> None:
-        """Read pages until none is left, or enough pictures have been entered."""
-        for address in self.items("feeder_exited"):
-            self.read(address)
-            if self.ledger.full or self.pages + len(self.faults) >= self.most:
-                return
+        """Read until enough pictures have been entered or no page is left; then add what earlier crawls found."""
+        self.readings = [Reading(source, most=self.options.pages) for source in iter(self.in_queue.get, END)]
+        for reading, candidate in order(self.options.mixed)(self.readings, self.session):
+            if entry := self.ledger.take(candidate, reading.source):
+                self.hand_over(entry)
+            if self.ledger.full:
+                break
+        for reading in self.readings:
+            self.add_earlier(reading.source)
+        self.out_queue.close()
 
-    def read(self, address: str) -> None:
-        """Read one page; its links go to the end of the queue that it came from."""
-        page = self.source.read(address, self.session)
-        if isinstance(page, Fault):
-            self.faults.append((address, page))
-            return
-        self.pages += 1
-        for candidate in page.candidates:
-            self.enter(candidate)
-        for link in page.links:
-            self.in_queue.put(link)
+    def add_earlier(self, source: Source) -> None:
+        """Enter what earlier crawls found for the same words and this one did not meet: a subject only grows."""
+        for find in self.archive.finds(source, self.options.limit) if source.grows else ():
+            if not self.session.stopping.is_set() and (entry := self.ledger.keep(find.candidate, source, find.rank)):
+                self.hand_over(entry)
 
-    def enter(self, candidate: Candidate) -> None:
-        """Enter a candidate and hand it over, however long there is no room for it."""
-        entry = self.ledger.take(candidate, engine=self.source.engine, query=self.source.query)
-        while entry is not None and not self.session.stopping.is_set():
-            try:
-                self.output(entry.task(), timeout=POLL)
-            except queue.Full:
-                continue
-            return
+    def hand_over(self, entry: Entry) -> None:
+        """Give an entry to the downloaders, with what the archive knows of it if that still holds."""
+        url, source = entry.candidate.url, entry.source
+        known = self.archive.get(url) if source.remembered else None
+        if known is not None and not outcomes.still_holds(known, self.options):
+            known = None
+        if source.grows:
+            self.archive.found(entry, self.options.limit)
+        # What is known needs no turn at a host
+        errand = Errand("", source.ask(entry.candidate)) if known else source.errand(entry.candidate)
+        self.output({"file_url": url, "entry": entry, "known": known, "errand": errand})
 
 
 class PictureDownloader(_Worker, Downloader):
     """Fetches pictures, stores their bytes, commits their outcomes."""
 
-    def __init__(self, *pool: Any, source: Source, ledger: Ledger, archive: Archive) -> None:
+    def __init__(self, *pool: Any, options: DownloadOptions, ledger: Ledger, archive: Archive) -> None:
         super().__init__(*pool)
-        self.source = source
+        self.options = options
         self.ledger = ledger
         self.archive = archive
 
     def work(self) -> None:
         """Download until no more can come."""
-        for task in self.items("parser_exited"):
-            self.download(task)
-            self.process_meta(task)
+        while task := self.in_queue.get():
+            host = task["errand"].host
+            try:
+                self.download(task)
+            finally:
+                self.session.hosts.end(host)
+            if task["outcome"] is None and not self.session.stopping.is_set():
+                self.in_queue.put_back(task)
+            else:
+                self.process_meta(task)
+                self.in_queue.done()
 
-    def download(self, task: dict[str, Any]) -> bool:
-        """Settle one task from the archive or from its source; true if there is a picture.
+    def download(self, task: Task) -> bool:
+        """Bring one task a step on: settle it from the archive, or make one request; true if there is a picture now.
 
-        Adds to the task what icrawler's own does, and the outcome.
+        Adds to the task what icrawler's own does, and the outcome; None if there is more to do.
         """
-        entry: Entry = task["entry"]
-        outcome = self.remembered(entry) or self.fetched(entry)
+        outcome = self.remembered(task) if task["known"] else self.fetched(task)
         saved = outcome is not None and outcome.outcome == "saved"
         task.update(outcome=outcome, success=saved, filename=outcome.file if saved else None)
         with self.lock:
             self.fetched_num += saved
         return saved
 
-    def process_meta(self, task: dict[str, Any]) -> None:
+    def process_meta(self, task: Task) -> None:
         """Enter the outcome, of successes and failures alike; a task that the stop cut short stays open."""
         if task["outcome"] is not None:
             self.ledger.settle(task["entry"], task["outcome"])
 
-    def remembered(self, entry: Entry) -> Outcome | None:
-        """The outcome in the archive, if it still holds and its picture is whole."""
-        known = self.archive.get(entry.candidate.url) if self.source.remembered else None
-        if known is None or not outcomes.still_holds(known, self.source.options.max_bytes):
-            return None
-        return known if known.outcome != "saved" or self.storage.exists(known.file) else None
+    def remembered(self, task: Task) -> Outcome | None:
+        """The outcome in the archive; None if its picture is not there or not whole: it has to be fetched again."""
+        known: Outcome = task["known"]
+        if known.outcome != "saved" or self.storage.exists(known.file):
+            return known
+        entry: Entry = task["entry"]
+        task.update(known=None, errand=entry.source.errand(entry.candidate))
+        return None
 
-    def fetched(self, entry: Entry) -> Outcome | None:
-        """The outcome of asking the source; None if the crawl was stopped meanwhile."""
-        answer = self.source.fetch(entry.candidate, self.session)
-        if self.session.stopping.is_set() and isinstance(answer, Fault):
+    def fetched(self, task: Task) -> Outcome | None:
+        """The outcome after one request; None if it takes another one, or the crawl was stopped meanwhile."""
+        entry, errand = task["entry"], task["errand"]
+        errand.ask = replace(errand.ask, receive=self.storage.receive)
+        answer = entry.source.step(errand, self.session)
+        if answer is None or (self.session.stopping.is_set() and isinstance(answer, Fault)):
             return None
-        outcome = outcomes.of_body(answer) if isinstance(answer, Body) else outcomes.of_fault(answer)
-        if isinstance(answer, Body) and outcome.outcome == "saved":
-            self.storage.keep(outcome, answer.data)
+        outcome = self.received(answer) if isinstance(answer, Body) else outcomes.of_fault(answer)
         self.archive.put(entry.candidate.url, outcome)
+        return outcome
+
+    def received(self, body: Body) -> Outcome:
+        """The outcome of a body, whose picture, if it is one, is in the store."""
+        outcome = outcomes.of_body(body, self.options)
+        if outcome.outcome == "saved":
+            self.storage.keep(body.data, outcome.file)
+        else:
+            body.data.discard()
         return outcome

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pipeline.errors import UserError
 from pipeline.options.option import Options, option
 
-SOURCES = ("demo", "bing", "openverse", "site", "urls", "folder")
+SOURCES = ("demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,18 +14,33 @@ class DownloadOptions(Options):
 
     query: tuple[str, ...] = option((), "search words, separated by commas; each is searched for in turn")
     sources: tuple[str, ...] = option(("bing", "openverse"), "tried in order until the limit", choices=SOURCES)
-    limit: int = option(1000, "pictures asked for at most, over all queries and sources", low=1)
+    mixed: bool = option(False, "take pictures from all sources and queries by turns, not from one after the other")
+    limit: int = option(1000, "pictures that one crawl asks for at most, over all queries and sources", low=1)
     site: str = option("", "first page for the source 'site'; links within its host are followed")
-    urls: str = option("", "file for the source 'urls': one image address a line")
+    urls: str = option("", "file for the source 'urls': one image address a line; - reads them from the standard input")
     folder: str = option("", "folder for the source 'folder': every file below it is taken as a picture")
     demo_pictures: int = option(700, "pictures on the site of the source 'demo'", low=1)
     pages: int = option(1000, "pages read at most of one source and query: some sites never end", low=1)
-    robots: bool = option(True, "keep to robots.txt, for the pages of a site and for every picture")
+    robots: bool = option(
+        True, "keep to robots.txt and to X-Robots-Tag noai, noimageai: for the pages of a site and for every picture"
+    )
     allow_private: bool = option(False, "allow addresses on this machine and private networks")
     max_bytes: int = option(20_000_000, "a longer body is cut off and rejected", low=1)
+    max_pixels: int = option(100_000_000, "a picture whose header promises more is rejected", low=1)
+    redirects: int = option(5, "redirects that one picture may lead through; browsers allow 20", low=0, high=20)
     timeout: float = option(20.0, "seconds for one request from start to end", low=0.1, significant=False)
     retries: int = option(2, "further tries after a passing fault", low=0, significant=False)
-    connections: int = option(8, "requests at once", low=1, high=256, significant=False)
+    connections: int = option(16, "requests at once", low=1, high=256, significant=False)
+    host_connections: int | None = option(
+        None,
+        "requests at once to one host; auto: 6, as browsers do, and no bound on private networks",
+        low=1,
+        high=256,
+        significant=False,
+    )
+    host_rate: float | None = option(
+        None, "requests a second to one host; auto: 10, and no bound on private networks", low=0.001, significant=False
+    )
     user_agent: str = option("ganmill/1 (image research; one page at a time)", "how requests name themselves")
 
 

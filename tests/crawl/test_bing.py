@@ -9,7 +9,7 @@ import pytest
 from pipeline.crawl.answer import Body
 from pipeline.crawl.download import download
 from pipeline.crawl.sources import bing
-from pipeline.crawl.sources.bing import BingSource, candidates
+from pipeline.crawl.sources.bing import BingSource
 from pipeline.options import DownloadOptions
 from pipeline.store import jsonl
 
@@ -31,6 +31,10 @@ def result(number, **changes):
         "t": f"The \ue000Pikachu\ue001 no. {number}",
     }
     return row | changes
+
+
+def candidates(html):
+    return BingSource(DownloadOptions(), "x").results(Body(url="", data=html))
 
 
 def test_a_result_gives_picture_page_and_title_and_never_the_thumbnail():

@@ -12,7 +12,7 @@ OPTIONS = DownloadOptions(sources=("demo",), demo_pictures=40, limit=40)
 
 def test_the_demo_is_crawled_with_its_licence_and_never_asked_twice(tmp_path, monkeypatch):
     first = download(OPTIONS, dataset=tmp_path / "dataset", folder=tmp_path / "first")
-    monkeypatch.setattr(DemoSource, "fetch", None)
+    monkeypatch.setattr(DemoSource, "step", None)
     second = download(OPTIONS, dataset=tmp_path / "dataset", folder=tmp_path / "second")
 
     rows = [list(jsonl.read_rows(tmp_path / name / "images.jsonl")) for name in ("first", "second")]

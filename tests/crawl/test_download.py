@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.crawl.crawler import PictureCrawler
 from pipeline.crawl.download import download
 from pipeline.crawl.sources.site import SiteSource
 from pipeline.errors import DamagedState, Stopped, UserError
@@ -130,7 +129,7 @@ def test_the_first_of_equal_pictures_is_saved_however_late_it_comes(site, answer
     assert [row["outcome"] for row in rows(folder)] == ["saved", "duplicate"]
 
 
-def test_nothing_is_lost_on_small_queues_and_slow_pages(site, answers, run, monkeypatch):
+def test_nothing_is_lost_on_slow_pages_and_slow_pictures(site, answers, run):
     paths = site.pictures(200)
     site.page("/", *paths[:100], ">/second")
     site.page("/second", *paths[100:150], ">/third", ">/")
@@ -138,10 +137,6 @@ def test_nothing_is_lost_on_small_queues_and_slow_pages(site, answers, run, monk
     site.routes["/second"] = answers.slow(1, site.routes["/second"])
     for path in paths[:100:9]:
         site.routes[path] = answers.slow(0.05, site.routes[path])
-    original = PictureCrawler.__init__
-    monkeypatch.setattr(
-        PictureCrawler, "__init__", lambda self, source, **parts: original(self, source, **parts, room=1)
-    )
 
     result, folder = run(connections=3)
 
@@ -299,7 +294,7 @@ def test_an_error_in_a_thread_is_raised_and_not_swallowed(site, run, monkeypatch
     def broken(*_):
         raise ZeroDivisionError("a mistake in the code")
 
-    monkeypatch.setattr("pipeline.crawl.workers.PictureDownloader.remembered", broken)
+    monkeypatch.setattr("pipeline.crawl.workers.PictureDownloader.fetched", broken)
 
     with pytest.raises(ZeroDivisionError):
         run()
@@ -417,7 +412,7 @@ def test_a_full_disk_is_an_error_that_the_user_can_mend(site, run, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipeline.crawl.raw.RawStore.write", full)
+    monkeypatch.setattr("pipeline.crawl.raw.Path.open", full)
 
     with pytest.raises(UserError, match="No space left on device; free some space"):
         run()

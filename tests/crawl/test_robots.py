@@ -5,16 +5,18 @@ import threading
 import pytest
 
 from pipeline.crawl.answer import Body, Fault
+from pipeline.crawl.pace import Hosts
 from pipeline.crawl.robots import Robots
+from pipeline.options import DownloadOptions
 
 
-def robots(answer, asked=None):
+def robots(answer, asked=None, hosts=None):
     def fetch(url):
         if asked is not None:
             asked.append(url)
         return answer
 
-    return Robots(fetch, "ganmill")
+    return Robots(fetch, "ganmill", hosts or Hosts(DownloadOptions()))
 
 
 def rules(text):
@@ -62,3 +64,19 @@ def test_each_host_is_asked_once_even_by_many_threads():
     for thread in threads:
         thread.join()
     assert sorted(asked) == ["https://a.example/robots.txt", "https://b.example/robots.txt"]
+
+
+def test_the_pace_that_a_host_asks_for_is_kept():
+    now = [0.0]
+    hosts = Hosts(DownloadOptions(), clock=lambda: now[0])
+    robots(rules("User-agent: *\nCrawl-delay: 5"), hosts=hosts).refusal("https://a.example/x")
+    assert hosts.begin("a.example") == 5
+    now[0] = 5.0
+    assert hosts.begin("a.example") == 0
+    hosts.end("a.example")
+    assert hosts.begin("a.example") == 5
+
+
+def test_a_pace_that_no_crawl_can_keep_is_a_refusal():
+    refusal = robots(rules("User-agent: *\nCrawl-delay: 86400")).refusal("https://a.example/x")
+    assert (refusal.outcome, refusal.reason) == ("rejected", "robots.txt: 86400 s between requests")

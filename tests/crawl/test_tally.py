@@ -5,11 +5,13 @@ import pytest
 from pipeline.crawl import tally
 from pipeline.crawl.ledger import Ledger
 from pipeline.crawl.outcome import Candidate, Outcome
+from pipeline.crawl.sources.site import SiteSource
+from pipeline.options import DownloadOptions
 
 
 def test_a_picture_lost_on_the_way_is_an_error_and_never_passes_unseen():
-    ledger = Ledger(10)
-    entries = [ledger.take(Candidate(url=url, address=url), engine="site", query="") for url in "ab"]
+    ledger, source = Ledger(10), SiteSource(DownloadOptions(), "http://a.example")
+    entries = [ledger.take(Candidate(url=url, address=url), source) for url in "ab"]
     ledger.settle(entries[0], Outcome(outcome="failed", reason="HTTP 404"))
     with pytest.raises(RuntimeError, match=r"2 requested, 1 settled.*'b'"):
         tally.rows_of(ledger)

@@ -14,6 +14,7 @@ class DemoSource(SiteSource):
     """The demo's site. Its port is another one at each start, so its addresses are archived without it."""
 
     engine = "demo"
+    grows = False
 
     def name_of(self, address: str) -> str:
         """`demo:/v1/700/pictures/0001.jpg`: the demo's version, its size, and the path within it."""

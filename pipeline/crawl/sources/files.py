@@ -1,13 +1,18 @@
 """Sources on this machine: a file of addresses, a folder of pictures."""
 
+from functools import partial
 from pathlib import Path
 
 from pipeline.crawl.address import tidy
 from pipeline.crawl.answer import TOO_LARGE, Body, Fault
+from pipeline.crawl.errand import Errand
 from pipeline.crawl.fetch import Fetcher
 from pipeline.crawl.local import addresses_in, files_below, place
 from pipeline.crawl.outcome import Candidate
+from pipeline.crawl.raw import Unwritable
 from pipeline.crawl.sources.source import Page, Source
+
+PIECE = 1 << 20  # bytes of a file read at a time
 
 
 class UrlsSource(Source):
@@ -40,14 +45,17 @@ class FolderSource(Source):
         root = place(address)
         return Page(candidates=[self._candidate(path, root) for path in files_below(root)], links=[])
 
-    def fetch(self, candidate: Candidate, fetcher: Fetcher) -> Body | Fault:
+    def step(self, errand: Errand, fetcher: Fetcher) -> Body | Fault:
         """The file's bytes; a file that cannot be read is a fault like any other."""
-        path = Path(candidate.address)
+        path = Path(errand.start)
         try:
             size = path.stat().st_size
             if size > self.options.max_bytes:
                 return Fault(reason=TOO_LARGE, outcome="rejected", bytes=size)
-            return Body(url=candidate.url, data=path.read_bytes())
+            with path.open("rb") as file:
+                return Body(url=path.as_uri(), data=errand.ask.receive(iter(partial(file.read, PIECE), b"")))
+        except Unwritable:
+            raise
         except OSError as error:
             return Fault(reason=f"file: {(error.strerror or 'not readable').lower()}", passing=True)
 

@@ -5,8 +5,9 @@ from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from pipeline.crawl import robots_tag
 from pipeline.crawl.address import absolute, host_of
-from pipeline.crawl.answer import Body
+from pipeline.crawl.answer import Body, Fault
 from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.sources.source import Page, WebSource
 from pipeline.options import DownloadOptions
@@ -25,22 +26,33 @@ class SiteSource(WebSource):
         self.first = first
         self._host = ""
 
+    @property
+    def topic(self) -> str:
+        """The first page."""
+        return self.first
+
     def start(self) -> str:
         """The page that the user named."""
         return self.first
 
-    def parse(self, body: Body, address: str) -> Page:
-        """The pictures and the links of one page, in the order of the text."""
+    def parse(self, body: Body, address: str) -> Page | Fault:
+        """The pictures and the links of one page, in the order of the text, unless it keeps them from such use."""
         here = host_of(body.url)
         self._host = self._host or here  # of the first page, after redirects: example.org may be www.example.org
         if here != self._host:
             return Page(candidates=[], links=[])
         soup = BeautifulSoup(body.data, "lxml")
+        if word := self._forbidden(soup):
+            return Fault(reason=f"meta robots: {word}", outcome="rejected", status=body.status)
         base = soup.find("base", href=True)
         root = urljoin(body.url, base["href"]) if base else body.url
         links = [absolute(root, tag["href"]) for tag in soup.find_all(["a", "area"], href=True)]
         pages = [link for link in links if host_of(link) == self._host and not is_picture(link)]
         return Page(candidates=self._candidates(soup, root, body.url), links=list(dict.fromkeys(pages)))
+
+    def _forbidden(self, soup: BeautifulSoup) -> str:
+        tags = soup.find_all("meta", attrs={"name": re.compile("^robots$", re.IGNORECASE)}, content=True)
+        return robots_tag.refusal([tag["content"] for tag in tags], "") if self.options.robots else ""
 
     def _candidates(self, soup: BeautifulSoup, root: str, page: str) -> list[Candidate]:
         deed = soup.find(["a", "link"], rel="license", href=True)

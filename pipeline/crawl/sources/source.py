@@ -2,9 +2,11 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from pipeline.crawl.answer import Body, Fault
-from pipeline.crawl.fetch import Ask, Fetcher
+from pipeline.crawl.errand import Ask, Errand
+from pipeline.crawl.fetch import Fetcher
 from pipeline.crawl.outcome import Candidate
 from pipeline.options import DownloadOptions
 
@@ -26,9 +28,20 @@ class Source(ABC):
     engine: str
     query: str = ""
     remembered: bool = True  # what the archive knows of a URL holds; not so for files, which their owner may change
+    grows: bool = False  # what it shows changes from day to day, and what it showed once still belongs to the subject
 
     def __init__(self, options: DownloadOptions) -> None:
         self.options = options
+
+    @property
+    def topic(self) -> str:
+        """What it was asked for: crawls of the same topic add up."""
+        return self.query
+
+    @property
+    def name(self) -> str:
+        """The source and its query, for a person."""
+        return f"{self.engine} '{self.query}'" if self.query else self.engine
 
     @abstractmethod
     def start(self) -> str:
@@ -42,10 +55,23 @@ class Source(ABC):
         """The lasting name of an address: itself, unless the source stands somewhere else each time."""
         return address
 
-    def fetch(self, candidate: Candidate, fetcher: Fetcher) -> Body | Fault:
-        """The picture's bytes, or why there are none."""
+    def place_of(self, address: str) -> str:
+        """An address for a person: host and path."""
+        parts = urlsplit(self.name_of(address))
+        return parts.netloc + parts.path
+
+    def ask(self, candidate: Candidate) -> Ask:
+        """What the request for a picture may and wants."""
         referer = candidate.page if candidate.page.startswith("http") else ""
-        return fetcher.get(candidate.address, self._ask(self.options.max_bytes, referer=referer, accept="image/*"))
+        return self._ask(self.options.max_bytes, referer=referer, accept="image/*")
+
+    def errand(self, candidate: Candidate) -> Errand:
+        """The way to a picture."""
+        return Errand(candidate.address, self.ask(candidate))
+
+    def step(self, errand: Errand, fetcher: Fetcher) -> Body | Fault | None:
+        """Bring the errand a step on: the picture, why there is none, or None if it goes on."""
+        return fetcher.step(errand)
 
     def _ask(self, most: int, **wants: object) -> Ask:
         rules = {"allow_private": self.options.allow_private, "robots": self.options.robots}
@@ -54,6 +80,8 @@ class Source(ABC):
 
 class WebSource(Source):
     """A source whose pages come over the web."""
+
+    grows = True
 
     # A page that a search service makes for the user's own query is asked for, not crawled: robots.txt, which is for
     # following links, keeps to what the service points at. Openverse's API, open to all, forbids it to robots.

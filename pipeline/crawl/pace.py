@@ -1,0 +1,133 @@
+"""How often each host is asked: so many requests at once, so many a second, and not while it wants to be left alone."""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.crawl.answer import Body, Fault
+from pipeline.crawl.watch import names_private
+from pipeline.options import DownloadOptions
+
+AT_ONCE, A_SECOND = 6, 10.0  # for hosts of others, unless the user says otherwise; browsers open six
+PATIENCE = 120.0  # seconds without one good answer after which a host is given up until the next crawl
+TRIES = 10  # at least so many requests must have gone wrong by then
+REFUSALS = {429, 503}  # statuses by which a server says that it is asked too much
+
+
+@dataclass
+class Host:
+    """What is known of one host, and how it is being asked just now."""
+
+    at_once: int
+    interval: float  # seconds between the starts of two requests
+    active: int = 0
+    first: int = 0  # requests that wait and go before pictures
+    ready_at: float = 0.0
+    good_at: float = math.inf  # of the last good answer, or of the first request if there was none
+    failures: int = 0  # since then
+    trouble: str = ""
+
+    def seconds(self, now: float, *, first: bool) -> float:
+        """How long until a request may start; infinite while it is others that must end or begin before."""
+        if self.active >= self.at_once or (self.first and not first):
+            return math.inf
+        return max(0.0, self.ready_at - now)
+
+
+class Hosts:
+    """All hosts of a crawl. Every change is made under `changed`, which threads may wait for."""
+
+    def __init__(self, options: DownloadOptions, clock: Callable[[], float] = time.monotonic) -> None:
+        self.options = options
+        self.clock = clock
+        self.changed = threading.Condition()
+        self._hosts: dict[str, Host] = {}
+
+    def begin(self, host: str, *, first: bool = False) -> float:
+        """Take a turn at `host` and return 0; or the seconds after which it is worth asking again. Holds `changed`.
+
+        `first` goes before others: pages, which bring new work. What is on no host, as a file, needs no turn.
+        """
+        if not host:
+            return 0.0
+        found, now = self._host(host), self.clock()
+        if seconds := found.seconds(now, first=first):
+            return seconds
+        found.active += 1
+        found.ready_at = now + found.interval
+        found.good_at = min(found.good_at, now)
+        return 0.0
+
+    def end(self, host: str) -> None:
+        """Give a turn back."""
+        if not host:
+            return
+        with self.changed:
+            found = self._host(host)
+            found.active -= 1
+            if found.first:
+                self.changed.notify_all()  # one alone might be another than who goes first
+            else:
+                self.changed.notify()
+
+    def wait(self, host: str, stopped: Callable[[], bool]) -> bool:
+        """Wait for a turn at `host`, before those who ask for pictures; false once `stopped()`."""
+        with self.changed:
+            found = self._host(host)
+            found.first += 1
+            try:
+                while not stopped():
+                    seconds = self.begin(host, first=True)
+                    if not seconds:
+                        return True
+                    self.changed.wait(min(seconds, 0.2))
+                return False
+            finally:
+                found.first -= 1
+                self.changed.notify_all()
+
+    def learn(self, host: str, delay: float) -> None:
+        """robots.txt is known, and asks for `delay` seconds between requests: more than one at a time may go now."""
+        with self.changed:
+            found = self._host(host)
+            found.interval = max(found.interval, delay)
+            found.at_once = 1 if delay else self._limits(host)[0]
+            found.ready_at = max(found.ready_at, self.clock() + delay)
+            self.changed.notify_all()
+
+    def rest(self, host: str, seconds: float) -> None:
+        """Leave `host` alone for so long."""
+        with self.changed:
+            found = self._host(host)
+            found.ready_at = max(found.ready_at, self.clock() + seconds)
+
+    def note(self, host: str, got: Body | Fault | str) -> None:
+        """Take down whether `host` gave an answer that is one: a body, a redirect, or a plain no."""
+        with self.changed:
+            found = self._host(host)
+            if isinstance(got, Fault) and (not got.answered or got.status in REFUSALS):
+                found.failures, found.trouble = found.failures + 1, got.reason
+            else:
+                found.failures, found.good_at = 0, self.clock()
+
+    def given_up(self, host: str) -> str:
+        """Why `host` is not to be asked any more in this crawl; empty if it is."""
+        with self.changed:
+            found = self._host(host)
+            lost = found.failures >= TRIES and self.clock() - found.good_at > PATIENCE
+            return f"host given up: {found.trouble}" if lost else ""
+
+    def _host(self, host: str) -> Host:
+        if host not in self._hosts:
+            at_once, interval = self._limits(host)
+            # One alone until robots.txt is read: the others would only wait for it, and keep threads from other hosts.
+            self._hosts[host] = Host(at_once=1 if self.options.robots else at_once, interval=interval)
+        return self._hosts[host]
+
+    def _limits(self, host: str) -> tuple[int, float]:
+        """Requests at once, and seconds between two."""
+        private = names_private(f"http://{host}")
+        auto = (self.options.connections, math.inf) if private else (AT_ONCE, A_SECOND)
+        return self.options.host_connections or auto[0], 1 / (self.options.host_rate or auto[1])

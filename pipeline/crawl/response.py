@@ -1,0 +1,61 @@
+"""What one HTTP answer says: a body, a fault, or another URL to ask."""
+
+from collections.abc import Iterator
+from urllib.parse import urljoin
+
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
+
+from pipeline.crawl import answer, robots_tag
+from pipeline.crawl.answer import Body, Fault
+from pipeline.crawl.errand import Ask
+
+PIECE = 1 << 16
+
+
+class _TooLarge(Exception):
+    """More bytes came than may; the argument is how many."""
+
+
+def read(url: str, response: BaseHTTPResponse, ask: Ask, agent: str) -> Body | Fault | str:
+    """The body of `response` to `url`, why there is none, or the URL that it redirects to.
+
+    `agent` is the name by which we are spoken to in X-Robots-Tag. Raises what urllib3 raises while the body comes.
+    """
+    if target := response.get_redirect_location():
+        return urljoin(url, target)
+    status, kind = response.status, response.headers.get("Content-Type", "")
+    if not 200 <= status < 300:
+        return answer.of_status(status, _retry_after(response.headers.get("Retry-After")))
+    if ask.types and kind and not kind.lower().startswith(ask.types):
+        return Fault(reason=f"not a page: {kind.split(';')[0]}", outcome="rejected", status=status)
+    if ask.robots and (word := robots_tag.refusal(response.headers.getlist("X-Robots-Tag"), agent)):
+        return Fault(reason=f"{answer.NOAI}: {word}", outcome="rejected", status=status)
+    announced = response.headers.get("Content-Length", "")
+    try:
+        if announced.isdecimal() and int(announced) > ask.most:
+            raise _TooLarge(int(announced))
+        data = ask.receive(_pieces(response, ask.most))
+    except _TooLarge as error:
+        return Fault(reason=answer.TOO_LARGE, outcome="rejected", status=status, bytes=error.args[0])
+    return Body(url=url, data=data, status=status, content_type=kind)
+
+
+def _pieces(response: BaseHTTPResponse, most: int) -> Iterator[bytes]:
+    """The body as it comes, decoded, never more than `most` bytes of it at a time or in all."""
+    count = 0
+    # read1, not stream: that one waits until a whole piece has come, however slowly.
+    while piece := response.read1(PIECE, decode_content=True):
+        count += len(piece)
+        if count > most:
+            raise _TooLarge(count)
+        yield piece
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Seconds to wait, from a number or a date."""
+    try:
+        return Retry().parse_retry_after(header) if header else None
+    except InvalidHeader:
+        return None
