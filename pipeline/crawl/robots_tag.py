@@ -17,9 +17,11 @@ def refusal(lines: Iterable[str], agent: str) -> str:
     for line in lines:
         speaks_to = ""
         for part in line.lower().split(","):
-            name, colon, word = part.strip().rpartition(":")
-            if colon and name.strip() not in VALUED:
-                speaks_to = name.strip()
-            if word.strip() in FORBIDDING and speaks_to in ("", "*", agent.lower()):
-                return word.strip()
+            name, colon, word = (each.strip() for each in part.partition(":"))
+            if not colon:
+                word = name
+            elif name not in VALUED:
+                speaks_to = name
+            if word in FORBIDDING and speaks_to in ("", "*", agent.lower()):
+                return word
     return ""
