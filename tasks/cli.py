@@ -68,7 +68,9 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         return made
 
     run = add("run", commands.run, "run every stage that is not up to date", options=True)
-    add("plan", commands.plan, "show what a run would do, and why", options=True)
+    plan = add("plan", commands.plan, "show what a run would do, and why", options=True)
+    for made in (run, plan):
+        made.add_argument("--refresh", action="store_true", help="crawl again, for what is new since the last crawl")
     rerun = add("rerun", commands.rerun, "make one stage again, and what depends on it", options=True)
     rerun.add_argument("stage", choices=list(STAGE_OPTIONS), help="the stage")
     rerun.add_argument("--downstream", action="store_true", help="make all stages below it again, changed or not")

@@ -6,11 +6,12 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.crawl.local import STANDARD_INPUT
 from pipeline.errors import UserError
 from pipeline.labels.folders import export_folders, import_folders
 from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import as_text, nearest
-from tasks import homes, launch, records, rubbish, settings, snapshots, state, words
+from tasks import addresses, homes, launch, records, rubbish, settings, snapshots, state, words
 from tasks.plan import plan as make_plan
 from tasks.run_pipeline import RunPipeline
 from tasks.stages import Generate, Normalize, TrainGan
@@ -19,8 +20,8 @@ Command = Callable[[Namespace], int]
 
 
 def run(given: Namespace) -> int:
-    """Bring every stage up to date."""
-    pipeline = _pipeline(given)
+    """Bring every stage up to date; with `refresh` the crawl looks for more first."""
+    pipeline = _pipeline(given, again=["download"] if given.refresh else None)
     pipeline.remember()
     if pipeline.complete():
         print(f"{pipeline.dataset}: everything is up to date", file=sys.stderr)
@@ -31,7 +32,7 @@ def run(given: Namespace) -> int:
 
 def plan(given: Namespace) -> int:
     """Print what `run` would do."""
-    for step in make_plan(_pipeline(given)):
+    for step in make_plan(_pipeline(given, again=["download"] if given.refresh else None)):
         print(step.line())
     return 0
 
@@ -139,6 +140,8 @@ def _pipeline(given: Namespace, *, again: list[str] | None = None) -> RunPipelin
     overrides = {name: value for name, value in vars(given).items() if "." in name}
     if "query" in given:
         overrides["download.query"] = given.query
+    if overrides.get("download.urls") == STANDARD_INPUT:
+        overrides["download.urls"] = str(addresses.from_standard_input(given.dataset))
     run_name = records.new_name()
     return RunPipeline(
         dataset=given.dataset,

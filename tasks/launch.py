@@ -1,15 +1,16 @@
 """Handing a task to Luigi, and saying how that went."""
 
+import json
 import re
 import sys
 import time
-import urllib.error
 import urllib.request
 from typing import Any
 
 import luigi
 from luigi import LuigiStatusCode, configuration
 from luigi.execution_summary import LuigiRunResult
+from luigi.rpc import RPCError
 
 from pipeline.errors import UserError
 from tasks import isolation, records, stop, words
@@ -43,7 +44,11 @@ def _build(task: luigi.Task, workers: int, where: dict[str, Any]) -> LuigiRunRes
     """Let Luigi run `task`; while another worker is at a part of it or holds the GPU, wait and ask again."""
     said = False
     while True:
-        outcome = luigi.build([task], workers=workers, detailed_summary=True, **where)
+        try:
+            outcome = luigi.build([task], workers=workers, detailed_summary=True, **where)
+        except RPCError as error:
+            url = where.get("scheduler_url")
+            raise UserError(f"luigid at {url} stopped answering; what was made is kept, run again: {error}") from None
         if outcome.status not in OTHERS_AT_IT or task.complete() or stop.should_stop():
             return outcome
         if not said:
@@ -80,9 +85,12 @@ def _for_dataset(advice: str, dataset: str) -> str:
 
 def _check_reachable(url: str) -> None:
     try:
-        urllib.request.urlopen(url, timeout=5).close()
-    except (urllib.error.URLError, ValueError, OSError) as error:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/api/resource_list?data=%7B%7D", timeout=5) as answer:
+            if "response" not in json.load(answer):
+                raise ValueError("it is another server")
+    except (OSError, ValueError) as error:  # urllib's and json's own are of these kinds
+        reason = "it is another server" if isinstance(error, ValueError) else getattr(error, "reason", error)
         raise UserError(
-            f"luigid at {url} does not answer ({getattr(error, 'reason', error)}); start it with `make luigid`, or"
+            f"luigid at {url} does not answer ({reason}); start it with `make luigid`, or"
             " run without --scheduler and without [core] scheduler_url in luigi.cfg"
         ) from None

@@ -1,8 +1,12 @@
 """Making one stage: lock, look again, work, publish, record."""
 
+import errno
+import os
+import re
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
@@ -22,20 +26,30 @@ from tasks.progress import Console
 if TYPE_CHECKING:
     from tasks.stage_task import StageTask
 
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
 
 def make(task: "StageTask") -> None:
     """Publish the folder of `task`, unless another run does so first."""
-    record, key = records.record(task.dataset, task.run_name), task.key()
+    record = records.record(task.dataset, task.run_name)
+    with stop.listening(), records.logging_to(record.log):
+        # What it reads may be made anew while it waits for its turn, and then it is another key that is to be made
+        while not _made(task, task.key(), record):
+            continue
+
+
+def _made(task: "StageTask", key: str, record: records.Record) -> bool:
+    """Make `key` once it is this run's turn; false if that is not what is to be made any more."""
     with ExitStack() as stack:
-        stack.enter_context(stop.listening())
-        stack.enter_context(records.logging_to(record.log))
-        for lock in _locks(task, key):
-            stack.enter_context(_taken(lock, task.stage))
-        if task.complete():
-            return
-        if damage := task.shelf.damage(key):
-            words.say(task.stage, f"{damage}; it is made again")
-        _make(task, key, record)
+        for lock, reason in _locks(task, key):
+            stack.enter_context(_taken(lock, f"waits: {reason}", task.stage))
+        if task.key() != key:
+            return False
+        if not task.complete():
+            if damage := task.shelf.damage(key):
+                words.say(task.stage, f"{damage}; it is made again")
+            _make(task, key, record)
+        return True
 
 
 def explain(error: BaseException) -> str:
@@ -52,14 +66,17 @@ def _last_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _locks(task: "StageTask", key: str) -> list[BaseFileLock]:
-    locks = [task.shelf.lock(key)]
+def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
+    """The locks that this stage takes, each with what it waits for if it is taken."""
+    locks = [(task.shelf.lock(key), "another run makes the same")]
     if "gpu" in task.resources:  # the local scheduler counts resources within one process only
-        locks.append(FileLock(Path(tempfile.gettempdir()) / "ganmill-gpu.lock", mode=0o666))
+        device = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+        name = "-".join(["ganmill-gpu", *filter(None, [device])])
+        locks.append((FileLock(Path(tempfile.gettempdir()) / f"{name}.lock", mode=0o666), "another run has the GPU"))
     return locks
 
 
-def _taken(lock: BaseFileLock, stage: str):
+def _taken(lock: BaseFileLock, reason: str, stage: str):
     """Take `lock`, saying so if that takes a while; give up when asked to stop."""
     said = False
     while True:
@@ -69,20 +86,30 @@ def _taken(lock: BaseFileLock, stage: str):
             if stop.should_stop():
                 raise Stopped from None
             if not said:
-                words.say(stage, "waits: another run holds it")
+                words.say(stage, reason)
             said = True
 
 
 def _make(task: "StageTask", key: str, record: records.Record) -> None:
-    began = time.monotonic()
-    draft = _draft(task, key, record.run)  # what goes in is written down before the work, which may take hours
-    folder = task.shelf.work(key, resume=task.resumable)
     try:
-        result = _work(task, folder, record)
+        with _disk_faults(task.shelf.root):
+            manifest = _publish(task, key, record)
     except BaseException as error:
         outcome = "stopped" if isinstance(error, Stopped) else "failed"
         record.add("stage", stage=task.stage, key=key, outcome=outcome, error=explain(error) or _last_line(error))
         raise
+    record.add("stage", stage=task.stage, key=key, outcome="ran", seconds=manifest.seconds, summary=manifest.summary)
+    words.say(task.stage, f"{words.stage_line(manifest)} ({words.duration(manifest.seconds)})")
+    for notice in words.notices(manifest):
+        words.say(task.stage, notice)
+
+
+def _publish(task: "StageTask", key: str, record: records.Record) -> Manifest:
+    """Do the work and publish its folder."""
+    began = time.monotonic()
+    draft = _draft(task, key, record.run)  # what goes in is written down before the work, which may take hours
+    folder = task.shelf.work(key, resume=task.resumable)
+    result = _work(task, folder, record)
     manifest = replace(
         draft,
         outputs=result.outputs,
@@ -92,10 +119,18 @@ def _make(task: "StageTask", key: str, record: records.Record) -> None:
         seconds=round(time.monotonic() - began, 2),
     )
     task.shelf.publish(folder, manifest)
-    record.add("stage", stage=task.stage, key=key, outcome="ran", seconds=manifest.seconds, summary=result.summary)
-    words.say(task.stage, f"{words.stage_line(manifest)} ({words.duration(manifest.seconds)})")
-    for notice in words.notices(manifest):
-        words.say(task.stage, notice)
+    return manifest
+
+
+@contextmanager
+def _disk_faults(place: Path) -> Iterator[None]:
+    """A disk that is full or may not be written to is for the user to mend, and no fault of ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            raise
+        raise UserError(f"{error.filename or place}: {error.strerror}; free some space or let it be written") from error
 
 
 def _draft(task: "StageTask", key: str, run: str) -> Manifest:
@@ -127,7 +162,8 @@ def _call(name: str, options: object, arguments: dict, *, folder: Path, progress
     """Import the stage's function and run it, here or in a process of its own."""
     module, _, function = name.partition(":")
     work = getattr(import_module(module), function)
-    return work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop)
+    with _disk_faults(folder):
+        return work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop)
 
 
 def _tell(task: "StageTask", note: str, percent: float | None) -> None:

@@ -71,6 +71,17 @@ def test_a_changed_size_runs_all_but_the_crawl_and_going_back_runs_nothing(home)
     assert home.outputs()["download"] == before["download"]
 
 
+def test_a_refresh_that_finds_nothing_new_makes_nothing_but_its_own_part_of_the_report(home):
+    assert re.search(r"download +will run +asked for", home.do("plan", "--refresh"))
+    assert home.run("--refresh") == ["download", "report"]
+    assert home.run() == []
+
+
+def test_two_worker_processes_make_the_same_as_one(home):
+    assert home.run("--workers", "2", "--generate-seed", "6") == ["generate", "report"]
+    assert home.run("--generate-seed", "6") == []
+
+
 def test_two_runs_at_once_make_each_stage_once(home):
     before = home.runs()
     words = ("run", "--generate-seed", "5")
