@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from io import BytesIO
 
 from pipeline.crawl import sniff
 from pipeline.crawl.answer import NOAI, PRIVATE, ROBOTS, TOO_LARGE, TOO_MANY_PIXELS, Body, Fault
@@ -71,11 +72,20 @@ def of_body(body: Body, options: DownloadOptions) -> Outcome:
     known = {"status": body.status, "type": kind, "bytes": draft.bytes, "time": _now()}
     if kind not in sniff.EXTENSIONS:
         return Outcome(outcome="rejected", reason=f"not an image: {kind}", **known)
-    width, height = sniff.size_of(draft.path, kind)
+    width, height = _size_of(draft, kind)
     known |= {"width": width, "height": height}
     if (width or 0) * (height or 0) > options.max_pixels:
         return Outcome(outcome="rejected", reason=TOO_MANY_PIXELS, **known)
     return Outcome(outcome="saved", id=draft.sha256, **known)
+
+
+def _size_of(draft: Draft, kind: str) -> tuple[int | None, int | None]:
+    """Width and height, from what is in memory if that is enough."""
+    size = sniff.size_of(BytesIO(draft.head), kind)
+    if size == (None, None) and draft.bytes > len(draft.head):
+        with draft.path.open("rb") as file:
+            size = sniff.size_of(file, kind)
+    return size
 
 
 def still_holds(outcome: Outcome, options: DownloadOptions) -> bool:

@@ -13,7 +13,7 @@ from icrawler.storage import BaseStorage
 from pipeline.store import digest
 
 FORGOTTEN = 3600.0  # seconds after which an unfinished file belongs to no crawl that is still alive
-HEAD = 1024  # bytes by which the kind of a file is told
+HEAD = 1 << 16  # bytes kept in memory: they tell the kind of nearly every picture, and its size
 
 
 class Unwritable(OSError):
@@ -94,8 +94,11 @@ class RawStore(BaseStorage):
             draft.discard()
             return
         with _disk():
-            self.path(name).parent.mkdir(exist_ok=True)
-            os.replace(draft.path, self.path(name))
+            try:
+                os.replace(draft.path, self.path(name))
+            except FileNotFoundError:
+                self.path(name).parent.mkdir(exist_ok=True)
+                os.replace(draft.path, self.path(name))
 
     def write(self, id: str, data: bytes) -> None:
         """Store `data` under the name `id`, as icrawler's own downloader would."""

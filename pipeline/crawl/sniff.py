@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from pathlib import Path
+from typing import BinaryIO
 
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -49,11 +49,12 @@ warnings.filterwarnings(
 )  # of damaged tags, on the console
 
 
-def kind_of(head: bytes) -> str:
+def kind_of(data: bytes) -> str:
     """One of `EXTENSIONS` for a picture; otherwise a word for what it is instead: "html", "svg", "empty", "text".
 
-    `head` is what a file begins with, a kilobyte or so.
+    `data` is what a file begins with; a kilobyte will do.
     """
+    head = data[:1024]
     for kind, pattern in _KINDS:
         if pattern.match(head):
             return kind
@@ -62,10 +63,10 @@ def kind_of(head: bytes) -> str:
     return "binary" if re.search(rb"[\x00-\x08\x0e-\x1f]", head) else "text"
 
 
-def size_of(path: Path, kind: str) -> tuple[int | None, int | None]:
+def size_of(file: BinaryIO, kind: str) -> tuple[int | None, int | None]:
     """Width and height in pixels as the header has them; `(None, None)` when the header cannot be read."""
     try:
-        with path.open("rb") as file, _READERS[kind](file) as picture:
+        with _READERS[kind](file) as picture:
             return picture.size
     except Exception:  # a damaged header may raise anything in a decoder; normalising will say what is wrong
         return None, None

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from pipeline.crawl import fetch
+from pipeline.crawl.download import download
 from pipeline.options import DownloadOptions
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -20,12 +21,15 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 @dataclass
 class Site:
-    """`routes` maps a path to what answers it; any other path is a 404."""
+    """`routes` maps a path to what answers it; any other path is a 404. `most_at_once` is of requests under way."""
 
     url: str
     routes: dict[str, Answer] = field(default_factory=dict)
     hits: Counter = field(default_factory=Counter)
     agents: set = field(default_factory=set)
+    at_once: int = 0
+    most_at_once: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def page(self, path: str, *links: str) -> None:
         """Serve a page of pictures (<img>) and, for what begins with ">", links."""
@@ -134,9 +138,17 @@ def site() -> Iterator[Site]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            self.server.site.hits[self.path] += 1
-            self.server.site.agents.add(self.headers["User-Agent"])
-            self.server.site.routes.get(self.path, body(b"nothing here", "text/plain", status=404))(self)
+            site = self.server.site
+            with site.lock:
+                site.hits[self.path] += 1
+                site.agents.add(self.headers["User-Agent"])
+                site.at_once += 1
+                site.most_at_once = max(site.most_at_once, site.at_once)
+            try:
+                site.routes.get(self.path, body(b"nothing here", "text/plain", status=404))(self)
+            finally:
+                with site.lock:
+                    site.at_once -= 1
 
         def log_message(self, *_) -> None:
             """Stay silent."""
@@ -165,3 +177,17 @@ def options(site):
         return DownloadOptions(**(base | changes))
 
     return make
+
+
+@pytest.fixture
+def run(tmp_path, options):
+    """Download into a folder of its own; the dataset stays the same."""
+    attempts = iter(range(100))
+
+    def start(*, dataset="dataset", progress=lambda *_: None, should_stop=lambda: False, **changes):
+        folder = tmp_path / f"attempt{next(attempts)}"
+        wanted = options(**changes)
+        result = download(wanted, dataset=tmp_path / dataset, folder=folder, progress=progress, should_stop=should_stop)
+        return result, folder
+
+    return start

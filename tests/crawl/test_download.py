@@ -2,37 +2,15 @@
 
 import json
 import os
-import signal
 import socket
-import sqlite3
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from pipeline.crawl.download import download
 from pipeline.crawl.sources.site import SiteSource
-from pipeline.errors import DamagedState, Stopped, UserError
+from pipeline.errors import DamagedState, UserError
 from pipeline.store import digest
-
-REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def run(tmp_path, options):
-    """Download into a folder of its own; the dataset stays the same."""
-    attempts = iter(range(100))
-
-    def start(*, dataset="dataset", progress=lambda *_: None, should_stop=lambda: False, **changes):
-        folder = tmp_path / f"attempt{next(attempts)}"
-        wanted = options(**changes)
-        result = download(wanted, dataset=tmp_path / dataset, folder=folder, progress=progress, should_stop=should_stop)
-        return result, folder
-
-    return start
 
 
 def rows(folder):
@@ -41,10 +19,6 @@ def rows(folder):
 
 def by_path(site, folder):
     return {row["url"].removeprefix(site.url): row for row in rows(folder)}
-
-
-def crawl_threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith(("feeder", "parser", "downloader"))]
 
 
 def test_every_kind_of_answer_becomes_a_row_with_its_reason(site, answers, run):
@@ -144,7 +118,6 @@ def test_nothing_is_lost_on_slow_pages_and_slow_pictures(site, answers, run):
     assert result.summary["pages"] == 3
     assert [row["url"].removeprefix(site.url) for row in rows(folder)] == paths
     assert [row["rank"] for row in rows(folder)] == list(range(1, 201))
-    assert not crawl_threads()
 
 
 def test_a_limit_takes_the_first_pictures_breadth_first_and_asks_for_no_other(site, run):
@@ -223,95 +196,6 @@ def test_what_settings_forbid_is_looked_at_again_when_they_change(site, answers,
     assert strict.summary["saved"] == 1
     assert loose.summary["saved"] == 3
     assert "too large" in strict_again.summary["reasons"]
-
-
-def test_a_killed_crawl_goes_on_without_fetching_again_what_it_has(site, answers, run, tmp_path):
-    paths = site.pictures(60)
-    for path in paths:
-        site.routes[path] = answers.slow(0.03, site.routes[path])
-    site.page("/", *paths)
-    whole, _ = run(dataset="other")
-    site.hits.clear()
-    dataset, folder = tmp_path / "dataset", tmp_path / "killed"
-    code = (
-        "import sys; from pathlib import Path; from pipeline.crawl.download import download;"
-        "from pipeline.options import DownloadOptions;"
-        f"download(DownloadOptions(sources=('site',), site={site.url + '/'!r}, allow_private=True, connections=2),"
-        f"dataset=Path({str(dataset)!r}), folder=Path({str(folder)!r}))"
-    )
-    child = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY)
-    while sum(site.hits[path] for path in paths) < 20 and child.poll() is None:
-        time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    assert child.wait() == -signal.SIGKILL
-    with sqlite3.connect(dataset / "archive.sqlite") as archive:
-        kept = {url for (url,) in archive.execute("SELECT url FROM urls WHERE outcome = 'saved'")}
-    archive.close()
-    before = dict(site.hits)
-
-    resumed, _ = run()
-
-    assert len(kept) >= 10
-    again = [path for path in paths if site.url + path in kept and site.hits[path] > before[path]]
-    assert again == []
-    assert resumed.summary["saved"] == 60
-    assert resumed.outputs == whole.outputs
-
-
-def test_stopping_ends_all_threads_and_keeps_what_was_fetched(site, answers, run, tmp_path):
-    paths = site.pictures(10)
-    site.routes |= {f"/hang{number}.png": answers.slow(30, answers.body(b"")) for number in range(8)}
-    site.page("/", *paths, *(f"/hang{number}.png" for number in range(8)))
-    seen = []
-
-    with pytest.raises(Stopped):
-        run(timeout=60.0, progress=lambda done, *_: seen.append(done), should_stop=lambda: seen[-1:] == [10])
-
-    assert not crawl_threads()
-    with sqlite3.connect(tmp_path / "dataset" / "archive.sqlite") as archive:
-        assert archive.execute("SELECT COUNT(*) FROM urls WHERE outcome = 'saved'").fetchone() == (10,)
-        assert archive.execute("SELECT COUNT(*) FROM urls").fetchone() == (10,)
-    archive.close()
-
-
-def test_ctrl_c_is_a_stop_like_any_other(site, answers, run):
-    site.routes["/hang.png"] = answers.slow(30, answers.body(b""))
-    site.page("/", "/hang.png")
-
-    def interrupt():
-        if site.hits["/hang.png"]:
-            raise KeyboardInterrupt
-        return False
-
-    with pytest.raises(Stopped):
-        run(timeout=60.0, should_stop=interrupt)
-    assert not crawl_threads()
-
-
-def test_an_error_in_a_thread_is_raised_and_not_swallowed(site, run, monkeypatch):
-    site.page("/", *site.pictures(30))
-
-    def broken(*_):
-        raise ZeroDivisionError("a mistake in the code")
-
-    monkeypatch.setattr("pipeline.crawl.workers.PictureDownloader.fetched", broken)
-
-    with pytest.raises(ZeroDivisionError):
-        run()
-    assert not crawl_threads()
-
-
-def test_two_crawls_at_once_on_one_dataset_do_no_harm(site, run):
-    site.page("/", *site.pictures(80))
-    results = []
-    threads = [threading.Thread(target=lambda: results.append(run()[0])) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert [result.summary["saved"] for result in results] == [80, 80]
-    assert results[0].outputs == results[1].outputs
 
 
 def test_what_an_earlier_attempt_left_in_the_folder_is_replaced(site, options, tmp_path):
@@ -406,19 +290,6 @@ def test_a_page_that_upsets_its_parser_is_told_of_and_the_others_are_read(site, 
     assert any("page not understood: RecursionError" in notice for notice in result.summary["notices"])
 
 
-def test_a_full_disk_is_an_error_that_the_user_can_mend(site, run, monkeypatch):
-    site.page("/", *site.pictures(5))
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("pipeline.crawl.raw.Path.open", full)
-
-    with pytest.raises(UserError, match="No space left on device; free some space"):
-        run()
-    assert not crawl_threads()
-
-
 def test_nothing_saved_is_an_error_that_says_why(site, run):
     site.page("/", "/missing.png")
     with pytest.raises(UserError, match="none of 1 pictures could be saved: 1 HTTP 404"):
@@ -442,3 +313,52 @@ def test_icrawler_stays_silent(site, run, capfd):
     site.page("/", *site.pictures(2), "/missing.png")
     run()
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_host_is_asked_no_more_at_once_than_may_be(site, answers, run):
+    paths = site.pictures(20)
+    site.routes |= {path: answers.slow(0.05, site.routes[path]) for path in paths}
+    site.page("/", *paths)
+
+    result, _ = run(host_connections=3)
+
+    assert result.summary["saved"] == 20
+    assert 1 < site.most_at_once <= 3
+
+
+def test_a_host_is_asked_no_faster_than_may_be(site, run):
+    site.page("/", *site.pictures(20))
+    began = time.monotonic()
+
+    run(host_rate=40)
+
+    assert time.monotonic() - began > 20 / 40
+
+
+def test_sources_may_take_turns(site, run, tmp_path):
+    urls = tmp_path / "urls.txt"
+    first, second = site.pictures(3), site.pictures(3, first=10)
+    urls.write_text("\n".join(site.url + path for path in second))
+    site.page("/", *first)
+
+    _, folder = run(sources=("site", "urls"), urls=str(urls), mixed=True, limit=5)
+
+    mixed = [path for pair in zip(first, second, strict=True) for path in pair]
+    assert [row["url"].removeprefix(site.url) for row in rows(folder)] == mixed[:5]
+
+
+def test_what_asks_to_be_kept_from_training_is_left_alone_unless_the_user_says_otherwise(site, answers, run):
+    site.routes |= {
+        "/no.png": answers.body(answers.png(1), X_Robots_Tag="noai"),
+        "/others.png": answers.body(answers.png(2), X_Robots_Tag="otherbot: noai"),
+        "/kept": answers.body('<meta name="robots" content="noimageai"><img src="/secret.png">', "text/html"),
+        "/secret.png": answers.body(answers.png(3)),
+    }
+    site.page("/", "/no.png", "/others.png", ">/kept")
+
+    polite, folder = run()
+    other, _ = run(robots=False)
+
+    assert by_path(site, folder)["/no.png"]["reason"] == "X-Robots-Tag: noai"
+    assert any("1 page not read: meta robots: noimageai" in notice for notice in polite.summary["notices"])
+    assert (polite.summary["saved"], other.summary["saved"]) == (1, 3)
