@@ -6,6 +6,7 @@ ARGS ?=
 
 BIN := .venv/bin
 QUERY_FLAG = $(if $(QUERY),--query "$(QUERY)")
+ONE_FLAG = $(if $(filter file,$(origin DATASET)),,--dataset "$(DATASET)")
 
 # A Python outside 3.10 to 3.13 is refused before anything is made
 ifeq ($(wildcard .venv/bin/python),)
@@ -24,7 +25,7 @@ plan: .venv/.run
 	@$(BIN)/python -m tasks plan --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
 
 status: .venv/.run
-	@$(BIN)/python -m tasks status $(ARGS)
+	@$(BIN)/python -m tasks status $(ONE_FLAG) $(ARGS)
 
 test: .venv/.dev
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ Command = Callable[[Namespace], int]
 def run(given: Namespace) -> int:
     """Bring every stage up to date; with `refresh` the crawl looks for more first."""
     pipeline = _pipeline(given, again=["download"] if given.refresh else None)
+    pipeline.requires()  # what is wrong is not to be remembered
     pipeline.remember()
     if pipeline.complete():
         print(f"{pipeline.dataset}: everything is up to date", file=sys.stderr)
@@ -44,6 +45,7 @@ def rerun(given: Namespace) -> int:
     pipeline = _pipeline(given, again=below)
     if given.stage not in (in_chain := [task.stage for task in pipeline.stages()]):
         raise UserError(f"these settings do not use the stage {given.stage}; they use {', '.join(in_chain)}")
+    pipeline.requires()
     pipeline.remember()
     code = launch.launch(pipeline, pipeline, scheduler=given.scheduler, workers=given.workers)
     if code:
@@ -73,11 +75,18 @@ def status(given: Namespace) -> int:
     names = homes.datasets()
     if not names:
         print("nothing has run yet; `make run` starts with the embedded subject")
-    if given.dataset and given.dataset not in names:
-        raise UserError(f"there is no dataset '{given.dataset}'; {nearest(given.dataset, names)}")
-    names = [given.dataset] if given.dataset else names
-    wrong = [line for name in names for line in state.show(RunPipeline(dataset=name), verify=given.verify)]
+    names = [_known(given.dataset)] if given.dataset else names
+    wrong = [name for name in names if _wrong(name, verify=given.verify)]
     return 1 if wrong else 0
+
+
+def _wrong(dataset: str, *, verify: bool) -> bool:
+    """Print the state of one dataset; a mistake in its settings must not hide the others."""
+    try:
+        return bool(state.show(RunPipeline(dataset=dataset), verify=verify))
+    except UserError as error:
+        print(f"{dataset}: {error}")
+        return True
 
 
 def options(given: Namespace) -> int:
@@ -95,8 +104,7 @@ def options(given: Namespace) -> int:
 
 def labels_check(given: Namespace) -> int:
     """Print how many labels of each kind there are; an unreadable line is named."""
-    settings.check_dataset(given.dataset)
-    found = list(snapshots.log(given.dataset).effective().values())
+    found = list(snapshots.log(_known(given.dataset)).effective().values())
     print(", ".join(f"{found.count(label)} {label}" for label in ("on", "off", "unsure")))
     return 0
 
@@ -122,7 +130,7 @@ def labels_export(given: Namespace) -> int:
 
 def labels_repair(given: Namespace) -> int:
     """Set unreadable lines of the label log aside; all others stay."""
-    print(f"{snapshots.log(given.dataset).repair()} unreadable lines set aside")
+    print(f"{snapshots.log(_known(given.dataset)).repair()} unreadable lines set aside")
     return 0
 
 
@@ -149,6 +157,13 @@ def _pipeline(given: Namespace, *, again: list[str] | None = None) -> RunPipelin
         forced=f"{run_name}:{','.join(again)}" if again else "",
         run_name=run_name,
     )
+
+
+def _known(dataset: str) -> str:
+    """`dataset`; a `UserError` that names the nearest one if nothing of it is there."""
+    if dataset not in (names := homes.datasets()):
+        raise UserError(f"there is no dataset '{dataset}'" + (f"; {nearest(dataset, names)}" if names else " yet"))
+    return dataset
 
 
 def _normalized(dataset: str) -> Path:

@@ -61,7 +61,9 @@ def _old_sheets(dataset: str, removed: list[Path]) -> list[Path]:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes that are free once `folder` is gone: raw images are elsewhere too, and stay there."""
+    found = [path.stat() for path in folder.rglob("*") if path.is_file()]
+    return sum(each.st_size for each in found if each.st_nlink == 1)
 
 
 def _delete(folder: Path) -> None:

@@ -63,6 +63,21 @@ def test_a_mistake_is_one_line(empty, words, says):
     assert len(said.splitlines()) == 1
 
 
+def test_a_subject_that_cannot_be_is_not_remembered(empty):
+    empty.do("run", "--download-sources", "urls", "--download-urls", "missing.txt", code=2)
+    assert not (empty.folder / "data" / "demo" / "subject.json").exists()
+
+
+def test_one_broken_subject_does_not_hide_the_others(empty):
+    for name in ("cats", "dogs"):
+        (empty.folder / "data" / name / "runs").mkdir(parents=True)
+    with (empty.folder / "luigi.cfg").open("a") as file:
+        file.write("[cats.download]\nsources = urls\nurls = missing.txt\n[dogs.download]\nquery = dog\n")
+    said = empty.do("status", code=1)
+    assert "cats: source 'urls' with urls = 'missing.txt': no such file" in said
+    assert re.search(r"^dogs: never ran", said, re.MULTILINE)
+
+
 def test_a_broken_luigi_cfg_is_one_line(empty):
     (empty.folder / "luigi.cfg").write_text("epochs = 5\n")
     process = empty.start("plan")

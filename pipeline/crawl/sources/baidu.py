@@ -23,6 +23,7 @@ class BaiduSource(SearchSource):
     """What Baidu finds for one query."""
 
     engine = "baidu"
+    referer = "https://image.baidu.com/"
 
     def page_from(self, count: int) -> str:
         """The address of the page that follows on `count` results."""

@@ -86,11 +86,13 @@ class WebSource(Source):
     # A page that a search service makes for the user's own query is asked for, not crawled: robots.txt, which is for
     # following links, keeps to what the service points at. Openverse's API, open to all, forbids it to robots.
     crawls_pages: bool = False
+    referer: str = ""  # for its pages, where a service answers only what comes from its own
 
     def read(self, address: str, fetcher: Fetcher) -> Page | Fault:
         """Get the page and parse it."""
         robots = self.options.robots and self.crawls_pages
-        got = fetcher.get(address, self._ask(PAGE_BYTES, robots=robots, accept=",".join(PAGE_TYPES), types=PAGE_TYPES))
+        wants = {"robots": robots, "referer": self.referer, "accept": ",".join(PAGE_TYPES), "types": PAGE_TYPES}
+        got = fetcher.get(address, self._ask(PAGE_BYTES, **wants))
         if isinstance(got, Fault):
             return got
         try:
