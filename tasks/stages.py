@@ -34,6 +34,7 @@ class Normalize(StageTask):
 
     stage = "normalize"
     function = "pipeline.images.normalize:normalize"
+    version = 2
     resumable = True
 
     def reads(self):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.images.fit import resize
+from pipeline.images.raster import resize
 
 
 def squares(images: np.ndarray, side: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Bring pixels of any kind to 8-bit sRGB: depth, palette, ink, profile, transparency."""
 
+from functools import lru_cache
 from io import BytesIO
 
 import numpy as np
@@ -57,24 +58,48 @@ def _from_deep_grey(picture: Image.Image) -> Image.Image:
     return shallow
 
 
+def follow_profile(pixels: np.ndarray, picture: Image.Image) -> np.ndarray:
+    """`pixels` (H, W, 3) uint8 of a `picture` of mode RGB or L, in sRGB if it has a colour profile."""
+    transform = _transform(picture)
+    if transform is None:
+        return pixels
+    channels = pixels if picture.mode == "RGB" else np.ascontiguousarray(pixels[..., 0])
+    return np.asarray(ImageCms.applyTransform(Image.fromarray(channels), transform))
+
+
 def _to_srgb(picture: Image.Image) -> Image.Image:
     """`picture` without its alpha, in mode RGB."""
-    profile = _profile(picture)
+    profile = picture.info.get("icc_profile")
     if picture.mode not in _PLAIN:
         picture = picture.convert("L" if picture.mode in ("1", "LA") else "RGB")
-    if profile is not None:
-        try:
-            return ImageCms.profileToProfile(picture, profile, _SRGB, outputMode="RGB")
-        except ImageCms.PyCMSError:  # a profile for another kind of pixels: they are taken as sRGB
-            pass
+        picture.info["icc_profile"] = profile
+    transform = _transform(picture)
+    if transform is not None:
+        return ImageCms.applyTransform(picture, transform)
     return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
-def _profile(picture: Image.Image) -> ImageCms.ImageCmsProfile | None:
-    """The colour profile embedded in `picture`; None if there is none or it cannot be read."""
+def _transform(picture: Image.Image) -> ImageCms.ImageCmsTransform | None:
+    """What brings `picture` to sRGB by its profile; None if there is none, or it cannot be followed or is sRGB's."""
     if picture.mode == "LAB":
-        return _LAB
+        return _build(None, "LAB")
+    profile = picture.info.get("icc_profile")
+    return _build(profile, picture.mode) if isinstance(profile, bytes) else None
+
+
+@lru_cache(maxsize=16)  # a camera's pictures have the same one
+def _build(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
-        return ImageCms.ImageCmsProfile(BytesIO(picture.info["icc_profile"]))
-    except (KeyError, TypeError, OSError):
+        source = _LAB if profile is None else ImageCms.ImageCmsProfile(BytesIO(profile))
+        transform = ImageCms.buildTransform(source, _SRGB, mode, "RGB")
+    except (OSError, ImageCms.PyCMSError):  # unreadable, or for another kind of pixels: they are taken as sRGB
         return None
+    return None if mode == "RGB" and _changes_nothing(transform) else transform
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether RGB colours stay what they are but for rounding: most profiles found are sRGB's own."""
+    levels = np.arange(0, 256, 17, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(len(levels), -1, 3)
+    found = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), transform))
+    return np.abs(found.astype(int) - colours).max() <= 2

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pipeline.images.fit import resize
+from pipeline.images.raster import resize
 
 _SIDE = 32  # of the grey picture that is transformed
 _LOW = 8  # rows and columns of the lowest frequencies, one bit each

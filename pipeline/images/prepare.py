@@ -10,9 +10,10 @@ import numpy as np
 
 from pipeline.errors import DamagedState
 from pipeline.images.decode import decode
-from pipeline.images.fit import fit, resize
+from pipeline.images.fit import fit
 from pipeline.images.phash import mirrored, phash
 from pipeline.images.png import encode_png, write_whole
+from pipeline.images.raster import resize
 from pipeline.images.rejected import Rejected
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
@@ -57,7 +58,7 @@ def prepare(raw: Raw, *, options: NormalizeOptions, folder: Path) -> Prepared:
     picture = decode(data, options)
     if isinstance(picture, Rejected):
         return Prepared(id=raw.id, bytes=len(data), reason=picture.reason, width=picture.width, height=picture.height)
-    square = fit(picture.pixels, options)
+    square = fit(picture.raster, options)
     png = encode_png(square)
     write_whole(folder / f"{raw.id}.png", png, sync=False)  # a resumed run checks digests; publishing syncs
     return Prepared(

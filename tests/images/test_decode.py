@@ -1,3 +1,4 @@
+import dataclasses
 import struct
 import warnings
 import zlib
@@ -10,7 +11,8 @@ from PIL import Image, ImageCms
 from pipeline.images import decode as module
 from pipeline.images import rejected
 from pipeline.images.decode import Decoded, decode
-from pipeline.images.fit import fit, resize
+from pipeline.images.fit import fit
+from pipeline.images.raster import resize
 from pipeline.options import NormalizeOptions
 
 OPTIONS = NormalizeOptions(min_side=1)
@@ -121,20 +123,9 @@ def test_transparency_of_palettes_grey_and_single_colours(encode):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation(draw, encode, format, orientation):
     upright = draw(1)
-    # How a camera held that way stores it: the inverse of what the tag asks for
-    stored = {
-        1: upright,
-        2: upright[:, ::-1],
-        3: upright[::-1, ::-1],
-        4: upright[::-1],
-        5: upright.transpose(1, 0, 2),
-        6: np.rot90(upright, 1),
-        7: np.rot90(upright, 2).transpose(1, 0, 2),
-        8: np.rot90(upright, -1),
-    }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    found = pixels(encode(np.ascontiguousarray(stored), format, exif=exif, quality=95))
+    found = pixels(encode(_stored(upright, orientation), format, exif=exif, quality=95))
     assert found.shape == upright.shape
     assert np.abs(found.astype(int) - upright).mean() < 4
 
@@ -210,8 +201,42 @@ def test_a_large_picture_averaged_early_looks_like_the_whole_one(draw, encode, m
     monkeypatch.setattr(module, "LEAST", 10_000)
     whole = decode(body, OPTIONS)
     assert max(whole.pixels.shape) == 1501
-    drift = fit(reduced.pixels, OPTIONS).astype(int) - fit(whole.pixels, OPTIONS)
-    assert np.abs(drift).mean() <= 1.5
+    for fitting in ("crop", "pad", "squash"):
+        options = dataclasses.replace(OPTIONS, fit=fitting)
+        drift = fit(reduced.raster, options).astype(int) - fit(whole.raster, options)
+        assert np.abs(drift).mean() <= 1
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_large_picture_turned_every_way_gives_the_same_square(draw, encode, format):
+    upright = resize(draw(6, 300, 240), 701, 501)
+    for fitting in ("crop", "pad", "squash"):
+        options = NormalizeOptions(fit=fitting)
+        expected = fit(upright, options).astype(int)
+        for orientation in range(1, 9):
+            exif = Image.Exif()
+            exif[0x0112] = orientation
+            body = encode(_stored(upright, orientation), format, exif=exif, quality=95)
+            found = decode(body, options)
+            assert found.raster.scale > 1
+            assert np.abs(fit(found.raster, options) - expected).mean() < 1.5
+
+
+def test_ordinary_jpegs_go_the_fast_way_and_damaged_ones_end_as_they_do_by_the_other(draw, encode, monkeypatch):
+    bodies = [encode(draw(3, 300, 200), "JPEG", quality=quality) for quality in (30, 95)]
+    cut = [body[:-length] for body in bodies for length in (1, 2, 3, 50, 900)]
+    fast = [decode(body, OPTIONS) for body in [*bodies, *cut]]
+    monkeypatch.setattr(module, "_decode_jpeg", lambda *_: None)
+    careful = [decode(body, OPTIONS) for body in [*bodies, *cut]]
+    for one, other in zip(fast[:2], careful[:2], strict=True):
+        assert np.abs(one.pixels.astype(int) - other.pixels).mean() < 0.5
+    assert fast[2:] == careful[2:]
+
+
+def test_a_profile_that_is_srgbs_own_changes_nothing(draw, encode):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain, tagged = encode(draw(2), "JPEG"), encode(draw(2), "JPEG", icc_profile=profile)
+    assert np.array_equal(pixels(plain), pixels(tagged))
 
 
 def test_a_large_palette_or_colour_key_is_not_averaged_before_it_is_seen_through(encode):
@@ -233,6 +258,21 @@ def test_no_damage_makes_it_raise(draw, encode, format):
             damaged[place] = random.integers(256)
         found = decode(bytes(damaged), NormalizeOptions(min_side=1, max_aspect=1000, max_pixels=1_000_000))
         assert isinstance(found, Decoded) or found.reason in REASONS
+
+
+def _stored(upright: np.ndarray, orientation: int) -> np.ndarray:
+    """How a camera held that way stores it: the inverse of what the tag asks for."""
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: np.rot90(upright, 2).transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }
+    return np.ascontiguousarray(stored[orientation])
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.images.fit import fit, resize
+from pipeline.images.fit import fit
+from pipeline.images.raster import resize
 from pipeline.options import NormalizeOptions
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images.fit import resize
 from pipeline.images.phash import mirrored, phash
+from pipeline.images.raster import resize
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> int:
