@@ -9,6 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pipeline.images.colour import UnusualPixels, follow_profile, to_rgb
+from pipeline.images.quality import SIZE as QUALITY_SIZE
 from pipeline.images.raster import Raster
 from pipeline.images.rejected import (
     CORRUPT,
@@ -31,7 +32,6 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 # by about one grey level from squares of whole decodings, and none by more than four. A JPEG's own blocks must be more,
 # for they lack some detail.
 SPARE, SPARE_JPEG = 1.6, 1.75
-LEAST = 64  # the square that quality is judged by, whatever size is wanted
 JPEG_SCALES = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 _JPEGS = ("JPEG", "MPO")
 _AVERAGED = ("L", "LA", "RGB", "RGBA", "CMYK")
@@ -70,7 +70,7 @@ def _decode(data: bytes, options: NormalizeOptions) -> Decoded | Rejected:
         width, height = picture.size
         try:
             _check_size(width, height, options)
-            size = max(options.size, LEAST)
+            size = max(options.size, QUALITY_SIZE)
             raster = _decode_jpeg(data, picture, size) or _decode_any(picture, size, options.background)
         except Exception as error:
             return Rejected(reason=_reason(error), width=width, height=height)

@@ -1,6 +1,5 @@
 """What a run has prepared so far, on the disk line by line, so that a stopped run goes on and not from the start."""
 
-import dataclasses
 from pathlib import Path
 
 from pipeline.errors import DamagedState
@@ -16,13 +15,13 @@ class Journal:
         self.path = path
         self.rows = {row.id: row for row in _read(path) if row.reason or _whole(images / f"{row.id}.png", row.sha256)}
         # Written anew: a line that was cut short would swallow the next one
-        write_rows(path, map(dataclasses.asdict, self.rows.values()))
+        write_rows(path, map(vars, self.rows.values()))
 
     def add(self, row: Prepared) -> None:
         """Enter `row`; it outlives this process as soon as this returns."""
         self.rows[row.id] = row
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(dump_row(dataclasses.asdict(row)))
+            file.write(dump_row(vars(row)))
 
     def remove(self) -> None:
         """Delete the file: the run is done."""

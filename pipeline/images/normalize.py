@@ -27,8 +27,9 @@ def normalize(
     """Fill `folder` with `images/<id>.png`, one a kept picture of `download`, and with `images.jsonl`.
 
     Each row of images.jsonl tells what became of one raw picture: id, outcome (kept, duplicate or rejected), reason,
-    `of` (the kept one that a duplicate repeats), width and height of the original, phash, and for a kept one `file`
-    and the `sha256` of that file. Goes on from what a stopped or killed run left in `folder`.
+    `of` (the kept one that a duplicate repeats), width and height of the original, `quality` (scores by name, null
+    for what was not decoded), phash, and for a kept one `file` and the `sha256` of that file. Goes on from what a
+    stopped or killed run left in `folder`.
 
     Errors: `DamagedState` for a raw file that is missing or changed; `UserError` when no picture is kept; `Stopped`.
     """
@@ -100,6 +101,7 @@ def _row(picture: Prepared, original: str | None) -> dict[str, Any]:
         "of": original,
         "width": picture.width,
         "height": picture.height,
+        "quality": picture.quality,
         "phash": picture.phash,
         "sha256": picture.sha256 if kept else "",
         "file": f"images/{picture.id}.png" if kept else "",

@@ -23,6 +23,7 @@ from pipeline.images.rejected import CRASHED, TOO_SLOW
 
 SHARD = 16  # items sent to a process at a time
 TRIES = 2  # the second in a process that the first did not harm, or once memory is there again
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of the libraries under NumPy
 POLL = 0.2  # seconds between looks at the request to stop and at the clock
 
 
@@ -125,7 +126,7 @@ class _Worker:
         self.seconds, self.shard, self.ready, self.since = seconds, deque(), False, time.monotonic()
         self.pipe, there = context.Pipe()
         self.process = context.Process(target=_serve, args=(work, there), daemon=True)
-        with _interrupts_held():
+        with _interrupts_held(), _one_thread_each():
             self.process.start()
         there.close()
 
@@ -170,6 +171,21 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Start a process whose matrix products take one core: the processes have the cores among them."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ |= dict.fromkeys(THREADS, "1")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:

@@ -1,7 +1,7 @@
 """One raw picture to one normalised square on the disk. What the worker processes do."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 
 from pipeline.errors import DamagedState
-from pipeline.images.decode import decode
-from pipeline.images.fit import fit
-from pipeline.images.phash import mirrored, phash
-from pipeline.images.png import encode_png, write_whole
+from pipeline.images.decode import Decoded, decode
+from pipeline.images.fit import centre, fit
+from pipeline.images.phash import phash_both_ways
+from pipeline.images.png import encode_png
+from pipeline.images.quality import SIZE, Quality, assess
 from pipeline.images.raster import resize
 from pipeline.images.rejected import Rejected
 from pipeline.options import NormalizeOptions
@@ -34,7 +35,8 @@ class Prepared:
 
     `reason` is empty for a picture that is on the disk as a square; then the last five fields are filled: the SHA-256
     of the PNG file, the perceptual hash of the square and of its mirror image (16 hex digits), and `look`, its
-    (16, 16, C) uint8 area average in base64. `width` and `height` are the original's, None where not known.
+    (16, 16, C) uint8 area average in base64. `width` and `height` are the original's, None where not known, and
+    `quality` the scores by name, None where it was not decoded.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Prepared:
     reason: str = ""
     width: int | None = None
     height: int | None = None
+    quality: dict[str, float] | None = field(default=None, hash=False)
     sha256: str = ""
     phash: str = ""
     mirror: str = ""
@@ -49,7 +52,7 @@ class Prepared:
 
 
 def prepare(raw: Raw, *, options: NormalizeOptions, folder: Path) -> Prepared:
-    """Write the square of `raw` to `folder`/<id>.png, in one step; nothing is written when it is rejected.
+    """Write the square of `raw` to `folder`/<id>.png; nothing is written when it is rejected.
 
     Errors: `DamagedState` when the raw file is missing or is not what its id promises.
     """
@@ -59,18 +62,28 @@ def prepare(raw: Raw, *, options: NormalizeOptions, folder: Path) -> Prepared:
     if isinstance(picture, Rejected):
         return Prepared(id=raw.id, bytes=len(data), reason=picture.reason, width=picture.width, height=picture.height)
     square = fit(picture.raster, options)
+    quality = _quality(picture, square, options)
+    size = {"width": picture.width, "height": picture.height, "quality": quality._asdict()}
+    if issue := quality.issue(options):
+        return Prepared(id=raw.id, bytes=len(data), reason=issue, **size)
     png = encode_png(square)
-    write_whole(folder / f"{raw.id}.png", png, sync=False)  # a resumed run checks digests; publishing syncs
+    (folder / f"{raw.id}.png").write_bytes(png)  # it may be cut short: a resumed run checks digests, publishing syncs
+    ahead, mirror = phash_both_ways(square)
     return Prepared(
         id=raw.id,
         bytes=len(data),
-        width=picture.width,
-        height=picture.height,
+        **size,
         sha256=digest.of_bytes(png),
-        phash=f"{phash(square):016x}",
-        mirror=f"{phash(mirrored(square)):016x}",
+        phash=f"{ahead:016x}",
+        mirror=f"{mirror:016x}",
         look=base64.b64encode(_look(square).tobytes()).decode(),
     )
+
+
+def _quality(picture: Decoded, square: np.ndarray, options: NormalizeOptions) -> Quality:
+    if (options.fit, options.colour, options.size) != ("crop", "rgb", SIZE):
+        square = centre(picture.raster, SIZE)
+    return assess(square, width=picture.width, height=picture.height)
 
 
 def _read(raw: Raw) -> bytes:

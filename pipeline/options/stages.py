@@ -60,6 +60,11 @@ class NormalizeOptions(Options):
     near_duplicates: int = option(  # 8 finds the copies of drawings that 4 misses; a second look keeps others apart
         8, "bits of 64 by which hashes of copies may differ, if they look alike; -1 keeps all", low=-1, high=16
     )
+    blurry: float = option(0.0, "pictures that score below this for sharpness are rejected; 0 keeps all", low=0, high=1)
+    dark: float = option(0.0, "the same for having something bright in them", low=0, high=1)
+    light: float = option(0.0, "the same for having something dark in them", low=0, high=1)
+    low_information: float = option(0.0, "the same for how evenly they use the levels of grey", low=0, high=1)
+    odd_aspect_ratio: float = option(0.0, "the same for the shorter side's share of the longer one", low=0, high=1)
     processes: int = option(0, "0 takes one a core", low=0, high=256, significant=False)
 
     def __post_init__(self) -> None:

@@ -198,7 +198,7 @@ def test_a_large_picture_averaged_early_looks_like_the_whole_one(draw, encode, m
     reduced = decode(body, OPTIONS)
     assert (reduced.width, reduced.height) == (1501, 1203)
     assert max(reduced.pixels.shape) < 1501
-    monkeypatch.setattr(module, "LEAST", 10_000)
+    monkeypatch.setattr(module, "QUALITY_SIZE", 10_000)
     whole = decode(body, OPTIONS)
     assert max(whole.pixels.shape) == 1501
     for fitting in ("crop", "pad", "squash"):

@@ -211,3 +211,34 @@ def prepare_or_die(raw: Raw, **options) -> Prepared:
     if found.reason == rejected.TOO_SMALL:
         time.sleep(600)
     return found
+
+
+def test_quality_is_written_beside_every_picture_that_was_decoded(mixed, tmp_path):
+    run(mixed, tmp_path / "out")
+    for row in rows(tmp_path / "out"):
+        assert (row["quality"] is None) == (row["outcome"] == "rejected")
+        if row["quality"]:
+            assert set(row["quality"]) == {"blurry", "dark", "light", "low_information", "odd_aspect_ratio"}
+            assert all(0 <= score <= 1 for score in row["quality"].values())
+            assert row["quality"]["odd_aspect_ratio"] == round(row["height"] / row["width"], 4)
+
+
+def test_quality_is_the_same_whatever_square_is_made(mixed, tmp_path):
+    found = []
+    for number, shape in enumerate(
+        [{}, {"size": 16}, {"fit": "pad"}, {"fit": "squash", "colour": "grey", "size": 128}]
+    ):
+        run(mixed, tmp_path / str(number), NormalizeOptions(processes=1, **shape))
+        found.append({row["id"]: row["quality"] for row in rows(tmp_path / str(number))})
+    assert all(each == found[0] for each in found)
+
+
+def test_pictures_below_a_score_are_rejected_by_its_name(encode, draw, make_download, tmp_path):
+    night = encode(draw(1) // 20)
+    download = make_download([night, encode(draw(2)), encode(draw(3))])
+    result = run(download, tmp_path / "out", NormalizeOptions(size=16, processes=1, dark=0.3))
+    assert (result.summary["kept"], result.summary["reasons"]) == (2, {"dark": 1})
+    row = next(row for row in rows(tmp_path / "out") if row["id"] == digest.of_bytes(night))
+    assert (row["outcome"], row["reason"], row["file"]) == ("rejected", "dark", "")
+    assert row["quality"]["dark"] < 0.3
+    assert len(list((tmp_path / "out" / "images").iterdir())) == 2

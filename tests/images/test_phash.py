@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images.phash import mirrored, phash
+from pipeline.images.phash import mirrored, phash, phash_both_ways
 from pipeline.images.raster import resize
 
 
@@ -39,3 +39,15 @@ def test_the_hash_of_a_symmetric_picture_is_steady(draw):
     for seed in range(20):
         noise = np.random.default_rng(seed).integers(-3, 4, picture.shape)
         assert apart(picture, np.clip(picture + noise, 0, 255).astype(np.uint8)) <= 4
+
+
+def test_both_ways_are_the_hashes_of_the_picture_and_of_its_mirror_image(draw):
+    for seed in range(20):
+        picture = draw(seed)
+        ahead, mirror = phash_both_ways(picture)
+        assert ahead == phash(picture)
+        assert distance_of(mirror, phash(mirrored(picture))) <= 1
+
+
+def distance_of(one: int, other: int) -> int:
+    return (one ^ other).bit_count()
