@@ -6,10 +6,11 @@ same drawing in another colour, for one.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from pipeline.images.near import may_have_near
 from pipeline.images.phash import mirrored
 from pipeline.images.prepare import LOOK, Prepared
 
@@ -27,15 +28,21 @@ def find_duplicates(pictures: Sequence[Prepared], distance: int) -> dict[str, st
     Of pictures that show the same, the one with the most original pixels is kept, then the one with the most bytes,
     then the one with the smallest id. Each duplicate is itself near to the one it is mapped to: likeness is not passed
     on from one to the next. The order of `pictures` does not matter. `distance` is the number of bits of 64 by which
-    hashes may differ; below 0 nothing is a duplicate. Time grows with the square of the number kept, memory linearly.
+    hashes may differ; below 0 nothing is a duplicate. Time grows with the number of pictures times that of pictures
+    with near hashes, memory linearly.
     """
     if distance < 0:
         return {}
+    pictures = sorted(pictures, key=_best_first)
+    hashes, mirrors = (_hashes(getattr(picture, name) for picture in pictures) for name in ("phash", "mirror"))
+    worth_a_look = may_have_near(hashes, hashes, distance) | may_have_near(hashes, mirrors, distance)
     kept, originals = _Kept(len(pictures), distance), {}
-    for picture in sorted(pictures, key=_best_first):
-        original = kept.same_as(picture)
+    for place, picture in enumerate(pictures):
+        original = kept.same_pixels(picture)
+        if original is None and worth_a_look[place]:
+            original = kept.same_look(hashes[place], mirrors[place], look_of(picture))
         if original is None:
-            kept.add(picture)
+            kept.add(picture, hashes[place])
         else:
             originals[picture.id] = original
     return originals
@@ -43,6 +50,10 @@ def find_duplicates(pictures: Sequence[Prepared], distance: int) -> dict[str, st
 
 def _best_first(picture: Prepared) -> tuple[int, int, str]:
     return -picture.width * picture.height, -picture.bytes, picture.id
+
+
+def _hashes(texts: Iterable[str]) -> np.ndarray:
+    return np.fromiter((int(text, 16) for text in texts), np.uint64)
 
 
 class _Kept:
@@ -55,32 +66,32 @@ class _Kept:
         self.hashes = np.empty(room, np.uint64)
         self.looks: np.ndarray | None = None  # (room, LOOK, LOOK, C) uint8
 
-    def add(self, picture: Prepared) -> None:
+    def add(self, picture: Prepared, phash: np.uint64) -> None:
         """Keep `picture`."""
-        look = _look(picture)
+        look = look_of(picture)
         if self.looks is None:
             self.looks = np.empty((len(self.hashes), *look.shape), np.uint8)
         self.looks[len(self.ids)] = look
-        self.hashes[len(self.ids)] = int(picture.phash, 16)
+        self.hashes[len(self.ids)] = phash
         self.ids.append(picture.id)
         self.by_pixels[picture.sha256] = picture.id
 
-    def same_as(self, picture: Prepared) -> str | None:
-        """The id of the best one kept that shows the same as `picture`, or its mirror image."""
-        if picture.sha256 in self.by_pixels:
-            return self.by_pixels[picture.sha256]
-        look = _look(picture)
+    def same_pixels(self, picture: Prepared) -> str | None:
+        """The id of the one kept whose square is that of `picture`."""
+        return self.by_pixels.get(picture.sha256)
+
+    def same_look(self, phash: np.uint64, mirror: np.uint64, look: np.ndarray) -> str | None:
+        """The id of the best one kept that shows the same as what has these hashes and this `look`, or its mirror
+        image.
+        """
         if self.looks is None or variance(look) < PLAIN:
             return None
-        alike = [*self._alike(picture.phash, look), *self._alike(picture.mirror, mirrored(look))]
+        alike = [*self._alike(phash, look), *self._alike(mirror, mirrored(look))]
         return self.ids[min(alike)] if alike else None
 
-    def _alike(self, phash: str, look: np.ndarray) -> np.ndarray:
+    def _alike(self, phash: np.uint64, look: np.ndarray) -> np.ndarray:
         """The places of those kept with a near hash and a like look."""
-        near = np.bitwise_count(self.hashes[: len(self.ids)] ^ np.uint64(int(phash, 16))) <= self.distance
-        if not near.any():  # the common case, and the only one that has to be fast
-            return np.empty(0, int)
-        places = np.flatnonzero(near)
+        places = np.flatnonzero(np.bitwise_count(self.hashes[: len(self.ids)] ^ phash) <= self.distance)
         return places[difference(self.looks[places], look) <= ALIKE]
 
 
@@ -99,5 +110,6 @@ def variance(looks: np.ndarray) -> np.ndarray:
     return looks.var(axis=(-3, -2), dtype=np.float32).mean(axis=-1)
 
 
-def _look(picture: Prepared) -> np.ndarray:
+def look_of(picture: Prepared) -> np.ndarray:
+    """The small copy of `picture`, (LOOK, LOOK, C) uint8."""
     return np.frombuffer(base64.b64decode(picture.look), np.uint8).reshape(LOOK, LOOK, -1)

@@ -1,3 +1,4 @@
+import base64
 import random
 from collections.abc import Callable
 
@@ -5,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.images.decode import decode
-from pipeline.images.duplicates import find_duplicates
+from pipeline.images.duplicates import ALIKE, PLAIN, difference, find_duplicates, look_of, variance
 from pipeline.images.phash import mirrored
-from pipeline.images.prepare import Prepared, Raw, prepare
+from pipeline.images.prepare import LOOK, Prepared, Raw, prepare
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
 
@@ -130,3 +131,62 @@ def test_photographs_and_drawings_from_the_web(shared_data, encode, prepared, su
     originals = find_duplicates(pictures, NEAR)
     assert all(subjects[copy] == subjects[original] for copy, original in originals.items())
     assert len(originals) >= 0.98 * (len(subjects) - len(bodies))
+
+
+@pytest.mark.parametrize("distance", [0, 3, 8, 12])
+def test_the_same_comes_out_as_of_comparing_each_with_each(distance):
+    for seed in range(8):
+        pictures = made_up(120, seed)
+        random.Random(seed).shuffle(pictures)
+        assert find_duplicates(pictures, distance) == each_with_each(pictures, distance)
+
+
+def made_up(count: int, seed: int) -> list[Prepared]:
+    """Pictures in families: near hashes and looks, some mirrored, some with equal pixels, some alike in one alone."""
+    source, pictures = np.random.default_rng(seed), []
+    families = [(source.integers(0, 1 << 63), source.integers(40, 200, (LOOK, LOOK, 3))) for _ in range(count // 6)]
+    for number in range(count):
+        phash, look = families[source.integers(len(families))]
+        if source.random() < 0.2:
+            _, look = families[source.integers(len(families))]
+        hashes = [int(phash), int(phash) * 3 % (1 << 64)]
+        for place in source.integers(0, 64, source.integers(0, 12)):
+            hashes[0] ^= 1 << int(place)
+        look = np.clip(look + source.normal(0, source.choice([1, 6, 12]), look.shape), 0, 255).astype(np.uint8)
+        if source.random() < 0.3:
+            hashes, look = hashes[::-1], mirrored(look)
+        pictures.append(
+            Prepared(
+                id=f"{number:064x}",
+                bytes=int(source.integers(1, 4)),
+                width=int(source.integers(1, 4)),
+                height=10,
+                sha256=f"{source.integers(count)}",
+                phash=f"{hashes[0]:016x}",
+                mirror=f"{hashes[1]:016x}",
+                look=base64.b64encode(look.tobytes()).decode(),
+            )
+        )
+    return pictures
+
+
+def each_with_each(pictures: list[Prepared], distance: int) -> dict[str, str]:
+    """What `find_duplicates` promises, as plainly as can be."""
+    kept, originals = [], {}
+    for picture in sorted(pictures, key=lambda each: (-each.width * each.height, -each.bytes, each.id)):
+        same = [one for one in kept if one.sha256 == picture.sha256] or [
+            one for one in kept if shows_the_same(one, picture, distance)
+        ]
+        if same:
+            originals[picture.id] = same[0].id
+        else:
+            kept.append(picture)
+    return originals
+
+
+def shows_the_same(one: Prepared, other: Prepared, distance: int) -> bool:
+    for phash, look in ((other.phash, look_of(other)), (other.mirror, mirrored(look_of(other)))):
+        near = (int(one.phash, 16) ^ int(phash, 16)).bit_count() <= distance
+        if near and variance(look) >= PLAIN and difference(look_of(one)[np.newaxis], look)[0] <= ALIKE:
+            return True
+    return False
