@@ -34,11 +34,16 @@ def padded(picture: Raster, size: int, background: str) -> np.ndarray:
     square = np.empty((size, size, 3), np.uint8)
     square[:] = ImageColor.getrgb(background)[:3]
     top, left = (size - rows) // 2, (size - columns) // 2
-    square[top : top + rows, left : left + columns] = _whole(picture, (rows, columns))
+    square[top : top + rows, left : left + columns] = _stretched(picture, (rows, columns))
     return square
 
 
-def _whole(picture: Raster, size: tuple[int, int]) -> np.ndarray:
+def whole(picture: Raster, size: int) -> np.ndarray:
+    """All of `picture`, stretched to a square: (size, size, C) uint8."""
+    return _stretched(picture, (size, size))
+
+
+def _stretched(picture: Raster, size: tuple[int, int]) -> np.ndarray:
     return picture.shown(top=0, left=0, height=picture.height, width=picture.width, size=size)
 
 
@@ -51,7 +56,7 @@ def _pad(picture: Raster, options: NormalizeOptions) -> np.ndarray:
 
 
 def _squash(picture: Raster, options: NormalizeOptions) -> np.ndarray:
-    return _whole(picture, (options.size, options.size))
+    return whole(picture, options.size)
 
 
 _FITS = {"crop": _crop, "pad": _pad, "squash": _squash}

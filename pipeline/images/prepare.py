@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.errors import DamagedState
 from pipeline.images.decode import Decoded, decode
-from pipeline.images.fit import centre, fit
+from pipeline.images.fit import centre, fit, whole
 from pipeline.images.phash import phash_both_ways
 from pipeline.images.png import encode_png
 from pipeline.images.quality import SIZE, Quality, assess
@@ -19,6 +19,7 @@ from pipeline.images.rejected import Rejected
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
 
+COMPARED = 32  # side of the square into which the whole picture is squashed to be compared with others
 LOOK = 16  # side of the small copy by which two pictures are compared once their hashes are near
 
 
@@ -33,9 +34,9 @@ class Raw(NamedTuple):
 class Prepared:
     """What became of one raw picture, in values that JSON knows.
 
-    `reason` is empty for a picture that is on the disk as a square; then the last five fields are filled: the SHA-256
-    of the PNG file, the perceptual hash of the square and of its mirror image (16 hex digits), and `look`, its
-    (16, 16, C) uint8 area average in base64. `width` and `height` are the original's, None where not known, and
+    `reason` is empty for a picture that is on the disk as a square; then the last four fields are filled: the SHA-256
+    of the PNG file, the perceptual hashes of the whole picture and of its mirror image (16 hex digits), and `look`,
+    its (16, 16, 3) uint8 area average in base64. `width` and `height` are the original's, None where not known, and
     `quality` the scores by name, None where it was not decoded.
     """
 
@@ -68,7 +69,8 @@ def prepare(raw: Raw, *, options: NormalizeOptions, folder: Path) -> Prepared:
         return Prepared(id=raw.id, bytes=len(data), reason=issue, **size)
     png = encode_png(square)
     (folder / f"{raw.id}.png").write_bytes(png)  # it may be cut short: a resumed run checks digests, publishing syncs
-    ahead, mirror = phash_both_ways(square)
+    all_of_it = whole(picture.raster, COMPARED)  # a copy may have been cropped by us and stretched by others
+    ahead, mirror = phash_both_ways(all_of_it)
     return Prepared(
         id=raw.id,
         bytes=len(data),
@@ -76,7 +78,7 @@ def prepare(raw: Raw, *, options: NormalizeOptions, folder: Path) -> Prepared:
         sha256=digest.of_bytes(png),
         phash=f"{ahead:016x}",
         mirror=f"{mirror:016x}",
-        look=base64.b64encode(_look(square).tobytes()).decode(),
+        look=base64.b64encode(resize(all_of_it, LOOK, LOOK).tobytes()).decode(),
     )
 
 
@@ -95,8 +97,3 @@ def _read(raw: Raw) -> bytes:
     if digest.of_bytes(data) != raw.id:
         raise DamagedState(f"{raw.path} is not what was downloaded; {way_out}")
     return data
-
-
-def _look(square: np.ndarray) -> np.ndarray:
-    small = resize(square, LOOK, LOOK)
-    return small.reshape(LOOK, LOOK, square.shape[2])
