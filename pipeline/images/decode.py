@@ -1,12 +1,13 @@
 """Turn the bytes of a picture into upright RGB pixels, or say why not. No byte string makes it raise."""
 
+import dataclasses
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from pipeline.images.colour import UnusualPixels, follow_profile, to_rgb
 from pipeline.images.quality import SIZE as QUALITY_SIZE
@@ -33,6 +34,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 # for they lack some detail.
 SPARE, SPARE_JPEG = 1.6, 1.75
 JPEG_SCALES = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+ANY_ASPECT = 1e9  # longer than any picture
 _JPEGS = ("JPEG", "MPO")
 _AVERAGED = ("L", "LA", "RGB", "RGBA", "CMYK")
 
@@ -63,6 +65,18 @@ def decode(data: bytes, options: NormalizeOptions) -> Decoded | Rejected:
             return _decode(data, options)
     except Exception as error:  # a damaged file may raise anything in a decoder
         return Rejected(reason=_reason(error))
+
+
+def decode_what_there_is(data: bytes, options: NormalizeOptions) -> Decoded | Rejected:
+    """As `decode`, for people to look at: of any shape, and if the file is cut short, what comes before that.
+
+    Changes a setting of Pillow's for that long: not for use by several threads.
+    """
+    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
+    try:
+        return decode(data, dataclasses.replace(options, min_side=1, max_aspect=ANY_ASPECT))
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _decode(data: bytes, options: NormalizeOptions) -> Decoded | Rejected:

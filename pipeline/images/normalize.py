@@ -11,6 +11,7 @@ from pipeline.callbacks import Progress, ShouldStop
 from pipeline.errors import UserError
 from pipeline.images.duplicates import find_duplicates
 from pipeline.images.journal import Journal
+from pipeline.images.overview import write_overview
 from pipeline.images.pool import Lost, work_through
 from pipeline.images.prepare import Prepared, Raw, prepare
 from pipeline.options import NormalizeOptions
@@ -24,12 +25,13 @@ SECONDS = 20.0  # for one picture; one of 100 million pixels takes about two
 def normalize(
     options: NormalizeOptions, *, download: Path, folder: Path, progress: Progress, should_stop: ShouldStop
 ) -> Result:
-    """Fill `folder` with `images/<id>.png`, one a kept picture of `download`, and with `images.jsonl`.
+    """Fill `folder` with `images/<id>.png`, one a kept picture of `download`, with `images.jsonl` and with `sheets`.
 
     Each row of images.jsonl tells what became of one raw picture: id, outcome (kept, duplicate or rejected), reason,
     `of` (the kept one that a duplicate repeats), width and height of the original, `quality` (scores by name, null
     for what was not decoded), phash, and for a kept one `file` and the `sha256` of that file. Goes on from what a
-    stopped or killed run left in `folder`.
+    stopped or killed run left in `folder`. The sheets show what was kept, what was a copy of what, and what was
+    rejected for each reason.
 
     Errors: `DamagedState` for a raw file that is missing or changed; `UserError` when no picture is kept; `Stopped`.
     """
@@ -39,6 +41,15 @@ def normalize(
     prepare_all(raws, journal, options=options, images=images, progress=progress, should_stop=should_stop)
     rows = settle([journal.rows[raw.id] for raw in raws], options.near_duplicates)
     result = summarize(rows, options)
+    write_overview(
+        rows,
+        raws,
+        options=options,
+        folder=folder,
+        processes=options.processes or cores(),
+        seconds=SECONDS,
+        should_stop=should_stop,
+    )
     _remove_others(images, {Path(row["file"]).name for row in rows if row["file"]})
     write_rows(folder / "images.jsonl", rows)
     journal.remove()

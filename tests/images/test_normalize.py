@@ -72,7 +72,8 @@ def test_every_picture_is_accounted_for(mixed, tmp_path, encode, draw):
 def test_the_folder_holds_the_kept_squares_and_the_rows_and_nothing_else(mixed, tmp_path):
     result, folder = run(mixed, tmp_path / "out"), tmp_path / "out"
     kept = {row["file"]: row["sha256"] for row in rows(folder) if row["outcome"] == "kept"}
-    assert set(contents(folder)) == {"images.jsonl", *kept}
+    sheets = {f"sheets/{name}.png" for name in ("kept", "duplicates", "too-small", "truncated", "unknown-format")}
+    assert set(contents(folder)) == {"images.jsonl", *kept, *sheets}
     assert all(digest.of_file(folder / file) == sha256 for file, sha256 in kept.items())
     assert result.outputs == {"images": digest.of_set([[Path(file).stem, kept[file]] for file in kept])}
     assert read_images(folder).images.shape == (6, 16, 16, 3)
