@@ -12,6 +12,7 @@ from pipeline.callbacks import Progress, ShouldStop
 from pipeline.errors import Stopped
 from pipeline.filter.unseen import HOLDOUT, OUT_OF_FOLD
 from pipeline.images.image_set import read_images
+from pipeline.images.overview import SHOWN, sheet_name
 from pipeline.images.sheet import contact_sheet, write_png
 from pipeline.options import ReportOptions
 from pipeline.report import figures
@@ -47,7 +48,7 @@ def write_report(
 ) -> Result:
     """Write `folder/index.html` and its pictures; `stages` are the fields of `Sources`."""
     sources = Sources(**stages)
-    steps = [_write_sheets, _write_filter, _write_training, _copy_samples]
+    steps = [_copy_overview, _write_sheets, _write_filter, _write_training, _copy_samples]
     for number, step in enumerate(steps):
         progress(number, len(steps) + 1, step.__name__.strip("_").replace("_", " "))
         if should_stop():
@@ -58,6 +59,11 @@ def write_report(
     summary = {"figures": len(list(folder.glob("*.png"))), "truth": truth}
     (folder / "index.html").write_text(_render(dataset, found, folder, summary), encoding="utf-8")
     return Result(outputs={}, summary=summary)
+
+
+def _copy_overview(options: ReportOptions, sources: Sources, folder: Path) -> None:
+    for path in (sources.normalize / "sheets").glob("*.png"):
+        shutil.copyfile(path, folder / f"squares-{path.name}")
 
 
 def _write_sheets(options: ReportOptions, sources: Sources, folder: Path) -> None:
@@ -119,4 +125,19 @@ def _render(dataset: str, found: dict[str, Manifest], folder: Path, summary: dic
     sheets = sorted(path.name for path in folder.glob("training-epoch-*.png"))
     pictures = {path.name for path in folder.glob("*.png")}
     page = environment.get_template("page.html.jinja")
-    return page.render(dataset=dataset, stages=found, sheets=sheets, pictures=pictures, truth=summary["truth"])
+    return page.render(
+        dataset=dataset,
+        stages=found,
+        sheets=sheets,
+        overview=_overview(found["normalize"].summary),
+        shown=SHOWN,
+        pictures=pictures,
+        truth=summary["truth"],
+    )
+
+
+def _overview(normalized: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """File, kind and number of each sheet that the normalise stage left, the largest reason first."""
+    kinds = [("kept", normalized["kept"]), ("duplicates", normalized["duplicate"])]
+    kinds += sorted(normalized["reasons"].items(), key=lambda item: (-item[1], item[0]))
+    return [(f"squares-{sheet_name(kind)}", kind.replace("_", " "), number) for kind, number in kinds if number]
