@@ -36,6 +36,7 @@ SPARE, SPARE_JPEG = 1.6, 1.75
 JPEG_SCALES = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 ANY_ASPECT = 1e9  # longer than any picture
 _JPEGS = ("JPEG", "MPO")
+_END_OF_IMAGE, _NO_DATA = b"\xff\xd9", 128
 _AVERAGED = ("L", "LA", "RGB", "RGBA", "CMYK")
 
 
@@ -102,12 +103,17 @@ def _decode_jpeg(data: bytes, picture: Image.Image, size: int) -> Raster | None:
     except cv2.error:
         return None
     width, height = picture.size
-    if pixels is None or pixels.shape[:2] != (-(-height // step), -(-width // step)):
+    if pixels is None or pixels.shape[:2] != (-(-height // step), -(-width // step)) or _ends_early(data, pixels):
         return None
     pixels = cv2.cvtColor(_averaged(pixels, factor), cv2.COLOR_BGR2RGB)
     if "icc_profile" in picture.info:
         pixels = follow_profile(pixels, picture)
     return Raster(pixels=pixels, height=height, width=width, scale=step * factor).turned(_orientation(picture))
+
+
+def _ends_early(data: bytes, pixels: np.ndarray) -> bool:
+    """Whether the JPEG may have run out before the last pixel, which is then grey; OpenCV makes nothing of it."""
+    return bool((pixels[-1, -1] == _NO_DATA).all()) or data.rfind(_END_OF_IMAGE) < 0
 
 
 def _averaged(pixels: np.ndarray, factor: int) -> np.ndarray:

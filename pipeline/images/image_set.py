@@ -24,12 +24,15 @@ class ImageSet(NamedTuple):
 def read_images(normalize: Path, ids: Iterable[str] | None = None) -> ImageSet:
     """Read the kept pictures of the finished normalise folder `normalize`, all or those of `ids`, checking each.
 
-    Errors: `DamagedState` naming a file that is missing or not what was written, or an id that is not among the kept.
+    Errors: `DamagedState` naming a file that is missing or not what was written, or an id that is not among the kept,
+    or the folder if none is kept.
     """
     rows = {row["id"]: row for row in read_rows(normalize / "images.jsonl") if row["outcome"] == "kept"}
     wanted = tuple(sorted(rows if ids is None else set(ids)))
     if strange := [id for id in wanted if id not in rows]:
         raise DamagedState(f"{normalize} keeps no picture {strange[0]}; {WAY_OUT}")
+    if not rows:  # the stage itself makes no such folder
+        raise DamagedState(f"{normalize} keeps no picture at all; {WAY_OUT}")
     shape = _read(normalize, next(iter(rows.values()))).shape
     images = np.empty((len(wanted), *shape), np.uint8)
     for place, id in enumerate(wanted):

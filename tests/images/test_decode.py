@@ -57,6 +57,7 @@ def assert_colour(found: np.ndarray, colour: tuple[int, int, int], within: int =
         ("BMP", flat((200, 100, 50)), {}),
         ("TIFF", flat((200, 100, 50)), {"compression": "tiff_lzw"}),
         ("TIFF", flat((55, 155, 205, 0), "CMYK"), {}),
+        ("TIFF", flat((200, 100, 50)), {"save_all": True, "append_images": [flat((0, 0, 0))]}),
     ],
     ids=lambda value: value.mode if isinstance(value, Image.Image) else None,
 )
@@ -231,6 +232,22 @@ def test_ordinary_jpegs_go_the_fast_way_and_damaged_ones_end_as_they_do_by_the_o
     for one, other in zip(fast[:2], careful[:2], strict=True):
         assert np.abs(one.pixels.astype(int) - other.pixels).mean() < 0.5
     assert fast[2:] == careful[2:]
+
+
+def test_the_worst_jpegs_come_out_the_same_by_either_way(shared_data, monkeypatch):
+    paths = [path for path in sorted((shared_data / "nasty").rglob("*.jp*g")) if path.stat().st_size < 1_000_000]
+    bodies = [path.read_bytes() for path in paths]
+    options = NormalizeOptions(min_side=1, max_aspect=1000)
+    fast = [decode(body, options) for body in bodies]
+    monkeypatch.setattr(module, "_decode_jpeg", lambda *_: None)
+    for path, body, one in zip(paths, bodies, fast, strict=True):
+        other = decode(body, options)
+        if isinstance(other, Decoded):
+            assert isinstance(one, Decoded), path
+            drift = np.abs(fit(one.raster, options).astype(int) - fit(other.raster, options))
+            assert drift.mean() < 1, path
+        else:
+            assert one == other, path
 
 
 def test_a_profile_that_is_srgbs_own_changes_nothing(draw, encode):

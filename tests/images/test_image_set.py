@@ -52,3 +52,9 @@ def test_a_damaged_picture_is_named_with_the_way_out(normalized, harm):
 def test_a_picture_that_is_not_kept_cannot_be_read(normalized, id):
     with pytest.raises(DamagedState, match=f"no picture {id}"):
         read_images(normalized, ["a", id])
+
+
+def test_a_folder_that_keeps_nothing_is_said_to_be_damaged(tmp_path):
+    write_rows(tmp_path / "images.jsonl", [{"id": "d", "outcome": "rejected"}])
+    with pytest.raises(DamagedState, match=r"keeps no picture at all.*rerun normalize"):
+        read_images(tmp_path)

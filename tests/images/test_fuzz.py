@@ -1,0 +1,133 @@
+"""Rubbish of every kind through the whole stage: whatever comes, every file is accounted for and nothing is raised."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.callbacks import never, silent
+from pipeline.images import rejected
+from pipeline.images.normalize import normalize
+from pipeline.options import NormalizeOptions
+from pipeline.store import digest
+
+REPOSITORY = Path(__file__).parents[2]
+REASONS = {value for name, value in vars(rejected).items() if name.isupper()}
+OPTIONS = NormalizeOptions(min_side=1, max_aspect=1000, max_pixels=4_000_000, near_duplicates=-1, processes=2)
+
+
+@pytest.fixture
+def good(draw, encode) -> list[bytes]:
+    """One file of every format and kind of pixels."""
+    picture = Image.fromarray(draw(1, 72, 60))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return [
+        encode(picture, "JPEG", exif=exif),
+        encode(picture, "JPEG", progressive=True, subsampling=0),
+        encode(picture.convert("CMYK"), "JPEG"),
+        encode(picture.convert("L"), "JPEG"),
+        encode(picture, "MPO", save_all=True, append_images=[picture]),
+        encode(Image.fromarray(draw(2, 700, 500)), "JPEG", quality=40),
+        encode(picture, "PNG"),
+        encode(picture.quantize(16), "PNG", transparency=3),
+        encode(np.arange(4320, dtype=np.uint16).reshape(60, 72) * 15, "PNG"),
+        encode(picture.convert("RGBA"), "PNG", save_all=True, append_images=[picture.convert("RGBA")]),
+        encode(picture, "GIF", save_all=True, append_images=[picture.transpose(Image.Transpose.ROTATE_180)]),
+        encode(picture, "WEBP"),
+        encode(picture.convert("RGBA"), "WEBP", lossless=True, save_all=True, append_images=[picture.convert("RGBA")]),
+        encode(picture, "BMP"),
+        encode(picture.convert("1"), "BMP"),
+        encode(picture, "TIFF", compression="tiff_lzw", save_all=True, append_images=[picture]),
+        encode(picture.convert("CMYK"), "TIFF"),
+        encode(picture.convert("I;16"), "TIFF", compression="tiff_adobe_deflate"),
+    ]
+
+
+def rubbish(good: list[bytes], count: int, seed: int) -> Iterator[bytes]:
+    """Good files with bits turned, cut, put together out of two; and noise, some behind a good beginning."""
+    random = np.random.default_rng(seed)
+    for number in range(count):
+        one, other = (good[random.integers(len(good))] for _ in range(2))
+        yield _KINDS[number % len(_KINDS)](one, other, random)
+
+
+def _turned(one: bytes, other: bytes, random: np.random.Generator) -> bytes:
+    body = np.frombuffer(one, np.uint8).copy()
+    # Half of them near the beginning, where a file says what it is
+    places = random.integers(0, len(body) if random.random() < 0.5 else min(200, len(body)), random.integers(1, 12))
+    body[places] ^= (1 << random.integers(0, 8, len(places))).astype(np.uint8)
+    return body.tobytes()
+
+
+def _cut(one: bytes, other: bytes, random: np.random.Generator) -> bytes:
+    return one[: random.integers(len(one))]
+
+
+def _spliced(one: bytes, other: bytes, random: np.random.Generator) -> bytes:
+    return one[: random.integers(len(one))] + other[random.integers(len(other)) :]
+
+
+def _without_a_middle(one: bytes, other: bytes, random: np.random.Generator) -> bytes:
+    first, last = sorted(random.integers(0, len(one), 2))
+    return one[:first] + one[last:]
+
+
+def _noise(one: bytes, other: bytes, random: np.random.Generator) -> bytes:
+    return one[: random.integers(0, 40)] + random.bytes(random.integers(0, 3000))
+
+
+_KINDS: list[Callable[[bytes, bytes, np.random.Generator], bytes]] = [
+    _turned,
+    _cut,
+    _spliced,
+    _without_a_middle,
+    _noise,
+]
+
+
+def check(bodies: list[bytes], download: Path, folder: Path):
+    folder.mkdir()
+    summary = normalize(OPTIONS, download=download, folder=folder, progress=silent, should_stop=never).summary
+    rows = [json.loads(line) for line in (folder / "images.jsonl").read_text().splitlines()]
+    assert {row["id"] for row in rows} == {digest.of_bytes(body) for body in bodies}
+    assert len(rows) == summary["images"] == summary["kept"] + summary["duplicate"] + summary["rejected"]
+    assert set(summary["reasons"]) <= REASONS - {rejected.CRASHED, rejected.TOO_SLOW}
+    return summary
+
+
+@pytest.mark.parametrize(
+    ("seed", "count"),
+    [(1, 400), *(pytest.param(seed, 2500, marks=pytest.mark.slow) for seed in range(2, 6))],
+)
+def test_every_piece_of_rubbish_is_accounted_for(good, make_download, tmp_path, seed, count):
+    bodies = [*good, *rubbish(good, count, seed)]
+    summary = check(bodies, make_download(bodies), tmp_path / "out")
+    assert summary["kept"] >= len(good)
+    assert summary["rejected"] > count / 3
+
+
+def test_the_worst_files_there_are_take_little_memory(shared_data, make_download, tmp_path):
+    bodies = {path.read_bytes() for path in (shared_data / "nasty").rglob("*") if path.is_file()}
+    download, folder = make_download(bodies), tmp_path / "out"
+    folder.mkdir()
+    code = f"""if True:
+        import resource
+        from pathlib import Path
+        from pipeline.callbacks import never, silent
+        from pipeline.images.normalize import normalize
+        from pipeline.options import NormalizeOptions
+        if __name__ == "__main__":
+            options = NormalizeOptions(min_side=1, max_aspect=1000, processes=2)
+            paths = dict(download=Path({str(download)!r}), folder=Path({str(folder)!r}))
+            summary = normalize(options, progress=silent, should_stop=never, **paths).summary
+            print(summary["images"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
+    printed = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    images, kilobytes = map(int, printed.stdout.split())
+    assert images == len(bodies)
+    assert kilobytes < 2**20  # a GiB
