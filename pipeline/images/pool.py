@@ -79,9 +79,9 @@ class _Pool:
         """Hand out shards, wait a moment for results, and replace the processes that were lost."""
         for worker in self.workers:
             worker.fill(self.waiting)
-        wait([worker.pipe for worker in self.workers], timeout=POLL)
+        heard = wait([worker.pipe for worker in self.workers], timeout=POLL)
         for place, worker in enumerate(self.workers):
-            if reason := self._listen(worker):
+            if reason := self._listen(worker) if worker.pipe in heard else worker.late():
                 self._lose(worker, reason)
                 self.workers[place] = _Worker(self.work, self.seconds)
 
@@ -91,16 +91,14 @@ class _Pool:
             worker.end()
 
     def _listen(self, worker: "_Worker") -> str:
-        """Take all that `worker` has sent; why it is lost, if it is."""
-        while True:
-            try:
-                if not worker.pipe.poll():
-                    return TOO_SLOW if worker.late() else ""
-                message = worker.pipe.recv()
-            except (EOFError, OSError):
-                return CRASHED
-            if done := worker.heed(*message):
-                self.take(*done)
+        """Take one thing that `worker` has sent; why it is lost, if it is."""
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, OSError):
+            return CRASHED
+        if done := worker.heed(*message):
+            self.take(*done)
+        return ""
 
     def _lose(self, worker: "_Worker", reason: str) -> None:
         worker.end()
@@ -149,9 +147,9 @@ class _Worker:
             return None
         return self.shard.popleft(), value
 
-    def late(self) -> bool:
-        """Whether the item it is at has taken too long."""
-        return bool(self.shard) and time.monotonic() - self.since > self.seconds
+    def late(self) -> str:
+        """`TOO_SLOW` if the item it is at has taken too long, else nothing."""
+        return TOO_SLOW if self.shard and time.monotonic() - self.since > self.seconds else ""
 
     def end(self) -> None:
         """End the process, whatever it is at."""
