@@ -44,9 +44,7 @@ _MAGIC = [
 ]
 _KINDS = [(kind, re.compile(pattern, re.DOTALL)) for kind, pattern in _MAGIC]
 
-warnings.filterwarnings(
-    "ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin"
-)  # of damaged tags, on the console
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of damaged headers, on the console
 
 
 def kind_of(data: bytes) -> str:

@@ -12,25 +12,33 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
 ON, OFF, LINE = "#2b7a4b", "#b5523b", "#31507a"
+FEW = 20  # epochs
 
 
 def losses(stats: Sequence[dict[str, Any]], path: Path) -> None:
     """The generator's and the discriminator's loss over the epochs."""
     axes = _axes("loss", "epoch")
-    axes.plot(*_columns(stats, "d_loss"), color=LINE, label="discriminator")
-    axes.plot(*_columns(stats, "g_loss"), color=OFF, label="generator")
+    mark = _mark(stats)
+    axes.plot(*_columns(stats, "d_loss"), mark, color=LINE, label="discriminator")
+    axes.plot(*_columns(stats, "g_loss"), mark, color=OFF, label="generator")
     _save(axes, path)
 
 
 def probabilities(stats: Sequence[dict[str, Any]], path: Path) -> None:
     """How real the discriminator finds real and generated pictures, and how often it is right."""
     axes = _axes("discriminator", "epoch")
-    axes.plot(*_columns(stats, "d_real"), color=ON, label="probability given to reals")
-    axes.plot(*_columns(stats, "d_fake"), color=OFF, label="probability given to fakes")
-    axes.plot(*_columns(stats, "d_accuracy"), color=LINE, label="accuracy")
+    mark = _mark(stats)
+    axes.plot(*_columns(stats, "d_real"), mark, color=ON, label="probability given to reals")
+    axes.plot(*_columns(stats, "d_fake"), mark, color=OFF, label="probability given to fakes")
+    axes.plot(*_columns(stats, "d_accuracy"), mark, color=LINE, label="accuracy")
     axes.axhline(0.5, color="grey", linewidth=0.6)
     axes.set_ylim(0, 1)
     _save(axes, path)
+
+
+def _mark(stats: Sequence[dict[str, Any]]) -> str:
+    """Points as well where there are few: a line of one point is none."""
+    return "o-" if len(stats) <= FEW else "-"
 
 
 def precision_recall(truth: Sequence[bool], scores: Sequence[float], threshold: float | None, path: Path) -> None:

@@ -73,7 +73,8 @@ def _write_sheets(options: ReportOptions, sources: Sources, folder: Path) -> Non
     rejected = [row["id"] for row in rows if row["outcome"] == "rejected"]
     count = options.thumbnails
     sheets = {"kept": _spread(kept, count), "rejected": _spread(rejected, count)}
-    sheets |= {"barely-kept": kept[: count // 2], "barely-rejected": rejected[: -count // 2 - 1 : -1]}
+    if sources.classifier:
+        sheets |= {"barely-kept": kept[: count // 2], "barely-rejected": rejected[: -count // 2 - 1 : -1]}
     for name, ids in sheets.items():
         if ids:
             found = read_images(sources.normalize, ids)
