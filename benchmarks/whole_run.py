@@ -17,7 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import machine
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks.machine import machine
 
 REPOSITORY = Path(__file__).parent.parent
 QUICK = (["--help"], ["plan"], ["status"], ["run"])
