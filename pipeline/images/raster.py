@@ -150,8 +150,7 @@ def _averaged(pixels: np.ndarray, rows: list[_Band], columns: list[_Band]) -> np
     """`pixels` (H, W, C) uint8 under the weights of its rows and columns: (h, w, C) uint8."""
     height, width, channels = pixels.shape
     planes = np.empty((height, channels, width), np.float32)
-    for channel in range(channels):
-        planes[:, channel] = pixels[..., channel]
+    planes[:] = pixels.transpose(0, 2, 1)
     planes = planes.reshape(height, channels * width)
     short = np.empty((rows[-1].cells.stop, channels * width), np.float32)
     for band in rows:
@@ -162,5 +161,6 @@ def _averaged(pixels: np.ndarray, rows: list[_Band], columns: list[_Band]) -> np
     for band in columns:
         np.matmul(short[:, band.averages], band.weights.T, out=small[:, band.cells])
     np.rint(np.multiply(small, 1 / (_FINE * _WHOLE), out=small), out=small)
-    small = np.clip(small, 0, 255, out=small).astype(np.uint8)
-    return np.ascontiguousarray(small.reshape(-1, channels, small.shape[1]).transpose(0, 2, 1))
+    small = np.clip(small, 0, 255, out=small).astype(np.uint8).reshape(-1, channels, small.shape[1])
+    merged = cv2.merge([small[:, channel] for channel in range(channels)])
+    return merged.reshape(*merged.shape[:2], channels)  # OpenCV drops a single channel
