@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
 from pipeline.demo.picture import SUBJECTS, draw
 from pipeline.images.decode import Decoded, decode
-from pipeline.images.duplicates import find_duplicates
+from pipeline.images.duplicates import VIEWS, find_duplicates
 from pipeline.images.prepare import LOOK, Prepared, Raw, prepare
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
@@ -132,6 +132,8 @@ def made_up(count: int) -> list[Prepared]:
         elif number < 10_000:
             others.append((phash, mirror, look))
         side, id = int(random.integers(100, 2000)), f"{number:064x}"
+        encoded_look = base64.b64encode(look.astype(np.uint8).tobytes()).decode()
+        seen = {"phash": f"{phash:016x}", "mirror": f"{mirror:016x}", "look": encoded_look}
         pictures.append(
             Prepared(
                 id=id,
@@ -139,9 +141,7 @@ def made_up(count: int) -> list[Prepared]:
                 width=side,
                 height=side,
                 sha256=id,
-                phash=f"{phash:016x}",
-                mirror=f"{mirror:016x}",
-                look=base64.b64encode(look.astype(np.uint8).tobytes()).decode(),
+                **{view + name: value for view in VIEWS for name, value in seen.items()},
             )
         )
     return pictures

@@ -6,7 +6,7 @@ same drawing in another colour, for one.
 """
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,31 +20,34 @@ ALIKE = 0.03
 # The variance, in grey levels squared, of a picture that shows nothing but the noise of its encoding. Only equal pixels
 # make it a duplicate; so thousands of blank pictures, whose hashes are alike, need not be compared with each other.
 PLAIN = 4.0
+VIEWS = ("", "whole_")  # how the fields of `Prepared` begin that hold them
 
 
 def find_duplicates(pictures: Sequence[Prepared], distance: int) -> dict[str, str]:
     """Map the id of each duplicate to that of the picture that is kept instead of it.
 
-    Of pictures that show the same, the one with the most original pixels is kept, then the one with the most bytes,
-    then the one with the smallest id. Each duplicate is itself near to the one it is mapped to: likeness is not passed
-    on from one to the next. The order of `pictures` does not matter. `distance` is the number of bits of 64 by which
-    hashes may differ; below 0 nothing is a duplicate. Time grows with the number of pictures times that of pictures
-    with near hashes, memory linearly.
+    Pictures are compared by their squares, which finds what others cropped as we do, and by the whole, stretched to a
+    square, which finds what others stretched. Of pictures that show the same, the one with the most original pixels
+    is kept, then the one with the most bytes, then the one with the smallest id. Each duplicate is itself near to the
+    one it is mapped to: likeness is not passed on from one to the next. The order of `pictures` does not matter.
+    `distance` is the number of bits of 64 by which hashes may differ; below 0 nothing is a duplicate. Time grows with
+    the number of pictures times that of pictures with near hashes, memory linearly.
     """
     if distance < 0:
         return {}
     pictures = sorted(pictures, key=_best_first)
-    hashes, mirrors = (_hashes(getattr(picture, name) for picture in pictures) for name in ("phash", "mirror"))
-    worth_a_look = may_have_near(hashes, hashes, distance) | may_have_near(hashes, mirrors, distance)
-    kept, originals = _Kept(len(pictures), distance), {}
+    views = [_View(pictures, name, distance) for name in VIEWS]
+    by_pixels: dict[str, str] = {}
+    originals: dict[str, str] = {}
     for place, picture in enumerate(pictures):
-        original = kept.same_pixels(picture)
-        if original is None and worth_a_look[place]:
-            original = kept.same_look(hashes[place], mirrors[place], look_of(picture))
-        if original is None:
-            kept.add(picture, hashes[place])
-        else:
+        if original := by_pixels.get(picture.sha256):
             originals[picture.id] = original
+        elif alike := [found for view in views for found in view.alike(place)]:
+            originals[picture.id] = pictures[min(alike)].id
+        else:
+            by_pixels[picture.sha256] = picture.id
+            for view in views:
+                view.keep(place)
     return originals
 
 
@@ -52,47 +55,46 @@ def _best_first(picture: Prepared) -> tuple[int, int, str]:
     return -picture.width * picture.height, -picture.bytes, picture.id
 
 
-def _hashes(texts: Iterable[str]) -> np.ndarray:
-    return np.fromiter((int(text, 16) for text in texts), np.uint64)
+class _View:
+    """One way of looking at `pictures`, best first, and those that are kept so far, in arrays with room for all."""
 
-
-class _Kept:
-    """The pictures that are kept so far, best first, in arrays with room for all."""
-
-    def __init__(self, room: int, distance: int) -> None:
-        self.distance = distance
-        self.ids: list[str] = []
-        self.by_pixels: dict[str, str] = {}
-        self.hashes = np.empty(room, np.uint64)
+    def __init__(self, pictures: Sequence[Prepared], name: str, distance: int) -> None:
+        self.pictures, self.name, self.distance = pictures, name, distance
+        self.hashes, self.mirrors = self._hashes("phash"), self._hashes("mirror")
+        self.worth_a_look = may_have_near(self.hashes, self.hashes, distance)
+        self.worth_a_look |= may_have_near(self.hashes, self.mirrors, distance)
+        self.count = 0
+        self.places = np.empty(len(pictures), int)
+        self.kept = np.empty(len(pictures), np.uint64)
         self.looks: np.ndarray | None = None  # (room, LOOK, LOOK, C) uint8
 
-    def add(self, picture: Prepared, phash: np.uint64) -> None:
-        """Keep `picture`."""
-        look = look_of(picture)
+    def keep(self, place: int) -> None:
+        """Keep the picture at `place`."""
+        look = look_of(self.pictures[place], self.name)
         if self.looks is None:
-            self.looks = np.empty((len(self.hashes), *look.shape), np.uint8)
-        self.looks[len(self.ids)] = look
-        self.hashes[len(self.ids)] = phash
-        self.ids.append(picture.id)
-        self.by_pixels[picture.sha256] = picture.id
+            self.looks = np.empty((len(self.kept), *look.shape), np.uint8)
+        self.looks[self.count], self.kept[self.count], self.places[self.count] = look, self.hashes[place], place
+        self.count += 1
 
-    def same_pixels(self, picture: Prepared) -> str | None:
-        """The id of the one kept whose square is that of `picture`."""
-        return self.by_pixels.get(picture.sha256)
+    def alike(self, place: int) -> list[int]:
+        """The places of those kept that show the same as the picture at `place`, or its mirror image."""
+        if not self.worth_a_look[place] or self.looks is None:
+            return []
+        look = look_of(self.pictures[place], self.name)
+        if variance(look) < PLAIN:
+            return []
+        return [*self._near(self.hashes[place], look), *self._near(self.mirrors[place], mirrored(look))]
 
-    def same_look(self, phash: np.uint64, mirror: np.uint64, look: np.ndarray) -> str | None:
-        """The id of the best one kept that shows the same as what has these hashes and this `look`, or its mirror
-        image.
-        """
-        if self.looks is None or variance(look) < PLAIN:
-            return None
-        alike = [*self._alike(phash, look), *self._alike(mirror, mirrored(look))]
-        return self.ids[min(alike)] if alike else None
-
-    def _alike(self, phash: np.uint64, look: np.ndarray) -> np.ndarray:
+    def _near(self, phash: np.uint64, look: np.ndarray) -> np.ndarray:
         """The places of those kept with a near hash and a like look."""
-        places = np.flatnonzero(np.bitwise_count(self.hashes[: len(self.ids)] ^ phash) <= self.distance)
-        return places[difference(self.looks[places], look) <= ALIKE]
+        near = np.flatnonzero(np.bitwise_count(self.kept[: self.count] ^ phash) <= self.distance)
+        if near.size:  # often only the hash or that of the mirror image is near
+            near = near[difference(self.looks[near], look) <= ALIKE]
+        return self.places[near]
+
+    def _hashes(self, kind: str) -> np.ndarray:
+        texts = (getattr(picture, self.name + kind) for picture in self.pictures)
+        return np.fromiter((int(text, 16) for text in texts), np.uint64, len(self.pictures))
 
 
 def difference(looks: np.ndarray, look: np.ndarray) -> np.ndarray:
@@ -110,6 +112,6 @@ def variance(looks: np.ndarray) -> np.ndarray:
     return looks.var(axis=(-3, -2), dtype=np.float32).mean(axis=-1)
 
 
-def look_of(picture: Prepared) -> np.ndarray:
-    """The small copy of `picture`, (LOOK, LOOK, C) uint8."""
-    return np.frombuffer(base64.b64decode(picture.look), np.uint8).reshape(LOOK, LOOK, -1)
+def look_of(picture: Prepared, view: str) -> np.ndarray:
+    """The small copy of `picture` in one of `VIEWS`, (LOOK, LOOK, C) uint8."""
+    return np.frombuffer(base64.b64decode(getattr(picture, f"{view}look")), np.uint8).reshape(LOOK, LOOK, -1)

@@ -26,10 +26,12 @@ def may_have_near(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> np.n
         index = _Index(hashes, quarter)
         for first in range(0, len(wanted), _CHUNK):
             open_ = first + np.flatnonzero(~found[first : first + _CHUNK])
+            keys = index.keys(wanted[open_])
             for flip in _flips(radius):
-                near = index.near(wanted, open_, flip, distance)
-                found[open_[near]] = True
-                open_ = open_[~near]
+                near = index.near(wanted, open_, keys ^ flip, distance)
+                if near.any():
+                    found[open_[near]] = True
+                    open_, keys = open_[~near], keys[~near]
     return found
 
 
@@ -51,19 +53,19 @@ class _Index:
 
     def __init__(self, hashes: np.ndarray, quarter: int) -> None:
         self.shift = np.uint64(quarter * _BITS)
-        keys = self._keys(hashes)
+        keys = self.keys(hashes)
         self.order = np.argsort(keys, kind="stable")
         self.hashes = hashes[self.order]
         self.starts = np.concatenate([[0], np.bincount(keys, minlength=1 << _BITS).cumsum()])
 
-    def _keys(self, hashes: np.ndarray) -> np.ndarray:
+    def keys(self, hashes: np.ndarray) -> np.ndarray:
+        """The quarter of each hash."""
         return ((hashes >> self.shift) & np.uint64((1 << _BITS) - 1)).astype(np.intp)
 
-    def near(self, wanted: np.ndarray, places: np.ndarray, flip: int, distance: int) -> np.ndarray:
-        """Which of `wanted` at `places` has a near hash before it whose quarter is its own but for `flip`, or a crowd
+    def near(self, wanted: np.ndarray, places: np.ndarray, keys: np.ndarray, distance: int) -> np.ndarray:
+        """Which of `wanted` at `places` has a near hash before it with the quarter that `keys` has for it, or a crowd
         of them: (len(places),) bool.
         """
-        keys = self._keys(wanted[places]) ^ flip
         starts = self.starts[keys]
         counts = self.starts[keys + 1] - starts
         found = counts > _CROWD

@@ -34,10 +34,10 @@ class Raw(NamedTuple):
 class Prepared:
     """What became of one raw picture, in values that JSON knows.
 
-    `reason` is empty for a picture that is on the disk as a square; then the last four fields are filled: the SHA-256
-    of the PNG file, the perceptual hashes of the whole picture and of its mirror image (16 hex digits), and `look`,
-    its (16, 16, 3) uint8 area average in base64. `width` and `height` are the original's, None where not known, and
-    `quality` the scores by name, None where it was not decoded.
+    `reason` is empty for a picture that is on the disk as a square; then the last seven fields are filled: the SHA-256
+    of the PNG file, the perceptual hashes of the square and of its mirror image (16 hex digits), and `look`, its
+    (16, 16, C) uint8 area average in base64; and the same of the whole picture, stretched to a square. `width` and
+    `height` are the original's, None where not known, and `quality` the scores by name, None where it was not decoded.
     """
 
     id: str
@@ -50,6 +50,9 @@ class Prepared:
     phash: str = ""
     mirror: str = ""
     look: str = ""
+    whole_phash: str = ""
+    whole_mirror: str = ""
+    whole_look: str = ""
 
 
 def prepare(raw: Raw, *, options: NormalizeOptions, folder: Path) -> Prepared:
@@ -69,17 +72,21 @@ def prepare(raw: Raw, *, options: NormalizeOptions, folder: Path) -> Prepared:
         return Prepared(id=raw.id, bytes=len(data), reason=issue, **size)
     png = encode_png(square)
     (folder / f"{raw.id}.png").write_bytes(png)  # it may be cut short: a resumed run checks digests, publishing syncs
-    all_of_it = whole(picture.raster, COMPARED)  # a copy may have been cropped by us and stretched by others
-    ahead, mirror = phash_both_ways(all_of_it)
     return Prepared(
         id=raw.id,
         bytes=len(data),
         **size,
         sha256=digest.of_bytes(png),
-        phash=f"{ahead:016x}",
-        mirror=f"{mirror:016x}",
-        look=base64.b64encode(resize(all_of_it, LOOK, LOOK).tobytes()).decode(),
+        **_view(square, ""),
+        **_view(whole(picture.raster, COMPARED), "whole_"),  # a copy may be cropped by us and stretched by others
     )
+
+
+def _view(pixels: np.ndarray, name: str) -> dict[str, str]:
+    """The fields by which `pixels`, a square, are compared with those of other pictures."""
+    ahead, mirror = phash_both_ways(pixels)
+    look = base64.b64encode(resize(pixels, LOOK, LOOK).tobytes()).decode()
+    return {f"{name}phash": f"{ahead:016x}", f"{name}mirror": f"{mirror:016x}", f"{name}look": look}
 
 
 def _quality(picture: Decoded, square: np.ndarray, options: NormalizeOptions) -> Quality:

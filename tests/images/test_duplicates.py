@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from pipeline.images.decode import decode
-from pipeline.images.duplicates import ALIKE, PLAIN, difference, find_duplicates, look_of, variance
+from pipeline.images.duplicates import ALIKE, PLAIN, VIEWS, difference, find_duplicates, look_of, variance
 from pipeline.images.phash import mirrored
 from pipeline.images.prepare import LOOK, Prepared, Raw, prepare
+from pipeline.images.raster import resize
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
 
@@ -146,15 +147,6 @@ def made_up(count: int, seed: int) -> list[Prepared]:
     source, pictures = np.random.default_rng(seed), []
     families = [(source.integers(0, 1 << 63), source.integers(40, 200, (LOOK, LOOK, 3))) for _ in range(count // 6)]
     for number in range(count):
-        phash, look = families[source.integers(len(families))]
-        if source.random() < 0.2:
-            _, look = families[source.integers(len(families))]
-        hashes = [int(phash), int(phash) * 3 % (1 << 64)]
-        for place in source.integers(0, 64, source.integers(0, 12)):
-            hashes[0] ^= 1 << int(place)
-        look = np.clip(look + source.normal(0, source.choice([1, 6, 12]), look.shape), 0, 255).astype(np.uint8)
-        if source.random() < 0.3:
-            hashes, look = hashes[::-1], mirrored(look)
         pictures.append(
             Prepared(
                 id=f"{number:064x}",
@@ -162,12 +154,25 @@ def made_up(count: int, seed: int) -> list[Prepared]:
                 width=int(source.integers(1, 4)),
                 height=10,
                 sha256=f"{source.integers(count)}",
-                phash=f"{hashes[0]:016x}",
-                mirror=f"{hashes[1]:016x}",
-                look=base64.b64encode(look.tobytes()).decode(),
+                **made_up_view(source, families, ""),
+                **made_up_view(source, families, "whole_"),
             )
         )
     return pictures
+
+
+def made_up_view(source: np.random.Generator, families: list, name: str) -> dict[str, str]:
+    phash, look = families[source.integers(len(families))]
+    if source.random() < 0.2:
+        _, look = families[source.integers(len(families))]
+    hashes = [int(phash), int(phash) * 3 % (1 << 64)]
+    for place in source.integers(0, 64, source.integers(0, 12)):
+        hashes[0] ^= 1 << int(place)
+    look = np.clip(look + source.normal(0, source.choice([1, 6, 12]), look.shape), 0, 255).astype(np.uint8)
+    if source.random() < 0.3:
+        hashes, look = hashes[::-1], mirrored(look)
+    text = base64.b64encode(look.tobytes()).decode()
+    return {f"{name}phash": f"{hashes[0]:016x}", f"{name}mirror": f"{hashes[1]:016x}", f"{name}look": text}
 
 
 def each_with_each(pictures: list[Prepared], distance: int) -> dict[str, str]:
@@ -175,7 +180,7 @@ def each_with_each(pictures: list[Prepared], distance: int) -> dict[str, str]:
     kept, originals = [], {}
     for picture in sorted(pictures, key=lambda each: (-each.width * each.height, -each.bytes, each.id)):
         same = [one for one in kept if one.sha256 == picture.sha256] or [
-            one for one in kept if shows_the_same(one, picture, distance)
+            one for one in kept if any(shows_the_same(one, picture, distance, view) for view in VIEWS)
         ]
         if same:
             originals[picture.id] = same[0].id
@@ -184,9 +189,20 @@ def each_with_each(pictures: list[Prepared], distance: int) -> dict[str, str]:
     return originals
 
 
-def shows_the_same(one: Prepared, other: Prepared, distance: int) -> bool:
-    for phash, look in ((other.phash, look_of(other)), (other.mirror, mirrored(look_of(other)))):
-        near = (int(one.phash, 16) ^ int(phash, 16)).bit_count() <= distance
-        if near and variance(look) >= PLAIN and difference(look_of(one)[np.newaxis], look)[0] <= ALIKE:
+def shows_the_same(one: Prepared, other: Prepared, distance: int, view: str) -> bool:
+    look = look_of(other, view)
+    for kind, seen in (("phash", look), ("mirror", mirrored(look))):
+        hashes = int(getattr(one, f"{view}phash"), 16), int(getattr(other, view + kind), 16)
+        near = (hashes[0] ^ hashes[1]).bit_count() <= distance
+        if near and variance(seen) >= PLAIN and difference(look_of(one, view)[np.newaxis], seen)[0] <= ALIKE:
             return True
     return False
+
+
+def test_copies_that_others_cropped_or_stretched_are_found(draw, encode, prepared):
+    for subject in range(5):
+        wide = draw(subject, 320, 200)
+        stretched = resize(wide, 150, 150)
+        cropped = np.ascontiguousarray(wide[:, 60:260])
+        pictures = [prepared(encode(wide)), prepared(encode(stretched, "JPEG")), prepared(encode(cropped, "JPEG"))]
+        assert find_duplicates(pictures, NEAR) == {picture.id: pictures[0].id for picture in pictures[1:]}
