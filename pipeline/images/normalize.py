@@ -37,8 +37,9 @@ def normalize(
     """
     images = folder / "images"
     images.mkdir(exist_ok=True)
-    journal, raws = Journal(folder / "prepared.jsonl", images), raw_pictures(download)
-    prepare_all(raws, journal, options=options, images=images, progress=progress, should_stop=should_stop)
+    raws = raw_pictures(download)
+    with Journal(folder / "prepared.jsonl", images) as journal:
+        prepare_all(raws, journal, options=options, images=images, progress=progress, should_stop=should_stop)
     rows = settle([journal.rows[raw.id] for raw in raws], options.near_duplicates)
     result = summarize(rows, options)
     write_overview(

@@ -129,13 +129,15 @@ class _Worker:
         there.close()
 
     def fill(self, waiting: deque) -> None:
-        """Send the next shard once the last is done."""
-        if self.shard or not self.ready or not waiting:
+        """Send the next shard before the last is done: no process waits for this one."""
+        if len(self.shard) > SHARD // 2 or not self.ready or not waiting:
             return
-        self.shard.extend(waiting.popleft() for _ in range(min(SHARD, len(waiting))))
-        self.since = time.monotonic()
+        if not self.shard:
+            self.since = time.monotonic()
+        items = [waiting.popleft() for _ in range(min(SHARD, len(waiting)))]
+        self.shard.extend(items)
         with suppress(OSError):  # it is gone: the next look at its pipe finds that out
-            self.pipe.send(list(self.shard))
+            self.pipe.send(items)
 
     def heed(self, kind: str, value: Any) -> tuple[Any, Any] | None:
         """The item that is done with its result; None for the word that the process has begun."""
