@@ -1,7 +1,7 @@
 """Processes that work through items and may be lost: to a decoder that crashes, or to one that never ends.
 
-A lost process costs the one item that it was at. The items go out in shards, so that no process waits for the next
-one, and the results come back one by one, so that it is always known which item that was.
+A lost process costs the one item that it was at. Items go out and results come back some at a time, so that neither
+side waits for the other; how far a process has come it writes into memory that both see.
 """
 
 import multiprocessing
@@ -21,7 +21,9 @@ from pipeline.callbacks import ShouldStop
 from pipeline.errors import Stopped, UserError
 from pipeline.images.rejected import CRASHED, TOO_SLOW
 
-SHARD = 16  # items sent to a process at a time
+SHARD = 16  # items that a process has before it, at most
+BATCH = 8  # results that it sends at a time, and new items that it is sent
+DELAY = 0.1  # seconds after which it sends what it has
 TRIES = 2  # the second in a process that the first did not harm, or once memory is there again
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of the libraries under NumPy
 POLL = 0.2  # seconds between looks at the request to stop and at the clock
@@ -96,8 +98,8 @@ class _Pool:
             message = worker.pipe.recv()
         except (EOFError, OSError):
             return CRASHED
-        if done := worker.heed(*message):
-            self.take(*done)
+        for item, result in worker.heed(*message):
+            self.take(item, result)
         return ""
 
     def _lose(self, worker: "_Worker", reason: str) -> None:
@@ -106,7 +108,7 @@ class _Pool:
             raise RuntimeError(f"a worker process ended with code {worker.process.exitcode} before it could begin")
         if not worker.shard:
             return
-        guilty = worker.shard.popleft()
+        guilty = worker.take_current()
         self.losses[guilty] += 1
         if self.losses[guilty] < TRIES:
             worker.shard.append(guilty)
@@ -122,35 +124,48 @@ class _Worker:
         # spawn: a fork would copy the threads' locks and all memory of a process that may be large
         context = multiprocessing.get_context("spawn")
         self.seconds, self.shard, self.ready, self.since = seconds, deque(), False, time.monotonic()
+        self.begun = context.RawValue("L", 0)  # items that it has begun with
+        self.answered = self.seen = 0
         self.pipe, there = context.Pipe()
-        self.process = context.Process(target=_serve, args=(work, there), daemon=True)
+        self.process = context.Process(target=_serve, args=(work, there, self.begun), daemon=True)
         with _interrupts_held(), _one_thread_each():
             self.process.start()
         there.close()
 
     def fill(self, waiting: deque) -> None:
-        """Send the next shard before the last is done: no process waits for this one."""
-        if len(self.shard) > SHARD // 2 or not self.ready or not waiting:
+        """Send more items before the last are done: no process waits for this one."""
+        room = SHARD - len(self.shard)
+        if room < BATCH or not self.ready or not waiting:
             return
         if not self.shard:
             self.since = time.monotonic()
-        items = [waiting.popleft() for _ in range(min(SHARD, len(waiting)))]
+        items = [waiting.popleft() for _ in range(min(room, len(waiting)))]
         self.shard.extend(items)
         with suppress(OSError):  # it is gone: the next look at its pipe finds that out
             self.pipe.send(items)
 
-    def heed(self, kind: str, value: Any) -> tuple[Any, Any] | None:
-        """The item that is done with its result; None for the word that the process has begun."""
+    def heed(self, kind: str, value: Any) -> list[tuple[Any, Any]]:
+        """The items that are done with their results; none for the word that the process has begun."""
         self.since = time.monotonic()
         if kind == "raised":
             raise value
         if kind == "ready":
             self.ready = True
-            return None
-        return self.shard.popleft(), value
+            return []
+        self.answered += len(value)
+        return [(self.shard.popleft(), result) for result in value]
+
+    def take_current(self) -> Any:
+        """Take out the item that the process was at; those before it are done, but not yet answered."""
+        place = max(self.begun.value - self.answered - 1, 0)
+        current = self.shard[place]
+        del self.shard[place]
+        return current
 
     def late(self) -> str:
         """`TOO_SLOW` if the item it is at has taken too long, else nothing."""
+        if self.begun.value != self.seen:
+            self.seen, self.since = self.begun.value, time.monotonic()
         return TOO_SLOW if self.shard and time.monotonic() - self.since > self.seconds else ""
 
     def end(self) -> None:
@@ -188,24 +203,32 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
-    """The other side: answer shards until the pipe or the parent ends."""
+def _serve(work: Callable[[Any], Any], pipe: Connection, begun: Any) -> None:
+    """The other side: answer items until the pipe or the parent ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the decoders' own chatter; what is raised goes through the pipe
     pipe.send(("ready", None))
     while True:
-        for item in pipe.recv():
-            pipe.send(_attempt(work, item))
+        try:
+            _answer(work, pipe.recv(), pipe, begun)
+        except UserError as error:
+            pipe.send(("raised", error))
+        except Exception:
+            pipe.send(("raised", RuntimeError(traceback.format_exc())))
 
 
-def _attempt(work: Callable[[Any], Any], item: Any) -> tuple[str, Any]:
-    try:
-        return "done", work(item)
-    except UserError as error:
-        return "raised", error
-    except Exception:
-        return "raised", RuntimeError(traceback.format_exc())
+def _answer(work: Callable[[Any], Any], items: list[Any], pipe: Connection, begun: Any) -> None:
+    """Send the results of `items`, some at a time."""
+    done, sent = [], time.monotonic()
+    for item in items:
+        begun.value += 1
+        done.append(work(item))
+        if len(done) == BATCH or time.monotonic() > sent + DELAY:
+            pipe.send(("done", done))
+            done, sent = [], time.monotonic()
+    if done:
+        pipe.send(("done", done))
 
 
 def _end_with_parent() -> None:
