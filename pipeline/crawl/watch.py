@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from pipeline.crawl.answer import STOPPED, TIMEOUT
 
+NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+
 _thread = threading.local()
 
 
@@ -106,16 +108,29 @@ def current() -> Exchange:
 
 
 def is_private(address: str) -> bool:
-    """Whether an IP address is not one of the public internet: loopback, private, link-local, reserved, multicast."""
-    ip = ipaddress.ip_address(address.split("%")[0])
-    ip = getattr(ip, "ipv4_mapped", None) or ip
+    """Whether an IP address is not one of the public internet: loopback, private, link-local, reserved, multicast.
+
+    An IPv6 address that stands for an IPv4 one (mapped, 6to4, NAT64) is as private as that.
+    """
+    ip = _plain(ipaddress.ip_address(address.split("%")[0]))
     return not ip.is_global or ip.is_multicast
 
 
 def names_private(url: str) -> bool:
-    """Whether `url` spells out an address of this machine or of a private network."""
-    host = urlsplit(url).hostname or ""
+    """Whether `url` spells out an address of this machine or of a private network, in whatever way resolvers take."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
     try:
         return is_private(host)
     except ValueError:
+        pass
+    try:
+        return is_private(str(ipaddress.ip_address(socket.inet_aton(host))))  # 2130706433, 0x7f.1, 127.1
+    except (OSError, ValueError):  # a name
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _plain(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    if ip.version == 4:
+        return ip
+    translated = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
+    return ip.ipv4_mapped or ip.sixtofour or translated or ip
