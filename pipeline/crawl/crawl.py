@@ -52,10 +52,17 @@ class Crawl:
 
     def notices(self) -> list[str]:
         """What a person should know: what went wrong with which source, and why there are fewer pictures than asked."""
-        lines = [line for reading in self.readings for line in reading.notices()]
+        lines = [line for reading in self.readings for line in [*reading.notices(), *self._left_out(reading)]]
         found = len(self.ledger.entries) - self.ledger.earlier
         if found < self.options.limit:
             lines.append(f"asked for {found} pictures of at most {self.options.limit}: the sources had no more")
         if self.ledger.earlier:
             lines.append(f"{self.ledger.earlier} more that only earlier crawls found")
         return lines
+
+    def _left_out(self, reading: Reading) -> list[str]:
+        """Of a list or a folder all is expected to be taken; of a search there is always more."""
+        left = reading.shown.difference(entry.candidate.url for entry in self.ledger.entries)
+        if reading.source.grows or not left:
+            return []
+        return [f"{reading.source.name}: the limit of {self.options.limit} leaves out {len(left)}"]

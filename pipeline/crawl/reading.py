@@ -11,13 +11,13 @@ from pipeline.crawl.sources.source import Source
 
 
 class Reading:
-    """The pages of `source`, breadth first, at most `most` of them. `shown` counts the pictures on them."""
+    """The pages of `source`, breadth first, at most `most` of them. `shown` are the addresses of the pictures there."""
 
     def __init__(self, source: Source, *, most: int) -> None:
         self.source = source
         self.most = most
         self.pages = 0
-        self.shown = 0
+        self.shown: set[str] = set()
         self.faults: list[tuple[str, Fault]] = []
         self._waiting = deque([source.start()])
         self._known = set(self._waiting)
@@ -41,7 +41,7 @@ class Reading:
         new = [link for link in dict.fromkeys(page.links) if link not in self._known]
         self._known.update(new)
         self._waiting.extend(new)
-        self.shown += len(page.candidates)
+        self.shown.update(candidate.url for candidate in page.candidates)
         return page.candidates
 
     def notices(self) -> list[str]:

@@ -67,6 +67,11 @@ def test_a_list_is_asked_for_in_its_order_and_every_line_gets_a_row(tmp_path, si
     ]
 
 
+def test_what_the_limit_leaves_out_of_a_folder_is_told(tmp_path, pictures):
+    result, _ = run(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), limit=3))
+    assert result.summary["notices"] == ["folder: the limit of 3 leaves out 1"]
+
+
 def test_the_digest_of_a_folder_follows_names_and_bytes_and_nothing_else(tmp_path, pictures, answers):
     options = DownloadOptions(sources=("folder", "bing"), folder=str(pictures), query=("x",))
     before = content_inputs(options, tmp_path / "dataset")
