@@ -41,7 +41,7 @@ class DownloadOptions(Options):
     host_rate: float | None = option(
         None, "requests a second to one host; auto: 10, and no bound on private networks", low=0.001, significant=False
     )
-    user_agent: str = option("ganmill/1 (image research; one page at a time)", "how requests name themselves")
+    user_agent: str = option("ganmill/1 (image research)", "how requests name themselves")
 
 
 @dataclass(frozen=True, kw_only=True)
