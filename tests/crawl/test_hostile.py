@@ -17,20 +17,19 @@ SLOW_PAGE = 10  # seconds; icrawler's downloaders leave after 5 without work
 MOST = 2_000_000  # bytes of a body
 # In a process of its own, whose memory is measured; 127.0.0.1 stands for the internet, what else is private stays so.
 CRAWL = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from pipeline.crawl import watch
 from pipeline.crawl.download import download
 from pipeline.options import DownloadOptions
+from tests.memory import peak_mib
 private = watch.is_private
 watch.is_private = lambda address: address != "127.0.0.1" and private(address)
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 folder, wanted = Path(sys.argv[1]), json.loads(sys.argv[2])
 options = DownloadOptions(**{key: tuple(value) if isinstance(value, list) else value for key, value in wanted.items()})
-before = peak()
+before = peak_mib()
 result = download(options, dataset=folder / "dataset", folder=folder / "out")
-print(json.dumps({"summary": result.summary, "before": before, "peak": peak()}))
+print(json.dumps({"summary": result.summary, "before": before, "peak": peak_mib()}))
 """
 
 
@@ -143,7 +142,7 @@ def test_five_thousand_links_of_a_hostile_server(site, answers, tmp_path):
     summary = found["summary"]
     assert summary["requested"] == len(rows) == LINKS
     assert sum(summary[name] for name in ("saved", "duplicate", "rejected", "failed")) == LINKS
-    assert found["peak"] - found["before"] < 60, "MB: the bodies alone would be far more"
+    assert found["peak"] - found["before"] < 60, "MiB: the bodies alone would be far more"
     assert not list((tmp_path / "dataset" / "raw" / "unfinished").iterdir())
     tries = Counter({path: count for path, count in site.hits.items() if path in outcomes})
     assert max(tries[path] for path in good + same) == 1

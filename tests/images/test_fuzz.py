@@ -117,17 +117,17 @@ def test_the_worst_files_there_are_take_little_memory(shared_data, make_download
     download, folder = make_download(bodies), tmp_path / "out"
     folder.mkdir()
     code = f"""if True:
-        import resource
         from pathlib import Path
         from pipeline.callbacks import never, silent
         from pipeline.images.normalize import normalize
         from pipeline.options import NormalizeOptions
+        from tests.memory import peak_mib
         if __name__ == "__main__":
             options = NormalizeOptions(min_side=1, max_aspect=1000, processes=2)
             paths = dict(download=Path({str(download)!r}), folder=Path({str(folder)!r}))
             summary = normalize(options, progress=silent, should_stop=never, **paths).summary
-            print(summary["images"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
+            print(summary["images"], peak_mib())"""
     printed = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True)
-    images, kilobytes = map(int, printed.stdout.split())
-    assert images == len(bodies)
-    assert kilobytes < 2**20  # a GiB
+    images, mebibytes = printed.stdout.split()
+    assert int(images) == len(bodies)
+    assert float(mebibytes) < 1024
