@@ -29,3 +29,16 @@ def host_of(url: str) -> str:
     except ValueError:
         return ""
     return parts.netloc if parts.scheme in ("http", "https") else ""
+
+
+def authority(url: str) -> str:
+    """The one spelling of whom a web address speaks to, `example.org:443`: turns are for this. Empty for all else."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return ""
+    host = (parts.hostname or "").rstrip(".")
+    if not host or parts.scheme not in ("http", "https"):
+        return ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

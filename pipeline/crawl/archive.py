@@ -124,8 +124,8 @@ class Archive:
     def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         try:
             return self._connection.execute(statement, values)
-        except sqlite3.OperationalError:
-            raise
+        except (sqlite3.OperationalError, sqlite3.ProgrammingError):
+            raise  # a disk that is full, or a mistake of ours: no damage of the file
         except sqlite3.DatabaseError as error:
             remedy = "remove it and its -wal and -shm files: what it knew is fetched again"
             raise DamagedState(f"{self.path}: {error}; {remedy}") from error

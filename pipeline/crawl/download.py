@@ -39,9 +39,11 @@ def download(
     check_needs(options, dataset)
     try:
         rows, crawl = _crawl(options, dataset, progress, should_stop)
-        _publish(rows, crawl.store, folder)
+        _publish(rows, crawl.store, folder)  # the reasons are to be read even if there is no picture
     except (OSError, sqlite3.OperationalError) as error:
         raise UserError(f"{dataset}: cannot write: {error}; free some space or choose another place") from error
+    if not crawl.ledger.saved:
+        raise UserError(_nothing(rows, crawl))
     progress(len(rows), len(rows), f"{crawl.ledger.saved} saved")
     return Result(outputs={"images": digest.of_set(_saved(rows))}, summary=_summary(rows, crawl))
 
@@ -53,10 +55,7 @@ def _crawl(
     with closing(Archive(dataset / "archive.sqlite")) as archive:
         crawl = Crawl(options, store=RawStore(dataset / "raw"), archive=archive)
         crawl.run(progress, should_stop)
-    rows = tally.rows_of(crawl.ledger)
-    if not crawl.ledger.saved:
-        raise UserError(_nothing(rows, crawl))
-    return rows, crawl
+    return tally.rows_of(crawl.ledger), crawl
 
 
 def _nothing(rows: list[dict[str, Any]], crawl: Crawl) -> str:

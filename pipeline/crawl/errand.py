@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.crawl.address import host_of
+from pipeline.crawl.address import authority
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Errand:
     @property
     def host(self) -> str:
         """Whose turn the next request needs; empty for what no host is asked for."""
-        return host_of(self.url)
+        return authority(self.url)
 
     def follow(self, url: str) -> None:
         """Go on to where a redirect leads."""

@@ -14,6 +14,7 @@ import certifi
 from urllib3 import PoolManager, ProxyManager, Timeout
 
 from pipeline.crawl import answer, response
+from pipeline.crawl.address import authority
 from pipeline.crawl.answer import Body, Fault
 from pipeline.crawl.connect import watched
 from pipeline.crawl.errand import Ask, Errand
@@ -134,7 +135,7 @@ class Fetcher:
             return bad
         if not ask.allow_private and names_private(url):
             return Fault(reason=answer.PRIVATE, outcome="rejected")
-        if lost := self.hosts.given_up(urlsplit(url).netloc):
+        if lost := self.hosts.given_up(authority(url)):
             return Fault(reason=lost, passing=True, answered=False)
         return self._robots[ask.allow_private].refusal(url) if ask.robots else None
 

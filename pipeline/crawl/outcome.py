@@ -25,6 +25,13 @@ class Candidate:
     license: str = ""
     creator: str = ""
 
+    def __post_init__(self) -> None:
+        """Let in only text that can be written down: pages give other types, and halves of emoji that they cut."""
+        for name in ("url", "page", "title", "license", "creator"):
+            value = getattr(self, name)
+            text = value if isinstance(value, str) else ""
+            object.__setattr__(self, name, text.encode("utf-8", "replace").decode())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:

@@ -13,6 +13,7 @@ from pipeline.options import DownloadOptions
 AT_ONCE, A_SECOND = 6, 10.0  # for hosts of others, unless the user says otherwise; browsers open six
 PATIENCE = 120.0  # seconds without one good answer after which a host is given up until the next crawl
 TRIES = 10  # at least so many requests must have gone wrong by then
+SLOWED, EASED = 0.1, 0.95  # seconds between requests to a host that was asked too much, at least; and how they shrink
 REFUSALS = {429, 503}  # statuses by which a server says that it is asked too much
 
 
@@ -25,6 +26,8 @@ class Host:
     active: int = 0
     first: int = 0  # requests that wait and go before pictures
     ready_at: float = 0.0
+    rests_until: float = 0.0
+    slowed: float = 0.0  # seconds between the starts of two requests that the host has taught us, beside `interval`
     good_at: float = math.inf  # of the last good answer, or of the first request if there was none
     failures: int = 0  # since then
     trouble: str = ""
@@ -56,7 +59,7 @@ class Hosts:
         if seconds := found.seconds(now, first=first):
             return seconds
         found.active += 1
-        found.ready_at = now + found.interval
+        found.ready_at = now + max(found.interval, found.slowed)
         found.good_at = min(found.good_at, now)
         return 0.0
 
@@ -98,10 +101,16 @@ class Hosts:
             self.changed.notify_all()
 
     def rest(self, host: str, seconds: float) -> None:
-        """Leave `host` alone for so long."""
+        """Leave `host` alone for so long, as it was asked too much, and ask it more slowly from then on.
+
+        Otherwise the same crowd would come again after the rest. Each good answer quickens the pace a little.
+        """
         with self.changed:
-            found = self._host(host)
-            found.ready_at = max(found.ready_at, self.clock() + seconds)
+            found, now = self._host(host), self.clock()
+            if now >= found.rests_until:  # one word for all that were under way
+                found.slowed = max(2 * found.slowed, SLOWED)
+            found.rests_until = max(found.rests_until, now + seconds)
+            found.ready_at = max(found.ready_at, found.rests_until)
 
     def note(self, host: str, got: Body | Fault | str) -> None:
         """Take down whether `host` gave an answer that is one: a body, a redirect, or a plain no."""
@@ -111,6 +120,7 @@ class Hosts:
                 found.failures, found.trouble = found.failures + 1, got.reason
             else:
                 found.failures, found.good_at = 0, self.clock()
+                found.slowed *= EASED
 
     def given_up(self, host: str) -> str:
         """Why `host` is not to be asked any more in this crawl; empty if it is."""

@@ -5,7 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from icrawler.storage import BaseStorage
@@ -112,5 +112,6 @@ class RawStore(BaseStorage):
     def _sweep(self) -> None:
         """Remove what killed crawls left half written."""
         for path in self._unfinished.iterdir():
-            if time.time() - path.stat().st_mtime > FORGOTTEN:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another crawl finishes its own meanwhile
+                if time.time() - path.stat().st_mtime > FORGOTTEN:
+                    path.unlink()

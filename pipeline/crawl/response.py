@@ -24,7 +24,7 @@ def read(url: str, response: BaseHTTPResponse, ask: Ask, agent: str) -> Body | F
     `agent` is the name by which we are spoken to in X-Robots-Tag. Raises what urllib3 raises while the body comes.
     """
     if target := response.get_redirect_location():
-        return urljoin(url, target)
+        return urljoin(url, _as_sent(target))
     status, kind = response.status, response.headers.get("Content-Type", "")
     if not 200 <= status < 300:
         return answer.of_status(status, _retry_after(response.headers.get("Retry-After")))
@@ -57,5 +57,13 @@ def _retry_after(header: str | None) -> float | None:
     """Seconds to wait, from a number or a date."""
     try:
         return Retry().parse_retry_after(header) if header else None
-    except InvalidHeader:
+    except (InvalidHeader, ValueError, OverflowError):  # numbers and dates beyond all bounds
         return None
+
+
+def _as_sent(header: str) -> str:
+    """A header that holds UTF-8, which is read as Latin-1 by the rules."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
+from pipeline.crawl.address import authority
 from pipeline.crawl.answer import ROBOTS, Body, Fault
 from pipeline.crawl.pace import Hosts
 
@@ -46,9 +47,7 @@ class Robots:
         with host.lock:
             if host.rules is None:
                 host.rules = self._load(origin)
-                self._pace.learn(
-                    urlsplit(origin).netloc, 0.0 if isinstance(host.rules, Fault) else self._delay(host.rules)
-                )
+                self._pace.learn(authority(origin), 0.0 if isinstance(host.rules, Fault) else self._delay(host.rules))
             return host.rules
 
     def _load(self, origin: str) -> Protego | Fault:

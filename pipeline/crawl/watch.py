@@ -14,6 +14,10 @@ from urllib.parse import urlsplit
 
 from pipeline.crawl.answer import STOPPED, TIMEOUT
 
+# Not of the internet, whatever ipaddress says of some: compatible, site-local, and translated addresses, and relays
+LOCAL = [
+    ipaddress.ip_network(net) for net in ("::/96", "::ffff:0:0:0/96", "fec0::/10", "64:ff9b:1::/48", "192.88.99.0/24")
+]
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 
 _thread = threading.local()
@@ -113,7 +117,7 @@ def is_private(address: str) -> bool:
     An IPv6 address that stands for an IPv4 one (mapped, 6to4, NAT64) is as private as that.
     """
     ip = _plain(ipaddress.ip_address(address.split("%")[0]))
-    return not ip.is_global or ip.is_multicast
+    return not ip.is_global or ip.is_multicast or any(ip in net for net in LOCAL if net.version == ip.version)
 
 
 def names_private(url: str) -> bool:

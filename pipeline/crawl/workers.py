@@ -58,6 +58,7 @@ class PictureParser(_Worker, Parser):
         self.ledger = ledger
         self.archive = archive
         self.readings: list[Reading] = []
+        self.asked = 0  # pictures that servers are asked for
 
     def work(self) -> None:
         """Read until enough pictures have been entered or no page is left; then add what earlier crawls found."""
@@ -75,14 +76,15 @@ class PictureParser(_Worker, Parser):
         """Enter what earlier crawls found for the same words and this one did not meet: a subject only grows."""
         for find in self.archive.finds(source, self.options.limit) if source.grows else ():
             if not self.session.stopping.is_set() and (entry := self.ledger.keep(find.candidate, source, find.rank)):
-                self.hand_over(entry)
+                self.hand_over(entry, may_ask=self.asked < self.options.limit)
 
-    def hand_over(self, entry: Entry) -> None:
-        """Give an entry to the downloaders, with what the archive knows of it if that still holds."""
+    def hand_over(self, entry: Entry, *, may_ask: bool = True) -> None:
+        """Give an entry to the downloaders, with what the archive knows of it if that still holds, or has to do."""
         url, source = entry.candidate.url, entry.source
         known = self.archive.get(url) if source.remembered else None
-        if known is not None and not outcomes.still_holds(known, self.options):
+        if known is not None and may_ask and not outcomes.still_holds(known, self.options):
             known = None
+        self.asked += known is None
         if source.grows:
             self.archive.found(entry, self.options.limit)
         # What is known needs no turn at a host

@@ -124,3 +124,14 @@ def test_pictures_that_are_known_need_no_turn_at_their_host(site, run):
     summary, _ = run(host_rate=0.5)  # at two seconds each, twenty would take far longer than a test may
 
     assert (summary["saved"], asked(site)) == (20, set())
+
+
+def test_failures_of_earlier_crawls_are_tried_again_only_within_the_limit(site, answers, run):
+    for night in range(3):
+        paths = [f"/p/{night}-{number}.png" for number in range(5)]
+        site.routes |= {path: answers.body(b"", status=503) for path in paths[1:]}
+        site.routes[paths[0]] = answers.body(answers.png(night))
+        site.page("/", *paths)
+        site.hits.clear()
+        run(limit=5, retries=0)
+        assert len(asked(site)) == 5

@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 
 from pipeline.crawl import fetch
+from pipeline.crawl.address import authority
 from pipeline.crawl.answer import Body, Fault
 from pipeline.crawl.errand import Ask
 from pipeline.crawl.fetch import Fetcher
@@ -218,3 +219,28 @@ def _serve_tls(server, context, accepted):
         with connection:
             while connection.recv(65536):
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsafe")
+
+
+@pytest.mark.parametrize("odd", ["9" * 5000, "Fri, 31 Dec 99999 23:59:59 GMT", "soon"])
+def test_a_wait_that_cannot_be_read_is_as_good_as_none(site, answers, fetcher, odd):
+    site.routes["/busy"] = answers.in_turn(answers.body(b"", status=429, Retry_After=odd), answers.body(b"x"))
+    assert fetcher.get(site.url + "/busy", ASK).data == b"x"
+
+
+def test_a_redirect_in_utf8_is_followed_as_it_was_meant(site, answers, fetcher):
+    site.routes |= {"/a": answers.redirect("/grö".encode().decode("latin-1")), "/gr%C3%B6": answers.body(b"x")}
+    assert fetcher.get(site.url + "/a", ASK).data == b"x"
+
+
+@pytest.mark.parametrize(
+    ("url", "whom"),
+    [
+        ("http://u:p@A.example./x", "a.example:80"),
+        ("https://a.example", "a.example:443"),
+        ("http://[::1]:8/", "[::1]:8"),
+        ("file:///x", ""),
+        ("/x", ""),
+    ],
+)
+def test_one_host_has_one_name_however_it_is_written(url, whom):
+    assert authority(url) == whom

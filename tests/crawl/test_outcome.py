@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipeline.crawl.answer import Body
-from pipeline.crawl.outcome import Outcome, of_body, still_holds
+from pipeline.crawl.outcome import Candidate, Outcome, of_body, still_holds
 from pipeline.crawl.raw import HEAD, RawStore
 from pipeline.options import DownloadOptions
 
@@ -58,3 +58,8 @@ SAVED = {"outcome": "saved", "bytes": 500, "width": 20, "height": 20}
 )
 def test_what_settings_judge_otherwise_today_is_asked_for_again(outcome, options, holds):
     assert still_holds(Outcome(**outcome), DownloadOptions(**options)) == holds
+
+
+def test_what_pages_say_is_text_that_can_be_written_down():
+    found = Candidate(url="http://a.example/1", address="x", title="cat \ud83d", creator=["a"], license=None)
+    assert (found.title, found.creator, found.license) == ("cat ?", "", "")

@@ -143,3 +143,17 @@ def test_what_is_on_no_host_needs_no_turn(clock):
     found = hosts(clock, host_connections=1)
     assert [found.begin("") for _ in range(3)] == [0, 0, 0]
     found.end("")
+
+
+def test_a_host_that_was_asked_too_much_is_asked_more_slowly_and_quickened_by_good_answers(clock):
+    found = hosts(clock)
+    for _ in range(3):  # three of one burst are one word
+        found.rest(NEAR, 1)
+    clock.go(1)
+    assert found.begin(NEAR) == 0
+    assert found.begin(NEAR) == pytest.approx(0.1)
+    for _ in range(60):
+        found.note(NEAR, "http://elsewhere")
+    clock.go(0.1)
+    assert found.begin(NEAR) == 0
+    assert found.begin(NEAR) < 0.01

@@ -45,7 +45,7 @@ def test_a_task_that_goes_on_comes_before_the_others_of_its_host(waiting):
     waiting.put(first)
     waiting.put(second)
     assert waiting.get() is first
-    waiting._hosts.end("a.example")
+    waiting._hosts.end("a.example:80")
     waiting.put_back(first)
     assert waiting.get() is first
 
@@ -54,7 +54,7 @@ def test_a_task_that_pauses_is_not_handed_out_before(waiting):
     paused = task("http://a.example/1")
     waiting.put(paused)
     assert waiting.get() is paused
-    waiting._hosts.end("a.example")
+    waiting._hosts.end("a.example:80")
     paused["errand"].retry(0.15)
     waiting.put_back(paused)
     began = time.monotonic()
@@ -71,7 +71,7 @@ def test_a_free_host_wakes_who_waits_for_it(waiting):
     thread.start()
     time.sleep(0.05)
     assert got == []
-    waiting._hosts.end("a.example")
+    waiting._hosts.end("a.example:80")
     thread.join(5)
     assert got == ["http://a.example/1"]
 

@@ -70,11 +70,11 @@ def test_the_pace_that_a_host_asks_for_is_kept():
     now = [0.0]
     hosts = Hosts(DownloadOptions(), clock=lambda: now[0])
     robots(rules("User-agent: *\nCrawl-delay: 5"), hosts=hosts).refusal("https://a.example/x")
-    assert hosts.begin("a.example") == 5
+    assert hosts.begin("a.example:443") == 5
     now[0] = 5.0
-    assert hosts.begin("a.example") == 0
-    hosts.end("a.example")
-    assert hosts.begin("a.example") == 5
+    assert hosts.begin("a.example:443") == 0
+    hosts.end("a.example:443")
+    assert hosts.begin("a.example:443") == 5
 
 
 def test_a_pace_that_no_crawl_can_keep_is_a_refusal():

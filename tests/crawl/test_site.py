@@ -4,7 +4,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from pipeline.crawl.answer import Body
-from pipeline.crawl.sources.site import SiteSource, pictures
+from pipeline.crawl.sources.site import SiteSource, _largest, pictures
 from pipeline.options import DownloadOptions
 
 HERE = "https://a.example/shelf/page.html"
@@ -78,3 +78,10 @@ def test_a_base_element_counts():
     page = read('<base href="https://a.example/deep/"><img src="a.png"><a href="b.html">b</a>')
     assert page.candidates[0].url == "https://a.example/deep/a.png"
     assert page.links == ["https://a.example/deep/b.html"]
+
+
+@pytest.mark.parametrize(
+    "srcset", ["s.jpg 320w,l.jpg 1280w", "s.jpg 320w,\n  l.jpg 1280w", "l.jpg 2x, s.jpg", "s.jpg 1.2.3x, l.jpg 1280w"]
+)
+def test_the_largest_of_a_set_is_taken_however_it_is_written(srcset):
+    assert _largest(srcset) == "l.jpg"

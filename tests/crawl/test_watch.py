@@ -5,7 +5,17 @@ import pytest
 from pipeline.crawl.watch import is_private, names_private
 
 PRIVATE = ["127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fe80::1%eth0"]
-PRIVATE += ["fd00::1", "::ffff:10.0.0.1", "::", "100.64.0.1", "2002:7f00:1::", "64:ff9b::a00:1"]
+PRIVATE += [
+    "fd00::1",
+    "::ffff:10.0.0.1",
+    "::",
+    "100.64.0.1",
+    "2002:7f00:1::",
+    "64:ff9b::a00:1",
+    "fec0::1",
+    "::127.0.0.1",
+]
+PRIVATE += ["::ffff:0:7f00:1", "64:ff9b:1::7f00:1"]
 
 
 @pytest.mark.parametrize("address", PRIVATE)

@@ -31,7 +31,7 @@ class OpenverseSource(WebSource):
         """The results of one page, and the next page while the API says that there is one."""
         try:
             answer = json.loads(body.data)
-            found = [candidate(row) for row in answer["results"] if row.get("url")]
+            found = [candidate(row) for row in answer["results"] if isinstance(row.get("url"), str)]
             more = self._read + 1 < int(answer["page_count"])
         except (ValueError, KeyError, TypeError, AttributeError):
             return Fault(reason="not an answer of Openverse's API", status=body.status)
@@ -49,7 +49,7 @@ def candidate(row: dict) -> Candidate:
     return Candidate(
         url=tidy(row["url"]),
         address=tidy(row["url"]),
-        page=tidy(row.get("foreign_landing_url") or ""),
+        page=tidy(str(row.get("foreign_landing_url") or "")),
         title=row.get("title") or "",
         license=f"{name} ({deed})" if name and deed else name or deed,
         creator=row.get("creator") or "",

@@ -12,6 +12,8 @@ from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.sources.source import Page, WebSource
 from pipeline.options import DownloadOptions
 
+# An address, which may hold commas but not end with one, and its width or density
+CHOICE = re.compile(r"(\S*[^\s,])(?:\s+(\d+(?:\.\d+)?)[^\s,]*)?\s*(?:,|$)")
 PICTURE = re.compile(r"\.(jpe?g|png|gif|webp|bmp|tiff?)$", re.IGNORECASE)
 
 
@@ -101,10 +103,5 @@ def _image(tag: Tag, root: str) -> tuple[str, str]:
 
 def _largest(srcset: str) -> str:
     """The address of the largest of `small.jpg 320w, large.jpg 1280w`; empty if there is none."""
-    choices = [part.split() for part in srcset.split(", ") if part.strip()]
-    return max(choices, key=_width)[0].rstrip(",") if choices else ""
-
-
-def _width(choice: list[str]) -> float:
-    number = re.match(r"[\d.]+", choice[1]) if len(choice) > 1 else None
-    return float(number.group()) if number else 1.0
+    choices = CHOICE.findall(srcset)
+    return max(choices, key=lambda choice: float(choice[1] or 1))[0] if choices else ""
