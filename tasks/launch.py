@@ -13,7 +13,7 @@ from luigi.execution_summary import LuigiRunResult
 from luigi.rpc import RPCError
 
 from pipeline.errors import UserError
-from tasks import isolation, records, stop, words
+from tasks import backbones, isolation, records, stop, words
 from tasks.run_pipeline import RunPipeline
 from tasks.run_task import DEFAULT_DATASET
 
@@ -32,6 +32,9 @@ def launch(pipeline: RunPipeline, task: luigi.Task, *, scheduler: str = "", work
         _check_reachable(url)
     record = records.record(pipeline.dataset, pipeline.run_name)
     record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced=pipeline.forced)
+    for stage in pipeline.stages():
+        if stage.stage == "classifier" and not stage.complete():
+            backbones.bring(stage.options.backbone)
     if workers == 1 and any(stage.isolated and not stage.complete() for stage in pipeline.stages()):
         isolation.warm_up(record.log.absolute())
     configuration.get_config().set("core", "no_configure_logging", "true")

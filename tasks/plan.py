@@ -1,6 +1,6 @@
 """What a run would do, stage by stage, and why: nothing is made, and TensorFlow is not loaded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.options.option import as_text
 from pipeline.store.manifest import Manifest
@@ -12,15 +12,17 @@ CURRENT, WILL, MAY = "up to date", "will run", "may run"
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What would happen to one stage. `reason` is empty when it is up to date."""
+    """What would happen to one stage. `reason` is empty when it is up to date; `remark` says what it works with."""
 
     stage: str
     state: str
     reason: str = ""
+    remark: str = ""
 
     def line(self) -> str:
         """The step as one line of the plan."""
-        return f"{self.stage:<11}{self.state:<11}{self.reason}".rstrip()
+        words = "; ".join(word for word in (self.reason, self.remark) if word)
+        return f"{self.stage:<11}{self.state:<11}{words}".rstrip()
 
 
 def plan(pipeline: RunPipeline) -> list[Step]:
@@ -28,7 +30,8 @@ def plan(pipeline: RunPipeline) -> list[Step]:
     pipeline.requires()
     steps: list[Step] = []
     for task in pipeline.stages():
-        steps.append(_step(task, {step.stage for step in steps if step.state != CURRENT}))
+        step = _step(task, {step.stage for step in steps if step.state != CURRENT})
+        steps.append(replace(step, remark=task.remark()))
     return steps
 
 

@@ -33,6 +33,10 @@ class StageTask(RunTask):
         """What a person would call that content: how many labels, which definition."""
         return {}
 
+    def remark(self) -> str:
+        """What the plan should say of this stage whether it runs or not."""
+        return ""
+
     def arguments(self) -> dict[str, Any]:
         """What the function wants beside its options and the folders of the stages it reads."""
         return {}

@@ -5,7 +5,7 @@ from functools import cached_property
 from pipeline.crawl.inputs import content_inputs
 from pipeline.errors import UserError
 from pipeline.gan.definition import definition_digest, read_definition
-from tasks import homes, snapshots
+from tasks import backbones, homes, snapshots
 from tasks.run_task import RunTask
 from tasks.stage_task import StageTask
 
@@ -82,11 +82,25 @@ class TrainClassifier(Labelled):
 
     stage = "classifier"
     function = "pipeline.filter.train:train_classifier"
+    version = 2
     isolated = True
     resources = ONE_GPU
 
     def reads(self):
         return {Normalize: ("images",)}
+
+    def content(self):
+        weights = backbones.chosen(self.options.backbone)
+        return super().content() | {"backbone": weights.digest if weights else "none"}
+
+    def notes(self):
+        return super().notes() | {"backbone": str(backbones.chosen(self.options.backbone) or "none")}
+
+    def remark(self):
+        return backbones.remark(self.options.backbone)
+
+    def arguments(self):
+        return super().arguments() | {"weights": backbones.chosen(self.options.backbone)}
 
 
 class Filter(Labelled):
@@ -95,6 +109,7 @@ class Filter(Labelled):
     stage = "filter"
     function = "pipeline.filter.score:filter_images"
     keyword = "kept"
+    version = 2
     isolated = True
     resources = ONE_GPU
 
@@ -154,6 +169,7 @@ class Report(StageTask):
 
     stage = "report"
     function = "pipeline.report.page:write_report"
+    version = 2
 
     def reads(self):
         # The page shows every figure of every folder, so another folder means another page

@@ -55,8 +55,9 @@ def _normalize(found: dict[str, Any]) -> str:
 
 def _classifier(found: dict[str, Any]) -> str:
     held = found["average_precision"]
+    backbone = f", backbone {found['backbone']}" if found["backbone"] != "none" else ""
     return (
-        f"learned from {found['labels_on']} on + {found['labels_off']} off; average precision"
+        f"learned from {found['labels_on']} on + {found['labels_off']} off{backbone}; average precision"
         f" {figure(found['out_of_fold_average_precision'])} out of fold"
         + (f", {figure(held)} on {found['holdout']} held out" if held is not None else "")
     )
@@ -65,7 +66,19 @@ def _classifier(found: dict[str, Any]) -> str:
 def _filter(found: dict[str, Any]) -> str:
     if found["threshold"] is None:
         return f"kept {found['kept']} of {found['images']} without a classifier"
-    return f"kept {found['kept']} of {found['images']} at a score of {figure(found['threshold'])} or above"
+    low, high = found["band"]
+    unsure = f", {found['unsure']} unsure from {figure(low)}" if found["unsure"] else ""
+    return f"kept {found['kept']} of {found['images']} at a score of {figure(high)} or above{unsure}{_proof(found)}"
+
+
+def _proof(found: dict[str, Any]) -> str:
+    proof = found["proof"]
+    if found["expected_precision"] is None or proof["low"] is None:
+        return ""
+    return (
+        f"; precision about {figure(found['expected_precision'])} ({figure(proof['low'])} to {figure(proof['high'])}"
+        f" by {proof['labels']} labels)"
+    )
 
 
 def _gan(found: dict[str, Any]) -> str:

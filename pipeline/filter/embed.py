@@ -1,32 +1,43 @@
 """Pictures as the networks see them: features for measuring how near two sets of pictures are."""
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.filter.backbone import SIDE as BACKBONE_SIDE
 from pipeline.filter.classifier import BATCH
 from pipeline.filter.network import SIDE, Network
-from pipeline.filter.saved import FIGURES, load_networks
+from pipeline.filter.saved import BACKBONE, FIGURES, load_backbone, load_networks
+from pipeline.store import digest
 
 
 def embed(classifier: Path, images: np.ndarray) -> np.ndarray:
-    """`images` (N, H, W, C) uint8 as (N, 128 * members) float32: the layer before the last of each network of the
-    finished folder `classifier`, side by side."""
-    networks = _networks(classifier)
-    batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-    return np.concatenate([np.concatenate([network(batch).features for network in networks], 1) for batch in batches])
+    """`images` (N, H, W, C) uint8 as (N, D) float32: what the backbone of the finished folder `classifier` sees, or
+    else the layers before the last of its networks side by side."""
+    see = _eyes(classifier)
+    return np.concatenate([see(images[start : start + BATCH]) for start in range(0, len(images), BATCH)])
 
 
 def extractor_name(classifier: Path) -> str:
     """What those features are called, with the start of the weights' digest: figures of one name can be compared."""
+    if (path := classifier / BACKBONE).exists():
+        return f"backbone-{BACKBONE_SIDE}-{digest.of_file(path)[:8]}"
     return f"ganmill-cnn-{SIDE}-{_figures(classifier)['digest'][:8]}"
 
 
 @lru_cache(maxsize=1)  # a GAN's training asks again and again; a finished folder does not change
-def _networks(classifier: Path) -> tuple[Network, ...]:
-    return load_networks(classifier, len(_figures(classifier)["network_scales"]))
+def _eyes(classifier: Path) -> Callable[[np.ndarray], np.ndarray]:
+    if backbone := load_backbone(classifier):
+        return lambda images: backbone(images)[0]
+    networks = load_networks(classifier, len(_figures(classifier)["network_scales"]))
+    return lambda images: _side_by_side(networks, images)
+
+
+def _side_by_side(networks: tuple[Network, ...], images: np.ndarray) -> np.ndarray:
+    return np.concatenate([network(images).features for network in networks], axis=1)
 
 
 def _figures(classifier: Path) -> dict:

@@ -1,4 +1,4 @@
-"""Which labels are kept aside to measure with, and how the others are dealt into folds."""
+"""Which labels are kept aside to measure with, and in which groups the others may be parted into folds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,13 +30,17 @@ def split_labels(labels: Mapping[str, str], share: float, groups: Mapping[str, s
     )
 
 
-def deal_folds(labels: Mapping[str, str], count: int) -> dict[str, int]:
-    """A number from 0 to `count` - 1 for each picture: folds of even size, with each label spread evenly over them."""
-    folds = {}
-    for value in sorted(set(labels.values())):
-        ids = sorted((id for id in labels if labels[id] == value), key=lambda id: _place("fold", id))
-        folds.update({id: place % count for place, id in enumerate(ids)})
-    return folds
+def number_groups(labels: Mapping[str, str], groups: Mapping[str, str] | None = None) -> dict[str, int]:
+    """A number from 0 up for the group of each picture, so that every n-th number has its share of each label.
+
+    Near-duplicates that `groups` gives one name get one number: folds made of numbers never part them.
+    """
+    groups = groups or {}
+    members: dict[str, list[str]] = {}
+    for id in sorted(labels):
+        members.setdefault(groups.get(id, id), []).append(id)
+    order = sorted(members, key=lambda name: (labels[members[name][0]], _place("fold", name)))
+    return {id: number for number, name in enumerate(order) for id in members[name]}
 
 
 def _place(purpose: str, name: str) -> float:

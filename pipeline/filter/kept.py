@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.store.jsonl import read_rows, write_rows
 
 NAME = "scores.jsonl"
-KEPT, REJECTED = "kept", "rejected"
+FEATURES = "features.npy"
+KEPT, REJECTED, UNSURE = "kept", "rejected", "unsure"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +20,10 @@ class Score:
 
     id: str
     score: float | None  # probability that it is on target; None when nothing was scored
+    spread: float | None  # standard deviation of that probability over the classifier's parts
     label: str | None  # on, off, unsure
-    outcome: str  # kept, rejected
+    suspect: bool  # the label does not go with what the classifier says, not knowing it
+    outcome: str  # kept, rejected, unsure
 
 
 def write_scores(scores: Iterable[Score], folder: Path) -> None:
@@ -34,3 +39,10 @@ def read_scores(folder: Path) -> list[Score]:
 def kept_ids(folder: Path) -> list[str]:
     """The ids of the pictures that the finished filter folder `folder` keeps, sorted."""
     return [score.id for score in read_scores(folder) if score.outcome == KEPT]
+
+
+def read_features(folder: Path) -> np.ndarray | None:
+    """Features by which pictures can be compared, (N, D) float16, in the order of `read_scores`; None where the
+    finished filter folder `folder` holds none."""
+    path = folder / FEATURES
+    return np.load(path, allow_pickle=False) if path.exists() else None

@@ -1,87 +1,169 @@
 """Kernel ridge regression on the views: from 80 labels the best single classifier measured, and trained in no time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.filter.views import Views, pick
 
-SHARES = 1 / 3, 2 / 3  # of histograms and patches in the kernel; patches tell more on every subject measured
-RIDGE = 0.2  # anything from 0.05 to 0.5 does as well
+FOLDS = 8  # of labels that are left out in turn, to see how much a score depends on which labels there are
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kernel:
     """A weighted sum of Gaussian kernels, one for each kind of features, each with the mean distance as its width."""
 
+    shares: tuple[float, ...]
     widths: tuple[float, ...]  # mean squared distance between two pictures of the pool
 
     def __call__(self, left: Views, right: Views) -> np.ndarray:
         """How like the pictures are, (N, M) float64 in (0, 1]."""
-        parts = zip(SHARES, self.widths, left, right, strict=True)
+        parts = zip(self.shares, self.widths, left, right, strict=True)
         return sum(share * np.exp(-_squared_distances(a, b) / width) for share, width, a, b in parts)
 
 
-def fit_kernel(views: Views) -> Kernel:
+def fit_kernel(views: Views, shares: tuple[float, ...]) -> Kernel:
     """The kernel whose widths fit the pictures of `views`, two at least."""
     count = len(views[0])
     pairs = max(count * (count - 1), 1)
-    return Kernel(widths=tuple(max(float(_squared_distances(view, view).sum()) / pairs, 1e-6) for view in views))
+    widths = tuple(max(float(_squared_distances(view, view).sum()) / pairs, 1e-6) for view in views)
+    return Kernel(shares=shares, widths=widths)
 
 
 def _squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    left, right = left.astype(np.float64), right.astype(np.float64)
+    """(N, M) float64; the products are made in float32, which is twice as fast and exact to six digits."""
+    left, right = left.astype(np.float32), right.astype(np.float32)
     squares = (left**2).sum(axis=1)[:, np.newaxis] + (right**2).sum(axis=1) - 2 * left @ right.T
-    return np.maximum(squares, 0)
+    return np.maximum(squares, 0).astype(np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
 class KernelMachine:
-    """A score for any picture from its likeness to the labelled ones; about 1 for on target, -1 for off."""
+    """A score for any picture from its likeness to known ones; about 1 for on target, -1 for off.
+
+    The first column of `weights` is the machine; each other one a machine that a part of the labels was kept from.
+    """
 
     kernel: Kernel
-    support: Views  # of the labelled pictures
-    weights: np.ndarray  # (L,) float64
+    support: Views
+    weights: np.ndarray  # (M, 1 + FOLDS) float64
 
     def __call__(self, views: Views) -> np.ndarray:
-        """The scores (N,) float64 of the pictures of `views`."""
+        """The scores (N, 1 + FOLDS) float64 of the pictures of `views`."""
         return self.kernel(views, self.support) @ self.weights
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ridge:
+    """What regression makes of L labelled pictures, and what it would make of all but some of them."""
+
+    inverse: np.ndarray  # (L, L), of the kernel matrix with the ridge on its diagonal
+    weights: np.ndarray  # (L,)
+
+    def without(self, places: np.ndarray) -> np.ndarray:
+        """The weights (L,) of a regression that never saw the labels at `places`, where they are 0.
+
+        Exact, by the inverse of a partitioned matrix; for one place it is equation 5.12 of Rasmussen and Williams,
+        "Gaussian Processes for Machine Learning" (2006).
+        """
+        block = self.inverse[np.ix_(places, places)]
+        found = self.weights - self.inverse[:, places] @ np.linalg.solve(block, self.weights[places])
+        found[places] = 0
+        return found
+
+    def leave_out(self, groups: np.ndarray) -> np.ndarray:
+        """(L, G): in column g the weights without all pictures of group g."""
+        return np.stack([self.without((groups == group).nonzero()[0]) for group in range(groups.max() + 1)], axis=1)
+
+
+def fit_ridge(likeness: np.ndarray, on: np.ndarray, ridge: float) -> Ridge:
+    """Regress `on` (L,) bool on `likeness` (L, L); both labels weigh the same in all, however many there are."""
+    target = np.where(on, 1.0, -1.0)
+    share = np.where(on, on.mean(), 1 - on.mean())
+    inverse = np.linalg.inv(likeness + np.diag(2 * ridge * share))
+    return Ridge(inverse=inverse, weights=inverse @ target)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit:
-    """A trained machine, and the score (L,) that each of its pictures gets from a machine trained without it."""
+    """A trained machine, and the score (L,) that each of its pictures gets from one trained without its group."""
 
     machine: KernelMachine
     left_out: np.ndarray
+    likeness: np.ndarray  # (L, L), of the pictures
+    reach: np.ndarray  # (L, L): what the regression's weights are multiplied with to give their scores
 
 
-def fit_machine(kernel: Kernel, views: Views, on: np.ndarray) -> Fit:
-    """Train on the pictures of `views`, `on` (L,) bool; both labels weigh the same in all, however many there are.
+def fit_machine(kernel: Kernel, views: Views, on: np.ndarray, groups: np.ndarray, *, ridge: float) -> Fit:
+    """Train on the pictures of `views`; `on` (L,) bool, `groups` (L,) int from 0: equal where pictures are alike."""
+    likeness = kernel(views, views)
+    fit = fit_ridge(likeness, on, ridge)
+    weights = np.column_stack([fit.weights, fit.leave_out(groups % FOLDS)])
+    return Fit(
+        machine=KernelMachine(kernel=kernel, support=views, weights=weights),
+        left_out=own_scores(likeness, fit.leave_out(groups), groups),
+        likeness=likeness,
+        reach=likeness,
+    )
 
-    The left-out scores are exact: y - a / diag(K⁻¹), with a = K⁻¹ y (Rasmussen and Williams, "Gaussian Processes for
-    Machine Learning", 2006, equation 5.12).
-    """
-    target = np.where(on, 1.0, -1.0)
-    share = np.where(on, on.mean(), 1 - on.mean())
-    inverse = np.linalg.inv(kernel(views, views) + np.diag(2 * RIDGE * share))
-    weights = inverse @ target
-    machine = KernelMachine(kernel=kernel, support=views, weights=weights)
-    return Fit(machine=machine, left_out=target - weights / np.diag(inverse))
+
+def fit_carried(
+    kernel: Kernel,
+    views: Views,
+    labelled: np.ndarray,
+    on: np.ndarray,
+    groups: np.ndarray,
+    *,
+    ridge: float,
+    carry: Callable[[np.ndarray], np.ndarray],
+) -> Fit:
+    """The same, trained on the pictures of `views` (N pictures) at `labelled` (L,); but it is learnt from what this
+    says of all N, brought from likeness (N, N) to weights by the matrix `carry(likeness)`, (N, N)."""
+    likeness = kernel(views, views)
+    among = likeness[np.ix_(labelled, labelled)]
+    fit = fit_ridge(among, on, ridge)
+    carried = carry(likeness) @ likeness[:, labelled]  # (N, L): from the weights of the labelled to those of all
+    weights = carried @ np.column_stack([fit.weights, fit.leave_out(groups % FOLDS)])
+    reach = likeness[labelled] @ carried
+    return Fit(
+        machine=KernelMachine(kernel=kernel, support=views, weights=weights),
+        left_out=own_scores(reach, fit.leave_out(groups), groups),
+        likeness=among,
+        reach=reach,
+    )
+
+
+def own_scores(reach: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """The score (L,) of each picture by the weights (L, G) that its own group was kept from."""
+    return (reach * weights[:, groups].T).sum(axis=1)
 
 
 def components(kernel: Kernel, views: Views, *, landmarks: int, count: int) -> np.ndarray:
-    """The `count` strongest principal components of what the kernel sees, (N, count) float32 of variance about 1.
-
-    Found on the first `landmarks` pictures and carried over to the others (Nyström's method).
-    """
+    """The `count` strongest principal components of what the kernel sees, (N, count) float32 of variance about 1."""
     near = pick(views, np.arange(min(landmarks, len(views[0]))))
-    inner, outer = kernel(near, near), kernel(views, near)
+    inner = kernel(near, near)
+    found = principal_components(kernel(views, near), inner, count)
+    return found / np.sqrt(_eigen(inner, found.shape[1])[0] / len(inner)).astype(np.float32)
+
+
+def principal_components(outer: np.ndarray, inner: np.ndarray, count: int) -> np.ndarray:
+    """The `count` strongest principal components (N, count) float32 of what a kernel sees in N pictures.
+
+    Found on M landmarks that are like each other as `inner` (M, M) says, and carried over to the pictures by their
+    likeness `outer` (N, M) to these (Nyström's method). Distances are those that the kernel sees.
+    """
+    values, vectors = _eigen(inner, count)
+    return (_centred(outer, inner) @ vectors / np.sqrt(values)).astype(np.float32)
+
+
+def _eigen(inner: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest eigenvalues of the centred kernel matrix `inner` and their vectors, but for empty ones."""
     values, vectors = np.linalg.eigh(_centred(inner, inner))
     values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
     keep = values > 1e-6 * values[0]
-    scale = np.sqrt(len(inner)) / values[keep]
-    return (_centred(outer, inner) @ vectors[:, keep] * scale).astype(np.float32)
+    keep[0] = True  # also of pictures that are all alike
+    return np.maximum(values[keep], 1e-12), vectors[:, keep]
 
 
 def _centred(rows: np.ndarray, inner: np.ndarray) -> np.ndarray:

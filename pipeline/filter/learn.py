@@ -3,21 +3,28 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
+from pipeline.filter import neighbours
+from pipeline.filter.backbone import convert
 from pipeline.filter.calibration import calibrate
 from pipeline.filter.classifier import BATCH, Classifier, Scale, combine, fit_scale
-from pipeline.filter.kernel import Fit, Kernel, components, fit_kernel, fit_machine
+from pipeline.filter.gain import learning_curve
+from pipeline.filter.kernel import Fit, Kernel, components, fit_carried, fit_kernel, fit_machine
 from pipeline.filter.network import SIDE as NETWORK_SIDE
 from pipeline.filter.network import Lesson, Network, train_network
 from pipeline.filter.patches import learn_dictionary
-from pipeline.filter.squares import squares
-from pipeline.filter.views import Describer, Views, join, pick
+from pipeline.filter.squares import mirrored, squares
+from pipeline.filter.views import BackboneDescriber, Describer, SmallDescriber, Views, join, pick
+from pipeline.filter.weights import Weights
 from pipeline.options import ClassifierOptions
 
 ENOUGH = 1000  # pictures for the dictionary, the widths and the components; more cost time and change little
 COMPONENTS = 32  # of the kernel that the networks learn to tell
+RIDGE = 0.2  # anything from 0.05 to 0.5 does as well
+BACKBONE_RIDGE = 0.1  # better features may be trusted a little more
 
 Tick = Callable[[str], None]
 
@@ -28,11 +35,11 @@ class Pool:
 
     images: np.ndarray  # (N, H, W, C) uint8
     on: np.ndarray  # (N,) bool; means something only for labelled pictures
-    fold: np.ndarray  # (N,) int; -1 for pictures without a label
+    group: np.ndarray  # (N,) int, the same for pictures that are nearly alike; -1 for pictures without a label
 
     @property
     def labelled(self) -> np.ndarray:
-        return self.fold >= 0
+        return self.group >= 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +48,7 @@ class Learned:
 
     classifier: Classifier
     out_of_fold: np.ndarray  # (L,) probabilities, in the order of the pool's labelled pictures
+    gain: dict[str, Any]  # what labels have brought and may bring
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,55 +60,121 @@ class Member:
     scores: np.ndarray  # (N,), scaled
 
 
-def ticks(count: int, options: ClassifierOptions) -> int:
+def ticks(count: int, options: ClassifierOptions, weights: Weights | None) -> int:
     """How often `learn` calls `tick` for `count` pictures."""
     batches = -(-count // BATCH)
-    return 1 + batches + options.members * (options.steps + batches)
+    return 1 + batches + (0 if weights else options.members * (options.steps + batches))
 
 
-def learn(pool: Pool, options: ClassifierOptions, tick: Tick) -> Learned:
+def learn(pool: Pool, options: ClassifierOptions, weights: Weights | None, tick: Tick) -> Learned:
     """Train on the labelled pictures of `pool`; the others help without labels. `tick(note)` is called often.
 
-    Each network is trained without one fold, and the kernel machine's left-out scores are exact, so every labelled
-    picture gets a score from parts that do not know its label; on these the probabilities are calibrated.
+    Every labelled picture also gets a score from parts that knew neither its label nor that of a picture nearly like
+    it; on these the probabilities are calibrated.
     """
-    describe, views = _describe(pool.images, options.seed, tick)
-    kernel = fit_kernel(pick(views, np.arange(min(ENOUGH, len(pool.fold)))))
-    seen = components(kernel, views, landmarks=ENOUGH, count=COMPONENTS)
-    members = [_train_member(member, pool, kernel, views, seen, options, tick) for member in range(options.members)]
+    if weights:
+        return _learn_with_backbone(pool, weights, tick)
+    return _learn_alone(pool, options, tick)
 
-    whole = _fit(kernel, views, pool, pool.labelled)
-    scale = fit_scale(whole.machine(views))
-    own = np.array([member.scores for member in members])[pool.fold[pool.labelled], pool.labelled.nonzero()[0]]
-    left_out = combine(scale(whole.left_out), [own])
+
+def _learn_with_backbone(pool: Pool, weights: Weights, tick: Tick) -> Learned:
+    """Features of a pretrained network, and what lies near what among all pictures."""
+    tick("converting the backbone")
+    describe = BackboneDescriber(backbone=convert(weights, pool.images))
+    views = _describe(describe, pool.images, tick)
+    fit = fit_carried(
+        fit_kernel(pick(views, np.arange(min(ENOUGH, len(pool.on)))), describe.shares),
+        views,
+        pool.labelled.nonzero()[0],
+        pool.on[pool.labelled],
+        pool.group[pool.labelled],
+        ridge=BACKBONE_RIDGE,
+        carry=partial(neighbours.carry, views[0]),
+    )
+    scale = fit_scale(fit.machine(views)[:, 0])
+    return _calibrated(pool, describe, fit, scale, members=[], own=[])
+
+
+def _learn_alone(pool: Pool, options: ClassifierOptions, tick: Tick) -> Learned:
+    """Features learnt here, and networks that learn from what a machine on these makes of all pictures."""
+    tick("learning a dictionary of patches")
+    describe = SmallDescriber(dictionary=learn_dictionary(pool.images[:ENOUGH], options.seed))
+    views = _describe(describe, pool.images, tick)
+    other = describe(mirrored(pool.images[pool.labelled]))
+    teach = partial(
+        _teach, fit_kernel(pick(views, np.arange(min(ENOUGH, len(pool.on)))), describe.shares), views, other
+    )
+    whole = teach(pool, pool.labelled)
+    seen = components(whole.machine.kernel, views, landmarks=ENOUGH, count=COMPONENTS)
+    members = [_train_member(member, pool, teach, views, seen, options, tick) for member in range(options.members)]
+    own = np.array([member.scores for member in members])
+    own = own[pool.group[pool.labelled] % options.members, pool.labelled.nonzero()[0]]
+    return _calibrated(pool, describe, whole, fit_scale(whole.machine(views)[:, 0]), members=members, own=[own])
+
+
+def _calibrated(
+    pool: Pool, describe: Describer, fit: Fit, scale: Scale, *, members: list[Member], own: list[np.ndarray]
+) -> Learned:
+    left_out = combine(scale(fit.left_out), own)
     classifier = Classifier(
         describe=describe,
-        machine=whole.machine,
+        machine=fit.machine,
         machine_scale=scale,
         networks=tuple(member.network for member in members),
         network_scales=tuple(member.scale for member in members),
         calibration=calibrate(left_out, pool.on[pool.labelled]),
     )
-    return Learned(classifier=classifier, out_of_fold=classifier.calibration(left_out))
+    ridge = RIDGE if members else BACKBONE_RIDGE
+    on, groups = pool.on[pool.labelled], pool.group[pool.labelled]
+    return Learned(
+        classifier=classifier,
+        out_of_fold=classifier.calibration(left_out),
+        gain=learning_curve(fit, on, groups, ridge=ridge, seed=0),
+    )
 
 
-def _describe(images: np.ndarray, seed: int, tick: Tick) -> tuple[Describer, Views]:
-    tick("learning a dictionary of patches")
-    describe = Describer(dictionary=learn_dictionary(images[:ENOUGH], seed))
+def _describe(describe: Describer, images: np.ndarray, tick: Tick) -> Views:
     parts = []
     for start in range(0, len(images), BATCH):
         tick("describing the pictures")
         parts.append(describe(images[start : start + BATCH]))
-    return describe, join(parts)
+    return join(parts)
+
+
+def _teach(kernel: Kernel, views: Views, other: Views, pool: Pool, known: np.ndarray) -> Fit:
+    """A machine trained on the `known` of the labelled pictures, each as it is and mirrored: `other` has the views of
+    all the labelled ones' mirror images. To mirror here what is known saves doing so with all that is scored."""
+    among = known[pool.labelled]
+    both = join([pick(views, known), pick(other, among)])
+    groups = _numbered(pool.group[known])
+    fit = fit_machine(kernel, both, np.tile(pool.on[known], 2), np.tile(groups, 2), ridge=RIDGE)
+    first = slice(len(groups))
+    return Fit(
+        machine=fit.machine,
+        left_out=fit.left_out[first],
+        likeness=fit.likeness[first, first],
+        reach=fit.reach[first, first],
+    )
+
+
+def _numbered(groups: np.ndarray) -> np.ndarray:
+    """The same groups, numbered from 0 without gaps, in the same order."""
+    return np.unique(groups, return_inverse=True)[1]
 
 
 def _train_member(
-    member: int, pool: Pool, kernel: Kernel, views: Views, seen: np.ndarray, options: ClassifierOptions, tick: Tick
+    member: int,
+    pool: Pool,
+    teach: Callable[[Pool, np.ndarray], Fit],
+    views: Views,
+    seen: np.ndarray,
+    options: ClassifierOptions,
+    tick: Tick,
 ) -> Member:
-    """A network that never saw the labels of fold `member`: it learns from the others, and from what a kernel machine
-    without that fold makes of all pictures ("Noisy Student", Xie et al., 2020)."""
-    known = pool.labelled & (pool.fold != member)
-    lesson = _lesson(pool, known, _fit(kernel, views, pool, known), views, seen)
+    """A network that never saw the labels of part `member` of the groups: it learns from the others, and from what a
+    kernel machine without that part makes of all pictures ("Noisy Student", Xie et al., 2020)."""
+    known = pool.labelled & (pool.group % options.members != member)
+    lesson = _lesson(pool, known, teach(pool, known), views, seen)
     note = f"network {member + 1} of {options.members}"
     seed = options.seed * options.members + member
     network = train_network(lesson, seed=seed, steps=options.steps, tick=partial(tick, note))
@@ -109,13 +183,9 @@ def _train_member(
     return Member(network=network, scale=scale, scores=scale(scores))
 
 
-def _fit(kernel: Kernel, views: Views, pool: Pool, known: np.ndarray) -> Fit:
-    return fit_machine(kernel, pick(views, known), pool.on[known])
-
-
 def _lesson(pool: Pool, known: np.ndarray, teacher: Fit, views: Views, seen: np.ndarray) -> Lesson:
     """Half of the draws are labelled pictures, as many on as off; the other half is any picture."""
-    target = calibrate(teacher.left_out, pool.on[known])(teacher.machine(views))
+    target = calibrate(teacher.left_out, pool.on[known])(teacher.machine(views)[:, 0])
     target[known] = pool.on[known]
     share = np.where(pool.on, (pool.on & known).sum(), (~pool.on & known).sum())
     odds = 0.5 / len(known) + np.where(known, 0.25 / share, 0)

@@ -1,6 +1,6 @@
 """Which labels there are to learn from, and whether they are enough."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,7 @@ from pipeline.labels.snapshot import read_snapshot
 
 LEAST = 8  # of each label: fewer say nothing that could be measured
 LEAST_TRAINED = 4  # of each label after some are held out
-HOW = (
-    "`python -m tasks labels export DIR`, drag files from DIR/unlabelled to DIR/on and DIR/off,"
-    " `python -m tasks labels import --on DIR/on --off DIR/off`"
-)
+HOW = "`python -m tasks web` in the browser, or `python -m tasks labels export DIR` for folders"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +25,19 @@ class Marks:
         return sum(value == label for part in (self.split.train, self.split.holdout) for value in part.values())
 
 
-def read_marks(snapshot: Path, ids: Iterable[str], holdout: float) -> Marks:
-    """The labels in the file `snapshot` of the pictures `ids`; the share `holdout` of them kept aside.
+def read_marks(snapshot: Path, groups: Mapping[str, str], holdout: float) -> Marks:
+    """The labels in the file `snapshot` of the pictures that `groups` has, id to the name of its group; the share
+    `holdout` of them kept aside, whole groups at a time.
 
     Errors: `UserError` if there are too few to learn from, saying how many there are and how to give more.
     """
-    labels, there = read_snapshot(snapshot), set(ids)
-    present = {id: label for id, label in labels.items() if id in there}
+    labels = read_snapshot(snapshot)
+    present = {id: label for id, label in labels.items() if id in groups}
     certain = {id: label for id, label in present.items() if label != "unsure"}
     marks = Marks(
-        split=split_labels(certain, holdout), unsure=len(present) - len(certain), gone=len(labels) - len(present)
+        split=split_labels(certain, holdout, groups),
+        unsure=len(present) - len(certain),
+        gone=len(labels) - len(present),
     )
     _check_enough(marks, holdout)
     return marks

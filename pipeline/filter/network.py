@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from pipeline.filter.augment import augment
-from pipeline.filter.squares import mirrored, squares
+from pipeline.filter.squares import squares
 
 SIDE = 32  # pixels: at 64 a network learns no better from so few labels, in four times the time
 BATCH = 64
@@ -33,8 +33,8 @@ class Lesson:
 class Answers:
     """What a network says about pictures."""
 
-    scores: np.ndarray  # (N,) float32 logits, averaged over a picture and its mirror image
-    features: np.ndarray  # (N, 128) float32, the layer before the last, of the picture as it is
+    scores: np.ndarray  # (N,) float32 logits
+    features: np.ndarray  # (N, 128) float32, the layer before the last
 
 
 class Network:
@@ -45,10 +45,9 @@ class Network:
 
     def __call__(self, images: np.ndarray) -> Answers:
         """`images` (N, H, W, C) uint8, a few hundred at once."""
-        small = squares(images, SIDE).astype(np.float32) / 255
-        plain, other = self.model(small, training=False), self.model(mirrored(small), training=False)
-        scores = keras.ops.convert_to_numpy(plain["score"] + other["score"])[:, 0] / 2
-        return Answers(scores=scores, features=keras.ops.convert_to_numpy(plain["features"]))
+        found = self.model(squares(images, SIDE).astype(np.float32) / 255, training=False)
+        scores = keras.ops.convert_to_numpy(found["score"])[:, 0]
+        return Answers(scores=scores, features=keras.ops.convert_to_numpy(found["features"]))
 
 
 def train_network(lesson: Lesson, *, seed: int, steps: int, tick: Callable[[], None]) -> Network:

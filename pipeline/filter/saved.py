@@ -1,7 +1,7 @@
 """A classifier on disk: JSON, arrays and networks, nothing pickled.
 
-classifier.json   figures, and a digest of all weights     kernel.npz   the dictionary and the labelled pictures' views
-member-0.keras    the networks, one file each
+classifier.json   figures, and a digest of all weights     kernel.npz   the views of the known pictures, the dictionary
+member-0.keras    the networks, one file each              backbone.tflite   where there is one, in place of networks
 """
 
 import dataclasses
@@ -14,15 +14,16 @@ import keras
 import numpy as np
 
 from pipeline.errors import DamagedState
+from pipeline.filter.backbone import Backbone
 from pipeline.filter.calibration import Calibration
 from pipeline.filter.classifier import Classifier, Scale
 from pipeline.filter.kernel import Kernel, KernelMachine
 from pipeline.filter.network import Network
 from pipeline.filter.patches import PatchDictionary, Words
-from pipeline.filter.views import KINDS, Describer
+from pipeline.filter.views import BackboneDescriber, Describer, SmallDescriber
 from pipeline.store import digest
 
-FIGURES, ARRAYS = "classifier.json", "kernel.npz"
+FIGURES, ARRAYS, BACKBONE = "classifier.json", "kernel.npz", "backbone.tflite"
 WAY_OUT = "`python -m tasks rerun classifier` makes it again"
 
 
@@ -32,7 +33,9 @@ def save_classifier(classifier: Classifier, folder: Path) -> str:
     np.savez(folder / ARRAYS, **arrays)
     for place, network in enumerate(classifier.networks):
         network.model.save(_member(folder, place))
-    figures["digest"] = _digest(figures, arrays, classifier.networks)
+    if isinstance(classifier.describe, BackboneDescriber):
+        (folder / BACKBONE).write_bytes(classifier.describe.backbone.content)
+    figures["digest"] = _digest(figures, arrays, classifier)
     (folder / FIGURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return figures["digest"]
 
@@ -44,10 +47,11 @@ def load_classifier(folder: Path) -> Classifier:
         with np.load(folder / ARRAYS, allow_pickle=False) as file:
             arrays = dict(file)
         networks = load_networks(folder, len(figures["network_scales"]))
-        found = _assemble(figures, arrays, networks)
+        backbone = load_backbone(folder)
+        found = _assemble(figures, arrays, networks, backbone)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DamagedState(f"{folder} holds no whole classifier ({error}); {WAY_OUT}") from None
-    if figures.pop("digest", None) != _digest(figures, arrays, networks):
+    if figures.pop("digest", None) != _digest(figures, arrays, found):
         raise DamagedState(f"{folder}: the weights are not those that were written; {WAY_OUT}")
     return found
 
@@ -57,24 +61,46 @@ def load_networks(folder: Path, count: int) -> tuple[Network, ...]:
     return tuple(Network(keras.saving.load_model(_member(folder, place), compile=False)) for place in range(count))
 
 
+def load_backbone(folder: Path) -> Backbone | None:
+    """The backbone of `folder`, if it has one."""
+    path = folder / BACKBONE
+    return Backbone(path.read_bytes()) if path.exists() else None
+
+
 def _member(folder: Path, place: int) -> Path:
     return folder / f"member-{place}.keras"
 
 
 def _figures(classifier: Classifier) -> dict[str, Any]:
-    dictionary = classifier.describe.dictionary
     return {
         "calibration": dataclasses.asdict(classifier.calibration),
         "machine_scale": dataclasses.asdict(classifier.machine_scale),
         "network_scales": [dataclasses.asdict(scale) for scale in classifier.network_scales],
         "widths": list(classifier.machine.kernel.widths),
-        "thresholds": [dictionary.first.threshold, dictionary.second.threshold],
-        "energy": dictionary.energy,
+        **_dictionary_figures(classifier.describe),
     }
 
 
+def _dictionary_figures(describe: Describer) -> dict[str, Any]:
+    if isinstance(describe, BackboneDescriber):
+        return {}
+    dictionary = describe.dictionary
+    return {"thresholds": [dictionary.first.threshold, dictionary.second.threshold], "energy": dictionary.energy}
+
+
 def _arrays(classifier: Classifier) -> dict[str, np.ndarray]:
-    dictionary, machine = classifier.describe.dictionary, classifier.machine
+    support = zip(classifier.describe.kinds, classifier.machine.support, strict=True)
+    return {
+        "weights": classifier.machine.weights,
+        **{f"support_{kind}": view for kind, view in support},
+        **_dictionary_arrays(classifier.describe),
+    }
+
+
+def _dictionary_arrays(describe: Describer) -> dict[str, np.ndarray]:
+    if isinstance(describe, BackboneDescriber):
+        return {}
+    dictionary = describe.dictionary
     return {
         "first_directions": dictionary.first.directions,
         "first_offsets": dictionary.first.offsets,
@@ -82,27 +108,20 @@ def _arrays(classifier: Classifier) -> dict[str, np.ndarray]:
         "channels": dictionary.channels,
         "second_directions": dictionary.second.directions,
         "second_offsets": dictionary.second.offsets,
-        "weights": machine.weights,
-        **{f"support_{kind}": view for kind, view in zip(KINDS, machine.support, strict=True)},
     }
 
 
-def _assemble(figures: dict[str, Any], arrays: dict[str, np.ndarray], networks: tuple[Network, ...]) -> Classifier:
-    first, second = (
-        Words(directions=arrays[f"{layer}_directions"], offsets=arrays[f"{layer}_offsets"], threshold=threshold)
-        for layer, threshold in zip(("first", "second"), figures["thresholds"], strict=True)
-    )
-    dictionary = PatchDictionary(
-        first=first, centre=arrays["centre"], channels=arrays["channels"], energy=figures["energy"], second=second
-    )
-    machine = KernelMachine(
-        kernel=Kernel(widths=tuple(figures["widths"])),
-        support=tuple(arrays[f"support_{kind}"] for kind in KINDS),
-        weights=arrays["weights"],
-    )
+def _assemble(
+    figures: dict[str, Any], arrays: dict[str, np.ndarray], networks: tuple[Network, ...], backbone: Backbone | None
+) -> Classifier:
+    describe = BackboneDescriber(backbone=backbone) if backbone else _small_describer(figures, arrays)
     return Classifier(
-        describe=Describer(dictionary=dictionary),
-        machine=machine,
+        describe=describe,
+        machine=KernelMachine(
+            kernel=Kernel(shares=describe.shares, widths=tuple(figures["widths"])),
+            support=tuple(arrays[f"support_{kind}"] for kind in describe.kinds),
+            weights=arrays["weights"],
+        ),
         machine_scale=Scale(**figures["machine_scale"]),
         networks=networks,
         network_scales=tuple(Scale(**scale) for scale in figures["network_scales"]),
@@ -110,9 +129,23 @@ def _assemble(figures: dict[str, Any], arrays: dict[str, np.ndarray], networks: 
     )
 
 
-def _digest(figures: dict[str, Any], arrays: dict[str, np.ndarray], networks: tuple[Network, ...]) -> str:
-    weights = [[_of_array(array) for array in network.model.get_weights()] for network in networks]
-    return digest.of_value([figures, {name: _of_array(array) for name, array in arrays.items()}, weights])
+def _small_describer(figures: dict[str, Any], arrays: dict[str, np.ndarray]) -> SmallDescriber:
+    first, second = (
+        Words(directions=arrays[f"{layer}_directions"], offsets=arrays[f"{layer}_offsets"], threshold=threshold)
+        for layer, threshold in zip(("first", "second"), figures["thresholds"], strict=True)
+    )
+    dictionary = PatchDictionary(
+        first=first, centre=arrays["centre"], channels=arrays["channels"], energy=figures["energy"], second=second
+    )
+    return SmallDescriber(dictionary=dictionary)
+
+
+def _digest(figures: dict[str, Any], arrays: dict[str, np.ndarray], classifier: Classifier) -> str:
+    weights = [[_of_array(array) for array in network.model.get_weights()] for network in classifier.networks]
+    parts = [figures, {name: _of_array(array) for name, array in arrays.items()}, weights]
+    if isinstance(classifier.describe, BackboneDescriber):
+        parts.append(digest.of_bytes(classifier.describe.backbone.content))
+    return digest.of_value(parts)
 
 
 def _of_array(array: np.ndarray) -> list[Any]:

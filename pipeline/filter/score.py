@@ -1,7 +1,7 @@
 """The stage filter: which pictures the generator learns from."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,26 @@ import numpy as np
 from pipeline.callbacks import Progress, ShouldStop
 from pipeline.errors import UserError
 from pipeline.filter.calibration import estimate_share, shift
-from pipeline.filter.classifier import BATCH, Classifier
+from pipeline.filter.classifier import BATCH, Answers, Classifier
 from pipeline.filter.devices import prepare_devices
-from pipeline.filter.kept import KEPT, REJECTED, Score, write_scores
+from pipeline.filter.kept import FEATURES, KEPT, REJECTED, UNSURE, Score, write_scores
+from pipeline.filter.kernel import principal_components
+from pipeline.filter.proof import MOST, Labelled, Proof, confusion, interval, prove, suspects
 from pipeline.filter.saved import load_classifier
 from pipeline.filter.threshold import Line, draw_line, judge_line
 from pipeline.filter.unseen import read_unseen
 from pipeline.filter.watch import Watch
 from pipeline.images.image_set import read_images
 from pipeline.labels.snapshot import read_snapshot
+from pipeline.labels.suggest import random_slice
 from pipeline.options import FilterOptions
 from pipeline.result import Result
 from pipeline.store import digest
 from pipeline.store.jsonl import read_rows
 
 MATTERS = 0.005  # a precision short of the wish by less is not worth a word
+FAIR = 30  # labels of a fair sample, from which on it says what the share of on-target pictures is
+DIMENSIONS = 32  # of the features by which pictures are compared on the label page
 
 
 def filter_images(
@@ -37,18 +42,19 @@ def filter_images(
     progress: Progress,
     should_stop: ShouldStop,
 ) -> Result:
-    """Score every normalised picture and leave in `folder` which of them are kept.
+    """Score every normalised picture and leave in `folder` which of them are kept, rejected or unsure.
 
-    A label outdoes any score: what a person called on is kept, off and unsure are not. The others are kept at the
-    threshold or above. With method 'none' all of them are, and `classifier` is None.
+    A label outdoes any score: what a person called on is kept, off and unsure are not. The others are kept above the
+    band around the threshold, rejected below it, and unsure within. With method 'none' all of them are kept, and
+    `classifier` is None. Pictures are not copied: `scores.jsonl` has a row for each.
     Errors: `UserError` if nothing would be kept; `Stopped`, leaving nothing.
     """
     given = read_snapshot(labels) if labels else {}
-    files = {row["id"]: row["sha256"] for row in read_rows(normalize / "images.jsonl") if row["outcome"] == KEPT}
+    files = {row["id"]: row["sha256"] for row in read_rows(normalize / "images.jsonl") if row["outcome"] == "kept"}
     if options.method == "none":
-        judged = Judged(scores={}, share=None, line=None)
+        judged = Judged(scores={}, spreads={}, suspects=frozenset(), share=None, line=None, proof=None, figures={})
     else:
-        judged = _judge(options, normalize, given, classifier, progress, should_stop)
+        judged = _judge(options, normalize, given, classifier, folder, Watching(progress, should_stop))
     scores = [_score(id, given.get(id), judged) for id in sorted(files)]
     kept = [score.id for score in scores if score.outcome == KEPT]
     if not kept:
@@ -59,13 +65,25 @@ def filter_images(
     )
 
 
+@dataclass(frozen=True)
+class Watching:
+    """How far the work is, and whether to stop."""
+
+    progress: Progress
+    should_stop: ShouldStop
+
+
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The probability of every picture, and where the line is; neither with method 'none'."""
+    """What the classifier says of every picture, and where the line is; nothing with method 'none'."""
 
-    scores: Mapping[str, float]
+    scores: Mapping[str, float]  # probabilities of being on target, by id
+    spreads: Mapping[str, float]  # their standard errors
+    suspects: frozenset[str]  # ids of labels that may be wrong
     share: float | None  # of the pictures without a label that are thought to be on target
     line: Line | None
+    proof: Proof | None
+    figures: Mapping[str, Any]
 
 
 def _judge(
@@ -73,79 +91,144 @@ def _judge(
     normalize: Path,
     given: Mapping[str, str],
     classifier: Path,
-    progress: Progress,
-    should_stop: ShouldStop,
+    folder: Path,
+    watching: Watching,
 ) -> Judged:
     prepare_devices()
     ids, images = read_images(normalize)
     model = load_classifier(classifier)
-    watch = Watch(progress, should_stop, -(-len(ids) // BATCH))
-    found = dict(zip(ids, _probabilities(model, images, watch).tolist(), strict=True))
-    found.update({id: score for id, score in read_unseen(classifier).items() if id in found})
-    return _draw(found, set(found) - set(given), model.calibration.prior, options)
+    watch = Watch(watching.progress, watching.should_stop, -(-len(ids) // BATCH))
+    answers = _ask(model, images, watch)
+    features = principal_components(answers.likeness, model.landmarks(), DIMENSIONS)
+    np.save(folder / FEATURES, features.astype(np.float16))
+    found = dict(zip(ids, answers.probability.tolist(), strict=True))
+    unseen = {id: score for id, score in read_unseen(classifier).items() if id in found}
+    found.update(unseen)
+    spreads = dict(zip(ids, answers.spread.round(6).tolist(), strict=True))
+    return _draw(found, spreads, unseen, given, model.calibration.prior, options)
 
 
-def _probabilities(model: Classifier, images: np.ndarray, watch: Watch) -> np.ndarray:
+def _ask(model: Classifier, images: np.ndarray, watch: Watch) -> Answers:
     parts = []
     for start in range(0, len(images), BATCH):
         watch("scoring the pictures")
         parts.append(model(images[start : start + BATCH]))
-    return np.concatenate(parts)
+    names = (field.name for field in fields(Answers))
+    return Answers(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def _draw(found: Mapping[str, float], free: set[str], prior: float, options: FilterOptions) -> Judged:
-    """Bring the probabilities to the share of on-target pictures among the `free` ones, those without a label, and
-    draw the line there."""
-    unlabelled = np.array([found[id] for id in sorted(free)])
-    share = estimate_share(unlabelled, prior) if free else prior
+def _draw(
+    found: Mapping[str, float],
+    spreads: Mapping[str, float],
+    unseen: Mapping[str, float],
+    given: Mapping[str, str],
+    prior: float,
+    options: FilterOptions,
+) -> Judged:
+    """Bring the probabilities to the share of on-target pictures among those without a label, draw the line there,
+    and see what the labels prove of it."""
+    free = sorted(set(found) - set(given))
+    fair = [given[id] for id in random_slice(list(found), given) if given[id] != "unsure"]
+    share = _share(np.array([found[id] for id in free]), prior, fair, found, given)
     moved = shift(np.array(list(found.values())), prior, share).round(6)
     scores = dict(zip(found, moved.tolist(), strict=True))
-    unlabelled = np.array([scores[id] for id in sorted(free)])
+    unlabelled = np.array([scores[id] for id in free])
     if options.threshold is None:
-        line = draw_line(unlabelled, options.precision)
+        line = draw_line(unlabelled, options.precision, options.unsure)
     else:
-        line = judge_line(unlabelled, options.threshold)
-    return Judged(scores=scores, share=share, line=line)
+        line = judge_line(unlabelled, options.threshold, options.unsure)
+    certain = {id: given[id] for id in unseen if given.get(id) in ("on", "off")}
+    labelled = Labelled(
+        scores=np.array([unseen[id] for id in certain]),
+        on=np.array([label == "on" for label in certain.values()], bool),
+        prior=prior,
+        share=share,
+    )
+    return Judged(
+        scores=scores,
+        spreads=spreads,
+        suspects=frozenset(suspects(certain, unseen)),
+        share=share,
+        line=line,
+        proof=prove(line, unlabelled[unlabelled >= line.high], labelled, options.precision),
+        figures={"confusion": confusion(line, labelled), **_fair_figures(fair)},
+    )
+
+
+def _share(
+    free: np.ndarray, prior: float, fair: list[str], found: Mapping[str, float], given: Mapping[str, str]
+) -> float:
+    """The share of on-target pictures among the `free` ones: as the fair sample has it if it is large enough, or else
+    as the scores do."""
+    if not len(free):
+        return prior
+    if len(fair) < FAIR:
+        return estimate_share(free, prior)
+    on = interval(fair.count("on"), len(fair))[0] * len(found) - sum(given.get(id) == "on" for id in found)
+    least = 1 / (len(free) + 2)
+    return float(np.clip(on / len(free), least, 1 - least))
+
+
+def _fair_figures(fair: list[str]) -> dict[str, Any]:
+    share = [round(value, 4) for value in interval(fair.count("on"), len(fair))]
+    return {"fair_labels": len(fair), "fair_share": share if fair else None}
 
 
 def _score(id: str, label: str | None, judged: Judged) -> Score:
-    score = judged.scores.get(id)
-    reached = judged.line is None or score >= judged.line.threshold
-    kept = label == "on" if label else reached
-    return Score(id=id, score=score, label=label, outcome=KEPT if kept else REJECTED)
+    score, spread = judged.scores.get(id), judged.spreads.get(id)
+    outcome = _outcome(score, label, judged.line)
+    return Score(id=id, score=score, spread=spread, label=label, suspect=id in judged.suspects, outcome=outcome)
+
+
+def _outcome(score: float | None, label: str | None, line: Line | None) -> str:
+    if label:
+        return KEPT if label == "on" else REJECTED
+    if line is None or score >= line.high:
+        return KEPT
+    return REJECTED if score < line.low else UNSURE
 
 
 def _summary(scores: list[Score], judged: Judged, options: FilterOptions) -> dict[str, Any]:
-    kept = sum(score.outcome == KEPT for score in scores)
-    line = {name: _rounded(value) for name, value in asdict(judged.line).items()} if judged.line else {}
+    line, proof = judged.line, judged.proof
+    counts = {outcome: sum(score.outcome == outcome for score in scores) for outcome in (KEPT, REJECTED, UNSURE)}
     return {
         "images": len(scores),
-        "kept": kept,
-        "rejected": len(scores) - kept,
-        "threshold": line.get("threshold"),
+        **counts,
+        "threshold": line and line.threshold,
+        "band": line and [line.low, line.high],
         "labelled_on": sum(score.label == "on" for score in scores),
         "labelled_off": sum(score.label == "off" for score in scores),
         "labelled_unsure": sum(score.label == "unsure" for score in scores),
+        "suspect": len(judged.suspects),
         "expected_share": _rounded(judged.share),
-        "expected_precision": line.get("precision"),
-        "expected_recall": line.get("recall"),
-        "notice": _notice(judged.line, options),
+        "expected_precision": _rounded(line and line.precision),
+        "expected_recall": _rounded(line and line.recall),
+        "proof": proof and {name: _rounded(value) for name, value in asdict(proof).items()},
+        **judged.figures,
+        "notice": _notice(judged, options),
     }
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+    return round(value, 4) if isinstance(value, float) else value
 
 
-def _notice(line: Line | None, options: FilterOptions) -> str:
+def _notice(judged: Judged, options: FilterOptions) -> str:
+    """What a person should know of the precision: that it is out of reach, or not proved yet."""
+    line, proof, wanted = judged.line, judged.proof, options.precision
     if line is None or line.precision is None or options.threshold is not None:
         return ""
-    if line.precision >= options.precision - MATTERS:
+    if line.precision < wanted - MATTERS:
+        return (
+            f"precision {wanted:g} is out of reach: of what is kept without a label about {line.precision:.2f} should"
+            f" be on target; label more pictures, those with scores near {line.threshold:.2f} first"
+        )
+    if proof.more == 0:
         return ""
+    more = f"some {proof.more} more labels" if proof.more else f"more than {MOST} further labels"
     return (
-        f"precision {options.precision:g} is out of reach: of what is kept without a label about"
-        f" {line.precision:.2f} should be on target; label more pictures, those with scores near"
-        f" {line.threshold:.2f} first"
+        f"precision {wanted:g} is expected but not shown yet: {proof.labels} labels above the line say {proof.low:.2f}"
+        f" to {proof.high:.2f}; {more} of pictures with high scores would show it"
     )
 
 
@@ -154,6 +237,7 @@ def _nothing_kept(scores: list[Score], judged: Judged) -> str:
         return f"all {len(scores)} pictures are labelled off or unsure, so nothing is kept; label some on"
     highest = max((score.score for score in scores if score.label is None), default=0.0)
     return (
-        f"nothing is kept: no picture is labelled on, and none reaches the threshold {judged.line.threshold:g}"
-        f" (the highest score is {highest:.3f}); lower --filter-threshold, or leave it at auto, or label some on"
+        f"nothing is kept: no picture is labelled on, and none reaches {judged.line.high:g}, the upper edge of the band"
+        f" around the threshold (the highest score is {highest:.3f}); lower --filter-threshold, or leave it at auto, or"
+        " label some on"
     )

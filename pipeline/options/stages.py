@@ -83,6 +83,12 @@ class NormalizeOptions(Options):
 class ClassifierOptions(Options):
     """How the small CNN learns from the labels."""
 
+    backbone: str = option(
+        "auto",
+        "pretrained network: 'auto' (weights that are here or quickly fetched, else none), 'none', MobileNet,"
+        " MobileNetV3Small, MobileNetV3Large, or a file of such weights",
+        significant=False,  # what counts is which weights that comes to
+    )
     steps: int = option(200, "batches that each network learns from; enough for some hundred labels", low=1)
     members: int = option(3, "networks in it; of as many parts of the labels each leaves one out", low=2, high=20)
     holdout: float = option(0.2, "share of the labels kept aside to measure with", low=0.05, high=0.5)
@@ -97,6 +103,9 @@ class FilterOptions(Options):
     threshold: float | None = option(None, "keep at this score or above; auto: chosen on the labels", low=0, high=1)
     precision: float = option(
         0.95, "share of the kept that should be on target, when the threshold is auto", low=0.5, high=1
+    )
+    unsure: float = option(
+        0.05, "scores nearer to the threshold than this are neither kept nor rejected but unsure", low=0, high=0.4
     )
 
 

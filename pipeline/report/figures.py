@@ -1,6 +1,6 @@
 """The plots of the report. Each function takes rows as the stages wrote them and writes one PNG."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
+from pipeline.filter.proof import interval
+
 ON, OFF, LINE = "#2b7a4b", "#b5523b", "#31507a"
+COLOURS = {"rejected": OFF, "unsure": "#c9a227", "kept": ON}
 FEW = 20  # epochs
+BINS, A_BIN = 8, 10  # of the reliability diagram at most; labels that each needs
 
 
 def losses(stats: Sequence[dict[str, Any]], path: Path) -> None:
@@ -41,24 +45,44 @@ def _mark(stats: Sequence[dict[str, Any]]) -> str:
     return "o-" if len(stats) <= FEW else "-"
 
 
-def precision_recall(truth: Sequence[bool], scores: Sequence[float], threshold: float | None, path: Path) -> None:
-    """Precision against recall over all thresholds, the chosen one marked."""
+def precision_recall(truth: Sequence[bool], scores: Sequence[float], least: float | None, path: Path) -> None:
+    """Precision against recall over all thresholds, the chosen one marked: pictures of score `least` are kept."""
     precision, recall, thresholds = precision_recall_curve(truth, scores)
     axes = _axes("filter on labels it was not trained on", "recall")
     axes.set_ylabel("precision")
     axes.step(recall, precision, where="post", color=LINE)
-    if threshold is not None:
-        at = min((thresholds < threshold).sum(), len(precision) - 1)
-        axes.plot(recall[at], precision[at], "o", color=OFF, label=f"threshold {threshold:.2f}")
+    if least is not None:
+        at = min((thresholds < least).sum(), len(precision) - 1)
+        axes.plot(recall[at], precision[at], "o", color=OFF, label=f"kept from {least:.2f} up")
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     _save(axes, path)
 
 
-def scores(kept: Sequence[float], rejected: Sequence[float], threshold: float | None, path: Path) -> None:
-    """How the filter's scores are spread over the pictures kept and rejected."""
+def reliability(truth: Sequence[bool], said: Sequence[float], path: Path) -> None:
+    """How often pictures are on target that are said to be so with some probability: on the diagonal if the
+    probabilities are right. Each bar is the interval that its labels allow."""
+    axes = _axes("are the probabilities right?", "probability said, of labels not trained on")
+    axes.set_ylabel("share labelled on")
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.6)
+    order = sorted(zip(said, truth, strict=True))
+    bins = max(2, min(BINS, len(order) // A_BIN))
+    for part in (order[len(order) * bin // bins : len(order) * (bin + 1) // bins] for bin in range(bins)):
+        if part:
+            share, low, high = interval(sum(on for _, on in part), len(part))
+            middle = sum(score for score, _ in part) / len(part)
+            axes.errorbar(middle, share, [[share - low], [high - share]], fmt="o", color=LINE, capsize=2, markersize=4)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    _save(axes, path)
+
+
+def scores(found: Mapping[str, Sequence[float]], threshold: float | None, path: Path) -> None:
+    """How the filter's scores are spread over the pictures of each outcome."""
     axes = _axes("filter scores", "score")
-    axes.hist([kept, rejected], bins=25, range=(0, 1), stacked=True, color=[ON, OFF], label=["kept", "rejected"])
+    names = [name for name in COLOURS if found.get(name)]
+    shown, colours = [found[name] for name in names], [COLOURS[name] for name in names]
+    axes.hist(shown, bins=25, range=(0, 1), stacked=True, color=colours, label=names)
     if threshold is not None:
         axes.axvline(threshold, color="black", linewidth=0.8)
     axes.set_ylabel("pictures")

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from pipeline.callbacks import Progress, ShouldStop
 from pipeline.errors import Stopped
+from pipeline.filter.kept import KEPT, REJECTED, UNSURE
 from pipeline.filter.unseen import HOLDOUT, OUT_OF_FOLD
 from pipeline.images.image_set import read_images
 from pipeline.images.overview import SHOWN, sheet_name
@@ -22,6 +23,7 @@ from pipeline.store import manifest as manifests
 from pipeline.store.jsonl import read_rows
 from pipeline.store.manifest import Manifest
 
+OUTCOMES = KEPT, REJECTED, UNSURE
 COLUMNS = 20  # of a contact sheet: 20 squares of 64 px fit a laptop's screen
 
 
@@ -67,14 +69,20 @@ def _copy_overview(options: ReportOptions, sources: Sources, folder: Path) -> No
 
 
 def _write_sheets(options: ReportOptions, sources: Sources, folder: Path) -> None:
-    """Contact sheets of the kept and the rejected, evenly over the scores, and of those nearest to the threshold."""
+    """Contact sheets of the kept, the rejected and the unsure, evenly over the scores; of those nearest to the band
+    around the threshold; and of labels that may be wrong, the likeliest first."""
     rows = sorted(read_rows(sources.kept / "scores.jsonl"), key=lambda row: (row["score"] or 0, row["id"]))
-    kept = [row["id"] for row in rows if row["outcome"] == "kept"]
-    rejected = [row["id"] for row in rows if row["outcome"] == "rejected"]
+    by_outcome = {name: [row["id"] for row in rows if row["outcome"] == name] for name in OUTCOMES}
     count = options.thumbnails
-    sheets = {"kept": _spread(kept, count), "rejected": _spread(rejected, count)}
+    sheets = {name: _spread(ids, count) for name, ids in by_outcome.items()}
     if sources.classifier:
-        sheets |= {"barely-kept": kept[: count // 2], "barely-rejected": rejected[: -count // 2 - 1 : -1]}
+        free = {row["id"] for row in rows if row["label"] is None}
+        barely = {name: [id for id in ids if id in free] for name, ids in by_outcome.items()}
+        sheets["barely-kept"] = barely["kept"][: count // 2]
+        sheets["barely-rejected"] = barely["rejected"][: -count // 2 - 1 : -1]
+        for label, falling in (("on", False), ("off", True)):
+            suspects = [row["id"] for row in rows if row["suspect"] and row["label"] == label]
+            sheets[f"suspect-{label}"] = (suspects[::-1] if falling else suspects)[:count]
     for name, ids in sheets.items():
         if ids:
             found = read_images(sources.normalize, ids)
@@ -92,18 +100,20 @@ def _spread(ids: list[str], count: int) -> list[str]:
 
 def _write_filter(options: ReportOptions, sources: Sources, folder: Path) -> None:
     rows = list(read_rows(sources.kept / "scores.jsonl"))
-    threshold = manifests.read(sources.kept).summary["threshold"]
-    by_outcome = {
-        outcome: [row["score"] for row in rows if row["outcome"] == outcome and row["score"] is not None]
-        for outcome in ("kept", "rejected")
+    summary = manifests.read(sources.kept).summary
+    found = {
+        name: [row["score"] for row in rows if row["outcome"] == name and row["score"] is not None] for name in OUTCOMES
     }
-    if any(by_outcome.values()):
-        figures.scores(by_outcome["kept"], by_outcome["rejected"], threshold, folder / "filter-scores.png")
+    if any(found.values()):
+        figures.scores(found, summary["threshold"], folder / "filter-scores.png")
     if sources.classifier:
         unseen = [row for name in (HOLDOUT, OUT_OF_FOLD) for row in read_rows(sources.classifier / name)]
-        truth = [row["label"] == "on" for row in unseen]
-        path = folder / "filter-precision-recall.png"
-        figures.precision_recall(truth, [row["score"] for row in unseen], threshold, path)
+        truth, said = [row["label"] == "on" for row in unseen], [row["score"] for row in unseen]
+        # The line is drawn where other pictures are on target than among the labelled ones: the same scores, moved
+        moved = {row["id"]: row["score"] for row in rows}
+        at = [moved.get(row["id"], row["score"]) for row in unseen]
+        figures.precision_recall(truth, at, summary["band"][1], folder / "filter-precision-recall.png")
+        figures.reliability(truth, said, folder / "filter-reliability.png")
 
 
 def _write_training(options: ReportOptions, sources: Sources, folder: Path) -> None:

@@ -16,6 +16,7 @@ demo_pictures = 130
 [normalize]
 size = 16
 [classifier]
+backbone = none
 steps = 20
 members = 2
 [filter]

@@ -50,6 +50,7 @@ def trained(subject, tmp_path_factory) -> Trained:
         QUICK,
         normalize=subject.normalize,
         labels=subject.labels,
+        weights=None,
         folder=folder,
         progress=lambda *call: calls.append(call),
         should_stop=never,
@@ -65,6 +66,6 @@ def run_filter(subject, trained, tmp_path):
     def run(options, **other):
         inputs = {"normalize": subject.normalize, "labels": subject.labels, "classifier": trained.folder}
         callbacks = {"progress": silent, "should_stop": never}
-        return filter_images(options, folder=tmp_path, **(inputs | callbacks | other))
+        return filter_images(options, **({"folder": tmp_path} | inputs | callbacks | other))
 
     return run

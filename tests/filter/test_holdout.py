@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from pipeline.filter.holdout import deal_folds, split_labels
+from pipeline.filter.holdout import number_groups, split_labels
 
 LABELS = {hashlib.sha256(b"%d" % n).hexdigest(): "on" if n % 4 == 0 else "off" for n in range(1000)}
 
@@ -34,10 +34,17 @@ def test_near_duplicates_stay_together():
     assert set(sizes.values()) == {10}
 
 
-def test_folds_are_even_for_each_label():
-    folds = deal_folds(LABELS, 3)
-    sizes = Counter((LABELS[id], fold) for id, fold in folds.items())
-    assert sizes.keys() == {(label, fold) for label in ("on", "off") for fold in range(3)}
-    assert max(size for (label, _), size in sizes.items() if label == "on") == 84
-    assert min(size for (label, _), size in sizes.items() if label == "on") == 83
-    assert deal_folds(dict(reversed(LABELS.items())), 3) == folds
+def test_every_nth_number_has_its_share_of_each_label():
+    numbers = number_groups(LABELS)
+    assert sorted(numbers.values()) == list(range(1000))
+    sizes = Counter((LABELS[id], number % 3) for id, number in numbers.items())
+    assert {sizes["on", fold] for fold in range(3)} == {83, 84}
+    assert number_groups(dict(reversed(LABELS.items()))) == numbers
+
+
+def test_near_duplicates_have_one_number_even_with_different_labels():
+    ids = list(LABELS)
+    groups = {id: ids[place - place % 4] for place, id in enumerate(ids)}
+    numbers = number_groups(LABELS, groups)
+    assert sorted(set(numbers.values())) == list(range(250))
+    assert all(numbers[id] == numbers[groups[id]] for id in ids)

@@ -1,7 +1,10 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
-from pipeline.filter.kernel import components, fit_kernel, fit_machine
+from pipeline.filter import neighbours
+from pipeline.filter.kernel import FOLDS, components, fit_carried, fit_kernel, fit_machine, principal_components
 from pipeline.filter.views import pick
 
 
@@ -12,44 +15,101 @@ def views():
     return tuple(random.normal(on[:, np.newaxis], 1, (30, width)).astype(np.float32) for width in (5, 9)), on
 
 
+SHARES = 0.4, 0.6
+EACH = np.arange(30)  # every picture a group of its own
+RIDGE = 0.2
+
+
+def train(kernel, pictures, on, groups=EACH):
+    return fit_machine(kernel, pictures, on, groups, ridge=RIDGE)
+
+
 def test_likeness_is_one_to_itself_and_falls_with_distance(views):
     pictures, _ = views
-    found = fit_kernel(pictures)(pictures, pictures)
-    assert np.diag(found) == pytest.approx(1, abs=1e-6)
+    found = fit_kernel(pictures, SHARES)(pictures, pictures)
+    assert np.diag(found) == pytest.approx(1, abs=1e-5)
     assert np.all(found <= 1 + 1e-9)
     assert np.allclose(found, found.T)
 
 
 def test_it_tells_on_from_off(views):
     pictures, on = views
-    scores = fit_machine(fit_kernel(pictures), pictures, on).machine(pictures)
-    assert scores[on].mean() > scores[~on].mean() + 0.5
+    scores = train(fit_kernel(pictures, SHARES), pictures, on).machine(pictures)
+    assert scores.shape == (30, 1 + FOLDS)
+    assert np.all(scores[on].mean(axis=0) > scores[~on].mean(axis=0) + 0.5)
 
 
-def test_left_out_scores_are_those_of_a_machine_trained_without_the_picture(views):
+@pytest.mark.parametrize("size", [1, 3])
+def test_left_out_scores_are_those_of_a_machine_trained_without_the_whole_group(views, size):
     pictures, on = views
-    kernel = fit_kernel(pictures)
-    fit = fit_machine(kernel, pictures, on)
+    kernel, groups = fit_kernel(pictures, SHARES), EACH // size
+    fit = train(kernel, pictures, on, groups)
     target, share = np.where(on, 1.0, -1.0), np.where(on, on.mean(), 1 - on.mean())
     for place in range(0, 30, 7):
-        others = np.arange(30) != place
-        system = kernel(pick(pictures, others), pick(pictures, others)) + np.diag(0.4 * share[others])
+        others = groups != groups[place]
+        system = kernel(pick(pictures, others), pick(pictures, others)) + np.diag(2 * RIDGE * share[others])
         weights = np.linalg.solve(system, target[others])
-        alone = kernel(pick(pictures, ~others), pick(pictures, others)) @ weights
+        alone = kernel(pick(pictures, place == EACH), pick(pictures, others)) @ weights
         assert fit.left_out[place] == pytest.approx(alone[0])
+
+
+def test_each_further_machine_never_saw_its_part_of_the_groups(views):
+    pictures, on = views
+    kernel = fit_kernel(pictures, SHARES)
+    fit = train(kernel, pictures, on)
+    other = on.copy()
+    other[2::FOLDS] = ~other[2::FOLDS]
+    assert np.all(fit.machine.weights[2::FOLDS, 1 + 2] == 0)
+    assert not np.allclose(fit.machine.weights[:, 0], train(kernel, pictures, other).machine.weights[:, 0])
+
+
+def test_scores_carried_to_neighbours_are_left_out_as_exactly(views):
+    """What is said of a group must not change when the labels within it are exchanged."""
+    pictures, on = views
+    kernel, labelled = fit_kernel(pictures, SHARES), EACH[::2]
+    carry = partial(neighbours.carry, pictures[1])
+
+    def left_out(labels):
+        return fit_carried(kernel, pictures, labelled, labels, np.arange(15) // 2, ridge=RIDGE, carry=carry).left_out
+
+    given, exchanged = on[labelled], on[labelled].copy()
+    assert given[0] != given[1]
+    exchanged[[0, 1]] = given[[1, 0]]
+    assert left_out(given)[:2] == pytest.approx(left_out(exchanged)[:2])
+    assert left_out(given)[2:] != pytest.approx(left_out(exchanged)[2:])
+
+
+def test_a_carried_machine_tells_on_from_off_for_pictures_it_never_saw(views):
+    pictures, on = views
+    kernel, labelled = fit_kernel(pictures, SHARES), EACH[::2]
+    carry = partial(neighbours.carry, pictures[1])
+    fit = fit_carried(kernel, pictures, labelled, on[labelled], np.arange(15), ridge=RIDGE, carry=carry)
+    scores = fit.machine(pick(pictures, EACH[1::2]))[:, 0]
+    assert scores[on[1::2]].mean() > scores[~on[1::2]].mean()
 
 
 def test_components_are_of_even_size_and_carry_over_from_landmarks(views):
     pictures, _ = views
-    kernel = fit_kernel(pictures)
+    kernel = fit_kernel(pictures, SHARES)
     whole, some = (components(kernel, pictures, landmarks=count, count=4) for count in (30, 20))
     assert whole.std(axis=0) == pytest.approx(np.ones(4), abs=0.05)
     assert some.shape == (30, 4)
     assert np.all(np.isfinite(some))
 
 
+def test_principal_components_keep_the_distances_that_the_kernel_sees(views):
+    pictures, _ = views
+    likeness = fit_kernel(pictures, SHARES)(pictures, pictures)
+    found = principal_components(likeness, likeness, 30)
+    apart = ((found[0] - found[1:]) ** 2).sum(axis=1)
+    assert apart == pytest.approx(2 - 2 * likeness[0, 1:], abs=1e-3)
+
+
 def test_pictures_that_are_all_alike_are_no_trouble():
     same = tuple(np.ones((6, width), np.float32) for width in (5, 9))
-    on = np.array([True, True, True, False, False, False])
-    assert np.all(np.isfinite(fit_machine(fit_kernel(same), same, on).machine(same)))
-    assert np.all(np.isfinite(components(fit_kernel(same), same, landmarks=6, count=3)))
+    on, kernel = np.array([True, True, True, False, False, False]), fit_kernel(same, SHARES)
+    assert np.all(np.isfinite(train(kernel, same, on, np.arange(6)).machine(same)))
+    assert np.all(np.isfinite(components(kernel, same, landmarks=6, count=3)))
+    carry = partial(neighbours.carry, same[0])
+    fit = fit_carried(kernel, same, np.arange(6), on, np.arange(6), ridge=RIDGE, carry=carry)
+    assert np.all(np.isfinite(fit.machine(same)))

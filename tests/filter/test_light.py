@@ -4,7 +4,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["pipeline.filter", "pipeline.filter.kept", "pipeline.filter.holdout"])
+@pytest.mark.parametrize(
+    "module", ["pipeline.filter", "pipeline.filter.kept", "pipeline.filter.holdout", "pipeline.filter.weights"]
+)
 def test_what_other_rooms_read_loads_no_network_library(module):
     code = f"import sys, {module}; sys.exit(bool({{'tensorflow', 'keras', 'sklearn'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

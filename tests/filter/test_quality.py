@@ -33,7 +33,7 @@ def test_eighty_labels_of_a_real_crawl_are_enough(shared_data, tmp_path):
         (tmp_path / name).mkdir()
     calls = {"progress": silent, "should_stop": never}
 
-    train_classifier(ClassifierOptions(), **inputs, folder=tmp_path / "classifier", **calls)
+    train_classifier(ClassifierOptions(), **inputs, weights=None, folder=tmp_path / "classifier", **calls)
     filter_images(FilterOptions(), **inputs, classifier=tmp_path / "classifier", folder=tmp_path / "filter", **calls)
 
     scores = [score for score in read_scores(tmp_path / "filter") if score.label is None]

@@ -26,7 +26,7 @@ from pipeline.options import ClassifierOptions
 normalize, labels, folder = map(Path, sys.argv[1:])
 options = ClassifierOptions(steps=4, members=2)
 result = train_classifier(
-    options, normalize=normalize, labels=labels, folder=folder, progress=silent, should_stop=never
+    options, normalize=normalize, labels=labels, weights=None, folder=folder, progress=silent, should_stop=never
 )
 print(result.outputs["model"])
 """
@@ -71,6 +71,7 @@ def test_another_seed_trains_other_weights(trained, subject, tmp_path):
         options,
         normalize=subject.normalize,
         labels=subject.labels,
+        weights=None,
         folder=tmp_path,
         progress=silent,
         should_stop=never,
@@ -94,6 +95,7 @@ def test_a_request_to_stop_is_heard_and_nothing_is_left(subject, tmp_path, after
             QUICK,
             normalize=subject.normalize,
             labels=subject.labels,
+            weights=None,
             folder=tmp_path,
             progress=silent,
             should_stop=lambda: next(asked) >= after,
@@ -104,8 +106,8 @@ def test_a_request_to_stop_is_heard_and_nothing_is_left(subject, tmp_path, after
 def test_what_was_saved_scores_pictures_it_never_saw(trained):
     on, off = (np.stack([draw(number, on=on) for number in range(500, 520)]) for on in (True, False))
     classifier = load_classifier(trained.folder)
-    assert np.median(classifier(on)) > 0.6
-    assert np.median(classifier(off)) < 0.4
+    assert np.median(classifier(on).probability) > 0.6
+    assert np.median(classifier(off).probability) < 0.4
 
 
 @pytest.mark.parametrize("name", ["classifier.json", "kernel.npz", "member-1.keras"])

@@ -1,0 +1,121 @@
+"""Which pictures to label next: those the filter is least sure of, those unlike any labelled one, and some at random.
+
+Labels of pictures that were picked teach the most; those of pictures drawn at random are the only ones that say how
+large the share of on-target pictures really is. So one in five is random, in an order that follows from the ids alone:
+the labelled beginning of that order, `random_slice`, is a fair sample whenever one looks.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from pipeline.store.digest import of_bytes
+
+UNCERTAIN, DIFFERENT, RANDOM = "uncertain", "different", "random"
+TURNS = (UNCERTAIN, DIFFERENT, UNCERTAIN, RANDOM, UNCERTAIN)  # over and over; other kinds fill in where one has none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suggestion:
+    """A picture worth a label, and why: 'uncertain', 'different' or 'random'."""
+
+    id: str
+    why: str
+
+
+def random_order(ids: Sequence[str]) -> list[str]:
+    """`ids` in an order that has nothing to do with how pictures look and never changes as others come or go."""
+    return sorted(ids, key=lambda id: of_bytes(f"random:{id}".encode()))
+
+
+def random_slice(ids: Sequence[str], labels: Mapping[str, str]) -> list[str]:
+    """The labelled ones at the beginning of the random order of `ids`: a fair sample of them all."""
+    order = random_order(ids)
+    return order[: next((place for place, id in enumerate(order) if id not in labels), len(order))]
+
+
+def suggest(
+    ids: Sequence[str],
+    *,
+    labels: Mapping[str, str],
+    scores: Mapping[str, float] | None,
+    features: np.ndarray | None,
+    count: int,
+) -> list[Suggestion]:
+    """Up to `count` of `ids` without a label, the most useful first; the same ones for the same arguments.
+
+    `scores` are the filter's probabilities, by id, and None before it has run; `features` (len(ids), D) is what
+    likeness is measured by, and None where nothing is known: then all are random.
+    """
+    free = np.array([id not in labels for id in ids], bool)
+    order = {id: place for place, id in enumerate(ids)}
+    cover = _Cover(features, ~free) if features is not None else None
+    doubts = _doubts(ids, scores) if scores else None
+    kinds: dict[str, Callable[[], int]] = {RANDOM: _in_turn([order[id] for id in random_order(ids)], free)}
+    if cover:
+        kinds[DIFFERENT] = lambda: cover.farthest(free)
+    if doubts is not None:
+        kinds[UNCERTAIN] = lambda: _most_doubtful(doubts, cover, free)
+    return list(islice(_by_turns(ids, kinds, free, cover), count))
+
+
+def _by_turns(
+    ids: Sequence[str], kinds: Mapping[str, Callable[[], int]], free: np.ndarray, cover: "_Cover | None"
+) -> Iterator[Suggestion]:
+    turn = 0
+    while free.any():
+        why = TURNS[turn % len(TURNS)]
+        why = why if why in kinds else DIFFERENT if DIFFERENT in kinds else RANDOM
+        place = kinds[why]()
+        turn += 1
+        free[place] = False
+        if cover:
+            cover.add(place)
+        yield Suggestion(id=ids[place], why=why)
+
+
+def _in_turn(places: Sequence[int], free: np.ndarray) -> Callable[[], int]:
+    left = iter(places)
+    return lambda: next(place for place in left if free[place])
+
+
+def _doubts(ids: Sequence[str], scores: Mapping[str, float]) -> np.ndarray:
+    """How little the filter knows of each picture: 1 at a probability of a half, 0 at certainty and where unscored."""
+    found = np.array([scores.get(id, 1.0) for id in ids])
+    return 1 - np.abs(2 * found - 1)
+
+
+def _most_doubtful(doubts: np.ndarray, cover: "_Cover | None", free: np.ndarray) -> int:
+    """Of two equally doubtful pictures the one that is less like what has a label already."""
+    worth = doubts if cover is None else doubts * cover.newness()
+    return int(np.where(free, worth, -1).argmax())
+
+
+class _Cover:
+    """How far each picture is from the nearest one that is labelled or suggested."""
+
+    def __init__(self, features: np.ndarray, labelled: np.ndarray) -> None:
+        self.features = np.asarray(features, np.float32)
+        self.squares = (self.features**2).sum(axis=1)
+        middle = self.features.mean(axis=0)
+        self.distances = ((self.features - middle) ** 2).sum(axis=1)  # at first: what lies far out is different
+        self.usual = float(np.median(self.distances)) or 1.0
+        if labelled.any():
+            self.distances = np.full(len(self.features), np.inf, np.float32)
+            for place in labelled.nonzero()[0]:
+                self.add(place)
+
+    def add(self, place: int) -> None:
+        """Count the picture at `place` as known."""
+        apart = self.squares + self.squares[place] - 2 * self.features @ self.features[place]
+        self.distances = np.minimum(self.distances, np.maximum(apart, 0))
+
+    def newness(self) -> np.ndarray:
+        """Between 0 for a copy of what is known and 1 for what is no nearer to it than pictures usually are."""
+        return np.sqrt(np.minimum(self.distances / self.usual, 1))
+
+    def farthest(self, free: np.ndarray) -> int:
+        """The free picture that is least like all known ones."""
+        return int(np.where(free, self.distances, -1).argmax())

@@ -1,0 +1,37 @@
+"""Which pretrained weights a run learns with: looked up once a process, so that all of a run agrees."""
+
+from functools import lru_cache
+
+from pipeline.errors import UserError
+from pipeline.filter import weights
+from pipeline.filter.weights import AUTO, Weights
+from tasks import words
+
+
+@lru_cache(maxsize=8)
+def chosen(backbone: str) -> Weights | None:
+    """The weights that the option `backbone` means in this process."""
+    return weights.find(backbone)
+
+
+def remark(backbone: str) -> str:
+    """Which weights those are, in words for the plan."""
+    if backbone == AUTO and not chosen(backbone):
+        return f"backbone none (auto: no weights in {weights.cache()} yet; a run tries to fetch some)"
+    return f"backbone {chosen(backbone) or 'none'}"
+
+
+def bring(backbone: str) -> None:
+    """Fetch what `backbone` means, if it is not here. 'auto' goes on without where that fails, and says so.
+
+    Errors: `UserError` if weights that were named cannot be fetched.
+    """
+    if not weights.missing(backbone):
+        return
+    words.say("classifier", "looks for pretrained weights")
+    reason = weights.fetch(backbone)
+    if reason and backbone != AUTO:
+        raise UserError(f"classifier.backbone = {backbone}: {reason}; or give auto, none, or a file of weights")
+    if reason:
+        words.say("classifier", f"goes on without pretrained weights: {reason}")
+    chosen.cache_clear()

@@ -1,0 +1,131 @@
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.filter import weights
+from pipeline.filter.weights import Published, fetch, find, missing
+
+BODY = b"weights " * 1000
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """An empty cache, and a table with two networks whose hashes are those of BODY."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    md5 = hashlib.md5(BODY).hexdigest()
+    table = {name: Published(folder="x", file=f"{name}.h5", md5=md5) for name in ("MobileNet", "MobileNetV3Small")}
+    monkeypatch.setattr(weights, "KNOWN", table)
+    return tmp_path
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """`serve(body)` makes that what the network answers with; None is a 404. Returns the paths asked for."""
+    asked, bodies, servers = [], [], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(404 if bodies[-1] is None else 200)
+            self.end_headers()
+            self.wfile.write(bodies[-1] or b"")
+
+        def log_message(self, *_):
+            pass
+
+    def start(body):
+        bodies.append(body)
+        if not servers:
+            servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+            threading.Thread(target=servers[0].serve_forever, daemon=True).start()
+            monkeypatch.setattr(weights, "HOME", f"http://127.0.0.1:{servers[0].server_port}")
+        return asked
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def put(name: str, body: bytes = BODY) -> None:
+    weights.cache().mkdir(parents=True, exist_ok=True)
+    (weights.cache() / f"{name}.h5").write_bytes(body)
+
+
+def test_none_means_none_and_auto_too_where_nothing_is_cached():
+    assert find("none") is None
+    assert find("auto") is None
+    assert missing("none") == ()
+
+
+def test_auto_takes_what_is_cached_whole():
+    put("MobileNetV3Small")
+    put("MobileNet", BODY[:-1])
+    assert find("auto").name == "MobileNetV3Small"
+    put("MobileNet")
+    assert find("auto").name == "MobileNet"
+    assert missing("auto") == ()
+
+
+def test_a_name_means_the_same_weights_before_and_after_they_are_fetched(serve):
+    before = find("MobileNet")
+    serve(BODY)
+    assert fetch("MobileNet") == ""
+    assert find("MobileNet") == before
+    assert before.path.read_bytes() == BODY
+
+
+def test_auto_fetches_the_first_that_can_be_had(serve):
+    asked = serve(BODY)
+    assert fetch("auto") == ""
+    assert asked == ["/x/MobileNet.h5"]
+    assert fetch("auto") == ""
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("body", "reason"), [(None, "cannot be fetched"), (b"other", "not what was published")])
+def test_what_cannot_be_had_or_is_something_else_is_said_and_not_kept(serve, body, reason):
+    asked = serve(body)
+    assert reason in fetch("auto")
+    assert asked == ["/x/MobileNet.h5", "/x/MobileNetV3Small.h5"]
+    assert list(weights.cache().iterdir()) == []
+    assert find("auto") is None
+
+
+def test_without_a_network_it_says_so(monkeypatch):
+    monkeypatch.setattr(weights, "HOME", "http://127.0.0.1:9")
+    assert "cannot be fetched" in fetch("auto")
+
+
+def test_a_slow_download_is_given_up(serve, monkeypatch):
+    serve(BODY * 100)
+    monkeypatch.setattr(weights, "MOST", 1000)
+    assert "takes too long" in fetch("MobileNet")
+    assert list(weights.cache().iterdir()) == []
+
+
+def test_a_file_is_told_by_its_content(home):
+    path = home / "mine.weights.h5"
+    path.write_bytes(b"one")
+    one = find(str(path))
+    path.write_bytes(b"two!")
+    assert (one.name, one.path) == ("", path)
+    assert find(str(path)).digest != one.digest
+    assert str(one).startswith("mine.weights.h5 ")
+
+
+@pytest.mark.parametrize("wrong", ["MobileNett", "/no/such.h5", ""])
+def test_what_is_neither_a_name_nor_a_file_is_one_line(wrong):
+    with pytest.raises(
+        UserError, match=r"classifier\.backbone = .*no such file, and no network of that name"
+    ) as caught:
+        find(wrong)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_near_name_is_named():
+    with pytest.raises(UserError, match="did you mean 'MobileNet'"):
+        find("MobilNet")

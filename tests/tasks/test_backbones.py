@@ -1,0 +1,38 @@
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.filter import weights
+from tasks import backbones
+
+
+@pytest.fixture(autouse=True)
+def nothing_cached(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(weights, "HOME", "http://127.0.0.1:9")  # where nobody answers
+    backbones.chosen.cache_clear()
+    yield
+    backbones.chosen.cache_clear()
+
+
+def test_the_plan_says_what_auto_comes_to_and_that_a_run_may_fetch():
+    assert "backbone none (auto: no weights in" in backbones.remark("auto")
+    assert backbones.remark("none") == "backbone none"
+    assert backbones.remark("MobileNet") == "backbone MobileNet 725ccbd03d61"
+
+
+def test_auto_goes_on_without_a_network_and_says_so(capsys):
+    backbones.bring("auto")
+    assert "goes on without pretrained weights" in capsys.readouterr().err
+
+
+def test_weights_that_were_named_must_be_had():
+    with pytest.raises(UserError, match=r"classifier\.backbone = MobileNet: .*cannot be fetched.*; or give auto, none"):
+        backbones.bring("MobileNet")
+
+
+def test_none_and_a_file_fetch_nothing(tmp_path, capsys):
+    (tmp_path / "some.h5").write_bytes(b"some")
+    backbones.bring("none")
+    backbones.bring(str(tmp_path / "some.h5"))
+    assert capsys.readouterr().err == ""
+    assert backbones.remark(str(tmp_path / "some.h5")).startswith("backbone some.h5 ")
