@@ -32,8 +32,7 @@ def fit_kernel(views: Views, shares: tuple[float, ...]) -> Kernel:
 
 
 def _squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(N, M) float64; the products are made in float32, which is twice as fast and exact to six digits."""
-    left, right = left.astype(np.float32), right.astype(np.float32)
+    """(N, M) float64 of (N, D) and (M, D) float32; that is twice as fast, and exact to six digits."""
     squares = (left**2).sum(axis=1)[:, np.newaxis] + (right**2).sum(axis=1) - 2 * left @ right.T
     return np.maximum(squares, 0).astype(np.float64)
 

@@ -92,9 +92,15 @@ def _arrays(classifier: Classifier) -> dict[str, np.ndarray]:
     support = zip(classifier.describe.kinds, classifier.machine.support, strict=True)
     return {
         "weights": classifier.machine.weights,
-        **{f"support_{kind}": view for kind, view in support},
+        **{f"support_{kind}": _packed(view) for kind, view in support},
         **_dictionary_arrays(classifier.describe),
     }
+
+
+def _packed(view: np.ndarray) -> np.ndarray:
+    """In half the space, if nothing is lost by it."""
+    half = view.astype(np.float16)
+    return half if np.array_equal(half, view) else view
 
 
 def _dictionary_arrays(describe: Describer) -> dict[str, np.ndarray]:
@@ -119,7 +125,7 @@ def _assemble(
         describe=describe,
         machine=KernelMachine(
             kernel=Kernel(shares=describe.shares, widths=tuple(figures["widths"])),
-            support=tuple(arrays[f"support_{kind}"] for kind in describe.kinds),
+            support=tuple(arrays[f"support_{kind}"].astype(np.float32) for kind in describe.kinds),
             weights=arrays["weights"],
         ),
         machine_scale=Scale(**figures["machine_scale"]),
