@@ -71,6 +71,8 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     plan = add("plan", commands.plan, "show what a run would do, and why", options=True)
     for made in (run, plan):
         made.add_argument("--refresh", action="store_true", help="crawl again, for what is new since the last crawl")
+        made.add_argument("--until", choices=list(STAGE_OPTIONS), default="", help="only this stage and what it needs")
+    plan.add_argument("--json", action="store_true", help="one JSON list of {stage, state, reason}, for programs")
     rerun = add("rerun", commands.rerun, "make one stage again, and what depends on it", options=True)
     rerun.add_argument("stage", choices=list(STAGE_OPTIONS), help="the stage")
     rerun.add_argument("--downstream", action="store_true", help="make all stages below it again, changed or not")

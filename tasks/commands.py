@@ -1,9 +1,11 @@
 """What each command of `python -m tasks` does; returns the exit code."""
 
 import dataclasses
+import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pipeline.crawl.local import STANDARD_INPUT
@@ -24,6 +26,8 @@ def run(given: Namespace) -> int:
     pipeline = _pipeline(given, again=["download"] if given.refresh else None)
     pipeline.requires()  # what is wrong is not to be remembered
     pipeline.remember()
+    if given.until:
+        return _run_until(pipeline, given)
     if pipeline.complete():
         print(f"{pipeline.dataset}: everything is up to date", file=sys.stderr)
         pipeline.finish()
@@ -31,10 +35,25 @@ def run(given: Namespace) -> int:
     return launch.launch(pipeline, pipeline, scheduler=given.scheduler, workers=given.workers)
 
 
+def _run_until(pipeline: RunPipeline, given: Namespace) -> int:
+    """Bring one stage and what it needs up to date, and nothing after it."""
+    task = pipeline.stages_until(given.until)[-1]
+    finish = partial(pipeline.finish_until, task.stage)
+    if task.complete():
+        print(f"{pipeline.dataset}: everything up to {task.stage} is up to date", file=sys.stderr)
+        finish()
+        return 0
+    return launch.launch(pipeline, task, scheduler=given.scheduler, workers=given.workers, finish=finish)
+
+
 def plan(given: Namespace) -> int:
-    """Print what `run` would do."""
-    for step in make_plan(_pipeline(given, again=["download"] if given.refresh else None)):
-        print(step.line())
+    """Print what `run` would do, in lines for people or, with `json`, as one list for programs."""
+    steps = make_plan(_pipeline(given, again=["download"] if given.refresh else None), until=given.until)
+    print(
+        json.dumps([dataclasses.asdict(step) for step in steps])
+        if given.json
+        else "\n".join(step.line() for step in steps)
+    )
     return 0
 
 
@@ -43,8 +62,7 @@ def rerun(given: Namespace) -> int:
     stages = list(STAGE_OPTIONS)
     below = stages[stages.index(given.stage) :] if given.downstream else [given.stage]
     pipeline = _pipeline(given, again=below)
-    if given.stage not in (in_chain := [task.stage for task in pipeline.stages()]):
-        raise UserError(f"these settings do not use the stage {given.stage}; they use {', '.join(in_chain)}")
+    pipeline.stages_until(given.stage)  # a stage that is not in the chain is a mistake
     pipeline.requires()
     pipeline.remember()
     code = launch.launch(pipeline, pipeline, scheduler=given.scheduler, workers=given.workers)

@@ -5,6 +5,7 @@ import re
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 import luigi
@@ -22,8 +23,18 @@ OTHERS_AT_IT = (LuigiStatusCode.SUCCESS, LuigiStatusCode.NOT_RUN)
 WAIT = 2.0  # seconds before asking the scheduler again
 
 
-def launch(pipeline: RunPipeline, task: luigi.Task, *, scheduler: str = "", workers: int = 1) -> int:
-    """Run `task` and all it needs; returns 0 when it is complete, 1 if a stage failed, 130 if it was stopped."""
+def launch(
+    pipeline: RunPipeline,
+    task: luigi.Task,
+    *,
+    scheduler: str = "",
+    workers: int = 1,
+    finish: Callable[[], None] = lambda: None,
+) -> int:
+    """Run `task` and all it needs; returns 0 when it is complete, 1 if a stage failed, 130 if it was stopped.
+
+    `finish` is called when the task is complete, before the run's record is closed.
+    """
     pipeline.requires()
     if workers < 1:
         raise UserError(f"--workers {workers}: expected a whole number, at least 1, for example 2")
@@ -32,14 +43,17 @@ def launch(pipeline: RunPipeline, task: luigi.Task, *, scheduler: str = "", work
         _check_reachable(url)
     record = records.record(pipeline.dataset, pipeline.run_name)
     record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced=pipeline.forced)
-    for stage in pipeline.stages():
+    ahead = pipeline.stages_until(getattr(task, "stage", ""))
+    for stage in ahead:
         if stage.stage == "classifier" and not stage.complete():
             backbones.bring(stage.options.backbone)
-    if workers == 1 and any(stage.isolated and not stage.complete() for stage in pipeline.stages()):
+    if workers == 1 and any(stage.isolated and not stage.complete() for stage in ahead):
         isolation.warm_up(record.log.absolute())
     configuration.get_config().set("core", "no_configure_logging", "true")
     with records.logging_to(record.log), stop.listening():
         outcome = _build(task, workers, {"scheduler_url": url} if url else {"local_scheduler": True})
+    if task.complete():
+        finish()
     return _verdict(task, pipeline.dataset, record, outcome)
 
 

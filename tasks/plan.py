@@ -25,11 +25,11 @@ class Step:
         return f"{self.stage:<11}{self.state:<11}{words}".rstrip()
 
 
-def plan(pipeline: RunPipeline) -> list[Step]:
-    """One step a stage, in the order of the chain."""
+def plan(pipeline: RunPipeline, *, until: str = "") -> list[Step]:
+    """One step a stage, in the order of the chain; with `until` only those that this stage needs, and itself."""
     pipeline.requires()
     steps: list[Step] = []
-    for task in pipeline.stages():
+    for task in pipeline.stages_until(until):
         step = _step(task, {step.stage for step in steps if step.state != CURRENT})
         steps.append(replace(step, remark=task.remark()))
     return steps

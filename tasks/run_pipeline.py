@@ -5,7 +5,9 @@ from datetime import datetime, timezone
 
 import luigi
 
+from pipeline.errors import UserError
 from pipeline.gan.sizes import check_size
+from pipeline.store.shelf import Published
 from tasks import records, settings, subject, words
 from tasks.run_task import RunTask
 from tasks.stage_task import StageTask
@@ -48,15 +50,42 @@ class RunPipeline(RunTask):
         needed = {"report", *(task.stage for task in tasks[-1].stages_read())}
         return [task for task in tasks if task.stage in needed]
 
+    def stages_until(self, stage: str) -> list[StageTask]:
+        """The tasks of `stage` and of what it needs, in order; all of them when `stage` is empty.
+
+        Errors: `UserError` if these settings do not use that stage.
+        """
+        tasks = {task.stage: task for task in self.stages()}
+        if not stage:
+            return list(tasks.values())
+        if stage not in tasks:
+            raise UserError(f"these settings do not use the stage {stage}; they use {', '.join(tasks)}")
+        needed = {stage}
+        for task in reversed(tasks.values()):  # each stage reads only from those before it
+            if task.stage in needed:
+                needed |= {read.stage for read in task.stages_read()}
+        return [task for task in tasks.values() if task.stage in needed]
+
     def finish(self) -> None:
         """Record what was reused, and print the six lines."""
+        published, seconds = self._close(self.stages())
+        print("\n".join(words.six_lines(published, seconds)), file=sys.stderr, flush=True)
+
+    def finish_until(self, stage: str) -> None:
+        """The same for a run that ended with `stage`: one line says what that stage made."""
+        published, seconds = self._close(self.stages_until(stage))
+        words.say(stage, words.stage_line(published[stage].manifest))
+        words.say("took", words.duration(seconds))
+
+    def _close(self, tasks: list[StageTask]) -> tuple[dict[str, Published], float]:
+        """Record that `tasks` are done; returns their folders by stage, and how many seconds the run took."""
         record = records.record(self.dataset, self.run_name)
         touched = record.stages()
-        published = {task.stage: task.published() for task in self.stages()}
-        for task in self.stages():
+        published = {task.stage: task.published() for task in tasks}
+        for task in tasks:
             task.shelf.point_latest(published[task.stage].folder)  # it may be an earlier one, gone back to
             if task.stage not in touched:
                 record.add("stage", stage=task.stage, key=task.key(), outcome="reused")
         seconds = (datetime.now(timezone.utc) - record.began()).total_seconds()
         record.add("end", outcome="done", seconds=round(seconds, 2))
-        print("\n".join(words.six_lines(published, seconds)), file=sys.stderr, flush=True)
+        return published, seconds

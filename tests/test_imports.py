@@ -21,6 +21,7 @@ MAY_READ = {
     "filter": {"store", "images", "labels"},
     "gan": {"store", "images", "labels", "filter"},
     "report": {"store", "images", "labels", "filter", "gan", "demo"},
+    "web": {"store", "images", "labels", "filter"},
 }
 NETWORKS = {"tensorflow", "keras", "jax", "torch"}
 
