@@ -12,6 +12,7 @@ from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import as_json, expected, nearest
 from tasks import commands
 from tasks.run_task import DEFAULT_DATASET
+from tasks.web import web
 
 INTERRUPTED = 130  # what shells give a process that SIGINT ended
 
@@ -85,6 +86,12 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     status.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
     add("options", commands.options, "list every setting, its value and what it does")
     _add_labels(add("labels", commands.labels_check, "bring in, take out or mend the labels"))
+    page = add("web", web, "label the pictures in the browser")
+    page.set_defaults(dataset="")
+    page.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
+    page.add_argument("--port", type=int, default=8090, help="port to listen on (default: %(default)s)")
+    page.add_argument("--token", default="", help="what the address must hold; made up when --host lets others in")
+    page.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
     gc = add("gc", commands.gc, "delete old results; raw images, labels and what is current stay", options=True)
     gc.add_argument("--keep", type=int, default=3, metavar="N", help="newest of each stage to keep (default: 3)")
     gc.add_argument("--dry-run", action="store_true", help="only say what would go")

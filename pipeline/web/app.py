@@ -1,0 +1,224 @@
+"""The routes: what is asked for, checked, and handed to the desk of its dataset."""
+
+import threading
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, PackageLoader, select_autoescape
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from pipeline.errors import UserError
+from pipeline.web import views
+from pipeline.web.desk import Desk, UnknownPictures
+from pipeline.web.guard import Guard, Rules
+from pipeline.web.marks import Mark, tally
+from pipeline.web.place import Site
+from pipeline.web.thumbnails import original, thumbnail
+
+STATIC = Path(__file__).parent / "static"
+IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}  # a square's address names its content
+MOST = 200  # pictures on one page
+BATCH = 60  # suggestions at once: some minutes' work
+
+Id = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Label = Literal["on", "off", "unsure"] | None
+View = Literal[("next", *views.VIEWS)]
+Sort = Literal[("", *views.SORTS)]
+Until = Literal["filter", ""]
+
+
+class Strict(BaseModel):
+    """A request's body: what is not known is not let in."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class MarkBody(Strict):
+    """One mark as the browser sends it."""
+
+    id: Id
+    label: Label
+    was: list[Label] = Field(min_length=1, max_length=8)
+
+
+class MarksBody(Strict):
+    """Marks in the order in which they were made."""
+
+    marks: list[MarkBody] = Field(min_length=1, max_length=1000)
+
+
+class IdsBody(Strict):
+    """Pictures that the browser wants to know about."""
+
+    ids: list[Id] = Field(max_length=MOST)
+
+
+class RunBody(Strict):
+    """How far a run should go; empty for the whole chain."""
+
+    until: Until
+
+
+class Empty(Strict):
+    """A request that says all in its address."""
+
+
+class Desks:
+    """The desks of all datasets, opened when they are first asked for."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._open: dict[str, Desk] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, dataset: str) -> Desk:
+        """The desk of a dataset that is there; 404 for any other name."""
+        if dataset not in self.site.datasets():
+            raise HTTPException(404, "there is no such dataset")
+        with self._lock:
+            if dataset not in self._open:
+                self._open[dataset] = Desk(self.site.place(dataset), self.site.command)
+            return self._open[dataset]
+
+
+def make_app(site: Site, rules: Rules) -> Guard:
+    """The whole server, as an ASGI application."""
+    app = FastAPI(title="ganmill", docs_url=None, redoc_url=None, openapi_url=None)
+    desks = Desks(site)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    _add_faults(app)
+    _add_pages(app, desks)
+    _add_reading(app, desks)
+    _add_pictures(app, desks)
+    _add_changing(app, desks)
+    return Guard(app, rules)
+
+
+def _add_pages(app: FastAPI, desks: Desks) -> None:
+    templates = Environment(loader=PackageLoader("pipeline.web"), autoescape=select_autoescape(default=True))
+
+    @app.get("/")
+    def home() -> HTMLResponse:
+        rows = [_row(name, desks(name)) for name in desks.site.datasets()]
+        return HTMLResponse(templates.get_template("home.html.jinja").render(datasets=rows))
+
+    @app.get("/d/{dataset}/")
+    def page(dataset: str) -> HTMLResponse:
+        pictures = len(desks(dataset).catalogue().pictures)
+        shown = templates.get_template("page.html.jinja").render(dataset=dataset, pictures=pictures, batch=BATCH)
+        return HTMLResponse(shown)
+
+
+def _row(name: str, desk: Desk) -> dict[str, object]:
+    labels, problem = desk.marks.standing()
+    return {"name": name, "pictures": len(desk.catalogue().pictures), "labels": tally(labels), "problem": problem}
+
+
+def _add_reading(app: FastAPI, desks: Desks) -> None:
+    @app.get("/d/{dataset}/pictures")
+    def pictures(
+        dataset: str,
+        view: View = "next",
+        sort: Sort = "",
+        source: Annotated[str, Query(max_length=2000)] = "",
+        order: Annotated[str, Query(max_length=40)] = "",
+        start: Annotated[int, Query(ge=0, le=10**9)] = 0,
+        count: Annotated[int, Query(ge=1, le=MOST)] = MOST,
+    ) -> dict:
+        desk = desks(dataset)
+        if view == "next":
+            return desk.batch(count)
+        return desk.page(view=view, sort=sort, source=source, held=order, start=start, count=count)
+
+    @app.get("/d/{dataset}/summary")
+    def summary(dataset: str, source: Annotated[str, Query(max_length=2000)] = "") -> dict:
+        return desks(dataset).summary(source)
+
+    @app.get("/d/{dataset}/changes")
+    def changes(dataset: str, since: Annotated[str, Query(max_length=60)] = "") -> dict:
+        return desks(dataset).changes(since)
+
+
+def _add_pictures(app: FastAPI, desks: Desks) -> None:
+    @app.get("/d/{dataset}/square/{id}")
+    def square(dataset: str, id: str) -> Response:
+        desk = desks(dataset)
+        for attempt in (1, 2):
+            catalogue = desk.catalogue()
+            found = catalogue.by_id.get(id)
+            if found is None:
+                break
+            try:
+                data, kind = thumbnail(catalogue.squares / found.square, catalogue.squares)
+                return Response(data, media_type=kind, headers=IMMUTABLE)
+            except (OSError, ValueError):
+                if attempt == 1:
+                    desk.keeper.forget()  # it may lie in another folder by now
+        raise HTTPException(404, "there is no such picture")
+
+    @app.get("/d/{dataset}/original/{id}")
+    def as_found(dataset: str, id: str) -> Response:
+        desk = desks(dataset)
+        catalogue = desk.catalogue()
+        if id not in catalogue.by_id:
+            raise HTTPException(404, "there is no such picture")
+        if found := original(id, raw=desk.place.folder / "raw", download=catalogue.download):
+            path, kind = found
+            return FileResponse(path, media_type=kind, headers=IMMUTABLE)
+        return square(dataset, id)
+
+
+def _add_changing(app: FastAPI, desks: Desks) -> None:
+    @app.post("/d/{dataset}/marks")
+    def marks(dataset: str, body: MarksBody) -> dict:
+        given = [Mark(id=mark.id, label=mark.label, was=frozenset(mark.was)) for mark in body.marks]
+        answer = desks(dataset).mark(given)
+        refused = [{"id": each.id, "label": each.label, "now": each.now} for each in answer.refused]
+        return {"labels": answer.labels, "refused": refused, "revision": answer.revision}
+
+    @app.post("/d/{dataset}/lookup")
+    def lookup(dataset: str, body: IdsBody) -> dict:
+        return desks(dataset).facts(body.ids)
+
+    @app.post("/d/{dataset}/plan")
+    def plan(dataset: str, body: RunBody) -> list[dict[str, str]]:
+        return desks(dataset).rerun.plan(body.until)
+
+    @app.post("/d/{dataset}/run")
+    def run(dataset: str, body: RunBody) -> dict:
+        return desks(dataset).rerun.start(body.until).row()
+
+    @app.post("/d/{dataset}/stop")
+    def stop(dataset: str, body: Empty) -> dict:
+        return desks(dataset).rerun.stop().row()
+
+
+def _add_faults(app: FastAPI) -> None:
+    """Every fault is one line of JSON; a traceback goes to the console and never to the browser."""
+
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": str(error.detail)}, error.status_code)
+
+    @app.exception_handler(RequestValidationError)
+    def wrong(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return JSONResponse({"error": f"{where}: {first['msg']}".lstrip(": ")}, 422)
+
+    @app.exception_handler(UnknownPictures)
+    def unknown(request: Request, error: UnknownPictures) -> JSONResponse:
+        return JSONResponse({"error": str(error), "unknown": list(error.ids)}, 404)
+
+    @app.exception_handler(UserError)
+    def told(request: Request, error: UserError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 409)
+
+    @app.exception_handler(Exception)
+    def ours(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": f"{type(error).__name__}; the server's console says more"}, 500)

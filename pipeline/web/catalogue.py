@@ -1,0 +1,163 @@
+"""One dataset as it is now: every square, where it came from, and what the newest filter says of it."""
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.errors import DamagedState
+from pipeline.filter.kept import read_scores
+from pipeline.store.jsonl import read_rows
+from pipeline.store.shelf import Published, Shelf, load
+from pipeline.web.picture import Picture, picture
+from pipeline.web.place import Place
+
+KEPT = "kept"
+_ID = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """The pictures at one moment; another folder on a shelf makes another catalogue."""
+
+    generation: str  # names the folders that it was read from
+    squares: Path | None = None
+    download: Path | None = None
+    filter: Published | None = None
+    classifier: Published | None = None
+    pictures: tuple[Picture, ...] = ()  # sorted by id
+    by_id: dict[str, Picture] = field(default_factory=dict)
+
+    @property
+    def threshold(self) -> float | None:
+        """The score from which the filter keeps; None where it drew no line."""
+        return self.filter.manifest.summary.get("threshold") if self.filter else None
+
+
+class Keeper:
+    """Holds the newest catalogue of a dataset, and reads it anew when a stage made something."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._stamp: object = None
+        self._held: Catalogue | None = None
+        self._lock = threading.Lock()
+
+    def now(self) -> Catalogue:
+        """The catalogue as things stand. While another thread reads a new one, this is the old one."""
+        stamp = _stamp(self.place)
+        if self._held is not None and (stamp == self._stamp or not self._lock.acquire(blocking=False)):
+            return self._held
+        if self._held is None:
+            self._lock.acquire()
+        try:
+            if stamp != self._stamp or self._held is None:
+                self._held = read(self.place, self._held)
+                self._stamp = stamp
+            return self._held
+        finally:
+            self._lock.release()
+
+    def forget(self) -> None:
+        """Read anew next time: a file was gone that should be there."""
+        self._stamp = None
+
+
+def read(place: Place, before: Catalogue | None = None) -> Catalogue:
+    """The catalogue as the disk has it; `before`, if it is still right."""
+    squares = _squares(place)
+    found = _scored(place, squares)
+    download = _named(place.download, squares.manifest.inputs.get("download.images") if squares else None, "images")
+    classifier = place.classifier.newest()
+    parts = (squares, found, download, classifier)
+    generation = "-".join(part.folder.name if part else "" for part in parts)
+    if before and before.generation == generation:
+        return before
+    if squares is None:
+        return Catalogue(generation=generation, filter=found, classifier=classifier)
+    pictures = _pictures(squares.folder, download, found)
+    return Catalogue(
+        generation=generation,
+        squares=squares.folder,
+        download=download.folder if download else None,
+        filter=found,
+        classifier=classifier,
+        pictures=pictures,
+        by_id={picture.id: picture for picture in pictures},
+    )
+
+
+def _pictures(squares: Path, download: Published | None, found: Published | None) -> tuple[Picture, ...]:
+    """Every kept square. What is damaged or gone beside them costs their facts, not the page."""
+    rows = [row for row in read_rows(squares / "images.jsonl") if row["outcome"] == KEPT and _ID.fullmatch(row["id"])]
+    crawled = _or_nothing(lambda: _crawled(download.folder)) if download else {}
+    scores = _or_nothing(lambda: {score.id: score for score in read_scores(found.folder)}) if found else {}
+    places = {id: place for place, id in enumerate(crawled)}
+    made = [
+        picture(row, crawled.get(row["id"], {}), places.get(row["id"], len(places)), scores.get(row["id"]))
+        for row in rows
+    ]
+    return tuple(sorted(made, key=lambda picture: picture.id))
+
+
+def _crawled(download: Path) -> dict[str, dict]:
+    """The saved rows of the crawl by id, in its order."""
+    return {row["id"]: row for row in read_rows(download / "images.jsonl") if row["outcome"] == "saved"}
+
+
+def _or_nothing(reads: Callable[[], dict]) -> dict:
+    try:
+        return reads()
+    except (DamagedState, OSError, TypeError, KeyError):
+        return {}
+
+
+def _squares(place: Place) -> Published | None:
+    """The folder of squares that the settings name, or else the newest."""
+    chosen = place.chosen()
+    try:
+        return load(chosen) if chosen else place.normalize.newest()
+    except DamagedState:
+        return place.normalize.newest()
+
+
+def scored(place: Place, squares: Published | None) -> list[Published]:
+    """The filter's folders that judged just these squares, the one that counts now last."""
+    if squares is None:
+        return []
+    digest = squares.manifest.outputs.get("images")
+    found = [each for each in place.filter.all() if each.manifest.inputs.get("normalize.images") == digest]
+    latest = latest_name(place.filter)  # a run that went back to earlier labels made nothing new
+    return sorted(found, key=lambda each: each.folder.name == latest)
+
+
+def _scored(place: Place, squares: Published | None) -> Published | None:
+    return (scored(place, squares) or [None])[-1]
+
+
+def _named(shelf: Shelf, digest: str | None, output: str) -> Published | None:
+    """The newest folder with that content, or else the newest."""
+    found = shelf.all()
+    return ([each for each in found if each.manifest.outputs.get(output) == digest] or found or [None])[-1]
+
+
+def latest_name(shelf: Shelf) -> str:
+    """The folder that the last run ended with, by name; empty if none is named."""
+    latest = shelf.root / "latest"
+    try:
+        return latest.readlink().name if latest.is_symlink() else latest.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _stamp(place: Place) -> tuple[int, ...]:
+    """Changes whenever a folder is published, deleted or gone back to."""
+    return tuple(_changed(shelf.root) for shelf in (place.download, place.normalize, place.classifier, place.filter))
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,145 @@
+"""One dataset on the page: its catalogue, its labels, its suggestions and its run, and what the browser is told."""
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.web import gain, views
+from pipeline.web.batch import Batches
+from pipeline.web.catalogue import Catalogue, Keeper
+from pipeline.web.marks import Answer, Mark, Marks, tally
+from pipeline.web.place import Place
+from pipeline.web.rerun import Rerun
+
+ORDERS = 64  # views that are held as they were when they were opened
+
+
+class Desk:
+    """What the routes ask about one dataset."""
+
+    def __init__(self, place: Place, command: Sequence[str]) -> None:
+        self.place = place
+        self.keeper = Keeper(place)
+        self.marks = Marks(place.labels)
+        self.batches = Batches()
+        self.rerun = Rerun(command=command, dataset=place.dataset, folder=place.folder)
+        self._orders: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._gain: tuple[str, str] = ("", "")
+
+    def catalogue(self) -> Catalogue:
+        """The pictures as things stand."""
+        try:
+            return self.keeper.now()
+        except FileNotFoundError:  # a folder that was deleted while it was read
+            self.keeper.forget()
+            return self.keeper.now()
+
+    def page(self, *, view: str, sort: str, source: str, held: str, start: int, count: int) -> dict[str, Any]:
+        """One page of a view. `held` names the order that an earlier page was of, so that no tile moves up while
+        pictures before it are marked; where it is not known any more the view is opened anew."""
+        catalogue, (labels, _) = self.catalogue(), self.marks.standing()
+        with self._lock:
+            ids = self._orders.get(held)
+        if ids is None:
+            if held and view in views.BY_LABEL:
+                start = 0  # what was passed has labels by now and is in this view no more, or all of it is
+            held = uuid.uuid4().hex[:12]
+            ids = tuple(views.order(catalogue, labels, view=view, sort=sort, source=source))
+            self._hold(held, ids)
+        start = min(start, max(0, (len(ids) - 1) // count * count))
+        return {"order": held, "total": len(ids), "start": start, **self.facts(ids[start : start + count])}
+
+    def _hold(self, name: str, ids: tuple[str, ...]) -> None:
+        with self._lock:
+            self._orders[name] = ids
+            while len(self._orders) > ORDERS:
+                self._orders.popitem(last=False)
+
+    def facts(self, ids: Sequence[str]) -> dict[str, Any]:
+        """What is known of those of `ids` that are there, in their order, with the revision that the labels are of."""
+        catalogue = self.catalogue()
+        revision = self._revision()
+        labels, _ = self.marks.standing()
+        known = [catalogue.by_id[id] for id in ids if id in catalogue.by_id]
+        return {
+            "revision": revision,
+            "generation": catalogue.generation,
+            "pictures": [picture.facts() | {"label": labels.get(picture.id)} for picture in known],
+        }
+
+    def batch(self, count: int) -> dict[str, Any]:
+        """What to label next, each with the reason why."""
+        found = self.batches.next(self.catalogue(), self.marks.standing()[0], count)
+        why = {each.id: each.why for each in found}
+        facts = self.facts(list(why))
+        for picture in facts["pictures"]:
+            picture["why"] = why[picture["id"]]
+        return {"order": "", "total": len(facts["pictures"]), "start": 0, **facts}
+
+    def mark(self, marks: Sequence[Mark]) -> Answer:
+        """Put marks on the disk. Errors: `UnknownPictures` before any is."""
+        known = self.catalogue().by_id
+        if unknown := sorted({mark.id for mark in marks if mark.id not in known}):
+            raise UnknownPictures(unknown)
+        return self.marks.apply(marks)
+
+    def summary(self, source: str = "") -> dict[str, Any]:
+        """The counts and sentences around the grid."""
+        catalogue, (labels, problem) = self.catalogue(), self.marks.standing()
+        hint, enough = gain.advice(catalogue)
+        return {
+            "pictures": len(catalogue.pictures),
+            "problem": problem,
+            "labels": tally(labels),
+            "counts": views.counts(catalogue, labels, source),
+            "sources": views.sources(catalogue),
+            "threshold": catalogue.threshold,
+            "filtered": catalogue.filter is not None,
+            "newer": gain.newer(catalogue, labels),
+            "gain": self._last_gain(catalogue),
+            "hint": hint,
+            "enough": enough,
+        }
+
+    def changes(self, since: str) -> dict[str, Any]:
+        """What other tabs and commands did, asked for every few seconds."""
+        changed: dict[str, str | None] = {}
+        everything, problem = False, ""
+        try:
+            everything, changed = self.marks.since(since)
+        except UserError as error:
+            problem = str(error)
+        run = self.rerun.progress()
+        return {
+            "revision": self._revision() or since,
+            "generation": self.catalogue().generation,
+            "all": everything,
+            "labels": changed,
+            "problem": problem,
+            "run": run.row(),
+        }
+
+    def _revision(self) -> str:
+        try:
+            return self.marks.revision()
+        except UserError:
+            return ""
+
+    def _last_gain(self, catalogue: Catalogue) -> str:
+        """Reads two folders, so once for each catalogue."""
+        if self._gain[0] != catalogue.generation:
+            self._gain = (catalogue.generation, str(gain.last_gain(self.place, catalogue) or ""))
+        return self._gain[1]
+
+
+class UnknownPictures(UserError):
+    """Marks for pictures that this dataset does not have, or not any more."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self.ids = tuple(ids)
+        more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
+        super().__init__(f"there is no picture {ids[0][:12]}…{more} in this dataset; nothing was labelled")

@@ -1,0 +1,50 @@
+"""Listening: a socket that is ours before anything is said, and the server on it."""
+
+import errno
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from pipeline.errors import UserError
+from pipeline.web.app import make_app
+from pipeline.web.guard import Rules
+from pipeline.web.place import Site
+
+
+def serve(site: Site, rules: Rules, *, ready: Callable[[], None]) -> None:
+    """Answer requests until ctrl-C; `ready` is called once they are answered.
+
+    Errors: `UserError` when the port is taken or the address is not this machine's.
+    """
+    with listen(rules.host, rules.port) as listener:
+        # No access log: an address may hold the token
+        config = uvicorn.Config(make_app(site, rules), access_log=False, log_level="warning", lifespan="off")
+        server = _Server(config, ready)
+        server.run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on `host` and `port`."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family)
+    except socket.gaierror:
+        raise UserError(f"--host {host}: this machine does not know that name or address") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UserError(f"port {port} is in use; give another one, as in --port {port + 1}") from None
+        raise UserError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
+    except OverflowError:
+        raise UserError(f"--port {port}: expected a number from 0 to 65535") from None
+    return listener
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()

@@ -1,0 +1,399 @@
+// The page: keys and buttons in, marks out, and what the server says shown.
+
+import { Board } from "./board.js";
+import { History } from "./history.js";
+import { Outbox } from "./outbox.js";
+import { Rerun } from "./rerun.js";
+import { Server } from "./server.js";
+import { asked, drawSources, drawViews, emptyText, PAGE, remember } from "./views.js";
+import { Zoom } from "./zoom.js";
+
+const EVERY = 2000; // ms between looks at what others did
+const SHORTLY = 700; // ms after a mark before the counts are asked for again
+const LABELS = { on: "on", off: "off", unsure: "unsure", clear: null };
+const KEYS = {
+  KeyY: "on", Digit1: "on", Numpad1: "on",
+  KeyN: "off", Digit2: "off", Numpad2: "off",
+  KeyU: "unsure", Digit3: "unsure", Numpad3: "unsure",
+  Digit0: "clear", Numpad0: "clear", Delete: "clear", Backspace: "clear",
+  KeyZ: "undo", Enter: "zoom", Space: "zoom", KeyS: "source", KeyR: "rest",
+  BracketLeft: "previous", PageUp: "previous", BracketRight: "next", PageDown: "next",
+}; // by place on the keyboard, but for the letters: see `command`
+const LETTERS = { y: "on", n: "off", u: "unsure", z: "undo", s: "source", r: "rest", "[": "previous", "]": "next", "?": "help", "+": "larger", "=": "larger", "-": "smaller" };
+const STEPS = { ArrowLeft: () => -1, ArrowRight: () => 1, ArrowUp: (columns) => -columns, ArrowDown: (columns) => columns };
+
+const dataset = document.body.dataset.dataset;
+const batchSize = Number(document.body.dataset.batch);
+const server = new Server(dataset);
+const steps = new History(dataset);
+const zoom = new Zoom(server);
+const board = new Board(element("grid"), server, { moved, clicked, opened: () => zoom.toggle(board.current) });
+const outbox = new Outbox(dataset, server, { saved, dropped, changed: repaint });
+const rerun = new Rerun(dataset, server, { ended: runEnded, told: toast });
+const batchKey = `ganmill:${dataset}:batch`;
+
+let state = asked();
+let total = 0;
+let revision = "";
+let generation = "";
+let everyone = { counts: {}, sources: [] };
+let reachable = true;
+let armed = false; // R was pressed: the next label is for the rest of the page
+let loading = 0;
+
+// --- pictures in
+
+async function load() {
+  const mine = ++loading;
+  remember(state);
+  drawAround();
+  try {
+    const found = state.view === "next" ? await batch() : await server.get("pictures", { ...state, count: PAGE });
+    if (mine !== loading) return; // another view was asked for meanwhile
+    state = { ...state, order: found.order, start: found.start };
+    total = found.total;
+    revision ||= found.revision;
+    generation = found.generation;
+    remember(state);
+    board.show(found.pictures);
+    element("empty").hidden = found.pictures.length > 0;
+    element("empty").textContent = emptyText(state.view);
+    repaint();
+    prefetch();
+  } catch (error) {
+    toast(error.message);
+    if (error.status !== undefined) return;
+    setTimeout(() => mine === loading && load(), EVERY);
+  }
+}
+
+/** The batch that this tab is at, or a new one; a reload goes on with the same. */
+async function batch() {
+  const held = JSON.parse(sessionStorage.getItem(batchKey) || "[]");
+  if (held.length) {
+    const found = await server.post("lookup", { ids: held.map(([id]) => id) });
+    const why = new Map(held);
+    for (const picture of found.pictures) picture.why = why.get(picture.id);
+    if (found.pictures.some((picture) => picture.label === null)) {
+      return { ...found, order: "", start: 0, total: found.pictures.length };
+    }
+  }
+  const found = await server.get("pictures", { view: "next", count: batchSize });
+  sessionStorage.setItem(batchKey, JSON.stringify(found.pictures.map(({ id, why }) => [id, why])));
+  return found;
+}
+
+/** Have the next page's squares at hand before they are asked for. */
+async function prefetch() {
+  const start = state.start + PAGE;
+  if (state.view === "next" || start >= total) return;
+  const order = state.order;
+  const found = await server.get("pictures", { ...state, start, count: PAGE }).catch(() => null);
+  if (!found || order !== state.order) return;
+  for (const picture of found.pictures) new Image().src = server.square(picture);
+}
+
+function show(change) {
+  state = { ...state, order: "", start: 0, ...change };
+  load();
+}
+
+function turn(pages) {
+  if (state.view === "next") {
+    if (pages < 0) return;
+    if (outbox.items().length) return toast("Some labels are not saved yet; the next batch comes when they are.");
+    sessionStorage.removeItem(batchKey);
+    return load();
+  }
+  const start = state.start + pages * PAGE;
+  if (start < 0 || start >= total) return;
+  state = { ...state, start };
+  load();
+}
+
+// --- marks out
+
+/** Give pictures a label, or take it back with null; returns how many that changes. */
+function mark(pictures, label) {
+  const pending = outbox.pending();
+  const before = (picture) => (pending.has(picture.id) ? pending.get(picture.id) : picture.label);
+  const step = pictures
+    .filter((picture) => before(picture) !== label)
+    .map((picture) => ({ id: picture.id, before: before(picture), after: label }));
+  steps.push(step);
+  outbox.add(step.map(({ id, before }) => ({ id, label, was: [before] })));
+  return step.length;
+}
+
+function give(label, reach) {
+  armed = false;
+  if (!board.current) return;
+  if (reach === "rest") {
+    const count = mark(rest(), label);
+    return toast(`${count} labelled ${label ?? "nothing"}; Z undoes it`);
+  }
+  if (reach === "row") {
+    const row = board.row();
+    mark(row, label);
+    return board.go(board.places.get(row.at(-1).id) + 1);
+  }
+  mark([board.current], label);
+  board.go(board.cursor + 1);
+}
+
+/** The pictures from the cursor to the end of the page that have no label. */
+function rest() {
+  const pending = outbox.pending();
+  return board.pictures.slice(board.cursor).filter((picture) => !pending.has(picture.id) && picture.label === null);
+}
+
+function undo() {
+  const step = steps.pop();
+  if (!step) return toast("Nothing more to undo in this tab.");
+  outbox.add(step.map(({ id, before, after }) => ({ id, label: before, was: [after] })));
+  const place = board.places.get(step[0].id);
+  if (place !== undefined) board.go(place);
+  else toast(`${step.length} ${step.length === 1 ? "label" : "labels"} undone, on another page`);
+}
+
+function saved(answer) {
+  for (const [id, label] of Object.entries(answer.labels)) board.label(id, label);
+  if (answer.refused.length) {
+    const one = answer.refused[0];
+    toast(`${answer.refused.length} not saved: labelled ${one.now ?? "otherwise"} elsewhere meanwhile, and that stays`);
+  }
+  repaint();
+  summarizeSoon();
+}
+
+function dropped(marks, why) {
+  toast(`${marks.length} not saved: ${why}`);
+  repaint();
+}
+
+// --- what others did
+
+async function look() {
+  try {
+    const found = await server.get("changes", { since: revision });
+    reachable = true;
+    take(found);
+  } catch (error) {
+    reachable = error.status !== undefined;
+    problem(reachable ? error.message : "");
+  }
+  if (reachable && outbox.items().length) outbox.send();
+  drawSaving();
+  setTimeout(look, EVERY);
+}
+
+function take(found) {
+  const known = revision === found.revision && generation === found.generation;
+  if (found.all) for (const picture of board.pictures) picture.label = found.labels[picture.id] ?? null;
+  else for (const [id, label] of Object.entries(found.labels)) board.label(id, label);
+  revision = found.revision;
+  problem(found.problem);
+  rerun.show(found.run);
+  if (generation && generation !== found.generation) renew(found.generation);
+  if (!known) {
+    repaint();
+    summarizeSoon();
+  }
+}
+
+/** The filter or the squares were made anew: newer facts for the same tiles. */
+async function renew(newest) {
+  generation = newest;
+  try {
+    const ids = board.pictures.map((picture) => picture.id);
+    board.renew((await server.post("lookup", { ids })).pictures);
+    repaint();
+    moved();
+  } catch (error) {
+    toast(error.message);
+  }
+}
+
+function runEnded(run) {
+  const touched = board.pictures.some((picture) => picture.label !== null) || outbox.items().length;
+  if (state.view === "next" && run.state === "done" && !touched) sessionStorage.removeItem(batchKey), load();
+  else if (run.state === "done") toast("The run is done. The pictures stay where they are; the next batch knows the new filter.");
+  summarizeSoon();
+}
+
+let soon;
+function summarizeSoon() {
+  clearTimeout(soon);
+  soon = setTimeout(summarize, SHORTLY);
+}
+
+async function summarize() {
+  const found = await server.get("summary", { source: state.source }).catch(() => null);
+  if (!found) return;
+  everyone = found;
+  problem(found.problem);
+  drawAround();
+}
+
+// --- what is shown around the grid
+
+function drawAround() {
+  const { counts, sources, labels, gain, hint, newer, filtered, enough } = everyone;
+  drawViews(element("views"), { counts, chosen: state.view, choose: (view) => show({ view, sort: "" }) });
+  drawSources(element("source"), sources, state.source);
+  element("source").disabled = state.view === "next";
+  element("sort").value = state.sort;
+  element("sort").disabled = state.view === "next";
+  if (!labels) return;
+  element("tally").textContent = `${labels.on} on, ${labels.off} off, ${labels.unsure} unsure`;
+  const fresh = newer ? `${newer} ${newer === 1 ? "label is" : "labels are"} newer than the filter.` : "";
+  const first = filtered ? "" : "The filter has not run yet: some 30 pictures that belong and 50 that do not are enough to begin with.";
+  element("gain").textContent = [first, filtered ? fresh : "", gain, hint].filter(Boolean).join(" ");
+  element("gain").classList.toggle("enough", enough);
+}
+
+function repaint() {
+  board.paint(outbox.pending());
+  drawSaving();
+  drawWhere();
+}
+
+function drawSaving() {
+  const count = outbox.items().length;
+  const waits = !reachable || outbox.fault;
+  const shown = element("saving");
+  shown.className = count || waits ? "waits" : "";
+  if (waits && count) shown.textContent = `${count} not yet saved: ${outbox.fault || "the server does not answer."} They are kept here and sent when it answers.`;
+  else if (waits) shown.textContent = "The server does not answer. What you mark is kept here.";
+  else shown.textContent = count ? `saving ${count}…` : "all saved";
+}
+
+function drawWhere() {
+  const here = board.pictures.length ? state.start + 1 : 0;
+  const left = board.pictures.filter((picture) => picture.label === null).length;
+  const batch = state.view === "next";
+  element("where").textContent = batch ? `${left} of ${total} left` : `${here}–${state.start + board.pictures.length} of ${total}`;
+  element("next-text").textContent = batch ? "Next batch" : "Next";
+  button("next").classList.toggle("ready", batch && left === 0 && total > 0);
+  button("previous").disabled = batch || state.start === 0;
+  button("next").disabled = !batch && state.start + PAGE >= total;
+}
+
+function moved() {
+  const page = board?.current?.page;
+  element("page-link").hidden = !page;
+  if (page) element("page-link").href = page;
+  if (zoom.open) zoom.show(board.current);
+}
+
+function problem(text) {
+  element("problem").hidden = !text;
+  if (element("problem").textContent !== text) element("problem").textContent = text;
+}
+
+let fading;
+function toast(text) {
+  element("toast").textContent = text;
+  clearTimeout(fading);
+  fading = setTimeout(() => (element("toast").textContent = ""), 6000);
+}
+
+// --- hands
+
+function act(name, event) {
+  if (name in LABELS) return give(LABELS[name], armed ? "rest" : event.shiftKey ? "row" : element("reach").value);
+  if (name !== "rest") armed = false;
+  const doing = {
+    undo,
+    zoom: () => zoom.toggle(board.current),
+    source: () => !element("page-link").hidden && element("page-link").click(),
+    previous: () => turn(-1),
+    next: () => turn(1),
+    help: () => element("keys").showModal(),
+    larger: () => resize(12),
+    smaller: () => resize(-12),
+    rest: () => {
+      armed = true;
+      toast(`The next label is for the ${rest().length} pictures from here on that have none. Esc cancels.`);
+    },
+  };
+  doing[name]();
+}
+
+/** What a key asks for. Letters count wherever they lie on the keyboard, other keys by their place. */
+function command(event) {
+  return LETTERS[event.key.toLowerCase()] || (event.code.startsWith("Key") ? undefined : KEYS[event.code]);
+}
+
+document.addEventListener("keydown", (event) => {
+  const elsewhere = event.target.closest("select, input, a, button, dialog:not(#zoom)");
+  if (event.key === "Escape") armed = false;
+  if (event.altKey || event.isComposing) return;
+  if (event.ctrlKey || event.metaKey) {
+    if (event.key.toLowerCase() === "z" && !elsewhere) act("undo", event), event.preventDefault();
+    return;
+  }
+  const pressing = event.target.closest("button, a") && (event.key === "Enter" || event.key === " ");
+  if (pressing || event.target.closest("select, input, dialog:not(#zoom)")) return;
+  if (move(event)) return event.preventDefault();
+  const name = command(event);
+  if (!name || (event.repeat && name === "zoom")) return;
+  event.preventDefault();
+  act(name, event);
+});
+
+function move(event) {
+  if (event.key in STEPS) board.go(board.cursor + STEPS[event.key](board.columns()));
+  else if (event.key === "Home") board.go(0);
+  else if (event.key === "End") board.go(board.pictures.length - 1);
+  else return false;
+  return true;
+}
+
+function clicked(event) {
+  const brush = element("brush").value;
+  if (brush) give(brush, event.shiftKey ? "row" : "one");
+}
+
+for (const each of document.querySelectorAll(".act")) {
+  each.addEventListener("click", (event) => act(each.dataset.act, event));
+  each.addEventListener("mousedown", (event) => event.preventDefault()); // the grid keeps the keys
+}
+element("sort").addEventListener("change", (event) => show({ sort: event.target.value }));
+element("source").addEventListener("change", (event) => {
+  show({ source: event.target.value });
+  summarize();
+});
+element("help").addEventListener("click", () => element("keys").showModal());
+element("keys-close").addEventListener("click", () => element("keys").close());
+window.addEventListener("beforeunload", (event) => outbox.unstored.size && event.preventDefault());
+
+// --- size
+
+const SIZE = "ganmill:size";
+function resize(by) {
+  element("size").valueAsNumber += by;
+  sized();
+}
+
+function sized() {
+  const size = element("size").value;
+  document.documentElement.style.setProperty("--tile", `${size}px`);
+  localStorage.setItem(SIZE, size);
+}
+element("size").addEventListener("input", sized);
+element("size").value = localStorage.getItem(SIZE) || (window.innerWidth < 600 ? 84 : 104);
+sized();
+
+function element(id) {
+  return document.getElementById(id);
+}
+
+function button(name) {
+  return document.querySelector(`[data-act="${name}"]`);
+}
+
+await load();
+outbox.send();
+summarize();
+look();

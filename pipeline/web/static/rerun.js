@@ -1,0 +1,107 @@
+// Running what depends on the labels: the plan first, then how the run goes.
+
+import { made } from "./board.js";
+
+const TITLES = { filter: "Update the filter", "": "Run everything" };
+const STATES = { done: "Done", failed: "Failed", stopped: "Stopped", ended: "Ended" };
+
+export class Rerun {
+  constructor(dataset, server, { ended, told }) {
+    this.server = server;
+    this.key = `ganmill:${dataset}:seen-run`;
+    this.ended = ended;
+    this.told = told;
+    this.running = false;
+    this.dialog = element("plan");
+    element("update").addEventListener("click", () => this.ask("filter"));
+    element("everything").addEventListener("click", () => this.ask(""));
+    element("plan-start").addEventListener("click", () => this.start());
+    element("plan-close").addEventListener("click", () => this.dialog.close());
+    element("run-stop").addEventListener("click", () => this.post("stop", {}));
+    element("run-close").addEventListener("click", () => this.close());
+    element("run-log-toggle").addEventListener("click", () => (element("run-log").hidden = !element("run-log").hidden));
+  }
+
+  /** Show what a run would do. */
+  async ask(until) {
+    this.until = until;
+    element("plan-title").textContent = TITLES[until];
+    element("plan-steps").replaceChildren();
+    element("plan-note").textContent = "Looking at what there is to do…";
+    element("plan-start").disabled = true;
+    this.dialog.showModal();
+    try {
+      this.plan(await this.server.post("plan", { until }));
+    } catch (error) {
+      element("plan-note").textContent = error.message;
+    }
+  }
+
+  plan(steps) {
+    const rows = steps.map((step) => {
+      const row = made("tr", step.state === "up to date" ? "current" : "");
+      row.append(...[step.stage, step.state, step.reason].map((text) => made("td", "", text)));
+      return row;
+    });
+    element("plan-steps").replaceChildren(...rows);
+    const idle = steps.every((step) => step.state === "up to date");
+    element("plan-note").textContent = idle
+      ? "Everything is up to date; a run changes nothing."
+      : "You can go on labelling meanwhile; labels given from now on count in the next run.";
+    element("plan-start").disabled = this.running;
+    if (this.running) element("plan-note").textContent = "A run is under way; wait for it, or stop it.";
+    else element("plan-start").focus();
+  }
+
+  async start() {
+    this.dialog.close();
+    await this.post("run", { until: this.until });
+  }
+
+  async post(path, body) {
+    try {
+      this.show(await this.server.post(path, body));
+    } catch (error) {
+      this.told(error.message);
+    }
+  }
+
+  /** Bring the bar to how the run stands; the server says so every few seconds. */
+  show(run) {
+    const was = this.running;
+    this.running = run.state === "running";
+    this.began = run.began;
+    const over = run.state in STATES;
+    if (was && over) this.ended(run);
+    element("run").hidden = !(this.running || (over && localStorage.getItem(this.key) !== run.began));
+    element("run").dataset.state = run.state;
+    element("run-state").textContent = STATES[run.state] || (run.stopping ? "Stopping…" : `${TITLES[run.until] || "Run"}…`);
+    element("run-line").textContent = this.running ? progress(run) : run.outcome;
+    element("run-log").textContent = run.lines.join("\n");
+    element("run-stop").hidden = !this.running;
+    element("run-stop").disabled = run.stopping;
+    element("run-close").hidden = this.running;
+    bar(run.percent, this.running);
+  }
+
+  close() {
+    localStorage.setItem(this.key, this.began);
+    element("run").hidden = true;
+  }
+}
+
+function progress(run) {
+  const percent = run.percent === null ? "" : ` ${run.percent} %`;
+  return run.stage ? run.stage + percent : "starting";
+}
+
+function bar(percent, running) {
+  const shown = element("run-bar");
+  shown.hidden = !running;
+  if (percent === null) shown.removeAttribute("value");
+  else shown.value = percent;
+}
+
+function element(id) {
+  return document.getElementById(id);
+}

@@ -1,0 +1,63 @@
+// Asking the server: what it answers, or an error that says whether it answered at all.
+
+export class Refusal extends Error {
+  constructor(status, body) {
+    super(body.error || `the server answered with ${status}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+export class Unreachable extends Error {
+  constructor() {
+    super("The server does not answer.");
+  }
+}
+
+const PATIENCE = 150_000; // ms: a plan may take a while
+
+export class Server {
+  constructor(dataset) {
+    this.root = `/d/${encodeURIComponent(dataset)}/`;
+  }
+
+  square(picture) {
+    return `${this.root}square/${picture.id}?v=${picture.version}`;
+  }
+
+  original(picture) {
+    return `${this.root}original/${picture.id}`;
+  }
+
+  get(path, values = {}) {
+    const query = new URLSearchParams(Object.entries(values).filter(([, value]) => value !== ""));
+    return ask(`${this.root}${path}?${query}`, {});
+  }
+
+  post(path, body) {
+    const headers = { "content-type": "application/json" };
+    return ask(this.root + path, { method: "POST", headers, body: JSON.stringify(body) });
+  }
+}
+
+async function ask(address, options) {
+  let answer;
+  let body;
+  try {
+    answer = await fetch(address, { ...options, signal: AbortSignal.timeout(PATIENCE) });
+    body = await answer.text();
+  } catch {
+    throw new Unreachable();
+  }
+  const found = parsed(body);
+  if (!answer.ok) throw new Refusal(answer.status, found);
+  return found;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}

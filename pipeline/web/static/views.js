@@ -1,0 +1,79 @@
+// Which pictures are shown: the view, its order, its source and its page, all in the address after the #.
+
+import { made } from "./board.js";
+
+export const NAMES = {
+  next: "What to label next",
+  all: "all",
+  unlabelled: "unlabelled",
+  on: "on",
+  off: "off",
+  unsure: "unsure",
+  kept: "kept",
+  rejected: "rejected",
+  near: "near the threshold",
+  disagree: "disagreements",
+};
+const EMPTY = {
+  next: "Every picture has a label.",
+  kept: "Nothing is kept yet: the filter has not run.",
+  rejected: "Nothing is rejected: the filter has not run, or keeps all.",
+  near: "Nothing is near the threshold, or the filter has not run.",
+  disagree: "No label contradicts the filter.",
+};
+export const PAGE = 120;
+
+/** {view, sort, source, order, start} from the address. */
+export function asked() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const view = given.get("view");
+  return {
+    view: view in NAMES ? view : "next",
+    sort: given.get("sort") || "",
+    source: given.get("source") || "",
+    order: given.get("order") || "",
+    start: Number(given.get("start")) || 0,
+  };
+}
+
+/** Put it into the address, so that a reload shows the same. */
+export function remember(state) {
+  const given = new URLSearchParams(Object.entries(state).filter(([, value]) => value));
+  history.replaceState(null, "", `#${given}`);
+}
+
+export function emptyText(view) {
+  return EMPTY[view] || "There is no such picture.";
+}
+
+/** The buttons for the views, with how many pictures each has. */
+export function drawViews(place, { counts, chosen, choose }) {
+  const buttons = Object.entries(NAMES).map(([view, name]) => {
+    const button = made("button", "view", name);
+    button.type = "button";
+    button.dataset.view = view;
+    button.setAttribute("aria-pressed", String(view === chosen));
+    if (view in counts) button.append(made("span", "count", String(counts[view])));
+    button.addEventListener("click", () => choose(view));
+    return button;
+  });
+  place.replaceChildren(...buttons);
+}
+
+/** The list of sources, those of the crawl and the hosts apart. */
+export function drawSources(select, sources, chosen) {
+  const groups = [["found", "found by"], ["host", "on the host"]].map(([kind, title]) => {
+    const group = made("optgroup");
+    group.label = title;
+    for (const source of sources.filter((each) => each.kind === kind)) {
+      const option = made("option", "", `${source.text} (${source.count})`);
+      option.value = source.name;
+      group.append(option);
+    }
+    return group;
+  });
+  const all = made("option", "", "all sources");
+  all.value = "";
+  select.replaceChildren(all, ...groups.filter((group) => group.children.length));
+  select.value = chosen;
+}

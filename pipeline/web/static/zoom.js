@@ -1,0 +1,65 @@
+// The original picture, large, with what is known of it.
+
+import { made, score } from "./board.js";
+
+const OUTCOMES = { kept: "kept by the filter", rejected: "rejected by the filter", unsure: "left out as unsure" };
+
+export class Zoom {
+  constructor(server) {
+    this.server = server;
+    this.dialog = document.getElementById("zoom");
+    document.getElementById("zoom-close").addEventListener("click", () => this.dialog.close());
+    this.image = document.getElementById("zoom-picture");
+  }
+
+  get open() {
+    return this.dialog.open;
+  }
+
+  toggle(picture) {
+    if (this.open) return this.dialog.close();
+    this.show(picture);
+    this.dialog.showModal();
+  }
+
+  show(picture) {
+    if (!picture) return;
+    const address = this.server.original(picture);
+    if (this.image.getAttribute("src") !== address) this.image.src = address;
+    document.getElementById("zoom-title").textContent = picture.title || "(no title)";
+    const rows = facts(picture).filter(([, value]) => value);
+    document.getElementById("zoom-facts").replaceChildren(
+      ...rows.flatMap(([name, value]) => [made("dt", "", name), described(value)]),
+    );
+  }
+}
+
+function facts(picture) {
+  return [
+    ["label", picture.label || "none"],
+    ["score", score(picture)],
+    ["filter", OUTCOMES[picture.outcome] || ""],
+    ["", picture.suspect ? "the label contradicts what the classifier says, not knowing it" : ""],
+    ["size", picture.width && picture.height ? `${picture.width} × ${picture.height}` : ""],
+    ["found by", picture.source],
+    ["page", picture.page && link(picture.page)],
+    ["address", picture.url && link(picture.url)],
+    ["creator", picture.creator],
+    ["licence", picture.license],
+    ["id", picture.id],
+  ];
+}
+
+function described(value) {
+  const cell = made("dd");
+  cell.append(value);
+  return cell;
+}
+
+function link(address) {
+  const found = made("a", "", address);
+  found.href = address; // the server lets through http and https only
+  found.target = "_blank";
+  found.rel = "noopener noreferrer";
+  return found;
+}

@@ -1,0 +1,189 @@
+"""A small home on the disk, as the stages leave it: drawn squares, the crawl's rows, scores; no stage has to run."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pipeline.filter.kept import FEATURES, Score, write_scores
+from pipeline.labels.log import LabelLog
+from pipeline.store.digest import of_bytes, of_value
+from pipeline.store.jsonl import dump_row, write_rows
+from pipeline.store.manifest import Manifest
+from pipeline.store.shelf import Published, Shelf
+from pipeline.web.place import Place, Site
+
+STAGES = {"download": "data", "normalize": "data", "classifier": "models", "filter": "data"}
+SIZE = 16
+
+
+def picture_id(number: int) -> str:
+    """The id of the drawn picture with that number."""
+    return of_bytes(f"picture {number}".encode())
+
+
+@dataclass(frozen=True)
+class DrawnHome:
+    """A working folder with one dataset."""
+
+    folder: Path
+    dataset: str = "cats"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data" / self.dataset
+
+    @property
+    def log(self) -> LabelLog:
+        return LabelLog(self.data / "labels.jsonl")
+
+    def shelf(self, stage: str) -> Shelf:
+        return Shelf(self.folder / STAGES[stage] / self.dataset / stage)
+
+    def place(self, dataset: str = "") -> Place:
+        home = DrawnHome(self.folder, dataset or self.dataset)
+        shelves = {stage: home.shelf(stage) for stage in STAGES}
+        return Place(dataset=home.dataset, folder=home.data, chosen=lambda: None, **shelves)
+
+    def site(self, *command: str) -> Site:
+        return Site(datasets=self.datasets, place=self.place, command=command or ("false",))
+
+    def datasets(self) -> list[str]:
+        return sorted(path.name for path in (self.folder / "data").iterdir() if (path / "runs").is_dir())
+
+    def ids(self, count: int) -> list[str]:
+        return [picture_id(number) for number in range(count)]
+
+    def draw(self, count: int, *, titles: dict[int, str] | None = None, rows: dict[int, dict] | None = None) -> None:
+        """The crawl and the squares of `count` pictures; half of them greenish."""
+        (self.data / "runs").mkdir(parents=True, exist_ok=True)
+        found = [row(number, (titles or {}).get(number, ""), (rows or {}).get(number, {})) for number in range(count)]
+        self.publish("download", found, {"images": of_value(count)}, self.crawl)
+        self.publish(
+            "normalize", found, {"images": f"squares of {count}"}, self.square, {"download.images": of_value(count)}
+        )
+
+    def crawl(self, rows: list[dict], work: Path) -> None:
+        (work / "images").mkdir()
+        for number, each in enumerate(rows):
+            draw(number, 40).save(work / "images" / f"{each['id']}.png", compress_level=1)
+        write_rows(work / "images.jsonl", rows)
+
+    def square(self, rows: list[dict], work: Path) -> None:
+        (work / "images").mkdir()
+        made = []
+        for number, each in enumerate(rows):
+            path = work / "images" / f"{each['id']}.png"
+            draw(number, SIZE).save(path, compress_level=1)
+            made.append(
+                {"id": each["id"], "outcome": "kept", "reason": "", "of": None, "width": 40, "height": 40}
+                | {"file": f"images/{path.name}", "sha256": of_bytes(path.read_bytes())}
+            )
+        write_rows(work / "images.jsonl", made)
+
+    def publish(
+        self,
+        stage: str,
+        rows: Any,
+        outputs: dict[str, str],
+        fill: Any,
+        inputs: dict[str, str] | None = None,
+        summary: dict[str, Any] | None = None,
+    ) -> Published:
+        shelf = self.shelf(stage)
+        created = f"2026-01-01T00:00:{len(shelf.folders()):02d}"
+        key = of_value([stage, outputs, inputs, summary, created])
+        work = shelf.work(key, resume=False)
+        fill(rows, work)
+        manifest = Manifest(
+            stage=stage,
+            version=1,
+            dataset=self.dataset,
+            key=key,
+            options={},
+            inputs=inputs or {},
+            outputs=outputs,
+            summary=summary or {},
+            created=created,
+        )
+        return shelf.publish(work, manifest)
+
+    def filter(
+        self,
+        scores: dict[str, float],
+        *,
+        threshold: float | None = 0.5,
+        labels: dict[str, str] | None = None,
+        suspects: tuple[str, ...] = (),
+        features: np.ndarray | None = None,
+    ) -> Published:
+        """What a filter leaves that has given these scores."""
+        given = labels or {}
+        found = [
+            Score(
+                id=id,
+                score=score,
+                spread=0.05,
+                label=given.get(id),
+                suspect=id in suspects,
+                outcome=outcome(given.get(id), score, threshold),
+            )
+            for id, score in scores.items()
+        ]
+
+        def fill(found: list[Score], work: Path) -> None:
+            write_scores(found, work)
+            if features is not None:
+                np.save(work / FEATURES, features)
+
+        inputs = {"normalize.images": f"squares of {len(scores)}", "labels": of_value(given)}
+        return self.publish("filter", found, {"kept": "some"}, fill, inputs, {"threshold": threshold})
+
+    def classifier(self, **summary: Any) -> Published:
+        return self.publish("classifier", None, {"model": "one"}, lambda rows, work: None, summary=summary)
+
+    def label(self, given: dict[str, str | None]) -> None:
+        """Label as another command does."""
+        self.log.append(given, how="folder")
+
+    def logged(self) -> list[dict[str, Any]]:
+        path = self.data / "labels.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def damage(self) -> None:
+        """Cut the log short, as a crash of the machine does."""
+        with (self.data / "labels.jsonl").open("a") as file:
+            file.write(dump_row({"id": picture_id(0)})[:20])
+
+
+def outcome(label: str | None, score: float, threshold: float | None) -> str:
+    if label:
+        return "kept" if label == "on" else "unsure" if label == "unsure" else "rejected"
+    return "kept" if threshold is None or score >= threshold else "rejected"
+
+
+def row(number: int, title: str, more: dict[str, Any]) -> dict[str, Any]:
+    """A row of the crawl."""
+    engine = "bing" if number % 3 else "openverse"
+    return {
+        "id": picture_id(number),
+        "url": f"https://pictures.example/{number}.png",
+        "page": f"https://host{number % 2}.example/page/{number}",
+        "title": title or f"picture {number}",
+        "query": "cat",
+        "engine": engine,
+        "rank": number + 1,
+        "type": "png",
+        "width": 40,
+        "height": 40,
+        "outcome": "saved",
+    } | more
+
+
+def draw(number: int, size: int) -> Image.Image:
+    """A plain picture; even ones are green, odd ones red."""
+    shade = 60 + number * 37 % 180
+    return Image.new("RGB", (size, size), (20, shade, 60) if number % 2 == 0 else (shade, 30, 90))
