@@ -1,10 +1,12 @@
-# make run | make test | make luigid; see README.md
+# make run | make label | make test | make luigid; see README.md
 PYTHON ?= python3
 DATASET ?= demo
-PORT ?= 8082
 ARGS ?=
 
 BIN := .venv/bin
+# Of the label page, or of luigid
+label: PORT ?= 8090
+luigid: PORT ?= 8082
 QUERY_FLAG = $(if $(QUERY),--query "$(QUERY)")
 ONE_FLAG = $(if $(filter file,$(origin DATASET)),,--dataset "$(DATASET)")
 
@@ -16,7 +18,7 @@ $(error $(PYTHON) is $(if $(VERSION),Python $(VERSION),not here); ganmill needs 
 endif
 endif
 
-.PHONY: run plan status test luigid gpu
+.PHONY: run plan status label test luigid gpu
 
 run: .venv/.run
 	@$(BIN)/python -m tasks run --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
@@ -26,6 +28,9 @@ plan: .venv/.run
 
 status: .venv/.run
 	@$(BIN)/python -m tasks status $(ONE_FLAG) $(ARGS)
+
+label: .venv/.run
+	@$(BIN)/python -m tasks web --port $(PORT) $(ONE_FLAG) $(ARGS)
 
 test: .venv/.dev
 	$(BIN)/ruff check .

@@ -29,7 +29,7 @@ def web(given: Namespace) -> int:
             webbrowser.open(address)
 
     site = Site(datasets=homes.datasets, place=place, command=(sys.executable, "-m", "tasks"))
-    serve(site, Rules(host=given.host, port=given.port, token=token), ready=ready)
+    serve(site, Rules(host=given.host, port=given.port, token=token), ready=ready, first=given.dataset)
     return 0
 
 

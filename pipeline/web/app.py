@@ -1,10 +1,12 @@
 """The routes: what is asked for, checked, and handed to the desk of its dataset."""
 
 import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -14,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
 from pipeline.web import views
+from pipeline.web.catalogue import Catalogue
 from pipeline.web.desk import Desk, UnknownPictures
 from pipeline.web.guard import Guard, Rules
 from pipeline.web.marks import Mark, tally
@@ -86,17 +89,35 @@ class Desks:
             return self._open[dataset]
 
 
-def make_app(site: Site, rules: Rules) -> Guard:
-    """The whole server, as an ASGI application."""
+class Scripts(StaticFiles):
+    """Scripts and styles: kept by the browser, but asked after each time, as another version may be installed."""
+
+    def file_response(self, *arguments: Any, **keywords: Any) -> Response:
+        """The file, or the word that the browser has it."""
+        answer = super().file_response(*arguments, **keywords)
+        answer.headers["cache-control"] = "no-cache"
+        return answer
+
+
+def make_app(site: Site, rules: Rules, *, first: str = "") -> Guard:
+    """The whole server, as an ASGI application; reads the dataset `first` while the browser is being opened."""
     app = FastAPI(title="ganmill", docs_url=None, redoc_url=None, openapi_url=None)
     desks = Desks(site)
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount("/static", Scripts(directory=STATIC))
     _add_faults(app)
     _add_pages(app, desks)
     _add_reading(app, desks)
     _add_pictures(app, desks)
     _add_changing(app, desks)
+    if first:
+        threading.Thread(target=_warm, args=(desks, first), daemon=True, name="warm").start()
     return Guard(app, rules)
+
+
+def _warm(desks: Desks, dataset: str) -> None:
+    with suppress(UserError, OSError, HTTPException):  # the page will say what is wrong
+        desk = desks(dataset)
+        desk.batches.features(desk.catalogue())
 
 
 def _add_pages(app: FastAPI, desks: Desks) -> None:
@@ -146,31 +167,35 @@ def _add_reading(app: FastAPI, desks: Desks) -> None:
 
 def _add_pictures(app: FastAPI, desks: Desks) -> None:
     @app.get("/d/{dataset}/square/{id}")
-    def square(dataset: str, id: str) -> Response:
+    async def square(dataset: str, id: str) -> Response:
         desk = desks(dataset)
-        for attempt in (1, 2):
-            catalogue = desk.catalogue()
-            found = catalogue.by_id.get(id)
-            if found is None:
-                break
-            try:
-                data, kind = thumbnail(catalogue.squares / found.square, catalogue.squares)
-                return Response(data, media_type=kind, headers=IMMUTABLE)
-            except (OSError, ValueError):
-                if attempt == 1:
-                    desk.keeper.forget()  # it may lie in another folder by now
+        if catalogue := desk.keeper.held():  # a page has a hundred squares: no thread is woken for each
+            if found := _square(catalogue, id):
+                return found
+            desk.keeper.forget()  # it may lie in another folder by now
+        if found := _square(await run_in_threadpool(desk.catalogue), id):
+            return found
         raise HTTPException(404, "there is no such picture")
 
     @app.get("/d/{dataset}/original/{id}")
-    def as_found(dataset: str, id: str) -> Response:
+    async def as_found(dataset: str, id: str) -> Response:
         desk = desks(dataset)
-        catalogue = desk.catalogue()
+        catalogue = await run_in_threadpool(desk.catalogue)
         if id not in catalogue.by_id:
             raise HTTPException(404, "there is no such picture")
         if found := original(id, raw=desk.place.folder / "raw", download=catalogue.download):
             path, kind = found
             return FileResponse(path, media_type=kind, headers=IMMUTABLE)
-        return square(dataset, id)
+        return await square(dataset, id)
+
+
+def _square(catalogue: Catalogue, id: str) -> Response | None:
+    found = catalogue.by_id.get(id)
+    try:
+        data, kind = thumbnail(catalogue.squares / found.square, catalogue.squares) if found else (b"", "")
+    except (OSError, ValueError):
+        return None
+    return Response(data, media_type=kind, headers=IMMUTABLE) if found else None
 
 
 def _add_changing(app: FastAPI, desks: Desks) -> None:

@@ -59,6 +59,10 @@ class Keeper:
         finally:
             self._lock.release()
 
+    def held(self) -> Catalogue | None:
+        """The catalogue, if it is the newest and asking for it costs nothing."""
+        return self._held if self._held is not None and _stamp(self.place) == self._stamp else None
+
     def forget(self) -> None:
         """Read anew next time: a file was gone that should be there."""
         self._stamp = None

@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipeline.errors import UserError
@@ -28,7 +28,7 @@ class Desk:
         self.rerun = Rerun(command=command, dataset=place.dataset, folder=place.folder)
         self._orders: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._lock = threading.Lock()
-        self._gain: tuple[str, str] = ("", "")
+        self._known: dict[str, Any] = {}
 
     def catalogue(self) -> Catalogue:
         """The pictures as things stand."""
@@ -91,16 +91,17 @@ class Desk:
         """The counts and sentences around the grid."""
         catalogue, (labels, problem) = self.catalogue(), self.marks.standing()
         hint, enough = gain.advice(catalogue)
+        fixed = self._once(catalogue, f"counts {source}", lambda: views.fixed_counts(catalogue, source))
         return {
             "pictures": len(catalogue.pictures),
             "problem": problem,
             "labels": tally(labels),
-            "counts": views.counts(catalogue, labels, source),
-            "sources": views.sources(catalogue),
+            "counts": views.counts(catalogue, labels, fixed, source),
+            "sources": self._once(catalogue, "sources", lambda: views.sources(catalogue)),
             "threshold": catalogue.threshold,
             "filtered": catalogue.filter is not None,
             "newer": gain.newer(catalogue, labels),
-            "gain": self._last_gain(catalogue),
+            "gain": self._once(catalogue, "gain", lambda: str(gain.last_gain(self.place, catalogue) or "")),
             "hint": hint,
             "enough": enough,
         }
@@ -129,11 +130,14 @@ class Desk:
         except UserError:
             return ""
 
-    def _last_gain(self, catalogue: Catalogue) -> str:
-        """Reads two folders, so once for each catalogue."""
-        if self._gain[0] != catalogue.generation:
-            self._gain = (catalogue.generation, str(gain.last_gain(self.place, catalogue) or ""))
-        return self._gain[1]
+    def _once(self, catalogue: Catalogue, name: str, find: Callable[[], Any]) -> Any:
+        """What `find` returns, which is the same as long as the catalogue is: found out once for each."""
+        with self._lock:
+            if self._known.get("generation") != catalogue.generation or len(self._known) > ORDERS:
+                self._known = {"generation": catalogue.generation}
+            if name not in self._known:
+                self._known[name] = find()
+            return self._known[name]
 
 
 class UnknownPictures(UserError):

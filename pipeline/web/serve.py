@@ -12,14 +12,15 @@ from pipeline.web.guard import Rules
 from pipeline.web.place import Site
 
 
-def serve(site: Site, rules: Rules, *, ready: Callable[[], None]) -> None:
-    """Answer requests until ctrl-C; `ready` is called once they are answered.
+def serve(site: Site, rules: Rules, *, ready: Callable[[], None], first: str = "") -> None:
+    """Answer requests until ctrl-C; `ready` is called once they are answered, and `first` is the
+    dataset that will be asked for first.
 
     Errors: `UserError` when the port is taken or the address is not this machine's.
     """
     with listen(rules.host, rules.port) as listener:
         # No access log: an address may hold the token
-        config = uvicorn.Config(make_app(site, rules), access_log=False, log_level="warning", lifespan="off")
+        config = uvicorn.Config(make_app(site, rules, first=first), access_log=False, log_level="warning", lifespan="off")
         server = _Server(config, ready)
         server.run(sockets=[listener])
 

@@ -59,10 +59,21 @@ def disagrees(picture: Picture, label: str | None, threshold: float | None) -> b
     return (picture.probability >= threshold) != (label == "on")
 
 
-def counts(catalogue: Catalogue, labels: Mapping[str, str], source: str = "") -> dict[str, int]:
-    """How many pictures each view has."""
+def fixed_counts(catalogue: Catalogue, source: str = "") -> dict[str, int]:
+    """How many pictures there are in each view that no mark changes."""
     pictures = [each for each in catalogue.pictures if _from(each, source)]
-    return {view: sum(within(each, view, catalogue, labels) for each in pictures) for view in VIEWS}
+    views = [view for view in VIEWS if view not in BY_LABEL]
+    return {view: sum(within(each, view, catalogue, {}) for each in pictures) for view in views}
+
+
+def counts(
+    catalogue: Catalogue, labels: Mapping[str, str], fixed: Mapping[str, int], source: str = ""
+) -> dict[str, int]:
+    """How many pictures each view has; looks at the labelled ones alone, as marks come quickly one after the other."""
+    known = catalogue.by_id
+    labelled = [known[id] for id in labels if id in known and _from(known[id], source)]
+    changing = {view: sum(within(each, view, catalogue, labels) for each in labelled) for view in BY_LABEL}
+    return {**fixed, **changing, "unlabelled": fixed["all"] - len(labelled)}
 
 
 def sources(catalogue: Catalogue) -> list[dict[str, object]]:

@@ -75,6 +75,11 @@ export class Board {
     this.pictures.forEach((picture, place) => paint(this.tiles[place], picture, pending, place, this.pictures.length));
   }
 
+  /** When every square of the page is here, or known to be missing. */
+  loaded() {
+    return Promise.allSettled(this.tiles.map((tile) => tile.querySelector("img").decode()));
+  }
+
   /** Newer facts for pictures that stay where they are. */
   renew(found) {
     for (const picture of found) {

@@ -88,6 +88,8 @@ async function prefetch() {
   const start = state.start + PAGE;
   if (state.view === "next" || start >= total) return;
   const order = state.order;
+  await board.loaded();
+  if (order !== state.order || state.start + PAGE !== start) return;
   const found = await server.get("pictures", { ...state, start, count: PAGE }).catch(() => null);
   if (!found || order !== state.order) return;
   for (const picture of found.pictures) new Image().src = server.square(picture);
