@@ -3,6 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -22,7 +23,8 @@ def serve(site: Site, rules: Rules, *, ready: Callable[[], None], first: str = "
         # No access log: an address may hold the token
         config = uvicorn.Config(make_app(site, rules, first=first), access_log=False, log_level="warning", lifespan="off")
         server = _Server(config, ready)
-        server.run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # the usual way to end it
+            server.run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
