@@ -194,10 +194,11 @@ def _ending(started: Started, lines: Sequence[str]) -> str:
 
 
 def _outcome(lines: Sequence[str]) -> str:
-    """The line that says how it ended: the fault if there was one, otherwise the last."""
+    """The line that says how it ended: the fault if there was one, or what the last stage made, or the last of all."""
     faults = [line for line in lines if FAULT.search(line)]
-    last = (faults or list(lines) or [""])[-1]
-    return last.removeprefix("error: ")
+    made = [line for line in lines if STAGE.match(line)]
+    last = (faults or made or list(lines) or [""])[-1]
+    return re.sub(r"\s+", " ", last.removeprefix("error: "))
 
 
 def _now() -> str:

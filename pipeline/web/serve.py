@@ -14,15 +14,14 @@ from pipeline.web.place import Site
 
 
 def serve(site: Site, rules: Rules, *, ready: Callable[[], None], first: str = "") -> None:
-    """Answer requests until ctrl-C; `ready` is called once they are answered, and `first` is the
-    dataset that will be asked for first.
+    """Answer requests until ctrl-C; `ready` is called once they are answered. `first` will be asked for first.
 
     Errors: `UserError` when the port is taken or the address is not this machine's.
     """
     with listen(rules.host, rules.port) as listener:
         # No access log: an address may hold the token
-        config = uvicorn.Config(make_app(site, rules, first=first), access_log=False, log_level="warning", lifespan="off")
-        server = _Server(config, ready)
+        app = make_app(site, rules, first=first)
+        server = _Server(uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off"), ready)
         with suppress(KeyboardInterrupt):  # the usual way to end it
             server.run(sockets=[listener])
 

@@ -68,7 +68,7 @@ def test_a_run_says_where_it_is_and_how_it_ended(rerun, gate):
     found = until(lambda: (found := rerun.progress()).percent and found)
     assert (found.stage, found.percent, found.until) == ("classifier", 50, "filter")
     gate.write_text("filter     kept 12 of 70")
-    assert (ended(rerun).state, ended(rerun).outcome) == ("done", "filter     kept 12 of 70")
+    assert (ended(rerun).state, ended(rerun).outcome) == ("done", "filter kept 12 of 70")
     assert gate.with_suffix(".runs").read_text() == "run --dataset cats --until filter\n"
 
 
