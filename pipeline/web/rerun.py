@@ -26,6 +26,7 @@ TAIL = 20_000  # bytes of the log that are read: its last lines
 LINES = 12
 PERCENT = re.compile(r"^(\w+)\s+\d+ of \d+ \((\d+) %\)")
 STAGE = re.compile(r"^(download|normalize|classifier|filter|gan|generate|report)\s")
+DONE = re.compile(r"^(took|look at)\s")  # how a run begins its last line
 FAULT = re.compile(r"^error: |^\w+\s+failed: |^not finished: |\w*Error: ")
 
 
@@ -186,19 +187,22 @@ def _at(lines: Sequence[str]) -> tuple[str, int | None]:
 
 
 def _ending(started: Started, lines: Sequence[str]) -> str:
-    if started.code is None:
-        return "failed" if any(map(FAULT.search, lines)) else "stopped" if started.stopping else "ended"
+    """How a run that is over ended: by its exit code, or by what it said last where no server saw that."""
     if started.code == 0:
         return "done"
-    return "stopped" if started.stopping else "failed"
+    if started.code is None and lines and DONE.match(lines[-1]):
+        return "done"
+    if started.stopping or (lines and lines[-1].startswith("stopped")):
+        return "stopped"
+    return "failed" if started.code is not None or any(map(FAULT.search, lines)) else "ended"
 
 
 def _outcome(lines: Sequence[str]) -> str:
     """The line that says how it ended: the fault if there was one, or what the last stage made, or the last of all."""
+    last = (list(lines) or [""])[-1]
     faults = [line for line in lines if FAULT.search(line)]
-    made = [line for line in lines if STAGE.match(line)]
-    last = (faults or made or list(lines) or [""])[-1]
-    return re.sub(r"\s+", " ", last.removeprefix("error: "))
+    made = [line for line in lines if STAGE.match(line)] if DONE.match(last) else []
+    return re.sub(r"\s+", " ", (faults or made or [last])[-1].removeprefix("error: "))
 
 
 def _now() -> str:

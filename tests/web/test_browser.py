@@ -193,7 +193,7 @@ def test_a_run_is_planned_started_followed_and_outlives_the_server(profile, live
     until(tab, "document.getElementById('run-line').textContent === 'classifier 50 %'")
     live.kill()
     live.start()
-    (live.home.folder / "gate").write_text("filter     kept 12 of 70 at a score of 0.500 or above")
+    (live.home.folder / "gate").write_text("filter     kept 12 of 70 at a score of 0.500 or above\ntook       3.0 s")
     until(tab, "document.getElementById('run-line').textContent.startsWith('filter kept 12 of 70')")
     assert (live.home.folder / "gate.runs").read_text() == "run --dataset cats --until filter\n"
 

@@ -67,7 +67,7 @@ def test_a_run_says_where_it_is_and_how_it_ended(rerun, gate):
     assert rerun.start("filter").state == "running"
     found = until(lambda: (found := rerun.progress()).percent and found)
     assert (found.stage, found.percent, found.until) == ("classifier", 50, "filter")
-    gate.write_text("filter     kept 12 of 70")
+    gate.write_text("filter     kept 12 of 70\ntook       3.0 s")
     assert (ended(rerun).state, ended(rerun).outcome) == ("done", "filter kept 12 of 70")
     assert gate.with_suffix(".runs").read_text() == "run --dataset cats --until filter\n"
 
@@ -119,6 +119,16 @@ def test_what_does_not_run_cannot_be_stopped(rerun, gate):
     ended(rerun)
     with pytest.raises(UserError, match="no run of cats is under way"):
         rerun.stop()
+
+
+def test_a_run_that_ended_while_no_server_was_there_is_told_by_its_last_words(rerun, tmp_path):
+    rerun.folder.mkdir(parents=True)
+    (rerun.folder / "run.json").write_text('{"until": "filter", "pid": 1, "birth": "never", "began": "2026"}')
+    said = {"filter kept 1\ntook       3.0 s\n": "done", "stopped; the next run goes on\n": "stopped"}
+    said |= {"error: no labels\n": "failed", "classifier starts\n": "ended", "": "ended"}
+    for words, state in said.items():
+        (rerun.folder / "log.txt").write_text(words)
+        assert rerun.progress().state == state
 
 
 def test_a_killed_run_has_failed(rerun):
