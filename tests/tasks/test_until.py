@@ -29,7 +29,7 @@ def planned(capsys, *words: str) -> list[dict[str, str]]:
 
 def test_a_plan_as_json_says_stage_state_and_reason(home, capsys):
     steps = planned(capsys)
-    assert steps[0] == {"stage": "download", "state": "will run", "reason": "never ran"}
+    assert steps[0] == {"stage": "download", "state": "will run", "reason": "never ran", "remark": ""}
     assert [step["stage"] for step in steps][-1] == "report"
 
 
