@@ -55,10 +55,9 @@ def _normalize(found: dict[str, Any]) -> str:
 
 def _classifier(found: dict[str, Any]) -> str:
     held = found["average_precision"]
-    backbone = f", backbone {found['backbone']}" if found["backbone"] != "none" else ""
     return (
-        f"learned from {found['labels_on']} on + {found['labels_off']} off{backbone}; average precision"
-        f" {figure(found['out_of_fold_average_precision'])} out of fold"
+        f"learned from {found['labels_on']} on + {found['labels_off']} off, backbone {found.get('backbone', 'none')};"
+        f" average precision {figure(found['out_of_fold_average_precision'])} out of fold"
         + (f", {figure(held)} on {found['holdout']} held out" if held is not None else "")
     )
 

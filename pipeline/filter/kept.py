@@ -20,10 +20,10 @@ class Score:
 
     id: str
     score: float | None  # probability that it is on target; None when nothing was scored
-    spread: float | None  # standard deviation of that probability over the classifier's parts
     label: str | None  # on, off, unsure
-    suspect: bool  # the label does not go with what the classifier says, not knowing it
     outcome: str  # kept, rejected, unsure
+    spread: float | None = None  # standard error of the score, as far as it comes from which labels there are
+    suspect: bool = False  # the label does not go with what the classifier says, not knowing it
 
 
 def write_scores(scores: Iterable[Score], folder: Path) -> None:

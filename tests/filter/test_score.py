@@ -19,7 +19,7 @@ def test_every_picture_has_a_row_in_the_order_of_ids(run_filter, subject, tmp_pa
     assert kept_ids(tmp_path) == [score.id for score in scores if score.outcome == "kept"]
     assert len(kept_ids(tmp_path)) == summary["kept"]
     rows = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
-    assert all(list(row) == ["id", "score", "spread", "label", "suspect", "outcome"] for row in rows)
+    assert all(list(row) == ["id", "score", "label", "outcome", "spread", "suspect"] for row in rows)
 
 
 def test_most_of_what_is_kept_is_on_target(run_filter, subject, tmp_path):

@@ -10,18 +10,23 @@ from pipeline.callbacks import never, silent
 from pipeline.errors import DamagedState, Stopped
 from pipeline.filter.embed import embed, extractor_name
 from pipeline.filter.holdout import split_labels
+from pipeline.filter.marks import read_marks
 from pipeline.filter.saved import load_classifier
-from pipeline.filter.train import train_classifier
+from pipeline.filter.train import _pool, train_classifier
 from pipeline.filter.unseen import measure
+from pipeline.images.groups import group_alike
+from pipeline.images.image_set import read_images
+from pipeline.images.raster import resize
+from pipeline.labels.snapshot import write_snapshot
 
 from .conftest import QUICK
-from .drawn import draw
+from .drawn import draw, write_normalized
 
 PROCESS = """
 import sys
 from pathlib import Path
 from pipeline.callbacks import never, silent
-from pipeline.filter.train import train_classifier
+from pipeline.filter.train import _pool, train_classifier
 from pipeline.options import ClassifierOptions
 normalize, labels, folder = map(Path, sys.argv[1:])
 options = ClassifierOptions(steps=4, members=2)
@@ -49,6 +54,26 @@ def test_every_labelled_picture_is_judged_once_by_what_does_not_know_its_label(t
         found = rows(trained.folder / f"{name}.jsonl")
         assert {row["id"]: row["label"] for row in found} == labels
         assert all(0 <= row["score"] <= 1 for row in found)
+
+
+def test_what_is_nearly_alike_is_never_parted_by_a_fold_or_the_holdout(tmp_path):
+    """Ten pictures four times over, a little changed: each stays with its likes on one side, and in one group."""
+    random = np.random.default_rng(0)
+    scenes = [resize(random.integers(0, 255, (8, 8, 3)).astype(np.uint8), 40, 40) for _ in range(40)]
+    images = [np.clip(scene * 0.97 + random.normal(0, 4, scene.shape), 0, 255) for scene in scenes for _ in range(4)]
+    ids = write_normalized(tmp_path / "normalize", [image.astype(np.uint8) for image in images])
+    labels = write_snapshot({id: "on" if place % 8 < 4 else "off" for place, id in enumerate(ids)}, tmp_path)
+    pictures = read_images(tmp_path / "normalize")
+    groups = group_alike(pictures.ids, pictures.images)
+    marks = read_marks(labels, groups, 0.3)
+    known, pool = _pool(pictures, marks, groups)
+    number = dict(zip(known, pool.group.tolist(), strict=True))
+    assert 0 < len(marks.split.holdout) < 160
+    for first in range(0, 160, 4):
+        alike = ids[first : first + 4]
+        assert len({id in marks.split.holdout for id in alike}) == 1
+        assert len({number[id] for id in alike}) == 1
+    assert len(set(number.values()) - {-1}) == len(marks.split.train) / 4
 
 
 @pytest.mark.slow
