@@ -94,7 +94,11 @@ def read(place: Place, before: Catalogue | None = None) -> Catalogue:
 
 def _pictures(squares: Path, download: Published | None, found: Published | None) -> tuple[Picture, ...]:
     """Every kept square. What is damaged or gone beside them costs their facts, not the page."""
-    rows = [row for row in read_rows(squares / "images.jsonl") if row["outcome"] == KEPT and _ID.fullmatch(row["id"])]
+    try:
+        every = list(read_rows(squares / "images.jsonl"))
+    except OSError:  # deleted while the server runs
+        return ()
+    rows = [row for row in every if row["outcome"] == KEPT and _ID.fullmatch(row["id"])]
     crawled = _or_nothing(lambda: _crawled(download.folder)) if download else {}
     scores = _or_nothing(lambda: {score.id: score for score in read_scores(found.folder)}) if found else {}
     places = {id: place for place, id in enumerate(crawled)}

@@ -94,7 +94,7 @@ export class Board {
 
   tile(picture) {
     const tile = made("div", "tile");
-    tile.setAttribute("role", "gridcell");
+    tile.setAttribute("role", "option");
     tile.setAttribute("tabindex", "-1");
     tile.dataset.id = picture.id;
     const image = made("img");

@@ -18,9 +18,17 @@ const KEYS = {
   Digit0: "clear", Numpad0: "clear", Delete: "clear", Backspace: "clear",
   KeyZ: "undo", Enter: "zoom", Space: "zoom", KeyS: "source", KeyR: "rest",
   BracketLeft: "previous", PageUp: "previous", BracketRight: "next", PageDown: "next",
-}; // by place on the keyboard, but for the letters: see `command`
-const LETTERS = { y: "on", n: "off", u: "unsure", z: "undo", s: "source", r: "rest", "[": "previous", "]": "next", "?": "help", "+": "larger", "=": "larger", "-": "smaller" };
-const STEPS = { ArrowLeft: () => -1, ArrowRight: () => 1, ArrowUp: (columns) => -columns, ArrowDown: (columns) => columns };
+}; // by place on the keyboard
+const LETTERS = {
+  y: "on", n: "off", u: "unsure", z: "undo", s: "source", r: "rest",
+  "[": "previous", "]": "next", "?": "help", "+": "larger", "=": "larger", "-": "smaller",
+};
+const STEPS = {
+  ArrowLeft: () => -1,
+  ArrowRight: () => 1,
+  ArrowUp: (columns) => -columns,
+  ArrowDown: (columns) => columns,
+};
 
 const dataset = document.body.dataset.dataset;
 const batchSize = Number(document.body.dataset.batch);
@@ -45,6 +53,7 @@ let loading = 0;
 
 async function load() {
   const mine = ++loading;
+  document.body.classList.add("loading");
   remember(state);
   drawAround();
   try {
@@ -55,6 +64,7 @@ async function load() {
     revision ||= found.revision;
     generation = found.generation;
     remember(state);
+    document.body.classList.remove("loading");
     board.show(found.pictures);
     element("empty").hidden = found.pictures.length > 0;
     element("empty").textContent = emptyText(state.view);
@@ -132,6 +142,7 @@ function give(label, reach) {
   if (!board.current) return;
   if (reach === "rest") {
     const count = mark(rest(), label);
+    element("reach").value = "one"; // once: the next page is not to be labelled by a slip
     return toast(`${count} labelled ${label ?? "nothing"}; Z undoes it`);
   }
   if (reach === "row") {
@@ -322,9 +333,10 @@ function act(name, event) {
   doing[name]();
 }
 
-/** What a key asks for. Letters count wherever they lie on the keyboard, other keys by their place. */
+/** What a key asks for. Latin letters count wherever they lie; other keys, and other alphabets, by their place. */
 function command(event) {
-  return LETTERS[event.key.toLowerCase()] || (event.code.startsWith("Key") ? undefined : KEYS[event.code]);
+  const key = event.key.toLowerCase();
+  return LETTERS[key] || (/^[a-z]$/.test(key) ? undefined : KEYS[event.code]);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -339,9 +351,9 @@ document.addEventListener("keydown", (event) => {
   if (pressing || event.target.closest("select, input, dialog:not(#zoom)")) return;
   if (move(event)) return event.preventDefault();
   const name = command(event);
-  if (!name || (event.repeat && name === "zoom")) return;
+  if (!name) return;
   event.preventDefault();
-  act(name, event);
+  if (!event.repeat) act(name, event); // a key held too long must not label a row
 });
 
 function move(event) {
@@ -366,6 +378,7 @@ element("source").addEventListener("change", (event) => {
   show({ source: event.target.value });
   summarize();
 });
+for (const name of ["reach", "brush"]) element(name).addEventListener("change", () => board.go(board.cursor));
 element("help").addEventListener("click", () => element("keys").showModal());
 element("keys-close").addEventListener("click", () => element("keys").close());
 window.addEventListener("beforeunload", (event) => outbox.unstored.size && event.preventDefault());

@@ -3,6 +3,7 @@
 import { made } from "./board.js";
 
 const TITLES = { filter: "Update the filter", "": "Run everything" };
+const PLANNING = 150_000; // ms
 const STATES = { done: "Done", failed: "Failed", stopped: "Stopped", ended: "Ended" };
 
 export class Rerun {
@@ -31,7 +32,7 @@ export class Rerun {
     element("plan-start").disabled = true;
     this.dialog.showModal();
     try {
-      this.plan(await this.server.post("plan", { until }));
+      this.plan(await this.server.post("plan", { until }, PLANNING));
     } catch (error) {
       element("plan-note").textContent = error.message;
     }

@@ -14,7 +14,7 @@ export class Unreachable extends Error {
   }
 }
 
-const PATIENCE = 150_000; // ms: a plan may take a while
+const PATIENCE = 20_000; // ms; a server that takes longer is as good as gone
 
 export class Server {
   constructor(dataset) {
@@ -34,17 +34,17 @@ export class Server {
     return ask(`${this.root}${path}?${query}`, {});
   }
 
-  post(path, body) {
+  post(path, body, patience = PATIENCE) {
     const headers = { "content-type": "application/json" };
-    return ask(this.root + path, { method: "POST", headers, body: JSON.stringify(body) });
+    return ask(this.root + path, { method: "POST", headers, body: JSON.stringify(body) }, patience);
   }
 }
 
-async function ask(address, options) {
+async function ask(address, options, patience = PATIENCE) {
   let answer;
   let body;
   try {
-    answer = await fetch(address, { ...options, signal: AbortSignal.timeout(PATIENCE) });
+    answer = await fetch(address, { ...options, signal: AbortSignal.timeout(patience) });
     body = await answer.text();
   } catch {
     throw new Unreachable();
