@@ -101,7 +101,7 @@ def test_a_later_server_finds_it_and_stops_it(rerun, gate, tmp_path):
     rerun.start("filter")
     later = another(tmp_path, gate)
     until(lambda: later.progress().percent == 50)
-    assert later.stop().stopping
+    assert later.stop().state in ("running", "stopped")  # it may be faster than the answer
     assert ended(later).state == "stopped"
     rerun.start("filter")
 

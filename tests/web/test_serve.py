@@ -15,6 +15,8 @@ from tasks.cli import main
 from tests.web.live import free_port
 
 REPOSITORY = Path(__file__).parent.parent.parent
+SEARCHED = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+ENVIRONMENT = os.environ | {"PYTHONPATH": SEARCHED}
 
 
 def test_a_port_in_use_is_one_clear_line():
@@ -50,9 +52,8 @@ def test_other_commands_do_not_wait_for_the_server(tmp_path, words):
     code = (
         f"import sys, tasks.cli\ntry: tasks.cli.main({words})\nexcept SystemExit: pass\nprint('fastapi' in sys.modules)"
     )
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     found = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=True
     )
     assert found.stdout.splitlines()[-1] == "False"
 
@@ -60,8 +61,7 @@ def test_other_commands_do_not_wait_for_the_server(tmp_path, words):
 @pytest.mark.parametrize(("host", "token"), [("127.0.0.1", False), ("0.0.0.0", True)])
 def test_the_command_prints_its_address_and_ends_with_ctrl_c(tmp_path, host, token):
     words = [sys.executable, "-m", "tasks", "web", "--no-browser", "--host", host, "--port", str(free_port())]
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    server = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    server = subprocess.Popen(words, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     try:
         line = server.stderr.readline()
         assert line.startswith("label page: http://")
