@@ -2,33 +2,18 @@
 
 import { Board } from "./board.js";
 import { History } from "./history.js";
+import { command, movedTo } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { Rerun } from "./rerun.js";
 import { Server } from "./server.js";
+import { resize, restoreSize } from "./size.js";
+import { adviceText, refusedText, savingText } from "./texts.js";
 import { asked, drawSources, drawViews, emptyText, PAGE, remember } from "./views.js";
 import { Zoom } from "./zoom.js";
 
 const EVERY = 2000; // ms between looks at what others did
 const SHORTLY = 700; // ms after a mark before the counts are asked for again
 const LABELS = { on: "on", off: "off", unsure: "unsure", clear: null };
-const KEYS = {
-  KeyY: "on", Digit1: "on", Numpad1: "on",
-  KeyN: "off", Digit2: "off", Numpad2: "off",
-  KeyU: "unsure", Digit3: "unsure", Numpad3: "unsure",
-  Digit0: "clear", Numpad0: "clear", Delete: "clear", Backspace: "clear",
-  KeyZ: "undo", Enter: "zoom", Space: "zoom", KeyS: "source", KeyR: "rest",
-  BracketLeft: "previous", PageUp: "previous", BracketRight: "next", PageDown: "next",
-}; // by place on the keyboard
-const LETTERS = {
-  y: "on", n: "off", u: "unsure", z: "undo", s: "source", r: "rest",
-  "[": "previous", "]": "next", "?": "help", "+": "larger", "=": "larger", "-": "smaller",
-};
-const STEPS = {
-  ArrowLeft: () => -1,
-  ArrowRight: () => 1,
-  ArrowUp: (columns) => -columns,
-  ArrowDown: (columns) => columns,
-};
 
 const dataset = document.body.dataset.dataset;
 const batchSize = Number(document.body.dataset.batch);
@@ -171,10 +156,7 @@ function undo() {
 
 function saved(answer) {
   for (const [id, label] of Object.entries(answer.labels)) board.label(id, label);
-  if (answer.refused.length) {
-    const one = answer.refused[0];
-    toast(`${answer.refused.length} not saved: labelled ${one.now ?? "otherwise"} elsewhere meanwhile, and that stays`);
-  }
+  if (answer.refused.length) toast(refusedText(answer.refused));
   repaint();
   summarizeSoon();
 }
@@ -251,7 +233,7 @@ async function summarize() {
 // --- what is shown around the grid
 
 function drawAround() {
-  const { counts, sources, labels, gain, hint, newer, filtered, enough } = everyone;
+  const { counts, sources, labels, enough } = everyone;
   drawViews(element("views"), { counts, chosen: state.view, choose: (view) => show({ view, sort: "" }) });
   drawSources(element("source"), sources, state.source);
   element("source").disabled = state.view === "next";
@@ -259,9 +241,7 @@ function drawAround() {
   element("sort").disabled = state.view === "next";
   if (!labels) return;
   element("tally").textContent = `${labels.on} on, ${labels.off} off, ${labels.unsure} unsure`;
-  const fresh = newer ? `${newer} ${newer === 1 ? "label is" : "labels are"} newer than the filter.` : "";
-  const first = filtered ? "" : "The filter has not run yet: some 30 pictures that belong and 50 that do not are enough to begin with.";
-  element("gain").textContent = [first, filtered ? fresh : "", gain, hint].filter(Boolean).join(" ");
+  element("gain").textContent = adviceText(everyone);
   element("gain").classList.toggle("enough", enough);
 }
 
@@ -273,19 +253,17 @@ function repaint() {
 
 function drawSaving() {
   const count = outbox.items().length;
-  const waits = !reachable || outbox.fault;
-  const shown = element("saving");
-  shown.className = count || waits ? "waits" : "";
-  if (waits && count) shown.textContent = `${count} not yet saved: ${outbox.fault || "the server does not answer."} They are kept here and sent when it answers.`;
-  else if (waits) shown.textContent = "The server does not answer. What you mark is kept here.";
-  else shown.textContent = count ? `saving ${count}…` : "all saved";
+  const fault = reachable ? outbox.fault : "The server does not answer.";
+  element("saving").className = count || fault ? "waits" : "";
+  element("saving").textContent = savingText(count, fault);
 }
 
 function drawWhere() {
-  const here = board.pictures.length ? state.start + 1 : 0;
-  const left = board.pictures.filter((picture) => picture.label === null).length;
   const batch = state.view === "next";
-  element("where").textContent = batch ? `${left} of ${total} left` : `${here}–${state.start + board.pictures.length} of ${total}`;
+  const shown = board.pictures.length;
+  const left = board.pictures.filter((picture) => picture.label === null).length;
+  const here = `${shown ? state.start + 1 : 0}–${state.start + shown} of ${total}`;
+  element("where").textContent = batch ? `${left} of ${total} left` : here;
   element("next-text").textContent = batch ? "Next batch" : "Next";
   button("next").classList.toggle("ready", batch && left === 0 && total > 0);
   button("previous").disabled = batch || state.start === 0;
@@ -333,12 +311,6 @@ function act(name, event) {
   doing[name]();
 }
 
-/** What a key asks for. Latin letters count wherever they lie; other keys, and other alphabets, by their place. */
-function command(event) {
-  const key = event.key.toLowerCase();
-  return LETTERS[key] || (/^[a-z]$/.test(key) ? undefined : KEYS[event.code]);
-}
-
 document.addEventListener("keydown", (event) => {
   const elsewhere = event.target.closest("select, input, a, button, dialog:not(#zoom)");
   if (event.key === "Escape") armed = false;
@@ -357,11 +329,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 function move(event) {
-  if (event.key in STEPS) board.go(board.cursor + STEPS[event.key](board.columns()));
-  else if (event.key === "Home") board.go(0);
-  else if (event.key === "End") board.go(board.pictures.length - 1);
-  else return false;
-  return true;
+  const place = movedTo(event, board);
+  if (place !== undefined) board.go(place);
+  return place !== undefined;
 }
 
 function clicked(event) {
@@ -383,23 +353,6 @@ element("help").addEventListener("click", () => element("keys").showModal());
 element("keys-close").addEventListener("click", () => element("keys").close());
 window.addEventListener("beforeunload", (event) => outbox.unstored.size && event.preventDefault());
 
-// --- size
-
-const SIZE = "ganmill:size";
-function resize(by) {
-  element("size").valueAsNumber += by;
-  sized();
-}
-
-function sized() {
-  const size = element("size").value;
-  document.documentElement.style.setProperty("--tile", `${size}px`);
-  localStorage.setItem(SIZE, size);
-}
-element("size").addEventListener("input", sized);
-element("size").value = localStorage.getItem(SIZE) || (window.innerWidth < 600 ? 84 : 104);
-sized();
-
 function element(id) {
   return document.getElementById(id);
 }
@@ -408,6 +361,7 @@ function button(name) {
   return document.querySelector(`[data-act="${name}"]`);
 }
 
+restoreSize();
 await load();
 outbox.send();
 summarize();

@@ -57,11 +57,17 @@ export function drawViews(place, { counts, chosen, choose }) {
     button.addEventListener("click", () => choose(view));
     return button;
   });
+  const focused = place.contains(document.activeElement) ? document.activeElement.dataset.view : "";
   place.replaceChildren(...buttons);
+  buttons.find((button) => button.dataset.view === focused)?.focus();
 }
 
 /** The list of sources, those of the crawl and the hosts apart. */
 export function drawSources(select, sources, chosen) {
+  const drawn = JSON.stringify(sources);
+  select.value = chosen;
+  if (select.dataset.drawn === drawn) return; // it may be open
+  select.dataset.drawn = drawn;
   const groups = [["found", "found by"], ["host", "on the host"]].map(([kind, title]) => {
     const group = made("optgroup");
     group.label = title;

@@ -1,0 +1,34 @@
+// What each key asks for.
+
+const KEYS = {
+  KeyY: "on", Digit1: "on", Numpad1: "on",
+  KeyN: "off", Digit2: "off", Numpad2: "off",
+  KeyU: "unsure", Digit3: "unsure", Numpad3: "unsure",
+  Digit0: "clear", Numpad0: "clear", Delete: "clear", Backspace: "clear",
+  KeyZ: "undo", Enter: "zoom", Space: "zoom", KeyS: "source", KeyR: "rest",
+  BracketLeft: "previous", PageUp: "previous", BracketRight: "next", PageDown: "next",
+}; // by place on the keyboard
+const LETTERS = {
+  y: "on", n: "off", u: "unsure", z: "undo", s: "source", r: "rest",
+  "[": "previous", "]": "next", "?": "help", "+": "larger", "=": "larger", "-": "smaller",
+};
+const STEPS = {
+  ArrowLeft: () => -1,
+  ArrowRight: () => 1,
+  ArrowUp: (columns) => -columns,
+  ArrowDown: (columns) => columns,
+};
+
+/** What a key asks for. Latin letters count wherever they lie; other keys, and other alphabets, by their place. */
+export function command(event) {
+  const key = event.key.toLowerCase();
+  return LETTERS[key] || (/^[a-z]$/.test(key) ? undefined : KEYS[event.code]);
+}
+
+/** The tile that a key goes to; undefined for keys that go nowhere. */
+export function movedTo(event, board) {
+  if (event.key in STEPS) return board.cursor + STEPS[event.key](board.columns());
+  if (event.key === "Home") return 0;
+  if (event.key === "End") return board.pictures.length - 1;
+  return undefined;
+}

@@ -1,0 +1,23 @@
+// The size of the tiles, remembered for all datasets.
+
+const KEY = "ganmill:size";
+const NARROW = 600; // px: a phone
+const slider = document.getElementById("size");
+
+/** Make the tiles larger, or smaller. */
+export function resize(by) {
+  slider.valueAsNumber += by;
+  apply();
+}
+
+/** Begin with the size that was chosen last. */
+export function restoreSize() {
+  slider.value = localStorage.getItem(KEY) || (window.innerWidth < NARROW ? 84 : 104);
+  slider.addEventListener("input", apply);
+  apply();
+}
+
+function apply() {
+  document.documentElement.style.setProperty("--tile", `${slider.value}px`);
+  localStorage.setItem(KEY, slider.value);
+}
