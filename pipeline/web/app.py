@@ -23,6 +23,7 @@ from pipeline.web.marks import Mark, tally
 from pipeline.web.place import Site
 from pipeline.web.thumbnails import original, thumbnail
 
+TEMPLATES = Environment(loader=PackageLoader("pipeline.web"), autoescape=select_autoescape(default=True))
 STATIC = Path(__file__).parent / "static"
 IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}  # a square's address names its content
 MOST = 200  # pictures on one page
@@ -121,18 +122,19 @@ def _warm(desks: Desks, dataset: str) -> None:
 
 
 def _add_pages(app: FastAPI, desks: Desks) -> None:
-    templates = Environment(loader=PackageLoader("pipeline.web"), autoescape=select_autoescape(default=True))
-
     @app.get("/")
     def home() -> HTMLResponse:
         rows = [_row(name, desks(name)) for name in desks.site.datasets()]
-        return HTMLResponse(templates.get_template("home.html.jinja").render(datasets=rows))
+        return _html("home", datasets=rows)
 
     @app.get("/d/{dataset}/")
     def page(dataset: str) -> HTMLResponse:
         pictures = len(desks(dataset).catalogue().pictures)
-        shown = templates.get_template("page.html.jinja").render(dataset=dataset, pictures=pictures, batch=BATCH)
-        return HTMLResponse(shown)
+        return _html("page", dataset=dataset, pictures=pictures, batch=BATCH)
+
+
+def _html(name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    return HTMLResponse(TEMPLATES.get_template(f"{name}.html.jinja").render(**values), status)
 
 
 def _row(name: str, desk: Desk) -> dict[str, object]:
@@ -224,11 +226,11 @@ def _add_changing(app: FastAPI, desks: Desks) -> None:
 
 
 def _add_faults(app: FastAPI) -> None:
-    """Every fault is one line of JSON; a traceback goes to the console and never to the browser."""
+    """Every fault is one line, of JSON for scripts; a traceback goes to the console and never to the browser."""
 
     @app.exception_handler(HTTPException)
-    def refused(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": str(error.detail)}, error.status_code)
+    def refused(request: Request, error: HTTPException) -> Response:
+        return _fault(request, str(error.detail), error.status_code)
 
     @app.exception_handler(RequestValidationError)
     def wrong(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -241,9 +243,15 @@ def _add_faults(app: FastAPI) -> None:
         return JSONResponse({"error": str(error), "unknown": list(error.ids)}, 404)
 
     @app.exception_handler(UserError)
-    def told(request: Request, error: UserError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 409)
+    def told(request: Request, error: UserError) -> Response:
+        return _fault(request, str(error), 409)
 
     @app.exception_handler(Exception)
     def ours(request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"error": f"{type(error).__name__}; the server's console says more"}, 500)
+
+
+def _fault(request: Request, line: str, status: int) -> Response:
+    if "text/html" in request.headers.get("accept", ""):  # somebody opened an address, and reads the answer
+        return _html("fault", status, error=line)
+    return JSONResponse({"error": line}, status)

@@ -165,6 +165,13 @@ def test_a_fault_of_ours_does_not_show_the_browser_where(home, client, monkeypat
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_who_opens_a_wrong_address_gets_a_page_that_says_so(client):
+    answer = client.get("/d/nothing/", headers={"accept": "text/html,*/*"})
+    assert answer.status_code == 404
+    assert "there is no such dataset" in answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+
+
 def test_looking_up_pictures_leaves_out_those_that_are_gone(home, client):
     answer = client.post("/d/cats/lookup", json={"ids": [picture_id(999), picture_id(1)]})
     assert [picture["id"] for picture in answer.json()["pictures"]] == [picture_id(1)]

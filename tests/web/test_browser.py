@@ -256,3 +256,45 @@ def test_a_damaged_log_is_one_clear_line_and_marks_wait_for_its_repair(profile, 
     saved(tab)
     tab.wait_for_selector("#problem", state="hidden")
     assert live.home.log.effective() == {picture_id(0): "on", picture_id(1): "off"}
+
+
+def test_a_new_filter_brings_its_scores_and_what_the_labels_did_to_an_open_page(profile, live):
+    home = live.home
+    scores = dict.fromkeys(home.ids(70), 0.9)
+    home.filter(scores)
+    tab = opened(profile, live)
+    assert tab.text_content(f".tile[data-id='{picture_id(3)}'] .score") == "0.90 ± 0.05"
+    press(tab, "yn")
+    saved(tab)
+    until(tab, "document.getElementById('gain').textContent.includes('2 labels are newer than the filter')")
+    home.filter(scores | {picture_id(3): 0.2}, labels=home.log.effective())
+    home.classifier(hint="More labels would change little.", enough=True)
+    until(tab, f"document.querySelector(\".tile[data-id='{picture_id(3)}'] .score\").textContent === '0.20 ± 0.05'")
+    until(tab, "document.getElementById('gain').textContent.includes('The last 2 labels changed 2 of 70 decisions')")
+    until(tab, "document.getElementById('gain').textContent.includes('More labels would change little.')")
+    assert shown(tab) == {picture_id(0): "on", picture_id(1): "off"}
+    tab.click("[data-view=rejected]")
+    until(tab, "document.getElementById('where').textContent === '1–2 of 2'")
+
+
+def test_a_key_that_is_held_marks_once_and_the_rest_is_marked_once(profile, live):
+    tab = opened(profile, live)
+    for _ in range(5):
+        tab.keyboard.down("y")
+    tab.keyboard.up("y")
+    saved(tab)
+    assert live.home.log.effective() == {picture_id(0): "on"}
+    tab.select_option("#reach", "rest")
+    tab.click("[data-act=off]")
+    saved(tab)
+    assert len(live.home.log.effective()) == 70
+    assert tab.input_value("#reach") == "one"
+
+
+def test_the_size_is_remembered(profile, live):
+    tab = opened(profile, live)
+    before = tab.locator(".tile").first.bounding_box()["width"]
+    press(tab, "++++")
+    tab.reload()
+    tab.wait_for_selector(".tile")
+    assert tab.locator(".tile").first.bounding_box()["width"] > before

@@ -1,0 +1,47 @@
+"""What the label page is told of this working folder."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.web.catalogue import Keeper
+from tasks import homes, web
+from tasks.cli import main
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def squares(configure):
+    """A dataset with squares and no filter, made by the settings in luigi.cfg."""
+    folder = configure("[demo.download]\nsources = demo\ndemo_pictures = 20\n[normalize]\nsize = 16\nprocesses = 1\n")
+    (folder / "models").mkdir()
+    shutil.copy(REPOSITORY / "models" / "dcgan.json", folder / "models")
+    assert main(["run", "--until", "normalize"]) == 0
+    return homes.shelf("demo", "normalize").newest().folder
+
+
+def test_the_squares_are_those_that_the_settings_name(squares):
+    assert web.chosen("demo") == squares
+    catalogue = Keeper(web.place("demo")).now()
+    assert catalogue.squares == squares
+    assert catalogue.pictures[0].url
+
+
+def test_squares_of_other_settings_are_shown_where_those_named_are_not_there(squares, configure):
+    configure("[demo.download]\nsources = demo\ndemo_pictures = 20\n[normalize]\nsize = 32\n")
+    assert web.chosen("demo") is None
+    assert Keeper(web.place("demo")).now().squares == squares
+
+
+def test_wrong_settings_hide_no_squares(squares, configure):
+    configure("[normalize]\nsize = large\n")
+    assert web.chosen("demo") is None
+    assert Keeper(web.place("demo")).now().squares == squares
+
+
+def test_looking_leaves_nothing_behind(squares):
+    before = sorted(Path().rglob("*"))
+    web.chosen("demo")
+    assert sorted(Path().rglob("*")) == before
