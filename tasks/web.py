@@ -21,7 +21,9 @@ def web(given: Namespace) -> int:
     if not 0 < given.port < 65536:
         raise UserError(f"--port {given.port}: expected a number from 1 to 65535, for example 8090")
     token = given.token or ("" if is_loopback(given.host) else new_token())
-    address = f"http://{_named(given.host)}:{given.port}{_path(given.dataset)}" + (f"?token={token}" if token else "")
+    address = f"http://{_named(given.host)}:{given.port}{_path(given.dataset)}" + (
+        f"?token={quote(token, safe='')}" if token else ""
+    )
 
     def ready() -> None:
         print(f"label page: {address}  (ctrl-C ends it; what was marked is kept)", file=sys.stderr, flush=True)

@@ -16,6 +16,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from pipeline.store.digest import of_bytes
+
 LARGEST = 1 << 20  # bytes of a request: some thousand marks
 SAFE = ("GET", "HEAD")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -91,22 +93,21 @@ class Guard:
         headers = _headers(scope)
         if refusal := refused(scope["method"], headers, self.rules):
             return await _say(answer, refusal.status, refusal.reason)
-        if self.rules.token and not _has_cookie(headers, self.rules):
-            return await self._enter(scope, answer)
+        if self.rules.token:
+            if scope["method"] in SAFE and _same(_token(scope), self.rules.token):
+                return await self._enter(scope, answer)
+            if not _has_cookie(headers, self.rules):
+                return await _say(answer, 401, "this page needs the token in the address that the server printed")
         body = await _body(scope["method"], headers, receive)
         if body is None:
             return await _say(answer, 413, f"a request may have {LARGEST} bytes at most")
         await self.app(scope, _replay(body, receive), answer)
 
     async def _enter(self, scope: dict, send: Any) -> None:
-        """Let in who brings the token in the address, and take it out of the address bar."""
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        given = dict(query).get("token", "")
-        if scope["method"] not in SAFE or not _same(given, self.rules.token):
-            return await _say(send, 401, "this page needs the token in the address that `python -m tasks web` printed")
-        rest = urlencode([(name, value) for name, value in query if name != "token"])
+        """Let in who brought the token in the address, and take it out of the address bar."""
+        rest = urlencode([(name, value) for name, value in _query(scope) if name != "token"])
         path = "/" + scope["raw_path"].decode("latin-1").partition("?")[0].lstrip("/")  # never //host
-        cookie = f"{self.rules.cookie}={self.rules.token}; HttpOnly; SameSite=Strict; Path=/"
+        cookie = f"{self.rules.cookie}={_pass(self.rules.token)}; HttpOnly; SameSite=Strict; Path=/"
         headers = [(b"location", (path + (f"?{rest}" if rest else "")).encode()), (b"set-cookie", cookie.encode())]
         await _say(send, 303, "", headers)
 
@@ -165,12 +166,25 @@ def _has_cookie(headers: Mapping[str, str], rules: Rules) -> bool:
         found = SimpleCookie(headers.get("cookie", "")).get(rules.cookie)
     except CookieError:
         return False
-    return found is not None and _same(found.value, rules.token)
+    return found is not None and _same(found.value, _pass(rules.token))
+
+
+def _pass(token: str) -> str:
+    """What the cookie holds: a token that a person chose may have characters that a cookie may not."""
+    return of_bytes(token.encode("utf-8", "surrogateescape"))
+
+
+def _query(scope: dict) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def _token(scope: dict) -> str:
+    return dict(_query(scope)).get("token", "")
 
 
 def _same(given: str, token: str) -> bool:
     """Compared in a time that tells nothing of where they differ."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
+    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode("utf-8", "replace"))
 
 
 async def _body(method: str, headers: Mapping[str, str], receive: Any) -> bytes | None:

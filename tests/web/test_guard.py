@@ -104,6 +104,18 @@ def test_a_token_is_changed_for_a_cookie_and_leaves_the_address(guarded):
     assert guarded.post("/d/cats/marks", json=body()).status_code == 200
 
 
+def test_a_token_leaves_the_address_of_one_who_is_in_already_too(guarded):
+    for _ in range(2):
+        assert guarded.get(f"/d/cats/?token={TOKEN}").headers["location"] == "/d/cats/"
+
+
+def test_the_cookie_is_not_the_token_and_a_token_may_have_any_character(home):
+    app = make_app(home.site(), Rules(host="0.0.0.0", port=8090, token="a; b=ピカ"))
+    client = TestClient(app, base_url="http://192.168.1.5:8090")
+    assert client.get("/?token=a%3B%20b%3D%E3%83%94%E3%82%AB").status_code == 200
+    assert client.get("/d/cats/").status_code == 200
+
+
 def test_the_way_in_leads_nowhere_else(guarded):
     answer = guarded.get(f"http://192.168.1.5:8090//evil.example/?token={TOKEN}")
     assert answer.headers["location"] == "/evil.example/"
