@@ -28,7 +28,11 @@ from pipeline.filter.classifier import BATCH
 from pipeline.filter.kernel import principal_components
 from pipeline.filter.learn import Learned
 from pipeline.filter.weights import Weights, find
+from pipeline.images.raster import resize
+from pipeline.labels.glance import SIDE
 from pipeline.labels.suggest import suggest
+
+FIRST = 40  # labels, before there is a filter that could suggest any
 
 
 def main() -> None:
@@ -38,12 +42,12 @@ def main() -> None:
     parser.add_argument("off", type=Path, nargs="+")
     parser.add_argument("--backbone", default="none")
     parser.add_argument("--labels", type=int, default=200)
-    parser.add_argument("--round", type=int, default=40)
+    parser.add_argument("--round", type=int, default=20)
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     subject, weights = read_subject(given.on, given.off), find(given.backbone)
-    counts = list(range(given.round, given.labels + 1, given.round))
+    counts = list(range(FIRST, given.labels + 1, given.round))
     print(f"{machine()}; {subject.on.sum()} on, {(~subject.on).sum()} off, {given.draws} draws")
     print(f"{'labels':10s}" + "".join(f"{count:>8d}" for count in counts))
     for order in ("random", "suggested"):
@@ -65,7 +69,8 @@ def curve(subject: Subject, weights: Weights | None, order: str, counts: list[in
     tests, free = places[: len(places) // 3], places[len(places) // 3 :]
     names = {f"{place:064x}": int(place) for place in free}  # random, as hashes are: `free` is
     given: dict[str, str] = {}
-    scores, features, found = None, None, []
+    scores, found = None, []
+    features = np.array([resize(image, SIDE, SIDE).ravel() for image in subject.images[free]])  # at a glance
     for count in counts:
         more = count - len(given)
         if order == "random":

@@ -41,7 +41,8 @@ export class Rerun {
   plan(steps) {
     const rows = steps.map((step) => {
       const row = made("tr", step.state === "up to date" ? "current" : "");
-      row.append(...[step.stage, step.state, step.reason].map((text) => made("td", "", text)));
+      const why = [step.reason, step.remark].filter(Boolean).join("; ");
+      row.append(...[step.stage, step.state, why].map((text) => made("td", "", text)));
       return row;
     });
     element("plan-steps").replaceChildren(...rows);
