@@ -26,6 +26,11 @@ def test_a_port_in_use_is_one_clear_line():
             listen("127.0.0.1", port)
 
 
+def test_answers_are_not_held_back_to_be_sent_with_later_ones():
+    with listen("127.0.0.1", free_port()) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY on nothing else
+
+
 def test_an_address_of_another_machine_is_one_clear_line():
     with pytest.raises(UserError, match=r"192\.0\.2\.1"):
         listen("192.0.2.1", free_port())

@@ -14,6 +14,15 @@ export const NAMES = {
   near: "near the threshold",
   disagree: "disagreements",
 };
+const MEANING = {
+  next: "uncertain ones, ones unlike all that is labelled, and some at random",
+  on: "labelled on; those with the lowest scores first",
+  off: "labelled off; those with the highest scores first",
+  kept: "kept by the filter; barely kept ones first",
+  rejected: "rejected by the filter; barely rejected ones first",
+  near: "within 0.1 of the threshold, nearest first",
+  disagree: "labels that contradict the filter; the most surprising first",
+};
 const EMPTY = {
   next: "Every picture has a label.",
   kept: "Nothing is kept yet: the filter has not run.",
@@ -52,6 +61,7 @@ export function drawViews(place, { counts, chosen, choose }) {
     const button = made("button", "view", name);
     button.type = "button";
     button.dataset.view = view;
+    button.title = MEANING[view] || "";
     button.setAttribute("aria-pressed", String(view === chosen));
     if (view in counts) button.append(made("span", "count", String(counts[view])));
     button.addEventListener("click", () => choose(view));
