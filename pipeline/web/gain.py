@@ -15,7 +15,7 @@ class Gain:
     """How two filters with different labels differ."""
 
     labels: int  # given, changed or taken back between the two
-    changed: int  # pictures that one keeps and the other does not
+    changed: int  # pictures that are kept, rejected or unsure in one and not in the other
     unlabelled: int  # those of them that nobody labelled: what the classifier learned
     decisions: int  # pictures that both judged
 

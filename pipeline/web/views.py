@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from pipeline.filter.kept import UNSURE
 from pipeline.web.catalogue import Catalogue
 from pipeline.web.picture import Picture
 
-NEAR = 0.1  # from the threshold, in probability: where the filter's decision could have gone either way
+# From the threshold, in probability: where the filter's decision could have gone either way. What it calls unsure is
+# near in any case
+NEAR = 0.1
 VIEWS = ("all", "unlabelled", "on", "off", "unsure", "kept", "rejected", "near", "disagree")
 BY_LABEL = ("unlabelled", "on", "off", "unsure", "disagree")  # views that marks change
 SORTS = ("best", "worst", "near", "found")
@@ -44,7 +47,9 @@ def within(picture: Picture, view: str, catalogue: Catalogue, labels: Mapping[st
     if view in ("kept", "rejected"):
         return bool(picture.score) and picture.score.outcome == view
     if view == "near":
-        return _distance(picture, catalogue.threshold) <= NEAR
+        return _distance(picture, catalogue.threshold) <= NEAR or bool(
+            picture.score and picture.score.outcome == UNSURE
+        )
     return disagrees(picture, label, catalogue.threshold)
 
 
