@@ -19,10 +19,13 @@ class Score:
     """What the filter found about one picture."""
 
     id: str
-    score: float | None  # probability that it is on target; None when nothing was scored
+    # The probability that it is on target; of a labelled picture as a classifier says that does not know its label.
+    # None when nothing was scored
+    score: float | None
     label: str | None  # on, off, unsure
     outcome: str  # kept, rejected, unsure
-    spread: float | None = None  # standard error of the score, as far as it comes from which labels there are
+    spread: float | None = None  # standard error of the score, as far as it comes from which labels there are; None
+    # for labelled pictures
     suspect: bool = False  # the label does not go with what the classifier says, not knowing it
 
 

@@ -1,18 +1,20 @@
 """What the labels prove about the filter: intervals for its precision, and how many more labels would show it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy.stats import beta
 
-from pipeline.filter.calibration import shift
+from pipeline.filter.share import Share, logit, move, offsets
 from pipeline.filter.threshold import Line
 
 SURE = 0.9  # of all intervals: their lower end is passed in 95 of 100 cases
-DRAWS = 4000
+NORMAL = 1.645  # standard deviations to that lower end
+DRAWS, KNOTS = 4000, 40
 STRATUM = 15  # labelled pictures that a stratum needs to have a say of its own
 STRATA = 3
 MOST = 5000  # labels: who is told that more are needed will rather change the wish
@@ -20,18 +22,23 @@ PARTS = 1.0, 0.75, 0.5  # of the kept, those with the highest scores: less is ha
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """Labelled pictures as the classifier sees them without knowing their labels."""
+class Evidence:
+    """What there is to prove with."""
 
-    scores: np.ndarray  # (L,) probabilities where the share `prior` is on target
+    scores: np.ndarray  # (L,) probabilities of labelled pictures by a classifier that did not know their labels
     on: np.ndarray  # (L,) bool
-    prior: float  # the share of on-target pictures among the labelled
-    share: float  # the share among the pictures without a label
+    free: np.ndarray  # (N,) probabilities of the pictures without a label
+    share: Share  # of those that are on target
+
+    @cached_property
+    def offset(self) -> float:
+        """By how much all probabilities are moved so that those of the pictures without a label have the right mean."""
+        return float(offsets(self.free, np.array([self.share.mean]))[0]) if len(self.free) else 0.0
 
     @property
-    def shifted(self) -> np.ndarray:
-        """The scores as they are among the pictures without a label, which the line is drawn for."""
-        return shift(self.scores, self.prior, self.share)
+    def moved(self) -> np.ndarray:
+        """The scores as the line is drawn for them."""
+        return move(self.scores, self.offset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,59 +52,67 @@ class Proof:
     # least; 0 if it is there, None if no number would
 
 
-def prove(line: Line, kept: np.ndarray, labelled: Labelled, wanted: float) -> Proof:
-    """How surely the pictures without a label that `line` keeps, with probabilities `kept` (K,), reach `wanted`.
+def prove(line: Line, evidence: Evidence, wanted: float) -> Proof:
+    """How surely the pictures without a label that `line` keeps reach the precision `wanted`.
 
     In each stratum of scores the labelled pictures say how often such a picture is on target (Jeffreys' interval, L.
-    Brown, T. Cai and A. DasGupta, "Interval Estimation for a Binomial Proportion", 2001); labels are more often on
-    than pictures are, or less, which is taken out by Bayes' rule; strata count by how many of the kept lie in them. So
-    it does not matter that people label where the filter is unsure.
+    Brown, T. Cai and A. DasGupta, "Interval Estimation for a Binomial Proportion", 2001), moved as the probabilities
+    are; strata count by how many of the kept lie in them. That the share of on-target pictures is itself not known for
+    certain widens the interval. Where labels were chosen by score or by label it holds all the same, and is rather too
+    wide than too narrow.
     """
-    above = labelled.shifted >= line.high
-    count = int(above.sum())
+    scores, kept = evidence.moved, move(evidence.free, evidence.offset)
+    above, kept = scores >= line.high, kept[kept >= line.high]
     if not len(kept):
-        return Proof(low=None, high=None, labels=count, more=None)
-    draws = _precisions(line, kept, labelled, above)
-    low, high = np.quantile(draws, [(1 - SURE) / 2, (1 + SURE) / 2])
-    more = 0 if low >= wanted else _more(kept, labelled, wanted)
-    return Proof(low=float(low), high=float(high), labels=count, more=more)
-
-
-def _precisions(line: Line, kept: np.ndarray, labelled: Labelled, above: np.ndarray) -> np.ndarray:
-    """Precisions (DRAWS,) that are likely, drawn at random, always the same."""
+        return Proof(low=None, high=None, labels=int(above.sum()), more=None)
     random = np.random.default_rng(0)
-    strata = int(np.clip(above.sum() // STRATUM, 1, STRATA))
-    edges = [line.high, *np.quantile(kept, np.arange(1, strata) / strata), np.inf]
-    total = np.zeros(DRAWS)
-    for low, high in pairwise(edges):
-        inside = above & (labelled.shifted >= low) & (labelled.shifted < high)
-        right, all_ = (labelled.on & inside).sum(), inside.sum()
-        share = random.beta(right + 0.5, all_ - right + 0.5, DRAWS)
-        weight = ((kept >= low) & (kept < high)).mean()
-        total += weight * shift(share, labelled.prior, labelled.share)
-    return total
+    further = _further(evidence, random)
+    draws = np.zeros(DRAWS)
+    for low, high in _strata(line, kept, int(above.sum())):
+        inside = above & (scores >= low) & (scores < high)
+        right, all_ = (evidence.on & inside).sum(), inside.sum()
+        found = random.beta(right + 0.5, all_ - right + 0.5, DRAWS)
+        draws += ((kept >= low) & (kept < high)).mean() * move(found, evidence.offset + further)
+    low, high = np.quantile(draws, [(1 - SURE) / 2, (1 + SURE) / 2])
+    more = 0 if low >= wanted else _more(kept, evidence, wanted, float(further.std()))
+    return Proof(low=float(low), high=float(high), labels=int(above.sum()), more=more)
 
 
-def _more(kept: np.ndarray, labelled: Labelled, wanted: float) -> int | None:
+def _further(evidence: Evidence, random: np.random.Generator) -> np.ndarray:
+    """How much further probabilities might have to be moved, (DRAWS,), as the share may be another."""
+    shares = evidence.share.draw(DRAWS, random)
+    known = np.quantile(shares, np.linspace(0, 1, KNOTS))
+    return np.interp(shares, known, offsets(evidence.free, known)) - evidence.offset
+
+
+def _strata(line: Line, kept: np.ndarray, labels: int) -> Iterator[tuple[float, float]]:
+    """Lower and upper edges of scores; of as many kept pictures each."""
+    strata = int(np.clip(labels // STRATUM, 1, STRATA))
+    return pairwise([line.high, *np.quantile(kept, np.arange(1, strata) / strata), np.inf])
+
+
+def _more(kept: np.ndarray, evidence: Evidence, wanted: float, unsure: float) -> int | None:
     """The fewest further labels of kept pictures, or of the upper part of them, until the lower end reaches `wanted`
-    there, if they turn out as the scores promise."""
+    there, if they turn out as the scores promise; `unsure` is what the share adds, in logits."""
     further = np.arange(1, MOST)
     found = []
     for part in PARTS:
         least = np.quantile(kept, 1 - part)
-        right = shift(kept[kept >= least].mean(), labelled.share, labelled.prior)  # as often among labelled pictures
-        total = further + (labelled.shifted >= least).sum()
+        right = move(kept[kept >= least].mean(), -evidence.offset)  # as often among labelled pictures
+        total = further + (evidence.moved >= least).sum()
         low = beta.ppf((1 - SURE) / 2, total * right + 0.5, total * (1 - right) + 0.5)
-        found += further[shift(low, labelled.prior, labelled.share) >= wanted][:1].tolist()
+        # The two uncertainties are independent, so that they add up as squares
+        short = np.hypot(logit(right) - logit(low), unsure * NORMAL)
+        found += further[move(right, evidence.offset - short) >= wanted][:1].tolist()
     return min(found, default=None)
 
 
-def confusion(line: Line, labelled: Labelled) -> dict[str, Any]:
+def confusion(line: Line, evidence: Evidence) -> dict[str, Any]:
     """How many pictures of each label the line keeps, rejects and is unsure of, not knowing the labels; and the share
     of each that it keeps, with its interval."""
     found: dict[str, Any] = {}
-    for label, which in (("on", labelled.on), ("off", ~labelled.on)):
-        scores = labelled.shifted[which]
+    for label, which in (("on", evidence.on), ("off", ~evidence.on)):
+        scores = evidence.moved[which]
         kept, rejected = int((scores >= line.high).sum()), int((scores < line.low).sum())
         found[label] = {"kept": kept, "unsure": len(scores) - kept - rejected, "rejected": rejected}
         found[f"{label}_kept"] = [round(value, 4) for value in interval(kept, len(scores))]

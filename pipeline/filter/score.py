@@ -9,13 +9,13 @@ import numpy as np
 
 from pipeline.callbacks import Progress, ShouldStop
 from pipeline.errors import UserError
-from pipeline.filter.calibration import estimate_share, shift
 from pipeline.filter.classifier import BATCH, Answers, Classifier
 from pipeline.filter.devices import prepare_devices
 from pipeline.filter.kept import FEATURES, KEPT, REJECTED, UNSURE, Score, write_scores
 from pipeline.filter.kernel import principal_components
-from pipeline.filter.proof import MOST, Labelled, Proof, confusion, interval, prove, suspects
+from pipeline.filter.proof import MOST, Evidence, Proof, confusion, interval, prove, suspects
 from pipeline.filter.saved import load_classifier
+from pipeline.filter.share import Counts, infer_share, move
 from pipeline.filter.threshold import Line, draw_line, judge_line
 from pipeline.filter.unseen import read_unseen
 from pipeline.filter.watch import Watch
@@ -28,7 +28,7 @@ from pipeline.store import digest
 from pipeline.store.jsonl import read_rows
 
 MATTERS = 0.005  # a precision short of the wish by less is not worth a word
-FAIR = 30  # labels of a fair sample, from which on it says what the share of on-target pictures is
+FAIR = 30  # labels of a fair sample, from which on it is told what share of them is on target
 DIMENSIONS = 32  # of the features by which pictures are compared on the label page
 
 
@@ -78,7 +78,7 @@ class Judged:
     """What the classifier says of every picture, and where the line is; nothing with method 'none'."""
 
     scores: Mapping[str, float]  # probabilities of being on target, by id
-    spreads: Mapping[str, float]  # their standard errors
+    spreads: Mapping[str, float]  # their standard errors, of those without a label
     suspects: frozenset[str]  # ids of labels that may be wrong
     share: float | None  # of the pictures without a label that are thought to be on target
     line: Line | None
@@ -125,53 +125,53 @@ def _draw(
     prior: float,
     options: FilterOptions,
 ) -> Judged:
-    """Bring the probabilities to the share of on-target pictures among those without a label, draw the line there,
-    and see what the labels prove of it."""
+    """Move the probabilities of pictures without a label to what their share of on-target ones is thought to be, draw
+    the line there, and see what the labels prove of it. Labelled pictures keep the probability that was said of them
+    by a classifier that did not know their labels."""
     free = sorted(set(found) - set(given))
     fair = [given[id] for id in random_slice(list(found), given) if given[id] != "unsure"]
-    share = _share(np.array([found[id] for id in free]), prior, fair, found, given)
-    moved = shift(np.array(list(found.values())), prior, share).round(6)
-    scores = dict(zip(found, moved.tolist(), strict=True))
-    unlabelled = np.array([scores[id] for id in free])
-    if options.threshold is None:
-        line = draw_line(unlabelled, options.precision, options.unsure)
-    else:
-        line = judge_line(unlabelled, options.threshold, options.unsure)
     certain = {id: given[id] for id in unseen if given.get(id) in ("on", "off")}
-    labelled = Labelled(
-        scores=np.array([unseen[id] for id in certain]),
-        on=np.array([label == "on" for label in certain.values()], bool),
-        prior=prior,
-        share=share,
-    )
+    evidence = _evidence(np.array([found[id] for id in free]), prior, fair, certain, unseen)
+    moved = move(evidence.free, evidence.offset)
+    if options.threshold is None:
+        line = draw_line(moved, options.precision, options.unsure)
+    else:
+        line = judge_line(moved, options.threshold, options.unsure)
+    steeper = moved * (1 - moved) / np.maximum(evidence.free * (1 - evidence.free), 1e-9)
+    errors = np.array([spreads[id] for id in free]) * steeper
     return Judged(
-        scores=scores,
-        spreads=spreads,
+        scores={**found, **dict(zip(free, moved.round(6).tolist(), strict=True))},
+        spreads=dict(zip(free, errors.round(6).tolist(), strict=True)),
         suspects=frozenset(suspects(certain, unseen)),
-        share=share,
+        share=evidence.share.mean,
         line=line,
-        proof=prove(line, unlabelled[unlabelled >= line.high], labelled, options.precision),
-        figures={"confusion": confusion(line, labelled), **_fair_figures(fair)},
+        proof=prove(line, evidence, options.precision),
+        figures={"offset": round(evidence.offset, 6), "confusion": confusion(line, evidence), **_fair_figures(fair)},
     )
 
 
-def _share(
-    free: np.ndarray, prior: float, fair: list[str], found: Mapping[str, float], given: Mapping[str, str]
-) -> float:
-    """The share of on-target pictures among the `free` ones: as the fair sample has it if it is large enough, or else
-    as the scores do."""
-    if not len(free):
-        return prior
-    if len(fair) < FAIR:
-        return estimate_share(free, prior)
-    on = interval(fair.count("on"), len(fair))[0] * len(found) - sum(given.get(id) == "on" for id in found)
-    least = 1 / (len(free) + 2)
-    return float(np.clip(on / len(free), least, 1 - least))
+def _evidence(
+    free: np.ndarray, prior: float, fair: list[str], certain: Mapping[str, str], unseen: Mapping[str, float]
+) -> Evidence:
+    labels = list(certain.values())
+    counts = Counts(
+        fair_on=fair.count("on"),
+        fair_off=fair.count("off"),
+        on=labels.count("on"),
+        off=labels.count("off"),
+        free=len(free),
+    )
+    return Evidence(
+        scores=np.array([unseen[id] for id in certain]),
+        on=np.array([label == "on" for label in labels], bool),
+        free=free,
+        share=infer_share(free if len(free) else np.array([prior]), prior, counts),
+    )
 
 
 def _fair_figures(fair: list[str]) -> dict[str, Any]:
     share = [round(value, 4) for value in interval(fair.count("on"), len(fair))]
-    return {"fair_labels": len(fair), "fair_share": share if fair else None}
+    return {"fair_labels": len(fair), "fair_share": share if len(fair) >= FAIR else None}
 
 
 def _score(id: str, label: str | None, judged: Judged) -> Score:

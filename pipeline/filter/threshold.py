@@ -7,7 +7,8 @@ import numpy as np
 # The line keeps at least this share of the pictures thought to be on target: without it, a wish for more precision
 # than the classifier can give would be met by keeping one picture, or none
 LEAST_RECALL = 0.1
-# However easy the subject, a picture that is more likely off than on is not kept to fill up the precision wished for
+# However easy the subject, a picture that is more likely off than on is not kept to fill up the precision wished for.
+# Only where the wish is out of reach the line may lie lower, so that something is kept
 LEAST_LIKELY = 0.5
 HIGHEST = 0.99  # score that the band may ask for
 STEP = 0.005  # between the thresholds that are tried: a person can read them
@@ -41,7 +42,9 @@ def draw_line(probabilities: np.ndarray, precision: float, band: float) -> Line:
     tried = np.arange(0, 1, STEP).round(6)
     kept = np.searchsorted(-falling, -_upper(tried, band), side="right")
     found = gained[kept] / np.maximum(kept, 1)
-    much = gained[kept] >= LEAST_RECALL * gained[-1]
+    much = (kept > 0) & (gained[kept] >= LEAST_RECALL * gained[-1])
+    if not much.any():  # no score is beyond the band of even the lowest threshold: nothing here is on target
+        return judge_line(probabilities, LEAST_LIKELY, band)
     enough = (much & (found >= precision) & (tried >= LEAST_LIKELY)).nonzero()[0]
     threshold = tried[enough[0]] if len(enough) else tried[much.nonzero()[0][-1]]
     return judge_line(probabilities, float(threshold), band)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from pipeline.callbacks import Progress, ShouldStop
 from pipeline.errors import Stopped
 from pipeline.filter.kept import KEPT, REJECTED, UNSURE
+from pipeline.filter.share import move
 from pipeline.filter.unseen import HOLDOUT, OUT_OF_FOLD
 from pipeline.images.image_set import read_images
 from pipeline.images.overview import SHOWN, sheet_name
@@ -109,9 +111,8 @@ def _write_filter(options: ReportOptions, sources: Sources, folder: Path) -> Non
     if sources.classifier:
         unseen = [row for name in (HOLDOUT, OUT_OF_FOLD) for row in read_rows(sources.classifier / name)]
         truth, said = [row["label"] == "on" for row in unseen], [row["score"] for row in unseen]
-        # The line is drawn where other pictures are on target than among the labelled ones: the same scores, moved
-        moved = {row["id"]: row["score"] for row in rows}
-        at = [moved.get(row["id"], row["score"]) for row in unseen]
+        # The line is drawn for other pictures than the labelled ones, and so for moved probabilities
+        at = move(np.array(said), summary["offset"]).tolist()
         figures.precision_recall(truth, at, summary["band"][1], folder / "filter-precision-recall.png")
         figures.reliability(truth, said, folder / "filter-reliability.png")
 

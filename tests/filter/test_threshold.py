@@ -57,3 +57,11 @@ def test_a_given_threshold_is_judged():
     line = judge_line(np.array([0.2, 0.8, 0.9]), 0.8, 0.0)
     assert (line.threshold, line.precision) == (0.8, pytest.approx(0.85))
     assert judge_line(np.array([0.2]), 0.8, 0.0).precision is None
+
+
+@pytest.mark.parametrize("band", [0.0, 0.05, 0.4])
+@pytest.mark.parametrize("score", [0.0, 0.01, 0.049, 0.3])
+def test_where_nothing_is_likely_on_target_there_is_a_line_all_the_same(score, band):
+    line = draw_line(np.full(100, score), 0.95, band)
+    assert line.low <= line.threshold <= line.high
+    assert line.precision is None or line.precision == pytest.approx(score)

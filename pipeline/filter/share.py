@@ -1,0 +1,91 @@
+"""What share of the pictures without a label is on target, how surely, and what that makes of the probabilities.
+
+Labels are no fair sample. Where people dragged 30 on and 50 off into folders, they chose by label, and probabilities
+fitted to the labels have to be moved (M. Saerens, P. Latinne and C. Decaestecker, "Adjusting the Outputs of a
+Classifier to New a Priori Probabilities", 2002). Where they labelled what the filter was unsure of, they chose by
+score, and the probabilities are right as they are. Nobody says which it was; but either way the probabilities, moved by
+one number in logits, must have the true share as their mean. So the share is what has to be known: both readings say
+one, and labels drawn at random, where there are any, decide between them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import beta
+
+from pipeline.filter.calibration import estimate_share
+
+GRID = (np.arange(500) + 0.5) / 500
+LEAST_SPREAD = 0.04  # of the share, before any fair labels: no reading of the scores is surer
+DOUBT = 0.02  # that the scores say anything of the share: many fair labels outdo any reading of them
+BINS = 400  # that probabilities are counted in, to find many offsets at once
+FARTHEST = 12.0  # logits that probabilities are moved by at most
+HALVINGS = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Labels and pictures, for what they say of the share."""
+
+    fair_on: int = 0  # labels of pictures drawn at random
+    fair_off: int = 0
+    on: int = 0  # all labels
+    off: int = 0
+    free: int = 0  # pictures without a label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What is known of a share: how likely each value of `GRID` is, (500,), summing to 1."""
+
+    likely: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """The share to reckon with."""
+        return float(self.likely @ GRID)
+
+    def draw(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """`count` shares, each as likely as it should be."""
+        return random.choice(GRID, count, p=self.likely)
+
+
+def infer_share(free: np.ndarray, prior: float, counts: Counts) -> Share:
+    """The share among the pictures without a label, whose probabilities `free` (N,) were fitted to labels of which
+    `prior` are on."""
+    by_label, by_score = estimate_share(free, prior), float(free.mean())
+    middle = np.clip((by_label + by_score) / 2, 0.01, 0.99)
+    spread = max(abs(by_label - by_score) / 2, LEAST_SPREAD)
+    weight = max(middle * (1 - middle) / spread**2 - 1, 2.0)
+    by_scores = beta.pdf(GRID, weight * middle, weight * (1 - middle))
+    logs = np.log((1 - DOUBT) * by_scores + DOUBT)
+    whole = (GRID * counts.free + counts.on) / (counts.free + counts.on + counts.off)  # what fair labels are drawn from
+    logs = logs + counts.fair_on * np.log(whole) + counts.fair_off * np.log(1 - whole)
+    likely = np.exp(logs - logs.max())
+    return Share(likely=likely / likely.sum())
+
+
+def offsets(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """By how much to move `probabilities` (N,) in logits so that their mean is each of `shares` (S,)."""
+    edges = np.quantile(logit(probabilities), np.linspace(0, 1, min(BINS, len(probabilities))))
+    low, high = np.full(len(shares), -FARTHEST), np.full(len(shares), FARTHEST)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        less = _sigmoid(edges + middle[:, np.newaxis]).mean(axis=1) < shares
+        low, high = np.where(less, middle, low), np.where(less, high, middle)
+    return (low + high) / 2
+
+
+def move(probabilities: np.ndarray, offset: np.ndarray | float) -> np.ndarray:
+    """`probabilities` moved by `offset` in logits."""
+    return _sigmoid(logit(probabilities) + offset)
+
+
+def logit(probabilities: np.ndarray) -> np.ndarray:
+    """The logarithms of the odds, finite also at 0 and 1."""
+    clipped = np.clip(probabilities, 1e-9, 1 - 1e-9)
+    return np.log(clipped / (1 - clipped))
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
