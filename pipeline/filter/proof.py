@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from pipeline.filter.share import Share, logit, move, offsets
+from pipeline.filter.share import Share, move, offsets
 from pipeline.filter.threshold import Line
 
 SURE = 0.9  # of all intervals: their lower end is passed in 95 of 100 cases
-NORMAL = 1.645  # standard deviations to that lower end
 DRAWS, KNOTS = 4000, 40
 STRATUM = 15  # labelled pictures that a stratum needs to have a say of its own
 STRATA = 3
@@ -74,15 +73,16 @@ def prove(line: Line, evidence: Evidence, wanted: float) -> Proof:
         found = random.beta(right + 0.5, all_ - right + 0.5, DRAWS)
         draws += ((kept >= low) & (kept < high)).mean() * move(found, evidence.offset + further)
     low, high = np.quantile(draws, [(1 - SURE) / 2, (1 + SURE) / 2])
-    more = 0 if low >= wanted else _more(kept, evidence, wanted, float(further.std()))
+    more = 0 if low >= wanted else _more(kept, wanted)
     return Proof(low=float(low), high=float(high), labels=int(above.sum()), more=more)
 
 
 def _further(evidence: Evidence, random: np.random.Generator) -> np.ndarray:
-    """How much further probabilities might have to be moved, (DRAWS,), as the share may be another."""
+    """How much further probabilities might have to be moved, (DRAWS,), as the share may be another. Where labels were
+    chosen by score, those of a stratum are a fair sample of it, whatever the share."""
     shares = evidence.share.draw(DRAWS, random)
     known = np.quantile(shares, np.linspace(0, 1, KNOTS))
-    return np.interp(shares, known, offsets(evidence.free, known)) - evidence.offset
+    return evidence.share.by_label * (np.interp(shares, known, offsets(evidence.free, known)) - evidence.offset)
 
 
 def _strata(line: Line, kept: np.ndarray, labels: int) -> Iterator[tuple[float, float]]:
@@ -91,19 +91,14 @@ def _strata(line: Line, kept: np.ndarray, labels: int) -> Iterator[tuple[float, 
     return pairwise([line.high, *np.quantile(kept, np.arange(1, strata) / strata), np.inf])
 
 
-def _more(kept: np.ndarray, evidence: Evidence, wanted: float, unsure: float) -> int | None:
-    """The fewest further labels of kept pictures, or of the upper part of them, until the lower end reaches `wanted`
-    there, if they turn out as the scores promise; `unsure` is what the share adds, in logits."""
-    further = np.arange(1, MOST)
-    found = []
+def _more(kept: np.ndarray, wanted: float) -> int | None:
+    """The fewest labels of kept pictures, or of the upper part of them, that show the precision `wanted` there by
+    themselves, if they turn out as their probabilities `kept` promise."""
+    labels, found = np.arange(1, MOST), []
     for part in PARTS:
-        least = np.quantile(kept, 1 - part)
-        right = move(kept[kept >= least].mean(), -evidence.offset)  # as often among labelled pictures
-        total = further + (evidence.moved >= least).sum()
-        low = beta.ppf((1 - SURE) / 2, total * right + 0.5, total * (1 - right) + 0.5)
-        # The two uncertainties are independent, so that they add up as squares
-        short = np.hypot(logit(right) - logit(low), unsure * NORMAL)
-        found += further[move(right, evidence.offset - short) >= wanted][:1].tolist()
+        right = kept[kept >= np.quantile(kept, 1 - part)].mean()
+        low = beta.ppf((1 - SURE) / 2, labels * right + 0.5, labels * (1 - right) + 0.5)
+        found += labels[low >= wanted][:1].tolist()
     return min(found, default=None)
 
 

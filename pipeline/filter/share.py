@@ -3,9 +3,10 @@
 Labels are no fair sample. Where people dragged 30 on and 50 off into folders, they chose by label, and probabilities
 fitted to the labels have to be moved (M. Saerens, P. Latinne and C. Decaestecker, "Adjusting the Outputs of a
 Classifier to New a Priori Probabilities", 2002). Where they labelled what the filter was unsure of, they chose by
-score, and the probabilities are right as they are. Nobody says which it was; but either way the probabilities, moved by
-one number in logits, must have the true share as their mean. So the share is what has to be known: both readings say
-one, and labels drawn at random, where there are any, decide between them.
+score, and the probabilities are right as they are. Either way the probabilities, moved by one number in logits, must
+have the true share as their mean. So the share is what has to be known. Both readings say one; the label page mixes
+random pictures in, so that where the labels hold a random sample it is the second reading that is believed; and the
+sample itself outdoes either.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from scipy.stats import beta
 from pipeline.filter.calibration import estimate_share
 
 GRID = (np.arange(500) + 0.5) / 500
+FAIR = 0.12  # of the labels that are a random sample where the label page was used: one in five is drawn so
 LEAST_SPREAD = 0.04  # of the share, before any fair labels: no reading of the scores is surer
 DOUBT = 0.02  # that the scores say anything of the share: many fair labels outdo any reading of them
 BINS = 400  # that probabilities are counted in, to find many offsets at once
@@ -39,6 +41,7 @@ class Share:
     """What is known of a share: how likely each value of `GRID` is, (500,), summing to 1."""
 
     likely: np.ndarray
+    by_label: float = 1.0  # how far labels are thought to be chosen by label, not by score: 0 to 1
 
     @property
     def mean(self) -> float:
@@ -54,7 +57,8 @@ def infer_share(free: np.ndarray, prior: float, counts: Counts) -> Share:
     """The share among the pictures without a label, whose probabilities `free` (N,) were fitted to labels of which
     `prior` are on."""
     by_label, by_score = estimate_share(free, prior), float(free.mean())
-    middle = np.clip((by_label + by_score) / 2, 0.01, 0.99)
+    page = min((counts.fair_on + counts.fair_off) / max(FAIR * (counts.on + counts.off), 1), 1)
+    middle = np.clip(page * by_score + (1 - page) * by_label, 0.01, 0.99)
     spread = max(abs(by_label - by_score) / 2, LEAST_SPREAD)
     weight = max(middle * (1 - middle) / spread**2 - 1, 2.0)
     by_scores = beta.pdf(GRID, weight * middle, weight * (1 - middle))
@@ -62,7 +66,7 @@ def infer_share(free: np.ndarray, prior: float, counts: Counts) -> Share:
     whole = (GRID * counts.free + counts.on) / (counts.free + counts.on + counts.off)  # what fair labels are drawn from
     logs = logs + counts.fair_on * np.log(whole) + counts.fair_off * np.log(1 - whole)
     likely = np.exp(logs - logs.max())
-    return Share(likely=likely / likely.sum())
+    return Share(likely=likely / likely.sum(), by_label=1 - page)
 
 
 def offsets(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
