@@ -14,9 +14,9 @@ def chosen(backbone: str) -> Weights | None:
     return weights.find(backbone)
 
 
-def remark(backbone: str) -> str:
-    """Which weights those are, in words for the plan."""
-    if backbone == AUTO and not chosen(backbone):
+def remark(backbone: str, *, again: bool) -> str:
+    """Which weights those are, in words for the plan; `again` if they are to be learnt with."""
+    if again and backbone == AUTO and not chosen(backbone):
         return f"backbone none (auto: no weights in {weights.cache()} yet; a run tries to fetch some)"
     return f"backbone {chosen(backbone) or 'none'}"
 

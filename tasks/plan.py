@@ -31,7 +31,7 @@ def plan(pipeline: RunPipeline, *, until: str = "") -> list[Step]:
     steps: list[Step] = []
     for task in pipeline.stages_until(until):
         step = _step(task, {step.stage for step in steps if step.state != CURRENT})
-        steps.append(replace(step, remark=task.remark()))
+        steps.append(replace(step, remark=task.remark(again=step.state != CURRENT)))
     return steps
 
 

@@ -33,8 +33,8 @@ class StageTask(RunTask):
         """What a person would call that content: how many labels, which definition."""
         return {}
 
-    def remark(self) -> str:
-        """What the plan should say of this stage whether it runs or not."""
+    def remark(self, *, again: bool) -> str:
+        """What the plan should say of this stage besides, whether it runs `again` or not."""
         return ""
 
     def arguments(self) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Labelled(StageTask):
 
 
 class TrainClassifier(Labelled):
-    """The small CNN that tells on target from off."""
+    """What tells on target from off: a small CNN and its companions, or a backbone's features."""
 
     stage = "classifier"
     function = "pipeline.filter.train:train_classifier"
@@ -96,8 +96,8 @@ class TrainClassifier(Labelled):
     def notes(self):
         return super().notes() | {"backbone": str(backbones.chosen(self.options.backbone) or "none")}
 
-    def remark(self):
-        return backbones.remark(self.options.backbone)
+    def remark(self, *, again):
+        return backbones.remark(self.options.backbone, again=again)
 
     def arguments(self):
         return super().arguments() | {"weights": backbones.chosen(self.options.backbone)}

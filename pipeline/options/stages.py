@@ -81,7 +81,7 @@ class NormalizeOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierOptions(Options):
-    """How the small CNN learns from the labels."""
+    """How what tells on from off is learnt from the labels."""
 
     backbone: str = option(
         "auto",
@@ -89,8 +89,12 @@ class ClassifierOptions(Options):
         " MobileNetV3Small, MobileNetV3Large, or a file of such weights",
         significant=False,  # what counts is which weights that comes to
     )
-    steps: int = option(200, "batches that each network learns from; enough for some hundred labels", low=1)
-    members: int = option(3, "networks in it; of as many parts of the labels each leaves one out", low=2, high=20)
+    steps: int = option(
+        200, "batches that each network learns from, where there is no backbone; enough for some hundred labels", low=1
+    )
+    members: int = option(
+        3, "networks, where there is no backbone; of as many parts of the labels each leaves one out", low=2, high=20
+    )
     holdout: float = option(0.2, "share of the labels kept aside to measure with", low=0.05, high=0.5)
     seed: int = option(0, "every random draw follows from it", low=0)
 
