@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from pipeline.errors import UserError
 from pipeline.web import views
 from pipeline.web.catalogue import Catalogue
-from pipeline.web.desk import Desk, UnknownPictures
+from pipeline.web.desk import Desk, NoSquares, UnknownPictures
 from pipeline.web.guard import Guard, Rules
 from pipeline.web.marks import Mark, tally
 from pipeline.web.place import Site
@@ -241,6 +241,10 @@ def _add_faults(app: FastAPI) -> None:
     @app.exception_handler(UnknownPictures)
     def unknown(request: Request, error: UnknownPictures) -> JSONResponse:
         return JSONResponse({"error": str(error), "unknown": list(error.ids)}, 404)
+
+    @app.exception_handler(NoSquares)
+    def later(request: Request, error: NoSquares) -> Response:
+        return _fault(request, str(error), 503)
 
     @app.exception_handler(UserError)
     def told(request: Request, error: UserError) -> Response:

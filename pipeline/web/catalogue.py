@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def read(place: Place, before: Catalogue | None = None) -> Catalogue:
     classifier = place.classifier.newest()
     parts = (squares, found, download, classifier)
     generation = "-".join(part.folder.name if part else "" for part in parts)
-    if before and before.generation == generation:
+    if before and before.generation == generation and before.pictures:
         return before
     if squares is None:
         return Catalogue(generation=generation, filter=found, classifier=classifier)
@@ -112,6 +112,14 @@ def _pictures(squares: Path, download: Published | None, found: Published | None
 def _crawled(download: Path) -> dict[str, dict]:
     """The saved rows of the crawl by id, in its order."""
     return {row["id"]: row for row in read_rows(download / "images.jsonl") if row["outcome"] == "saved"}
+
+
+def known_once(place: Place, ids: Collection[str]) -> set[str]:
+    """Those of `ids` that were downloaded once, whether or not a square is made of them now."""
+    found = {id for id in ids if next((place.folder / "raw" / id[:2]).glob(f"{id}.*"), None)}
+    for download in place.download.all():
+        found |= _or_nothing(lambda download=download: _crawled(download.folder)).keys() & set(ids)
+    return found
 
 
 def _or_nothing(reads: Callable[[], dict]) -> dict:

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.web import gain, views
 from pipeline.web.batch import Batches
-from pipeline.web.catalogue import Catalogue, Keeper
+from pipeline.web.catalogue import Catalogue, Keeper, known_once
 from pipeline.web.marks import Answer, Mark, Marks, tally
 from pipeline.web.place import Place
 from pipeline.web.rerun import Rerun
@@ -81,10 +81,13 @@ class Desk:
         return {"order": "", "total": len(facts["pictures"]), "start": 0, **facts}
 
     def mark(self, marks: Sequence[Mark]) -> Answer:
-        """Put marks on the disk. Errors: `UnknownPictures` before any is."""
-        known = self.catalogue().by_id
-        if unknown := sorted({mark.id for mark in marks if mark.id not in known}):
-            raise UnknownPictures(unknown)
+        """Put marks on the disk. Errors, before any is: `NoSquares`, which may pass, and `UnknownPictures`."""
+        catalogue = self.catalogue()
+        if not catalogue.pictures:
+            raise NoSquares("the squares cannot be read just now; labels wait until they can")
+        strange = {mark.id for mark in marks if mark.id not in catalogue.by_id}
+        if strange and (unknown := strange - self.marks.mentioned() - known_once(self.place, strange)):
+            raise UnknownPictures(sorted(unknown))
         return self.marks.apply(marks)
 
     def summary(self, source: str = "") -> dict[str, Any]:
@@ -140,8 +143,12 @@ class Desk:
             return self._known[name]
 
 
+class NoSquares(UserError):
+    """There is nothing to hold marks against now; the same marks may be taken later."""
+
+
 class UnknownPictures(UserError):
-    """Marks for pictures that this dataset does not have, or not any more."""
+    """Marks for pictures that this dataset never had."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         self.ids = tuple(ids)

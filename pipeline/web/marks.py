@@ -69,6 +69,12 @@ class Marks:
         with self._lock:
             return dict(self._follow().labels)
 
+    def mentioned(self) -> set[str]:
+        """The ids of all pictures that were ever labelled, as far as the log can be read."""
+        with self._lock:
+            self.standing()
+            return {id for id, _ in self._read.changes}
+
     def standing(self) -> tuple[dict[str, str], str]:
         """The labels as far as they can be read, and what is wrong with the log; empty when nothing is."""
         with self._lock:

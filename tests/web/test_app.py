@@ -100,6 +100,34 @@ def test_a_picture_that_is_not_there_is_named_and_nothing_is_labelled(home, clie
     assert home.logged() == []
 
 
+def test_marks_wait_while_the_squares_cannot_be_read(home, client):
+    client.get("/d/cats/pictures")
+    away = home.folder / "away"
+    home.shelf("normalize").root.rename(away)
+    assert mark(client, 3, "on").status_code == 503
+    away.rename(home.shelf("normalize").root)
+    assert mark(client, 3, "on").status_code == 200
+
+
+@pytest.mark.parametrize("known", ["crawled", "raw", "labelled"])
+def test_a_picture_that_was_there_once_is_labelled(home, client, known):
+    home.draw(40)
+    home.publish("normalize", [], {"images": "fewer"}, lambda rows, work: home.square(home_rows(20), work))
+    if known == "labelled":
+        home.label({picture_id(999): "on"})
+        home.label({picture_id(999): None})
+    if known == "raw":
+        (home.data / "raw" / picture_id(999)[:2]).mkdir(parents=True)
+        (home.data / "raw" / picture_id(999)[:2] / f"{picture_id(999)}.png").touch()
+    number = 35 if known == "crawled" else 999
+    assert mark(client, number, "off").status_code == 200
+    assert home.log.effective() == {picture_id(number): "off"}
+
+
+def home_rows(count):
+    return [{"id": picture_id(number)} for number in range(count)]
+
+
 @pytest.mark.parametrize("name", ["nothing", "%2e%2e", "..%2fcats", "cats%2f..", "cats%00", ".", "%2fetc", "CATS"])
 def test_only_datasets_that_are_there_are_served(home, client, name):
     for path in (f"/d/{name}/", f"/d/{name}/summary", f"/d/{name}/square/{picture_id(0)}"):

@@ -116,6 +116,17 @@ def test_a_server_killed_while_marking_loses_nothing_and_doubles_nothing(profile
     assert len(live.home.logged()) == 40
 
 
+def test_marks_wait_for_squares_that_are_away(profile, live):
+    tab = opened(profile, live)
+    squares = live.home.shelf("normalize").root
+    squares.rename(live.home.folder / "away")
+    press(tab, "y")
+    until(tab, "document.getElementById('saving').textContent.includes('1 not yet saved')")
+    (live.home.folder / "away").rename(squares)
+    saved(tab)
+    assert live.home.log.effective() == {picture_id(0): "on"} == shown(tab)
+
+
 def test_marks_that_waited_are_sent_after_a_reload_but_not_over_newer_ones(profile, live):
     tab = opened(profile, live)
     live.kill()
