@@ -192,7 +192,7 @@ async def _body(method: str, headers: Mapping[str, str], receive: Any) -> bytes 
     if method in SAFE:
         return b""
     length = headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > LARGEST:
+    if not (length.isascii() and length.isdecimal()) or int(length) > LARGEST:
         return None
     body = b""
     while True:

@@ -71,6 +71,7 @@ def test_only_json_is_taken(home, client, kind):
 def test_a_body_is_bounded_whether_or_not_it_says_how_long_it_is(client):
     headers = {"content-type": "application/json"}
     assert client.post("/d/cats/marks", content=b" " * (LARGEST + 1), headers=headers).status_code == 413
+    assert client.post("/d/cats/marks", content=b"", headers=headers | {"content-length": b"\xb2"}).status_code == 413
     pieces = (b" " * 1000 for _ in range(LARGEST // 1000 + 2))
     assert client.post("/d/cats/marks", content=pieces, headers=headers).status_code == 413
 
