@@ -19,6 +19,15 @@ class LabelLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"))
+
+    def locked(self) -> FileLock:
+        """Held while this process writes; whoever holds it may append. Used in a `with`, also within another one.
+
+        A file of its own: a repair puts another file in the place of the log.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self._lock
 
     def append(self, given: Mapping[str, str | None], *, how: str) -> int:
         """Put the labels `given`, by picture id, on the disk, all or none; returns how many.
@@ -32,7 +41,7 @@ class LabelLog:
         if wrong := [found for row in rows if (found := fault(row))]:
             raise UserError(f"{self.path}: nothing was added, {wrong[0]}")
         if rows:
-            with self._lock():
+            with self.locked():
                 self._check_end()
                 self._write("".join(map(dump_row, rows)).encode())
         return len(rows)
@@ -54,18 +63,13 @@ class LabelLog:
         """
         if not self.path.exists():
             return 0
-        with self._lock():
+        with self.locked():
             lines = self._lines()
             damaged = [line for line in lines if not _readable(line)]
             if damaged:
                 _add(self.path.with_suffix(".damaged.jsonl"), b"".join(line.rstrip(b"\n") + b"\n" for line in damaged))
                 self._replace(b"".join(line for line in lines if _readable(line)))
         return len(damaged)
-
-    def _lock(self) -> FileLock:
-        """Held while this process writes. A file of its own: a repair puts another file in the place of the log."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.path.with_name(f".{self.path.name}.lock"))
 
     def _lines(self) -> list[bytes]:
         if not self.path.exists():

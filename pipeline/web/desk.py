@@ -10,7 +10,7 @@ from pipeline.errors import UserError
 from pipeline.web import gain, views
 from pipeline.web.batch import Batches
 from pipeline.web.catalogue import Catalogue, Keeper, known_once
-from pipeline.web.marks import Answer, Mark, Marks, tally
+from pipeline.web.marks import Answer, Mark, Marks, Since, tally
 from pipeline.web.place import Place
 from pipeline.web.rerun import Rerun
 
@@ -111,18 +111,17 @@ class Desk:
 
     def changes(self, since: str) -> dict[str, Any]:
         """What other tabs and commands did, asked for every few seconds."""
-        changed: dict[str, str | None] = {}
-        everything, problem = False, ""
+        found, problem = Since(everything=False, labels={}, revision=since), ""
         try:
-            everything, changed = self.marks.since(since)
+            found = self.marks.since(since)
         except UserError as error:
             problem = str(error)
         run = self.rerun.progress()
         return {
-            "revision": self._revision() or since,
+            "revision": found.revision,
             "generation": self.catalogue().generation,
-            "all": everything,
-            "labels": changed,
+            "all": found.everything,
+            "labels": found.labels,
             "problem": problem,
             "run": run.row(),
         }

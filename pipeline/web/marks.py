@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock
-
 from pipeline.errors import DamagedState, UserError
 from pipeline.labels.label import fault
 from pipeline.labels.log import WAY_OUT, LabelLog
@@ -42,6 +40,15 @@ class Answer:
     labels: dict[str, str | None]  # what holds now for each picture that was marked
     refused: tuple[Refused, ...]
     revision: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Since:
+    """What was said after some revision."""
+
+    everything: bool  # that revision is not known any more: `labels` are all that hold
+    labels: dict[str, str | None]
+    revision: str  # the next look goes on from here
 
 
 @dataclass
@@ -89,14 +96,14 @@ class Marks:
             found = self._follow()
             return f"{found.epoch}.{len(found.changes)}"
 
-    def since(self, revision: str) -> tuple[bool, dict[str, str | None]]:
-        """What was said since `revision`, by id; `(True, all labels)` if that is not known any more."""
+    def since(self, revision: str) -> Since:
+        """What was said since `revision`, by id."""
         epoch, _, count = revision.partition(".")
         with self._lock:
-            found = self._follow()
-            if epoch != found.epoch or not count.isdigit():
-                return True, dict(found.labels)
-            return False, dict(found.changes[int(count) :])
+            found, now = self._follow(), self.revision()
+            if epoch != found.epoch or not (count.isascii() and count.isdecimal()):
+                return Since(everything=True, labels=dict(found.labels), revision=now)
+            return Since(everything=False, labels=dict(found.changes[int(count) :]), revision=now)
 
     def apply(self, marks: Sequence[Mark]) -> Answer:
         """Put `marks` on the disk, but for those whose picture was labelled otherwise meanwhile.
@@ -104,7 +111,7 @@ class Marks:
         A mark that holds already is not written again, so that one sent twice, because its answer was lost, counts
         once. When this returns, what was accepted outlasts a crash of the machine.
         """
-        with self._lock, FileLock(self.log.path.with_name(".marks.lock")):  # two servers, one dataset: one at a time
+        with self.log.locked(), self._lock:  # nobody else writes between the look at what holds and the append
             merged, before = merge(marks), self._follow().labels
             given = {id: mark.label for id, mark in merged.items() if _counts(mark, before.get(id))}
             stale = [mark for mark in merged.values() if before.get(mark.id) not in (mark.label, *mark.was)]

@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ def test_two_writers_lose_nothing(log):
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0]
     assert len(log.effective()) == len(list(log.rows())) == 200
+
+
+def test_who_holds_the_lock_may_append_and_others_wait(log):
+    other = threading.Thread(target=lambda: LabelLog(log.path).append({B: "on"}, how="test"))
+    with log.locked(), log.locked():
+        log.append({A: "on"}, how="test")
+        other.start()
+        other.join(0.2)
+        assert log.effective() == {A: "on"}
+    other.join()
+    assert log.effective() == {A: "on", B: "on"}
 
 
 def test_nothing_is_glued_onto_a_line_that_a_kill_cut_short(log):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.web.marks import Marks
 from tests.web.drawn_home import picture_id
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -158,6 +159,23 @@ def test_a_damaged_log_is_one_line_and_no_fault(home, client):
         assert client.get(path).status_code == 200
     assert "line 2" in client.get("/d/cats/summary").json()["problem"]
     assert "line 2" in client.get("/d/cats/changes").json()["problem"]
+
+
+def test_what_comes_in_between_is_told_the_next_time(home, client, monkeypatch):
+    """A label that is given just after the changes were read must not be passed over."""
+    revision = client.get("/d/cats/changes").json()["revision"]
+    since = Marks.since
+
+    def then_labelled(self, revision):
+        found = since(self, revision)
+        home.label({picture_id(1): "on"})
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Marks, "since", then_labelled)
+        first = client.get(f"/d/cats/changes?since={revision}").json()
+    second = client.get(f"/d/cats/changes?since={first['revision']}").json()
+    assert (first["labels"], second["labels"]) == ({}, {picture_id(1): "on"})
 
 
 def test_a_full_disk_is_one_line(home, client, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import DamagedState
 from pipeline.labels.log import LabelLog
-from pipeline.web.marks import Mark, Marks
+from pipeline.web.marks import Mark, Marks, Since
 from tests.web.drawn_home import picture_id
 
 ONE, TWO = picture_id(1), picture_id(2)
@@ -79,15 +79,19 @@ def test_labels_of_others_are_read_as_they_come(log, marks):
 def test_only_what_is_new_is_told(log, marks):
     log.append({ONE: "on"}, how="folder")
     revision = marks.revision()
-    assert marks.since(revision) == (False, {})
+    assert marks.since(revision) == Since(everything=False, labels={}, revision=revision)
     log.append({TWO: "off", ONE: None}, how="folder")
-    assert marks.since(revision) == (False, {TWO: "off", ONE: None})
+    found = marks.since(revision)
+    assert found == Since(everything=False, labels={TWO: "off", ONE: None}, revision=marks.revision())
+    assert marks.since(found.revision).labels == {}
 
 
 def test_who_knows_another_log_is_told_everything(log, marks):
     log.append({ONE: "on"}, how="folder")
-    for revision in ("", "other.1", "nonsense", "a.b.c"):
-        assert marks.since(revision) == (True, {ONE: "on"})
+    epoch = marks.revision().partition(".")[0]
+    for revision in ("", "other.1", "nonsense", "a.b.c", f"{epoch}.²", f"{epoch}.-1", f"{epoch}."):
+        found = marks.since(revision)
+        assert (found.everything, found.labels) == (True, {ONE: "on"})
 
 
 def test_a_log_that_was_cut_short_is_read_anew(log, marks):
@@ -95,7 +99,8 @@ def test_a_log_that_was_cut_short_is_read_anew(log, marks):
     revision = marks.revision()
     log.path.write_text(log.path.read_text().splitlines(keepends=True)[0])
     assert marks.labels() == {ONE: "on"}
-    assert marks.since(revision) == (True, {ONE: "on"})
+    assert marks.since(revision).everything
+    assert marks.since(revision).labels == {ONE: "on"}
 
 
 def test_a_log_in_whose_place_another_was_put_is_read_anew(log, marks):
@@ -118,6 +123,21 @@ def test_a_damaged_log_takes_no_mark_and_says_the_line_until_it_is_repaired(log,
     log.repair()
     assert marks.standing() == ({ONE: "on"}, "")
     assert marks.apply([mark(TWO, "on", None)]).labels == {TWO: "on"}
+
+
+def test_nobody_writes_between_the_look_at_what_holds_and_the_append(log, marks, monkeypatch):
+    append = LabelLog.append
+    other = threading.Thread(target=lambda: append(LabelLog(log.path), {ONE: "off"}, how="folder"))
+
+    def late(self, given, *, how):
+        other.start()
+        other.join(0.3)  # it waits for its turn
+        return append(self, given, how=how)
+
+    monkeypatch.setattr(LabelLog, "append", late)
+    marks.apply([mark(ONE, "on", None)])
+    other.join()
+    assert rows(log) == [(ONE, "on"), (ONE, "off")]
 
 
 def test_two_servers_of_one_dataset_do_not_both_write(log):
