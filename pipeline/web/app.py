@@ -206,7 +206,7 @@ def _add_changing(app: FastAPI, desks: Desks) -> None:
         given = [Mark(id=mark.id, label=mark.label, was=frozenset(mark.was)) for mark in body.marks]
         answer = desks(dataset).mark(given)
         refused = [{"id": each.id, "label": each.label, "now": each.now} for each in answer.refused]
-        return {"labels": answer.labels, "refused": refused, "revision": answer.revision}
+        return {"labels": answer.labels, "refused": refused, "written": answer.written, "revision": answer.revision}
 
     @app.post("/d/{dataset}/lookup")
     def lookup(dataset: str, body: IdsBody) -> dict:

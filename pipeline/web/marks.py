@@ -2,8 +2,8 @@
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.errors import DamagedState, UserError
@@ -39,6 +39,7 @@ class Answer:
 
     labels: dict[str, str | None]  # what holds now for each picture that was marked
     refused: tuple[Refused, ...]
+    written: tuple[int, ...]  # places of the marks that changed something; to undo another would undo somebody else
     revision: str
 
 
@@ -112,13 +113,16 @@ class Marks:
         once. When this returns, what was accepted outlasts a crash of the machine.
         """
         with self.log.locked(), self._lock:  # nobody else writes between the look at what holds and the append
-            merged, before = merge(marks), self._follow().labels
+            merged, before = merge(marks), self.labels()
             given = {id: mark.label for id, mark in merged.items() if _counts(mark, before.get(id))}
             stale = [mark for mark in merged.values() if before.get(mark.id) not in (mark.label, *mark.was)]
+            written = tuple(_written([(place, mark) for place, mark in enumerate(marks) if mark.id in given], before))
             refused = tuple(Refused(id=mark.id, label=mark.label, now=before.get(mark.id)) for mark in stale)
             self.log.append(given, how=HOW)
             labels = self._follow().labels
-            return Answer(labels={id: labels.get(id) for id in merged}, refused=refused, revision=self.revision())
+            return Answer(
+                labels={id: labels.get(id) for id in merged}, refused=refused, written=written, revision=self.revision()
+            )
 
     def _follow(self) -> _Read:
         """Read what was added since the last look; from the beginning if the file is another one."""
@@ -173,12 +177,27 @@ class Marks:
 
 def merge(marks: Sequence[Mark]) -> dict[str, Mark]:
     """One mark a picture: the last label said of it, which any earlier one of these may already have changed."""
-    merged: dict[str, Mark] = {}
+    chains: dict[str, list[Mark]] = {}
     for mark in marks:
-        if first := merged.get(mark.id):
-            mark = Mark(id=mark.id, label=mark.label, was=first.was | {first.label})
-        merged[mark.id] = mark
-    return merged
+        chains.setdefault(mark.id, []).append(mark)
+    return {id: _as_one(chain) for id, chain in chains.items()}
+
+
+def _as_one(chain: Sequence[Mark]) -> Mark:
+    """Marks of one picture as one. Those that come back to where they began change nothing, whatever holds now."""
+    first, last = chain[0], chain[-1]
+    if len(chain) > 1 and last.label in first.was:
+        return replace(last, was=frozenset())
+    return replace(last, was=first.was.union(mark.label for mark in chain[:-1]))
+
+
+def _written(marks: Sequence[tuple[int, Mark]], before: Mapping[str, str]) -> Iterator[int]:
+    """The places of those marks that change something, each seeing what those before it left."""
+    now: dict[str, str | None] = {}
+    for place, mark in marks:
+        if _counts(mark, now.get(mark.id, before.get(mark.id))):
+            now[mark.id] = mark.label
+            yield place
 
 
 def _counts(mark: Mark, before: str | None) -> bool:

@@ -157,6 +157,26 @@ def test_two_tabs_see_each_other_and_undo_only_their_own(profile, live):
     assert live.home.log.effective() == {picture_id(1): "off"}
 
 
+@pytest.mark.parametrize("pace", ["slowly", "at once", "offline"])
+def test_an_undo_leaves_what_another_person_said_first(profile, live, pace):
+    tab = profile.new_page()
+    tab.route("**/changes*", lambda route: None)  # this tab hears nothing of the other
+    tab.goto(live.page + "#view=all")
+    tab.wait_for_selector(".tile")
+    until(tab, SAVED)
+    live.home.label({picture_id(0): "on"})
+    if pace == "offline":
+        tab.route("**/marks", lambda route: route.abort())
+    for key in "yz":
+        press(tab, key)
+        if pace == "slowly":
+            saved(tab)
+    tab.unroute("**/marks")
+    saved(tab)
+    until(tab, f"document.querySelector(\".tile[data-id='{picture_id(0)}']\").dataset.label === 'on'")
+    assert live.home.log.effective() == {picture_id(0): "on"}
+
+
 def test_the_rest_of_the_page_and_a_row_at_once(profile, live):
     tab = opened(profile, live)
     press(tab, "n")

@@ -66,6 +66,23 @@ def test_an_undo_appends_the_earlier_label_only_where_its_own_still_holds(log, m
     assert log.effective() == {TWO: "unsure"}
 
 
+def test_the_answer_says_which_marks_changed_something(log, marks):
+    log.append({ONE: "on"}, how="folder")
+    answer = marks.apply([mark(ONE, "on", None), mark(TWO, "on", None), mark(TWO, "off", "on")])
+    assert answer.written == (1, 2)
+    assert marks.apply([mark(TWO, "on", None)]).written == ()
+    assert marks.apply([mark(ONE, "on", None), mark(ONE, "off", "on")]).written == (1,)
+
+
+def test_a_mark_and_its_undo_sent_together_leave_what_another_said(log, marks):
+    log.append({ONE: "on"}, how="folder")
+    answer = marks.apply([mark(ONE, "on", None), mark(ONE, None, "on")])
+    assert (answer.written, log.effective()) == ((), {ONE: "on"})
+    assert [(each.label, each.now) for each in answer.refused] == [(None, "on")]
+    quiet = marks.apply([mark(TWO, "on", None), mark(TWO, None, "on")])
+    assert (quiet.refused, quiet.written, len(rows(log))) == ((), (), 1)
+
+
 def test_labels_of_others_are_read_as_they_come(log, marks):
     assert marks.labels() == {}
     before = marks.revision()

@@ -7,7 +7,7 @@ export class History {
     this.key = `ganmill:${dataset}:undo`;
   }
 
-  /** Remember a step: a list of {id, before, after}. */
+  /** Remember a step: a list of {id, before, after, name}. */
   push(step) {
     if (step.length) this.write([...this.steps(), step].slice(-DEEPEST));
   }
@@ -18,6 +18,13 @@ export class History {
     const step = steps.pop();
     this.write(steps);
     return step;
+  }
+
+  /** Take marks off that changed nothing: what they would be undone to is what somebody else said. */
+  forget(names) {
+    if (!names.length) return;
+    const left = this.steps().map((step) => step.filter(({ name }) => !names.includes(name)));
+    this.write(left.filter((step) => step.length));
   }
 
   steps() {

@@ -21,7 +21,8 @@ export class Outbox {
     });
   }
 
-  /** Take marks {id, label, was} and send them after all earlier ones. */
+  /** Take marks {id, label, was} and send them after all earlier ones. One may have a name, by which it is told that it
+      changed nothing, or the name of the mark that it undoes. */
   add(marks) {
     for (const mark of marks) this.keep(this.newKey(), JSON.stringify(mark));
     this.tell.changed();
@@ -67,9 +68,12 @@ export class Outbox {
     const items = this.items().slice(0, AT_ONCE);
     if (!items.length) return false;
     try {
-      const answer = await this.server.post("marks", { marks: items.map(({ mark }) => mark) });
-      this.drop(items);
-      this.tell.saved(answer);
+      const marks = items.map(({ mark: { id, label, was } }) => ({ id, label, was }));
+      const answer = await this.server.post("marks", { marks });
+      const idle = items.filter((_, place) => !answer.written.includes(place)).map(({ mark }) => mark.name);
+      const names = idle.filter(Boolean);
+      this.drop([...items, ...this.items().filter(({ mark }) => names.includes(mark.undoes))]);
+      this.tell.saved(answer, names);
     } catch (error) {
       const hopeless = refusedFor(error, items);
       if (!hopeless.length) throw error;

@@ -23,6 +23,8 @@ const zoom = new Zoom(server);
 const board = new Board(element("grid"), server, { moved, clicked, opened: () => zoom.toggle(board.current) });
 const outbox = new Outbox(dataset, server, { saved, dropped, changed: repaint });
 const rerun = new Rerun(dataset, server, { ended: runEnded, told: toast });
+const tabs = new BroadcastChannel(`ganmill:${dataset}:idle`); // any tab may send the marks of all
+tabs.addEventListener("message", (event) => steps.forget(event.data));
 const batchKey = `ganmill:${dataset}:batch`;
 
 let state = asked();
@@ -116,9 +118,9 @@ function mark(pictures, label) {
   const before = (picture) => (pending.has(picture.id) ? pending.get(picture.id) : picture.label);
   const step = pictures
     .filter((picture) => before(picture) !== label)
-    .map((picture) => ({ id: picture.id, before: before(picture), after: label }));
+    .map((picture) => ({ id: picture.id, before: before(picture), after: label, name: Math.random().toString(36).slice(2) }));
   steps.push(step);
-  outbox.add(step.map(({ id, before }) => ({ id, label, was: [before] })));
+  outbox.add(step.map(({ id, before, name }) => ({ id, label, was: [before], name })));
   return step.length;
 }
 
@@ -148,13 +150,14 @@ function rest() {
 function undo() {
   const step = steps.pop();
   if (!step) return toast("Nothing more to undo in this tab.");
-  outbox.add(step.map(({ id, before, after }) => ({ id, label: before, was: [after] })));
+  outbox.add(step.map(({ id, before, after, name }) => ({ id, label: before, was: [after], undoes: name })));
   const place = board.places.get(step[0].id);
   if (place !== undefined) board.go(place);
   else toast(`${step.length} ${step.length === 1 ? "label" : "labels"} undone, on another page`);
 }
 
-function saved(answer) {
+function saved(answer, idle) {
+  forget(idle);
   for (const [id, label] of Object.entries(answer.labels)) board.label(id, label);
   if (answer.refused.length) toast(refusedText(answer.refused));
   repaint();
@@ -162,8 +165,15 @@ function saved(answer) {
 }
 
 function dropped(marks, why) {
+  forget(marks.map(({ name }) => name).filter(Boolean));
   toast(`${marks.length} not saved: ${why}`);
   repaint();
+}
+
+/** Marks that changed nothing are not there to be undone, in whichever tab they were made. */
+function forget(names) {
+  steps.forget(names);
+  if (names.length) tabs.postMessage(names);
 }
 
 // --- what others did
