@@ -1,6 +1,7 @@
 """The label log: every label ever given, in order. Nothing in it is changed; a later row outdoes an earlier one."""
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +12,14 @@ from pipeline.errors import DamagedState, UserError
 from pipeline.labels.label import Label, fault, now
 from pipeline.store.jsonl import dump_row, parse_row
 
-WAY_OUT = "`python -m tasks labels repair` sets such lines aside and keeps all others"
+USUAL = "demo"  # the dataset that commands take where none is named
+
+
+def way_out(path: Path) -> str:
+    """What to do about a damaged log: a command that can be copied, with the name of the dataset."""
+    dataset = path.parent.name
+    named = "" if dataset == USUAL else f" --dataset {shlex.quote(dataset)}"
+    return f"`python -m tasks labels repair{named}` sets such lines aside and keeps all others"
 
 
 class LabelLog:
@@ -49,7 +57,7 @@ class LabelLog:
     def rows(self) -> Iterator[Label]:
         """Yield every label in the order of the file; raise `DamagedState` naming the first line that is none."""
         for number, line in enumerate(self._lines(), start=1):
-            yield _parse(line, f"{self.path}, line {number}")
+            yield parse(line, self.path, number)
 
     def effective(self) -> dict[str, str]:
         """The labels that hold now, by picture id: 'on', 'off' or 'unsure'. Those taken back are not in it."""
@@ -85,7 +93,7 @@ class LabelLog:
             whole = file.read() == b"\n"
         if not whole:
             where = f"{self.path}, line {len(self._lines())}"
-            raise DamagedState(f"{where}: cut short when a writer was killed; nothing was added. {WAY_OUT}")
+            raise DamagedState(f"{where}: cut short when a writer was killed; nothing was added. {way_out(self.path)}")
 
     def _write(self, data: bytes) -> None:
         with self.path.open("ab", buffering=0) as file:
@@ -103,19 +111,21 @@ class LabelLog:
         os.replace(draft, self.path)
 
 
-def _parse(line: bytes, where: str) -> Label:
+def parse(line: bytes, path: Path, number: int) -> Label:
+    """The label in a line of the log; `DamagedState` that names the line and the way out if it is none."""
+    where = f"{path}, line {number}"
     try:
         row = parse_row(line, where)
     except DamagedState as error:
-        raise DamagedState(f"{error}. {WAY_OUT}") from None
+        raise DamagedState(f"{error}. {way_out(path)}") from None
     if wrong := fault(row):
-        raise DamagedState(f"{where}: {wrong}. {WAY_OUT}")
+        raise DamagedState(f"{where}: {wrong}. {way_out(path)}")
     return Label(id=row["id"], label=row["label"], time=str(row.get("time", "")), how=str(row.get("how", "")))
 
 
 def _readable(line: bytes) -> bool:
     try:
-        _parse(line, "")
+        parse(line, Path(), 0)
     except DamagedState:
         return False
     return True

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.errors import DamagedState, UserError
-from pipeline.labels.label import fault
-from pipeline.labels.log import WAY_OUT, LabelLog
-from pipeline.store.jsonl import parse_row
+from pipeline.errors import UserError
+from pipeline.labels.log import LabelLog, parse
 
 HOW = "page"
 TAIL = 256  # bytes before the place read so far that must be the same, or the file was written anew
@@ -160,17 +158,12 @@ class Marks:
                 self._enter(known, line)
 
     def _enter(self, known: _Read, line: bytes) -> None:
-        where = f"{self.log.path}, line {len(known.changes) + 1}"
-        try:
-            row = parse_row(line, where)
-        except DamagedState as error:
-            raise DamagedState(f"{error}. {WAY_OUT}") from None
-        if wrong := fault(row):
-            raise DamagedState(f"{where}: {wrong}. {WAY_OUT}")
-        known.changes.append((row["id"], row["label"]))
-        known.labels[row["id"]] = row["label"]
-        if row["label"] is None:
-            del known.labels[row["id"]]
+        row = parse(line, self.log.path, len(known.changes) + 1)
+        known.changes.append((row.id, row.label))
+        if row.label is None:
+            known.labels.pop(row.id, None)
+        else:
+            known.labels[row.id] = row.label
         known.bytes += len(line)
         known.tail = (known.tail + line)[-TAIL:]
 

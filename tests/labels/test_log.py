@@ -87,6 +87,20 @@ def test_nothing_is_glued_onto_a_line_that_a_kill_cut_short(log):
     assert log.effective() == {A: "on", C: "on"}
 
 
+@pytest.mark.parametrize(
+    ("dataset", "command"),
+    [("demo", "labels repair`"), ("cats", "repair --dataset cats`"), ("my cats", "--dataset 'my cats'`")],
+)
+def test_the_way_out_can_be_copied(tmp_path, dataset, command):
+    log = LabelLog(tmp_path / dataset / "labels.jsonl")
+    log.append({A: "on"}, how="test")
+    log.path.write_text("{")
+    for act in (log.effective, lambda: log.append({A: "on"}, how="test")):
+        with pytest.raises(DamagedState) as caught:
+            act()
+        assert command in str(caught.value)
+
+
 def test_a_line_without_its_newline_counts_as_cut_short(log):
     log.append({A: "on"}, how="test")
     log.path.write_bytes(log.path.read_bytes()[:-1])

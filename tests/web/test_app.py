@@ -154,10 +154,12 @@ def test_a_damaged_log_is_one_line_and_no_fault(home, client):
     home.damage()
     answer = mark(client, 1, "on")
     assert answer.status_code == 409
-    assert "labels repair" in answer.json()["error"]
+    assert "`python -m tasks labels repair --dataset cats`" in answer.json()["error"]
     for path in ("/", "/d/cats/", "/d/cats/pictures", "/d/cats/pictures?view=on"):
         assert client.get(path).status_code == 200
-    assert "line 2" in client.get("/d/cats/summary").json()["problem"]
+    problem = client.get("/d/cats/summary").json()["problem"]
+    assert "line 2" in problem
+    assert "`python -m tasks labels repair --dataset cats`" in problem
     assert "line 2" in client.get("/d/cats/changes").json()["problem"]
 
 
