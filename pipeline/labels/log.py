@@ -17,9 +17,12 @@ USUAL = "demo"  # the dataset that commands take where none is named
 
 def way_out(path: Path) -> str:
     """What to do about a damaged log: a command that can be copied, with the name of the dataset."""
-    dataset = path.parent.name
-    named = "" if dataset == USUAL else f" --dataset {shlex.quote(dataset)}"
-    return f"`python -m tasks labels repair{named}` sets such lines aside and keeps all others"
+    return f"`python -m tasks labels repair{flag(path.parent.name)}` sets such lines aside and keeps all others"
+
+
+def flag(dataset: str) -> str:
+    """What a command needs at its end to be about `dataset`."""
+    return "" if dataset == USUAL else f" --dataset {shlex.quote(dataset)}"
 
 
 class LabelLog:

@@ -129,8 +129,8 @@ def _add_pages(app: FastAPI, desks: Desks) -> None:
 
     @app.get("/d/{dataset}/")
     def page(dataset: str) -> HTMLResponse:
-        pictures = len(desks(dataset).catalogue().pictures)
-        return _html("page", dataset=dataset, pictures=pictures, batch=BATCH)
+        found = desks(dataset).catalogue()
+        return _html("page", dataset=dataset, pictures=len(found.pictures), problem=found.problem, batch=BATCH)
 
 
 def _html(name: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -138,8 +138,9 @@ def _html(name: str, status: int = 200, **values: Any) -> HTMLResponse:
 
 
 def _row(name: str, desk: Desk) -> dict[str, object]:
-    labels, problem = desk.marks.standing()
-    return {"name": name, "pictures": len(desk.catalogue().pictures), "labels": tally(labels), "problem": problem}
+    catalogue, (labels, problem) = desk.catalogue(), desk.marks.standing()
+    problem = problem or catalogue.problem
+    return {"name": name, "pictures": len(catalogue.pictures), "labels": tally(labels), "problem": problem}
 
 
 def _add_reading(app: FastAPI, desks: Desks) -> None:

@@ -2,12 +2,13 @@
 
 import re
 import threading
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.errors import DamagedState
 from pipeline.filter.kept import read_scores
+from pipeline.labels.log import flag
 from pipeline.store.jsonl import read_rows
 from pipeline.store.shelf import Published, Shelf, load
 from pipeline.web.picture import Picture, picture
@@ -28,6 +29,7 @@ class Catalogue:
     classifier: Published | None = None
     pictures: tuple[Picture, ...] = ()  # sorted by id
     by_id: dict[str, Picture] = field(default_factory=dict)
+    problem: str = ""  # why there are no pictures, where they are there and cannot be read
 
     @property
     def threshold(self) -> float | None:
@@ -54,7 +56,7 @@ class Keeper:
         try:
             if stamp != self._stamp or self._held is None:
                 self._held = read(self.place, self._held)
-                self._stamp = stamp
+                self._stamp = stamp if self._held.pictures else None  # what is not whole may be put right in its place
             return self._held
         finally:
             self._lock.release()
@@ -78,9 +80,13 @@ def read(place: Place, before: Catalogue | None = None) -> Catalogue:
     generation = "-".join(part.folder.name if part else "" for part in parts)
     if before and before.generation == generation and before.pictures:
         return before
+    nothing = Catalogue(generation=generation, filter=found, classifier=classifier)
     if squares is None:
-        return Catalogue(generation=generation, filter=found, classifier=classifier)
-    pictures = _pictures(squares.folder, download, found)
+        return replace(nothing, problem=_damage(place, place.normalize.damaged().values()))
+    try:
+        pictures = _pictures(squares.folder, download, found)
+    except DamagedState as error:
+        return replace(nothing, problem=_damage(place, [str(error)]))
     return Catalogue(
         generation=generation,
         squares=squares.folder,
@@ -90,6 +96,12 @@ def read(place: Place, before: Catalogue | None = None) -> Catalogue:
         pictures=pictures,
         by_id={picture.id: picture for picture in pictures},
     )
+
+
+def _damage(place: Place, found: Iterable[str]) -> str:
+    """One line about squares of which none can be shown; empty if there are none."""
+    again = f"`python -m tasks rerun normalize{flag(place.dataset)}` makes them again"
+    return next((f"the squares are damaged: {text}; {again}" for text in found), "")
 
 
 def _pictures(squares: Path, download: Published | None, found: Published | None) -> tuple[Picture, ...]:

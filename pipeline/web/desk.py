@@ -84,7 +84,7 @@ class Desk:
         """Put marks on the disk. Errors, before any is: `NoSquares`, which may pass, and `UnknownPictures`."""
         catalogue = self.catalogue()
         if not catalogue.pictures:
-            raise NoSquares("the squares cannot be read just now; labels wait until they can")
+            raise NoSquares(catalogue.problem or "the squares cannot be read just now; labels wait until they can")
         strange = {mark.id for mark in marks if mark.id not in catalogue.by_id}
         if strange and (unknown := strange - self.marks.mentioned() - known_once(self.place, strange)):
             raise UnknownPictures(sorted(unknown))
@@ -97,7 +97,7 @@ class Desk:
         fixed = self._once(catalogue, f"counts {source}", lambda: views.fixed_counts(catalogue, source))
         return {
             "pictures": len(catalogue.pictures),
-            "problem": problem,
+            "problem": problem or catalogue.problem,
             "labels": tally(labels),
             "counts": views.counts(catalogue, labels, fixed, source),
             "sources": self._once(catalogue, "sources", lambda: views.sources(catalogue)),
@@ -116,13 +116,13 @@ class Desk:
             found = self.marks.since(since)
         except UserError as error:
             problem = str(error)
-        run = self.rerun.progress()
+        run, catalogue = self.rerun.progress(), self.catalogue()
         return {
             "revision": found.revision,
-            "generation": self.catalogue().generation,
+            "generation": catalogue.generation,
             "all": found.everything,
             "labels": found.labels,
-            "problem": problem,
+            "problem": problem or catalogue.problem,
             "run": run.row(),
         }
 

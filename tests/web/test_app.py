@@ -198,6 +198,28 @@ def test_a_dataset_without_squares_says_which_command_fetches_them(home, client)
     assert client.get("/d/dogs/summary").json()["pictures"] == 0
 
 
+@pytest.mark.parametrize("way", ["gone", "short", "nonsense"])
+def test_damaged_squares_are_one_line_and_not_a_lack_of_squares(home, client, way):
+    rows = home.shelf("normalize").newest().folder / "images.jsonl"
+    whole = rows.read_text()
+    if way == "gone":
+        (rows.parent / "manifest.json").unlink()
+    else:
+        rows.write_text(whole[:-5] if way == "short" else "{" * len(whole))
+    for path in ("/", "/d/cats/"):
+        shown = client.get(path).text
+        assert "the squares are damaged" in shown
+        assert "no squares" not in shown
+    for path in ("summary", "changes"):
+        problem = client.get(f"/d/cats/{path}").json()["problem"]
+        assert "rerun normalize --dataset cats" in problem
+        assert "\n" not in problem
+    assert mark(client, 3, "on").status_code == 503
+    if way != "gone":
+        rows.write_text(whole)
+        assert mark(client, 3, "on").status_code == 200
+
+
 def test_a_name_with_odd_characters_has_a_page_and_is_only_text(home, client):
     name = "ピカ <b>&\"'chu"
     (home.folder / "data" / name / "runs").mkdir(parents=True)
