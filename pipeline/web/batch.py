@@ -11,11 +11,12 @@ from pipeline.labels.glance import glance
 from pipeline.labels.suggest import Suggestion, suggest
 from pipeline.web.catalogue import Catalogue
 
+PATIENCE = 1.5  # seconds for a first glance, enough for some thousand squares; longer and the page would seem stuck
 DIMENSIONS = 64  # are enough to tell near from far (Johnson and Lindenstrauss), and keep 20,000 pictures quick
 
 
 class Batches:
-    """Suggestions for one dataset. What pictures look like is found out in the background; no page waits for it."""
+    """Suggestions for one dataset. What pictures look like is found out in the background; no page waits for it long."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -33,14 +34,23 @@ class Batches:
     def features(self, catalogue: Catalogue) -> np.ndarray | None:
         """What likeness is measured by, a row a picture of `catalogue`; None while it is not known yet."""
         with self._lock:
-            generation, found = self._known
-            if generation == catalogue.generation:
-                return found
             if self._under_way != catalogue.generation and catalogue.pictures:
-                self._under_way = catalogue.generation
-                self._worker = threading.Thread(target=self._look, args=(catalogue,), daemon=True, name="glance")
-                self._worker.start()
-            return None
+                self._begin(catalogue)
+            worker = self._worker
+        if worker:
+            worker.join(PATIENCE)
+        with self._lock:
+            generation, found = self._known
+            return found if generation == catalogue.generation else None
+
+    def _begin(self, catalogue: Catalogue) -> None:
+        """Take the filter's features, one small file, or else begin to look at every square."""
+        self._under_way, self._worker = catalogue.generation, None
+        if (found := _of_filter(catalogue)) is not None:
+            self._known = (catalogue.generation, found)
+            return
+        self._worker = threading.Thread(target=self._look, args=(catalogue,), daemon=True, name="glance")
+        self._worker.start()
 
     def wait(self) -> None:
         """Until the pictures have been looked at."""
@@ -48,11 +58,10 @@ class Batches:
             self._worker.join()
 
     def _look(self, catalogue: Catalogue) -> None:
-        found = _of_filter(catalogue)
-        if found is None:
-            found = glance([catalogue.squares / picture.square for picture in catalogue.pictures])
+        found = glance([catalogue.squares / picture.square for picture in catalogue.pictures])
         with self._lock:
-            self._known = (catalogue.generation, found)
+            if self._under_way == catalogue.generation:
+                self._known = (catalogue.generation, found)
 
 
 def _of_filter(catalogue: Catalogue) -> np.ndarray | None:

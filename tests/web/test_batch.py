@@ -31,8 +31,6 @@ def test_after_a_filter_those_that_it_is_uncertain_of_are_suggested(home):
     scores = dict.fromkeys(home.ids(30), 0.99) | {picture_id(7): 0.5}
     home.filter(scores, features=np.random.default_rng(0).random((30, 8)).astype(np.float16))
     batches, catalogue = Batches(), Keeper(home.place()).now()
-    batches.features(catalogue)
-    batches.wait()
     first = batches.next(catalogue, {}, 5)
     assert (first[0].id, first[0].why) == (picture_id(7), "uncertain")
     assert batches.features(catalogue).shape == (30, 8)
@@ -53,6 +51,21 @@ def test_features_that_do_not_fit_the_pictures_are_not_used(home):
     batches.features(catalogue)
     batches.wait()
     assert batches.features(catalogue).shape == (30, 48)
+
+
+def test_the_first_batch_after_a_filter_knows_what_is_different(home, monkeypatch):
+    from pipeline.web import batch
+
+    monkeypatch.setattr(batch, "PATIENCE", 0.0)
+    batches, keeper = Batches(), Keeper(home.place())
+    batches.next(keeper.now(), {}, 5)
+    features = np.random.default_rng(0).random((30, 8)).astype(np.float16)
+    home.filter(dict.fromkeys(home.ids(30), 0.9), features=features)
+    assert "different" in reasons(batches, keeper.now())
+
+
+def test_a_glance_that_is_soon_over_is_waited_for(home):
+    assert "different" in reasons(Batches(), Keeper(home.place()).now())
 
 
 def test_many_columns_are_reduced_and_near_stays_near():
@@ -88,6 +101,7 @@ def test_the_page_is_answered_while_the_pictures_are_looked_at(home, client, mon
         return np.zeros((len(paths), 48), np.float32)
 
     monkeypatch.setattr(batch, "glance", slow)
+    monkeypatch.setattr(batch, "PATIENCE", 0.01)
     for _ in range(3):
         found = client.get("/d/cats/pictures?view=next&count=5").json()["pictures"]
         assert {picture["why"] for picture in found} == {"random"}
