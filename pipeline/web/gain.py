@@ -61,9 +61,19 @@ def newer(catalogue: Catalogue, labels: Mapping[str, str]) -> int:
 
 
 def advice(catalogue: Catalogue) -> tuple[str, bool]:
-    """What the newest classifier says about more labels, a sentence or nothing, and whether there are enough."""
+    """What the newest classifier and filter say about more labels, and whether there are enough.
+
+    The classifier looks at average precision alone. As long as the filter has a notice about the precision of what it
+    keeps, there are not enough.
+    """
     summary = catalogue.classifier.manifest.summary if catalogue.classifier else {}
-    return str(summary.get("hint") or ""), summary.get("enough") is True
+    notice = _sentence(str(catalogue.filter.manifest.summary.get("notice") or "")) if catalogue.filter else ""
+    said = " ".join(filter(None, (str(summary.get("hint") or ""), notice)))
+    return said, summary.get("enough") is True and not notice
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
 
 
 def _labels(published: Published) -> str | None:

@@ -119,6 +119,8 @@ class DrawnHome:
         labels: dict[str, str] | None = None,
         suspects: tuple[str, ...] = (),
         features: np.ndarray | None = None,
+        notice: str = "",
+        spread: float | None = 0.05,
     ) -> Published:
         """What a filter leaves that has given these scores."""
         given = labels or {}
@@ -126,7 +128,7 @@ class DrawnHome:
             Score(
                 id=id,
                 score=score,
-                spread=0.05,
+                spread=spread,
                 label=given.get(id),
                 suspect=id in suspects,
                 outcome=outcome(given.get(id), score, threshold),
@@ -140,7 +142,8 @@ class DrawnHome:
                 np.save(work / FEATURES, features)
 
         inputs = {"normalize.images": f"squares of {len(scores)}", "labels": of_value(given)}
-        return self.publish("filter", found, {"kept": "some"}, fill, inputs, {"threshold": threshold})
+        summary = {"threshold": threshold, "notice": notice}
+        return self.publish("filter", found, {"kept": "some"}, fill, inputs, summary)
 
     def classifier(self, **summary: Any) -> Published:
         return self.publish("classifier", None, {"model": "one"}, lambda rows, work: None, summary=summary)
