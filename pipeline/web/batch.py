@@ -16,7 +16,7 @@ DIMENSIONS = 64  # are enough to tell near from far (Johnson and Lindenstrauss),
 
 
 class Batches:
-    """Suggestions for one dataset. What pictures look like is found out in the background; no page waits for it long."""
+    """Suggestions for one dataset. What pictures look like is found out aside; no page waits for it long."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -10,6 +10,7 @@ from pipeline.web.picture import Picture
 # From the threshold, in probability: where the filter's decision could have gone either way. What it calls unsure is
 # near in any case
 NEAR = 0.1
+EVEN = 0.5
 VIEWS = ("all", "unlabelled", "on", "off", "unsure", "kept", "rejected", "near", "disagree")
 BY_LABEL = ("unlabelled", "on", "off", "unsure", "disagree")  # views that marks change
 SORTS = ("best", "worst", "near", "found")
@@ -50,18 +51,20 @@ def within(picture: Picture, view: str, catalogue: Catalogue, labels: Mapping[st
         return _distance(picture, catalogue.threshold) <= NEAR or bool(
             picture.score and picture.score.outcome == UNSURE
         )
-    return disagrees(picture, label, catalogue.threshold)
+    return disagrees(picture, label)
 
 
-def disagrees(picture: Picture, label: str | None, threshold: float | None) -> bool:
-    """Whether a label contradicts the filter: called on below the threshold, off at it or above, or found suspect."""
+def disagrees(picture: Picture, label: str | None) -> bool:
+    """Whether a label contradicts the filter: it was found suspect, or the score says the other thing.
+
+    A labelled picture's score is the probability given by classifiers that did not learn from it, so an even chance is
+    the border and not the threshold, which is set for a precision.
+    """
     if label not in ("on", "off") or picture.score is None:
         return False
     if picture.score.suspect and picture.score.label == label:
         return True
-    if threshold is None or picture.probability is None:
-        return False
-    return (picture.probability >= threshold) != (label == "on")
+    return picture.probability is not None and (picture.probability >= EVEN) != (label == "on")
 
 
 def fixed_counts(catalogue: Catalogue, source: str = "") -> dict[str, int]:
@@ -106,7 +109,7 @@ def _key(sort: str, threshold: float | None) -> Callable[[Picture], float]:
     if sort == "near":
         return lambda picture: _distance(picture, threshold)
     if sort == "far":
-        return lambda picture: -_distance(picture, threshold)
+        return lambda picture: -_distance(picture, EVEN)
     return lambda picture: 0.0
 
 

@@ -39,6 +39,18 @@ def test_a_view_and_its_order(scored, client, view, expected):
     assert found[: len(expected) - 1] == expected[:-1] if view == "near" else found == expected
 
 
+@pytest.mark.parametrize("threshold", [0.8, 0.1, None])
+def test_a_label_disagrees_where_the_score_says_the_other_thing_wherever_the_threshold_is(home, client, threshold):
+    scores = {picture_id(number): number * 0.03 for number in range(30)}
+    labels = {picture_id(2): "on", picture_id(20): "on", picture_id(5): "off", picture_id(25): "off"}
+    home.filter(scores, labels=labels, threshold=threshold, suspects=(picture_id(20),))
+    home.label(labels)
+    assert numbers(client, "view=disagree") == [2, 25, 20]
+    home.label({picture_id(20): "off"})  # the suspicion was about another label; now the score is against it
+    home.label({picture_id(2): "off", picture_id(25): "unsure"})
+    assert numbers(client, "view=disagree") == [20]
+
+
 def test_the_counts_are_those_of_the_views(scored, client):
     counts = client.get("/d/cats/summary").json()["counts"]
     for view, count in counts.items():
