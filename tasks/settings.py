@@ -4,11 +4,13 @@ In luigi.cfg `[gan]` holds for every dataset and `[pikachu.gan]` for one. On the
 `gan.epochs`; the flag for it is `--gan-epochs`. The search words and their like, once given there, are remembered.
 """
 
+import configparser
 import json
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from luigi import configuration
@@ -26,6 +28,7 @@ LUIGI_SECTIONS = {
     "azureblob", "datadog", "gcp", "salesforce", "webhdfs",
 }  # fmt: skip
 DATASET = re.compile(r"\w[\w-]*")
+FILE = Path("luigi.cfg")
 RESERVED = {"luigid"}  # data/luigid holds the scheduler's own state
 
 
@@ -77,6 +80,16 @@ def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) 
         stage, option = split(name)
         values[stage][option] = parse(field_of(STAGE_OPTIONS[stage], option, stage), text, where)
     return Settings({stage: _make(stage, chosen) for stage, chosen in values.items()})
+
+
+def reread() -> None:
+    """Take luigi.cfg as it is now; Luigi itself reads it once a process. Errors: `UserError` if it cannot be read."""
+    config = configuration.get_config()
+    config.clear()  # sections that are gone from the file too
+    try:
+        config.read(config._config_paths, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise UserError(f"luigi.cfg cannot be read: {' '.join(str(error).split())}") from None
 
 
 def from_text(text: str) -> Settings:

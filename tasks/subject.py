@@ -14,25 +14,26 @@ SUBJECT = ("query", "sources", "site", "urls", "folder")  # what a dataset is; h
 
 def remembered(dataset: str) -> dict[str, str]:
     """The search words or the like that `dataset` was last run with beside luigi.cfg: `{"download.query": "..."}`."""
-    path = _path(dataset)
-    if not path.exists():
+    file = path(dataset)
+    if not file.exists():
         return {}
     try:
-        return {str(name): str(text) for name, text in json.loads(path.read_text(encoding="utf-8")).items()}
+        return {str(name): str(text) for name, text in json.loads(file.read_text(encoding="utf-8")).items()}
     except (ValueError, AttributeError):
-        raise DamagedState(f"{path} cannot be read; delete it, and give --query or its like once more") from None
+        raise DamagedState(f"{file} cannot be read; delete it, and give --query or its like once more") from None
 
 
 def remember(dataset: str, options: DownloadOptions, known: DownloadOptions) -> None:
     """Keep what `options` has other than `known`, which luigi.cfg gives; whole or not at all."""
     names = [name for name in SUBJECT if getattr(options, name) != getattr(known, name)]
     text = json.dumps({f"download.{name}": as_text(getattr(options, name)) for name in names}, ensure_ascii=False)
-    path = _path(dataset)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    file = path(dataset)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
     draft.write_text(text + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    os.replace(draft, file)
 
 
-def _path(dataset: str) -> Path:
+def path(dataset: str) -> Path:
+    """Where that is kept."""
     return homes.dataset_folder(dataset) / "subject.json"

@@ -1,15 +1,18 @@
 """`python -m tasks web`: the label page, told where this working folder keeps things."""
 
 import sys
+import threading
 import webbrowser
 from argparse import Namespace
 from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.errors import UserError
-from tasks import homes, snapshots
+from tasks import homes, settings, snapshots, subject
 from tasks.run_pipeline import RunPipeline
 from tasks.stages import Normalize
+
+_CHOOSING = threading.Lock()  # the settings are the process's, and pages ask in threads
 
 
 def web(given: Namespace) -> int:
@@ -40,14 +43,18 @@ def place(dataset: str):
     from pipeline.web.place import Place
 
     shelves = {stage: homes.shelf(dataset, stage) for stage in ("download", "normalize", "classifier", "filter")}
-    return Place(dataset=dataset, folder=homes.dataset_folder(dataset), chosen=lambda: chosen(dataset), **shelves)
+    folder = homes.dataset_folder(dataset)
+    files = (settings.FILE, subject.path(dataset))
+    return Place(dataset=dataset, folder=folder, chosen=lambda: chosen(dataset), settings=files, **shelves)
 
 
 def chosen(dataset: str) -> Path | None:
     """The folder of squares that the settings in luigi.cfg name; None if it is not there, or they are wrong."""
     try:
-        # Squares depend on no label, so none are looked at
-        found = RunPipeline(dataset=dataset, labels=snapshots.EMPTY).upstream(Normalize).published()
+        with _CHOOSING:
+            settings.reread()  # a server may run for days
+            # Squares depend on no label, so none are looked at
+            found = RunPipeline(dataset=dataset, labels=snapshots.EMPTY).upstream(Normalize).published()
     except UserError:
         return None
     return found.folder if found else None

@@ -180,8 +180,9 @@ def latest_name(shelf: Shelf) -> str:
 
 
 def _stamp(place: Place) -> tuple[int, ...]:
-    """Changes whenever a folder is published, deleted or gone back to."""
-    return tuple(_changed(shelf.root) for shelf in (place.download, place.normalize, place.classifier, place.filter))
+    """Changes whenever a folder is published, deleted or gone back to, or other settings are written."""
+    shelves = (place.download, place.normalize, place.classifier, place.filter)
+    return tuple(_changed(path) for path in (*(shelf.root for shelf in shelves), *place.settings))
 
 
 def _changed(path: Path) -> int:

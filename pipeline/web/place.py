@@ -18,6 +18,7 @@ class Place:
     classifier: Shelf
     filter: Shelf
     chosen: Callable[[], Path | None]  # the folder of squares that the settings name, if it is there
+    settings: tuple[Path, ...] = ()  # the files that `chosen` reads
 
     @property
     def labels(self) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.web.catalogue import Keeper
-from tasks import homes, web
+from tasks import homes, subject, web
 from tasks.cli import main
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -39,6 +39,28 @@ def test_wrong_settings_hide_no_squares(squares, configure):
     configure("[normalize]\nsize = large\n")
     assert web.chosen("demo") is None
     assert Keeper(web.place("demo")).now().squares == squares
+
+
+def test_settings_that_change_while_the_server_runs_are_followed(squares):
+    keeper, file = Keeper(web.place("demo")), Path("luigi.cfg")
+    before = file.read_text()
+    assert keeper.now().squares == squares
+    assert main(["run", "--until", "normalize", "--normalize-size", "32"]) == 0
+    assert keeper.now().squares == squares  # that was for once
+    file.write_text(before.replace("size = 16", "size = 32"))
+    assert keeper.now().squares == homes.shelf("demo", "normalize").newest().folder != squares
+    file.write_text(before + "[gan")
+    assert len(keeper.now().pictures) == 20
+    file.write_text(before)
+    assert keeper.now().squares == squares
+
+
+def test_what_a_dataset_is_about_counts_as_a_setting(squares, configure):
+    stamps = Keeper(web.place("demo"))
+    before = stamps.now()
+    subject.path("demo").write_text('{"download.sources": "folder"}')
+    assert stamps.held() is None
+    assert stamps.now() is before  # luigi.cfg says what this dataset is
 
 
 def test_looking_leaves_nothing_behind(squares):
