@@ -208,6 +208,25 @@ def test_a_batch_stays_as_it_is_and_the_next_one_is_other_pictures(profile, live
     until(tab, f"document.querySelector('.tile').dataset.id !== '{first[0]}'")
     second = tab.eval_on_selector_all(".tile", "tiles => tiles.map((tile) => tile.dataset.id)")
     assert not set(first[:4]) & set(second)
+    press(tab, "[")
+    until(tab, f"document.querySelector('.tile').dataset.id === '{first[0]}'")
+    assert tab.eval_on_selector_all(".tile", "tiles => tiles.map((tile) => tile.dataset.id)") == first
+    assert len(shown(tab)) == 4
+    assert tab.is_disabled("[data-act=previous]")
+    tab.reload()
+    tab.wait_for_selector(".tile")
+    assert tab.eval_on_selector_all(".tile", "tiles => tiles.map((tile) => tile.dataset.id)") == first
+    press(tab, "]")
+    until(tab, f"document.querySelector('.tile').dataset.id === '{second[0]}'")
+
+
+def test_page_up_and_down_scroll(profile, live):
+    tab = opened(profile, live, "")
+    tab.set_viewport_size({"width": 400, "height": 500})
+    first = tab.eval_on_selector_all(".tile", "tiles => tiles.map((tile) => tile.dataset.id)")
+    press(tab, ["PageDown"])
+    until(tab, "window.scrollY > 100")
+    assert tab.eval_on_selector_all(".tile", "tiles => tiles.map((tile) => tile.dataset.id)") == first
 
 
 def test_labels_from_the_command_line_show_up(profile, live):
@@ -316,10 +335,19 @@ def test_a_key_that_is_held_marks_once_and_the_rest_is_marked_once(profile, live
     saved(tab)
     assert live.home.log.effective() == {picture_id(0): "on"}
     tab.select_option("#reach", "rest")
+    press(tab, "n")
+    saved(tab)
+    assert len(live.home.log.effective()) == 2
     tab.click("[data-act=off]")
     saved(tab)
     assert len(live.home.log.effective()) == 70
     assert tab.input_value("#reach") == "one"
+    tab.click(f".tile[data-id='{picture_id(5)}']")
+    tab.select_option("#reach", "row")
+    tab.click("[data-act=on]")
+    tab.click("[data-act=unsure]")
+    saved(tab)
+    assert list(live.home.log.effective().values()).count("unsure") == 1
 
 
 def test_the_size_is_remembered(profile, live):

@@ -6,7 +6,7 @@ const KEYS = {
   KeyU: "unsure", Digit3: "unsure", Numpad3: "unsure",
   Digit0: "clear", Numpad0: "clear", Delete: "clear", Backspace: "clear",
   KeyZ: "undo", Enter: "zoom", Space: "zoom", KeyS: "source", KeyR: "rest",
-  BracketLeft: "previous", PageUp: "previous", BracketRight: "next", PageDown: "next",
+  BracketLeft: "previous", BracketRight: "next",
 }; // by place on the keyboard
 const LETTERS = {
   y: "on", n: "off", u: "unsure", z: "undo", s: "source", r: "rest",

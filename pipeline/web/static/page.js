@@ -1,5 +1,6 @@
 // The page: keys and buttons in, marks out, and what the server says shown.
 
+import { Batches } from "./batches.js";
 import { Board } from "./board.js";
 import { History } from "./history.js";
 import { command, movedTo } from "./keys.js";
@@ -25,7 +26,7 @@ const outbox = new Outbox(dataset, server, { saved, dropped, changed: repaint })
 const rerun = new Rerun(dataset, server, { ended: runEnded, told: toast });
 const tabs = new BroadcastChannel(`ganmill:${dataset}:idle`); // any tab may send the marks of all
 tabs.addEventListener("message", (event) => steps.forget(event.data));
-const batchKey = `ganmill:${dataset}:batch`;
+const batches = new Batches(dataset);
 
 let state = asked();
 let total = 0;
@@ -64,19 +65,19 @@ async function load() {
   }
 }
 
-/** The batch that this tab is at, or a new one; a reload goes on with the same. */
+/** The batch that this tab is at, or a new one where the last has no picture left to label. */
 async function batch() {
-  const held = JSON.parse(sessionStorage.getItem(batchKey) || "[]");
+  const held = batches.current;
   if (held.length) {
     const found = await server.post("lookup", { ids: held.map(([id]) => id) });
     const why = new Map(held);
     for (const picture of found.pictures) picture.why = why.get(picture.id);
-    if (found.pictures.some((picture) => picture.label === null)) {
+    if (found.pictures.length && (!batches.isLast || found.pictures.some((picture) => picture.label === null))) {
       return { ...found, order: "", start: 0, total: found.pictures.length };
     }
   }
   const found = await server.get("pictures", { view: "next", count: batchSize });
-  sessionStorage.setItem(batchKey, JSON.stringify(found.pictures.map(({ id, why }) => [id, why])));
+  batches.add(found.pictures);
   return found;
 }
 
@@ -99,9 +100,9 @@ function show(change) {
 
 function turn(pages) {
   if (state.view === "next") {
-    if (pages < 0) return;
-    if (outbox.items().length) return toast("Some labels are not saved yet; the next batch comes when they are.");
-    sessionStorage.removeItem(batchKey);
+    if (pages < 0 && batches.isFirst) return;
+    if (outbox.items().length) return toast("Some labels are not saved yet; the other batch comes when they are.");
+    batches.go(pages);
     return load();
   }
   const start = state.start + pages * PAGE;
@@ -129,7 +130,6 @@ function give(label, reach) {
   if (!board.current) return;
   if (reach === "rest") {
     const count = mark(rest(), label);
-    element("reach").value = "one"; // once: the next page is not to be labelled by a slip
     return toast(`${count} labelled ${label ?? "nothing"}; Z undoes it`);
   }
   if (reach === "row") {
@@ -221,7 +221,7 @@ async function renew(newest) {
 
 function runEnded(run) {
   const touched = board.pictures.some((picture) => picture.label !== null) || outbox.items().length;
-  if (state.view === "next" && run.state === "done" && !touched) sessionStorage.removeItem(batchKey), load();
+  if (state.view === "next" && run.state === "done" && !touched) batches.drop(), load();
   else if (run.state === "done") toast("The run is done. The pictures stay where they are; the next batch knows the new filter.");
   summarizeSoon();
 }
@@ -274,9 +274,9 @@ function drawWhere() {
   const left = board.pictures.filter((picture) => picture.label === null).length;
   const here = `${shown ? state.start + 1 : 0}–${state.start + shown} of ${total}`;
   element("where").textContent = batch ? `${left} of ${total} left` : here;
-  element("next-text").textContent = batch ? "Next batch" : "Next";
-  button("next").classList.toggle("ready", batch && left === 0 && total > 0);
-  button("previous").disabled = batch || state.start === 0;
+  element("next-text").textContent = batch && batches.isLast ? "Next batch" : "Next";
+  button("next").classList.toggle("ready", batch && batches.isLast && left === 0 && total > 0);
+  button("previous").disabled = batch ? batches.isFirst : state.start === 0;
   button("next").disabled = !batch && state.start + PAGE >= total;
 }
 
@@ -301,8 +301,18 @@ function toast(text) {
 
 // --- hands
 
+/** What a label is for. The list counts for one click, never for keys: the next one is not to label more by a slip. */
+function reachOf(event) {
+  if (armed) return "rest";
+  if (event.shiftKey) return "row";
+  if (event.type !== "click" || zoom.open) return "one";
+  const chosen = element("reach").value;
+  element("reach").value = "one";
+  return chosen;
+}
+
 function act(name, event) {
-  if (name in LABELS) return give(LABELS[name], armed ? "rest" : event.shiftKey ? "row" : element("reach").value);
+  if (name in LABELS) return give(LABELS[name], reachOf(event));
   if (name !== "rest") armed = false;
   const doing = {
     undo,
@@ -346,7 +356,7 @@ function move(event) {
 
 function clicked(event) {
   const brush = element("brush").value;
-  if (brush) give(brush, event.shiftKey ? "row" : "one");
+  if (brush) give(brush, reachOf(event));
 }
 
 for (const each of document.querySelectorAll(".act")) {
