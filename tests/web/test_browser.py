@@ -296,6 +296,31 @@ def test_the_zoom_shows_the_original_and_takes_marks(profile, live):
     assert tab.text_content("#zoom-title") == "picture 2"
 
 
+def test_on_a_phone_the_bars_are_low_and_the_zoom_takes_marks_by_touch(profile, live):
+    live.home.filter(dict.fromkeys(live.home.ids(70), 0.9), notice="precision 0.95 is expected but not shown yet")
+    tab = profile.new_page()
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto(live.page + "#view=all")
+    tab.wait_for_selector(".tile")
+    until(tab, SAVED)
+    bars = "[...document.querySelectorAll('header, nav, footer')].reduce((sum, bar) => sum + bar.offsetHeight, 0)"
+    assert tab.evaluate(bars) < 844 / 3
+    assert tab.is_hidden("#sort")
+    tab.click("#more")
+    assert tab.is_visible("#sort")
+    assert tab.is_visible("#brush")
+    tab.click("[data-act=zoom]")
+    for label in ("on", "off", "unsure"):
+        tab.click(f"#zoom-acts [data-act={label}]")
+    saved(tab)
+    assert live.home.log.effective() == dict(zip(live.home.ids(3), ("on", "off", "unsure"), strict=True))
+    assert tab.text_content("#zoom-title") == "picture 3"
+    tab.click("#zoom-close")
+    press(tab, ["Enter", "Enter"])
+    assert tab.is_hidden("#zoom")
+    assert len(live.home.log.effective()) == 3
+
+
 def test_a_damaged_log_is_one_clear_line_and_marks_wait_for_its_repair(profile, live):
     live.home.label({picture_id(0): "on"})
     tab = opened(profile, live)

@@ -369,6 +369,10 @@ element("source").addEventListener("change", (event) => {
   summarize();
 });
 for (const name of ["reach", "brush"]) element(name).addEventListener("change", () => board.go(board.cursor));
+element("more").addEventListener("click", () => {
+  const open = document.body.classList.toggle("more");
+  element("more").setAttribute("aria-expanded", String(open));
+});
 element("help").addEventListener("click", () => element("keys").showModal());
 element("keys-close").addEventListener("click", () => element("keys").close());
 window.addEventListener("beforeunload", (event) => outbox.unstored.size && event.preventDefault());
