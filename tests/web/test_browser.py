@@ -305,6 +305,7 @@ def test_on_a_phone_the_bars_are_low_and_the_zoom_takes_marks_by_touch(profile, 
     until(tab, SAVED)
     bars = "[...document.querySelectorAll('header, nav, footer')].reduce((sum, bar) => sum + bar.offsetHeight, 0)"
     assert tab.evaluate(bars) < 844 / 3
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390
     assert tab.is_hidden("#sort")
     tab.click("#more")
     assert tab.is_visible("#sort")
