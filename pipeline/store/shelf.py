@@ -142,7 +142,7 @@ class Shelf:
 
 def _attempt(folder: Path) -> int:
     suffix = folder.name.partition(".")[2]
-    return int(suffix) if suffix.isdigit() else 1
+    return int(suffix) if suffix.isascii() and suffix.isdecimal() else 1
 
 
 def _is_whole(folder: Path) -> bool:

@@ -155,3 +155,10 @@ def test_a_folder_without_a_manifest_is_damaged(shelf):
 def test_the_lock_lets_one_in(shelf):
     with shelf.lock(KEY), pytest.raises(TimeoutError):
         shelf.lock(KEY).acquire(timeout=0)
+
+
+def test_a_folder_that_a_person_named_oddly_hides_no_other(shelf):
+    published = put(shelf)
+    (shelf.root / f"{published.folder.name}.²").mkdir()
+    assert shelf.find(KEY).folder == published.folder
+    assert put(shelf).folder.name == f"{published.folder.name}.2"
