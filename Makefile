@@ -1,6 +1,8 @@
 # make run | make label | make test | make luigid; see README.md
 PYTHON ?= python3
 DATASET ?= demo
+# Processes that share the tests: two for two cores; each may hold a TensorFlow of some 700 MB
+TESTERS ?= 2
 ARGS ?=
 
 BIN := .venv/bin
@@ -35,7 +37,7 @@ label: .venv/.run
 test: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal $(ARGS)
 
 luigid: .venv/.run
 	@mkdir -p data/luigid
