@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
 
 from pipeline.callbacks import never, silent
 from pipeline.errors import UserError
@@ -15,16 +14,14 @@ from pipeline.filter import backbone as backbones
 from pipeline.filter.backbone import INTEGERS, Backbone, convert, load_network
 from pipeline.filter.embed import embed, extractor_name
 from pipeline.filter.saved import load_classifier
-from pipeline.filter.score import filter_images
 from pipeline.filter.train import train_classifier
 from pipeline.filter.weights import KNOWN, Weights, find
 from pipeline.images.image_set import read_images
 from pipeline.images.raster import resize
-from pipeline.labels.snapshot import write_snapshot
-from pipeline.options import ClassifierOptions, FilterOptions
+from pipeline.options import ClassifierOptions
 
-from .drawn import draw, write_normalized
-from .test_quality import read_folder
+from .drawn import draw
+from .photos import read_folder
 
 pytestmark = pytest.mark.slow
 # Soft shapes: an untrained network sees little in pictures of few colours
@@ -157,27 +154,3 @@ def test_two_processes_make_the_same_classifier(weights, subject, tmp_path):
         command = [sys.executable, "-c", PROCESS, *words]
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True))
     assert len({process.communicate()[0].split()[-1] for process in running}) == 1
-
-
-def test_eighty_labels_of_a_real_crawl_with_real_weights(shared_data, tmp_path):
-    """Logistic regression on features of the same network, at a larger size, reaches 0.963 here on average."""
-    weights = find(str(shared_data / "weights" / "mobilenet_1_0_224_no_top.weights.h5"))
-    on, off = read_folder(shared_data / "pikachu" / "on"), read_folder(shared_data / "pikachu" / "off")
-    ids = write_normalized(tmp_path / "normalize", [*on, *off])
-    truth = dict(zip(ids, ["on"] * len(on) + ["off"] * len(off), strict=True))
-    random = np.random.default_rng(0)
-    given = {ids[place]: "on" for place in random.choice(len(on), 30, replace=False)}
-    given |= {ids[len(on) + place]: "off" for place in random.choice(len(off), 50, replace=False)}
-    inputs = {"normalize": tmp_path / "normalize", "labels": write_snapshot(given, tmp_path)}
-    calls = {"progress": silent, "should_stop": never}
-    for name in ("classifier", "filter"):
-        (tmp_path / name).mkdir()
-    folder = tmp_path / "classifier"
-    train_classifier(ClassifierOptions(), **inputs, weights=weights, folder=folder, **calls)
-    filter_images(FilterOptions(), **inputs, classifier=folder, folder=tmp_path / "filter", **calls)
-    rows = [json.loads(line) for line in (tmp_path / "filter" / "scores.jsonl").read_text().splitlines()]
-    free = [row for row in rows if row["label"] is None]
-    on_target = np.array([truth[row["id"]] == "on" for row in free])
-    assert average_precision_score(on_target, [row["score"] for row in free]) > 0.95
-    kept = np.array([row["outcome"] == "kept" for row in free])
-    assert on_target[kept].mean() > 0.92
