@@ -67,13 +67,13 @@ def advice(catalogue: Catalogue) -> tuple[str, bool]:
     keeps, there are not enough.
     """
     summary = catalogue.classifier.manifest.summary if catalogue.classifier else {}
-    notice = _sentence(str(catalogue.filter.manifest.summary.get("notice") or "")) if catalogue.filter else ""
-    said = " ".join(filter(None, (str(summary.get("hint") or ""), notice)))
+    notice = str(catalogue.filter.manifest.summary.get("notice") or "") if catalogue.filter else ""
+    said = " ".join(_sentence(text) for text in (str(summary.get("hint") or ""), notice) if text)
     return said, summary.get("enough") is True and not notice
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _labels(published: Published) -> str | None:

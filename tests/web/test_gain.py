@@ -58,15 +58,16 @@ def test_what_the_classifier_advises_is_passed_on_where_it_is_there(home, client
 
 
 def test_there_are_not_enough_labels_while_the_filter_has_a_notice(home, client):
-    home.classifier(hint="More labels would change little.", enough=True)
+    home.classifier(hint="average precision 0.9 from 80; 40 more may add 0.001: hardly worth it", enough=True)
     home.filter(scores(home), notice="precision 0.95 is expected but not shown yet: some 40 more labels would show it")
     assert summary(client)["enough"] is False
     assert summary(client)["hint"] == (
-        "More labels would change little."
+        "Average precision 0.9 from 80; 40 more may add 0.001: hardly worth it."
         " Precision 0.95 is expected but not shown yet: some 40 more labels would show it."
     )
     home.filter(scores(home), labels={picture_id(0): "on"})
-    assert (summary(client)["hint"], summary(client)["enough"]) == ("More labels would change little.", True)
+    assert summary(client)["hint"] == "Average precision 0.9 from 80; 40 more may add 0.001: hardly worth it."
+    assert summary(client)["enough"] is True
 
 
 def test_a_filter_that_is_gone_costs_the_sentence_and_not_the_page(home, client):
