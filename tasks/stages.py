@@ -82,7 +82,7 @@ class TrainClassifier(Labelled):
 
     stage = "classifier"
     function = "pipeline.filter.train:train_classifier"
-    version = 2
+    version = 3
     isolated = True
     resources = ONE_GPU
 
