@@ -1,10 +1,11 @@
-"""Which pretrained weights a run learns with: looked up once a process, so that all of a run agrees."""
+"""Which pretrained weights a run learns and measures with: looked up once a process, so that all of a run agrees."""
 
 from functools import lru_cache
 
 from pipeline.errors import UserError
 from pipeline.filter import weights
 from pipeline.filter.weights import AUTO, Weights
+from pipeline.gan import pretrained
 from tasks import words
 
 
@@ -12,6 +13,12 @@ from tasks import words
 def chosen(backbone: str) -> Weights | None:
     """The weights that the option `backbone` means in this process."""
     return weights.find(backbone)
+
+
+@lru_cache(maxsize=8)
+def measuring(extractor: str, classifier: bool) -> Weights | None:
+    """The weights that the option `extractor` means in this process, where there is a `classifier` or none."""
+    return pretrained.find_weights(extractor, classifier=classifier)
 
 
 def remark(backbone: str, *, again: bool) -> str:
@@ -35,3 +42,14 @@ def bring(backbone: str) -> None:
     if reason:
         words.say("classifier", f"goes on without pretrained weights: {reason}")
     chosen.cache_clear()
+
+
+def bring_to_measure(stage: str, extractor: str) -> None:
+    """Fetch what `extractor` names before hours of training, not after.
+
+    Errors: `UserError` for what is neither a name nor a file, and weights that cannot be fetched.
+    """
+    pretrained.find_weights(extractor, classifier=True)
+    if pretrained.is_missing(extractor):
+        words.say(stage, f"fetches the weights of {extractor}")
+        pretrained.bring(extractor)

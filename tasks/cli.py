@@ -10,7 +10,7 @@ from typing import NoReturn
 from pipeline.errors import Stopped, UserError
 from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import as_json, expected, nearest
-from tasks import commands
+from tasks import commands, homes, models
 from tasks.run_task import DEFAULT_DATASET
 from tasks.web import web
 
@@ -24,8 +24,10 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message} (python -m tasks --help lists the commands)")
 
     def flags(self) -> list[str]:
-        """Every flag that this parser takes."""
-        return [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+        """Every flag that this parser takes, those of its actions too."""
+        below = [action.choices.values() for action in self._actions if isinstance(action.choices, dict)]
+        own = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+        return own + [flag for parsers in below for parser in parsers for flag in parser.flags()]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,10 +61,12 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parsers = {}
 
-    def add(name: str, function: commands.Command, help: str, *, options: bool = False) -> Parser:
+    def add(name: str, function: commands.Command, help: str, *, options: bool = False, dataset: bool = True) -> Parser:
         made = subparsers.add_parser(name, help=help, description=help, allow_abbrev=False)
         made.set_defaults(function=function)
-        made.add_argument("--dataset", default=DEFAULT_DATASET, help="the subject's short name (default: %(default)s)")
+        if dataset:
+            about = "the subject's short name (default: %(default)s)"
+            made.add_argument("--dataset", default=DEFAULT_DATASET, help=about)
         if options:
             _add_options(made)
         parsers[name] = made
@@ -86,6 +90,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     status.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
     add("options", commands.options, "list every setting, its value and what it does")
     _add_labels(add("labels", commands.labels_check, "bring in, take out or mend the labels"))
+    _add_models(add("models", models.list_all, "list the GAN definitions, explain one, check them", dataset=False))
     page = add("web", web, "label the pictures in the browser")
     page.set_defaults(dataset="")
     page.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
@@ -127,3 +132,17 @@ def _add_labels(parser: Parser) -> None:
     mend.set_defaults(function=commands.labels_repair)
     for made in (bring, take, mend):
         made.add_argument("--dataset", default=argparse.SUPPRESS, help="the subject's short name")
+
+
+def _add_models(parser: Parser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    show = actions.add_parser("show", help="what one has other than the defaults, and all of it", allow_abbrev=False)
+    show.add_argument("name", metavar="NAME", help="of a file in models/, or a path")
+    show.set_defaults(function=models.show)
+    check = actions.add_parser("check", help="what is wrong with each, in one line", allow_abbrev=False)
+    check.add_argument("names", nargs="*", metavar="NAME", help="of a file in models/, or a path (default: all)")
+    check.set_defaults(function=models.check)
+    schema = actions.add_parser("schema", help="write the schema that editors complete from", allow_abbrev=False)
+    target = Path("models") / homes.SCHEMA
+    schema.add_argument("--output", type=Path, metavar="FILE", default=target, help="(default: %(default)s)")
+    schema.set_defaults(function=models.schema)

@@ -15,6 +15,7 @@ HOMES = {
     "generate": "generated",
     "report": "generated",
 }
+SCHEMA = "schema.json"  # lies among the definitions, so that they can name it, and is none
 
 
 def shelf(dataset: str, stage: str) -> Shelf:
@@ -32,14 +33,19 @@ def training_sheets(dataset: str, key: str) -> Path:
     return Path("generated") / dataset / "training" / key[:12]
 
 
+def definitions() -> dict[str, Path]:
+    """The file of each GAN definition by name; those of the working folder hide ours of the same name."""
+    folders = [Path(__file__).parent.parent / "models", Path("models")]
+    found = {path.stem: path for folder in folders for path in folder.glob("*.json") if path.name != SCHEMA}
+    return dict(sorted(found.items()))
+
+
 def definition(name: str) -> Path:
     """The file of the GAN definition called `name`; a `UserError` that names the nearest one if it is missing."""
-    folders = [Path("models"), Path(__file__).parent.parent / "models"]
-    for folder in folders:
-        if (path := folder / f"{name}.json").is_file():
-            return path
-    known = {path.stem for folder in folders for path in folder.glob("*.json")}
-    raise UserError(f"gan.definition = {name!r}: there is no models/{name}.json; {nearest(name, known)}")
+    known = definitions()
+    if name not in known:
+        raise UserError(f"gan.definition = {name!r}: there is no models/{name}.json; {nearest(name, known)}")
+    return known[name]
 
 
 def datasets() -> list[str]:

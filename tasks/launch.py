@@ -17,6 +17,8 @@ from pipeline.errors import UserError
 from tasks import backbones, isolation, records, stop, words
 from tasks.run_pipeline import RunPipeline
 from tasks.run_task import DEFAULT_DATASET
+from tasks.stage_task import StageTask
+from tasks.stages import Measured
 
 # What Luigi calls it when nothing failed but a part was not its to run
 OTHERS_AT_IT = (LuigiStatusCode.SUCCESS, LuigiStatusCode.NOT_RUN)
@@ -45,8 +47,8 @@ def launch(
     record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced=pipeline.forced)
     ahead = pipeline.stages_until(getattr(task, "stage", ""))
     for stage in ahead:
-        if stage.stage == "classifier" and not stage.complete():
-            backbones.bring(stage.options.backbone)
+        if not stage.complete():
+            _bring_weights(stage)
     if workers == 1 and any(stage.isolated and not stage.complete() for stage in ahead):
         isolation.warm_up(record.log.absolute())
     configuration.get_config().set("core", "no_configure_logging", "true")
@@ -55,6 +57,13 @@ def launch(
     if task.complete():
         finish()
     return _verdict(task, pipeline.dataset, record, outcome)
+
+
+def _bring_weights(stage: StageTask) -> None:
+    if stage.stage == "classifier":
+        backbones.bring(stage.options.backbone)
+    if isinstance(stage, Measured):
+        backbones.bring_to_measure(stage.stage, stage.options.extractor)
 
 
 def _build(task: luigi.Task, workers: int, where: dict[str, Any]) -> LuigiRunResult:

@@ -5,6 +5,7 @@ from functools import cached_property
 from pipeline.crawl.inputs import content_inputs
 from pipeline.errors import UserError
 from pipeline.gan.definition import definition_digest, read_definition
+from pipeline.gan.pretrained import uses_classifier
 from tasks import backbones, homes, snapshots
 from tasks.run_task import RunTask
 from tasks.stage_task import StageTask
@@ -121,7 +122,25 @@ class Filter(Labelled):
         return {"classifier": None, **super().arguments()}
 
 
-class TrainGan(StageTask):
+class Measured(StageTask):
+    """A stage that measures samples with what its option `extractor` means."""
+
+    @property
+    def has_classifier(self) -> bool:
+        """Whether there is one, and so features of its own."""
+        return self.chosen["filter"].method != "none"
+
+    def measured_by(self) -> dict[type[StageTask], tuple[str, ...]]:
+        """The classifier, if its features are what is meant."""
+        own = self.has_classifier and uses_classifier(self.options.extractor)
+        return {TrainClassifier: ("model",)} if own else {}
+
+    def content(self):
+        weights = backbones.measuring(self.options.extractor, self.has_classifier)
+        return {"extractor": weights.digest if weights else "own"}
+
+
+class TrainGan(Measured):
     """The generator."""
 
     stage = "gan"
@@ -132,10 +151,12 @@ class TrainGan(StageTask):
 
     def reads(self):
         # The digest of the kept covers their pixels: other images of the normalised set do not matter
-        return {Normalize: (), Filter: ("kept",)}
+        # The classifier's figures are looked at, and nothing hangs on them: labels that keep the same pictures train
+        # nothing anew
+        return {Normalize: (), Filter: ("kept",), **dict.fromkeys(self.measured_by(), ())}
 
     def content(self):
-        return {"definition": self._definition}
+        return super().content() | {"definition": self._definition}
 
     @cached_property  # as it was when the run began
     def _definition(self):
@@ -145,10 +166,10 @@ class TrainGan(StageTask):
         path = homes.definition(self.options.definition)
         if definition_digest(read_definition(path)) != self._definition:
             raise UserError(f"{path} was changed while the run was at earlier stages; run again to train with it")
-        return {"definition": path, "live": homes.training_sheets(self.dataset, self.key())}
+        return {"classifier": None, "definition": path, "live": homes.training_sheets(self.dataset, self.key())}
 
 
-class Generate(StageTask):
+class Generate(Measured):
     """What the generator draws, and how good it is."""
 
     stage = "generate"
@@ -157,8 +178,7 @@ class Generate(StageTask):
     resources = ONE_GPU
 
     def reads(self):
-        classifier = {} if self.chosen["filter"].method == "none" else {TrainClassifier: ("model",)}
-        return {Normalize: (), Filter: ("kept",), TrainGan: ("generator",)} | classifier
+        return {Normalize: (), Filter: ("kept",), TrainGan: ("generator",)} | self.measured_by()
 
     def arguments(self):
         return {"classifier": None}
@@ -169,7 +189,7 @@ class Report(StageTask):
 
     stage = "report"
     function = "pipeline.report.page:write_report"
-    version = 2
+    version = 3
 
     def reads(self):
         # The page shows every figure of every folder, so another folder means another page

@@ -34,7 +34,7 @@ def test_every_setting_is_in_the_table_with_its_default(row):
 def test_every_flag_and_command_that_the_readme_names_is_there():
     parser, parsers = build_parser()
     known = {flag for each in [parser, *parsers.values()] for flag in each.flags()}
-    known |= {"--on", "--off", "--unlabelled", "--options", "--module", "--local-scheduler"}
+    known |= {"--options", "--module", "--local-scheduler"}  # luigi's
     known |= {"--now"}  # systemctl's
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README)) <= known
 

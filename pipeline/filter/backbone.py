@@ -93,13 +93,19 @@ def load_network(weights: Weights) -> tuple[str, keras.Model]:
     """The name and the network that the weights file is of: the named one, or the one that the file fits."""
     names = [weights.name] if weights.name else list(KNOWN)
     for name in names:
-        network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3))
-        if _load(network, weights.path):
+        if network := network_of(name, weights.path, side=SIDE):
             return name, network
     raise UserError(
         f"classifier.backbone = {weights.path}: these are no weights of {', '.join(names)} without its top; give a file"
         " that `model.save_weights` of one of them wrote, or backbone = none"
     )
+
+
+def network_of(name: str, path: Path, *, side: int) -> keras.Model | None:
+    """The network of keras.applications called `name`, without its top, for pictures of `side` pixels; None unless
+    `path` holds its weights."""
+    network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(side, side, 3))
+    return network if _load(network, path) else None
 
 
 def _load(network: keras.Model, path: Path) -> bool:

@@ -23,9 +23,14 @@ def embed(classifier: Path, images: np.ndarray) -> np.ndarray:
 
 def extractor_name(classifier: Path) -> str:
     """What those features are called, with the start of the weights' digest: figures of one name can be compared."""
-    if (path := classifier / BACKBONE).exists():
-        return f"backbone-{BACKBONE_SIDE}-{digest.of_file(path)[:8]}"
+    if has_backbone(classifier):
+        return f"backbone-{BACKBONE_SIDE}-{digest.of_file(classifier / BACKBONE)[:8]}"
     return f"ganmill-cnn-{SIDE}-{_figures(classifier)['digest'][:8]}"
+
+
+def has_backbone(classifier: Path) -> bool:
+    """Whether those features are a pretrained network's, whatever the labels say."""
+    return (classifier / BACKBONE).exists()
 
 
 @lru_cache(maxsize=1)  # a GAN's training asks again and again; a finished folder does not change

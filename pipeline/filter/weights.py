@@ -1,4 +1,7 @@
-"""Pretrained weights: which the option `backbone` means, where they lie, and how they get there. Loads no network."""
+"""Pretrained weights: which the option `backbone` means, where they lie, and how they get there. Loads no network.
+
+Those of MEASURING come and go in the same way, but are no backbone: the GAN's scores are measured with them.
+"""
 
 import hashlib
 import os
@@ -40,6 +43,13 @@ KNOWN = {
         md5="07fb09a5933dd0c8eaafa16978110389",
     ),
 }
+MEASURING = {  # ten times as much work a picture as MobileNet: too slow to filter a crawl with
+    "InceptionV3": Published(
+        folder="inception_v3",
+        file="inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        md5="bcbd6486424b2319ff4ef7d526e38f63",
+    ),
+}
 TRIED = ("MobileNet", "MobileNetV3Small")  # by `auto`, in this order: some 17 and 4 MB
 SECONDS = 8.0  # that `auto` gives its downloads from start to end
 STALLED = 30.0  # seconds without a byte after which others give up
@@ -77,14 +87,20 @@ def find(backbone: str) -> Weights | None:
         return published(backbone)
     path = Path(backbone).expanduser()
     if path.is_file():
-        return Weights(name="", path=path, digest=_digest(path, *_stamp(path)))
+        return given(path)
     words = nearest(backbone, [AUTO, NONE, *KNOWN])
     raise UserError(f"classifier.backbone = {backbone!r}: there is no such file, and no network of that name; {words}")
 
 
 def published(name: str) -> Weights:
     """The published weights of the network called `name`, fetched or not."""
-    return Weights(name=name, path=cache() / KNOWN[name].file, digest=KNOWN[name].md5)
+    known = _known(name)
+    return Weights(name=name, path=cache() / known.file, digest=known.md5)
+
+
+def given(path: Path) -> Weights:
+    """The weights in a file of the user's, whatever network they are of."""
+    return Weights(name="", path=path, digest=_digest(path, *_stamp(path)))
 
 
 def missing(backbone: str) -> tuple[str, ...]:
@@ -101,7 +117,7 @@ def fetch(backbone: str) -> str:
     until = time.monotonic() + SECONDS if backbone == AUTO else None
     reasons = []
     for name in missing(backbone):
-        if not (reason := _fetch(name, until)):
+        if not (reason := fetch_published(name, until)):
             return ""
         reasons.append(reason)
     return "; ".join(reasons)
@@ -109,12 +125,16 @@ def fetch(backbone: str) -> str:
 
 def is_cached(name: str) -> bool:
     """Whether the published weights of the network called `name` are in the cache, whole."""
-    path = cache() / KNOWN[name].file
-    return path.is_file() and _md5(path, *_stamp(path)) == KNOWN[name].md5
+    known = published(name)
+    return known.path.is_file() and _md5(known.path, *_stamp(known.path)) == known.digest
 
 
-def _fetch(name: str, until: float | None) -> str:
-    known, folder = KNOWN[name], cache()
+def fetch_published(name: str, until: float | None = None) -> str:
+    """Bring the weights of the network called `name` into the cache; returns what went wrong, in words.
+
+    It is given up at the time `until` of the monotonic clock. A file is kept only if its hash is the published one.
+    """
+    known, folder = _known(name), cache()
     url = f"{HOME}/{known.folder}/{known.file}"
     draft = folder / f".{known.file}.{os.getpid()}"
     try:
@@ -132,6 +152,10 @@ def _fetch(name: str, until: float | None) -> str:
         return f"{url} cannot be fetched ({getattr(error, 'reason', error)})"
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _known(name: str) -> Published:
+    return {**KNOWN, **MEASURING}[name]
 
 
 def _stamp(path: Path) -> tuple[int, int]:

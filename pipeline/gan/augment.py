@@ -16,21 +16,24 @@ HOLE = 1 / 2  # side of the hole that cutout makes, as a share of the side
 ops = keras.ops
 
 
-def augment(images: Tensor, draws: Tensor, rule: Augment) -> Tensor:
-    """`images` (B, S, S, C) in about [-1, 1], distorted as `draws` (B, DRAWS) say; gradients flow through."""
+def augment(images: Tensor, draws: Tensor, rule: Augment, probability: Tensor) -> Tensor:
+    """`images` (B, S, S, C) in about [-1, 1], distorted as `draws` (B, DRAWS) say; gradients flow through.
+
+    Each policy of `rule` meets an image with `probability`, which an adaptive rule moves as training goes.
+    """
     draw = [draws[:, index] for index in range(DRAWS)]
     if "colour" in rule.policies:
-        images = _colour(images, draw[0:3], _chosen(draw[3], rule.probability))
+        images = _colour(images, draw[0:3], _chosen(draw[3], probability))
     if "translation" in rule.policies:
-        images = _translation(images, draw[4:6], _chosen(draw[6], rule.probability))
+        images = _translation(images, draw[4:6], _chosen(draw[6], probability))
     if "cutout" in rule.policies:
-        images = _cutout(images, draw[7:9], _chosen(draw[9], rule.probability))
+        images = _cutout(images, draw[7:9], _chosen(draw[9], probability))
     if rule.flip:
         images = ops.where(_spread(draw[10]) < 0.5, images, ops.flip(images, axis=2))
     return images
 
 
-def _chosen(draw: Tensor, probability: float) -> Tensor:
+def _chosen(draw: Tensor, probability: Tensor) -> Tensor:
     """1.0 for the images that a policy is applied to, 0.0 for the others; (B,)."""
     return ops.cast(draw < probability, "float32")
 

@@ -12,25 +12,38 @@ FEWEST = 16  # with fewer there is nothing to tell apart, and batch norm has not
 
 @dataclass(frozen=True, kw_only=True)
 class Batches:
-    """The order of `count` pictures over all epochs. An epoch leaves out the few that fill no batch of `wanted`."""
+    """The order of `count` pictures over all epochs. An epoch leaves out the few that fill no batch of `wanted`.
+
+    A step takes `turns` batches, one for each time that D learns; an epoch is the steps that see every picture once,
+    rounded up.
+    """
 
     count: int
     wanted: int
     seed: int
+    turns: int = 1
 
     @property
     def batch(self) -> int:
-        """Pictures in one step: all of them when there are too few for a batch."""
+        """Pictures in one batch: all of them when there are too few."""
         return min(self.wanted, self.count)
 
     @property
     def steps(self) -> int:
         """Steps in one epoch."""
-        return self.count // self.batch
+        return -(-(self.count // self.batch) // self.turns)
+
+    @property
+    def seen(self) -> int:
+        """Pictures that one step sees."""
+        return self.batch * self.turns
 
     def of_step(self, number: int) -> np.ndarray:
-        """The places of the pictures that step `number`, counted from 0 over all epochs, sees; (batch,)."""
-        epoch, place = divmod(number, self.steps)
+        """The places of the pictures that step `number`, counted from 0 over all epochs, sees; (turns, batch)."""
+        return np.stack([self._of_turn(number * self.turns + turn) for turn in range(self.turns)])
+
+    def _of_turn(self, number: int) -> np.ndarray:
+        epoch, place = divmod(number, self.count // self.batch)
         return _order(self.count, self.seed, epoch)[place * self.batch : (place + 1) * self.batch]
 
 
@@ -43,6 +56,6 @@ def check_count(count: int) -> None:
         )
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _order(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(count)

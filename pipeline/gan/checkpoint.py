@@ -1,4 +1,4 @@
-"""Checkpoints that survive a power cut: one checksummed file each, put in place whole, the last two kept."""
+"""Checkpoints that survive a power cut: one checksummed file each, put in place whole, the last few kept."""
 
 import hashlib
 import io
@@ -10,13 +10,13 @@ import numpy as np
 
 from pipeline.images.png import write_whole
 
-KEPT = 2  # the one before stands in when the newest turns out damaged
+KEPT = 3  # the one before stands in when the newest turns out damaged, and so on
 CHECKSUM = "sha256"
 Arrays = dict[str, np.ndarray]
 
 
 def save_checkpoint(folder: Path, step: int, arrays: Arrays) -> None:
-    """Put a checkpoint into `folder`, made if need be; all but the last two go, and what killed writes left."""
+    """Put a checkpoint into `folder`, made if need be; all but the last few go, and what killed writes left."""
     folder.mkdir(parents=True, exist_ok=True)
     write_arrays(folder / f"step-{step:09d}.npz", arrays)
     for old in [*_files(folder)[:-KEPT], *folder.glob(".*.part")]:

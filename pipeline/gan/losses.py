@@ -1,27 +1,82 @@
 """What the two networks play for, from logits (B, 1); real is above 0. Each returns one number, the batch's mean."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from pipeline.gan.definition import Smoothing
 from pipeline.gan.runtime import keras
 
 Tensor = Any  # the backend's own
+ops = keras.ops
 
 
-def discriminator_loss(name: str, real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-    """How badly D tells `real` from `fake`.
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """One game. `discriminator(real, fake, smoothing)` and `generator(real, fake)` are what each wants small."""
 
-    'non_saturating': the cross-entropy of Goodfellow et al. 2014 (equation 1), the reals' label lowered by
-    `smoothing` (Salimans et al. 2016, section 3.4). 'hinge': Lim and Ye 2017; both sides leave off at a margin of 1.
-    """
-    if name == "hinge":
-        return keras.ops.mean(keras.ops.relu(1.0 - real)) + keras.ops.mean(keras.ops.relu(1.0 + fake))
-    # -(1 - s) log D - s log(1 - D) on logits is softplus(-x) + s x
-    on_real = keras.ops.mean(keras.ops.softplus(-real) + smoothing * real)
-    return on_real + keras.ops.mean(keras.ops.softplus(fake))
+    discriminator: Callable[[Tensor, Tensor, Smoothing], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
 
 
-def generator_loss(name: str, fake: Tensor) -> Tensor:
-    """How badly G deceives D: -log D(fake) (Goodfellow et al. 2014, section 3) or, for 'hinge', -D(fake) on logits."""
-    if name == "hinge":
-        return -keras.ops.mean(fake)
-    return keras.ops.mean(keras.ops.softplus(-fake))
+def find_loss(name: str) -> Loss:
+    """The loss that definitions call `name`."""
+    return LOSSES[name]
+
+
+def right(name: str, real: Tensor, fake: Tensor) -> Tensor:
+    """1.0 for each logit that is on its side of 0, or for each pair in its order, else 0.0; (2B, 1) or (B, 1)."""
+    if name == "relativistic":  # its logits have no zero
+        return ops.cast(real > fake, "float32")
+    return ops.cast(ops.concatenate([real > 0, fake < 0]), "float32")
+
+
+def sureness(name: str, real: Tensor, fake: Tensor) -> Tensor:
+    """The mean sign of D's logits on reals, -1 to 1: near 1 it knows them by heart (Karras et al. 2020, r_t)."""
+    return ops.mean(ops.sign(real - fake if name == "relativistic" else real))
+
+
+def feature_distance(real: Tensor, fake: Tensor) -> Tensor:
+    """The squared distance of mean features (B, F), a mean over F (Salimans et al. 2016, section 3.1)."""
+    return ops.mean(ops.square(ops.mean(real, axis=0) - ops.mean(fake, axis=0)))
+
+
+def _entropy(logits: Tensor, label: float) -> Tensor:
+    """The cross-entropy of sigmoid(logits) with `label`: -label log p - (1 - label) log(1 - p)."""
+    return ops.mean(ops.softplus(logits) - label * logits)
+
+
+def _told_apart(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
+    """Goodfellow et al. 2014, equation 1."""
+    return _entropy(real, 1.0 - smoothing.real) + _entropy(fake, smoothing.fake)
+
+
+def _squares(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
+    """Mao et al. 2017, equation 9 with labels 1 and 0."""
+    on_real = ops.mean(ops.square(real - (1.0 - smoothing.real)))
+    return 0.5 * (on_real + ops.mean(ops.square(fake - smoothing.fake)))
+
+
+def _margins(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
+    """Lim and Ye 2017: both sides leave off at a margin of 1."""
+    return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
+
+
+LOSSES = {
+    # Goodfellow et al. 2014: G makes log(1 - D) small, which saturates while D is ahead
+    "minimax": Loss(discriminator=_told_apart, generator=lambda real, fake: -_entropy(fake, 0.0)),
+    # the same, section 3: G makes -log D small
+    "non_saturating": Loss(discriminator=_told_apart, generator=lambda real, fake: _entropy(fake, 1.0)),
+    "least_squares": Loss(discriminator=_squares, generator=lambda real, fake: 0.5 * ops.mean(ops.square(fake - 1.0))),
+    # Arjovsky et al. 2017, equation 3
+    "wasserstein": Loss(
+        discriminator=lambda real, fake, smoothing: ops.mean(fake) - ops.mean(real),
+        generator=lambda real, fake: -ops.mean(fake),
+    ),
+    "hinge": Loss(discriminator=_margins, generator=lambda real, fake: -ops.mean(fake)),
+    # Jolicoeur-Martineau 2018, Huang et al. 2024 (R3GAN, equation 2): each fake is paired with a real
+    "relativistic": Loss(
+        discriminator=lambda real, fake, smoothing: ops.mean(ops.softplus(fake - real)),
+        generator=lambda real, fake: ops.mean(ops.softplus(real - fake)),
+    ),
+}

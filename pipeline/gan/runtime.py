@@ -1,9 +1,10 @@
-"""TensorFlow and Keras as this package uses them. The modules beside this one import them from here.
+"""Keras as this package uses it, on TensorFlow or JAX. The modules beside this one import it from here.
 
-What TensorFlow reads from the environment is set before it loads; no device is touched until `prepare_devices`.
+What the backends read from the environment is set before they load; no device is touched until `prepare_devices`.
 """
 
 import os
+from pathlib import Path
 
 # On some processors oneDNN is off by default; it makes the convolutions about twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -11,22 +12,64 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import keras
-import tensorflow as tf
 
 from pipeline.errors import UserError
 
-__all__ = ["keras", "prepare_devices", "tf"]
+__all__ = ["BFLOAT16", "backend", "choose_dtype", "keras", "prepare_devices"]
+
+BACKENDS = ("tensorflow", "jax")
+BFLOAT16 = "mixed_bfloat16"  # Keras' name for computing in bfloat16 with weights in float32
+IN_SILICON = {"avx512_bf16", "amx_bf16"}  # processors with one of these multiply bfloat16 faster than float32
+
+
+def backend() -> str:
+    """The name of the backend that Keras runs on. Errors: a `UserError` if none here can train on it."""
+    if (found := keras.backend.backend()) not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND={found}: training needs one of {', '.join(BACKENDS)}; unset the variable")
+    return found
 
 
 def prepare_devices() -> None:
     """Let GPUs hand out memory as it is needed, and choose kernels that give the same bits on every run.
 
-    On a CPU the kernels used here are repeatable as they are. Errors: a `UserError` if Keras runs on another backend.
+    On a CPU the kernels used here are repeatable as they are. Errors: a `UserError` if no step fits Keras' backend.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(f"KERAS_BACKEND={keras.backend.backend()}: training needs 'tensorflow'; unset the variable")
+    if backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if gpus:
         tf.config.experimental.enable_op_determinism()
+
+
+def choose_dtype(precision: str) -> str:
+    """Keras' dtype policy for the networks: 'auto' is bfloat16 where the device gains by it, else float32."""
+    if precision == "auto":
+        precision = "bfloat16" if _gains_by_bfloat16() else "float32"
+    return BFLOAT16 if precision == "bfloat16" else "float32"
+
+
+def _gains_by_bfloat16() -> bool:
+    """GPUs since 2020 do, and the processors that TensorFlow's oneDNN kernels find the instructions in."""
+    if backend() == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
+    import tensorflow as tf
+
+    if gpus := tf.config.list_physical_devices("GPU"):
+        details = (tf.config.experimental.get_device_details(gpu) for gpu in gpus)
+        return all(detail.get("compute_capability", (0, 0)) >= (8, 0) for detail in details)
+    return bool(IN_SILICON & _processor_flags())
+
+
+def _processor_flags() -> set[str]:
+    """What Linux says of the processor; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return set(next((line for line in lines if line.startswith("flags")), "").split())

@@ -31,16 +31,16 @@ class Sheets:
     All of it is in `live` too, unless that is None: sheets of earlier attempts from the start, others as they are made.
     """
 
-    def __init__(self, folder: Path, *, latents: np.ndarray, epochs: int, live: Path | None) -> None:
-        self.folder, self.live, self._latents = folder, live, latents
+    def __init__(self, folder: Path, *, epochs: int, live: Path | None) -> None:
+        self.folder, self.live = folder, live
         self._digits = max(4, len(str(epochs)))
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*.png"):
             self._show(path)
 
-    def add(self, epoch: int, generator: keras.Model) -> None:
-        """Write the sheet that `generator` draws after `epoch`."""
-        self._write(f"epoch-{epoch:0{self._digits}d}.png", draw(generator, self._latents))
+    def add(self, epoch: int, pictures: np.ndarray) -> None:
+        """Write the sheet of what the generator draws after `epoch`, (N, S, S, C) uint8."""
+        self._write(f"epoch-{epoch:0{self._digits}d}.png", pictures)
 
     def add_reals(self, images: np.ndarray) -> None:
         """Write a sheet of reals, spread evenly over `images` (N, S, S, C)."""

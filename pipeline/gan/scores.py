@@ -4,7 +4,9 @@ Figures from different extractors cannot be compared, and none of these is an FI
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import pairwise_distances_chunked
@@ -12,6 +14,7 @@ from sklearn.metrics import pairwise_distances_chunked
 SUBSETS, SUBSET_SIZE = 100, 1000  # of the KID, as its authors have them
 NEIGHBOURS = 3  # Kynkäänniemi et al. 2019
 MOST = 5000  # precision and recall look at so many at most: their cost grows with the square
+AT_ONCE = 25_000_000  # values of the kernel, 200 MB: so many are held to take all subsets from
 FEWEST = 8  # half of them must still hold a few pairs
 
 
@@ -60,15 +63,14 @@ def kid(reals: np.ndarray, samples: np.ndarray, *, seed: int = 0) -> Kid:
     """
     fewer = min(len(reals), len(samples))
     size, draw = min(SUBSET_SIZE, fewer // 2), np.random.default_rng((seed, *b"kid"))
-    values = [squared_mmd(_some(reals, size, draw), _some(samples, size, draw)) for _ in range(SUBSETS)]
+    subsets = [(_some(reals, size, draw), _some(samples, size, draw)) for _ in range(SUBSETS)]
+    values = [_unbiased(kernels) for kernels in _kernels_of(reals, samples, subsets)]
     return Kid(value=float(np.mean(values)), error=float(np.std(values) * math.sqrt(size / (fewer - size))))
 
 
 def squared_mmd(x: np.ndarray, y: np.ndarray) -> float:
     """The unbiased squared MMD of x and y, both (N, D), with the kernel (x . y / D + 1)^3; Binkowski et al., eq. 4."""
-    count, x, y = len(x), x.astype(np.float64), y.astype(np.float64)
-    within = sum(kernel.sum() - np.trace(kernel) for kernel in (_cubic(x, x), _cubic(y, y)))
-    return float(within / (count * (count - 1)) - 2 * _cubic(x, y).mean())
+    return _unbiased(_kernels(x, y))
 
 
 def precision_recall(reals: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
@@ -97,9 +99,41 @@ def _share_within(points: np.ndarray, support: np.ndarray) -> float:
     return float(np.concatenate(list(inside)).mean())
 
 
+class _Kernels(NamedTuple):
+    """The kernel within x, within y, and between the two."""
+
+    xx: np.ndarray
+    yy: np.ndarray
+    xy: np.ndarray
+
+
+def _kernels(x: np.ndarray, y: np.ndarray) -> _Kernels:
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    return _Kernels(_cubic(x, x), _cubic(y, y), _cubic(x, y))
+
+
+def _kernels_of(x: np.ndarray, y: np.ndarray, subsets: list[tuple[np.ndarray, np.ndarray]]) -> Iterator[_Kernels]:
+    """Those of each pair of subsets, places in x and in y: taken from the whole's where that means less work."""
+    of_whole = len(x) ** 2 + len(y) ** 2 + len(x) * len(y)
+    of_subsets = sum(len(some) ** 2 + len(others) ** 2 + len(some) * len(others) for some, others in subsets)
+    if of_whole > min(AT_ONCE, of_subsets):
+        yield from (_kernels(x[some], y[others]) for some, others in subsets)
+        return
+    xx, yy, xy = _kernels(x, y)
+    for some, others in subsets:
+        yield _Kernels(xx[np.ix_(some, some)], yy[np.ix_(others, others)], xy[np.ix_(some, others)])
+
+
+def _unbiased(kernels: _Kernels) -> float:
+    count = len(kernels.xx)
+    within = sum(kernel.sum() - np.trace(kernel) for kernel in (kernels.xx, kernels.yy))
+    return float(within / (count * (count - 1)) - 2 * kernels.xy.mean())
+
+
 def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
 def _some(features: np.ndarray, size: int, draw: np.random.Generator) -> np.ndarray:
-    return features[draw.choice(len(features), size, replace=False)]
+    """The places of `size` rows."""
+    return draw.choice(len(features), size, replace=False)

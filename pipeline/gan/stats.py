@@ -10,15 +10,22 @@ from pipeline.images.png import write_whole
 from pipeline.store.jsonl import dump_row, read_rows
 
 Row = dict[str, Any]
+STATS = "stats.jsonl"
 
 
 class StatsLog:
     """The lines of one training. Opened after a stop, it drops what lies beyond the checkpoint: it comes again."""
 
     def __init__(self, path: Path, *, epochs_done: int) -> None:
-        self.rows = [row for row in _whole_rows(path) if row["epoch"] <= epochs_done]
-        write_whole(path, "".join(map(dump_row, self.rows)).encode())
-        self._file = path.open("a", encoding="utf-8")
+        self._path, self._file, self.rows = path, None, _whole_rows(path)
+        self.rewind(epochs_done)
+
+    def rewind(self, epochs_done: int) -> None:
+        """Drop the lines of epochs beyond `epochs_done`."""
+        self.close()
+        self.rows = [row for row in self.rows if row["epoch"] <= epochs_done]
+        write_whole(self._path, "".join(map(dump_row, self.rows)).encode())
+        self._file = self._path.open("a", encoding="utf-8")
 
     def append(self, row: Row) -> None:
         """Add one epoch's line and see it onto the disk."""
@@ -29,7 +36,8 @@ class StatsLog:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def _whole_rows(path: Path) -> list[Row]:

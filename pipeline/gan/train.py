@@ -1,16 +1,27 @@
 """The stage gan: from the kept pictures to a trained generator."""
 
+import contextlib
 import json
+import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 from pipeline.callbacks import Progress, ShouldStop
+from pipeline.errors import UserError
 from pipeline.filter.kept import kept_ids
+from pipeline.gan.animation import animate
 from pipeline.gan.batches import check_count
 from pipeline.gan.checkpoint import digest_arrays
-from pipeline.gan.definition import as_tree, read_definition
-from pipeline.gan.runtime import keras, prepare_devices
-from pipeline.gan.training import CHECKPOINTS, FINAL, Training
+from pipeline.gan.definition import as_tree, read
+from pipeline.gan.extractor import choose_extractor
+from pipeline.gan.monitor import Monitor
+from pipeline.gan.networks import Staged
+from pipeline.gan.networks.export import plain_discriminator, plain_generator
+from pipeline.gan.runtime import prepare_devices
+from pipeline.gan.stats import Row
+from pipeline.gan.training import CHECKPOINTS, FINAL, Terms, Training
+from pipeline.gan.watch import Watch
 from pipeline.images.image_set import read_images
 from pipeline.options import GanOptions
 from pipeline.result import Result
@@ -24,6 +35,7 @@ def train_gan(
     definition: Path,
     normalize: Path,
     kept: Path,
+    classifier: Path | None,
     folder: Path,
     live: Path | None,
     progress: Progress,
@@ -32,52 +44,91 @@ def train_gan(
     """Train a generator on the kept pictures; leave it, its sheets, its figures and its last checkpoint in `folder`.
 
     `definition` is a file of models/, `kept` the folder of filter. What an earlier attempt left in `folder` is gone
-    on from, bit for bit. `live`, if given, gets each sheet as it is made. Errors: `UserError` for a wrong definition,
-    a size that no network fits, too few pictures, losses that are no numbers; `Stopped` after a checkpoint.
+    on from, bit for bit. `classifier`, if given, is what samples are scored with where no pretrained network is at
+    hand. `live`, if given, gets each sheet, plot and line as it is made. Errors: `UserError` for a wrong definition,
+    a size that no network fits, too few pictures, losses that stay no numbers, too little memory; `Stopped` after a
+    checkpoint.
     """
-    plan = read_definition(definition)
+    reading = read(definition)
     prepare_devices()
     ids = kept_ids(kept)
     check_count(len(ids))
-    training = Training(options, plan, read_images(normalize, ids).images, folder=folder, live=live)
+    images = read_images(normalize, ids).images
+    monitor = Monitor(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
+    watch = Watch(folder, live=live, epochs=options.epochs, monitor=monitor)
+    training = Training(_terms(options), reading.definition, images, folder=folder, watch=watch)
     try:
         training.run(progress, should_stop)
     finally:
         training.log.close()
-    _leave(training)
-    return Result(outputs=_outputs(training), summary=_summary(training))
+    return _leave(training, [f"{definition.name}: {warning}" for warning in reading.warnings])
 
 
-def _leave(training: Training) -> None:
+def _terms(options: GanOptions) -> Terms:
+    return Terms(
+        epochs=options.epochs,
+        seed=options.seed,
+        sample_every=options.sample_every,
+        checkpoint_every=options.checkpoint_every,
+        minutes=options.max_minutes,
+        xla=options.xla,
+        name=options.definition,
+    )
+
+
+def _leave(training: Training, warnings: list[str]) -> Result:
     """Write what others read, and let the last checkpoint stay as the one from which more epochs could go on."""
-    folder, state = training.folder, training.state
-    state.average.save(folder / GENERATOR)
-    state.discriminator.save(folder / "discriminator.keras")
+    folder, state, monitor = training.folder, training.state, training.watch.monitor
     (folder / "definition.json").write_text(json.dumps(as_tree(training.definition), indent=2) + "\n", encoding="utf-8")
+    _keep_last(folder)
+    # Features of a network that was trained on these labels, or of none, are not enough to choose by
+    best = training.best.weights() if monitor is not None and monitor.extractor.pretrained else None
+    if best:
+        state.restore_average(best)
+    plain_generator(training.definition, state.average).save(folder / GENERATOR)
+    plain_discriminator(training.definition, state.discriminator).save(folder / "discriminator.keras")
+    _film(training)
+    weights = {name: array for name, array in state.arrays().items() if name.startswith("average/")}
+    outputs = {"generator": digest_arrays(weights), "sheets": training.watch.sheets.digest()}
+    summary = _summary(training, epoch=training.best.epoch if best else training.epoch)
+    return Result(outputs=outputs, summary={**summary, "notices": [*warnings, *_told(training.log.rows)]})
+
+
+def _keep_last(folder: Path) -> None:
+    """The newest checkpoint alone, as final.npz; an attempt that was cut off here may have left it already."""
     checkpoints = sorted((folder / CHECKPOINTS).glob("step-*.npz"))
-    if checkpoints:
+    if checkpoints and not (folder / FINAL).exists():
         checkpoints[-1].replace(folder / FINAL)
-        shutil.rmtree(folder / CHECKPOINTS)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
-def _outputs(training: Training) -> dict[str, str]:
-    weights = {name: array for name, array in training.state.arrays().items() if name.startswith("average/")}
-    return {"generator": digest_arrays(weights), "sheets": training.sheets.digest()}
+def _film(training: Training) -> None:
+    """The sheets as a film, for those who watch too; without a coder for MP4 there is the GIF alone."""
+    for out in {training.folder / "plots", training.watch.live or training.folder / "plots"}:
+        with contextlib.suppress(UserError):
+            animate(training.watch.sheets.folder, out)
 
 
-def _summary(training: Training) -> dict[str, float]:
+def _summary(training: Training, *, epoch: int) -> dict[str, Any]:
     rows, state = training.log.rows, training.state
-    seconds, seen = sum(row["seconds"] for row in rows), training.number * training.batches.batch
+    seconds = sum(row["seconds"] for row in rows)
+    seen = training.director.seen(training.number)
     return {
         "epochs": training.epoch,
+        "epoch_kept": epoch,
         "images": len(training.images),
         "images_seen": seen,
         "images_per_second": round(seen / seconds, 1),
         "seconds": round(seconds, 1),
         "size": training.images.shape[1],
         "parameters": _parameters(state.generator) + _parameters(state.discriminator),
-    }
+            }
 
 
-def _parameters(network: keras.Model) -> int:
-    return sum(weight.value.shape.num_elements() for weight in network.trainable_variables)
+def _told(rows: list[Row]) -> list[str]:
+    """What the training had to say: breakdowns, and alarms."""
+    return [text for row in rows for text in [*filter(None, [row.get("note")]), *row.get("alarms", [])]]
+
+
+def _parameters(network: Staged) -> int:
+    return sum(math.prod(variable.shape) for variable in network.trainable_variables)

@@ -1,46 +1,77 @@
-"""The loop: steps, and at the end of an epoch a line, now and then a sheet, and a checkpoint."""
+"""The loop: steps, and at the end of an epoch a line, now and then a look at the samples, and a checkpoint."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.callbacks import Progress, ShouldStop
-from pipeline.errors import Stopped, UserError
+from pipeline.errors import Stopped
+from pipeline.gan import breakdown
+from pipeline.gan.balance import Lead
 from pipeline.gan.batches import Batches
+from pipeline.gan.best import Best
 from pipeline.gan.checkpoint import newest_checkpoint, read_arrays, save_checkpoint
 from pipeline.gan.definition import Definition
+from pipeline.gan.director import Director
+from pipeline.gan.feeder import Feeder
 from pipeline.gan.latents import fixed_latents
-from pipeline.gan.samples import GRID, Sheets
+from pipeline.gan.runtime import choose_dtype
+from pipeline.gan.samples import GRID, draw
 from pipeline.gan.sizes import check_size
 from pipeline.gan.state import TrainState
-from pipeline.gan.stats import StatsLog
-from pipeline.gan.step import METRICS, Step, compile_step
-from pipeline.options import GanOptions
+from pipeline.gan.stats import STATS, Row, StatsLog
+from pipeline.gan.step import METRICS, Inputs, compile_step
+from pipeline.gan.watch import Watch
 
-CHECKPOINTS, FINAL, STATS, SAMPLES = "checkpoints", "final.npz", "stats.jsonl", "samples"
+OF_PROBABILITIES = ("d_accuracy", "d_real", "d_fake", "d_sureness")
+CHECKPOINTS, FINAL = "checkpoints", "final.npz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How long to train and how often to look; but for schedules over `epochs`, no step depends on it."""
+
+    epochs: int
+    seed: int
+    sample_every: int = 10
+    checkpoint_every: int = 5
+    minutes: float = 0.0  # after which a training stops, to go on another time; 0: no limit
+    xla: bool = False
+    name: str = "dcgan"  # of the definition, for messages
 
 
 class Training:
     """One training in one folder, on `images` (N, S, S, C) uint8, at the point where the folder's checkpoint is.
 
-    What the next step does follows from `state` and `number`, the count of steps done; the rest is bookkeeping.
+    What the next step does follows from `state`, `number` (steps done), `lead` and `caution`; the rest is bookkeeping.
     """
 
-    def __init__(
-        self, options: GanOptions, definition: Definition, images: np.ndarray, *, folder: Path, live: Path | None
-    ) -> None:
-        self.options, self.definition, self.images, self.folder = options, definition, images, folder
-        self.batches = Batches(count=len(images), wanted=definition.batch, seed=options.seed)
+    def __init__(self, terms: Terms, definition: Definition, images: np.ndarray, *, folder: Path, watch: Watch) -> None:
+        self.terms, self.definition, self.images, self.folder, self.watch = terms, definition, images, folder, watch
+        turns = definition.balance.discriminator_steps
+        self.batches = Batches(count=len(images), wanted=definition.batch, seed=terms.seed, turns=turns)
         check_size(images.shape[1])
-        self.state = TrainState(definition, size=images.shape[1], channels=images.shape[3], seed=options.seed)
-        self.number = 0
+        shape = {"size": images.shape[1], "channels": images.shape[3]}
+        self.state = TrainState(definition, **shape, seed=terms.seed, dtype=choose_dtype(definition.precision))
+        self.director = Director(
+            definition=definition,
+            images=images,
+            batches=self.batches,
+            steps=terms.epochs * self.batches.steps,
+            stages=len(self.state.generator.settled),
+        )
+        self.latents = fixed_latents(GRID**2, size=definition.latent, seed=terms.seed)
+        self.number, self.seconds = 0, 0.0  # steps done, and the seconds that those of this epoch took
         self.metrics: list[np.ndarray] = []  # of the steps of this epoch, METRICS each
-        self.seconds = 0.0  # that those steps took
-        self._restore()
+        self.lead, self.caution, self.retries = Lead(definition.balance), 1.0, 0
+        self.note = ""  # on what happened since the last line
+        self.best = Best(folder)
+        self._resume()
         self.log = StatsLog(folder / STATS, epochs_done=self.epoch)
-        latents = fixed_latents(GRID**2, size=definition.latent, seed=options.seed)
-        self.sheets = Sheets(folder / SAMPLES, latents=latents, epochs=options.epochs, live=live)
+        self._step = compile_step(self.state, xla=terms.xla)
 
     @property
     def epoch(self) -> int:
@@ -48,73 +79,144 @@ class Training:
         return self.number // self.batches.steps
 
     def run(self, progress: Progress, should_stop: ShouldStop) -> None:
-        """Train to the last epoch. Errors: `Stopped` after a checkpoint of this very step; `UserError` at a NaN."""
-        last = self.options.epochs * self.batches.steps
+        """Train to the last epoch. Errors: `Stopped` after a checkpoint of this very step; `UserError` when losses are
+        no numbers in spite of retries, or memory runs out."""
+        until = time.monotonic() + 60 * self.terms.minutes if self.terms.minutes else None
         if self.number == 0:
-            self.sheets.add_reals(self.images)
-            self.sheets.add(0, self.state.average)
-        step = compile_step(self.state, self.definition, batch=self.batches.batch, seed=self.options.seed)
-        while self.number < last:
-            if should_stop():
-                self.save()
-                raise Stopped(f"stopped in epoch {self.epoch + 1} of {self.options.epochs}; the next run goes on there")
-            self._step(step)
-            progress(self.number, last, self._note())
+            self.watch.begin(self.images, self.draw, self.latents)
+            self.save()
+        with Feeder(self.director.inputs) as feeder:
+            while self.number < self.director.steps:
+                if should_stop() or (until and time.monotonic() > until):
+                    self._stop()
+                self._one(feeder)
+                progress(self.number, self.director.steps, self._told())
+
+    def draw(self, latents: np.ndarray) -> np.ndarray:
+        """What the averaged generator makes of `latents` (N, latent) as things stand; (N, S, S, C) uint8."""
+        stage = self.director.plan(max(self.number - 1, 0), learn=True)
+        pictures = draw(self.state.average.at(stage.stage, fading=stage.fading), latents)
+        times = self.images.shape[1] // pictures.shape[1]  # a growing GAN draws small at first
+        return pictures.repeat(times, axis=1).repeat(times, axis=2)
 
     def save(self) -> None:
         """Put a checkpoint of this very step into the folder."""
-        arrays = {"step": np.int64(self.number), "metrics": self._metrics(), "seconds": np.float64(self.seconds)}
-        save_checkpoint(self.folder / CHECKPOINTS, self.number, {**arrays, **self.state.arrays()})
+        save_checkpoint(self.folder / CHECKPOINTS, self.number, self.arrays())
 
-    def _restore(self) -> None:
-        """Take up the newest whole checkpoint, if there is one; `final.npz` is there when only the end was cut off."""
-        arrays = read_arrays(self.folder / FINAL) or newest_checkpoint(self.folder / CHECKPOINTS)
-        if arrays:
-            self.number, self.metrics = int(arrays["step"]), [*arrays["metrics"]]
-            self.seconds = float(arrays["seconds"])
-            self.state.restore(arrays)
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that going on from here depends on, and what the lines of this epoch will say."""
+        numbers = {"seconds": self.seconds, "lead": self.lead.accuracy, "caution": self.caution}
+        return {
+            "step": np.int64(self.number),
+            "retries": np.int64(self.retries),
+            "metrics": self._metrics(),
+            "latents": self.latents,
+            "note": np.frombuffer(self.note.encode(), np.uint8),
+            **{name: np.float64(value) for name, value in numbers.items()},
+            **self.state.arrays(),
+        }
 
-    def _step(self, step: Step) -> None:
+    def _one(self, feeder: Feeder[Inputs]) -> None:
+        """One step, and the end of the epoch if it is the last of one."""
         begun = time.perf_counter()
-        self.metrics.append(step(self.images[self.batches.of_step(self.number)], self.number).numpy())
+        plan, inputs = self.director.plan(self.number, learn=self.lead.learns), feeder.take(self.number)
+        metrics = self._within_memory(lambda: self._step(plan, inputs.careful(self.caution)))
         self.seconds += time.perf_counter() - begun
+        self.metrics.append(metrics)
+        if what := breakdown.broken(metrics):
+            return self._go_back(what)
+        self.lead.saw(float(metrics[METRICS.index("d_accuracy")]))
         self.number += 1
         if self.number % self.batches.steps == 0:
             self._end_epoch()
 
+    def _within_memory(self, call: Callable[[], np.ndarray]) -> np.ndarray:
+        try:
+            return call()
+        except Exception as error:
+            if not breakdown.out_of_memory(error):
+                raise
+            told = {"batch": self.batches.batch, "size": self.images.shape[1], "definition": self.terms.name}
+            raise breakdown.too_big(**told) from None
+
     def _end_epoch(self) -> None:
-        """The line, then the sheet, then the checkpoint: after a kill in between, the same is written again."""
-        if not np.isfinite(self._metrics()).all():
-            raise UserError(
-                f"training broke down in epoch {self.epoch}: losses are no longer numbers. Lower the learning rates in"
-                f" models/{self.options.definition}.json, or raise its batch"
-            )
-        self.log.append(self._row())
-        self.metrics, self.seconds = [], 0.0
-        final = self.epoch == self.options.epochs
-        if final or self.epoch % self.options.sample_every == 0:
-            self.sheets.add(self.epoch, self.state.average)
-        if final or self.epoch % self.options.checkpoint_every == 0:
-            self.save()
+        """The line, then the look, then the checkpoint: after a kill in between, the same is written again."""
+        final = self.epoch == self.terms.epochs
+        row = self._row()
+        self.metrics, self.seconds, self.note = [], 0.0, ""
+        looked = final or self.epoch % self.terms.sample_every == 0
+        if looked:
+            row |= self.watch.look(row, self.draw, latents=self.latents, seed=self.terms.seed, rows=self.log.rows)
+        self.log.append(row)
+        if looked:
+            self.watch.tell(self.log.rows, last=final)
+        nearest = self.best.saw(row)
+        if nearest:
+            self.best.keep(row, self.state.average)
+        if final or nearest or self.epoch % self.terms.checkpoint_every == 0:
+            self._save_if_sound()
+
+    def _save_if_sound(self) -> None:
+        """A checkpoint, unless the step that has just been taken left weights that are no numbers."""
+        arrays = self.arrays()
+        if all(np.isfinite(array).all() for array in arrays.values()):
+            save_checkpoint(self.folder / CHECKPOINTS, self.number, arrays)
+        else:
+            self._go_back("a weight")
+
+    def _go_back(self, what: str) -> None:
+        """Take up the newest good checkpoint with half the learning rates, and have the next line say so."""
+        epoch, retries, caution = self.epoch, self.retries + 1, self.caution * breakdown.CAUTION
+        if retries > breakdown.RETRIES or not self._resume():
+            raise breakdown.gave_up(what, epoch=epoch, definition=self.terms.name)
+        self.retries, self.caution = retries, caution
+        self.log.rewind(self.epoch)
+        self.note = (
+            f"{what} was no number in epoch {epoch + 1}: went back to the checkpoint of epoch {self.epoch} and on with"
+            f" learning rates times {caution:g}"
+        )
+
+    def _resume(self) -> bool:
+        """Take up the newest whole checkpoint, if there is one; `final.npz` is there when only the end was cut off."""
+        arrays = read_arrays(self.folder / FINAL) or newest_checkpoint(self.folder / CHECKPOINTS)
+        if not arrays:
+            return False
+        self.number, self.metrics = int(arrays["step"]), [*arrays["metrics"]]
+        self.seconds, self.latents = float(arrays["seconds"]), arrays["latents"]
+        self.lead.accuracy, self.caution = float(arrays["lead"]), float(arrays["caution"])
+        self.retries, self.note = int(arrays["retries"]), arrays["note"].tobytes().decode()
+        self.state.restore(arrays)
+        self.best.forget_after(self.epoch)
+        return True
+
+    def _stop(self) -> None:
+        self.save()
+        raise Stopped(f"stopped in epoch {self.epoch + 1} of {self.terms.epochs}; the next run goes on there")
 
     def _metrics(self) -> np.ndarray:
         return np.array(self.metrics, np.float32).reshape(-1, len(METRICS))
 
-    def _row(self) -> dict[str, float]:
+    def _row(self) -> Row:
         """The line of the epoch that has just ended: means over its steps."""
         means = dict(zip(METRICS, self._metrics().mean(axis=0, dtype=float).round(6).tolist(), strict=True))
-        seen = self.batches.steps * self.batches.batch
+        if self.definition.loss == "wasserstein":  # its D is a critic: it gives no probabilities
+            means = {name: value for name, value in means.items() if name not in OF_PROBABILITIES}
+        seen = len(self.metrics) * self.batches.seen
+        g_rate, d_rate = (rate * self.caution for rate in self.director.rates(self.number - 1))
         return {
             "epoch": self.epoch,
             "step": self.number,
-            "images_seen": self.number * self.batches.batch,
+            "images_seen": self.director.seen(self.number),
             **means,
+            "g_rate": g_rate,
+            "d_rate": d_rate,
             "images_per_second": round(seen / self.seconds, 2),
             "seconds": round(self.seconds, 3),
+            **({"note": self.note} if self.note else {}),
         }
 
-    def _note(self) -> str:
-        note = f"epoch {min(self.epoch + 1, self.options.epochs)} of {self.options.epochs}"
+    def _told(self) -> str:
+        note = f"epoch {min(self.epoch + 1, self.terms.epochs)} of {self.terms.epochs}"
         if not self.log.rows:
             return note
         row = self.log.rows[-1]

@@ -113,6 +113,16 @@ class FilterOptions(Options):
     )
 
 
+def _extractor() -> str:
+    """The option of both stages that measure samples."""
+    return option(
+        "auto",
+        "what samples are measured with: 'auto' (the classifier's features; without one MobileNet if it is cached, else"
+        " histograms), 'own' (no MobileNet), MobileNet, Inception, or a file of weights of either",
+        significant=False,  # what counts is which features that comes to
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class GanOptions(Options):
     """How the generator is trained."""
@@ -121,6 +131,11 @@ class GanOptions(Options):
     epochs: int = option(100, "passes over the kept pictures", low=1)
     sample_every: int = option(10, "epochs between sample sheets", low=1)
     checkpoint_every: int = option(5, "epochs; what a kill may cost, a stop costs none", low=1, significant=False)
+    max_minutes: float = option(
+        0.0, "then training stops with a checkpoint, and the next run goes on; 0: no limit", low=0, significant=False
+    )
+    xla: bool = option(False, "compile the step with XLA: seldom faster on a processor", significant=False)
+    extractor: str = _extractor()
     seed: int = option(0, "every random draw follows from it", low=0)
 
 
@@ -130,7 +145,20 @@ class GenerateOptions(Options):
 
     count: int = option(200, "pictures to draw", low=1)
     grid: int = option(10, "rows and columns of the sheet of the first pictures", low=1, high=50)
+    extractor: str = _extractor()
     seed: int = option(0, "the latents follow from it; nothing is chosen among the samples", low=0)
+    truncation: float = option(  # what a generator is measured by is all that it draws, so none unless asked for
+        0.0,
+        "how far from 0 a latent's values may lie: 2 or 1.5 for less varied pictures, which fade below; 0: any",
+        low=0,
+    )
+    film: int = option(5, "pictures that the film walks through and back to the first; 0 makes none", low=0, high=100)
+    frames: int = option(20, "frames of the film from each of them to the next, 20 a second", low=1, high=200)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.film == 1:
+            raise UserError("film = 1: expected 0 for none, or at least 2 pictures to walk between, for example 5")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,8 @@ from pipeline.errors import Stopped
 from pipeline.filter.kept import KEPT, REJECTED, UNSURE
 from pipeline.filter.share import move
 from pipeline.filter.unseen import HOLDOUT, OUT_OF_FOLD
+from pipeline.gan.animation import animate
+from pipeline.gan.plots import draw_plots
 from pipeline.images.image_set import read_images
 from pipeline.images.overview import SHOWN, sheet_name
 from pipeline.images.sheet import contact_sheet, write_png
@@ -26,6 +28,7 @@ from pipeline.store.jsonl import read_rows
 from pipeline.store.manifest import Manifest
 
 OUTCOMES = KEPT, REJECTED, UNSURE
+PICTURES = ".png", ".gif", ".mp4"
 COLUMNS = 20  # of a contact sheet: 20 squares of 64 px fit a laptop's screen
 
 
@@ -118,24 +121,24 @@ def _write_filter(options: ReportOptions, sources: Sources, folder: Path) -> Non
 
 
 def _write_training(options: ReportOptions, sources: Sources, folder: Path) -> None:
-    stats = list(read_rows(sources.gan / "stats.jsonl"))
-    figures.losses(stats, folder / "training-losses.png")
-    figures.probabilities(stats, folder / "training-probabilities.png")
+    draw_plots(list(read_rows(sources.gan / "stats.jsonl")), folder, prefix="training-")
+    animate(sources.gan / "samples", folder)
 
 
 def _copy_samples(options: ReportOptions, sources: Sources, folder: Path) -> None:
     """The page shows copies, so that it can be sent to someone as it is."""
     for path in (sources.gan / "samples").glob("*.png"):
         shutil.copyfile(path, folder / f"training-{path.name}")
-    for path in sources.generate.glob("*.png"):
-        shutil.copyfile(path, folder / f"samples-{path.name}")
+    for path in sources.generate.iterdir():
+        if path.suffix in PICTURES:
+            shutil.copyfile(path, folder / f"samples-{path.name}")
 
 
 def _render(dataset: str, found: dict[str, Manifest], folder: Path, summary: dict[str, Any]) -> str:
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=loader, autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
     sheets = sorted(path.name for path in folder.glob("training-epoch-*.png"))
-    pictures = {path.name for path in folder.glob("*.png")}
+    pictures = {path.name for path in folder.iterdir() if path.suffix in PICTURES}
     page = environment.get_template("page.html.jinja")
     return page.render(
         dataset=dataset,

@@ -34,7 +34,7 @@ def test_status_before_the_first_run_says_how_to_begin(empty):
 
 def test_help_lists_the_commands(empty):
     said = empty.do("--help")
-    for command in ("run", "plan", "rerun", "status", "labels", "generate", "gc", "options"):
+    for command in ("run", "plan", "rerun", "status", "labels", "models", "generate", "gc", "options"):
         assert re.search(rf"^ +{command} ", said, re.MULTILINE)
 
 
@@ -48,6 +48,9 @@ def test_help_lists_the_commands(empty):
         (["rerun", "gna"], "invalid choice: 'gna'"),
         (["plan", "--dataset", "a/b"], "dataset = 'a/b'"),
         (["plan", "--gan-definition", "dcgna"], "there is no models/dcgna.json; did you mean 'dcgan'?"),
+        (["plan", "--gan-definition", "schema"], "there is no models/schema.json"),
+        (["models", "show", "tinny"], "there is no models/tinny.json; did you mean 'tiny'?"),
+        (["models", "check", "luigi.cfg"], "luigi.cfg: not JSON at line 2"),
         (["gc", "--keep", "-1"], "--keep -1"),
         (["run", "--workers", "0"], "--workers 0: expected a whole number, at least 1"),
         (["rerun", "classifier", "--filter-method", "none"], "do not use the stage classifier"),
@@ -60,6 +63,13 @@ def test_a_mistake_is_one_line(empty, words, says):
     said = empty.do(*words, code=2)
     assert says in said
     assert said.startswith("error: ")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_mistake_in_a_definition_is_told_before_anything_runs(empty):
+    (empty.folder / "models" / "tiny.json").write_text('{"generator": {"width": 2}}')
+    said = empty.do("plan", code=2)
+    assert said.startswith("error: models/tiny.json: generator.width = 2: expected a whole number, at least 4")
     assert len(said.splitlines()) == 1
 
 

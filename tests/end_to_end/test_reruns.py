@@ -82,6 +82,12 @@ def test_two_worker_processes_make_the_same_as_one(home):
     assert home.run("--generate-seed", "6") == []
 
 
+def test_an_extractor_that_comes_to_the_same_features_measures_nothing_anew(home):
+    assert home.run("--generate-extractor", "own", "--gan-extractor", "own") == []
+    (home.folder / "no-weights.h5").write_text("no weights")
+    assert re.search(r"generate +will run +extractor changed", home.do("plan", "--generate-extractor", "no-weights.h5"))
+
+
 def test_two_runs_at_once_make_each_stage_once(home):
     before = home.runs()
     words = ("run", "--generate-seed", "5")

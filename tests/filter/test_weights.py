@@ -117,7 +117,7 @@ def test_a_file_is_told_by_its_content(home):
     assert str(one).startswith("mine.weights.h5 ")
 
 
-@pytest.mark.parametrize("wrong", ["MobileNett", "/no/such.h5", ""])
+@pytest.mark.parametrize("wrong", ["MobileNett", "InceptionV3", "/no/such.h5", ""])
 def test_what_is_neither_a_name_nor_a_file_is_one_line(wrong):
     with pytest.raises(
         UserError, match=r"classifier\.backbone = .*no such file, and no network of that name"

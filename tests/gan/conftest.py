@@ -16,7 +16,7 @@ from pipeline.store.digest import of_bytes, of_file
 from pipeline.store.jsonl import write_rows
 
 TINY = {"latent": 8, "generator": {"width": 8}, "discriminator": {"width": 8}, "batch": 16}
-OPTIONS = {"definition": "tiny", "epochs": 4, "sample_every": 2, "checkpoint_every": 1, "seed": 5}
+OPTIONS = {"definition": "tiny", "extractor": "own", "epochs": 4, "sample_every": 2, "checkpoint_every": 1, "seed": 5}
 
 
 def discs(count: int, *, size: int = 16, channels: int = 3) -> np.ndarray:
@@ -60,6 +60,7 @@ class Place:
             GanOptions(**OPTIONS | options),
             definition=self.definition,
             **self.inputs,
+            classifier=None,
             folder=self.folder(name),
             live=live,
             progress=progress,

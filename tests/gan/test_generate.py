@@ -1,11 +1,17 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.callbacks import never, silent
-from pipeline.errors import Stopped
+from pipeline.errors import Stopped, UserError
 from pipeline.gan.generate import generate
+from pipeline.gan.latents import fixed_latents
+from pipeline.gan.runtime import keras
+from pipeline.gan.samples import draw
+from pipeline.gan.train import GENERATOR
 from pipeline.images.png import decode_png
 from pipeline.options import GenerateOptions
 
@@ -20,7 +26,7 @@ def run(trained, tmp_path):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         result = generate(
-            GenerateOptions(**{"count": 20, "grid": 4, "seed": 5} | options),
+            GenerateOptions(**{"count": 20, "grid": 4, "extractor": "own", "seed": 5, "film": 0} | options),
             gan=trained.folder("gan"),
             **trained.inputs,
             classifier=None,
@@ -44,7 +50,7 @@ def test_it_leaves_the_pictures_a_sheet_and_the_nearest_reals(run):
     assert sorted(path.name for path in folder.iterdir()) == ["grid.png", "images", "neighbours.png", "samples.json"]
     assert pixels(folder / "images" / "00003.png").shape == (SIZE, SIZE, 3)
     assert json.loads((folder / "samples.json").read_text()) == result.summary
-    assert result.summary["seed"] == 5
+    assert (result.summary["seed"], result.summary["truncation"]) == (5, 0.0)
 
 
 def test_the_sheet_shows_the_first_pictures_and_no_chosen_ones(run):
@@ -62,11 +68,41 @@ def test_the_same_seed_draws_the_same_and_another_draws_others(run):
     assert outputs[0] == outputs[1] != outputs[2]
 
 
-def test_a_larger_count_begins_with_the_same_pictures(run):
-    few, _ = run("few")
-    many, _ = run("many", count=70)
+@pytest.mark.parametrize("truncation", [0.0, 0.6])
+def test_a_larger_count_begins_with_the_same_pictures(run, truncation):
+    few, _ = run("few", truncation=truncation)
+    many, _ = run("many", count=70, truncation=truncation)
     for path in (few / "images").iterdir():
         assert path.read_bytes() == (many / "images" / path.name).read_bytes()
+
+
+def test_a_truncated_picture_is_what_the_truncated_latent_gives(run, trained):
+    folder, result = run(truncation=0.3)
+    generator = keras.models.load_model(trained.folder("gan") / GENERATOR, compile=False)
+    latents = fixed_latents(20, size=8, seed=5, truncation=0.3)
+    assert np.abs(latents).max() <= 0.3
+    assert np.array_equal(pixels(folder / "images" / "00019.png"), draw(generator, latents)[19])
+    assert result.summary["truncation"] == 0.3
+
+
+def test_the_film_walks_from_the_first_nine_pictures_through_others_and_back(run):
+    folder, _ = run(film=3, frames=4)
+    film = Image.open(folder / "film.gif")
+    side = 3 * SIZE + 2 * 2
+    assert (film.n_frames, film.info["loop"], film.width % side) == (12, 0, 0)
+    small = film.convert("RGB").resize((side, side), Image.Resampling.NEAREST)
+    first = np.asarray(small)[:SIZE, SIZE + 2 : 2 * SIZE + 2].astype(int)
+    assert np.abs(first - pixels(folder / "images" / "00001.png")).mean() < 8  # a palette has 256 colours
+    assert cv2.VideoCapture(str(folder / "film.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 12
+
+
+def test_without_a_film_the_same_pictures_are_drawn(run):
+    assert run("with", film=2, frames=2)[1] == run("without")[1]
+
+
+def test_a_film_of_one_picture_is_a_mistake():
+    with pytest.raises(UserError, match="film = 1: expected 0 for none, or at least 2"):
+        GenerateOptions(film=1)
 
 
 def test_the_figures_are_there_with_the_name_of_what_they_hang_on(run):
@@ -74,6 +110,12 @@ def test_the_figures_are_there_with_the_name_of_what_they_hang_on(run):
     assert {"count", "kid", "kid_error", "kid_floor", "precision", "recall", "extractor"} <= result.summary.keys()
     assert result.summary["extractor"] == "histograms-64"
     assert result.summary["kid"] > result.summary["kid_floor"]  # sixteen steps make no good generator
+
+
+def test_an_extractor_that_is_not_to_be_had_is_told_before_anything_is_drawn(run, tmp_path):
+    with pytest.raises(UserError, match="did you mean 'Inception'"):
+        run("out", extractor="inception")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_handful_of_pictures_is_drawn_but_not_scored(run):
@@ -95,3 +137,9 @@ def test_beside_each_sample_stand_its_nearest_reals(run, trained):
 def test_a_request_to_stop_is_heard(run):
     with pytest.raises(Stopped, match="64 of 200"):
         run(count=200, should_stop=lambda: True)
+
+
+def test_while_it_draws_the_film_too(run):
+    heard = iter([False, True])
+    with pytest.raises(Stopped, match="64 of 108 pictures of the film"):
+        run(film=3, frames=4, should_stop=lambda: next(heard))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pipeline.gan import scores
 from pipeline.gan.scores import FEWEST, kid, nearest_reals, precision_recall, score, squared_mmd
 
 
@@ -47,6 +48,13 @@ def test_copies_of_a_few_reals_are_precise_and_recall_little():
 
 def test_samples_far_away_are_neither_precise_nor_cover_anything():
     assert precision_recall(cloud(100, seed=0), cloud(100, seed=1, centre=50)) == (0.0, 0.0)
+
+
+def test_the_subsets_are_worth_the_same_taken_from_the_whole_or_each_by_itself(monkeypatch):
+    whole = kid(cloud(200, seed=0), cloud(100, seed=1))
+    monkeypatch.setattr(scores, "AT_ONCE", 0)
+    each = kid(cloud(200, seed=0), cloud(100, seed=1))
+    assert (each.value, each.error) == pytest.approx((whole.value, whole.error), rel=1e-9)
 
 
 def test_scores_are_the_same_every_time():

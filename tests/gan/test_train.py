@@ -19,7 +19,8 @@ from pipeline.store.jsonl import read_rows
 from tests.gan.conftest import OPTIONS, TINY
 
 REPOSITORY = Path(__file__).parent.parent.parent
-LEFT = ["definition.json", "discriminator.keras", "final.npz", "generator.keras", "samples", "stats.jsonl"]
+LEFT = ["best.npz", "definition.json", "discriminator.keras", "final.npz", "generator.keras", "plots", "samples",
+        "stats.jsonl"]  # fmt: skip
 SHEETS = ["epoch-0000.png", "epoch-0002.png", "epoch-0004.png", "reals.png"]
 STEPS = 8  # four epochs of two
 
@@ -35,7 +36,14 @@ def progress(done, total, note=""):
     if done == given["die_at"]:
         os.kill(os.getpid(), 9)
 folders = {name: Path(path) for name, path in given["folders"].items()}
-result = train_gan(GanOptions(**given["options"]), **folders, live=None, progress=progress, should_stop=lambda: False)
+result = train_gan(
+    GanOptions(**given["options"]),
+    **folders,
+    classifier=None,
+    live=None,
+    progress=progress,
+    should_stop=lambda: False,
+)
 print(json.dumps(result.outputs))
 """
 

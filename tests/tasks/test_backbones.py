@@ -37,3 +37,15 @@ def test_none_and_a_file_fetch_nothing(tmp_path, capsys):
     backbones.bring(str(tmp_path / "some.h5"))
     assert capsys.readouterr().err == ""
     assert backbones.remark(str(tmp_path / "some.h5"), again=True).startswith("backbone some.h5 ")
+
+
+def test_what_is_measured_with_must_be_had_before_the_run(tmp_path, capsys):
+    (tmp_path / "some.h5").write_bytes(b"some")
+    for fetched in ("auto", "own", str(tmp_path / "some.h5")):
+        backbones.bring_to_measure("gan", fetched)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(UserError, match=r"extractor = Inception: .*cannot be fetched.*; or give auto, own"):
+        backbones.bring_to_measure("gan", "Inception")
+    assert "fetches the weights of Inception" in capsys.readouterr().err
+    with pytest.raises(UserError, match="did you mean 'Inception'"):
+        backbones.bring_to_measure("gan", "Inceptoin")

@@ -1,0 +1,141 @@
+"""How near the samples of definitions come to the reals in the same minutes, by features that nothing here trains.
+
+    .venv/bin/python benchmarks/gan_quality.py FOLDER… --features DIR [--models dcgan plain] [--minutes 10] [--seeds 3]
+
+FOLDER holds pictures (or is a file of Fashion-MNIST's kind, …-idx3-ubyte[.gz]); they are cropped to the middle square
+and brought to `--side` pixels. `--features DIR` names a folder with a script features.py, whose `Extractor` gives the
+features of a network of ImageNet, and whose `kid` and `precision_recall` compare them. 'plain' is the DCGAN of 2016:
+width 64, batch norm, no augmentation, no average of the weights. Compiling and looking are not counted.
+"""
+
+import argparse
+import gzip
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import cv2
+import numpy as np
+
+from benchmarks.gan_step import MODELS, described
+from benchmarks.machine import machine
+from pipeline.errors import Stopped
+from pipeline.gan.definition import Definition, read_definition
+from pipeline.gan.latents import fixed_latents
+from pipeline.gan.runtime import prepare_devices
+from pipeline.gan.training import Terms, Training
+from pipeline.gan.watch import Watch
+from pipeline.images.sheet import contact_sheet, write_png
+
+SAMPLES, MOST_REALS = 2000, 3000
+
+
+def main() -> None:
+    """Print a line a training, and for each set the medians over the seeds, against 'plain' where that is one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--models", nargs="+", default=["plain", "dcgan"], help="names, or files")
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--side", type=int, default=32)
+    parser.add_argument("--sheets", type=Path, help="a folder for a sheet of samples of each training")
+    given = parser.parse_args()
+    sys.path.insert(0, str(given.features))
+    prepare_devices()
+    print(f"{machine()}; {given.minutes:g} minutes at {given.side} px, {given.seeds} seeds", flush=True)
+    for folder in given.folders:
+        judge = Judge(read(folder, given.side))
+        found = {name: [] for name in given.models}
+        for seed in range(given.seeds):
+            for name in given.models:  # in turn, so that a busy hour slows all alike
+                found[name].append(one(folder, judge, name, seed=seed, given=given))
+        medians = {name: statistics.median(kids) for name, kids in found.items()}
+        against = ", {:.2f} of plain" if "plain" in medians else ""
+        for name, median in medians.items():
+            print(f"{folder}: {name}: median KID {median:.3f}" + against.format(median / medians.get("plain", 1)))
+
+
+class Judge:
+    """Compares samples with the reals (N, S, S, C) uint8, by the features of a network of ImageNet."""
+
+    def __init__(self, reals: np.ndarray) -> None:
+        import features
+
+        self.reals, self._by, self._see = reals, features, features.Extractor()
+        chosen = np.random.default_rng(0).permutation(len(reals))[:MOST_REALS]
+        self._of_reals = self._see(list(coloured(reals[chosen])))
+
+    def score(self, samples: np.ndarray) -> tuple[float, float, float]:
+        """KID, precision, recall."""
+        found = self._see(list(coloured(samples)))
+        precision, recall = self._by.precision_recall(self._of_reals[:1000], found[:1000])
+        return self._by.kid(self._of_reals, found)[0], precision, recall
+
+
+def one(folder: Path, judge: Judge, name: str, *, seed: int, given: argparse.Namespace) -> float:
+    """Train once; the KID."""
+    definition = described(None, batch=64) if name == "plain" else by_name(name)
+    with tempfile.TemporaryDirectory() as place:
+        training = train(definition, judge.reals, seed=seed, minutes=given.minutes, folder=Path(place))
+        latents = fixed_latents(SAMPLES, size=definition.latent, seed=99)
+        samples = training.draw(latents)
+    kid, precision, recall = judge.score(samples)
+    seen = training.director.seen(training.number)
+    print(f"{folder.name}: {name}, seed {seed}: KID {kid:.3f}, precision {precision:.2f}, recall {recall:.2f};"
+          f" {seen} images seen, {seen / (60 * given.minutes):.0f} a second", flush=True)  # fmt: skip
+    if given.sheets:
+        given.sheets.mkdir(parents=True, exist_ok=True)
+        path = given.sheets / f"{folder.name}-{Path(name).stem}-{seed}.png"
+        write_png(path, contact_sheet(samples[:100], 10))
+    return kid
+
+
+def train(definition: Definition, images: np.ndarray, *, seed: int, minutes: float, folder: Path) -> Training:
+    """A training that has gone on for so many minutes after its step was compiled."""
+    terms = Terms(epochs=10**6, seed=seed, sample_every=10**6, checkpoint_every=10**6)
+    training = Training(
+        terms, definition, images, folder=folder, watch=Watch(folder, live=None, epochs=1, monitor=None)
+    )
+    begun = []
+
+    def stop() -> bool:
+        if not begun and training.number >= 2:
+            begun.append(time.monotonic())
+        return bool(begun) and time.monotonic() > begun[0] + 60 * minutes
+
+    try:
+        training.run(lambda *_: None, stop)
+    except Stopped:
+        training.log.close()
+    return training
+
+
+def by_name(name: str) -> Definition:
+    """A definition of models/, or of a file."""
+    path = Path(name)
+    return read_definition(path if path.suffix == ".json" else MODELS / f"{name}.json")
+
+
+def read(path: Path, side: int) -> np.ndarray:
+    """The pictures of a folder, or of a file of Fashion-MNIST's kind, (N, side, side, C) uint8."""
+    if path.is_dir():
+        import features
+
+        return np.stack(features.load(path, size=side))
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    count, height, width = np.frombuffer(data, ">u4", 3, 4)
+    pictures = np.frombuffer(data, np.uint8, offset=16).reshape(count, height, width)
+    return np.stack([cv2.resize(each, (side, side), interpolation=cv2.INTER_CUBIC) for each in pictures])[..., None]
+
+
+def coloured(pictures: np.ndarray) -> np.ndarray:
+    """Grey pictures as the network of ImageNet wants them."""
+    return pictures if pictures.shape[-1] == 3 else pictures.repeat(3, axis=-1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Images a second of the training step in this process, and the share of the time that is spent in the step.
+
+    .venv/bin/python benchmarks/gan_step.py [--side 64] [--batch 64] [--precision float32] [--xla] [--model NAME]
+
+KERAS_BACKEND=jax measures the step on JAX. benchmarks/gan_speed.py runs this for all of them and a peer, in turn.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import numpy as np
+
+from pipeline.gan.batches import Batches
+from pipeline.gan.definition import Definition, parse_definition, read_definition
+from pipeline.gan.director import Director
+from pipeline.gan.feeder import Feeder
+from pipeline.gan.runtime import choose_dtype, prepare_devices
+from pipeline.gan.state import TrainState
+from pipeline.gan.step import Step, compile_step
+
+MODELS = Path(__file__).parent.parent / "models"
+PICTURES, WARM_UP, STEPS, TURNS = 2000, 3, 4, 5
+# Radford et al. 2016 as they have it: batch norm in both, no augmentation, no average of the weights
+PLAIN = {"width": 64, "norm": "batch", "initial": "dcgan", "optimizer": {"learning_rate": 2e-4, "beta_1": 0.5}}
+
+
+def main() -> None:
+    """Print one line of JSON: the rates of several turns, and the share of time in the step."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--xla", action="store_true")
+    parser.add_argument("--model", help="a definition of models/; without it the DCGAN of 2016")
+    given = parser.parse_args()
+    prepare_devices()
+    definition = described(given.model, batch=given.batch)
+    director = directed(definition, side=given.side)
+    shape = {"size": given.side, "channels": 3}
+    state = TrainState(definition, **shape, seed=0, dtype=choose_dtype(given.precision))
+    rates, share = measure(director, compile_step(state, xla=given.xla))
+    print(json.dumps({"rates": rates, "share_in_step": round(share, 3)}))
+
+
+def described(name: str | None, *, batch: int) -> Definition:
+    """The definition called `name`, or the plain DCGAN with `batch` pictures in a step."""
+    if name:
+        return read_definition(MODELS / f"{name}.json")
+    tree = {"generator": PLAIN, "discriminator": PLAIN, "augment": {"policies": []}, "ema": {"half_life": 0}}
+    return parse_definition(json.dumps({**tree, "loss": "non_saturating", "batch": batch}), "the DCGAN of 2016")
+
+
+def directed(definition: Definition, *, side: int) -> Director:
+    """A training on noise: what the pictures show takes no time."""
+    images = np.random.default_rng(0).integers(0, 256, (PICTURES, side, side, 3), np.uint8)
+    turns = definition.balance.discriminator_steps
+    batches = Batches(count=PICTURES, wanted=definition.batch, seed=0, turns=turns)
+    return Director(definition=definition, images=images, batches=batches, steps=1000, stages=1)
+
+
+def measure(director: Director, step: Step) -> tuple[list[float], float]:
+    """Images a second in each of TURNS turns, and the share of the time that went by in the step."""
+    number, within, rates, started = 0, 0.0, [], 0.0
+
+    with Feeder(director.inputs) as feeder:
+        for turn in range(-1, TURNS):
+            begun = time.perf_counter()
+            if turn == 0:
+                within, started = 0.0, begun
+            for _ in range(WARM_UP if turn < 0 else STEPS):
+                plan, inputs = director.plan(number, learn=True), feeder.take(number)
+                before = time.perf_counter()
+                step(plan, inputs)
+                within, number = within + time.perf_counter() - before, number + 1
+            rates.append(STEPS * director.batches.seen / (time.perf_counter() - begun))
+        return [round(rate, 1) for rate in rates[1:]], within / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What to do when losses are no longer numbers, or memory runs out."""
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.gan.step import METRICS
+
+RETRIES = 3
+CAUTION = 0.5  # what both learning rates are multiplied by at each retry
+
+
+def broken(metrics: np.ndarray) -> str:
+    """The names of those METRICS of one step that are no finite numbers; empty when all is well."""
+    return ", ".join(name for name, value in zip(METRICS, metrics, strict=True) if not np.isfinite(value))
+
+
+def gave_up(what: str, *, epoch: int, definition: str) -> UserError:
+    """The error for a training that broke down again after every retry."""
+    return UserError(
+        f"training broke down in epoch {epoch + 1}, {RETRIES} times after going back to the checkpoint before with half"
+        f" the learning rates: {what} was no number. Lower the learning rates in models/{definition}.json, or add a"
+        " penalty such as r1"
+    )
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether `error` is a backend's, or Python's, way to say that memory ran out."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return bool(kinds & {"MemoryError", "ResourceExhaustedError"}) or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def too_big(*, batch: int, size: int, definition: str) -> UserError:
+    """The error for a step that does not fit into memory, with the batch size to try."""
+    if batch > 2:
+        return UserError(
+            f'out of memory with {batch} pictures of {size} pixels in a step: try "batch": {max(batch // 2, 2)} in'
+            f" models/{definition}.json"
+        )
+    return UserError(
+        f"out of memory with {batch} pictures of {size} pixels in a step: try half the width of both networks in"
+        f" models/{definition}.json, or smaller pictures"
+    )

@@ -1,0 +1,44 @@
+"""What pydantic finds wrong in a definition, as one line that names the key, the value and what would do."""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from pipeline.gan.definition.document import dotted, shown
+from pipeline.gan.definition.keys import Place, field_at, part_at, places_of, takes
+from pipeline.options.option import nearest
+
+WHOLE = "an object in braces; {} takes every default"
+
+
+def in_words(error: ValidationError, *, names: Mapping[str, str] | None = None) -> str:
+    """The first mistake, unknown keys before others: they are the likely cause of the rest.
+
+    `names` holds what the user calls a key, where that is not our name.
+    """
+    found = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")[0]
+    place = tuple(step for step in found["loc"] if isinstance(step, str))
+    index = "".join(f"[{step}]" for step in found["loc"] if isinstance(step, int))  # into a list
+    if found["type"] == "extra_forbidden":
+        return _unknown(place)
+    if found["type"] == "json_invalid":  # what Python's reader lets pass and pydantic's does not
+        return f"not JSON that can be read: {found['ctx']['error']}"
+    if found["type"] == "value_error":
+        return _on(place, str(found["ctx"]["error"]))
+    if not place:
+        return f"expected {WHOLE}"
+    called = (names or {}).get(dotted(place), dotted(place)) + index
+    default = "; leave the key out to have the default" if found["input"] is None else ""
+    return f"{called} = {shown(found['input'])}: expected {takes(field_at(place), item=bool(index))}{default}"
+
+
+def _unknown(place: Place) -> str:
+    *above, key = place
+    elsewhere = [dotted(found) if found[1:] else f"{key} at the top" for found in places_of(key)]
+    known = part_at(tuple(above)).model_fields
+    hint = f"its place is {' or '.join(elsewhere)}" if elsewhere else nearest(key, known)
+    return _on(tuple(above), f"unknown key {key!r}; {hint}")
+
+
+def _on(place: Place, text: str) -> str:
+    return f"{dotted(place)}: {text}" if place else text

@@ -1,0 +1,108 @@
+"""Combinations that cannot work, and why. Each check raises a ValueError of one line; the file's name comes on top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.gan.definition.document import shown
+
+if TYPE_CHECKING:
+    from pipeline.gan.definition.parts import Definition, Discriminator, Network
+
+WITH_LABELS = ("minimax", "non_saturating", "least_squares")
+
+
+def check_network(network: Network) -> None:
+    """What holds for either network."""
+    if network.weights == "weight" and network.norm == "batch":
+        raise ValueError('weights "weight" and norm "batch" undo each other: batch norm takes the length of a kernel'
+                         ' away that weight norm has learned; set weights to "free" or norm to "none"')  # fmt: skip
+    if any(side < 4 for side in network.attention):
+        raise ValueError(f"attention = {shown(network.attention)}: the coarsest feature maps are 4 to 7 pixels wide, so"
+                         " no side below 4 is there; name finer ones, for example [32]")  # fmt: skip
+    if len(set(network.attention)) < len(network.attention):
+        raise ValueError(f"attention = {shown(network.attention)}: a side is named twice; name each once")
+
+
+def check_discriminator(network: Discriminator) -> None:
+    """What holds for D alone."""
+    if network.weights == "spectral" and network.norm == "batch":
+        raise ValueError('weights "spectral" and norm "batch": batch norm scales the bound away that spectral norm'
+                         ' puts on D; set the norm of the discriminator to "none" or "layer"')  # fmt: skip
+
+
+def check_definition(definition: Definition) -> None:
+    """What holds between the parts."""
+    _check_wasserstein(definition)
+    _check_norm(definition)
+    _check_smoothing(definition)
+    _check_balance(definition)
+    _check_augment(definition)
+    _check_growing(definition)
+
+
+def _check_norm(definition: Definition) -> None:
+    if definition.discriminator.norm != "batch":
+        return
+    remedy = 'set the norm of the discriminator to "none" or "layer"'
+    for name in ("gradient", "r1", "r2"):
+        if getattr(definition.penalties, name).weight:
+            raise ValueError(f"penalties: {name} and batch norm in the discriminator: the penalty is on D's slope at"
+                             f" one picture, and batch norm mixes the pictures of a batch; {remedy}")  # fmt: skip
+    if definition.loss == "relativistic":
+        raise ValueError(f'loss "relativistic" and batch norm in the discriminator: reals and fakes are normalised'
+                         f" apart, which takes away the difference that the loss pairs them for; {remedy}")  # fmt: skip
+
+
+def _check_wasserstein(definition: Definition) -> None:
+    penalties, wasserstein = definition.penalties, definition.loss == "wasserstein"
+    bounded = penalties.clip or penalties.gradient.weight or definition.discriminator.weights == "spectral"
+    if wasserstein and not bounded:
+        raise ValueError('loss "wasserstein": nothing bounds D\'s slope, so the loss runs away; set'
+                         ' penalties.gradient.weight to 10 and the norm of the discriminator to "layer" (WGAN-GP), or'
+                         " penalties.clip to 0.01 (WGAN)")  # fmt: skip
+    if penalties.clip and not wasserstein:
+        raise ValueError(f'penalties.clip = {penalties.clip:g}: clipping is for the loss "wasserstein"; set it to 0')
+    if penalties.clip and penalties.gradient.weight:
+        raise ValueError("penalties: clip and gradient do the same work twice; set one of them to 0")
+
+
+def _check_smoothing(definition: Definition) -> None:
+    smoothing = definition.smoothing
+    if (smoothing.real or smoothing.fake) and definition.loss not in WITH_LABELS:
+        raise ValueError(f'smoothing and loss "{definition.loss}": it has no labels to smooth; set smoothing to 0,'
+                         f" or take one of {', '.join(WITH_LABELS)}")  # fmt: skip
+    if smoothing.real + smoothing.fake >= 1:
+        raise ValueError("smoothing: reals and fakes get the same label, so there is nothing to tell apart; lower"
+                         " one of them")  # fmt: skip
+
+
+def _check_balance(definition: Definition) -> None:
+    skip = definition.balance.skip_above
+    if skip and definition.loss == "wasserstein":
+        raise ValueError("balance.skip_above: D of a Wasserstein GAN has no accuracy, and is better the further it"
+                         " is ahead; set it to 0")  # fmt: skip
+    if 0 < skip <= 0.5:
+        raise ValueError(f"balance.skip_above = {skip:g}: guessing is right half the time, so D would never learn;"
+                         " set it to 0.8 or so")  # fmt: skip
+
+
+def _check_augment(definition: Definition) -> None:
+    augment = definition.augment
+    if len(set(augment.policies)) < len(augment.policies):
+        raise ValueError(f"augment.policies = {shown(augment.policies)}: a policy is named twice; name each once")
+    if augment.target and not augment.policies:
+        raise ValueError("augment: target without policies leaves nothing to adapt; name some, or set target to 0")
+    if augment.target and definition.loss == "wasserstein":
+        raise ValueError("augment.target: it is held against the sign of D's logits, and those of a Wasserstein GAN"
+                         " have no zero; set it to 0")  # fmt: skip
+
+
+def _check_growing(definition: Definition) -> None:
+    growing = definition.growing
+    if growing.start and growing.start < 8:
+        raise ValueError(f"growing.start = {growing.start}: the first pictures need a side of at least 8; set it to 8,"
+                         " or to 0 for full size from the start")  # fmt: skip
+    if growing.start and definition.generator.norm == definition.discriminator.norm == "batch":
+        raise ValueError("growing and batch norm in both networks: a side that fades in brings statistics of its own"
+                         ' and D tells fakes by them; set the norm of the discriminator to "none"')  # fmt: skip

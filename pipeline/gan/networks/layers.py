@@ -1,0 +1,155 @@
+"""The layers of one network, each made once and found again by its name, so that several graphs can share them."""
+
+import hashlib
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from pipeline.gan.definition import Network
+from pipeline.gan.networks.batch_norm import FusedBatchNorm
+from pipeline.gan.networks.blend import Blend
+from pipeline.gan.networks.bounded import Bounded
+from pipeline.gan.runtime import keras
+
+KERNEL = 4  # of strided convolutions; a multiple of the stride: no checkerboard (Odena et al. 2016)
+# Keras' own 0.99 remembers a hundred steps: in a short run the statistics would lag behind the weights they belong to
+MOMENTUM = 0.9
+EPSILON = 1e-5
+BEFORE_RELU = math.sqrt(2.0)  # keeps the signal's size through a ReLU (He et al. 2015)
+Tensor = keras.KerasTensor
+
+
+class Layers:
+    """Makes layers as `network` says; `plain` ones are Keras' own, whatever it says of weights.
+
+    First kernels follow from `seed` and a layer's name, not from the order.
+    """
+
+    def __init__(self, network: Network, *, role: str, seed: int, dtype: str, plain: bool = False) -> None:
+        self.network, self.role, self.seed, self.dtype, self.plain = network, role, seed, dtype, plain
+        self._made: dict[str, keras.layers.Layer] = {}
+
+    @property
+    def _bounded(self) -> bool:
+        return self.network.weights != "free" and not self.plain
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Of all layers, in the order in which they were first asked for."""
+        return [variable for layer in self._made.values() for variable in layer.variables]
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """Those of `variables` that an optimizer moves."""
+        return [variable for layer in self._made.values() for variable in layer.trainable_variables]
+
+    @property
+    def bounded(self) -> list[Bounded]:
+        """The layers whose kernels are held in bounds."""
+        return [layer for layer in self._made.values() if isinstance(layer, Bounded)]
+
+    @property
+    def blends(self) -> list[Blend]:
+        """The layers at which a new side fades in."""
+        return [layer for layer in self._made.values() if isinstance(layer, Blend)]
+
+    def known(self, name: str) -> keras.layers.Layer | None:
+        """The layer called `name`, if it was made."""
+        return self._made.get(name)
+
+    def find(self, name: str, make: Callable[[], keras.layers.Layer]) -> keras.layers.Layer:
+        """The layer called `name`; made on first sight."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+    def conv(self, x: Tensor, width: int, *, name: str, kernel: int = 3, stride: int = 1, **more: object) -> Tensor:
+        """A convolution with 'same' borders."""
+        fan = kernel * kernel * x.shape[-1]
+        return self._kernelled("conv", x, width, kernel=kernel, stride=stride, fan=fan, name=name, **more)
+
+    def up(self, x: Tensor, width: int, *, name: str, **more: object) -> Tensor:
+        """A transposed convolution to twice the side."""
+        fan = KERNEL * KERNEL * x.shape[-1] // 4  # a quarter of the kernel meets each pixel
+        return self._kernelled("up", x, width, kernel=KERNEL, stride=2, fan=fan, name=name, **more)
+
+    def dense(self, x: Tensor, width: int, *, name: str, **more: object) -> Tensor:
+        """A product with a matrix."""
+        return self._kernelled("dense", x, width, kernel=0, stride=0, fan=x.shape[-1], name=name, **more)
+
+    def norm(self, x: Tensor, name: str) -> Tensor:
+        """`x` normalised as the network says; layer norm is over side and channels (Ba et al. 2016)."""
+        if self.network.norm == "none":
+            return x
+        return self.find(name, lambda: self._norm(name))(x)
+
+    def relu(self, x: Tensor, slope: float = 0.0) -> Tensor:
+        """A ReLU, with `slope` below zero."""
+        if not slope:
+            return keras.layers.ReLU(dtype=self.dtype)(x)
+        if keras.backend.backend() == "jax" and not self.plain:
+            return keras.layers.Activation(_leaky(slope), dtype=self.dtype)(x)
+        return keras.layers.LeakyReLU(negative_slope=slope, dtype=self.dtype)(x)
+
+    def blend(self, old: Tensor, new: Tensor, name: str) -> Tensor:
+        """`old` and `new` mixed, for a side that fades in."""
+        return self.find(name, lambda: Blend(name=name, dtype=self.dtype))([old, new])
+
+    def begin(self, layer: keras.layers.Layer, *, fan: int, gain: float) -> None:
+        """Draw the first kernel of `layer`, just built, whose outputs sum over `fan` inputs.
+
+        Drawn by NumPy: each backend would make other numbers of the same seed.
+        """
+        text = f"{self.role}/{layer.name}/{self.seed}".encode()
+        draw = np.random.default_rng(int.from_bytes(hashlib.sha256(text).digest()[:8], "big"))
+        spread = 0.02 if self.network.initial == "dcgan" else gain / math.sqrt(fan)
+        kernel = layer.trainable_variables[0]
+        kernel.assign(draw.standard_normal(kernel.shape, np.float32) * np.float32(spread))
+        if isinstance(layer, Bounded):
+            layer.settle()
+
+    def _norm(self, name: str) -> keras.layers.Layer:
+        if self.network.norm == "layer":
+            return keras.layers.GroupNormalization(groups=1, epsilon=EPSILON, name=name, dtype=self.dtype)
+        make = keras.layers.BatchNormalization if self.plain else FusedBatchNorm
+        return make(momentum=MOMENTUM, epsilon=EPSILON, name=name, dtype=self.dtype)
+
+    def _kernelled(
+        self,
+        kind: str,
+        x: Tensor,
+        width: int,
+        *,
+        kernel: int,
+        stride: int,
+        fan: int,
+        name: str,
+        bias: bool = True,
+        gain: float = BEFORE_RELU,
+        zero: bool = False,
+        dtype: str | None = None,
+    ) -> Tensor:
+        """The layer `name` applied to `x`; `zero` starts it at nothing, where a zero kernel can be normalised."""
+        if known := self.known(name):
+            return known(x)
+        options = {"use_bias": bias, "kernel_initializer": "zeros", "name": name, "dtype": dtype or self.dtype}
+        layer = self.find(name, lambda: self._made_of(kind, width, kernel=kernel, stride=stride, options=options))
+        y = layer(x)
+        if not zero or self._bounded:
+            self.begin(layer, fan=fan, gain=gain)
+        return y
+
+    def _made_of(self, kind: str, width: int, *, kernel: int, stride: int, options: dict) -> keras.layers.Layer:
+        if self._bounded:
+            return Bounded(kind, width, rule=self.network.weights, kernel_size=kernel, strides=stride, **options)
+        if kind == "dense":
+            return keras.layers.Dense(width, **options)
+        make = keras.layers.Conv2DTranspose if kind == "up" else keras.layers.Conv2D
+        return make(width, kernel, strides=stride, padding="same", **options)
+
+
+def _leaky(slope: float) -> Callable[[Tensor], Tensor]:
+    """A leaky ReLU with TensorFlow's derivative at 0, `slope`: JAX has 1 there, where whole patches of a picture lie
+    that cutout has emptied."""
+    return lambda x: keras.ops.where(x > 0, x, x * keras.ops.cast(slope, x.dtype))

@@ -1,0 +1,51 @@
+"""What changes over a training: learning rates, and the stage of a growing GAN. Pure functions of the images seen."""
+
+import math
+from dataclasses import dataclass
+
+from pipeline.gan.definition import Growing, Optimizer
+
+
+def rate_at(optimizer: Optimizer, *, seen: int, total: int) -> float:
+    """The learning rate after `seen` images of the `total` that the training is to see."""
+    schedule = optimizer.schedule
+    warm = min(1.0, (seen + 1) / schedule.warmup) if schedule.warmup else 1.0
+    done = min(1.0, seen / (schedule.over or max(total, 1)))
+    way = {"constant": 0.0, "linear": done, "cosine": 0.5 - 0.5 * math.cos(math.pi * done)}[schedule.kind]
+    return optimizer.learning_rate * warm * (1.0 + (schedule.final - 1.0) * way)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Where a growing GAN stands: the place of its side among all, and for how much a new side counts."""
+
+    index: int
+    fade: float = 1.0
+
+    @property
+    def fading(self) -> bool:
+        """Whether the side is still coming in."""
+        return self.fade < 1.0
+
+
+def stage_at(growing: Growing, *, seen: int, stages: int) -> Stage:
+    """The stage after `seen` images, of `stages`: the first is held, each later one faded in and held."""
+    if stages == 1:
+        return Stage(index=0)
+    later, span = seen - growing.hold, growing.fade + growing.hold
+    if later < 0:
+        return Stage(index=0)
+    index = 1 + (later // span if span else stages)
+    if index >= stages:
+        return Stage(index=stages - 1)
+    into = later % span
+    return Stage(index=index, fade=min(1.0, into / growing.fade) if growing.fade else 1.0)
+
+
+def ema_share(*, half_life: float, ramp: float, seen: int, batch: int) -> float:
+    """By how much the averaged generator moves towards the generator in a step of `batch` images, after `seen`.
+
+    The half-life, in images, is at most `ramp` of the images seen (StyleGAN2-ADA's `ema_rampup`).
+    """
+    lasting = min(half_life, seen * ramp)
+    return 1.0 - 0.5 ** (batch / lasting) if lasting > 0 else 1.0
