@@ -10,6 +10,7 @@ from pipeline.gan.definition import Network
 from pipeline.gan.networks.batch_norm import FusedBatchNorm
 from pipeline.gan.networks.blend import Blend
 from pipeline.gan.networks.bounded import Bounded
+from pipeline.gan.networks.layer_norm import LayerNorm
 from pipeline.gan.runtime import keras
 
 KERNEL = 4  # of strided convolutions; a multiple of the stride: no checkerboard (Odena et al. 2016)
@@ -111,7 +112,8 @@ class Layers:
 
     def _norm(self, name: str) -> keras.layers.Layer:
         if self.network.norm == "layer":
-            return keras.layers.GroupNormalization(groups=1, epsilon=EPSILON, name=name, dtype=self.dtype)
+            layer = keras.layers.GroupNormalization if self.plain else LayerNorm
+            return layer(groups=1, epsilon=EPSILON, name=name, dtype=self.dtype)
         make = keras.layers.BatchNormalization if self.plain else FusedBatchNorm
         return make(momentum=MOMENTUM, epsilon=EPSILON, name=name, dtype=self.dtype)
 
