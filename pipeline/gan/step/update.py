@@ -53,13 +53,14 @@ class _Update:
         state.generator_optimizer.apply(gradients, state.generator.trainable_variables)
         self._adapt(judged, batch=turns * fakes.shape[0])
         follow(state.average, state.generator, arrays["share"])
+        state.average.turn()  # a mean of singular vectors is none
         return self._metrics(judged, g_loss, d_gradient, _length(gradients))
 
     def _set(self, arrays: dict[str, Tensor]) -> None:
         state = self.state
         state.generator_optimizer.learning_rate.assign(arrays["rates"][0])
         state.discriminator_optimizer.learning_rate.assign(arrays["rates"][1])
-        for network in (state.generator, state.discriminator):
+        for network in (state.generator, state.discriminator, state.average):
             network.set_fade(arrays["fade"])
 
     def _seen(self, reals: Tensor, fade: Tensor) -> Tensor:
