@@ -43,13 +43,13 @@ class Bounded(keras.layers.Layer):
         """Make the free kernel, and what its rule remembers beside it."""
         inputs, side = shape[-1], (self.kernel_size, self.kernel_size)
         shapes = {"conv": (*side, inputs, self.width), "up": (*side, self.width, inputs), "dense": (inputs, self.width)}
-        self.free = self.add_weight(name="free", shape=shapes[self.kind], initializer=self.kernel_initializer)
+        self.free = self._weight("free", shapes[self.kind], initializer=self.kernel_initializer)
         if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=(self.width,), initializer="zeros")
+            self.bias = self._weight("bias", (self.width,), initializer="zeros")
         if self.rule == "spectral":
-            self.left = self.add_weight(name="left", shape=(self.width,), initializer="ones", trainable=False)
+            self.left = self._weight("left", (self.width,), trainable=False)
         else:
-            self.length = self.add_weight(name="length", shape=(self.width,), initializer="ones")
+            self.length = self._weight("length", (self.width,))
 
     def settle(self) -> None:
         """Make what the rule remembers fit the free kernel, which has just been drawn."""
@@ -95,6 +95,10 @@ class Bounded(keras.layers.Layer):
             return (*shape[:-1], self.width)
         sides = [side * self.strides if self.kind == "up" else -(-side // self.strides) for side in shape[1:3]]
         return (shape[0], *sides, self.width)
+
+    def _weight(self, name: str, shape: tuple, *, initializer: str = "ones", trainable: bool = True) -> keras.Variable:
+        """Norms are taken of float32, whatever the layer computes in."""
+        return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=trainable, autocast=False)
 
     def _matrix(self) -> Tensor:
         """The free kernel as (width, the rest)."""

@@ -44,7 +44,7 @@ class _Draft:
         picture = self._picture(x, level)
         if fading:
             old = keras.layers.UpSampling2D(dtype="float32")(self._picture(below, level - 1))
-            picture = self.layers.blend(old, picture, f"blend_{level}")
+            picture = self.layers.blend(old, picture, f"blend_{level}", dtype="float32")
         return keras.Model(latents, picture, name="generator")
 
     def _coarsest(self, latents: Tensor) -> Tensor:

@@ -93,9 +93,9 @@ class Layers:
             return keras.layers.Activation(_leaky(slope), dtype=self.dtype)(x)
         return keras.layers.LeakyReLU(negative_slope=slope, dtype=self.dtype)(x)
 
-    def blend(self, old: Tensor, new: Tensor, name: str) -> Tensor:
+    def blend(self, old: Tensor, new: Tensor, name: str, *, dtype: str | None = None) -> Tensor:
         """`old` and `new` mixed, for a side that fades in."""
-        return self.find(name, lambda: Blend(name=name, dtype=self.dtype))([old, new])
+        return self.find(name, lambda: Blend(name=name, dtype=dtype or self.dtype))([old, new])
 
     def begin(self, layer: keras.layers.Layer, *, fan: int, gain: float) -> None:
         """Draw the first kernel of `layer`, just built, whose outputs sum over `fan` inputs.
