@@ -53,8 +53,12 @@ def _told_apart(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
 
 def _squares(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
     """Mao et al. 2017, equation 9 with labels 1 and 0."""
-    on_real = ops.mean(ops.square(real - (1.0 - smoothing.real)))
-    return 0.5 * (on_real + ops.mean(ops.square(fake - smoothing.fake)))
+    return _distance(real, 1.0 - smoothing.real) + _distance(fake, smoothing.fake)
+
+
+def _distance(logits: Tensor, label: float) -> Tensor:
+    """Half the squared distance from `label`, halfway between whose values a logit is 0, as with all other losses."""
+    return 0.5 * ops.mean(ops.square(logits + 0.5 - label))
 
 
 def _margins(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
@@ -67,7 +71,7 @@ LOSSES = {
     "minimax": Loss(discriminator=_told_apart, generator=lambda real, fake: -_entropy(fake, 0.0)),
     # the same, section 3: G makes -log D small
     "non_saturating": Loss(discriminator=_told_apart, generator=lambda real, fake: _entropy(fake, 1.0)),
-    "least_squares": Loss(discriminator=_squares, generator=lambda real, fake: 0.5 * ops.mean(ops.square(fake - 1.0))),
+    "least_squares": Loss(discriminator=_squares, generator=lambda real, fake: _distance(fake, 1.0)),
     # Arjovsky et al. 2017, equation 3
     "wasserstein": Loss(
         discriminator=lambda real, fake, smoothing: ops.mean(fake) - ops.mean(real),
