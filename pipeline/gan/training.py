@@ -84,7 +84,7 @@ class Training:
         until = time.monotonic() + 60 * self.terms.minutes if self.terms.minutes else None
         if self.number == 0:
             self.watch.begin(self.images, self.draw, self.latents)
-            self.save()
+            self._saved()
         with Feeder(self.director.inputs) as feeder:
             while self.number < self.director.steps:
                 if should_stop() or (until and time.monotonic() > until):
@@ -98,10 +98,6 @@ class Training:
         pictures = draw(self.state.average.at(stage.stage, fading=stage.fading), latents)
         times = self.images.shape[1] // pictures.shape[1]  # a growing GAN draws small at first
         return pictures.repeat(times, axis=1).repeat(times, axis=2)
-
-    def save(self) -> None:
-        """Put a checkpoint of this very step into the folder."""
-        save_checkpoint(self.folder / CHECKPOINTS, self.number, self.arrays())
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that going on from here depends on, and what the lines of this epoch will say."""
@@ -154,15 +150,16 @@ class Training:
         if nearest:
             self.best.keep(row, self.state.average)
         if final or nearest or self.epoch % self.terms.checkpoint_every == 0:
-            self._save_if_sound()
+            if not self._saved():
+                self._go_back("a weight")
 
-    def _save_if_sound(self) -> None:
+    def _saved(self) -> bool:
         """A checkpoint, unless the step that has just been taken left weights that are no numbers."""
         arrays = self.arrays()
-        if all(np.isfinite(array).all() for array in arrays.values()):
+        sound = all(np.isfinite(array).all() for array in arrays.values())
+        if sound:
             save_checkpoint(self.folder / CHECKPOINTS, self.number, arrays)
-        else:
-            self._go_back("a weight")
+        return sound
 
     def _go_back(self, what: str) -> None:
         """Take up the newest good checkpoint with half the learning rates, and have the next line say so."""
@@ -190,7 +187,7 @@ class Training:
         return True
 
     def _stop(self) -> None:
-        self.save()
+        self._saved()  # else the one before is gone on from, and meets the same step
         raise Stopped(f"stopped in epoch {self.epoch + 1} of {self.terms.epochs}; the next run goes on there")
 
     def _metrics(self) -> np.ndarray:
