@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.errors import UserError
 from pipeline.gan.batches import Batches
 from pipeline.gan.definition import Definition
 from pipeline.gan.noise import noise_of
-from pipeline.gan.schedule import ema_share, rate_at, stage_at
+from pipeline.gan.schedule import ema_share, grown_after, rate_at, stage_at
 from pipeline.gan.step import Inputs, Plan
 
 
@@ -21,6 +22,16 @@ class Director:
     batches: Batches
     steps: int
     stages: int
+
+    def check_growth(self) -> None:
+        """Raise a `UserError` that says what to do, if the last sides of a growing GAN would never learn."""
+        needed, in_all = grown_after(self.definition.growing, stages=self.stages), self.seen(self.steps)
+        if not self.grown(self.steps - 1):
+            raise UserError(
+                f"growing comes to full size after {needed} images, and this training sees {in_all}: set epochs to"
+                f" {-(-(needed + self.batches.seen) // self.seen(self.batches.steps))} or more, or lower growing.fade"
+                " and growing.hold"
+            )
 
     def plan(self, number: int, *, learn: bool) -> Plan:
         """What step `number` does."""
@@ -45,6 +56,10 @@ class Director:
             share=ema_share(**ema, seen=self.seen(number + 1), batch=batches.seen),
             fade=stage_at(definition.growing, seen=self.seen(number), stages=self.stages).fade,
         )
+
+    def grown(self, number: int) -> bool:
+        """Whether step `number` is on pictures of full size alone."""
+        return self.seen(number) >= grown_after(self.definition.growing, stages=self.stages)
 
     def rates(self, number: int) -> tuple[float, float]:
         """The learning rates of G and D at step `number`."""

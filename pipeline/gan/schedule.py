@@ -42,6 +42,11 @@ def stage_at(growing: Growing, *, seen: int, stages: int) -> Stage:
     return Stage(index=index, fade=min(1.0, into / growing.fade) if growing.fade else 1.0)
 
 
+def grown_after(growing: Growing, *, stages: int) -> int:
+    """The images after which the last of `stages` is there in full."""
+    return growing.hold + (stages - 2) * (growing.fade + growing.hold) + growing.fade if stages > 1 else 0
+
+
 def ema_share(*, half_life: float, ramp: float, seen: int, batch: int) -> float:
     """By how much the averaged generator moves towards the generator in a step of `batch` images, after `seen`.
 

@@ -63,6 +63,7 @@ class Training:
             steps=terms.epochs * self.batches.steps,
             stages=len(self.state.generator.settled),
         )
+        self.director.check_growth()
         self.latents = fixed_latents(GRID**2, size=definition.latent, seed=terms.seed)
         self.number, self.seconds = 0, 0.0  # steps done, and the seconds that those of this epoch took
         self.metrics: list[np.ndarray] = []  # of the steps of this epoch, METRICS each
@@ -146,7 +147,8 @@ class Training:
         self.log.append(row)
         if looked:
             self.watch.tell(self.log.rows, last=final)
-        nearest = self.best.saw(row)
+        # What was drawn small says nothing about the generator that comes of it
+        nearest = self.director.grown(self.number - 1) and self.best.saw(row)
         if nearest:
             self.best.keep(row, self.state.average)
         if final or nearest or self.epoch % self.terms.checkpoint_every == 0:
@@ -177,6 +179,7 @@ class Training:
         """Take up the newest whole checkpoint, if there is one; `final.npz` is there when only the end was cut off."""
         arrays = read_arrays(self.folder / FINAL) or newest_checkpoint(self.folder / CHECKPOINTS)
         if not arrays:
+            self.best.forget_after(0)
             return False
         self.number, self.metrics = int(arrays["step"]), [*arrays["metrics"]]
         self.seconds, self.latents = float(arrays["seconds"]), arrays["latents"]
