@@ -17,14 +17,15 @@ class MinibatchStddev(keras.layers.Layer):
         """(B, H, W, C) to (B, H, W, C + 1). Pictures i, i + B/G, i + 2B/G, ... are a group of G."""
         batch = x.shape[0]
         if batch is None:  # while the graph is built, and when the batch is not known
-            return self._of(x, 1, ops.shape(x)[0])
-        return self._of(x, next(group for group in range(min(GROUP, batch), 0, -1) if batch % group == 0), batch)
+            return self._of(x, 1)
+        # A batch that does not divide, as of seventeen pictures, is one group: each alone would show nothing
+        return self._of(x, next((group for group in range(GROUP, 1, -1) if batch % group == 0), batch))
 
     def compute_output_shape(self, shape: tuple) -> tuple:
         """Of an input of `shape`."""
         return (*shape[:-1], shape[-1] + 1)
 
-    def _of(self, x: Tensor, group: int, batch: Any) -> Tensor:
+    def _of(self, x: Tensor, group: int) -> Tensor:
         _, height, width, channels = x.shape
         y = ops.cast(ops.reshape(x, (group, -1, height, width, channels)), "float32")
         variance = ops.mean(ops.square(y - ops.mean(y, axis=0, keepdims=True)), axis=0)
