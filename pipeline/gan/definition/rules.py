@@ -17,6 +17,9 @@ def check_network(network: Network) -> None:
     if network.weights == "weight" and network.norm == "batch":
         raise ValueError('weights "weight" and norm "batch" undo each other: batch norm takes the length of a kernel'
                          ' away that weight norm has learned; set weights to "free" or norm to "none"')  # fmt: skip
+    if network.width > network.max_width:
+        raise ValueError(f"width = {network.width} is above max_width = {network.max_width}, so no layer would have it;"
+                         " raise max_width, or lower width")  # fmt: skip
     if any(side < 4 for side in network.attention):
         raise ValueError(f"attention = {shown(network.attention)}: the coarsest feature maps are 4 to 7 pixels wide, so"
                          " no side below 4 is there; name finer ones, for example [32]")  # fmt: skip

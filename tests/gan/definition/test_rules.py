@@ -26,6 +26,11 @@ REFUSED = {
         ["discriminator: ", "takes the length of a kernel away", 'weights to "free"'],
         {"discriminator": {"weights": "free"}},
     ),
+    "wider than the widest": (
+        {"generator": {"width": 1024}},
+        ["generator: width = 1024", "above max_width = 512", "raise max_width"],
+        {"generator": {"max_width": 1024}},
+    ),
     "attention where nothing is": (
         {"generator": {"attention": [2, 16]}},
         ["generator: attention = [2, 16]", "4 to 7 pixels wide", "for example [32]"],
