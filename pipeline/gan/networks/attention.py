@@ -7,8 +7,8 @@ from pipeline.gan.runtime import keras
 def attend(layers: Layers, x: Tensor, *, name: str) -> Tensor:
     """`x` (B, H, W, C) plus what each place gathers from all others; at first nothing.
 
-    SAGAN's factor that starts at 0 is folded into the last convolution, whose kernel starts at 0. As in BigGAN, keys
-    and values are pooled, which makes it four times cheaper.
+    SAGAN's factor that starts at 0 is part of the last convolution, whose kernel starts at 0. As in BigGAN, keys and
+    values are pooled, which makes it four times cheaper.
     """
     side, width = x.shape[1], x.shape[-1]
     narrow, half = max(width // 8, 1), max(width // 2, 1)
@@ -17,7 +17,7 @@ def attend(layers: Layers, x: Tensor, *, name: str) -> Tensor:
     value = _places(_pooled(layers.conv(x, half, kernel=1, bias=False, gain=1.0, name=f"{name}_value")))
     seen = keras.layers.Attention(name=f"{name}_seen", dtype=layers.dtype)([query, value, key])
     seen = keras.layers.Reshape((side, x.shape[2], half), dtype=layers.dtype)(seen)
-    change = layers.conv(seen, width, kernel=1, bias=False, gain=1.0, zero=True, name=f"{name}_out")
+    change = layers.conv(seen, width, kernel=1, bias=False, gain=1.0, gated=True, name=f"{name}_out")
     return keras.layers.Add(dtype=layers.dtype)([x, change])
 
 

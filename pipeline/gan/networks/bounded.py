@@ -19,7 +19,7 @@ class Bounded(keras.layers.Layer):
     """A convolution ('conv'), a transposed one ('up') or a product with a matrix ('dense'), its kernel under `rule`.
 
     'spectral': the kernel as a matrix, outputs apart, divided by its largest singular value. 'weight': each output's
-    kernel has a learned length and a direction apart.
+    kernel has a learned length and a direction apart. A `gated` one is multiplied by a number that starts at 0.
     """
 
     def __init__(
@@ -32,12 +32,13 @@ class Bounded(keras.layers.Layer):
         strides: int,
         use_bias: bool,
         kernel_initializer: str,
+        gated: bool = False,
         **common: Any,
     ) -> None:
         super().__init__(**common)
         self.kind, self.width, self.rule, self.use_bias = kind, width, rule, use_bias
         self.kernel_size, self.strides = kernel_size, strides
-        self.kernel_initializer = kernel_initializer
+        self.kernel_initializer, self.gated = kernel_initializer, gated
 
     def build(self, shape: tuple) -> None:
         """Make the free kernel, and what its rule remembers beside it."""
@@ -50,6 +51,8 @@ class Bounded(keras.layers.Layer):
             self.left = self._weight("left", (self.width,), trainable=False)
         else:
             self.length = self._weight("length", (self.width,))
+        if self.gated:
+            self.gate = self._weight("gate", (), initializer="zeros")
 
     def settle(self) -> None:
         """Make what the rule remembers fit the free kernel, which has just been drawn."""
@@ -61,11 +64,7 @@ class Bounded(keras.layers.Layer):
     @property
     def kernel(self) -> Tensor:
         """The kernel that is used, in the shape that Keras' own layer has."""
-        matrix = self._matrix()
-        if self.rule == "spectral":
-            return ops.convert_to_tensor(self.free) / self._largest(matrix)
-        scale = ops.convert_to_tensor(self.length) / ops.sqrt(ops.sum(ops.square(matrix), axis=1) + TINY)
-        return self.free * (scale[:, None] if self.kind == "up" else scale)
+        return self._held() * self.gate if self.gated else self._held()
 
     def turn(self) -> None:
         """One turn of the power iteration towards the largest singular value's left vector."""
@@ -86,7 +85,7 @@ class Bounded(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What makes the same layer again."""
-        names = ("kind", "width", "rule", "kernel_size", "strides", "use_bias", "kernel_initializer")
+        names = ("kind", "width", "rule", "kernel_size", "strides", "use_bias", "kernel_initializer", "gated")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def compute_output_shape(self, shape: tuple) -> tuple:
@@ -95,6 +94,13 @@ class Bounded(keras.layers.Layer):
             return (*shape[:-1], self.width)
         sides = [side * self.strides if self.kind == "up" else -(-side // self.strides) for side in shape[1:3]]
         return (shape[0], *sides, self.width)
+
+    def _held(self) -> Tensor:
+        matrix = self._matrix()
+        if self.rule == "spectral":
+            return ops.convert_to_tensor(self.free) / self._largest(matrix)
+        scale = ops.convert_to_tensor(self.length) / ops.sqrt(ops.sum(ops.square(matrix), axis=1) + TINY)
+        return self.free * (scale[:, None] if self.kind == "up" else scale)
 
     def _weight(self, name: str, shape: tuple, *, initializer: str = "ones", trainable: bool = True) -> keras.Variable:
         """Norms are taken of float32, whatever the layer computes in."""

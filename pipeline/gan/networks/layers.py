@@ -130,15 +130,20 @@ class Layers:
         bias: bool = True,
         gain: float = BEFORE_RELU,
         zero: bool = False,
+        gated: bool = False,
         dtype: str | None = None,
     ) -> Tensor:
-        """The layer `name` applied to `x`; `zero` starts it at nothing, where a zero kernel can be normalised."""
+        """The layer `name` applied to `x`.
+
+        `zero` starts it at nothing, where a kernel of zeros can be normalised; `gated` does so wherever.
+        """
         if known := self.known(name):
             return known(x)
         options = {"use_bias": bias, "kernel_initializer": "zeros", "name": name, "dtype": dtype or self.dtype}
+        options |= {"gated": gated} if self._bounded else {}
         layer = self.find(name, lambda: self._made_of(kind, width, kernel=kernel, stride=stride, options=options))
         y = layer(x)
-        if not zero or self._bounded:
+        if self._bounded or not (zero or gated):
             self.begin(layer, fan=fan, gain=gain)
         return y
 
