@@ -22,7 +22,7 @@ def plain_discriminator(definition: Definition, discriminator: Staged) -> keras.
     _, size, _, channels = discriminator.whole.input_shape
     plain = build_discriminator(definition, size=size, channels=channels, seed=0, plain=True).whole
     _fill(plain, discriminator)
-    return keras.Model(plain.inputs, plain.outputs[0], name="discriminator")
+    return keras.Model(plain.input, plain.outputs[0], name="discriminator")
 
 
 def _fill(plain: keras.Model, source: Staged) -> None:
