@@ -151,9 +151,9 @@ class Training:
         nearest = self.director.grown(self.number - 1) and self.best.saw(row)
         if nearest:
             self.best.keep(row, self.state.average)
-        if final or nearest or self.epoch % self.terms.checkpoint_every == 0:
-            if not self._saved():
-                self._go_back("a weight")
+        due = final or nearest or self.epoch % self.terms.checkpoint_every == 0
+        if due and not self._saved():
+            self._go_back("a weight")
 
     def _saved(self) -> bool:
         """A checkpoint, unless the step that has just been taken left weights that are no numbers."""
