@@ -122,7 +122,7 @@ def _summary(training: Training, *, epoch: int) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "size": training.images.shape[1],
         "parameters": _parameters(state.generator) + _parameters(state.discriminator),
-            }
+    }
 
 
 def _told(rows: list[Row]) -> list[str]:

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.gan.definition import Definition
+from pipeline.gan.networks import build_generator
+from tests.gan.play import define
+
+KINDS = {
+    "dcgan": {},
+    "residual": {"blocks": "residual"},
+    "resize": {"upsample": "resize", "norm": "layer"},
+    "no norm": {"norm": "none", "initial": "he", "blocks": "residual"},
+    "spectral": {"weights": "spectral", "attention": [8]},
+    "weight": {"weights": "weight", "norm": "none"},
+}
+LATENTS = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
+
+
+def built(kind: dict | None = None, **options):
+    return build_generator(define({"generator": kind or {}}), **{"size": 16, "channels": 3, "seed": 0} | options)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize(("size", "channels"), [(16, 3), (24, 1)])
+def test_latents_become_pictures_each_its_own(kind, size, channels):
+    pictures = np.asarray(built(kind, size=size, channels=channels).whole(LATENTS, training=True))
+    assert pictures.shape == (4, size, size, channels)
+    assert pictures.dtype == np.float32
+    assert 0 < np.abs(pictures).max() <= 1
+    assert np.abs(pictures[0] - pictures[1]).max() > 1e-4
+
+
+def test_pictures_are_float32_where_layers_compute_in_bfloat16():
+    pictures = np.asarray(built(dtype="mixed_bfloat16").whole(LATENTS))
+    assert pictures.dtype == np.float32
+    assert np.allclose(pictures, built().whole(LATENTS), atol=0.05)
+
+
+def test_dcgan_at_64_px_has_the_papers_3_6_million_weights():
+    generator = build_generator(Definition(), size=64, channels=3, seed=0)
+    count = sum(int(np.prod(weight.shape)) for weight in generator.trainable_variables)
+    dense, convolutions = 100 * 8192, 16 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3)
+    assert count == dense + convolutions + 2 * (512 + 256 + 128 + 64) + 3
+
+
+def test_weights_follow_from_the_seed_alone():
+    first, again, other = (built(seed=seed).whole.get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_a_layer_starts_alike_whatever_else_there_is():
+    plain, more = (built(kind).layers.known("up_1").kernel for kind in ({}, {"attention": [4]}))
+    assert np.array_equal(plain, more)
+
+
+@pytest.mark.parametrize(("initial", "spread"), [("dcgan", 0.02), ("he", np.sqrt(2 / (4 * 4 * 256 / 4)))])
+def test_first_kernels_are_as_spread_as_asked(initial, spread):
+    kernel = np.asarray(built({"initial": initial, "width": 128, "max_width": 256}).layers.known("up_1").kernel)
+    assert kernel.std() == pytest.approx(spread, rel=0.02)
+
+
+def test_he_keeps_the_size_of_the_signal_from_layer_to_layer():
+    generator = built({"initial": "he", "norm": "none", "width": 32, "max_width": 256}, size=64).whole
+    latents = np.random.default_rng(0).standard_normal((16, 6)).astype(np.float32)
+    assert 0.2 < np.asarray(generator(latents)).std() < 0.9
+
+
+def test_without_norm_there_are_no_statistics_to_store():
+    assert built({"norm": "none"}).whole.non_trainable_variables == []
+
+
+def test_attention_at_sides_that_are_not_there_is_left_out():
+    assert len(built({"attention": [32, 64]}).variables) == len(built().variables)
+    assert len(built({"attention": [8, 64]}).variables) > len(built().variables)
+
+
+def test_a_size_that_does_not_halve_is_refused():
+    with pytest.raises(UserError, match="48 or 56"):
+        built(size=50)
+
+
+def test_a_side_fades_in_from_the_side_below():
+    definition = define({"generator": {"norm": "layer"}, "discriminator": {"norm": "none"}, "growing": {"start": 8}})
+    generator = build_generator(definition, size=16, channels=3, seed=0)
+    small = np.asarray(generator.at(0, fading=False)(LATENTS))
+    twice = small.repeat(2, axis=1).repeat(2, axis=2)
+    whole = np.asarray(generator.whole(LATENTS))
+    for fade in (0.0, 0.25, 1.0):
+        generator.set_fade(fade)
+        mixed = twice + (whole - twice) * fade
+        assert np.allclose(generator.at(1, fading=True)(LATENTS), mixed, atol=1e-6)

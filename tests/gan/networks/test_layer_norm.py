@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from pipeline.gan.networks.layer_norm import LayerNorm
+from pipeline.gan.runtime import keras
+
+tf = pytest.importorskip("tensorflow")
+
+X = (np.random.default_rng(1).standard_normal((3, 4, 4, 2)) * 2 + 1).astype(np.float32)
+WEIGHT = np.random.default_rng(2).standard_normal(X.shape).astype(np.float32)
+
+
+def made(kind, dtype: str = "float32"):
+    layer = kind(groups=1, epsilon=1e-5, dtype=dtype)
+    layer.build(X.shape)
+    layer.gamma.assign([1.5, -0.5])
+    layer.beta.assign([0.2, 1.0])
+    return layer
+
+
+def slope(layer, x: np.ndarray) -> tf.Tensor:
+    """The gradient by `x` of a weighted sum of what the layer makes of it."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(tf.cast(layer(x), tf.float32) * WEIGHT)
+    return tape.gradient(total, x)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-5), ("mixed_bfloat16", 2e-2)])
+def test_it_gives_what_keras_own_gives(dtype, error):
+    own, layer = made(keras.layers.GroupNormalization, dtype), made(LayerNorm, dtype)
+    x = tf.cast(X, layer.compute_dtype)
+    assert layer(x).dtype == own(x).dtype
+    for found, expected in ((layer(x), own(x)), (slope(layer, x), slope(own, x))):
+        assert np.allclose(tf.cast(found, "float32"), tf.cast(expected, "float32"), atol=error * 3)
+
+
+def test_the_slope_of_the_squared_slope_is_right_too():
+    layer, x = made(LayerNorm), tf.constant(X)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        squared = tf.reduce_sum(slope(layer, x) ** 2)
+    found = np.asarray(tape.gradient(squared, x)).astype(float)
+    way = np.random.default_rng(3).standard_normal(X.shape)
+    ends = [_squared_slope(X + step * way) for step in (1e-5, -1e-5)]
+    assert (found * way).sum() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-3)
+
+
+def _squared_slope(x: np.ndarray) -> float:
+    """The same by NumPy in double precision, from the formula of the first derivative."""
+    axes, gamma = (1, 2, 3), np.array([1.5, -0.5])
+    apart = x - x.mean(axis=axes, keepdims=True)
+    spread = np.sqrt((apart**2).mean(axis=axes, keepdims=True) + 1e-5)
+    unit, back = apart / spread, WEIGHT * gamma
+    by_x = back - back.mean(axis=axes, keepdims=True) - unit * (back * unit).mean(axis=axes, keepdims=True)
+    return float(((by_x / spread) ** 2).sum())

@@ -1,0 +1,74 @@
+"""Steps of tiny GANs, without a folder and a loop around them. Loads on either backend."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pipeline.gan.batches import Batches
+from pipeline.gan.definition import Definition
+from pipeline.gan.director import Director
+from pipeline.gan.state import TrainState
+from pipeline.gan.step import METRICS, Plan, compile_step
+
+SIZE, BATCH = 16, 8
+NARROW = {"width": 4, "max_width": 8}
+
+
+def discs(count: int, *, size: int = SIZE, channels: int = 3) -> np.ndarray:
+    """Bright discs on dark grounds, (count, size, size, channels) uint8: something a network can tell from noise."""
+    draw = np.random.default_rng(1)
+    y, x = np.mgrid[:size, :size] + 0.5
+    images = np.empty((count, size, size, channels), np.uint8)
+    for image in images:
+        centre, radius = draw.uniform(0.35, 0.65, 2) * size, draw.uniform(0.15, 0.35) * size
+        inside = np.hypot(y - centre[0], x - centre[1]) < radius
+        image[:] = np.where(inside[..., None], draw.integers(160, 256, channels), draw.integers(0, 80, channels))
+    return images
+
+
+def define(tree: dict[str, Any] | None = None) -> Definition:
+    """The definition of `tree`, narrow and in float32 where it says nothing else."""
+    tree = {"latent": 6, "batch": BATCH, "precision": "float32"} | (tree or {})
+    networks = {name: NARROW | tree.get(name, {}) for name in ("generator", "discriminator")}
+    return Definition.model_validate_json(json.dumps(tree | networks))
+
+
+@dataclass
+class Play:
+    """A GAN and the steps that it may take, of `steps` in all."""
+
+    definition: Definition
+    seed: int = 0
+    steps: int = 12
+    size: int = SIZE
+    dtype: str = "float32"
+    state: TrainState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state = TrainState(self.definition, size=self.size, channels=3, seed=self.seed, dtype=self.dtype)
+        images, turns = discs(24, size=self.size), self.definition.balance.discriminator_steps
+        self.director = Director(
+            definition=self.definition,
+            images=images,
+            batches=Batches(count=len(images), wanted=self.definition.batch, seed=self.seed, turns=turns),
+            steps=self.steps,
+            stages=len(self.state.generator.settled),
+        )
+        self._step = compile_step(self.state)
+
+    def plan(self, number: int, *, learn: bool = True) -> Plan:
+        """What step `number` is to do."""
+        return self.director.plan(number, learn=learn)
+
+    def run(self, numbers: Iterable[int], *, learn: bool = True) -> list[dict[str, float]]:
+        """Take the steps of those numbers; the metrics of each."""
+        taken = [self._step(self.plan(number, learn=learn), self.director.inputs(number)) for number in numbers]
+        return [dict(zip(METRICS, metrics.tolist(), strict=True)) for metrics in taken]
+
+
+def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    """Whether all arrays are there in both, equal to the last bit."""
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
