@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.errors import UserError
-from pipeline.options.option import nearest
+from pipeline.gan.definition import named
 from pipeline.store.shelf import Shelf
 
 HOMES = {
@@ -15,7 +14,7 @@ HOMES = {
     "generate": "generated",
     "report": "generated",
 }
-SCHEMA = "schema.json"  # lies among the definitions, so that they can name it, and is none
+SCHEMA = named.SCHEMA
 
 
 def shelf(dataset: str, stage: str) -> Shelf:
@@ -35,17 +34,12 @@ def training_sheets(dataset: str, key: str) -> Path:
 
 def definitions() -> dict[str, Path]:
     """The file of each GAN definition by name; those of the working folder hide ours of the same name."""
-    folders = [Path(__file__).parent.parent / "models", Path("models")]
-    found = {path.stem: path for folder in folders for path in folder.glob("*.json") if path.name != SCHEMA}
-    return dict(sorted(found.items()))
+    return named.definitions()
 
 
 def definition(name: str) -> Path:
     """The file of the GAN definition called `name`; a `UserError` that names the nearest one if it is missing."""
-    known = definitions()
-    if name not in known:
-        raise UserError(f"gan.definition = {name!r}: there is no models/{name}.json; {nearest(name, known)}")
-    return known[name]
+    return named.find_definition(name, asked="gan.definition")
 
 
 def datasets() -> list[str]:
