@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.images.chart import ACCENT, LINE, OFF, ON, new_axes, new_panels, save
+from pipeline.images.chart import ACCENT, LINE, OFF, ON, finished, new_axes, new_panels, save
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Rows = Sequence[Mapping[str, Any]]
 FEW = 20  # points; they are marked as well, as a line of one point is none
@@ -59,13 +60,21 @@ def draw_plots(rows: Rows, folder: Path, *, prefix: str = "") -> list[str]:
     point, and a file that would show nothing is not written. Each file appears whole. Returns the names of those
     written; each begins with `prefix`.
     """
-    written = []
-    for name in (*PLOTS, "scores"):
-        axes = _draw_scores(rows) if name == "scores" else _draw_lines(PLOTS[name], rows)
-        if axes:
-            written.append(f"{prefix}{name}.png")
-            save(axes, folder / written[-1])
-    return written
+    drawn = {f"{prefix}{name}.png": axes for name, axes in _draw(rows).items()}
+    for name, axes in drawn.items():
+        save(axes, folder / name)
+    return [*drawn]
+
+
+def figures(rows: Rows) -> dict[str, Figure]:
+    """The same plots as Matplotlib's figures, by name without a suffix, for a notebook to show."""
+    return {name: finished(axes) for name, axes in _draw(rows).items()}
+
+
+def _draw(rows: Rows) -> dict[str, Axes]:
+    """Each plot that shows anything, by name."""
+    drawn = {name: _draw_lines(plot, rows) for name, plot in PLOTS.items()} | {"scores": _draw_scores(rows)}
+    return {name: axes for name, axes in drawn.items() if axes}
 
 
 class Curve(NamedTuple):

@@ -10,6 +10,7 @@ from pipeline.images.png import write_whole
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ON, OFF, LINE, ACCENT = "#2b7a4b", "#b5523b", "#31507a", "#c9a227"
 WIDTH, HEIGHT, DOTS = 5.2, 3.2, 120  # inches, inches, and pixels an inch
@@ -33,11 +34,16 @@ def new_panels(titles: list[str], below: str) -> list[Axes]:
     return panels
 
 
-def save(axes: Axes, path: Path) -> None:
-    """Write the figure that `axes` is part of to `path` in one step, with a legend where something has a name."""
+def finished(axes: Axes) -> Figure:
+    """The figure that `axes` is part of, with a legend where something has a name."""
     for each in axes.figure.axes:
         if each.get_legend_handles_labels()[0]:
             each.legend(fontsize=8, frameon=False)
+    return axes.figure
+
+
+def save(axes: Axes, path: Path) -> None:
+    """Write the figure that `axes` is part of, finished, to `path` in one step."""
     file = io.BytesIO()
-    axes.figure.savefig(file, format="png")
+    finished(axes).savefig(file, format="png")
     write_whole(path, file.getvalue(), sync=False)  # drawn again from the figures at any time
