@@ -3,6 +3,7 @@
 What the backends read from the environment is set before they load; no device is touched until `prepare_devices`.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def prepare_devices() -> None:
 
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+        with contextlib.suppress(RuntimeError):  # a notebook has used it already, by whatever rule
+            tf.config.experimental.set_memory_growth(gpu, True)
     if gpus:
         tf.config.experimental.enable_op_determinism()
 

@@ -17,10 +17,10 @@ def halvings(size: int) -> int | None:
 SIZES = tuple(size for size in range(SMALLEST_SIDE, LARGEST_SIDE + 1) if halvings(size))
 
 
-def check_size(size: int) -> None:
-    """Raise a `UserError` naming the nearest size that works, unless `size` does."""
+def check_size(size: int, *, cure: str = "set the size of normalize to") -> None:
+    """Raise a `UserError` with the `cure` and the nearest size that works, unless `size` does."""
     if size not in SIZES:
         below = max((known for known in SIZES if known < size), default=SIZES[0])
         above = min((known for known in SIZES if known > size), default=SIZES[-1])
         near = " or ".join(str(known) for known in sorted({below, above}))
-        raise UserError(f"no generator can be built for pictures of {size} pixels: set the size of normalize to {near}")
+        raise UserError(f"no generator can be built for pictures of {size} pixels: {cure} {near}")
