@@ -1,11 +1,21 @@
 """Networks as files that Keras alone can load: spectral and weight norm folded into kernels, no stage but the last."""
 
+from pathlib import Path
+
 from pipeline.gan.definition import Definition
 from pipeline.gan.networks.bounded import Bounded
 from pipeline.gan.networks.discriminator import build_discriminator
 from pipeline.gan.networks.generator import build_generator
 from pipeline.gan.networks.staged import Staged
 from pipeline.gan.runtime import keras
+
+GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
+
+
+def write_networks(definition: Definition, folder: Path, *, generator: Staged, discriminator: Staged) -> None:
+    """Leave both networks in `folder`, finished, as Keras loads them."""
+    plain_generator(definition, generator).save(folder / GENERATOR)
+    plain_discriminator(discriminator).save(folder / DISCRIMINATOR)
 
 
 def plain_generator(definition: Definition, generator: Staged) -> keras.Model:
