@@ -1,5 +1,7 @@
 """The loop: steps, and at the end of an epoch a line, now and then a look at the samples, and a checkpoint."""
 
+import dataclasses
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,15 +49,26 @@ class Training:
     """One training in one folder, on `images` (N, S, S, C) uint8, at the point where the folder's checkpoint is.
 
     What the next step does follows from `state`, `number` (steps done), `lead` and `caution`; the rest is bookkeeping.
+    Without a checkpoint it begins with `state` as it is, or with a new one.
     """
 
-    def __init__(self, terms: Terms, definition: Definition, images: np.ndarray, *, folder: Path, watch: Watch) -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        definition: Definition,
+        images: np.ndarray,
+        *,
+        folder: Path,
+        watch: Watch,
+        state: TrainState | None = None,
+    ) -> None:
         self.terms, self.definition, self.images, self.folder, self.watch = terms, definition, images, folder, watch
         turns = definition.balance.discriminator_steps
         self.batches = Batches(count=len(images), wanted=definition.batch, seed=terms.seed, turns=turns)
         check_size(images.shape[1])
         shape = {"size": images.shape[1], "channels": images.shape[3]}
-        self.state = TrainState(definition, **shape, seed=terms.seed, dtype=choose_dtype(definition.precision))
+        dtype = choose_dtype(definition.precision)
+        self.state = state or TrainState(definition, **shape, seed=terms.seed, dtype=dtype)
         self.director = Director(
             definition=definition,
             images=images,
@@ -78,6 +91,12 @@ class Training:
     def epoch(self) -> int:
         """Whole epochs done."""
         return self.number // self.batches.steps
+
+    def go_by(self, terms: Terms, images: np.ndarray, watch: Watch) -> None:
+        """Go on by other terms than so far: to more epochs, watched otherwise, on as many other `images`."""
+        self.terms, self.images, self.watch = terms, images, watch
+        self.director = dataclasses.replace(self.director, images=images, steps=terms.epochs * self.batches.steps)
+        self.log.rewind(self.epoch)  # it may have been closed
 
     def run(self, progress: Progress, should_stop: ShouldStop) -> None:
         """Train to the last epoch. Errors: `Stopped` after a checkpoint of this very step; `UserError` when losses are
@@ -102,6 +121,7 @@ class Training:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that going on from here depends on, and what the lines of this epoch will say."""
+        origin = {"seed": self.terms.seed, "images": self.images.shape}  # which pictures and noise a step gets
         numbers = {"seconds": self.seconds, "lead": self.lead.accuracy, "caution": self.caution}
         return {
             "step": np.int64(self.number),
@@ -109,6 +129,7 @@ class Training:
             "metrics": self._metrics(),
             "latents": self.latents,
             "note": np.frombuffer(self.note.encode(), np.uint8),
+            "origin": np.frombuffer(json.dumps(origin).encode(), np.uint8),
             **{name: np.float64(value) for name, value in numbers.items()},
             **self.state.arrays(),
         }

@@ -62,3 +62,19 @@ class Watch:
             self.live.mkdir(parents=True, exist_ok=True)
             for path in paths:
                 write_whole(self.live / path.name, path.read_bytes(), sync=False)
+
+
+class Unwatched:
+    """Stands for a `Watch` where nobody looks."""
+
+    monitor = None
+
+    def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:
+        """Show nothing."""
+
+    def look(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int, rows: list[Row]) -> Row:
+        """No figures."""
+        return {}
+
+    def tell(self, rows: list[Row], *, last: bool) -> None:
+        """Draw nothing."""
