@@ -3,6 +3,7 @@
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.gan.definition.named import UNNAMED
 from pipeline.gan.step import METRICS
 
 RETRIES = 3
@@ -18,7 +19,7 @@ def gave_up(what: str, *, epoch: int, definition: str) -> UserError:
     """The error for a training that broke down again after every retry."""
     return UserError(
         f"training broke down in epoch {epoch + 1}, {RETRIES} times after going back to the checkpoint before with half"
-        f" the learning rates: {what} was no number. Lower the learning rates in models/{definition}.json, or add a"
+        f" the learning rates: {what} was no number. Lower the learning rates in {_place(definition)}, or add a"
         " penalty such as r1"
     )
 
@@ -34,9 +35,13 @@ def too_big(*, batch: int, size: int, definition: str) -> UserError:
     if batch > 2:
         return UserError(
             f'out of memory with {batch} pictures of {size} pixels in a step: try "batch": {max(batch // 2, 2)} in'
-            f" models/{definition}.json"
+            f" {_place(definition)}"
         )
     return UserError(
         f"out of memory with {batch} pictures of {size} pixels in a step: try half the width of both networks in"
-        f" models/{definition}.json, or smaller pictures"
+        f" {_place(definition)}, or smaller pictures"
     )
+
+
+def _place(definition: str) -> str:
+    return "the definition" if definition == UNNAMED else f"models/{definition}.json"
