@@ -121,7 +121,8 @@ class Training:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that going on from here depends on, and what the lines of this epoch will say."""
-        origin = {"seed": self.terms.seed, "images": self.images.shape}  # which pictures and noise a step gets
+        # Which pictures and noise a step gets follows from the first two
+        origin = {"seed": self.terms.seed, "images": self.images.shape, "name": self.terms.name}
         numbers = {"seconds": self.seconds, "lead": self.lead.accuracy, "caution": self.caution}
         return {
             "step": np.int64(self.number),
