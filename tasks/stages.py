@@ -152,8 +152,8 @@ class TrainGan(Measured):
     def reads(self):
         # The digest of the kept covers their pixels: other images of the normalised set do not matter
         # The classifier's figures are looked at, and nothing hangs on them: labels that keep the same pictures train
-        # nothing anew
-        return {Normalize: (), Filter: ("kept",), **dict.fromkeys(self.measured_by(), ())}
+        # nothing anew. Nor does anything hang on where the pictures come from, which the model card tells
+        return {Download: (), Normalize: (), Filter: ("kept",), **dict.fromkeys(self.measured_by(), ())}
 
     def content(self):
         return super().content() | {"definition": self._definition}

@@ -1,7 +1,6 @@
 """The stage gan: from the kept pictures to a trained generator."""
 
 import contextlib
-import json
 import math
 import shutil
 from pathlib import Path
@@ -12,21 +11,24 @@ from pipeline.errors import UserError
 from pipeline.filter.kept import kept_ids
 from pipeline.gan.animation import animate
 from pipeline.gan.batches import check_count
+from pipeline.gan.card import write_card
 from pipeline.gan.checkpoint import digest_arrays
-from pipeline.gan.definition import as_tree, read
+from pipeline.gan.definition import read
 from pipeline.gan.extractor import choose_extractor
+from pipeline.gan.lineage import Lineage, read_lineage
 from pipeline.gan.monitor import Monitor
 from pipeline.gan.networks import Staged
-from pipeline.gan.networks.export import plain_discriminator, plain_generator
+from pipeline.gan.networks.export import GENERATOR, write_networks
 from pipeline.gan.runtime import prepare_devices
 from pipeline.gan.stats import Row
+from pipeline.gan.trained import write_definition
 from pipeline.gan.training import CHECKPOINTS, FINAL, Terms, Training
 from pipeline.gan.watch import Watch
 from pipeline.images.image_set import read_images
 from pipeline.options import GanOptions
 from pipeline.result import Result
 
-GENERATOR = "generator.keras"
+__all__ = ["GENERATOR", "train_gan"]
 
 
 def train_gan(
@@ -40,12 +42,14 @@ def train_gan(
     live: Path | None,
     progress: Progress,
     should_stop: ShouldStop,
+    download: Path | None = None,
 ) -> Result:
     """Train a generator on the kept pictures; leave it, its sheets, its figures and its last checkpoint in `folder`.
 
     `definition` is a file of models/, `kept` the folder of filter. What an earlier attempt left in `folder` is gone
     on from, bit for bit. `classifier`, if given, is what samples are scored with where no pretrained network is at
-    hand. `live`, if given, gets each sheet, plot and line as it is made. Errors: `UserError` for a wrong definition,
+    hand. `live`, if given, gets each sheet, plot and line as it is made; from `download`, if given, the model card
+    knows where the pictures come from. Errors: `UserError` for a wrong definition,
     a size that no network fits, too few pictures, losses that stay no numbers, too little memory; `Stopped` after a
     checkpoint.
     """
@@ -61,7 +65,8 @@ def train_gan(
         training.run(progress, should_stop)
     finally:
         training.log.close()
-    return _leave(training, [f"{definition.name}: {warning}" for warning in reading.warnings])
+    lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
+    return _leave(training, lineage, [f"{definition.name}: {warning}" for warning in reading.warnings])
 
 
 def _terms(options: GanOptions) -> Terms:
@@ -76,22 +81,23 @@ def _terms(options: GanOptions) -> Terms:
     )
 
 
-def _leave(training: Training, warnings: list[str]) -> Result:
+def _leave(training: Training, lineage: Lineage, warnings: list[str]) -> Result:
     """Write what others read, and let the last checkpoint stay as the one from which more epochs could go on."""
     folder, state, monitor = training.folder, training.state, training.watch.monitor
-    (folder / "definition.json").write_text(json.dumps(as_tree(training.definition), indent=2) + "\n", encoding="utf-8")
+    write_definition(training.definition, folder)
     _keep_last(folder)
     # Features of a network that was trained on these labels, or of none, are not enough to choose by
     best = training.best.weights() if monitor is not None and monitor.extractor.pretrained else None
     if best:
         state.restore_average(best)
-    plain_generator(training.definition, state.average).save(folder / GENERATOR)
-    plain_discriminator(training.definition, state.discriminator).save(folder / "discriminator.keras")
+    write_networks(training.definition, folder, generator=state.average, discriminator=state.discriminator)
     _film(training)
+    epoch = training.best.epoch if best else training.epoch
+    write_card(training, folder, epoch=epoch, lineage=lineage, warnings=warnings)
     weights = {name: array for name, array in state.arrays().items() if name.startswith("average/")}
     outputs = {"generator": digest_arrays(weights), "sheets": training.watch.sheets.digest()}
-    summary = _summary(training, epoch=training.best.epoch if best else training.epoch)
-    return Result(outputs=outputs, summary={**summary, "notices": [*warnings, *_told(training.log.rows)]})
+    summary = {**_summary(training, epoch=epoch), "notices": [*warnings, *_told(training.log.rows)]}
+    return Result(outputs=outputs, summary=summary)
 
 
 def _keep_last(folder: Path) -> None:

@@ -14,8 +14,7 @@ from pipeline.options.option import nearest
 
 OURS = Path(__file__).parents[3] / "models"
 SCHEMA = "schema.json"  # lies among the definitions, so that they can name it, and is none
-DEFAULT, UNNAMED = "dcgan", "definition"
-Given = Definition | Mapping[str, Any] | Path | str | None
+DEFAULT, UNNAMED = "dcgan", "unnamed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +23,9 @@ class Named:
 
     name: str
     definition: Definition
+
+
+Given = Named | Definition | Mapping[str, Any] | Path | str | None
 
 
 def definitions() -> dict[str, Path]:
@@ -45,6 +47,8 @@ def choose_definition(given: Given) -> Named:
 
     Errors: a `UserError` that says what is wrong, and where. What of a foreign file is not followed is a warning.
     """
+    if isinstance(given, Named):
+        return given
     if given is None or isinstance(given, Definition):
         return Named(name=DEFAULT if given is None else UNNAMED, definition=given or Definition())
     if isinstance(given, Mapping):

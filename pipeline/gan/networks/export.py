@@ -15,7 +15,7 @@ GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
 def write_networks(definition: Definition, folder: Path, *, generator: Staged, discriminator: Staged) -> None:
     """Leave both networks in `folder`, finished, as Keras loads them."""
     plain_generator(definition, generator).save(folder / GENERATOR)
-    plain_discriminator(discriminator).save(folder / DISCRIMINATOR)
+    plain_discriminator(definition, discriminator).save(folder / DISCRIMINATOR)
 
 
 def plain_generator(definition: Definition, generator: Staged) -> keras.Model:
