@@ -1,0 +1,85 @@
+"""What a training has done so far, epoch by epoch."""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.gan.plots import draw_plots, figures
+from pipeline.gan.stats import Row
+
+if typing.TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, repr=False)
+class History:
+    """The lines of a training, one an epoch; the figures as arrays (E,) float64, NaN where an epoch has none.
+
+    `rows` are those of stats.jsonl: beside the losses they have learning rates, gradients, speed, and where samples
+    were looked at `kid`, `precision`, `recall`, `diversity`, `memorised`, `alarms`.
+    """
+
+    rows: tuple[Row, ...]
+
+    def __repr__(self) -> str:
+        """Such as <History of 50 epochs>: the rows would fill the screen."""
+        return f"<History of {len(self)} epochs>"
+
+    def __len__(self) -> int:
+        """How many epochs there are."""
+        return len(self.rows)
+
+    def figure(self, name: str) -> np.ndarray:
+        """The figure of the rows called `name`, such as 'kid'."""
+        return np.array([np.nan if row.get(name) is None else row[name] for row in self.rows], float)
+
+    @property
+    def epochs(self) -> np.ndarray:
+        """Their numbers, from 1."""
+        return self.figure("epoch").astype(int)
+
+    @property
+    def d_loss(self) -> np.ndarray:
+        """The discriminator's loss, without penalties."""
+        return self.figure("d_loss")
+
+    @property
+    def g_loss(self) -> np.ndarray:
+        """The generator's loss."""
+        return self.figure("g_loss")
+
+    @property
+    def accuracy(self) -> np.ndarray:
+        """How often the discriminator is right, from 0 to 1."""
+        return self.figure("d_accuracy")
+
+    @property
+    def d_real(self) -> np.ndarray:
+        """The mean probability that the discriminator gives reals."""
+        return self.figure("d_real")
+
+    @property
+    def d_fake(self) -> np.ndarray:
+        """The mean probability that the discriminator gives fakes."""
+        return self.figure("d_fake")
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What is or was wrong, and what happened, in words."""
+        found = ([*row.get("alarms", []), *filter(None, [row.get("note")])] for row in self.rows)
+        return tuple(text for texts in found for text in texts)
+
+    def plot(self, folder: Path | str | None = None) -> dict[str, Figure] | list[Path]:
+        """The plots of losses, accuracy, probabilities, gradients, speed and scores, as far as there are figures.
+
+        Matplotlib's figures by name, for a notebook to show; or with a `folder`, made if need be, the paths of the
+        PNG files written into it.
+        """
+        if folder is None:
+            return figures(self.rows)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return [Path(folder) / name for name in draw_plots(self.rows, Path(folder))]

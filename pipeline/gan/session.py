@@ -1,0 +1,123 @@
+"""A training that is called again and again: where it lives, and how it goes on."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.callbacks import Progress
+from pipeline.errors import DamagedState, Stopped, UserError
+from pipeline.gan.batches import FEWEST
+from pipeline.gan.definition import Definition
+from pipeline.gan.interrupts import hearing_interrupts
+from pipeline.gan.pictures import Shape
+from pipeline.gan.trained import (
+    Trained,
+    as_checkpoint,
+    check_target,
+    holds_training,
+    write_definition,
+    write_training,
+)
+from pipeline.gan.training import FINAL, Terms, Training
+from pipeline.gan.watch import Unwatched
+from pipeline.store import manifest as manifests
+
+
+class Session:
+    """Always has a `training`, on pictures of `shape` (S, S, C): until there are any, on ones that take no memory.
+
+    It lives in a temporary folder until it is given another.
+    """
+
+    def __init__(self, terms: Terms, definition: Definition, shape: Shape) -> None:
+        self._scratch = tempfile.TemporaryDirectory(prefix="ganmill-", ignore_cleanup_errors=True)
+        self._own: Path | None = None  # a folder that this very training was taken from or saved into
+        images = _standing_for((FEWEST, *shape))
+        self.training = Training(terms, definition, images, folder=self._new_folder(), watch=Unwatched())
+        self.training.log.close()
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it lives where nobody looks."""
+        return Path(self._scratch.name) in self.training.folder.parents
+
+    def take_up(self, found: Trained) -> None:
+        """Be where the training `found` is; its folder stays as it is. Errors: `DamagedState`."""
+        home = self._new_folder()
+        found.copy_to(home)
+        try:
+            self._begin(_standing_for(found.shape), home)
+        except (KeyError, ValueError):
+            told = f"{found.folder}: its checkpoint, definition and figures do not belong together"
+            raise DamagedState(f"{told}; take another copy") from None
+        if [row["epoch"] for row in self.training.log.rows] != [*range(1, self.training.epoch + 1)]:
+            raise DamagedState(f"{found.folder / 'stats.jsonl'} lacks epochs; take another copy")
+        self._own = None if (found.folder / manifests.NAME).exists() else found.folder.resolve()
+
+    def save(self, folder: Path) -> None:
+        """Leave in `folder` what the training can be taken up from. Errors: those of `check_target`."""
+        check_target(folder)
+        write_training(self.training, folder)
+        self._own = folder.resolve()
+
+    def settle(self, images: np.ndarray, folder: Path | None) -> None:
+        """Let the training live in `folder` from here on, or without one where it does.
+
+        If it was on another number of pictures it is a new one, which begins with the networks and optimizers as they
+        are. Errors: `UserError` if `folder` holds something else.
+        """
+        same = len(images) == len(self.training.images)
+        if same and (folder is None or folder.resolve() == self.training.folder.resolve()):
+            return
+        home = folder or self._new_folder()
+        check_target(home)
+        if holds_training(home) and not (same and home.resolve() == self._own):
+            raise UserError(f"{home} holds a training already: take it up with Dcgan.load, or name another folder")
+        if same:
+            write_training(self.training, home)
+            as_checkpoint(self.training, home)
+        else:
+            home.mkdir(parents=True, exist_ok=True)
+            write_definition(self.training.definition, home)
+        self._begin(images, home)
+
+    def run(self, progress: Progress) -> None:
+        """Train until the terms are met or the time is over.
+
+        Errors: those of `Training.run`, and `KeyboardInterrupt` at the end of a step. After any of them it is where
+        its newest checkpoint is; that of a `KeyboardInterrupt` is of this very step.
+        """
+        training = self.training
+        if (training.folder / FINAL).exists():  # it was saved where it lives
+            as_checkpoint(training, training.folder)
+        try:
+            self._run(progress)
+        except BaseException:
+            self._begin(training.images, training.folder)
+            raise
+        finally:
+            training.log.close()
+
+    def _run(self, progress: Progress) -> None:
+        with hearing_interrupts() as interrupted, contextlib.suppress(Stopped):
+            self.training.run(progress, interrupted)
+        if interrupted():
+            raise KeyboardInterrupt
+
+    def _begin(self, images: np.ndarray, folder: Path) -> None:
+        """Let the training be the one in `folder`, at its checkpoint, or without one at step 0 with the state as is."""
+        before = self.training
+        before.log.close()
+        given = {"folder": folder, "watch": Unwatched(), "state": before.state}
+        self.training = Training(before.terms, before.definition, images, **given)
+        self.training.log.close()
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._scratch.name))
+
+
+def _standing_for(shape: tuple[int, ...]) -> np.ndarray:
+    """Black pictures (N, S, S, C) that take no memory."""
+    return np.broadcast_to(np.uint8(0), shape)
