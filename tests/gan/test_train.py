@@ -19,8 +19,8 @@ from pipeline.store.jsonl import read_rows
 from tests.gan.conftest import OPTIONS, TINY
 
 REPOSITORY = Path(__file__).parent.parent.parent
-LEFT = ["best.npz", "definition.json", "discriminator.keras", "final.npz", "generator.keras", "plots", "samples",
-        "stats.jsonl"]  # fmt: skip
+LEFT = ["README.md", "best.npz", "card.json", "definition.json", "discriminator.keras", "final.npz", "generator.keras",
+        "plots", "samples", "stats.jsonl"]  # fmt: skip
 SHEETS = ["epoch-0000.png", "epoch-0002.png", "epoch-0004.png", "reals.png"]
 STEPS = 8  # four epochs of two
 
@@ -58,7 +58,7 @@ MOMENTS = [
     ("samples.write_png", 0),
     ("checkpoint.np.savez", 1),
     ("training.save_checkpoint", 0),  # all but the last checkpoint is there
-    ("train.json.dumps", 0),
+    ("train.write_definition", 0),
     ("train.shutil.rmtree", 0),
 ]
 
