@@ -8,6 +8,7 @@ from pipeline.gan.definition import Smoothing
 from pipeline.gan.runtime import keras
 
 Tensor = Any  # the backend's own
+WITHOUT_ZERO = ("relativistic", "wasserstein")  # their logits say something beside other logits alone
 ops = keras.ops
 
 
@@ -26,14 +27,17 @@ def find_loss(name: str) -> Loss:
 
 def right(name: str, real: Tensor, fake: Tensor) -> Tensor:
     """1.0 for each logit that is on its side of 0, or for each pair in its order, else 0.0; (2B, 1) or (B, 1)."""
-    if name == "relativistic":  # its logits have no zero
+    if name in WITHOUT_ZERO:
         return ops.cast(real > fake, "float32")
     return ops.cast(ops.concatenate([real > 0, fake < 0]), "float32")
 
 
 def sureness(name: str, real: Tensor, fake: Tensor) -> Tensor:
-    """The mean sign of D's logits on reals, -1 to 1: near 1 it knows them by heart (Karras et al. 2020, r_t)."""
-    return ops.mean(ops.sign(real - fake if name == "relativistic" else real))
+    """The mean sign of D's logits on reals, -1 to 1: near 1 it knows them by heart (Karras et al. 2020, r_t).
+
+    Where logits have no zero, that of pairs of a real and a fake.
+    """
+    return ops.mean(ops.sign(real - fake if name in WITHOUT_ZERO else real))
 
 
 def feature_distance(real: Tensor, fake: Tensor) -> Tensor:

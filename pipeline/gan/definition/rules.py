@@ -94,11 +94,6 @@ def _check_augment(definition: Definition) -> None:
     augment = definition.augment
     if len(set(augment.policies)) < len(augment.policies):
         raise ValueError(f"augment.policies = {shown(augment.policies)}: a policy is named twice; name each once")
-    if augment.target and not augment.policies:
-        raise ValueError("augment: target without policies leaves nothing to adapt; name some, or set target to 0")
-    if augment.target and definition.loss == "wasserstein":
-        raise ValueError("augment.target: it is held against the sign of D's logits, and those of a Wasserstein GAN"
-                         " have no zero; set it to 0")  # fmt: skip
 
 
 def _check_growing(definition: Definition) -> None:

@@ -106,16 +106,6 @@ REFUSED = {
         ['augment.policies = ["cutout", "cutout"]', "named twice", "name each once"],
         {"augment": {"policies": ["cutout"]}},
     ),
-    "nothing to adapt": (
-        {"augment": {"policies": [], "target": 0.6}},
-        ["nothing to adapt", "set target to 0"],
-        {"augment": {"target": 0}},
-    ),
-    "a sign that Wasserstein's logits have not": (
-        WGAN_GP | {"augment": {"target": 0.6}},
-        ["augment.target", "have no zero", "set it to 0"],
-        {"augment": {"target": 0}},
-    ),
     "growing from too small": (
         {"growing": {"start": 4}} | NO_NORM,
         ["growing.start = 4", "at least 8", "set it to 8"],
