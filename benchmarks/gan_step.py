@@ -21,6 +21,7 @@ from pipeline.gan.feeder import Feeder
 from pipeline.gan.runtime import choose_dtype, prepare_devices
 from pipeline.gan.state import TrainState
 from pipeline.gan.step import Step, compile_step
+from pipeline.gan.threads import share_cores
 
 MODELS = Path(__file__).parent.parent / "models"
 PICTURES, WARM_UP, STEPS, TURNS = 2000, 3, 4, 5
@@ -37,8 +38,8 @@ def main() -> None:
     parser.add_argument("--xla", action="store_true")
     parser.add_argument("--model", help="a definition of models/; without it the DCGAN of 2016")
     given = parser.parse_args()
-    prepare_devices()
     definition = described(given.model, batch=given.batch)
+    prepare_devices(share_cores(definition, size=given.side))
     director = directed(definition, side=given.side)
     shape = {"size": given.side, "channels": 3}
     state = TrainState(definition, **shape, seed=0, dtype=choose_dtype(given.precision))

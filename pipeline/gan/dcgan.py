@@ -47,6 +47,7 @@ from pipeline.gan.runtime import keras, prepare_devices
 from pipeline.gan.samples import GRID, Sheets
 from pipeline.gan.session import Session
 from pipeline.gan.state import TrainState
+from pipeline.gan.threads import share_cores
 from pipeline.gan.trained import read_trained
 from pipeline.gan.training import Terms, Training
 from pipeline.gan.watch import Unwatched, Watch
@@ -73,7 +74,7 @@ class Dcgan:
         if seed < 0:
             raise UserError(f"seed = {seed}: expected a whole number, at least 0")
         named = choose_definition(definition)
-        prepare_devices()
+        prepare_devices(share_cores(named.definition, size=shape[0]))
         self._session = Session(Terms(epochs=1, seed=seed, name=named.name), named.definition, shape)
 
     def __repr__(self) -> str:

@@ -5,6 +5,7 @@ What the backends read from the environment is set before they load; no device i
 
 import contextlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 # On some processors oneDNN is off by default; it makes the convolutions about twice as fast.
@@ -16,11 +17,22 @@ import keras
 
 from pipeline.errors import UserError
 
-__all__ = ["BFLOAT16", "backend", "choose_dtype", "keras", "prepare_devices"]
+__all__ = ["AS_IT_LIKES", "BFLOAT16", "Threads", "backend", "choose_dtype", "keras", "prepare_devices"]
 
 BACKENDS = ("tensorflow", "jax")
 BFLOAT16 = "mixed_bfloat16"  # Keras' name for computing in bfloat16 with weights in float32
 IN_SILICON = {"avx512_bf16", "amx_bf16"}  # processors with one of these multiply bfloat16 faster than float32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threads:
+    """On how many TensorFlow works `within` a layer, and `between` layers; 0 leaves it to it."""
+
+    within: int = 0
+    between: int = 0
+
+
+AS_IT_LIKES = Threads()
 
 
 def backend() -> str:
@@ -30,10 +42,11 @@ def backend() -> str:
     return found
 
 
-def prepare_devices() -> None:
+def prepare_devices(threads: Threads = AS_IT_LIKES) -> None:
     """Let GPUs hand out memory as it is needed, and choose kernels that give the same bits on every run.
 
-    On a CPU the kernels used here are repeatable as they are. Errors: a `UserError` if no step fits Keras' backend.
+    On a CPU the kernels used here are repeatable as they are; TensorFlow shares its cores as `threads` say.
+    Errors: a `UserError` if no step fits Keras' backend.
     """
     if backend() != "tensorflow":
         return
@@ -45,6 +58,8 @@ def prepare_devices() -> None:
             tf.config.experimental.set_memory_growth(gpu, True)
     if gpus:
         tf.config.experimental.enable_op_determinism()
+    else:
+        _set_threads(threads)
 
 
 def choose_dtype(precision: str) -> str:
@@ -75,3 +90,14 @@ def _processor_flags() -> set[str]:
     except OSError:
         return set()
     return set(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+def _set_threads(threads: Threads) -> None:
+    """Tell TensorFlow, unless the environment has told it, or it is at work already, as in a notebook."""
+    import tensorflow as tf
+
+    told = {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"} & os.environ.keys()
+    if threads.between and not told:
+        with contextlib.suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(threads.within)
+            tf.config.threading.set_inter_op_parallelism_threads(threads.between)

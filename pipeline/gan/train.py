@@ -21,6 +21,7 @@ from pipeline.gan.networks import Staged
 from pipeline.gan.networks.export import GENERATOR, write_networks
 from pipeline.gan.runtime import prepare_devices
 from pipeline.gan.stats import Row
+from pipeline.gan.threads import share_cores
 from pipeline.gan.trained import write_definition
 from pipeline.gan.training import CHECKPOINTS, FINAL, Terms, Training
 from pipeline.gan.watch import Watch
@@ -54,10 +55,10 @@ def train_gan(
     checkpoint.
     """
     reading = read(definition)
-    prepare_devices()
     ids = kept_ids(kept)
     check_count(len(ids))
     images = read_images(normalize, ids).images
+    prepare_devices(share_cores(reading.definition, size=images.shape[1]))
     monitor = Monitor(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
     watch = Watch(folder, live=live, epochs=options.epochs, monitor=monitor)
     training = Training(_terms(options), reading.definition, images, folder=folder, watch=watch)
