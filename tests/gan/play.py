@@ -38,17 +38,21 @@ def define(tree: dict[str, Any] | None = None) -> Definition:
 
 @dataclass
 class Play:
-    """A GAN and the steps that it may take, of `steps` in all."""
+    """A GAN and the steps that it may take, of `steps` in all; it goes on from the arrays `start`, if given."""
 
     definition: Definition
     seed: int = 0
     steps: int = 12
     size: int = SIZE
     dtype: str = "float32"
+    start: dict[str, np.ndarray] | None = None
     state: TrainState = field(init=False)
 
     def __post_init__(self) -> None:
-        self.state = TrainState(self.definition, size=self.size, channels=3, seed=self.seed, dtype=self.dtype)
+        first = self.seed if self.start is None else self.seed + 1000  # weights that nothing may be left of
+        self.state = TrainState(self.definition, size=self.size, channels=3, seed=first, dtype=self.dtype)
+        if self.start is not None:
+            self.state.restore(self.start)
         images, turns = discs(24, size=self.size), self.definition.balance.discriminator_steps
         self.director = Director(
             definition=self.definition,

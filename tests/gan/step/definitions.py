@@ -1,0 +1,61 @@
+"""Definitions that between them use every part of a step. Run as a program, prints what some steps of each come to."""
+
+import json
+
+from tests.gan.play import Play, define
+
+STEPS = range(2, 5)  # the growing one is in its fading stage
+PLAIN = {"norm": "none", "initial": "he"}
+R3 = PLAIN | {"blocks": "residual"}
+
+DEFINITIONS = {
+    "defaults": define(),
+    "wgan-gp": define({
+        "discriminator": {"norm": "layer", "minibatch": "discrimination"},
+        "loss": "wasserstein",
+        "penalties": {"gradient": {"weight": 10}},
+        "balance": {"discriminator_steps": 2},
+    }),
+    "sn-hinge": define({
+        "generator": {"weights": "spectral", "attention": [8]},
+        "discriminator": PLAIN | {"weights": "spectral", "attention": [8], "minibatch": "stddev"},
+        "loss": "hinge",
+    }),
+    "relativistic": define({
+        "generator": R3,
+        "discriminator": R3,
+        "loss": "relativistic",
+        "penalties": {"r1": {"weight": 1}, "r2": {"weight": 1}},
+    }),
+    "least squares": define({
+        "generator": {"norm": "layer", "weights": "weight", "optimizer": {"name": "sgd", "learning_rate": 0.01}},
+        "discriminator": {"norm": "none", "weights": "weight"},
+        "loss": "least_squares",
+        "smoothing": {"real": 0.1, "fake": 0.05},
+        "feature_matching": 1.0,
+        "augment": {"flip": True},
+    }),
+    "growing": define({
+        "generator": {"norm": "layer", "upsample": "resize"},
+        "discriminator": PLAIN | {"minibatch": "stddev"},
+        "penalties": {"r1": {"weight": 1}},
+        "growing": {"start": 8, "fade": 64, "hold": 8},
+    }),
+    "adaptive": define({"augment": {"target": 0.6, "ramp": 100}, "loss": "minimax"}),
+    "clipped": define({
+        "generator": {"optimizer": {"name": "rmsprop", "learning_rate": 5e-5, "beta_2": 0.9}},
+        "discriminator": {"norm": "none", "optimizer": {"name": "rmsprop", "learning_rate": 5e-4, "beta_2": 0.9}},
+        "loss": "wasserstein",
+        "penalties": {"clip": 0.01},
+        "balance": {"discriminator_steps": 2},
+    }),
+}  # fmt: skip
+
+
+def metrics() -> dict[str, list[dict[str, float]]]:
+    """What those steps of each definition come to, on the backend that Keras has here."""
+    return {name: Play(definition).run(STEPS) for name, definition in DEFINITIONS.items()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(metrics()))
