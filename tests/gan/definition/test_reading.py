@@ -51,7 +51,7 @@ def test_a_folder_is_named(tmp_path):
         {"ema": {"half_life": 20000}},
         {"ema": {"half_life": 20000.0, "ramp": 5e-2}},
         {"smoothing": 0},
-        {"generator": {}, "batch": 64},
+        {"generator": {}, "latent": 100},
         {"description": "for flowers", "$schema": "./schema.json"},
     ],
 )
