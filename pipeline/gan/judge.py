@@ -11,7 +11,7 @@ from pipeline.gan.state import TrainState
 from pipeline.gan.step import Plan
 
 ops = keras.ops
-WITHOUT_ZERO = "wasserstein"  # no logit says real or fake
+CRITIC = "wasserstein"  # its logits are a scale, and no answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class Judge:
 
 
 def _accuracies(loss: str, real: np.ndarray, fake: np.ndarray) -> dict[str, float | None]:
-    if loss == WITHOUT_ZERO:
+    if loss == CRITIC:
         return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"))
     if loss == "relativistic":  # right or wrong on each pair
         return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"), float((real > fake).mean()))

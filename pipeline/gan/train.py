@@ -50,9 +50,8 @@ def train_gan(
     `definition` is a file of models/, `kept` the folder of filter. What an earlier attempt left in `folder` is gone
     on from, bit for bit. `classifier`, if given, is what samples are scored with where no pretrained network is at
     hand. `live`, if given, gets each sheet, plot and line as it is made; from `download`, if given, the model card
-    knows where the pictures come from. Errors: `UserError` for a wrong definition,
-    a size that no network fits, too few pictures, losses that stay no numbers, too little memory; `Stopped` after a
-    checkpoint.
+    knows where the pictures come from. Errors: `UserError` for a wrong definition, a size that no network fits, too few
+    pictures, too few epochs to grow in, losses that stay no numbers, too little memory; `Stopped` after a checkpoint.
     """
     reading = read(definition)
     ids = kept_ids(kept)
@@ -63,6 +62,7 @@ def train_gan(
     watch = Watch(folder, live=live, epochs=options.epochs, monitor=monitor)
     training = Training(_terms(options), reading.definition, images, folder=folder, watch=watch)
     try:
+        training.director.check_growth()
         training.run(progress, should_stop)
     finally:
         training.log.close()

@@ -76,7 +76,6 @@ class Training:
             steps=terms.epochs * self.batches.steps,
             stages=len(self.state.generator.settled),
         )
-        self.director.check_growth()
         self.latents = fixed_latents(GRID**2, size=definition.latent, seed=terms.seed)
         self.number, self.seconds = 0, 0.0  # steps done, and the seconds that those of this epoch took
         self.metrics: list[np.ndarray] = []  # of the steps of this epoch, METRICS each
