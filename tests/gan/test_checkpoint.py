@@ -22,11 +22,11 @@ def test_no_folder_and_no_checkpoint_are_none(tmp_path):
     assert read_arrays(tmp_path / "none.npz") is None
 
 
-def test_the_last_two_are_kept_and_nothing_of_killed_writes(tmp_path):
+def test_the_last_three_are_kept_and_nothing_of_killed_writes(tmp_path):
     (tmp_path / ".step-000000001.npz.part").write_bytes(b"half")
-    for number in (8, 9, 10):
+    for number in (8, 9, 10, 11):
         save_checkpoint(tmp_path, number, arrays(number))
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-000000009.npz", "step-000000010.npz"]
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [f"step-{number:09d}.npz" for number in (9, 10, 11)]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "foreign"])

@@ -1,0 +1,73 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.gan import runtime
+from pipeline.gan.runtime import BFLOAT16, choose_dtype
+
+
+@pytest.fixture
+def processor(monkeypatch):
+    """Lets the machine have no GPU and a processor with such flags."""
+    tf = pytest.importorskip("tensorflow")
+
+    def has(*flags):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+        monkeypatch.setattr(runtime, "_processor_flags", lambda: set(flags))
+
+    return has
+
+
+def test_a_precision_that_is_named_is_taken():
+    assert (choose_dtype("float32"), choose_dtype("bfloat16")) == ("float32", BFLOAT16)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ((), "float32"),
+        (("avx2", "avx512f"), "float32"),
+        (("avx512f", "avx512_bf16"), BFLOAT16),
+        (("amx_bf16",), BFLOAT16),
+    ],
+)
+def test_bfloat16_is_chosen_where_the_processor_computes_in_it(processor, flags, expected):
+    processor(*flags)
+    assert choose_dtype("auto") == expected
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), BFLOAT16), ((9, 0), BFLOAT16)])
+def test_a_gpu_computes_in_bfloat16_since_2020(monkeypatch, capability, expected):
+    tf = pytest.importorskip("tensorflow")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": capability})
+    assert choose_dtype("auto") == expected
+
+
+def test_a_backend_without_a_step_is_refused(monkeypatch):
+    monkeypatch.setattr(runtime.keras.backend, "backend", lambda: "torch")
+    with pytest.raises(UserError, match=r"KERAS_BACKEND=torch.*tensorflow, jax"):
+        runtime.prepare_devices()
+
+
+def test_what_the_user_set_in_the_environment_stays():
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TF_", "KERAS"))}
+    show = (
+        "import os, sys, types; sys.modules['keras'] = types.ModuleType('keras'); import pipeline.gan.runtime;"
+        " print(os.environ['TF_ENABLE_ONEDNN_OPTS'], os.environ['KERAS_BACKEND'])"
+    )
+    for given, expected in (({}, "1 tensorflow"), ({"TF_ENABLE_ONEDNN_OPTS": "0", "KERAS_BACKEND": "jax"}, "0 jax")):
+        done = subprocess.run(
+            [sys.executable, "-c", show],
+            cwd=Path(__file__).parents[2],
+            env=environment | given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stdout.strip() == expected, done.stderr
