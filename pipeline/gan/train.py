@@ -61,7 +61,6 @@ def train_gan(
     monitor = Monitor(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
     watch = Watch(folder, live=live, epochs=options.epochs, monitor=monitor)
     training = Training(_terms(options), reading.definition, images, folder=folder, watch=watch)
-    training.director.check_growth()
     try:
         training.director.check_growth()
         training.run(progress, should_stop)
