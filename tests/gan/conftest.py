@@ -14,21 +14,10 @@ from pipeline.options import GanOptions
 from pipeline.result import Result
 from pipeline.store.digest import of_bytes, of_file
 from pipeline.store.jsonl import write_rows
+from tests.gan.discs import discs
 
 TINY = {"latent": 8, "generator": {"width": 8}, "discriminator": {"width": 8}, "batch": 16}
 OPTIONS = {"definition": "tiny", "extractor": "own", "epochs": 4, "sample_every": 2, "checkpoint_every": 1, "seed": 5}
-
-
-def discs(count: int, *, size: int = 16, channels: int = 3) -> np.ndarray:
-    """Bright discs on dark grounds, (count, size, size, channels) uint8: something a network can tell from noise."""
-    draw = np.random.default_rng(1)
-    y, x = np.mgrid[:size, :size] + 0.5
-    images = np.empty((count, size, size, channels), np.uint8)
-    for image in images:
-        centre, radius = draw.uniform(0.35, 0.65, 2) * size, draw.uniform(0.15, 0.35) * size
-        inside = np.hypot(y - centre[0], x - centre[1]) < radius
-        image[:] = np.where(inside[..., None], draw.integers(160, 256, channels), draw.integers(0, 80, channels))
-    return images
 
 
 @dataclass(frozen=True)
@@ -73,9 +62,7 @@ def make_place(tmp_path) -> Callable[..., Place]:
     """Lays out normalise and filter folders for so many pictures, and a definition."""
 
     def make(count: int = 40, *, definition: dict | None = None, **shape: int) -> Place:
-        place = Place(tmp_path, discs(count, **shape))
-        _write_inputs(place, TINY if definition is None else definition)
-        return place
+        return lay_out(tmp_path, discs(count, **shape), definition=definition)
 
     return make
 
@@ -89,9 +76,15 @@ def place(make_place) -> Place:
 @pytest.fixture(scope="package")
 def trained(tmp_path_factory) -> Place:
     """The same place again, with a training that nothing disturbed in the folder `gan`. To be read only."""
-    place = Place(tmp_path_factory.mktemp("trained"), discs(40))
-    _write_inputs(place, TINY)
+    place = lay_out(tmp_path_factory.mktemp("trained"), discs(40))
     place.train("gan")
+    return place
+
+
+def lay_out(root: Path, images: np.ndarray, *, definition: dict | None = None) -> Place:
+    """Normalise and filter folders in `root` for `images`, of which every fifth is rejected, and a definition."""
+    place = Place(root, images)
+    _write_inputs(place, TINY if definition is None else definition)
     return place
 
 

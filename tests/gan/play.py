@@ -12,21 +12,10 @@ from pipeline.gan.definition import Definition
 from pipeline.gan.director import Director
 from pipeline.gan.state import TrainState
 from pipeline.gan.step import METRICS, Plan, compile_step
+from tests.gan.discs import discs
 
-SIZE, BATCH = 16, 8
+BATCH = 8
 NARROW = {"width": 4, "max_width": 8}
-
-
-def discs(count: int, *, size: int = SIZE, channels: int = 3) -> np.ndarray:
-    """Bright discs on dark grounds, (count, size, size, channels) uint8: something a network can tell from noise."""
-    draw = np.random.default_rng(1)
-    y, x = np.mgrid[:size, :size] + 0.5
-    images = np.empty((count, size, size, channels), np.uint8)
-    for image in images:
-        centre, radius = draw.uniform(0.35, 0.65, 2) * size, draw.uniform(0.15, 0.35) * size
-        inside = np.hypot(y - centre[0], x - centre[1]) < radius
-        image[:] = np.where(inside[..., None], draw.integers(160, 256, channels), draw.integers(0, 80, channels))
-    return images
 
 
 def define(tree: dict[str, Any] | None = None) -> Definition:
@@ -43,7 +32,7 @@ class Play:
     definition: Definition
     seed: int = 0
     steps: int = 12
-    size: int = SIZE
+    size: int = 16
     dtype: str = "float32"
     start: dict[str, np.ndarray] | None = None
     state: TrainState = field(init=False)

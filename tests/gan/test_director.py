@@ -4,7 +4,8 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.gan.batches import Batches
 from pipeline.gan.director import Director
-from tests.gan.play import define, discs
+from tests.gan.discs import discs
+from tests.gan.play import define
 
 IMAGES = discs(32)
 

@@ -5,7 +5,8 @@ from pipeline.gan.networks import build_discriminator
 from pipeline.gan.penalties import between, one_centred, zero_centred
 from pipeline.gan.runtime import keras
 from pipeline.gan.step.tensorflow import TapeCalculus
-from tests.gan.play import define, discs
+from tests.gan.discs import discs
+from tests.gan.play import define
 
 tf = pytest.importorskip("tensorflow")
 ops = keras.ops

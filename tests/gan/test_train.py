@@ -12,11 +12,17 @@ import pytest
 
 from pipeline.errors import Stopped, UserError
 from pipeline.gan.checkpoint import read_arrays
+from pipeline.gan.extractor import Extractor
 from pipeline.gan.latents import fixed_latents
+from pipeline.gan.losses import Loss
 from pipeline.gan.runtime import keras
+from pipeline.gan.samples import draw
 from pipeline.images.png import decode_png
+from pipeline.images.sheet import contact_sheet
 from pipeline.store.jsonl import read_rows
-from tests.gan.conftest import OPTIONS, TINY
+from tests.gan.conftest import OPTIONS, TINY, lay_out
+from tests.gan.discs import discs
+from tests.gan.glance import Glance, Told
 
 REPOSITORY = Path(__file__).parent.parent.parent
 LEFT = ["README.md", "best.npz", "card.json", "definition.json", "discriminator.keras", "final.npz", "generator.keras",
@@ -27,16 +33,18 @@ STEPS = 8  # four epochs of two
 CHILD = """
 import json, os, sys
 from pathlib import Path
-from pipeline.gan.train import train_gan
+from pipeline.gan import train
 from pipeline.options import GanOptions
+from tests.gan.glance import Glance
 
+train.Monitor = Glance
 given = json.loads(sys.argv[1])
 def progress(done, total, note=""):
     print(done, flush=True)
     if done == given["die_at"]:
         os.kill(os.getpid(), 9)
 folders = {name: Path(path) for name, path in given["folders"].items()}
-result = train_gan(
+result = train.train_gan(
     GanOptions(**given["options"]),
     **folders,
     classifier=None,
@@ -52,14 +60,15 @@ print(json.dumps(result.outputs))
 MOMENTS = [
     ("samples.write_png", 1),  # between the reals and the first sheet
     ("training.compile_step", 0),
-    ("stats.os.fsync", 0),
-    ("training.save_checkpoint", 0),  # the line is there, its checkpoint is not: from the start again
+    ("training.StatsLog.append", 0),
+    ("training.save_checkpoint", 1),  # the line is there, its checkpoint is not: from the start again
     ("checkpoint.write_whole", 1),
-    ("samples.write_png", 0),
-    ("checkpoint.np.savez", 1),
-    ("training.save_checkpoint", 0),  # all but the last checkpoint is there
-    ("train.write_definition", 0),
+    ("samples.write_png", 2),  # the first epoch's checkpoint stays
+    ("training.save_checkpoint", 0),  # the best is there, its checkpoint is not
+    ("training.save_checkpoint", 2),  # all but the last checkpoint is there
+    ("train.write_networks", 0),
     ("train.shutil.rmtree", 0),
+    ("train.write_card", 0),
 ]
 
 
@@ -76,10 +85,20 @@ def train_elsewhere(place, name, *, die_at=0) -> subprocess.CompletedProcess:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.fixture
-def undisturbed(trained) -> Path:
-    """The folder of a training that nothing disturbed."""
-    return trained.folder("gan")
+@pytest.fixture(autouse=True)
+def glance(monkeypatch) -> None:
+    """Looks that take no time."""
+    monkeypatch.setattr("pipeline.gan.train.Monitor", Glance)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    """The folder of a training that nothing disturbed. To be read only."""
+    place = lay_out(tmp_path_factory.mktemp("undisturbed"), discs(40))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.gan.train.Monitor", Glance)
+        place.train("a")
+    return place.folder("a")
 
 
 def kill_at(patch: pytest.MonkeyPatch, function: str, calls: int) -> None:
@@ -208,11 +227,12 @@ def test_who_watches_sees_each_sheet_at_once_and_after_a_stop_all_of_them(place)
     with pytest.raises(Stopped):
         place.train("a", live=live, progress=look, should_stop=lambda: len(seen) == 4)
     assert seen[0] == {"epoch-0000.png", "reals.png"}
-    assert seen[3] == {"epoch-0000.png", "epoch-0002.png", "reals.png"}
+    assert seen[3] == {"epoch-0000.png", "epoch-0002.png", "reals.png", "stats.jsonl"}
     shutil.rmtree(live)
     place.train("a", live=live)
     for sheet in SHEETS:
         assert (live / sheet).read_bytes() == (place.folder("a") / "samples" / sheet).read_bytes()
+    assert {"losses.png", "training.gif", "stats.jsonl"} <= {path.name for path in live.iterdir()}
 
 
 def test_grey_pictures_of_another_size_train_too(make_place):
@@ -241,7 +261,42 @@ def test_a_size_that_fits_no_network_is_named(make_place):
         make_place(size=18).train("a")
 
 
-def test_losses_that_are_no_numbers_end_the_training_with_advice(place, monkeypatch):
-    monkeypatch.setattr("pipeline.gan.step.generator_loss", lambda _, logits: keras.ops.mean(logits) * np.nan)
-    with pytest.raises(UserError, match=r"epoch 1.*learning rates in models/tiny\.json"):
+def test_losses_that_stay_no_numbers_end_the_training_with_advice(place, monkeypatch):
+    loss = Loss(discriminator=lambda real, *_: keras.ops.mean(real) * np.nan, generator=lambda _, fake: fake[0, 0])
+    monkeypatch.setattr("pipeline.gan.step.update.find_loss", lambda name: loss)
+    with pytest.raises(UserError, match=r"epoch 1.*d_loss.*learning rates in models/tiny\.json"):
         place.train("a")
+
+
+@pytest.mark.parametrize(("pretrained", "epoch"), [(True, 2), (False, 3)])
+def test_the_generator_is_the_nearest_to_the_reals_where_the_eyes_can_be_trusted(
+    make_place, pretrained, epoch, monkeypatch
+):
+    eyes = Extractor(name="stub", features=len, pretrained=pretrained)
+    monkeypatch.setattr("pipeline.gan.train.Monitor", lambda *_, **__: Told(eyes, [3.0, 1.0, 2.0]))
+    place = make_place(definition=TINY | {"generator": {"width": 8, "optimizer": {"learning_rate": 0.02}}})
+    result = place.train("a", epochs=3, sample_every=1)
+    assert result.summary["epoch_kept"] == epoch
+    assert int(read_arrays(place.folder("a") / "best.npz")["epoch"]) == 2
+    network = keras.models.load_model(place.folder("a") / "generator.keras")
+    drawn = contact_sheet(draw(network, fixed_latents(64, size=8, seed=5)), 8).astype(int)
+    sheets = {
+        number: decode_png((place.folder("a") / "samples" / f"epoch-{number:04d}.png").read_bytes())
+        for number in (1, 2, 3)
+    }
+    apart = {number: np.abs(sheet - drawn).max() for number, sheet in sheets.items()}
+    assert apart[epoch] <= 1
+    assert min(value for number, value in apart.items() if number != epoch) > 3
+
+
+def test_a_growing_gan_that_would_end_small_is_refused_at_once(make_place):
+    growing = {"discriminator": {"norm": "none"}, "growing": {"start": 8, "fade": 64, "hold": 64}}
+    with pytest.raises(UserError, match=r"full size after 128 images.*sees 128: set epochs to 5 or more"):
+        make_place(definition=TINY | growing).train("a")
+
+
+def test_when_the_time_is_over_it_stops_and_goes_on_another_time(place, undisturbed):
+    with pytest.raises(Stopped, match="of 4; the next run goes on there"):
+        place.train("b", max_minutes=1e-9)
+    place.train("b")
+    assert_same(place.folder("b"), undisturbed)

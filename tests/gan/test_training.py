@@ -18,7 +18,8 @@ from pipeline.gan.step import METRICS
 from pipeline.gan.training import CHECKPOINTS, Terms, Training
 from pipeline.gan.watch import Unwatched
 from pipeline.store.jsonl import read_rows
-from tests.gan.play import define, discs
+from tests.gan.discs import discs
+from tests.gan.play import define
 
 EPOCHS, STEPS = 4, 3  # steps in an epoch
 TIMED = ("seconds", "images_per_second")

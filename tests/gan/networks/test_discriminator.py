@@ -3,7 +3,8 @@ import pytest
 
 from pipeline.gan.definition import Definition
 from pipeline.gan.networks import build_discriminator
-from tests.gan.play import define, discs
+from tests.gan.discs import discs
+from tests.gan.play import define
 
 KINDS = {
     "dcgan": {},

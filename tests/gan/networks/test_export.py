@@ -7,7 +7,8 @@ import pytest
 from pipeline.gan.networks import build_discriminator, build_generator
 from pipeline.gan.networks.export import plain_discriminator, plain_generator
 from pipeline.gan.runtime import keras
-from tests.gan.play import Play, define, discs
+from tests.gan.discs import discs
+from tests.gan.play import Play, define
 
 GENERATORS = {
     "batch norm": {},
@@ -101,9 +102,8 @@ def test_with_this_project_at_hand_one_with_minibatch_layers_loads_too(alone, na
     assert np.allclose(judged, expected[f"d-{name}"], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_after_some_steps_the_file_draws_what_the_average_draws(dtype):
-    play = Play(define(GENERATORS["spectral with attention"]), dtype=dtype)
+def test_after_some_steps_in_bfloat16_the_file_draws_what_the_average_draws():
+    play = Play(define(GENERATORS["spectral with attention"]), dtype="mixed_bfloat16")
     play.run(range(2))
     plain = plain_generator(play.definition, play.state.average)
     assert plain.compute_dtype == "float32"

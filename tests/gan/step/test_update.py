@@ -122,9 +122,8 @@ def test_a_state_of_another_network_is_refused(usual):
 
 def test_every_part_learns(usual):
     start, two, _, _ = usual
-    assert [name for name in start if np.array_equal(start[name], two[name]) and "learning_rate" not in name] == [
-        name for name in start if name in ("strength", "generator_optimizer/001", "discriminator_optimizer/001")
-    ]
+    still = {name for name in start if np.array_equal(start[name], two[name])}
+    assert still == {"generator_optimizer/001", "discriminator_optimizer/001"}  # the learning rates
 
 
 @pytest.mark.parametrize("loss", ["minimax", "non_saturating", "least_squares", "hinge", "relativistic"])
