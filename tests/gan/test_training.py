@@ -78,6 +78,7 @@ class Faults:
             variable = state.generator.trainable_variables[0]
             moved = np.asarray(variable) * 0.9 + np.float32(inputs.rates[0] * inputs.noise.latents.mean())
             variable.assign(moved * np.nan if number in self.breaks else moved)
+            state.average.trainable_variables[0].assign(variable)
             self.rates.append(inputs.rates[0])
             told = np.nan if number in self.no_number or -1 in self.no_number else np.abs(moved).mean()
             return np.full(len(METRICS), told, np.float32)
@@ -244,6 +245,13 @@ def test_killed_between_the_best_and_its_checkpoint_it_comes_to_the_same(tmp_pat
     assert_same(run(resumed), whole)
     one, other = (read_arrays(tmp_path / name / BEST) for name in ("a", "whole"))
     assert all(np.array_equal(one[name], other[name]) for name in other)
+
+
+def test_the_best_of_what_was_gone_back_on_counts_no_more(tmp_path, faults):
+    faults.breaks = (3 * STEPS - 1,)  # the very step after which the nearest pictures are drawn
+    training = run(begun(tmp_path / "a", watch=Scored([3.0, 2.0, 1.0, 4.0])))
+    assert kept(tmp_path / "a") == (3, 1.0)
+    assert all(np.isfinite(array).all() for array in training.best.weights().values())
 
 
 def test_what_was_best_in_a_training_whose_checkpoints_are_gone_counts_no_more(tmp_path, faults):

@@ -8,6 +8,7 @@ tf = pytest.importorskip("tensorflow")
 
 X = (np.random.default_rng(1).standard_normal((3, 4, 4, 2)) * 2 + 1).astype(np.float32)
 WEIGHT = np.random.default_rng(2).standard_normal(X.shape).astype(np.float32)
+BEFORE = np.random.default_rng(4).standard_normal(X.shape).astype(np.float32)  # stands for the layers before
 
 
 def made(kind, dtype: str = "float32"):
@@ -39,7 +40,7 @@ def test_the_slope_of_the_squared_slope_is_right_too():
     layer, x = made(LayerNorm), tf.constant(X)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        squared = tf.reduce_sum(slope(layer, x) ** 2)
+        squared = tf.reduce_sum((slope(layer, x) * BEFORE) ** 2)
     found = np.asarray(tape.gradient(squared, x)).astype(float)
     way = np.random.default_rng(3).standard_normal(X.shape)
     ends = [_squared_slope(X + step * way) for step in (1e-5, -1e-5)]
@@ -53,4 +54,4 @@ def _squared_slope(x: np.ndarray) -> float:
     spread = np.sqrt((apart**2).mean(axis=axes, keepdims=True) + 1e-5)
     unit, back = apart / spread, WEIGHT * gamma
     by_x = back - back.mean(axis=axes, keepdims=True) - unit * (back * unit).mean(axis=axes, keepdims=True)
-    return float(((by_x / spread) ** 2).sum())
+    return float(((by_x / spread * BEFORE) ** 2).sum())

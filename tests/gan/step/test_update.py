@@ -249,9 +249,17 @@ def test_the_average_fades_a_new_side_in_when_the_generator_does_and_bounds_its_
     for network in (play.state.generator, play.state.average):
         assert [float(blend.fade.numpy()) for blend in network.layers.blends] == [0.75]
     for layer in play.state.average.layers.bounded:
-        kernel = np.asarray(layer.kernel, float)
-        rows = np.moveaxis(kernel, -2 if layer.kind == "up" else -1, 0)
+        rows = np.moveaxis(np.asarray(layer.kernel, float), -2 if layer.kind == "up" else -1, 0)
         assert np.linalg.svd(rows.reshape(len(rows), -1))[1][0] == pytest.approx(1, abs=0.05)
+
+
+def test_the_average_turns_towards_its_own_singular_vectors():
+    play = Play(define({"generator": {"weights": "spectral"}, "ema": {"ramp": 1.0}}))
+    for layer in play.state.average.layers.bounded:
+        layer.left.assign(layer.left * 0.5)
+    play.run([1])  # the average moves by a third
+    for layer in play.state.average.layers.bounded:
+        assert np.linalg.norm(layer.left) == pytest.approx(1, abs=1e-4)
 
 
 def test_it_trains_in_bfloat16_too_while_a_side_fades_in(lasting):
