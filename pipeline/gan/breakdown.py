@@ -18,7 +18,7 @@ def broken(metrics: np.ndarray) -> str:
 def gave_up(what: str, *, epoch: int, definition: str) -> UserError:
     """The error for a training that broke down again after every retry."""
     return UserError(
-        f"training broke down in epoch {epoch + 1}, {RETRIES} times after going back to the checkpoint before with half"
+        f"training broke down in epoch {epoch}, {RETRIES} times after going back to the checkpoint before with half"
         f" the learning rates: {what} was no number. Lower the learning rates in {_place(definition)}, or add a"
         " penalty such as r1"
     )

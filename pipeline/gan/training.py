@@ -103,7 +103,7 @@ class Training:
         until = time.monotonic() + 60 * self.terms.minutes if self.terms.minutes else None
         if self.number == 0:
             self.watch.begin(self.images, self.draw, self.latents)
-            self._saved()
+            self._save()
         with Feeder(self.director.inputs) as feeder:
             while self.number < self.director.steps:
                 if should_stop() or (until and time.monotonic() > until):
@@ -142,7 +142,7 @@ class Training:
         self.seconds += time.perf_counter() - begun
         self.metrics.append(metrics)
         if what := breakdown.broken(metrics):
-            return self._go_back(what)
+            return self._go_back(what, epoch=self.epoch + 1)
         self.lead.saw(float(metrics[METRICS.index("d_accuracy")]))
         self.number += 1
         if self.number % self.batches.steps == 0:
@@ -160,9 +160,12 @@ class Training:
     def _end_epoch(self) -> None:
         """The line, then the look, then the checkpoint: after a kill in between, the same is written again."""
         final = self.epoch == self.terms.epochs
+        looked = final or self.epoch % self.terms.sample_every == 0
+        due = final or self.epoch % self.terms.checkpoint_every == 0
+        if (looked or due) and not self._is_sound():
+            return self._go_back("a weight", epoch=self.epoch)
         row = self._row()
         self.metrics, self.seconds, self.note = [], 0.0, ""
-        looked = final or self.epoch % self.terms.sample_every == 0
         if looked:
             row |= self.watch.look(row, self.draw, latents=self.latents, seed=self.terms.seed, rows=self.log.rows)
         self.log.append(row)
@@ -172,27 +175,27 @@ class Training:
         nearest = self.director.grown(self.number - 1) and self.best.saw(row)
         if nearest:
             self.best.keep(row, self.state.average)
-        due = final or nearest or self.epoch % self.terms.checkpoint_every == 0
-        if due and not self._saved():
-            self._go_back("a weight")
+        if due or nearest:
+            self._save()
 
-    def _saved(self) -> bool:
-        """A checkpoint, unless the step that has just been taken left weights that are no numbers."""
-        arrays = self.arrays()
-        sound = all(np.isfinite(array).all() for array in arrays.values())
-        if sound:
-            save_checkpoint(self.folder / CHECKPOINTS, self.number, arrays)
-        return sound
+    def _is_sound(self) -> bool:
+        """Whether all is numbers: the losses of a step may be, and what it leaves may not."""
+        return all(np.isfinite(array).all() for array in self.state.arrays().values())
 
-    def _go_back(self, what: str) -> None:
-        """Take up the newest good checkpoint with half the learning rates, and have the next line say so."""
-        epoch, retries, caution = self.epoch, self.retries + 1, self.caution * breakdown.CAUTION
+    def _save(self) -> None:
+        """Put a checkpoint of this very step into the folder."""
+        save_checkpoint(self.folder / CHECKPOINTS, self.number, self.arrays())
+
+    def _go_back(self, what: str, *, epoch: int) -> None:
+        """Take up the newest checkpoint with half the learning rates, and have the next line say so: `what` was no
+        number in the course of `epoch`, counted from 1."""
+        retries, caution = self.retries + 1, self.caution * breakdown.CAUTION
         if retries > breakdown.RETRIES or not self._resume():
             raise breakdown.gave_up(what, epoch=epoch, definition=self.terms.name)
         self.retries, self.caution = retries, caution
         self.log.rewind(self.epoch)
         self.note = (
-            f"{what} was no number in epoch {epoch + 1}: went back to the checkpoint of epoch {self.epoch} and on with"
+            f"{what} was no number in epoch {epoch}: went back to the checkpoint of epoch {self.epoch} and on with"
             f" learning rates times {caution:g}"
         )
 
@@ -211,7 +214,8 @@ class Training:
         return True
 
     def _stop(self) -> None:
-        self._saved()  # else the one before is gone on from, and meets the same step
+        if self._is_sound():  # else the one before is gone on from, and meets the same step
+            self._save()
         raise Stopped(f"stopped in epoch {self.epoch + 1} of {self.terms.epochs}; the next run goes on there")
 
     def _metrics(self) -> np.ndarray:

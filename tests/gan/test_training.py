@@ -143,7 +143,7 @@ def test_weights_that_are_no_numbers_are_never_kept(tmp_path, faults):
     run(begun(tmp_path / "a"))
     lines = rows(tmp_path / "a")
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
-    assert "a weight was no number" in lines[1]["note"]
+    assert "a weight was no number in epoch 2" in lines[1]["note"]
 
 
 def test_a_stop_just_then_keeps_the_checkpoint_before(tmp_path, faults):
@@ -197,9 +197,10 @@ class Scored(Unwatched):
     """Tells the KID of each epoch as given."""
 
     def __init__(self, kids):
-        self.kids = dict(enumerate(kids, 1))
+        self.kids, self.looked = dict(enumerate(kids, 1)), []
 
     def look(self, row, draw, *, latents, seed, rows):
+        self.looked.append(row["epoch"])
         return {"kid": self.kids[row["epoch"]], "kid_error": 0.1}
 
 
@@ -247,10 +248,12 @@ def test_killed_between_the_best_and_its_checkpoint_it_comes_to_the_same(tmp_pat
     assert all(np.array_equal(one[name], other[name]) for name in other)
 
 
-def test_the_best_of_what_was_gone_back_on_counts_no_more(tmp_path, faults):
-    faults.breaks = (3 * STEPS - 1,)  # the very step after which the nearest pictures are drawn
-    training = run(begun(tmp_path / "a", watch=Scored([3.0, 2.0, 1.0, 4.0])))
-    assert kept(tmp_path / "a") == (3, 1.0)
+def test_what_a_broken_network_draws_is_not_looked_at_and_the_best_before_it_stays(tmp_path, faults):
+    faults.breaks = (3 * STEPS - 1,)  # the very step before a look
+    watch = Scored([3.0, 2.0, 5.0, 4.0])
+    training = run(begun(tmp_path / "a", watch=watch))
+    assert watch.looked == [1, 2, 3, 4]
+    assert kept(tmp_path / "a") == (2, 2.0)
     assert all(np.isfinite(array).all() for array in training.best.weights().values())
 
 
