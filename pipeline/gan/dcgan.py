@@ -207,8 +207,8 @@ class Dcgan:
         folder: Path | str | None = None,
         watch: bool = False,
         extractor: str = "auto",
-        sample_every: int = 10,
-        checkpoint_every: int = 5,
+        sample_every: int | None = None,
+        checkpoint_every: int | None = None,
         progress: Progress = silent,
     ) -> History:
         """Learn from `images` for so many `epochs` more, or until `minutes` are over; returns all epochs so far.

@@ -20,6 +20,7 @@ from pipeline.gan.definition import Definition
 from pipeline.gan.director import Director
 from pipeline.gan.feeder import Feeder
 from pipeline.gan.latents import fixed_latents
+from pipeline.gan.pace import Pace, find_pace
 from pipeline.gan.runtime import choose_dtype
 from pipeline.gan.samples import GRID, draw
 from pipeline.gan.sizes import check_size
@@ -38,8 +39,8 @@ class Terms:
 
     epochs: int
     seed: int
-    sample_every: int = 10
-    checkpoint_every: int = 5
+    sample_every: int | None = None  # epochs; None for what suits
+    checkpoint_every: int | None = None
     minutes: float = 0.0  # after which a training stops, to go on another time; 0: no limit
     xla: bool = False
     name: str = "dcgan"  # of the definition, for messages
@@ -90,6 +91,12 @@ class Training:
     def epoch(self) -> int:
         """Whole epochs done."""
         return self.number // self.batches.steps
+
+    @property
+    def pace(self) -> Pace:
+        """How often it looks at its samples and saves its state."""
+        asked = {"sample_every": self.terms.sample_every, "checkpoint_every": self.terms.checkpoint_every}
+        return find_pace(**asked, epochs=self.terms.epochs, steps=self.batches.steps)
 
     def go_by(self, terms: Terms, images: np.ndarray, watch: Watch) -> None:
         """Go on by other terms than so far: to more epochs, watched otherwise, on as many other `images`."""
@@ -160,8 +167,8 @@ class Training:
     def _end_epoch(self) -> None:
         """The line, then the look, then the checkpoint: after a kill in between, the same is written again."""
         final = self.epoch == self.terms.epochs
-        looked = final or self.epoch % self.terms.sample_every == 0
-        due = final or self.epoch % self.terms.checkpoint_every == 0
+        looked = final or self.epoch % self.pace.look == 0
+        due = final or self.epoch % self.pace.save == 0
         if (looked or due) and not self._is_sound():
             return self._go_back("a weight", epoch=self.epoch)
         row = self._row()

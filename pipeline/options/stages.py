@@ -129,8 +129,12 @@ class GanOptions(Options):
 
     definition: str = option("dcgan", "which models/<name>.json to train")
     epochs: int = option(100, "passes over the kept pictures", low=1)
-    sample_every: int = option(10, "epochs between sample sheets", low=1)
-    checkpoint_every: int = option(5, "epochs; what a kill may cost, a stop costs none", low=1, significant=False)
+    sample_every: int | None = option(
+        None, "epochs between sheets of samples and their scores; auto: some thousand steps, at least ten times", low=1
+    )
+    checkpoint_every: int | None = option(
+        None, "epochs; what a kill may cost, a stop costs none; auto: some five hundred steps", low=1, significant=False
+    )
     max_minutes: float = option(
         0.0, "then training stops with a checkpoint, and the next run goes on; 0: no limit", low=0, significant=False
     )

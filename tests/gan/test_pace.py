@@ -1,0 +1,20 @@
+from pipeline.gan.pace import Pace, find_pace
+
+AUTO = {"sample_every": None, "checkpoint_every": None}
+
+
+def test_what_was_asked_for_is_kept_to():
+    assert find_pace(sample_every=7, checkpoint_every=3, epochs=100, steps=2) == Pace(look=7, save=3)
+
+
+def test_small_epochs_are_taken_together():
+    assert find_pace(**AUTO, epochs=3000, steps=14) == Pace(look=72, save=36)
+
+
+def test_large_epochs_are_looked_at_one_by_one():
+    assert find_pace(**AUTO, epochs=20, steps=3750) == Pace(look=1, save=1)
+
+
+def test_a_short_training_is_looked_at_ten_times():
+    assert find_pace(**AUTO, epochs=100, steps=14).look == 10
+    assert find_pace(**AUTO, epochs=3, steps=14).look == 1
