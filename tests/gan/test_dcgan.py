@@ -214,7 +214,7 @@ def test_definitions_come_by_name_path_tree_or_as_they_are(tmp_path):
     assert Dcgan((16, 16, 3), str(tmp_path / "mine.json")).definition.latent == 7
     assert Dcgan((16, 16, 3), {"latent": 8}).definition.latent == 8
     assert Dcgan((16, 16, 3), definition).definition is definition
-    assert Dcgan((16, 16, 3), "small").definition.batch == 32
+    assert Dcgan((16, 16, 3), "small").definition.generator.width == 32
     assert Dcgan((16, 16, 3)).definition == Definition()
 
 
