@@ -17,6 +17,10 @@ class LayerNorm(keras.layers.GroupNormalization):
     right once; a penalty on D's slope is differentiated a second time.
     """
 
+    def add_weight(self, **options: Any) -> keras.Variable:
+        """Scale and offset in float32, which Keras before 3.13 would round to what the layer computes in."""
+        return super().add_weight(**options | {"autocast": False})
+
     def call(self, x: Tensor) -> Tensor:
         """(B, H, W, C), each picture normalised over all of it, then scaled and shifted channel by channel."""
         wide = ops.cast(x, "float32")
