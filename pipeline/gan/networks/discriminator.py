@@ -1,9 +1,8 @@
 """The discriminator: strided convolutions (Radford et al. 2016), or residual blocks, down to one logit."""
 
-from dataclasses import dataclass
-
 from pipeline.gan.definition import Definition
 from pipeline.gan.networks.attention import attend
+from pipeline.gan.networks.draft import Draft
 from pipeline.gan.networks.layers import KERNEL, Layers, Tensor
 from pipeline.gan.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from pipeline.gan.networks.sides import Sides
@@ -22,20 +21,11 @@ def build_discriminator(
     """
     layers = Layers(definition.discriminator, role="discriminator", seed=seed, dtype=dtype, plain=plain)
     draft = _Draft(definition=definition, sides=Sides.of(size), channels=channels, layers=layers)
-    stages = draft.sides.stages(definition)
-    settled = tuple(draft.model(level, fading=False) for level in stages)
-    fading = (None, *(draft.model(level, fading=True) for level in stages[1:]))
-    return Staged(layers=layers, settled=settled, fading=fading)
+    return draft.staged()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Draft:
-    """Draws the graph of any stage, always with the same layers."""
-
-    definition: Definition
-    sides: Sides
-    channels: int
-    layers: Layers
+class _Draft(Draft):
+    """Draws the discriminator."""
 
     def model(self, level: int, *, fading: bool) -> keras.Model:
         """From the picture of `level`; while it is fading in, mixed with how the level below reads it."""

@@ -1,10 +1,10 @@
 """The generator: DCGAN (Radford et al. 2016), or residual blocks, from latents up to the picture's side."""
 
 import math
-from dataclasses import dataclass
 
 from pipeline.gan.definition import Definition
 from pipeline.gan.networks.attention import attend
+from pipeline.gan.networks.draft import Draft
 from pipeline.gan.networks.layers import KERNEL, Layers, Tensor
 from pipeline.gan.networks.sides import Sides
 from pipeline.gan.networks.staged import Staged
@@ -20,20 +20,11 @@ def build_generator(
     """
     layers = Layers(definition.generator, role="generator", seed=seed, dtype=dtype, plain=plain)
     draft = _Draft(definition=definition, sides=Sides.of(size), channels=channels, layers=layers)
-    stages = draft.sides.stages(definition)
-    settled = tuple(draft.model(level, fading=False) for level in stages)
-    fading = (None, *(draft.model(level, fading=True) for level in stages[1:]))
-    return Staged(layers=layers, settled=settled, fading=fading)
+    return draft.staged()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Draft:
-    """Draws the graph of any stage, always with the same layers."""
-
-    definition: Definition
-    sides: Sides
-    channels: int
-    layers: Layers
+class _Draft(Draft):
+    """Draws the generator."""
 
     def model(self, level: int, *, fading: bool) -> keras.Model:
         """Up to the picture of `level`; while it is fading in, mixed with the one of the level below."""
