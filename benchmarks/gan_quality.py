@@ -1,19 +1,25 @@
 """How near the samples of definitions come to the reals in the same minutes, by features that nothing here trains.
 
-    .venv/bin/python benchmarks/gan_quality.py FOLDER… --features DIR [--models dcgan plain] [--minutes 10] [--seeds 3]
+    .venv/bin/python benchmarks/gan_quality.py FOLDER… --features DIR [--models plain dcgan] [--minutes 10] [--seeds 3]
 
 FOLDER holds pictures (or is a file of Fashion-MNIST's kind, …-idx3-ubyte[.gz]); they are cropped to the middle square
 and brought to `--side` pixels. `--features DIR` names a folder with a script features.py, whose `Extractor` gives the
 features of a network of ImageNet, and whose `kid` and `precision_recall` compare them. 'plain' is the DCGAN of 2016:
-width 64, batch norm, no augmentation, no average of the weights. Compiling and looking are not counted.
+width 64, batch norm, no augmentation, no average of the weights. `--models` may also be files of definitions, or names
+in a file of several (`--tries benchmarks/gan_tries.json`). Compiling and looking are not counted. On a busy machine
+`taskset -c 0 … --processor` counts minutes of one core's own time instead of the clock's.
 """
 
 import argparse
+import contextlib
 import gzip
+import json
+import multiprocessing
 import statistics
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -23,9 +29,10 @@ import numpy as np
 from benchmarks.gan_step import MODELS, described
 from benchmarks.machine import machine
 from pipeline.errors import Stopped
-from pipeline.gan.definition import Definition, read_definition
+from pipeline.gan.definition import Definition, parse_definition, read_definition
 from pipeline.gan.latents import fixed_latents
 from pipeline.gan.runtime import prepare_devices
+from pipeline.gan.threads import share_cores
 from pipeline.gan.training import Terms, Training
 from pipeline.gan.watch import Watch
 from pipeline.images.sheet import contact_sheet, write_png
@@ -39,24 +46,40 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--models", nargs="+", default=["plain", "dcgan"], help="names, or files")
+    parser.add_argument("--tries", type=Path, help="a file of several definitions, by name")
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--processor", action="store_true", help="count the processor's time, not the clock's")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--sheets", type=Path, help="a folder for a sheet of samples of each training")
     given = parser.parse_args()
     sys.path.insert(0, str(given.features))
-    prepare_devices()
-    print(f"{machine()}; {given.minutes:g} minutes at {given.side} px, {given.seeds} seeds", flush=True)
+    tries = json.loads(given.tries.read_text(encoding="utf-8")) if given.tries else {}
+    definitions = {name: named(name, tries) for name in given.models}
+    clock = "of processor time" if given.processor else "on the clock"
+    print(f"{machine()}; {given.minutes:g} minutes {clock} at {given.side} px, {given.seeds} seeds", flush=True)
     for folder in given.folders:
         judge = Judge(read(folder, given.side))
         found = {name: [] for name in given.models}
         for seed in range(given.seeds):
-            for name in given.models:  # in turn, so that a busy hour slows all alike
-                found[name].append(one(folder, judge, name, seed=seed, given=given))
+            for name, definition in definitions.items():  # in turn, so that a busy hour slows all alike
+                turn = Turn(definition, judge.reals, 60 * given.minutes, given.processor, seed)
+                found[name].append(one(turn, judge, f"{folder.name}: {name}", sheets=given.sheets))
         medians = {name: statistics.median(kids) for name, kids in found.items()}
         against = ", {:.2f} of plain" if "plain" in medians else ""
         for name, median in medians.items():
             print(f"{folder}: {name}: median KID {median:.3f}" + against.format(median / medians.get("plain", 1)))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One training: on what, for how many seconds of which clock."""
+
+    definition: Definition
+    images: np.ndarray
+    seconds: float
+    processor: bool
+    seed: int
 
 
 class Judge:
@@ -76,48 +99,50 @@ class Judge:
         return self._by.kid(self._of_reals, found)[0], precision, recall
 
 
-def one(folder: Path, judge: Judge, name: str, *, seed: int, given: argparse.Namespace) -> float:
-    """Train once; the KID."""
-    definition = described(None, batch=64) if name == "plain" else by_name(name)
-    with tempfile.TemporaryDirectory() as place:
-        training = train(definition, judge.reals, seed=seed, minutes=given.minutes, folder=Path(place))
-        latents = fixed_latents(SAMPLES, size=definition.latent, seed=99)
-        samples = training.draw(latents)
+def one(turn: Turn, judge: Judge, name: str, *, sheets: Path | None) -> float:
+    """Train once, in a process of its own as a run does; the KID."""
+    with multiprocessing.get_context("spawn").Pool(1) as alone:
+        samples, seen = alone.apply(train, (turn,))
     kid, precision, recall = judge.score(samples)
-    seen = training.director.seen(training.number)
-    print(f"{folder.name}: {name}, seed {seed}: KID {kid:.3f}, precision {precision:.2f}, recall {recall:.2f};"
-          f" {seen} images seen, {seen / (60 * given.minutes):.0f} a second", flush=True)  # fmt: skip
-    if given.sheets:
-        given.sheets.mkdir(parents=True, exist_ok=True)
-        path = given.sheets / f"{folder.name}-{Path(name).stem}-{seed}.png"
+    print(f"{name}, seed {turn.seed}: KID {kid:.3f}, precision {precision:.2f}, recall {recall:.2f};"
+          f" {seen} images seen, {seen / turn.seconds:.0f} a second", flush=True)  # fmt: skip
+    if sheets:
+        sheets.mkdir(parents=True, exist_ok=True)
+        path = sheets / f"{name.replace(': ', '-').replace('/', '-')}-{turn.seed}.png"
         write_png(path, contact_sheet(samples[:100], 10))
     return kid
 
 
-def train(definition: Definition, images: np.ndarray, *, seed: int, minutes: float, folder: Path) -> Training:
-    """A training that has gone on for so many minutes after its step was compiled."""
-    terms = Terms(epochs=10**6, seed=seed, sample_every=10**6, checkpoint_every=10**6)
-    training = Training(
-        terms, definition, images, folder=folder, watch=Watch(folder, live=None, epochs=1, monitor=None)
-    )
+def train(turn: Turn) -> tuple[np.ndarray, int]:
+    """Samples of a training that has gone on for so long after its step was compiled, and how many images it saw."""
+    prepare_devices(share_cores(turn.definition, size=turn.images.shape[1]))
+    clock = time.process_time if turn.processor else time.monotonic
     begun = []
 
     def stop() -> bool:
         if not begun and training.number >= 2:
-            begun.append(time.monotonic())
-        return bool(begun) and time.monotonic() > begun[0] + 60 * minutes
+            begun.append(clock())
+        return bool(begun) and clock() > begun[0] + turn.seconds
 
-    try:
-        training.run(lambda *_: None, stop)
-    except Stopped:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        terms = Terms(epochs=10**6, seed=turn.seed, sample_every=10**6, checkpoint_every=10**6)
+        watch = Watch(folder, live=None, epochs=1, monitor=None)
+        training = Training(terms, turn.definition, turn.images, folder=folder, watch=watch)
+        with contextlib.suppress(Stopped):
+            training.run(lambda *_: None, stop)
         training.log.close()
-    return training
+        samples = training.draw(fixed_latents(SAMPLES, size=turn.definition.latent, seed=99))
+    return samples, training.director.seen(training.number)
 
 
-def by_name(name: str) -> Definition:
-    """A definition of models/, or of a file."""
-    path = Path(name)
-    return read_definition(path if path.suffix == ".json" else MODELS / f"{name}.json")
+def named(name: str, tries: dict[str, dict]) -> Definition:
+    """The plain DCGAN, one of `tries`, of models/, or of a file."""
+    if name == "plain":
+        return described(None, batch=64)
+    if name in tries:
+        return parse_definition(json.dumps(tries[name]), name)
+    return read_definition(Path(name) if name.endswith(".json") else MODELS / f"{name}.json")
 
 
 def read(path: Path, side: int) -> np.ndarray:

@@ -13,11 +13,11 @@ HEAVY = 1.5e9
 
 
 def share_cores(definition: Definition, *, size: int, cores: int | None = None) -> Threads:
-    """What suits a step on pictures of `size` pixels, on so many `cores`; by default this machine's.
+    """What suits a step on pictures of `size` pixels, on so many `cores`; by default those it may use.
 
     Errors: `UserError` for a size that no network fits.
     """
-    cores = cores or os.cpu_count() or 1
+    cores = cores or _usable_cores()
     if cores == 1 or heaviest(definition, size=size) > HEAVY:
         return AS_IT_LIKES
     return Threads(within=max(1, cores // 4), between=2)
@@ -30,3 +30,8 @@ def heaviest(definition: Definition, *, size: int) -> float:
     places = [sides.map(level) ** 2 for level in range(sides.levels)]
     works = [place * into * out for place, into, out in zip(places, widths[1:], widths, strict=False)]
     return 2.0 * definition.batch * KERNEL_AREA * max(works)
+
+
+def _usable_cores() -> int:
+    """A container or `taskset` may have left this process fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from pipeline.result import Result
 from pipeline.store.digest import of_bytes, of_file
 from pipeline.store.jsonl import write_rows
 from tests.gan.discs import discs
+
+if TYPE_CHECKING:
+    from pipeline.gan import Dcgan
 
 SLOWLY = {"learning_rate": 2e-4}  # in eight steps at the default's rate all that is drawn becomes one colour
 TINY = {
@@ -85,6 +89,22 @@ def trained(tmp_path_factory) -> Place:
     place = lay_out(tmp_path_factory.mktemp("trained"), discs(40))
     place.train("gan")
     return place
+
+
+@pytest.fixture(scope="package")
+def images() -> np.ndarray:
+    """Forty pictures of 16 px: two batches of sixteen."""
+    return discs(40)
+
+
+@pytest.fixture(scope="package")
+def undisturbed(images) -> "Dcgan":
+    """Four epochs of them at one go. To be read only."""
+    from pipeline.gan import Dcgan
+
+    gan = Dcgan(images, TINY, seed=3)
+    gan.train(images, epochs=4)
+    return gan
 
 
 def lay_out(root: Path, images: np.ndarray, *, definition: dict | None = None) -> Place:

@@ -1,171 +1,26 @@
-import json
-import os
 import re
-import signal
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.filter.kept import kept_ids
 from pipeline.gan import Dcgan
-from pipeline.gan.checkpoint import read_arrays
 from pipeline.gan.definition import Definition
-from pipeline.images.image_set import read_images
-from pipeline.images.png import decode_png
-from tests.gan.conftest import OPTIONS, TINY, discs
+from tests.gan.conftest import TINY
+from tests.gan.discs import discs
+from tests.gan.points import point
 
 REPOSITORY = Path(__file__).parent.parent.parent
-COUNT, STEPS = 40, 2  # pictures, and steps in an epoch
-SAVED = ["README.md", "card.json", "definition.json", "discriminator.keras", "final.npz", "generator.keras", "samples",
-         "stats.jsonl"]  # fmt: skip
-
-
-def point(gan: Dcgan) -> dict[str, np.ndarray]:
-    """All that going on from here depends on, without how long it took."""
-    gan.save(folder := Path(gan._session._new_folder()))
-    return {name: array for name, array in read_arrays(folder / "final.npz").items() if name != "seconds"}
-
-
-def assert_same(one: Dcgan, other: Dcgan) -> None:
-    """Two GANs are at the same point of the same training, bit for bit."""
-    mine, theirs = point(one), point(other)
-    assert mine.keys() == theirs.keys()
-    assert [name for name in mine if not np.array_equal(mine[name], theirs[name])] == []
-    assert figures(one) == figures(other)
-
-
-def figures(gan: Dcgan) -> list[dict]:
-    timed = ("seconds", "images_per_second")
-    return [{key: row[key] for key in row if key not in timed} for row in gan.history.rows]
-
-
-@pytest.fixture(scope="module")
-def images() -> np.ndarray:
-    return discs(COUNT)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(images) -> Dcgan:
-    """Four epochs at one go. To be read only."""
-    gan = Dcgan(images, TINY, seed=3)
-    gan.train(images, epochs=4)
-    return gan
-
-
-@pytest.fixture
-def saved(undisturbed, tmp_path) -> Path:
-    undisturbed.save(tmp_path / "saved")
-    return tmp_path / "saved"
+COUNT = 40  # pictures
 
 
 def test_definitions_do_not_load_tensorflow():
     code = "import sys, pipeline.gan, pipeline.gan.definition.named; print({'tensorflow', 'keras'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
-
-
-def test_twice_two_epochs_are_four_bit_for_bit(images, undisturbed):
-    gan = Dcgan(images, TINY, seed=3)
-    assert len(gan.train(images, epochs=2)) == 2
-    history = gan.train(images, epochs=2)
-    assert history.epochs.tolist() == [1, 2, 3, 4]
-    assert_same(gan, undisturbed)
-
-
-def test_it_trains_as_the_stage_does(trained):
-    kept = read_images(trained.inputs["normalize"], kept_ids(trained.inputs["kept"])).images
-    gan = Dcgan(kept, trained.definition, seed=OPTIONS["seed"])
-    gan.train(kept, epochs=OPTIONS["epochs"])
-    mine, theirs = point(gan), read_arrays(trained.folder("gan") / "final.npz")
-    weights = [name for name in theirs if "/" in name]
-    assert len(weights) > 30
-    assert all(np.array_equal(mine[name], theirs[name]) for name in weights)
-
-
-def test_saved_and_loaded_it_goes_on_as_if_it_had_never_ended(images, undisturbed, tmp_path):
-    gan = Dcgan(images, TINY, seed=3)
-    gan.train(images, epochs=3)
-    gan.save(tmp_path / "saved")
-    loaded = Dcgan.load(tmp_path / "saved")
-    assert np.array_equal(loaded.generate(3), gan.generate(3))
-    loaded.train(images, epochs=1)
-    assert_same(loaded, undisturbed)
-
-
-def test_a_finished_stage_is_taken_up_and_stays_as_it_is(trained, make_place):
-    folder = trained.folder("gan")
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    kept = read_images(trained.inputs["normalize"], kept_ids(trained.inputs["kept"])).images
-    gan = Dcgan.load(folder)
-    sheet = decode_png((folder / "samples" / "epoch-0004.png").read_bytes())
-    assert np.array_equal(gan.generate(1)[0], sheet[:16, :16])
-    gan.train(kept, epochs=1)
-    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    longer = make_place()
-    longer.train("gan", epochs=5)
-    expected = read_arrays(longer.folder("gan") / "final.npz")
-    assert all(np.array_equal(array, expected[name]) for name, array in point(gan).items() if "/" in name)
-
-
-def test_minutes_end_it_quietly_and_the_next_call_goes_on_in_the_epoch(images, undisturbed, monkeypatch):
-    gan, done = Dcgan(images, TINY, seed=3), []
-    monkeypatch.setattr("time.monotonic", lambda: 60.0 * len(done))
-    history = gan.train(images, epochs=4, minutes=2.5, progress=lambda step, *_: done.append(step))
-    monkeypatch.undo()
-    assert (done, len(history)) == ([1, 2, 3], 1)
-    gan.train(images, epochs=3, progress=lambda step, *_: done.append(step))
-    assert done == list(range(1, 4 * STEPS + 1))
-    assert_same(gan, undisturbed)
-
-
-def test_ctrl_c_ends_it_after_the_step_and_one_can_go_on(images, undisturbed):
-    gan, done = Dcgan(images, TINY, seed=3), []
-
-    def press(step, *_):
-        done.append(step)
-        if step == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    usual = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        gan.train(images, epochs=4, progress=press)
-    assert signal.getsignal(signal.SIGINT) is usual
-    gan.train(images, epochs=3, progress=lambda step, *_: done.append(step))
-    assert done == list(range(1, 4 * STEPS + 1))
-    assert_same(gan, undisturbed)
-
-
-def test_after_an_error_it_is_where_its_last_checkpoint_was(images, undisturbed):
-    gan = Dcgan(images, TINY, seed=3)
-    gan.train(images, epochs=1)
-
-    def fail(step, *_):
-        if step == 4:
-            raise OSError("no room for the progress bar")
-
-    with pytest.raises(OSError, match="no room"):
-        gan.train(images, epochs=3, checkpoint_every=10, progress=fail)
-    assert gan.epochs == 1
-    gan.train(images, epochs=3)
-    assert_same(gan, undisturbed)
-
-
-def test_with_another_number_of_pictures_networks_go_on_and_epochs_begin_anew(images, undisturbed, saved):
-    gan = Dcgan.load(saved)
-    rate, begun = [], []
-
-    def look(step, *_):
-        rate.append(step)
-        begun.append(gan.state.generator_optimizer.iterations.numpy())
-
-    history = gan.train(discs(20), epochs=2, progress=look)
-    assert history.epochs.tolist() == [1, 2]
-    assert (rate, begun) == ([1, 2], [4 * STEPS + 1, 4 * STEPS + 2])
 
 
 def test_floats_and_whole_numbers_are_the_same_pictures(images, undisturbed):
@@ -305,107 +160,6 @@ def test_history_is_in_arrays_and_plots(undisturbed, tmp_path):
     assert [*history.plot()] == names
     assert [*map(str, undisturbed.plot(tmp_path / "plots"))] == [str(tmp_path / "plots" / f"{n}.png") for n in names]
     assert repr(history) == "<History of 4 epochs>"
-
-
-def test_in_a_folder_it_shows_itself_and_outlives_a_crash(images, undisturbed, tmp_path):
-    class Crash(BaseException):
-        """Stands in for the end of a process."""
-
-    def crash(step, *_):
-        if step == 5:
-            raise Crash
-
-    lost = Dcgan(images, TINY, seed=3)
-    with pytest.raises(Crash):
-        lost.train(images, epochs=4, folder=tmp_path / "run", sample_every=1, checkpoint_every=1, progress=crash)
-    left = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {"checkpoints", "definition.json", "samples", "stats.jsonl"} <= left
-    sheets = {path.name for path in (tmp_path / "run" / "samples").iterdir()}
-    assert sheets == {"reals.png", "epoch-0000.png", "epoch-0001.png", "epoch-0002.png"}
-    with pytest.raises(UserError, match=r"holds a training already: take it up with Dcgan\.load"):
-        Dcgan(images, TINY, seed=3).train(images, folder=tmp_path / "run")
-    gan = Dcgan.load(tmp_path / "run")
-    gan.train(images, epochs=2, folder=tmp_path / "run")
-    assert_same(gan, undisturbed)
-    assert_same(Dcgan.load(tmp_path / "run"), undisturbed)
-
-
-def test_one_moves_into_a_folder_and_is_saved_there_too(images, undisturbed, tmp_path):
-    gan = Dcgan(images, TINY, seed=3)
-    gan.train(images, epochs=1)
-    gan.train(images, epochs=1, folder=tmp_path / "run")
-    gan.save(tmp_path / "run")
-    gan.train(images, epochs=2)
-    assert (tmp_path / "run" / "samples" / "epoch-0004.png").is_file()
-    assert_same(Dcgan.load(tmp_path / "run"), undisturbed)
-
-
-def test_watched_it_scores_its_samples(images):
-    gan = Dcgan(images, TINY, seed=3)
-    history = gan.train(images, epochs=4, watch=True, sample_every=2, extractor="own")
-    assert np.isnan(history.figure("kid")).tolist() == [True, False, True, False]
-    assert history.rows[1]["extractor"] == "histograms-64"
-
-
-def test_what_is_saved_is_all_there_and_nothing_is_pickled(saved):
-    assert sorted(path.name for path in saved.iterdir()) == SAVED
-    files = {path.relative_to(saved).as_posix(): path.read_bytes() for path in saved.rglob("*") if path.is_file()}
-    for path in saved.glob("*.keras"):
-        with zipfile.ZipFile(path) as archive:
-            files |= {f"{path.name}/{name}": archive.read(name) for name in archive.namelist()}
-    assert not [name for name, data in files.items() if data[:1] == b"\x80"]  # how every pickle since 2003 begins
-    assert {Path(name).suffix for name in files} == {".md", ".json", ".jsonl", ".keras", ".npz", ".png", ".h5"}
-    with np.load(saved / "final.npz", allow_pickle=False) as arrays:
-        assert all(arrays[name].dtype.kind in "fiu" for name in arrays.files)
-
-
-def test_saved_again_it_takes_the_place_of_what_was_there(images, saved):
-    gan = Dcgan.load(saved)
-    gan.train(images, epochs=1)
-    gan.save(saved)
-    assert Dcgan.load(saved).epochs == 5
-    assert json.loads((saved / "card.json").read_text())["training"]["epochs"] == 5
-
-
-def test_it_is_not_saved_over_something_else(undisturbed, trained, tmp_path):
-    (tmp_path / "README.md").write_text("mine")
-    with pytest.raises(UserError, match=r"not empty, and what it holds is no GAN"):
-        undisturbed.save(tmp_path)
-    assert (tmp_path / "README.md").read_text() == "mine"
-    with pytest.raises(UserError, match="is a file"):
-        undisturbed.save(tmp_path / "README.md")
-    (tmp_path / "stage").mkdir()
-    (tmp_path / "stage" / "manifest.json").write_text("{}")
-    with pytest.raises(UserError, match="finished folder of the pipeline"):
-        undisturbed.save(tmp_path / "stage")
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-@pytest.mark.parametrize(
-    ("damage", "told"),
-    [
-        (lambda folder: cut(folder / "final.npz"), r"final\.npz is damaged.*generator\.keras can still draw"),
-        (lambda folder: (folder / "final.npz").unlink(), r"final\.npz is missing"),
-        (lambda folder: (folder / "definition.json").unlink(), r"holds no GAN: there is no definition\.json"),
-        (lambda folder: cut(folder / "definition.json"), r"definition\.json: not JSON"),
-        (lambda folder: (folder / "definition.json").write_text("{}"), r"do not belong together"),
-        (lambda folder: (folder / "stats.jsonl").unlink(), r"stats\.jsonl lacks epochs"),
-        (lambda folder: cut(folder / "stats.jsonl"), r"stats\.jsonl lacks epochs"),
-    ],
-)
-def test_what_is_damaged_is_said(saved, damage, told):
-    damage(saved)
-    with pytest.raises(UserError, match=told):
-        Dcgan.load(saved)
-
-
-@pytest.mark.parametrize("options", [{"epochs": 0}, {"minutes": 0}, {"minutes": -1.0}])
-def test_no_time_to_train_in_is_a_mistake(images, undisturbed, options):
-    with pytest.raises(UserError, match="expected at least 1, and more than 0"):
-        undisturbed.train(images, **options)
 
 
 def test_the_readmes_example_works(tmp_path, monkeypatch):

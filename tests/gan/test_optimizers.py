@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -9,20 +11,40 @@ STEPS = 6
 SHAPES = [(3, 4), (5,), ()]
 
 
+def drawn() -> Iterator[list[np.ndarray]]:
+    """Where the variables begin, then the gradients of each step."""
+    draw = np.random.default_rng(1)
+    while True:
+        yield [draw.standard_normal(shape).astype(np.float32) for shape in SHAPES]
+
+
 def walked(make) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Where the variables of an optimizer are after some steps, and what it remembers."""
-    draw = np.random.default_rng(1)
-    variables = [keras.Variable(draw.standard_normal(shape).astype(np.float32)) for shape in SHAPES]
+    draws = drawn()
+    variables = [keras.Variable(value) for value in next(draws)]
     optimizer = make(variables)
     for _ in range(STEPS):
-        gradients = [keras.ops.convert_to_tensor(draw.standard_normal(shape).astype(np.float32)) for shape in SHAPES]
-        optimizer.apply(gradients, variables)
+        optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in next(draws)], variables)
     return [np.asarray(variable) for variable in variables], [np.asarray(variable) for variable in optimizer.variables]
 
 
-def start() -> list[np.ndarray]:
-    draw = np.random.default_rng(1)
-    return [draw.standard_normal(shape).astype(np.float32) for shape in SHAPES]
+def adam(g: np.ndarray, memory: np.ndarray, step: int) -> np.ndarray:
+    """Kingma and Ba 2015, algorithm 1, with betas 0.5 and 0.9."""
+    memory[0] = 0.5 * memory[0] + 0.5 * g
+    memory[1] = 0.9 * memory[1] + 0.1 * g**2
+    return -0.01 * (memory[0] / (1 - 0.5**step)) / (np.sqrt(memory[1] / (1 - 0.9**step)) + 1e-7)
+
+
+def rmsprop(g: np.ndarray, memory: np.ndarray, step: int) -> np.ndarray:
+    """The gradient over the root of its mean square."""
+    memory[0] = 0.9 * memory[0] + 0.1 * g**2
+    return -0.01 * g / np.sqrt(memory[0] + 1e-7)
+
+
+def descent(g: np.ndarray, memory: np.ndarray, step: int) -> np.ndarray:
+    """With half of the last step as momentum."""
+    memory[0] = 0.5 * memory[0] - 0.01 * g
+    return memory[0]
 
 
 @pytest.mark.parametrize(("beta_1", "beta_2"), [(0.5, 0.999), (0.0, 0.9), (0.9, 0.99)])
@@ -41,44 +63,16 @@ def test_adam_goes_where_keras_own_goes_and_remembers_the_same(beta_1, beta_2):
         assert all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(one, other, strict=True))
 
 
-def test_adam_is_what_the_paper_says():
-    draw, (values, _) = np.random.default_rng(1), walked(
-        lambda variables: make_optimizer(Optimizer(learning_rate=0.01, beta_1=0.5, beta_2=0.9), variables)
-    )  # fmt: skip
-    expected = [draw.standard_normal(shape).astype(np.float32).astype(float) for shape in SHAPES]
-    m, v = [np.zeros(shape) for shape in SHAPES], [np.zeros(shape) for shape in SHAPES]
-    for t in range(1, STEPS + 1):
-        for place, shape in enumerate(SHAPES):
-            g = draw.standard_normal(shape).astype(np.float32).astype(float)
-            m[place] = 0.5 * m[place] + 0.5 * g
-            v[place] = 0.9 * v[place] + 0.1 * g**2
-            step = (m[place] / (1 - 0.5**t)) / (np.sqrt(v[place] / (1 - 0.9**t)) + 1e-7)
-            expected[place] = expected[place] - 0.01 * step
-    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(values, expected, strict=True))
-
-
-def test_rmsprop_divides_by_the_mean_square_of_the_gradients():
-    draw, (values, _) = np.random.default_rng(1), walked(
-        lambda variables: make_optimizer(Optimizer(name="rmsprop", learning_rate=0.01, beta_2=0.9), variables)
-    )  # fmt: skip
-    expected, v = [draw.standard_normal(shape).astype(np.float32) for shape in SHAPES], [0.0, 0.0, 0.0]
-    for _ in range(STEPS):
-        for place, shape in enumerate(SHAPES):
-            g = draw.standard_normal(shape).astype(np.float32)
-            v[place] = 0.9 * v[place] + 0.1 * g**2
-            expected[place] = expected[place] - 0.01 * g / np.sqrt(v[place] + 1e-7)
-    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(values, expected, strict=True))
-
-
-def test_descent_has_a_momentum():
-    draw, (values, _) = np.random.default_rng(1), walked(
-        lambda variables: make_optimizer(Optimizer(name="sgd", learning_rate=0.01, beta_1=0.5), variables)
-    )  # fmt: skip
-    expected, speed = [draw.standard_normal(shape).astype(np.float32) for shape in SHAPES], [0.0, 0.0, 0.0]
-    for _ in range(STEPS):
-        for place, shape in enumerate(SHAPES):
-            speed[place] = 0.5 * speed[place] - 0.01 * draw.standard_normal(shape).astype(np.float32)
-            expected[place] = expected[place] + speed[place]
+@pytest.mark.parametrize(("name", "rule"), [("adam", adam), ("rmsprop", rmsprop), ("sgd", descent)])
+def test_each_goes_where_its_formula_goes(name, rule):
+    options = Optimizer(name=name, learning_rate=0.01, beta_1=0.5, beta_2=0.9)
+    values, _ = walked(lambda variables: make_optimizer(options, variables))
+    draws = drawn()
+    expected = [value.astype(float) for value in next(draws)]
+    memories = [np.zeros((2, *shape)) for shape in SHAPES]
+    for step in range(1, STEPS + 1):
+        for place, g in enumerate(next(draws)):
+            expected[place] = expected[place] + rule(g.astype(float), memories[place], step)
     assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(values, expected, strict=True))
 
 

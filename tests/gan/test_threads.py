@@ -50,3 +50,10 @@ def test_a_size_that_fits_no_network_is_refused():
 def test_tensorflow_is_told_unless_the_environment_has_told_it():
     assert asked() == "1 2"
     assert asked(TF_NUM_INTRAOP_THREADS="3") == "0 0"
+
+
+def test_only_cores_that_it_may_use_are_counted(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3}, raising=False)
+    assert share_cores(definition(batch=16), size=32) == AS_IT_LIKES
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 4}, raising=False)
+    assert share_cores(definition(batch=16), size=32) == Threads(within=1, between=2)
