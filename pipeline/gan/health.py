@@ -20,6 +20,7 @@ FALLS, LEAST_RECALL = 3, 0.1  # looks running; below that recall a fall is chanc
 AHEAD = 0.98  # D's accuracy
 DYING = 0.01  # G's gradient, as a share of what it was
 GUESSING = 0.03  # how far from one half D's accuracy is, at most, if it guesses
+FOOLED = 0.4  # D's accuracy: it is taken in more often than by chance
 SAME, STILL = 0.02, 0.01  # how far reals' and fakes' mean probabilities are apart then, and how far either wanders
 COPIED = 0.2  # share of copies; of new pictures a few hundredths look like some
 FEWEST_LOOKS = 6  # before more training can be said not to pay
@@ -77,10 +78,13 @@ def _balance(rows: Sequence[Row]) -> Alarm | None:
     if since := _since(rows, lambda row: _figure(row, "g_gradient") < DYING * usual, least=PATIENCE):
         seen = f"the generator's gradient is {rows[-1]['g_gradient']:.2g}, it was {usual:.2g}"
         return _alarm(BALANCE, since, f"{seen}: the discriminator tells it nothing any more; {weaken}")
+    strengthen = f"raise {D_RATE} or lower {G_RATE}, or weaken {AUGMENT} or {R1}"
+    if since := _since(rows, lambda row: _figure(row, "d_accuracy") < FOOLED, least=PATIENCE):
+        seen = f"the discriminator is right only {rows[-1]['d_accuracy']:.0%} of the time"
+        return _alarm(BALANCE, since, f"{seen}: it cannot keep up with the generator; {strengthen}")
     if (since := _since(rows, _guesses, least=PATIENCE)) and _still(rows[-PATIENCE:]):
         seen = f"the discriminator takes reals and samples alike for real with probability {rows[-1]['d_real']:.2f}"
-        cure = f"raise {D_RATE} or lower {G_RATE}, or weaken {AUGMENT} or {R1}"
-        return _alarm(BALANCE, since, f"{seen}: it has given up; {cure}")
+        return _alarm(BALANCE, since, f"{seen}: it has given up; {strengthen}")
     return None
 
 

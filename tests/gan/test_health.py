@@ -119,6 +119,12 @@ def test_a_gradient_that_dies_is_told():
     assert "gradient is 0.0001" in alarm.text
 
 
+def test_a_discriminator_that_is_taken_in_cannot_keep_up():
+    alarm = only(history(wrong=lambda epoch: {"d_accuracy": 0.2} if epoch > 90 else {}))
+    assert (alarm.kind, alarm.epoch) == (BALANCE, 91)
+    assert "right only 20% of the time: it cannot keep up" in alarm.text
+
+
 def test_a_discriminator_that_answers_the_same_to_all_has_given_up():
     said = {"d_accuracy": 0.5, "d_real": 0.501, "d_fake": 0.499}
     alarm = only(history(wrong=lambda epoch: said if epoch > 100 else {}))
