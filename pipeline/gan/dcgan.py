@@ -4,7 +4,7 @@
     from pipeline.gan import Dcgan
 
     images = np.load("pictures.npy")                    # (N, S, S, 3) or (N, S, S), uint8, or floats from 0 to 1
-    gan = Dcgan(images, "small", seed=1)                # or a path, a dict as in models/*.json, or nothing: DCGAN
+    gan = Dcgan(images, "dcgan", seed=1)                # or a path, a dict as in models/*.json, or nothing: DCGAN
     history = gan.train(images, epochs=50, minutes=10)  # whichever comes first
     history.plot("plots")                               # without a folder: Matplotlib's figures
     history.d_loss, history.g_loss, history.accuracy    # an epoch each
@@ -78,7 +78,7 @@ class Dcgan:
         self._session = Session(Terms(epochs=1, seed=seed, name=named.name), named.definition, shape)
 
     def __repr__(self) -> str:
-        """Such as <Dcgan for 64 x 64 x 3: 'small', 12 epochs done>."""
+        """Such as <Dcgan for 64 x 64 x 3: 'dcgan', 12 epochs done>."""
         shape = " x ".join(map(str, self.image_shape))
         return f"<Dcgan for {shape}: {self._training.terms.name!r}, {self.epochs} epochs done>"
 

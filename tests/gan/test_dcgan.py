@@ -69,14 +69,14 @@ def test_definitions_come_by_name_path_tree_or_as_they_are(tmp_path):
     assert Dcgan((16, 16, 3), str(tmp_path / "mine.json")).definition.latent == 7
     assert Dcgan((16, 16, 3), {"latent": 8}).definition.latent == 8
     assert Dcgan((16, 16, 3), definition).definition is definition
-    assert Dcgan((16, 16, 3), "small").definition.generator.width == 32
+    assert Dcgan((16, 16, 3), "wide").definition.generator.width == 64
     assert Dcgan((16, 16, 3)).definition == Definition()
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("smal", r"definition = 'smal': there is no models/smal\.json; did you mean 'small'"),
+        ("wid", r"definition = 'wid': there is no models/wid\.json; did you mean 'wide'"),
         ({"bach": 3}, r"did you mean 'batch'"),
         ({"latent": {1}}, r"not what JSON can say"),
         ("missing/mine.json", r"missing/mine\.json: cannot be read"),

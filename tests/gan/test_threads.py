@@ -38,7 +38,7 @@ def test_the_heaviest_layer_is_counted():
 
 def test_small_steps_run_side_by_side_and_large_ones_spread_each_layer():
     assert share_cores(definition(batch=16), size=32, cores=2) == Threads(within=1, between=2)
-    assert share_cores(definition(batch=64), size=64, cores=2) == AS_IT_LIKES
+    assert share_cores(definition(batch=64, discriminator={"width": 64}), size=64, cores=2) == AS_IT_LIKES
     assert share_cores(definition(batch=16), size=32, cores=1) == AS_IT_LIKES
 
 

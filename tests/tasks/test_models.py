@@ -43,7 +43,7 @@ def test_the_list_has_a_line_for_each_definition_with_what_it_is_for_or_what_is_
     code, lines, _ = do()
     found = {line.split()[0]: line for line in lines}
     assert code == 0
-    assert set(found) >= {"dcgan", "small", "mine", "foreign", "broken"}
+    assert set(found) >= {"dcgan", "wide", "mine", "foreign", "broken"}
     assert "schema" not in found
     assert found["mine"].split(maxsplit=1)[1] == "hinge           for cats"
     assert "wrong: unknown key 'lss'; did you mean 'loss'?" in found["broken"]
@@ -66,7 +66,7 @@ def test_show_explains_what_differs_and_prints_the_whole(do):
     assert code == 0
     assert lines[0] == "models/mine.json: for cats"
     (width,) = [line for line in lines if "generator.width" in line]
-    assert width.strip().startswith("generator.width = 12  (default 64): channels at half the picture's side")
+    assert width.strip().startswith("generator.width = 12  (default 32): channels at half the picture's side")
     whole = json.loads("\n".join(lines[lines.index("the whole of it:") + 1 :]))
     assert whole["generator"]["width"] == 12
     assert whole.keys() == as_tree(Definition()).keys()

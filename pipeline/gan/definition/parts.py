@@ -48,7 +48,10 @@ class Optimizer(Part):
 class Network(Part):
     """One of the two networks. Its channels double with every halving of the side, up to `max_width`."""
 
-    width: int = number(64, "channels at half the picture's side; time grows with its square", low=4, high=1024)
+    width: int = number(
+        32, "channels at half the picture's side; time grows with its square, and in the same minutes 32 comes as far"
+        " as 64 or further", low=4, high=1024,
+    )  # fmt: skip
     max_width: int = number(512, "channels at most, at the coarsest sides", low=4, high=4096)
     blocks: Literal["plain", "residual"] = Field(
         "plain", description="plain: one convolution a side (DCGAN); residual: two and a shortcut (SNGAN, R3GAN)"

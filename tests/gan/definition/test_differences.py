@@ -3,7 +3,7 @@ from pipeline.gan.definition import Definition, differences, read_definition
 
 def test_what_is_as_the_defaults_are_is_not_named(write):
     assert differences(Definition()) == []
-    assert differences(read_definition(write({"latent": 100, "description": "mine", "generator": {"width": 64}}))) == []
+    assert differences(read_definition(write({"latent": 100, "description": "mine", "generator": {"width": 32}}))) == []
 
 
 def test_what_differs_is_named_with_both_values_and_what_it_means(write):

@@ -1,6 +1,6 @@
 import pytest
 
-WIDTH = "expected a whole number, at least 4, at most 1024, for example 64"
+WIDTH = "expected a whole number, at least 4, at most 1024, for example 32"
 SHARE = "expected a number, at least 0, at most 1, for example"
 
 

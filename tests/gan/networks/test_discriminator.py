@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from pipeline.gan.definition import Definition
+from pipeline.gan.definition.parts import Discriminator
 from pipeline.gan.networks import build_discriminator
 from tests.gan.discs import discs
 from tests.gan.play import define
+
+PAPERS = Definition(discriminator=Discriminator(width=64))
 
 KINDS = {
     "dcgan": {},
@@ -51,7 +54,7 @@ def test_logits_are_float32_where_layers_compute_in_bfloat16():
 
 
 def test_dcgan_at_64_px_has_its_2_8_million_weights():
-    discriminator = build_discriminator(Definition(), size=64, channels=3, seed=0)
+    discriminator = build_discriminator(PAPERS, size=64, channels=3, seed=0)
     count = sum(int(np.prod(weight.shape)) for weight in discriminator.trainable_variables)
     convolutions = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512)
     assert count == convolutions + 64 + 2 * (128 + 256 + 512) + 512 * 4 * 4 + 1

@@ -3,6 +3,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.gan.definition import Definition
+from pipeline.gan.definition.parts import Generator
 from pipeline.gan.networks import build_generator
 from tests.gan.play import define
 
@@ -38,7 +39,7 @@ def test_pictures_are_float32_where_layers_compute_in_bfloat16():
 
 
 def test_dcgan_at_64_px_has_the_papers_3_6_million_weights():
-    generator = build_generator(Definition(), size=64, channels=3, seed=0)
+    generator = build_generator(Definition(generator=Generator(width=64)), size=64, channels=3, seed=0)
     count = sum(int(np.prod(weight.shape)) for weight in generator.trainable_variables)
     dense, convolutions = 100 * 8192, 16 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3)
     assert count == dense + convolutions + 2 * (512 + 256 + 128 + 64) + 3
