@@ -16,7 +16,7 @@ from pipeline.gan.film import Film, write_film
 from pipeline.gan.latents import fixed_latents, loop
 from pipeline.gan.runtime import keras, prepare_devices
 from pipeline.gan.samples import BATCH, draw
-from pipeline.gan.scores import nearest_reals, score
+from pipeline.gan.scores import Reference, nearest_reals
 from pipeline.gan.train import GENERATOR
 from pipeline.images.image_set import read_images
 from pipeline.images.sheet import contact_sheet, write_png
@@ -116,5 +116,5 @@ def _compare(reals: np.ndarray, images: np.ndarray, extractor: Extractor, folder
     near = nearest_reals(of_images[:SHOWN], of_reals, min(NEAREST, len(reals)))
     rows = [picture for image, places in zip(images, near, strict=False) for picture in (image, *reals[places])]
     write_png(folder / "neighbours.png", contact_sheet(rows, 1 + near.shape[1]))
-    scores = dataclasses.asdict(score(of_reals, of_images))
+    scores = dataclasses.asdict(Reference(of_reals).score(of_images))
     return {**scores, "extractor": extractor.name}

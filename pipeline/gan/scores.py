@@ -3,9 +3,11 @@
 Figures from different extractors cannot be compared, and none of these is an FID.
 """
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -38,33 +40,50 @@ class Scores:
     recall: float | None = None
 
 
-def score(reals: np.ndarray, samples: np.ndarray, *, seed: int = 0) -> Scores:
-    """Compare features (N, D) of reals with (M, D) of samples; no figures when N < 2 * FEWEST or M < FEWEST."""
-    if len(reals) < 2 * FEWEST or len(samples) < FEWEST:
-        return Scores()
-    mixed = reals[np.random.default_rng((seed, *b"halves")).permutation(len(reals))]
-    count = min(len(reals), len(samples), MOST)  # as many of each: both figures depend on the counts
-    precision, recall = precision_recall(mixed[:count], samples[:count])
-    distance = kid(reals, samples, seed=seed)
-    return Scores(
-        kid=distance.value,
-        kid_error=distance.error,
-        kid_floor=kid(mixed[::2], mixed[1::2], seed=seed).value,
-        precision=precision,
-        recall=recall,
-    )
+class Reference:
+    """Features (N, D) of reals: what hangs on them alone is worked out once for all samples that they meet."""
+
+    def __init__(self, reals: np.ndarray, *, seed: int = 0) -> None:
+        self.reals, self.seed = reals, seed
+        self._mixed = reals[np.random.default_rng((seed, *b"halves")).permutation(len(reals))]
+        self._radii = functools.cache(lambda count: _radii(self._mixed[:count]))
+
+    def score(self, samples: np.ndarray) -> Scores:
+        """Compare features (M, D) of samples; no figures when N < 2 * FEWEST or M < FEWEST."""
+        if len(self.reals) < 2 * FEWEST or len(samples) < FEWEST:
+            return Scores()
+        count = min(len(self.reals), len(samples), MOST)  # as many of each: both figures depend on the counts
+        some, others = self._mixed[:count], samples[:count]
+        distance = kid(self.reals, samples, seed=self.seed, within=self._within)
+        return Scores(
+            kid=distance.value,
+            kid_error=distance.error,
+            kid_floor=self._floor,
+            precision=_share_within(others, some, self._radii(count)),
+            recall=_share_within(some, others, _radii(others)),
+        )
+
+    @cached_property
+    def _floor(self) -> float:
+        return kid(self._mixed[::2], self._mixed[1::2], seed=self.seed).value
+
+    @cached_property
+    def _within(self) -> np.ndarray | None:
+        """The kernel within the reals, where it may be held."""
+        return _cubic(self.reals, self.reals) if len(self.reals) ** 2 <= AT_ONCE else None
 
 
-def kid(reals: np.ndarray, samples: np.ndarray, *, seed: int = 0) -> Kid:
+def kid(reals: np.ndarray, samples: np.ndarray, *, seed: int = 0, within: np.ndarray | None = None) -> Kid:
     """The kernel inception distance's estimator (Binkowski et al. 2018) on features (N, D) and (M, D).
 
     The value is the mean over random subsets of the unbiased squared MMD. A subset is at most half of the smaller
     set, so that subsets differ and the error can be told from their spread: the delete-d jackknife (Shao and Wu 1989).
+    `within` is the kernel (N, N) of the reals, if it is known.
     """
     fewer = min(len(reals), len(samples))
     size, draw = min(SUBSET_SIZE, fewer // 2), np.random.default_rng((seed, *b"kid"))
     subsets = [(_some(reals, size, draw), _some(samples, size, draw)) for _ in range(SUBSETS)]
-    values = [_unbiased(kernels) for kernels in _kernels_of(reals, samples, subsets)]
+    values = [_unbiased(kernels) for kernels in _kernels_of(reals, samples, subsets, within)]
     return Kid(value=float(np.mean(values)), error=float(np.std(values) * math.sqrt(size / (fewer - size))))
 
 
@@ -78,7 +97,7 @@ def precision_recall(reals: np.ndarray, samples: np.ndarray) -> tuple[float, flo
 
     Features (N, D) and (M, D), each more than NEIGHBOURS; Kynkäänniemi et al. 2019, equations 1 and 2.
     """
-    return _share_within(samples, reals), _share_within(reals, samples)
+    return _share_within(samples, reals, _radii(reals)), _share_within(reals, samples, _radii(samples))
 
 
 def nearest_reals(samples: np.ndarray, reals: np.ndarray, count: int) -> np.ndarray:
@@ -90,13 +109,17 @@ def nearest_reals(samples: np.ndarray, reals: np.ndarray, count: int) -> np.ndar
     return np.concatenate(list(pairwise_distances_chunked(samples, reals, reduce_func=nearest)))
 
 
-def _share_within(points: np.ndarray, support: np.ndarray) -> float:
-    """The share of `points` nearer to some point of `support` than that one's k-th neighbour in `support`."""
-    k = NEIGHBOURS  # the nearest of all is the point itself
-    radii = pairwise_distances_chunked(support, reduce_func=lambda part, _: np.partition(part, k, axis=1)[:, k])
-    radius = np.concatenate(list(radii))
+def _share_within(points: np.ndarray, support: np.ndarray, radius: np.ndarray) -> float:
+    """The share of `points` (N, D) nearer to some point of `support` (M, D) than its `radius` (M,) says."""
     inside = pairwise_distances_chunked(points, support, reduce_func=lambda part, _: (part <= radius).any(axis=1))
     return float(np.concatenate(list(inside)).mean())
+
+
+def _radii(support: np.ndarray) -> np.ndarray:
+    """How far the k-th neighbour in `support` (M, D) is from each; (M,)."""
+    k = NEIGHBOURS  # the nearest of all is the point itself
+    radii = pairwise_distances_chunked(support, reduce_func=lambda part, _: np.partition(part, k, axis=1)[:, k])
+    return np.concatenate(list(radii))
 
 
 class _Kernels(NamedTuple):
@@ -107,21 +130,23 @@ class _Kernels(NamedTuple):
     xy: np.ndarray
 
 
-def _kernels(x: np.ndarray, y: np.ndarray) -> _Kernels:
-    x, y = x.astype(np.float64), y.astype(np.float64)
-    return _Kernels(_cubic(x, x), _cubic(y, y), _cubic(x, y))
+def _kernels(x: np.ndarray, y: np.ndarray, xx: np.ndarray | None = None) -> _Kernels:
+    return _Kernels(_cubic(x, x) if xx is None else xx, _cubic(y, y), _cubic(x, y))
 
 
-def _kernels_of(x: np.ndarray, y: np.ndarray, subsets: list[tuple[np.ndarray, np.ndarray]]) -> Iterator[_Kernels]:
+def _kernels_of(
+    x: np.ndarray, y: np.ndarray, subsets: list[tuple[np.ndarray, np.ndarray]], xx: np.ndarray | None
+) -> Iterator[_Kernels]:
     """Those of each pair of subsets, places in x and in y: taken from the whole's where that means less work."""
     of_whole = len(x) ** 2 + len(y) ** 2 + len(x) * len(y)
     of_subsets = sum(len(some) ** 2 + len(others) ** 2 + len(some) * len(others) for some, others in subsets)
     if of_whole > min(AT_ONCE, of_subsets):
         yield from (_kernels(x[some], y[others]) for some, others in subsets)
         return
-    xx, yy, xy = _kernels(x, y)
+    whole = _kernels(x, y, xx)
     for some, others in subsets:
-        yield _Kernels(xx[np.ix_(some, some)], yy[np.ix_(others, others)], xy[np.ix_(some, others)])
+        within = whole.xx[np.ix_(some, some)], whole.yy[np.ix_(others, others)]
+        yield _Kernels(*within, whole.xy[np.ix_(some, others)])
 
 
 def _unbiased(kernels: _Kernels) -> float:
@@ -131,7 +156,8 @@ def _unbiased(kernels: _Kernels) -> float:
 
 
 def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return (x @ y.T / x.shape[1] + 1) ** 3
+    base = x.astype(np.float64, copy=False) @ y.astype(np.float64, copy=False).T / x.shape[1] + 1
+    return base * base * base  # a power takes many times as long
 
 
 def _some(features: np.ndarray, size: int, draw: np.random.Generator) -> np.ndarray:

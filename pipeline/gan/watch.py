@@ -15,7 +15,7 @@ from pipeline.gan.samples import GRID, Sheets
 from pipeline.gan.stats import STATS, Row
 from pipeline.images.png import write_whole
 
-SECONDS = 20.0  # from one drawing of the plots to the next: it takes one or two
+SECONDS = 20.0  # from one drawing of the plots to the next, or as many times as long as it took
 Draw = Callable[[np.ndarray], np.ndarray]  # latents (N, latent) to pictures (N, S, S, C) uint8
 
 
@@ -28,7 +28,7 @@ class Watch:
     def __init__(self, folder: Path, *, live: Path | None, epochs: int, monitor: Monitor | None) -> None:
         self.folder, self.live, self.monitor = folder, live, monitor
         self.sheets = Sheets(folder / "samples", epochs=epochs, live=live)
-        self._drawn = time.monotonic()  # when the plots were, or could first have been
+        self._due = time.monotonic() + SECONDS  # when the plots are drawn anew
 
     def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:
         """Show the reals, and what the generator draws before it has learned."""
@@ -52,11 +52,12 @@ class Watch:
 
     def tell(self, rows: list[Row], *, last: bool) -> None:
         """Draw the plots of `rows` anew, unless that was just done and these are not the `last`."""
-        if last or time.monotonic() > self._drawn + SECONDS:
+        if last or time.monotonic() > self._due:
+            begun = time.monotonic()
             plots = self.folder / "plots"
             plots.mkdir(exist_ok=True)
             self._show([plots / name for name in draw_plots(rows, plots)])
-            self._drawn = time.monotonic()
+            self._due = time.monotonic() + SECONDS * max(1.0, time.monotonic() - begun)
         self._show([self.folder / STATS])
 
     def _show(self, paths: list[Path]) -> None:

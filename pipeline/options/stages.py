@@ -130,7 +130,7 @@ class GanOptions(Options):
     definition: str = option("dcgan", "which models/<name>.json to train")
     epochs: int = option(100, "passes over the kept pictures", low=1)
     sample_every: int | None = option(
-        None, "epochs between sheets of samples and their scores; auto: some thousand steps, at least ten times", low=1
+        None, "epochs between sheets of samples and their scores; auto: some thousand steps, ten to forty times", low=1
     )
     checkpoint_every: int | None = option(
         None, "epochs; what a kill may cost, a stop costs none; auto: some five hundred steps", low=1, significant=False

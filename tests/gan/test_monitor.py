@@ -5,7 +5,7 @@ import pytest
 from pipeline.gan.copies import NEIGHBOUR, Copies
 from pipeline.gan.extractor import Extractor
 from pipeline.gan.monitor import Look, Monitor, spread
-from pipeline.gan.scores import score
+from pipeline.gan.scores import Reference
 
 SIZE = 8
 
@@ -115,7 +115,7 @@ def test_a_look_at_the_reals_themselves_says_memorised():
 
 def test_the_scores_are_those_of_the_same_features():
     eyes, reals, samples = Pixels(), pictures(60, seed=0), pictures(40, seed=1)
-    found, expected = eyes.watch(reals).look(samples), score(eyes(reals), eyes(samples), seed=3)
+    found, expected = eyes.watch(reals).look(samples), Reference(eyes(reals), seed=3).score(eyes(samples))
     assert (found.kid, found.kid_error, found.kid_floor) == (expected.kid, expected.kid_error, expected.kid_floor)
     assert (found.precision, found.recall) == (expected.precision, expected.recall)
 

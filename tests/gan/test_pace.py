@@ -8,11 +8,15 @@ def test_what_was_asked_for_is_kept_to():
 
 
 def test_small_epochs_are_taken_together():
-    assert find_pace(**AUTO, epochs=3000, steps=14) == Pace(look=72, save=36)
+    assert find_pace(**AUTO, epochs=1000, steps=14) == Pace(look=72, save=36)
 
 
 def test_large_epochs_are_looked_at_one_by_one():
     assert find_pace(**AUTO, epochs=20, steps=3750) == Pace(look=1, save=1)
+
+
+def test_a_long_training_is_looked_at_forty_times():
+    assert find_pace(**AUTO, epochs=8000, steps=14).look == 200
 
 
 def test_a_short_training_is_looked_at_ten_times():

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 
 from pipeline.gan import scores
-from pipeline.gan.scores import FEWEST, kid, nearest_reals, precision_recall, score, squared_mmd
+from pipeline.gan.scores import FEWEST, Reference, kid, nearest_reals, precision_recall, squared_mmd
+
+
+def score(reals, samples):
+    return Reference(reals).score(samples)
 
 
 def cloud(count, *, seed, centre=0.0, spread=1.0):
@@ -55,6 +59,18 @@ def test_the_subsets_are_worth_the_same_taken_from_the_whole_or_each_by_itself(m
     monkeypatch.setattr(scores, "AT_ONCE", 0)
     each = kid(cloud(200, seed=0), cloud(100, seed=1))
     assert (each.value, each.error) == pytest.approx((whole.value, whole.error), rel=1e-9)
+
+
+def test_a_reference_says_of_its_second_samples_what_a_new_one_says():
+    reference = Reference(cloud(100, seed=0))
+    for count in (40, 60, 40):
+        samples = cloud(count, seed=count)
+        found = reference.score(samples)
+        assert found == score(cloud(100, seed=0), samples)
+        assert found.kid == pytest.approx(kid(cloud(100, seed=0), samples).value, rel=1e-9)
+        some = min(count, 100)
+        assert 0 <= found.precision <= 1
+        assert found.recall == precision_recall(reference._mixed[:some], samples)[1]
 
 
 def test_scores_are_the_same_every_time():
