@@ -15,7 +15,7 @@ def attend(layers: Layers, x: Tensor, *, name: str) -> Tensor:
     query = _places(layers.conv(x, narrow, kernel=1, bias=False, gain=1.0, name=f"{name}_query"))
     key = _places(_pooled(layers.conv(x, narrow, kernel=1, bias=False, gain=1.0, name=f"{name}_key")))
     value = _places(_pooled(layers.conv(x, half, kernel=1, bias=False, gain=1.0, name=f"{name}_value")))
-    seen = keras.layers.Attention(name=f"{name}_seen", dtype=layers.dtype)([query, value, key])
+    seen = keras.layers.Attention(dtype=layers.dtype)([query, value, key])
     seen = keras.layers.Reshape((side, x.shape[2], half), dtype=layers.dtype)(seen)
     change = layers.conv(seen, width, kernel=1, bias=False, gain=1.0, gated=True, name=f"{name}_out")
     return keras.layers.Add(dtype=layers.dtype)([x, change])

@@ -76,8 +76,10 @@ def test_with_a_minibatch_layer_a_picture_is_judged_by_its_neighbours(minibatch)
     assert np.isclose(without(different)[0][0, 0], without(alike)[0][0, 0], rtol=1e-4)
 
 
-def test_a_side_fades_in_from_how_the_side_below_reads_it():
-    definition = define({"discriminator": {"norm": "none", "initial": "he"}, "growing": {"start": 8}})
+@pytest.mark.parametrize("attention", [[], [4], [4, 8]], ids=str)
+def test_a_side_fades_in_from_how_the_side_below_reads_it(attention):
+    kind = {"norm": "none", "initial": "he", "attention": attention}
+    definition = define({"discriminator": kind, "growing": {"start": 8}})
     network = build_discriminator(definition, size=16, channels=3, seed=0)
     half = pictures().reshape(4, 8, 2, 8, 2, 3).mean(axis=(2, 4))
     fading = network.at(1, fading=True)
