@@ -37,11 +37,15 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def read_arrays(path: Path) -> Arrays | None:
-    """What `write_arrays` wrote, or None when the file is missing, cut short or changed."""
+    """What `write_arrays` wrote, or None when the file is missing, cut short or changed.
+
+    A single bit can make an archive one that wants a password (RuntimeError), and a file of another kind one array
+    alone (TypeError).
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+    except (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
     checksum = arrays.pop(CHECKSUM, np.zeros(0, np.uint8))
     return arrays if checksum.tobytes() == _checksum(arrays) else None

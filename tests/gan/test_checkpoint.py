@@ -40,6 +40,22 @@ def test_a_damaged_one_is_passed_over_for_the_one_before(tmp_path, damage):
     assert same(newest_checkpoint(tmp_path), arrays(1))
 
 
+def test_whichever_byte_of_the_directory_is_changed_the_weights_are_as_they_were_or_none(tmp_path):
+    path = tmp_path / "a.npz"
+    write_arrays(path, arrays(1))
+    data = path.read_bytes()
+    for place in range(data.index(b"PK\x01\x02"), len(data)):  # where the archive says what it holds, and how
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        found = read_arrays(path)
+        assert found is None or same(found, arrays(1))
+
+
+def test_an_array_alone_is_no_checkpoint(tmp_path):
+    with (tmp_path / "a.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    assert read_arrays(tmp_path / "a.npz") is None
+
+
 def test_an_archive_changed_by_hand_is_not_believed(tmp_path):
     path = tmp_path / "a.npz"
     write_arrays(path, arrays(1))
