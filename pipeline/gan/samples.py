@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.gan.runtime import keras
-from pipeline.images.png import decode_png, write_whole
+from pipeline.images.png import decode_png, is_readable, write_whole
 from pipeline.images.sheet import contact_sheet, write_png
 from pipeline.store.digest import of_bytes, of_value
 
@@ -29,6 +29,7 @@ class Sheets:
     """The folder `samples/` of one training: a sheet of the same latents now and then, and one of the reals beside.
 
     All of it is in `live` too, unless that is None: sheets of earlier attempts from the start, others as they are made.
+    Those that a disk has damaged go: the film at the end would break on them.
     """
 
     def __init__(self, folder: Path, *, epochs: int, live: Path | None) -> None:
@@ -36,7 +37,7 @@ class Sheets:
         self._digits = max(4, len(str(epochs)))
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*.png"):
-            self._show(path)
+            self._show(path) if is_readable(path.read_bytes()) else path.unlink()
 
     def add(self, epoch: int, pictures: np.ndarray) -> None:
         """Write the sheet of what the generator draws after `epoch`, (N, S, S, C) uint8."""

@@ -41,9 +41,16 @@ class StatsLog:
 
 
 def _whole_rows(path: Path) -> list[Row]:
-    """The rows up to the first damaged one: a killed process may have left half a line."""
+    """The rows up to the first damaged one: a killed process may have left half a line, and a disk anything."""
     rows: list[Row] = []
     with contextlib.suppress(FileNotFoundError, DamagedState):
         for row in read_rows(path):
+            if not _follows(row, rows[-1]["epoch"] if rows else 0):
+                break
             rows.append(row)
     return rows
+
+
+def _follows(row: Row, epoch: int) -> bool:
+    """Whether `row` is of an epoch after `epoch`; not always the next, as earlier lines may have been lost."""
+    return isinstance(row.get("epoch"), int) and row["epoch"] > epoch

@@ -119,13 +119,13 @@ def _film(training: Training) -> None:
 def _summary(training: Training, *, epoch: int) -> dict[str, Any]:
     rows, state = training.log.rows, training.state
     seconds = sum(row["seconds"] for row in rows)
-    seen = training.director.seen(training.number)
+    timed = len(rows) * training.director.seen(training.batches.steps)  # lines that a disk has lost tell no time
     return {
         "epochs": training.epoch,
         "epoch_kept": epoch,
         "images": len(training.images),
-        "images_seen": seen,
-        "images_per_second": round(seen / seconds, 1),
+        "images_seen": training.director.seen(training.number),
+        "images_per_second": round(timed / seconds, 1) if seconds else 0.0,
         "seconds": round(seconds, 1),
         "size": training.images.shape[1],
         "parameters": _parameters(state.generator) + _parameters(state.discriminator),

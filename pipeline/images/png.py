@@ -20,6 +20,11 @@ def decode_png(data: bytes) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels[..., np.newaxis]
 
 
+def is_readable(data: bytes) -> bool:
+    """Whether `decode_png` gets pixels out of `data`."""
+    return bool(data) and cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is not None
+
+
 def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
     """Put `data` at `path` in one step: a reader sees all of it or what was there before.
 

@@ -35,3 +35,10 @@ def test_half_a_line_is_dropped(path):
     path.write_bytes(path.read_bytes()[:-4])
     StatsLog(path, epochs_done=3).close()
     assert epochs(path) == [1, 2]
+
+
+@pytest.mark.parametrize("line", ['{"kid": 1.0}', '{"epoch": "4"}', '{"epoch": null}', '{"epoch": 2}', "[4]", "\udcff"])
+def test_what_is_no_line_of_a_later_epoch_is_dropped_with_all_after_it(path, line):
+    path.write_bytes(path.read_bytes() + f'{line}\n{{"epoch": 4}}\n'.encode("utf-8", "surrogateescape"))
+    StatsLog(path, epochs_done=9).close()
+    assert epochs(path) == [1, 2, 3]

@@ -215,6 +215,16 @@ def test_a_damaged_checkpoint_costs_some_steps_and_nothing_else(place, undisturb
     assert_same(place.folder("b"), undisturbed)
 
 
+@pytest.mark.parametrize("lost", ["stats.jsonl", "samples/epoch-0002.png"])
+@pytest.mark.parametrize("left", [b"", b"\x00\xff{}\n"], ids=["emptied", "garbled"])
+def test_damaged_lines_or_sheets_do_not_keep_a_training_from_its_end(place, undisturbed, lost, left):
+    shutil.copytree(undisturbed, place.folder("b"), dirs_exist_ok=True)  # only the end is still to be done
+    (place.folder("b") / lost).write_bytes(left)
+    assert place.train("b").summary["epochs"] == 4
+    mine, theirs = final(place.folder("b")), final(undisturbed)
+    assert all(np.array_equal(mine[name], theirs[name]) for name in theirs)
+
+
 def test_how_often_checkpoints_are_made_changes_nothing(place, undisturbed):
     place.train("b", checkpoint_every=3)
     assert_same(place.folder("b"), undisturbed)
