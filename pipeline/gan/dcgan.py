@@ -32,6 +32,7 @@ import numpy as np
 
 from pipeline.callbacks import Progress, silent
 from pipeline.errors import UserError
+from pipeline.gan.arguments import finite, whole
 from pipeline.gan.batches import FEWEST
 from pipeline.gan.card import write_card
 from pipeline.gan.definition import Definition
@@ -71,8 +72,7 @@ class Dcgan:
 
     def __init__(self, like: np.ndarray | tuple[int, ...], definition: Given = None, *, seed: int = 0) -> None:
         shape = check_shape(like) if _is_shape(like) else as_pictures(like).shape[1:]
-        if seed < 0:
-            raise UserError(f"seed = {seed}: expected a whole number, at least 0")
+        seed = whole("seed", seed)
         named = choose_definition(definition)
         prepare_devices(share_cores(named.definition, size=shape[0]))
         self._session = Session(Terms(epochs=1, seed=seed, name=named.name), named.definition, shape)
@@ -150,9 +150,8 @@ class Dcgan:
         Without a `seed` they are the GAN's own, which begin with those of the sheets. With a `truncation` above 0 no
         value lies further than that from 0: less varied pictures, each likelier.
         """
-        if count < 1 or truncation < 0:
-            raise UserError(f"count = {count}, truncation = {truncation:g}: expected at least 1, and at least 0")
-        seed = self.seed if seed is None else seed
+        count, truncation = whole("count", count, least=1), finite("truncation", truncation)
+        seed = self.seed if seed is None else whole("seed", seed)
         return fixed_latents(count, size=self.definition.latent, seed=seed, truncation=truncation)
 
     def generate(
@@ -225,18 +224,19 @@ class Dcgan:
         Errors: `UserError` for pictures that do not fit, losses that stay no numbers, too little memory, a folder that
         is in use; `KeyboardInterrupt` at the end of the step at hand. After any of them one can go on.
         """
-        if epochs < 1 or (minutes is not None and minutes <= 0):
-            raise UserError(f"epochs = {epochs}, minutes = {minutes}: expected at least 1, and more than 0 or None")
+        often = {"sample_every": sample_every, "checkpoint_every": checkpoint_every}
+        often = {name: None if value is None else whole(name, value, least=1) for name, value in often.items()}
+        epochs = whole("epochs", epochs, least=1)
+        minutes = 0.0 if minutes is None else finite("minutes", minutes, above=True)
         pictures = self._pictures(images, least=FEWEST)
         eyes = choose_extractor(extractor, None) if watch else None  # first: it may not be to be had
         self._session.settle(pictures, None if folder is None else Path(folder))
         terms = Terms(
             epochs=self.epochs + epochs,
             seed=self.seed,
-            sample_every=sample_every,
-            checkpoint_every=checkpoint_every,
-            minutes=minutes or 0.0,
+            minutes=minutes,
             name=self._training.terms.name,
+            **often,
         )
         monitor = Monitor(pictures, extractor=eyes, seed=self.seed) if eyes else None
         self._training.go_by(terms, pictures, self._watch(pictures, terms, monitor))

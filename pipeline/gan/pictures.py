@@ -16,7 +16,10 @@ def as_pictures(images: object, *, least: int = 1) -> np.ndarray:
     rounded. Errors: a `UserError` for anything else, which says what would do. Floats below 0 are refused, as nobody
     can tell whether a bright picture is meant to be in [-1, 1].
     """
-    array = np.asarray(images)
+    try:
+        array = np.asarray(images)
+    except ValueError:
+        raise UserError("images are not all of one shape: resize them to one size, and stack them") from None
     if array.dtype.kind not in "uif":
         raise UserError(f"images are of type {array.dtype}: give numbers, best uint8")
     if array.ndim == 3:

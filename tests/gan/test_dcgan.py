@@ -52,6 +52,7 @@ def test_grey_pictures_need_no_last_axis():
         (np.full((20, 16, 16, 3), 256), r"whole numbers from 256 to 256"),
         (np.full((20, 16, 16, 3), True), r"of type bool"),
         (np.full((20, 16, 16, 3), "red"), r"of type <U3"),
+        ([np.zeros((16, 16, 3)), np.zeros((20, 20, 3))], r"not all of one shape"),
         (np.zeros((15, 16, 16, 3), np.uint8), r"15 pictures were given, and at least 16 are needed"),
         (np.zeros((20, 20, 20, 3), np.uint8), r"this GAN is for \(16, 16, 3\)"),
     ],
@@ -80,6 +81,7 @@ def test_definitions_come_by_name_path_tree_or_as_they_are(tmp_path):
         ({"bach": 3}, r"did you mean 'batch'"),
         ({"latent": {1}}, r"not what JSON can say"),
         ("missing/mine.json", r"missing/mine\.json: cannot be read"),
+        (42, r"definition = 42: expected a name, a path, a dict"),
     ],
 )
 def test_a_definition_that_is_none_is_the_users_to_mend(given, told):
@@ -95,6 +97,29 @@ def test_what_it_generates_follows_from_seed_and_number(undisturbed):
     assert np.array_equal(few, undisturbed.generate(latents=undisturbed.sample_latents(5, 7)))
     assert np.array_equal(undisturbed.generate(), undisturbed.generate(latents=undisturbed.fixed_latents))
     assert np.abs(undisturbed.sample_latents(50, 7, truncation=0.5)).max() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"count": 0}, "count = 0: expected a whole number, at least 1"),
+        ({"count": 2.5}, "count = 2.5: expected a whole number"),
+        ({"seed": -1}, "seed = -1: expected a whole number, at least 0"),
+        ({"seed": "7"}, "seed = '7': expected a whole number"),
+        ({"truncation": -1}, "truncation = -1: expected a number, at least 0"),
+        ({"truncation": float("nan")}, "truncation = nan: expected a number"),
+    ],
+    ids=str,
+)
+def test_numbers_that_make_no_sense_are_refused_by_name(undisturbed, given, told):
+    with pytest.raises(UserError, match=told):
+        undisturbed.generate(**given)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, None])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(UserError, match=f"seed = {seed}: expected a whole number, at least 0"):
+        Dcgan((16, 16, 3), TINY, seed=seed)
 
 
 def test_it_draws_what_its_keras_model_draws(undisturbed):

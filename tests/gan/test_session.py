@@ -131,7 +131,21 @@ def test_watched_it_scores_its_samples(images):
     assert history.rows[1]["extractor"] == "histograms-64"
 
 
-@pytest.mark.parametrize("options", [{"epochs": 0}, {"minutes": 0}, {"minutes": -1.0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"epochs": 0},
+        {"epochs": 1.5},
+        {"minutes": 0},
+        {"minutes": -1.0},
+        {"minutes": float("nan")},
+        {"sample_every": -1},
+        {"checkpoint_every": 2.5},
+    ],
+    ids=str,
+)
 def test_no_time_to_train_in_is_a_mistake(images, undisturbed, options):
-    with pytest.raises(UserError, match="expected at least 1, and more than 0"):
+    (name,) = options
+    with pytest.raises(UserError, match=rf"^{name} = .*: expected a (whole )?number, (at least 1|above 0)$"):
         undisturbed.train(images, **options)
+    assert undisturbed.epochs == 4

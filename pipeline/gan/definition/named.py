@@ -53,6 +53,8 @@ def choose_definition(given: Given) -> Named:
         return Named(name=DEFAULT if given is None else UNNAMED, definition=given or Definition())
     if isinstance(given, Mapping):
         return Named(name=UNNAMED, definition=_heard(_of_tree(given)))
+    if not isinstance(given, Path | str):
+        raise UserError(f"definition = {given!r}: expected a name, a path, a dict as in models/*.json, or None")
     path = _file(given)
     return Named(name=path.stem, definition=_heard(read(path)))
 
