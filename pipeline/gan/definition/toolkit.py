@@ -99,7 +99,7 @@ def _refuse(tree: dict[str, Any]) -> None:
     if section(tree, TRAINING).get("seq") not in (None, 0, "0", -1, "-1"):
         raise UserError(f"{TRAINING}.seq = {shown(tree[TRAINING]['seq'])}: that is for text, and only pictures can be"
                         " drawn here")  # fmt: skip
-    if PurePath(str(tree.get("data_path"))).suffix.lower() in PICKLED:
+    if PICKLED & {suffix.lower() for suffix in PurePath(str(tree.get("data_path"))).suffixes}:  # a.pkl.gz is one too
         raise UserError(
             f"data_path = {shown(tree['data_path'])}: pickled data can run code and is never loaded; save the pictures"
             " as files, take the line out, and run with --download-sources folder --download-folder DIR"
@@ -171,7 +171,7 @@ def _layers(name: str, choice: str, found: Translation) -> None:
 def _optimizer(name: str, tree: dict[str, Any], found: Translation) -> dict[str, Any]:
     """Ours; b1 and b2 below 0 are off, and those that RMSprop has not are said."""
     place, given = f"{name}.optimizer", section(tree[name], "optimizer", within=name)
-    merged = DEFAULT_OPTIMIZERS[tree[name]["choice"]] | given
+    merged = ADAM | DEFAULT_OPTIMIZERS[tree[name]["choice"]] | given
     choice = one_of(f"{place}.choice", merged["choice"], OPTIMIZERS)
     values = {key: number(f"{place}.{key}", merged[key]) for key in ("learning_rate", "b1", "b2") if key in merged}
     rate, adam = {"learning_rate": values.pop("learning_rate")}, choice == "Adam"

@@ -54,6 +54,12 @@ def test_what_a_file_leaves_out_is_as_the_toolkit_has_it(told, choice, loss, cli
         assert (network.optimizer.name, network.optimizer.learning_rate) == (optimizer, rate)
 
 
+def test_adam_where_the_kind_has_rmsprop_is_adam_as_the_toolkit_has_it(told):
+    adam = {"choice": "Adam", "learning_rate": 0.001}
+    found = told(networks({"choice": "wgan", "optimizer": adam}, "wgan"))[0].generator.optimizer
+    assert (found.name, found.learning_rate, found.beta_1, found.beta_2) == ("adam", 0.001, 0.5, 0.999)
+
+
 @pytest.mark.parametrize("given", [{"latent_dim": 64}, {"latent_dim": "64"}, {"latent_dim": 64.0}])
 def test_numbers_may_be_text(told, given):
     assert told(networks({"choice": "dcgan"} | given))[0].latent == 64
@@ -166,6 +172,7 @@ def test_any_generator_goes_with_any_discriminator(told, generator, discriminato
         (networks(GAN_model={"seq": "1"}), 'GAN_model.seq = "1": that is for text'),
         (networks("custom"), "that is Python code, and a definition holds none; take one of gan, dcgan"),
         (networks(data_path="sets/one.p"), 'data_path = "sets/one.p": pickled data can run code and is never loaded'),
+        (networks(data_path="sets/one.pkl.gz"), "pickled data can run code and is never loaded"),
         (networks(data_path="sets/one.PKL"), "run with --download-sources folder --download-folder DIR"),
         (networks("gna"), 'generator.choice = "gna": expected one of gan, dcgan, cgan, wgan, wgan_gp'),
         ({"generator": {"choice": "gan"}}, "discriminator.choice = null: expected one of gan"),
