@@ -14,10 +14,10 @@ from pipeline.filter.kept import kept_ids
 from pipeline.gan.extractor import Extractor, choose_extractor
 from pipeline.gan.film import Film, write_film
 from pipeline.gan.latents import fixed_latents, loop
+from pipeline.gan.networks.export import read_generator
 from pipeline.gan.runtime import keras, prepare_devices
 from pipeline.gan.samples import BATCH, draw
 from pipeline.gan.scores import Reference, nearest_reals
-from pipeline.gan.train import GENERATOR
 from pipeline.images.image_set import read_images
 from pipeline.images.sheet import contact_sheet, write_png
 from pipeline.options import GenerateOptions
@@ -44,11 +44,11 @@ def generate(
 
     They are scored against the kept pictures, with the features that the option `extractor` names. Nothing is chosen
     among the samples: the n-th follows from the seed, n and the truncation. Errors: `Stopped`, and the next run draws
-    anew; `UserError` where a film is wanted that OpenCV cannot write.
+    anew; `UserError` where a film is wanted that OpenCV cannot write; `DamagedState` for a damaged generator.
     """
     prepare_devices()
     extractor = choose_extractor(options.extractor, classifier)  # first: it may not be to be had
-    pen = _Pen(options, keras.models.load_model(gan / GENERATOR, compile=False), progress, should_stop)
+    pen = _Pen(options, read_generator(gan), progress, should_stop)
     images = _draw_images(options, pen, folder)
     write_png(folder / "grid.png", contact_sheet(images[: options.grid**2], options.grid))
     if options.film:

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.callbacks import never, silent
-from pipeline.errors import Stopped, UserError
+from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.gan.generate import generate
 from pipeline.gan.latents import fixed_latents
 from pipeline.gan.runtime import keras
@@ -22,12 +23,12 @@ SIZE = 16
 def run(trained, tmp_path):
     """Generates into a new folder; returns the folder and the result."""
 
-    def run(name="out", *, should_stop=never, **options):
+    def run(name="out", *, should_stop=never, gan=None, **options):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         result = generate(
             GenerateOptions(**{"count": 20, "grid": 4, "extractor": "own", "seed": 5, "film": 0} | options),
-            gan=trained.folder("gan"),
+            gan=gan or trained.folder("gan"),
             **trained.inputs,
             classifier=None,
             folder=folder,
@@ -143,3 +144,17 @@ def test_while_it_draws_the_film_too(run):
     heard = iter([False, True])
     with pytest.raises(Stopped, match="64 of 108 pictures of the film"):
         run(film=3, frames=4, should_stop=lambda: next(heard))
+
+
+@pytest.mark.parametrize("damage", ["missing", "emptied", "cut", "flipped"])
+def test_a_damaged_generator_is_named_with_the_way_out(run, trained, tmp_path, damage):
+    path = tmp_path / GENERATOR
+    shutil.copy(trained.folder("gan") / GENERATOR, path)
+    data = path.read_bytes()
+    middle = len(data) // 2
+    flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    path.write_bytes({"missing": b"", "emptied": b"", "cut": data[:-200], "flipped": flipped}[damage])
+    if damage == "missing":
+        path.unlink()
+    with pytest.raises(DamagedState, match=r"generator\.keras is .*; `python -m tasks rerun gan` makes it again"):
+        run(gan=tmp_path)

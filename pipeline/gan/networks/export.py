@@ -1,7 +1,9 @@
 """Networks as files that Keras alone can load: spectral and weight norm folded into kernels, no stage but the last."""
 
+import zipfile
 from pathlib import Path
 
+from pipeline.errors import DamagedState
 from pipeline.gan.definition import Definition
 from pipeline.gan.networks.bounded import Bounded
 from pipeline.gan.networks.discriminator import build_discriminator
@@ -16,6 +18,16 @@ def write_networks(definition: Definition, folder: Path, *, generator: Staged, d
     """Leave both networks in `folder`, finished, as Keras loads them."""
     plain_generator(definition, generator).save(folder / GENERATOR)
     plain_discriminator(definition, discriminator).save(folder / DISCRIMINATOR)
+
+
+def read_generator(folder: Path) -> keras.Model:
+    """The generator that `write_networks` left in `folder`; `DamagedState` if it is not what was written."""
+    path = folder / GENERATOR
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        state = "is not what was written" if path.exists() else "is missing"
+        raise DamagedState(f"{path} {state}; `python -m tasks rerun gan` makes it again") from None
 
 
 def plain_generator(definition: Definition, generator: Staged) -> keras.Model:
