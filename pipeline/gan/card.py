@@ -17,6 +17,7 @@ from pipeline.gan.lineage import Lineage
 from pipeline.gan.networks import Staged
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
 from pipeline.gan.runtime import choose_dtype
+from pipeline.gan.schedule import grown_after
 from pipeline.gan.stats import Row
 from pipeline.gan.training import Training
 from pipeline.images.png import write_whole
@@ -73,7 +74,7 @@ def make_card(training: Training, *, epoch: int, lineage: Lineage | None, warnin
         networks=_networks(training),
         drawn=_scores(epoch, rows),
         last=_scores(max((each for each in rows if "extractor" in rows[each]), default=training.epoch), rows),
-        notices=[*warnings, *(text for row in rows.values() for text in _notices(row))],
+        notices=[*warnings, *_growing(training), *(text for row in rows.values() for text in _notices(row))],
         versions=machine.versions(),
     )
 
@@ -110,6 +111,19 @@ def _networks(training: Training) -> dict[str, Any]:
         "discriminator": _parameters(state.discriminator),
         "own_layers": training.definition.discriminator.minibatch != "none",
     }
+
+
+def _growing(training: Training) -> list[str]:
+    """The files hold finished networks: until the last side is there, what they make of anything is not learnt."""
+    director = training.director
+    if director.grown(max(training.number - 1, 0)):
+        return []
+    needed = grown_after(training.definition.growing, stages=director.stages)
+    seen = director.seen(training.number)
+    return [
+        f"it still grows: full size comes after {needed} images, and {seen} were seen; until then {GENERATOR} and"
+        f" {DISCRIMINATOR}, which are of full size, are of no use, and Dcgan.load draws at the side it has come to"
+    ]
 
 
 def _parameters(network: Staged) -> int:

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -165,6 +166,18 @@ def test_a_growing_gan_is_asked_at_the_side_it_has_come_to(images):
     assert np.array_equal(drawn[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2), drawn)
     gan.train(images, epochs=4)  # 128 pictures: the second side is coming in
     assert 0 < gan.evaluate(images).d_real < 1
+
+
+def test_the_card_of_a_gan_that_still_grows_says_that_its_files_draw_nothing_yet(images, undisturbed, tmp_path):
+    growing = {"discriminator": {"width": 8, "norm": "none"}, "growing": {"start": 8, "hold": 30, "fade": 30}}
+    gan = Dcgan(images, TINY | growing)
+    gan.save(tmp_path / "small")
+    gan.train(images, epochs=4)
+    gan.save(tmp_path / "grown")
+    undisturbed.save(tmp_path / "plain")
+    told = {path.parent.name: json.loads(path.read_text())["notices"] for path in tmp_path.glob("*/card.json")}
+    assert "full size comes after 60 images, and 0 were seen" in told["small"][0]
+    assert told["grown"] == told["plain"] == []
 
 
 def test_samples_are_scored_with_what_they_were_measured_by(images, undisturbed):
