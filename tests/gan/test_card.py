@@ -119,7 +119,7 @@ def test_it_tells_how_the_training_went_and_how_good_it_is(make_place):
     assert card["definition"]["name"] == "tiny"
     assert card["definition"]["digest"] == definition_digest(definition)
     assert {each["key"]: (each["value"], each["default"]) for each in card["definition"]["differences"]} == {
-        "latent": (8, 100), "generator.width": (8, 64), "discriminator.width": (8, 64),
+        "latent": (8, 100), "generator.width": (8, 32), "discriminator.width": (8, 32),
         "generator.optimizer.learning_rate": (2e-4, 1e-3), "discriminator.optimizer.learning_rate": (2e-4, 1e-3),
     }  # fmt: skip
     assert card["training"]["epochs"] == 2
