@@ -50,7 +50,7 @@ def grown_after(growing: Growing, *, stages: int) -> int:
 def ema_share(*, half_life: float, ramp: float, seen: int, batch: int) -> float:
     """By how much the averaged generator moves towards the generator in a step of `batch` images, after `seen`.
 
-    The half-life, in images, is at most `ramp` of the images seen (StyleGAN2-ADA's `ema_rampup`).
+    The half-life, in images, is at most `ramp` of the images seen (StyleGAN2-ADA's `ema_rampup`); 0: no limit.
     """
-    lasting = min(half_life, seen * ramp)
+    lasting = min(half_life, seen * ramp) if ramp else half_life
     return 1.0 - 0.5 ** (batch / lasting) if lasting > 0 else 1.0

@@ -19,6 +19,7 @@ from pipeline.gan.lineage import Lineage, read_lineage
 from pipeline.gan.monitor import Monitor
 from pipeline.gan.networks import Staged
 from pipeline.gan.networks.export import GENERATOR, write_networks
+from pipeline.gan.networks.sides import Sides
 from pipeline.gan.runtime import prepare_devices
 from pipeline.gan.stats import Row
 from pipeline.gan.threads import share_cores
@@ -67,7 +68,8 @@ def train_gan(
     finally:
         training.log.close()
     lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
-    return _leave(training, lineage, [f"{definition.name}: {warning}" for warning in reading.warnings])
+    warnings = [*reading.warnings, *Sides.of(images.shape[1]).unattended(reading.definition)]
+    return _leave(training, lineage, [f"{definition.name}: {warning}" for warning in warnings])
 
 
 def _terms(options: GanOptions) -> Terms:

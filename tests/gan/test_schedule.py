@@ -84,4 +84,7 @@ def test_the_average_moves_half_way_in_a_half_life():
 def test_early_the_half_life_is_a_share_of_what_was_seen_and_without_one_there_is_no_average():
     assert ema_share(half_life=20_000, ramp=0.05, seen=1000, batch=50) == pytest.approx(0.5)
     assert ema_share(half_life=0, ramp=0.05, seen=1000, batch=50) == 1
-    assert ema_share(half_life=20_000, ramp=0, seen=1000, batch=50) == 1
+
+
+def test_without_a_ramp_the_half_life_is_what_was_asked_for_from_the_start():
+    assert ema_share(half_life=20_000, ramp=0, seen=0, batch=20_000) == pytest.approx(0.5)

@@ -149,7 +149,10 @@ class Ema(Part):
     """The moving average of the generator's weights, which draws the samples (Karras et al. 2020)."""
 
     half_life: float = number(20_000.0, "in images seen; 0: no average", low=0, high=1e9)
-    ramp: float = number(0.05, "half-life at most this share of the images seen: short runs need it", low=0, high=1)
+    ramp: float = number(
+        0.05, "half-life at most this share of the images seen: short runs need it; 0: no limit",
+        low=0, high=1,
+    )  # fmt: skip
 
 
 class Growing(Part):

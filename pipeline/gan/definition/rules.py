@@ -59,7 +59,8 @@ def _check_norm(definition: Definition) -> None:
 
 def _check_wasserstein(definition: Definition) -> None:
     penalties, wasserstein = definition.penalties, definition.loss == "wasserstein"
-    bounded = penalties.clip or penalties.gradient.weight or definition.discriminator.weights == "spectral"
+    slopes = (penalties.gradient, penalties.r1, penalties.r2)
+    bounded = penalties.clip or definition.discriminator.weights == "spectral" or any(rule.weight for rule in slopes)
     if wasserstein and not bounded:
         raise ValueError('loss "wasserstein": nothing bounds D\'s slope, so the loss runs away; set'
                          ' penalties.gradient.weight to 10 and the norm of the discriminator to "layer" (WGAN-GP), or'

@@ -57,7 +57,7 @@ NOT_FOLLOWED = {
     "generator": OF_NETWORKS,
     "discriminator": OF_NETWORKS,
 }
-OFF = {"data_label": 0, "classes": 0}  # up to this a key asks for nothing
+OFF, NONE = -1, ("data_label", "classes")  # -1 turns any key off, and 0 these
 
 
 def section(tree: dict[str, Any], name: str, *, within: str = "") -> dict[str, Any]:
@@ -93,7 +93,12 @@ def ignored(tree: dict[str, Any]) -> Iterator[str]:
     """A line for each key in the file that says something that is not followed, and what does it here."""
     for name in ("", TRAINING, *NETWORKS):
         for key, value in (section(tree, name) if name else tree).items():
-            if key in FOLLOWED[name] or value is None or value == "" or _off(name, key, value):
+            if (
+                key in FOLLOWED[name]
+                or value is None
+                or value == ""
+                or (key in NOT_FOLLOWED[name] and _off(key, value))
+            ):
                 continue
             known = {*FOLLOWED[name], *NOT_FOLLOWED[name]}
             why = NOT_FOLLOWED[name].get(key) or f"the gan-toolkit has no such key; {nearest(key, known)}"
@@ -105,5 +110,9 @@ def not_followed(place: str, value: Any, why: str) -> str:
     return f"{place} = {shown(value)} is not followed: {why}"
 
 
-def _off(name: str, key: str, value: Any) -> bool:
-    return key in OFF and number(f"{name}.{key}", value) <= OFF[key]
+def _off(key: str, value: Any) -> bool:
+    try:
+        found = number(key, value)
+    except UserError:  # whatever it is, it asks for something
+        return False
+    return found == OFF or (found == 0 and key in NONE)

@@ -32,6 +32,16 @@ class Sides:
         """Channels at `level`: `width` at the finest, doubling towards the coarsest."""
         return min(network.width << (self.levels - 1 - level), network.max_width)
 
+    def unattended(self, definition: Definition) -> list[str]:
+        """A line for each network whose attention finds none of the sides that it names."""
+        sides = [self.map(level) for level in reversed(range(self.levels))]
+        return [
+            f"{name}.attention = {list(network.attention)}: feature maps of {self.size} px pictures are"
+            f" {', '.join(map(str, sides))} wide, so there is no attention; name one of these"
+            for name, network in (("generator", definition.generator), ("discriminator", definition.discriminator))
+            if network.attention and not set(sides) & set(network.attention)
+        ]
+
     def stages(self, definition: Definition) -> tuple[int, ...]:
         """The levels at which pictures are drawn in turn; the last alone when nothing grows."""
         start = definition.growing.start

@@ -139,6 +139,7 @@ def test_what_cannot_work_is_refused_with_why_and_what_would_do(write, mistake, 
         WGAN_GP,
         {"loss": "wasserstein", "penalties": {"clip": 0.01}},  # the first WGAN kept batch norm
         {"loss": "wasserstein", "discriminator": {"norm": "none", "weights": "spectral"}},
+        {"loss": "wasserstein", "discriminator": {"norm": "none"}, "penalties": {"r1": {"weight": 1}}},
         {"generator": {"weights": "spectral"}},  # SAGAN's generator has both
         {"growing": {"start": 8}, "generator": {"norm": "layer"}},
     ],

@@ -133,6 +133,18 @@ def test_each_key_that_cannot_be_followed_is_one_warning(told, tree, warning):
     assert warning in said
 
 
+def test_what_is_off_there_is_not_warned_of(told):
+    off = {"choice": "dcgan", "pre_trained_path": "-1", "input": -1}
+    training = {"classes": "-1", "data_label": 0, "seq": -1}
+    assert told(networks(off, off, data_path="-1", GAN_model=training))[1] == told(networks("dcgan", "dcgan"))[1]
+
+
+def test_a_value_that_makes_no_sense_where_it_is_not_followed_is_a_warning_too(told):
+    _, (said, other) = told(networks(GAN_model={"classes": "ten", "data_label": True}))
+    assert 'GAN_model.classes = "ten" is not followed' in said
+    assert "GAN_model.data_label = true is not followed" in other
+
+
 def test_with_both_bounds_the_penalty_is_taken(told):
     found, warnings = told(networks("wgan", "wgan", GAN_model={"lambda_gp": 1}))
     assert (found.penalties.clip, found.penalties.gradient.weight) == (0, 1)

@@ -32,3 +32,14 @@ def test_pictures_grow_from_the_first_side_that_is_as_large_as_asked(start, pict
 def test_a_start_that_leaves_nothing_to_grow_is_refused(start):
     with pytest.raises(UserError, match=f"growing.start = {start}: pictures of 64 pixels.*set it to 8, or to 0"):
         Sides.of(64).stages(define({"discriminator": {"norm": "none"}, "growing": {"start": start}}))
+
+
+def test_attention_at_sides_that_a_picture_lacks_is_told():
+    definition = define({"generator": {"attention": [32, 16]}, "discriminator": {"attention": [24]}})
+    (told,) = Sides.of(64).unattended(definition)
+    assert told == (
+        "discriminator.attention = [24]: feature maps of 64 px pictures are 32, 16, 8, 4 wide, so there is no"
+        " attention; name one of these"
+    )
+    assert len(Sides.of(20).unattended(definition)) == 2
+    assert Sides.of(64).unattended(define()) == []
