@@ -43,5 +43,17 @@ def too_big(*, batch: int, size: int, definition: str) -> UserError:
     )
 
 
+def without_kernel(error: BaseException) -> bool:
+    """Whether `error` is TensorFlow's way to say that something has no kernel in the compiler."""
+    return bool({kind.__name__ for kind in type(error).__mro__} & {"InvalidArgumentError", "UnimplementedError"})
+
+
+def no_xla(definition: str) -> UserError:
+    """The error for a step that XLA cannot compile."""
+    return UserError(
+        f"xla = true: XLA cannot compile all of {_place(definition)} for this device; set gan.xla to false"
+    )
+
+
 def _place(definition: str) -> str:
     return "the definition" if definition == UNNAMED else f"models/{definition}.json"

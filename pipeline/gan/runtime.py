@@ -17,7 +17,17 @@ import keras
 
 from pipeline.errors import UserError
 
-__all__ = ["AS_IT_LIKES", "BFLOAT16", "Threads", "backend", "choose_dtype", "keras", "prepare_devices"]
+__all__ = [
+    "AS_IT_LIKES",
+    "BFLOAT16",
+    "Threads",
+    "backend",
+    "choose_dtype",
+    "keras",
+    "prepare_devices",
+    "rounding",
+    "usable_cores",
+]
 
 BACKENDS = ("tensorflow", "jax")
 BFLOAT16 = "mixed_bfloat16"  # Keras' name for computing in bfloat16 with weights in float32
@@ -60,6 +70,25 @@ def prepare_devices(threads: Threads = AS_IT_LIKES) -> None:
         tf.config.experimental.enable_op_determinism()
     else:
         _set_threads(threads)
+
+
+def rounding() -> str:
+    """What the last bits of a step hang on besides the numbers it is given: sums in another order are others."""
+    if backend() == "jax":
+        import jax
+
+        return f"JAX on {jax.devices()[0].device_kind}, {usable_cores()} cores"
+    import tensorflow as tf
+
+    if gpus := tf.config.list_physical_devices("GPU"):
+        return f"TensorFlow on {tf.config.experimental.get_device_details(gpus[0]).get('device_name', 'a GPU')}"
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or usable_cores()
+    return f"TensorFlow on a processor, {threads} at work on a layer"
+
+
+def usable_cores() -> int:
+    """A container or `taskset` may have left this process fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_dtype(precision: str) -> str:

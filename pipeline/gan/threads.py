@@ -1,10 +1,8 @@
 """How a training shares the processor's cores: within a layer, or between layers that do not wait for each other."""
 
-import os
-
 from pipeline.gan.definition import Definition
 from pipeline.gan.networks.sides import Sides
-from pipeline.gan.runtime import AS_IT_LIKES, Threads
+from pipeline.gan.runtime import AS_IT_LIKES, Threads, usable_cores
 
 KERNEL_AREA = 16  # of the 4x4 convolutions that nearly all the work is in
 # Floating-point operations of one layer above which two cores do better side by side in it. Below, D on reals and D on
@@ -17,7 +15,7 @@ def share_cores(definition: Definition, *, size: int, cores: int | None = None) 
 
     Errors: `UserError` for a size that no network fits.
     """
-    cores = cores or _usable_cores()
+    cores = cores or usable_cores()
     if cores == 1 or heaviest(definition, size=size) > HEAVY:
         return AS_IT_LIKES
     return Threads(within=max(1, cores // 4), between=2)
@@ -30,8 +28,3 @@ def heaviest(definition: Definition, *, size: int) -> float:
     places = [sides.map(level) ** 2 for level in range(sides.levels)]
     works = [place * into * out for place, into, out in zip(places, widths[1:], widths, strict=False)]
     return 2.0 * definition.batch * KERNEL_AREA * max(works)
-
-
-def _usable_cores() -> int:
-    """A container or `taskset` may have left this process fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.errors import DamagedState, UserError
 from pipeline.gan.best import BEST
 from pipeline.gan.checkpoint import Arrays, newest_checkpoint, read_arrays, save_checkpoint, write_arrays
-from pipeline.gan.definition import Definition, as_tree, read_definition
+from pipeline.gan.definition import Definition, as_tree, definition_digest, read_definition
 from pipeline.gan.definition.named import Named
 from pipeline.gan.stats import STATS
 from pipeline.gan.training import CHECKPOINTS, FINAL, Training
@@ -33,17 +33,17 @@ class Trained:
     @property
     def seed(self) -> int:
         """What every random draw of the training follows from."""
-        return self._origin["seed"]
+        return self.origin["seed"]
 
     @property
     def named(self) -> Named:
         """The definition, and what it was called."""
-        return Named(name=self._origin["name"], definition=self.definition)
+        return Named(name=self.origin["name"], definition=self.definition)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Of all its pictures, (N, S, S, C)."""
-        return tuple(self._origin["images"])
+        return tuple(self.origin["images"])
 
     @property
     def step(self) -> int:
@@ -51,7 +51,8 @@ class Trained:
         return int(self.arrays["step"])
 
     @cached_property
-    def _origin(self) -> dict[str, Any]:
+    def origin(self) -> dict[str, Any]:
+        """What the training said of itself in the checkpoint."""
         return json.loads(self.arrays["origin"].tobytes())
 
     def copy_to(self, folder: Path) -> None:
@@ -76,7 +77,10 @@ def read_trained(folder: Path) -> Trained:
     arrays = max(whole, key=lambda each: int(each["step"]))
     if "origin" not in arrays:
         raise DamagedState(f"{folder / FINAL} is of an earlier version of this program; {_without(folder)}")
-    return Trained(folder, definition, arrays)
+    trained = Trained(folder, definition, arrays)
+    if trained.origin.get("definition", digest := definition_digest(definition)) != digest:
+        raise DamagedState(f"{folder}: its checkpoint and {DEFINITION} do not belong together; take another copy")
+    return trained
 
 
 def write_definition(definition: Definition, folder: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,12 +17,12 @@ from pipeline.gan.balance import Lead
 from pipeline.gan.batches import Batches
 from pipeline.gan.best import Best
 from pipeline.gan.checkpoint import newest_checkpoint, read_arrays, save_checkpoint
-from pipeline.gan.definition import Definition
+from pipeline.gan.definition import Definition, definition_digest
 from pipeline.gan.director import Director
 from pipeline.gan.feeder import Feeder
 from pipeline.gan.latents import fixed_latents
 from pipeline.gan.pace import Pace, find_pace
-from pipeline.gan.runtime import choose_dtype
+from pipeline.gan.runtime import choose_dtype, rounding
 from pipeline.gan.samples import GRID, draw
 from pipeline.gan.sizes import check_size
 from pipeline.gan.state import TrainState
@@ -31,6 +32,7 @@ from pipeline.gan.watch import Watch
 
 OF_PROBABILITIES = ("d_accuracy", "d_real", "d_fake", "d_sureness")
 CHECKPOINTS, FINAL = "checkpoints", "final.npz"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ class Training:
         check_size(images.shape[1])
         shape = {"size": images.shape[1], "channels": images.shape[3]}
         dtype = choose_dtype(definition.precision)
-        self.state = state or TrainState(definition, **shape, seed=terms.seed, dtype=dtype)
+        self.state = state or self._guarded(lambda: TrainState(definition, **shape, seed=terms.seed, dtype=dtype))
         self.director = Director(
             definition=definition,
             images=images,
@@ -128,7 +130,13 @@ class Training:
     def arrays(self) -> dict[str, np.ndarray]:
         """All that going on from here depends on, and what the lines of this epoch will say."""
         # Which pictures and noise a step gets follows from the first two
-        origin = {"seed": self.terms.seed, "images": self.images.shape, "name": self.terms.name}
+        origin = {
+            "seed": self.terms.seed,
+            "images": self.images.shape,
+            "name": self.terms.name,
+            "definition": definition_digest(self.definition),
+            "rounding": rounding(),
+        }
         numbers = {"seconds": self.seconds, "lead": self.lead.accuracy, "caution": self.caution}
         return {
             "step": np.int64(self.number),
@@ -145,7 +153,7 @@ class Training:
         """One step, and the end of the epoch if it is the last of one."""
         begun = time.perf_counter()
         plan, inputs = self.director.plan(self.number, learn=self.lead.learns), feeder.take(self.number)
-        metrics = self._within_memory(lambda: self._step(plan, inputs.careful(self.caution)))
+        metrics = self._guarded(lambda: self._step(plan, inputs.careful(self.caution)))
         self.seconds += time.perf_counter() - begun
         self.metrics.append(metrics)
         if what := breakdown.broken(metrics):
@@ -155,14 +163,17 @@ class Training:
         if self.number % self.batches.steps == 0:
             self._end_epoch()
 
-    def _within_memory(self, call: Callable[[], np.ndarray]) -> np.ndarray:
+    def _guarded(self, call: Callable[[], Made]) -> Made:
+        """What `call` gives. Errors: `UserError` where memory runs out, or XLA cannot do it."""
         try:
             return call()
         except Exception as error:
-            if not breakdown.out_of_memory(error):
-                raise
-            told = {"batch": self.batches.batch, "size": self.images.shape[1], "definition": self.terms.name}
-            raise breakdown.too_big(**told) from None
+            if breakdown.out_of_memory(error):
+                told = {"batch": self.batches.batch, "size": self.images.shape[1], "definition": self.terms.name}
+                raise breakdown.too_big(**told) from None
+            if self.terms.xla and breakdown.without_kernel(error):
+                raise breakdown.no_xla(self.terms.name) from None
+            raise
 
     def _end_epoch(self) -> None:
         """The line, then the look, then the checkpoint: after a kill in between, the same is written again."""
@@ -216,9 +227,17 @@ class Training:
         self.seconds, self.latents = float(arrays["seconds"]), arrays["latents"]
         self.lead.accuracy, self.caution = float(arrays["lead"]), float(arrays["caution"])
         self.retries, self.note = int(arrays["retries"]), arrays["note"].tobytes().decode()
+        self._note_rounding(json.loads(arrays["origin"].tobytes()).get("rounding", rounding()))
         self.state.restore(arrays)
         self.best.forget_after(self.epoch)
         return True
+
+    def _note_rounding(self, before: str) -> None:
+        """Have the next line say that the bits will be others than those of a training that was not stopped."""
+        if before != (now := rounding()):
+            self.note = "; ".join(
+                filter(None, [self.note, f"went on with {now} after {before}, which rounds otherwise"])
+            )
 
     def _stop(self) -> None:
         if self._is_sound():  # else the one before is gone on from, and meets the same step

@@ -86,6 +86,11 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def edit(path: Path) -> None:
+    """Another loss for the same networks."""
+    path.write_text(path.read_text().replace('"non_saturating"', '"hinge"'))
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
@@ -94,6 +99,7 @@ def cut(path: Path) -> None:
         (lambda folder: (folder / "definition.json").unlink(), r"holds no GAN: there is no definition\.json"),
         (lambda folder: cut(folder / "definition.json"), r"definition\.json: not JSON"),
         (lambda folder: (folder / "definition.json").write_text("{}"), r"do not belong together"),
+        (lambda folder: edit(folder / "definition.json"), r"definition\.json do not belong together"),
         (lambda folder: (folder / "stats.jsonl").unlink(), r"stats\.jsonl lacks epochs"),
         (lambda folder: cut(folder / "stats.jsonl"), r"stats\.jsonl lacks epochs"),
     ],

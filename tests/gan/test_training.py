@@ -169,6 +169,27 @@ def test_out_of_memory_names_a_batch_size_to_try(tmp_path, faults, error):
         run(begun(tmp_path / "a"))
 
 
+def test_memory_that_runs_out_while_the_networks_are_built_is_told_too(tmp_path, monkeypatch):
+    def build(*_, **__):
+        raise ResourceExhaustedError("OOM")
+
+    monkeypatch.setattr(module, "TrainState", build)
+    with pytest.raises(UserError, match="out of memory with 8 pictures of 16 pixels"):
+        begun(tmp_path / "a")
+
+
+class InvalidArgumentError(Exception):
+    """Named as TensorFlow's is."""
+
+
+def test_what_xla_cannot_compile_is_told_to_be_its(tmp_path, faults):
+    faults.raises = InvalidArgumentError("No registered 'MaxPoolGradGrad' OpKernel")
+    with pytest.raises(UserError, match=r"all of models/mine\.json for this device; set gan\.xla to false"):
+        run(begun(tmp_path / "a", xla=True))
+    with pytest.raises(InvalidArgumentError):
+        run(begun(tmp_path / "b"))
+
+
 def test_another_mistake_is_told_as_it_is(tmp_path, faults):
     faults.raises = RuntimeError("shapes do not match")
     with pytest.raises(RuntimeError, match="shapes do not match"):
@@ -183,6 +204,15 @@ def test_when_the_minutes_are_over_it_stops_and_goes_on_to_the_same_bits(tmp_pat
             run(begun(tmp_path / "a", minutes=1.5))
     assert faults.done == 8
     assert_same(run(begun(tmp_path / "a", minutes=1.5)), undisturbed)
+
+
+def test_where_sums_are_rounded_otherwise_the_next_line_says_so(tmp_path, faults, monkeypatch):
+    with pytest.raises(Stopped):
+        run(begun(tmp_path / "a"), should_stop=lambda: faults.done >= 4)
+    monkeypatch.setattr(module, "rounding", lambda: "another processor")
+    run(begun(tmp_path / "a"))
+    notes = [row.get("note", "") for row in rows(tmp_path / "a")]
+    assert ["went on with another processor after " in note for note in notes] == [False, True, False, False]
 
 
 def test_stopped_anywhere_it_goes_on_from_that_very_step(tmp_path, faults, undisturbed):
