@@ -85,12 +85,12 @@ def test_the_plain_luigi_way_works_without_luigid(home):
 
 
 def test_two_edits_within_a_second_are_both_seen(home, luigid):
-    for seed in ("21", "22"):
-        assert home.run("--scheduler", luigid, "--generate-seed", seed) == ["generate", "report"]
+    for count in ("21", "22"):
+        assert home.run("--scheduler", luigid, "--report-thumbnails", count) == ["report"]
     on = next(row for row in home.labels() if row["label"] == "on")
     for label in ("off", "on"):
         home.label(on | {"label": label})
-        home.do("run", "--scheduler", luigid)
+        home.do("run", "--until", "filter", "--scheduler", luigid)
         assert ("classifier" in home.ran(home.runs()[-1])) == (label == "off")
 
 
