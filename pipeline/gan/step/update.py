@@ -19,7 +19,7 @@ METRICS = ("d_loss", "g_loss", "d_accuracy", "d_real", "d_fake", "d_sureness", "
 ops = keras.ops
 
 
-# What D made of a batch of reals and one of fakes: its logits on both (B, 1), its features of reals (B, F), its losses
+# What D made of a batch of reals and one of fakes: its logits on both (B, 1), its losses; and the reals as it saw them
 Judged = dict[str, Tensor]
 
 
@@ -39,6 +39,8 @@ class _Update:
         network = self.definition.discriminator
         # Batch norm over both together gives stripes, and pictures of a batch are compared with their like alone
         self.apart = network.norm == "batch" or network.minibatch != "none"
+        # What G wants then hangs on how the D that has just learned sees reals
+        self.beside_reals = self.definition.loss == "relativistic" or self.definition.feature_matching > 0
 
     def run(self, arrays: dict[str, Tensor]) -> Tensor:
         state, turns = self.state, arrays["reals"].shape[0]
@@ -89,24 +91,23 @@ class _Update:
         # Before the tape: no gradient goes into the pictures
         reals, fakes = self._distorted(reals, draws[0]), self._distorted(fakes, draws[1])
         if not self.plan.learn:
-            return self._told_apart(reals, fakes, mix)[1], ops.zeros(())
+            return self._told_apart(reals, fakes, mix)[1] | {"reals": reals}, ops.zeros(())
         judged, gradients = self.calculus.by_variables(
             lambda: self._told_apart(reals, fakes, mix), network.trainable_variables
         )
         state.discriminator_optimizer.apply(gradients, network.trainable_variables)
         self._clip(network)
-        return judged, _length(gradients)
+        return judged | {"reals": reals}, _length(gradients)
 
     def _told_apart(self, reals: Tensor, fakes: Tensor, mix: Tensor) -> tuple[Tensor, Any]:
         """What D wants small, and what it made of the pictures."""
         if self.apart:
-            (real, real_features), (fake, _) = (self.discriminator(x, training=True) for x in (reals, fakes))
+            real, fake = (self.discriminator(x, training=True)[0] for x in (reals, fakes))
         else:
-            logits, features = self.discriminator(ops.concatenate([reals, fakes]), training=True)
-            (real, fake), real_features = ops.split(logits, 2), features[: reals.shape[0]]
+            real, fake = ops.split(self.discriminator(ops.concatenate([reals, fakes]), training=True)[0], 2)
         loss = self.loss.discriminator(real, fake, self.definition.smoothing)
         penalty = self._penalty(reals, fakes, mix)
-        judged = {"real": real, "fake": fake, "real_features": real_features, "loss": loss, "penalty": penalty}
+        judged = {"real": real, "fake": fake, "loss": loss, "penalty": penalty}
         return loss + penalty, {name: ops.stop_gradient(value) for name, value in judged.items()}
 
     def _penalty(self, reals: Tensor, fakes: Tensor, mix: Tensor) -> Tensor:
@@ -133,9 +134,12 @@ class _Update:
     def _deceived(self, fakes: Tensor, draws: Tensor, judged: Judged) -> tuple[Tensor, Tensor]:
         """What G wants small, through the D that has just learned."""
         fake, features = self.discriminator(self._distorted(fakes, draws), training=True)
-        loss = self.loss.generator(judged["real"], fake)
+        real, real_features = judged["real"], None
+        if self.beside_reals:
+            real, real_features = map(ops.stop_gradient, self.discriminator(judged["reals"], training=True))
+        loss = self.loss.generator(real, fake)
         if weight := self.definition.feature_matching:
-            loss += weight * feature_distance(judged["real_features"], features)
+            loss += weight * feature_distance(real_features, features)
         return loss, ops.stop_gradient(loss)
 
     def _distorted(self, pictures: Tensor, draws: Tensor) -> Tensor:

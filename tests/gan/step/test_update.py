@@ -150,6 +150,18 @@ def test_g_learns_to_deceive_a_d_that_stands_still():
     assert metrics[-1]["g_loss"] < metrics[0]["g_loss"] - 0.05
 
 
+def test_reals_are_seen_anew_by_the_d_that_has_learned_where_g_is_paid_beside_them():
+    tree = {"discriminator": descent(1.0), "generator": descent(1e-8), "loss": "relativistic"}
+    play = Play(define(BARE | tree))
+    inputs, state = play.director.inputs(0), play.state
+    reals = inputs.reals[0].astype(np.float32) / 127.5 - 1
+    fakes = state.generator.whole(inputs.noise.latents[0])
+    (told,) = play.run([0])
+    real, fake = (np.asarray(state.discriminator.whole(x)[0], float) for x in (reals, fakes))  # D as it is now
+    assert told["g_loss"] == pytest.approx(np.log1p(np.exp(real - fake)).mean(), rel=1e-4)
+    assert told["g_loss"] > told["d_loss"] + 1e-3
+
+
 def test_what_is_told_of_d_is_what_it_says_of_these_pictures():
     tree = {"discriminator": PLAIN, "generator": {"norm": "none", "initial": "he"}}
     play = Play(define(BARE | tree))
