@@ -12,6 +12,10 @@ from pipeline.images.png import write_whole
 
 KEPT = 3  # the one before stands in when the newest turns out damaged, and so on
 CHECKSUM = "sha256"
+# What reading a damaged file may raise: a single bit can make an archive one that wants a password (RuntimeError), and
+# a file of another kind is an array alone (TypeError, on Python 3.10 AttributeError)
+DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile,
+          zlib.error)  # fmt: skip
 Arrays = dict[str, np.ndarray]
 
 
@@ -37,15 +41,11 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def read_arrays(path: Path) -> Arrays | None:
-    """What `write_arrays` wrote, or None when the file is missing, cut short or changed.
-
-    A single bit can make an archive one that wants a password (RuntimeError), and a file of another kind one array
-    alone (TypeError).
-    """
+    """What `write_arrays` wrote, or None when the file is missing, cut short or changed."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
+    except DAMAGE:
         return None
     checksum = arrays.pop(CHECKSUM, np.zeros(0, np.uint8))
     return arrays if checksum.tobytes() == _checksum(arrays) else None
