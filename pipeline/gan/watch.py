@@ -46,8 +46,8 @@ class Watch:
         figures = {name: value for name, value in asdict(self.monitor.look(pictures)).items() if value is not None}
         if figures:
             figures["extractor"] = self.monitor.extractor.name  # those of others cannot be compared
-        known = {(alarm.kind, alarm.epoch) for alarm in alarms(rows)}
-        new = [alarm.text for alarm in alarms([*rows, {**row, **figures}]) if (alarm.kind, alarm.epoch) not in known]
+        known = {alarm.kind for alarm in alarms(rows)}
+        new = [alarm.text for alarm in alarms([*rows, {**row, **figures}]) if alarm.kind not in known]
         return {**figures, **({"alarms": new} if new else {})}
 
     def tell(self, rows: list[Row], *, last: bool) -> None:
