@@ -106,9 +106,14 @@ def test_the_schema_is_written_among_the_definitions_or_where_it_is_asked_for(fo
     assert (folder / "schema.json").read_text() == Path("new/one.json").read_text() == schema_text()
 
 
+def test_the_schema_among_them_is_passed_over(folder, do):
+    assert do("check", "models/schema.json") == (0, ["models/schema.json: what editors read, no definition"], [])
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["show", "a" * 300], "there is no models/aaa"),
         (["show", "mien"], "there is no models/mien.json; did you mean 'mine'?"),
         (["show", "broken"], "models/broken.json: unknown key 'lss'; did you mean 'loss'?"),
         (["show"], "the following arguments are required: NAME"),

@@ -1,11 +1,12 @@
 """What pydantic finds wrong in a definition, as one line that names the key, the value and what would do."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 
 from pipeline.gan.definition.document import dotted, shown
-from pipeline.gan.definition.keys import Place, field_at, part_at, places_of, takes
+from pipeline.gan.definition.keys import Place, field_at, keys, part_at, places_of, takes
 from pipeline.options.option import nearest
 
 WHOLE = "an object in braces; {} takes every default"
@@ -34,10 +35,26 @@ def in_words(error: ValidationError, *, names: Mapping[str, str] | None = None) 
 
 def _unknown(place: Place) -> str:
     *above, key = place
-    elsewhere = [dotted(found) if found[1:] else f"{key} at the top" for found in places_of(key)]
-    known = part_at(tuple(above)).model_fields
-    hint = f"its place is {' or '.join(elsewhere)}" if elsewhere else nearest(key, known)
+    if places := places_of(key):
+        hint = f"its place is {' or '.join(map(_named, places))}"
+    else:
+        hint = _nearest(key, tuple(above))
     return _on(tuple(above), f"unknown key {key!r}; {hint}")
+
+
+def _nearest(key: str, above: Place) -> str:
+    """The key that `key` may be meant for: one beside it, or one elsewhere that is still nearer."""
+    beside = part_at(above).model_fields
+    near = get_close_matches(key, dict.fromkeys([*beside, *(name for place in keys() for name in place)]), n=1)
+    if not near or near[0] in beside:
+        return nearest(key, beside)
+    places = places_of(near[0])
+    inside = [place for place in places if place[: len(above)] == above]
+    return f"did you mean {' or '.join(map(_named, inside or places))}?"
+
+
+def _named(place: Place) -> str:
+    return dotted(place) if place[1:] else f"{place[0]} at the top"
 
 
 def _on(place: Place, text: str) -> str:

@@ -60,9 +60,11 @@ def choose_definition(given: Given) -> Named:
 
 
 def _file(given: Path | str) -> Path:
-    """A name without a suffix is one of `definitions()`; anything else is a path."""
+    """A name is one of `definitions()`, or has no suffix; anything else is a path."""
     path = Path(given)
-    return find_definition(given) if isinstance(given, str) and path.name == given and not path.suffix else path
+    if isinstance(given, str) and path.name == given and (given in definitions() or not path.suffix):
+        return find_definition(given)
+    return path
 
 
 def _of_tree(tree: Mapping[str, Any]) -> Reading:

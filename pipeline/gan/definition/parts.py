@@ -4,7 +4,14 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.gan.definition.rules import check_definition, check_discriminator, check_network
+from pipeline.gan.definition.rules import (
+    check_definition,
+    check_discriminator,
+    check_network,
+    check_optimizer,
+    check_penalty,
+    check_schedule,
+)
 
 POLICIES = ("colour", "translation", "cutout")
 Kind = TypeVar("Kind", int, float)
@@ -29,6 +36,11 @@ class Schedule(Part):
     warmup: int = number(0, "images over which the learning rate rises from 0", low=0, high=10**9)
     over: int = number(0, "images until `final` is reached; 0: all that the epochs hold", low=0, high=10**10)
 
+    @model_validator(mode="after")
+    def _can_move(self) -> "Schedule":
+        check_schedule(self)
+        return self
+
 
 class Optimizer(Part):
     """Adam (Kingma and Ba 2015), or what older recipes ask for."""
@@ -38,11 +50,18 @@ class Optimizer(Part):
         1e-3, "five times DCGAN's, with batches a quarter of its size: learns faster; lower it when losses turn NaN or"
         " samples flicker", low=1e-8, high=1,
     )  # fmt: skip
-    beta_1: float = number(0.5, "Adam's memory of the gradient: 0.9 oscillates between two players", low=0, high=0.999)
+    beta_1: float = number(
+        0.5, "memory of the gradient, sgd's momentum too: 0.9 oscillates between two players", low=0, high=0.999
+    )
     beta_2: float = number(
         0.99, "memory of the squared gradients, of rmsprop too: a short run has no thousand steps", low=0, high=0.99999
     )
     schedule: Schedule = Schedule()
+
+    @model_validator(mode="after")
+    def _can_descend(self) -> "Optimizer":
+        check_optimizer(self)
+        return self
 
 
 class Network(Part):
@@ -102,6 +121,11 @@ class Penalty(Part):
     weight: float = number(0.0, "0: none", low=0, high=1e4)
     every: int = number(1, "steps from one to the next; the weight is multiplied by as much (lazily)", low=1, high=64)
 
+    @model_validator(mode="after")
+    def _can_be_due(self) -> "Penalty":
+        check_penalty(self)
+        return self
+
 
 class Penalties(Part):
     """What keeps D's slope in bounds."""
@@ -125,7 +149,7 @@ class Balance(Part):
     discriminator_steps: int = number(1, "steps of D for one of G, each on pictures of its own", low=1, high=20)
     skip_above: float = number(
         0.0, "D does not learn while its accuracy, averaged over some 30 steps, is above this; 0: it always learns",
-        low=0, high=1,
+        low=0, high=0.99,
     )  # fmt: skip
 
 
@@ -140,7 +164,7 @@ class Augment(Part):
     target: float = number(
         0.85, "adaptive (Karras 2020): the probability rises from 0, up to `probability`, while the mean sign of D's"
         " logits on reals is above this, so hundreds of pictures get more of it than thousands; 0: it is fixed",
-        low=0, high=1,
+        low=0, high=0.99,
     )  # fmt: skip
     ramp: int = number(20_000, "images in which an adaptive probability can go from 0 to 1", low=100, high=10**9)
 
@@ -186,7 +210,9 @@ class Definition(Part):
         16, "pictures in one step: small ones learn more from as many pictures; a GPU wants more", low=2, high=4096
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of the convolutions; auto: bfloat16 where the device computes in it, float32 elsewhere"
+        "auto",
+        description="of the convolutions; auto: bfloat16 where the device computes in it, float32 elsewhere; set"
+        " float32 to compare backends or machines",
     )
 
     @model_validator(mode="after")

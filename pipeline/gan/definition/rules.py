@@ -7,9 +7,32 @@ from typing import TYPE_CHECKING
 from pipeline.gan.definition.document import shown
 
 if TYPE_CHECKING:
-    from pipeline.gan.definition.parts import Definition, Discriminator, Network
+    from pipeline.gan.definition.parts import Definition, Discriminator, Network, Optimizer, Penalty, Schedule
 
 WITH_LABELS = ("minimax", "non_saturating", "least_squares")
+
+
+def check_schedule(schedule: Schedule) -> None:
+    """What holds for the way of a learning rate."""
+    if schedule.kind == "constant" and (schedule.final or schedule.over):
+        raise ValueError('kind "constant": the learning rate stays as it is, so final and over would do nothing; set'
+                         ' kind to "linear" or "cosine", or take them out')  # fmt: skip
+
+
+def check_optimizer(optimizer: Optimizer) -> None:
+    """What holds for either optimizer."""
+    unused = {"rmsprop": "beta_1", "sgd": "beta_2"}.get(optimizer.name)
+    if unused and getattr(optimizer, unused) != type(optimizer).model_fields[unused].default:
+        memory = "the gradient" if unused == "beta_1" else "squared gradients"
+        raise ValueError(f'{unused} and name "{optimizer.name}": it has no memory of {memory}; take {unused} out, or'
+                         ' set name to "adam"')  # fmt: skip
+
+
+def check_penalty(penalty: Penalty) -> None:
+    """What holds for each penalty."""
+    if penalty.every > 1 and not penalty.weight:
+        raise ValueError(f"every = {penalty.every} and weight = 0: there is no penalty to be due; set weight, or take"
+                         " every out")  # fmt: skip
 
 
 def check_network(network: Network) -> None:
@@ -31,7 +54,7 @@ def check_discriminator(network: Discriminator) -> None:
     """What holds for D alone."""
     if network.weights == "spectral" and network.norm == "batch":
         raise ValueError('weights "spectral" and norm "batch": batch norm scales the bound away that spectral norm'
-                         ' puts on D; set the norm of the discriminator to "none" or "layer"')  # fmt: skip
+                         ' puts on D; set the norm of the discriminator to "none"')  # fmt: skip
 
 
 def check_definition(definition: Definition) -> None:
@@ -60,7 +83,9 @@ def _check_norm(definition: Definition) -> None:
 def _check_wasserstein(definition: Definition) -> None:
     penalties, wasserstein = definition.penalties, definition.loss == "wasserstein"
     slopes = (penalties.gradient, penalties.r1, penalties.r2)
-    bounded = penalties.clip or definition.discriminator.weights == "spectral" or any(rule.weight for rule in slopes)
+    network = definition.discriminator
+    spectral = network.weights == "spectral" and network.norm == "none"  # layer norm scales the bound away
+    bounded = penalties.clip or spectral or any(rule.weight for rule in slopes)
     if wasserstein and not bounded:
         raise ValueError('loss "wasserstein": nothing bounds D\'s slope, so the loss runs away; set'
                          ' penalties.gradient.weight to 10 and the norm of the discriminator to "layer" (WGAN-GP), or'
@@ -69,6 +94,9 @@ def _check_wasserstein(definition: Definition) -> None:
         raise ValueError(f'penalties.clip = {penalties.clip:g}: clipping is for the loss "wasserstein"; set it to 0')
     if penalties.clip and penalties.gradient.weight:
         raise ValueError("penalties: clip and gradient do the same work twice; set one of them to 0")
+    if penalties.clip and network.weights == "spectral":
+        raise ValueError('penalties.clip and weights "spectral" in the discriminator: the length that clipping takes'
+                         " from a kernel is given back to it; set one of them to 0 or free")  # fmt: skip
 
 
 def _check_smoothing(definition: Definition) -> None:
@@ -99,6 +127,9 @@ def _check_augment(definition: Definition) -> None:
 
 def _check_growing(definition: Definition) -> None:
     growing = definition.growing
+    usual = type(growing)()
+    if not growing.start and (growing.fade, growing.hold) != (usual.fade, usual.hold):
+        raise ValueError("growing: fade and hold do nothing while start is 0; set start to 8 or so, or take them out")
     if growing.start and growing.start < 8:
         raise ValueError(f"growing.start = {growing.start}: the first pictures need a side of at least 8; set it to 8,"
                          " or to 0 for full size from the start")  # fmt: skip

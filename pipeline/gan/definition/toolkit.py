@@ -18,6 +18,7 @@ from pipeline.gan.definition.toolkit_keys import (
     DEFAULT_TRAINING,
     LOSSES,
     NETWORKS,
+    OFF,
     OPTIMIZERS,
     TRAINING,
     ignored,
@@ -113,6 +114,11 @@ def _loss(tree: dict[str, Any], training: dict[str, float], found: Translation) 
         default = DEFAULT_LOSSES[tree[name]["choice"]]
         losses[name] = one_of(f"{name}.loss", section(tree, name).get("loss", default), LOSSES)
     taken = "Mean" if training["w_loss"] == 1 else losses["discriminator"]
+    asked = section(tree, TRAINING).get("w_loss", OFF)
+    if number(f"{TRAINING}.w_loss", asked) not in (OFF, 0, 1):
+        found.warn(f"{TRAINING}.w_loss", asked, "the gan-toolkit knows 0 and 1; read as 0")
+    elif taken == "Mean" and number(f"{TRAINING}.w_loss", asked) == 0:
+        found.warn(f"{TRAINING}.w_loss", asked, 'discriminator.loss is "Mean", which is the Wasserstein loss')
     for name, loss in losses.items():
         if loss != taken:
             why = f"GAN_model.w_loss is {training['w_loss']:g}" if name == "discriminator" else "one loss for both here"
@@ -169,13 +175,13 @@ def _layers(name: str, choice: str, found: Translation) -> None:
 
 
 def _optimizer(name: str, tree: dict[str, Any], found: Translation) -> dict[str, Any]:
-    """Ours; b1 and b2 below 0 are off, and those that RMSprop has not are said."""
+    """Ours; b1 and b2 below 0 are the toolkit's own, and those that RMSprop has not are said."""
     place, given = f"{name}.optimizer", section(tree[name], "optimizer", within=name)
     merged = ADAM | DEFAULT_OPTIMIZERS[tree[name]["choice"]] | given
     choice = one_of(f"{place}.choice", merged["choice"], OPTIMIZERS)
     values = {key: number(f"{place}.{key}", merged[key]) for key in ("learning_rate", "b1", "b2") if key in merged}
     rate, adam = {"learning_rate": values.pop("learning_rate")}, choice == "Adam"
-    betas = {key: value for key, value in values.items() if value >= 0}
+    betas = {key: value if value >= 0 else ADAM[key] for key, value in values.items() if adam or value >= 0}
     for key in given:
         if key not in ADAM:
             found.warn(f"{place}.{key}", given[key], f"the gan-toolkit has no such key; {nearest(key, ADAM)}")

@@ -16,6 +16,16 @@ WGAN_GP = {"loss": "wasserstein", "penalties": {"gradient": {"weight": 10}}, "di
 NO_NORM = {"discriminator": {"norm": "none"}}
 
 REFUSED = {
+    "a way that is none": (
+        {"generator": {"optimizer": {"schedule": {"final": 0.1}}}},
+        ['schedule: kind "constant"', "final and over would do nothing", '"linear" or "cosine"'],
+        {"generator": {"optimizer": {"schedule": {"kind": "cosine"}}}},
+    ),
+    "a memory that RMSprop has not": (
+        {"discriminator": {"optimizer": {"name": "rmsprop", "beta_1": 0.9}}},
+        ['optimizer: beta_1 and name "rmsprop"', "no memory of the gradient", "take beta_1 out"],
+        {"discriminator": {"optimizer": {"name": "adam"}}},
+    ),
     "weight norm under batch norm": (
         {"generator": {"weights": "weight"}},
         ["generator: ", "takes the length of a kernel away", 'norm to "none"'],
@@ -25,6 +35,11 @@ REFUSED = {
         {"discriminator": {"weights": "weight"}},
         ["discriminator: ", "takes the length of a kernel away", 'weights to "free"'],
         {"discriminator": {"weights": "free"}},
+    ),
+    "a memory that plain descent has not": (
+        {"generator": {"optimizer": {"name": "sgd", "beta_2": 0.9}}},
+        ['optimizer: beta_2 and name "sgd"', "no memory of squared gradients", 'set name to "adam"'],
+        {"generator": {"optimizer": {"name": "rmsprop"}}},
     ),
     "wider than the widest": (
         {"generator": {"width": 1024}},
@@ -43,8 +58,8 @@ REFUSED = {
     ),
     "spectral norm under batch norm": (
         {"discriminator": {"weights": "spectral"}},
-        ["discriminator: ", "scales the bound away", 'to "none" or "layer"'],
-        {"discriminator": {"norm": "layer"}},
+        ["discriminator: ", "scales the bound away", 'to "none"'],
+        NO_NORM,
     ),
     "gradient penalty and batch norm": (
         {"penalties": {"gradient": PENALTY}},
@@ -80,6 +95,26 @@ REFUSED = {
         WGAN_GP | {"penalties": {"gradient": {"weight": 10}, "clip": 0.01}},
         ["clip and gradient do the same work twice", "set one of them to 0"],
         {"penalties": {"clip": 0}},
+    ),
+    "a bound that layer norm takes away": (
+        {"loss": "wasserstein", "discriminator": {"norm": "layer", "weights": "spectral"}},
+        ["nothing bounds D's slope", "penalties.clip to 0.01"],
+        NO_NORM,
+    ),
+    "clip under spectral norm": (
+        {"loss": "wasserstein", "discriminator": {"norm": "none", "weights": "spectral"}, "penalties": {"clip": 0.01}},
+        ["penalties.clip and weights", "is given back to it", "0 or free"],
+        {"penalties": {"clip": 0}},
+    ),
+    "a penalty of no weight": (
+        {"penalties": {"r1": {"every": 16}}} | NO_NORM,
+        ["penalties.r1: every = 16 and weight = 0", "no penalty to be due", "set weight"],
+        {"penalties": {"r1": {"weight": 1}}},
+    ),
+    "growing without a start": (
+        {"growing": {"fade": 100}} | NO_NORM,
+        ["growing: fade and hold do nothing while start is 0", "set start to 8"],
+        {"growing": {"start": 8}},
     ),
     "smoothing without labels": (
         {"loss": "hinge", "smoothing": {"real": 0.1}},

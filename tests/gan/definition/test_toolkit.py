@@ -82,6 +82,19 @@ def test_what_means_the_same_is_taken_over(told):
     assert warnings == ['generator.loss = "BCE" is not followed: one loss for both here; read as "Mean"']
 
 
+def test_adams_memories_that_are_off_are_the_toolkits_own(told):
+    adam = {"choice": "Adam", "b1": -1, "b2": -1}
+    found = told(networks({"choice": "dcgan", "optimizer": adam}))[0].generator.optimizer
+    assert (found.beta_1, found.beta_2) == (0.5, 0.999)
+
+
+@pytest.mark.parametrize(("asked", "why"), [(0, 'discriminator.loss is "Mean"'), ("2", "knows 0 and 1; read as 0")])
+def test_a_wasserstein_loss_that_is_turned_off_and_stays_is_said(told, asked, why):
+    found, warnings = told(networks("wgan", "wgan", GAN_model={"w_loss": asked}))
+    assert found.loss == "wasserstein"
+    assert any(warning.startswith("GAN_model.w_loss = ") and why in warning for warning in warnings)
+
+
 def test_what_is_null_or_off_is_as_if_left_out(told):
     off = {
         "clip_value": -1,
