@@ -13,29 +13,35 @@ BEST = "best.npz"
 
 
 class Best:
-    """The file best.npz in the folder of a training: weights, epoch and KID. A damaged one counts as none."""
+    """The file best.npz in the folder of a training: weights, epoch, KID and what it was measured with.
+
+    A damaged one counts as none.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / BEST
-        arrays = read_arrays(self._path)
-        self.epoch, self.kid = (int(arrays["epoch"]), float(arrays["kid"])) if arrays else (0, None)
+        arrays = read_arrays(self._path) or {}
+        self.epoch, self.kid = int(arrays.get("epoch", 0)), float(arrays["kid"]) if arrays else None
+        self.extractor = arrays["extractor"].tobytes().decode() if "extractor" in arrays else ""
 
     def saw(self, row: dict[str, Any]) -> bool:
-        """Whether the line `row` has the lowest KID so far."""
+        """Whether the line `row` has the lowest KID so far, or the first with its extractor."""
         kid = row.get("kid")
-        return kid is not None and (self.kid is None or kid < self.kid)
+        return kid is not None and (self.kid is None or kid < self.kid or row["extractor"] != self.extractor)
 
     def keep(self, row: dict[str, Any], average: Staged) -> None:
         """Put `average` into the file, as that of `row`."""
-        self.epoch, self.kid = row["epoch"], row["kid"]
+        self.epoch, self.kid, self.extractor = row["epoch"], row["kid"], row["extractor"]
         weights = {f"average/{place:03d}": _array(variable) for place, variable in enumerate(average.variables)}
-        write_arrays(self._path, {"epoch": np.int64(self.epoch), "kid": np.float64(self.kid), **weights})
+        said = {"epoch": np.int64(self.epoch), "kid": np.float64(self.kid)}
+        said["extractor"] = np.frombuffer(self.extractor.encode(), np.uint8)
+        write_arrays(self._path, {**said, **weights})
 
     def forget_after(self, epoch: int) -> None:
         """Drop what comes from beyond `epoch`, from which training goes on: it comes again."""
         if self.epoch > epoch:
             self._path.unlink(missing_ok=True)
-            self.epoch, self.kid = 0, None
+            self.epoch, self.kid, self.extractor = 0, None, ""
 
     def weights(self) -> Arrays | None:
         """The averaged generator's arrays, as `TrainState.arrays()` has them; None if nothing was kept."""

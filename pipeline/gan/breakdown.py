@@ -19,8 +19,8 @@ def gave_up(what: str, *, epoch: int, definition: str) -> UserError:
     """The error for a training that broke down again after every retry."""
     return UserError(
         f"training broke down in epoch {epoch}, {RETRIES} times after going back to the checkpoint before with half"
-        f" the learning rates: {what} was no number. Lower the learning rates in {_place(definition)}, or add a"
-        " penalty such as r1"
+        f" the learning rates: {what} was no number. Lower the learning rates in {_place(definition)}, or bound D:"
+        ' discriminator.weights "spectral", with its norm "none"'
     )
 
 

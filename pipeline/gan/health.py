@@ -6,15 +6,17 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.gan.stats import Row
+from pipeline.gan.stats import Row, comparable
 
 COLLAPSE, BALANCE, MEMORISING, PLATEAU = "collapse", "balance", "memorising", "plateau"
-# What a definition calls what can be changed
-AUGMENT, R1, SKIP = "augment", "penalties.r1", "balance.skip_above"
+# What a definition calls what can be changed; batch norm in D, which the default has, does not go with R1
+AUGMENT, R1 = "augment", 'penalties.r1 (with discriminator.norm "none")'
+SKIP, MINIBATCH = "balance.skip_above", "discriminator.minibatch"
 D_RATE, G_RATE = "discriminator.optimizer.learning_rate", "generator.optimizer.learning_rate"
 
 EARLY_LOOKS, EARLY_EPOCHS = 2, 10  # that are not judged: every GAN looks bad then
 PATIENCE = 10  # epochs that a balance must be lost for: it comes and goes
+LONG = 2000  # steps that are enough of either where epochs are long
 ALIKE = 0.5  # of the reals' diversity
 FALLS, LEAST_RECALL = 3, 0.1  # looks running; below that recall a fall is chance
 AHEAD = 0.98  # D's accuracy
@@ -41,13 +43,20 @@ def alarms(rows: Sequence[Row]) -> tuple[Alarm, ...]:
     What was wrong and came right again is not named. Figures that a row lacks or that are None raise no alarm: only
     epochs with a sheet have `kid` and its like, and the rows of a critic should have no `d_accuracy`.
     """
-    looks = [row for row in rows if row.get("kid") is not None]
+    looks = [row for row in comparable(rows) if row.get("kid") is not None]
     found = _collapse(looks[EARLY_LOOKS:]), _balance(rows), _memorising(looks[EARLY_LOOKS:]), _plateau(looks)
     return tuple(alarm for alarm in found if alarm)
 
 
+def news(rows: Sequence[Row]) -> tuple[Alarm, ...]:
+    """Those alarms at the end of `rows` that are of no kind raised at the look before."""
+    before = max((place for place, row in enumerate(rows[:-1], start=1) if row.get("kid") is not None), default=0)
+    known = {alarm.kind for alarm in alarms(rows[:before])}
+    return tuple(alarm for alarm in alarms(rows) if alarm.kind not in known)
+
+
 def _collapse(looks: Sequence[Row]) -> Alarm | None:
-    cure = f"strengthen {AUGMENT} or {R1}, or lower {G_RATE}"
+    cure = f'strengthen {AUGMENT}, set {MINIBATCH} to "stddev", lower {G_RATE}, or raise {R1}'
     if since := _since(looks, lambda row: _figure(row, "diversity") < ALIKE):
         seen = f"samples differ only {looks[-1]['diversity']:.2f} times as much as the reals do"
         return _alarm(COLLAPSE, since, f"{seen}: the generator draws a few pictures again and again; {cure}")
@@ -69,23 +78,31 @@ def _recall_lost(looks: Sequence[Row]) -> Row | None:
 
 
 def _balance(rows: Sequence[Row]) -> Alarm | None:
-    usual = statistics.median(_figure(row, "g_gradient") for row in rows[:EARLY_EPOCHS]) if rows else math.nan
-    rows = rows[EARLY_EPOCHS:]
-    weaken = f"set {SKIP} to 0.9, lower {D_RATE}, or strengthen {AUGMENT} or {R1}"
-    if since := _since(rows, lambda row: _figure(row, "d_accuracy") > AHEAD, least=PATIENCE):
+    early, patience = (_lasting(rows, epochs) for epochs in (EARLY_EPOCHS, PATIENCE))
+    usual = statistics.median(_figure(row, "g_gradient") for row in rows[:early]) if rows else math.nan
+    rows = rows[early:]
+    skip = "" if rows and rows[-1].get("d_accuracy") is None else f"set {SKIP} to 0.9, "  # a critic has no accuracy
+    weaken = f"{skip}lower {D_RATE}, strengthen {AUGMENT}, or raise {R1}"
+    if since := _since(rows, lambda row: _figure(row, "d_accuracy") > AHEAD, least=patience):
         seen = f"the discriminator tells {rows[-1]['d_accuracy']:.1%} of reals and samples apart"
         return _alarm(BALANCE, since, f"{seen}: the generator learns little from it; {weaken}")
-    if since := _since(rows, lambda row: _figure(row, "g_gradient") < DYING * usual, least=PATIENCE):
+    if since := _since(rows, lambda row: _figure(row, "g_gradient") < DYING * usual, least=patience):
         seen = f"the generator's gradient is {rows[-1]['g_gradient']:.2g}, it was {usual:.2g}"
         return _alarm(BALANCE, since, f"{seen}: the discriminator tells it nothing any more; {weaken}")
-    strengthen = f"raise {D_RATE} or lower {G_RATE}, or weaken {AUGMENT} or {R1}"
-    if since := _since(rows, lambda row: _figure(row, "d_accuracy") < FOOLED, least=PATIENCE):
+    strengthen = f"raise {D_RATE}, lower {G_RATE}, or weaken {AUGMENT} or penalties"
+    if since := _since(rows, lambda row: _figure(row, "d_accuracy") < FOOLED, least=patience):
         seen = f"the discriminator is right only {rows[-1]['d_accuracy']:.0%} of the time"
         return _alarm(BALANCE, since, f"{seen}: it cannot keep up with the generator; {strengthen}")
     if (since := _since(rows, _guesses, least=PATIENCE)) and _still(rows[-PATIENCE:]):
         seen = f"the discriminator takes reals and samples alike for real with probability {rows[-1]['d_real']:.2f}"
         return _alarm(BALANCE, since, f"{seen}: it has given up; {strengthen}")
     return None
+
+
+def _lasting(rows: Sequence[Row], epochs: int) -> int:
+    """So many epochs, or as few as have LONG steps; at least two, as one may be chance."""
+    steps = _figure(rows[0], "step") / _figure(rows[0], "epoch") if rows else math.nan
+    return epochs if math.isnan(steps) else max(2, min(epochs, math.ceil(LONG / steps)))
 
 
 def _guesses(row: Row) -> bool:
@@ -116,7 +133,7 @@ def _plateau(looks: Sequence[Row]) -> Alarm | None:
         return None
     best = min(looks, key=lambda row: row["kid"])
     seen = f"the KID is no better than {best['kid']:.4f} ± {best['kid_error']:.4f}, and epoch {best['epoch']} was best"
-    cure = f"stop here, or change something: {AUGMENT}, the learning rates, {R1}, more pictures"
+    cure = f"stop here, or change something: {AUGMENT}, the learning rates, the widths, more pictures"
     return _alarm(PLATEAU, best, f"{seen}: more training like this no longer pays; {cure}")
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pipeline.gan.stats import comparable
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, finished, new_axes, new_panels, save
 
 if typing.TYPE_CHECKING:
@@ -127,6 +128,7 @@ def _draw_curve(axes: Axes, curve: Curve, colour: str, label: str) -> None:
 
 def _draw_scores(rows: Rows) -> Axes | None:
     """The KID with its error and its floor, and below it what is a share of the pictures."""
+    rows = comparable(rows)
     distance, shares = Curve.of(rows, "kid"), {name: Curve.of(rows, name) for name in SHARES}
     shares = {name: curve for name, curve in shares.items() if len(curve.epochs)}
     titles = ["KID: how far samples are from reals"] * bool(len(distance.epochs)) + [", ".join(shares)] * bool(shares)

@@ -72,8 +72,12 @@ def prepare_devices(threads: Threads = AS_IT_LIKES) -> None:
         _set_threads(threads)
 
 
-def rounding() -> str:
-    """What the last bits of a step hang on besides the numbers it is given: sums in another order are others."""
+def rounding(dtype: str) -> str:
+    """What the last bits of a step in `dtype` hang on besides its numbers: sums in another order are others."""
+    return f"{_device()}, in {dtype.removeprefix('mixed_')}"
+
+
+def _device() -> str:
     if backend() == "jax":
         import jax
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,12 @@ from pipeline.store.jsonl import dump_row, read_rows
 
 Row = dict[str, Any]
 STATS = "stats.jsonl"
+
+
+def comparable(rows: Sequence[Row]) -> list[Row]:
+    """`rows` without those whose scores are by another extractor than the last ones are: they say something else."""
+    last = next((row["extractor"] for row in reversed(rows) if "extractor" in row), None)
+    return [row for row in rows if row.get("extractor", last) == last]
 
 
 class StatsLog:

@@ -70,7 +70,7 @@ class Training:
         self.batches = Batches(count=len(images), wanted=definition.batch, seed=terms.seed, turns=turns)
         check_size(images.shape[1])
         shape = {"size": images.shape[1], "channels": images.shape[3]}
-        dtype = choose_dtype(definition.precision)
+        self._rounding = rounding(dtype := choose_dtype(definition.precision))
         self.state = state or self._guarded(lambda: TrainState(definition, **shape, seed=terms.seed, dtype=dtype))
         self.director = Director(
             definition=definition,
@@ -135,7 +135,7 @@ class Training:
             "images": self.images.shape,
             "name": self.terms.name,
             "definition": definition_digest(self.definition),
-            "rounding": rounding(),
+            "rounding": self._rounding,
         }
         numbers = {"seconds": self.seconds, "lead": self.lead.accuracy, "caution": self.caution}
         return {
@@ -227,17 +227,16 @@ class Training:
         self.seconds, self.latents = float(arrays["seconds"]), arrays["latents"]
         self.lead.accuracy, self.caution = float(arrays["lead"]), float(arrays["caution"])
         self.retries, self.note = int(arrays["retries"]), arrays["note"].tobytes().decode()
-        self._note_rounding(json.loads(arrays["origin"].tobytes()).get("rounding", rounding()))
+        self._note_rounding(json.loads(arrays["origin"].tobytes()).get("rounding"))
         self.state.restore(arrays)
         self.best.forget_after(self.epoch)
         return True
 
-    def _note_rounding(self, before: str) -> None:
+    def _note_rounding(self, before: str | None) -> None:
         """Have the next line say that the bits will be others than those of a training that was not stopped."""
-        if before != (now := rounding()):
-            self.note = "; ".join(
-                filter(None, [self.note, f"went on with {now} after {before}, which rounds otherwise"])
-            )
+        if before and before != self._rounding:
+            told = f"went on with {self._rounding} after {before}, which rounds otherwise"
+            self.note = "; ".join(filter(None, [self.note, told]))
 
     def _stop(self) -> None:
         if self._is_sound():  # else the one before is gone on from, and meets the same step

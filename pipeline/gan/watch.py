@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.gan.health import alarms
+from pipeline.gan.health import news
 from pipeline.gan.latents import fixed_latents
 from pipeline.gan.monitor import Monitor
 from pipeline.gan.plots import draw_plots
@@ -46,8 +46,7 @@ class Watch:
         figures = {name: value for name, value in asdict(self.monitor.look(pictures)).items() if value is not None}
         if figures:
             figures["extractor"] = self.monitor.extractor.name  # those of others cannot be compared
-        known = {alarm.kind for alarm in alarms(rows)}
-        new = [alarm.text for alarm in alarms([*rows, {**row, **figures}]) if alarm.kind not in known]
+        new = [alarm.text for alarm in news([*rows, {**row, **figures}])]
         return {**figures, **({"alarms": new} if new else {})}
 
     def tell(self, rows: list[Row], *, last: bool) -> None:

@@ -41,5 +41,5 @@ def test_who_runs_out_of_memory_is_told_what_to_try(batch, advice):
 
 def test_who_gave_up_says_when_and_what_to_change():
     text = str(gave_up("d_loss", epoch=7, definition="mine"))
-    for part in ("epoch 7", "d_loss was no number", "learning rates", "mine", "r1"):
+    for part in ("epoch 7", "d_loss was no number", "learning rates", "mine", 'weights "spectral"'):
         assert part in text

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.gan.health import BALANCE, COLLAPSE, MEMORISING, PLATEAU, alarms
+from pipeline.gan.health import BALANCE, COLLAPSE, MEMORISING, PLATEAU, alarms, news
 
 EPOCHS, EVERY = 120, 10
 
@@ -182,3 +182,47 @@ def test_an_alarm_keeps_its_epoch_while_the_training_goes_on():
     rows = history(wrong=lambda epoch: {"diversity": 0.3} if epoch > 60 else {})
     assert only(rows[:80]) == only(rows[:89])
     assert only(rows[:110]).epoch == only(rows[:80]).epoch == 70
+
+
+def told(rows):
+    """What is told in the course of a training, look by look."""
+    ends = [place for place, row in enumerate(rows, start=1) if row.get("kid") is not None]
+    return [(end, alarm.kind) for end in ends for alarm in news(rows[:end])]
+
+
+@pytest.mark.parametrize("onset", [1, 71, 74])
+@pytest.mark.parametrize("every", [10, 30, 60])
+def test_what_goes_wrong_between_two_looks_is_told_at_the_next_and_once(onset, every):
+    rows = history(wrong=lambda epoch: {"d_accuracy": 0.999} if epoch >= onset else {})
+    rows = [row if row["epoch"] % every == 0 else row | {"kid": None} for row in rows]
+    first = max(onset + 9, 20)  # ten epochs running, and none of the first ten
+    assert told(rows) == [(-(-first // every) * every, BALANCE)]
+
+
+def test_what_came_right_and_goes_wrong_again_is_told_again():
+    rows = history(wrong=lambda epoch: {"d_accuracy": 0.999} if 30 <= epoch <= 55 or epoch > 80 else {})
+    assert told(rows) == [(40, BALANCE), (90, BALANCE)]
+
+
+def test_long_epochs_are_not_waited_for_by_tens():
+    rows = history(epochs=4, wrong=lambda epoch: {"d_accuracy": 0.999, "step": epoch * 3750})
+    alarm = only(rows)
+    assert (alarm.kind, alarm.epoch) == (BALANCE, 3)
+    assert alarms(rows[:3]) == ()
+
+
+def test_scores_of_another_extractor_are_not_compared():
+    rows = [
+        row | {"kid": 2.0 - row["epoch"] / 100, "extractor": "one"} if row["epoch"] > 60 and "kid" in row else row
+        for row in history()
+    ]
+    rows = [row | {"extractor": "other"} if row["epoch"] <= 60 and "kid" in row else row for row in rows]
+    assert alarms(rows) == ()
+    assert only([{**row, "extractor": "one"} for row in rows]).kind == PLATEAU
+
+
+def test_a_critic_is_not_advised_by_its_accuracy():
+    rows = history(wrong=lambda epoch: {"g_gradient": 1e-4} if epoch > 90 else {})
+    alarm = only([{name: value for name, value in row.items() if name != "d_accuracy"} for row in rows])
+    assert alarm.kind == BALANCE
+    assert "skip_above" not in alarm.text

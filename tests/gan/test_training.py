@@ -209,7 +209,7 @@ def test_when_the_minutes_are_over_it_stops_and_goes_on_to_the_same_bits(tmp_pat
 def test_where_sums_are_rounded_otherwise_the_next_line_says_so(tmp_path, faults, monkeypatch):
     with pytest.raises(Stopped):
         run(begun(tmp_path / "a"), should_stop=lambda: faults.done >= 4)
-    monkeypatch.setattr(module, "rounding", lambda: "another processor")
+    monkeypatch.setattr(module, "rounding", lambda dtype: "another processor")
     run(begun(tmp_path / "a"))
     notes = [row.get("note", "") for row in rows(tmp_path / "a")]
     assert ["went on with another processor after " in note for note in notes] == [False, True, False, False]
@@ -226,12 +226,12 @@ def test_stopped_anywhere_it_goes_on_from_that_very_step(tmp_path, faults, undis
 class Scored(Unwatched):
     """Tells the KID of each epoch as given."""
 
-    def __init__(self, kids):
-        self.kids, self.looked = dict(enumerate(kids, 1)), []
+    def __init__(self, kids, extractor="eyes"):
+        self.kids, self.looked, self.extractor = dict(enumerate(kids, 1)), [], extractor
 
     def look(self, row, draw, *, latents, seed, rows):
         self.looked.append(row["epoch"])
-        return {"kid": self.kids[row["epoch"]], "kid_error": 0.1}
+        return {"kid": self.kids[row["epoch"]], "kid_error": 0.1, "extractor": self.extractor}
 
 
 def kept(folder: Path) -> tuple[int, float]:
@@ -248,6 +248,13 @@ def test_the_average_of_the_lowest_kid_is_kept(tmp_path, faults):
     best = training.best.weights()
     assert best.keys() == {name for name in averages[2] if name.startswith("average/")}
     assert all(np.array_equal(best[name], averages[2][name]) for name in best)
+
+
+def test_what_another_extractor_found_best_gives_way(tmp_path, faults):
+    with pytest.raises(Stopped):
+        run(begun(tmp_path / "a", watch=Scored([1.0] * 4)), should_stop=lambda: faults.done >= 2 * STEPS)
+    run(begun(tmp_path / "a", watch=Scored([9.0, 9.0, 8.0, 7.0], extractor="others")))
+    assert kept(tmp_path / "a") == (4, 7.0)
 
 
 def test_killed_between_the_best_and_its_checkpoint_it_comes_to_the_same(tmp_path, faults, monkeypatch):
