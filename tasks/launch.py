@@ -49,6 +49,8 @@ def launch(
     for stage in ahead:
         if not stage.complete():
             _bring_weights(stage)
+            for warning in stage.warnings():
+                words.say(stage.stage, warning)
     if workers == 1 and any(stage.isolated and not stage.complete() for stage in ahead):
         isolation.warm_up(record.log.absolute())
     configuration.get_config().set("core", "no_configure_logging", "true")
@@ -88,18 +90,25 @@ def _verdict(task: luigi.Task, dataset: str, record: records.Record, outcome: Lu
         if record.rows()[-1]["event"] != "end":
             record.add("end", outcome="done")
         return 0
-    if stop.should_stop():
+    ended = {outcome: _ended(record, outcome) for outcome in ("failed", "stopped")}
+    if stop.should_stop() or (ended["stopped"] and not ended["failed"]):  # a stage may have a limit of its own
         record.add("end", outcome="stopped")
-        print("stopped; the next run goes on from here", file=sys.stderr)
+        told = [row["error"] for row in ended["stopped"]]
+        print(told[-1] if told else "stopped; the next run goes on from here", file=sys.stderr)
         return 130
     record.add("end", outcome="failed")
-    failed = [row for row in record.rows() if row["event"] == "stage" and row["outcome"] == "failed"]
+    failed = ended["failed"]
     for row in failed:
         words.say(row["stage"], f"failed: {_for_dataset(row['error'], dataset)}")
     if not failed:
         print(f"not finished: {outcome.one_line_summary}", file=sys.stderr)
     print(f"the whole story is in {record.log}", file=sys.stderr)
     return 1
+
+
+def _ended(record: records.Record, outcome: str) -> list[dict[str, Any]]:
+    """The rows of the stages that ended so."""
+    return [row for row in record.rows() if row["event"] == "stage" and row["outcome"] == outcome]
 
 
 def _for_dataset(advice: str, dataset: str) -> str:

@@ -55,7 +55,7 @@ def _made(task: "StageTask", key: str, record: records.Record) -> bool:
 def explain(error: BaseException) -> str:
     """One line for an error that a user can mend or asked for; empty for a fault of ours."""
     if isinstance(error, Stopped):
-        return "stopped; the next run goes on from here"
+        return str(error) or "stopped; the next run goes on from here"
     return str(error) if isinstance(error, UserError) else ""
 
 

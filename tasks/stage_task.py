@@ -37,6 +37,10 @@ class StageTask(RunTask):
         """What the plan should say of this stage besides, whether it runs `again` or not."""
         return ""
 
+    def warnings(self) -> list[str]:
+        """What a person should know before this stage takes its time."""
+        return []
+
     def arguments(self) -> dict[str, Any]:
         """What the function wants beside its options and the folders of the stages it reads."""
         return {}

@@ -20,10 +20,15 @@ Arrays = dict[str, np.ndarray]
 
 
 def save_checkpoint(folder: Path, step: int, arrays: Arrays) -> None:
-    """Put a checkpoint into `folder`, made if need be; all but the last few go, and what killed writes left."""
+    """Put a checkpoint into `folder`, made if need be; all but the last few go, and what killed writes left.
+
+    Those of later steps go too: they were damaged, and passed over, or this would not be the newest.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    write_arrays(folder / f"step-{step:09d}.npz", arrays)
-    for old in [*_files(folder)[:-KEPT], *folder.glob(".*.part")]:
+    write_arrays(path := folder / f"step-{step:09d}.npz", arrays)
+    files = _files(folder)
+    place = files.index(path)
+    for old in [*files[: max(0, place + 1 - KEPT)], *files[place + 1 :], *folder.glob(".*.part")]:
         old.unlink()
 
 

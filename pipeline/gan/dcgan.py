@@ -24,6 +24,7 @@ A training that should outlive its process is given a folder, in which checkpoin
 `gan.train(images, folder="run")`; after a crash `Dcgan.load("run").train(images, folder="run")` goes on there.
 """
 
+import warnings
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,13 +41,14 @@ from pipeline.gan.definition.named import Given, choose_definition
 from pipeline.gan.extractor import choose_extractor
 from pipeline.gan.history import History
 from pipeline.gan.judge import Judge, Judgement
-from pipeline.gan.latents import fixed_latents
+from pipeline.gan.latents import as_latents, fixed_latents
 from pipeline.gan.monitor import Look, Monitor
 from pipeline.gan.networks.export import write_networks
 from pipeline.gan.pictures import Shape, as_pictures, check_shape
 from pipeline.gan.runtime import keras, prepare_devices
 from pipeline.gan.samples import GRID, Sheets
 from pipeline.gan.session import Session
+from pipeline.gan.sides import Sides
 from pipeline.gan.state import TrainState
 from pipeline.gan.threads import share_cores
 from pipeline.gan.trained import read_trained
@@ -74,6 +76,8 @@ class Dcgan:
         shape = check_shape(like) if _is_shape(like) else as_pictures(like).shape[1:]
         seed = whole("seed", seed)
         named = choose_definition(definition)
+        for told in Sides.of(shape[0]).unattended(named.definition):
+            warnings.warn(told, stacklevel=2)
         prepare_devices(share_cores(named.definition, size=shape[0]))
         self._session = Session(Terms(epochs=1, seed=seed, name=named.name), named.definition, shape)
 
@@ -168,10 +172,7 @@ class Dcgan:
         """
         if latents is None:
             latents = self.sample_latents(count, seed, truncation=truncation)
-        latents = np.asarray(latents, np.float32)
-        if latents.ndim != 2 or latents.shape[1] != self.definition.latent or not len(latents):
-            raise UserError(f"latents of shape {latents.shape}: expected (N, {self.definition.latent})")
-        return self._training.draw(latents)
+        return self._training.draw(as_latents(latents, size=self.definition.latent))
 
     def discriminate(self, images: np.ndarray) -> np.ndarray:
         """How real the discriminator finds `images`, as `train` takes them: the sigmoid of each logit, (N,) float32.
@@ -240,6 +241,10 @@ class Dcgan:
         )
         monitor = Monitor(pictures, extractor=eyes, seed=self.seed) if eyes else None
         self._training.go_by(terms, pictures, self._watch(pictures, terms, monitor))
+        try:
+            self._training.director.check_growth()
+        except UserError as error:  # one may go on training
+            warnings.warn(str(error), stacklevel=2)
         self._session.run(progress)
         return self.history
 

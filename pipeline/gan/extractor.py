@@ -44,6 +44,8 @@ def choose_extractor(wanted: str, classifier: Path | None) -> Extractor:
     Keras' Inception is not the published ones', which are on the weights of 2015, and no figure here is an FID.
     Errors: `UserError` for a name that is not known, weights that cannot be fetched, a file of something else.
     """
+    if not isinstance(wanted, str | Path):
+        raise UserError(f"extractor = {wanted!r}: expected a name or a file of weights, for example 'auto'")
     bring(wanted)
     if weights := find_weights(wanted, classifier=classifier is not None):
         return _pretrained(weights)

@@ -1,8 +1,8 @@
 """The stage generate: pictures from a trained generator, and how near they come to the reals."""
 
-import dataclasses
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from pipeline.result import Result
 from pipeline.store.digest import of_bytes
 
 SHOWN, NEAREST = 12, 5  # rows of neighbours.png, and the reals beside each sample there
+AT_ONCE = 256  # pictures measured from one word on how far it is to the next; whole batches of every extractor
 FPS = 20  # of the film: each of its frames stays for a whole number of a GIF's hundredths of a second
 MOST_ACROSS, FILM_SIDE = 3, 400  # walks side by side, and the pixels that they may take: nine of 128 px, one of 256
 
@@ -48,53 +49,80 @@ def generate(
     """
     prepare_devices()
     extractor = choose_extractor(options.extractor, classifier)  # first: it may not be to be had
-    pen = _Pen(options, read_generator(gan), progress, should_stop)
-    images = _draw_images(options, pen, folder)
-    write_png(folder / "grid.png", contact_sheet(images[: options.grid**2], options.grid))
+    on_the_way = _OnTheWay(progress, should_stop)
+    pen = _Pen(options, read_generator(gan), on_the_way)
+    drawn = _draw_images(options, pen, folder)
+    images = drawn[: options.count]
+    write_png(folder / "grid.png", contact_sheet(drawn[: options.grid**2], options.grid))
     if options.film:
         write_film(_draw_film(options, pen), folder, name="film")
-    figures = _compare(read_images(normalize, kept_ids(kept)).images, images, extractor, folder)
+    figures = _compare(read_images(normalize, kept_ids(kept)).images, images, _Eyes(extractor, on_the_way), folder)
     told = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **figures}
     (folder / "samples.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     return Result(outputs={"samples": of_bytes(images.tobytes())}, summary=told)
 
 
-class _Pen:
-    """The generator and its latents; while it draws it says how far it is and hears a request to stop."""
+@dataclass(frozen=True)
+class _OnTheWay:
+    """Says how far a piece of work is, and hears a request to stop."""
 
-    def __init__(
-        self, options: GenerateOptions, generator: keras.Model, progress: Progress, should_stop: ShouldStop
-    ) -> None:
-        self.options, self._generator, self._progress, self._should_stop = options, generator, progress, should_stop
+    progress: Progress
+    should_stop: ShouldStop
+
+    def come(self, done: int, total: int, what: str) -> None:
+        """`done` of `total` are `what`, such as "pictures drawn". Errors: `Stopped`."""
+        self.progress(done, total, what)
+        if self.should_stop():
+            raise Stopped(f"stopped with {done} of {total} {what}")
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """The generator and its latents."""
+
+    options: GenerateOptions
+    generator: keras.Model
+    on_the_way: _OnTheWay
 
     @property
     def side(self) -> int:
         """Width and height of what it draws, in pixels."""
-        return self._generator.output_shape[1]
+        return self.generator.output_shape[1]
 
     def latents(self, count: int) -> np.ndarray:
         """The first `count` latents of the options' seed and truncation, (count, latent) float32."""
         seed, truncation = self.options.seed, self.options.truncation
-        return fixed_latents(count, size=self._generator.input_shape[1], seed=seed, truncation=truncation)
+        return fixed_latents(count, size=self.generator.input_shape[1], seed=seed, truncation=truncation)
 
     def draw(self, latents: np.ndarray, what: str) -> Iterator[np.ndarray]:
         """What becomes of `latents` (N, latent), `BATCH` by `BATCH`: (<= BATCH, S, S, C) uint8. Errors: `Stopped`."""
-        done = 0
         for start in range(0, len(latents), BATCH):
-            images = draw(self._generator, latents[start : start + BATCH])
-            yield images
-            done += len(images)
-            self._progress(done, len(latents), f"{what} drawn")
-            if self._should_stop():
-                raise Stopped(f"stopped after {done} of {len(latents)} {what}")
+            yield draw(self.generator, latents[start : start + BATCH])
+            self.on_the_way.come(min(start + BATCH, len(latents)), len(latents), f"{what} drawn")
+
+
+@dataclass(frozen=True)
+class _Eyes:
+    """What pictures are measured with."""
+
+    extractor: Extractor
+    on_the_way: _OnTheWay
+
+    def features(self, images: np.ndarray, what: str) -> np.ndarray:
+        """Of `images` (N, S, S, C) uint8, (N, D) float32. Errors: `Stopped`."""
+        found = []
+        for start in range(0, len(images), AT_ONCE):
+            found.append(self.extractor.features(images[start : start + AT_ONCE]))
+            self.on_the_way.come(min(start + AT_ONCE, len(images)), len(images), f"{what} measured")
+        return np.concatenate(found)
 
 
 def _draw_images(options: GenerateOptions, pen: _Pen, folder: Path) -> np.ndarray:
-    """Draw and write each picture; all of them, (count, S, S, C) uint8."""
+    """Draw the pictures and write `count` of them; all, (N, S, S, C) uint8: the sheet may have more."""
     (folder / "images").mkdir(exist_ok=True)
     digits, images = max(5, len(str(options.count - 1))), []
-    for part in pen.draw(pen.latents(options.count), "pictures"):
-        for number, image in enumerate(part, start=len(images)):
+    for part in pen.draw(pen.latents(max(options.count, options.grid**2)), "pictures"):
+        for number, image in enumerate(part[: max(0, options.count - len(images))], start=len(images)):
             write_png(folder / "images" / f"{number:0{digits}d}.png", image)
         images += [*part]
     return np.stack(images)
@@ -110,11 +138,11 @@ def _draw_film(options: GenerateOptions, pen: _Pen) -> Film:
     return Film(frames=np.stack([contact_sheet(frame, across) for frame in frames]), fps=FPS)
 
 
-def _compare(reals: np.ndarray, images: np.ndarray, extractor: Extractor, folder: Path) -> dict[str, Any]:
+def _compare(reals: np.ndarray, images: np.ndarray, eyes: _Eyes, folder: Path) -> dict[str, Any]:
     """Write neighbours.png; the scores by name, with the extractor that they hang on."""
-    of_reals, of_images = extractor.features(reals), extractor.features(images)
+    of_reals, of_images = eyes.features(reals, "kept pictures"), eyes.features(images, "samples")
     near = nearest_reals(of_images[:SHOWN], of_reals, min(NEAREST, len(reals)))
     rows = [picture for image, places in zip(images, near, strict=False) for picture in (image, *reals[places])]
     write_png(folder / "neighbours.png", contact_sheet(rows, 1 + near.shape[1]))
-    scores = dataclasses.asdict(Reference(of_reals).score(of_images))
-    return {**scores, "extractor": extractor.name}
+    scores = asdict(Reference(of_reals).score(of_images))
+    return {**scores, "extractor": eyes.extractor.name}

@@ -48,12 +48,12 @@ class Judge:
 
     def judge(self, pictures: np.ndarray, latents: np.ndarray) -> Judgement:
         """`pictures` (N, S, S, C) uint8 against what the averaged generator makes of `latents` (N, latent)."""
-        real, real_features = self._asked(self._seen(pictures))
-        fake, fake_features = self._asked(self._drawn(latents))
+        real, real_mean = self._asked(self._seen(pictures))
+        fake, fake_mean = self._asked(self._drawn(latents))
         definition, loss = self.state.definition, find_loss(self.state.definition.loss)
         g_loss = loss.generator(real, fake)
         if weight := definition.feature_matching:
-            g_loss += weight * feature_distance(real_features, fake_features)
+            g_loss += weight * feature_distance(real_mean, fake_mean)
         return Judgement(
             d_loss=float(loss.discriminator(real, fake, definition.smoothing)),
             g_loss=float(g_loss),
@@ -63,10 +63,14 @@ class Judge:
         )
 
     def _asked(self, parts: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Logits (N, 1) and features (N, F), float32."""
-        answers = [map(_array, self.discriminator(part, training=False)) for part in parts]
-        logits, features = (np.concatenate(kind) for kind in zip(*answers, strict=True))
-        return logits, features
+        """Logits (N, 1) and the mean of the features (1, F), float32: those of all pictures would fill the memory."""
+        logits, total = [], np.float32(0)
+        for part in parts:
+            logit, features = map(_array, self.discriminator(part, training=False))
+            logits.append(logit)
+            total += features.sum(axis=0, keepdims=True, dtype=np.float64)
+        found = np.concatenate(logits)
+        return found, (total / len(found)).astype(np.float32)
 
     def _seen(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
         """Batches in [-1, 1], at the side that a growing discriminator has come to."""

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from pipeline.errors import UserError
+
 PARALLEL = 1e-3  # radians; two latents no further apart are joined by a line, as the arc's formula divides by its sine
 
 
@@ -13,6 +15,19 @@ def fixed_latents(count: int, *, size: int, seed: int, truncation: float = 0.0) 
     """
     latents = np.random.default_rng((seed, *b"latents")).standard_normal((count, size))
     return (truncated(latents, truncation) if truncation else latents).astype(np.float32)
+
+
+def as_latents(values: object, *, size: int) -> np.ndarray:
+    """`values` as latents (N, size) float32. Errors: a `UserError` for anything that is not."""
+    try:
+        latents = np.asarray(values, np.float32)
+    except (TypeError, ValueError):
+        raise UserError(f"latents are no array of numbers: give (N, {size}), as sample_latents does") from None
+    if latents.ndim != 2 or latents.shape[1] != size or not len(latents):
+        raise UserError(f"latents of shape {latents.shape}: expected (N, {size})")
+    if not np.isfinite(latents).all():
+        raise UserError("latents: some values are no finite numbers; mend what made them")
+    return latents
 
 
 def truncated(latents: np.ndarray, threshold: float) -> np.ndarray:

@@ -1,8 +1,8 @@
 """How a training shares the processor's cores: within a layer, or between layers that do not wait for each other."""
 
 from pipeline.gan.definition import Definition
-from pipeline.gan.networks.sides import Sides
 from pipeline.gan.runtime import AS_IT_LIKES, Threads, usable_cores
+from pipeline.gan.sides import Sides
 
 KERNEL_AREA = 16  # of the 4x4 convolutions that nearly all the work is in
 # Floating-point operations of one layer above which two cores do better side by side in it. Below, D on reals and D on

@@ -12,15 +12,15 @@ from pipeline.filter.kept import kept_ids
 from pipeline.gan.animation import animate
 from pipeline.gan.batches import check_count
 from pipeline.gan.card import write_card
-from pipeline.gan.checkpoint import digest_arrays
+from pipeline.gan.checkpoint import digest_arrays, read_arrays
 from pipeline.gan.definition import read
 from pipeline.gan.extractor import choose_extractor
 from pipeline.gan.lineage import Lineage, read_lineage
 from pipeline.gan.monitor import Monitor
 from pipeline.gan.networks import Staged
 from pipeline.gan.networks.export import GENERATOR, write_networks
-from pipeline.gan.networks.sides import Sides
 from pipeline.gan.runtime import prepare_devices
+from pipeline.gan.sides import Sides
 from pipeline.gan.stats import Row
 from pipeline.gan.threads import share_cores
 from pipeline.gan.trained import write_definition
@@ -104,9 +104,9 @@ def _leave(training: Training, lineage: Lineage, warnings: list[str]) -> Result:
 
 
 def _keep_last(folder: Path) -> None:
-    """The newest checkpoint alone, as final.npz; an attempt that was cut off here may have left it already."""
+    """The newest checkpoint alone, as final.npz; an attempt that was cut off here may have left it already, whole."""
     checkpoints = sorted((folder / CHECKPOINTS).glob("step-*.npz"))
-    if checkpoints and not (folder / FINAL).exists():
+    if checkpoints and read_arrays(folder / FINAL) is None:
         checkpoints[-1].replace(folder / FINAL)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 

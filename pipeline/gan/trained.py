@@ -72,6 +72,8 @@ def read_trained(folder: Path) -> Trained:
     found = [read_arrays(folder / FINAL), newest_checkpoint(folder / CHECKPOINTS)]
     whole = [arrays for arrays in found if arrays]
     if not whole:
+        if not holds_training(folder):
+            raise UserError(f"{folder}: the training in it was cut off before its first checkpoint; begin it anew")
         state = "is damaged" if (folder / FINAL).exists() else "is missing"
         raise DamagedState(f"{folder / FINAL} {state}, so training cannot go on; {_without(folder)}")
     arrays = max(whole, key=lambda each: int(each["step"]))
@@ -118,13 +120,20 @@ def _copy_kept(source: Path, target: Path) -> None:
     """
     target.mkdir(parents=True, exist_ok=True)
     for name in KEPT:
-        (target / name).unlink(missing_ok=True)
-        if (source / name).is_file():
-            write_whole(target / name, (source / name).read_bytes())
+        _copy(source / name, target / name)
     for name in SHOWN:
-        shutil.rmtree(target / name, ignore_errors=True)
-        if (source / name).is_dir():
-            shutil.copytree(source / name, target / name)
+        if shown := {path.name for folder in (source, target) for path in (folder / name).glob("*")}:
+            (target / name).mkdir(exist_ok=True)
+        for each in shown:
+            _copy(source / name / each, target / name / each)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Make `target` what `source` is, or nothing where there is no `source`; a kill leaves the one or the other."""
+    if source.is_file():
+        write_whole(target, source.read_bytes())
+    else:
+        target.unlink(missing_ok=True)
 
 
 def check_target(folder: Path) -> None:
@@ -138,8 +147,13 @@ def check_target(folder: Path) -> None:
 
 
 def holds_training(folder: Path) -> bool:
-    """Whether there is a training in `folder`, whole or not."""
-    return any((folder / name).exists() for name in (DEFINITION, FINAL, CHECKPOINTS, STATS, manifests.NAME))
+    """Whether there is a training in `folder`, whole or not; one without a checkpoint has not begun."""
+    lines = folder / STATS
+    return (
+        any((folder / name).exists() for name in (FINAL, manifests.NAME))
+        or any((folder / CHECKPOINTS).glob("step-*"))
+        or (lines.is_file() and lines.stat().st_size > 0)
+    )
 
 
 def _without(folder: Path) -> str:

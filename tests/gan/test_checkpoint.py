@@ -76,3 +76,14 @@ def test_the_digest_sees_names_types_shapes_and_bits():
     one = {"a": np.zeros((2, 3), np.float32)}
     others = [{"b": one["a"]}, {"a": one["a"].astype(np.int32)}, {"a": one["a"].T}, {"a": one["a"] + 1e-30}]
     assert len({digest_arrays(each) for each in [one, *others]}) == 5
+
+
+def test_damaged_ones_of_later_steps_go_when_training_begins_anew(tmp_path):
+    for number in (300, 400, 500):
+        save_checkpoint(tmp_path, number, arrays(number))
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"damaged")
+    for number in (0, 100):
+        save_checkpoint(tmp_path, number, arrays(number))
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-000000000.npz", "step-000000100.npz"]
+    assert same(newest_checkpoint(tmp_path), arrays(100))

@@ -129,10 +129,36 @@ def test_it_draws_what_its_keras_model_draws(undisturbed):
     assert np.abs(undisturbed.generate(latents=latents) - drawn).max() <= 0.51
 
 
-@pytest.mark.parametrize("latents", [np.zeros(8), np.zeros((2, 9)), np.zeros((0, 8))])
-def test_latents_of_another_shape_are_refused(undisturbed, latents):
-    with pytest.raises(UserError, match=r"expected \(N, 8\)"):
+@pytest.mark.parametrize(
+    ("latents", "told"),
+    [
+        *((np.zeros(shape), r"expected \(N, 8\)") for shape in (8, (2, 9), (0, 8))),
+        ("abc", r"no array of numbers: give \(N, 8\)"),
+        ([[0.0] * 8, [0.0]], r"no array of numbers"),
+        (np.full((1, 8), np.nan), r"no finite numbers"),
+    ],
+    ids=str,
+)
+def test_what_is_no_latents_is_refused(undisturbed, latents, told):
+    with pytest.raises(UserError, match=told):
         undisturbed.generate(latents=latents)
+
+
+def test_an_extractor_is_a_name_or_a_file(images, undisturbed):
+    with pytest.raises(UserError, match=r"extractor = None: expected a name or a file of weights"):
+        undisturbed.score(images, extractor=None)
+
+
+def test_attention_that_finds_no_side_is_told():
+    with pytest.warns(UserWarning, match=r"attention = \[32\]: feature maps of 16 px pictures are 8, 4 wide"):
+        Dcgan((16, 16, 3), TINY | {"generator": {"width": 8, "attention": [32]}})
+
+
+def test_a_name_may_have_a_dot(tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "v1.5.json").write_text('{"latent": 7}')
+    monkeypatch.chdir(tmp_path)
+    assert Dcgan((16, 16, 3), "v1.5").definition.latent == 7
 
 
 def test_it_says_how_real_pictures_are_and_how_both_networks_stand(images, undisturbed):
@@ -164,7 +190,8 @@ def test_a_growing_gan_is_asked_at_the_side_it_has_come_to(images):
     gan = Dcgan(images, TINY | growing)
     assert not np.array_equal(drawn := gan.generate(2), gan.generate(2, seed=1))
     assert np.array_equal(drawn[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2), drawn)
-    gan.train(images, epochs=4)  # 128 pictures: the second side is coming in
+    with pytest.warns(UserWarning, match=r"growing comes to full size after 200 images, and this training sees 128"):
+        gan.train(images, epochs=4)  # the second side is coming in
     assert 0 < gan.evaluate(images).d_real < 1
 
 

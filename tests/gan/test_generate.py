@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import cv2
@@ -146,14 +147,31 @@ def test_while_it_draws_the_film_too(run):
         run(film=3, frames=4, should_stop=lambda: next(heard))
 
 
-@pytest.mark.parametrize("damage", ["missing", "emptied", "cut", "flipped"])
+def test_while_it_measures_too(run):
+    heard = iter([False, True])
+    with pytest.raises(Stopped, match="32 of 32 kept pictures measured"):
+        run(should_stop=lambda: next(heard))
+
+
+def test_a_sheet_of_more_than_are_asked_for_is_full_all_the_same(run):
+    folder, result = run(count=3)
+    assert len(list((folder / "images").iterdir())) == result.summary["count"] == 3
+    whole, _ = run("whole", count=16)
+    assert np.array_equal(pixels(folder / "grid.png"), pixels(whole / "grid.png"))
+
+
+@pytest.mark.parametrize("damage", ["missing", "emptied", "cut", "flipped", "locked"])
 def test_a_damaged_generator_is_named_with_the_way_out(run, trained, tmp_path, damage):
     path = tmp_path / GENERATOR
     shutil.copy(trained.folder("gan") / GENERATOR, path)
     data = path.read_bytes()
     middle = len(data) // 2
     flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
-    path.write_bytes({"missing": b"", "emptied": b"", "cut": data[:-200], "flipped": flipped}[damage])
+    locked = bytearray(data)
+    for entry in re.finditer(rb"PK\x01\x02", data):  # of the archive's directory: a bit that asks for a password
+        locked[entry.start() + 8] |= 1
+    damaged = {"missing": b"", "emptied": b"", "cut": data[:-200], "flipped": flipped, "locked": locked}
+    path.write_bytes(damaged[damage])
     if damage == "missing":
         path.unlink()
     with pytest.raises(DamagedState, match=r"generator\.keras is .*; `python -m tasks rerun gan` makes it again"):

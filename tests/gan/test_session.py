@@ -8,7 +8,9 @@ from pipeline.errors import UserError
 from pipeline.filter.kept import kept_ids
 from pipeline.gan import Dcgan
 from pipeline.gan.checkpoint import read_arrays
+from pipeline.gan.trained import read_trained
 from pipeline.images.image_set import read_images
+from pipeline.images.png import write_whole
 from tests.gan.conftest import OPTIONS, TINY
 from tests.gan.discs import discs
 from tests.gan.points import assert_same, point
@@ -112,6 +114,50 @@ def test_in_a_folder_it_shows_itself_and_outlives_a_crash(images, undisturbed, t
     gan.train(images, epochs=2, folder=tmp_path / "run")
     assert_same(gan, undisturbed)
     assert_same(Dcgan.load(tmp_path / "run"), undisturbed)
+
+
+def test_cut_off_before_its_first_checkpoint_it_may_begin_anew(images, undisturbed, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        """Stands for SIGKILL."""
+
+    def kill(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.gan.watch.Watch.begin", kill)
+        with pytest.raises(Killed):
+            Dcgan(images, TINY, seed=3).train(images, epochs=4, folder=tmp_path / "run")
+    with pytest.raises(UserError, match="cut off before its first checkpoint; begin it anew"):
+        Dcgan.load(tmp_path / "run")
+    gan = Dcgan(images, TINY, seed=3)
+    gan.train(images, epochs=4, folder=tmp_path / "run")
+    assert_same(gan, undisturbed)
+
+
+def test_killed_while_it_moves_back_into_its_folder_it_can_be_loaded_still(images, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        """Stands for SIGKILL."""
+
+    home, left = tmp_path / "run", []
+
+    def write(path, data, **more):
+        if home in path.parents:
+            if not left:
+                raise Killed
+            left.pop()
+        write_whole(path, data, **more)
+
+    Dcgan(images, TINY, seed=3).train(images, epochs=2, folder=home, sample_every=1)
+    sheets = sorted((home / "samples").iterdir())
+    gan = Dcgan.load(home)
+    monkeypatch.setattr("pipeline.gan.trained.write_whole", write)
+    for number in range(4):  # the definition, the lines, sheets
+        left[:] = [None] * number
+        with pytest.raises(Killed):
+            gan.train(images, epochs=1, folder=home)
+        assert read_trained(home).step == 2 * STEPS
+        assert len((home / "stats.jsonl").read_text().splitlines()) == 2
+        assert sorted((home / "samples").iterdir()) == sheets
 
 
 def test_one_moves_into_a_folder_and_is_saved_there_too(images, undisturbed, tmp_path):

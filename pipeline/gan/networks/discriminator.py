@@ -5,9 +5,9 @@ from pipeline.gan.networks.attention import attend
 from pipeline.gan.networks.draft import Draft
 from pipeline.gan.networks.layers import KERNEL, Layers, Tensor
 from pipeline.gan.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
-from pipeline.gan.networks.sides import Sides
 from pipeline.gan.networks.staged import Staged
 from pipeline.gan.runtime import keras
+from pipeline.gan.sides import Sides
 
 SLOPE = 0.2  # of the leaky ReLUs
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pipeline.gan.definition import Definition
 from pipeline.gan.networks.layers import Layers
-from pipeline.gan.networks.sides import Sides
 from pipeline.gan.networks.staged import Staged
 from pipeline.gan.runtime import keras
+from pipeline.gan.sides import Sides
 
 
 @dataclass(frozen=True, kw_only=True)

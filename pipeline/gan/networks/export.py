@@ -1,9 +1,9 @@
 """Networks as files that Keras alone can load: spectral and weight norm folded into kernels, no stage but the last."""
 
-import zipfile
 from pathlib import Path
 
 from pipeline.errors import DamagedState
+from pipeline.gan.checkpoint import DAMAGE
 from pipeline.gan.definition import Definition
 from pipeline.gan.networks.bounded import Bounded
 from pipeline.gan.networks.discriminator import build_discriminator
@@ -25,7 +25,7 @@ def read_generator(folder: Path) -> keras.Model:
     path = folder / GENERATOR
     try:
         return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except DAMAGE:
         state = "is not what was written" if path.exists() else "is missing"
         raise DamagedState(f"{path} {state}; `python -m tasks rerun gan` makes it again") from None
 

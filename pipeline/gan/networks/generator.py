@@ -6,9 +6,9 @@ from pipeline.gan.definition import Definition
 from pipeline.gan.networks.attention import attend
 from pipeline.gan.networks.draft import Draft
 from pipeline.gan.networks.layers import KERNEL, Layers, Tensor
-from pipeline.gan.networks.sides import Sides
 from pipeline.gan.networks.staged import Staged
 from pipeline.gan.runtime import keras
+from pipeline.gan.sides import Sides
 
 
 def build_generator(

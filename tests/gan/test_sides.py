@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.networks.sides import Sides
+from pipeline.gan.sides import Sides
 from tests.gan.play import define
 
 
