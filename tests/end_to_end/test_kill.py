@@ -52,8 +52,7 @@ def test_a_run_that_is_killed_in_a_stage_is_finished_by_the_next(home, finished,
     assert not any(home.shelf(stage).glob(".work-*/"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("stage", ["download", "gan"])
+@pytest.mark.parametrize(("stage", "number"), [("download", signal.SIGTERM), ("gan", signal.SIGINT)])
 def test_a_run_that_is_asked_to_stop_stops_and_the_next_goes_on(home, finished, stage, number):
     expected = finished.outputs()
     assert kill_while_working(home, unmake(home, stage), number).returncode == 130

@@ -72,10 +72,10 @@ def test_a_run_shows_in_luigid_with_its_graph_and_its_outcome(home, luigid):
 
 
 def test_the_plain_luigi_way_does_the_same(home, luigid):
-    options = "gan.seed=4 generate.count=16"
+    options = "generate.seed=4 generate.count=16"
     home.do("--dataset", "demo", "--options", options, "--scheduler-url", luigid, program=LUIGI)
-    assert home.ran(home.runs()[-1]) == ["gan", "generate", "report"]
-    assert home.run("--gan-seed", "4", "--generate-count", "16") == []
+    assert home.ran(home.runs()[-1]) == ["generate", "report"]
+    assert home.run("--generate-seed", "4", "--generate-count", "16") == []
 
 
 def test_the_plain_luigi_way_works_without_luigid(home):
@@ -110,7 +110,8 @@ def test_a_luigid_that_does_not_answer_is_named(home):
 
 def test_two_workers_never_train_two_gans_at_once(home, luigid):
     before = home.runs()
-    runs = [home.start("run", "--scheduler", luigid, "--gan-seed", seed) for seed in ("31", "32")]
+    words = ("run", "--until", "gan", "--scheduler", luigid, "--gan-seed")
+    runs = [home.start(*words, seed) for seed in ("31", "32")]
     said = [process.communicate(timeout=300)[0] for process in runs]
     assert [process.returncode for process in runs] == [0, 0], said
     rows = [row for run in home.runs() if run not in before for row in home.rows(run) if row.get("stage") == "gan"]
