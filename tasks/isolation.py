@@ -26,8 +26,9 @@ from pipeline.callbacks import Progress, ShouldStop
 from pipeline.errors import Stopped, UserError
 from pipeline.result import Result
 
-PRELOAD = ["tensorflow", "keras", "pipeline.filter.train", "pipeline.gan.train"]
+PRELOAD = ["tensorflow", "keras", "pipeline.filter.train", "pipeline.gan.train", "tasks.leaving"]
 METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+OUTPUT = (1, 2)  # standard output and standard error
 POLL = 0.2  # seconds between looks at the request to stop
 # Set before TensorFlow loads. oneDNN doubles the speed on processors where it is off by default; the log level
 # silences its start-up lines.
@@ -42,7 +43,7 @@ def warm_up(log: Path) -> None:
     """Begin to import TensorFlow in the background; its chatter goes into the file `log`."""
     _context()
     if METHOD == "forkserver":
-        with _stderr_into(log):
+        with _output_into(log):
             forkserver.ensure_running()
 
 
@@ -71,18 +72,22 @@ def _context() -> Any:
 
 
 @contextmanager
-def _stderr_into(log: Path) -> Iterator[None]:
-    """Give processes started meanwhile the file `log` as their standard error."""
+def _output_into(log: Path) -> Iterator[None]:
+    """Give processes started meanwhile the file `log` to write to: with a pipe of ours, its reader would wait for them
+    to end too."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stderr.flush()
-    kept = os.dup(2)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
+    kept = [os.dup(number) for number in OUTPUT]
     with log.open("ab") as file:
-        os.dup2(file.fileno(), 2)
+        for number in OUTPUT:
+            os.dup2(file.fileno(), number)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        for number, old in zip(OUTPUT, kept, strict=True):
+            os.dup2(old, number)
+            os.close(old)
 
 
 def _follow(child: BaseProcess, pipe: Connection, progress: Progress, should_stop: ShouldStop) -> Result:

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ def reread() -> None:
         raise UserError(f"luigi.cfg cannot be read: {' '.join(str(error).split())}") from None
 
 
+@lru_cache(maxsize=64)  # each stage of a run is asked for its own again and again
 def from_text(text: str) -> Settings:
     """The settings that `Settings.text` wrote."""
     values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGE_OPTIONS}

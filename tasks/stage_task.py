@@ -1,5 +1,8 @@
 """What every stage's task shares: the key over contents, and completeness that looks all the way up."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,6 +12,21 @@ from pipeline.store import digest
 from pipeline.store.shelf import Published, Shelf
 from tasks import homes, making
 from tasks.run_task import RunTask
+
+_found: ContextVar[dict[str, Published | None] | None] = ContextVar("_found", default=None)
+
+
+@contextmanager
+def _one_look() -> Iterator[dict[str, Published | None]]:
+    """What was found of each task in this look up the chain, which comes by most stages several times."""
+    if (found := _found.get()) is not None:
+        yield found
+        return
+    token = _found.set(found := {})
+    try:
+        yield found
+    finally:
+        _found.reset(token)
 
 
 class StageTask(RunTask):
@@ -88,8 +106,11 @@ class StageTask(RunTask):
 
     def published(self) -> Published | None:
         """The finished folder made from just these inputs and options, if it is there and whole."""
-        key = self.key()
-        return None if key is None else self.shelf.find(key, forced=self.forced_by)
+        with _one_look() as found:
+            if self.task_id not in found:
+                key = self.key()
+                found[self.task_id] = None if key is None else self.shelf.find(key, forced=self.forced_by)
+            return found[self.task_id]
 
     def complete(self) -> bool:
         return self.published() is not None

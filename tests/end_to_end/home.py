@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,8 @@ task_failed = 30
 scheduling_error = 35
 unhandled_exception = 40
 """
+# Where the lock on the GPU is: tests in other processes need not wait for it
+TEMPORARY = tempfile.TemporaryDirectory(prefix="home-", ignore_cleanup_errors=True)
 STAGES = ("download", "normalize", "classifier", "filter", "gan", "generate", "report")
 
 
@@ -51,7 +54,8 @@ class Home:
 
     def start(self, *words: str, program: tuple[str, ...] = ("-m", "tasks")) -> subprocess.Popen:
         """Start a command in this folder."""
-        environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
+        settings = {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": TEMPORARY.name}
+        environment = os.environ | settings
         return subprocess.Popen(
             [sys.executable, *program, *words],
             cwd=self.folder,

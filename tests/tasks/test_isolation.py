@@ -84,6 +84,39 @@ def test_a_request_to_stop_reaches_the_process_and_it_may_save(call, tmp_path):
     assert (tmp_path / "work" / "saved").exists()
 
 
+@pytest.mark.skipif(isolation.METHOD != "forkserver", reason="others have the output of their parent")
+def test_what_a_stage_prints_goes_to_the_log_and_holds_up_no_pipe(tmp_path):
+    code = f"""
+        import os, sys
+        from pathlib import Path
+        sys.path.insert(0, {str(REPOSITORY)!r})
+        from pipeline.result import Result
+        from tasks import isolation
+        isolation.PRELOAD = []
+
+        def chatters(*, folder, progress, should_stop):
+            os.system("echo chatter")
+            return Result(outputs={{}}, summary={{}})
+
+        if __name__ == "__main__":
+            folder = Path({str(tmp_path)!r}) / "work"
+            folder.mkdir()
+            isolation.call(chatters, folder=folder, progress=print, should_stop=lambda: False, log=folder / "log")
+            print("done")
+    """
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(code))
+    found = subprocess.run([sys.executable, script], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stdout) == (0, "done\n"), found.stderr
+    assert (tmp_path / "work" / "log").read_text() == "chatter\n"
+
+
+def test_the_server_does_not_take_down_what_it_has_imported():
+    code = "import atexit; atexit.register(print, 'taken down'); import tasks.leaving"
+    found = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stdout) == (0, "")
+
+
 def test_the_process_dies_with_its_parent(tmp_path):
     code = f"""
         import os, signal, sys, threading, time

@@ -33,7 +33,7 @@ def task(tmp_path, monkeypatch):
 
     class Task:
         stage, dataset, run_name, version, forced_by, resources = "report", "x", records.new_name(), 1, "", {}
-        resumable = isolated = False
+        task_id, resumable, isolated = "x", False, False
         set_status_message = set_progress_percentage = None
         function = f"{__name__}:write_one"
         options = SimpleNamespace(significant=dict)

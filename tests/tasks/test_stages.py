@@ -1,8 +1,12 @@
-"""What the stages say of themselves before they run."""
+"""What the stages say of themselves before they run, and how they look up the chain."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
+from pipeline.store.shelf import Published, Shelf
 from tasks.run_pipeline import RunPipeline
+from tasks.stages import STAGES
 
 
 def test_what_of_a_definition_is_not_followed_is_told_before_the_training(configure):
@@ -20,3 +24,20 @@ def test_what_of_a_definition_is_not_followed_is_told_before_the_training(config
     assert "foreign.json: GAN_model.epochs = 50 is not followed: set gan.epochs in luigi.cfg" in warnings("")
     (told,) = warnings("gan.definition=seeing")
     assert told.startswith("seeing.json: generator.attention = [32]: feature maps of 16 px pictures are 8, 4 wide")
+
+
+def test_one_look_up_the_chain_comes_by_each_stage_once(configure, monkeypatch):
+    configure("[download]\nquery = toads\n")
+    looked = []
+
+    def find(shelf: Shelf, key: str, *, forced: str) -> Published:
+        looked.append(shelf.root)
+        outputs = dict.fromkeys(("images", "model", "kept", "generator"), key)
+        return Published(Path(key[:12]), SimpleNamespace(outputs=outputs))
+
+    monkeypatch.setattr(Shelf, "find", find)
+    pipeline = RunPipeline(dataset="toads")
+    assert pipeline.complete()
+    assert len(looked) == len(set(looked)) == len(STAGES)
+    assert pipeline.complete()  # another look, at what there is then
+    assert len(looked) == 2 * len(STAGES)
