@@ -43,6 +43,14 @@ def too_big(*, batch: int, size: int, definition: str) -> UserError:
     )
 
 
+def too_big_to_look(*, size: int, definition: str) -> UserError:
+    """The error for samples that do not fit into memory while they are drawn, or measured."""
+    return UserError(
+        f"out of memory while samples of {size} pixels were drawn and measured: try half the width of the generator in"
+        f" {_place(definition)}, smaller pictures, or extractor = own"
+    )
+
+
 def without_kernel(error: BaseException) -> bool:
     """Whether `error` is TensorFlow's way to say that something has no kernel in the compiler."""
     return bool({kind.__name__ for kind in type(error).__mro__} & {"InvalidArgumentError", "UnimplementedError"})

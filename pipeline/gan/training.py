@@ -111,7 +111,7 @@ class Training:
         no numbers in spite of retries, or memory runs out."""
         until = time.monotonic() + 60 * self.terms.minutes if self.terms.minutes else None
         if self.number == 0:
-            self.watch.begin(self.images, self.draw, self.latents)
+            self._guarded(lambda: self.watch.begin(self.images, self.draw, self.latents), looking=True)
             self._save()
         with Feeder(self.director.inputs) as feeder:
             while self.number < self.director.steps:
@@ -163,11 +163,14 @@ class Training:
         if self.number % self.batches.steps == 0:
             self._end_epoch()
 
-    def _guarded(self, call: Callable[[], Made]) -> Made:
-        """What `call` gives. Errors: `UserError` where memory runs out, or XLA cannot do it."""
+    def _guarded(self, call: Callable[[], Made], *, looking: bool = False) -> Made:
+        """What `call`, a step or a look at samples, gives. Errors: `UserError` where memory runs out, or XLA cannot do
+        it."""
         try:
             return call()
         except Exception as error:
+            if breakdown.out_of_memory(error) and looking:
+                raise breakdown.too_big_to_look(size=self.images.shape[1], definition=self.terms.name) from None
             if breakdown.out_of_memory(error):
                 told = {"batch": self.batches.batch, "size": self.images.shape[1], "definition": self.terms.name}
                 raise breakdown.too_big(**told) from None
@@ -185,7 +188,8 @@ class Training:
         row = self._row()
         self.metrics, self.seconds, self.note = [], 0.0, ""
         if looked:
-            row |= self.watch.look(row, self.draw, latents=self.latents, seed=self.terms.seed, rows=self.log.rows)
+            told = {"latents": self.latents, "seed": self.terms.seed, "rows": self.log.rows}
+            row |= self._guarded(lambda: self.watch.look(row, self.draw, **told), looking=True)
         self.log.append(row)
         if looked:
             self.watch.tell(self.log.rows, last=final)

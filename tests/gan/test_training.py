@@ -178,6 +178,17 @@ def test_memory_that_runs_out_while_the_networks_are_built_is_told_too(tmp_path,
         begun(tmp_path / "a")
 
 
+@pytest.mark.parametrize("moment", ["begin", "look"])
+def test_memory_that_runs_out_at_a_look_is_told_to_be_the_samples(tmp_path, faults, moment):
+    def fail(*_, **__):
+        raise ResourceExhaustedError("OOM")
+
+    watch = Unwatched()
+    setattr(watch, moment, fail)
+    with pytest.raises(UserError, match=r"samples of 16 pixels .* half the width .* in models/mine\.json"):
+        run(begun(tmp_path / "a", watch=watch))
+
+
 class InvalidArgumentError(Exception):
     """Named as TensorFlow's is."""
 
