@@ -90,14 +90,12 @@ def _verdict(task: luigi.Task, dataset: str, record: records.Record, outcome: Lu
         if record.rows()[-1]["event"] != "end":
             record.add("end", outcome="done")
         return 0
-    ended = {outcome: _ended(record, outcome) for outcome in ("failed", "stopped")}
-    if stop.should_stop() or (ended["stopped"] and not ended["failed"]):  # a stage may have a limit of its own
+    failed, stopped = (_ended(record, outcome) for outcome in ("failed", "stopped"))
+    if stop.should_stop() or (stopped and not failed):  # a stage may have a limit of its own
         record.add("end", outcome="stopped")
-        told = [row["error"] for row in ended["stopped"]]
-        print(told[-1] if told else "stopped; the next run goes on from here", file=sys.stderr)
+        print(stopped[-1]["error"] if stopped else "stopped; the next run goes on from here", file=sys.stderr)
         return 130
     record.add("end", outcome="failed")
-    failed = ended["failed"]
     for row in failed:
         words.say(row["stage"], f"failed: {_for_dataset(row['error'], dataset)}")
     if not failed:

@@ -4,9 +4,9 @@ from functools import cached_property
 
 from pipeline.crawl.inputs import content_inputs
 from pipeline.errors import UserError
+from pipeline.gan.cautions import cautions
 from pipeline.gan.definition import definition_digest, read, read_definition
 from pipeline.gan.pretrained import uses_classifier
-from pipeline.gan.sides import Sides
 from tasks import backbones, homes, snapshots
 from tasks.run_task import RunTask
 from tasks.stage_task import StageTask
@@ -164,10 +164,8 @@ class TrainGan(Measured):
         return definition_digest(read_definition(homes.definition(self.options.definition)))
 
     def warnings(self):
-        reading = read(path := homes.definition(self.options.definition))
-        size = self.chosen["normalize"].size
-        found = [*reading.warnings, *Sides.of(size).unattended(reading.definition)]
-        return [f"{path.name}: {warning}" for warning in found]
+        path = homes.definition(self.options.definition)
+        return cautions(read(path), file=path.name, size=self.chosen["normalize"].size)
 
     def arguments(self):
         path = homes.definition(self.options.definition)

@@ -26,9 +26,8 @@ def save_checkpoint(folder: Path, step: int, arrays: Arrays) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_arrays(path := folder / f"step-{step:09d}.npz", arrays)
-    files = _files(folder)
-    place = files.index(path)
-    for old in [*files[: max(0, place + 1 - KEPT)], *files[place + 1 :], *folder.glob(".*.part")]:
+    kept = [each for each in _files(folder) if each <= path][-KEPT:]
+    for old in {*_files(folder), *folder.glob(".*.part")} - {*kept}:
         old.unlink()
 
 

@@ -69,7 +69,7 @@ class _OnTheWay:
     progress: Progress
     should_stop: ShouldStop
 
-    def come(self, done: int, total: int, what: str) -> None:
+    def tell(self, done: int, total: int, what: str) -> None:
         """`done` of `total` are `what`, such as "pictures drawn". Errors: `Stopped`."""
         self.progress(done, total, what)
         if self.should_stop():
@@ -98,7 +98,7 @@ class _Pen:
         """What becomes of `latents` (N, latent), `BATCH` by `BATCH`: (<= BATCH, S, S, C) uint8. Errors: `Stopped`."""
         for start in range(0, len(latents), BATCH):
             yield draw(self.generator, latents[start : start + BATCH])
-            self.on_the_way.come(min(start + BATCH, len(latents)), len(latents), f"{what} drawn")
+            self.on_the_way.tell(min(start + BATCH, len(latents)), len(latents), f"{what} drawn")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class _Eyes:
         found = []
         for start in range(0, len(images), AT_ONCE):
             found.append(self.extractor.features(images[start : start + AT_ONCE]))
-            self.on_the_way.come(min(start + AT_ONCE, len(images)), len(images), f"{what} measured")
+            self.on_the_way.tell(min(start + AT_ONCE, len(images)), len(images), f"{what} measured")
         return np.concatenate(found)
 
 

@@ -12,6 +12,7 @@ from pipeline.filter.kept import kept_ids
 from pipeline.gan.animation import animate
 from pipeline.gan.batches import check_count
 from pipeline.gan.card import write_card
+from pipeline.gan.cautions import cautions
 from pipeline.gan.checkpoint import digest_arrays, read_arrays
 from pipeline.gan.definition import read
 from pipeline.gan.extractor import choose_extractor
@@ -20,7 +21,6 @@ from pipeline.gan.monitor import Monitor
 from pipeline.gan.networks import Staged
 from pipeline.gan.networks.export import GENERATOR, write_networks
 from pipeline.gan.runtime import prepare_devices
-from pipeline.gan.sides import Sides
 from pipeline.gan.stats import Row
 from pipeline.gan.threads import share_cores
 from pipeline.gan.trained import write_definition
@@ -68,8 +68,7 @@ def train_gan(
     finally:
         training.log.close()
     lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
-    warnings = [*reading.warnings, *Sides.of(images.shape[1]).unattended(reading.definition)]
-    return _leave(training, lineage, [f"{definition.name}: {warning}" for warning in warnings])
+    return _leave(training, lineage, cautions(reading, file=definition.name, size=images.shape[1]))
 
 
 def _terms(options: GanOptions) -> Terms:

@@ -19,6 +19,7 @@ from tests.gan.discs import discs
 
 if TYPE_CHECKING:
     from pipeline.gan import Dcgan
+    from tests.gan.loop import Faults
 
 SLOWLY = {"learning_rate": 2e-4}  # in eight steps at the default's rate all that is drawn becomes one colour
 TINY = {
@@ -65,6 +66,17 @@ class Place:
             progress=progress,
             should_stop=should_stop,
         )
+
+
+@pytest.fixture
+def faults(monkeypatch) -> "Faults":
+    """Steps that take a moment, in place of those of every training; what goes wrong with them is to be set."""
+    from pipeline.gan import training
+    from tests.gan.loop import Faults
+
+    made = Faults()
+    monkeypatch.setattr(training, "compile_step", made)
+    return made
 
 
 @pytest.fixture

@@ -1,96 +1,18 @@
-"""The loop itself: what it does when things go wrong, when time is up, and what it keeps."""
+"""The loop itself: what it does when things go wrong, and when time is up."""
 
 import itertools
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from pipeline.callbacks import never, silent
 from pipeline.errors import Stopped, UserError
 from pipeline.gan import training as module
-from pipeline.gan.best import BEST
-from pipeline.gan.checkpoint import read_arrays
 from pipeline.gan.step import METRICS
-from pipeline.gan.training import CHECKPOINTS, Terms, Training
+from pipeline.gan.training import Training
 from pipeline.gan.watch import Unwatched
-from pipeline.store.jsonl import read_rows
-from tests.gan.discs import discs
-from tests.gan.play import define
-
-EPOCHS, STEPS = 4, 3  # steps in an epoch
-TIMED = ("seconds", "images_per_second")
-
-
-def begun(folder: Path, *, watch=None, tree: dict | None = None, epochs: int = EPOCHS, **terms) -> Training:
-    """A training at the point where `folder` is."""
-    folder.mkdir(exist_ok=True)
-    options = {"seed": 1, "sample_every": 1, "checkpoint_every": 1, "name": "mine"} | terms
-    given = {"folder": folder, "watch": watch or Unwatched()}
-    return Training(Terms(epochs=epochs, **options), define(tree), discs(8 * STEPS), **given)
-
-
-def run(training: Training, *, should_stop=never) -> Training:
-    try:
-        training.run(silent, should_stop)
-    finally:
-        training.log.close()
-    return training
-
-
-def rows(folder: Path) -> list[dict]:
-    return [{key: row[key] for key in row if key not in TIMED} for row in read_rows(folder / "stats.jsonl")]
-
-
-def arrays(training: Training) -> dict[str, np.ndarray]:
-    return {name: array for name, array in training.arrays().items() if name != "seconds"}
-
-
-def assert_same(one: Training, other: Training) -> None:
-    mine, theirs = arrays(one), arrays(other)
-    assert [name for name in mine if not np.array_equal(mine[name], theirs[name])] == []
-    assert rows(one.folder) == rows(other.folder)
-
-
-def weight(training: Training) -> object:
-    return training.state.generator.trainable_variables[0]
-
-
-@dataclass
-class Faults:
-    """Steps in a moment, without networks: a weight moves by the rate, the noise and what it was. Counts them, and
-    does what is asked of it at the step of a count, or always (-1)."""
-
-    done: int = 0
-    no_number: tuple[int, ...] = ()  # whose losses are none
-    breaks: tuple[int, ...] = ()  # that leave a weight that is none
-    raises: BaseException | None = None
-    rates: list[float] = field(default_factory=list)
-
-    def __call__(self, state, *, xla=False):
-        def step(plan, inputs):
-            number, self.done = self.done, self.done + 1
-            if self.raises is not None:
-                raise self.raises
-            variable = state.generator.trainable_variables[0]
-            moved = np.asarray(variable) * 0.9 + np.float32(inputs.rates[0] * inputs.noise.latents.mean())
-            variable.assign(moved * np.nan if number in self.breaks else moved)
-            state.average.trainable_variables[0].assign(variable)
-            self.rates.append(inputs.rates[0])
-            told = np.nan if number in self.no_number or -1 in self.no_number else np.abs(moved).mean()
-            return np.full(len(METRICS), told, np.float32)
-
-        return step
-
-
-@pytest.fixture
-def faults(monkeypatch) -> Faults:
-    made = Faults()
-    monkeypatch.setattr(module, "compile_step", made)
-    return made
+from tests.gan.loop import EPOCHS, GROWING, STEPS, assert_same, begun, rows, run, weight
 
 
 @pytest.fixture
@@ -232,93 +154,6 @@ def test_stopped_anywhere_it_goes_on_from_that_very_step(tmp_path, faults, undis
             run(begun(tmp_path / "a"), should_stop=lambda number=number: faults.done >= number)
         assert faults.done == number
     assert_same(run(begun(tmp_path / "a")), undisturbed)
-
-
-class Scored(Unwatched):
-    """Tells the KID of each epoch as given."""
-
-    def __init__(self, kids, extractor="eyes"):
-        self.kids, self.looked, self.extractor = dict(enumerate(kids, 1)), [], extractor
-
-    def look(self, row, draw, *, latents, seed, rows):
-        self.looked.append(row["epoch"])
-        return {"kid": self.kids[row["epoch"]], "kid_error": 0.1, "extractor": self.extractor}
-
-
-def kept(folder: Path) -> tuple[int, float]:
-    found = read_arrays(folder / BEST)
-    return int(found["epoch"]), float(found["kid"])
-
-
-def test_the_average_of_the_lowest_kid_is_kept(tmp_path, faults):
-    watch, averages = Scored([3.0, 1.0, 2.0, 1.0]), {}
-    training = begun(tmp_path / "a", watch=watch)
-    watch.tell = lambda told, last: averages.update({told[-1]["epoch"]: training.state.arrays()})
-    run(training)
-    assert kept(tmp_path / "a") == (2, 1.0)  # of two alike the first
-    best = training.best.weights()
-    assert best.keys() == {name for name in averages[2] if name.startswith("average/")}
-    assert all(np.array_equal(best[name], averages[2][name]) for name in best)
-
-
-def test_what_another_extractor_found_best_gives_way(tmp_path, faults):
-    with pytest.raises(Stopped):
-        run(begun(tmp_path / "a", watch=Scored([1.0] * 4)), should_stop=lambda: faults.done >= 2 * STEPS)
-    run(begun(tmp_path / "a", watch=Scored([9.0, 9.0, 8.0, 7.0], extractor="others")))
-    assert kept(tmp_path / "a") == (4, 7.0)
-
-
-def test_killed_between_the_best_and_its_checkpoint_it_comes_to_the_same(tmp_path, faults, monkeypatch):
-    kids = [3.0, 2.0, 1.0, 4.0]
-    whole = run(begun(tmp_path / "whole", watch=Scored(kids), checkpoint_every=100))
-    faults.done = 0
-
-    class Killed(BaseException):
-        """Stands for SIGKILL."""
-
-    really = module.save_checkpoint
-
-    def save(folder, step, arrays):
-        if step == 3 * STEPS:
-            raise Killed
-        really(folder, step, arrays)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "save_checkpoint", save)
-        killed = begun(tmp_path / "a", watch=Scored(kids), checkpoint_every=100)
-        with pytest.raises(Killed):
-            run(killed)
-    assert kept(tmp_path / "a") == (3, 1.0)
-    resumed = begun(tmp_path / "a", watch=Scored(kids), checkpoint_every=100)
-    assert resumed.epoch == 2
-    assert_same(run(resumed), whole)
-    one, other = (read_arrays(tmp_path / name / BEST) for name in ("a", "whole"))
-    assert all(np.array_equal(one[name], other[name]) for name in other)
-
-
-def test_what_a_broken_network_draws_is_not_looked_at_and_the_best_before_it_stays(tmp_path, faults):
-    faults.breaks = (3 * STEPS - 1,)  # the very step before a look
-    watch = Scored([3.0, 2.0, 5.0, 4.0])
-    training = run(begun(tmp_path / "a", watch=watch))
-    assert watch.looked == [1, 2, 3, 4]
-    assert kept(tmp_path / "a") == (2, 2.0)
-    assert all(np.isfinite(array).all() for array in training.best.weights().values())
-
-
-def test_what_was_best_in_a_training_whose_checkpoints_are_gone_counts_no_more(tmp_path, faults):
-    run(begun(tmp_path / "a", watch=Scored([1.0, 2.0, 3.0, 4.0])))
-    for path in (tmp_path / "a" / CHECKPOINTS).iterdir():
-        path.unlink()
-    run(begun(tmp_path / "a", watch=Scored([4.0, 3.0, 2.0, 5.0])))
-    assert kept(tmp_path / "a") == (3, 2.0)
-
-
-GROWING = {"discriminator": {"norm": "none"}, "growing": {"start": 8, "fade": 24, "hold": 24}}  # an epoch each
-
-
-def test_of_a_growing_gan_the_best_of_full_size_is_kept(tmp_path, faults):
-    run(begun(tmp_path / "a", watch=Scored([1.0, 2.0, 4.0, 3.0]), tree=GROWING))
-    assert kept(tmp_path / "a") == (4, 3.0)
 
 
 def test_a_growing_gan_is_looked_at_in_full_size_from_the_start(tmp_path, faults):
