@@ -1,4 +1,4 @@
-# make run | make label | make test | make luigid; see README.md
+# make run | make label | make test | make test-long | make luigid; see README.md
 PYTHON ?= python3
 DATASET ?= demo
 # Processes that share the tests: two for two cores; each may hold a TensorFlow of some 700 MB
@@ -20,7 +20,7 @@ $(error $(PYTHON) is $(if $(VERSION),Python $(VERSION),not here); ganmill needs 
 endif
 endif
 
-.PHONY: run plan status label test luigid gpu
+.PHONY: run plan status label test test-long luigid gpu
 
 run: .venv/.run
 	@$(BIN)/python -m tasks run --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
@@ -38,6 +38,10 @@ test: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal $(ARGS)
+
+# What takes minutes: kills by the dozen, hostile servers. One at a time, as times and memory are measured
+test-long: .venv/.dev
+	$(BIN)/python -m pytest -m long --timeout 3600 -s $(ARGS)
 
 luigid: .venv/.run
 	@mkdir -p data/luigid
