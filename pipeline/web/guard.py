@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from pipeline.store.digest import of_bytes
 
 LARGEST = 1 << 20  # bytes of a request: some thousand marks
+LONGEST = 16_384  # bytes of all its headers; servers on this machine share their cookies
 SAFE = ("GET", "HEAD")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEADERS = {
@@ -32,6 +33,10 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
+
+
+class _Gone(Exception):
+    """The client left, or was left, before it had sent its whole request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,8 @@ class Guard:
                 await self.app(scope, receive, send)
             return  # a web socket: there is none here
         answer = _with_headers(send)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > LONGEST:
+            return await _say(answer, 431, f"the headers of a request may have {LONGEST} bytes at most")
         headers = _headers(scope)
         if refusal := refused(scope["method"], headers, self.rules):
             return await _say(answer, refusal.status, refusal.reason)
@@ -98,7 +105,10 @@ class Guard:
                 return await self._enter(scope, answer)
             if not _has_cookie(headers, self.rules):
                 return await _say(answer, 401, "this page needs the token in the address that the server printed")
-        body = await _body(scope["method"], headers, receive)
+        try:
+            body = await _body(scope["method"], headers, receive)
+        except _Gone:
+            return  # half a request is none, and nobody waits for an answer
         if body is None:
             return await _say(answer, 413, f"a request may have {LARGEST} bytes at most")
         await self.app(scope, _replay(body, receive), answer)
@@ -188,7 +198,7 @@ def _same(given: str, token: str) -> bool:
 
 
 async def _body(method: str, headers: Mapping[str, str], receive: Any) -> bytes | None:
-    """The whole body of a request; None as soon as it is too long."""
+    """The whole body of a request; None as soon as it is too long. Errors: `_Gone`."""
     if method in SAFE:
         return b""
     length = headers.get("content-length", "0")
@@ -197,6 +207,8 @@ async def _body(method: str, headers: Mapping[str, str], receive: Any) -> bytes 
     body = b""
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
         body += message.get("body", b"")
         if len(body) > LARGEST:
             return None

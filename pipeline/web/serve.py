@@ -1,16 +1,25 @@
 """Listening: a socket that is ours before anything is said, and the server on it."""
 
+import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import uvicorn
 
 from pipeline.errors import UserError
 from pipeline.web.app import make_app
+from pipeline.web.connections import LOG, Connections, limits
 from pipeline.web.guard import Rules
 from pipeline.web.place import Site
+from pipeline.web.quiet import Seldom
+
+QUEUE = 1024  # connections that the system holds for us while we are busy
+GRACE = 5  # seconds that answers being made may take once the server was asked to end
+NO_ROOM = (errno.EMFILE, errno.ENFILE)
 
 
 def serve(site: Site, rules: Rules, *, ready: Callable[[], None], first: str = "") -> None:
@@ -19,11 +28,9 @@ def serve(site: Site, rules: Rules, *, ready: Callable[[], None], first: str = "
     Errors: `UserError` when the port is taken or the address is not this machine's.
     """
     with listen(rules.host, rules.port) as listener:
-        # No access log: an address may hold the token
         app = make_app(site, rules, first=first)
-        server = _Server(uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off"), ready)
         with suppress(KeyboardInterrupt):  # the usual way to end it
-            server.run(sockets=[listener])
+            Server(app, Connections(limits()), ready).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -43,11 +50,48 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=listener.detach())
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
+class Server(uvicorn.Server):
+    """uvicorn with our limits on connections."""
+
+    def __init__(self, app: Any, connections: Connections, ready: Callable[[], None]) -> None:
+        super().__init__(_config(app, connections))
+        self._connections = connections
         self._ready = ready
+        seldom = Seldom()
+        for name in (LOG.name, "asyncio"):
+            logging.getLogger(name).addFilter(seldom)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._fault)
         await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(QUEUE)
         self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 5 == 0:  # twice a second
+            self._connections.sweep()
+        return await super().on_tick(counter)
+
+    def _fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Where there are no descriptors left, asyncio says so for each connection that it would take."""
+        if getattr(context.get("exception"), "errno", None) not in NO_ROOM:
+            return loop.default_exception_handler(context)
+        LOG.warning("no more files can be opened; the connections that have waited longest are closed")
+        self._connections.relieve()
+
+
+def _config(app: Any, connections: Connections) -> uvicorn.Config:
+    allowed = connections.limits
+    return uvicorn.Config(
+        app,
+        http=connections.protocol(),
+        ws="none",  # a web socket would leave the protocol that has the limits
+        loop="asyncio",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,  # an address may hold the token
+        limit_concurrency=2 * allowed.connections,  # answers being made for clients that are gone count too
+        backlog=allowed.burst,  # asyncio accepts so many before it looks at any
+        timeout_graceful_shutdown=GRACE,
+    )

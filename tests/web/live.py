@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import IO
 
 from tests.web.drawn_home import DrawnHome
 
@@ -31,9 +32,12 @@ class Live:
     def page(self) -> str:
         return f"{self.address}/d/{self.home.dataset}/"
 
-    def start(self) -> "Live":
+    def start(self, *, files: int = 0, said: IO[bytes] | None = None) -> "Live":
+        """Start it, with at most so many open files and its console in `said`, and wait until it answers."""
         words = [sys.executable, "-m", "tests.web.live", str(self.home.folder), str(self.port), *self.command]
-        self.process = subprocess.Popen(words, cwd=REPOSITORY, stdin=subprocess.DEVNULL)
+        if files:  # the limit is the process's, so a shell sets it
+            words = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *words]
+        self.process = subprocess.Popen(words, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stderr=said)
         for _ in range(int(PATIENCE / 0.1)):
             assert self.process.poll() is None, "the server ended at once"
             try:

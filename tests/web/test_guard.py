@@ -1,6 +1,7 @@
 """Who may ask: the rules that keep other web sites, and other machines, out."""
 
 import asyncio
+import json
 
 import pytest
 from fastapi.testclient import TestClient
@@ -151,3 +152,25 @@ def test_what_is_this_machine_only(host):
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
 def test_what_others_can_reach(host):
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("headers", [{"cookie": "a=b; " * 200_000}, {f"x-{number}": "1" for number in range(5000)}])
+def test_headers_are_bounded_together(client, headers):
+    assert client.get("/", headers=headers).status_code == 431
+
+
+def test_a_request_whose_client_left_in_the_middle_of_it_changes_nothing(home):
+    whole = json.dumps(body()).encode()
+    waiting = [{"type": "http.request", "body": whole, "more_body": True}, {"type": "http.disconnect"}]
+    said = []
+
+    async def receive():
+        return waiting.pop(0)
+
+    async def send(message):
+        said.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"transfer-encoding", b"chunked")]
+    scope = {"type": "http", "method": "POST", "path": "/d/cats/marks", "query_string": b"", "headers": headers}
+    asyncio.run(make_app(home.site(), Rules(host="127.0.0.1", port=8090))(scope, receive, send))
+    assert home.logged() == said == []
