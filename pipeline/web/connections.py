@@ -114,11 +114,16 @@ class Connection(H11Protocol):
     """uvicorn's connection, which knows what it waits for and since when. Its class is made by `Connections`."""
 
     all: Connections
+    conn: "_Parser"
     waits = IDLE
     since = 0.0
     address = ""  # empty for this machine, whose tunnels and browsers share one
     dropped = False
     _unread = 0  # bytes that waited for the client at its last progress
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.conn = _Parser(h11.SERVER)
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Count it."""
@@ -139,9 +144,24 @@ class Connection(H11Protocol):
             self.look()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Wait for the next request; one that was sent before this answer has to be sent again."""
+        if self.conn.trailing_data[0] and self.conn.their_state is h11.DONE:
+            self.transport.close()  # browsers do not pipeline, and a flood in few connections would be first for long
         super().on_response_complete()
         self.look()
+
+    def pause_writing(self) -> None:
+        """Make nothing more for a client that does not read what waits for it."""
+        super().pause_writing()
+        self.look()
+
+    def send_400_response(self, reason: str) -> None:
+        """Say what is wrong with the request, and close the connection."""
+        if self.conn.chunked:
+            self._say(411, b"a request must say how long it is (content-length)")
+            self._disconnect()
+            return self.transport.close()
+        super().send_400_response(reason)
 
     def look(self) -> None:
         """Bring `waits` and `since` up to date."""
@@ -195,6 +215,20 @@ class Connection(H11Protocol):
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+
+
+class _Parser(h11.Connection):
+    """h11, but without chunked requests: no browser sends them, and a chunk of one byte costs as much as a request."""
+
+    chunked = False
+
+    def next_event(self) -> Any:
+        """The next part of a request. Errors: `h11.RemoteProtocolError`."""
+        event = super().next_event()
+        if isinstance(event, h11.Request) and any(name == b"transfer-encoding" for name, _ in event.headers):
+            self.chunked = True
+            raise h11.RemoteProtocolError("a request without a length")
+        return event
 
 
 def _counted(host: Any) -> str:

@@ -17,6 +17,7 @@ from pipeline.web.guard import Rules
 from pipeline.web.place import Site
 from pipeline.web.quiet import Seldom
 
+UNREAD = 1 << 17  # bytes that the system holds for a client that does not read; Linux would let it grow to megabytes
 QUEUE = 1024  # connections that the system holds for us while we are busy
 GRACE = 5  # seconds that answers being made may take once the server was asked to end
 NO_ROOM = (errno.EMFILE, errno.ENFILE)
@@ -47,7 +48,9 @@ def listen(host: str, port: int) -> socket.socket:
     except OverflowError:
         raise UserError(f"--port {port}: expected a number from 0 to 65535") from None
     # Named as TCP, as asyncio turns Nagle's delay off for no other; it would cost 40 ms for every square
-    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=listener.detach())
+    named = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=listener.detach())
+    named.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)  # of all that it accepts
+    return named
 
 
 class Server(uvicorn.Server):

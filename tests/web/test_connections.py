@@ -123,7 +123,6 @@ SLOW = {
     "request line": (b"GE", b"T"),
     "headers": (b"GET / HTTP/1.1\r\n", b"a: b\r\n"),
     "body": (POST + b"content-length: 1000000\r\n\r\n", b"x"),
-    "chunked body": (POST + b"transfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
     "body that nobody reads": (b"GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n", b"x"),
     "second request": (GET, b"G"),
 }
@@ -143,7 +142,7 @@ def test_a_request_that_does_not_arrive_is_given_up_however_it_drips(short):
         each.join()
     assert {name for name in SLOW if found[name][0] >= PATIENCE - 0.5} == set()
     told = {name for name in SLOW if found[name][1].split(b"\r\n\r\n")[-1] == b"the request did not arrive in time"}
-    assert told == {"request line", "headers", "body", "chunked body", "second request"}
+    assert told == {"request line", "headers", "body", "second request"}
     assert found["nothing"][1] == b""
 
 
@@ -186,6 +185,18 @@ def test_a_client_that_reads_slowly_gets_all_of_it(short):
             if time.monotonic() - began < 2 * SHORT.reader:
                 time.sleep(0.05)
         assert length > LARGE
+
+
+def test_a_request_without_a_length_is_refused_before_its_chunks_are_read(short):
+    with connect(short[0]) as client:
+        client.sendall(POST + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 10_000)
+        assert answer(client).startswith(b"HTTP/1.1 411")
+
+
+def test_requests_that_are_sent_before_the_answer_do_not_hold_a_connection(short):
+    with connect(short[0]) as client:
+        client.sendall(GET * 100)
+        assert answer(client).count(b"HTTP/1.1 200") == 1
 
 
 def test_the_connections_that_have_waited_longest_make_room(short):

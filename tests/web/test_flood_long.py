@@ -1,0 +1,153 @@
+"""Floods of up to two thousand connections on this machine, with what they cost: seconds, memory, lines."""
+
+import gc
+import socket
+import threading
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.web.drawn_home import DrawnHome, picture_id
+from tests.web.live import Live
+
+pytestmark = pytest.mark.long
+
+POST = b"POST /d/cats/marks HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+PAGE = b"GET /d/cats/pictures?view=all HTTP/1.1\r\nhost: localhost\r\n\r\n"
+PICTURE = f"GET /d/cats/original/{picture_id(0)} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
+# What each connection sends at first, and then again and again
+KINDS = {
+    "nothing": (b"", b""),
+    "request line": (b"GE", b"T"),
+    "headers": (b"GET / HTTP/1.1\r\nhost: localhost\r\n", b"a: b\r\n"),
+    "body": (POST + b"content-length: 1000000\r\n\r\n", b" "),
+    "chunks": (POST + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 1000),
+    "bodies of the safe": (b"GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n", b"x" * 100),
+    "large headers": (b"GET / HTTP/1.1\r\n", b"a: " + b"b" * 60_000 + b"\r\n"),
+    "cookies": (b"GET / HTTP/1.1\r\nhost: localhost\r\ncookie: ", b"a=b; " * 10_000),
+    "no HTTP": (b"\x16\x03\x01\x02\r\n\r\n", b"\r\n\r\n"),
+    "web sockets": (b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n", b"x"),
+    "unread pages": (PAGE * 50, PAGE),
+    "unread pictures": (PICTURE * 50, PICTURE),
+}
+WHOLE = ("unread pages", "unread pictures")  # real work, which takes its time: not opened again
+SECONDS = 15.0  # of each flood
+PATIENCE = 2.0  # seconds within which an ordinary request is answered meanwhile
+LINES = 8  # on the console
+LATE = 10.0  # the same when as many whole requests came before it
+MEGABYTES = 100.0  # that a flood may cost: 256 connections with what waits in each
+
+
+class Flood:
+    """Connections that are opened again when the server closes them, for as long as the context lasts."""
+
+    def __init__(self, port: int, kind: str, number: int) -> None:
+        self.port, self.number, self.again = port, number, kind not in WHOLE
+        self.first, self.more = KINDS[kind]
+        self.over = threading.Event()
+        self.opened = 0
+        self.thread = threading.Thread(target=self.attack, daemon=True)
+
+    def __enter__(self) -> "Flood":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join(60)
+
+    def attack(self) -> None:
+        held: list[socket.socket] = []
+        while not self.over.is_set():
+            while len(held) < self.number and not self.over.is_set() and (self.again or self.opened < self.number):
+                with suppress(OSError):
+                    held.append(self.open())
+            held = [each for each in held if self.send(each)]
+            self.over.wait(0.2)
+        for each in held:
+            each.close()
+
+    def open(self) -> socket.socket:
+        found = socket.create_connection(("127.0.0.1", self.port), timeout=5)
+        found.setblocking(False)
+        self.opened += 1
+        with suppress(OSError):
+            found.send(self.first)
+        return found
+
+    def send(self, client: socket.socket) -> bool:
+        try:
+            client.send(self.more)
+        except BlockingIOError:
+            return True
+        except OSError:
+            client.close()
+            return False
+        return True
+
+
+@pytest.fixture
+def live(tmp_path):
+    """A server whose pictures are large, its console in a file."""
+    home = DrawnHome(tmp_path / "home")
+    home.draw(200)
+    large = next((home.shelf("download").newest().folder / "images").glob(f"{picture_id(0)}*"))
+    large.write_bytes(large.read_bytes() + bytes(5_000_000))
+    made = Live(home)
+    with (tmp_path / "console").open("wb") as said:
+        yield made.start(files=1024, said=said)
+    made.kill()
+
+
+def memory(live: Live) -> float:
+    """Megabytes that the server holds."""
+    lines = Path(f"/proc/{live.process.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1000
+
+
+def asked(live: Live) -> float:
+    """Seconds until an ordinary request, on a connection of its own, is answered; asked again when that is closed."""
+    began = time.monotonic()
+    while time.monotonic() - began < 10:
+        with suppress(ConnectionError), urllib.request.urlopen(f"{live.page}summary", timeout=10) as answer:
+            answer.read()
+            return time.monotonic() - began
+        time.sleep(0.05)
+    raise TimeoutError("every connection was closed without an answer")
+
+
+@pytest.mark.parametrize("number", [300, 2000])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flood_costs_little_and_others_are_answered(live, tmp_path, kind, number):
+    gc.collect()
+    asked(live)
+    before, most, slowest = memory(live), 0.0, 0.0
+    with Flood(live.port, kind, number) as flood:
+        ends = time.monotonic() + SECONDS
+        while time.monotonic() < ends:
+            slowest = max(slowest, asked(live))
+            most = max(most, memory(live))
+            time.sleep(0.3)
+        live.process.send_signal(2)
+        began = time.monotonic()
+        assert live.process.wait(15) == 0
+        ended = time.monotonic() - began
+    lines = (tmp_path / "console").read_text().splitlines()
+    print(
+        f"\n{kind}, {number}: {flood.opened} opened; slowest answer {slowest:.2f} s; memory {before:.0f} to {most:.0f}"
+        f" MB; {len(lines)} lines; ended in {ended:.1f} s"
+    )
+    assert slowest < (LATE if kind in WHOLE else PATIENCE)
+    assert most - before < MEGABYTES
+    assert len(lines) <= LINES, lines
+    assert ended < 8
+
+
+def test_after_a_flood_the_server_works_as_before(live):
+    with Flood(live.port, "body", 2000):
+        time.sleep(3)
+    assert max(asked(live) for _ in range(5)) < 0.5
+    assert memory(live) < 200
