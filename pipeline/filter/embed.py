@@ -1,6 +1,5 @@
 """Pictures as the networks see them: features for measuring how near two sets of pictures are."""
 
-import json
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from pipeline.filter.backbone import SIDE as BACKBONE_SIDE
 from pipeline.filter.classifier import BATCH
 from pipeline.filter.network import SIDE, Network
 from pipeline.filter.saved import BACKBONE, FIGURES, load_backbone, load_networks
-from pipeline.store import digest
+from pipeline.store import digest, verified
 
 
 def embed(classifier: Path, images: np.ndarray) -> np.ndarray:
@@ -46,4 +45,4 @@ def _side_by_side(networks: tuple[Network, ...], images: np.ndarray) -> np.ndarr
 
 
 def _figures(classifier: Path) -> dict:
-    return json.loads((classifier / FIGURES).read_text(encoding="utf-8"))
+    return verified.read_json(classifier, FIGURES)

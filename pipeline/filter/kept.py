@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.store.jsonl import read_rows, write_rows
+from pipeline.store import verified
+from pipeline.store.jsonl import write_rows
 
 NAME = "scores.jsonl"
 FEATURES = "features.npy"
@@ -35,8 +36,8 @@ def write_scores(scores: Iterable[Score], folder: Path) -> None:
 
 
 def read_scores(folder: Path) -> list[Score]:
-    """The scores in the finished filter folder `folder`, sorted by id; `DamagedState` if a line cannot be read."""
-    return [Score(**row) for row in read_rows(folder / NAME)]
+    """The scores in the finished filter folder `folder`, sorted by id; `DamagedState` if they are not those written."""
+    return [Score(**row) for row in verified.read_rows(folder, NAME)]
 
 
 def kept_ids(folder: Path) -> list[str]:
@@ -47,5 +48,4 @@ def kept_ids(folder: Path) -> list[str]:
 def read_features(folder: Path) -> np.ndarray | None:
     """Features by which pictures can be compared, (N, D) float16, in the order of `read_scores`; None where the
     finished filter folder `folder` holds none."""
-    path = folder / FEATURES
-    return np.load(path, allow_pickle=False) if path.exists() else None
+    return verified.read_array(folder, FEATURES) if (folder / FEATURES).exists() else None

@@ -24,8 +24,7 @@ from pipeline.labels.snapshot import read_snapshot
 from pipeline.labels.suggest import random_slice
 from pipeline.options import FilterOptions
 from pipeline.result import Result
-from pipeline.store import digest
-from pipeline.store.jsonl import read_rows
+from pipeline.store import digest, verified
 
 MATTERS = 0.005  # a precision short of the wish by less is not worth a word
 FAIR = 30  # labels of a fair sample, from which on it is told what share of them is on target
@@ -50,7 +49,8 @@ def filter_images(
     Errors: `UserError` if nothing would be kept; `Stopped`, leaving nothing.
     """
     given = read_snapshot(labels) if labels else {}
-    files = {row["id"]: row["sha256"] for row in read_rows(normalize / "images.jsonl") if row["outcome"] == "kept"}
+    rows = verified.read_rows(normalize, "images.jsonl")
+    files = {row["id"]: row["sha256"] for row in rows if row["outcome"] == "kept"}
     if options.method == "none":
         judged = Judged(scores={}, spreads={}, suspects=frozenset(), share=None, line=None, proof=None, figures={})
     else:

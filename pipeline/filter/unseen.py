@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from pipeline.store.jsonl import read_rows, write_rows
+from pipeline.store import verified
+from pipeline.store.jsonl import write_rows
 
 HOLDOUT, OUT_OF_FOLD = "holdout.jsonl", "out_of_fold.jsonl"
 MIDDLE = 0.5  # the threshold at which precision and recall are told; the filter draws its own line
@@ -21,7 +22,7 @@ def write_unseen(labels: Mapping[str, str], scores: Mapping[str, float], path: P
 
 def read_unseen(classifier: Path) -> dict[str, float]:
     """The probability of every labelled picture, by id, from the finished folder `classifier`."""
-    return {row["id"]: row["score"] for name in (HOLDOUT, OUT_OF_FOLD) for row in read_rows(classifier / name)}
+    return {row["id"]: row["score"] for name in (HOLDOUT, OUT_OF_FOLD) for row in verified.read_rows(classifier, name)}
 
 
 def measure(labels: Mapping[str, str], scores: Mapping[str, float]) -> dict[str, Any]:

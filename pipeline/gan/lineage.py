@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import DamagedState
 from pipeline.store import manifest as manifests
-from pipeline.store.jsonl import read_rows
+from pipeline.store import verified
 from pipeline.store.manifest import Manifest
 
 FIGURES = ("threshold", "expected_precision", "labelled_on", "labelled_off", "labelled_unsure", "notice")
@@ -65,9 +65,10 @@ def _manifest(folder: Path) -> Manifest | None:
 
 def _origins(ids: set[str], download: Path) -> Origins | None:
     try:
-        rows = [row for row in read_rows(download / "images.jsonl") if row["outcome"] == "saved" and row["id"] in ids]
-    except (OSError, DamagedState):
+        every = verified.read_rows(download, "images.jsonl")
+    except DamagedState:
         return None
+    rows = [row for row in every if row["outcome"] == "saved" and row["id"] in ids]
     return Origins(
         sources=_counts(row["engine"] for row in rows),
         licences=_counts(row["license"] for row in rows),

@@ -8,8 +8,7 @@ import numpy as np
 
 from pipeline.errors import DamagedState
 from pipeline.images.png import decode_png
-from pipeline.store import digest
-from pipeline.store.jsonl import read_rows
+from pipeline.store import digest, verified
 
 WAY_OUT = "`python -m tasks rerun normalize` makes it again"
 
@@ -27,7 +26,7 @@ def read_images(normalize: Path, ids: Iterable[str] | None = None) -> ImageSet:
     Errors: `DamagedState` naming a file that is missing or not what was written, or an id that is not among the kept,
     or the folder if none is kept.
     """
-    rows = {row["id"]: row for row in read_rows(normalize / "images.jsonl") if row["outcome"] == "kept"}
+    rows = {row["id"]: row for row in verified.read_rows(normalize, "images.jsonl") if row["outcome"] == "kept"}
     wanted = tuple(sorted(rows if ids is None else set(ids)))
     if strange := [id for id in wanted if id not in rows]:
         raise DamagedState(f"{normalize} keeps no picture {strange[0]}; {WAY_OUT}")

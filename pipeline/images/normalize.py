@@ -16,8 +16,8 @@ from pipeline.images.pool import Lost, work_through
 from pipeline.images.prepare import Prepared, Raw, prepare
 from pipeline.options import NormalizeOptions
 from pipeline.result import Result
-from pipeline.store import digest
-from pipeline.store.jsonl import read_rows, write_rows
+from pipeline.store import digest, verified
+from pipeline.store.jsonl import write_rows
 
 SECONDS = 20.0  # for one picture; one of 100 million pixels takes about two
 
@@ -60,7 +60,7 @@ def normalize(
 def raw_pictures(download: Path) -> list[Raw]:
     """The pictures that the crawl saved, by id."""
     files = {path.stem: path for path in (download / "images").glob("*")}
-    ids = sorted({row["id"] for row in read_rows(download / "images.jsonl") if row["outcome"] == "saved"})
+    ids = sorted({row["id"] for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"})
     return [Raw(id, files.get(id, download / "images" / id)) for id in ids]
 
 

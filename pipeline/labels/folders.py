@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.labels.log import LabelLog
+from pipeline.store import verified
 from pipeline.store.digest import of_file
-from pipeline.store.jsonl import read_rows
 
 FOLDERS = ("on", "off", "unsure", "unlabelled")
 NAMED = 5  # of the files that match no picture, this many are named: enough to see what they have in common
@@ -53,7 +53,7 @@ def export_folders(labels: Mapping[str, str], *, normalize: Path, to: Path) -> E
     counts = dict.fromkeys(FOLDERS, 0)
     for name in FOLDERS:
         (to / name).mkdir(parents=True, exist_ok=True)
-    for row in read_rows(normalize / "images.jsonl"):
+    for row in verified.read_rows(normalize, "images.jsonl"):
         if row["outcome"] == "kept":
             name = labels.get(row["id"], "unlabelled")
             shutil.copyfile(normalize / row["file"], to / name / f"{row['id']}.png")
@@ -104,7 +104,7 @@ def import_folders(
 def _known(normalize: Path) -> dict[str, str]:
     """Every SHA-256 by which a picture may be met, its raw bytes' or its square's, to the id that is labelled."""
     known = {}
-    for row in read_rows(normalize / "images.jsonl"):
+    for row in verified.read_rows(normalize, "images.jsonl"):
         known[row["id"]] = row["of"] if row["outcome"] == "duplicate" else row["id"]
         if row["outcome"] == "kept":
             known[row["sha256"]] = row["id"]

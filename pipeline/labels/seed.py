@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline import demo
+from pipeline.store import verified
 from pipeline.store.digest import of_bytes
-from pipeline.store.jsonl import read_rows
 
 
 def seed_from(*, download: Path, normalize: Path) -> dict[str, str]:
     """Seed labels for the pictures in the finished folders of the embedded subject's first two stages."""
-    rows = {row["url"]: row["id"] for row in read_rows(download / "images.jsonl") if row["outcome"] == "saved"}
-    kept = {row["id"] for row in read_rows(normalize / "images.jsonl") if row["outcome"] == "kept"}
+    rows = {row["url"]: row["id"] for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"}
+    kept = {row["id"] for row in verified.read_rows(normalize, "images.jsonl") if row["outcome"] == "kept"}
     return seed_labels({rows[url]: label for url, label in demo.truth(rows).items() if rows[url] in kept})
 
 

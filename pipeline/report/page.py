@@ -1,13 +1,16 @@
 """The report: one page about what came in, what was kept, how the training went and what came out."""
 
+import base64
 import dataclasses
+import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, select_autoescape
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
 
 from pipeline.callbacks import Progress, ShouldStop
 from pipeline.errors import Stopped
@@ -24,7 +27,7 @@ from pipeline.report import figures
 from pipeline.report.truth import against_truth
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
-from pipeline.store.jsonl import read_rows
+from pipeline.store import verified
 from pipeline.store.manifest import Manifest
 
 OUTCOMES = KEPT, REJECTED, UNSURE
@@ -61,7 +64,9 @@ def write_report(
         if should_stop():
             raise Stopped
         step(options, sources, folder)
-    truth = against_truth(read_rows(sources.download / "images.jsonl"), read_rows(sources.kept / "scores.jsonl"))
+    truth = against_truth(
+        verified.read_rows(sources.download, "images.jsonl"), verified.read_rows(sources.kept, "scores.jsonl")
+    )
     found = sources.manifests()
     summary = {"figures": len(list(folder.glob("*.png"))), "truth": truth}
     (folder / "index.html").write_text(_render(dataset, found, folder, summary), encoding="utf-8")
@@ -76,7 +81,7 @@ def _copy_overview(options: ReportOptions, sources: Sources, folder: Path) -> No
 def _write_sheets(options: ReportOptions, sources: Sources, folder: Path) -> None:
     """Contact sheets of the kept, the rejected and the unsure, evenly over the scores; of those nearest to the band
     around the threshold; and of labels that may be wrong, the likeliest first."""
-    rows = sorted(read_rows(sources.kept / "scores.jsonl"), key=lambda row: (row["score"] or 0, row["id"]))
+    rows = sorted(verified.read_rows(sources.kept, "scores.jsonl"), key=lambda row: (row["score"] or 0, row["id"]))
     by_outcome = {name: [row["id"] for row in rows if row["outcome"] == name] for name in OUTCOMES}
     count = options.thumbnails
     sheets = {name: _spread(ids, count) for name, ids in by_outcome.items()}
@@ -104,7 +109,7 @@ def _spread(ids: list[str], count: int) -> list[str]:
 
 
 def _write_filter(options: ReportOptions, sources: Sources, folder: Path) -> None:
-    rows = list(read_rows(sources.kept / "scores.jsonl"))
+    rows = verified.read_rows(sources.kept, "scores.jsonl")
     summary = manifests.read(sources.kept).summary
     found = {
         name: [row["score"] for row in rows if row["outcome"] == name and row["score"] is not None] for name in OUTCOMES
@@ -112,7 +117,7 @@ def _write_filter(options: ReportOptions, sources: Sources, folder: Path) -> Non
     if any(found.values()):
         figures.scores(found, summary["threshold"], folder / "filter-scores.png")
     if sources.classifier:
-        unseen = [row for name in (HOLDOUT, OUT_OF_FOLD) for row in read_rows(sources.classifier / name)]
+        unseen = [row for name in (HOLDOUT, OUT_OF_FOLD) for row in verified.read_rows(sources.classifier, name)]
         truth, said = [row["label"] == "on" for row in unseen], [row["score"] for row in unseen]
         # The line is drawn for other pictures than the labelled ones, and so for moved probabilities
         at = move(np.array(said), summary["offset"]).tolist()
@@ -121,7 +126,7 @@ def _write_filter(options: ReportOptions, sources: Sources, folder: Path) -> Non
 
 
 def _write_training(options: ReportOptions, sources: Sources, folder: Path) -> None:
-    draw_plots(list(read_rows(sources.gan / "stats.jsonl")), folder, prefix="training-")
+    draw_plots(verified.read_rows(sources.gan, "stats.jsonl"), folder, prefix="training-")
     animate(sources.gan / "samples", folder)
 
 
@@ -136,12 +141,16 @@ def _copy_samples(options: ReportOptions, sources: Sources, folder: Path) -> Non
 
 def _render(dataset: str, found: dict[str, Manifest], folder: Path, summary: dict[str, Any]) -> str:
     loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=loader, autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
+    # Always: what servers say, as a content type or a title, stands in this page
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     sheets = sorted(path.name for path in folder.glob("training-epoch-*.png"))
     pictures = {path.name for path in folder.iterdir() if path.suffix in PICTURES}
     page = environment.get_template("page.html.jinja")
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     return page.render(
         dataset=dataset,
+        style=Markup(style),
+        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         stages=found,
         sheets=sheets,
         overview=_overview(found["normalize"].summary),

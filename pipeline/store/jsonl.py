@@ -30,7 +30,7 @@ def parse_row(line: bytes, where: str) -> dict[str, Any]:
     """The object that `line` holds; a line cut short, without its newline, counts as damaged even if it parses."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets nested by the thousand
         row = None
     if not isinstance(row, dict) or not line.endswith(b"\n"):
         shown = line[:60].decode("utf-8", "replace").rstrip("\n")

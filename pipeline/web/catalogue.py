@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.errors import DamagedState
-from pipeline.filter.kept import read_scores
+from pipeline.filter.kept import Score, read_scores
 from pipeline.labels.log import flag
-from pipeline.store.jsonl import read_rows
+from pipeline.store import verified
 from pipeline.store.shelf import Published, Shelf, load
 from pipeline.web.picture import Picture, picture
 from pipeline.web.place import Place
@@ -29,7 +29,7 @@ class Catalogue:
     classifier: Published | None = None
     pictures: tuple[Picture, ...] = ()  # sorted by id
     by_id: dict[str, Picture] = field(default_factory=dict)
-    problem: str = ""  # why there are no pictures, where they are there and cannot be read
+    problem: str = ""  # why there are no pictures, or no scores or sources, where they are there and cannot be read
 
     @property
     def threshold(self) -> float | None:
@@ -84,9 +84,12 @@ def read(place: Place, before: Catalogue | None = None) -> Catalogue:
     if squares is None:
         return replace(nothing, problem=_damage(place, place.normalize.damaged().values()))
     try:
-        pictures = _pictures(squares.folder, download, found)
+        rows = _rows(squares.folder)
     except DamagedState as error:
         return replace(nothing, problem=_damage(place, [str(error)]))
+    crawled, no_sources = _or_why(lambda: _crawled(download.folder) if download else {})
+    scores, no_scores = _or_why(lambda: {score.id: score for score in read_scores(found.folder)} if found else {})
+    pictures = _pictures(rows, crawled, scores)
     return Catalogue(
         generation=generation,
         squares=squares.folder,
@@ -95,6 +98,7 @@ def read(place: Place, before: Catalogue | None = None) -> Catalogue:
         classifier=classifier,
         pictures=pictures,
         by_id={picture.id: picture for picture in pictures},
+        problem=no_scores or no_sources,
     )
 
 
@@ -104,15 +108,16 @@ def _damage(place: Place, found: Iterable[str]) -> str:
     return next((f"the squares are damaged: {text}; {again}" for text in found), "")
 
 
-def _pictures(squares: Path, download: Published | None, found: Published | None) -> tuple[Picture, ...]:
+def _rows(squares: Path) -> list[dict]:
+    """The row of every kept square; none where the folder was deleted while the server runs."""
+    if not squares.is_dir():
+        return []
+    every = verified.read_rows(squares, "images.jsonl")
+    return [row for row in every if row["outcome"] == KEPT and _ID.fullmatch(row["id"])]
+
+
+def _pictures(rows: list[dict], crawled: dict[str, dict], scores: dict[str, Score]) -> tuple[Picture, ...]:
     """Every kept square. What is damaged or gone beside them costs their facts, not the page."""
-    try:
-        every = list(read_rows(squares / "images.jsonl"))
-    except OSError:  # deleted while the server runs
-        return ()
-    rows = [row for row in every if row["outcome"] == KEPT and _ID.fullmatch(row["id"])]
-    crawled = _or_nothing(lambda: _crawled(download.folder)) if download else {}
-    scores = _or_nothing(lambda: {score.id: score for score in read_scores(found.folder)}) if found else {}
     places = {id: place for place, id in enumerate(crawled)}
     made = [
         picture(row, crawled.get(row["id"], {}), places.get(row["id"], len(places)), scores.get(row["id"]))
@@ -123,22 +128,25 @@ def _pictures(squares: Path, download: Published | None, found: Published | None
 
 def _crawled(download: Path) -> dict[str, dict]:
     """The saved rows of the crawl by id, in its order."""
-    return {row["id"]: row for row in read_rows(download / "images.jsonl") if row["outcome"] == "saved"}
+    return {row["id"]: row for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"}
 
 
 def known_once(place: Place, ids: Collection[str]) -> set[str]:
     """Those of `ids` that were downloaded once, whether or not a square is made of them now."""
     found = {id for id in ids if next((place.folder / "raw" / id[:2]).glob(f"{id}.*"), None)}
     for download in place.download.all():
-        found |= _or_nothing(lambda download=download: _crawled(download.folder)).keys() & set(ids)
+        found |= _or_why(lambda download=download: _crawled(download.folder))[0].keys() & set(ids)
     return found
 
 
-def _or_nothing(reads: Callable[[], dict]) -> dict:
+def _or_why(reads: Callable[[], dict]) -> tuple[dict, str]:
+    """What `reads` returns and an empty line; or nothing, and the line that says why."""
     try:
-        return reads()
-    except (DamagedState, OSError, TypeError, KeyError):
-        return {}
+        return reads(), ""
+    except DamagedState as error:
+        return {}, str(error)
+    except (TypeError, KeyError) as error:  # an earlier version of the program wrote other fields
+        return {}, f"{type(error).__name__}: {error}"
 
 
 def _squares(place: Place) -> Published | None:

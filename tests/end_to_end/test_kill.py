@@ -115,6 +115,28 @@ def test_a_changed_picture_of_the_same_size_is_not_used(home):
     assert victim.name in home.do("status", "--verify", code=1)
 
 
+@pytest.mark.parametrize(
+    ("stage", "name", "flags"),
+    [
+        pytest.param("download", "images.jsonl", ("--normalize-blurry", "0.01"), marks=pytest.mark.long),
+        ("normalize", "images.jsonl", ("--filter-threshold", "0.4")),
+        ("filter", "scores.jsonl", ("--gan-seed", "9")),
+        pytest.param("classifier", "out_of_fold.jsonl", ("--filter-threshold", "0.4"), marks=pytest.mark.long),
+    ],
+)
+def test_rows_changed_at_the_same_size_are_not_used(home, stage, name, flags):
+    path = (home.shelf(stage) / "latest" / name).resolve()
+    blob = path.read_bytes()
+    changed = re.sub(rb'"id": "([0-9a-f])', lambda found: b'"id": "' + bytes([found[1][0] ^ 1]), blob, count=1)
+    assert len(changed) == len(blob)
+    path.write_bytes(changed)
+    said = home.do("run", *flags, code=1)
+    assert f"{name} is not what was written" in said
+    assert f"`python -m tasks rerun {stage}`" in said
+    assert "Traceback" not in said
+    assert name in home.do("status", "--verify", code=1)
+
+
 def test_a_raw_picture_that_went_missing_is_fetched_again(home):
     victim = next((home.shelf("download") / "latest" / "images").resolve().glob("*"))
     (raw,) = (home.folder / "data" / "demo" / "raw").rglob(f"{victim.stem}*")

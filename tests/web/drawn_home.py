@@ -12,7 +12,7 @@ from pipeline.filter.kept import FEATURES, Score, write_scores
 from pipeline.labels.log import LabelLog
 from pipeline.store.digest import of_bytes, of_value
 from pipeline.store.jsonl import dump_row, write_rows
-from pipeline.store.manifest import Manifest
+from pipeline.store.manifest import Manifest, list_files
 from pipeline.store.shelf import Published, Shelf
 from pipeline.web.place import Place, Site
 
@@ -107,6 +107,7 @@ class DrawnHome:
             inputs=inputs or {},
             outputs=outputs,
             summary=summary or {},
+            files=list_files(work),
             created=created,
         )
         return shelf.publish(work, manifest)

@@ -1,0 +1,77 @@
+"""Files of a finished folder, read only if they are what its manifest says that was written.
+
+Every stage and page that uses what such a file says reads it through here: a file that a bad disk, an editor or a copy
+has changed, at whatever size, must not train another generator in silence. A folder without a manifest is not finished,
+or not a stage's: there is nothing to check its files by, and they are read as they are.
+"""
+
+import io
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import DamagedState
+from pipeline.store import digest, manifest
+from pipeline.store.jsonl import parse_row
+from pipeline.store.manifest import Manifest
+
+
+def read_bytes(folder: Path, name: str) -> bytes:
+    """The content of the file `name` of the finished folder `folder`.
+
+    Errors: `DamagedState` that names the file and the command that makes it again, if it is missing, cannot be read, or
+    has another SHA-256 than the manifest has.
+    """
+    written = _manifest(folder)
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise _damaged(folder / name, f"cannot be read ({error.strerror})", written) from None
+    if written is not None:
+        _, expected = written.files.get(name, (0, ""))
+        if digest.of_bytes(content) != expected:
+            raise _damaged(folder / name, "is not what was written", written)
+    return content
+
+
+def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The rows of the JSONL file `name` of the finished folder `folder`. Errors: as `read_bytes`."""
+    lines = read_bytes(folder, name).splitlines(keepends=True)
+    return [parse_row(line, f"{folder / name}, line {number}") for number, line in enumerate(lines, start=1)]
+
+
+def read_json(folder: Path, name: str) -> Any:
+    """The value in the JSON file `name` of the finished folder `folder`. Errors: as `read_bytes`."""
+    try:
+        return json.loads(read_bytes(folder, name))
+    except (ValueError, RecursionError):
+        raise _damaged(folder / name, "is not JSON", _manifest(folder)) from None
+
+
+def read_array(folder: Path, name: str) -> np.ndarray:
+    """The array in the NPY file `name` of the finished folder `folder`. Errors: as `read_bytes`."""
+    try:
+        return np.load(io.BytesIO(read_bytes(folder, name)), allow_pickle=False)
+    except (ValueError, EOFError):
+        raise _damaged(folder / name, "holds no array", _manifest(folder)) from None
+
+
+def _damaged(path: Path, what: str, written: Manifest | None) -> DamagedState:
+    way_out = f"; `python -m tasks rerun {written.stage}` makes it again" if written else ""
+    return DamagedState(f"{path} {what}{way_out}")
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    try:
+        stamp = (folder / manifest.NAME).stat().st_mtime_ns
+    except OSError:
+        return None
+    return _read_manifest(folder, stamp)
+
+
+@lru_cache(maxsize=16)  # a stage reads several files of a folder, and a manifest may name every picture
+def _read_manifest(folder: Path, stamp: int) -> Manifest:
+    return manifest.read(folder)

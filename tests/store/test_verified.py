@@ -1,0 +1,71 @@
+"""A file of a finished folder is read as it was written, or not at all."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipeline.errors import DamagedState
+from pipeline.store import verified
+from pipeline.store.jsonl import write_rows
+from pipeline.store.manifest import Manifest, list_files
+from pipeline.store.shelf import Shelf
+
+KEY = "c" * 64
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A finished folder of the filter with a file of each kind."""
+    shelf = Shelf(tmp_path / "filter")
+    work = shelf.work(KEY, resume=False)
+    write_rows(work / "scores.jsonl", [{"id": "a", "score": 0.25}, {"id": "b", "score": 0.75}])
+    (work / "samples.json").write_text('{"kid": 1}')
+    np.save(work / "features.npy", np.arange(6.0))
+    facts = {"options": {}, "inputs": {}, "files": list_files(work)}
+    return shelf.publish(work, Manifest(stage="filter", version=1, dataset="cats", key=KEY, **facts)).folder
+
+
+READ = {
+    "scores.jsonl": (verified.read_rows, b"0.25", b"0.95"),
+    "samples.json": (verified.read_json, b"1", b"2"),
+    "features.npy": (verified.read_array, np.float64(5).tobytes(), np.float64(7).tobytes()),
+}
+
+
+def test_what_was_written_is_read(folder):
+    assert verified.read_rows(folder, "scores.jsonl")[1] == {"id": "b", "score": 0.75}
+    assert verified.read_json(folder, "samples.json") == {"kid": 1}
+    assert verified.read_array(folder, "features.npy").tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_change_at_the_same_size_is_named_with_the_way_out(folder, name):
+    read, old, new = READ[name]
+    path = folder / name
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(DamagedState, match=rf"{name} is not what was written; `python -m tasks rerun filter`"):
+        read(folder, name)
+
+
+def test_a_file_that_is_gone_or_was_added_is_named(folder):
+    (folder / "samples.json").unlink()
+    with pytest.raises(DamagedState, match=r"samples.json cannot be read \(No such file"):
+        verified.read_json(folder, "samples.json")
+    (folder / "added.json").write_text("{}")
+    with pytest.raises(DamagedState, match=r"added.json is not what was written"):
+        verified.read_json(folder, "added.json")
+
+
+def test_a_manifest_that_was_edited_vouches_for_nothing(folder):
+    path = folder / "manifest.json"
+    body = json.loads(path.read_text())
+    body["files"]["scores.jsonl"][1] = "0" * 64
+    path.write_text(json.dumps(body))
+    with pytest.raises(DamagedState, match=r"manifest.json is not what was written"):
+        verified.read_rows(folder, "scores.jsonl")
+
+
+def test_a_folder_that_is_no_stage_s_is_read_as_it_is(tmp_path):
+    write_rows(tmp_path / "rows.jsonl", [{"a": 1}])
+    assert verified.read_rows(tmp_path, "rows.jsonl") == [{"a": 1}]
