@@ -9,7 +9,10 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.gan.definition import Definition, Difference, Reading, as_tree, differences, read, schema_text
 from pipeline.options.option import nearest
+from pipeline.text import plain
 from tasks import homes
+
+LINE = 500  # characters of a description that a line shows
 
 
 def list_all(given: Namespace) -> int:
@@ -26,7 +29,7 @@ def show(given: Namespace) -> int:
     path = _file(given.name)
     reading = _read_aloud(path)
     definition = reading.definition
-    print(f"{path}: {_plain(definition.description)}".rstrip(": "))
+    print(f"{path}: {plain(definition.description, LINE)}".rstrip(": "))
     changed = differences(definition)
     print("\nother than the defaults:" if changed else "\nevery key has its default")
     for difference in changed:
@@ -71,12 +74,7 @@ def _line(path: Path) -> str:
     many = len(reading.warnings)
     which = "1 key is" if many == 1 else f"{many} keys are"
     note = f" ({which} not followed: `models check {path.stem}` says why)" if many else ""
-    return f"{reading.definition.loss.ljust(14)}  {_plain(reading.definition.description)}{note}"
-
-
-def _plain(text: str) -> str:
-    """`text` in one line, without what would steer a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return f"{reading.definition.loss.ljust(14)}  {plain(reading.definition.description, LINE)}{note}"
 
 
 def _read_aloud(path: Path) -> Reading:

@@ -10,7 +10,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 # Each room of pipeline/ and the rooms it may read from; every room may read the ground floor
-GROUND = {"errors", "callbacks", "result", "options"}
+GROUND = {"errors", "callbacks", "result", "options", "text"}
 MAY_READ = {
     "options": set(),
     "store": set(),

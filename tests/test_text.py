@@ -1,0 +1,34 @@
+"""Text that others choose, made fit for one line."""
+
+import pytest
+
+from pipeline.text import escaped, plain
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Pikachu 皮卡丘", "Pikachu 皮卡丘"),
+        ("two\nlines\tand\rmore", "two lines and more"),
+        ("\x1b[31mred\x1b[0m", " [31mred [0m"),
+        ("C1 \x9b31m and \x85", "C1  31m and  "),
+        ("line\u2028paragraph\u2029", "line paragraph "),
+        ("gpj.\u202eexe\u2066x\u2069", "gpj.exex"),
+        ("half \ud83d", "half ?"),
+        ("family 👨\u200d👩", "family 👨\u200d👩"),
+        ("wide\u3000space", "wide\u3000space"),
+    ],
+)
+def test_what_would_steer_a_terminal_is_taken_out(text, line):
+    assert plain(text, 100) == line
+
+
+def test_long_text_is_cut_and_says_so():
+    assert plain("x" * 10, 10) == "x" * 10
+    assert plain("x" * 11, 10) == "x" * 9 + "…"
+    assert len(plain("\x1b" * 10_000_000, 300)) == 300
+
+
+def test_different_urls_stay_different():
+    assert escaped("http://a.example/ピカ") == "http://a.example/ピカ"
+    assert escaped("x:\x1b\u202e\ud83d") == "x:%1B%E2%80%AE%ED%A0%BD"
