@@ -2,12 +2,13 @@
 
 import argparse
 import dataclasses
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from pipeline.errors import Stopped, UserError
+from pipeline.errors import Stopped, UserError, of_system
 from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import as_json, expected, nearest
 from tasks import commands, homes, models
@@ -32,17 +33,25 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 a stage failed, 2 a mistake in what was asked, 130 stopped."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no text
     try:
         return _dispatch(sys.argv[1:] if arguments is None else list(arguments))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _mistake(error)
     except (KeyboardInterrupt, Stopped):
         print("stopped; the next run goes on from here", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone: `python -m tasks options | head`
         sys.stderr.close()
         return 0
+    except OSError as error:  # a full disk, a folder that may not be read, a name that is too long
+        return _mistake(of_system(error))
+
+
+def _mistake(error: UserError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 2
 
 
 def _dispatch(words: list[str]) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.crawl.local import STANDARD_INPUT
-from pipeline.errors import UserError
+from pipeline.errors import UserError, of_system
 from pipeline.labels.folders import export_folders, import_folders
 from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import as_text, nearest
@@ -104,7 +104,9 @@ def _wrong(dataset: str, *, verify: bool) -> bool:
         return bool(state.show(RunPipeline(dataset=dataset), verify=verify))
     except UserError as error:
         print(f"{dataset}: {error}")
-        return True
+    except OSError as error:
+        print(f"{dataset}: {of_system(error)}")
+    return True
 
 
 def options(given: Namespace) -> int:

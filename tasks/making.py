@@ -1,6 +1,5 @@
 """Making one stage: lock, look again, work, publish, record."""
 
-import errno
 import os
 import re
 import tempfile
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from filelock import BaseFileLock, FileLock, Timeout
 
 from pipeline.callbacks import Progress, ShouldStop
-from pipeline.errors import Stopped, UserError
+from pipeline.errors import Stopped, UserError, is_for_the_user, of_system
 from pipeline.result import Result
 from pipeline.store.manifest import Manifest, list_files
 from tasks import isolation, records, stop, words
@@ -26,13 +25,11 @@ from tasks.progress import Console
 if TYPE_CHECKING:
     from tasks.stage_task import StageTask
 
-DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-
 
 def make(task: "StageTask") -> None:
     """Publish the folder of `task`, unless another run does so first."""
     record = records.record(task.dataset, task.run_name)
-    with stop.listening(), records.logging_to(record.log):
+    with stop.listening(), records.logging_to(record.log), _disk_faults(task.shelf.root):
         # What it reads may be made anew while it waits for its turn, and then it is another key that is to be made
         while not _made(task, task.key(), record):
             continue
@@ -124,13 +121,13 @@ def _publish(task: "StageTask", key: str, record: records.Record) -> Manifest:
 
 @contextmanager
 def _disk_faults(place: Path) -> Iterator[None]:
-    """A disk that is full or may not be written to is for the user to mend, and no fault of ours."""
+    """A disk that is full or may not be written to is for the user to mend, and no fault of this program."""
     try:
         yield
     except OSError as error:
-        if error.errno not in DISK_FAULTS:
+        if not is_for_the_user(error):
             raise
-        raise UserError(f"{error.filename or place}: {error.strerror}; free some space or let it be written") from error
+        raise of_system(error, place) from error
 
 
 def _draft(task: "StageTask", key: str, run: str) -> Manifest:

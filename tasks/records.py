@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.store.jsonl import dump_row, read_rows
+from pipeline.errors import DamagedState, of_system
+from pipeline.store.jsonl import dump_row, parse_row
 from tasks import homes
 
 PACKAGES = ("tensorflow", "keras", "luigi", "icrawler", "numpy", "opencv-python-headless", "Pillow", "scikit-learn")
@@ -51,24 +53,53 @@ class Record:
         return self.folder / "log.txt"
 
     def add(self, event: str, **facts: Any) -> None:
-        """Append one line."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(dump_row({"event": event, "time": now(), **facts}))
-            file.flush()
-            os.fsync(file.fileno())
+        """Append one line. Where the disk does not take it, this process keeps it, and says so once: a run must not
+        fail for its record, nor a record hide why a run fails."""
+        row = {"event": event, "time": now(), **facts}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(dump_row(row))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            if not _unwritten.get(self.path):
+                print(f"the record of this run cannot be written: {of_system(error, self.path)}", file=sys.stderr)
+            _unwritten.setdefault(self.path, []).append(row)
 
     def rows(self) -> list[dict[str, Any]]:
-        """What was recorded so far."""
-        return list(read_rows(self.path)) if self.path.exists() else []
+        """What was recorded so far. Lines that a power cut or a hand has damaged are left out."""
+        return [*_readable(self.path), *_unwritten.get(self.path, [])]
 
-    def began(self) -> datetime:
-        """When the run started."""
-        return datetime.fromisoformat(self.rows()[0]["time"])
+    def began(self) -> datetime | None:
+        """When the run started; None where the record does not say."""
+        try:
+            return datetime.fromisoformat(self.rows()[0]["time"])
+        except (IndexError, KeyError, TypeError, ValueError):
+            return None
 
     def stages(self) -> dict[str, str]:
         """Each stage that this run has touched and how it ended: ran, reused, failed or stopped."""
         return {row["stage"]: row["outcome"] for row in self.rows() if row["event"] == "stage"}
+
+
+_unwritten: dict[Path, list[dict[str, Any]]] = {}  # lines that no disk took, by record
+_FIELDS = {"start": set(), "options": set(), "stage": {"stage", "outcome"}, "end": {"outcome"}}
+
+
+def _readable(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a record that are whole and say what a line of their event says."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                row = parse_row(line, str(path))
+            except DamagedState:
+                continue
+            needed = _FIELDS.get(str(row.get("event")))
+            if needed is not None and all(isinstance(row.get(name), str) for name in needed | {"time"}):
+                yield row
 
 
 def runs_folder(dataset: str) -> Path:
@@ -95,10 +126,24 @@ def last(dataset: str) -> Record | None:
     return Record(folders[-1]) if folders else None
 
 
+class _Quiet(logging.FileHandler):
+    """A log that cannot be written costs its lines, and no traceback for each of them on the console."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Leave the line out."""
+
+
+def _handler(path: Path) -> logging.Handler:
+    try:
+        return _Quiet(path, encoding="utf-8")
+    except OSError:  # the record, beside it, says that nothing can be written there
+        return logging.NullHandler()
+
+
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """Send what libraries log, meanwhile, to the file `path`."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _handler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)

@@ -44,8 +44,11 @@ def _old(task: StageTask, keep: int) -> list[Path]:
 def _in_use(folder: Path) -> bool:
     """Whether a run holds the lock of the key that `folder` is named by."""
     key = folder.name.removeprefix(WORK).partition(".")[0]
+    lock = folder.parent / f".lock-{key}"
+    if not lock.exists():  # nobody makes it; a full disk has no room for the file of a lock
+        return False
     try:
-        FileLock(folder.parent / f".lock-{key}").acquire(timeout=0).lock.release()
+        FileLock(lock).acquire(timeout=0).lock.release()
     except Timeout:
         return True
     return False

@@ -86,6 +86,7 @@ class RunPipeline(RunTask):
             task.shelf.point_latest(published[task.stage].folder)  # it may be an earlier one, gone back to
             if task.stage not in touched:
                 record.add("stage", stage=task.stage, key=task.key(), outcome="reused")
-        seconds = (datetime.now(timezone.utc) - record.began()).total_seconds()
+        now = datetime.now(timezone.utc)
+        seconds = (now - (record.began() or now)).total_seconds()
         record.add("end", outcome="done", seconds=round(seconds, 2))
         return published, seconds

@@ -6,6 +6,7 @@ In luigi.cfg `[gan]` holds for every dataset and `[pikachu.gan]` for one. On the
 
 import configparser
 import json
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ LUIGI_SECTIONS = {
 }  # fmt: skip
 DATASET = re.compile(r"\w[\w-]*")
 FILE = Path("luigi.cfg")
+LONGEST = 100  # bytes of a dataset's name: folders and locks are named by it, and a system takes 255
 RESERVED = {"luigid"}  # data/luigid holds the scheduler's own state
 
 
@@ -57,10 +59,11 @@ class Settings:
 
 def check_dataset(dataset: str) -> None:
     """Raise a `UserError` unless `dataset` can be the name of a folder and of a section of luigi.cfg."""
-    if not DATASET.fullmatch(dataset) or dataset in RESERVED:
+    if not DATASET.fullmatch(dataset) or dataset in RESERVED or len(os.fsencode(dataset)) > LONGEST:
+        shown = dataset if len(dataset) <= LONGEST else f"{dataset[:20]}…"
         raise UserError(
-            f"dataset = {dataset!r}: expected letters, digits, - and _ (a name for folders, not the search words:"
-            " those go into --query)"
+            f"dataset = {shown!r}: expected letters, digits, - and _, at most {LONGEST} bytes (a name for folders, not"
+            " the search words: those go into --query)"
         )
 
 

@@ -9,6 +9,7 @@ from tasks.settings import Settings
 
 SEED = "seed"  # the embedded subject before its first run: its labels are made once its pictures are there
 EMPTY = snapshot_digest({})
+_held: dict[tuple[str, str], dict[str, str]] = {}  # by dataset and digest: what this process has found
 
 
 def log(dataset: str) -> LabelLog:
@@ -17,11 +18,20 @@ def log(dataset: str) -> LabelLog:
 
 
 def take(dataset: str, chosen: Settings) -> str:
-    """Write down the labels there are now, if any; returns the digest that names them, or SEED."""
+    """The digest that names the labels there are now, or SEED. They are held until a run writes them down (`keep`): a
+    plan writes nothing."""
     labels = log(dataset).effective()
     if not labels:
         return SEED if chosen["download"].sources == ("demo",) else EMPTY
-    return write_snapshot(labels, homes.dataset_folder(dataset)).stem
+    name = snapshot_digest(labels)
+    _held[dataset, name] = labels
+    return name
+
+
+def keep(dataset: str, labels: str) -> None:
+    """Write down the labels that `take` found, so that later edits belong to the next run."""
+    if (held := _held.get((dataset, labels))) is not None:
+        write_snapshot(held, homes.dataset_folder(dataset))
 
 
 def digest(dataset: str, labels: str) -> str:
@@ -41,4 +51,5 @@ def count(dataset: str, labels: str) -> int:
     """How many labels those are."""
     if labels in (SEED, EMPTY):
         return len(log(dataset).effective()) if labels == SEED else 0
-    return len(read_snapshot(path(dataset, labels)))
+    held = _held.get((dataset, labels))
+    return len(read_snapshot(path(dataset, labels)) if held is None else held)

@@ -65,6 +65,11 @@ class SeedLabels(RunTask):
 class Labelled(StageTask):
     """A stage that reads the labels."""
 
+    def deps(self):
+        """What Luigi asks for when it begins to run a chain, and a plan never does: the labels are written down now."""
+        snapshots.keep(self.dataset, self.labels)
+        return super().deps()
+
     def requires(self):
         seeds = [self.upstream(SeedLabels)] if self.labels == snapshots.SEED else []
         return [*self.stages_read(), *seeds]

@@ -26,11 +26,13 @@ def _last_run(dataset: str) -> str:
     record = records.last(dataset)
     if record is None:
         return "never ran"
-    last = record.rows()[-1]
-    outcome = last["outcome"] if last["event"] == "end" else "running, or killed"
+    rows = record.rows()
+    if not rows:
+        return f"last run not known: {record.path} holds no whole line"
+    outcome = rows[-1]["outcome"] if rows[-1]["event"] == "end" else "running, or killed"
     stages = Counter(record.stages().values())
     counts = ", ".join(f"{number} {word}" for word, number in stages.items())
-    return f"last run {record.rows()[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "")
+    return f"last run {rows[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "")
 
 
 def _labels(dataset: str) -> str:

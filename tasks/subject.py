@@ -28,6 +28,8 @@ def remember(dataset: str, options: DownloadOptions, known: DownloadOptions) -> 
     names = [name for name in SUBJECT if getattr(options, name) != getattr(known, name)]
     text = json.dumps({f"download.{name}": as_text(getattr(options, name)) for name in names}, ensure_ascii=False)
     file = path(dataset)
+    if file.exists() and file.read_text(encoding="utf-8") == text + "\n":
+        return  # a run that makes nothing new needs no disk that can be written to
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     draft.write_text(text + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, of_system
 from pipeline.web import views
 from pipeline.web.catalogue import Catalogue
 from pipeline.web.desk import Desk, NoSquares, UnknownPictures
@@ -250,6 +250,10 @@ def _add_faults(app: FastAPI) -> None:
     @app.exception_handler(UserError)
     def told(request: Request, error: UserError) -> Response:
         return _fault(request, str(error), 409)
+
+    @app.exception_handler(OSError)
+    def system(request: Request, error: OSError) -> Response:
+        return _fault(request, str(of_system(error)), 507)
 
     @app.exception_handler(Exception)
     def ours(request: Request, error: Exception) -> JSONResponse:

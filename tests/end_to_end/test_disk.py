@@ -1,0 +1,112 @@
+"""A disk that is full, read-only or forbidden: one line that says so, from every command, and nothing is lost."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.home import Home
+
+pytestmark = pytest.mark.slow
+
+PAGE = 4096  # bytes by which a file takes up the room of a tmpfs
+
+
+@pytest.fixture
+def small_disk(finished, tmp_path) -> Iterator[Home]:
+    """The finished folder on a disk of its own that has some room left."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    size = sum(-(-path.lstat().st_size // PAGE) * PAGE + PAGE for path in finished.folder.rglob("*")) + (4 << 20)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes=0", "none", place], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a disk, which this user has not")
+    try:
+        yield finished.copy(place / "home")
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def fill(home: Home) -> Path:
+    """Take up all room that is left; returns the file that does."""
+    path = home.folder.parent / "filler"
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 20, PAGE, 1):
+            try:
+                while file.write(b"x" * size):
+                    continue
+            except OSError:
+                continue
+    return path
+
+
+def told(said: str) -> str:
+    """What a command said, which is no traceback and names no fault of a library."""
+    for word in ("Traceback", "Logging error", "Errno", ":("):
+        assert word not in said, said
+    return said
+
+
+def test_a_full_disk_is_one_line_and_gc_makes_room(small_disk: Home):
+    before = small_disk.outputs()
+    small_disk.run("--generate-seed", "5")  # something old, that gc may delete
+    fill(small_disk)
+    assert "up to date" in told(small_disk.do("plan"))
+    assert "last run" in told(small_disk.do("status"))
+    assert "will run   labels changed" not in told(small_disk.do("plan", "--filter-threshold", "0.4"))
+    said = told(small_disk.do("run", "--normalize-size", "24", code=1))
+    assert said.count("No space left on device; free some space") >= 1
+    said = told(small_disk.do("labels", "export", "sorted", code=2))
+    assert "No space left on device" in said
+    assert "MB freed" in told(small_disk.do("gc", "--keep", "0"))
+    shutil.rmtree(small_disk.folder / "sorted", ignore_errors=True)
+    small_disk.do("run")
+    assert small_disk.outputs() == before
+
+
+def test_labels_given_on_a_full_disk_are_refused_and_those_before_stay(small_disk: Home):
+    before = small_disk.labels()
+    taken = small_disk.folder / "taken" / "on"
+    taken.mkdir(parents=True)
+    square = next((small_disk.shelf("normalize") / "latest" / "images").glob("*.png"))
+    for path in square.parent.glob("*.png"):
+        shutil.copyfile(path, taken / path.name)
+    fill(small_disk)
+    said = told(small_disk.do("labels", "import", "--on", "taken/on", code=2))
+    assert "nothing was added" in said
+    assert small_disk.labels() == before
+
+
+def test_a_read_only_disk_can_be_looked_at(small_disk: Home):
+    subprocess.run(["mount", "-o", "remount,ro", small_disk.folder.parent], check=True)
+    assert "up to date" in told(small_disk.do("plan"))
+    assert "last run" in told(small_disk.do("status", "--verify"))
+    assert "MB would be freed" in told(small_disk.do("gc", "--dry-run"))
+    assert "everything is up to date" in told(small_disk.do("run"))
+    said = told(small_disk.do("run", "--gan-seed", "9", code=2))
+    assert "Read-only file system; make the disk writable" in said
+    assert "Read-only file system" in told(small_disk.do("labels", "repair", code=2))
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become another user")
+def test_a_forbidden_folder_is_one_line_and_does_not_hide_the_others(home: Home, tmp_path):
+    shutil.copytree(home.folder / "data" / "demo", home.folder / "data" / "other", symlinks=True)
+    for path in (home.folder / "data" / "demo", home.folder / "data" / "other" / "labels.jsonl"):
+        path.chmod(0)
+    code = (
+        "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.argv = ['tasks', *sys.argv[1:]];"
+        " from tasks.cli import main; sys.exit(main())"
+    )
+    for parent in [home.folder, *home.folder.parents][:4]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    said = told(home.do("status", program=("-c", code), code=1))
+    assert "demo:" in said
+    assert "other:" in said
+    assert said.count("Permission denied; give this user the right") == 2
+    for words in (("plan",), ("run",), ("gc",), ("labels",), ("rerun", "gan"), ("generate",), ("labels", "repair")):
+        assert "Permission denied; give this user the right" in told(home.do(*words, program=("-c", code), code=2))
