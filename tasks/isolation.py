@@ -33,6 +33,7 @@ POLL = 0.2  # seconds between looks at the request to stop
 # Set before TensorFlow loads. oneDNN doubles the speed on processors where it is off by default; the log level
 # silences its start-up lines.
 ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+AGAIN = "running again goes on from there"
 
 
 class StageCrashed(Exception):
@@ -57,7 +58,10 @@ def call(
     warm_up(log)
     here, there = _context().Pipe()
     child = _context().Process(target=_child, args=(work, folder, there, log), daemon=True)
-    child.start()
+    try:
+        child.start()
+    except (OSError, EOFError):  # the server was killed: it holds TensorFlow, and so most of the memory
+        raise StageCrashed(f"no process could be started for it; {AGAIN}") from None
     there.close()
     return _follow(child, here, progress, should_stop)
 
@@ -105,7 +109,7 @@ def _follow(child: BaseProcess, pipe: Connection, progress: Progress, should_sto
             child.join()
             if should_stop():  # the signal met it before it could ignore it
                 raise Stopped from None
-            raise StageCrashed(_epitaph(child.exitcode)) from None
+            raise StageCrashed(epitaph(child.exitcode)) from None
         if kind == "progress":
             progress(*value)
             continue
@@ -119,10 +123,12 @@ def _outcome(kind: str, value: Any) -> Result:
     raise {"user error": UserError, "stopped": Stopped}.get(kind, StageCrashed)(value)
 
 
-def _epitaph(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"its process was ended by signal {-code}; signal 9 most often means that memory ran out"
-    return f"its process ended with code {code} and said nothing"
+def epitaph(code: int | None) -> str:
+    """What is known of a process that ended before it could say how its work went, and what to do."""
+    if code is None or code >= 0:
+        return f"its process ended with code {code} and said nothing; {AGAIN}"
+    cause = "most often means that memory ran out" if -code == signal.SIGKILL else "is a fault in a library, or a kill"
+    return f"its process was ended by signal {-code}; signal {-code} {cause}; {AGAIN}"
 
 
 def _child(work: Callable[..., Result], folder: Path, pipe: Connection, log: Path) -> None:

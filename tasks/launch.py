@@ -1,20 +1,17 @@
 """Handing a task to Luigi, and saying how that went."""
 
-import json
 import re
 import sys
-import time
-import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import luigi
 from luigi import LuigiStatusCode, configuration
-from luigi.execution_summary import LuigiRunResult
 from luigi.rpc import RPCError
 
 from pipeline.errors import UserError
-from tasks import backbones, isolation, records, stop, words
+from tasks import backbones, isolation, luigid, records, stop, words, worker
 from tasks.run_pipeline import RunPipeline
 from tasks.run_task import DEFAULT_DATASET
 from tasks.stage_task import StageTask
@@ -22,7 +19,15 @@ from tasks.stages import Measured
 
 # What Luigi calls it when nothing failed but a part was not its to run
 OTHERS_AT_IT = (LuigiStatusCode.SUCCESS, LuigiStatusCode.NOT_RUN)
-WAIT = 2.0  # seconds before asking the scheduler again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How Luigi's part of a run ended."""
+
+    summary: str
+    faults: tuple[worker.Fault, ...] = ()
+    lost: str = ""  # why luigid could not be asked any more
 
 
 def launch(
@@ -42,7 +47,7 @@ def launch(
         raise UserError(f"--workers {workers}: expected a whole number, at least 1, for example 2")
     url = scheduler or configuration.get_config().get("core", "scheduler_url", "")
     if url:
-        _check_reachable(url)
+        luigid.check(url)
     record = records.record(pipeline.dataset, pipeline.run_name)
     record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced=pipeline.forced)
     ahead = pipeline.stages_until(getattr(task, "stage", ""))
@@ -54,11 +59,11 @@ def launch(
     if workers == 1 and any(stage.isolated and not stage.complete() for stage in ahead):
         isolation.warm_up(record.log.absolute())
     configuration.get_config().set("core", "no_configure_logging", "true")
-    with records.logging_to(record.log), stop.listening():
-        outcome = _build(task, workers, {"scheduler_url": url} if url else {"local_scheduler": True})
+    with records.logging_to(record.log), worker.threads_logged(), stop.listening():
+        ending = _build(task, workers, url)
     if task.complete():
         finish()
-    return _verdict(task, pipeline.dataset, record, outcome)
+    return _verdict(task, pipeline.dataset, record, ending)
 
 
 def _bring_weights(stage: StageTask) -> None:
@@ -68,28 +73,30 @@ def _bring_weights(stage: StageTask) -> None:
         backbones.bring_to_measure(stage.stage, stage.options.extractor)
 
 
-def _build(task: luigi.Task, workers: int, where: dict[str, Any]) -> LuigiRunResult:
-    """Let Luigi run `task`; while another worker is at a part of it or holds the GPU, wait and ask again."""
-    said = False
+def _build(task: luigi.Task, workers: int, url: str) -> Ending:
+    """Let Luigi run `task`; while another worker is at a part of it, holds the GPU or pauses luigid, ask again."""
+    where = {"scheduler_url": url} if url else {"local_scheduler": True}
+    waiting = luigid.Waiting(url)
     while True:
+        factory = worker.Factory()
         try:
-            outcome = luigi.build([task], workers=workers, detailed_summary=True, **where)
+            outcome = luigi.build([task], factory, detailed_summary=True, workers=workers, **where)
         except RPCError as error:
-            url = where.get("scheduler_url")
-            raise UserError(f"luigid at {url} stopped answering; what was made is kept, run again: {error}") from None
+            return Ending(summary="", faults=tuple(factory.faults), lost=str(error))
+        ending = Ending(summary=outcome.status.value[1], faults=tuple(factory.faults))
         if outcome.status not in OTHERS_AT_IT or task.complete() or stop.should_stop():
-            return outcome
-        if not said:
-            print("waits: another worker is at it, or holds the GPU", file=sys.stderr, flush=True)
-        said = True
-        time.sleep(WAIT)
+            return ending
+        waiting.a_while()
+        if stop.should_stop():
+            return ending
 
 
-def _verdict(task: luigi.Task, dataset: str, record: records.Record, outcome: LuigiRunResult) -> int:
+def _verdict(task: luigi.Task, dataset: str, record: records.Record, ending: Ending) -> int:
     if task.complete():
         if record.rows()[-1]["event"] != "end":
-            record.add("end", outcome="done")
+            _end_without_luigi(task, record)
         return 0
+    _record_faults(record, ending)
     failed, stopped = (_ended(record, outcome) for outcome in ("failed", "stopped"))
     if stop.should_stop() or (stopped and not failed):  # a stage may have a limit of its own
         record.add("end", outcome="stopped")
@@ -98,10 +105,39 @@ def _verdict(task: luigi.Task, dataset: str, record: records.Record, outcome: Lu
     record.add("end", outcome="failed")
     for row in failed:
         words.say(row["stage"], f"failed: {_for_dataset(row['error'], dataset)}")
-    if not failed:
-        print(f"not finished: {outcome.one_line_summary}", file=sys.stderr)
+    if ending.lost:
+        print(f"not finished: {_without_luigid(ending.lost)}", file=sys.stderr)
+    elif not failed:
+        print(f"not finished: {_of_the_run(ending)}", file=sys.stderr)
     print(f"the whole story is in {record.log}", file=sys.stderr)
     return 1
+
+
+def _end_without_luigi(task: luigi.Task, record: records.Record) -> None:
+    """Close the record of a run that made everything; Luigi's last task does so, unless luigid was lost before it."""
+    if isinstance(task, RunPipeline):
+        task.run()
+    else:
+        record.add("end", outcome="done")
+
+
+def _record_faults(record: records.Record, ending: Ending) -> None:
+    """Write down the stages that could not do so themselves, as their processes died."""
+    written = record.stages()
+    for fault in ending.faults:
+        if isinstance(fault.task, StageTask) and fault.stage not in written:
+            record.add("stage", stage=fault.stage, outcome="failed", error=fault.line)
+
+
+def _of_the_run(ending: Ending) -> str:
+    return ending.faults[-1].line if ending.faults else ending.summary
+
+
+def _without_luigid(why: str) -> str:
+    return (
+        f"luigid does not answer ({why}); what is made is kept: start it again (`make luigid`) and run again, or run"
+        " without --scheduler"
+    )
 
 
 def _ended(record: records.Record, outcome: str) -> list[dict[str, Any]]:
@@ -114,16 +150,3 @@ def _for_dataset(advice: str, dataset: str) -> str:
     if dataset == DEFAULT_DATASET:
         return advice
     return re.sub(r"(python -m tasks (?:labels )?\w+)", rf"\1 --dataset {dataset}", advice)
-
-
-def _check_reachable(url: str) -> None:
-    try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/api/resource_list?data=%7B%7D", timeout=5) as answer:
-            if "response" not in json.load(answer):
-                raise ValueError("it is another server")
-    except (OSError, ValueError) as error:  # urllib's and json's own are of these kinds
-        reason = "it is another server" if isinstance(error, ValueError) else getattr(error, "reason", error)
-        raise UserError(
-            f"luigid at {url} does not answer ({reason}); start it with `make luigid`, or"
-            " run without --scheduler and without [core] scheduler_url in luigi.cfg"
-        ) from None

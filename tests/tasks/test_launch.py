@@ -1,49 +1,72 @@
-"""Asking luigid before a run begins."""
+"""How a run ends, on the console and in its record."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
+import luigi
 import pytest
+from luigi.rpc import RPCError
 
-from pipeline.errors import UserError
-from tasks import launch
+from tasks import launch, luigid, records
+from tasks.stages import TrainGan
+from tasks.worker import Fault
+
+
+class Undone(luigi.Task):
+    """Is never complete."""
+
+    def complete(self):
+        return False
 
 
 @pytest.fixture
-def server():
-    """`server(text)` answers every request with that text; returns its URL."""
-    running = []
-
-    def start(text: str) -> str:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            def log_message(self, *_):
-                """Stay silent."""
-
-        running.append(HTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=running[-1].serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return f"http://127.0.0.1:{running[-1].server_port}"
-
-    yield start
-    for each in running:
-        each.shutdown()
-        each.server_close()
+def record(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return records.record("demo", "a-run")
 
 
-def test_a_luigid_is_known_by_its_answer(server):
-    launch._check_reachable(server('{"response": []}') + "/")
+def build(monkeypatch, *outcomes) -> launch.Ending:
+    """What `_build` returns when Luigi's rounds end like this."""
+    rounds = iter(outcomes)
+
+    def one(*_, **__):
+        if isinstance(outcome := next(rounds), Exception):
+            raise outcome
+        return SimpleNamespace(status=outcome)
+
+    monkeypatch.setattr(luigi, "build", one)
+    monkeypatch.setattr(luigid.Waiting, "LOOK", 0)
+    return launch._build(Undone(), 1, "")
 
 
-@pytest.mark.parametrize("text", ["<html>It works!</html>", '{"error": 1}', "[]"])
-def test_another_server_at_that_address_is_named(server, text):
-    with pytest.raises(UserError, match="it is another server"):
-        launch._check_reachable(server(text))
+def test_a_luigid_that_is_lost_ends_the_run_with_one_line_and_what_is_made_is_kept(record, monkeypatch, capsys):
+    ending = build(monkeypatch, luigi.LuigiStatusCode.NOT_RUN, RPCError("Connection refused"))
+    assert launch._verdict(Undone(), "demo", record, ending) == 1
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("not finished: luigid does not answer (Connection refused); what is made is kept: start it")
+    assert str(record.log) in last
+    assert (record.rows()[-1]["event"], record.rows()[-1]["outcome"]) == ("end", "failed")
 
 
-def test_no_server_at_all_is_named_with_the_way_out():
-    with pytest.raises(UserError, match=r"refused.*start it with `make luigid`"):
-        launch._check_reachable("http://127.0.0.1:9")
+def test_a_stage_whose_process_died_is_named_and_recorded(record, capsys):
+    fault = Fault(task=TrainGan(dataset="demo"), line="its process was ended by signal 9")
+    ending = launch.Ending(summary="there were failed tasks", faults=(fault,))
+    assert launch._verdict(Undone(), "demo", record, ending) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "gan        failed: its process was ended by signal 9"
+    assert len(said) == 2
+    assert record.stages() == {"gan": "failed"}
+
+
+def test_luigis_own_words_for_an_end_have_no_face(record, monkeypatch, capsys):
+    ending = build(monkeypatch, luigi.LuigiStatusCode.SCHEDULING_FAILED)
+    assert launch._verdict(Undone(), "demo", record, ending) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("not finished: there were tasks whose scheduling failed")
+    assert ":" + "(" not in said
+
+
+def test_a_run_that_lost_luigid_when_all_was_made_is_done(record, monkeypatch):
+    ending = launch.Ending(summary="", lost="Connection refused")
+    monkeypatch.setattr(Undone, "complete", lambda self: True)
+    assert launch._verdict(Undone(), "demo", record, ending) == 0
+    assert record.rows()[-1]["outcome"] == "done"

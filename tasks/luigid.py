@@ -1,0 +1,180 @@
+"""luigid, Luigi's scheduler, as a run sees it: whether it answers, whether it is paused, what its silence means.
+
+Luigi's own client waits 60 s for each answer without a word, also for what luigid's page alone shows: a luigid that
+dies made the stage fail that had worked for hours. Here what the page shows is sent once, and what a run needs is asked
+for `PATIENCE` seconds: long enough for a restart, and short enough to watch.
+"""
+
+import json
+import logging
+import sys
+import time
+import urllib.request
+from typing import Any
+
+from luigi import configuration
+from luigi.rpc import RemoteScheduler, RPCError
+from tenacity import RetryCallState, Retrying, stop_after_delay, stop_any, wait_fixed
+
+from pipeline.errors import UserError
+from tasks import stop
+
+LOG = logging.getLogger("luigi-interface")
+PATIENCE = 12.0  # seconds for which what a run needs is asked for
+TIMEOUT = 5.0  # seconds for one answer; `[core] rpc_connect_timeout` in luigi.cfg has another
+SHOWN = ("set_task_status_message", "set_task_progress_percentage", "ping")  # asked once: no run depends on them
+SHORT = 2.0  # seconds for one answer to these
+QUIET = 30.0  # seconds without progress for the page after it could not be sent
+SILENCE = 5.0  # seconds without an answer until the console says so
+PAUSED = (
+    "waits: luigid at {url} is paused, by its own page or by any other page in a browser; to go on, use the switch at"
+    " {url} or `curl {url}/api/unpause`"
+)
+
+
+class Luigid(RemoteScheduler):
+    """The client of a luigid."""
+
+    def __init__(self, url: str, connect_timeout: float | None = None) -> None:
+        wanted = configuration.get_config().getfloat("core", "rpc_connect_timeout", TIMEOUT)
+        super().__init__(url, connect_timeout or wanted)
+        self._heard = time.monotonic()  # when it last answered a ping
+        self._told = False  # that it does not
+        self._page_from = 0.0  # when progress may be sent again
+
+    def _request(self, url: str, data: dict[str, Any], attempts: int = 3, allow_null: bool = True) -> Any:
+        """Ask luigid. Errors: `RPCError`, with the reason in a few words."""
+        name = url.rpartition("/")[2]
+        if name == "ping":
+            return self._ping(url, data)
+        if name in SHOWN:
+            return self._show(url, data)
+        try:
+            return super()._request(url, data, attempts=attempts, allow_null=allow_null)
+        except RPCError as error:
+            raise RPCError(reason(error.sub_exception or error), error.sub_exception) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise RPCError("another server answers there", error) from None
+
+    def _get_retryer(self) -> Retrying:
+        over = stop_any(stop_after_delay(PATIENCE), lambda _: stop.should_stop())
+        return Retrying(wait=wait_fixed(1), stop=over, reraise=True, after=self._failed)
+
+    def _failed(self, state: RetryCallState) -> None:
+        if state.attempt_number == 1:
+            why = reason(state.outcome.exception())
+            say(f"luigid at {self._url} does not answer ({why}); the run waits {PATIENCE:.0f} s for it")
+
+    def _once(self, url: str, data: dict[str, Any]) -> Any:
+        page = self._fetcher.fetch(f"{self._url}{url}", {"data": json.dumps(data)}, SHORT)
+        return json.loads(page)["response"]
+
+    def _ping(self, url: str, data: dict[str, Any]) -> dict[str, Any] | None:
+        """Say that the worker lives; returns what luigid wants it to do, None if that cannot be understood."""
+        try:
+            answer = self._once(url, data)
+        except (self._fetcher.raises, ValueError, KeyError, TypeError) as error:
+            self._silent(error)
+            return None
+        if self._told:
+            say(f"luigid at {self._url} answers again")
+        self._heard, self._told = time.monotonic(), False
+        whole = isinstance(answer, dict) and isinstance(answer.get("rpc_messages"), list)
+        return answer if whole else None
+
+    def _silent(self, error: BaseException) -> None:
+        """Say once that luigid does not answer, while a stage works and needs it for nothing."""
+        silence = time.monotonic() - self._heard
+        if silence >= SILENCE and not self._told:
+            self._told = True
+            say(
+                f"luigid at {self._url} does not answer ({reason(error)}); the stage that works goes on, and what it"
+                " makes is kept; start luigid again for the stages after it"
+            )
+
+    def _show(self, url: str, data: dict[str, Any]) -> None:
+        """Send what the page shows, but hold nobody up for long."""
+        if time.monotonic() < self._page_from:
+            return
+        try:
+            self._once(url, data)
+        except (self._fetcher.raises, ValueError, KeyError, TypeError) as error:
+            self._page_from = time.monotonic() + QUIET
+            LOG.warning("luigid was not told of progress: %s", reason(error))
+
+
+class Waiting:
+    """Says why a run waits, and that it still does every `REMIND` seconds."""
+
+    REMIND = 300.0
+    LOOK = 2.0  # seconds between looks
+
+    def __init__(self, url: str) -> None:
+        self.url = url  # empty without luigid
+        self._rounds = 0
+        self._said = ""
+        self._at = 0.0
+
+    def a_while(self) -> None:
+        """Wait until it makes sense to ask for work again, or until a signal asks to stop."""
+        self._rounds += 1
+        paused = False
+        while self.url and not stop.should_stop() and is_paused(self.url):
+            paused = True
+            self._say(PAUSED.format(url=self.url.rstrip("/")))
+            time.sleep(self.LOOK)
+        if not paused and self._rounds > 1:  # a luigid that was just restarted is told of this run in the second round
+            self._say("waits: another worker is at it, or holds the GPU")
+        time.sleep(self.LOOK)
+
+    def _say(self, line: str) -> None:
+        now = time.monotonic()
+        if line != self._said or now - self._at >= self.REMIND:
+            say(line)
+            self._said, self._at = line, now
+
+
+def say(line: str) -> None:
+    """Print one line at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def check(url: str) -> None:
+    """Ask luigid anything before a run begins. Errors: `UserError` if it does not answer, or another server does."""
+    try:
+        if not isinstance(_ask(url, "resource_list"), list):
+            raise ValueError("it is another server")
+    except (OSError, ValueError) as error:
+        why = "it is another server" if isinstance(error, ValueError) else getattr(error, "reason", error)
+        raise UserError(
+            f"luigid at {url} does not answer ({why}); start it with `make luigid`, or"
+            " run without --scheduler and without [core] scheduler_url in luigi.cfg"
+        ) from None
+
+
+def is_paused(url: str) -> bool:
+    """Whether luigid gives out no work by somebody's wish; false if it does not say."""
+    try:
+        answer = _ask(url, "is_paused")
+    except (OSError, ValueError):
+        return False
+    return isinstance(answer, dict) and bool(answer.get("paused"))
+
+
+def _ask(url: str, question: str) -> Any:
+    """luigid's answer. Errors: `OSError`; `ValueError` if it is not luigid that answers."""
+    with urllib.request.urlopen(f"{url.rstrip('/')}/api/{question}?data=%7B%7D", timeout=TIMEOUT) as answer:
+        found = json.load(answer)
+    if not isinstance(found, dict) or "response" not in found:
+        raise ValueError("it is another server")
+    return found["response"]
+
+
+def reason(error: BaseException | None) -> str:
+    """What the system says of a failed request; libraries wrap it in many words."""
+    last, inner = error, error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        last, inner = inner, inner.__cause__ or inner.__context__
+    return "no answer in time" if isinstance(last, TimeoutError) else " ".join(str(error).split())

@@ -1,0 +1,154 @@
+"""luigid that does not answer, that answers nonsense, that is paused; before a run and during it."""
+
+import json
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import count
+
+import pytest
+from luigi.rpc import RPCError
+
+from pipeline.errors import UserError
+from tasks import luigid, stop
+
+
+@pytest.fixture
+def server():
+    """`server(text)` answers every request with that text, or with what `text(path)` says; returns its URL."""
+    running = []
+
+    def start(text, port: int = 0) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write((text(self.path) if callable(text) else text).encode())
+
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                """Stay silent."""
+
+        running.append(HTTPServer(("127.0.0.1", port), Handler))
+        threading.Thread(target=running[-1].serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return f"http://127.0.0.1:{running[-1].server_port}"
+
+    yield start
+    for each in running:
+        each.shutdown()
+        each.server_close()
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """A URL at which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def test_a_luigid_is_known_by_its_answer(server):
+    luigid.check(server('{"response": []}') + "/")
+
+
+@pytest.mark.parametrize("text", ["<html>It works!</html>", '{"error": 1}', "[]"])
+def test_another_server_at_that_address_is_named(server, text):
+    with pytest.raises(UserError, match="it is another server"):
+        luigid.check(server(text))
+
+
+def test_no_server_at_all_is_named_with_the_way_out():
+    with pytest.raises(UserError, match=r"refused.*start it with `make luigid`"):
+        luigid.check("http://127.0.0.1:9")
+
+
+def test_what_a_run_needs_is_asked_for_some_seconds_and_the_console_says_so_at_once(nowhere, monkeypatch, capsys):
+    monkeypatch.setattr(luigid, "PATIENCE", 0.8)
+    began = time.monotonic()
+    with pytest.raises(RPCError, match=r"^Connection refused$"):
+        luigid.Luigid(nowhere).add_task(task_id="a", worker="w", status="DONE")
+    assert 0.8 <= time.monotonic() - began < 5
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"luigid at {nowhere} does not answer (Connection refused); the run waits 1 s for it"
+
+
+def test_a_luigid_that_is_started_again_in_time_costs_nothing(server, nowhere):
+    threading.Timer(0.7, lambda: server('{"response": "done"}', int(nowhere.rpartition(":")[2]))).start()
+    assert luigid.Luigid(nowhere).add_task(task_id="a", worker="w", status="DONE") == "done"
+
+
+def test_a_signal_ends_the_patience(nowhere, monkeypatch):
+    monkeypatch.setattr(stop, "should_stop", lambda: True)
+    began = time.monotonic()
+    with pytest.raises(RPCError):
+        luigid.Luigid(nowhere).add_task(task_id="a", worker="w", status="DONE")
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("text", ["<html>It works!</html>", '{"error": 1}', "[]"])
+def test_another_server_during_a_run_is_an_error_of_one_line(server, text):
+    with pytest.raises(RPCError, match=r"^another server answers there$"):
+        luigid.Luigid(server(text)).add_task(task_id="a", worker="w", status="DONE")
+
+
+def test_a_stage_is_not_held_up_by_what_the_page_shows(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections and never answers
+        client = luigid.Luigid(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(luigid, "SHORT", 0.3)
+        began = time.monotonic()
+        for number in range(20):
+            client.set_task_status_message("a", f"epoch {number}")
+            client.set_task_progress_percentage("a", number)
+        assert time.monotonic() - began < 1
+
+
+def test_a_silent_luigid_is_told_once_while_a_stage_works_and_its_return_too(server, nowhere, monkeypatch, capsys):
+    monkeypatch.setattr(luigid, "SILENCE", 0.1)
+    client = luigid.Luigid(nowhere)
+    for _ in range(4):
+        assert client.ping(worker="w") is None
+        time.sleep(0.1)
+    server('{"response": {"rpc_messages": []}}', int(nowhere.rpartition(":")[2]))
+    for _ in range(2):
+        assert client.ping(worker="w") == {"rpc_messages": []}
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"luigid at {nowhere} does not answer (Connection refused); the stage that works goes on")
+    assert second == f"luigid at {nowhere} answers again"
+
+
+@pytest.mark.parametrize("text", ["null", "[]", '{"response": null}', '{"response": {"rpc_messages": 3}}'])
+def test_nonsense_in_answer_to_a_ping_is_no_order(server, text):
+    assert luigid.Luigid(server(text)).ping(worker="w") is None
+
+
+def test_a_pause_is_said_at_once_and_again_after_minutes_and_ends(server, monkeypatch, capsys):
+    looks = count()
+    url = server(lambda path: json.dumps({"response": {"paused": next(looks) < 9}}))
+    monkeypatch.setattr(luigid.Waiting, "LOOK", 0.05)
+    monkeypatch.setattr(luigid.Waiting, "REMIND", 0.2)
+    luigid.Waiting(url).a_while()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"waits: luigid at {url} is paused")
+    assert f"curl {url}/api/unpause" in lines[0]
+    assert 2 <= len(lines) <= 4
+    assert len(set(lines)) == 1
+
+
+def test_a_signal_ends_the_wait_for_a_paused_luigid(server, monkeypatch):
+    url = server('{"response": {"paused": true}}')
+    asked = iter([False, False, True])
+    monkeypatch.setattr(stop, "should_stop", lambda: next(asked))
+    monkeypatch.setattr(luigid.Waiting, "LOOK", 0.01)
+    luigid.Waiting(url).a_while()
+
+
+def test_another_worker_is_what_a_run_waits_for_only_when_nothing_came_of_asking_anew(monkeypatch, capsys):
+    monkeypatch.setattr(luigid.Waiting, "LOOK", 0.01)
+    waiting = luigid.Waiting("")
+    waiting.a_while()
+    assert capsys.readouterr().err == ""
+    for _ in range(3):
+        waiting.a_while()
+    assert capsys.readouterr().err == "waits: another worker is at it, or holds the GPU\n"
