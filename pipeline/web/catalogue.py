@@ -164,7 +164,7 @@ def scored(place: Place, squares: Published | None) -> list[Published]:
         return []
     digest = squares.manifest.outputs.get("images")
     found = [each for each in place.filter.all() if each.manifest.inputs.get("normalize.images") == digest]
-    latest = latest_name(place.filter)  # a run that went back to earlier labels made nothing new
+    latest = place.filter.latest_name()  # a run that went back to earlier labels made nothing new
     return sorted(found, key=lambda each: each.folder.name == latest)
 
 
@@ -176,15 +176,6 @@ def _named(shelf: Shelf, digest: str | None, output: str) -> Published | None:
     """The newest folder with that content, or else the newest."""
     found = shelf.all()
     return ([each for each in found if each.manifest.outputs.get(output) == digest] or found or [None])[-1]
-
-
-def latest_name(shelf: Shelf) -> str:
-    """The folder that the last run ended with, by name; empty if none is named."""
-    latest = shelf.root / "latest"
-    try:
-        return latest.readlink().name if latest.is_symlink() else latest.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
 
 
 def _stamp(place: Place) -> tuple[int, ...]:

@@ -63,6 +63,7 @@ class Connections:
     def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self.clock = clock
+        self.closed = False  # the server ends: what was accepted before is dropped as it comes
         self._open: set[Connection] = set()
 
     def __len__(self) -> int:
@@ -74,6 +75,8 @@ class Connections:
 
     def admit(self, new: "Connection") -> None:
         """Count a connection; the one that has waited longest goes if there are too many, or else the new one."""
+        if self.closed:
+            return new.drop()
         if new.address:
             mine = {each for each in self._open if each.address == new.address}
             self._make_room(mine, self.limits.per_address, new, f"from {new.address}")

@@ -76,6 +76,10 @@ class Server(uvicorn.Server):
             self._connections.sweep()
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._connections.closed = True
+        await super().shutdown(sockets)
+
     def _fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Where there are no descriptors left, asyncio says so for each connection that it would take."""
         if getattr(context.get("exception"), "errno", None) not in NO_ROOM:
