@@ -9,16 +9,18 @@ from pipeline.errors import UserError
 from pipeline.gan.batches import Batches
 from pipeline.gan.definition import Definition
 from pipeline.gan.noise import noise_of
+from pipeline.gan.resident import Resident
 from pipeline.gan.schedule import ema_share, grown_after, rate_at, stage_at
 from pipeline.gan.step import Inputs, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
 class Director:
-    """Of one training on `images` (N, S, S, C) uint8, for `steps` steps in all; `stages` sides of a growing GAN."""
+    """Of one training on `images` (N, S, S, C) uint8, which may be on the device, for `steps` steps in all; `stages`
+    sides of a growing GAN."""
 
     definition: Definition
-    images: np.ndarray
+    images: np.ndarray | Resident
     batches: Batches
     steps: int
     stages: int

@@ -4,6 +4,7 @@ What the backends read from the environment is set before they load; no device i
 """
 
 import contextlib
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
 
 BACKENDS = ("tensorflow", "jax")
 BFLOAT16 = "mixed_bfloat16"  # Keras' name for computing in bfloat16 with weights in float32
+REPEATABLE = "xla_gpu_deterministic_ops"  # of XLA's flags
 IN_SILICON = {"avx512_bf16", "amx_bf16"}  # processors with one of these multiply bfloat16 faster than float32
 
 
@@ -56,9 +58,11 @@ def prepare_devices(threads: Threads = AS_IT_LIKES) -> None:
     """Let GPUs hand out memory as it is needed, and choose kernels that give the same bits on every run.
 
     On a CPU the kernels used here are repeatable as they are; TensorFlow shares its cores as `threads` say.
+    JAX reads its flags when it first touches a device: after that, in a notebook, they change nothing.
     Errors: a `UserError` if no step fits Keras' backend.
     """
-    if backend() != "tensorflow":
+    if backend() == "jax":
+        _make_jax_repeatable()
         return
     import tensorflow as tf
 
@@ -70,6 +74,14 @@ def prepare_devices(threads: Threads = AS_IT_LIKES) -> None:
         tf.config.experimental.enable_op_determinism()
     else:
         _set_threads(threads)
+
+
+def _make_jax_repeatable() -> None:
+    """Have XLA leave out a GPU's kernels whose sums come in any order, and choose among the others without timing
+    them, unless the user has told it. Without a plugin for GPUs there is nothing to choose."""
+    told = os.environ.get("XLA_FLAGS", "")
+    if importlib.util.find_spec("jax_plugins") and REPEATABLE not in told:
+        os.environ["XLA_FLAGS"] = f"{told} --{REPEATABLE}=true".strip()
 
 
 def rounding(dtype: str) -> str:

@@ -1,8 +1,11 @@
 """The loop: steps, and at the end of an epoch a line, now and then a look at the samples, and a checkpoint."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import time
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +25,16 @@ from pipeline.gan.director import Director
 from pipeline.gan.feeder import Feeder
 from pipeline.gan.latents import fixed_latents
 from pipeline.gan.pace import Pace, find_pace
+from pipeline.gan.resident import keep_near
 from pipeline.gan.runtime import choose_dtype, rounding
 from pipeline.gan.samples import GRID, draw
 from pipeline.gan.sizes import check_size
 from pipeline.gan.state import TrainState
 from pipeline.gan.stats import STATS, Row, StatsLog
 from pipeline.gan.step import METRICS, Inputs, compile_step
-from pipeline.gan.watch import Watch
+
+if typing.TYPE_CHECKING:  # a benchmark trains where nobody looks, without what scores and plots are made with
+    from pipeline.gan.watch import Watch
 
 OF_PROBABILITIES = ("d_accuracy", "d_real", "d_fake", "d_sureness")
 CHECKPOINTS, FINAL = "checkpoints", "final.npz"
@@ -113,7 +119,9 @@ class Training:
         if self.number == 0:
             self._guarded(lambda: self.watch.begin(self.images, self.draw, self.latents), looking=True)
             self._save()
-        with Feeder(self.director.inputs) as feeder:
+        # Only now: before it is run, a training may stand on pictures that take no memory
+        near = dataclasses.replace(self.director, images=self._guarded(lambda: keep_near(self.images)))
+        with Feeder(near.inputs) as feeder:
             while self.number < self.director.steps:
                 if should_stop() or (until and time.monotonic() > until):
                     self._stop()

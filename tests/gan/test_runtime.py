@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import subprocess
 import sys
@@ -52,6 +53,37 @@ def test_a_backend_without_a_step_is_refused(monkeypatch):
     monkeypatch.setattr(runtime.keras.backend, "backend", lambda: "torch")
     with pytest.raises(UserError, match=r"KERAS_BACKEND=torch.*tensorflow, jax"):
         runtime.prepare_devices()
+
+
+@pytest.mark.parametrize(
+    ("plugin", "told", "expected"),
+    [
+        (True, None, "--xla_gpu_deterministic_ops=true"),
+        (True, "--xla_dump_to=here", "--xla_dump_to=here --xla_gpu_deterministic_ops=true"),
+        (True, "--xla_gpu_deterministic_ops=false", "--xla_gpu_deterministic_ops=false"),
+        (False, None, None),
+    ],
+)
+def test_jax_is_told_to_be_repeatable_where_it_may_find_a_gpu_and_nobody_has_told_it(
+    monkeypatch, plugin, told, expected
+):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.delenv("XLA_FLAGS") if told is None else monkeypatch.setenv("XLA_FLAGS", told)
+    monkeypatch.setattr(runtime.keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: plugin or None)
+    runtime.prepare_devices()
+    assert os.environ.get("XLA_FLAGS") == expected
+
+
+@pytest.mark.slow
+def test_xla_knows_the_flag():
+    """It ends the process over a flag that it does not know."""
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("needs jax, which is not installed (requirements-dev.txt names it)")
+    environment = os.environ | {"XLA_FLAGS": f"--{runtime.REPEATABLE}=true", "JAX_PLATFORMS": "cpu"}
+    compute = [sys.executable, "-c", "import jax; print(jax.numpy.ones(2).sum())"]
+    done = subprocess.run(compute, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == "2.0", done.stderr
 
 
 def test_what_the_user_set_in_the_environment_stays():

@@ -2,19 +2,34 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.gan.runtime import keras
 from pipeline.gan.state import TrainState
+from pipeline.gan.step.calculus import Tensor
 from pipeline.gan.step.plan import Inputs, Plan
 from pipeline.gan.step.update import update
 
-Step = Callable[[Plan, Inputs], np.ndarray]  # METRICS of one step, float32
+
+@dataclass(frozen=True)
+class Step:
+    """Moves one `TrainState`. `compiled` gives the function of a plan."""
+
+    compiled: Callable[[Plan], Callable]
+
+    def __call__(self, plan: Plan, inputs: Inputs) -> np.ndarray:
+        """Take one step, and wait for its METRICS, float32."""
+        return np.asarray(self.start(plan, inputs))
+
+    def start(self, plan: Plan, inputs: Inputs) -> Tensor:
+        """Take one step without waiting until the device has done it: its METRICS as a tensor of the backend."""
+        return self.compiled(plan)(inputs.arrays())
 
 
 def compile_step(state: TrainState, *, xla: bool = False) -> Step:
-    """A function that moves `state` by one step. Each plan is compiled when it first comes up."""
+    """What moves `state` by one step. Each plan is compiled when it first comes up."""
     if keras.backend.backend() == "jax":
         from pipeline.gan.step import jax as backend
 
@@ -31,4 +46,4 @@ def compile_step(state: TrainState, *, xla: bool = False) -> Step:
     def _update(plan: Plan, arrays: dict) -> object:
         return update(state, plan, arrays, calculus)
 
-    return lambda plan, inputs: compiled(plan)(inputs.arrays())
+    return Step(compiled)

@@ -25,7 +25,7 @@ class Plan:
 class Inputs:
     """The numbers of one step, for `k` turns of D."""
 
-    reals: np.ndarray  # (k, B, S, S, C) uint8
+    reals: Any  # (k, B, S, S, C) uint8, of NumPy or on the device already
     noise: Noise
     rates: tuple[float, float]  # learning rates of G and D
     share: float  # by which the averaged generator moves towards the generator

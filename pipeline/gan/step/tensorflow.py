@@ -39,9 +39,9 @@ class TapeCalculus:
 
 
 def compile_with(update: Callable[[dict[str, Tensor]], Tensor], state: TrainState, *, xla: bool) -> Callable:
-    """`update` as a function from NumPy arrays to its metrics; it changes `state`."""
+    """`update` as a function from arrays to its metrics; it changes `state`."""
     traced = tf.function(update, jit_compile=xla, autograph=False)
-    return lambda arrays: traced({name: tf.constant(array) for name, array in arrays.items()}).numpy()
+    return lambda arrays: traced({name: tf.convert_to_tensor(array) for name, array in arrays.items()})
 
 
 def _watch(tape: tf.GradientTape, variables: Variables) -> None:
