@@ -60,7 +60,7 @@ def _last_line(error: BaseException) -> str:
     """What a fault of ours is called; its traceback is in the log."""
     if isinstance(error, isolation.StageCrashed):
         return str(error).strip().splitlines()[-1]
-    return f"{type(error).__name__}: {error}"
+    return " ".join(f"{type(error).__name__}: {error}".splitlines()[-1:])
 
 
 def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pipeline.callbacks import ShouldStop
-from pipeline.errors import Stopped, UserError
+from pipeline.errors import Stopped, UserError, is_for_the_user, of_system
 from pipeline.images.rejected import CRASHED, TOO_SLOW
 
 SHARD = 16  # items that a process has before it, at most
@@ -49,8 +49,8 @@ def work_through(
 
     `work` and the items must be picklable, the items hashable. An item that ends its process or takes more than
     `seconds` is tried once more, then its result is `Lost`. What `work` raises is raised here: a `UserError` as it is,
-    anything else as a `RuntimeError` with the traceback. Raises `Stopped` once `should_stop()`. No process outlives
-    this call, nor for long this process, however that ends.
+    a full disk and its like as one, anything else as a `RuntimeError` with the traceback. Raises `Stopped` once
+    `should_stop()`. No process outlives this call, nor for long this process, however that ends.
     """
     pool = _Pool(deque(items), work, take, seconds)
     try:
@@ -214,8 +214,9 @@ def _serve(work: Callable[[Any], Any], pipe: Connection, begun: Any) -> None:
             _answer(work, pipe.recv(), pipe, begun)
         except UserError as error:
             pipe.send(("raised", error))
-        except Exception:
-            pipe.send(("raised", RuntimeError(traceback.format_exc())))
+        except Exception as error:
+            told = isinstance(error, OSError) and is_for_the_user(error)  # a full disk, say
+            pipe.send(("raised", of_system(error) if told else RuntimeError(traceback.format_exc())))
 
 
 def _answer(work: Callable[[Any], Any], items: list[Any], pipe: Connection, begun: Any) -> None:

@@ -129,8 +129,18 @@ class Shelf:
         taken = self._folders(key)
         return self.root / (f"{key[:SHORT]}.{_attempt(taken[-1]) + 1}" if taken else key[:SHORT])
 
+    def latest_name(self) -> str:
+        """The name of the folder that the last run ended with; empty if none is named."""
+        latest = self.root / "latest"
+        try:
+            return latest.readlink().name if latest.is_symlink() else latest.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
     def point_latest(self, folder: Path) -> None:
         """Let `latest` name `folder`, in one step: a link, or a text file where links are not to be had."""
+        if self.latest_name() == folder.name:
+            return
         latest, draft = self.root / "latest", self.root / f".latest-{os.getpid()}"
         draft.unlink(missing_ok=True)  # of a killed process that had the same number
         try:

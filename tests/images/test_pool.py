@@ -1,5 +1,6 @@
 """The functions that run in the other processes are at the end."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import DamagedState, Stopped
+from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.images import rejected
 from pipeline.images.pool import SHARD, Lost, work_through
 
@@ -62,6 +63,11 @@ def test_a_mistake_in_the_work_is_told_with_its_place():
     with pytest.raises(RuntimeError, match="in divide"):
         results([1, 0], divide)
     assert not multiprocessing.active_children()
+
+
+def test_a_full_disk_is_told_in_a_line():
+    with pytest.raises(UserError, match=r"^out.png: No space left on device; free some space"):
+        results([1], full)
 
 
 def test_damage_comes_through_as_it_is():
@@ -151,6 +157,10 @@ def crash_once(item, mark):
 
 def divide(item):
     return 1 / item
+
+
+def full(item):
+    raise OSError(errno.ENOSPC, "No space left on device", "out.png")
 
 
 def damaged(item):
