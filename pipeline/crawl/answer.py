@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.text import plain
+
 ROBOTS = "robots.txt"
 PRIVATE = "private address"
 NOT_HTTP = "not http(s)"
 TOO_LARGE = "too large"
 TOO_MANY_PIXELS = "too many pixels"
 NOAI = "X-Robots-Tag"
+LONGEST_REASON = 200  # characters: some reasons quote the server
+MOST_BYTES = 2**53  # what is larger is no size of a body, and some readers of JSON cannot hold it
 STOPPED = "stopped"
 TIMEOUT = "timeout"
 PASSING_STATUS = {408, 425, 429}  # with 5xx: the same request may do well a little later
@@ -26,6 +30,9 @@ class Body:
     status: int | None = None
     content_type: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content_type", plain(self.content_type, LONGEST_REASON))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
@@ -42,6 +49,9 @@ class Fault:
     status: int | None = None
     bytes: int | None = None
     retry_after: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", plain(self.reason, LONGEST_REASON))
 
 
 def of_status(status: int, retry_after: float | None) -> Fault:

@@ -46,6 +46,21 @@ _FINDS = f"""
 """
 
 
+# Of values that sqlite3 cannot take: integers beyond 64 bits, halves of surrogate pairs, other types, gigabytes of text
+_UNFIT = (
+    OverflowError,
+    UnicodeError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+
+
+class Unfit(ValueError):
+    """A row that cannot be written, whatever the disk does: its values are at fault, and it alone is lost."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Find:
     """A picture that a crawl met, and its rank then."""
@@ -57,7 +72,8 @@ class Find:
 class Archive:
     """The outcomes of all crawls of a dataset, by URL, and who found them. Threads may share it.
 
-    Raises `DamagedState` if the file is no archive, sqlite3.OperationalError if it cannot be written.
+    Raises `DamagedState` if the file is no archive, sqlite3.OperationalError if it cannot be written, and `Unfit` for
+    a row whose values it cannot take.
     """
 
     def __init__(self, path: Path) -> None:
@@ -124,8 +140,10 @@ class Archive:
     def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         try:
             return self._connection.execute(statement, values)
-        except (sqlite3.OperationalError, sqlite3.ProgrammingError):
-            raise  # a disk that is full, or a mistake of ours: no damage of the file
+        except _UNFIT as error:
+            raise Unfit(f"{type(error).__name__}: {error}") from error
+        except sqlite3.OperationalError:
+            raise  # a disk that is full: no damage of the file
         except sqlite3.DatabaseError as error:
             remedy = "remove it and its -wal and -shm files: what it knew is fetched again"
             raise DamagedState(f"{self.path}: {error}; {remedy}") from error

@@ -17,6 +17,7 @@ class Ask:
     referer: str = ""
     accept: str = "*/*"
     types: tuple[str, ...] = ()  # of the body as the server names them; () takes any
+    whole: bool = True  # a body of more than `most` bytes is refused; otherwise what goes beyond is left off
     receive: Callable[[Iterable[bytes]], Any] = b"".join
 
 

@@ -14,6 +14,7 @@ from urllib3.exceptions import (
 )
 from urllib3.exceptions import IncompleteRead as CutShort
 
+from pipeline.crawl.address import LONGEST
 from pipeline.crawl.answer import NOT_HTTP, TIMEOUT, Fault
 
 # The first that fits counts: NameResolutionError is a NewConnectionError as well.
@@ -28,6 +29,8 @@ _WORDS: list[tuple[type[Exception], str]] = [
 
 def bad_address(url: str) -> Fault | None:
     """The fault of an address that no request can be made of."""
+    if len(url) > LONGEST:
+        return Fault(reason="address too long", outcome="rejected")
     try:
         parts = urlsplit(url)
         whole = bool(parts.hostname) and parts.port != 0

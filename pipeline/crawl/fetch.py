@@ -3,7 +3,6 @@
 import logging
 import os
 import random
-import re
 import threading
 import time
 import urllib.request
@@ -27,10 +26,10 @@ from pipeline.options import DownloadOptions
 
 BACKOFF = 0.5  # seconds before the first further try; doubled for each one after it
 LONGEST_REST = 60.0  # seconds; a server that asks for more is left to a later crawl
-ROBOTS_BYTES = 5_000_000
+ROBOTS_BYTES = 512 * 1024  # RFC 9309, 2.5: crawlers read so much at least; Google leaves off the rest as well
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # where users name the certificates they trust
 
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns of every odd header of the web
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of odd headers and names, in words of the server
 
 
 @dataclass
@@ -58,7 +57,7 @@ class Fetcher:
         self.reach = Reach()
         self.hosts = Hosts(options)
         self.stopping = threading.Event()
-        self.agent = re.split(r"[/\s]", options.user_agent)[0]  # the name that rules for robots are for
+        self.agent = (options.user_agent.replace("/", " ").split() or [""])[0]  # the name that rules for robots are for
         self._robots = {private: self._robots_for(private) for private in (False, True)}
         self._managers: dict[str, PoolManager] = {}
         self._lock = threading.Lock()
@@ -99,7 +98,7 @@ class Fetcher:
             manager.clear()
 
     def _robots_for(self, private: bool) -> Robots:
-        ask = Ask(most=ROBOTS_BYTES, allow_private=private, robots=False)
+        ask = Ask(most=ROBOTS_BYTES, whole=False, allow_private=private, robots=False)
         return Robots(lambda url: self._get_robots(url, ask), self.agent, self.hosts)
 
     def _get_robots(self, url: str, ask: Ask) -> Body | Fault:

@@ -5,9 +5,13 @@ from datetime import datetime, timezone
 from io import BytesIO
 
 from pipeline.crawl import sniff
-from pipeline.crawl.answer import NOAI, PRIVATE, ROBOTS, TOO_LARGE, TOO_MANY_PIXELS, Body, Fault
+from pipeline.crawl.address import shortened
+from pipeline.crawl.answer import MOST_BYTES, NOAI, PRIVATE, ROBOTS, TOO_LARGE, TOO_MANY_PIXELS, Body, Fault
 from pipeline.crawl.raw import Draft
 from pipeline.options import DownloadOptions
+from pipeline.text import escaped, plain
+
+LONGEST_WORDS = 300  # characters of a title, a licence or a creator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +30,11 @@ class Candidate:
     creator: str = ""
 
     def __post_init__(self) -> None:
-        """Let in only text that can be written down: pages give other types, and halves of emoji that they cut."""
-        for name in ("url", "page", "title", "license", "creator"):
-            value = getattr(self, name)
-            text = value if isinstance(value, str) else ""
-            object.__setattr__(self, name, text.encode("utf-8", "replace").decode())
+        """Let in only text that can be written down and shown: pages give other types, and what steers terminals."""
+        for name in ("url", "page"):
+            object.__setattr__(self, name, shortened(escaped(_text(getattr(self, name)))))
+        for name in ("title", "license", "creator"):
+            object.__setattr__(self, name, plain(_text(getattr(self, name)), LONGEST_WORDS).strip())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +84,8 @@ def of_body(body: Body, options: DownloadOptions) -> Outcome:
     if kind not in sniff.EXTENSIONS:
         return Outcome(outcome="rejected", reason=f"not an image: {kind}", **known)
     width, height = _size_of(draft, kind)
+    if max(width or 0, height or 0) > MOST_BYTES:  # of no picture, and more than the archive can hold
+        return Outcome(outcome="rejected", reason=TOO_MANY_PIXELS, **known)
     known |= {"width": width, "height": height}
     if (width or 0) * (height or 0) > options.max_pixels:
         return Outcome(outcome="rejected", reason=TOO_MANY_PIXELS, **known)
@@ -99,15 +105,20 @@ def still_holds(outcome: Outcome, options: DownloadOptions) -> bool:
     """Whether a later crawl may take this outcome as it is, without asking the server again.
 
     What robots.txt or an address forbids is looked at again, as it costs no request and settings change; so is what
-    today's options judge otherwise.
+    today's options judge otherwise. A size that is too large to have a number is too large for any options.
     """
     if outcome.passing or outcome.reason == PRIVATE or outcome.reason.startswith(ROBOTS):
         return False
     if outcome.reason.startswith(NOAI):
         return options.robots
-    too_large = (outcome.bytes or 0) > options.max_bytes
-    too_many = (outcome.width or 0) * (outcome.height or 0) > options.max_pixels
-    return (outcome.reason == TOO_LARGE) == too_large and (outcome.reason == TOO_MANY_PIXELS) == too_many
+    large, many = outcome.reason == TOO_LARGE, outcome.reason == TOO_MANY_PIXELS
+    too_large = outcome.bytes > options.max_bytes if outcome.bytes is not None else large
+    too_many = outcome.width * outcome.height > options.max_pixels if outcome.width and outcome.height else many
+    return large == too_large and many == too_many
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _now() -> str:

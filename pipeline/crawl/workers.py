@@ -4,7 +4,9 @@ They end when the stage before them has ended and nothing is left in between, ne
 expected fault is kept for the crawler to raise, instead of ending one thread unheard.
 """
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +14,19 @@ from icrawler import Downloader, Feeder, Parser
 
 from pipeline.crawl import outcome as outcomes
 from pipeline.crawl.answer import Body, Fault
-from pipeline.crawl.archive import Archive
+from pipeline.crawl.archive import Archive, Unfit
 from pipeline.crawl.errand import Errand
 from pipeline.crawl.ledger import Entry, Ledger
 from pipeline.crawl.outcome import Outcome
 from pipeline.crawl.queues import END, Task
+from pipeline.crawl.raw import Unwritable
 from pipeline.crawl.reading import Reading, order
 from pipeline.crawl.sources.source import Source
+from pipeline.errors import DamagedState
 from pipeline.options import DownloadOptions
+
+# These end the crawl: what comes next would not be kept either. Anything else is the trouble of one URL.
+OURS = (Unwritable, sqlite3.OperationalError, DamagedState)
 
 
 class _Worker:
@@ -79,7 +86,16 @@ class PictureParser(_Worker, Parser):
                 self.hand_over(entry, may_ask=self.asked < self.options.limit)
 
     def hand_over(self, entry: Entry, *, may_ask: bool = True) -> None:
-        """Give an entry to the downloaders, with what the archive knows of it if that still holds, or has to do."""
+        """Give an entry to the downloaders; one that cannot be looked up or written down has failed by that."""
+        try:
+            self.output(self._task(entry, may_ask))
+        except OURS:
+            raise
+        except Exception as error:
+            self.ledger.settle(entry, outcomes.of_fault(unexpected(error)))
+
+    def _task(self, entry: Entry, may_ask: bool) -> Task:
+        """What is to be done, or what the archive knows if that still holds."""
         url, source = entry.candidate.url, entry.source
         known = self.archive.get(url) if source.remembered else None
         if known is not None and may_ask and not outcomes.still_holds(known, self.options):
@@ -89,7 +105,7 @@ class PictureParser(_Worker, Parser):
             self.archive.found(entry, self.options.limit)
         # What is known needs no turn at a host
         errand = Errand("", source.ask(entry.candidate)) if known else source.errand(entry.candidate)
-        self.output({"file_url": url, "entry": entry, "known": known, "errand": errand})
+        return {"file_url": url, "entry": entry, "known": known, "errand": errand}
 
 
 class PictureDownloader(_Worker, Downloader):
@@ -142,21 +158,42 @@ class PictureDownloader(_Worker, Downloader):
         return None
 
     def fetched(self, task: Task) -> Outcome | None:
-        """The outcome after one request; None if it takes another one, or the crawl was stopped meanwhile."""
+        """The outcome after one request; None if it takes another one, or the crawl was stopped meanwhile.
+
+        What nobody foresaw, be it an address, a file or a row that cannot be written, is the failure of this URL.
+        """
+        entry = task["entry"]
+        try:
+            outcome = self._settled(task)
+            if outcome is not None:
+                self.archive.put(entry.candidate.url, outcome)
+        except OURS:
+            raise
+        except Exception as error:
+            outcome = outcomes.of_fault(unexpected(error))
+            with suppress(Unfit):  # it is in the manifest in any case
+                self.archive.put(entry.candidate.url, outcome)
+        return outcome
+
+    def _settled(self, task: Task) -> Outcome | None:
         entry, errand = task["entry"], task["errand"]
         errand.ask = replace(errand.ask, receive=self.storage.receive)
         answer = entry.source.step(errand, self.session)
         if answer is None or (self.session.stopping.is_set() and isinstance(answer, Fault)):
             return None
-        outcome = self.received(answer) if isinstance(answer, Body) else outcomes.of_fault(answer)
-        self.archive.put(entry.candidate.url, outcome)
-        return outcome
+        return self.received(answer) if isinstance(answer, Body) else outcomes.of_fault(answer)
 
     def received(self, body: Body) -> Outcome:
         """The outcome of a body, whose picture, if it is one, is in the store."""
-        outcome = outcomes.of_body(body, self.options)
-        if outcome.outcome == "saved":
-            self.storage.keep(body.data, outcome.file)
-        else:
-            body.data.discard()
+        try:
+            outcome = outcomes.of_body(body, self.options)
+            if outcome.outcome == "saved":
+                self.storage.keep(body.data, outcome.file)
+        finally:
+            body.data.discard()  # nothing is left of what was kept
         return outcome
+
+
+def unexpected(error: Exception) -> Fault:
+    """The fault of a URL that upset something; its text may quote a server, so that the kind alone is told."""
+    return Fault(reason="row not writable" if isinstance(error, Unfit) else f"unexpected {type(error).__name__}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.crawl.archive import Archive
+from pipeline.crawl.archive import Archive, Unfit
 from pipeline.crawl.outcome import Outcome
 
 SAVED = Outcome(outcome="saved", status=200, type="png", bytes=9, id="0" * 64, width=3, height=4, time="2020")
@@ -33,6 +33,23 @@ def test_a_later_outcome_replaces_a_failure_and_never_a_picture(archive):
     archive.put("u", SAVED)
     archive.put("u", FAILED)
     assert archive.get("u") == SAVED
+
+
+@pytest.mark.parametrize(
+    ("url", "outcome"),
+    [
+        ("u", Outcome(outcome="rejected", bytes=10**30)),
+        ("u", Outcome(outcome="saved", width=2**63)),
+        ("u", Outcome(outcome="failed", reason="half \ud83d")),
+        ("u", Outcome(outcome="failed", reason=["no text"])),
+        ("half \ud83d", FAILED),
+    ],
+)
+def test_a_row_that_cannot_be_written_is_no_damage(archive, url, outcome):
+    with pytest.raises(Unfit):
+        archive.put(url, outcome)
+    archive.put("next", SAVED)
+    assert archive.get("next") == SAVED
 
 
 def test_many_processes_may_open_and_write_at_once(tmp_path):

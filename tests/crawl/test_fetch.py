@@ -13,8 +13,8 @@ from functools import partial
 
 import pytest
 
-from pipeline.crawl import fetch
-from pipeline.crawl.address import authority
+from pipeline.crawl import fetch, response
+from pipeline.crawl.address import LONGEST, absolute, authority, tidy
 from pipeline.crawl.answer import Body, Fault
 from pipeline.crawl.errand import Ask
 from pipeline.crawl.fetch import Fetcher
@@ -244,3 +244,55 @@ def test_a_redirect_in_utf8_is_followed_as_it_was_meant(site, answers, fetcher):
 )
 def test_one_host_has_one_name_however_it_is_written(url, whom):
     assert authority(url) == whom
+
+
+@pytest.mark.parametrize(
+    ("length", "bytes_"),
+    [("1000001", 1_000_001), (str(2**53), 2**53), (str(2**53 + 1), None), (str(10**30), None), ("9" * 5000, None)],
+)
+def test_a_length_is_told_as_far_as_it_can_be_one(site, fetcher, length, bytes_):
+    def announce(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", length)
+        handler.end_headers()
+
+    site.routes["/long"] = announce
+    got = fetcher.get(site.url + "/long", ASK)
+    assert (got.reason, got.bytes) == ("too large", bytes_)
+
+
+@pytest.mark.parametrize("length", ["soon", "-5", "²"])
+def test_a_length_that_is_no_number_does_not_count(length):
+    response._check_length(length, 1)
+
+
+def test_what_is_not_wanted_whole_is_cut(site, answers, fetcher):
+    site.routes["/long"] = answers.body(b"x" * 500_000)
+    site.routes["/endless"] = answers.endless
+    ask = replace(ASK, most=100_000, whole=False)
+    assert fetcher.get(site.url + "/long", ask).data == b"x" * 100_000
+    assert fetcher.get(site.url + "/endless", ask).data == bytes(100_000)
+
+
+def test_an_address_that_is_too_long_is_rejected_wherever_it_comes_from(site, answers, fetcher):
+    site.routes["/far"] = answers.redirect("/" + "x" * 5000)
+    for url in (site.url + "/far", site.url + "/" + "x" * 5000):
+        got = fetcher.get(url, ASK)
+        assert (got.outcome, got.reason) == ("rejected", "address too long")
+
+
+def test_a_reason_quotes_no_server_beyond_a_line(site, answers, fetcher):
+    site.routes["/film"] = answers.body(b"", "\x9b31mvideo" * 1000)
+    got = fetcher.get(site.url + "/film", replace(ASK, types=("text/html",)))
+    assert got.reason.startswith("not a page:  31mvideo")
+    assert got.reason.isprintable()
+    assert len(got.reason) == 200
+
+
+def test_addresses_are_cut_and_stay_different():
+    first, second = (tidy("http://a.example/" + "x" * 10_000_000 + end) for end in "12")
+    assert first != second
+    assert tidy(first) == first
+    assert LONGEST < len(first) < LONGEST + 100
+    assert absolute("http://a.example/b/", "x" * 5000).startswith("http://a.example/xxx")
+    assert absolute("http://a.example/b/", "data:" + "x" * 5000) == ""

@@ -1,6 +1,7 @@
 """What a body comes to, and whether it still holds on another day."""
 
 import io
+import struct
 
 import pytest
 from PIL import Image
@@ -52,6 +53,8 @@ SAVED = {"outcome": "saved", "bytes": 500, "width": 20, "height": 20}
         ({"outcome": "rejected", "reason": "X-Robots-Tag: noai"}, {"robots": False}, False),
         ({"outcome": "rejected", "reason": "too large", "bytes": 600}, {"max_bytes": 500}, True),
         ({"outcome": "rejected", "reason": "too large", "bytes": 600}, {"max_bytes": 700}, False),
+        ({"outcome": "rejected", "reason": "too large"}, {}, True),
+        ({"outcome": "rejected", "reason": "too many pixels", "bytes": 80}, {}, True),
         ({**SAVED, "outcome": "rejected", "reason": "too many pixels"}, {"max_pixels": 399}, True),
         ({**SAVED, "outcome": "rejected", "reason": "too many pixels"}, {}, False),
     ],
@@ -63,3 +66,33 @@ def test_what_settings_judge_otherwise_today_is_asked_for_again(outcome, options
 def test_what_pages_say_is_text_that_can_be_written_down():
     found = Candidate(url="http://a.example/1", address="x", title="cat \ud83d", creator=["a"], license=None)
     assert (found.title, found.creator, found.license) == ("cat ?", "", "")
+
+
+def test_what_pages_say_steers_no_terminal_and_is_no_longer_than_a_line():
+    said = {"title": "\x1b[31mcat\u202egpj.exe", "creator": "A" * 10_000, "license": "by\nsa", "page": "http://a/\x9b"}
+    found = Candidate(url="x:\x1b", address="x", **said)
+    assert (found.title, found.license, found.page, found.url) == (
+        "[31mcatgpj.exe",
+        "by sa",
+        "http://a/%C2%9B",
+        "x:%1B",
+    )
+    assert len(found.creator) == 300
+
+
+def big_tiff(width):
+    """The header of a BigTIFF with a width of 64 bits."""
+    entries = [(256, 16, 1, width), (257, 16, 1, 1), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    entries += [(273, 16, 1, 300), (277, 3, 1, 1), (278, 3, 1, 1), (279, 16, 1, 1)]
+    return (
+        struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, len(entries))
+        + b"".join(struct.pack("<HHQQ", *entry) for entry in entries)
+        + bytes(200)
+    )
+
+
+def test_a_width_that_no_archive_can_hold_is_too_many_pixels_with_no_number(tmp_path):
+    assert of_body(received(tmp_path, big_tiff(2**33)), TODAY).width == 2**33
+    outcome = of_body(received(tmp_path, big_tiff(2**63)), TODAY)
+    assert (outcome.outcome, outcome.reason, outcome.width) == ("rejected", "too many pixels", None)
+    assert still_holds(outcome, TODAY)
