@@ -1,5 +1,6 @@
 """What robots.txt of each host allows; asked once a host, read by protego (RFC 9309)."""
 
+import math
 import threading
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -10,6 +11,11 @@ from pipeline.crawl.address import authority
 from pipeline.crawl.answer import ROBOTS, Body, Fault
 from pipeline.crawl.pace import Hosts
 
+AGENT_WORDS = ("user-agent", "useragent", "user agent")  # protego's
+OTHERS = "User-agent: -"  # for all robots but us
+# Characters of rules over all hosts, beyond which long files are not taken any more: a rule takes a hundred times its
+# length in memory, and a server may have hosts without number
+MOST_RULES, SHORT = 2_000_000, 8_000
 LONGEST_DELAY = 60.0  # seconds between two requests; who asks for more does not want to be crawled
 
 
@@ -32,6 +38,7 @@ class Robots:
         self._agent = agent
         self._pace = hosts
         self._hosts: dict[str, _Host] = {}
+        self._taken = 0
         self._lock = threading.Lock()
 
     def refusal(self, url: str) -> Fault | None:
@@ -53,16 +60,55 @@ class Robots:
     def _load(self, origin: str) -> Protego | Fault:
         answer = self._fetch(f"{origin}/robots.txt")
         if isinstance(answer, Body):
-            rules = Protego.parse(answer.data.decode("utf-8", "replace"))
-            delay = self._delay(rules)
-            refused = Fault(reason=f"{ROBOTS}: {delay:g} s between requests", outcome="rejected")
-            return refused if delay > LONGEST_DELAY else rules
+            return self._read(rules_for(self._agent, answer.data.decode("utf-8", "replace")))
         # RFC 9309, 2.3.1: without a file all is allowed; a file that cannot be had forbids all until the next crawl.
         return answer if answer.passing or not answer.answered else Protego.parse("")
+
+    def _read(self, text: str) -> Protego | Fault:
+        with self._lock:
+            self._taken += len(text)
+            if self._taken > MOST_RULES and len(text) > SHORT:
+                return Fault(reason=f"{ROBOTS}: too long", outcome="rejected")
+        rules = Protego.parse(text)
+        delay = self._delay(rules)
+        refused = Fault(reason=f"{ROBOTS}: {delay:g} s between requests", outcome="rejected")
+        return refused if delay > LONGEST_DELAY else rules
 
     def _delay(self, rules: Protego) -> float:
         """Seconds that a host wants between two requests of ours."""
         rate = rules.request_rate(self._agent)
-        return max(
-            rules.crawl_delay(self._agent) or 0.0, rate.seconds / rate.requests if rate and rate.requests else 0.0
-        )
+        try:
+            seconds = rate.seconds / rate.requests if rate else 0.0
+        except OverflowError:  # of numbers with hundreds of digits
+            seconds = math.inf
+        return max(rules.crawl_delay(self._agent) or 0.0, seconds)
+
+
+def rules_for(agent: str, text: str) -> str:
+    """The robots.txt `text` with one name in place of all that are for other robots than `agent`.
+
+    protego adds each rule of a group to each robot that the group names, so that ten thousand names with ten thousand
+    rules take minutes and gigabytes. It follows the longest name that fits, and the rules for all if none does.
+    """
+    lines = text.splitlines()
+    names = [_name_in(line) for line in lines]
+    agent = agent.lower()
+    best = max((name for name in names if name and _speaks_to(name, agent)), key=len, default="")
+    kept = (OTHERS if name not in (None, "", "*", best) else line for line, name in zip(lines, names, strict=True))
+    return "\n".join(kept)
+
+
+def _name_in(line: str) -> str | None:
+    """The robot that a line names, without protego's asterisks; None if it is another line."""
+    line = line.partition("#")[0].strip().lower()
+    word = next((word for word in AGENT_WORDS if line.startswith(word)), None)
+    if word is None:
+        return None
+    name = line[len(word) :].strip(": \t")
+    return name.replace("*", "") or name[:1]
+
+
+def _speaks_to(name: str, agent: str) -> bool:
+    """Whether a word of `agent` begins with `name`, as protego has it."""
+    words = [0, *(at + 1 for at, letter in enumerate(agent) if not (letter.isalnum() or letter in "-_"))]
+    return any(agent.startswith(name, at) for at in words)

@@ -1,12 +1,15 @@
 """robots.txt: what it allows, and what holds while it cannot be had."""
 
+import random
 import threading
+import time
 
 import pytest
+from protego import Protego
 
 from pipeline.crawl.answer import Body, Fault
 from pipeline.crawl.pace import Hosts
-from pipeline.crawl.robots import Robots
+from pipeline.crawl.robots import Robots, rules_for
 from pipeline.options import DownloadOptions
 
 
@@ -80,3 +83,45 @@ def test_the_pace_that_a_host_asks_for_is_kept():
 def test_a_pace_that_no_crawl_can_keep_is_a_refusal():
     refusal = robots(rules("User-agent: *\nCrawl-delay: 86400")).refusal("https://a.example/x")
     assert (refusal.outcome, refusal.reason) == ("rejected", "robots.txt: 86400 s between requests")
+
+
+@pytest.mark.parametrize("rate", ["1/" + "9" * 400, "1/" + "9" * 5000 + "d"])
+def test_numbers_without_bounds_are_read(rate):
+    refusal = robots(rules(f"User-agent: *\nRequest-rate: {rate}\nDisallow: /x")).refusal("https://a.example/x")
+    assert refusal.reason.startswith("robots.txt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"user-agent: a{number}\n" for number in range(12_000)) + "disallow: /a\n" * 20_000,
+        "".join(f"user-agent: {'ganmill'[:end]}\n" for end in range(1, 8)) + "allow: /*a$\n" * 20_000,
+        "user-agent: *\ndisallow: /" + "*a" * 250_000,
+    ],
+    ids=["agents", "names", "wildcards"],
+)
+def test_half_a_megabyte_of_rules_takes_no_longer_than_reading_them(text):
+    began = time.process_time()
+    robots(rules(text)).refusal("https://a.example/" + "a" * 4000 + "b")
+    assert time.process_time() - began < 10
+
+
+def test_the_rules_for_us_are_those_that_protego_finds():
+    names = ["*", "ganmill", "GANmill*", "gan", "ganmillx", "mill", "other", "Other # ganmill", ""]
+    lines = [f"User-agent: {name}" for name in names] + ["Disallow: /a", "Allow: /a/b", "Crawl-delay: 3", "odd: 1", ""]
+    chance = random.Random(1)
+    for _ in range(2000):
+        text = "\n".join(chance.choices(lines, k=chance.randrange(12)))
+        whole, ours = Protego.parse(text), Protego.parse(rules_for("ganmill", text))
+        for path in ("/a", "/a/b", "/c"):
+            url = f"https://a.example{path}"
+            assert whole.can_fetch(url, "ganmill") == ours.can_fetch(url, "ganmill"), text
+        assert whole.crawl_delay("ganmill") == ours.crawl_delay("ganmill"), text
+
+
+def test_hosts_without_number_do_not_fill_the_memory_with_rules(monkeypatch):
+    monkeypatch.setattr("pipeline.crawl.robots.MOST_RULES", 30_000)
+    long, short = rules("user-agent: *\n" + "disallow: /a\n" * 1000), rules("user-agent: *\ndisallow: /a\n")
+    one = Robots(lambda url: short if "short" in url else long, "ganmill", Hosts(DownloadOptions()))
+    found = [one.refusal(f"https://{host}.example/b") for host in ("a", "b", "c", "short")]
+    assert [fault.reason if fault else "" for fault in found] == ["", "", "robots.txt: too long", ""]
