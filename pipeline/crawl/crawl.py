@@ -62,7 +62,7 @@ class Crawl:
 
     def _left_out(self, reading: Reading) -> list[str]:
         """Of a list or a folder all is expected to be taken; of a search there is always more."""
-        left = reading.shown.difference(entry.candidate.url for entry in self.ledger.entries)
-        if reading.source.grows or not left:
+        if reading.source.grows:
             return []
-        return [f"{reading.source.name}: the limit of {self.options.limit} leaves out {len(left)}"]
+        left = len(reading.shown.difference(entry.candidate.url for entry in self.ledger.entries)) + reading.more
+        return [f"{reading.source.name}: the limit of {self.options.limit} leaves out {left}"] if left else []

@@ -1,7 +1,10 @@
 """The files that the sources 'urls' and 'folder' read."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+LONGEST_LINE = 100_000  # bytes; a line that is longer is cut, and too long for an address either way
 STANDARD_INPUT = "-"  # instead of a file of addresses
 
 
@@ -11,10 +14,22 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def addresses_in(path: Path) -> list[str]:
+def addresses_in(path: Path) -> Iterator[str]:
     """The addresses in a file: one a line; empty lines and those that begin with # do not count."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+    with path.open("rb") as file:
+        for data in _lines(file):
+            for line in data.decode("utf-8-sig", "replace").splitlines():
+                if line.strip() and not line.strip().startswith("#"):
+                    yield line.strip()
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file, each as far as it may be long."""
+    whole = True
+    while data := file.readline(LONGEST_LINE):
+        if whole:
+            yield data
+        whole = data.endswith(b"\n")
 
 
 def place(text: str) -> Path:

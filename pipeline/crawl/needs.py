@@ -38,7 +38,7 @@ def _urls(name: str, options: DownloadOptions, dataset: Path) -> None:
         raise UserError("source 'urls' with urls = '-': only the command line reads the standard input; name a file")
     if not options.urls or not place(options.urls).is_file():
         raise UserError(f"source 'urls' with urls = {options.urls!r}: no such file; name one with an address a line")
-    if not addresses_in(place(options.urls)):
+    if not any(addresses_in(place(options.urls))):
         raise UserError(f"source 'urls' with urls = {options.urls!r}: the file holds no address; write one a line")
 
 

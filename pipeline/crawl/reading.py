@@ -9,18 +9,28 @@ from pipeline.crawl.fetch import Fetcher
 from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.sources.source import Source
 
+KINDS = 10  # reasons for which pages were not read, in the notices
+
 
 class Reading:
-    """The pages of `source`, breadth first, at most `most` of them. `shown` are the addresses of the pictures there."""
+    """The pages of `source`, breadth first, at most `most` of them.
+
+    `found` says whether they show any picture. `shown` are the addresses of those of a source that does not grow, and
+    `more` counts others of it: only there a person expects to get all. No more links are kept than can be read.
+    """
 
     def __init__(self, source: Source, *, most: int) -> None:
         self.source = source
         self.most = most
         self.pages = 0
+        self.found = False
         self.shown: set[str] = set()
+        self.more = 0
         self.faults: list[tuple[str, Fault]] = []
+        self.cuts: list[tuple[str, str]] = []
         self._waiting = deque([source.start()])
         self._known = set(self._waiting)
+        self._left_off = False
 
     def candidates(self, fetcher: Fetcher) -> Iterator[Candidate]:
         """Yield what the pages show, in their order; each page is read when the one before it is used up."""
@@ -38,23 +48,47 @@ class Reading:
             self.faults.append((address, page))
             return []
         self.pages += 1
-        new = [link for link in dict.fromkeys(page.links) if link not in self._known]
-        self._known.update(new)
-        self._waiting.extend(new)
-        self.shown.update(candidate.url for candidate in page.candidates)
+        if page.cut:
+            self.cuts.append((address, page.cut))
+        self._await(page.links)
+        self.found = self.found or bool(page.candidates)
+        self.more += page.more
+        if not self.source.grows:
+            self.shown.update(candidate.url for candidate in page.candidates)
         return page.candidates
+
+    def _await(self, links: Iterable[str]) -> None:
+        """Remember the links that are new, as far as there is still a page to be read for each of them."""
+        room = self.most - self.pages - len(self.faults)
+        for link in links:
+            if link in self._known:
+                continue
+            if len(self._waiting) >= room:
+                self._left_off = True
+                return
+            self._known.add(link)
+            self._waiting.append(link)
 
     def notices(self) -> list[str]:
         """What a person should know, a line for each kind of trouble."""
-        lines = ["no pictures there"] if self.pages and not self.shown and not self.faults else []
-        by_reason: dict[str, list[str]] = {}
-        for address, fault in self.faults:
-            by_reason.setdefault(fault.reason, []).append(self.source.place_of(address))
-        for reason, places in sorted(by_reason.items()):
-            lines.append(f"{len(places)} page{'s' * (len(places) > 1)} not read: {reason} ({places[0]})")
-        if self.cut_off and self._waiting:
+        lines = ["no pictures there"] if self.pages and not self.found and not self.faults else []
+        lines += self._troubles("not read", [(address, fault.reason) for address, fault in self.faults])
+        lines += self._troubles("read in part", self.cuts)
+        if self.cut_off and (self._waiting or self._left_off):
             lines.append(f"left off after {self.most} pages; set pages for more")
         return [f"{self.source.name}: {line}" for line in lines]
+
+    def _troubles(self, what: str, pages: list[tuple[str, str]]) -> list[str]:
+        """A line for each reason, up to `KINDS`; a server may have one of its own for each page."""
+        by_reason: dict[str, list[str]] = {}
+        for address, reason in pages:
+            by_reason.setdefault(reason, []).append(address)
+        lines = [
+            f"{len(places)} page{'s' * (len(places) > 1)} {what}: {reason} ({self.source.place_of(places[0])})"
+            for reason, places in sorted(by_reason.items())[:KINDS]
+        ]
+        left = len(by_reason) - KINDS
+        return [*lines, f"pages {what} for {left} more reasons"] if left > 0 else lines
 
 
 Found = tuple[Reading, Candidate]

@@ -80,6 +80,8 @@ def test_what_is_not_understood_is_left_out(source, strange):
         ('{"antiFlag":1,"message":"Forbid spider access"}', "Baidu refuses: Forbid spider access"),
         ("<html>log in</html>", "not an answer of Baidu's picture search"),
         ("[]", "not an answer of Baidu's picture search"),
+        ("[" * 1_000_000, "not an answer of Baidu's picture search"),
+        ('{"antiFlag":1,"message":{"a":1}}', "Baidu refuses: no results"),
     ],
 )
 def test_a_refusal_is_a_fault_that_says_so(source, text, says):

@@ -49,6 +49,14 @@ def test_what_is_not_understood_is_left_out_and_the_rest_is_kept():
     assert [candidate.url[-14:] for candidate in found] == ["/1.webp?w=9&h=9"[-14:], "/2.webp?w=9&h=9"[-14:]]
 
 
+def test_results_without_end_are_taken_as_far_as_they_can_be_of_use():
+    source = BingSource(DownloadOptions(limit=3), "x")
+    data = page(*(result(number) for number in range(50)), broken="<div class=imgpt><a m='" + "[" * 100_000 + "'>")
+    assert len(source.parse(Body(url="", data=data), "").candidates) == 6
+    towers = ("<div class=imgpt><a m='" + "[" * 15_000 + "'></a></div>").encode()
+    assert len(source.results(Body(url="", data=towers + page(result(1))))) == 1
+
+
 @pytest.mark.parametrize("query", ["ピカチュウ", "black & white?", "a+b"])
 def test_any_query_reaches_bing_as_it_was_typed(query):
     address = BingSource(DownloadOptions(), query).start()

@@ -1,9 +1,13 @@
 """The sources on this machine: a file of addresses, a folder of pictures; and the digests that stand for them."""
 
+import os
+
 import pytest
 
 from pipeline.crawl.download import download
 from pipeline.crawl.inputs import content_inputs
+from pipeline.crawl.sources import files
+from pipeline.crawl.sources.files import FolderSource
 from pipeline.errors import UserError
 from pipeline.options import DownloadOptions
 from pipeline.store import jsonl
@@ -133,3 +137,45 @@ def test_an_empty_folder_an_empty_list_and_the_dataset_itself_are_no_sources(tmp
     ):
         with pytest.raises(UserError, match=says):
             content_inputs(DownloadOptions(**wanted), tmp_path / "dataset")
+
+
+def test_names_that_steer_a_terminal_are_shown_without_that_and_their_files_are_read(tmp_path, answers):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    names = [b"\x1b[31mred.png", b"line\nbreak.png", b"\xff\xfe.png", "\u202egnp.png".encode()]
+    for number, name in enumerate(names):
+        (folder / os.fsdecode(name)).write_bytes(answers.png(number))
+    options = DownloadOptions(sources=("folder",), folder=str(folder))
+    assert content_inputs(options, tmp_path / "dataset")
+    result, rows = run(tmp_path, options)
+    assert result.summary["saved"] == len(names)
+    assert all(row["title"].isprintable() and row["url"].isprintable() for row in rows)
+
+
+def test_a_long_folder_is_read_as_far_as_the_limit_needs(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(50):
+        (folder / f"{number:02}.txt").write_bytes(b"x")
+    (folder / "00.txt").write_bytes(b"GIF89a")
+    source = FolderSource(DownloadOptions(sources=("folder",), folder=str(folder), limit=3))
+    page = source.read(source.start(), None)
+    assert (len(page.candidates), page.more) == (6, 44)
+    result, _ = run(tmp_path, source.options)
+    assert result.summary["notices"] == ["folder: the limit of 3 leaves out 47"]
+
+
+def test_a_line_without_end_is_one_address_that_is_too_long(tmp_path, site, options):
+    listed = tmp_path / "urls.txt"
+    (picture,) = site.pictures(1)
+    listed.write_text(f"http://a.example/{'x' * 3_000_000}\n{site.url}{picture}\n")
+    _, rows = run(tmp_path, options(sources=("urls",), urls=str(listed)))
+    assert [(row["outcome"], row["reason"]) for row in rows] == [("rejected", "address too long"), ("saved", "")]
+    assert len(rows[0]["url"]) < 5000
+
+
+def test_a_file_that_grows_while_it_is_read_is_too_large(tmp_path, pictures, monkeypatch):
+    (pictures / "b.png").write_bytes(bytes(5000))
+    monkeypatch.setattr(files, "_size", lambda path: 10)
+    _, rows = run(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), max_bytes=4000))
+    assert [row["reason"] for row in rows if row["title"] == "b.png"] == ["too large"]

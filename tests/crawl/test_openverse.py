@@ -60,6 +60,23 @@ def test_any_other_answer_is_a_fault(data):
     assert isinstance(got, Fault)
 
 
+@pytest.mark.parametrize("count", ["1e400", "9" * 300, "-1", "NaN"])
+def test_a_count_of_pages_beyond_all_bounds_loses_no_pictures(count):
+    data = b'{"results": [' + json.dumps(ROW).encode() + b'], "page_count": ' + count.encode() + b"}"
+    assert len(OpenverseSource(DownloadOptions(), "cat").parse(Body(url="", data=data), "").candidates) == 1
+
+
+def test_a_tower_of_brackets_and_an_endless_number_are_faults():
+    for data in (b"[" * 1_000_000, b'{"results": [], "page_count": ' + b"9" * 1_000_000 + b"}"):
+        assert isinstance(OpenverseSource(DownloadOptions(), "cat").parse(Body(url="", data=data), ""), Fault)
+
+
+def test_only_web_addresses_are_shown_as_links():
+    bad = ROW | {"license_url": "javascript:alert(1)", "foreign_landing_url": "javascript:alert(2)"}
+    (found,) = OpenverseSource(DownloadOptions(), "cat").parse(answer(bad), "").candidates
+    assert (found.license, found.page) == ("by-sa 2.0", "")
+
+
 def test_the_next_source_goes_on_where_openverse_is_exhausted(site, answers, options, tmp_path, monkeypatch):
     monkeypatch.setattr(openverse, "SEARCH", site.url + "/v1/images/")
     picture, other = site.pictures(2)

@@ -1,5 +1,7 @@
 """Sources read one after the other, or by turns."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.crawl.answer import Fault
@@ -88,3 +90,33 @@ def test_a_source_without_pictures_and_one_without_end_are_told_of(fetcher):
         list(reading.candidates(fetcher))
     assert empty.notices() == ["shelf 'cat': no pictures there"]
     assert endless.notices() == ["shelf 'dog': left off after 2 pages; set pages for more"]
+
+
+def test_no_more_links_are_kept_than_pages_can_be_read(fetcher):
+    pages = {"0": ("a", [str(number) for number in range(1, 100_000)])}
+    pages |= {str(number): ("b", [f"{number}-{link}" for link in range(1000)]) for number in range(1, 5)}
+    (reading,) = readings(Shelf("cat", pages), most=5)
+    for _ in reading.candidates(fetcher):
+        assert len(reading._waiting) <= 5
+        assert len(reading._known) <= 6
+    assert reading.source.asked == list("01234")
+    assert reading.notices() == ["shelf 'cat': left off after 5 pages; set pages for more"]
+
+
+def test_a_page_that_was_cut_is_told_of_and_reasons_without_number_are_counted(fetcher):
+    pages = {"p": ("a", [str(number) for number in range(40)])}
+    pages |= {str(number): Fault(reason=f"not a page: {number:02}") for number in range(40)}
+    shelf = Shelf("cat", pages)
+    whole = shelf.read
+    shelf.read = lambda address, fetcher: (
+        replace(whole(address, fetcher), cut="too much of it") if address == "p" else whole(address, fetcher)
+    )
+    (reading,) = readings(shelf)
+    list(reading.candidates(fetcher))
+    lines = reading.notices()
+    assert len(lines) == 12
+    assert lines[0] == "shelf 'cat': 1 page not read: not a page: 00 (0)"
+    assert lines[10:] == [
+        "shelf 'cat': pages not read for 30 more reasons",
+        "shelf 'cat': 1 page read in part: too much of it (p)",
+    ]

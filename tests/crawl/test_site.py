@@ -1,17 +1,20 @@
 """What is taken from the pages of a web site."""
 
-import pytest
-from bs4 import BeautifulSoup
+import time
 
+import pytest
+
+from pipeline.crawl import html
 from pipeline.crawl.answer import Body
-from pipeline.crawl.sources.site import SiteSource, _largest, pictures
+from pipeline.crawl.sources.site import SiteSource
+from pipeline.crawl.srcset import largest
 from pipeline.options import DownloadOptions
 
 HERE = "https://a.example/shelf/page.html"
 
 
 def shown(text):
-    return pictures(BeautifulSoup(text, "lxml"), HERE)
+    return [(found.url, found.title) for found in read(text).candidates]
 
 
 def read(text, url=HERE):
@@ -84,4 +87,75 @@ def test_a_base_element_counts():
     "srcset", ["s.jpg 320w,l.jpg 1280w", "s.jpg 320w,\n  l.jpg 1280w", "l.jpg 2x, s.jpg", "s.jpg 1.2.3x, l.jpg 1280w"]
 )
 def test_the_largest_of_a_set_is_taken_however_it_is_written(srcset):
-    assert _largest(srcset) == "l.jpg"
+    assert largest(srcset) == "l.jpg"
+
+
+@pytest.mark.parametrize(
+    "href", ["http://[", "javascript:alert(1)", "data:,x", "", "http://a.example:99999999/", "http:///x"]
+)
+def test_a_base_that_is_no_web_address_does_not_count(href):
+    page = read(f'<base href="{href}"><base href="https://b.example/"><img src="a.png"><a href="b.html">b</a>')
+    assert [found.url for found in page.candidates] == ["https://a.example/shelf/a.png"]
+    assert page.links == ["https://a.example/shelf/b.html"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "head"),
+    [
+        ("utf-8", ""),
+        ("utf-8-sig", ""),
+        ("utf-16", ""),
+        ("shift_jis", '<meta charset="Shift_JIS">'),
+        ("euc-jp", '<meta http-equiv="Content-Type" content="text/html; charset=euc-jp">'),
+        ("utf-8", "<?xml version='1.0' encoding='utf-8'?>"),
+        ("utf-8", '<meta charset="utf-16">'),
+        ("utf-8", '<meta charset="punycode">'),
+        ("utf-8", '<meta charset="no such">'),
+    ],
+)
+def test_the_encoding_is_that_of_the_mark_or_the_declaration_or_what_fits(encoding, head):
+    data = f'{head}<title>図鑑</title><img src="a.png" alt="ピカチュウ">'.encode(encoding)
+    (found,) = SiteSource(DownloadOptions(), HERE).parse(Body(url=HERE, data=data), HERE).candidates
+    assert found.title == "ピカチュウ"
+
+
+def test_bytes_that_are_of_no_encoding_lose_no_pictures():
+    data = b'<meta charset="utf-8"><img src="a.png" alt="\xff\xfe"><img src="b.png">'
+    page = SiteSource(DownloadOptions(), HERE).parse(Body(url=HERE, data=data), HERE)
+    assert [found.url[-5:] for found in page.candidates] == ["a.png", "b.png"]
+
+
+SIZE = 1_000_000
+HOSTILE = {
+    "links within links": "<a href=x.jpg><b>" * (SIZE // 17),
+    "elements within elements": "<b>" * (SIZE // 3),
+    "ends of nothing": "<b>" * 4000 + "</x>" * (SIZE // 4),
+    "links": "".join(f"<a href={number}>" for number in range(SIZE // 14)),
+    "pictures": "".join(f"<img src={number}>" for number in range(SIZE // 16)),
+    "an attribute": f"<img src='{'a' * SIZE}'>",
+    "attributes": "<img " + " ".join(f"a{number}" for number in range(SIZE // 8)) + ">",
+    "sets": ("<img srcset='" + "a (" * 5000 + "'>") * (SIZE // 15_000),
+    "a long base": f"<base href='/{'d/' * 1990}'>" + "".join(f"<img src={number}>" for number in range(SIZE // 16)),
+    "metas": "<meta charset=" * (SIZE // 14),
+}
+
+
+@pytest.mark.parametrize("trap", HOSTILE)
+def test_a_hostile_page_takes_a_bounded_time_and_keeps_what_came_before(trap, monkeypatch):
+    monkeypatch.setattr(html, "SECONDS", 0.5)
+    began = time.process_time()
+    page = read('<img src="first.png" alt="kept">' + HOSTILE[trap])
+    assert time.process_time() - began < 5
+    assert page.candidates[0].title == "kept"
+    assert len(page.candidates) <= 2 * DownloadOptions().limit
+
+
+def test_a_page_that_is_cut_says_why():
+    assert read(HOSTILE["elements within elements"]).cut == "more than 5,000 elements within each other"
+    assert read("<img src=a.png>").cut == ""
+
+
+def test_a_page_has_a_deadline(monkeypatch):
+    monkeypatch.setattr(html, "SECONDS", 0.01)
+    page = read('<img src="first.png">' + "<p>text" * 200_000)
+    assert page.cut == "it took more than 0.01 s"

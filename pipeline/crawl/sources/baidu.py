@@ -1,12 +1,13 @@
 """Baidu's picture search: JSON with each picture's address, in a simple cipher of Baidu's own, its page and title."""
 
+import codecs
 import json
 import re
+import time
 from typing import Any
 from urllib.parse import urlencode
 
-from bs4 import BeautifulSoup
-
+from pipeline.crawl import html
 from pipeline.crawl.address import host_of, tidy
 from pipeline.crawl.answer import Body, Fault
 from pipeline.crawl.outcome import Candidate
@@ -14,7 +15,9 @@ from pipeline.crawl.sources.search import SearchSource
 
 SEARCH = "https://image.baidu.com/search/acjson"
 STEP = 30  # results that a page is asked for
+LONGEST_TITLE = 2_000  # characters, tags included
 SIGNS = {"_z2C$q": ":", "_z&e3B": ".", "AzdH3F": "/"}
+SIGN = re.compile(f"({'|'.join(map(re.escape, SIGNS))})")
 LETTERS = str.maketrans("0123456789abcdefghijklmnopqrstuvw", "7dgjmoru140852vsnkheb963wtqplifca")
 STRAY_ESCAPE = re.compile(r"\\(?![\"\\/bfnrtu])")  # Baidu escapes quotation marks that JSON does not let it
 
@@ -35,11 +38,11 @@ class BaiduSource(SearchSource):
         try:
             answer = json.loads(STRAY_ESCAPE.sub("", body.data.decode("utf-8", "replace")), strict=False)
             rows = answer.get("data")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return Fault(reason="not an answer of Baidu's picture search", status=body.status)
         if answer.get("antiFlag") or not isinstance(rows, list):
-            return Fault(reason=f"Baidu refuses: {answer.get('message') or 'no results'}", status=body.status)
-        found = [_candidate(row) for row in rows if isinstance(row, dict)]
+            return Fault(reason=f"Baidu refuses: {_text(answer, 'message') or 'no results'}", status=body.status)
+        found = [_candidate(row) for row in rows[: self.most] if isinstance(row, dict)]
         return [candidate for candidate in found if host_of(candidate.url)]
 
 
@@ -47,9 +50,7 @@ def plain(cipher: str) -> str:
     """An address as Baidu writes it, `ippr_z2C$qAzdH3F...`, as it is; one that is written plainly stays."""
     if host_of(cipher):
         return cipher
-    signs = re.compile("|".join(map(re.escape, SIGNS)))
-    parts = re.split(f"({signs.pattern})", cipher)
-    return "".join(SIGNS.get(part) or part.translate(LETTERS) for part in parts)
+    return "".join(SIGNS.get(part) or part.translate(LETTERS) for part in SIGN.split(cipher))
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:
@@ -59,8 +60,33 @@ def _candidate(row: dict[str, Any]) -> Candidate:
         row, "hoverURL", "middleURL", "thumbURL"
     )
     page = plain(_text(row, "fromURL") or _text(original, "FromURL"))
-    title = BeautifulSoup(_text(row, "fromPageTitleEnc", "fromPageTitle"), "lxml").get_text().strip()
+    title = _without_tags(_text(row, "fromPageTitleEnc", "fromPageTitle"))
     return Candidate(url=tidy(address), address=tidy(address), page=tidy(page) if host_of(page) else "", title=title)
+
+
+class _Words:
+    """A handler that keeps the text alone."""
+
+    def __init__(self) -> None:
+        self.enough = ""
+        self.parts: list[str] = []
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Tags say nothing here."""
+
+    def end(self, tag: str) -> None:
+        """Nor do their ends."""
+
+    def text(self, text: str) -> None:
+        """Keep it."""
+        self.parts.append(text)
+
+
+def _without_tags(markup: str) -> str:
+    words = _Words()
+    data = codecs.BOM_UTF8 + markup[:LONGEST_TITLE].encode("utf-8", "replace")
+    html.stream(data, words, time.monotonic() + html.SECONDS)
+    return "".join(words.parts).strip()
 
 
 def _text(row: dict[str, Any], *names: str) -> str:

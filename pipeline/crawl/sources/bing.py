@@ -1,17 +1,17 @@
 """Bing's picture search: the `m` attribute of each result is JSON with the picture, its page and its title."""
 
 import json
+import time
 from urllib.parse import urlencode
 
-from bs4 import BeautifulSoup
-
-from pipeline.crawl.address import tidy
+from pipeline.crawl import html
+from pipeline.crawl.address import host_of, tidy
 from pipeline.crawl.answer import Body
 from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.sources.search import SearchSource
 
 SEARCH = "https://www.bing.com/images/async"
-RESULTS = "div.imgpt a[m], a.iusc[m]"
+LONGEST = 20_000  # characters of the JSON of a result, which has a tenth of that
 STEP = 35  # results that a page is asked for
 HIGHLIGHT = str.maketrans("", "", "\ue000\ue001")  # private signs that Bing puts around the words searched for
 
@@ -27,12 +27,14 @@ class BingSource(SearchSource):
 
     def results(self, body: Body) -> list[Candidate]:
         """What one page shows; what is not understood is left out."""
-        rows = [_row(tag["m"]) for tag in BeautifulSoup(body.data, "lxml").select(RESULTS)]
+        found = _Results(self.most)
+        html.stream(body.data, found, time.monotonic() + html.SECONDS)
+        rows = [_row(text) for text in found.texts]
         return [
             Candidate(
                 url=tidy(row["murl"]),
                 address=tidy(row["murl"]),
-                page=tidy(str(row.get("purl") or "")),
+                page=_page(row),
                 title=str(row.get("t") or "").translate(HIGHLIGHT).strip(),
             )
             for row in rows
@@ -40,9 +42,43 @@ class BingSource(SearchSource):
         ]
 
 
+class _Results:
+    """A handler that keeps what the CSS selector `div.imgpt a[m], a.iusc[m]` finds."""
+
+    def __init__(self, most: int) -> None:
+        self.enough = ""
+        self.texts: list[str] = []
+        self._most = most
+        self._divisions: list[bool] = []  # those that are open: whether they hold a result
+        self._within = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Take in an element."""
+        classes = attributes.get("class", "").split()
+        if tag == "div":
+            self._divisions.append("imgpt" in classes)
+            self._within += "imgpt" in classes
+        elif tag == "a" and "m" in attributes and (self._within or "iusc" in classes):
+            self.texts.append(attributes["m"] if len(attributes["m"]) <= LONGEST else "")
+            self.enough = "as many results as can be of use" if len(self.texts) >= self._most else ""
+
+    def end(self, tag: str) -> None:
+        """Close an element."""
+        if tag == "div" and self._divisions:
+            self._within -= self._divisions.pop()
+
+    def text(self, text: str) -> None:
+        """Text says nothing here."""
+
+
+def _page(row: dict) -> str:
+    page = tidy(str(row.get("purl") or ""))
+    return page if host_of(page) else ""
+
+
 def _row(text: str) -> dict:
     try:
         row = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     return row if isinstance(row, dict) else {}

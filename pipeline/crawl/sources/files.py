@@ -1,7 +1,10 @@
 """Sources on this machine: a file of addresses, a folder of pictures."""
 
+from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.crawl.address import tidy
 from pipeline.crawl.answer import TOO_LARGE, Body, Fault
@@ -13,6 +16,11 @@ from pipeline.crawl.raw import Unwritable
 from pipeline.crawl.sources.source import Page, Source
 
 PIECE = 1 << 20  # bytes of a file read at a time
+MOST_LINES = 1_000_000  # of a list that are looked at
+
+
+class _Grown(Exception):
+    """A file is longer than the system said: some have no length, some grow."""
 
 
 class UrlsSource(Source):
@@ -26,8 +34,9 @@ class UrlsSource(Source):
 
     def read(self, address: str, fetcher: Fetcher) -> Page:
         """The addresses in the file at `address`."""
-        urls = [tidy(line) for line in addresses_in(place(address))]
-        return Page(candidates=[Candidate(url=url, address=url) for url in urls], links=[])
+        urls = list(dict.fromkeys(tidy(line) for line in islice(addresses_in(place(address)), MOST_LINES)))
+        candidates = [Candidate(url=url, address=url) for url in urls[: self.most]]
+        return Page(candidates=candidates, links=[], more=len(urls) - len(candidates))
 
 
 class FolderSource(Source):
@@ -43,23 +52,39 @@ class FolderSource(Source):
     def read(self, address: str, fetcher: Fetcher) -> Page:
         """The files below the folder at `address`."""
         root = place(address)
-        return Page(candidates=[self._candidate(path, root) for path in files_below(root)], links=[])
+        files = files_below(root)
+        candidates = [self._candidate(path, root) for path in files[: self.most]]
+        return Page(candidates=candidates, links=[], more=len(files) - len(candidates))
 
     def step(self, errand: Errand, fetcher: Fetcher) -> Body | Fault:
         """The file's bytes; a file that cannot be read is a fault like any other."""
         path = Path(errand.start)
         try:
-            size = path.stat().st_size
+            size = _size(path)
             if size > self.options.max_bytes:
                 return Fault(reason=TOO_LARGE, outcome="rejected", bytes=size)
             with path.open("rb") as file:
-                return Body(url=path.as_uri(), data=errand.ask.receive(iter(partial(file.read, PIECE), b"")))
+                return Body(url=path.as_uri(), data=errand.ask.receive(self._pieces(file)))
+        except _Grown:
+            return Fault(reason=TOO_LARGE, outcome="rejected", bytes=self.options.max_bytes + 1)
         except Unwritable:
             raise
         except OSError as error:
             return Fault(reason=f"file: {(error.strerror or 'not readable').lower()}", passing=True)
 
+    def _pieces(self, file: BinaryIO) -> Iterator[bytes]:
+        count = 0
+        for piece in iter(partial(file.read, PIECE), b""):
+            count += len(piece)
+            if count > self.options.max_bytes:
+                raise _Grown
+            yield piece
+
     def _candidate(self, path: Path, root: Path) -> Candidate:
         return Candidate(
             url=path.as_uri(), address=str(path), page=root.as_uri(), title=path.relative_to(root).as_posix()
         )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size

@@ -5,13 +5,15 @@ Since 2025 it answers most automated clients with a page of scripts alone, and n
 
 import json
 import re
+import time
 from collections.abc import Iterator
+from itertools import islice
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from bs4 import BeautifulSoup
-
+from pipeline.crawl import html
 from pipeline.crawl.address import host_of, tidy
 from pipeline.crawl.answer import Body, Fault
+from pipeline.crawl.contents import Contents, Link
 from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.sources.search import SearchSource
 
@@ -33,31 +35,40 @@ class GoogleSource(SearchSource):
 
     def results(self, body: Body) -> list[Candidate] | Fault:
         """What one page shows: the links of the plain page, or what the data of its scripts names."""
-        soup = BeautifulSoup(body.data, "lxml")
-        found = [*_linked(soup), *_named(soup)]
+        contents = Contents(scripts=True)
+        html.stream(body.data, contents, time.monotonic() + html.SECONDS)
+        contents.finish()
+        found = [*islice(_linked(contents), self.most), *islice(_named(contents.scripts), self.most)]
         # After the first page it is the end of the results that shows nothing.
         return found if found or self._found else Fault(reason=SCRIPTS_ONLY, status=body.status)
 
 
-def _linked(soup: BeautifulSoup) -> Iterator[Candidate]:
+def _linked(contents: Contents) -> Iterator[Candidate]:
     """`<a href="/imgres?imgurl=...&imgrefurl=...">` of the page for clients without scripts."""
-    for tag in soup.select('a[href*="imgres?"]'):
-        asked = parse_qs(urlsplit(tag["href"]).query)
-        address = asked.get("imgurl", [""])[0]
+    links = (item for item in contents.items if isinstance(item, Link) and item.tag == "a")
+    for link in links:
+        asked = _asked(link.href) if link.href and "imgres?" in link.href else {}
+        address, page = tidy(asked.get("imgurl", [""])[0]), tidy(asked.get("imgrefurl", [""])[0])
         if host_of(address):
-            page = tidy(asked.get("imgrefurl", [""])[0])
-            inside = tag.find("img", alt=True)
-            title = inside["alt"] if inside else tag.get_text(" ", strip=True)
-            yield Candidate(url=tidy(address), address=tidy(address), page=page, title=title)
+            title = link.text if link.alt is None else link.alt
+            yield Candidate(url=address, address=address, page=page if host_of(page) else "", title=title)
 
 
-def _named(soup: BeautifulSoup) -> Iterator[Candidate]:
+def _asked(href: str) -> dict[str, list[str]]:
+    try:
+        return parse_qs(urlsplit(href).query)
+    except ValueError:
+        return {}
+
+
+def _named(scripts: list[str]) -> Iterator[Candidate]:
     """The addresses in the data of the scripts, without Google's own thumbnails."""
-    for script in soup.find_all("script"):
-        for literal in TRIPLE.findall(script.get_text()):
+    for script in scripts:
+        for literal in TRIPLE.finditer(script):
             try:
-                address = tidy(json.loads(literal))
+                address = tidy(json.loads(literal[1]))
+                own = (urlsplit(address).hostname or "").endswith(ITS_OWN)
             except ValueError:
                 continue
-            if not (urlsplit(address).hostname or "").endswith(ITS_OWN):
+            if not own:
                 yield Candidate(url=address, address=address)

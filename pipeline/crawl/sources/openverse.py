@@ -3,9 +3,10 @@
 import json
 from urllib.parse import urlencode
 
-from pipeline.crawl.address import tidy
+from pipeline.crawl.address import host_of, tidy
 from pipeline.crawl.answer import Body, Fault
 from pipeline.crawl.outcome import Candidate
+from pipeline.crawl.sources.search import ANSWER_BYTES
 from pipeline.crawl.sources.source import Page, WebSource
 from pipeline.options import DownloadOptions
 
@@ -17,6 +18,7 @@ class OpenverseSource(WebSource):
     """What Openverse finds for one query."""
 
     engine = "openverse"
+    most_bytes = ANSWER_BYTES
 
     def __init__(self, options: DownloadOptions, query: str) -> None:
         super().__init__(options)
@@ -31,9 +33,9 @@ class OpenverseSource(WebSource):
         """The results of one page, and the next page while the API says that there is one."""
         try:
             answer = json.loads(body.data)
-            found = [candidate(row) for row in answer["results"] if isinstance(row.get("url"), str)]
-            more = self._read + 1 < int(answer["page_count"])
-        except (ValueError, KeyError, TypeError, AttributeError):
+            found = [candidate(row) for row in answer["results"][: self.most] if isinstance(row.get("url"), str)]
+            more = self._read + 1 < answer["page_count"]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return Fault(reason="not an answer of Openverse's API", status=body.status)
         self._read += 1
         return Page(candidates=found, links=[self._page(self._read + 1)] if more else [])
@@ -44,13 +46,23 @@ class OpenverseSource(WebSource):
 
 def candidate(row: dict) -> Candidate:
     """One result of the API."""
-    name = f"{row.get('license') or ''} {row.get('license_version') or ''}".strip()
-    deed = row.get("license_url") or ""
+    name = f"{_text(row, 'license')} {_text(row, 'license_version')}".strip()
+    deed = _web(row, "license_url")
     return Candidate(
         url=tidy(row["url"]),
         address=tidy(row["url"]),
-        page=tidy(str(row.get("foreign_landing_url") or "")),
-        title=row.get("title") or "",
+        page=_web(row, "foreign_landing_url"),
+        title=_text(row, "title"),
         license=f"{name} ({deed})" if name and deed else name or deed,
-        creator=row.get("creator") or "",
+        creator=_text(row, "creator"),
     )
+
+
+def _text(row: dict, name: str) -> str:
+    return row[name] if isinstance(row.get(name), str) else ""
+
+
+def _web(row: dict, name: str) -> str:
+    """The web address in a field; empty if there is none."""
+    address = tidy(_text(row, name))
+    return address if host_of(address) else ""

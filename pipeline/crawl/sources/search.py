@@ -7,9 +7,13 @@ from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.sources.source import Page, WebSource
 from pipeline.options import DownloadOptions
 
+ANSWER_BYTES = 4_000_000  # of one page of results, which has some tens of them
+
 
 class SearchSource(WebSource):
     """A service that is asked for the results from a number on."""
+
+    most_bytes = ANSWER_BYTES
 
     def __init__(self, options: DownloadOptions, query: str) -> None:
         super().__init__(options)
@@ -25,6 +29,7 @@ class SearchSource(WebSource):
         found = self.results(body)
         if isinstance(found, Fault):
             return found
+        found = found[: self.most]
         before = len(self._found)
         self._found.update(candidate.url for candidate in found)
         more = len(self._found) > before

@@ -1,19 +1,18 @@
 """A web site: its pages are followed within the first one's host, and every picture that they show is taken."""
 
 import re
-from urllib.parse import urljoin, urlsplit
+import time
+from urllib.parse import urlsplit
 
-from bs4 import BeautifulSoup, Tag
-
-from pipeline.crawl import robots_tag
-from pipeline.crawl.address import absolute, host_of
+from pipeline.crawl import html, robots_tag
+from pipeline.crawl.address import LONGEST, absolute, authority, host_of
 from pipeline.crawl.answer import Body, Fault
+from pipeline.crawl.contents import Contents, Image, Link
 from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.sources.source import Page, WebSource
+from pipeline.crawl.srcset import largest
 from pipeline.options import DownloadOptions
 
-# An address, which may hold commas but not end with one, and its width or density
-CHOICE = re.compile(r"(\S*[^\s,])(?:\s+(\d+(?:\.\d+)?)[^\s,]*)?\s*(?:,|$)")
 PICTURE = re.compile(r"\.(jpe?g|png|gif|webp|bmp|tiff?)$", re.IGNORECASE)
 
 
@@ -43,65 +42,81 @@ class SiteSource(WebSource):
         self._host = self._host or here  # of the first page, after redirects: example.org may be www.example.org
         if here != self._host:
             return Page(candidates=[], links=[])
-        soup = BeautifulSoup(body.data, "lxml")
-        if word := self._forbidden(soup):
+        contents = Contents()
+        cut = html.stream(body.data, contents, time.monotonic() + html.SECONDS)
+        contents.finish()
+        if word := robots_tag.refusal(contents.robots, "") if self.options.robots else "":
             return Fault(reason=f"meta robots: {word}", outcome="rejected", status=body.status)
-        base = soup.find("base", href=True)
-        root = urljoin(body.url, base["href"]) if base else body.url
-        links = [absolute(root, tag["href"]) for tag in soup.find_all(["a", "area"], href=True)]
-        pages = [link for link in links if host_of(link) == self._host and not is_picture(link)]
-        return Page(candidates=self._candidates(soup, root, body.url), links=list(dict.fromkeys(pages)))
+        shown = Shown(root_of(body.url, contents.base), most=self.most)
+        cut = shown.fill(contents, time.monotonic() + html.SECONDS) or cut
+        pages = [link for link in shown.links if host_of(link) == self._host and not is_picture(link)]
+        return Page(candidates=self._candidates(shown, contents, body.url), links=pages, cut=cut)
 
-    def _forbidden(self, soup: BeautifulSoup) -> str:
-        tags = soup.find_all("meta", attrs={"name": re.compile("^robots$", re.IGNORECASE)}, content=True)
-        return robots_tag.refusal([tag["content"] for tag in tags], "") if self.options.robots else ""
-
-    def _candidates(self, soup: BeautifulSoup, root: str, page: str) -> list[Candidate]:
-        deed = soup.find(["a", "link"], rel="license", href=True)
-        author = soup.find("meta", attrs={"name": "author"}, content=True)
+    def _candidates(self, shown: "Shown", contents: Contents, page: str) -> list[Candidate]:
+        deed = absolute(shown.root, contents.license or "")
         shared = {
             "page": self.name_of(page),
-            "license": absolute(root, deed["href"]) if deed else "",
-            "creator": author["content"] if author else "",
+            "license": deed if host_of(deed) else "",
+            "creator": contents.author or "",
         }
-        heading = soup.title.get_text(strip=True) if soup.title else ""
         return [
-            Candidate(url=self.name_of(address), address=address, title=title or heading, **shared)
-            for address, title in pictures(soup, root)
+            Candidate(url=self.name_of(address), address=address, title=title or contents.heading or "", **shared)
+            for address, title in shown.pictures.items()
         ]
 
 
-def pictures(soup: BeautifulSoup, root: str) -> list[tuple[str, str]]:
-    """Address and title of each picture of a page, once each. A thumbnail that links to a picture stands for that."""
-    found: dict[str, str] = {}
-    for tag in soup.find_all(["a", "img"]):
-        address, title = _link(tag, root) if tag.name == "a" else _image(tag, root)
+class Shown:
+    """The addresses of a page, with `root` as what they are relative to.
+
+    `pictures` has at most `most` addresses, each with its title, once each. A thumbnail that links to a picture stands
+    for that.
+    """
+
+    def __init__(self, root: str, *, most: int) -> None:
+        self.root = root
+        self.most = most
+        self.pictures: dict[str, str] = {}
+        self.links: dict[str, None] = {}
+        self._targets: dict[int, str] = {}  # by link, as pictures ask for that of the link that they stand in
+
+    def fill(self, contents: Contents, deadline: float) -> str:
+        """Take in what a page contains; why some is left out if it is."""
+        for number, item in enumerate(contents.items):
+            if not number % 64 and time.monotonic() > deadline:
+                return f"it took more than {html.SECONDS:g} s"
+            self._link(item) if isinstance(item, Link) else self._image(item)
+        return ""
+
+    def _link(self, link: Link) -> None:
+        address = self._target(link)
         if host_of(address):
-            found.setdefault(address, title)
-    return list(found.items())
+            self.links.setdefault(address)
+        if link.tag == "a" and is_picture(address):
+            self._show(address, (link.tip or link.text if link.alt is None else link.alt).strip())
+
+    def _image(self, image: Image) -> None:
+        if image.within is None or not is_picture(self._target(image.within)):
+            self._show(absolute(self.root, largest(image.srcset) or image.source), image.title)
+
+    def _target(self, link: Link) -> str:
+        if id(link) not in self._targets:
+            self._targets[id(link)] = absolute(self.root, link.href or "")
+        return self._targets[id(link)]
+
+    def _show(self, address: str, title: str) -> None:
+        if host_of(address) and len(self.pictures) < self.most:
+            self.pictures.setdefault(address, title)
+
+
+def root_of(page: str, base: str | None) -> str:
+    """What the addresses of a page are relative to: its `<base href>`, unless that is no web address; else its own."""
+    root = absolute(page, base or "")
+    return root if authority(root) and len(root) <= LONGEST else page
 
 
 def is_picture(address: str) -> bool:
     """Whether the path ends as a picture's."""
-    return bool(PICTURE.search(urlsplit(address).path))
-
-
-def _link(tag: Tag, root: str) -> tuple[str, str]:
-    address = absolute(root, tag.get("href", ""))
-    inside = tag.find("img", alt=True)
-    title = inside["alt"] if inside else tag.get("title") or tag.get_text(" ", strip=True)
-    return (address, title.strip()) if is_picture(address) else ("", "")
-
-
-def _image(tag: Tag, root: str) -> tuple[str, str]:
-    link = tag.find_parent("a", href=True)
-    if link and is_picture(absolute(root, link["href"])):
-        return "", ""
-    source = _largest(tag.get("srcset", "")) or tag.get("data-src") or tag.get("src", "")
-    return absolute(root, source), (tag.get("alt") or tag.get("title") or "").strip()
-
-
-def _largest(srcset: str) -> str:
-    """The address of the largest of `small.jpg 320w, large.jpg 1280w`; empty if there is none."""
-    choices = CHOICE.findall(srcset)
-    return max(choices, key=lambda choice: float(choice[1] or 1))[0] if choices else ""
+    try:
+        return bool(PICTURE.search(urlsplit(address).path))
+    except ValueError:
+        return False

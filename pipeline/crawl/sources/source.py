@@ -9,8 +9,10 @@ from pipeline.crawl.errand import Ask, Errand
 from pipeline.crawl.fetch import Fetcher
 from pipeline.crawl.outcome import Candidate
 from pipeline.options import DownloadOptions
+from pipeline.text import plain
 
 PAGE_BYTES = 10_000_000
+LONGEST_PLACE = 200  # characters of an address in a notice
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "application/json")
 
 
@@ -20,6 +22,8 @@ class Page:
 
     candidates: list[Candidate]
     links: list[str]
+    more: int = 0  # pictures beyond those, if they were counted
+    cut: str = ""  # why this is not all of the page, if it is not
 
 
 class Source(ABC):
@@ -57,8 +61,11 @@ class Source(ABC):
 
     def place_of(self, address: str) -> str:
         """An address for a person: host and path."""
-        parts = urlsplit(self.name_of(address))
-        return parts.netloc + parts.path
+        try:
+            parts = urlsplit(self.name_of(address))
+        except ValueError:
+            return plain(address, LONGEST_PLACE)
+        return plain(parts.netloc + parts.path, LONGEST_PLACE)
 
     def ask(self, candidate: Candidate) -> Ask:
         """What the request for a picture may and wants."""
@@ -73,6 +80,11 @@ class Source(ABC):
         """Bring the errand a step on: the picture, why there is none, or None if it goes on."""
         return fetcher.step(errand)
 
+    @property
+    def most(self) -> int:
+        """How many different pictures of a page can be of use: as many again may be known from other pages."""
+        return 2 * self.options.limit
+
     def _ask(self, most: int, **wants: object) -> Ask:
         rules = {"allow_private": self.options.allow_private, "robots": self.options.robots}
         return Ask(most=most, **(rules | wants))
@@ -86,13 +98,14 @@ class WebSource(Source):
     # A page that a search service makes for the user's own query is asked for, not crawled: robots.txt, which is for
     # following links, keeps to what the service points at. Openverse's API, open to all, forbids it to robots.
     crawls_pages: bool = False
+    most_bytes: int = PAGE_BYTES
     referer: str = ""  # for its pages, where a service answers only what comes from its own
 
     def read(self, address: str, fetcher: Fetcher) -> Page | Fault:
         """Get the page and parse it."""
         robots = self.options.robots and self.crawls_pages
         wants = {"robots": robots, "referer": self.referer, "accept": ",".join(PAGE_TYPES), "types": PAGE_TYPES}
-        got = fetcher.get(address, self._ask(PAGE_BYTES, **wants))
+        got = fetcher.get(address, self._ask(self.most_bytes, **wants))
         if isinstance(got, Fault):
             return got
         try:
