@@ -1,6 +1,7 @@
 """Labels by dragging files: one folder a label, out and in again."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,19 +47,19 @@ class ExportSummary:
 def export_folders(labels: Mapping[str, str], *, normalize: Path, to: Path) -> ExportSummary:
     """Copy the squares of the finished folder `normalize` into `to`/on, off, unsure and unlabelled, as <id>.png.
 
-    Errors: `UserError` if one of those folders holds anything already, which would end in two labels for one picture.
+    What an export that was cut off has left there is gone on from. Errors: `UserError` if one of those folders holds
+    anything else, which would end in two labels for one picture.
     """
-    if full := [to / name for name in FOLDERS if (to / name).is_dir() and any((to / name).iterdir())]:
-        raise UserError(f"{full[0]} is not empty; name another folder, or empty this one")
-    counts = dict.fromkeys(FOLDERS, 0)
+    kept = [row for row in verified.read_rows(normalize, "images.jsonl") if row["outcome"] == "kept"]
+    wanted = {f"{row['id']}.png": (labels.get(row["id"], "unlabelled"), normalize / row["file"]) for row in kept}
     for name in FOLDERS:
         (to / name).mkdir(parents=True, exist_ok=True)
-    for row in verified.read_rows(normalize, "images.jsonl"):
-        if row["outcome"] == "kept":
-            name = labels.get(row["id"], "unlabelled")
-            shutil.copyfile(normalize / row["file"], to / name / f"{row['id']}.png")
-            counts[name] += 1
-    return ExportSummary(folder=to, pictures=counts)
+        if any(wanted.get(path.name, ("",))[0] != name for path in (to / name).iterdir()):
+            raise UserError(f"{to / name} is not empty; name another folder, or empty this one")
+    for file, (name, square) in wanted.items():
+        shutil.copyfile(square, to / name / file)
+    counts = Counter(name for name, _ in wanted.values())
+    return ExportSummary(folder=to, pictures={name: counts[name] for name in FOLDERS})
 
 
 def import_folders(

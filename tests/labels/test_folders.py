@@ -36,6 +36,17 @@ def test_export_says_how_many(log, normalize, tmp_path):
     assert shown.endswith("1 in on/, 0 in off/, 0 in unsure/, 5 in unlabelled/")
 
 
+def test_an_export_that_was_cut_off_is_gone_on_from(log, normalize, tmp_path):
+    to = tmp_path / "to"
+    whole = export_folders({IDS[0]: "on"}, normalize=normalize, to=to)
+    first, second = sorted((to / "unlabelled").iterdir())[:2]
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:10])
+    assert export_folders({IDS[0]: "on"}, normalize=normalize, to=to) == whole
+    assert first.exists()
+    assert len(second.read_bytes()) > 10
+
+
 def test_export_into_a_used_folder_is_refused(log, normalize, sorted_by_hand):
     with pytest.raises(UserError, match="not empty"):
         export_folders({}, normalize=normalize, to=sorted_by_hand)
