@@ -1,0 +1,96 @@
+"""One figure of gpu_check.py: whether a training that was taken up from its checkpoint comes to the same bits.
+
+The second half is trained twice: by the process that trained the first, and by another one from the checkpoint. What a
+processor or a GPU compiles, times and chooses anew in the other process must not show.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.gpu_device import facts
+from benchmarks.gpu_step import defined, noise_pictures
+from pipeline.callbacks import never, silent
+from pipeline.gan.runtime import prepare_devices
+from pipeline.gan.threads import share_cores
+from pipeline.gan.training import CHECKPOINTS, Terms, Training
+
+STEPS = 12  # of each half
+OF_THE_CLOCK = {"seconds"}  # the only array of a training that is not computed
+
+
+class Unseen:
+    """Stands for a `Watch`: shows and scores nothing."""
+
+    monitor = None
+
+    def begin(self, *_: object) -> None:
+        """Show nothing."""
+
+    def look(self, *_: object, **__: object) -> dict[str, Any]:
+        """No figures."""
+        return {}
+
+    def tell(self, *_: object, **__: object) -> None:
+        """Draw nothing."""
+
+
+def train_whole(job: dict[str, Any], tell: Callable[..., None]) -> None:
+    """Train both halves in the folder that `job` names, and leave there what they came to."""
+    training = _begun(job, Path(job["folder"]) / "whole", tell)
+    _train(training)
+    np.savez(Path(job["folder"]) / "whole.npz", **_computed(training))
+
+
+def train_again(job: dict[str, Any], tell: Callable[..., None]) -> None:
+    """Train the second half from the checkpoint after the first, and tell how far it comes out from the whole."""
+    folder = Path(job["folder"])
+    shutil.copytree(folder / "whole", folder / "again")
+    max((folder / "again" / CHECKPOINTS).glob("step-*.npz")).unlink()
+    training = _begun(job, folder / "again", tell)
+    if training.number != STEPS:
+        raise RuntimeError(f"the training was taken up at step {training.number}, not at {STEPS}")
+    _train(training)
+    with np.load(folder / "whole.npz") as whole:
+        tell(**compared(dict(whole), _computed(training)))
+
+
+def compared(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, Any]:
+    """How far arrays of the same names are apart: `bit_identical`, how many differ, and the largest difference."""
+    differing = [name for name in one if not np.array_equal(one[name], other[name], equal_nan=_is_float(one[name]))]
+    largest = max((float(np.abs(one[name].astype(float) - other[name]).max()) for name in differing), default=0.0)
+    return {
+        "bit_identical": not differing,
+        "arrays": len(one),
+        "arrays_that_differ": len(differing),
+        "largest_difference": largest,
+        "steps": STEPS,
+    }
+
+
+def _begun(job: dict[str, Any], folder: Path, tell: Callable[..., None]) -> Training:
+    definition = defined(job)
+    prepare_devices(share_cores(definition, size=job["side"]))
+    tell(device=facts())
+    folder.mkdir(parents=True, exist_ok=True)
+    images = noise_pictures(definition.batch * STEPS, side=job["side"])
+    terms = Terms(epochs=2, seed=0, sample_every=1, checkpoint_every=1, xla=job["xla"])
+    return Training(terms, definition, images, folder=folder, watch=Unseen())
+
+
+def _train(training: Training) -> None:
+    try:
+        training.run(silent, never)
+    finally:
+        training.log.close()
+
+
+def _computed(training: Training) -> dict[str, np.ndarray]:
+    return {name: array for name, array in training.arrays().items() if name not in OF_THE_CLOCK}
+
+
+def _is_float(array: np.ndarray) -> bool:
+    return np.issubdtype(array.dtype, np.floating)
