@@ -5,6 +5,7 @@ SQLite in WAL mode: a killed process leaves whole rows, and two crawls may write
 """
 
 import dataclasses
+import re
 import sqlite3
 import threading
 import time
@@ -14,8 +15,10 @@ from typing import Any
 
 from pipeline.crawl.ledger import Entry
 from pipeline.crawl.outcome import Candidate, Outcome
+from pipeline.crawl.sniff import EXTENSIONS
 from pipeline.crawl.sources.source import Source
 from pipeline.errors import DamagedState
+from pipeline.text import plain
 
 PATIENCE = 30.0  # seconds to wait while another crawl writes
 COLUMNS = [field.name for field in dataclasses.fields(Outcome)]
@@ -57,6 +60,21 @@ _UNFIT = (
 )
 
 
+WAY_OUT = "remove it and its -wal and -shm files: what it knew is fetched again"
+# How SQLite begins to say that it is the disk, and what to do then; every other fault is one of the file
+_REMEDIES = {
+    "disk is full": "free some space",
+    "disk i/o error": "free some space, and check the disk",
+    "readonly database": "make the disk writable, or choose another place",
+    "unable to open": "make the folder writable, or choose another place",
+    "permission denied": "give this user the right to read and write there",
+    "is locked": "another program holds it: end that one, or wait for it",
+    "out of memory": "close other programs",
+}
+SETTLED = ("saved", "rejected", "failed")
+_ID = re.compile("[0-9a-f]{64}")
+
+
 class Unfit(ValueError):
     """A row that cannot be written, whatever the disk does: its values are at fault, and it alone is lost."""
 
@@ -80,6 +98,7 @@ class Archive:
         self.path = path
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        self._connection.text_factory = self._text
         try:
             self._keep_log()
             self._execute("PRAGMA synchronous = NORMAL")  # safe against a kill; only power loss costs the last rows
@@ -90,13 +109,15 @@ class Archive:
             raise
 
     def get(self, url: str) -> Outcome | None:
-        """What became of `url` in this crawl or an earlier one; None if it was never settled."""
+        """What became of `url` in this crawl or an earlier one; None if it was never settled, or the row says what no
+        crawl writes: then it is asked for again."""
         with self._lock:
             row = self._execute(_READ, url).fetchone()
         if row is None:
             return None
         known = dict(zip(COLUMNS, row, strict=True))
-        return Outcome(**{**known, "passing": bool(known["passing"])})  # SQLite knows no booleans
+        known["passing"] = bool(known["passing"])  # SQLite knows no booleans
+        return Outcome(**known) if _is_whole(known) else None
 
     def put(self, url: str, outcome: Outcome) -> None:
         """Commit what became of `url`."""
@@ -142,8 +163,31 @@ class Archive:
             return self._connection.execute(statement, values)
         except _UNFIT as error:
             raise Unfit(f"{type(error).__name__}: {error}") from error
-        except sqlite3.OperationalError:
-            raise  # a disk that is full: no damage of the file
         except sqlite3.DatabaseError as error:
-            remedy = "remove it and its -wal and -shm files: what it knew is fetched again"
-            raise DamagedState(f"{self.path}: {error}; {remedy}") from error
+            if isinstance(error, sqlite3.OperationalError) and remedy(error):
+                raise  # a disk that is full, say: no damage of the file
+            raise self._damaged(str(error)) from error
+
+    def _text(self, data: bytes) -> str:
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            raise self._damaged("it holds text that is not UTF-8") from None
+
+    def _damaged(self, what: str) -> DamagedState:
+        return DamagedState(f"{self.path}: {plain(what, 200)}; {WAY_OUT}")
+
+
+def remedy(error: sqlite3.OperationalError) -> str:
+    """What to do where the disk, and not the file, is at fault; empty where it is the file."""
+    told = str(error).lower()
+    return next((advice for sign, advice in _REMEDIES.items() if sign in told), "")
+
+
+def _is_whole(row: dict[str, Any]) -> bool:
+    """Whether a row has the types that an outcome has, and names a picture if it says that there is one."""
+    texts = (row[name] for name in ("outcome", "reason", "time"))
+    numbers = (row[name] for name in ("status", "bytes", "width", "height"))
+    right = all(isinstance(text, str) for text in texts) and all(isinstance(each, int | None) for each in numbers)
+    named = row["type"] in EXTENSIONS and isinstance(row["id"], str) and bool(_ID.fullmatch(row["id"]))
+    return right and row["outcome"] in SETTLED and (named or row["outcome"] != "saved")

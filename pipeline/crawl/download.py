@@ -9,15 +9,17 @@ from typing import Any
 
 from pipeline.callbacks import Progress, ShouldStop, never, silent
 from pipeline.crawl import tally
-from pipeline.crawl.archive import Archive
+from pipeline.crawl.archive import Archive, remedy
 from pipeline.crawl.crawl import Crawl
 from pipeline.crawl.needs import check_needs
 from pipeline.crawl.raw import RawStore
 from pipeline.crawl.sniff import EXTENSIONS
-from pipeline.errors import UserError
+from pipeline.errors import UserError, of_system
 from pipeline.options import DownloadOptions
 from pipeline.result import Result
 from pipeline.store import digest, jsonl
+
+ARCHIVE = "archive.sqlite"
 
 
 def download(
@@ -40,8 +42,10 @@ def download(
     try:
         rows, crawl = _crawl(options, dataset, progress, should_stop)
         _publish(rows, crawl.store, folder)  # the reasons are to be read even if there is no picture
-    except (OSError, sqlite3.OperationalError) as error:
-        raise UserError(f"{dataset}: cannot write: {error}; free some space or choose another place") from error
+    except OSError as error:
+        raise of_system(error, dataset) from error
+    except sqlite3.OperationalError as error:
+        raise UserError(f"{dataset / ARCHIVE}: {error}; {remedy(error)}") from error
     if not crawl.ledger.saved:
         raise UserError(_nothing(rows, crawl))
     progress(len(rows), len(rows), f"{crawl.ledger.saved} saved")
@@ -52,7 +56,7 @@ def _crawl(
     options: DownloadOptions, dataset: Path, progress: Progress, should_stop: ShouldStop
 ) -> tuple[list[dict[str, Any]], Crawl]:
     dataset.mkdir(parents=True, exist_ok=True)
-    with closing(Archive(dataset / "archive.sqlite")) as archive:
+    with closing(Archive(dataset / ARCHIVE)) as archive:
         crawl = Crawl(options, store=RawStore(dataset / "raw"), archive=archive)
         crawl.run(progress, should_stop)
     return tally.rows_of(crawl.ledger), crawl

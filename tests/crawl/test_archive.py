@@ -1,13 +1,16 @@
 """The archive of addresses: what it remembers, and whose word counts."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pipeline.crawl.archive import Archive, Unfit
 from pipeline.crawl.outcome import Outcome
+from pipeline.errors import DamagedState
 
 SAVED = Outcome(outcome="saved", status=200, type="png", bytes=9, id="0" * 64, width=3, height=4, time="2020")
 FAILED = Outcome(outcome="failed", reason="timeout", passing=True)
@@ -52,11 +55,41 @@ def test_a_row_that_cannot_be_written_is_no_damage(archive, url, outcome):
     assert archive.get("next") == SAVED
 
 
+DAMAGES = {
+    "text that is no UTF-8": "UPDATE urls SET reason = CAST(x'ff00fe' AS TEXT)",
+    "another table": "DROP TABLE urls; CREATE TABLE urls (url TEXT PRIMARY KEY, other) WITHOUT ROWID",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_archive_is_told_as_that_and_not_as_a_full_disk(tmp_path, damage):
+    path = tmp_path / "archive.sqlite"
+    with closing(Archive(path)) as archive:
+        archive.put("u", FAILED)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(damage)
+    with closing(Archive(path)) as archive, pytest.raises(DamagedState, match=r"archive.sqlite: .*; remove it and its"):
+        archive.get("u")
+
+
+@pytest.mark.parametrize(
+    "change", ["outcome = 'lost'", "reason = NULL", "width = 'wide'", "id = '../../x'", "type = 'exe'", "bytes = x'00'"]
+)
+def test_a_row_that_no_crawl_writes_is_not_known(tmp_path, change):
+    path = tmp_path / "archive.sqlite"
+    with closing(Archive(path)) as archive:
+        archive.put("u", SAVED)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE urls SET {change}")
+    with closing(Archive(path)) as archive:
+        assert archive.get("u") is None
+
+
 def test_many_processes_may_open_and_write_at_once(tmp_path):
     code = (
         "import sys; from pathlib import Path; from pipeline.crawl.archive import Archive;"
         "from pipeline.crawl.outcome import Outcome; archive = Archive(Path(sys.argv[1]));"
-        "[archive.put(f'{sys.argv[2]}-{n}', Outcome(outcome='saved', id='x')) for n in range(50)]; archive.close()"
+        "[archive.put(f'{sys.argv[2]}-{n}', Outcome(outcome='saved', id='0' * 64, type='png')) for n in range(50)]; archive.close()"
     )
     path = tmp_path / "archive.sqlite"
     command = [sys.executable, "-c", code, path]
