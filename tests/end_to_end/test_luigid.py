@@ -36,7 +36,7 @@ def luigid(tmp_path_factory):
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_it_answers(url)
+        wait_until_it_answers(url)
         yield url
     finally:
         process.terminate()
@@ -45,7 +45,7 @@ def luigid(tmp_path_factory):
     assert (folder / "data" / "luigid" / "history.db").exists()
 
 
-def _wait_until_it_answers(url: str) -> None:
+def wait_until_it_answers(url: str) -> None:
     for _ in range(300):
         try:
             urllib.request.urlopen(url, timeout=1).close()
@@ -106,6 +106,20 @@ def test_a_failure_ends_with_an_error_and_a_line_that_says_what_to_do(home, luig
 def test_a_luigid_that_does_not_answer_is_named(home):
     said = home.do("run", "--generate-seed", "6", "--scheduler", "http://127.0.0.1:9", code=2)
     assert "luigid at http://127.0.0.1:9 does not answer" in said
+
+
+def test_a_paused_luigid_is_named_and_waited_for(home, luigid):
+    ask(luigid, "pause")
+    run = home.start("run", "--report-thumbnails", "23", "--scheduler", luigid)
+    try:
+        line = run.stdout.readline()
+        assert line.startswith(f"waits: luigid at {luigid} is paused")
+        assert f"curl {luigid}/api/unpause" in line
+    finally:
+        ask(luigid, "unpause")
+        said, _ = run.communicate(timeout=60)
+    assert run.returncode == 0, said
+    assert home.ran(home.runs()[-1]) == ["report"]
 
 
 def test_two_workers_never_train_two_gans_at_once(home, luigid):

@@ -43,7 +43,7 @@ def run(task: luigi.Task) -> list[worker.Fault]:
     ("number", "expected"),
     [
         (-signal.SIGKILL, "its process was ended by signal 9; signal 9 most often means that memory ran out"),
-        (-signal.SIGSEGV, "its process was ended by signal 11; signal 11 is a fault in a library, or a kill"),
+        (-signal.SIGTERM, "its process was ended by signal 15; signal 15 is a fault in a library, or a kill"),
         (3, "its process ended with code 3 and said nothing"),
         (0, "its process ended with code 0 and said nothing"),
     ],
