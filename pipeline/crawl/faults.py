@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from urllib3.exceptions import (
     DecodeError,
+    InvalidHeader,
     NameResolutionError,
     NewConnectionError,
     ProtocolError,
@@ -54,7 +55,7 @@ def of_error(error: Exception) -> Fault:
         return Fault(reason="body cut short" if cut else "connection broken", passing=True, answered=cut)
     if isinstance(error, ValueError):  # urllib3's LocationValueError is one
         return Fault(reason="bad address", outcome="rejected")
-    if isinstance(error, HTTPException):
+    if isinstance(error, HTTPException | InvalidHeader):
         return Fault(reason="not HTTP")
     return Fault(reason=f"unexpected {type(error).__name__}")
 

@@ -11,6 +11,7 @@ import pytest
 from pipeline.crawl import outcome
 from pipeline.crawl.archive import Archive
 from pipeline.crawl.download import download
+from pipeline.crawl.robots import Robots
 from pipeline.crawl.sources.site import SiteSource
 from pipeline.errors import DamagedState, UserError
 from pipeline.store import digest
@@ -440,3 +441,21 @@ def test_nothing_that_a_server_says_steers_a_terminal(site, answers, run):
     told = [*result.summary["notices"], *(str(value) for row in rows(folder) for value in row.values())]
     assert any("not a page" in line for line in told)
     assert all(line.isprintable() for line in told)
+
+
+def test_a_page_whose_request_upsets_something_is_told_of_and_the_others_are_read(site, run, monkeypatch):
+    site.page("/", *site.pictures(1), ">/odd", ">/even")
+    site.page("/even", *site.pictures(1, first=2))
+    refusal = Robots.refusal
+
+    def upset(self, url):
+        if url.endswith("/odd"):
+            raise OverflowError
+        return refusal(self, url)
+
+    monkeypatch.setattr(Robots, "refusal", upset)
+
+    result, _ = run()
+
+    assert result.summary["saved"] == 2
+    assert any("page not understood: OverflowError" in notice for notice in result.summary["notices"])

@@ -296,3 +296,8 @@ def test_addresses_are_cut_and_stay_different():
     assert LONGEST < len(first) < LONGEST + 100
     assert absolute("http://a.example/b/", "x" * 5000).startswith("http://a.example/xxx")
     assert absolute("http://a.example/b/", "data:" + "x" * 5000) == ""
+
+
+def test_two_lengths_are_no_http(site, answers, fetcher):
+    site.routes["/two"] = answers.body(b"x", Content_Length="5", CONTENT_LENGTH="7")
+    assert fetcher.get(site.url + "/two", ASK).reason == "not HTTP"

@@ -105,13 +105,11 @@ class WebSource(Source):
         """Get the page and parse it."""
         robots = self.options.robots and self.crawls_pages
         wants = {"robots": robots, "referer": self.referer, "accept": ",".join(PAGE_TYPES), "types": PAGE_TYPES}
-        got = fetcher.get(address, self._ask(self.most_bytes, **wants))
-        if isinstance(got, Fault):
-            return got
         try:
-            return self.parse(got, address)
+            got = fetcher.get(address, self._ask(self.most_bytes, **wants))
+            return got if isinstance(got, Fault) else self.parse(got, address)
         except Exception as error:  # a page may be stranger than its parser foresees; the notices name it
-            return Fault(reason=f"page not understood: {type(error).__name__}", status=got.status)
+            return Fault(reason=f"page not understood: {type(error).__name__}")
 
     @abstractmethod
     def parse(self, body: Body, address: str) -> Page | Fault:
