@@ -106,7 +106,7 @@ def _measure(row: Row, budget: Budget, report: Report) -> None:
     if (row.beside and not _has_torch()) or (row.gpu_only and not report.on_gpu):
         return None
     if (needed := budget.expected(row.kind, row.weight)) > budget.left:
-        told = f"{budget.left:.0f} s are left, and it may take {needed:.0f}"
+        told = f"{max(budget.left, 0):.0f} s are left, and it may take {needed:.0f}"
         return report.row(row.name, f"not begun: {told}", {"not_begun": told}, seconds=budget.spent)
     begun, outcome = budget.spent, Outcome()
     for job in row.jobs:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-WARM_UP = 4  # steps after the first, which is compiled: plans that come up now and then, memory that is handed out
+WARM_UP = 8  # steps after the first two: plans that come up now and then, memory that is handed out
 TURNS = 5
 
 
@@ -20,8 +20,10 @@ class Timing:
 
 def time_turns(take: Callable[[int], None], *, seconds: float, turns: int = TURNS) -> Timing:
     """Time `take(n)`, which takes n steps and returns when the device has done them, in turns of some `seconds`."""
-    seconds_of(take, WARM_UP)
-    steps = max(1, round(WARM_UP * seconds / seconds_of(take, WARM_UP)))
+    one = seconds_of(take, 1)
+    if one < seconds:  # else the device is slow, and what comes up late is little beside a step
+        one = min(one, seconds_of(take, WARM_UP) / WARM_UP)
+    steps = max(1, round(seconds / one))
     found = [seconds_of(take, steps) / steps for _ in range(turns)]
     return Timing(median=statistics.median(found), fastest=min(found), slowest=max(found))
 

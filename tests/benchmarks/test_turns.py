@@ -1,0 +1,36 @@
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks import turns
+from benchmarks.turns import WARM_UP, time_turns
+
+
+@pytest.fixture
+def take(monkeypatch):
+    """Steps that take so many seconds each of a clock of their own; `calls` has the counts that were asked for."""
+    clock, calls = [0.0], []
+
+    def made(*seconds):
+        def take(steps):
+            calls.append(steps)
+            clock[0] += steps * seconds[min(len(calls), len(seconds)) - 1]
+
+        take.calls = calls
+        return take
+
+    monkeypatch.setattr(turns, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    return made
+
+
+def test_a_turn_fills_its_seconds_and_the_figure_is_the_median_after_the_warm_up(take):
+    steps = take(0.5, 0.3, 0.01, 0.02, 0.03, 0.02, 0.09)
+    found = time_turns(steps, seconds=0.9)
+    assert steps.calls == [1, WARM_UP, *5 * [3]]
+    assert (found.median, found.fastest, found.slowest) == pytest.approx((0.02, 0.01, 0.09))
+
+
+def test_a_slow_device_takes_no_more_than_a_step_a_turn(take):
+    steps = take(20.0)
+    assert time_turns(steps, seconds=1.0, turns=3).median == 20.0
+    assert steps.calls == [1, 1, 1, 1]
