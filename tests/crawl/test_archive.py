@@ -89,7 +89,8 @@ def test_many_processes_may_open_and_write_at_once(tmp_path):
     code = (
         "import sys; from pathlib import Path; from pipeline.crawl.archive import Archive;"
         "from pipeline.crawl.outcome import Outcome; archive = Archive(Path(sys.argv[1]));"
-        "[archive.put(f'{sys.argv[2]}-{n}', Outcome(outcome='saved', id='0' * 64, type='png')) for n in range(50)]; archive.close()"
+        "saved = Outcome(outcome='saved', id='0' * 64, type='png');"
+        "[archive.put(f'{sys.argv[2]}-{n}', saved) for n in range(50)]; archive.close()"
     )
     path = tmp_path / "archive.sqlite"
     command = [sys.executable, "-c", code, path]
