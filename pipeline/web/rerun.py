@@ -22,6 +22,7 @@ from pipeline.errors import UserError
 
 FOLDER = "page-run"
 PLAN_SECONDS = 120
+_PLANNING = threading.BoundedSemaphore(2)  # each plan is a process: pages that ask for many wait their turn
 TAIL = 20_000  # bytes of the log that are read: its last lines
 LINES = 12
 PERCENT = re.compile(r"^(\w+)\s+\d+ of \d+ \((\d+) %\)")
@@ -72,9 +73,10 @@ class Rerun:
         """What a run would do. Errors: `UserError` with the line that the command said."""
         words = [*self.command, "plan", "--json", "--dataset", self.dataset, *_until(until)]
         try:
-            found = subprocess.run(
-                words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PLAN_SECONDS, check=False
-            )
+            with _PLANNING:
+                found = subprocess.run(
+                    words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PLAN_SECONDS, check=False
+                )
         except subprocess.TimeoutExpired:
             raise UserError(f"the plan was not ready after {PLAN_SECONDS} s") from None
         if found.returncode:
