@@ -1,22 +1,25 @@
-"""Checkpoints that survive a power cut: one checksummed file each, put in place whole, the last few kept."""
+"""Checkpoints that survive a power cut: one checksummed file each, put in place whole, the last few kept.
+
+They are read with the forms of all that they have to hold, which follow from the networks: what such a file says of
+itself is not believed (see `pipeline.filter.npz`).
+"""
 
 import hashlib
 import io
-import zipfile
-import zlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from pipeline.filter.npz import Arrays, Form, Forms, Npz, check_finite
+from pipeline.filter.stored_zip import Damaged, Foreign, Unfit
 from pipeline.images.png import write_whole
 
 KEPT = 3  # the one before stands in when the newest turns out damaged, and so on
 CHECKSUM = "sha256"
-# What reading a damaged file may raise: a single bit can make an archive one that wants a password (RuntimeError), and
-# a file of another kind is an array alone (TypeError, on Python 3.10 AttributeError)
-DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile,
-          zlib.error)  # fmt: skip
-Arrays = dict[str, np.ndarray]
+OF_CHECKSUM = Form(("uint8",), (hashlib.sha256().digest_size,))
+Made = TypeVar("Made")
 
 
 def save_checkpoint(folder: Path, step: int, arrays: Arrays) -> None:
@@ -31,10 +34,28 @@ def save_checkpoint(folder: Path, step: int, arrays: Arrays) -> None:
         old.unlink()
 
 
-def newest_checkpoint(folder: Path) -> Arrays | None:
-    """The newest checkpoint in `folder` that is whole; damaged ones are passed over. None if there is none."""
-    whole = (read_arrays(path) for path in reversed(_files(folder)))
-    return next((arrays for arrays in whole if arrays is not None), None)
+def checkpoints(folder: Path) -> list[Path]:
+    """Those in `folder`, the newest first, whole or not."""
+    return _files(folder)[::-1]
+
+
+def newest(paths: Iterable[Path], read: Callable[[Path], Made]) -> Made | None:
+    """What `read` makes of the first of `paths` that it can use; others are passed over. None if all are damaged.
+
+    Errors: `Foreign`, which names the file, if none can be used, and one not because it is damaged but because of what
+    it holds: to begin anew would throw away what is somebody's.
+    """
+    foreign = None
+    for path in paths:
+        try:
+            return read(path)
+        except Foreign as error:
+            foreign = foreign or Foreign(f"{path} {error}")
+        except Damaged:
+            continue
+    if foreign:
+        raise foreign
+    return None
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
@@ -44,15 +65,31 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     write_whole(path, buffer.getbuffer())
 
 
-def read_arrays(path: Path) -> Arrays | None:
-    """What `write_arrays` wrote, or None when the file is missing, cut short or changed."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except DAMAGE:
-        return None
+def load_arrays(path: Path, forms: Forms | None = None) -> Arrays:
+    """What `write_arrays` wrote; it takes no more memory than arrays of `forms`, or without them than the file is long.
+
+    Errors: `Damaged` if it is missing, cut short or changed; `Foreign` if it is not of `forms`, or not all numbers in
+    it are finite: a training never leaves such a one.
+    """
+    with Npz(path) as file:
+        if forms is None:
+            headers = {name: file.header(name) for name in file.names}
+        else:
+            headers = file.check({**forms, CHECKSUM: OF_CHECKSUM})
+        arrays = {name: file.array(name, header) for name, header in headers.items()}
     checksum = arrays.pop(CHECKSUM, np.zeros(0, np.uint8))
-    return arrays if checksum.tobytes() == _checksum(arrays) else None
+    if checksum.tobytes() != _checksum(arrays):
+        raise Damaged("is not what was written")
+    check_finite(arrays)
+    return arrays
+
+
+def read_arrays(path: Path, forms: Forms | None = None) -> Arrays | None:
+    """As `load_arrays`, but None for all that cannot be used."""
+    try:
+        return load_arrays(path, forms)
+    except Unfit:
+        return None
 
 
 def digest_arrays(arrays: Arrays) -> str:
@@ -64,7 +101,7 @@ def _checksum(arrays: Arrays) -> bytes:
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.tobytes())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
     return digest.digest()
 
 

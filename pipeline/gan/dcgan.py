@@ -95,7 +95,7 @@ class Dcgan:
         Errors: `UserError` where there is no such thing, or it is damaged.
         """
         found = read_trained(Path(folder))
-        gan = cls(found.shape[1:], found.named, seed=found.seed)
+        gan = cls(found.origin.shape, found.named, seed=found.origin.seed)
         gan._session.take_up(found)
         return gan
 

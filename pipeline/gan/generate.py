@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 
 from pipeline.callbacks import Progress, ShouldStop
-from pipeline.errors import Stopped
+from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.kept import kept_ids
+from pipeline.filter.stored_zip import Unfit
+from pipeline.gan.definition import read_definition
 from pipeline.gan.extractor import Extractor, choose_extractor
 from pipeline.gan.film import Film, write_film
 from pipeline.gan.latents import fixed_latents, loop
-from pipeline.gan.networks.export import read_generator
+from pipeline.gan.networks.export import GENERATOR, read_generator
 from pipeline.gan.runtime import keras, prepare_devices
 from pipeline.gan.samples import BATCH, draw
 from pipeline.gan.scores import Reference, nearest_reals
+from pipeline.gan.trained import DEFINITION
 from pipeline.images.image_set import read_images
 from pipeline.images.sheet import contact_sheet, write_png
 from pipeline.options import GenerateOptions
@@ -25,6 +28,7 @@ from pipeline.result import Result
 from pipeline.store.digest import of_bytes
 
 SHOWN, NEAREST = 12, 5  # rows of neighbours.png, and the reals beside each sample there
+WAY_OUT = "`python -m tasks rerun gan` makes it again"
 AT_ONCE = 256  # pictures measured from one word on how far it is to the next; whole batches of every extractor
 FPS = 20  # of the film: each of its frames stays for a whole number of a GIF's hundredths of a second
 MOST_ACROSS, FILM_SIDE = 3, 400  # walks side by side, and the pixels that they may take: nine of 128 px, one of 256
@@ -50,7 +54,7 @@ def generate(
     prepare_devices()
     extractor = choose_extractor(options.extractor, classifier)  # first: it may not be to be had
     on_the_way = _OnTheWay(progress, should_stop)
-    pen = _Pen(options, read_generator(gan), on_the_way)
+    pen = _Pen(options, _generator(gan), on_the_way)
     drawn = _draw_images(options, pen, folder)
     images = drawn[: options.count]
     write_png(folder / "grid.png", contact_sheet(drawn[: options.grid**2], options.grid))
@@ -60,6 +64,19 @@ def generate(
     told = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **figures}
     (folder / "samples.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     return Result(outputs={"samples": of_bytes(images.tobytes())}, summary=told)
+
+
+def _generator(gan: Path) -> keras.Model:
+    """The one in the finished folder `gan`. Errors: `DamagedState`."""
+    path, definition = gan / GENERATOR, gan / DEFINITION
+    if missing := [each for each in (path, definition) if not each.exists()]:
+        raise DamagedState(f"{missing[0]} is missing; {WAY_OUT}")
+    try:
+        return read_generator(path, read_definition(definition))
+    except Unfit as error:
+        raise DamagedState(f"{path} is no generator of the {DEFINITION} beside it: it {error}; {WAY_OUT}") from None
+    except UserError as error:
+        raise DamagedState(f"{error}; {WAY_OUT}") from None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pipeline.gan.batches import FEWEST
 from pipeline.gan.definition import Definition
 from pipeline.gan.interrupts import hearing_interrupts
 from pipeline.gan.pictures import Shape
+from pipeline.gan.stats import STATS
 from pipeline.gan.trained import (
     Trained,
     as_checkpoint,
@@ -45,15 +46,13 @@ class Session:
 
     def take_up(self, found: Trained) -> None:
         """Be where the training `found` is; its folder stays as it is. Errors: `DamagedState`."""
-        home = self._new_folder()
-        found.copy_to(home)
-        try:
-            self._begin(_standing_for(found.shape), home)
-        except (KeyError, ValueError):
-            told = f"{found.folder}: its checkpoint, definition and figures do not belong together"
-            raise DamagedState(f"{told}; take another copy") from None
-        if [row["epoch"] for row in self.training.log.rows] != [*range(1, self.training.epoch + 1)]:
-            raise DamagedState(f"{found.folder / 'stats.jsonl'} lacks epochs; take another copy")
+        images, home = _standing_for(found.origin.images), self._new_folder()
+        self._begin(images, self._new_folder())  # on as many pictures: what a checkpoint holds depends on it
+        found.copy_to(home, found.load(self.training.read))
+        self._begin(images, home)
+        rows, epoch = self.training.log.rows, self.training.epoch
+        if len(rows) != epoch or any(row["epoch"] != number for number, row in enumerate(rows, start=1)):
+            raise DamagedState(f"{found.folder / STATS} lacks epochs; take another copy")
         self._own = None if (found.folder / manifests.NAME).exists() else found.folder.resolve()
 
     def save(self, folder: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pipeline.filter.npz import Form, Forms
 from pipeline.gan.definition import Definition
 from pipeline.gan.networks import build_discriminator, build_generator
 from pipeline.gan.optimizers import make_optimizer
@@ -39,8 +40,13 @@ class TrainState:
         """A copy of every number, by part and place: `generator/003`."""
         return {name: np.array(keras.ops.convert_to_numpy(variable.value)) for name, variable in self._named()}
 
+    def forms(self) -> Forms:
+        """What `arrays()` gives, and so what `restore` takes. The backends count steps in integers of different
+        widths."""
+        return {name: Form(_types(variable), tuple(variable.shape)) for name, variable in self._named()}
+
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Set every number to what `arrays()` gave. Errors: KeyError or ValueError when they are of another network."""
+        """Set every number to what `arrays()` gave."""
         for name, variable in self._named():
             variable.assign(arrays[name])
 
@@ -56,3 +62,8 @@ class TrainState:
             elif part != "definition":
                 for index, variable in enumerate(owner.variables):
                     yield f"{part}/{index:03d}", variable
+
+
+def _types(variable: keras.Variable) -> tuple[str, ...]:
+    name = keras.backend.standardize_dtype(variable.dtype)
+    return ("int32", "int64") if name in ("int32", "int64") else (name,)

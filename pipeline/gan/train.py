@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.callbacks import Progress, ShouldStop
-from pipeline.errors import UserError
+from pipeline.errors import DamagedState, UserError
 from pipeline.filter.kept import kept_ids
 from pipeline.gan.animation import animate
 from pipeline.gan.batches import check_count
 from pipeline.gan.card import write_card
 from pipeline.gan.cautions import cautions
-from pipeline.gan.checkpoint import digest_arrays, read_arrays
+from pipeline.gan.checkpoint import checkpoints, digest_arrays, read_arrays
 from pipeline.gan.definition import read
 from pipeline.gan.extractor import choose_extractor
 from pipeline.gan.lineage import Lineage, read_lineage
@@ -63,6 +63,8 @@ def train_gan(
     watch = Watch(folder, live=live, epochs=options.epochs, monitor=monitor)
     training = Training(_terms(options), reading.definition, images, folder=folder, watch=watch)
     try:
+        if training.number > training.director.steps:
+            raise DamagedState(f"{folder} is at step {training.number}, beyond the last; move it away to begin anew")
         training.director.check_growth()
         training.run(progress, should_stop)
     finally:
@@ -87,7 +89,7 @@ def _leave(training: Training, lineage: Lineage, warnings: list[str]) -> Result:
     """Write what others read, and let the last checkpoint stay as the one from which more epochs could go on."""
     folder, state, monitor = training.folder, training.state, training.watch.monitor
     write_definition(training.definition, folder)
-    _keep_last(folder)
+    _keep_last(training)
     # Features of a network that was trained on these labels, or of none, are not enough to choose by
     best = training.best.weights() if monitor is not None and monitor.extractor.pretrained else None
     if best:
@@ -102,12 +104,12 @@ def _leave(training: Training, lineage: Lineage, warnings: list[str]) -> Result:
     return Result(outputs=outputs, summary=summary)
 
 
-def _keep_last(folder: Path) -> None:
+def _keep_last(training: Training) -> None:
     """The newest checkpoint alone, as final.npz; an attempt that was cut off here may have left it already, whole."""
-    checkpoints = sorted((folder / CHECKPOINTS).glob("step-*.npz"))
-    if checkpoints and read_arrays(folder / FINAL) is None:
-        checkpoints[-1].replace(folder / FINAL)
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    folder, final = training.folder / CHECKPOINTS, training.folder / FINAL
+    if (found := checkpoints(folder)) and read_arrays(final, training.forms) is None:
+        found[0].replace(final)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _film(training: Training) -> None:

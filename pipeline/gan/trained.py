@@ -2,17 +2,20 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import DamagedState, UserError
+from pipeline.filter.npz import Arrays
+from pipeline.filter.stored_zip import Damaged, Foreign
 from pipeline.gan.best import BEST
-from pipeline.gan.checkpoint import Arrays, newest_checkpoint, read_arrays, save_checkpoint, write_arrays
+from pipeline.gan.checkpoint import checkpoints, newest, save_checkpoint, write_arrays
 from pipeline.gan.definition import Definition, as_tree, definition_digest, read_definition
 from pipeline.gan.definition.named import Named
-from pipeline.gan.stats import STATS
+from pipeline.gan.extent import check_extent
+from pipeline.gan.point import Origin, Outline, Point, load_outline
+from pipeline.gan.stats import MOST, STATS
 from pipeline.gan.training import CHECKPOINTS, FINAL, Training
 from pipeline.images.png import write_whole
 from pipeline.store import manifest as manifests
@@ -24,65 +27,88 @@ SHOWN = ("samples", "plots")
 
 @dataclass(frozen=True)
 class Trained:
-    """What the folder of a training holds: the definition, and the newest whole checkpoint."""
+    """What the folder of a training says that it holds: the definition, and checkpoints of one origin, the latest
+    first. Their weights are read by `load`, for networks that were built by then."""
 
     folder: Path
     definition: Definition
-    arrays: Arrays
+    outlines: tuple[Outline, ...]
 
     @property
-    def seed(self) -> int:
-        """What every random draw of the training follows from."""
-        return self.origin["seed"]
+    def origin(self) -> Origin:
+        """What the training said of itself in the checkpoint."""
+        return self.outlines[0].origin
 
     @property
     def named(self) -> Named:
         """The definition, and what it was called."""
-        return Named(name=self.origin["name"], definition=self.definition)
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Of all its pictures, (N, S, S, C)."""
-        return tuple(self.origin["images"])
+        return Named(name=self.origin.name, definition=self.definition)
 
     @property
     def step(self) -> int:
-        """Steps done."""
-        return int(self.arrays["step"])
+        """Steps done, if the latest checkpoint is whole."""
+        return self.outlines[0].number
 
-    @cached_property
-    def origin(self) -> dict[str, Any]:
-        """What the training said of itself in the checkpoint."""
-        return json.loads(self.arrays["origin"].tobytes())
+    def load(self, read: Callable[[Path], Point]) -> Point:
+        """What `read` makes of the latest checkpoint that is whole. Errors: `DamagedState` if there is none."""
+        try:
+            found = newest([outline.path for outline in self.outlines], read)
+        except Foreign as error:
+            raise DamagedState(f"{error}: {self.outlines[0].path.name} and {DEFINITION} do not belong together;"
+                               " take another copy") from None  # fmt: skip
+        if found is None:
+            raise DamagedState(_cannot_go_on(self.folder))
+        return found
 
-    def copy_to(self, folder: Path) -> None:
-        """Let a training in the new `folder` begin where this one is."""
-        _copy_kept(self.folder, folder)
-        save_checkpoint(folder / CHECKPOINTS, self.step, self.arrays)
+    def copy_to(self, folder: Path, point: Point) -> None:
+        """Let a training in the new `folder` begin at `point`, which was read from this one."""
+        _copy_kept(self.folder, folder, point.arrays)
+        save_checkpoint(folder / CHECKPOINTS, point.number, point.arrays)
 
 
 def read_trained(folder: Path) -> Trained:
     """What is in `folder`, which a training, `Dcgan.save` or the stage gan has left, or in which one was cut off.
 
+    It takes next to no memory, and the networks of its definition are not larger than its files.
     Errors: a `UserError` where there is nothing of the kind, or it is damaged.
     """
     if not (folder / DEFINITION).is_file():
         raise UserError(f"{folder} holds no GAN: there is no {DEFINITION}")
     definition = read_definition(folder / DEFINITION)
-    found = [read_arrays(folder / FINAL), newest_checkpoint(folder / CHECKPOINTS)]
-    whole = [arrays for arrays in found if arrays]
-    if not whole:
+    if not (outlines := _outlines(folder)):
         if not holds_training(folder):
             raise UserError(f"{folder}: the training in it was cut off before its first checkpoint; begin it anew")
-        state = "is damaged" if (folder / FINAL).exists() else "is missing"
-        raise DamagedState(f"{folder / FINAL} {state}, so training cannot go on; {_without(folder)}")
-    arrays = max(whole, key=lambda each: int(each["step"]))
-    if "origin" not in arrays:
-        raise DamagedState(f"{folder / FINAL} is of an earlier version of this program; {_without(folder)}")
-    trained = Trained(folder, definition, arrays)
-    if trained.origin.get("definition", digest := definition_digest(definition)) != digest:
+        raise DamagedState(_cannot_go_on(folder))
+    latest, digest = outlines[0], definition_digest(definition)
+    if latest.origin is None:
+        raise DamagedState(f"{latest.path} is of an earlier version of this program; {_without(folder)}")
+    if (latest.origin.definition or digest) != digest:
         raise DamagedState(f"{folder}: its checkpoint and {DEFINITION} do not belong together; take another copy")
-    return trained
+    size, _, channels = latest.origin.shape
+    try:
+        check_extent(definition, latest.bytes, size=size, channels=channels)
+    except Foreign as error:
+        told = f"its checkpoint and {DEFINITION} do not belong together; take another copy"
+        raise DamagedState(f"{latest.path} {error}: {told}") from None
+    return Trained(folder, definition, tuple(each for each in outlines if each.origin == latest.origin))
+
+
+def _outlines(folder: Path) -> list[Outline]:
+    """Of the checkpoints in `folder` that can be read so far, the latest first.
+
+    Errors: `DamagedState` if there is none, and one is not damaged but holds what none can.
+    """
+    found, foreign = [], []
+    for path in (folder / FINAL, *checkpoints(folder / CHECKPOINTS)):
+        try:
+            found.append(load_outline(path))
+        except Foreign as error:
+            foreign.append(f"{path} {error}; {_without(folder)}")
+        except Damaged:
+            continue
+    if foreign and not found:
+        raise DamagedState(foreign[0])
+    return sorted(found, key=lambda each: each.number, reverse=True)
 
 
 def write_definition(definition: Definition, folder: Path) -> None:
@@ -100,9 +126,10 @@ def write_training(training: Training, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     elsewhere = folder.resolve() != training.folder.resolve()
     write_definition(training.definition, folder)
+    arrays = training.arrays()
     if elsewhere:
-        _copy_kept(training.folder, folder)
-    write_arrays(folder / FINAL, training.arrays())
+        _copy_kept(training.folder, folder, arrays)
+    write_arrays(folder / FINAL, arrays)
     if elsewhere:  # of what was here before
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
@@ -113,24 +140,27 @@ def as_checkpoint(training: Training, folder: Path) -> None:
     (folder / FINAL).unlink()
 
 
-def _copy_kept(source: Path, target: Path) -> None:
+def _copy_kept(source: Path, target: Path, arrays: Arrays) -> None:
     """Copy lines, best weights, sheets and plots, as far as there are any, to `target`, and leave no others there.
 
-    They come before a checkpoint: lines beyond one are dropped when training goes on, and missing ones would be lost.
+    They come before a checkpoint, which will hold `arrays`: lines beyond one are dropped when training goes on, and
+    missing ones would be lost.
     """
     target.mkdir(parents=True, exist_ok=True)
+    most = max(MOST, sum(array.nbytes for array in arrays.values()))
     for name in KEPT:
-        _copy(source / name, target / name)
+        _copy(source / name, target / name, most)
     for name in SHOWN:
         if shown := {path.name for folder in (source, target) for path in (folder / name).glob("*")}:
             (target / name).mkdir(exist_ok=True)
         for each in shown:
-            _copy(source / name / each, target / name / each)
+            _copy(source / name / each, target / name / each, most)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Make `target` what `source` is, or nothing where there is no `source`; a kill leaves the one or the other."""
-    if source.is_file():
+def _copy(source: Path, target: Path, most: int) -> None:
+    """Make `target` what `source` is, or nothing where `source` is no file of at most `most` bytes; a kill leaves the
+    one or the other. A link is left out: what it leads to is not the folder's."""
+    if source.is_file() and not source.is_symlink() and source.stat().st_size <= most:
         write_whole(target, source.read_bytes())
     else:
         target.unlink(missing_ok=True)
@@ -154,6 +184,11 @@ def holds_training(folder: Path) -> bool:
         or any((folder / CHECKPOINTS).glob("step-*"))
         or (lines.is_file() and lines.stat().st_size > 0)
     )
+
+
+def _cannot_go_on(folder: Path) -> str:
+    state = "is damaged" if (folder / FINAL).exists() else "is missing"
+    return f"{folder / FINAL} {state}, so training cannot go on; {_without(folder)}"
 
 
 def _without(folder: Path) -> str:

@@ -14,17 +14,19 @@ from typing import TypeVar
 import numpy as np
 
 from pipeline.callbacks import Progress, ShouldStop
-from pipeline.errors import Stopped
+from pipeline.errors import DamagedState, Stopped
+from pipeline.filter.stored_zip import Foreign
 from pipeline.gan import breakdown
 from pipeline.gan.balance import Lead
 from pipeline.gan.batches import Batches
 from pipeline.gan.best import Best
-from pipeline.gan.checkpoint import newest_checkpoint, read_arrays, save_checkpoint
+from pipeline.gan.checkpoint import checkpoints, newest, save_checkpoint
 from pipeline.gan.definition import Definition, definition_digest
 from pipeline.gan.director import Director
 from pipeline.gan.feeder import Feeder
 from pipeline.gan.latents import fixed_latents
 from pipeline.gan.pace import Pace, find_pace
+from pipeline.gan.point import Point, load_point, point_forms
 from pipeline.gan.resident import keep_near
 from pipeline.gan.runtime import choose_dtype, rounding
 from pipeline.gan.samples import GRID, draw
@@ -90,7 +92,8 @@ class Training:
         self.metrics: list[np.ndarray] = []  # of the steps of this epoch, METRICS each
         self.lead, self.caution, self.retries = Lead(definition.balance), 1.0, 0
         self.note = ""  # on what happened since the last line
-        self.best = Best(folder)
+        self.forms = {**point_forms(self.batches, latent=definition.latent), **self.state.forms()}  # of its checkpoints
+        self.best = Best(folder, self.forms)
         self._resume()
         self.log = StatsLog(folder / STATS, epochs_done=self.epoch)
         self._step = compile_step(self.state, xla=terms.xla)
@@ -229,18 +232,30 @@ class Training:
             f" learning rates times {caution:g}"
         )
 
+    def read(self, path: Path) -> Point:
+        """The checkpoint `path`, if it is one of this very training. Errors: `Damaged`, `Foreign`."""
+        point = load_point(path, self.forms, self.batches)
+        if not point.origin.is_of(self.terms.seed, self.images.shape, self.definition):
+            raise Foreign("is of another seed, other pictures or another definition")
+        return point
+
     def _resume(self) -> bool:
-        """Take up the newest whole checkpoint, if there is one; `final.npz` is there when only the end was cut off."""
-        arrays = read_arrays(self.folder / FINAL) or newest_checkpoint(self.folder / CHECKPOINTS)
-        if not arrays:
+        """Take up the newest whole checkpoint, if there is one; `final.npz` is there when only the end was cut off.
+
+        Errors: `DamagedState` if there are none but ones of something else.
+        """
+        try:
+            point = newest([self.folder / FINAL, *checkpoints(self.folder / CHECKPOINTS)], self.read)
+        except Foreign as error:
+            raise DamagedState(f"{error}: it is not of this training; move it away to begin anew") from None
+        if not point:
             self.best.forget_after(0)
             return False
-        self.number, self.metrics = int(arrays["step"]), [*arrays["metrics"]]
-        self.seconds, self.latents = float(arrays["seconds"]), arrays["latents"]
-        self.lead.accuracy, self.caution = float(arrays["lead"]), float(arrays["caution"])
-        self.retries, self.note = int(arrays["retries"]), arrays["note"].tobytes().decode()
-        self._note_rounding(json.loads(arrays["origin"].tobytes()).get("rounding"))
-        self.state.restore(arrays)
+        self.number, self.metrics, self.latents = point.number, [*point.metrics], point.latents
+        self.seconds, self.lead.accuracy, self.caution = point.seconds, point.lead, point.caution
+        self.retries, self.note = point.retries, point.note
+        self._note_rounding(point.origin.rounding)
+        self.state.restore(point.arrays)
         self.best.forget_after(self.epoch)
         return True
 

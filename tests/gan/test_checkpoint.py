@@ -1,11 +1,29 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from pipeline.gan.checkpoint import digest_arrays, newest_checkpoint, read_arrays, save_checkpoint, write_arrays
+from pipeline.filter.npz import Form
+from pipeline.gan.checkpoint import (
+    checkpoints,
+    digest_arrays,
+    load_arrays,
+    newest,
+    read_arrays,
+    save_checkpoint,
+    write_arrays,
+)
 
 
 def arrays(number: int) -> dict[str, np.ndarray]:
     return {"step": np.int64(number), "weights": np.full((300, 2), number, np.float32), "none": np.zeros((0, 5))}
+
+
+FORMS = {"step": Form(("int64",)), "weights": Form(("float32",), (300, 2)), "none": Form(("float64",), (0, 5))}
+
+
+def newest_checkpoint(folder: Path) -> dict[str, np.ndarray] | None:
+    return newest(checkpoints(folder), lambda path: load_arrays(path, FORMS))
 
 
 def same(a, b) -> bool:

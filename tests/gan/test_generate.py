@@ -1,15 +1,18 @@
+import io
 import json
 import re
 import shutil
+import zipfile
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
 from pipeline.callbacks import never, silent
 from pipeline.errors import DamagedState, Stopped, UserError
-from pipeline.gan.generate import generate
+from pipeline.gan.generate import _generator, generate
 from pipeline.gan.latents import fixed_latents
 from pipeline.gan.runtime import keras
 from pipeline.gan.samples import draw
@@ -160,10 +163,18 @@ def test_a_sheet_of_more_than_are_asked_for_is_full_all_the_same(run):
     assert np.array_equal(pixels(folder / "grid.png"), pixels(whole / "grid.png"))
 
 
+@pytest.fixture
+def copied(trained, tmp_path):
+    """What is drawn with, of a finished folder."""
+    (tmp_path / "gan").mkdir()
+    for name in (GENERATOR, "definition.json"):
+        shutil.copy(trained.folder("gan") / name, tmp_path / "gan")
+    return tmp_path / "gan"
+
+
 @pytest.mark.parametrize("damage", ["missing", "emptied", "cut", "flipped", "locked"])
-def test_a_damaged_generator_is_named_with_the_way_out(run, trained, tmp_path, damage):
-    path = tmp_path / GENERATOR
-    shutil.copy(trained.folder("gan") / GENERATOR, path)
+def test_a_damaged_generator_is_named_with_the_way_out(run, copied, damage):
+    path = copied / GENERATOR
     data = path.read_bytes()
     middle = len(data) // 2
     flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
@@ -175,4 +186,102 @@ def test_a_damaged_generator_is_named_with_the_way_out(run, trained, tmp_path, d
     if damage == "missing":
         path.unlink()
     with pytest.raises(DamagedState, match=r"generator\.keras is .*; `python -m tasks rerun gan` makes it again"):
-        run(gan=tmp_path)
+        run(gan=copied)
+
+
+def member(path, name, change):
+    """Another content of the member `name`, as `change` makes it of the one that is there; None takes it out."""
+    with zipfile.ZipFile(path) as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    members[name] = change(members[name])
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, data in members.items():
+            if data is not None:
+                archive.writestr(each, data)
+
+
+def weights(change):
+    """A change of the file of weights."""
+
+    def changed(data):
+        with h5py.File(buffer := io.BytesIO(data), "a") as file:
+            change(file)
+        return buffer.getvalue()
+
+    return lambda path: member(path, "model.weights.h5", changed)
+
+
+def config(change):
+    """A change of what says how the network is built."""
+
+    def changed(data):
+        change(tree := json.loads(data))
+        return json.dumps(tree).encode()
+
+    return lambda path: member(path, "config.json", changed)
+
+
+def layer(tree, name):
+    return next(each for each in tree["config"]["layers"] if each["config"]["name"] == name)
+
+
+def spoil(file):
+    file["layers/dense/vars/0"][0, 0] = np.nan
+
+
+def reshape(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars/0"] = np.zeros((3, 3), np.float32)
+
+
+def widen(path):
+    definition = json.loads((path.parent / "definition.json").read_text())
+    definition["generator"] |= {"width": 1024, "max_width": 4096}
+    (path.parent / "definition.json").write_text(json.dumps(definition))
+
+
+HOSTILE = {
+    "NaN": (weights(spoil), "dense/vars/0 with NaN or infinite numbers"),
+    "another shape": (weights(reshape), "holds the weights of another network"),
+    "a layer less": (weights(lambda file: file.__delitem__("layers/dense")), "holds the weights of another network"),
+    "terabytes": (weights(lambda file: file.create_dataset("a", (10**6, 10**6))), "more numbers than"),
+    "a link": (weights(lambda file: file.__setitem__("a", h5py.ExternalLink("/etc/passwd", "/"))), "which is a link"),
+    "no weights": (lambda path: member(path, "model.weights.h5", lambda data: None), "holds no model.weights.h5"),
+    "garbage": (lambda path: member(path, "model.weights.h5", lambda data: data[::-1]), "is no HDF5 file"),
+    "no config": (lambda path: member(path, "config.json", lambda data: None), "holds no config.json"),
+    "nested": (lambda path: member(path, "config.json", lambda data: b"[" * 99999), "a config.json that is not JSON"),
+    "another side": (config(lambda tree: layer(tree, "square")["config"].update(target_shape=[10**9])), "no generator"),
+    "no side": (config(lambda tree: layer(tree, "square")["config"].update(target_shape="ab")), "no generator"),
+    "larger": (
+        config(lambda tree: layer(tree, "square")["config"].update(target_shape=[6, 6, 4])),
+        "another network",
+    ),
+    "wider": (widen, "bytes of generator where its definition calls for"),
+    "no definition": (lambda path: (path.parent / "definition.json").unlink(), "definition.json is missing"),
+    "definition of what": (lambda path: (path.parent / "definition.json").write_text("[" * 9999), "definition.json"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_generator_of_somebody_else_is_told_and_not_drawn_with(copied, name):
+    change, told = HOSTILE[name]
+    change(copied / GENERATOR)
+    with pytest.raises(DamagedState) as caught:
+        _generator(copied)
+    assert told in str(caught.value)
+    assert str(copied) in str(caught.value)
+    assert str(caught.value).endswith("`python -m tasks rerun gan` makes it again")
+    assert str(caught.value).isprintable()
+
+
+def test_what_a_generator_says_of_its_layers_is_never_built(copied, trained):
+    """Code in a Lambda layer, and layers of any size, are not looked at: only numbers are read."""
+    whole = _generator(trained.folder("gan"))
+
+    def hostile(tree):
+        layer(tree, "norm_0").update(class_name="Lambda", config={"name": "norm_0", "function": "os.abort"})
+        layer(tree, "project")["config"]["units"] = 10**12
+
+    config(hostile)(copied / GENERATOR)
+    latents = np.ones((2, 8), np.float32)
+    assert np.array_equal(_generator(copied).predict(latents, verbose=0), whole.predict(latents, verbose=0))

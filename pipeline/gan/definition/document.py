@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 
+MOST = 1 << 18  # bytes of a file
 LONGEST = 60  # characters of a value that a message shows
 USUAL_FAULTS = "a comma too many, a comment, or single quotes?"
 
@@ -17,7 +18,11 @@ class Twice:
 def read_text(path: Path) -> str:
     """What the file `path` holds, without the byte-order mark that some editors begin with."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(MOST + 1)
+        if len(data) > MOST:
+            raise UserError(f"{path}: has more than {MOST:,} bytes, and a definition has some hundreds")
+        return data.decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -1,17 +1,23 @@
 """Networks as files that Keras alone can load: spectral and weight norm folded into kernels, no stage but the last."""
 
 from pathlib import Path
+from typing import Any
 
-from pipeline.errors import DamagedState
-from pipeline.gan.checkpoint import DAMAGE
+from pipeline.errors import UserError
+from pipeline.filter.keras_file import fill, read_config, weights_size
+from pipeline.filter.stored_zip import Foreign
 from pipeline.gan.definition import Definition
+from pipeline.gan.extent import check_extent
 from pipeline.gan.networks.bounded import Bounded
 from pipeline.gan.networks.discriminator import build_discriminator
 from pipeline.gan.networks.generator import build_generator
 from pipeline.gan.networks.staged import Staged
+from pipeline.gan.pictures import check_shape
 from pipeline.gan.runtime import keras
+from pipeline.gan.sizes import LARGEST_SIDE
 
 GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
+MOST_LEVELS = LARGEST_SIDE.bit_length()
 
 
 def write_networks(definition: Definition, folder: Path, *, generator: Staged, discriminator: Staged) -> None:
@@ -20,14 +26,30 @@ def write_networks(definition: Definition, folder: Path, *, generator: Staged, d
     plain_discriminator(definition, discriminator).save(folder / DISCRIMINATOR)
 
 
-def read_generator(folder: Path) -> keras.Model:
-    """The generator that `write_networks` left in `folder`; `DamagedState` if it is not what was written."""
-    path = folder / GENERATOR
+def read_generator(path: Path, definition: Definition) -> keras.Model:
+    """The generator of `definition` with the weights that `write_networks` left in the .keras file `path`.
+
+    Of the file only the numbers are read, and the side of the pictures: nothing that it describes is built or run.
+    Errors: `Damaged`; `Foreign` if it is of another network, or holds NaN.
+    """
+    size, channels = _picture(read_config(path))
+    check_extent(definition, {"generator": weights_size(path)}, size=size, channels=channels)
+    network = build_generator(definition, size=size, channels=channels, seed=0, plain=True).whole
+    fill(network, path)
+    return network
+
+
+def _picture(config: Any) -> tuple[int, int]:
+    """Side and channels of what a generator draws whose layers `config` names. Errors: `Foreign`."""
     try:
-        return keras.models.load_model(path, compile=False)
-    except DAMAGE:
-        state = "is not what was written" if path.exists() else "is missing"
-        raise DamagedState(f"{path} {state}; `python -m tasks rerun gan` makes it again") from None
+        layers = {layer["name"]: layer["config"] for layer in config["config"]["layers"]}
+        coarsest = layers["square"]["target_shape"][0]
+        level = max(level for level in range(MOST_LEVELS) if f"image_{level}" in layers)
+        side = 2 * coarsest << level
+        _, _, channels = check_shape((side, side, layers[f"image_{level}"]["filters"]))
+    except (LookupError, TypeError, ValueError, UserError):
+        raise Foreign("holds no generator that was saved here") from None
+    return side, channels
 
 
 def plain_generator(definition: Definition, generator: Staged) -> keras.Model:
