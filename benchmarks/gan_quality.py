@@ -32,8 +32,8 @@ from pipeline.errors import Stopped
 from pipeline.gan.definition import Definition, parse_definition, read_definition
 from pipeline.gan.latents import fixed_latents
 from pipeline.gan.runtime import prepare_devices
-from pipeline.gan.threads import share_cores
 from pipeline.gan.training import Terms, Training
+from pipeline.gan.tuning import choose_way
 from pipeline.gan.watch import Watch
 from pipeline.images.sheet import contact_sheet, write_png
 
@@ -115,7 +115,9 @@ def one(turn: Turn, judge: Judge, name: str, *, sheets: Path | None) -> float:
 
 def train(turn: Turn) -> tuple[np.ndarray, int]:
     """Samples of a training that has gone on for so long after its step was compiled, and how many images it saw."""
-    prepare_devices(share_cores(turn.definition, size=turn.images.shape[1]))
+    _, size, _, channels = turn.images.shape
+    way = choose_way(turn.definition, size=size, channels=channels, steps=10**6)
+    prepare_devices(way.threads)
     clock = time.process_time if turn.processor else time.monotonic
     begun = []
 
@@ -128,7 +130,7 @@ def train(turn: Turn) -> tuple[np.ndarray, int]:
         folder = Path(place)
         terms = Terms(epochs=10**6, seed=turn.seed, sample_every=10**6, checkpoint_every=10**6)
         watch = Watch(folder, live=None, epochs=1, monitor=None)
-        training = Training(terms, turn.definition, turn.images, folder=folder, watch=watch)
+        training = Training(terms, turn.definition, turn.images, folder=folder, watch=watch, way=way)
         with contextlib.suppress(Stopped):
             training.run(lambda *_: None, stop)
         training.log.close()

@@ -22,7 +22,7 @@ STEP = Path(__file__).with_name("gan_step.py")
 # What each way is called: the backend, and how the step is asked for
 WAYS = {
     "TensorFlow, float32": ("tensorflow", []),
-    "TensorFlow, as the processor likes it": ("tensorflow", ["--precision", "auto"]),
+    "TensorFlow, as measured to be fastest": ("tensorflow", ["--precision", "auto"]),
     "TensorFlow, float32, XLA": ("tensorflow", ["--xla"]),
     "TensorFlow, float32, oneDNN off": ("tensorflow", []),
     "JAX, float32": ("jax", []),

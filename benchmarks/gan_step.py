@@ -18,10 +18,10 @@ from pipeline.gan.batches import Batches
 from pipeline.gan.definition import Definition, parse_definition, read_definition
 from pipeline.gan.director import Director
 from pipeline.gan.feeder import Feeder
-from pipeline.gan.runtime import choose_dtype, prepare_devices
+from pipeline.gan.runtime import prepare_devices
 from pipeline.gan.state import TrainState
 from pipeline.gan.step import Step, compile_step
-from pipeline.gan.threads import share_cores
+from pipeline.gan.tuning import choose_way
 
 MODELS = Path(__file__).parent.parent / "models"
 PICTURES, WARM_UP, STEPS, TURNS = 2000, 3, 4, 5
@@ -39,12 +39,16 @@ def main() -> None:
     parser.add_argument("--model", help="a definition of models/; without it the DCGAN of 2016")
     given = parser.parse_args()
     definition = described(given.model, batch=given.batch)
-    prepare_devices(share_cores(definition, size=given.side))
+    definition = definition.model_copy(update={"precision": given.precision})
+    way = choose_way(
+        definition, size=given.side, channels=3, steps=10**6, say=lambda line: print(line, file=sys.stderr)
+    )
+    prepare_devices(way.threads)
     director = directed(definition, side=given.side)
     shape = {"size": given.side, "channels": 3}
-    state = TrainState(definition, **shape, seed=0, dtype=choose_dtype(given.precision))
+    state = TrainState(definition, **shape, seed=0, dtype=way.dtype)
     rates, share = measure(director, compile_step(state, xla=given.xla))
-    print(json.dumps({"rates": rates, "share_in_step": round(share, 3)}))
+    print(json.dumps({"rates": rates, "share_in_step": round(share, 3), "way": str(way)}))
 
 
 def described(name: str | None, *, batch: int) -> Definition:

@@ -16,7 +16,6 @@ from pipeline.gan.definition import definition_digest, differences
 from pipeline.gan.lineage import Lineage
 from pipeline.gan.networks import Staged
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
-from pipeline.gan.runtime import choose_dtype
 from pipeline.gan.schedule import grown_after
 from pipeline.gan.stats import Row
 from pipeline.gan.training import Training
@@ -99,7 +98,7 @@ def _course(training: Training) -> dict[str, Any]:
         "images_seen": training.director.seen(training.number),
         "seconds": round(sum(row["seconds"] for row in training.log.rows), 1),
         "device": machine.device(),
-        "precision": "bfloat16" if choose_dtype(training.definition.precision) != "float32" else "float32",
+        "precision": training.way.precision,
     }
 
 

@@ -37,7 +37,7 @@ from pipeline.gan.arguments import finite, whole
 from pipeline.gan.batches import FEWEST
 from pipeline.gan.card import write_card
 from pipeline.gan.definition import Definition
-from pipeline.gan.definition.named import Given, choose_definition
+from pipeline.gan.definition.named import Given, Named, choose_definition
 from pipeline.gan.extractor import choose_extractor
 from pipeline.gan.history import History
 from pipeline.gan.judge import Judge, Judgement
@@ -45,14 +45,14 @@ from pipeline.gan.latents import as_latents, fixed_latents
 from pipeline.gan.monitor import Look, Monitor
 from pipeline.gan.networks.export import write_networks
 from pipeline.gan.pictures import Shape, as_pictures, check_shape
-from pipeline.gan.runtime import keras, prepare_devices
+from pipeline.gan.runtime import Way, keras, prepare_devices
 from pipeline.gan.samples import GRID, Sheets
 from pipeline.gan.session import Session
 from pipeline.gan.sides import Sides
 from pipeline.gan.state import TrainState
-from pipeline.gan.threads import share_cores
 from pipeline.gan.trained import read_trained
 from pipeline.gan.training import Terms, Training
+from pipeline.gan.tuning import choose_way
 from pipeline.gan.watch import Unwatched, Watch
 
 
@@ -74,12 +74,16 @@ class Dcgan:
 
     def __init__(self, like: np.ndarray | tuple[int, ...], definition: Given = None, *, seed: int = 0) -> None:
         shape = check_shape(like) if _is_shape(like) else as_pictures(like).shape[1:]
-        seed = whole("seed", seed)
-        named = choose_definition(definition)
+        self._begin(shape, choose_definition(definition), whole("seed", seed))
+
+    def _begin(self, shape: Shape, named: Named, seed: int, way: Way | None = None) -> None:
+        """Build the networks, which compute in `way`, or else as this machine does fastest."""
+        size, _, channels = shape
         for told in Sides.of(shape[0]).unattended(named.definition):
             warnings.warn(told, stacklevel=2)
-        prepare_devices(share_cores(named.definition, size=shape[0]))
-        self._session = Session(Terms(epochs=1, seed=seed, name=named.name), named.definition, shape)
+        way = way or choose_way(named.definition, size=size, channels=channels)
+        prepare_devices(way.threads)
+        self._session = Session(Terms(epochs=1, seed=seed, name=named.name), named.definition, shape, way=way)
 
     def __repr__(self) -> str:
         """Such as <Dcgan for 64 x 64 x 3: 'dcgan', 12 epochs done>."""
@@ -95,7 +99,8 @@ class Dcgan:
         Errors: `UserError` where there is no such thing, or it is damaged.
         """
         found = read_trained(Path(folder))
-        gan = cls(found.origin.shape, found.named, seed=found.origin.seed)
+        gan = cls.__new__(cls)
+        gan._begin(found.origin.shape, found.named, found.origin.seed, found.origin.way)
         gan._session.take_up(found)
         return gan
 

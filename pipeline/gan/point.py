@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -16,6 +16,7 @@ from pipeline.gan.checkpoint import load_arrays
 from pipeline.gan.definition import Definition, definition_digest
 from pipeline.gan.extent import NETWORKS
 from pipeline.gan.pictures import Shape, check_shape
+from pipeline.gan.runtime import BFLOAT16, Threads, Way
 from pipeline.gan.samples import GRID
 from pipeline.gan.step import METRICS
 
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
 LONGEST = 1 << 14  # bytes of a note, and of what a training says of itself; they have some hundreds
 MOST_PICTURES = 10**9
 LAST_STEP = 10**15
+Count = Annotated[int, Field(ge=0, le=4096)]  # of threads
 NUMBER, WHOLE, TEXT = Form(("float64",)), Form(("int64",)), Form(("uint8",), (None,), most=LONGEST)
 
 
 class Origin(BaseModel):
     """What a training said of itself: which pictures and noise a step gets follows from `seed` and `images`, their
-    shape (N, S, S, C). `definition` is a digest; earlier versions left it and `rounding` out."""
+    shape (N, S, S, C). `definition` is a digest; earlier versions left out what may be None."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -39,6 +41,8 @@ class Origin(BaseModel):
     name: str = Field(max_length=255)
     definition: str | None = None
     rounding: str | None = Field(None, max_length=255)
+    precision: Literal["float32", "bfloat16"] | None = None
+    threads: tuple[Count, Count] | None = None  # within a layer, and between layers
 
     @field_validator("images")
     @classmethod
@@ -62,6 +66,15 @@ class Origin(BaseModel):
         """Whether a training by `seed` and `definition` on `images`, their shape, says the same of itself."""
         known = self.definition in (None, definition_digest(definition))
         return known and (self.seed, self.images) == (seed, tuple(images))
+
+    @property
+    def way(self) -> Way | None:
+        """How the training computes, and has to go on; None where an earlier version did not say."""
+        if self.precision is None or self.threads is None:
+            return None
+        within, between = self.threads
+        dtype = BFLOAT16 if self.precision == "bfloat16" else "float32"
+        return Way(dtype=dtype, threads=Threads(within=within, between=between))
 
     @property
     def shape(self) -> Shape:

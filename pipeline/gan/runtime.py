@@ -22,8 +22,12 @@ __all__ = [
     "AS_IT_LIKES",
     "BFLOAT16",
     "Threads",
+    "Way",
     "backend",
     "choose_dtype",
+    "has_bfloat16",
+    "has_gpu",
+    "is_at_work",
     "keras",
     "prepare_devices",
     "rounding",
@@ -33,7 +37,7 @@ __all__ = [
 BACKENDS = ("tensorflow", "jax")
 BFLOAT16 = "mixed_bfloat16"  # Keras' name for computing in bfloat16 with weights in float32
 REPEATABLE = "xla_gpu_deterministic_ops"  # of XLA's flags
-IN_SILICON = {"avx512_bf16", "amx_bf16"}  # processors with one of these multiply bfloat16 faster than float32
+IN_SILICON = {"avx512_bf16", "amx_bf16"}  # processors with one of these multiply bfloat16, some of them faster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,22 @@ class Threads:
 
 
 AS_IT_LIKES = Threads()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a training computes: `dtype` is Keras' policy, `threads` how TensorFlow shares the cores."""
+
+    dtype: str = "float32"
+    threads: Threads = AS_IT_LIKES
+
+    @property
+    def precision(self) -> str:
+        """'float32' or 'bfloat16'."""
+        return self.dtype.removeprefix("mixed_")
+
+    def __str__(self) -> str:
+        return self.precision + (f", {self.threads.between} layers at once" if self.threads.between else "")
 
 
 def backend() -> str:
@@ -108,14 +128,15 @@ def usable_cores() -> int:
 
 
 def choose_dtype(precision: str) -> str:
-    """Keras' dtype policy for the networks: 'auto' is bfloat16 where the device gains by it, else float32."""
+    """Keras' dtype policy for the networks: 'auto' is bfloat16 on GPUs that gain by it, else float32. Whether a
+    processor gains by it has to be measured: see `tuning`."""
     if precision == "auto":
         precision = "bfloat16" if _gains_by_bfloat16() else "float32"
     return BFLOAT16 if precision == "bfloat16" else "float32"
 
 
 def _gains_by_bfloat16() -> bool:
-    """GPUs since 2020 do, and the processors that TensorFlow's oneDNN kernels find the instructions in."""
+    """GPUs since 2020 do."""
     if backend() == "jax":
         import jax
 
@@ -125,7 +146,32 @@ def _gains_by_bfloat16() -> bool:
     if gpus := tf.config.list_physical_devices("GPU"):
         details = (tf.config.experimental.get_device_details(gpu) for gpu in gpus)
         return all(detail.get("compute_capability", (0, 0)) >= (8, 0) for detail in details)
+    return False
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16, which need not mean that it gains by them."""
     return bool(IN_SILICON & _processor_flags())
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def is_at_work() -> bool:
+    """Whether TensorFlow has begun to compute in this process: it takes no other threads then, nor may it be forked."""
+    import tensorflow as tf
+
+    before = tf.config.threading.get_inter_op_parallelism_threads()
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(before + 1)
+    except RuntimeError:
+        return True
+    tf.config.threading.set_inter_op_parallelism_threads(before)
+    return False
 
 
 def _processor_flags() -> set[str]:

@@ -12,6 +12,7 @@ from pipeline.gan.batches import FEWEST
 from pipeline.gan.definition import Definition
 from pipeline.gan.interrupts import hearing_interrupts
 from pipeline.gan.pictures import Shape
+from pipeline.gan.runtime import Way
 from pipeline.gan.stats import STATS
 from pipeline.gan.trained import (
     Trained,
@@ -32,11 +33,11 @@ class Session:
     It lives in a temporary folder until it is given another.
     """
 
-    def __init__(self, terms: Terms, definition: Definition, shape: Shape) -> None:
+    def __init__(self, terms: Terms, definition: Definition, shape: Shape, *, way: Way | None = None) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="ganmill-", ignore_cleanup_errors=True)
         self._own: Path | None = None  # a folder that this very training was taken from or saved into
         images = _standing_for((FEWEST, *shape))
-        self.training = Training(terms, definition, images, folder=self._new_folder(), watch=Unwatched())
+        self.training = Training(terms, definition, images, folder=self._new_folder(), watch=Unwatched(), way=way)
         self.training.log.close()
 
     @property
@@ -109,7 +110,7 @@ class Session:
         """Let the training be the one in `folder`, at its checkpoint, or without one at step 0 with the state as is."""
         before = self.training
         before.log.close()
-        given = {"folder": folder, "watch": Unwatched(), "state": before.state}
+        given = {"folder": folder, "watch": Unwatched(), "state": before.state, "way": before.way}
         self.training = Training(before.terms, before.definition, images, **given)
         self.training.log.close()
 

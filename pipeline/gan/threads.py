@@ -18,6 +18,11 @@ def share_cores(definition: Definition, *, size: int, cores: int | None = None) 
     cores = cores or usable_cores()
     if cores == 1 or heaviest(definition, size=size) > HEAVY:
         return AS_IT_LIKES
+    return side_by_side(cores)
+
+
+def side_by_side(cores: int) -> Threads:
+    """What lets two layers be at work at once."""
     return Threads(within=max(1, cores // 4), between=2)
 
 

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.callbacks import Progress, ShouldStop
 from pipeline.errors import DamagedState, UserError
 from pipeline.filter.kept import kept_ids
@@ -14,17 +16,17 @@ from pipeline.gan.batches import check_count
 from pipeline.gan.card import write_card
 from pipeline.gan.cautions import cautions
 from pipeline.gan.checkpoint import checkpoints, digest_arrays, read_arrays
-from pipeline.gan.definition import read
+from pipeline.gan.definition import Definition, read
 from pipeline.gan.extractor import choose_extractor
 from pipeline.gan.lineage import Lineage, read_lineage
 from pipeline.gan.monitor import Monitor
 from pipeline.gan.networks import Staged
 from pipeline.gan.networks.export import GENERATOR, write_networks
-from pipeline.gan.runtime import prepare_devices
+from pipeline.gan.runtime import Way, prepare_devices
 from pipeline.gan.stats import Row
-from pipeline.gan.threads import share_cores
-from pipeline.gan.trained import write_definition
+from pipeline.gan.trained import recorded_way, write_definition
 from pipeline.gan.training import CHECKPOINTS, FINAL, Terms, Training
+from pipeline.gan.tuning import choose_way
 from pipeline.gan.watch import Watch
 from pipeline.images.image_set import read_images
 from pipeline.options import GanOptions
@@ -58,10 +60,11 @@ def train_gan(
     ids = kept_ids(kept)
     check_count(len(ids))
     images = read_images(normalize, ids).images
-    prepare_devices(share_cores(reading.definition, size=images.shape[1]))
+    way = recorded_way(folder) or _fastest(reading.definition, options, images, progress, should_stop)
+    prepare_devices(way.threads)
     monitor = Monitor(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
     watch = Watch(folder, live=live, epochs=options.epochs, monitor=monitor)
-    training = Training(_terms(options), reading.definition, images, folder=folder, watch=watch)
+    training = Training(_terms(options), reading.definition, images, folder=folder, watch=watch, way=way)
     try:
         if training.number > training.director.steps:
             raise DamagedState(f"{folder} is at step {training.number}, beyond the last; move it away to begin anew")
@@ -71,6 +74,16 @@ def train_gan(
         training.log.close()
     lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
     return _leave(training, lineage, cautions(reading, file=definition.name, size=images.shape[1]))
+
+
+def _fastest(
+    definition: Definition, options: GanOptions, images: np.ndarray, progress: Progress, should_stop: ShouldStop
+) -> Way:
+    """How this machine computes the steps fastest."""
+    steps = options.epochs * len(images) // definition.batch
+    _, size, _, channels = images.shape
+    asked = {"say": lambda line: progress(0, 0, line), "should_stop": should_stop}
+    return choose_way(definition, size=size, channels=channels, steps=steps, **asked)
 
 
 def _terms(options: GanOptions) -> Terms:
@@ -131,6 +144,7 @@ def _summary(training: Training, *, epoch: int) -> dict[str, Any]:
         "images_per_second": round(timed / seconds, 1) if seconds else 0.0,
         "seconds": round(seconds, 1),
         "size": training.images.shape[1],
+        "precision": training.way.precision,
         "parameters": _parameters(state.generator) + _parameters(state.discriminator),
     }
 

@@ -1,5 +1,6 @@
 """The folder that a training leaves, or lives in: what of it says all that going on depends on."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pipeline.gan.definition import Definition, as_tree, definition_digest, read
 from pipeline.gan.definition.named import Named
 from pipeline.gan.extent import check_extent
 from pipeline.gan.point import Origin, Outline, Point, load_outline
+from pipeline.gan.runtime import Way
 from pipeline.gan.stats import MOST, STATS
 from pipeline.gan.training import CHECKPOINTS, FINAL, Training
 from pipeline.images.png import write_whole
@@ -91,6 +93,13 @@ def read_trained(folder: Path) -> Trained:
         told = f"its checkpoint and {DEFINITION} do not belong together; take another copy"
         raise DamagedState(f"{latest.path} {error}: {told}") from None
     return Trained(folder, definition, tuple(each for each in outlines if each.origin == latest.origin))
+
+
+def recorded_way(folder: Path) -> Way | None:
+    """How the training that was cut off in `folder` computes; None where there is none, or it does not say."""
+    with contextlib.suppress(DamagedState):  # who goes on from it says what is wrong
+        return next((outline.origin.way for outline in _outlines(folder) if outline.origin), None)
+    return None
 
 
 def _outlines(folder: Path) -> list[Outline]:

@@ -28,7 +28,7 @@ from pipeline.gan.latents import fixed_latents
 from pipeline.gan.pace import Pace, find_pace
 from pipeline.gan.point import Point, load_point, point_forms
 from pipeline.gan.resident import keep_near
-from pipeline.gan.runtime import choose_dtype, rounding
+from pipeline.gan.runtime import Way, choose_dtype, rounding
 from pipeline.gan.samples import GRID, draw
 from pipeline.gan.sizes import check_size
 from pipeline.gan.state import TrainState
@@ -60,7 +60,8 @@ class Training:
     """One training in one folder, on `images` (N, S, S, C) uint8, at the point where the folder's checkpoint is.
 
     What the next step does follows from `state`, `number` (steps done), `lead` and `caution`; the rest is bookkeeping.
-    Without a checkpoint it begins with `state` as it is, or with a new one.
+    Without a checkpoint it begins with `state` as it is, or with a new one that computes in the `way` given. That of a
+    checkpoint, `recorded_way`, has to be taken for the same bits.
     """
 
     def __init__(
@@ -72,14 +73,16 @@ class Training:
         folder: Path,
         watch: Watch,
         state: TrainState | None = None,
+        way: Way | None = None,
     ) -> None:
         self.terms, self.definition, self.images, self.folder, self.watch = terms, definition, images, folder, watch
         turns = definition.balance.discriminator_steps
         self.batches = Batches(count=len(images), wanted=definition.batch, seed=terms.seed, turns=turns)
         check_size(images.shape[1])
         shape = {"size": images.shape[1], "channels": images.shape[3]}
-        self._rounding = rounding(dtype := choose_dtype(definition.precision))
-        self.state = state or self._guarded(lambda: TrainState(definition, **shape, seed=terms.seed, dtype=dtype))
+        self.way = way or Way(dtype=choose_dtype(definition.precision))
+        self._rounding, built = rounding(self.way.dtype), {"seed": terms.seed, "dtype": self.way.dtype}
+        self.state = state or self._guarded(lambda: TrainState(definition, **shape, **built))
         self.director = Director(
             definition=definition,
             images=images,
@@ -147,6 +150,8 @@ class Training:
             "name": self.terms.name,
             "definition": definition_digest(self.definition),
             "rounding": self._rounding,
+            "precision": self.way.precision,
+            "threads": [self.way.threads.within, self.way.threads.between],
         }
         numbers = {"seconds": self.seconds, "lead": self.lead.accuracy, "caution": self.caution}
         return {

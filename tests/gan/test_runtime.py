@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.gan import runtime
-from pipeline.gan.runtime import BFLOAT16, choose_dtype
+from pipeline.gan.runtime import BFLOAT16, choose_dtype, has_bfloat16
 
 
 @pytest.fixture
@@ -29,16 +29,12 @@ def test_a_precision_that_is_named_is_taken():
 
 @pytest.mark.parametrize(
     ("flags", "expected"),
-    [
-        ((), "float32"),
-        (("avx2", "avx512f"), "float32"),
-        (("avx512f", "avx512_bf16"), BFLOAT16),
-        (("amx_bf16",), BFLOAT16),
-    ],
+    [((), False), (("avx2", "avx512f"), False), (("avx512f", "avx512_bf16"), True), (("amx_bf16",), True)],
 )
-def test_bfloat16_is_chosen_where_the_processor_computes_in_it(processor, flags, expected):
+def test_a_processor_s_instructions_for_bfloat16_are_seen_and_alone_choose_nothing(processor, flags, expected):
     processor(*flags)
-    assert choose_dtype("auto") == expected
+    assert has_bfloat16() == expected
+    assert choose_dtype("auto") == "float32"
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), BFLOAT16), ((9, 0), BFLOAT16)])

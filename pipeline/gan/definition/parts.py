@@ -211,8 +211,8 @@ class Definition(Part):
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="of the convolutions; auto: bfloat16 where the device computes in it, float32 elsewhere; set"
-        " float32 to compare backends or machines",
+        description="of the convolutions; auto: bfloat16 where it is measured to be faster, else float32; set float32"
+        " to compare backends or machines",
     )
 
     @model_validator(mode="after")

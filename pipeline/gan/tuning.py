@@ -1,0 +1,247 @@
+"""In which precision, and with how many threads, a processor computes a step fastest: measured, not looked up.
+
+What a processor says that it can do does not tell what pays: some that have instructions for bfloat16 are slower in it.
+So a step of the very definition is timed in each way, the ways in turn, once for a machine and a shape; what was found
+is kept for the user. A way other than the usual one must be faster by `MARGIN`. A checkpoint says how its training
+computes, and what goes on from it computes so too.
+"""
+
+import json
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from pipeline.gan import machine
+from pipeline.gan.batches import FEWEST, Batches
+from pipeline.gan.definition import Definition, as_tree
+from pipeline.gan.director import Director
+from pipeline.gan.runtime import (
+    AS_IT_LIKES,
+    BFLOAT16,
+    Threads,
+    Way,
+    backend,
+    choose_dtype,
+    has_bfloat16,
+    has_gpu,
+    is_at_work,
+    prepare_devices,
+    usable_cores,
+)
+from pipeline.gan.sides import Sides
+from pipeline.gan.state import TrainState
+from pipeline.gan.step import compile_step
+from pipeline.gan.threads import KERNEL_AREA, share_cores, side_by_side
+from pipeline.gan.timed import InProcess, OwnProcess
+from pipeline.images.png import write_whole
+
+MARGIN = 1.10  # how many times as fast another way must be: less is noise, and not worth other bits
+FEWEST_TURNS, TURNS = 3, 7  # of each way, in turn: a machine that is busy for a moment slows all alike
+TURN, BUDGET = 0.3, 4.0  # seconds of one turn, about, and of all of them unless there were too few
+BUSY = 2.0  # processes that wait for each core, above which the machine is not this training's own
+WORTH = 1e13  # operations of a training below which it is over before a measurement has paid
+BACKWARD = 3  # times the work of looking at pictures that a step is, about: once ahead, twice back
+LOOKS = 3  # of the discriminator at a batch in one step: reals, fakes, and fakes for the generator
+SWITCH = "GANMILL_MEASURE"  # the variable of the environment that forbids measuring, by 0
+FILE = "ways.json"
+MOST = 200  # ways that are kept, the newest
+
+Notice = Callable[[str], None]
+
+
+def usual_way(definition: Definition, *, size: int) -> Way:
+    """What is taken where nothing was measured: on a processor float32, and the cores shared by the size of a step."""
+    return Way(dtype=choose_dtype(definition.precision), threads=share_cores(definition, size=size))
+
+
+def choose_way(
+    definition: Definition,
+    *,
+    size: int,
+    channels: int,
+    steps: int = 1000,
+    say: Notice = lambda line: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Way:
+    """The fastest way for steps of `definition` on pictures of `size` pixels on this machine.
+
+    It was measured before, or is measured now if `steps` are worth the seconds that this takes; `say` is told so. GPUs,
+    JAX, and systems where no process can be forked have the usual way. Errors: `UserError` for a size that fits no
+    network.
+    """
+    usual = usual_way(definition, size=size)
+    told = os.environ.get(SWITCH) == "0"
+    rivals = [] if told or backend() != "tensorflow" or has_gpu() else _rivals(definition, usual)
+    if not rivals:
+        return usual
+    name = _name(definition, size=size, channels=channels)
+    if known := _read(name):
+        return known
+    if steps * work(definition, size=size, channels=channels) < WORTH or is_busy():
+        return usual
+    say("measures in which precision and with how many threads this machine trains fastest")
+    best = usual
+    for change in rivals:
+        ways = (best, replace(best, **change))
+        turns = _in_turn(ways, definition, size=size, channels=channels, should_stop=should_stop)
+        if turns is None:  # stopped, or nothing here can be timed: nothing is to be kept
+            return usual
+        best = ways[_is_faster(*turns)]
+    _write(name, best)
+    say(f"trains in {best}")
+    return best
+
+
+def is_busy() -> bool:
+    """Whether others keep this machine so busy that what is measured now says little."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY * usable_cores()
+
+
+def _is_faster(usual: list[float], rival: list[float]) -> bool:
+    """Whether `rival` is faster by more than `MARGIN`, and not by the luck of a few turns; seconds, turn by turn."""
+    won = sum(second < first for first, second in zip(usual, rival, strict=True))
+    return statistics.median(usual) > MARGIN * statistics.median(rival) and won >= len(usual) - 1
+
+
+def work(definition: Definition, *, size: int, channels: int) -> float:
+    """Floating-point operations of one step, about: those of D's convolutions, and as many again for G's."""
+    sides, network = Sides.of(size), definition.discriminator
+    widths = [channels, *(sides.width(network, level) for level in reversed(range(sides.levels)))]
+    places = [sides.map(level) ** 2 for level in reversed(range(sides.levels))]
+    look = sum(area * into * out for area, into, out in zip(places, widths, widths[1:], strict=False))
+    batches = definition.batch * definition.balance.discriminator_steps
+    return 2.0 * KERNEL_AREA * batches * look * BACKWARD * (LOOKS + 1)
+
+
+def _rivals(definition: Definition, usual: Way) -> list[dict[str, Any]]:
+    """What may be otherwise than in the `usual` way, one after the other."""
+    rivals: list[dict[str, Any]] = []
+    if definition.precision == "auto" and has_bfloat16():
+        rivals.append({"dtype": BFLOAT16})
+    if usable_cores() > 1 and not is_at_work() and OwnProcess.is_possible():
+        other = AS_IT_LIKES if usual.threads != AS_IT_LIKES else side_by_side(usable_cores())
+        rivals.append({"threads": other})
+    return rivals
+
+
+def _in_turn(
+    ways: Sequence[Way], definition: Definition, *, size: int, channels: int, should_stop: Callable[[], bool]
+) -> list[list[float]] | None:
+    """Seconds of a step in each turn of each of `ways`, infinite for one that failed; None where the first failed, or
+    when asked to stop."""
+    kind = OwnProcess if OwnProcess.is_possible() and not is_at_work() else InProcess
+    timed = [kind(partial(stepper, definition, way, size=size, channels=channels)) for way in ways]
+    try:
+        for each in timed:
+            each.seconds(1)  # the first step is traced and compiled
+        once, began = timed[0].seconds(1), time.monotonic()
+        if once is None:
+            return None
+        turns: list[list[float]] = [[] for _ in ways]
+        while len(turns[0]) < FEWEST_TURNS or (len(turns[0]) < TURNS and time.monotonic() - began < BUDGET):
+            for each, found in zip(timed, turns, strict=True):
+                if should_stop():
+                    return None
+                seconds = each.seconds(max(1, round(TURN / max(once, 1e-4))))
+                found.append(math.inf if seconds is None else seconds)
+        return turns
+    finally:
+        for each in timed:
+            each.close()
+
+
+def stepper(definition: Definition, way: Way, *, size: int, channels: int) -> Callable[[int], None]:
+    """A function that takes so many steps of a training of `definition` on noise, computed in `way`."""
+    prepare_devices(way.threads)
+    count = max(FEWEST, definition.batch)
+    turns = definition.balance.discriminator_steps
+    images = np.random.default_rng(0).integers(0, 256, (count, size, size, channels), np.uint8)
+    batches = Batches(count=count, wanted=definition.batch, seed=0, turns=turns)
+    state = TrainState(definition, size=size, channels=channels, seed=0, dtype=way.dtype)
+    stages = len(state.generator.settled)
+    director = Director(definition=definition, images=images, batches=batches, steps=10**9, stages=stages)
+    step = compile_step(state)
+    last = 10**9 - 1  # of a growing GAN all but the first minutes are steps of full size
+    plan, inputs = director.plan(last, learn=True), director.inputs(last)
+
+    def take(number: int) -> None:
+        for _ in range(number):
+            step(plan, inputs)
+
+    return take
+
+
+def _name(definition: Definition, *, size: int, channels: int) -> str:
+    """What a measurement holds for: the machine and its software, and all of the definition that a step's work is."""
+    tree = as_tree(definition)
+    networks = {
+        name: {key: value for key, value in tree[name].items() if key != "optimizer"}
+        for name in ("generator", "discriminator")
+    }
+    parts = ("latent", "loss", "feature_matching", "penalties", "balance", "batch", "precision")
+    return json.dumps(
+        {
+            "machine": machine.device(),
+            "cores": usable_cores(),
+            "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""),
+            **{name: value for name, value in machine.versions().items() if name in ("keras", "tensorflow")},
+            "pictures": [size, size, channels],
+            "augment": tree["augment"]["policies"],
+            "growing": tree["growing"]["start"],
+            **networks,
+            **{part: tree[part] for part in parts},
+        },
+        sort_keys=True,
+    )
+
+
+def _path() -> Path:
+    """Kept for the user, not for the folder that a run is in: the machine is the same."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "ganmill" / FILE
+
+
+def _read(name: str) -> Way | None:
+    """What was measured before; None if nothing was, or the file is not what was written."""
+    return _way(_all().get(name))
+
+
+def _all() -> dict[str, Any]:
+    try:
+        found = json.loads(_path().read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _way(row: Any) -> Way | None:
+    try:
+        dtype, within, between = row
+    except (TypeError, ValueError):
+        return None
+    whole = all(isinstance(each, int) and 0 <= each <= 1024 for each in (within, between))
+    known = dtype in ("float32", BFLOAT16)
+    return Way(dtype=dtype, threads=Threads(within=within, between=between)) if whole and known else None
+
+
+def _write(name: str, way: Way) -> None:
+    """Keep `way`; a home that cannot be written to costs the next training the same seconds, and nothing else."""
+    path = _path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            kept = _all()
+            kept.pop(name, None)
+            rows = [*kept.items(), (name, [way.dtype, way.threads.within, way.threads.between])][-MOST:]
+            write_whole(path, json.dumps(dict(rows), indent=1).encode())
+    except OSError:
+        return
