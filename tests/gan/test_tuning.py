@@ -3,12 +3,17 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
-from pipeline.gan import runtime, tuning
+from pipeline.callbacks import never, silent
+from pipeline.gan import dcgan, runtime, train, tuning
 from pipeline.gan.definition import parse_definition
 from pipeline.gan.runtime import AS_IT_LIKES, BFLOAT16, Threads, Way
+from pipeline.gan.trained import recorded_way
 from pipeline.gan.tuning import choose_way, usual_way
+from pipeline.images.image_set import ImageSet
+from pipeline.options import GanOptions
 
 SIDE_BY_SIDE = Threads(within=1, between=2)
 STEPS = 10**9  # of a training that is worth any measurement
@@ -164,3 +169,38 @@ def test_the_work_of_a_step_grows_with_what_it_computes():
     small = tuning.work(define(), size=32, channels=3)
     assert tuning.work(define(batch=32), size=32, channels=3) == pytest.approx(2 * small)
     assert tuning.work(define(), size=64, channels=3) > 3 * small
+
+
+def test_a_checkpoint_decides_how_its_training_goes_on(monkeypatch, tmp_path):
+    way = Way(dtype=BFLOAT16, threads=SIDE_BY_SIDE)
+    monkeypatch.setattr(dcgan, "choose_way", lambda *_, **__: way)
+    tiny = {"generator": {"width": 4}, "discriminator": {"width": 4}}
+    gan = dcgan.Dcgan((16, 16, 3), tiny)
+    gan.save(tmp_path / "gan")
+    assert recorded_way(tmp_path / "gan") == way
+    monkeypatch.setattr(dcgan, "choose_way", lambda *_, **__: pytest.fail("the checkpoint says it"))
+    again = dcgan.Dcgan.load(tmp_path / "gan")
+    again.save(tmp_path / "again")
+    assert recorded_way(tmp_path / "again") == way
+    assert recorded_way(tmp_path / "nothing") is None
+
+
+def test_the_stage_goes_on_as_its_checkpoint_says(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(train, "recorded_way", lambda folder: asked.append(folder) or Way(dtype=BFLOAT16))
+    monkeypatch.setattr(train, "choose_way", lambda *_, **__: pytest.fail("the checkpoint says it"))
+    monkeypatch.setattr(train, "prepare_devices", lambda threads: (_ for _ in ()).throw(Reached(threads)))
+    monkeypatch.setattr(train, "kept_ids", lambda kept: ["a"] * 16)
+    monkeypatch.setattr(train, "read_images", lambda *_: ImageSet((), np.zeros((16, 16, 16, 3), np.uint8)))
+    (tmp_path / "tiny.json").write_text("{}")
+    given = dict.fromkeys(("normalize", "kept", "folder"), tmp_path)
+    with pytest.raises(Reached):
+        train.train_gan(
+            GanOptions(), definition=tmp_path / "tiny.json", classifier=None, live=None, progress=silent,
+            should_stop=never, **given,
+        )  # fmt: skip
+    assert asked == [tmp_path]
+
+
+class Reached(Exception):
+    """So far, and no further."""
