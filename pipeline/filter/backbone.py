@@ -6,6 +6,7 @@ against .879). The steps of the integers are set on some of the pictures at hand
 the classifier and is kept with it. MobileNetV3 has parts that integers make slower, and stays as it is.
 """
 
+import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -16,14 +17,15 @@ import cv2
 import keras
 import numpy as np
 
-from pipeline.errors import UserError
 from pipeline.filter.squares import squares
-from pipeline.filter.weights import KNOWN, Weights
+from pipeline.filter.weights import KNOWN, NONE, Weights, identify, strange
 from pipeline.images.normalize import cores
 
 SIDE = 192  # pixels: 160 costs .01 of average precision, 224 gains .003 and takes half as long again
 BATCH = 8  # pictures at once: what flows between two layers then stays in the processor's cache
 INTEGERS = {"MobileNet"}  # networks that are brought to integers
+ASKED = {"asked": "classifier.backbone", "instead": NONE}
+MOST = 1 << 28  # numbers in all tensors for one picture; MobileNet has a tenth of it
 CALIBRATED_ON = 64  # pictures; more change nothing
 
 
@@ -53,6 +55,9 @@ class Backbone:
         import tensorflow
 
         interpreter = tensorflow.lite.Interpreter(model_content=self.content, num_threads=cores())
+        tensors = (math.prod(map(int, each["shape"])) for each in interpreter.get_tensor_details())
+        if sum(tensors) > MOST:
+            raise ValueError("has tensors that no network known here has")
         interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], [BATCH, SIDE, SIDE, 3])
         interpreter.allocate_tensors()
         return interpreter
@@ -91,14 +96,15 @@ def convert(weights: Weights, images: np.ndarray) -> Backbone:
 
 def load_network(weights: Weights) -> tuple[str, keras.Model]:
     """The name and the network that the weights file is of: the named one, or the one that the file fits."""
-    names = [weights.name] if weights.name else list(KNOWN)
-    for name in names:
-        if network := network_of(name, weights.path, side=SIDE):
-            return name, network
-    raise UserError(
-        f"classifier.backbone = {weights.path}: these are no weights of {', '.join(names)} without its top; give a file"
-        " that `model.save_weights` of one of them wrote, or backbone = none"
-    )
+    name = identify_backbone(weights)
+    if network := network_of(name, weights.path, side=SIDE):
+        return name, network
+    raise strange(weights, [name], "has other layers", **ASKED)
+
+
+def identify_backbone(weights: Weights) -> str:
+    """The name of the network that `weights` are of; no network is built. Errors: `UserError` for anything else."""
+    return identify(weights, KNOWN, **ASKED)
 
 
 def network_of(name: str, path: Path, *, side: int) -> keras.Model | None:
@@ -116,7 +122,7 @@ def _load(network: keras.Model, path: Path) -> bool:
         warnings.simplefilter("ignore")
         try:
             network.load_weights(path)
-        except (ValueError, OSError, KeyError, TypeError):
+        except Exception:  # of any kind: it depends on where in the file what is sought is not
             return False
     return all(np.isfinite(weight).all() for weight in network.get_weights())
 

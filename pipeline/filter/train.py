@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.callbacks import Progress, ShouldStop
+from pipeline.filter.backbone import identify_backbone
 from pipeline.filter.classifier import BATCH, Classifier
 from pipeline.filter.devices import prepare_devices
 from pipeline.filter.holdout import number_groups
@@ -41,9 +42,12 @@ def train_classifier(
     `weights` are those of the backbone; None for none. Beside the classifier lie `holdout.jsonl` and
     `out_of_fold.jsonl`: what it says of labelled pictures without knowing their labels. The same pictures, labels,
     weights and options give the same classifier, bit for bit, on the same machine.
-    Errors: `UserError` with fewer than 8 labels of either kind; `Stopped`, leaving nothing.
+    Errors: `UserError` with fewer than 8 labels of either kind, or for weights of no known network; `Stopped`, leaving
+    nothing.
     """
     started = time.monotonic()
+    if weights:
+        identify_backbone(weights)  # first: it may be of no network at all
     prepare_devices()
     pictures = read_images(normalize)
     groups = group_alike(pictures.ids, pictures.images)

@@ -7,11 +7,13 @@ import hashlib
 import os
 import time
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.filter.stored_zip import Unfit
 from pipeline.options.option import nearest
 from pipeline.store.digest import of_file
 
@@ -50,10 +52,18 @@ MEASURING = {  # ten times as much work a picture as MobileNet: too slow to filt
         md5="bcbd6486424b2319ff4ef7d526e38f63",
     ),
 }
+# How many a network holds, by which a file of the user's is told without building any
+NUMBERS = {
+    "MobileNet": 3_228_864,
+    "MobileNetV3Small": 939_120,
+    "MobileNetV3Large": 2_996_352,
+    "InceptionV3": 21_802_784,
+}
 TRIED = ("MobileNet", "MobileNetV3Small")  # by `auto`, in this order: some 17 and 4 MB
 SECONDS = 8.0  # that `auto` gives its downloads from start to end
 STALLED = 30.0  # seconds without a byte after which others give up
-MOST = 200_000_000  # bytes of a download
+SUFFIXES = (".h5", ".hdf5")
+MOST = 200_000_000  # bytes of a file, and of the numbers in it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +95,8 @@ def find(backbone: str) -> Weights | None:
         return next((published(name) for name in TRIED if is_cached(name)), None)
     if backbone in KNOWN:
         return published(backbone)
-    path = Path(backbone).expanduser()
-    if path.is_file():
-        return given(path)
+    if found := given(backbone, asked="classifier.backbone"):
+        return found
     words = nearest(backbone, [AUTO, NONE, *KNOWN])
     raise UserError(f"classifier.backbone = {backbone!r}: there is no such file, and no network of that name; {words}")
 
@@ -98,9 +107,53 @@ def published(name: str) -> Weights:
     return Weights(name=name, path=cache() / known.file, digest=known.md5)
 
 
-def given(path: Path) -> Weights:
-    """The weights in a file of the user's, whatever network they are of."""
-    return Weights(name="", path=path, digest=_digest(path, *_stamp(path)))
+def given(text: str | Path, *, asked: str) -> Weights | None:
+    """The weights in the file of the user's that `text` leads to, whatever network they are of; None if nothing is
+    there.
+
+    Errors: `UserError`, which names the option `asked`, for what is no file, cannot be read, or is too large.
+    """
+    path = Path(text).expanduser()
+    if not str(text) or not os.path.exists(path):  # the method of the path itself raises for names that are too long
+        return None
+    if not path.is_file():
+        raise UserError(f"{asked} = {path}: this is no file; name a file of weights (.h5)")
+    try:
+        if path.stat().st_size > MOST:
+            raise UserError(f"{asked} = {path}: weights have {MOST:,} bytes at most, and this file has more")
+        return Weights(name="", path=path, digest=_digest(path, *_stamp(path)))
+    except OSError as error:
+        raise UserError(f"{asked} = {path}: cannot be read ({error.strerror})") from None
+
+
+def identify(weights: Weights, names: Iterable[str], *, asked: str, instead: str) -> str:
+    """The one of the networks `names` that `weights` are of; those of a file of the user's are looked through first.
+
+    No network is built. Errors: `UserError`, which names the option `asked` and what would do `instead`, for a file
+    that holds something else, or NaN.
+    """
+    if weights.name:
+        return weights.name
+    from pipeline.filter.hdf5 import check_weights  # HDF5's library takes a moment to load, and plans need none
+
+    known = {NUMBERS[name]: name for name in names}
+    if weights.path.suffix not in SUFFIXES:  # by which Keras tells what a file is
+        raise strange(weights, names, "has another kind of name", asked=asked, instead=instead)
+    try:
+        numbers = check_weights(weights.path, most=MOST)
+    except Unfit as error:
+        raise strange(weights, names, str(error), asked=asked, instead=instead) from None
+    if numbers not in known:
+        raise strange(weights, names, f"holds {numbers:,} numbers", asked=asked, instead=instead)
+    return known[numbers]
+
+
+def strange(weights: Weights, names: Iterable[str], reason: str, *, asked: str, instead: str) -> UserError:
+    """The error for a file that is not of any of the networks `names`."""
+    return UserError(
+        f"{asked} = {weights.path}: these are no weights of {' or '.join(names)} without its top: the file {reason};"
+        f" give a .h5 file that `model.save_weights` of one of them wrote, or {asked} = {instead}"
+    )
 
 
 def missing(backbone: str) -> tuple[str, ...]:
@@ -126,7 +179,8 @@ def fetch(backbone: str) -> str:
 def is_cached(name: str) -> bool:
     """Whether the published weights of the network called `name` are in the cache, whole."""
     known = published(name)
-    return known.path.is_file() and _md5(known.path, *_stamp(known.path)) == known.digest
+    path = known.path
+    return path.is_file() and path.stat().st_size <= MOST and _md5(path, *_stamp(path)) == known.digest
 
 
 def fetch_published(name: str, until: float | None = None) -> str:
@@ -174,4 +228,8 @@ def _md5(path: Path, size: int, changed: int) -> str:
 
 
 def _hash(path: Path) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    with path.open("rb") as file:
+        digest = hashlib.md5(usedforsecurity=False)
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

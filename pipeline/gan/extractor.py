@@ -12,12 +12,12 @@ from pipeline.filter.backbone import network_of, preprocessing
 from pipeline.filter.embed import embed, extractor_name, has_backbone
 from pipeline.filter.histograms import SIDE, histograms
 from pipeline.filter.squares import squares
-from pipeline.filter.weights import Weights
+from pipeline.filter.weights import AUTO, Weights, identify, strange
 from pipeline.gan.pretrained import bring, find_weights
 from pipeline.gan.runtime import keras
 
-# Pixels a side that the networks see, in the order in which a file is tried for them: Inception takes longer to make.
-# MobileNet's are those that the filter's backbone sees; at 224 it tells pictures apart no better
+# Pixels a side that the networks see. MobileNet's are those that the filter's backbone sees; at 224 it tells pictures
+# apart no better
 SIDES = {"MobileNet": 192, "InceptionV3": 299}
 BATCH = 8  # pictures at once, always full: what a picture's features are must not depend on the others
 
@@ -75,14 +75,11 @@ def _pretrained(weights: Weights) -> Extractor:
 
 def _load(weights: Weights) -> tuple[str, keras.Model]:
     """The name and the network of `weights`: the named one, or the one that the file fits."""
-    names = [weights.name] if weights.name else list(SIDES)
-    for name in names:
-        if network := network_of(name, weights.path, side=SIDES[name]):
-            return name, network
-    raise UserError(
-        f"extractor = {weights.path}: these are no weights of {' or '.join(names)} without its top; give a file that"
-        " `model.save_weights` of one of them wrote, or extractor = auto"
-    )
+    told = {"asked": "extractor", "instead": AUTO}
+    name = identify(weights, SIDES, **told)
+    if network := network_of(name, weights.path, side=SIDES[name]):
+        return name, network
+    raise strange(weights, [name], "has other layers", **told)
 
 
 class _Eyes:

@@ -1,7 +1,5 @@
 """Which weights the option `extractor` means, and that they are here before a run needs them. Loads no network."""
 
-from pathlib import Path
-
 from pipeline.errors import UserError
 from pipeline.filter import weights
 from pipeline.filter.weights import AUTO, Weights
@@ -28,9 +26,8 @@ def find_weights(wanted: str, *, classifier: bool) -> Weights | None:
         return None
     if wanted in NAMES:
         return weights.published(NAMES[wanted])
-    path = Path(wanted).expanduser()
-    if path.is_file():
-        return weights.given(path)
+    if found := weights.given(wanted, asked="extractor"):
+        return found
     words = nearest(wanted, [AUTO, OWN, *NAMES])
     raise UserError(f"extractor = {wanted!r}: there is no such file, and no network of that name; {words}")
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from pipeline.callbacks import never, silent
-from pipeline.errors import DamagedState, Stopped
+from pipeline.errors import Stopped, UserError
 from pipeline.filter.embed import embed, extractor_name
 from pipeline.filter.holdout import split_labels
 from pipeline.filter.marks import read_marks
 from pipeline.filter.saved import load_classifier
 from pipeline.filter.train import _pool, train_classifier
 from pipeline.filter.unseen import measure
+from pipeline.filter.weights import find
 from pipeline.images.groups import group_alike
 from pipeline.images.image_set import read_images
 from pipeline.images.raster import resize
@@ -135,27 +136,6 @@ def test_what_was_saved_scores_pictures_it_never_saw(trained):
     assert np.median(classifier(off).probability) < 0.4
 
 
-@pytest.mark.parametrize("name", ["classifier.json", "kernel.npz", "member-1.keras"])
-def test_a_changed_or_missing_file_is_damage(trained, tmp_path, name):
-    for path in trained.folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    whole = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DamagedState, match="rerun classifier"):
-        load_classifier(tmp_path)
-    (tmp_path / name).unlink()
-    with pytest.raises(DamagedState, match="rerun classifier"):
-        load_classifier(tmp_path)
-
-
-def test_weights_of_another_training_are_damage(trained, tmp_path):
-    for path in trained.folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "member-0.keras").write_bytes((trained.folder / "member-1.keras").read_bytes())
-    with pytest.raises(DamagedState, match="not those that were written"):
-        load_classifier(tmp_path)
-
-
 def test_nothing_is_pickled(trained):
     with np.load(trained.folder / "kernel.npz", allow_pickle=False) as file:
         assert all(file[name].dtype != object for name in file.files)
@@ -186,3 +166,10 @@ def test_precision_and_recall_are_those_at_one_half():
     found = measure(labels, scores)
     assert (found["precision"], found["recall"]) == (0.75, 0.75)
     assert found["average_precision"] == pytest.approx((1 + 1 + 3 / 4 + 4 / 7) / 4, abs=0.03)
+
+
+def test_weights_of_no_network_are_told_before_any_picture_is_read(tmp_path):
+    (tmp_path / "some.h5").write_bytes(b"no weights at all")
+    nowhere = {name: tmp_path / "nowhere" for name in ("normalize", "labels", "folder")}
+    with pytest.raises(UserError, match=r"classifier\.backbone = .*some\.h5: these are no weights of MobileNet or "):
+        train_classifier(QUICK, **nowhere, weights=find(str(tmp_path / "some.h5")), progress=silent, should_stop=never)

@@ -1,12 +1,17 @@
 import hashlib
+import os
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from pipeline.errors import UserError
 from pipeline.filter import weights
-from pipeline.filter.weights import Published, fetch, find, missing
+from pipeline.filter.weights import Published, Weights, fetch, find, identify, missing
 
 BODY = b"weights " * 1000
 
@@ -117,7 +122,72 @@ def test_a_file_is_told_by_its_content(home):
     assert str(one).startswith("mine.weights.h5 ")
 
 
-@pytest.mark.parametrize("wrong", ["MobileNett", "InceptionV3", "/no/such.h5", ""])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_not_waited_for(home, make):
+    make(home / "some.h5")
+    with pytest.raises(UserError, match=r"classifier\.backbone = .*some\.h5: this is no file; name a file of weights"):
+        find(str(home / "some.h5"))
+
+
+def test_a_file_without_end_is_not_read(home):
+    for path in (home / "some.h5", weights.published("MobileNet").path):
+        path.parent.mkdir(exist_ok=True, parents=True)
+        with path.open("wb") as file:
+            file.truncate(1 << 42)
+    with pytest.raises(UserError, match="200,000,000 bytes at most"):
+        find(str(home / "some.h5"))
+    assert not weights.is_cached("MobileNet")
+
+
+def save(path: Path, *shapes: tuple[int, ...], **others: tuple[int, ...]) -> Weights:
+    with h5py.File(path, "w") as file:
+        for number, shape in enumerate(shapes):
+            file.create_dataset(f"layers/vars/{number}", data=np.zeros(shape, np.float32))
+        for name, shape in others.items():
+            file.create_dataset(f"{name}/vars/0", data=np.zeros(shape, np.float32))
+    return find(str(path))
+
+
+def told(given: Weights) -> str:
+    with pytest.raises(UserError) as caught:
+        identify(given, ["MobileNet", "MobileNetV3Small"], asked="classifier.backbone", instead="none")
+    assert str(caught.value).isprintable()
+    assert re.match(
+        r"classifier\.backbone = .*: these are no weights of MobileNet or MobileNetV3Small", str(caught.value)
+    )
+    assert str(caught.value).endswith("`model.save_weights` of one of them wrote, or classifier.backbone = none")
+    return str(caught.value)
+
+
+def test_a_file_is_of_the_network_that_has_as_many_numbers(home):
+    some = save(home / "some.h5", (939_000,), (4, 30), optimizer=(5,))
+    assert identify(some, ["MobileNet", "MobileNetV3Small"], asked="x", instead="none") == "MobileNetV3Small"
+    named = weights.published("MobileNet")  # and looked through when it was fetched
+    assert identify(named, ["MobileNet"], asked="x", instead="none") == "MobileNet"
+
+
+def test_a_file_of_another_network_is_told_without_building_any(home):
+    assert "the file holds 34 numbers" in told(save(home / "some.h5", (4, 8), (2,)))
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"\x1c\0\0\0TFL3" * 9, b"\x89HDF\r\n\x1a\n" + bytes(999)])
+def test_a_file_of_something_else_is_told(home, content):
+    (home / "some.h5").write_bytes(content)
+    assert "the file is no HDF5 file, or not a whole one" in told(find(str(home / "some.h5")))
+
+
+def test_a_file_that_keras_would_take_for_something_else_is_told(home):
+    assert "another kind of name" in told(save(home / "some.bin", (939_000,), (120,)))
+
+
+def test_weights_that_are_no_numbers_are_told(home):
+    given = save(home / "some.h5", (939_000,), (120,))
+    with h5py.File(given.path, "a") as file:
+        file["layers/vars/1"][7] = np.nan
+    assert "the file holds /layers/vars/1 with NaN or infinite numbers" in told(given)
+
+
+@pytest.mark.parametrize("wrong", ["x" * 5000, "a\0b", "MobileNett", "InceptionV3", "/no/such.h5", ""])
 def test_what_is_neither_a_name_nor_a_file_is_one_line(wrong):
     with pytest.raises(
         UserError, match=r"classifier\.backbone = .*no such file, and no network of that name"
