@@ -9,8 +9,8 @@ import numpy as np
 from pipeline.filter.backbone import SIDE as BACKBONE_SIDE
 from pipeline.filter.classifier import BATCH
 from pipeline.filter.network import SIDE, Network
-from pipeline.filter.saved import BACKBONE, FIGURES, load_backbone, load_networks
-from pipeline.store import digest, verified
+from pipeline.filter.saved import BACKBONE, load_backbone, load_figures, load_networks
+from pipeline.store import digest
 
 
 def embed(classifier: Path, images: np.ndarray) -> np.ndarray:
@@ -22,9 +22,9 @@ def embed(classifier: Path, images: np.ndarray) -> np.ndarray:
 
 def extractor_name(classifier: Path) -> str:
     """What those features are called, with the start of the weights' digest: figures of one name can be compared."""
-    if has_backbone(classifier):
-        return f"backbone-{BACKBONE_SIDE}-{digest.of_file(classifier / BACKBONE)[:8]}"
-    return f"ganmill-cnn-{SIDE}-{_figures(classifier)['digest'][:8]}"
+    if backbone := load_backbone(classifier):
+        return f"backbone-{BACKBONE_SIDE}-{digest.of_bytes(backbone.content)[:8]}"
+    return f"ganmill-cnn-{SIDE}-{load_figures(classifier).digest[:8]}"
 
 
 def has_backbone(classifier: Path) -> bool:
@@ -36,13 +36,9 @@ def has_backbone(classifier: Path) -> bool:
 def _eyes(classifier: Path) -> Callable[[np.ndarray], np.ndarray]:
     if backbone := load_backbone(classifier):
         return lambda images: backbone(images)[0]
-    networks = load_networks(classifier, len(_figures(classifier)["network_scales"]))
+    networks = load_networks(classifier, len(load_figures(classifier).network_scales))
     return lambda images: _side_by_side(networks, images)
 
 
 def _side_by_side(networks: tuple[Network, ...], images: np.ndarray) -> np.ndarray:
     return np.concatenate([network(images).features for network in networks], axis=1)
-
-
-def _figures(classifier: Path) -> dict:
-    return verified.read_json(classifier, FIGURES)

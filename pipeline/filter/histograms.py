@@ -8,6 +8,8 @@ CELL = 8  # pixels a side: 8 x 8 cells in a picture
 DIRECTIONS = 9  # of an edge, over half a turn
 HUES, SATURATIONS = 12, 4
 WINDOW, STEP = 32, 16  # colours are counted in 3 x 3 overlapping windows
+COLOURS = 3 * 3 * HUES * SATURATIONS  # numbers of colours
+SIZE = 7 * 7 * 4 * DIRECTIONS + COLOURS  # and of all
 
 
 def histograms(images: np.ndarray) -> np.ndarray:

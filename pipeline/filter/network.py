@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers
 
 from pipeline.filter.augment import augment
+from pipeline.filter.keras_file import fill
 from pipeline.filter.squares import squares
 
 SIDE = 32  # pixels: at 64 a network learns no better from so few labels, in four times the time
@@ -67,8 +69,20 @@ def train_network(lesson: Lesson, *, seed: int, steps: int, tick: Callable[[], N
     for images, wanted in _ahead(_batches(lesson, steps, np.random.default_rng(seed))):
         tick()
         model.train_on_batch(images, wanted)
+    return Network(_answering(model))
+
+
+def read_network(path: Path) -> Network:
+    """The one that was saved at `path`. Of the file only the numbers are read. Errors: `Damaged`, `Foreign`."""
+    model = _answering(build_network(1, seed=0))
+    fill(model, path)
+    return Network(model)
+
+
+def _answering(model: keras.Model) -> keras.Model:
+    """`model` without what it learnt by, and with the layer before the last."""
     features = model.get_layer("features").output
-    return Network(keras.Model(model.input, {"score": model.output["score"], "features": features}))
+    return keras.Model(model.input, {"score": model.output["score"], "features": features})
 
 
 def _batches(lesson: Lesson, steps: int, random: np.random.Generator) -> Iterator[Batch]:

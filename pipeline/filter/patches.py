@@ -18,6 +18,7 @@ CELL = 4  # places a side that are summed up: 8 x 8 cells
 NEIGHBOURS = 2  # cells a side that the second layer sees at once, in 7 x 7 places
 WORDS = 128, 384  # in the dictionaries of the two layers
 CHANNELS = 40  # that the 2 x 128 of the first layer are brought down to
+SIZE = 4 * 2 * WORDS[1]  # numbers of a picture: in each quarter, each word, each way
 SAMPLES = 40_000, 20_000  # patches each dictionary is learnt from
 ROUNDS = 8  # of k-means; more change nothing that shows
 THRESHOLD = 0.5  # of the first layer, in units of a whitened patch

@@ -4,26 +4,32 @@ classifier.json   figures, and a digest of all weights     kernel.npz   the view
 member-0.keras    the networks, one file each              backbone.tflite   where there is one, in place of networks
 """
 
+import contextlib
 import dataclasses
 import json
-import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from pipeline.errors import DamagedState
 from pipeline.filter.backbone import Backbone
 from pipeline.filter.calibration import Calibration
 from pipeline.filter.classifier import Classifier, Scale
+from pipeline.filter.figures import NAME as FIGURES
+from pipeline.filter.figures import Figures, kernel_forms, read_figures
 from pipeline.filter.kernel import Kernel, KernelMachine
-from pipeline.filter.network import Network
+from pipeline.filter.network import Network, read_network
+from pipeline.filter.npz import check_finite, read_npz
 from pipeline.filter.patches import PatchDictionary, Words
+from pipeline.filter.stored_zip import Damaged, Foreign, Unfit, or_damaged
 from pipeline.filter.views import BackboneDescriber, Describer, SmallDescriber
+from pipeline.filter.weights import MOST
 from pipeline.store import digest
 
-FIGURES, ARRAYS, BACKBONE = "classifier.json", "kernel.npz", "backbone.tflite"
+ARRAYS, BACKBONE = "kernel.npz", "backbone.tflite"
+BLACK = np.zeros((1, 64, 64, 3), np.uint8)  # a picture
 WAY_OUT = "`python -m tasks rerun classifier` makes it again"
 
 
@@ -42,29 +48,62 @@ def save_classifier(classifier: Classifier, folder: Path) -> str:
 
 def load_classifier(folder: Path) -> Classifier:
     """The classifier that `folder` holds; `DamagedState` if it is not what was written."""
-    try:
-        figures = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
-        with np.load(folder / ARRAYS, allow_pickle=False) as file:
-            arrays = dict(file)
-        networks = load_networks(folder, len(figures["network_scales"]))
-        backbone = load_backbone(folder)
-        found = _assemble(figures, arrays, networks, backbone)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DamagedState(f"{folder} holds no whole classifier ({error}); {WAY_OUT}") from None
-    if figures.pop("digest", None) != _digest(figures, arrays, found):
-        raise DamagedState(f"{folder}: the weights are not those that were written; {WAY_OUT}")
+    with _told(folder):
+        figures, tree = read_figures(folder)
+        networks = load_networks(folder, len(figures.network_scales))
+        found, arrays = _assemble(folder, figures, networks, load_backbone(folder))
+        if figures.digest != _digest(tree, arrays, found):
+            raise Damaged("has other weights than those that were written")
+        _try_out(found)
     return found
 
 
+def load_figures(folder: Path) -> Figures:
+    """What the classifier in `folder` says of itself. Errors: `DamagedState`."""
+    with _told(folder):
+        return read_figures(folder)[0]
+
+
 def load_networks(folder: Path, count: int) -> tuple[Network, ...]:
-    """The first `count` networks of `folder`."""
-    return tuple(Network(keras.saving.load_model(_member(folder, place), compile=False)) for place in range(count))
+    """The first `count` networks of `folder`. Errors: `DamagedState`."""
+    with _told(folder):
+        return tuple(read_network(_member(folder, place)) for place in range(count))
 
 
 def load_backbone(folder: Path) -> Backbone | None:
-    """The backbone of `folder`, if it has one."""
+    """The backbone of `folder`, if it has one. Errors: `DamagedState`."""
     path = folder / BACKBONE
-    return Backbone(path.read_bytes()) if path.exists() else None
+    if not path.exists():
+        return None
+    with _told(folder):
+        if not path.is_file() or path.stat().st_size > MOST:
+            raise Damaged(f"holds a {BACKBONE} that is no file of at most {MOST:,} bytes")
+        found = Backbone(path.read_bytes())
+        with or_damaged(f"holds a {BACKBONE} that is no network that was converted here"):
+            if not all(np.isfinite(features).all() for features in found(BLACK)):
+                raise ValueError
+    return found
+
+
+@contextlib.contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """What is wrong inside becomes a `DamagedState` about the classifier in `folder`."""
+    try:
+        yield
+    except Unfit as error:
+        raise DamagedState(f"{folder} {error}; {WAY_OUT}") from None
+    except OSError as error:
+        raise DamagedState(f"{folder} cannot be read ({error.strerror}); {WAY_OUT}") from None
+
+
+def _try_out(classifier: Classifier) -> None:
+    """Ask about a picture. Errors: `Foreign` if the parts do not fit each other, or the answer is no number."""
+    try:
+        sound = np.isfinite(classifier(BLACK).probability).all()
+    except ValueError:  # of arrays whose shapes do not fit
+        sound = False
+    if not sound:
+        raise Foreign("holds a classifier whose parts do not fit each other")
 
 
 def _member(folder: Path, place: int) -> Path:
@@ -118,36 +157,47 @@ def _dictionary_arrays(describe: Describer) -> dict[str, np.ndarray]:
 
 
 def _assemble(
-    figures: dict[str, Any], arrays: dict[str, np.ndarray], networks: tuple[Network, ...], backbone: Backbone | None
-) -> Classifier:
+    folder: Path, figures: Figures, networks: tuple[Network, ...], backbone: Backbone | None
+) -> tuple[Classifier, dict[str, np.ndarray]]:
+    """The classifier, and the arrays that it is made of. Errors: `Damaged`, `Foreign`."""
+    kind = BackboneDescriber if backbone else SmallDescriber
+    arrays = read_npz(folder / ARRAYS, kernel_forms(kind.kinds, backbone=backbone is not None))
+    check_finite(arrays)
     describe = BackboneDescriber(backbone=backbone) if backbone else _small_describer(figures, arrays)
-    return Classifier(
+    if len(figures.widths) != len(kind.kinds):
+        raise Foreign(f"has {len(figures.widths)} widths for {len(kind.kinds)} kinds of features")
+    scales = [Scale(**scale.model_dump()) for scale in (figures.machine_scale, *figures.network_scales)]
+    classifier = Classifier(
         describe=describe,
         machine=KernelMachine(
-            kernel=Kernel(shares=describe.shares, widths=tuple(figures["widths"])),
+            kernel=Kernel(shares=describe.shares, widths=figures.widths),
             support=tuple(arrays[f"support_{kind}"].astype(np.float32) for kind in describe.kinds),
             weights=arrays["weights"],
         ),
-        machine_scale=Scale(**figures["machine_scale"]),
+        machine_scale=scales[0],
         networks=networks,
-        network_scales=tuple(Scale(**scale) for scale in figures["network_scales"]),
-        calibration=Calibration(**figures["calibration"]),
+        network_scales=tuple(scales[1:]),
+        calibration=Calibration(**figures.calibration.model_dump()),
     )
+    return classifier, arrays
 
 
-def _small_describer(figures: dict[str, Any], arrays: dict[str, np.ndarray]) -> SmallDescriber:
+def _small_describer(figures: Figures, arrays: dict[str, np.ndarray]) -> SmallDescriber:
+    if figures.thresholds is None or figures.energy is None:
+        raise Foreign("has no backbone, and no figures of a dictionary of patches")
     first, second = (
         Words(directions=arrays[f"{layer}_directions"], offsets=arrays[f"{layer}_offsets"], threshold=threshold)
-        for layer, threshold in zip(("first", "second"), figures["thresholds"], strict=True)
+        for layer, threshold in zip(("first", "second"), figures.thresholds, strict=True)
     )
     dictionary = PatchDictionary(
-        first=first, centre=arrays["centre"], channels=arrays["channels"], energy=figures["energy"], second=second
+        first=first, centre=arrays["centre"], channels=arrays["channels"], energy=figures.energy, second=second
     )
     return SmallDescriber(dictionary=dictionary)
 
 
-def _digest(figures: dict[str, Any], arrays: dict[str, np.ndarray], classifier: Classifier) -> str:
+def _digest(figures: Mapping[str, Any], arrays: dict[str, np.ndarray], classifier: Classifier) -> str:
     weights = [[_of_array(array) for array in network.model.get_weights()] for network in classifier.networks]
+    figures = {name: value for name, value in figures.items() if name != "digest"}
     parts = [figures, {name: _of_array(array) for name, array in arrays.items()}, weights]
     if isinstance(classifier.describe, BackboneDescriber):
         parts.append(digest.of_bytes(classifier.describe.backbone.content))
