@@ -170,6 +170,6 @@ def test_precision_and_recall_are_those_at_one_half():
 
 def test_weights_of_no_network_are_told_before_any_picture_is_read(tmp_path):
     (tmp_path / "some.h5").write_bytes(b"no weights at all")
-    nowhere = {name: tmp_path / "nowhere" for name in ("normalize", "labels", "folder")}
+    nowhere = dict.fromkeys(("normalize", "labels", "folder"), tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"classifier\.backbone = .*some\.h5: these are no weights of MobileNet or "):
         train_classifier(QUICK, **nowhere, weights=find(str(tmp_path / "some.h5")), progress=silent, should_stop=never)
