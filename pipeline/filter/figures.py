@@ -68,8 +68,8 @@ def read_figures(folder: Path) -> tuple[Figures, Mapping[str, Any]]:
         return Figures.model_validate_json(data), tree
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise Foreign(f"holds a {NAME} that was not written here: {shown(place)}: {shown(first['msg'])}") from None
+        place = "".join(f"{each}: " for each in first["loc"][:1])
+        raise Foreign(f"holds a {NAME} that was not written here: {place}{shown(first['msg'])}") from None
 
 
 def kernel_forms(kinds: tuple[str, ...], *, backbone: bool) -> Forms:

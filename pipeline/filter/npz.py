@@ -45,7 +45,7 @@ class Form:
 
     def __str__(self) -> str:
         """Such as float32 (64, 8)."""
-        return f"{' or '.join(self.types)} {str(self.shape).replace('None', 'any')}"
+        return f"{' or '.join(self.types)} {str(self.shape).replace('None', f'up to {self.most}')}"
 
 
 Forms = Mapping[str, Form]
@@ -72,7 +72,8 @@ class Header:
 
     def __str__(self) -> str:
         """Such as float32 (64, 8)."""
-        return shown(f"{self.dtype.name} {self.shape}")
+        order = "" if self.dtype.isnative else " in another byte order"
+        return shown(f"{self.dtype.name}{order} {self.shape}")
 
 
 class Npz(StoredZip):

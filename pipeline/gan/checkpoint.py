@@ -35,8 +35,8 @@ def save_checkpoint(folder: Path, step: int, arrays: Arrays) -> None:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Those in `folder`, the newest first, whole or not."""
-    return _files(folder)[::-1]
+    """Those in `folder`, whole or not, the newest first; of more than a training leaves, the newest alone."""
+    return _files(folder)[: -1 - 4 * KEPT : -1]
 
 
 def newest(paths: Iterable[Path], read: Callable[[Path], Made]) -> Made | None:

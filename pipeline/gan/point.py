@@ -174,8 +174,8 @@ def _origin(array: np.ndarray) -> Origin:
         return Origin.model_validate_json(array.tobytes())
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise Foreign(f"has an origin that no training writes: {shown(place)}: {shown(first['msg'])}") from None
+        place = "".join(f"{each}: " for each in first["loc"][:1])
+        raise Foreign(f"has an origin that no training writes: {place}{shown(first['msg'])}") from None
 
 
 def _text(array: np.ndarray, name: str) -> str:

@@ -56,8 +56,7 @@ class Trained:
         try:
             found = newest([outline.path for outline in self.outlines], read)
         except Foreign as error:
-            raise DamagedState(f"{error}: {self.outlines[0].path.name} and {DEFINITION} do not belong together;"
-                               " take another copy") from None  # fmt: skip
+            raise DamagedState(f"{error}, so training cannot go on from it; take another copy") from None
         if found is None:
             raise DamagedState(_cannot_go_on(self.folder))
         return found

@@ -81,7 +81,7 @@ def test_what_fits_is_read(path):
         (np.ones((300, 21), np.float32), r"weights is float32 \(300, 21\) where float32 \(300, 20\) is expected"),
         (np.ones((300, 20, 1), np.float32), "weights is float32"),
         (np.ones((300, 20)), "weights is float64"),
-        (np.ones((300, 20), ">f4"), "weights is float32"),
+        (np.ones((300, 20), np.dtype("f4").newbyteorder()), r"weights is float32 in another byte order \(300, 20\)"),
         (np.ones((300, 20), np.complex64), "weights is complex64"),
         (np.full((300, 20), "abc"), "weights is str"),
         (np.zeros((300, 20), [("a", "f4"), ("b", "f4")]), "weights is void"),
