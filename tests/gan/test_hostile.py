@@ -109,7 +109,7 @@ def without_step(folder: Path) -> None:
 def bomb(folder: Path) -> None:
     """Arrays of zeros that are a thousand times as long as the file."""
     arrays = load_arrays(folder / "final.npz")
-    np.savez_compressed(folder / "final.npz", **arrays | {WEIGHTS: np.zeros(1 << 24, np.float32)})
+    np.savez_compressed(folder / "final.npz", **arrays | {WEIGHTS: np.zeros(1 << 22, np.float32)})
 
 
 def no_arrays(folder: Path) -> None:
@@ -212,36 +212,30 @@ def test_links_in_the_folder_are_not_followed_out_of_it(saved, tmp_path):
     assert "mine" not in {path.read_text(errors="replace") for path in (tmp_path / "again").rglob("*.png")}
 
 
-@pytest.fixture
-def stopped(tmp_path, faults) -> Path:
-    """A folder that the stage goes on in, with its last checkpoint alone."""
+NOT_ITS_OWN = [
+    ({WEIGHTS: np.zeros((3, 3), np.float32)}, "generator/000 is float32 (3, 3)"),
+    ({"discriminator/000": None}, "holds no discriminator/000"),
+    ({"average/000": np.nan}, "average/000"),
+    ({"origin": text('{"seed": 1}')}, "origin"),
+    ({"origin": text(json.dumps(ORIGIN))}, "another seed, other pictures or another definition"),
+    ({"step": np.int64(-3)}, "step -3"),
+]
+
+
+def test_a_stage_does_not_go_on_from_what_is_not_its_own(tmp_path, faults):
     run(begun(tmp_path / "a"))
-    *others, _ = sorted((tmp_path / "a" / "checkpoints").iterdir())
-    for path in others:
-        path.unlink()
-    return tmp_path / "a"
-
-
-@pytest.mark.parametrize(
-    ("changed", "told"),
-    [
-        ({WEIGHTS: np.zeros((3, 3), np.float32)}, "generator/000 is float32 (3, 3)"),
-        ({"discriminator/000": None}, "holds no discriminator/000"),
-        ({"average/000": np.nan}, "average/000"),
-        ({"origin": text('{"seed": 1}')}, "origin"),
-        ({"origin": text(json.dumps(ORIGIN))}, "another seed, other pictures or another definition"),
-        ({"step": np.int64(-3)}, "step -3"),
-    ],
-    ids=lambda value: ascii(value)[:40],
-)
-def test_a_stage_does_not_go_on_from_what_is_not_its_own(stopped, changed, told):
-    (path,) = (stopped / "checkpoints").iterdir()
-    rewrite(path, **changed)
-    message = refused(lambda: begun(stopped))
-    assert told in message
-    assert f"{path} " in message
-    assert "move it away to begin anew" in message
-    assert path.exists()
+    *others, path = sorted((tmp_path / "a" / "checkpoints").iterdir())
+    for other in others:
+        other.unlink()
+    data = path.read_bytes()
+    for changed, told in NOT_ITS_OWN:
+        path.write_bytes(data)
+        rewrite(path, **changed)
+        message = refused(lambda: begun(tmp_path / "a"))
+        assert told in message
+        assert f"{path} " in message
+        assert "move it away to begin anew" in message
+        assert path.exists()
 
 
 def test_a_stage_does_not_go_on_beyond_its_last_step(place, whole, undisturbed, trained):
