@@ -46,7 +46,7 @@ def is_for_the_user(error: OSError) -> bool:
 
 def of_system(error: OSError, place: object = "") -> UserError:
     """`error` as the one line that a user sees; `place` stands in for a path that it does not name."""
-    where = error.filename or place
+    where = error.filename2 or error.filename or place  # of a copy or a renaming the target
     what = error.strerror or str(error) or type(error).__name__
     advice = f"; {ADVICE[error.errno]}" if is_for_the_user(error) else ""
     return UserError(f"{where}: {what}{advice}" if where else f"{what}{advice}")

@@ -1,15 +1,21 @@
 """When it is done: one Luigi task a stage, and the command line. `luigi --module tasks RunPipeline` starts here."""
 
 import configparser
+import os
 import sys
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 13):
     raise SystemExit(f"error: this is Python {sys.version.split()[0]}; ganmill needs Python 3.10 to 3.13")
+for _path in filter(os.path.lexists, ("luigi.cfg", os.environ.get("LUIGI_CONFIG_PATH", ""))):
+    try:
+        open(_path, "rb").close()
+    except OSError as error:  # Luigi would go on without it, and a run train for hours by the defaults
+        raise SystemExit(f"error: {_path} cannot be read: {error.strerror}") from None
 try:
     from tasks import plain
     from tasks.run_pipeline import RunPipeline
     from tasks.stages import Download, Filter, Generate, Normalize, Report, SeedLabels, TrainClassifier, TrainGan
-except configparser.Error as error:  # Luigi reads luigi.cfg while it is imported
+except (configparser.Error, UnicodeDecodeError) as error:  # Luigi reads luigi.cfg while it is imported
     raise SystemExit(f"error: luigi.cfg cannot be read: {' '.join(str(error).split())}") from None
 except ModuleNotFoundError as error:
     raise SystemExit(

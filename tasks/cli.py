@@ -11,10 +11,12 @@ from typing import NoReturn
 from pipeline.errors import Stopped, UserError, of_system
 from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import as_json, expected, nearest
+from pipeline.text import plain
 from tasks import commands, homes, models
 from tasks.run_task import DEFAULT_DATASET
 from tasks.web import web
 
+LONGEST = 2000  # characters of a line: a mistake may quote what was given
 INTERRUPTED = 130  # what shells give a process that SIGINT ended
 
 
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _mistake(error: UserError) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {plain(str(error), LONGEST)}", file=sys.stderr)
     return 2
 
 

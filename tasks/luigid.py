@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from luigi import configuration
@@ -26,6 +27,8 @@ SHOWN = ("set_task_status_message", "set_task_progress_percentage", "ping")  # a
 SHORT = 2.0  # seconds for one answer to these
 QUIET = 30.0  # seconds without progress for the page after it could not be sent
 SILENCE = 5.0  # seconds without an answer until the console says so
+LARGEST = 1 << 20  # bytes of an answer that are read
+NO_ANSWER = (OSError, ValueError, HTTPException, RecursionError)  # of luigid; the last three are another server's
 PAUSED = (
     "waits: luigid at {url} is paused, by its own page or by any other page in a browser; to go on, use the switch at"
     " {url} or `curl {url}/api/unpause`"
@@ -144,8 +147,8 @@ def check(url: str) -> None:
     try:
         if not isinstance(_ask(url, "resource_list"), list):
             raise ValueError("it is another server")
-    except (OSError, ValueError) as error:
-        why = "it is another server" if isinstance(error, ValueError) else getattr(error, "reason", error)
+    except NO_ANSWER as error:
+        why = getattr(error, "reason", error) if isinstance(error, OSError) else "it is another server"
         raise UserError(
             f"luigid at {url} does not answer ({why}); start it with `make luigid`, or"
             " run without --scheduler and without [core] scheduler_url in luigi.cfg"
@@ -156,7 +159,7 @@ def is_paused(url: str) -> bool:
     """Whether luigid gives out no work by somebody's wish; false if it does not say."""
     try:
         answer = _ask(url, "is_paused")
-    except (OSError, ValueError):
+    except NO_ANSWER:
         return False
     return isinstance(answer, dict) and bool(answer.get("paused"))
 
@@ -164,7 +167,7 @@ def is_paused(url: str) -> bool:
 def _ask(url: str, question: str) -> Any:
     """luigid's answer. Errors: `OSError`; `ValueError` if it is not luigid that answers."""
     with urllib.request.urlopen(f"{url.rstrip('/')}/api/{question}?data=%7B%7D", timeout=TIMEOUT) as answer:
-        found = json.load(answer)
+        found = json.loads(answer.read(LARGEST))
     if not isinstance(found, dict) or "response" not in found:
         raise ValueError("it is another server")
     return found["response"]

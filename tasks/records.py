@@ -89,10 +89,12 @@ _FIELDS = {"start": set(), "options": set(), "stage": {"stage", "outcome"}, "end
 
 def _readable(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a record that are whole and say what a line of their event says."""
-    if not path.exists():
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError:  # it is not there, or may not be read
         return
-    with path.open("rb") as file:
-        for line in file:
+    if lines:
+        for line in lines:
             try:
                 row = parse_row(line, str(path))
             except DamagedState:
@@ -115,7 +117,7 @@ def new_name() -> str:
 def record(dataset: str, run: str) -> Record:
     """The record of a run, begun if it is not there yet."""
     found = Record(runs_folder(dataset) / run)
-    if not found.path.exists():
+    if not found.rows():
         found.add("start", versions=versions(), pid=os.getpid())
     return found
 

@@ -138,11 +138,18 @@ def _section_texts(prefix: str) -> dict[str, tuple[str, str]]:
     config, found = configuration.get_config(), {}
     for stage in STAGE_OPTIONS:
         section = f"{prefix}{stage}"
-        for written, text in config.items(section) if config.has_section(section) else ():
+        for written, text in _items(config, section):
             name = written.replace("-", "_")
             field_of(STAGE_OPTIONS[stage], name, f"luigi.cfg [{section}]:")
             found[f"{stage}.{name}"] = (text, f"luigi.cfg [{section}] {name}")
     return found
+
+
+def _items(config: Any, section: str) -> list[tuple[str, str]]:
+    try:
+        return list(config.items(section)) if config.has_section(section) else []
+    except configparser.Error as error:  # a % or a ${...} that leads nowhere
+        raise UserError(f"luigi.cfg [{section}]: {' '.join(str(error).split())}; write %% for a %") from None
 
 
 def _check_section(section: str) -> None:

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.errors import UserError
+from pipeline.text import plain
+
 LONGEST_LINE = 100_000  # bytes; a line that is longer is cut, and too long for an address either way
 STANDARD_INPUT = "-"  # instead of a file of addresses
 
@@ -34,4 +37,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 def place(text: str) -> Path:
     """The absolute path that a user's text names; ~ is their home."""
-    return Path(text).expanduser().resolve()
+    try:
+        return Path(text).expanduser().resolve()
+    except RuntimeError:
+        raise UserError(f"{plain(text, 200)}: there is no user of that name, or no home; give the whole path") from None

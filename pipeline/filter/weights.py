@@ -80,7 +80,7 @@ class Weights:
 
 def cache() -> Path:
     """Where Keras keeps what it fetched, and so do we: `$KERAS_HOME/models`, by default `~/.keras/models`."""
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    return Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")) / "models"
 
 
 def find(backbone: str) -> Weights | None:
@@ -113,7 +113,7 @@ def given(text: str | Path, *, asked: str) -> Weights | None:
 
     Errors: `UserError`, which names the option `asked`, for what is no file, cannot be read, or is too large.
     """
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))  # as it is where there is no such user
     if not str(text) or not os.path.exists(path):  # the method of the path itself raises for names that are too long
         return None
     if not path.is_file():

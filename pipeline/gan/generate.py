@@ -25,6 +25,7 @@ from pipeline.images.image_set import read_images
 from pipeline.images.sheet import contact_sheet, write_png
 from pipeline.options import GenerateOptions
 from pipeline.result import Result
+from pipeline.store import verified
 from pipeline.store.digest import of_bytes
 
 SHOWN, NEAREST = 12, 5  # rows of neighbours.png, and the reals beside each sample there
@@ -71,6 +72,8 @@ def _generator(gan: Path) -> keras.Model:
     path, definition = gan / GENERATOR, gan / DEFINITION
     if missing := [each for each in (path, definition) if not each.exists()]:
         raise DamagedState(f"{missing[0]} is missing; {WAY_OUT}")
+    for each in (path, definition):
+        verified.read_bytes(gan, each.name)
     try:
         return read_generator(path, read_definition(definition))
     except Unfit as error:

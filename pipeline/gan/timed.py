@@ -1,5 +1,6 @@
 """Something that can be done again and again, and how long it takes: here, or in a process of its own."""
 
+import ctypes
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Protocol
 
 Work = Callable[[int], None]  # does it so many times
+PR_SET_PDEATHSIG = 1  # of Linux' prctl(2): the signal when the parent dies
 PATIENCE = 120.0  # seconds for one answer; a process that takes longer is slower than anything worth having
 
 
@@ -27,13 +29,16 @@ class Timed(Protocol):
 class InProcess:
     """Timed in this process. `make` prepares the work when it is first wanted."""
 
-    def __init__(self, make: Callable[[], Work]) -> None:
+    def __init__(self, make: Callable[[], Work], should_stop: Callable[[], bool] = lambda: False) -> None:
         self._make = make
         self._work: Work | None = None
 
     def seconds(self, count: int) -> float | None:
         """As `Timed`."""
-        return _timed(self._ready(), count)
+        try:
+            return _timed(self._ready(), count)
+        except Exception:  # memory runs out in ways of each library's own
+            return None
 
     def close(self) -> None:
         """As `Timed`."""
@@ -49,7 +54,8 @@ class OwnProcess:
     """Timed in a fork of this process, which may tell TensorFlow other threads than this one will: it can be told but
     once. So nothing may be at work on it here yet. The fork ends with this object, or with this process."""
 
-    def __init__(self, make: Callable[[], Work]) -> None:
+    def __init__(self, make: Callable[[], Work], should_stop: Callable[[], bool] = lambda: False) -> None:
+        self._should_stop = should_stop
         self._pipe, there = Pipe()
         self._process = os.fork()
         if not self._process:
@@ -63,14 +69,21 @@ class OwnProcess:
 
     def seconds(self, count: int) -> float | None:
         """As `Timed`."""
+        until = time.monotonic() + PATIENCE
         try:
             self._pipe.send(count)
-            return self._pipe.recv() if self._pipe.poll(PATIENCE) else None
-        except (OSError, EOFError):  # memory ran out, say
+            while not self._pipe.poll(0.1):
+                if self._should_stop() or time.monotonic() > until:
+                    self.close()  # its answer would come to the next question
+                    return None
+            return self._pipe.recv()
+        except (OSError, EOFError):  # memory ran out, say; or it was given up
             return None
 
     def close(self) -> None:
         """As `Timed`."""
+        if self._pipe.closed:
+            return
         self._pipe.close()
         with suppress(ProcessLookupError):
             os.kill(self._process, signal.SIGKILL)
@@ -82,6 +95,7 @@ def _serve(make: Callable[[], Work], theirs: Connection, pipe: Connection) -> No
     """Answer until the other end is closed; never returns into what this process was forked from."""
     try:
         theirs.close()
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody waits for it then
         for number in (signal.SIGINT, signal.SIGTERM):  # who forked it hears them, and ends it
             signal.signal(number, signal.SIG_IGN)
         work = make()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.callbacks import Progress, ShouldStop
-from pipeline.errors import DamagedState, UserError
+from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.kept import kept_ids
 from pipeline.gan.animation import animate
 from pipeline.gan.batches import check_count
@@ -83,7 +83,10 @@ def _fastest(
     steps = options.epochs * len(images) // definition.batch
     _, size, _, channels = images.shape
     asked = {"say": lambda line: progress(0, 0, line), "should_stop": should_stop}
-    return choose_way(definition, size=size, channels=channels, steps=steps, **asked)
+    way = choose_way(definition, size=size, channels=channels, steps=steps, **asked)
+    if should_stop():  # before the way is recorded: it may not be the one that a whole measurement comes to
+        raise Stopped("stopped before the first step; the next run begins there")
+    return way
 
 
 def _terms(options: GanOptions) -> Terms:

@@ -53,6 +53,8 @@ BACKWARD = 3  # times the work of looking at pictures that a step is, about: onc
 LOOKS = 3  # of the discriminator at a batch in one step: reals, fakes, and fakes for the generator
 SWITCH = "GANMILL_MEASURE"  # the variable of the environment that forbids measuring, by 0
 FILE = "ways.json"
+LARGEST = 1 << 20  # bytes of that file
+SECONDS = 2.0  # for which another process is waited for that writes it
 MOST = 200  # ways that are kept, the newest
 
 Notice = Callable[[str], None]
@@ -84,7 +86,7 @@ def choose_way(
     if not rivals:
         return usual
     name = _name(definition, size=size, channels=channels)
-    if known := _read(name):
+    if (known := _read(name)) and known in _possible(usual, rivals):
         return known
     if steps * work(definition, size=size, channels=channels) < WORTH or is_busy():
         return usual
@@ -99,6 +101,14 @@ def choose_way(
     _write(name, best)
     say(f"trains in {best}")
     return best
+
+
+def _possible(usual: Way, rivals: list[dict[str, Any]]) -> list[Way]:
+    """Every way that a measurement may have come to."""
+    found = [usual]
+    for change in rivals:
+        found += [replace(way, **change) for way in found]
+    return found
 
 
 def is_busy() -> bool:
@@ -139,12 +149,12 @@ def _in_turn(
     """Seconds of a step in each turn of each of `ways`, infinite for one that failed; None where the first failed, or
     when asked to stop."""
     kind = OwnProcess if OwnProcess.is_possible() and not is_at_work() else InProcess
-    timed = [kind(partial(stepper, definition, way, size=size, channels=channels)) for way in ways]
+    timed = [kind(partial(stepper, definition, way, size=size, channels=channels), should_stop) for way in ways]
     try:
         for each in timed:
             each.seconds(1)  # the first step is traced and compiled
         once, began = timed[0].seconds(1), time.monotonic()
-        if once is None:
+        if once is None or should_stop():
             return None
         turns: list[list[float]] = [[] for _ in ways]
         while len(turns[0]) < FEWEST_TURNS or (len(turns[0]) < TURNS and time.monotonic() - began < BUDGET):
@@ -205,9 +215,12 @@ def _name(definition: Definition, *, size: int, channels: int) -> str:
 
 
 def _path() -> Path:
-    """Kept for the user, not for the folder that a run is in: the machine is the same."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "ganmill" / FILE
+    """Kept for the user, not for the folder that a run is in: the machine is the same. Errors: `OSError`."""
+    try:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError as error:  # a user without a home, as in some containers
+        raise FileNotFoundError(str(error)) from None
+    return root / "ganmill" / FILE
 
 
 def _read(name: str) -> Way | None:
@@ -217,7 +230,10 @@ def _read(name: str) -> Way | None:
 
 def _all() -> dict[str, Any]:
     try:
-        found = json.loads(_path().read_bytes())
+        path = _path()
+        if not path.is_file() or path.stat().st_size > LARGEST:  # a pipe would be waited for
+            return {}
+        found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -228,17 +244,16 @@ def _way(row: Any) -> Way | None:
         dtype, within, between = row
     except (TypeError, ValueError):
         return None
-    whole = all(isinstance(each, int) and 0 <= each <= 1024 for each in (within, between))
-    known = dtype in ("float32", BFLOAT16)
-    return Way(dtype=dtype, threads=Threads(within=within, between=between)) if whole and known else None
+    whole = isinstance(dtype, str) and type(within) is type(between) is int
+    return Way(dtype=dtype, threads=Threads(within=within, between=between)) if whole else None
 
 
 def _write(name: str, way: Way) -> None:
     """Keep `way`; a home that cannot be written to costs the next training the same seconds, and nothing else."""
-    path = _path()
     try:
+        path = _path()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with FileLock(path.with_suffix(".lock"), timeout=SECONDS):
             kept = _all()
             kept.pop(name, None)
             rows = [*kept.items(), (name, [way.dtype, way.threads.within, way.threads.between])][-MOST:]

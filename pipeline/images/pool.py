@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pipeline.callbacks import ShouldStop
-from pipeline.errors import Stopped, UserError, is_for_the_user, of_system
+from pipeline.errors import Stopped, UserError, is_for_the_user
 from pipeline.images.rejected import CRASHED, TOO_SLOW
 
 SHARD = 16  # items that a process has before it, at most
@@ -49,8 +49,8 @@ def work_through(
 
     `work` and the items must be picklable, the items hashable. An item that ends its process or takes more than
     `seconds` is tried once more, then its result is `Lost`. What `work` raises is raised here: a `UserError` as it is,
-    a full disk and its like as one, anything else as a `RuntimeError` with the traceback. Raises `Stopped` once
-    `should_stop()`. No process outlives this call, nor for long this process, however that ends.
+    the `OSError` of a full disk or its like too, anything else as a `RuntimeError` with the traceback. Raises `Stopped`
+    once `should_stop()`. No process outlives this call, nor for long this process, however that ends.
     """
     pool = _Pool(deque(items), work, take, seconds)
     try:
@@ -216,7 +216,7 @@ def _serve(work: Callable[[Any], Any], pipe: Connection, begun: Any) -> None:
             pipe.send(("raised", error))
         except Exception as error:
             told = isinstance(error, OSError) and is_for_the_user(error)  # a full disk, say
-            pipe.send(("raised", of_system(error) if told else RuntimeError(traceback.format_exc())))
+            pipe.send(("raised", error if told else RuntimeError(traceback.format_exc())))
 
 
 def _answer(work: Callable[[Any], Any], items: list[Any], pipe: Connection, begun: Any) -> None:

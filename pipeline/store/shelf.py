@@ -118,7 +118,9 @@ class Shelf:
         if not self.root.is_dir():
             return []
         return sorted(
-            path for path in self.root.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."
+            path
+            for path in self.root.iterdir()
+            if path.is_dir() and not path.is_symlink() and path.name[0] != "." and path.name != "latest"
         )
 
     def _folders(self, key: str) -> list[Path]:
@@ -147,7 +149,11 @@ class Shelf:
             os.symlink(folder.name, draft, target_is_directory=True)
         except OSError:
             draft.write_text(folder.name + "\n", encoding="utf-8")
-        os.replace(draft, latest)
+        try:
+            os.replace(draft, latest)
+        except OSError:  # a folder of that name, say
+            draft.unlink()
+            raise
 
 
 def _attempt(folder: Path) -> int:

@@ -88,6 +88,18 @@ def test_one_broken_subject_does_not_hide_the_others(empty):
     assert re.search(r"^dogs: never ran", said, re.MULTILINE)
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[gan]\nepochs = %(missing)s\n", None])
+def test_a_luigi_cfg_that_cannot_be_read_is_one_line_and_not_passed_over(empty, content):
+    path = empty.folder / "luigi.cfg"
+    path.unlink()
+    path.mkdir() if content is None else path.write_bytes(content)
+    process = empty.start("plan")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode
+    (line,) = said.splitlines()
+    assert line.startswith("error: luigi.cfg")
+
+
 def test_a_broken_luigi_cfg_is_one_line(empty):
     (empty.folder / "luigi.cfg").write_text("epochs = 5\n")
     process = empty.start("plan")

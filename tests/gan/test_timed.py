@@ -34,6 +34,21 @@ def test_a_process_that_dies_or_cannot_do_it_gives_no_time(fault, capfd):
 
 
 @pytest.mark.skipif(not OwnProcess.is_possible(), reason="no process can be forked here")
+def test_a_process_that_takes_too_long_is_given_up(monkeypatch):
+    monkeypatch.setattr("pipeline.gan.timed.PATIENCE", 0.2)
+    timed = OwnProcess(lambda: lambda count: time.sleep(1.0 if count == 1 else 0.01))
+    assert timed.seconds(1) is None
+    assert timed.seconds(10) is None  # not the answer to the question before
+
+
+@pytest.mark.skipif(not OwnProcess.is_possible(), reason="no process can be forked here")
+def test_a_process_is_given_up_when_asked_to_stop():
+    timed, began = OwnProcess(lambda: lambda count: time.sleep(30), lambda: True), time.monotonic()
+    assert timed.seconds(1) is None
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.skipif(not OwnProcess.is_possible(), reason="no process can be forked here")
 def test_a_process_ends_when_nobody_asks_it_any_more():
     timed = OwnProcess(lambda: lambda count: None)
     timed.seconds(1)

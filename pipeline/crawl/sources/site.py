@@ -96,7 +96,8 @@ class Shown:
 
     def _image(self, image: Image) -> None:
         if image.within is None or not is_picture(self._target(image.within)):
-            self._show(absolute(self.root, largest(image.srcset) or image.source), image.title)
+            best = absolute(self.root, largest(image.srcset))
+            self._show(best if host_of(best) else absolute(self.root, image.source), image.title)
 
     def _target(self, link: Link) -> str:
         if id(link) not in self._targets:
