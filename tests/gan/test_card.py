@@ -28,6 +28,9 @@ def describe(place) -> Path:
     download.mkdir()
     summary = {"threshold": 0.7, "expected_precision": 0.96, "labelled_on": 30, "labelled_off": 50,
                "labelled_unsure": 2, "notice": ""}  # fmt: skip
+    ids = kept_ids(place.inputs["kept"])
+    rows = [_row(id, number) for number, id in enumerate(ids[:-1])]  # of the last one there is no record
+    write_rows(download / "images.jsonl", [*rows, _row("f" * 64, 0), {**_row(ids[0], 0), "outcome": "duplicate"}])
     for folder, stage, inputs, options, told in [
         (download, "download", {}, {"query": ["toad*stool", "きのこ"]}, {}),
         (place.inputs["normalize"], "normalize", {}, {"size": 16}, {}),
@@ -35,10 +38,8 @@ def describe(place) -> Path:
     ]:
         key = stage[0] * 64
         given = {"stage": stage, "version": 1, "dataset": "mush_rooms", "key": key, "inputs": inputs}
-        manifests.write(manifests.Manifest(**given, options=options, summary=told), folder)
-    ids = kept_ids(place.inputs["kept"])
-    rows = [_row(id, number) for number, id in enumerate(ids[:-1])]  # of the last one there is no record
-    write_rows(download / "images.jsonl", [*rows, _row("f" * 64, 0), {**_row(ids[0], 0), "outcome": "duplicate"}])
+        files = manifests.list_files(folder)
+        manifests.write(manifests.Manifest(**given, options=options, summary=told, files=files), folder)
     return download
 
 
