@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from pipeline.crawl.inputs import content_inputs
-from pipeline.errors import UserError
+from pipeline.errors import UserError, of_system
 from pipeline.gan.cautions import cautions
 from pipeline.gan.definition import definition_digest, read, read_definition
 from pipeline.gan.pretrained import uses_classifier
@@ -67,7 +67,10 @@ class Labelled(StageTask):
 
     def deps(self):
         """What Luigi asks for when it begins to run a chain, and a plan never does: the labels are written down now."""
-        snapshots.keep(self.dataset, self.labels)
+        try:
+            snapshots.keep(self.dataset, self.labels)
+        except OSError as error:
+            raise of_system(error, homes.dataset_folder(self.dataset)) from error
         return super().deps()
 
     def requires(self):
