@@ -172,7 +172,7 @@ def test_the_work_of_a_step_grows_with_what_it_computes():
 
 
 def test_a_checkpoint_decides_how_its_training_goes_on(monkeypatch, tmp_path):
-    way = Way(dtype=BFLOAT16, threads=SIDE_BY_SIDE)
+    way = Way(dtype=BFLOAT16)  # no threads: TensorFlow would keep them for the tests after this one
     monkeypatch.setattr(dcgan, "choose_way", lambda *_, **__: way)
     tiny = {"generator": {"width": 4}, "discriminator": {"width": 4}}
     gan = dcgan.Dcgan((16, 16, 3), tiny)
