@@ -41,9 +41,9 @@ def check_weights(file: Path | IO[bytes], *, most: int) -> int:
 
 def _datasets(root: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
     """Every dataset below `root` with its path, each once, where nothing leads elsewhere."""
-    todo, seen, parts = [("", root)], set(), 0
-    while todo:
-        above, group = todo.pop()
+    waiting, seen, parts = [("", root)], set(), 0
+    while waiting:
+        above, group = waiting.pop()
         parts += _check_attributes(above, group)
         for name in group:
             place = f"{above}/{name}"
@@ -57,7 +57,7 @@ def _datasets(root: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
                 raise Foreign(f"holds {shown(place)} under two names")
             seen.add(address)
             if isinstance(part, h5py.Group):
-                todo.append((place, part))
+                waiting.append((place, part))
                 continue
             if not isinstance(part, h5py.Dataset):
                 raise Foreign(f"holds {shown(place)}, which is no array of numbers")

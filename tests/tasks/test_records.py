@@ -59,5 +59,5 @@ def test_a_record_that_no_disk_takes_is_kept_in_memory_and_told_once(tmp_path, m
 @pytest.mark.parametrize("log", ["/dev/full", "missing/log.txt"])
 def test_a_log_that_cannot_be_written_hides_nothing(log, capfd):
     with logging_to(log):
-        logging.getLogger("some.library").warning("a line %s", "x" * 10_000)
+        logging.getLogger("some.package").warning("a line %s", "x" * 10_000)
     assert "Traceback" not in capfd.readouterr().err
