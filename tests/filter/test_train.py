@@ -78,8 +78,8 @@ def test_what_is_nearly_alike_is_never_parted_by_a_fold_or_the_holdout(tmp_path)
 
 
 @pytest.mark.slow
-def test_two_processes_train_the_same_weights(trained, subject, tmp_path):
-    """Also the process of these tests: three in all."""
+def test_two_processes_train_the_same_weights(subject, tmp_path):
+    """Not this one: another test may have told its TensorFlow to share the cores otherwise."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     running = []
     for name in ("one", "two"):
@@ -87,7 +87,7 @@ def test_two_processes_train_the_same_weights(trained, subject, tmp_path):
         command = [sys.executable, "-c", PROCESS, subject.normalize, subject.labels, tmp_path / name]
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True))
     digests = {process.communicate()[0].split()[-1] for process in running}
-    assert digests == {trained.result.outputs["model"]}
+    assert len(digests) == 1
 
 
 @pytest.mark.slow
