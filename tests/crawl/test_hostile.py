@@ -111,7 +111,7 @@ def harm(answers):
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_five_thousand_links_of_a_hostile_server(site, answers, tmp_path):
     expected = {}
     for copy in range(4):  # more than one of each is under way at a time

@@ -1,22 +1,38 @@
 """Working folders in which the chain has run."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.end_to_end.home import SETTINGS, STAGES, Home
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Home:
-    """A folder in which the whole chain ran once, undisturbed. Copy it before changing anything."""
-    home = Home(tmp_path_factory.mktemp("finished"))
+    """A folder in which the whole chain ran once, undisturbed. Copy it before changing anything.
+
+    All testers of one `pytest -n` share it: the first makes it, the others wait.
+    """
+    top = tmp_path_factory.getbasetemp()
+    home = Home((top.parent if "PYTEST_XDIST_WORKER" in os.environ else top) / "finished")
+    with FileLock(f"{home.folder}.lock"):
+        if not home.folder.exists():
+            try:
+                _finish(home)
+            except BaseException:  # else the others would take it for whole
+                shutil.rmtree(home.folder)
+                raise
+    return home
+
+
+def _finish(home: Home) -> None:
+    (home.folder / "models").mkdir(parents=True)
     (home.folder / "luigi.cfg").write_text(SETTINGS)
-    (home.folder / "models").mkdir()
     shutil.copyfile(Path(__file__).parent / "tiny.json", home.folder / "models" / "tiny.json")
     assert home.run() == list(STAGES)
-    return home
 
 
 @pytest.fixture

@@ -144,17 +144,17 @@ def test_generate_draws_without_training(home):
 
 @pytest.mark.slow
 def test_gc_keeps_what_is_current_and_says_what_it_freed(home):
-    other = ("--gan-seed", "9")
+    other = ("--generate-seed", "9")
     home.run(*other)
     before = home.outputs()
     assert "would be freed" in home.do("gc", "--keep", "0", "--dry-run", *other)
     assert home.run() == []
     said = home.do("gc", "--keep", "0", *other)
-    assert "models/demo/gan/" in said
+    assert "generated/demo/generate/" in said
     assert home.run(*other) == []
     assert home.outputs() == before
     states = {step["stage"]: step["state"] for step in json.loads(home.do("plan", "--json"))}
-    gone = {"gan": "will run", "generate": "may run", "report": "may run"}
+    gone = {"generate": "will run", "report": "may run"}
     assert states == dict.fromkeys(STAGES, "up to date") | gone
 
 

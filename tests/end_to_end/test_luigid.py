@@ -63,7 +63,7 @@ def ask(luigid: str, question: str, **arguments) -> dict:
 
 
 def test_a_run_shows_in_luigid_with_its_graph_and_its_outcome(home, luigid):
-    assert home.run("--scheduler", luigid, "--gan-seed", "3") == ["gan", "generate", "report"]
+    assert home.run("--scheduler", luigid, "--generate-seed", "3") == ["generate", "report"]
     done = ask(luigid, "task_list", status="DONE", upstream_status="")
     mine = {task["display_name"].split("(")[0]: name for name, task in done.items()}
     assert {"Download", "Normalize", "TrainClassifier", "Filter", "TrainGan", "Generate", "Report"} <= set(mine)
@@ -87,6 +87,10 @@ def test_the_plain_luigi_way_works_without_luigid(home):
 def test_two_edits_within_a_second_are_both_seen(home, luigid):
     for count in ("21", "22"):
         assert home.run("--scheduler", luigid, "--report-thumbnails", count) == ["report"]
+
+
+@pytest.mark.long
+def test_two_labels_within_a_second_are_both_seen(home, luigid):
     on = next(row for row in home.labels() if row["label"] == "on")
     for label in ("off", "on"):
         home.label(on | {"label": label})
@@ -122,6 +126,7 @@ def test_a_paused_luigid_is_named_and_waited_for(home, luigid):
     assert home.ran(home.runs()[-1]) == ["report"]
 
 
+@pytest.mark.long
 def test_two_workers_never_train_two_gans_at_once(home, luigid):
     before = home.runs()
     words = ("run", "--until", "gan", "--scheduler", luigid, "--gan-seed")

@@ -76,6 +76,7 @@ def test_a_refresh_that_finds_nothing_new_makes_nothing_but_its_own_part_of_the_
     assert home.run() == []
 
 
+@pytest.mark.long
 def test_two_worker_processes_make_the_same_as_one(home):
     assert home.run("--workers", "2", "--generate-seed", "6") == ["generate", "report"]
     assert home.run("--generate-seed", "6") == []
@@ -103,6 +104,7 @@ def test_rerun_makes_one_stage_again_and_what_it_does_not_change_stays(home):
     assert home.run() == []
 
 
+@pytest.mark.long
 def test_rerun_downstream_makes_all_below_again(home):
     home.do("rerun", "filter", "--downstream")
     assert home.ran(home.runs()[-1]) == ["filter", "gan", "generate", "report"]
@@ -115,6 +117,7 @@ def test_a_changed_definition_is_seen(home):
     assert re.search(r"gan +will run +definition changed", home.do("plan"))
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_again_elsewhere(home, finished, tmp_path):
     (home.folder / "data" / "demo" / "labels.jsonl").unlink()
     for top in ("data", "generated"):

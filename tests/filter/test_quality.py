@@ -13,7 +13,7 @@ from pipeline.options import ClassifierOptions, FilterOptions
 from .drawn import write_normalized
 from .photos import read_folder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def scores_of_a_real_crawl(shared_data, tmp_path, weights):

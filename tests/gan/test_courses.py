@@ -32,11 +32,13 @@ def test_a_score_improves():
     assert min(kids) < 0.6 * kids[0]
 
 
+@pytest.mark.long
 def test_a_generator_that_rushes_collapses_and_it_is_told():
     rows = course(8, g={"optimizer": {"learning_rate": 0.05}}, d={"optimizer": STANDS_STILL})
     assert "the generator draws a few pictures again and again" in told(rows)
 
 
+@pytest.mark.long
 def test_a_discriminator_that_learns_alone_is_told_to_be_ahead_and_the_score_to_stand():
     rows = course(24, sample_every=3, g={"optimizer": STANDS_STILL})
     assert np.mean([row["d_accuracy"] for row in rows[-5:]]) > 0.98
