@@ -95,6 +95,7 @@ def test_every_known_network_is_told_by_its_file_and_can_be_converted(name, tmp_
     assert kept_features(weights, PICTURES) > (0.3 if name in INTEGERS else 0.999)
 
 
+@pytest.mark.long
 def test_integers_keep_what_a_trained_network_sees(shared_data):
     weights = find(str(shared_data / "weights" / "mobilenet_1_0_224_no_top.weights.h5"))
     images = read_folder(shared_data / "pikachu" / "on")[:64]

@@ -186,7 +186,7 @@ def test_the_cards_other_snippet_works_too(saved, monkeypatch):
     assert names["gan"].epochs == 1
 
 
-@pytest.mark.parametrize("minibatch", ["none", "stddev"])
+@pytest.mark.parametrize("minibatch", ["stddev", pytest.param("none", marks=pytest.mark.long)])
 def test_it_says_what_the_discriminator_needs_and_only_then(minibatch, tmp_path):
     own = minibatch != "none"
     gan = Dcgan((16, 16, 3), TINY | {"discriminator": {"width": 8, "minibatch": minibatch}})

@@ -103,7 +103,11 @@ def check(bodies: list[bytes], download: Path, folder: Path):
 
 @pytest.mark.parametrize(
     ("seed", "count"),
-    [(1, 400), *(pytest.param(seed, 2500, marks=pytest.mark.slow) for seed in range(2, 6))],
+    [
+        (1, 400),
+        pytest.param(2, 2500, marks=pytest.mark.slow),
+        *(pytest.param(seed, 2500, marks=pytest.mark.long) for seed in range(3, 6)),
+    ],
 )
 def test_every_piece_of_rubbish_is_accounted_for(good, make_download, tmp_path, seed, count):
     bodies = [*good, *rubbish(good, count, seed)]
