@@ -29,7 +29,7 @@ def test_a_stage_whose_disk_is_full_says_so(small_disk: Home, stage: str, room: 
     said, _ = process.communicate(timeout=300)
     told(said)
     if process.returncode:
-        assert re.search(r"(No space left on device|disk is full).*free some space", said), said
+        assert re.search(r"(No space left on device|disk is full|disk I/O error).*free some space", said), said
     filler.unlink()
     small_disk.do("run")
     assert small_disk.outputs() == expected
