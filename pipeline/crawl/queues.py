@@ -1,4 +1,4 @@
-"""The queue between parser and downloaders: it hands out what its host may be asked for now.
+"""The queue between parser and downloaders: a task is handed out when its host may be asked.
 
 icrawler's own is first in, first out, so that a slow host or one that is asked rarely would hold up all others; and it
 drops what it has no room for.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.gan.runtime import backend
+from pipeline.gan.runtime import backend, has_gpu
 
 SHARE = 4  # at most a quarter of the device's memory: the rest is for the networks and what flows between their layers
 LEAST = 4 * 2**30  # bytes of memory that a GPU is taken to have where its backend does not say
@@ -41,9 +41,7 @@ def memory_limit() -> int:
         first = jax.local_devices()[0]
         memory = (first.memory_stats() or {}).get("bytes_limit", LEAST) if first.platform == "gpu" else 0
     else:
-        import tensorflow as tf
-
-        memory = LEAST if tf.config.list_physical_devices("GPU") else 0
+        memory = LEAST if has_gpu() else 0
     return memory // SHARE
 
 
@@ -66,7 +64,7 @@ def _on_tensorflow(images: np.ndarray) -> Callable[[np.ndarray], Any]:
 
     shape = images.shape[1:]
     words = np.ascontiguousarray(images).reshape(len(images), -1).view(np.float32)
-    with tf.device("GPU:0" if tf.config.list_physical_devices("GPU") else "CPU:0"):
+    with tf.device("GPU:0" if has_gpu() else "CPU:0"):
         held = tf.constant(words)
 
     def gather(places: np.ndarray) -> Any:

@@ -143,18 +143,20 @@ def test_generate_draws_without_training(home):
 
 
 @pytest.mark.slow
-def test_gc_keeps_what_is_current_and_says_what_it_freed(home):
-    other = ("--generate-seed", "9")
+@pytest.mark.parametrize("stage", ["generate", pytest.param("gan", marks=pytest.mark.long)])
+def test_gc_keeps_what_is_current_and_says_what_it_freed(home, stage):
+    other = (f"--{stage}-seed", "9")
     home.run(*other)
     before = home.outputs()
     assert "would be freed" in home.do("gc", "--keep", "0", "--dry-run", *other)
     assert home.run() == []
     said = home.do("gc", "--keep", "0", *other)
-    assert "generated/demo/generate/" in said
+    assert f"demo/{stage}/" in said
     assert home.run(*other) == []
     assert home.outputs() == before
     states = {step["stage"]: step["state"] for step in json.loads(home.do("plan", "--json"))}
-    gone = {"generate": "will run", "report": "may run"}
+    below = STAGES[STAGES.index(stage) + 1 :]
+    gone = {stage: "will run", **dict.fromkeys(below, "may run")}
     assert states == dict.fromkeys(STAGES, "up to date") | gone
 
 

@@ -62,8 +62,9 @@ def ask(luigid: str, question: str, **arguments) -> dict:
         return json.load(answer)["response"]
 
 
-def test_a_run_shows_in_luigid_with_its_graph_and_its_outcome(home, luigid):
-    assert home.run("--scheduler", luigid, "--generate-seed", "3") == ["generate", "report"]
+@pytest.mark.parametrize("stage", ["generate", pytest.param("gan", marks=pytest.mark.long)])
+def test_a_run_shows_in_luigid_with_its_graph_and_its_outcome(home, luigid, stage):
+    assert home.run("--scheduler", luigid, f"--{stage}-seed", "3") == list(STAGES[STAGES.index(stage) :])
     done = ask(luigid, "task_list", status="DONE", upstream_status="")
     mine = {task["display_name"].split("(")[0]: name for name, task in done.items()}
     assert {"Download", "Normalize", "TrainClassifier", "Filter", "TrainGan", "Generate", "Report"} <= set(mine)
