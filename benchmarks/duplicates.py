@@ -26,7 +26,7 @@ from benchmarks.machine import machine
 from pipeline.demo.picture import SUBJECTS, draw
 from pipeline.images.decode import Decoded, decode
 from pipeline.images.duplicates import VIEWS, find_duplicates
-from pipeline.images.prepare import LOOK, Prepared, Raw, prepare
+from pipeline.images.prepare import LOOK, Picture, Prepared, prepare
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
 
@@ -53,7 +53,7 @@ def copies(folder: Path | None, count: int) -> None:
             for name, body in {"original": encoded(pixels, "PNG"), **made_of(pixels)}.items():
                 path = Path(home) / digest.of_bytes(body)
                 path.write_bytes(body)
-                found = prepare(Raw(path.name, path), options=OPTIONS, folder=Path(home))
+                found = prepare(Picture(path.name, path), options=OPTIONS, folder=Path(home))
                 if not found.reason and found.id not in source:
                     source[found.id], kind[found.id] = number, name
                     pictures.append(found)

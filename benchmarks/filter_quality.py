@@ -21,7 +21,7 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.labelled import Subject, ask, read_subject, train
 from benchmarks.machine import machine
-from pipeline.filter.weights import find
+from pipeline.pretrained import find
 
 ON, OFF = 30, 50  # labels
 ASIDE_ON, ASIDE_OFF = 12, 20  # pictures that others need to know when to stop; nobody is measured on them

@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.labelled import Subject, ask, train
 from benchmarks.machine import machine
 from pipeline.demo.picture import SUBJECTS, draw
-from pipeline.filter.weights import find
 from pipeline.images.raster import resize
+from pipeline.pretrained import find
 
 POOL, ON, OFF, SCORED, TURNS = 1000, 30, 50, 10_000, 5
 

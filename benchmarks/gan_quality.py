@@ -28,14 +28,14 @@ import numpy as np
 
 from benchmarks.gan_step import MODELS, described
 from benchmarks.machine import machine
+from pipeline.devices import prepare_devices
 from pipeline.errors import Stopped
-from pipeline.gan.definition import Definition, parse_definition, read_definition
-from pipeline.gan.latents import fixed_latents
-from pipeline.gan.runtime import prepare_devices
-from pipeline.gan.training import Terms, Training
-from pipeline.gan.tuning import choose_way
-from pipeline.gan.watch import Watch
-from pipeline.images.sheet import contact_sheet, write_png
+from pipeline.gan.config.__init__ import Definition, parse_definition, read_definition
+from pipeline.gan.sampling import fixed_latents
+from pipeline.gan.training.loop import TrainConfig, Trainer
+from pipeline.gan.training.observer import Observer
+from pipeline.gan.tuning import choose_compute_mode
+from pipeline.images.contact_sheet import contact_sheet, write_png
 
 SAMPLES, MOST_REALS = 2000, 3000
 
@@ -116,7 +116,7 @@ def one(turn: Turn, judge: Judge, name: str, *, sheets: Path | None) -> float:
 def train(turn: Turn) -> tuple[np.ndarray, int]:
     """Samples of a training that has gone on for so long after its step was compiled, and how many images it saw."""
     _, size, _, channels = turn.images.shape
-    way = choose_way(turn.definition, size=size, channels=channels, steps=10**6)
+    way = choose_compute_mode(turn.definition, size=size, channels=channels, steps=10**6)
     prepare_devices(way.threads)
     clock = time.process_time if turn.processor else time.monotonic
     begun = []
@@ -128,9 +128,9 @@ def train(turn: Turn) -> tuple[np.ndarray, int]:
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        terms = Terms(epochs=10**6, seed=turn.seed, sample_every=10**6, checkpoint_every=10**6)
-        watch = Watch(folder, live=None, epochs=1, monitor=None)
-        training = Training(terms, turn.definition, turn.images, folder=folder, watch=watch, way=way)
+        terms = TrainConfig(epochs=10**6, seed=turn.seed, sample_every=10**6, checkpoint_every=10**6)
+        watch = Observer(folder, live=None, epochs=1, monitor=None)
+        training = Trainer(terms, turn.definition, turn.images, folder=folder, watch=watch, way=way)
         with contextlib.suppress(Stopped):
             training.run(lambda *_: None, stop)
         training.log.close()

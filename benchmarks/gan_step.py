@@ -14,14 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np
 
-from pipeline.gan.batches import Batches
-from pipeline.gan.definition import Definition, parse_definition, read_definition
-from pipeline.gan.director import Director
-from pipeline.gan.feeder import Feeder
-from pipeline.gan.runtime import prepare_devices
-from pipeline.gan.state import TrainState
-from pipeline.gan.step import Step, compile_step
-from pipeline.gan.tuning import choose_way
+from pipeline.devices import prepare_devices
+from pipeline.gan.config.__init__ import Definition, parse_definition, read_definition
+from pipeline.gan.training.state import TrainState
+from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepPlanner
+from pipeline.gan.training.train_step import Step, compile_step
+from pipeline.gan.tuning import choose_compute_mode
 
 MODELS = Path(__file__).parent.parent / "models"
 PICTURES, WARM_UP, STEPS, TURNS = 2000, 3, 4, 5
@@ -40,7 +38,7 @@ def main() -> None:
     given = parser.parse_args()
     definition = described(given.model, batch=given.batch)
     definition = definition.model_copy(update={"precision": given.precision})
-    way = choose_way(
+    way = choose_compute_mode(
         definition, size=given.side, channels=3, steps=10**6, say=lambda line: print(line, file=sys.stderr)
     )
     prepare_devices(way.threads)
@@ -59,19 +57,19 @@ def described(name: str | None, *, batch: int) -> Definition:
     return parse_definition(json.dumps({**tree, "loss": "non_saturating", "batch": batch}), "the DCGAN of 2016")
 
 
-def directed(definition: Definition, *, side: int) -> Director:
+def directed(definition: Definition, *, side: int) -> StepPlanner:
     """A training on noise: what the pictures show takes no time."""
     images = np.random.default_rng(0).integers(0, 256, (PICTURES, side, side, 3), np.uint8)
     turns = definition.balance.discriminator_steps
     batches = Batches(count=PICTURES, wanted=definition.batch, seed=0, turns=turns)
-    return Director(definition=definition, images=images, batches=batches, steps=1000, stages=1)
+    return StepPlanner(definition=definition, images=images, batches=batches, steps=1000, stages=1)
 
 
-def measure(director: Director, step: Step) -> tuple[list[float], float]:
+def measure(director: StepPlanner, step: Step) -> tuple[list[float], float]:
     """Images a second in each of TURNS turns, and the share of the time that went by in the step."""
     number, within, rates, started = 0, 0.0, [], 0.0
 
-    with Feeder(director.inputs) as feeder:
+    with Prefetcher(director.inputs) as feeder:
         for turn in range(-1, TURNS):
             begun = time.perf_counter()
             if turn == 0:

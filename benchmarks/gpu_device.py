@@ -6,8 +6,7 @@ import subprocess
 from typing import Any
 
 from benchmarks.memory import resident_peak
-from pipeline.gan.machine import device, versions
-from pipeline.gan.runtime import backend, usable_cores
+from pipeline.devices import backend, device, usable_cores, versions
 
 QUERY = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
 

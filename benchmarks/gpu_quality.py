@@ -16,19 +16,18 @@ import numpy as np
 from benchmarks.gpu_device import facts, peak_memory
 from benchmarks.gpu_resume import Unseen
 from benchmarks.gpu_step import defined
-from pipeline.callbacks import silent
+from pipeline.devices import prepare_devices
 from pipeline.errors import Stopped, UserError
-from pipeline.gan.batches import check_count
-from pipeline.gan.extractor import choose_extractor
-from pipeline.gan.latents import fixed_latents
-from pipeline.gan.monitor import Monitor
-from pipeline.gan.runtime import prepare_devices
-from pipeline.gan.samples import GRID
-from pipeline.gan.scores import FEWEST
-from pipeline.gan.threads import share_cores
-from pipeline.gan.training import Terms, Training
+from pipeline.gan.evaluation.evaluator import SampleEvaluator
+from pipeline.gan.evaluation.features import choose_extractor
+from pipeline.gan.evaluation.metrics import FEWEST
+from pipeline.gan.sampling import GRID, fixed_latents
+from pipeline.gan.training.loop import TrainConfig, Trainer
+from pipeline.gan.training.step_inputs import check_count
+from pipeline.gan.tuning import share_cores
+from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.raster import Raster
-from pipeline.images.sheet import contact_sheet, write_png
+from pipeline.progress import silent
 
 COMPILED = 2  # steps after which the clock runs
 SCORING = 30.0  # seconds that a first look takes at most, in which the generator is compiled for drawing
@@ -46,13 +45,13 @@ def measure_quality(job: dict[str, Any], tell: Tell) -> None:
     definitions = {model: defined({**job, "model": model, "batch": None}) for model in job["models"]}
     prepare_devices(share_cores(next(iter(definitions.values())), size=job["side"]))
     tell(device=facts())
-    judge = Monitor(images, extractor=choose_extractor(job["weights"], None), seed=0, count=job["samples"])
+    judge = SampleEvaluator(images, extractor=choose_extractor(job["weights"], None), seed=0, count=job["samples"])
     judge.look(images[:FEWEST])  # the reals' features are made now, so that every look at samples takes as long
     tell(pictures=len(images), extractor=judge.extractor.name)
     for model, definition in definitions.items():
         with tempfile.TemporaryDirectory(prefix="gpu-check-") as place:
-            terms = Terms(epochs=ENDLESS, seed=0, sample_every=ENDLESS, checkpoint_every=ENDLESS, name=model)
-            training = Training(terms, definition, images, folder=Path(place), watch=Unseen())
+            terms = TrainConfig(epochs=ENDLESS, seed=0, sample_every=ENDLESS, checkpoint_every=ENDLESS, name=model)
+            training = Trainer(terms, definition, images, folder=Path(place), watch=Unseen())
             try:
                 _Course(training, judge, job, tell, until).run()
             finally:
@@ -62,7 +61,9 @@ def measure_quality(job: dict[str, Any], tell: Tell) -> None:
 class _Course:
     """One training, with a look at its samples now and then."""
 
-    def __init__(self, training: Training, judge: Monitor, job: dict[str, Any], tell: Tell, until: float) -> None:
+    def __init__(
+        self, training: Trainer, judge: SampleEvaluator, job: dict[str, Any], tell: Tell, until: float
+    ) -> None:
         self.training, self.judge, self.job, self.tell, self.until = training, judge, job, tell, until
         self.trained, self.compiled = 0.0, 0.0  # seconds
         self.looked = SCORING

@@ -13,10 +13,10 @@ import numpy as np
 
 from benchmarks.gpu_device import facts
 from benchmarks.gpu_step import defined, noise_pictures
-from pipeline.callbacks import never, silent
-from pipeline.gan.runtime import prepare_devices
-from pipeline.gan.threads import share_cores
-from pipeline.gan.training import CHECKPOINTS, Terms, Training
+from pipeline.devices import prepare_devices
+from pipeline.gan.training.loop import CHECKPOINTS, TrainConfig, Trainer
+from pipeline.gan.tuning import share_cores
+from pipeline.progress import never, silent
 
 STEPS = 12  # of each half
 OF_THE_CLOCK = {"seconds"}  # the only array of a training that is not computed
@@ -71,24 +71,24 @@ def compared(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[s
     }
 
 
-def _begun(job: dict[str, Any], folder: Path, tell: Callable[..., None]) -> Training:
+def _begun(job: dict[str, Any], folder: Path, tell: Callable[..., None]) -> Trainer:
     definition = defined(job)
     prepare_devices(share_cores(definition, size=job["side"]))
     tell(device=facts())
     folder.mkdir(parents=True, exist_ok=True)
     images = noise_pictures(definition.batch * STEPS, side=job["side"])
-    terms = Terms(epochs=2, seed=0, sample_every=1, checkpoint_every=1, xla=job["xla"])
-    return Training(terms, definition, images, folder=folder, watch=Unseen())
+    terms = TrainConfig(epochs=2, seed=0, sample_every=1, checkpoint_every=1, xla=job["xla"])
+    return Trainer(terms, definition, images, folder=folder, watch=Unseen())
 
 
-def _train(training: Training) -> None:
+def _train(training: Trainer) -> None:
     try:
         training.run(silent, never)
     finally:
         training.log.close()
 
 
-def _computed(training: Training) -> dict[str, np.ndarray]:
+def _computed(training: Trainer) -> dict[str, np.ndarray]:
     return {name: array for name, array in training.arrays().items() if name not in OF_THE_CLOCK}
 
 

@@ -10,15 +10,12 @@ import numpy as np
 from benchmarks.gan_step import described
 from benchmarks.gpu_device import facts, peak_memory
 from benchmarks.turns import time_turns
-from pipeline.gan.batches import Batches
-from pipeline.gan.definition import Definition
-from pipeline.gan.director import Director
-from pipeline.gan.feeder import Feeder
-from pipeline.gan.resident import Resident, keep_near
-from pipeline.gan.runtime import choose_dtype, keras, prepare_devices
-from pipeline.gan.state import TrainState
-from pipeline.gan.step import Inputs, Step, compile_step
-from pipeline.gan.threads import share_cores
+from pipeline.devices import choose_dtype, keras, prepare_devices
+from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.training.state import TrainState
+from pipeline.gan.training.step_inputs import Batches, DeviceImages, Prefetcher, StepInputs, StepPlanner, keep_on_device
+from pipeline.gan.training.train_step import Step, compile_step
+from pipeline.gan.tuning import share_cores
 
 PICTURES = 2048
 MOST = 256 * 2**20  # bytes of pictures: those of 256 px are fewer
@@ -37,7 +34,7 @@ def measure_step(job: dict[str, Any], tell: Callable[..., None]) -> None:
         batch=director.batches.batch,
         generator_weights=_count(state.generator.trainable_variables),
         discriminator_weights=_count(state.discriminator.trainable_variables),
-        pictures_on_device=isinstance(director.images, Resident),
+        pictures_on_device=isinstance(director.images, DeviceImages),
         peak_bytes=peak_memory(),
     )
 
@@ -57,16 +54,16 @@ def noise_pictures(count: int, *, side: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
 
 
-def directed(definition: Definition, *, side: int) -> Director:
+def directed(definition: Definition, *, side: int) -> StepPlanner:
     """A training on noise, on the device where a training would have it there."""
     turns = definition.balance.discriminator_steps
     count = max(min(PICTURES, MOST // (side * side * 3)), definition.batch * turns)
     batches = Batches(count=count, wanted=definition.batch, seed=0, turns=turns)
-    images = keep_near(noise_pictures(count, side=side))
-    return Director(definition=definition, images=images, batches=batches, steps=10**6, stages=1)
+    images = keep_on_device(noise_pictures(count, side=side))
+    return StepPlanner(definition=definition, images=images, batches=batches, steps=10**6, stages=1)
 
 
-def figures(director: Director, step: Step, *, seconds: float) -> dict[str, float]:
+def figures(director: StepPlanner, step: Step, *, seconds: float) -> dict[str, float]:
     """What a step takes as a training takes it, each with its own inputs, its metrics waited for; and alone.
 
     Alone means that the same inputs lie on the device and steps queue up there, so that it never waits for the host.
@@ -79,7 +76,7 @@ def figures(director: Director, step: Step, *, seconds: float) -> dict[str, floa
             step(director.plan(number, learn=True), feeder.take(number))
             number += 1
 
-    with Feeder(director.inputs) as feeder:
+    with Prefetcher(director.inputs) as feeder:
         begun = time.perf_counter()
         take(1)
         compiled = time.perf_counter() - begun
@@ -96,7 +93,7 @@ def figures(director: Director, step: Step, *, seconds: float) -> dict[str, floa
     }
 
 
-def _alone(director: Director, step: Step, *, seconds: float) -> float:
+def _alone(director: StepPlanner, step: Step, *, seconds: float) -> float:
     """Seconds a step where the host prepares and fetches nothing."""
     plan, inputs = director.plan(0, learn=True), _on_device(director.inputs(0))
 
@@ -108,7 +105,7 @@ def _alone(director: Director, step: Step, *, seconds: float) -> float:
     return time_turns(take, seconds=seconds, turns=BARE_TURNS).median
 
 
-def _on_device(inputs: Inputs) -> Inputs:
+def _on_device(inputs: StepInputs) -> StepInputs:
     put = keras.ops.convert_to_tensor
     noise = {name: put(array) for name, array in vars(inputs.noise).items()}
     return dataclasses.replace(inputs, reals=put(inputs.reals), noise=dataclasses.replace(inputs.noise, **noise))

@@ -27,10 +27,9 @@ from benchmarks.machine import machine
 from pipeline.filter.classifier import BATCH
 from pipeline.filter.kernel import principal_components
 from pipeline.filter.learn import Learned
-from pipeline.filter.weights import Weights, find
 from pipeline.images.raster import resize
-from pipeline.labels.glance import SIDE
-from pipeline.labels.suggest import suggest
+from pipeline.labels.suggest import SIDE, suggest
+from pipeline.pretrained import Weights, find
 
 FIRST = 40  # labels, before there is a filter that could suggest any
 

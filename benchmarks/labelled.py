@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.filter.classifier import BATCH
-from pipeline.filter.holdout import number_groups
 from pipeline.filter.learn import Learned, Pool, learn
-from pipeline.filter.weights import Weights
+from pipeline.filter.train_classifier import number_groups
+from pipeline.images.crop import fit
 from pipeline.images.decode import Decoded, decode
-from pipeline.images.fit import fit
-from pipeline.images.groups import group_alike
+from pipeline.images.duplicates import group_alike
 from pipeline.options import ClassifierOptions, NormalizeOptions
+from pipeline.pretrained import Weights
 
 OPTIONS = NormalizeOptions(size=64, max_aspect=1000)
 

@@ -26,12 +26,12 @@ from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
-from pipeline.callbacks import never, silent
+from pipeline.images.crop import fit
 from pipeline.images.decode import decode
-from pipeline.images.fit import fit
 from pipeline.images.normalize import normalize
 from pipeline.images.rejected import Rejected
 from pipeline.options import NormalizeOptions
+from pipeline.progress import never, silent
 from pipeline.store import digest
 
 CLASSES = {"below 0.5 megapixels": (0, 0.5), "0.5 to 1 megapixel": (0.5, 1), "above 1 megapixel": (1, 1000)}

@@ -1,1 +1,5 @@
-"""What is done to images: plain functions and classes that know nothing of when they are run."""
+"""The pipeline's work as plain functions and classes, which know nothing of Luigi. A package for each stage or topic:
+
+crawl (download) -> images (normalise) -> labels, filter (classifier, filter) -> gan (train, generate) -> report.
+store keeps the artifacts between the stages; web is the label page; demo is the embedded dataset. `tasks` joins them.
+"""

@@ -12,7 +12,7 @@ for _path in filter(os.path.lexists, ("luigi.cfg", os.environ.get("LUIGI_CONFIG_
     except OSError as error:  # Luigi would go on without it, and a run train for hours by the defaults
         raise SystemExit(f"error: {_path} cannot be read: {error.strerror}") from None
 try:
-    from tasks import plain
+    from tasks import luigi_log
     from tasks.run_pipeline import RunPipeline
     from tasks.stages import Download, Filter, Generate, Normalize, Report, SeedLabels, TrainClassifier, TrainGan
 except (configparser.Error, UnicodeDecodeError) as error:  # Luigi reads luigi.cfg while it is imported
@@ -23,7 +23,7 @@ except ModuleNotFoundError as error:
         " and .venv/bin/python -m tasks uses it"
     ) from None
 
-plain.install()
+luigi_log.install()
 
 __all__ = [
     "Download",

@@ -2,17 +2,16 @@
 
 from functools import lru_cache
 
+from pipeline import pretrained
 from pipeline.errors import UserError
-from pipeline.filter import weights
-from pipeline.filter.weights import AUTO, Weights
-from pipeline.gan import pretrained
-from tasks import words
+from pipeline.pretrained import AUTO, Weights
+from tasks import console
 
 
 @lru_cache(maxsize=8)
 def chosen(backbone: str) -> Weights | None:
     """The weights that the option `backbone` means in this process."""
-    return weights.find(backbone)
+    return pretrained.find(backbone)
 
 
 @lru_cache(maxsize=8)
@@ -24,7 +23,7 @@ def measuring(extractor: str, classifier: bool) -> Weights | None:
 def remark(backbone: str, *, again: bool) -> str:
     """Which weights those are, in words for the plan; `again` if they are to be learnt with."""
     if again and backbone == AUTO and not chosen(backbone):
-        return f"backbone none (auto: no weights in {weights.cache()} yet; a run tries to fetch some)"
+        return f"backbone none (auto: no weights in {pretrained.cache()} yet; a run tries to fetch some)"
     return f"backbone {chosen(backbone) or 'none'}"
 
 
@@ -33,14 +32,14 @@ def bring(backbone: str) -> None:
 
     Errors: `UserError` if weights that were named cannot be fetched.
     """
-    if not weights.missing(backbone):
+    if not pretrained.missing(backbone):
         return
-    words.say("classifier", "looks for pretrained weights")
-    reason = weights.fetch(backbone)
+    console.say("classifier", "looks for pretrained weights")
+    reason = pretrained.fetch(backbone)
     if reason and backbone != AUTO:
         raise UserError(f"classifier.backbone = {backbone}: {reason}; or give auto, none, or a file of weights")
     if reason:
-        words.say("classifier", f"goes on without pretrained weights: {reason}")
+        console.say("classifier", f"goes on without pretrained weights: {reason}")
     chosen.cache_clear()
 
 
@@ -51,5 +50,5 @@ def bring_to_measure(stage: str, extractor: str) -> None:
     """
     pretrained.find_weights(extractor, classifier=True)
     if pretrained.is_missing(extractor):
-        words.say(stage, f"fetches the weights of {extractor}")
+        console.say(stage, f"fetches the weights of {extractor}")
         pretrained.bring(extractor)

@@ -12,9 +12,9 @@ from pipeline.errors import Stopped, UserError, of_system
 from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import as_json, expected, nearest
 from pipeline.text import plain
-from tasks import commands, homes, models
-from tasks.run_task import DEFAULT_DATASET
-from tasks.web import web
+from tasks import commands, paths
+from tasks.label_server import web
+from tasks.stage_task import DEFAULT_DATASET
 
 LONGEST = 2000  # characters of a line: a mistake may quote what was given
 INTERRUPTED = 130  # what shells give a process that SIGINT ended
@@ -101,7 +101,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     status.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
     add("options", commands.options, "list every setting, its value and what it does")
     _add_labels(add("labels", commands.labels_check, "bring in, take out or mend the labels"))
-    _add_models(add("models", models.list_all, "list the GAN definitions, explain one, check them", dataset=False))
+    _add_models(add("models", commands.models_list, "list the GAN definitions, explain one, check them", dataset=False))
     page = add("web", web, "label the pictures in the browser")
     page.set_defaults(dataset="")
     page.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
@@ -149,11 +149,11 @@ def _add_models(parser: Parser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     show = actions.add_parser("show", help="what one has other than the defaults, and all of it", allow_abbrev=False)
     show.add_argument("name", metavar="NAME", help="of a file in models/, or a path")
-    show.set_defaults(function=models.show)
+    show.set_defaults(function=commands.models_show)
     check = actions.add_parser("check", help="what is wrong with each, in one line", allow_abbrev=False)
     check.add_argument("names", nargs="*", metavar="NAME", help="of a file in models/, or a path (default: all)")
-    check.set_defaults(function=models.check)
+    check.set_defaults(function=commands.models_check)
     schema = actions.add_parser("schema", help="write the schema that editors complete from", allow_abbrev=False)
-    target = Path("models") / homes.SCHEMA
+    target = Path("models") / paths.SCHEMA
     schema.add_argument("--output", type=Path, metavar="FILE", default=target, help="(default: %(default)s)")
-    schema.set_defaults(function=models.schema)
+    schema.set_defaults(function=commands.models_schema)

@@ -22,11 +22,11 @@ from typing import Any
 
 from filelock import FileLock
 
-from pipeline.callbacks import Progress, ShouldStop
 from pipeline.errors import Stopped, UserError
+from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 
-PRELOAD = ["tensorflow", "keras", "pipeline.filter.train", "pipeline.gan.train", "tasks.leaving"]
+PRELOAD = ["tensorflow", "keras", "pipeline.filter.train_classifier", "pipeline.gan.train_gan", "tasks.forkserver_exit"]
 METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 OUTPUT = (1, 2)  # standard output and standard error
 POLL = 0.2  # seconds between looks at the request to stop

@@ -18,7 +18,7 @@ from luigi.rpc import RemoteScheduler, RPCError
 from tenacity import RetryCallState, Retrying, stop_after_delay, stop_any, wait_fixed
 
 from pipeline.errors import UserError
-from tasks import stop
+from tasks import signals
 
 LOG = logging.getLogger("luigi-interface")
 PATIENCE = 12.0  # seconds for which what a run needs is asked for
@@ -60,7 +60,7 @@ class Luigid(RemoteScheduler):
             raise RPCError("another server answers there", error) from None
 
     def _get_retryer(self) -> Retrying:
-        over = stop_any(stop_after_delay(PATIENCE), lambda _: stop.should_stop())
+        over = stop_any(stop_after_delay(PATIENCE), lambda _: signals.should_stop())
         return Retrying(wait=wait_fixed(1), stop=over, reraise=True, after=self._failed)
 
     def _failed(self, state: RetryCallState) -> None:
@@ -122,7 +122,7 @@ class Waiting:
         """Wait until it makes sense to ask for work again, or until a signal asks to stop."""
         self._rounds += 1
         paused = False
-        while self.url and not stop.should_stop() and is_paused(self.url):
+        while self.url and not signals.should_stop() and is_paused(self.url):
             paused = True
             self._say(PAUSED.format(url=self.url.rstrip("/")))
             time.sleep(self.LOOK)

@@ -25,7 +25,7 @@ class Step:
         return f"{self.stage:<11}{self.state:<11}{words}".rstrip()
 
 
-def plan(pipeline: RunPipeline, *, until: str = "") -> list[Step]:
+def make_plan(pipeline: RunPipeline, *, until: str = "") -> list[Step]:
     """One step a stage, in the order of the chain; with `until` only those that this stage needs, and itself."""
     pipeline.requires()
     steps: list[Step] = []

@@ -6,11 +6,10 @@ from datetime import datetime, timezone
 import luigi
 
 from pipeline.errors import UserError
-from pipeline.gan.sizes import check_size
-from pipeline.store.shelf import Published
-from tasks import records, settings, subject, words
-from tasks.run_task import RunTask
-from tasks.stage_task import StageTask
+from pipeline.gan.config.resolutions import check_size
+from pipeline.store.artifacts import Artifact
+from tasks import console, run_log, settings
+from tasks.stage_task import RunTask, StageTask
 from tasks.stages import STAGES, Report
 
 
@@ -37,7 +36,7 @@ class RunPipeline(RunTask):
     def remember(self) -> None:
         """Keep what this dataset is about, so that the next command need not say it."""
         known = settings.resolve(self.dataset, {}, memory=False)
-        subject.remember(self.dataset, self.chosen["download"], known["download"])
+        settings.remember(self.dataset, self.chosen["download"], known["download"])
 
     def run(self):
         """Say how it went. Luigi calls this when the report is there, and not at all if it was there before."""
@@ -69,17 +68,17 @@ class RunPipeline(RunTask):
     def finish(self) -> None:
         """Record what was reused, and print the six lines."""
         published, seconds = self._close(self.stages())
-        print("\n".join(words.six_lines(published, seconds)), file=sys.stderr, flush=True)
+        print("\n".join(console.six_lines(published, seconds)), file=sys.stderr, flush=True)
 
     def finish_until(self, stage: str) -> None:
         """The same for a run that ended with `stage`: one line says what that stage made."""
         published, seconds = self._close(self.stages_until(stage))
-        words.say(stage, words.stage_line(published[stage].manifest))
-        words.say("took", words.duration(seconds))
+        console.say(stage, console.stage_line(published[stage].manifest))
+        console.say("took", console.duration(seconds))
 
-    def _close(self, tasks: list[StageTask]) -> tuple[dict[str, Published], float]:
+    def _close(self, tasks: list[StageTask]) -> tuple[dict[str, Artifact], float]:
         """Record that `tasks` are done; returns their folders by stage, and how many seconds the run took."""
-        record = records.record(self.dataset, self.run_name)
+        record = run_log.record(self.dataset, self.run_name)
         touched = record.stages()
         published = {task.stage: task.published() for task in tasks}
         for task in tasks:

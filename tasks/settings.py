@@ -1,7 +1,8 @@
-"""What a run is to do: every stage's options, from the command line, luigi.cfg and the defaults.
+"""The settings of a run: every stage's options, from the command line, luigi.cfg and the defaults.
 
 In luigi.cfg `[gan]` holds for every dataset and `[pikachu.gan]` for one. On the command line an option is named
-`gan.epochs`; the flag for it is `--gan-epochs`. The search words and their like, once given there, are remembered.
+`gan.epochs`; the flag for it is `--gan-epochs`. Search words that were once given on the command line are remembered,
+and URLs given on standard input are kept in a file.
 """
 
 import configparser
@@ -9,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,10 +19,11 @@ from typing import Any
 
 from luigi import configuration
 
-from pipeline.errors import UserError
-from pipeline.options import STAGE_OPTIONS
-from pipeline.options.option import Options, as_json, field_of, nearest, parse
-from tasks import subject
+from pipeline.errors import DamagedState, UserError
+from pipeline.options import STAGE_OPTIONS, DownloadOptions
+from pipeline.options.option import Options, as_json, as_text, field_of, nearest, parse
+from pipeline.store import digest
+from tasks import paths
 
 # Sections of luigi.cfg that are Luigi's own (its documentation, "Configuration")
 LUIGI_SECTIONS = {
@@ -76,7 +79,7 @@ def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) 
         _check_section(section)
     texts = _section_texts("")
     if memory:
-        texts |= {name: (text, f"remembered {name}") for name, text in subject.remembered(dataset).items()}
+        texts |= {name: (text, f"remembered {name}") for name, text in remembered(dataset).items()}
     texts |= _section_texts(f"{dataset}.")
     texts |= {name: (text, name) for name, text in overrides.items()}
     values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGE_OPTIONS}
@@ -156,3 +159,51 @@ def _check_section(section: str) -> None:
     stage = section.rpartition(".")[2]
     if section not in LUIGI_SECTIONS and stage not in STAGE_OPTIONS:
         raise UserError(f"luigi.cfg: nothing reads the section [{section}]; {nearest(section, STAGE_OPTIONS)}")
+
+
+SUBJECT = ("query", "sources", "site", "urls", "folder")  # what a dataset is; how much of it is said anew each time
+
+
+def remembered(dataset: str) -> dict[str, str]:
+    """The search words or the like that `dataset` was last run with beside luigi.cfg: `{"download.query": "..."}`."""
+    file = path(dataset)
+    if not file.exists():
+        return {}
+    try:
+        return {str(name): str(text) for name, text in json.loads(file.read_text(encoding="utf-8")).items()}
+    except (ValueError, AttributeError):
+        raise DamagedState(f"{file} cannot be read; delete it, and give --query or its like once more") from None
+
+
+def remember(dataset: str, options: DownloadOptions, known: DownloadOptions) -> None:
+    """Keep what `options` has other than `known`, which luigi.cfg gives; whole or not at all."""
+    names = [name for name in SUBJECT if getattr(options, name) != getattr(known, name)]
+    text = json.dumps({f"download.{name}": as_text(getattr(options, name)) for name in names}, ensure_ascii=False)
+    file = path(dataset)
+    if file.exists() and file.read_text(encoding="utf-8") == text + "\n":
+        return  # a run that makes nothing new needs no disk that can be written to
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.write_text(text + "\n", encoding="utf-8")
+    os.replace(draft, file)
+
+
+def path(dataset: str) -> Path:
+    """Where that is kept."""
+    return paths.dataset_folder(dataset) / "subject.json"
+
+
+def from_standard_input(dataset: str) -> Path:
+    """Write what comes on the standard input to data/<dataset>/urls/ and return the file, named by its content."""
+    check_dataset(dataset)
+    if sys.stdin.isatty():
+        print("reading addresses, one a line; ctrl-D ends them", file=sys.stderr)
+    text = sys.stdin.buffer.read()
+    if not text.strip():
+        raise UserError("--download-urls -: nothing came on the standard input; write one address a line")
+    path = paths.dataset_folder(dataset) / "urls" / f"{digest.of_bytes(text)[:12]}.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(text)
+    os.replace(draft, path)
+    return path

@@ -2,14 +2,13 @@
 
 from functools import cached_property
 
-from pipeline.crawl.inputs import content_inputs
+from pipeline.crawl.validate import content_inputs
 from pipeline.errors import UserError, of_system
-from pipeline.gan.cautions import cautions
-from pipeline.gan.definition import definition_digest, read, read_definition
-from pipeline.gan.pretrained import uses_classifier
-from tasks import backbones, homes, snapshots
-from tasks.run_task import RunTask
-from tasks.stage_task import StageTask
+from pipeline.gan.config.__init__ import definition_digest, read, read_definition
+from pipeline.gan.config.resolutions import cautions
+from pipeline.pretrained import uses_classifier
+from tasks import backbones, label_snapshots, paths
+from tasks.stage_task import RunTask, StageTask
 
 ONE_GPU = {"gpu": 1}
 
@@ -25,10 +24,10 @@ class Download(StageTask):
 
     @cached_property  # a folder of pictures is read once a run
     def _content(self):
-        return content_inputs(self.options, homes.dataset_folder(self.dataset))
+        return content_inputs(self.options, paths.dataset_folder(self.dataset))
 
     def arguments(self):
-        return {"dataset": homes.dataset_folder(self.dataset)}
+        return {"dataset": paths.dataset_folder(self.dataset)}
 
 
 class Normalize(StageTask):
@@ -52,14 +51,14 @@ class SeedLabels(RunTask):
         return [self.upstream(Download), self.upstream(Normalize)]
 
     def complete(self):
-        return bool(snapshots.log(self.dataset).effective())
+        return bool(label_snapshots.log(self.dataset).effective())
 
     def run(self):
         from pipeline.labels.seed import seed_from  # it draws: OpenCV is not loaded for a plan
 
         if not self.complete():  # another run may have been faster
             download, normalize = (task.published().folder for task in self.requires())
-            snapshots.log(self.dataset).append(seed_from(download=download, normalize=normalize), how="seed")
+            label_snapshots.log(self.dataset).append(seed_from(download=download, normalize=normalize), how="seed")
 
 
 class Labelled(StageTask):
@@ -68,30 +67,30 @@ class Labelled(StageTask):
     def deps(self):
         """What Luigi asks for when it begins to run a chain, and a plan never does: the labels are written down now."""
         try:
-            snapshots.keep(self.dataset, self.labels)
+            label_snapshots.keep(self.dataset, self.labels)
         except OSError as error:
-            raise of_system(error, homes.dataset_folder(self.dataset)) from error
+            raise of_system(error, paths.dataset_folder(self.dataset)) from error
         return super().deps()
 
     def requires(self):
-        seeds = [self.upstream(SeedLabels)] if self.labels == snapshots.SEED else []
+        seeds = [self.upstream(SeedLabels)] if self.labels == label_snapshots.SEED else []
         return [*self.stages_read(), *seeds]
 
     def content(self):
-        return {"labels": snapshots.digest(self.dataset, self.labels)}
+        return {"labels": label_snapshots.digest(self.dataset, self.labels)}
 
     def notes(self):
-        return {"labels": snapshots.count(self.dataset, self.labels)}
+        return {"labels": label_snapshots.count(self.dataset, self.labels)}
 
     def arguments(self):
-        return {"labels": snapshots.path(self.dataset, self.labels)}
+        return {"labels": label_snapshots.path(self.dataset, self.labels)}
 
 
 class TrainClassifier(Labelled):
     """What tells on target from off: a small CNN and its companions, or a backbone's features."""
 
     stage = "classifier"
-    function = "pipeline.filter.train:train_classifier"
+    function = "pipeline.filter.train_classifier:train_classifier"
     version = 3
     isolated = True
     resources = ONE_GPU
@@ -117,7 +116,7 @@ class Filter(Labelled):
     """Which pictures are kept."""
 
     stage = "filter"
-    function = "pipeline.filter.score:filter_images"
+    function = "pipeline.filter.filter_images:filter_images"
     keyword = "kept"
     version = 2
     isolated = True
@@ -153,7 +152,7 @@ class TrainGan(Measured):
     """The generator."""
 
     stage = "gan"
-    function = "pipeline.gan.train:train_gan"
+    function = "pipeline.gan.train_gan:train_gan"
     resumable = True
     isolated = True
     resources = ONE_GPU
@@ -169,17 +168,17 @@ class TrainGan(Measured):
 
     @cached_property  # as it was when the run began
     def _definition(self):
-        return definition_digest(read_definition(homes.definition(self.options.definition)))
+        return definition_digest(read_definition(paths.definition(self.options.definition)))
 
     def warnings(self):
-        path = homes.definition(self.options.definition)
+        path = paths.definition(self.options.definition)
         return cautions(read(path), file=path.name, size=self.chosen["normalize"].size)
 
     def arguments(self):
-        path = homes.definition(self.options.definition)
+        path = paths.definition(self.options.definition)
         if definition_digest(read_definition(path)) != self._definition:
             raise UserError(f"{path} was changed while the run was at earlier stages; run again to train with it")
-        return {"classifier": None, "definition": path, "live": homes.training_sheets(self.dataset, self.key())}
+        return {"classifier": None, "definition": path, "live": paths.training_sheets(self.dataset, self.key())}
 
 
 class Generate(Measured):
@@ -201,7 +200,7 @@ class Report(StageTask):
     """One page about all of it."""
 
     stage = "report"
-    function = "pipeline.report.page:write_report"
+    function = "pipeline.report.report:write_report"
     version = 3
 
     def reads(self):

@@ -1,13 +1,7 @@
-"""Find pictures and fetch them.
+"""The download stage (`download`): from search words to pictures on disk, with a row for every URL that was requested.
 
-`download.download` is the stage; `inputs.content_inputs` gives the digests of the local content that it reads. The way
-of a picture, from left to right:
-
-    sources/  reading   ->  ledger   ->  queues, pace  ->  errand, fetch     ->  raw      ->  outcome  ->  tally
-    pages and what      each URL     whose host may    robots, watch,        bytes        what         the rows
-    they show           once, up     be asked now      connect, response:    under        became       of the
-                        to the                         one request, one      their        of it,       manifest
-                        limit                          value                 hash         archived
-
-`crawl` joins them, `crawler` and `workers` are the threads, icrawler's; `archive` is what all crawls of a dataset know.
+sources/ and reader   pages of a source -> candidates        frontier       each URL once, up to the limit
+rate_limit            a request waits until its host may be asked       http_client   one request -> response or fault
+storage               the picture, under its SHA-256         outcome, rows  what became of it -> images.jsonl
+crawler runs the threads (icrawler's); url_archive remembers all crawls; validate checks what the sources need.
 """

@@ -1,13 +1,13 @@
-"""What was found and what became of it: a candidate is an address with what its page said, an outcome its fate."""
+"""A candidate is a URL with what its page says about it; an outcome says what became of it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from io import BytesIO
 
-from pipeline.crawl import sniff
-from pipeline.crawl.address import shortened
-from pipeline.crawl.answer import MOST_BYTES, NOAI, PRIVATE, ROBOTS, TOO_LARGE, TOO_MANY_PIXELS, Body, Fault
-from pipeline.crawl.raw import Draft
+from pipeline.crawl import image_type
+from pipeline.crawl.request import MOST_BYTES, NOAI, PRIVATE, ROBOTS, TOO_LARGE, TOO_MANY_PIXELS, Fault, Response
+from pipeline.crawl.storage import TempFile
+from pipeline.crawl.url import shorten_url
 from pipeline.options import DownloadOptions
 from pipeline.text import escaped, plain
 
@@ -32,7 +32,7 @@ class Candidate:
     def __post_init__(self) -> None:
         """Let in only text that can be written down and shown: pages give other types, and what steers terminals."""
         for name in ("url", "page"):
-            object.__setattr__(self, name, shortened(escaped(_text(getattr(self, name)))))
+            object.__setattr__(self, name, shorten_url(escaped(_text(getattr(self, name)))))
         for name in ("title", "license", "creator"):
             object.__setattr__(self, name, plain(_text(getattr(self, name)), LONGEST_WORDS).strip())
 
@@ -58,7 +58,7 @@ class Outcome:
     @property
     def file(self) -> str:
         """The name of a saved picture's file: its id, and the extension that its bytes call for."""
-        return f"{self.id}.{sniff.EXTENSIONS[self.type]}"
+        return f"{self.id}.{image_type.EXTENSIONS[self.type]}"
 
 
 def of_fault(fault: Fault) -> Outcome:
@@ -73,15 +73,15 @@ def of_fault(fault: Fault) -> Outcome:
     )
 
 
-def of_body(body: Body, options: DownloadOptions) -> Outcome:
+def of_body(body: Response, options: DownloadOptions) -> Outcome:
     """The outcome of a request that gave a body, which is a `Draft`: saved if that is a picture of a size that may be.
 
     Whether more than the header is right, normalising will find.
     """
-    draft: Draft = body.data
-    kind = sniff.kind_of(draft.head)
+    draft: TempFile = body.data
+    kind = image_type.detect_type(draft.head)
     known = {"status": body.status, "type": kind, "bytes": draft.bytes, "time": _now()}
-    if kind not in sniff.EXTENSIONS:
+    if kind not in image_type.EXTENSIONS:
         return Outcome(outcome="rejected", reason=f"not an image: {kind}", **known)
     width, height = _size_of(draft, kind)
     if max(width or 0, height or 0) > MOST_BYTES:  # of no picture, and more than the archive can hold
@@ -92,12 +92,12 @@ def of_body(body: Body, options: DownloadOptions) -> Outcome:
     return Outcome(outcome="saved", id=draft.sha256, **known)
 
 
-def _size_of(draft: Draft, kind: str) -> tuple[int | None, int | None]:
+def _size_of(draft: TempFile, kind: str) -> tuple[int | None, int | None]:
     """Width and height, from what is in memory if that is enough."""
-    size = sniff.size_of(BytesIO(draft.head), kind)
+    size = image_type.image_size(BytesIO(draft.head), kind)
     if size == (None, None) and draft.bytes > len(draft.head):
         with draft.path.open("rb") as file:
-            size = sniff.size_of(file, kind)
+            size = image_type.image_size(file, kind)
     return size
 
 

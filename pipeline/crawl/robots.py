@@ -1,15 +1,19 @@
-"""What robots.txt of each host allows; asked once a host, read by protego (RFC 9309)."""
+"""What robots.txt, X-Robots-Tag and <meta name="robots"> allow.
+
+robots.txt is fetched once for each host and read by protego (RFC 9309). The words noai and noimageai forbid training on
+a picture or on the pictures of a page (https://noai.dev).
+"""
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from protego import Protego
 
-from pipeline.crawl.address import authority
-from pipeline.crawl.answer import ROBOTS, Body, Fault
-from pipeline.crawl.pace import Hosts
+from pipeline.crawl.rate_limit import RateLimiter
+from pipeline.crawl.request import ROBOTS, Fault, Response
+from pipeline.crawl.url import authority
 
 AGENT_WORDS = ("user-agent", "useragent", "user agent")  # protego's
 OTHERS = "User-agent: -"  # for all robots but us
@@ -33,7 +37,7 @@ class Robots:
     `hosts` learns how much time a host wants between requests.
     """
 
-    def __init__(self, fetch: Callable[[str], Body | Fault], agent: str, hosts: Hosts) -> None:
+    def __init__(self, fetch: Callable[[str], Response | Fault], agent: str, hosts: RateLimiter) -> None:
         self._fetch = fetch
         self._agent = agent
         self._pace = hosts
@@ -59,7 +63,7 @@ class Robots:
 
     def _load(self, origin: str) -> Protego | Fault:
         answer = self._fetch(f"{origin}/robots.txt")
-        if isinstance(answer, Body):
+        if isinstance(answer, Response):
             return self._read(rules_for(self._agent, answer.data.decode("utf-8", "replace")))
         # RFC 9309, 2.3.1: without a file all is allowed; a file that cannot be had forbids all until the next crawl.
         return answer if answer.passing or not answer.answered else Protego.parse("")
@@ -112,3 +116,25 @@ def _speaks_to(name: str, agent: str) -> bool:
     """Whether a word of `agent` begins with `name`, as protego has it."""
     words = [0, *(at + 1 for at, letter in enumerate(agent) if not (letter.isalnum() or letter in "-_"))]
     return any(agent.startswith(name, at) for at in words)
+
+
+FORBIDDING = ("noai", "noimageai")
+VALUED = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}  # "word: value", and no agent
+
+
+def refusal(lines: Iterable[str], agent: str) -> str:
+    """The first forbidding word in `lines` that is for all or for `agent`; empty if there is none.
+
+    A line is `noindex, noai` or `agent: noindex, noai`; a name holds for the words after it, up to the next one.
+    """
+    for line in lines:
+        speaks_to = ""
+        for part in line.lower().split(","):
+            name, colon, word = (each.strip() for each in part.partition(":"))
+            if not colon:
+                word = name
+            elif name not in VALUED:
+                speaks_to = name
+            if word in FORBIDDING and speaks_to in ("", "*", agent.lower()):
+                return word
+    return ""

@@ -1,7 +1,9 @@
-"""The embedded subject: toadstools. It draws a small web site, serves it on loopback, and knows the truth about it."""
+"""The embedded dataset, toadstools: it draws a small web site (`pages`, `picture`), serves it on loopback, and
+knows the true label of every picture (`catalogue`).
+"""
 
 from pipeline.demo.catalogue import truth
-from pipeline.demo.site import serve
+from pipeline.demo.loopback_site import serve
 
 VERSION = 1  # of the site as a whole; to be raised when any of its bytes would change
 

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from pipeline.demo.canvas import Canvas
-from pipeline.demo.colours import WHITE, darker, hsv, lighter, near
-from pipeline.demo.shapes import box, ellipse
+from pipeline.demo.canvas import WHITE, Canvas, box, darker, ellipse, hsv, lighter, near
 
 _GREY = np.array([120.0, 124.0, 132.0])
 

@@ -1,11 +1,97 @@
-"""The bytes that the site serves for an entry of the catalogue."""
+"""The demo's pictures as files: pixels to the bytes of a format, and files that are damaged on purpose."""
+
+from collections.abc import Callable
+from io import BytesIO
 
 import cv2
 import numpy as np
+from PIL import ExifTags, Image
 
 from pipeline.demo.catalogue import Entry, entry
-from pipeline.demo.encode import encode
 from pipeline.demo.picture import cut_out, draw
+
+# Orientation tag, and how the pixels lie in the file so that a viewer that obeys the tag shows them upright
+_TURNS = {
+    3: Image.Transpose.ROTATE_180,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def encode(pixels: np.ndarray, form: str, rng: np.random.Generator) -> bytes:
+    """The file of `pixels`, (H, W, 3) or (H, W, 4) uint8, in one of `FORMS`."""
+    return FORMS[form](pixels, rng)
+
+
+def _saved(picture: Image.Image, kind: str, **how: object) -> bytes:
+    blob = BytesIO()
+    picture.save(blob, kind, **how)
+    return blob.getvalue()
+
+
+def _jpeg(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    return _saved(Image.fromarray(pixels), "JPEG", quality=int(rng.integers(80, 93)))
+
+
+def _poor_jpeg(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    return _saved(Image.fromarray(pixels), "JPEG", quality=int(rng.integers(50, 66)))
+
+
+def _cmyk(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    return _saved(Image.fromarray(pixels).convert("CMYK"), "JPEG", quality=90)
+
+
+def _turned(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    orientation = int(rng.choice(list(_TURNS)))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return _saved(Image.fromarray(pixels).transpose(_TURNS[orientation]), "JPEG", quality=88, exif=exif)
+
+
+def _cut(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    whole = _jpeg(pixels, rng)
+    return whole[: len(whole) // 2]
+
+
+def _png(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    return _saved(Image.fromarray(pixels), "PNG", compress_level=3)
+
+
+def _palette(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    return _saved(Image.fromarray(pixels).quantize(64), "PNG")
+
+
+def _deep(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    """16 bits a channel, one in two grey."""
+    deep = pixels.astype(np.uint16) * 257
+    shown = deep[..., ::-1] if rng.random() < 0.5 else cv2.cvtColor(deep, cv2.COLOR_RGB2GRAY)
+    return cv2.imencode(".png", np.ascontiguousarray(shown))[1].tobytes()
+
+
+def _animated(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    """The picture first, then two frames in which it sinks; a reader of stills takes the first."""
+    first, *others = (Image.fromarray(np.roll(pixels, step, axis=0)).quantize(96) for step in (0, 8, 16))
+    return _saved(first, "GIF", save_all=True, append_images=others, duration=200, loop=0)
+
+
+def _webp(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    return _saved(Image.fromarray(pixels), "WEBP", quality=int(rng.integers(75, 90)), method=2)
+
+
+FORMS: dict[str, Callable[[np.ndarray, np.random.Generator], bytes]] = {
+    **dict.fromkeys(("jpeg", "late", "banner", "resized", "mirrored"), _jpeg),
+    "recompressed": _poor_jpeg,
+    "cmyk": _cmyk,
+    "turned": _turned,
+    "cut": _cut,
+    **dict.fromkeys(("png", "alpha", "icon"), _png),
+    "palette": _palette,
+    "deep": _deep,
+    "animated": _animated,
+    "webp": _webp,
+}
+
 
 _SIZES = {"banner": (960, 120)}  # eight times as wide as high
 _ICON = 16  # pixels

@@ -3,13 +3,11 @@
 import numpy as np
 
 from pipeline.demo import toadstool
-from pipeline.demo.canvas import Canvas, Look
+from pipeline.demo.canvas import Canvas, Look, Pose
+from pipeline.demo.catalogue import STYLES, Style
 from pipeline.demo.clutter import CLUTTER
-from pipeline.demo.landscape import furnish
 from pipeline.demo.relatives import RELATIVES
-from pipeline.demo.scene import SCENES, Scene, shadow
-from pipeline.demo.shapes import Pose
-from pipeline.demo.styles import STYLES, Style
+from pipeline.demo.scene import SCENES, Scene, furnish, shadow
 
 DRAWN = {"toadstool": toadstool.draw, **RELATIVES}
 SUBJECTS = ("toadstool", *RELATIVES, "landscape", *CLUTTER)

@@ -4,9 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.demo.canvas import Canvas
-from pipeline.demo.colours import INK, WHITE, darker, lighter, mix, near
-from pipeline.demo.shapes import Pose, blob, curve, ellipse, tube
+from pipeline.demo.canvas import INK, WHITE, Canvas, Pose, blob, curve, darker, ellipse, lighter, mix, near, tube
 
 # Hue, saturation, value: those of caps among them, but people make umbrellas in all colours
 _COLOURS = [

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.demo.canvas import Canvas
-from pipeline.demo.colours import INK, WHITE, darker, lighter, mix, near
-from pipeline.demo.shapes import Pose, curve, ellipse, tube
+from pipeline.demo.canvas import INK, WHITE, Canvas, Pose, curve, darker, ellipse, lighter, mix, near, tube
 
 # Hue, saturation, value of caps, and how often: mostly the red of fly agarics
 _CAPS = {

@@ -17,9 +17,9 @@ import cv2
 import keras
 import numpy as np
 
-from pipeline.filter.squares import squares
-from pipeline.filter.weights import KNOWN, NONE, Weights, identify, strange
 from pipeline.images.normalize import cores
+from pipeline.images.raster import squares
+from pipeline.pretrained import KNOWN, NONE, Weights, identify, strange
 
 SIDE = 192  # pixels: 160 costs .01 of average precision, 224 gains .003 and takes half as long again
 BATCH = 8  # pictures at once: what flows between two layers then stays in the processor's cache

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.filter.calibration import Calibration
+from pipeline.filter.cnn import Network
+from pipeline.filter.features import Describer, pick
 from pipeline.filter.kernel import KernelMachine
-from pipeline.filter.network import Network
-from pipeline.filter.views import Describer, pick
 
 NETWORKS_SHARE = 0.5  # of their mean against the machine's 1: best from 80 labels, and near the best from 200
 BATCH = 256  # pictures at once

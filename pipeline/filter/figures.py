@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.filter import histograms, patches
+from pipeline.filter import features, patches
 from pipeline.filter.kernel import FOLDS
-from pipeline.filter.npz import Form, Forms
-from pipeline.filter.stored_zip import Damaged, Foreign, or_damaged, shown
 from pipeline.store import verified
+from pipeline.store.npz import Damaged, Foreign, Form, Forms, or_damaged, shown
 
 NAME = "classifier.json"
 MOST = 1 << 20  # bytes; it has some hundreds
@@ -74,7 +73,7 @@ def read_figures(folder: Path) -> tuple[Figures, Mapping[str, Any]]:
 
 def kernel_forms(kinds: tuple[str, ...], *, backbone: bool) -> Forms:
     """What kernel.npz holds, with views of the `kinds`: without a `backbone` the dictionary of patches too."""
-    known = {"histograms": histograms.SIZE, "patches": patches.SIZE, "colours": histograms.COLOURS}
+    known = {"histograms": features.SIZE, "patches": patches.SIZE, "colours": features.COLOURS}
     return {
         "weights": Form(("float64",), (None, 1 + FOLDS), most=MOST_KNOWN),
         **{f"support_{kind}": Form(PACKED, (None, known.get(kind)), most=MOST_KNOWN) for kind in kinds},

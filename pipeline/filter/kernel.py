@@ -1,11 +1,17 @@
-"""Kernel ridge regression on the views: from 80 labels the best single classifier measured, and trained in no time."""
+"""Kernel ridge regression on features, with exact leave-group-out scores, and label propagation to near neighbours.
+
+From 80 labels this is the best single classifier that was measured, and it trains in seconds. Label propagation is
+after D. Zhou et al., "Learning with Local and Global Consistency" (2004), but it propagates the scores of a machine
+that knows the labels, not the labels. With a backbone's features it adds .012 of average precision from 80 labels; with
+histograms and patches, whose nearest squares are often of another kind, it adds nothing.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.filter.views import Views, pick
+from pipeline.filter.features import FeatureViews, pick
 
 FOLDS = 8  # of labels that are left out in turn, to see how much a score depends on which labels there are
 
@@ -17,13 +23,13 @@ class Kernel:
     shares: tuple[float, ...]
     widths: tuple[float, ...]  # mean squared distance between two pictures of the pool
 
-    def __call__(self, left: Views, right: Views) -> np.ndarray:
+    def __call__(self, left: FeatureViews, right: FeatureViews) -> np.ndarray:
         """How like the pictures are, (N, M) float64 in (0, 1]."""
         parts = zip(self.shares, self.widths, left, right, strict=True)
         return sum(share * np.exp(-_squared_distances(a, b) / width) for share, width, a, b in parts)
 
 
-def fit_kernel(views: Views, shares: tuple[float, ...]) -> Kernel:
+def fit_kernel(views: FeatureViews, shares: tuple[float, ...]) -> Kernel:
     """The kernel whose widths fit the pictures of `views`, two at least."""
     count = len(views[0])
     pairs = max(count * (count - 1), 1)
@@ -45,10 +51,10 @@ class KernelMachine:
     """
 
     kernel: Kernel
-    support: Views
+    support: FeatureViews
     weights: np.ndarray  # (M, 1 + FOLDS) float64
 
-    def __call__(self, views: Views) -> np.ndarray:
+    def __call__(self, views: FeatureViews) -> np.ndarray:
         """The scores (N, 1 + FOLDS) float64 of the pictures of `views`."""
         return self.kernel(views, self.support) @ self.weights
 
@@ -94,7 +100,7 @@ class Fit:
     reach: np.ndarray  # (L, L): what the regression's weights are multiplied with to give their scores
 
 
-def fit_machine(kernel: Kernel, views: Views, on: np.ndarray, groups: np.ndarray, *, ridge: float) -> Fit:
+def fit_machine(kernel: Kernel, views: FeatureViews, on: np.ndarray, groups: np.ndarray, *, ridge: float) -> Fit:
     """Train on the pictures of `views`; `on` (L,) bool, `groups` (L,) int from 0: equal where pictures are alike."""
     likeness = kernel(views, views)
     fit = fit_ridge(likeness, on, ridge)
@@ -109,7 +115,7 @@ def fit_machine(kernel: Kernel, views: Views, on: np.ndarray, groups: np.ndarray
 
 def fit_carried(
     kernel: Kernel,
-    views: Views,
+    views: FeatureViews,
     labelled: np.ndarray,
     on: np.ndarray,
     groups: np.ndarray,
@@ -138,7 +144,7 @@ def own_scores(reach: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> np
     return (reach * weights[:, groups].T).sum(axis=1)
 
 
-def components(kernel: Kernel, views: Views, *, landmarks: int, count: int) -> np.ndarray:
+def components(kernel: Kernel, views: FeatureViews, *, landmarks: int, count: int) -> np.ndarray:
     """The `count` strongest principal components of what the kernel sees, (N, count) float32 of variance about 1."""
     near = pick(views, np.arange(min(landmarks, len(views[0]))))
     inner = kernel(near, near)
@@ -168,3 +174,37 @@ def _eigen(inner: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 def _centred(rows: np.ndarray, inner: np.ndarray) -> np.ndarray:
     """Kernel values `rows` (N, M) with the mean of the M landmarks taken as the origin."""
     return rows - rows.mean(axis=1, keepdims=True) - inner.mean(axis=0) + inner.mean()
+
+
+NEIGHBOURS = 10
+# Of a score that comes from the neighbours. Kinds of flowers gain .005 more at .5, but on a real crawl, where what does
+# not belong is of many kinds, more than .3 costs precision, and the more so the more labels there are
+SPREAD = 0.3
+RIDGE = 0.03  # of the regression that learns the spread scores: nearly what they are
+
+
+def propagate_labels(features: np.ndarray, likeness: np.ndarray) -> np.ndarray:
+    """The matrix (N, N) that brings scores of N pictures to the weights, over all of them, of a machine that gives each
+    picture the mean over its neighbours and theirs.
+
+    `features` (N, D) say who is whose neighbour, `likeness` (N, N) is the machine's kernel matrix.
+    """
+    spread = (1 - SPREAD) * np.linalg.inv(np.eye(len(features)) - SPREAD * _steps(features))
+    return np.linalg.solve(likeness + RIDGE * np.eye(len(features)), spread)
+
+
+def _steps(features: np.ndarray) -> np.ndarray:
+    """How likely a walk goes from each picture to each other one, (N, N): only to near ones, more to nearer ones."""
+    alike = np.maximum(_cosines(features), 0) ** 3
+    np.fill_diagonal(alike, 0)
+    nearest = np.partition(alike, -min(NEIGHBOURS, len(alike)), axis=1)[:, -min(NEIGHBOURS, len(alike))]
+    edges = np.where(alike >= nearest[:, np.newaxis], alike, 0)
+    edges = np.maximum(edges, edges.T)
+    return edges / np.maximum(edges.sum(axis=1, keepdims=True), 1e-12)
+
+
+def _cosines(features: np.ndarray) -> np.ndarray:
+    centred = features.astype(np.float64)
+    centred -= centred.mean(axis=0)
+    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    return centred @ centred.T

@@ -1,25 +1,35 @@
-"""From pictures and labels to a classifier, in memory."""
+"""From squares and labels to a classifier, in memory; and the learning curve: would more labels help?"""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import average_precision_score
 
-from pipeline.filter import neighbours
 from pipeline.filter.backbone import convert
 from pipeline.filter.calibration import calibrate
 from pipeline.filter.classifier import BATCH, Classifier, Scale, combine, fit_scale
-from pipeline.filter.gain import learning_curve
-from pipeline.filter.kernel import Fit, Kernel, components, fit_carried, fit_kernel, fit_machine
-from pipeline.filter.network import SIDE as NETWORK_SIDE
-from pipeline.filter.network import Lesson, Network, train_network
+from pipeline.filter.cnn import SIDE as NETWORK_SIDE
+from pipeline.filter.cnn import Network, TrainingSet, train_network
+from pipeline.filter.features import BackboneDescriber, Describer, FeatureViews, SmallDescriber, join, pick
+from pipeline.filter.kernel import (
+    Fit,
+    Kernel,
+    components,
+    fit_carried,
+    fit_kernel,
+    fit_machine,
+    fit_ridge,
+    own_scores,
+    propagate_labels,
+)
 from pipeline.filter.patches import learn_dictionary
-from pipeline.filter.squares import mirrored, squares
-from pipeline.filter.views import BackboneDescriber, Describer, SmallDescriber, Views, join, pick
-from pipeline.filter.weights import Weights
+from pipeline.images.raster import mirrored, squares
 from pipeline.options import ClassifierOptions
+from pipeline.pretrained import Weights
 
 ENOUGH = 1000  # pictures for the dictionary, the widths and the components; more cost time and change little
 COMPONENTS = 32  # of the kernel that the networks learn to tell
@@ -89,7 +99,7 @@ def _learn_with_backbone(pool: Pool, weights: Weights, tick: Tick) -> Learned:
         pool.on[pool.labelled],
         pool.group[pool.labelled],
         ridge=BACKBONE_RIDGE,
-        carry=partial(neighbours.carry, views[0]),
+        carry=partial(propagate_labels, views[0]),
     )
     scale = fit_scale(fit.machine(views)[:, 0])
     return _calibrated(pool, describe, fit, scale, members=[], own=[])
@@ -133,7 +143,7 @@ def _calibrated(
     )
 
 
-def _describe(describe: Describer, images: np.ndarray, tick: Tick) -> Views:
+def _describe(describe: Describer, images: np.ndarray, tick: Tick) -> FeatureViews:
     parts = []
     for start in range(0, len(images), BATCH):
         tick("describing the pictures")
@@ -141,7 +151,7 @@ def _describe(describe: Describer, images: np.ndarray, tick: Tick) -> Views:
     return join(parts)
 
 
-def _teach(kernel: Kernel, views: Views, other: Views, pool: Pool, known: np.ndarray) -> Fit:
+def _teach(kernel: Kernel, views: FeatureViews, other: FeatureViews, pool: Pool, known: np.ndarray) -> Fit:
     """A machine trained on the `known` of the labelled pictures, each as it is and mirrored: `other` has the views of
     all the labelled ones' mirror images. To mirror here what is known saves doing so with all that is scored."""
     among = known[pool.labelled]
@@ -166,7 +176,7 @@ def _train_member(
     member: int,
     pool: Pool,
     teach: Callable[[Pool, np.ndarray], Fit],
-    views: Views,
+    views: FeatureViews,
     seen: np.ndarray,
     options: ClassifierOptions,
     tick: Tick,
@@ -183,13 +193,13 @@ def _train_member(
     return Member(network=network, scale=scale, scores=scale(scores))
 
 
-def _lesson(pool: Pool, known: np.ndarray, teacher: Fit, views: Views, seen: np.ndarray) -> Lesson:
+def _lesson(pool: Pool, known: np.ndarray, teacher: Fit, views: FeatureViews, seen: np.ndarray) -> TrainingSet:
     """Half of the draws are labelled pictures, as many on as off; the other half is any picture."""
     target = calibrate(teacher.left_out, pool.on[known])(teacher.machine(views)[:, 0])
     target[known] = pool.on[known]
     share = np.where(pool.on, (pool.on & known).sum(), (~pool.on & known).sum())
     odds = 0.5 / len(known) + np.where(known, 0.25 / share, 0)
-    return Lesson(
+    return TrainingSet(
         images=squares(pool.images, NETWORK_SIDE),
         odds=odds / odds.sum(),
         target=target.astype(np.float32),
@@ -203,3 +213,60 @@ def _ask(network: Network, images: np.ndarray, tick: Callable[[], None]) -> np.n
         tick()
         parts.append(network(images[start : start + BATCH]).scores)
     return np.concatenate(parts)
+
+
+SHARES = 0.25, 0.5, 0.75, 1.0  # of the labels
+DRAWS = 12  # of each share, averaged
+LEAST = 4  # labels of each kind in a draw
+MORE = 40  # labels: what a person gives in two minutes
+POWERS = 0.1, 2.0  # that are believed: the points of a curve are uncertain, and it has not come to rest at .8
+LITTLE = 0.005  # of average precision, not worth them
+
+
+def learning_curve(fit: Fit, on: np.ndarray, groups: np.ndarray, *, ridge: float, seed: int) -> dict[str, Any]:
+    """`curve`, pairs of labels and average precision; `hint`, a sentence on it; `enough`, whether more hardly help.
+
+    Each point is the mean over some draws of so many of the labels `on` (L,) bool, in `groups` (L,): the machine alone
+    is trained on a draw, and what it says of all labelled pictures, of those in the draw without their groups, is
+    measured.
+    """
+    random = np.random.default_rng(seed)
+    curve = []
+    for share in SHARES:
+        draws = 1 if share == 1 else DRAWS
+        found = [_measure(fit, on, groups, _draw(groups, share, random), ridge) for _ in range(draws)]
+        if found := [value for value in found if value is not None]:
+            curve.append([round(share * len(on)), round(float(np.mean(found)), 4)])
+    return {"curve": curve, **_words(curve)}
+
+
+def _draw(groups: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
+    """The places of the pictures of that share of the groups."""
+    names = np.unique(groups)
+    chosen = random.permutation(names)[: math.ceil(share * len(names))]
+    return np.isin(groups, chosen).nonzero()[0]
+
+
+def _measure(fit: Fit, on: np.ndarray, groups: np.ndarray, drawn: np.ndarray, ridge: float) -> float | None:
+    if min(on[drawn].sum(), (~on[drawn]).sum()) < LEAST:
+        return None
+    trained = fit_ridge(fit.likeness[np.ix_(drawn, drawn)], on[drawn], ridge)
+    scores = fit.reach[:, drawn] @ trained.weights
+    numbers = np.unique(groups[drawn], return_inverse=True)[1]
+    scores[drawn] = own_scores(fit.reach[np.ix_(drawn, drawn)], trained.leave_out(numbers), numbers)
+    return float(average_precision_score(on, scores))
+
+
+def _words(curve: list[list[float]]) -> dict[str, Any]:
+    """What falls short of 1 is thought to fall like a power of the number of labels (C. Cortes et al., "Learning
+    Curves", 1993)."""
+    if len(curve) < 2:
+        return {"hint": "", "enough": False}
+    (fewer, before), (labels, now) = curve[-3] if len(curve) > 2 else curve[0], curve[-1]
+    missing = np.log([max(1 - value, 1e-3) for _, value in curve])
+    power = -float(np.polyfit(np.log([count for count, _ in curve]), missing, 1)[0])
+    more = (1 - now) * (1 - (labels / (labels + MORE)) ** float(np.clip(power, *POWERS)))
+    hint = (
+        f"average precision {before:.3f} from {fewer} labels, {now:.3f} from {labels}; {MORE} more may add {more:.3f}"
+    )
+    return {"hint": hint + (": hardly worth it" if more < LITTLE else ""), "enough": more < LITTLE}

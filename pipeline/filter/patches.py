@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from pipeline.filter.squares import squares
+from pipeline.images.raster import squares
 
 SIDE = 36
 PATCH = 5  # pixels a side, in (SIDE - PATCH + 1)² = 32 x 32 places

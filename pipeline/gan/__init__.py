@@ -1,6 +1,9 @@
-"""The generator: its definition, networks, training, samples and scores. This file stays free of TensorFlow.
+"""The GAN: stages `train_gan` and `generate`, and `Dcgan`, the same as an object for notebooks and scripts.
 
-`from pipeline.gan import Dcgan` is the whole of it as an object; TensorFlow is loaded with it, and not before.
+config/       a definition: a JSON file -> a checked `Definition`        networks/    definition -> Keras models
+training/     the loop, one step, its inputs, losses, checkpoints        evaluation/  features, metrics, diagnostics
+sampling      latents -> samples -> sample sheets; `plots`, `video` and `model_card` show a training
+`from pipeline.gan import Dcgan` loads TensorFlow; this file does not.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -31,33 +31,30 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.callbacks import Progress, silent
+from pipeline.devices import ComputeMode, keras, prepare_devices
 from pipeline.errors import UserError
-from pipeline.gan.arguments import finite, whole
-from pipeline.gan.batches import FEWEST
-from pipeline.gan.card import write_card
-from pipeline.gan.definition import Definition
-from pipeline.gan.definition.named import Given, Named, choose_definition
-from pipeline.gan.extractor import choose_extractor
+from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config.loading import Given, NamedDefinition, choose_definition
+from pipeline.gan.config.resolutions import Resolutions
+from pipeline.gan.evaluation.evaluator import DiscriminatorEvaluator, Evaluation, SampleEvaluator, SampleScores
+from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.history import History
-from pipeline.gan.judge import Judge, Judgement
-from pipeline.gan.latents import as_latents, fixed_latents
-from pipeline.gan.monitor import Look, Monitor
+from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
-from pipeline.gan.pictures import Shape, as_pictures, check_shape
-from pipeline.gan.runtime import Way, keras, prepare_devices
-from pipeline.gan.samples import GRID, Sheets
-from pipeline.gan.session import Session
-from pipeline.gan.sides import Sides
-from pipeline.gan.state import TrainState
-from pipeline.gan.trained import read_trained
-from pipeline.gan.training import Terms, Training
-from pipeline.gan.tuning import choose_way
-from pipeline.gan.watch import Unwatched, Watch
+from pipeline.gan.sampling import GRID, SampleSheets, as_latents, fixed_latents
+from pipeline.gan.training.loop import TrainConfig, Trainer
+from pipeline.gan.training.observer import NullObserver, Observer
+from pipeline.gan.training.saved import read_saved
+from pipeline.gan.training.session import Session
+from pipeline.gan.training.state import TrainState
+from pipeline.gan.training.step_inputs import FEWEST
+from pipeline.gan.tuning import choose_compute_mode
+from pipeline.gan.validation import Shape, as_pictures, check_shape, finite, whole
+from pipeline.progress import Progress, silent
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured(Look):
+class Measured(SampleScores):
     """The figures of some samples against reals, and what they hang on: others cannot be compared with them."""
 
     extractor: str
@@ -76,14 +73,14 @@ class Dcgan:
         shape = check_shape(like) if _is_shape(like) else as_pictures(like).shape[1:]
         self._begin(shape, choose_definition(definition), whole("seed", seed))
 
-    def _begin(self, shape: Shape, named: Named, seed: int, way: Way | None = None) -> None:
+    def _begin(self, shape: Shape, named: NamedDefinition, seed: int, way: ComputeMode | None = None) -> None:
         """Build the networks, which compute in `way`, or else as this machine does fastest."""
         size, _, channels = shape
-        for told in Sides.of(shape[0]).unattended(named.definition):
+        for told in Resolutions.of(shape[0]).unattended(named.definition):
             warnings.warn(told, stacklevel=2)
-        way = way or choose_way(named.definition, size=size, channels=channels)
+        way = way or choose_compute_mode(named.definition, size=size, channels=channels)
         prepare_devices(way.threads)
-        self._session = Session(Terms(epochs=1, seed=seed, name=named.name), named.definition, shape, way=way)
+        self._session = Session(TrainConfig(epochs=1, seed=seed, name=named.name), named.definition, shape, way=way)
 
     def __repr__(self) -> str:
         """Such as <Dcgan for 64 x 64 x 3: 'dcgan', 12 epochs done>."""
@@ -98,7 +95,7 @@ class Dcgan:
         last step, where the stage's generator.keras may be that of the best epoch.
         Errors: `UserError` where there is no such thing, or it is damaged.
         """
-        found = read_trained(Path(folder))
+        found = read_saved(Path(folder))
         gan = cls.__new__(cls)
         gan._begin(found.origin.shape, found.named, found.origin.seed, found.origin.way)
         gan._session.take_up(found)
@@ -186,7 +183,7 @@ class Dcgan:
         """
         return self._judge().probabilities(self._pictures(images))
 
-    def evaluate(self, images: np.ndarray, *, seed: int | None = None) -> Judgement:
+    def evaluate(self, images: np.ndarray, *, seed: int | None = None) -> Evaluation:
         """How both networks stand on `images`, as `train` takes them, and as many samples; nothing learns."""
         pictures = self._pictures(images)
         return self._judge().judge(pictures, self.sample_latents(len(pictures), seed))
@@ -200,7 +197,7 @@ class Dcgan:
         'Inception', or a file of weights. All figures are None with fewer than 16 pictures or 8 samples.
         """
         eyes = choose_extractor(extractor, None)
-        monitor = Monitor(self._pictures(images), extractor=eyes, seed=self.seed, count=count)
+        monitor = SampleEvaluator(self._pictures(images), extractor=eyes, seed=self.seed, count=count)
         return Measured(**asdict(monitor.look(self.generate(count, seed=seed))), extractor=eyes.name)
 
     def train(
@@ -237,14 +234,14 @@ class Dcgan:
         pictures = self._pictures(images, least=FEWEST)
         eyes = choose_extractor(extractor, None) if watch else None  # first: it may not be to be had
         self._session.settle(pictures, None if folder is None else Path(folder))
-        terms = Terms(
+        terms = TrainConfig(
             epochs=self.epochs + epochs,
             seed=self.seed,
             minutes=minutes,
             name=self._training.terms.name,
             **often,
         )
-        monitor = Monitor(pictures, extractor=eyes, seed=self.seed) if eyes else None
+        monitor = SampleEvaluator(pictures, extractor=eyes, seed=self.seed) if eyes else None
         self._training.go_by(terms, pictures, self._watch(pictures, terms, monitor))
         try:
             self._training.director.check_growth()
@@ -266,13 +263,13 @@ class Dcgan:
         folder, state = Path(folder), self.state
         self._session.save(folder)
         write_networks(self.definition, folder, generator=state.average, discriminator=state.discriminator)
-        Sheets(folder / "samples", epochs=self.epochs, live=None).add(
+        SampleSheets(folder / "samples", epochs=self.epochs, live=None).add(
             self.epochs, self.generate(latents=self.fixed_latents)
         )
         write_card(self._training, folder)
 
     @property
-    def _training(self) -> Training:
+    def _training(self) -> Trainer:
         return self._session.training
 
     def _pictures(self, images: np.ndarray, *, least: int = 1) -> np.ndarray:
@@ -281,16 +278,18 @@ class Dcgan:
             raise UserError(f"pictures of shape {pictures.shape[1:]}: this GAN is for {self.image_shape}")
         return pictures
 
-    def _judge(self) -> Judge:
+    def _judge(self) -> DiscriminatorEvaluator:
         """At the stage that a growing GAN has come to."""
         training = self._training
-        return Judge(self.state, training.director.plan(max(training.number - 1, 0), learn=True))
+        return DiscriminatorEvaluator(self.state, training.director.plan(max(training.number - 1, 0), learn=True))
 
-    def _watch(self, images: np.ndarray, terms: Terms, monitor: Monitor | None) -> Watch | Unwatched:
+    def _watch(
+        self, images: np.ndarray, terms: TrainConfig, monitor: SampleEvaluator | None
+    ) -> Observer | NullObserver:
         """Sheets and plots appear where somebody looks, or is to be told of them."""
         if monitor is None and self._session.is_hidden:
-            return Unwatched()
-        watch = Watch(self._training.folder, live=None, epochs=terms.epochs, monitor=monitor)
+            return NullObserver()
+        watch = Observer(self._training.folder, live=None, epochs=terms.epochs, monitor=monitor)
         if self._training.number:  # at the start it does so itself
             watch.sheets.add_reals(images)
         return watch

@@ -8,25 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.callbacks import Progress, ShouldStop
+from pipeline.devices import keras, prepare_devices
 from pipeline.errors import DamagedState, Stopped, UserError
-from pipeline.filter.kept import kept_ids
-from pipeline.filter.stored_zip import Unfit
-from pipeline.gan.definition import read_definition
-from pipeline.gan.extractor import Extractor, choose_extractor
-from pipeline.gan.film import Film, write_film
-from pipeline.gan.latents import fixed_latents, loop
+from pipeline.filter.scores import kept_ids
+from pipeline.gan.config.__init__ import read_definition
+from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
+from pipeline.gan.evaluation.metrics import Reference, nearest_reals
 from pipeline.gan.networks.export import GENERATOR, read_generator
-from pipeline.gan.runtime import keras, prepare_devices
-from pipeline.gan.samples import BATCH, draw
-from pipeline.gan.scores import Reference, nearest_reals
-from pipeline.gan.trained import DEFINITION
-from pipeline.images.image_set import read_images
-from pipeline.images.sheet import contact_sheet, write_png
+from pipeline.gan.sampling import BATCH, draw, fixed_latents, loop
+from pipeline.gan.training.saved import DEFINITION
+from pipeline.gan.video import Film, write_film
+from pipeline.images.contact_sheet import contact_sheet, write_png
+from pipeline.images.dataset import read_images
 from pipeline.options import GenerateOptions
+from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 from pipeline.store import verified
 from pipeline.store.digest import of_bytes
+from pipeline.store.npz import Unfit
 
 SHOWN, NEAREST = 12, 5  # rows of neighbours.png, and the reals beside each sample there
 WAY_OUT = "`python -m tasks rerun gan` makes it again"
@@ -125,7 +124,7 @@ class _Pen:
 class _Eyes:
     """What pictures are measured with."""
 
-    extractor: Extractor
+    extractor: FeatureExtractor
     on_the_way: _OnTheWay
 
     def features(self, images: np.ndarray, what: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.gan.plots import draw_plots, figures
-from pipeline.gan.stats import Row
+from pipeline.gan.stats_log import Row
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.gan.stats import comparable
+from pipeline.gan.stats_log import comparable
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, finished, new_axes, new_panels, save
 
 if typing.TYPE_CHECKING:

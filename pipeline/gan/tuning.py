@@ -1,9 +1,9 @@
-"""In which precision, and with how many threads, a processor computes a step fastest: measured, not looked up.
+"""Choose the precision and the threads in which this processor computes a step fastest: by measuring.
 
-What a processor says that it can do does not tell what pays: some that have instructions for bfloat16 are slower in it.
-So a step of the very definition is timed in each way, the ways in turn, once for a machine and a shape; what was found
-is kept for the user. A way other than the usual one must be faster by `MARGIN`. A checkpoint says how its training
-computes, and what goes on from it computes so too.
+What a processor says that it can do does not tell what is faster: some that have instructions for bfloat16 are slower
+in it. So a step of the given definition is timed in each mode, the modes in turn, once for a machine and a shape. The
+result is kept for the user. A mode other than the usual one must be faster by `MARGIN`. A checkpoint records the
+mode of its training, and a resumed training uses it.
 """
 
 import json
@@ -20,28 +20,26 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from pipeline.gan import machine
-from pipeline.gan.batches import FEWEST, Batches
-from pipeline.gan.definition import Definition, as_tree
-from pipeline.gan.director import Director
-from pipeline.gan.runtime import (
+from pipeline import devices
+from pipeline.devices import (
     AS_IT_LIKES,
     BFLOAT16,
+    ComputeMode,
     Threads,
-    Way,
     backend,
     choose_dtype,
     has_bfloat16,
     has_gpu,
-    is_at_work,
     prepare_devices,
+    tensorflow_has_started,
     usable_cores,
 )
-from pipeline.gan.sides import Sides
-from pipeline.gan.state import TrainState
-from pipeline.gan.step import compile_step
-from pipeline.gan.threads import KERNEL_AREA, share_cores, side_by_side
-from pipeline.gan.timed import InProcess, OwnProcess
+from pipeline.gan.config.__init__ import Definition, as_tree
+from pipeline.gan.config.resolutions import Resolutions
+from pipeline.gan.step_timer import InProcess, OwnProcess
+from pipeline.gan.training.state import TrainState
+from pipeline.gan.training.step_inputs import FEWEST, Batches, StepPlanner
+from pipeline.gan.training.train_step import compile_step
 from pipeline.images.png import write_whole
 
 MARGIN = 1.10  # how many times as fast another way must be: less is noise, and not worth other bits
@@ -60,12 +58,12 @@ MOST = 200  # ways that are kept, the newest
 Notice = Callable[[str], None]
 
 
-def usual_way(definition: Definition, *, size: int) -> Way:
+def usual_compute_mode(definition: Definition, *, size: int) -> ComputeMode:
     """What is taken where nothing was measured: on a processor float32, and the cores shared by the size of a step."""
-    return Way(dtype=choose_dtype(definition.precision), threads=share_cores(definition, size=size))
+    return ComputeMode(dtype=choose_dtype(definition.precision), threads=share_cores(definition, size=size))
 
 
-def choose_way(
+def choose_compute_mode(
     definition: Definition,
     *,
     size: int,
@@ -73,14 +71,14 @@ def choose_way(
     steps: int = 1000,
     say: Notice = lambda line: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Way:
+) -> ComputeMode:
     """The fastest way for steps of `definition` on pictures of `size` pixels on this machine.
 
     It was measured before, or is measured now if `steps` are worth the seconds that this takes; `say` is told so. GPUs,
     JAX, and systems where no process can be forked have the usual way. Errors: `UserError` for a size that fits no
     network.
     """
-    usual = usual_way(definition, size=size)
+    usual = usual_compute_mode(definition, size=size)
     told = os.environ.get(SWITCH) == "0"
     rivals = [] if told or backend() != "tensorflow" or has_gpu() else _rivals(definition, usual)
     if not rivals:
@@ -103,7 +101,7 @@ def choose_way(
     return best
 
 
-def _possible(usual: Way, rivals: list[dict[str, Any]]) -> list[Way]:
+def _possible(usual: ComputeMode, rivals: list[dict[str, Any]]) -> list[ComputeMode]:
     """Every way that a measurement may have come to."""
     found = [usual]
     for change in rivals:
@@ -124,7 +122,7 @@ def _is_faster(usual: list[float], rival: list[float]) -> bool:
 
 def work(definition: Definition, *, size: int, channels: int) -> float:
     """Floating-point operations of one step, about: those of D's convolutions, and as many again for G's."""
-    sides, network = Sides.of(size), definition.discriminator
+    sides, network = Resolutions.of(size), definition.discriminator
     widths = [channels, *(sides.width(network, level) for level in reversed(range(sides.levels)))]
     places = [sides.map(level) ** 2 for level in reversed(range(sides.levels))]
     look = sum(area * into * out for area, into, out in zip(places, widths, widths[1:], strict=False))
@@ -132,23 +130,23 @@ def work(definition: Definition, *, size: int, channels: int) -> float:
     return 2.0 * KERNEL_AREA * batches * look * BACKWARD * (LOOKS + 1)
 
 
-def _rivals(definition: Definition, usual: Way) -> list[dict[str, Any]]:
+def _rivals(definition: Definition, usual: ComputeMode) -> list[dict[str, Any]]:
     """What may be otherwise than in the `usual` way, one after the other."""
     rivals: list[dict[str, Any]] = []
     if definition.precision == "auto" and has_bfloat16():
         rivals.append({"dtype": BFLOAT16})
-    if usable_cores() > 1 and not is_at_work() and OwnProcess.is_possible():
+    if usable_cores() > 1 and not tensorflow_has_started() and OwnProcess.is_possible():
         other = AS_IT_LIKES if usual.threads != AS_IT_LIKES else side_by_side(usable_cores())
         rivals.append({"threads": other})
     return rivals
 
 
 def _in_turn(
-    ways: Sequence[Way], definition: Definition, *, size: int, channels: int, should_stop: Callable[[], bool]
+    ways: Sequence[ComputeMode], definition: Definition, *, size: int, channels: int, should_stop: Callable[[], bool]
 ) -> list[list[float]] | None:
     """Seconds of a step in each turn of each of `ways`, infinite for one that failed; None where the first failed, or
     when asked to stop."""
-    kind = OwnProcess if OwnProcess.is_possible() and not is_at_work() else InProcess
+    kind = OwnProcess if OwnProcess.is_possible() and not tensorflow_has_started() else InProcess
     timed = [kind(partial(stepper, definition, way, size=size, channels=channels), should_stop) for way in ways]
     try:
         for each in timed:
@@ -169,7 +167,7 @@ def _in_turn(
             each.close()
 
 
-def stepper(definition: Definition, way: Way, *, size: int, channels: int) -> Callable[[int], None]:
+def stepper(definition: Definition, way: ComputeMode, *, size: int, channels: int) -> Callable[[int], None]:
     """A function that takes so many steps of a training of `definition` on noise, computed in `way`."""
     prepare_devices(way.threads)
     count = max(FEWEST, definition.batch)
@@ -178,7 +176,7 @@ def stepper(definition: Definition, way: Way, *, size: int, channels: int) -> Ca
     batches = Batches(count=count, wanted=definition.batch, seed=0, turns=turns)
     state = TrainState(definition, size=size, channels=channels, seed=0, dtype=way.dtype)
     stages = len(state.generator.settled)
-    director = Director(definition=definition, images=images, batches=batches, steps=10**9, stages=stages)
+    director = StepPlanner(definition=definition, images=images, batches=batches, steps=10**9, stages=stages)
     step = compile_step(state)
     last = 10**9 - 1  # of a growing GAN all but the first minutes are steps of full size
     plan, inputs = director.plan(last, learn=True), director.inputs(last)
@@ -200,10 +198,10 @@ def _name(definition: Definition, *, size: int, channels: int) -> str:
     parts = ("latent", "loss", "feature_matching", "penalties", "balance", "batch", "precision")
     return json.dumps(
         {
-            "machine": machine.device(),
+            "machine": devices.device(),
             "cores": usable_cores(),
             "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""),
-            **{name: value for name, value in machine.versions().items() if name in ("keras", "tensorflow")},
+            **{name: value for name, value in devices.versions().items() if name in ("keras", "tensorflow")},
             "pictures": [size, size, channels],
             "augment": tree["augment"]["policies"],
             "growing": tree["growing"]["start"],
@@ -223,7 +221,7 @@ def _path() -> Path:
     return root / "ganmill" / FILE
 
 
-def _read(name: str) -> Way | None:
+def _read(name: str) -> ComputeMode | None:
     """What was measured before; None if nothing was, or the file is not what was written."""
     return _way(_all().get(name))
 
@@ -239,16 +237,16 @@ def _all() -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _way(row: Any) -> Way | None:
+def _way(row: Any) -> ComputeMode | None:
     try:
         dtype, within, between = row
     except (TypeError, ValueError):
         return None
     whole = isinstance(dtype, str) and type(within) is type(between) is int
-    return Way(dtype=dtype, threads=Threads(within=within, between=between)) if whole else None
+    return ComputeMode(dtype=dtype, threads=Threads(within=within, between=between)) if whole else None
 
 
-def _write(name: str, way: Way) -> None:
+def _write(name: str, way: ComputeMode) -> None:
     """Keep `way`; a home that cannot be written to costs the next training the same seconds, and nothing else."""
     try:
         path = _path()
@@ -260,3 +258,34 @@ def _write(name: str, way: Way) -> None:
             write_whole(path, json.dumps(dict(rows), indent=1).encode())
     except OSError:
         return
+
+
+KERNEL_AREA = 16  # of the 4x4 convolutions that nearly all the work is in
+# Floating-point operations of one layer above which two cores do better side by side in it. Below, D on reals and D on
+# fakes run side by side, each on one core: up to twice as fast at 32 px and 16 pictures in a step
+HEAVY = 1.5e9
+
+
+def share_cores(definition: Definition, *, size: int, cores: int | None = None) -> Threads:
+    """What suits a step on pictures of `size` pixels, on so many `cores`; by default those it may use.
+
+    Errors: `UserError` for a size that no network fits.
+    """
+    cores = cores or usable_cores()
+    if cores == 1 or heaviest(definition, size=size) > HEAVY:
+        return AS_IT_LIKES
+    return side_by_side(cores)
+
+
+def side_by_side(cores: int) -> Threads:
+    """What lets two layers be at work at once."""
+    return Threads(within=max(1, cores // 4), between=2)
+
+
+def heaviest(definition: Definition, *, size: int) -> float:
+    """Floating-point operations of the discriminator's heaviest layer on one batch of pictures of `size` pixels."""
+    sides, network = Resolutions.of(size), definition.discriminator
+    widths = [sides.width(network, level) for level in range(sides.levels)]
+    places = [sides.map(level) ** 2 for level in range(sides.levels)]
+    works = [place * into * out for place, into, out in zip(places, widths[1:], widths, strict=False)]
+    return 2.0 * definition.batch * KERNEL_AREA * max(works)

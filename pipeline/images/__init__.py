@@ -1,6 +1,6 @@
-"""Turn pictures of any kind into squares that are alike, tell copies, and lay them out on sheets.
+"""The normalise stage (`normalize`): from pictures of any kind to squares, without duplicates; and contact sheets.
 
-`normalize.normalize` is the stage; `image_set.read_images` gives what it made to those that learn from it. In the
-processes of `pool`, `prepare` makes a raw picture a square: `decode` (with `colour`) to a `raster`, `fit`, `quality`,
-`phash`, `png`. Then `duplicates` (with `near`) finds copies, and `overview` draws the sheets.
+In the processes of `worker_pool`, `prepare` makes a picture a square: `decode` (with `colour`) to a `raster`, `crop`,
+`quality`, `hashing`, `png`. Then `duplicates` finds copies, and `overview` draws contact sheets of the kept and of the
+rejected. `dataset.read_images` reads the squares for all that learn from them.
 """

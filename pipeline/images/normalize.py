@@ -1,4 +1,7 @@
-"""The normalise stage: every raw picture to a square PNG, a duplicate of one, or a named reason why not."""
+"""The normalise stage: every picture becomes a square PNG, a duplicate of one, or is rejected with a reason.
+
+A journal on disk holds what is done so far, so that a stopped run resumes there.
+"""
 
 import os
 from collections import Counter
@@ -7,17 +10,62 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.callbacks import Progress, ShouldStop
-from pipeline.errors import UserError
+from pipeline.errors import DamagedState, UserError
 from pipeline.images.duplicates import find_duplicates
-from pipeline.images.journal import Journal
 from pipeline.images.overview import write_overview
-from pipeline.images.pool import Lost, work_through
-from pipeline.images.prepare import Prepared, Raw, prepare
+from pipeline.images.prepare import Picture, Prepared, prepare
+from pipeline.images.worker_pool import Lost, work_through
 from pipeline.options import NormalizeOptions
+from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 from pipeline.store import digest, verified
-from pipeline.store.jsonl import write_rows
+from pipeline.store.jsonl import dump_row, read_rows, write_rows
+
+
+class Journal:
+    """The file `path` as `rows` by id, with the entries of an earlier run whose squares in `images` are whole.
+
+    A context manager: the file is open for entries as long as it lasts.
+    """
+
+    def __init__(self, path: Path, images: Path) -> None:
+        self.path = path
+        self.rows = {row.id: row for row in _read(path) if row.reason or _whole(images / f"{row.id}.png", row.sha256)}
+        # Written anew: a line that was cut short would swallow the next one
+        write_rows(path, map(vars, self.rows.values()))
+        self._file = path.open("a", encoding="utf-8")
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()
+
+    def add(self, row: Prepared) -> None:
+        """Enter `row`; it outlives this process as soon as this returns."""
+        self.rows[row.id] = row
+        self._file.write(dump_row(vars(row)))
+        self._file.flush()
+
+    def remove(self) -> None:
+        """Delete the file: the run is done."""
+        self.path.unlink()
+
+
+def _read(path: Path) -> list[Prepared]:
+    """The entries up to the first line that is cut short."""
+    rows = []
+    try:
+        for row in read_rows(path):
+            rows.append(Prepared(**row))
+    except (FileNotFoundError, DamagedState, TypeError):
+        pass
+    return rows
+
+
+def _whole(square: Path, sha256: str) -> bool:
+    return square.is_file() and digest.of_file(square) == sha256
+
 
 SECONDS = 20.0  # for one picture; one of 100 million pixels takes about two
 
@@ -57,15 +105,15 @@ def normalize(
     return result
 
 
-def raw_pictures(download: Path) -> list[Raw]:
+def raw_pictures(download: Path) -> list[Picture]:
     """The pictures that the crawl saved, by id."""
     files = {path.stem: path for path in (download / "images").glob("*")}
     ids = sorted({row["id"] for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"})
-    return [Raw(id, files.get(id, download / "images" / id)) for id in ids]
+    return [Picture(id, files.get(id, download / "images" / id)) for id in ids]
 
 
 def prepare_all(
-    raws: Sequence[Raw],
+    raws: Sequence[Picture],
     journal: Journal,
     *,
     options: NormalizeOptions,
@@ -75,7 +123,7 @@ def prepare_all(
 ) -> None:
     """Prepare what is not in the journal yet, in processes, and enter it."""
 
-    def take(raw: Raw, outcome: Prepared | Lost) -> None:
+    def take(raw: Picture, outcome: Prepared | Lost) -> None:
         if isinstance(outcome, Lost):
             outcome = Prepared(id=raw.id, bytes=raw.path.stat().st_size, reason=outcome.reason)
         journal.add(outcome)

@@ -1,21 +1,53 @@
-"""Contact sheets of what the normalise stage kept, found to be copies, and rejected, one a reason."""
+"""Contact sheets of what the normalise stage kept, found to be duplicates, and rejected, one for each reason."""
 
 import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
-from pipeline.callbacks import ShouldStop
+from pipeline.images.contact_sheet import contact_sheet, write_png
+from pipeline.images.crop import padded
+from pipeline.images.decode import Decoded, decode_what_there_is
 from pipeline.images.png import decode_png
-from pipeline.images.pool import Lost, work_through
-from pipeline.images.prepare import Raw
+from pipeline.images.prepare import Picture
 from pipeline.images.raster import resize
-from pipeline.images.sheet import contact_sheet, write_png
-from pipeline.images.thumbnail import SIDE, Shown, thumbnail, tile
+from pipeline.images.rejected import CRASHED, OUT_OF_MEMORY, TOO_MANY_PIXELS, TOO_SLOW
+from pipeline.images.worker_pool import Lost, work_through
 from pipeline.options import NormalizeOptions
+from pipeline.progress import ShouldStop
+
+SIDE = 64  # pixels
+_NOT_AGAIN = (TOO_MANY_PIXELS, CRASHED, TOO_SLOW, OUT_OF_MEMORY)
+_PAPER, _INK = 225, (70, 70, 70)
+
+
+class Shown(NamedTuple):
+    """A raw picture, and why it was rejected."""
+
+    raw: Picture
+    reason: str
+
+
+def thumbnail(shown: Shown, *, options: NormalizeOptions) -> np.ndarray:
+    """All of the picture, as far as it can be decoded, in (SIDE, SIDE, 3) uint8; else a tile that names it."""
+    if shown.reason not in _NOT_AGAIN:
+        found = decode_what_there_is(shown.raw.path.read_bytes(), options)
+        if isinstance(found, Decoded):
+            return padded(found.raster, SIDE, options.background)
+    return tile(shown.raw)
+
+
+def tile(raw: Picture) -> np.ndarray:
+    """The first digits of the id and the size in bytes, in place of a picture: (SIDE, SIDE, 3) uint8."""
+    paper = np.full((SIDE, SIDE, 3), _PAPER, np.uint8)
+    for line, text in enumerate((raw.id[:8], f"{raw.path.stat().st_size} B")):
+        cv2.putText(paper, text, (3, 28 + 16 * line), cv2.FONT_HERSHEY_PLAIN, 0.7, _INK, 1, cv2.LINE_AA)
+    return paper
+
 
 SHOWN = 100  # pictures at most on a sheet: the first by id, and as ids are digests none is chosen for its looks
 COLUMNS = 20
@@ -28,7 +60,7 @@ def sheet_name(kind: str) -> str:
 
 def write_overview(
     rows: Sequence[dict[str, Any]],
-    raws: Sequence[Raw],
+    raws: Sequence[Picture],
     *,
     options: NormalizeOptions,
     folder: Path,
@@ -63,7 +95,7 @@ def _square(squares: Path, id: str) -> np.ndarray:
     return resize(square, SIDE, SIDE).reshape(SIDE, SIDE, square.shape[2])
 
 
-def _first_of_each_reason(rows: Sequence[dict[str, Any]], raws: dict[str, Raw]) -> list[Shown]:
+def _first_of_each_reason(rows: Sequence[dict[str, Any]], raws: dict[str, Picture]) -> list[Shown]:
     found: dict[str, list[Shown]] = {}
     for row in rows:
         if row["reason"] and len(found.setdefault(row["reason"], [])) < SHOWN:

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from pipeline.errors import DamagedState
+from pipeline.images.crop import centre, fit, whole
 from pipeline.images.decode import Decoded, decode
-from pipeline.images.fit import centre, fit, whole
-from pipeline.images.phash import phash_both_ways
+from pipeline.images.hashing import phash_both_ways
 from pipeline.images.png import encode_png
 from pipeline.images.quality import SIZE, Quality, assess
 from pipeline.images.raster import resize
@@ -23,7 +23,7 @@ COMPARED = 32  # side of the square into which the whole picture is squashed to 
 LOOK = 16  # side of the small copy by which two pictures are compared once their hashes are near
 
 
-class Raw(NamedTuple):
+class Picture(NamedTuple):
     """A raw picture: its id, which is the SHA-256 of its bytes, and the file that holds them."""
 
     id: str
@@ -55,7 +55,7 @@ class Prepared:
     whole_look: str = ""
 
 
-def prepare(raw: Raw, *, options: NormalizeOptions, folder: Path) -> Prepared:
+def prepare(raw: Picture, *, options: NormalizeOptions, folder: Path) -> Prepared:
     """Write the square of `raw` to `folder`/<id>.png; nothing is written when it is rejected.
 
     Errors: `DamagedState` when the raw file is missing or is not what its id promises.
@@ -95,7 +95,7 @@ def _quality(picture: Decoded, square: np.ndarray, options: NormalizeOptions) ->
     return assess(square, width=picture.width, height=picture.height)
 
 
-def _read(raw: Raw) -> bytes:
+def _read(raw: Picture) -> bytes:
     way_out = "`python -m tasks rerun download` fetches it again"
     try:
         data = raw.path.read_bytes()

@@ -164,3 +164,16 @@ def _averaged(pixels: np.ndarray, rows: list[_Band], columns: list[_Band]) -> np
     small = np.clip(small, 0, 255, out=small).astype(np.uint8).reshape(-1, channels, small.shape[1])
     merged = cv2.merge([small[:, channel] for channel in range(channels)])
     return merged.reshape(*merged.shape[:2], channels)  # OpenCV drops a single channel
+
+
+def squares(images: np.ndarray, side: int) -> np.ndarray:
+    """`images` (N, H, W, C) uint8, C 1 or 3, as (N, side, side, 3) uint8; grey becomes three equal channels."""
+    found = np.empty((len(images), side, side, 3), np.uint8)
+    for place, image in enumerate(images):
+        found[place] = resize(np.broadcast_to(image, (*image.shape[:2], 3)), side, side)
+    return found
+
+
+def mirrored(images: np.ndarray) -> np.ndarray:
+    """`images` (N, H, W, C) with left and right exchanged."""
+    return images[:, :, ::-1]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import DamagedState
-from pipeline.labels.label import fault
+from pipeline.labels.log import fault
 from pipeline.store import digest
 from pipeline.store.jsonl import dump_row, read_rows
 

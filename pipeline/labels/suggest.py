@@ -1,15 +1,18 @@
-"""Which pictures to label next: those the filter is least sure of, those unlike any labelled one, and some at random.
+"""Suggest which squares to label next: uncertain ones, ones unlike any labelled one, and some at random.
 
-Labels of pictures that were picked teach the most; those of pictures drawn at random are the only ones that say how
-large the share of on-target pictures really is. So one in five is random, in an order that follows from the ids alone:
-the labelled beginning of that order, `random_slice`, is a fair sample whenever one looks.
+Labels of chosen squares teach the most; labels of random squares are the only ones that tell how many squares are on
+target. So one in five is random, in an order that follows from the ids alone: the labelled beginning of that order,
+`random_slice`, is a fair sample whenever one looks. Before a classifier exists, coarse features tell unlike squares
+apart.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from pipeline.store.digest import of_bytes
 
@@ -128,3 +131,26 @@ class _Cover:
     def farthest(self, free: np.ndarray) -> int:
         """The free picture that is least like all known ones."""
         return int(np.where(free, self.distances, -1).argmax())
+
+
+SIDE = 4  # areas along each side: where light and colour lie, and nothing finer
+
+
+def coarse_features(paths: Sequence[Path]) -> np.ndarray:
+    """The mean colour of 4 x 4 areas of each square: (N, 48) float32 in [0, 1].
+
+    A file that is missing or cannot be read counts as grey: it is like nothing in particular.
+    """
+    found = np.full((len(paths), SIDE * SIDE * 3), 0.5, np.float32)
+    for place, path in enumerate(paths):
+        found[place] = _areas(path, found[place])
+    return found
+
+
+def _areas(path: Path, otherwise: np.ndarray) -> np.ndarray:
+    try:
+        with Image.open(path) as picture:
+            small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+    except (OSError, ValueError, SyntaxError):  # what Pillow raises for files that are no pictures
+        return otherwise
+    return np.asarray(small, np.float32).ravel() / 255

@@ -1,1 +1,1 @@
-"""Figures and one page made from what the stages of a run left behind; nothing is measured here."""
+"""The report stage (`report`): one HTML page with sheets, figures and plots, from what the other stages left."""

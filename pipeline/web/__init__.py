@@ -1,14 +1,7 @@
-"""The label page: a small server on this machine, and what the browser needs.
+"""The label page: a small web server on this machine.
 
-    app ── guard            who may ask: host, origin, token, size; what every answer's headers say
-     ├── catalogue          one dataset as it is now: squares, where each came from, what the filter says
-     │    └── picture, views   one picture; which of them a view shows, and in which order
-     ├── marks              labels: what holds now, and marks that must not overwrite newer ones
-     ├── batch              what to label next
-     ├── gain               what the last labels did, and whether more would help
-     ├── thumbnails         squares small enough for a grid, originals safe enough for a browser
-     └── rerun              the run that the page started: a process that outlives the server
-
-Nothing here knows tasks: `place` says where the folders are and what the command is, and tasks fills it in. No state
-is kept but in files: labels.jsonl is the truth, and a server that was killed has lost nothing.
+server (listens) -> security (host, origin, token, size), connections (limits) -> routes -> dataset_view
+dataset_view joins picture_index (squares and scores), views (which are shown), label_sync (labels of several tabs),
+suggestions (what to label next) and background_run (the run that the page started).
+No state is kept but in files, so a server that is killed loses nothing. `dataset_paths` says where the folders are.
 """

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pipeline.filter.kept import UNSURE
-from pipeline.web.catalogue import Catalogue
-from pipeline.web.picture import Picture
+from pipeline.filter.scores import UNSURE
+from pipeline.web.picture_index import Catalogue, Picture
 
 # From the threshold, in probability: where the filter's decision could have gone either way. What it calls unsure is
 # near in any case

@@ -16,7 +16,7 @@ from benchmarks import gpu_check, gpu_jobs
 from benchmarks.gpu_jobs import Budget, Job, Outcome, run_job
 from benchmarks.gpu_resume import compared
 from benchmarks.gpu_rows import Scale, chosen, ratios, speed_rows
-from pipeline.images.sheet import write_png
+from pipeline.images.contact_sheet import write_png
 from tests.gan.discs import discs
 
 REPOSITORY = Path(__file__).parents[2]

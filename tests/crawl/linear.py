@@ -16,10 +16,10 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pipeline.crawl
-from pipeline.crawl import charset, response, robots_tag, sniff, srcset
-from pipeline.crawl.address import absolute, tidy
+from pipeline.crawl import html, http_client, image_type, page, robots
 from pipeline.crawl.robots import rules_for
 from pipeline.crawl.sources.baidu import plain
+from pipeline.crawl.url import absolute_url, normalize_url
 
 try:
     from re import _constants as codes
@@ -56,15 +56,15 @@ MARKS = [
 MARKS += ["?", "#", "\\", "\0", "<meta ", "charset=", '"', "*", "\n", "user-agent:*", "disallow:/*a$", "noai", "z2C$q"]
 # Each with how much of a text it is given by those who call it
 PARSERS: dict[str, tuple[Callable, int]] = {
-    "kind_of": (lambda text: sniff.kind_of(text.encode()), LONG // 2),
-    "encoding_of": (lambda text: charset.encoding_of(text.encode()), 2 * LONG),
-    "largest": (srcset.largest, LONG // 2),
-    "tidy": (lambda text: tidy("http://" + text), 2_000),
-    "tidy path": (lambda text: tidy("http://a.example/" + text), 2_000),
-    "absolute": (lambda text: absolute("http://a.example/b/", text), LONG // 2),
+    "kind_of": (lambda text: image_type.detect_type(text.encode()), LONG // 2),
+    "encoding_of": (lambda text: html.encoding_of(text.encode()), 2 * LONG),
+    "largest": (page.largest, LONG // 2),
+    "tidy": (lambda text: normalize_url("http://" + text), 2_000),
+    "tidy path": (lambda text: normalize_url("http://a.example/" + text), 2_000),
+    "absolute": (lambda text: absolute_url("http://a.example/b/", text), LONG // 2),
     "rules_for": (lambda text: rules_for("ganmill", text), LONG // 2),
-    "refusal": (lambda text: robots_tag.refusal([text], "ganmill"), LONG // 2),
-    "retry_after": (response._retry_after, LONG // 2),
+    "refusal": (lambda text: robots.refusal([text], "ganmill"), LONG // 2),
+    "retry_after": (http_client._retry_after, LONG // 2),
     "baidu": (plain, LONG // 2),
 }
 

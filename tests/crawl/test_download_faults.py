@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 
 from pipeline.crawl import outcome
-from pipeline.crawl.archive import Archive
 from pipeline.crawl.robots import Robots
 from pipeline.crawl.sources.site import SiteSource
+from pipeline.crawl.url_archive import UrlArchive
 
 HTML = "text/html; charset=utf-8"
 
@@ -41,7 +41,7 @@ def test_a_page_that_upsets_its_parser_is_told_of_and_the_others_are_read(site, 
 def test_a_row_that_cannot_be_written_is_the_failure_of_its_picture_alone(site, run, monkeypatch):
     paths = site.pictures(3)
     site.page("/", *paths)
-    of_body, found = outcome.of_body, Archive.found
+    of_body, found = outcome.of_body, UrlArchive.found
 
     def odd(body, options):
         known = of_body(body, options)
@@ -51,7 +51,7 @@ def test_a_row_that_cannot_be_written_is_the_failure_of_its_picture_alone(site, 
         found(self, replace(entry, rank=2**63) if entry.candidate.url.endswith(paths[1]) else entry, limit)
 
     monkeypatch.setattr(outcome, "of_body", odd)
-    monkeypatch.setattr(Archive, "found", odder)
+    monkeypatch.setattr(UrlArchive, "found", odder)
 
     result, folder = run()
 

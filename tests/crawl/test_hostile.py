@@ -19,12 +19,12 @@ MOST = 2_000_000  # bytes of a body
 CRAWL = """
 import json, sys
 from pathlib import Path
-from pipeline.crawl import watch
+from pipeline.crawl import transport
 from pipeline.crawl.download import download
 from pipeline.options import DownloadOptions
 from tests.memory import peak_mib
-private = watch.is_private
-watch.is_private = lambda address: address != "127.0.0.1" and private(address)
+private = transport.is_private
+transport.is_private = lambda address: address != "127.0.0.1" and private(address)
 folder, wanted = Path(sys.argv[1]), json.loads(sys.argv[2])
 options = DownloadOptions(**{key: tuple(value) if isinstance(value, list) else value for key, value in wanted.items()})
 before = peak_mib()

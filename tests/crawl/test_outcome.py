@@ -6,16 +6,16 @@ import struct
 import pytest
 from PIL import Image
 
-from pipeline.crawl.answer import Body
 from pipeline.crawl.outcome import Candidate, Outcome, of_body, still_holds
-from pipeline.crawl.raw import HEAD, RawStore
+from pipeline.crawl.request import Response
+from pipeline.crawl.storage import HEAD, PictureStorage
 from pipeline.options import DownloadOptions
 
 TODAY = DownloadOptions()
 
 
 def received(tmp_path, data):
-    return Body(url="", data=RawStore(tmp_path).receive([data]), status=200)
+    return Response(url="", data=PictureStorage(tmp_path).receive([data]), status=200)
 
 
 def test_the_size_is_read_however_late_the_header_gives_it(tmp_path):

@@ -7,8 +7,8 @@ import time
 import pytest
 from protego import Protego
 
-from pipeline.crawl.answer import Body, Fault
-from pipeline.crawl.pace import Hosts
+from pipeline.crawl.rate_limit import RateLimiter
+from pipeline.crawl.request import Fault, Response
 from pipeline.crawl.robots import Robots, rules_for
 from pipeline.options import DownloadOptions
 
@@ -19,11 +19,11 @@ def robots(answer, asked=None, hosts=None):
             asked.append(url)
         return answer
 
-    return Robots(fetch, "ganmill", hosts or Hosts(DownloadOptions()))
+    return Robots(fetch, "ganmill", hosts or RateLimiter(DownloadOptions()))
 
 
 def rules(text):
-    return Body(url="", data=text.encode())
+    return Response(url="", data=text.encode())
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_each_host_is_asked_once_even_by_many_threads():
 
 def test_the_pace_that_a_host_asks_for_is_kept():
     now = [0.0]
-    hosts = Hosts(DownloadOptions(), clock=lambda: now[0])
+    hosts = RateLimiter(DownloadOptions(), clock=lambda: now[0])
     robots(rules("User-agent: *\nCrawl-delay: 5"), hosts=hosts).refusal("https://a.example/x")
     assert hosts.begin("a.example:443") == 5
     now[0] = 5.0
@@ -122,6 +122,6 @@ def test_the_rules_for_us_are_those_that_protego_finds():
 def test_hosts_without_number_do_not_fill_the_memory_with_rules(monkeypatch):
     monkeypatch.setattr("pipeline.crawl.robots.MOST_RULES", 30_000)
     long, short = rules("user-agent: *\n" + "disallow: /a\n" * 1000), rules("user-agent: *\ndisallow: /a\n")
-    one = Robots(lambda url: short if "short" in url else long, "ganmill", Hosts(DownloadOptions()))
+    one = Robots(lambda url: short if "short" in url else long, "ganmill", RateLimiter(DownloadOptions()))
     found = [one.refusal(f"https://{host}.example/b") for host in ("a", "b", "c", "short")]
     assert [fault.reason if fault else "" for fault in found] == ["", "", "robots.txt: too long", ""]

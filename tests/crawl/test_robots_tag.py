@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.crawl.robots_tag import refusal
+from pipeline.crawl.robots import refusal
 
 
 @pytest.mark.parametrize(

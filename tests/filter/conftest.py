@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.callbacks import never, silent
 from pipeline.labels.snapshot import write_snapshot
 from pipeline.options import ClassifierOptions
+from pipeline.progress import never, silent
 from pipeline.result import Result
 
 from .drawn import draw, write_normalized
@@ -43,7 +43,7 @@ def subject(tmp_path_factory) -> Subject:
 
 @pytest.fixture(scope="session")
 def trained(subject, tmp_path_factory) -> Trained:
-    from pipeline.filter.train import train_classifier
+    from pipeline.filter.train_classifier import train_classifier
 
     folder, calls = tmp_path_factory.mktemp("classifier"), []
     result = train_classifier(
@@ -61,7 +61,7 @@ def trained(subject, tmp_path_factory) -> Trained:
 @pytest.fixture
 def run_filter(subject, trained, tmp_path):
     """The stage filter on the tiny subject; options and inputs can be given otherwise."""
-    from pipeline.filter.score import filter_images
+    from pipeline.filter.filter_images import filter_images
 
     def run(options, **other):
         inputs = {"normalize": subject.normalize, "labels": subject.labels, "classifier": trained.folder}

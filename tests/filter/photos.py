@@ -1,6 +1,6 @@
 import cv2
 
-from pipeline.images.fit import fit
+from pipeline.images.crop import fit
 from pipeline.options import NormalizeOptions
 
 

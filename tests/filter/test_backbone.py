@@ -8,17 +8,16 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.callbacks import never, silent
 from pipeline.errors import UserError
 from pipeline.filter import backbone as backbones
 from pipeline.filter.backbone import INTEGERS, Backbone, convert, load_network
-from pipeline.filter.embed import embed, extractor_name
-from pipeline.filter.saved import load_classifier
-from pipeline.filter.train import train_classifier
-from pipeline.filter.weights import KNOWN, Weights, find
-from pipeline.images.image_set import read_images
+from pipeline.filter.classifier_io import embed, extractor_name, load_classifier
+from pipeline.filter.train_classifier import train_classifier
+from pipeline.images.dataset import read_images
 from pipeline.images.raster import resize
 from pipeline.options import ClassifierOptions
+from pipeline.pretrained import KNOWN, Weights, find
+from pipeline.progress import never, silent
 
 from .drawn import draw
 from .photos import read_folder
@@ -30,9 +29,9 @@ PICTURES = np.stack([resize(image, 64, 64) for image in COARSE])
 PROCESS = """
 import sys
 from pathlib import Path
-from pipeline.callbacks import never, silent
-from pipeline.filter.train import train_classifier
-from pipeline.filter.weights import find
+from pipeline.progress import never, silent
+from pipeline.filter.train_classifier import train_classifier
+from pipeline.pretrained import find
 from pipeline.options import ClassifierOptions
 weights, normalize, labels, folder = sys.argv[1:]
 result = train_classifier(ClassifierOptions(), weights=find(weights), normalize=Path(normalize), labels=Path(labels),

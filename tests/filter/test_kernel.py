@@ -3,9 +3,16 @@ from functools import partial
 import numpy as np
 import pytest
 
-from pipeline.filter import neighbours
-from pipeline.filter.kernel import FOLDS, components, fit_carried, fit_kernel, fit_machine, principal_components
-from pipeline.filter.views import pick
+from pipeline.filter.features import pick
+from pipeline.filter.kernel import (
+    FOLDS,
+    components,
+    fit_carried,
+    fit_kernel,
+    fit_machine,
+    principal_components,
+    propagate_labels,
+)
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ def test_scores_carried_to_neighbours_are_left_out_as_exactly(views):
     """What is said of a group must not change when the labels within it are exchanged."""
     pictures, on = views
     kernel, labelled = fit_kernel(pictures, SHARES), EACH[::2]
-    carry = partial(neighbours.carry, pictures[1])
+    carry = partial(propagate_labels, pictures[1])
 
     def left_out(labels):
         return fit_carried(kernel, pictures, labelled, labels, np.arange(15) // 2, ridge=RIDGE, carry=carry).left_out
@@ -82,7 +89,7 @@ def test_scores_carried_to_neighbours_are_left_out_as_exactly(views):
 def test_a_carried_machine_tells_on_from_off_for_pictures_it_never_saw(views):
     pictures, on = views
     kernel, labelled = fit_kernel(pictures, SHARES), EACH[::2]
-    carry = partial(neighbours.carry, pictures[1])
+    carry = partial(propagate_labels, pictures[1])
     fit = fit_carried(kernel, pictures, labelled, on[labelled], np.arange(15), ridge=RIDGE, carry=carry)
     scores = fit.machine(pick(pictures, EACH[1::2]))[:, 0]
     assert scores[on[1::2]].mean() > scores[~on[1::2]].mean()
@@ -110,6 +117,6 @@ def test_pictures_that_are_all_alike_are_no_trouble():
     on, kernel = np.array([True, True, True, False, False, False]), fit_kernel(same, SHARES)
     assert np.all(np.isfinite(train(kernel, same, on, np.arange(6)).machine(same)))
     assert np.all(np.isfinite(components(kernel, same, landmarks=6, count=3)))
-    carry = partial(neighbours.carry, same[0])
+    carry = partial(propagate_labels, same[0])
     fit = fit_carried(kernel, same, np.arange(6), on, np.arange(6), ridge=RIDGE, carry=carry)
     assert np.all(np.isfinite(fit.machine(same)))

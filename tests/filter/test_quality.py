@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from pipeline.callbacks import never, silent
-from pipeline.filter.kept import read_scores
-from pipeline.filter.score import filter_images
-from pipeline.filter.train import train_classifier
-from pipeline.filter.weights import find
+from pipeline.filter.filter_images import filter_images
+from pipeline.filter.scores import read_scores
+from pipeline.filter.train_classifier import train_classifier
 from pipeline.labels.snapshot import write_snapshot
 from pipeline.options import ClassifierOptions, FilterOptions
+from pipeline.pretrained import find
+from pipeline.progress import never, silent
 
 from .drawn import write_normalized
 from .photos import read_folder

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pipeline.callbacks import never, silent
-from pipeline.images.sheet import write_png
+from pipeline.images.contact_sheet import write_png
 from pipeline.options import GanOptions
+from pipeline.progress import never, silent
 from pipeline.result import Result
 from pipeline.store.digest import of_bytes, of_file
 from pipeline.store.jsonl import write_rows
@@ -54,7 +54,7 @@ class Place:
 
     def train(self, name: str, *, progress=silent, should_stop=never, live: Path | None = None, **options) -> Result:
         """Train, or go on training, in the folder `name`."""
-        from pipeline.gan.train import train_gan
+        from pipeline.gan.train_gan import train_gan
 
         return train_gan(
             GanOptions(**OPTIONS | options),
@@ -71,11 +71,11 @@ class Place:
 @pytest.fixture
 def faults(monkeypatch) -> "Faults":
     """Steps that take a moment, in place of those of every training; what goes wrong with them is to be set."""
-    from pipeline.gan import training
+    from pipeline.gan.training import loop
     from tests.gan.loop import Faults
 
     made = Faults()
-    monkeypatch.setattr(training, "compile_step", made)
+    monkeypatch.setattr(loop, "compile_step", made)
     return made
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.gan.extractor import Extractor
-from pipeline.gan.monitor import Look
+from pipeline.gan.evaluation.evaluator import SampleScores
+from pipeline.gan.evaluation.features import FeatureExtractor
 
 
 class Glance:
@@ -13,12 +13,12 @@ class Glance:
 
     count = 64
 
-    def __init__(self, images: np.ndarray, *, extractor: Extractor, **more: Any) -> None:
+    def __init__(self, images: np.ndarray, *, extractor: FeatureExtractor, **more: Any) -> None:
         self.extractor, self.brightness = extractor, images.mean()
 
-    def look(self, samples: np.ndarray) -> Look:
+    def look(self, samples: np.ndarray) -> SampleScores:
         """The distance from the brightness of the reals."""
-        return Look(kid=abs(float(samples.mean() - self.brightness)), kid_error=1.0)
+        return SampleScores(kid=abs(float(samples.mean() - self.brightness)), kid_error=1.0)
 
 
 class Told:
@@ -26,9 +26,9 @@ class Told:
 
     count = 64
 
-    def __init__(self, extractor: Extractor, kids: list[float]) -> None:
+    def __init__(self, extractor: FeatureExtractor, kids: list[float]) -> None:
         self.extractor, self._kids = extractor, iter(kids)
 
-    def look(self, samples: np.ndarray) -> Look:
+    def look(self, samples: np.ndarray) -> SampleScores:
         """The next."""
-        return Look(kid=next(self._kids), kid_error=0.1)
+        return SampleScores(kid=next(self._kids), kid_error=0.1)

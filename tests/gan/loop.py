@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.callbacks import never, silent
-from pipeline.gan.step import METRICS
-from pipeline.gan.training import Terms, Training
-from pipeline.gan.watch import Unwatched
+from pipeline.gan.training.loop import TrainConfig, Trainer
+from pipeline.gan.training.observer import NullObserver
+from pipeline.gan.training.train_step import METRICS
+from pipeline.progress import never, silent
 from pipeline.store.jsonl import read_rows
 from tests.gan.discs import discs
 from tests.gan.play import define
@@ -17,15 +17,15 @@ EPOCHS, STEPS = 4, 3  # steps in an epoch
 TIMED = ("seconds", "images_per_second")
 
 
-def begun(folder: Path, *, watch=None, tree: dict | None = None, epochs: int = EPOCHS, **terms) -> Training:
+def begun(folder: Path, *, watch=None, tree: dict | None = None, epochs: int = EPOCHS, **terms) -> Trainer:
     """A training at the point where `folder` is."""
     folder.mkdir(exist_ok=True)
     options = {"seed": 1, "sample_every": 1, "checkpoint_every": 1, "name": "mine"} | terms
-    given = {"folder": folder, "watch": watch or Unwatched()}
-    return Training(Terms(epochs=epochs, **options), define(tree), discs(8 * STEPS), **given)
+    given = {"folder": folder, "watch": watch or NullObserver()}
+    return Trainer(TrainConfig(epochs=epochs, **options), define(tree), discs(8 * STEPS), **given)
 
 
-def run(training: Training, *, should_stop=never) -> Training:
+def run(training: Trainer, *, should_stop=never) -> Trainer:
     try:
         training.run(silent, should_stop)
     finally:
@@ -37,17 +37,17 @@ def rows(folder: Path) -> list[dict]:
     return [{key: row[key] for key in row if key not in TIMED} for row in read_rows(folder / "stats.jsonl")]
 
 
-def arrays(training: Training) -> dict[str, np.ndarray]:
+def arrays(training: Trainer) -> dict[str, np.ndarray]:
     return {name: array for name, array in training.arrays().items() if name != "seconds"}
 
 
-def assert_same(one: Training, other: Training) -> None:
+def assert_same(one: Trainer, other: Trainer) -> None:
     mine, theirs = arrays(one), arrays(other)
     assert [name for name in mine if not np.array_equal(mine[name], theirs[name])] == []
     assert rows(one.folder) == rows(other.folder)
 
 
-def weight(training: Training) -> object:
+def weight(training: Trainer) -> object:
     return training.state.generator.trainable_variables[0]
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.gan.batches import Batches
-from pipeline.gan.definition import Definition
-from pipeline.gan.director import Director
-from pipeline.gan.state import TrainState
-from pipeline.gan.step import METRICS, Plan, compile_step
+from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.training.state import TrainState
+from pipeline.gan.training.step_inputs import Batches, StepPlan, StepPlanner
+from pipeline.gan.training.train_step import METRICS, compile_step
 from tests.gan.discs import discs
 
 BATCH = 8
@@ -43,7 +42,7 @@ class Play:
         if self.start is not None:
             self.state.restore(self.start)
         images, turns = discs(24, size=self.size), self.definition.balance.discriminator_steps
-        self.director = Director(
+        self.director = StepPlanner(
             definition=self.definition,
             images=images,
             batches=Batches(count=len(images), wanted=self.definition.batch, seed=self.seed, turns=turns),
@@ -52,7 +51,7 @@ class Play:
         )
         self._step = compile_step(self.state)
 
-    def plan(self, number: int, *, learn: bool = True) -> Plan:
+    def plan(self, number: int, *, learn: bool = True) -> StepPlan:
         """What step `number` is to do."""
         return self.director.plan(number, learn=learn)
 

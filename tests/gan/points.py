@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.gan import Dcgan
-from pipeline.gan.checkpoint import read_arrays
+from pipeline.gan.training.checkpoint import read_arrays
 
 
 def point(gan: Dcgan) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.gan import Dcgan
-from pipeline.gan.definition import Definition
+from pipeline.gan.config.__init__ import Definition
 from tests.gan.conftest import TINY
 from tests.gan.discs import discs
 from tests.gan.points import point
@@ -19,7 +19,7 @@ COUNT = 40  # pictures
 
 
 def test_definitions_do_not_load_tensorflow():
-    code = "import sys, pipeline.gan, pipeline.gan.definition.named; print({'tensorflow', 'keras'} & set(sys.modules))"
+    code = "import sys, pipeline.gan, pipeline.gan.config.loading; print({'tensorflow', 'keras'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 
@@ -232,7 +232,7 @@ def test_the_readmes_example_works(tmp_path, monkeypatch):
     section = readme.partition("## As an object, in a notebook")[2].partition("\n## ")[0]
     (example,) = re.findall(r"```python\n(.+?)```", section, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.filter.weights.is_cached", lambda name: False)
+    monkeypatch.setattr("pipeline.pretrained.is_cached", lambda name: False)
     np.save("pictures.npy", discs(20))
     names = {}
     exec(example, names)

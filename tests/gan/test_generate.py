@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.callbacks import never, silent
+from pipeline.devices import keras
 from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.gan.generate import _generator, generate
-from pipeline.gan.latents import fixed_latents
-from pipeline.gan.runtime import keras
-from pipeline.gan.samples import draw
-from pipeline.gan.train import GENERATOR
+from pipeline.gan.sampling import draw, fixed_latents
+from pipeline.gan.train_gan import GENERATOR
 from pipeline.images.png import decode_png
 from pipeline.options import GenerateOptions
+from pipeline.progress import never, silent
 
 SIZE = 16
 

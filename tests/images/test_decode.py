@@ -10,8 +10,8 @@ from PIL import Image, ImageCms
 
 from pipeline.images import decode as module
 from pipeline.images import rejected
+from pipeline.images.crop import fit
 from pipeline.images.decode import Decoded, decode
-from pipeline.images.fit import fit
 from pipeline.images.raster import resize
 from pipeline.options import NormalizeOptions
 

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.images.decode import decode
 from pipeline.images.duplicates import ALIKE, PLAIN, VIEWS, difference, find_duplicates, look_of, variance
-from pipeline.images.phash import mirrored
-from pipeline.images.prepare import LOOK, Prepared, Raw, prepare
+from pipeline.images.hashing import mirrored
+from pipeline.images.prepare import LOOK, Picture, Prepared, prepare
 from pipeline.images.raster import resize
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
@@ -24,7 +24,7 @@ def prepared(tmp_path) -> Callable[..., Prepared]:
     def make(body: bytes, options: NormalizeOptions = OPTIONS) -> Prepared:
         path = tmp_path / digest.of_bytes(body)
         path.write_bytes(body)
-        return prepare(Raw(path.name, path), options=options, folder=tmp_path)
+        return prepare(Picture(path.name, path), options=options, folder=tmp_path)
 
     return make
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.callbacks import never, silent
 from pipeline.images import rejected
 from pipeline.images.normalize import normalize
 from pipeline.options import NormalizeOptions
+from pipeline.progress import never, silent
 from pipeline.store import digest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -122,7 +122,7 @@ def test_the_worst_files_there_are_take_little_memory(shared_data, make_download
     folder.mkdir()
     code = f"""if True:
         from pathlib import Path
-        from pipeline.callbacks import never, silent
+        from pipeline.progress import never, silent
         from pipeline.images.normalize import normalize
         from pipeline.options import NormalizeOptions
         from tests.memory import peak_mib

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.callbacks import never, silent
 from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.images import normalize as module
-from pipeline.images import pool, rejected
-from pipeline.images.image_set import read_images
+from pipeline.images import rejected, worker_pool
+from pipeline.images.dataset import read_images
 from pipeline.images.normalize import normalize
-from pipeline.images.prepare import Prepared, Raw, prepare
+from pipeline.images.prepare import Picture, Prepared, prepare
 from pipeline.options import NormalizeOptions
+from pipeline.progress import never, silent
 from pipeline.store import digest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def mixed(draw, encode, make_download) -> Path:
 @pytest.fixture
 def many(draw, encode, make_download) -> Path:
     """Enough pictures for several shards."""
-    return make_download([*(encode(draw(seed), "BMP") for seed in range(3 * pool.SHARD)), b"text"])
+    return make_download([*(encode(draw(seed), "BMP") for seed in range(3 * worker_pool.SHARD)), b"text"])
 
 
 def test_every_picture_is_accounted_for(mixed, tmp_path, encode, draw):
@@ -109,7 +109,7 @@ def test_a_stopped_run_goes_on_where_it_was(many, tmp_path):
     with pytest.raises(Stopped):
         run(many, tmp_path / "out", progress=progress, should_stop=lambda: bool(seen) and seen[-1] >= 20)
     done = seen[-1]
-    assert done < 3 * pool.SHARD
+    assert done < 3 * worker_pool.SHARD
     seen.clear()
     assert run(many, tmp_path / "out", progress=progress) == whole
     assert seen[0] == done
@@ -122,7 +122,7 @@ def test_a_killed_run_goes_on_where_it_was(many, tmp_path):
     code = f"""if True:
         import time
         from pathlib import Path
-        from pipeline.callbacks import never
+        from pipeline.progress import never
         from pipeline.images.normalize import normalize
         from pipeline.options import NormalizeOptions
         normalize(NormalizeOptions(size=16, processes=2), download=Path({str(many)!r}), folder=Path({str(folder)!r}),
@@ -204,7 +204,7 @@ def test_the_worst_files_there_are(shared_data, make_download, tmp_path):
     assert np.isfinite(read_images(tmp_path / "out").images).all()
 
 
-def prepare_or_die(raw: Raw, **options) -> Prepared:
+def prepare_or_die(raw: Picture, **options) -> Prepared:
     """`prepare`, but text crashes it and small pictures hang it. Runs in other processes."""
     found = prepare(raw, **options)
     if found.reason == rejected.UNKNOWN_FORMAT:

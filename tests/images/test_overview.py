@@ -3,14 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.callbacks import never, silent
 from pipeline.images import overview as module
 from pipeline.images.normalize import normalize
+from pipeline.images.overview import SIDE, Shown, thumbnail, tile
 from pipeline.images.png import decode_png
-from pipeline.images.prepare import Raw
+from pipeline.images.prepare import Picture
 from pipeline.images.rejected import TOO_LONG, TOO_MANY_PIXELS, TOO_SMALL, TRUNCATED, UNKNOWN_FORMAT
-from pipeline.images.thumbnail import SIDE, Shown, thumbnail, tile
 from pipeline.options import NormalizeOptions
+from pipeline.progress import never, silent
 from pipeline.store import digest
 
 OPTIONS = NormalizeOptions(processes=1)
@@ -27,10 +27,10 @@ def sheets(download: Path, folder: Path, **options) -> dict[str, np.ndarray]:
 def raw(tmp_path):
     """A raw picture of some bytes."""
 
-    def make(body: bytes) -> Raw:
+    def make(body: bytes) -> Picture:
         path = tmp_path / digest.of_bytes(body)
         path.write_bytes(body)
-        return Raw(path.name, path)
+        return Picture(path.name, path)
 
     return make
 

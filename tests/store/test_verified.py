@@ -7,9 +7,9 @@ import pytest
 
 from pipeline.errors import DamagedState
 from pipeline.store import verified
+from pipeline.store.artifacts import ArtifactStore
 from pipeline.store.jsonl import write_rows
 from pipeline.store.manifest import Manifest, list_files
-from pipeline.store.shelf import Shelf
 
 KEY = "c" * 64
 
@@ -17,7 +17,7 @@ KEY = "c" * 64
 @pytest.fixture
 def folder(tmp_path):
     """A finished folder of the filter with a file of each kind."""
-    shelf = Shelf(tmp_path / "filter")
+    shelf = ArtifactStore(tmp_path / "filter")
     work = shelf.work(KEY, resume=False)
     write_rows(work / "scores.jsonl", [{"id": "a", "score": 0.25}, {"id": "b", "score": 0.75}])
     (work / "samples.json").write_text('{"kid": 1}')

@@ -112,7 +112,7 @@ def test_what_a_stage_prints_goes_to_the_log_and_holds_up_no_pipe(tmp_path):
 
 
 def test_the_server_does_not_take_down_what_it_has_imported():
-    code = "import atexit; atexit.register(print, 'taken down'); import tasks.leaving"
+    code = "import atexit; atexit.register(print, 'taken down'); import tasks.forkserver_exit"
     found = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
     assert (found.returncode, found.stdout) == (0, "")
 

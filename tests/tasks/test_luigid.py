@@ -11,7 +11,7 @@ import pytest
 from luigi.rpc import RPCError
 
 from pipeline.errors import UserError
-from tasks import luigid, stop
+from tasks import luigid, signals
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_luigid_that_is_started_again_in_time_costs_nothing(server, nowhere):
 
 
 def test_a_signal_ends_the_patience(nowhere, monkeypatch):
-    monkeypatch.setattr(stop, "should_stop", lambda: True)
+    monkeypatch.setattr(signals, "should_stop", lambda: True)
     began = time.monotonic()
     with pytest.raises(RPCError):
         luigid.Luigid(nowhere).add_task(task_id="a", worker="w", status="DONE")
@@ -139,7 +139,7 @@ def test_a_pause_is_said_at_once_and_again_after_minutes_and_ends(server, monkey
 def test_a_signal_ends_the_wait_for_a_paused_luigid(server, monkeypatch):
     url = server('{"response": {"paused": true}}')
     asked = iter([False, False, True])
-    monkeypatch.setattr(stop, "should_stop", lambda: next(asked))
+    monkeypatch.setattr(signals, "should_stop", lambda: next(asked))
     monkeypatch.setattr(luigid.Waiting, "LOOK", 0.01)
     luigid.Waiting(url).a_while()
 

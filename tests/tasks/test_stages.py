@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-from pipeline.store.shelf import Published, Shelf
+from pipeline.store.artifacts import Artifact, ArtifactStore
 from tasks.run_pipeline import RunPipeline
 from tasks.stages import STAGES
 
@@ -30,12 +30,12 @@ def test_one_look_up_the_chain_comes_by_each_stage_once(configure, monkeypatch):
     configure("[download]\nquery = toads\n")
     looked = []
 
-    def find(shelf: Shelf, key: str, *, forced: str) -> Published:
+    def find(shelf: ArtifactStore, key: str, *, forced: str) -> Artifact:
         looked.append(shelf.root)
         outputs = dict.fromkeys(("images", "model", "kept", "generator"), key)
-        return Published(Path(key[:12]), SimpleNamespace(outputs=outputs))
+        return Artifact(Path(key[:12]), SimpleNamespace(outputs=outputs))
 
-    monkeypatch.setattr(Shelf, "find", find)
+    monkeypatch.setattr(ArtifactStore, "find", find)
     pipeline = RunPipeline(dataset="toads")
     assert pipeline.complete()
     assert len(looked) == len(set(looked)) == len(STAGES)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import homes, records
+from tasks import paths, run_log
 from tasks.cli import main
 from tasks.run_pipeline import RunPipeline
 
@@ -54,9 +54,9 @@ def test_a_run_until_the_squares_makes_them_says_so_and_stops_there(home, capsys
     assert main(["run", *words, "--normalize-size", "16", "--normalize-processes", "1"]) == 0
     said = capsys.readouterr().err
     assert "pictures made 16 px squares" in said.splitlines()[-2]
-    assert homes.shelf("demo", "normalize").newest()
-    assert not homes.shelf("demo", "classifier").newest()
-    last = records.last("demo").rows()[-1]
+    assert paths.shelf("demo", "normalize").newest()
+    assert not paths.shelf("demo", "classifier").newest()
+    last = run_log.last("demo").rows()[-1]
     assert (last["event"], last["outcome"]) == ("end", "done")
 
 
@@ -66,7 +66,7 @@ def test_a_second_one_finds_all_of_it_up_to_date(home, capsys):
     capsys.readouterr()
     assert main(words) == 0
     assert "everything up to download is up to date" in capsys.readouterr().err
-    assert records.last("demo").stages() == {"download": "reused"}
+    assert run_log.last("demo").stages() == {"download": "reused"}
 
 
 def test_no_stage_named_means_the_whole_chain(home):

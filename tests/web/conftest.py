@@ -3,8 +3,8 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from pipeline.web.app import make_app
-from pipeline.web.guard import Rules
+from pipeline.web.routes import make_app
+from pipeline.web.security import Rules
 from tests.web.drawn_home import DrawnHome
 
 PORT = 8090

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.filter.kept import FEATURES, Score, write_scores
+from pipeline.filter.scores import FEATURES, Score, write_scores
 from pipeline.labels.log import LabelLog
+from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.digest import of_bytes, of_value
 from pipeline.store.jsonl import dump_row, write_rows
 from pipeline.store.manifest import Manifest, list_files
-from pipeline.store.shelf import Published, Shelf
-from pipeline.web.place import Place, Site
+from pipeline.web.dataset_paths import DatasetPaths, Site
 
 STAGES = {"download": "data", "normalize": "data", "classifier": "models", "filter": "data"}
 SIZE = 16
@@ -40,13 +40,13 @@ class DrawnHome:
     def log(self) -> LabelLog:
         return LabelLog(self.data / "labels.jsonl")
 
-    def shelf(self, stage: str) -> Shelf:
-        return Shelf(self.folder / STAGES[stage] / self.dataset / stage)
+    def shelf(self, stage: str) -> ArtifactStore:
+        return ArtifactStore(self.folder / STAGES[stage] / self.dataset / stage)
 
-    def place(self, dataset: str = "") -> Place:
+    def place(self, dataset: str = "") -> DatasetPaths:
         home = DrawnHome(self.folder, dataset or self.dataset)
         shelves = {stage: home.shelf(stage) for stage in STAGES}
-        return Place(dataset=home.dataset, folder=home.data, chosen=lambda: None, **shelves)
+        return DatasetPaths(dataset=home.dataset, folder=home.data, chosen=lambda: None, **shelves)
 
     def site(self, *command: str) -> Site:
         return Site(datasets=self.datasets, place=self.place, command=command or ("false",))
@@ -92,7 +92,7 @@ class DrawnHome:
         fill: Any,
         inputs: dict[str, str] | None = None,
         summary: dict[str, Any] | None = None,
-    ) -> Published:
+    ) -> Artifact:
         shelf = self.shelf(stage)
         created = f"2026-01-01T00:00:{len(shelf.folders()):02d}"
         key = of_value([stage, outputs, inputs, summary, created])
@@ -122,7 +122,7 @@ class DrawnHome:
         features: np.ndarray | None = None,
         notice: str = "",
         spread: float | None = 0.05,
-    ) -> Published:
+    ) -> Artifact:
         """What a filter leaves that has given these scores."""
         given = labels or {}
         found = [
@@ -146,7 +146,7 @@ class DrawnHome:
         summary = {"threshold": threshold, "notice": notice}
         return self.publish("filter", found, {"kept": "some"}, fill, inputs, summary)
 
-    def classifier(self, **summary: Any) -> Published:
+    def classifier(self, **summary: Any) -> Artifact:
         return self.publish("classifier", None, {"model": "one"}, lambda rows, work: None, summary=summary)
 
     def label(self, given: dict[str, str | None]) -> None:

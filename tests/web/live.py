@@ -62,8 +62,8 @@ def free_port() -> int:
 
 
 def main(folder: str, port: str, *command: str) -> None:
-    from pipeline.web.guard import Rules
-    from pipeline.web.serve import serve
+    from pipeline.web.security import Rules
+    from pipeline.web.server import serve
 
     home = DrawnHome(Path(folder))
     serve(home.site(*command), Rules(host="127.0.0.1", port=int(port)), ready=lambda: None)

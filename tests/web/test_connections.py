@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.web import connections
 from pipeline.web.connections import ANSWER, BODY, IDLE, Connections, Limits
-from pipeline.web.serve import Server, listen
+from pipeline.web.server import Server, listen
 from tests.web.live import Live
 
 SHORT = Limits(connections=12, headers=0.6, body=0.9, reader=1.0, idle=0.6)

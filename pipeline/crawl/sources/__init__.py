@@ -1,1 +1,5 @@
-"""Where pictures come from: each source knows its first page, how to read a page, and how to fetch what it names."""
+"""Sources of pictures: bing, baidu, google, openverse, a web site, a list of URLs, a folder, the demo.
+
+`base` is their interface: the first page, how to read a page, how to fetch what it names. `registry` makes those that
+the option `sources` names.
+"""

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pipeline.crawl import html
-from pipeline.crawl.address import host_of, tidy
-from pipeline.crawl.answer import Body, Fault
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.sources.search import SearchSource
+from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.sources.base import SearchSource
+from pipeline.crawl.url import host_of, normalize_url
 
 SEARCH = "https://image.baidu.com/search/acjson"
 STEP = 30  # results that a page is asked for
@@ -33,7 +33,7 @@ class BaiduSource(SearchSource):
         asked = {"tn": "resultjson_com", "ipn": "rj", "ie": "utf-8", "oe": "utf-8", "word": self.query}
         return f"{SEARCH}?{urlencode({**asked, 'pn': count, 'rn': STEP})}"
 
-    def results(self, body: Body) -> list[Candidate] | Fault:
+    def results(self, body: Response) -> list[Candidate] | Fault:
         """What one page shows; what is not understood is left out."""
         try:
             answer = json.loads(STRAY_ESCAPE.sub("", body.data.decode("utf-8", "replace")), strict=False)
@@ -61,7 +61,12 @@ def _candidate(row: dict[str, Any]) -> Candidate:
     )
     page = plain(_text(row, "fromURL") or _text(original, "FromURL"))
     title = _without_tags(_text(row, "fromPageTitleEnc", "fromPageTitle"))
-    return Candidate(url=tidy(address), address=tidy(address), page=tidy(page) if host_of(page) else "", title=title)
+    return Candidate(
+        url=normalize_url(address),
+        address=normalize_url(address),
+        page=normalize_url(page) if host_of(page) else "",
+        title=title,
+    )
 
 
 class _Words:

@@ -5,10 +5,10 @@ import time
 from urllib.parse import urlencode
 
 from pipeline.crawl import html
-from pipeline.crawl.address import host_of, tidy
-from pipeline.crawl.answer import Body
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.sources.search import SearchSource
+from pipeline.crawl.request import Response
+from pipeline.crawl.sources.base import SearchSource
+from pipeline.crawl.url import host_of, normalize_url
 
 SEARCH = "https://www.bing.com/images/async"
 LONGEST = 20_000  # characters of the JSON of a result, which has a tenth of that
@@ -25,15 +25,15 @@ class BingSource(SearchSource):
         """The address of the page that follows on `count` results."""
         return f"{SEARCH}?{urlencode({'q': self.query, 'first': count + 1, 'count': STEP})}"
 
-    def results(self, body: Body) -> list[Candidate]:
+    def results(self, body: Response) -> list[Candidate]:
         """What one page shows; what is not understood is left out."""
         found = _Results(self.most)
         html.stream(body.data, found, time.monotonic() + html.SECONDS)
         rows = [_row(text) for text in found.texts]
         return [
             Candidate(
-                url=tidy(row["murl"]),
-                address=tidy(row["murl"]),
+                url=normalize_url(row["murl"]),
+                address=normalize_url(row["murl"]),
                 page=_page(row),
                 title=str(row.get("t") or "").translate(HIGHLIGHT).strip(),
             )
@@ -72,7 +72,7 @@ class _Results:
 
 
 def _page(row: dict) -> str:
-    page = tidy(str(row.get("purl") or ""))
+    page = normalize_url(str(row.get("purl") or ""))
     return page if host_of(page) else ""
 
 

@@ -11,11 +11,11 @@ from itertools import islice
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from pipeline.crawl import html
-from pipeline.crawl.address import host_of, tidy
-from pipeline.crawl.answer import Body, Fault
-from pipeline.crawl.contents import Contents, Link
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.sources.search import SearchSource
+from pipeline.crawl.page import Contents, Link
+from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.sources.base import SearchSource
+from pipeline.crawl.url import host_of, normalize_url
 
 SEARCH = "https://www.google.com/search"
 SCRIPTS_ONLY = "Google answers automated clients with scripts only; use bing, openverse or baidu"
@@ -33,7 +33,7 @@ class GoogleSource(SearchSource):
         """The address of the page that follows on `count` results."""
         return f"{SEARCH}?{urlencode({'q': self.query, 'tbm': 'isch', 'start': count})}"
 
-    def results(self, body: Body) -> list[Candidate] | Fault:
+    def results(self, body: Response) -> list[Candidate] | Fault:
         """What one page shows: the links of the plain page, or what the data of its scripts names."""
         contents = Contents(scripts=True)
         html.stream(body.data, contents, time.monotonic() + html.SECONDS)
@@ -48,7 +48,7 @@ def _linked(contents: Contents) -> Iterator[Candidate]:
     links = (item for item in contents.items if isinstance(item, Link) and item.tag == "a")
     for link in links:
         asked = _asked(link.href) if link.href and "imgres?" in link.href else {}
-        address, page = tidy(asked.get("imgurl", [""])[0]), tidy(asked.get("imgrefurl", [""])[0])
+        address, page = normalize_url(asked.get("imgurl", [""])[0]), normalize_url(asked.get("imgrefurl", [""])[0])
         if host_of(address):
             title = link.text if link.alt is None else link.alt
             yield Candidate(url=address, address=address, page=page if host_of(page) else "", title=title)
@@ -66,7 +66,7 @@ def _named(scripts: list[str]) -> Iterator[Candidate]:
     for script in scripts:
         for literal in TRIPLE.finditer(script):
             try:
-                address = tidy(json.loads(literal[1]))
+                address = normalize_url(json.loads(literal[1]))
                 own = (urlsplit(address).hostname or "").endswith(ITS_OWN)
             except ValueError:
                 continue

@@ -3,11 +3,10 @@
 import json
 from urllib.parse import urlencode
 
-from pipeline.crawl.address import host_of, tidy
-from pipeline.crawl.answer import Body, Fault
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.sources.search import ANSWER_BYTES
-from pipeline.crawl.sources.source import Page, WebSource
+from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.sources.base import ANSWER_BYTES, Page, WebSource
+from pipeline.crawl.url import host_of, normalize_url
 from pipeline.options import DownloadOptions
 
 SEARCH = "https://api.openverse.org/v1/images/"
@@ -29,7 +28,7 @@ class OpenverseSource(WebSource):
         """The first page of results."""
         return self._page(1)
 
-    def parse(self, body: Body, address: str) -> Page | Fault:
+    def parse(self, body: Response, address: str) -> Page | Fault:
         """The results of one page, and the next page while the API says that there is one."""
         try:
             answer = json.loads(body.data)
@@ -49,8 +48,8 @@ def candidate(row: dict) -> Candidate:
     name = f"{_text(row, 'license')} {_text(row, 'license_version')}".strip()
     deed = _web(row, "license_url")
     return Candidate(
-        url=tidy(row["url"]),
-        address=tidy(row["url"]),
+        url=normalize_url(row["url"]),
+        address=normalize_url(row["url"]),
         page=_web(row, "foreign_landing_url"),
         title=_text(row, "title"),
         license=f"{name} ({deed})" if name and deed else name or deed,
@@ -64,5 +63,5 @@ def _text(row: dict, name: str) -> str:
 
 def _web(row: dict, name: str) -> str:
     """The web address in a field; empty if there is none."""
-    address = tidy(_text(row, name))
+    address = normalize_url(_text(row, name))
     return address if host_of(address) else ""

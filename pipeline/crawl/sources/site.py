@@ -4,13 +4,12 @@ import re
 import time
 from urllib.parse import urlsplit
 
-from pipeline.crawl import html, robots_tag
-from pipeline.crawl.address import LONGEST, absolute, authority, host_of
-from pipeline.crawl.answer import Body, Fault
-from pipeline.crawl.contents import Contents, Image, Link
+from pipeline.crawl import html, robots
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.sources.source import Page, WebSource
-from pipeline.crawl.srcset import largest
+from pipeline.crawl.page import Contents, Image, Link, largest
+from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.sources.base import Page, WebSource
+from pipeline.crawl.url import LONGEST, absolute_url, authority, host_of
 from pipeline.options import DownloadOptions
 
 PICTURE = re.compile(r"\.(jpe?g|png|gif|webp|bmp|tiff?)$", re.IGNORECASE)
@@ -36,7 +35,7 @@ class SiteSource(WebSource):
         """The page that the user named."""
         return self.first
 
-    def parse(self, body: Body, address: str) -> Page | Fault:
+    def parse(self, body: Response, address: str) -> Page | Fault:
         """The pictures and the links of one page, in the order of the text, unless it keeps them from such use."""
         here = host_of(body.url)
         self._host = self._host or here  # of the first page, after redirects: example.org may be www.example.org
@@ -45,7 +44,7 @@ class SiteSource(WebSource):
         contents = Contents()
         cut = html.stream(body.data, contents, time.monotonic() + html.SECONDS)
         contents.finish()
-        if word := robots_tag.refusal(contents.robots, "") if self.options.robots else "":
+        if word := robots.refusal(contents.robots, "") if self.options.robots else "":
             return Fault(reason=f"meta robots: {word}", outcome="rejected", status=body.status)
         shown = Shown(root_of(body.url, contents.base), most=self.most)
         cut = shown.fill(contents, time.monotonic() + html.SECONDS) or cut
@@ -53,7 +52,7 @@ class SiteSource(WebSource):
         return Page(candidates=self._candidates(shown, contents, body.url), links=pages, cut=cut)
 
     def _candidates(self, shown: "Shown", contents: Contents, page: str) -> list[Candidate]:
-        deed = absolute(shown.root, contents.license or "")
+        deed = absolute_url(shown.root, contents.license or "")
         shared = {
             "page": self.name_of(page),
             "license": deed if host_of(deed) else "",
@@ -96,12 +95,12 @@ class Shown:
 
     def _image(self, image: Image) -> None:
         if image.within is None or not is_picture(self._target(image.within)):
-            best = absolute(self.root, largest(image.srcset))
-            self._show(best if host_of(best) else absolute(self.root, image.source), image.title)
+            best = absolute_url(self.root, largest(image.srcset))
+            self._show(best if host_of(best) else absolute_url(self.root, image.source), image.title)
 
     def _target(self, link: Link) -> str:
         if id(link) not in self._targets:
-            self._targets[id(link)] = absolute(self.root, link.href or "")
+            self._targets[id(link)] = absolute_url(self.root, link.href or "")
         return self._targets[id(link)]
 
     def _show(self, address: str, title: str) -> None:
@@ -111,7 +110,7 @@ class Shown:
 
 def root_of(page: str, base: str | None) -> str:
     """What the addresses of a page are relative to: its `<base href>`, unless that is no web address; else its own."""
-    root = absolute(page, base or "")
+    root = absolute_url(page, base or "")
     return root if authority(root) and len(root) <= LONGEST else page
 
 

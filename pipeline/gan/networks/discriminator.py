@@ -1,30 +1,27 @@
 """The discriminator: strided convolutions (Radford et al. 2016), or residual blocks, down to one logit."""
 
-from pipeline.gan.definition import Definition
-from pipeline.gan.networks.attention import attend
-from pipeline.gan.networks.draft import Draft
-from pipeline.gan.networks.layers import KERNEL, Layers, Tensor
-from pipeline.gan.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
-from pipeline.gan.networks.staged import Staged
-from pipeline.gan.runtime import keras
-from pipeline.gan.sides import Sides
+from pipeline.devices import keras
+from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config.resolutions import Resolutions
+from pipeline.gan.networks.builder import KERNEL, GrowingNetwork, LayerFactory, NetworkBuilder, Tensor, attend
+from pipeline.gan.networks.layers import MinibatchDiscrimination, MinibatchStddev
 
 SLOPE = 0.2  # of the leaky ReLUs
 
 
 def build_discriminator(
     definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32", plain: bool = False
-) -> Staged:
+) -> GrowingNetwork:
     """From pictures (B, S, S, channels) in [-1, 1] to [logits (B, 1), features (B, F)]; real above 0.
 
     A `plain` one is of layers that Keras has itself, but for minibatch layers, for weights that come from elsewhere.
     """
-    layers = Layers(definition.discriminator, role="discriminator", seed=seed, dtype=dtype, plain=plain)
-    draft = _Draft(definition=definition, sides=Sides.of(size), channels=channels, layers=layers)
+    layers = LayerFactory(definition.discriminator, role="discriminator", seed=seed, dtype=dtype, plain=plain)
+    draft = _Draft(definition=definition, sides=Resolutions.of(size), channels=channels, layers=layers)
     return draft.staged()
 
 
-class _Draft(Draft):
+class _Draft(NetworkBuilder):
     """Draws the discriminator."""
 
     def model(self, level: int, *, fading: bool) -> keras.Model:

@@ -3,24 +3,25 @@
 from pathlib import Path
 from typing import Any
 
+from pipeline.devices import keras
 from pipeline.errors import UserError
-from pipeline.filter.keras_file import fill, read_config, weights_size
-from pipeline.filter.stored_zip import Foreign
-from pipeline.gan.definition import Definition
-from pipeline.gan.extent import check_extent
-from pipeline.gan.networks.bounded import Bounded
+from pipeline.filter.keras_files import fill, read_config, weights_size
+from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config.resolutions import LARGEST_SIDE, check_extent
+from pipeline.gan.networks.builder import GrowingNetwork
 from pipeline.gan.networks.discriminator import build_discriminator
 from pipeline.gan.networks.generator import build_generator
-from pipeline.gan.networks.staged import Staged
-from pipeline.gan.pictures import check_shape
-from pipeline.gan.runtime import keras
-from pipeline.gan.sizes import LARGEST_SIDE
+from pipeline.gan.networks.layers import Bounded
+from pipeline.gan.validation import check_shape
+from pipeline.store.npz import Foreign
 
 GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
 MOST_LEVELS = LARGEST_SIDE.bit_length()
 
 
-def write_networks(definition: Definition, folder: Path, *, generator: Staged, discriminator: Staged) -> None:
+def write_networks(
+    definition: Definition, folder: Path, *, generator: GrowingNetwork, discriminator: GrowingNetwork
+) -> None:
     """Leave both networks in `folder`, finished, as Keras loads them."""
     plain_generator(definition, generator).save(folder / GENERATOR)
     plain_discriminator(definition, discriminator).save(folder / DISCRIMINATOR)
@@ -52,7 +53,7 @@ def _picture(config: Any) -> tuple[int, int]:
     return side, channels
 
 
-def plain_generator(definition: Definition, generator: Staged) -> keras.Model:
+def plain_generator(definition: Definition, generator: GrowingNetwork) -> keras.Model:
     """The finished generator of `definition`, in float32, of layers that Keras has itself."""
     _, size, _, channels = generator.whole.output_shape
     plain = build_generator(definition, size=size, channels=channels, seed=0, plain=True)
@@ -60,7 +61,7 @@ def plain_generator(definition: Definition, generator: Staged) -> keras.Model:
     return plain.whole
 
 
-def plain_discriminator(definition: Definition, discriminator: Staged) -> keras.Model:
+def plain_discriminator(definition: Definition, discriminator: GrowingNetwork) -> keras.Model:
     """The finished discriminator, in float32, with its logits alone. Its minibatch layers, if it has any, are this
     project's own: `import pipeline.gan.networks` makes them known to Keras."""
     _, size, _, channels = discriminator.whole.input_shape
@@ -69,7 +70,7 @@ def plain_discriminator(definition: Definition, discriminator: Staged) -> keras.
     return keras.Model(plain.input, plain.outputs[0], name="discriminator")
 
 
-def _fill(plain: keras.Model, source: Staged) -> None:
+def _fill(plain: keras.Model, source: GrowingNetwork) -> None:
     """Give the layers of `plain` the weights of those of the same names."""
     for layer in plain.layers:
         if (known := source.layers.known(layer.name)) is not None:

@@ -2,28 +2,25 @@
 
 import math
 
-from pipeline.gan.definition import Definition
-from pipeline.gan.networks.attention import attend
-from pipeline.gan.networks.draft import Draft
-from pipeline.gan.networks.layers import KERNEL, Layers, Tensor
-from pipeline.gan.networks.staged import Staged
-from pipeline.gan.runtime import keras
-from pipeline.gan.sides import Sides
+from pipeline.devices import keras
+from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config.resolutions import Resolutions
+from pipeline.gan.networks.builder import KERNEL, GrowingNetwork, LayerFactory, NetworkBuilder, Tensor, attend
 
 
 def build_generator(
     definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32", plain: bool = False
-) -> Staged:
+) -> GrowingNetwork:
     """From latents (B, latent) to pictures (B, S, S, channels) in [-1, 1]; the weights follow from `seed`.
 
     A `plain` one is of layers that Keras has itself, for weights that come from elsewhere.
     """
-    layers = Layers(definition.generator, role="generator", seed=seed, dtype=dtype, plain=plain)
-    draft = _Draft(definition=definition, sides=Sides.of(size), channels=channels, layers=layers)
+    layers = LayerFactory(definition.generator, role="generator", seed=seed, dtype=dtype, plain=plain)
+    draft = _Draft(definition=definition, sides=Resolutions.of(size), channels=channels, layers=layers)
     return draft.staged()
 
 
-class _Draft(Draft):
+class _Draft(NetworkBuilder):
     """Draws the generator."""
 
     def model(self, level: int, *, fading: bool) -> keras.Model:

@@ -1,162 +1,246 @@
-"""The layers of one network, each made once and found again by its name, so that several graphs can share them."""
+"""Keras layers: fused batch norm, layer norm, spectral and weight norm, fade-in, minibatch statistics.
 
-import hashlib
-import math
-from collections.abc import Callable
+Batch norm is Keras' own with TensorFlow's fused kernel in training, three times faster on a CPU. Layer norm (Ba et al.
+2016) can be differentiated twice. Spectral norm (Miyato et al. 2018) and weight norm (Salimans and Kingma 2016) keep
+the free kernel, unlike Keras' own `SpectralNormalization`: the gradient runs through the norm, and calling the layer
+changes nothing; the step asks for a power iteration. Minibatch layers let D see how alike the samples of a batch are
+(Salimans et al. 2016; Karras et al. 2018).
+"""
 
-import numpy as np
+from typing import Any
 
-from pipeline.gan.definition import Network
-from pipeline.gan.networks.batch_norm import FusedBatchNorm
-from pipeline.gan.networks.blend import Blend
-from pipeline.gan.networks.bounded import Bounded
-from pipeline.gan.networks.layer_norm import LayerNorm
-from pipeline.gan.runtime import keras
+from pipeline.devices import keras
 
-KERNEL = 4  # of strided convolutions; a multiple of the stride: no checkerboard (Odena et al. 2016)
-# Keras' own 0.99 remembers a hundred steps: in a short run the statistics would lag behind the weights they belong to
-MOMENTUM = 0.9
-EPSILON = 1e-5
-BEFORE_RELU = math.sqrt(2.0)  # keeps the signal's size through a ReLU (He et al. 2015)
-Tensor = keras.KerasTensor
+Tensor = Any  # the backend's own
 
 
-class Layers:
-    """Makes layers as `network` says; `plain` ones are Keras' own, whatever it says of weights.
+@keras.saving.register_keras_serializable("ganmill")
+class FusedBatchNorm(keras.layers.BatchNormalization):
+    """`BatchNormalization` over (B, H, W, C); the same figures but for rounding. On JAX, Keras' own."""
 
-    First kernels follow from `seed` and a layer's name, not from the order.
-    """
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """(B, H, W, C), normalised over all but C; in training by the batch's own mean and variance."""
+        if not training or keras.backend.backend() != "tensorflow":
+            return keras.ops.cast(super().call(x, training=training), self.compute_dtype)
+        import tensorflow as tf
 
-    def __init__(self, network: Network, *, role: str, seed: int, dtype: str, plain: bool = False) -> None:
-        self.network, self.role, self.seed, self.dtype, self.plain = network, role, seed, dtype, plain
-        self._made: dict[str, keras.layers.Layer] = {}
-
-    @property
-    def _bounded(self) -> bool:
-        return self.network.weights != "free" and not self.plain
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        """Of all layers, in the order in which they were first asked for."""
-        return [variable for layer in self._made.values() for variable in layer.variables]
-
-    @property
-    def trainable_variables(self) -> list[keras.Variable]:
-        """Those of `variables` that an optimizer moves."""
-        return [variable for layer in self._made.values() for variable in layer.trainable_variables]
-
-    @property
-    def bounded(self) -> list[Bounded]:
-        """The layers whose kernels are held in bounds."""
-        return [layer for layer in self._made.values() if isinstance(layer, Bounded)]
-
-    @property
-    def blends(self) -> list[Blend]:
-        """The layers at which a new side fades in."""
-        return [layer for layer in self._made.values() if isinstance(layer, Blend)]
-
-    def known(self, name: str) -> keras.layers.Layer | None:
-        """The layer called `name`, if it was made."""
-        return self._made.get(name)
-
-    def find(self, name: str, make: Callable[[], keras.layers.Layer]) -> keras.layers.Layer:
-        """The layer called `name`; made on first sight."""
-        if name not in self._made:
-            self._made[name] = make()
-        return self._made[name]
-
-    def conv(self, x: Tensor, width: int, *, name: str, kernel: int = 3, stride: int = 1, **more: object) -> Tensor:
-        """A convolution with 'same' borders."""
-        fan = kernel * kernel * x.shape[-1]
-        return self._kernelled("conv", x, width, kernel=kernel, stride=stride, fan=fan, name=name, **more)
-
-    def up(self, x: Tensor, width: int, *, name: str, **more: object) -> Tensor:
-        """A transposed convolution to twice the side."""
-        fan = KERNEL * KERNEL * x.shape[-1] // 4  # a quarter of the kernel meets each pixel
-        return self._kernelled("up", x, width, kernel=KERNEL, stride=2, fan=fan, name=name, **more)
-
-    def dense(self, x: Tensor, width: int, *, name: str, **more: object) -> Tensor:
-        """A product with a matrix."""
-        return self._kernelled("dense", x, width, kernel=0, stride=0, fan=x.shape[-1], name=name, **more)
-
-    def norm(self, x: Tensor, name: str) -> Tensor:
-        """`x` normalised as the network says; layer norm is over side and channels (Ba et al. 2016)."""
-        if self.network.norm == "none":
-            return x
-        return self.find(name, lambda: self._norm(name))(x)
-
-    def relu(self, x: Tensor, slope: float = 0.0) -> Tensor:
-        """A ReLU, with `slope` below zero."""
-        if not slope:
-            return keras.layers.ReLU(dtype=self.dtype)(x)
-        if keras.backend.backend() == "jax" and not self.plain:
-            return keras.layers.Activation(_leaky(slope), dtype=self.dtype)(x)
-        return keras.layers.LeakyReLU(negative_slope=slope, dtype=self.dtype)(x)
-
-    def blend(self, old: Tensor, new: Tensor, name: str, *, dtype: str | None = None) -> Tensor:
-        """`old` and `new` mixed, for a side that fades in."""
-        return self.find(name, lambda: Blend(name=name, dtype=dtype or self.dtype))([old, new])
-
-    def begin(self, layer: keras.layers.Layer, *, fan: int, gain: float) -> None:
-        """Draw the first kernel of `layer`, just built, whose outputs sum over `fan` inputs.
-
-        Drawn by NumPy: each backend would make other numbers of the same seed.
-        """
-        text = f"{self.role}/{layer.name}/{self.seed}".encode()
-        draw = np.random.default_rng(int.from_bytes(hashlib.sha256(text).digest()[:8], "big"))
-        spread = 0.02 if self.network.initial == "dcgan" else gain / math.sqrt(fan)
-        kernel = layer.trainable_variables[0]
-        kernel.assign(draw.standard_normal(kernel.shape, np.float32) * np.float32(spread))
-        if isinstance(layer, Bounded):
-            layer.settle()
-
-    def _norm(self, name: str) -> keras.layers.Layer:
-        if self.network.norm == "layer":
-            layer = keras.layers.GroupNormalization if self.plain else LayerNorm
-            return layer(groups=1, epsilon=EPSILON, name=name, dtype=self.dtype)
-        make = keras.layers.BatchNormalization if self.plain else FusedBatchNorm
-        return make(momentum=MOMENTUM, epsilon=EPSILON, name=name, dtype=self.dtype)
-
-    def _kernelled(
-        self,
-        kind: str,
-        x: Tensor,
-        width: int,
-        *,
-        kernel: int,
-        stride: int,
-        fan: int,
-        name: str,
-        bias: bool = True,
-        gain: float = BEFORE_RELU,
-        zero: bool = False,
-        gated: bool = False,
-        dtype: str | None = None,
-    ) -> Tensor:
-        """The layer `name` applied to `x`.
-
-        `zero` starts it at nothing, where a kernel of zeros can be normalised; `gated` does so wherever.
-        """
-        if known := self.known(name):
-            return known(x)
-        options = {"use_bias": bias, "kernel_initializer": "zeros", "name": name, "dtype": dtype or self.dtype}
-        options |= {"gated": gated} if self._bounded else {}
-        layer = self.find(name, lambda: self._made_of(kind, width, kernel=kernel, stride=stride, options=options))
-        y = layer(x)
-        if self._bounded or not (zero or gated):
-            self.begin(layer, fan=fan, gain=gain)
+        scale, offset = (keras.ops.convert_to_tensor(found, dtype="float32") for found in (self.gamma, self.beta))
+        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon, is_training=True
+        )
+        count = tf.cast(tf.size(x) // tf.shape(x)[-1], tf.float32)
+        self._trail(self.moving_mean, mean)
+        self._trail(self.moving_variance, variance * (count - 1.0) / count)  # the kernel's is the unbiased one
         return y
 
-    def _made_of(self, kind: str, width: int, *, kernel: int, stride: int, options: dict) -> keras.layers.Layer:
-        if self._bounded:
-            return Bounded(kind, width, rule=self.network.weights, kernel_size=kernel, strides=stride, **options)
-        if kind == "dense":
-            return keras.layers.Dense(width, **options)
-        make = keras.layers.Conv2DTranspose if kind == "up" else keras.layers.Conv2D
-        return make(width, kernel, strides=stride, padding="same", **options)
+    def _trail(self, moving: keras.Variable, now: Tensor) -> None:
+        moving.assign(moving * self.momentum + now * (1.0 - self.momentum))
 
 
-def _leaky(slope: float) -> Callable[[Tensor], Tensor]:
-    """A leaky ReLU with TensorFlow's derivative at 0, `slope`: JAX has 1 there, where whole patches of a picture lie
-    that cutout has emptied."""
-    return lambda x: keras.ops.where(x > 0, x, x * keras.ops.cast(slope, x.dtype))
+PICTURE = (1, 2, 3)  # the axes of one
+ops = keras.ops
+
+
+@keras.saving.register_keras_serializable("ganmill")
+class LayerNorm(keras.layers.GroupNormalization):
+    """`GroupNormalization` of one group; the same figures but for rounding.
+
+    Keras' own takes TensorFlow's moments, whose variance holds the mean still while it is differentiated. That is
+    right once; a penalty on D's slope is differentiated a second time.
+    """
+
+    def add_weight(self, **options: Any) -> keras.Variable:
+        """Scale and offset in float32, which Keras before 3.13 would round to what the layer computes in."""
+        return super().add_weight(**options | {"autocast": False})
+
+    def call(self, x: Tensor) -> Tensor:
+        """(B, H, W, C), each picture normalised over all of it, then scaled and shifted channel by channel."""
+        wide = ops.cast(x, "float32")
+        apart = wide - ops.mean(wide, axis=PICTURE, keepdims=True)
+        variance = ops.mean(ops.square(apart), axis=PICTURE, keepdims=True)
+        return ops.cast(apart * ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta, self.compute_dtype)
+
+
+FIRST_TURNS = 20  # of the power iteration when a layer is built
+TINY = 1e-12
+
+
+@keras.saving.register_keras_serializable("ganmill")
+class Bounded(keras.layers.Layer):
+    """A convolution ('conv'), a transposed one ('up') or a product with a matrix ('dense'), its kernel under `rule`.
+
+    'spectral': the kernel as a matrix, outputs apart, divided by its largest singular value. 'weight': each output's
+    kernel has a learned length and a direction apart. A `gated` one is multiplied by a number that starts at 0.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        width: int,
+        *,
+        rule: str,
+        kernel_size: int,
+        strides: int,
+        use_bias: bool,
+        kernel_initializer: str,
+        gated: bool = False,
+        **common: Any,
+    ) -> None:
+        super().__init__(**common)
+        self.kind, self.width, self.rule, self.use_bias = kind, width, rule, use_bias
+        self.kernel_size, self.strides = kernel_size, strides
+        self.kernel_initializer, self.gated = kernel_initializer, gated
+
+    def build(self, shape: tuple) -> None:
+        """Make the free kernel, and what its rule remembers beside it."""
+        inputs, side = shape[-1], (self.kernel_size, self.kernel_size)
+        shapes = {"conv": (*side, inputs, self.width), "up": (*side, self.width, inputs), "dense": (inputs, self.width)}
+        self.free = self._weight("free", shapes[self.kind], initializer=self.kernel_initializer)
+        if self.use_bias:
+            self.bias = self._weight("bias", (self.width,), initializer="zeros")
+        if self.rule == "spectral":
+            self.left = self._weight("left", (self.width,), trainable=False)
+        else:
+            self.length = self._weight("length", (self.width,))
+        if self.gated:
+            self.gate = self._weight("gate", (), initializer="zeros")
+
+    def settle(self) -> None:
+        """Make what the rule remembers fit the free kernel, which has just been drawn."""
+        if self.rule == "weight":
+            self.length.assign(ops.sqrt(ops.sum(ops.square(self._matrix()), axis=1)))
+        for _ in range(FIRST_TURNS):
+            self.turn()
+
+    @property
+    def kernel(self) -> Tensor:
+        """The kernel that is used, in the shape that Keras' own layer has."""
+        return self._held() * self.gate if self.gated else self._held()
+
+    def turn(self) -> None:
+        """One turn of the power iteration towards the largest singular value's left vector."""
+        if self.rule == "spectral":
+            matrix = ops.stop_gradient(self._matrix())
+            self.left.assign(_unit(ops.matmul(matrix, _unit(ops.matmul(self.left, matrix)))))
+
+    def call(self, x: Tensor) -> Tensor:
+        """As Keras' own layer of this kind, with the bounded kernel."""
+        kernel = ops.cast(self.kernel, self.compute_dtype)
+        if self.kind == "conv":
+            x = ops.conv(x, kernel, strides=self.strides, padding="same")
+        elif self.kind == "up":
+            x = ops.conv_transpose(x, kernel, strides=self.strides, padding="same")
+        else:
+            x = ops.matmul(x, kernel)
+        return x + ops.cast(self.bias, self.compute_dtype) if self.use_bias else x
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same layer again."""
+        names = ("kind", "width", "rule", "kernel_size", "strides", "use_bias", "kernel_initializer", "gated")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """Of an input of `shape`."""
+        if self.kind == "dense":
+            return (*shape[:-1], self.width)
+        sides = [side * self.strides if self.kind == "up" else -(-side // self.strides) for side in shape[1:3]]
+        return (shape[0], *sides, self.width)
+
+    def _held(self) -> Tensor:
+        matrix = self._matrix()
+        if self.rule == "spectral":
+            return ops.convert_to_tensor(self.free) / self._largest(matrix)
+        scale = ops.convert_to_tensor(self.length) / ops.sqrt(ops.sum(ops.square(matrix), axis=1) + TINY)
+        return self.free * (scale[:, None] if self.kind == "up" else scale)
+
+    def _weight(self, name: str, shape: tuple, *, initializer: str = "ones", trainable: bool = True) -> keras.Variable:
+        """Norms are taken of float32, whatever the layer computes in."""
+        return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=trainable, autocast=False)
+
+    def _matrix(self) -> Tensor:
+        """The free kernel as (width, the rest)."""
+        kernel = ops.convert_to_tensor(self.free)
+        if self.kind == "up":
+            kernel = ops.swapaxes(kernel, -1, -2)
+        return ops.transpose(ops.reshape(kernel, (-1, self.width)))
+
+    def _largest(self, matrix: Tensor) -> Tensor:
+        left = ops.stop_gradient(ops.convert_to_tensor(self.left))
+        right = ops.stop_gradient(_unit(ops.matmul(left, matrix)))
+        return ops.sum(left * ops.matmul(matrix, right)) + TINY
+
+
+def _unit(vector: Tensor) -> Tensor:
+    return vector / (ops.sqrt(ops.sum(ops.square(vector))) + TINY)
+
+
+@keras.saving.register_keras_serializable("ganmill")
+class Blend(keras.layers.Layer):
+    """`fade` of the new and the rest of the old (Karras et al. 2018, figure 2). The step sets `fade`, from 0 to 1."""
+
+    def build(self, shapes: list) -> None:
+        """Make the one number."""
+        self.fade = self.add_weight(name="fade", shape=(), initializer="ones", trainable=False, dtype="float32")
+
+    def call(self, tensors: list[Tensor]) -> Tensor:
+        """From [old, new], of one shape, to the mixture."""
+        old, new = tensors
+        share = keras.ops.cast(self.fade, new.dtype)
+        return old + (new - old) * share
+
+
+GROUP = 4  # pictures that are compared with one another (Karras et al. 2018)
+
+
+@keras.saving.register_keras_serializable("ganmill")
+class MinibatchStddev(keras.layers.Layer):
+    """Adds a channel: the mean standard deviation over a group of pictures (Karras et al. 2018, section 3)."""
+
+    def call(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, H, W, C + 1). Pictures i, i + B/G, i + 2B/G, ... are a group of G."""
+        batch = x.shape[0]
+        if batch is None:  # while the graph is built, and when the batch is not known
+            return self._of(x, 1)
+        # A batch that does not divide, as of seventeen pictures, is one group: each alone would show nothing
+        return self._of(x, next((group for group in range(GROUP, 1, -1) if batch % group == 0), batch))
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """Of an input of `shape`."""
+        return (*shape[:-1], shape[-1] + 1)
+
+    def _of(self, x: Tensor, group: int) -> Tensor:
+        _, height, width, channels = x.shape
+        y = ops.cast(ops.reshape(x, (group, -1, height, width, channels)), "float32")
+        variance = ops.mean(ops.square(y - ops.mean(y, axis=0, keepdims=True)), axis=0)
+        spread = ops.mean(ops.sqrt(variance + 1e-8), axis=(1, 2, 3))  # (B / G,)
+        plane = ops.tile(ops.reshape(spread, (-1, 1, 1, 1)), (group, height, width, 1))
+        return ops.concatenate([x, ops.cast(plane, x.dtype)], axis=-1)
+
+
+@keras.saving.register_keras_serializable("ganmill")
+class MinibatchDiscrimination(keras.layers.Layer):
+    """Adds features: how near each picture is to the others in `kernels` learned views (Salimans et al. 2016, 3.2)."""
+
+    def __init__(self, kernels: int = 16, views: int = 8, **common: Any) -> None:
+        super().__init__(**common)
+        self.kernels, self.views = kernels, views
+
+    def build(self, shape: tuple) -> None:
+        """Make the tensor that features are seen through."""
+        self.tensor = self.add_weight(name="tensor", shape=(shape[-1], self.kernels * self.views), initializer="zeros")
+
+    def call(self, x: Tensor) -> Tensor:
+        """(B, F) to (B, F + kernels)."""
+        seen = ops.reshape(ops.matmul(x, ops.cast(self.tensor, x.dtype)), (-1, self.kernels, self.views))
+        seen = ops.cast(seen, "float32")
+        distance = ops.sum(ops.abs(seen[:, None] - seen[None]), axis=3)  # (B, B, kernels)
+        nearness = ops.sum(ops.exp(-distance), axis=1) - 1.0  # without the picture itself
+        return ops.concatenate([x, ops.cast(nearness, x.dtype)], axis=1)
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """Of an input of `shape`."""
+        return (shape[0], shape[1] + self.kernels)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same layer again."""
+        return {**super().get_config(), "kernels": self.kernels, "views": self.views}

@@ -1,16 +1,15 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.definition import Generator
-from pipeline.gan.networks.attention import attend
-from pipeline.gan.networks.layers import Layers
-from pipeline.gan.runtime import keras
+from pipeline.devices import keras
+from pipeline.gan.config.__init__ import Generator
+from pipeline.gan.networks.builder import LayerFactory, attend
 
 X = np.random.default_rng(8).standard_normal((2, 6, 4, 16)).astype(np.float32)
 
 
-def made(weights: str = "free") -> tuple[keras.Model, Layers]:
-    layers = Layers(Generator(weights=weights, norm="none", initial="he"), role="test", seed=0, dtype="float32")
+def made(weights: str = "free") -> tuple[keras.Model, LayerFactory]:
+    layers = LayerFactory(Generator(weights=weights, norm="none", initial="he"), role="test", seed=0, dtype="float32")
     x = keras.Input(X.shape[1:])
     return keras.Model(x, attend(layers, x, name="a")), layers
 

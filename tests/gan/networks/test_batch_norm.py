@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.networks.batch_norm import FusedBatchNorm
-from pipeline.gan.runtime import keras
+from pipeline.devices import keras
+from pipeline.gan.networks.layers import FusedBatchNorm
 
 tf = pytest.importorskip("tensorflow")
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.networks.bounded import Bounded
-from pipeline.gan.runtime import keras
+from pipeline.devices import keras
+from pipeline.gan.networks.layers import Bounded
 
 KINDS = {"conv": (4, 2), "up": (4, 2), "dense": (0, 0)}
 SHAPES = {"conv": (2, 8, 8, 3), "up": (2, 4, 4, 3), "dense": (5, 7)}

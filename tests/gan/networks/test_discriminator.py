@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.definition import Definition
-from pipeline.gan.definition.parts import Discriminator
+from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config.schema import Discriminator
 from pipeline.gan.networks import build_discriminator
 from tests.gan.discs import discs
 from tests.gan.play import define

@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
+from pipeline.devices import keras
 from pipeline.gan.networks import build_discriminator, build_generator
 from pipeline.gan.networks.export import plain_discriminator, plain_generator
-from pipeline.gan.runtime import keras
 from tests.gan.discs import discs
 from tests.gan.play import Play, define
 

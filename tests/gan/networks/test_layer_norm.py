@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.networks.layer_norm import LayerNorm
-from pipeline.gan.runtime import keras
+from pipeline.devices import keras
+from pipeline.gan.networks.layers import LayerNorm
 
 tf = pytest.importorskip("tensorflow")
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
+from pipeline.gan.networks.layers import MinibatchDiscrimination, MinibatchStddev
 
 
 def features(*shape: int) -> np.ndarray:

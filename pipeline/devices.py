@@ -1,0 +1,237 @@
+"""Devices and the Keras backend: TensorFlow or JAX, precision, threads, versions. Import `keras` from here.
+
+What the backends read from the environment is set before they load. No device is touched until `prepare_devices`.
+"""
+
+import contextlib
+import importlib.util
+import os
+import platform
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+# On some processors oneDNN is off by default; it makes the convolutions about twice as fast.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras  # reads them
+
+__all__ = [
+    "AS_IT_LIKES",
+    "BFLOAT16",
+    "ComputeMode",
+    "Threads",
+    "backend",
+    "choose_dtype",
+    "has_bfloat16",
+    "has_gpu",
+    "keras",
+    "prepare_devices",
+    "rounding",
+    "tensorflow_has_started",
+    "usable_cores",
+]
+
+BACKENDS = ("tensorflow", "jax")
+BFLOAT16 = "mixed_bfloat16"  # Keras' name for computing in bfloat16 with weights in float32
+REPEATABLE = "xla_gpu_deterministic_ops"  # of XLA's flags
+IN_SILICON = {"avx512_bf16", "amx_bf16"}  # processors with one of these multiply bfloat16, some of them faster
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threads:
+    """On how many TensorFlow works `within` a layer, and `between` layers; 0 leaves it to it."""
+
+    within: int = 0
+    between: int = 0
+
+
+AS_IT_LIKES = Threads()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeMode:
+    """How a training computes: `dtype` is Keras' policy, `threads` how TensorFlow shares the cores."""
+
+    dtype: str = "float32"
+    threads: Threads = AS_IT_LIKES
+
+    @property
+    def precision(self) -> str:
+        """'float32' or 'bfloat16'."""
+        return self.dtype.removeprefix("mixed_")
+
+    def __str__(self) -> str:
+        return self.precision + (f", {self.threads.between} layers at once" if self.threads.between else "")
+
+
+def backend() -> str:
+    """The name of the backend that Keras runs on. Errors: a `UserError` if none here can train on it."""
+    if (found := keras.backend.backend()) not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND={found}: training needs one of {', '.join(BACKENDS)}; unset the variable")
+    return found
+
+
+def prepare_devices(threads: Threads = AS_IT_LIKES) -> None:
+    """Let GPUs hand out memory as it is needed, and choose kernels that give the same bits on every run.
+
+    On a CPU the kernels used here are repeatable as they are; TensorFlow shares its cores as `threads` say.
+    JAX reads its flags when it first touches a device: after that, in a notebook, they change nothing.
+    Errors: a `UserError` if no step fits Keras' backend.
+    """
+    if backend() == "jax":
+        _make_jax_repeatable()
+        return
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        with contextlib.suppress(RuntimeError):  # a notebook has used it already, by whatever rule
+            tf.config.experimental.set_memory_growth(gpu, True)
+    if gpus:
+        tf.config.experimental.enable_op_determinism()
+    else:
+        _set_threads(threads)
+
+
+def _make_jax_repeatable() -> None:
+    """Have XLA leave out a GPU's kernels whose sums come in any order, and choose among the others without timing
+    them, unless the user has told it. Without a plugin for GPUs there is nothing to choose."""
+    told = os.environ.get("XLA_FLAGS", "")
+    if importlib.util.find_spec("jax_plugins") and REPEATABLE not in told:
+        os.environ["XLA_FLAGS"] = f"{told} --{REPEATABLE}=true".strip()
+
+
+def rounding(dtype: str) -> str:
+    """What the last bits of a step in `dtype` hang on besides its numbers: sums in another order are others."""
+    return f"{_device()}, in {dtype.removeprefix('mixed_')}"
+
+
+def _device() -> str:
+    if backend() == "jax":
+        import jax
+
+        return f"JAX on {jax.devices()[0].device_kind}, {usable_cores()} cores"
+    import tensorflow as tf
+
+    if gpus := tf.config.list_physical_devices("GPU"):
+        return f"TensorFlow on {tf.config.experimental.get_device_details(gpus[0]).get('device_name', 'a GPU')}"
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or usable_cores()
+    return f"TensorFlow on a processor, {threads} at work on a layer"
+
+
+def usable_cores() -> int:
+    """A container or `taskset` may have left this process fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_dtype(precision: str) -> str:
+    """Keras' dtype policy for the networks: 'auto' is bfloat16 on GPUs that gain by it, else float32. Whether a
+    processor gains by it has to be measured: see `tuning`."""
+    if precision == "auto":
+        precision = "bfloat16" if _gains_by_bfloat16() else "float32"
+    return BFLOAT16 if precision == "bfloat16" else "float32"
+
+
+def _gains_by_bfloat16() -> bool:
+    """GPUs since 2020 do."""
+    if backend() == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
+    import tensorflow as tf
+
+    if gpus := tf.config.list_physical_devices("GPU"):
+        details = (tf.config.experimental.get_device_details(gpu) for gpu in gpus)
+        return all(detail.get("compute_capability", (0, 0)) >= (8, 0) for detail in details)
+    return False
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16, which need not mean that it gains by them."""
+    return bool(IN_SILICON & _processor_flags())
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def tensorflow_has_started() -> bool:
+    """Whether TensorFlow has begun to compute in this process: it takes no other threads then, nor may it be forked."""
+    import tensorflow as tf
+
+    before = tf.config.threading.get_inter_op_parallelism_threads()
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(before + 1)
+    except RuntimeError:
+        return True
+    tf.config.threading.set_inter_op_parallelism_threads(before)
+    return False
+
+
+def _processor_flags() -> set[str]:
+    """What Linux says of the processor; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return set(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+def _set_threads(threads: Threads) -> None:
+    """Tell TensorFlow, unless the environment has told it, or it is at work already, as in a notebook."""
+    import tensorflow as tf
+
+    told = {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"} & os.environ.keys()
+    if threads.between and not told:
+        with contextlib.suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(threads.within)
+            tf.config.threading.set_inter_op_parallelism_threads(threads.between)
+
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+
+
+def versions() -> dict[str, str]:
+    """Of Python, the system, this project, and what computes."""
+    packages = {name: metadata.version(name) for name in ("keras", backend(), "numpy")}
+    return {"python": platform.python_version(), "system": platform.platform(terse=True), "ganmill": _own(), **packages}
+
+
+def _own() -> str:
+    """This project is run from its folder, and need not be installed."""
+    try:
+        found = re.search(r'^version = "(.+)"$', PROJECT.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else "not known"
+
+
+def device() -> str:
+    """What computes, as its maker calls it; the first one of several."""
+    if backend() == "jax":
+        import jax
+
+        first = jax.devices()[0]
+        return _processor() if first.platform == "cpu" else first.device_kind
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else _processor()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()

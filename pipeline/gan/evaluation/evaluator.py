@@ -1,0 +1,178 @@
+"""Evaluate samples during training, and what the discriminator makes of pictures."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+from sklearn.metrics import pairwise_distances_chunked
+
+from pipeline.devices import keras
+from pipeline.gan.evaluation.features import FeatureExtractor
+from pipeline.gan.evaluation.metrics import FEWEST, Copies, Reference, Scores
+from pipeline.gan.training.losses import feature_distance, find_loss
+from pipeline.gan.training.state import TrainState
+from pipeline.gan.training.step_inputs import StepPlan
+
+MOST = 2000  # reals; their features are made once, and more make the figures hardly steadier
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleScores(Scores):
+    """The scores of some samples, and two figures beside. All are None where there are too few pictures to tell.
+
+    `diversity` is the mean distance between two samples over that between two reals: about 1 for a good generator, 0
+    for one that draws one picture. `memorised` is the share of samples that are copies of reals (see `Copies`).
+    """
+
+    diversity: float | None = None
+    memorised: float | None = None
+
+
+class SampleEvaluator:
+    """Compares samples with the reals of one training; the figures of one monitor can be compared with each other.
+
+    `images` are the reals (N, S, S, C) uint8, of which at most MOST are looked at, chosen by `seed`. `count` is how
+    many samples one look wants: a look costs the features of so many, and about half a second besides.
+    """
+
+    def __init__(self, images: np.ndarray, *, extractor: FeatureExtractor, seed: int, count: int = 500) -> None:
+        self.extractor, self.seed, self.count = extractor, seed, count
+        chosen = np.random.default_rng((seed, *b"monitor")).permutation(len(images))[:MOST]
+        self._images = images[np.sort(chosen)]
+        self._known = len(chosen) / max(len(images), 1)
+
+    def look(self, samples: np.ndarray) -> SampleScores:
+        """The figures of the first `count` of `samples` (M, S, S, C) uint8, as the generator drew them, none chosen."""
+        samples = samples[: self.count]
+        if len(self._images) < 2 * FEWEST or len(samples) < FEWEST:
+            return SampleScores()
+        seen = self._features(samples)
+        return SampleScores(
+            **asdict(self._reference.score(seen)),
+            diversity=spread(seen) / self._spread if self._spread else None,
+            memorised=self._copies.share(seen, known=self._known),
+        )
+
+    @cached_property
+    def _reals(self) -> np.ndarray:
+        return self._features(self._images)
+
+    def _features(self, images: np.ndarray) -> np.ndarray:
+        """In float64: they are compared in it, and would else be converted for each figure."""
+        return self.extractor.features(images).astype(np.float64)
+
+    @cached_property
+    def _reference(self) -> Reference:
+        return Reference(self._reals, seed=self.seed)
+
+    @cached_property
+    def _spread(self) -> float:
+        return spread(self._reals)
+
+    @cached_property
+    def _copies(self) -> Copies:
+        return Copies(self._reals)
+
+
+def spread(features: np.ndarray) -> float:
+    """The mean distance between two of `features` (N, D), N at least 2."""
+    if not np.ptp(features, axis=0).any():
+        return 0.0  # to the last bit: it is divided by
+    sums = pairwise_distances_chunked(features, reduce_func=lambda part, _: part.sum(axis=1, dtype=float))
+    return float(np.concatenate(list(sums)).sum()) / (len(features) * (len(features) - 1))
+
+
+ops = keras.ops
+CRITIC = "wasserstein"  # its logits are a scale, and no answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How the two networks stand on some pictures: means, of reals and of as many fakes.
+
+    The losses are those of the definition, without penalties and augmentation. The accuracies are None for a
+    Wasserstein GAN, whose discriminator takes no side.
+    """
+
+    d_loss: float
+    g_loss: float
+    accuracy: float | None  # of both
+    real_accuracy: float | None
+    fake_accuracy: float | None
+    d_real: float  # the probability that reals are given
+    d_fake: float
+
+
+class DiscriminatorEvaluator:
+    """Asks the networks of `state` at the stage of `plan`, by batch norm's stored statistics and without augmentation.
+
+    A discriminator that compares the pictures of a batch sees them in batches as large as those it learnt from.
+    """
+
+    def __init__(self, state: TrainState, plan: StepPlan) -> None:
+        self.state, self.batch = state, state.definition.batch
+        self.generator = state.average.at(plan.stage, fading=plan.fading)
+        self.discriminator = state.discriminator.at(plan.stage, fading=plan.fading)
+
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """The sigmoid of the logit of each of `pictures` (N, S, S, C) uint8: (N,) float32."""
+        return _sigmoid(self._asked(self._seen(pictures))[0])[:, 0]
+
+    def judge(self, pictures: np.ndarray, latents: np.ndarray) -> Evaluation:
+        """`pictures` (N, S, S, C) uint8 against what the averaged generator makes of `latents` (N, latent)."""
+        real, real_mean = self._asked(self._seen(pictures))
+        fake, fake_mean = self._asked(self._drawn(latents))
+        definition, loss = self.state.definition, find_loss(self.state.definition.loss)
+        g_loss = loss.generator(real, fake)
+        if weight := definition.feature_matching:
+            g_loss += weight * feature_distance(real_mean, fake_mean)
+        return Evaluation(
+            d_loss=float(loss.discriminator(real, fake, definition.smoothing)),
+            g_loss=float(g_loss),
+            d_real=float(_sigmoid(real).mean()),
+            d_fake=float(_sigmoid(fake).mean()),
+            **_accuracies(definition.loss, real, fake),
+        )
+
+    def _asked(self, parts: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (N, 1) and the mean of the features (1, F), float32: those of all pictures would fill the memory."""
+        logits, total = [], np.float32(0)
+        for part in parts:
+            logit, features = map(_array, self.discriminator(part, training=False))
+            logits.append(logit)
+            total += features.sum(axis=0, keepdims=True, dtype=np.float64)
+        found = np.concatenate(logits)
+        return found, (total / len(found)).astype(np.float32)
+
+    def _seen(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
+        """Batches in [-1, 1], at the side that a growing discriminator has come to."""
+        side = self.discriminator.input_shape[1]
+        times = pictures.shape[1] // side
+        for part in self._parts(pictures):
+            cells = (part / np.float32(127.5) - 1).reshape(len(part), side, times, side, times, -1)
+            yield cells.mean(axis=(2, 4), dtype=np.float32)
+
+    def _drawn(self, latents: np.ndarray) -> Iterator[np.ndarray]:
+        for part in self._parts(latents):
+            yield _array(self.generator(part, training=False))
+
+    def _parts(self, array: np.ndarray) -> list[np.ndarray]:
+        return np.array_split(array, -(-len(array) // self.batch))  # none much smaller than the others
+
+
+def _accuracies(loss: str, real: np.ndarray, fake: np.ndarray) -> dict[str, float | None]:
+    if loss == CRITIC:
+        return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"))
+    if loss == "relativistic":  # right or wrong on each pair
+        return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"), float((real > fake).mean()))
+    on_real, on_fake = float((real > 0).mean()), float((fake < 0).mean())
+    return {"accuracy": (on_real + on_fake) / 2, "real_accuracy": on_real, "fake_accuracy": on_fake}
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return _array(ops.sigmoid(logits))
+
+
+def _array(tensor: object) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(tensor))

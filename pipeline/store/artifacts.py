@@ -1,0 +1,199 @@
+"""The shelf: every finished folder of one stage of one dataset, and the one that is being made.
+
+<home>/<dataset>/<stage>/
+    1a2b3c4d5e6f/            finished, immutable, named by its key; with a manifest
+    1a2b3c4d5e6f.2/          the same key, made again on request; the highest number counts
+    .work-77aa88bb99cc/      being made, or left by a run that was stopped
+    latest                   names what the last run ended with, for people (a link where the system has links)
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from filelock import FileLock
+
+from pipeline.errors import DamagedState
+from pipeline.store import manifest as manifests
+from pipeline.store.manifest import Manifest
+
+SHORT = 12  # hex digits of the key in a folder's name: 48 bits, and the manifest holds the whole key
+WORK = ".work-"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished folder and its manifest."""
+
+    folder: Path
+    manifest: Manifest
+
+
+class ArtifactStore:
+    """The folders of one stage of one dataset."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, key: str, *, forced: str = "") -> Artifact | None:
+        """The newest whole folder of `key`, or None; with `forced`, only one made by that rerun."""
+        for folder in reversed(self._folders(key)):
+            try:
+                found = load(folder)
+            except DamagedState:
+                continue
+            if found.manifest.key == key and forced in ("", found.manifest.forced):
+                return found
+        return None
+
+    def damage(self, key: str) -> str | None:
+        """What is wrong with the newest folder of `key`, in words; None if there is none or it is whole."""
+        for folder in reversed(self._folders(key)):
+            try:
+                load(folder)
+            except DamagedState as error:
+                return str(error)
+            return None
+        return None
+
+    def all(self) -> list[Artifact]:
+        """Every whole folder, oldest first."""
+        found = []
+        for folder in self.folders():
+            try:
+                found.append(load(folder))
+            except DamagedState:
+                continue
+        return sorted(found, key=lambda published: published.manifest.created)
+
+    def newest(self) -> Artifact | None:
+        """What was published last, or None."""
+        return (self.all() or [None])[-1]
+
+    def damaged(self) -> dict[Path, str]:
+        """Folders that are not whole and were not made again, each with what is wrong."""
+        wrong = {}
+        for folder in self.folders():
+            if (damage := self.damage(folder.name.split(".")[0])) and not _is_whole(folder):
+                wrong[folder] = damage
+        return wrong
+
+    def lock(self, key: str) -> FileLock:
+        """Held by the one process that makes `key`; the system lets go of it when that process dies."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / f".lock-{key[:SHORT]}")
+
+    def begun(self, key: str) -> bool:
+        """Whether a stopped run left something of `key`."""
+        return self.work_path(key).is_dir()
+
+    def work_path(self, key: str) -> Path:
+        """Where `key` is made."""
+        return self.root / f"{WORK}{key[:SHORT]}"
+
+    def work(self, key: str, *, resume: bool) -> Path:
+        """The folder to make `key` in: empty, or with `resume` as a stopped run left it."""
+        folder = self.work_path(key)
+        if not resume and folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def publish(self, work: Path, manifest: Manifest) -> Artifact:
+        """Make `work` a finished folder: manifest last, everything on the disk, one rename."""
+        manifests.write(manifest, work)
+        for path in work.rglob("*"):
+            _sync(path)
+        _sync(work)
+        folder = self._free(manifest.key)
+        os.rename(work, folder)
+        _sync(self.root)
+        self.point_latest(folder)
+        return Artifact(folder, manifest)
+
+    def folders(self) -> list[Path]:
+        """Every folder that was finished once, whole or not."""
+        if not self.root.is_dir():
+            return []
+        return sorted(
+            path
+            for path in self.root.iterdir()
+            if path.is_dir() and not path.is_symlink() and path.name[0] != "." and path.name != "latest"
+        )
+
+    def _folders(self, key: str) -> list[Path]:
+        """The folders named after `key`, first made first."""
+        return sorted((path for path in self.folders() if path.name.split(".")[0] == key[:SHORT]), key=_attempt)
+
+    def _free(self, key: str) -> Path:
+        taken = self._folders(key)
+        return self.root / (f"{key[:SHORT]}.{_attempt(taken[-1]) + 1}" if taken else key[:SHORT])
+
+    def latest_name(self) -> str:
+        """The name of the folder that the last run ended with; empty if none is named."""
+        latest = self.root / "latest"
+        try:
+            return latest.readlink().name if latest.is_symlink() else latest.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def point_latest(self, folder: Path) -> None:
+        """Let `latest` name `folder`, in one step: a link, or a text file where links are not to be had."""
+        if self.latest_name() == folder.name:
+            return
+        latest, draft = self.root / "latest", self.root / f".latest-{os.getpid()}"
+        draft.unlink(missing_ok=True)  # of a killed process that had the same number
+        try:
+            os.symlink(folder.name, draft, target_is_directory=True)
+        except OSError:
+            draft.write_text(folder.name + "\n", encoding="utf-8")
+        try:
+            os.replace(draft, latest)
+        except OSError:  # a folder of that name, say
+            draft.unlink()
+            raise
+
+
+def _attempt(folder: Path) -> int:
+    suffix = folder.name.partition(".")[2]
+    return int(suffix) if suffix.isascii() and suffix.isdecimal() else 1
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        load(folder)
+    except DamagedState:
+        return False
+    return True
+
+
+def _sync(path: Path) -> None:
+    """Force a file or folder onto the disk, where the system lets one open it for that."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def load(folder: Path) -> Artifact:
+    """`folder` with its manifest, every file in place with its size; `DamagedState` if not."""
+    try:
+        stamp = (folder / manifests.NAME).stat().st_mtime_ns
+    except OSError:
+        raise DamagedState(f"{folder / manifests.NAME} is missing") from None
+    return _load(folder, stamp)
+
+
+@lru_cache(maxsize=4096)  # one look at each folder a process: keys are asked for many times in a run
+def _load(folder: Path, stamp: int) -> Artifact:
+    published = Artifact(folder, manifests.read(folder))
+    manifests.check_files(published.manifest, folder)
+    return published

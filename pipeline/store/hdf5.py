@@ -1,0 +1,95 @@
+"""Read HDF5 files of weights that may be damaged or hostile: checked before Keras loads them.
+
+HDF5 can do much that weights do not need: parts in other files, links, packed parts of any size, chunks larger than
+their content. A file is accepted only if it is groups of plain finite numbers that take no more memory than expected.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import h5py
+import numpy as np
+
+from pipeline.store.npz import Damaged, Foreign, shown
+
+MOST_PARTS = 20_000  # groups, datasets and attributes; the largest network known here has some thousands
+MOST_NAMES = 1 << 20  # bytes of an attribute: older files name their layers in some
+
+
+def check_weights(file: Path | IO[bytes], *, most: int) -> int:
+    """Look through the HDF5 `file` of weights; returns how many numbers there are in it, an optimizer's left out.
+
+    Errors: `Damaged` if it cannot be read; `Foreign` if it holds something else than plain finite numbers, or more than
+    `most` bytes of them.
+    """
+    numbers, left = 0, most
+    try:
+        with h5py.File(file, "r") as root:
+            for name, dataset in _datasets(root):
+                _check_stored(name, dataset, left)
+                left -= dataset.size * dataset.dtype.itemsize
+                _check_finite(name, dataset)
+                numbers += 0 if "optimizer" in name.split("/")[1] else dataset.size
+    except Foreign:
+        raise
+    except Exception:  # of any kind: there is no list of what the library raises for bytes that nobody has written
+        raise Damaged("is no HDF5 file, or not a whole one") from None
+    return numbers
+
+
+def _datasets(root: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Every dataset below `root` with its path, each once, where nothing leads elsewhere."""
+    waiting, seen, parts = [("", root)], set(), 0
+    while waiting:
+        above, group = waiting.pop()
+        parts += _check_attributes(above, group)
+        for name in group:
+            place = f"{above}/{name}"
+            parts += 1
+            if parts > MOST_PARTS:
+                raise Foreign(f"holds more than {MOST_PARTS:,} parts")
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise Foreign(f"holds {shown(place)}, which is a link")
+            part = group[name]
+            if (address := h5py.h5o.get_info(part.id).addr) in seen:
+                raise Foreign(f"holds {shown(place)} under two names")
+            seen.add(address)
+            if isinstance(part, h5py.Group):
+                waiting.append((place, part))
+                continue
+            if not isinstance(part, h5py.Dataset):
+                raise Foreign(f"holds {shown(place)}, which is no array of numbers")
+            parts += _check_attributes(place, part)
+            yield place, part
+
+
+def _check_attributes(place: str, part: h5py.Group | h5py.Dataset) -> int:
+    """Raise `Foreign` for attributes that no weights have; returns how many there are."""
+    names = list(part.attrs)[: MOST_PARTS + 1]
+    for name in names:
+        found = part.attrs.get_id(name)
+        # Text of any length is stored apart, and many places may name the same: one place is enough for Keras
+        if math.prod(found.shape) * found.dtype.itemsize > MOST_NAMES or (found.dtype.kind == "O" and found.shape):
+            raise Foreign(f"holds {shown(place or '/')} with an attribute that weights have no use for")
+    return len(names)
+
+
+def _check_stored(name: str, dataset: h5py.Dataset, left: int) -> None:
+    """Raise `Foreign` unless `dataset` is plain numbers of at most `left` bytes, all of them in this file."""
+    itemsize = dataset.dtype.itemsize
+    if dataset.dtype.kind not in "fiu" or dataset.size is None:
+        raise Foreign(f"holds {shown(name)}, which is no array of numbers")
+    if dataset.is_virtual or dataset.external:
+        raise Foreign(f"holds {shown(name)}, whose numbers lie in another file")
+    chunk = math.prod(dataset.chunks or ()) * itemsize
+    if max(dataset.size * itemsize, chunk if dataset.chunks else 0) > left:
+        raise Foreign(f"holds {shown(name)} {shown(str(dataset.shape))}, more numbers than it can be of use for")
+
+
+def _check_finite(name: str, dataset: h5py.Dataset) -> None:
+    if dataset.dtype.kind == "f" and dataset.size:
+        array = dataset[()]
+        if not np.isfinite([array.min(), array.max()]).all():
+            raise Foreign(f"holds {shown(name)} with NaN or infinite numbers")

@@ -1,0 +1,31 @@
+"""The embedded subject, crawled as any other site."""
+
+from pipeline import demo
+from pipeline.crawl.download import download
+from pipeline.crawl.sources.demo import DemoSource
+from pipeline.crawl.validate import content_inputs
+from pipeline.options import DownloadOptions
+from pipeline.store import jsonl
+
+OPTIONS = DownloadOptions(sources=("demo",), demo_pictures=40, limit=40)
+
+
+def test_the_demo_is_crawled_with_its_licence_and_never_asked_twice(tmp_path, monkeypatch):
+    first = download(OPTIONS, dataset=tmp_path / "dataset", folder=tmp_path / "first")
+    monkeypatch.setattr(DemoSource, "step", None)
+    second = download(OPTIONS, dataset=tmp_path / "dataset", folder=tmp_path / "second")
+
+    rows = [list(jsonl.read_rows(tmp_path / name / "images.jsonl")) for name in ("first", "second")]
+    assert rows[0] == rows[1]
+    assert first.outputs == second.outputs
+    assert first.summary["requested"] == 40
+    assert first.summary["saved"] > 30
+    assert all(row["url"].startswith(f"demo:/v{demo.VERSION}/40/") and row["license"] for row in rows[0])
+
+
+def test_another_number_of_pictures_or_version_of_the_demo_is_another_input(tmp_path, monkeypatch):
+    more = DownloadOptions(sources=("demo",), demo_pictures=41)
+    before = content_inputs(OPTIONS, tmp_path)
+    assert content_inputs(OPTIONS, tmp_path) == before != content_inputs(more, tmp_path)
+    monkeypatch.setattr(demo, "VERSION", demo.VERSION + 1)
+    assert content_inputs(OPTIONS, tmp_path) != before

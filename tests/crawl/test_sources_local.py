@@ -1,0 +1,181 @@
+"""The sources on this machine: a file of addresses, a folder of pictures; and the digests that stand for them."""
+
+import os
+
+import pytest
+
+from pipeline.crawl.download import download
+from pipeline.crawl.sources import local
+from pipeline.crawl.sources.local import FolderSource
+from pipeline.crawl.validate import content_inputs
+from pipeline.errors import UserError
+from pipeline.options import DownloadOptions
+from pipeline.store import jsonl
+
+
+@pytest.fixture
+def pictures(tmp_path, answers):
+    """A folder of two pictures, a copy and a text."""
+    folder = tmp_path / "pictures"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "b.png").write_bytes(answers.png(1))
+    (folder / "deep" / "ピカ.jpg").write_bytes(answers.png(2))
+    (folder / "a copy.png").write_bytes(answers.png(1))
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def run(tmp_path, options):
+    result = download(options, dataset=tmp_path / "dataset", folder=tmp_path / "folder")
+    return result, list(jsonl.read_rows(tmp_path / "folder" / "images.jsonl"))
+
+
+def test_a_folder_is_walked_in_sorted_order(tmp_path, pictures):
+    result, rows = run(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures)))
+    assert [(row["title"], row["outcome"]) for row in rows] == [
+        ("a copy.png", "saved"),
+        ("b.png", "duplicate"),
+        ("deep/ピカ.jpg", "saved"),
+        ("notes.txt", "rejected"),
+    ]
+    assert rows[1]["url"] == (pictures / "b.png").as_uri()
+    assert result.summary["requested"] == 4
+
+
+def test_a_file_that_was_edited_is_read_again(tmp_path, pictures, answers):
+    options = DownloadOptions(sources=("folder",), folder=str(pictures))
+    first, _ = run(tmp_path, options)
+    (pictures / "b.png").write_bytes(answers.png(9))
+    second, rows = run(tmp_path, options)
+    assert first.outputs != second.outputs
+    assert rows[1]["outcome"] == "saved"
+
+
+def test_a_file_that_is_too_large_is_rejected_unread(tmp_path, pictures):
+    (pictures / "big.png").write_bytes(bytes(5000))
+    _, rows = run(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), max_bytes=4000))
+    assert [row["reason"] for row in rows if row["title"] == "big.png"] == ["too large"]
+
+
+def test_a_list_is_asked_for_in_its_order_and_every_line_gets_a_row(tmp_path, site, options):
+    first, second = site.pictures(2)
+    listed = tmp_path / "urls.txt"
+    lines = ["# a comment", "", site.url + second, site.url + first + "#part", "ftp://a.example/x.png", "no address"]
+    listed.write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
+    _, rows = run(tmp_path, options(sources=("urls",), urls=str(listed)))
+    assert [(row["url"], row["outcome"], row["reason"]) for row in rows] == [
+        (site.url + second, "saved", ""),
+        (site.url + first, "saved", ""),
+        ("ftp://a.example/x.png", "rejected", "not http(s)"),
+        ("no address", "rejected", "not http(s)"),
+    ]
+
+
+def test_what_the_limit_leaves_out_of_a_folder_is_told(tmp_path, pictures):
+    result, _ = run(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), limit=3))
+    assert result.summary["notices"] == ["folder: the limit of 3 leaves out 1"]
+
+
+def test_the_digest_of_a_folder_follows_names_and_bytes_and_nothing_else(tmp_path, pictures, answers):
+    options = DownloadOptions(sources=("folder", "bing"), folder=str(pictures), query=("x",))
+    before = content_inputs(options, tmp_path / "dataset")
+    (pictures / "b.png").touch()
+    touched = content_inputs(options, tmp_path / "dataset")
+    (pictures / "b.png").rename(pictures / "c.png")
+    renamed = content_inputs(options, tmp_path / "dataset")
+    (pictures / "c.png").write_bytes(answers.png(7))
+    edited = content_inputs(options, tmp_path / "dataset")
+    assert list(before) == ["folder"]
+    assert before == touched
+    assert len({inputs["folder"] for inputs in (before, renamed, edited)}) == 3
+
+
+def test_the_digest_of_a_list_follows_its_content(tmp_path):
+    listed = tmp_path / "urls.txt"
+    options = DownloadOptions(sources=("urls",), urls=str(listed))
+    digests = set()
+    for text in ("http://a.example/1", "http://a.example/2"):
+        listed.write_text(text)
+        digests.add(content_inputs(options, tmp_path)["urls"])
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({"sources": ()}, "sources is empty"),
+        ({"sources": ("bing",)}, "source 'bing' needs a search word: set query"),
+        ({"sources": ("openverse",), "query": (" ",)}, "source 'openverse' needs a search word"),
+        ({"sources": ("site",)}, "site = ''.*for example"),
+        ({"sources": ("site",), "site": "a.example"}, "site = 'a.example'.*https://"),
+        ({"sources": ("urls",)}, "urls = ''.*no such file"),
+        ({"sources": ("urls",), "urls": "missing.txt"}, "'missing.txt'.*no such file"),
+        ({"sources": ("folder",), "folder": "missing"}, "'missing'.*no such folder"),
+        ({"sources": ("folder",)}, "folder = ''.*no such folder"),
+        ({"user_agent": "ピカ", "query": ("x",)}, "user_agent"),
+    ],
+)
+def test_what_a_source_lacks_is_said_in_one_line_before_anything_starts(tmp_path, wanted, says):
+    options = DownloadOptions(**wanted)
+    for use in (
+        lambda: content_inputs(options, tmp_path / "dataset"),
+        lambda: download(options, dataset=tmp_path / "dataset", folder=tmp_path / "folder"),
+    ):
+        with pytest.raises(UserError, match=says) as caught:
+            use()
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "dataset").exists()
+
+
+def test_an_empty_folder_an_empty_list_and_the_dataset_itself_are_no_sources(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "urls.txt").write_text("# nothing\n")
+    for wanted, says in (
+        ({"sources": ("folder",), "folder": str(tmp_path / "empty")}, "is empty"),
+        ({"sources": ("urls",), "urls": str(tmp_path / "urls.txt")}, "holds no address"),
+        ({"sources": ("folder",), "folder": str(tmp_path)}, "holds the dataset"),
+    ):
+        with pytest.raises(UserError, match=says):
+            content_inputs(DownloadOptions(**wanted), tmp_path / "dataset")
+
+
+def test_names_that_steer_a_terminal_are_shown_without_that_and_their_files_are_read(tmp_path, answers):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    names = [b"\x1b[31mred.png", b"line\nbreak.png", b"\xff\xfe.png", "\u202egnp.png".encode()]
+    for number, name in enumerate(names):
+        (folder / os.fsdecode(name)).write_bytes(answers.png(number))
+    options = DownloadOptions(sources=("folder",), folder=str(folder))
+    assert content_inputs(options, tmp_path / "dataset")
+    result, rows = run(tmp_path, options)
+    assert result.summary["saved"] == len(names)
+    assert all(row["title"].isprintable() and row["url"].isprintable() for row in rows)
+
+
+def test_a_long_folder_is_read_as_far_as_the_limit_needs(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(50):
+        (folder / f"{number:02}.txt").write_bytes(b"x")
+    (folder / "00.txt").write_bytes(b"GIF89a")
+    source = FolderSource(DownloadOptions(sources=("folder",), folder=str(folder), limit=3))
+    page = source.read(source.start(), None)
+    assert (len(page.candidates), page.more) == (6, 44)
+    result, _ = run(tmp_path, source.options)
+    assert result.summary["notices"] == ["folder: the limit of 3 leaves out 47"]
+
+
+def test_a_line_without_end_is_one_address_that_is_too_long(tmp_path, site, options):
+    listed = tmp_path / "urls.txt"
+    (picture,) = site.pictures(1)
+    listed.write_text(f"http://a.example/{'x' * 3_000_000}\n{site.url}{picture}\n")
+    _, rows = run(tmp_path, options(sources=("urls",), urls=str(listed)))
+    assert [(row["outcome"], row["reason"]) for row in rows] == [("rejected", "address too long"), ("saved", "")]
+    assert len(rows[0]["url"]) < 5000
+
+
+def test_a_file_that_grows_while_it_is_read_is_too_large(tmp_path, pictures, monkeypatch):
+    (pictures / "b.png").write_bytes(bytes(5000))
+    monkeypatch.setattr(local, "_size", lambda path: 10)
+    _, rows = run(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), max_bytes=4000))
+    assert [row["reason"] for row in rows if row["title"] == "b.png"] == ["too large"]

@@ -1,0 +1,141 @@
+"""Classifiers that are not what was written, or that somebody else has made: one line, and nothing of them is used."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import DamagedState
+from pipeline.filter.classifier_io import BACKBONE, _eyes, embed, extractor_name, load_backbone, load_classifier
+
+from .drawn import draw
+
+
+@pytest.fixture
+def folder(trained, tmp_path) -> Path:
+    return Path(shutil.copytree(trained.folder, tmp_path / "classifier"))
+
+
+def told(folder: Path) -> str:
+    with pytest.raises(DamagedState) as caught:
+        load_classifier(folder)
+    message = str(caught.value)
+    assert message.startswith(str(folder))
+    assert message.endswith("; `python -m tasks rerun classifier` makes it again")
+    assert message.isprintable()
+    return message
+
+
+@pytest.mark.parametrize("name", ["classifier.json", "kernel.npz", "member-1.keras"])
+def test_a_changed_or_missing_file_is_damage(folder, name):
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    told(folder)
+    (folder / name).unlink()
+    told(folder)
+    (folder / name).mkdir()
+    told(folder)
+
+
+def test_weights_of_another_training_are_damage(folder):
+    shutil.copy(folder / "member-1.keras", folder / "member-0.keras")
+    assert "other weights than those that were written" in told(folder)
+
+
+def figures(folder: Path, **changed) -> None:
+    known = json.loads((folder / "classifier.json").read_text())
+    (folder / "classifier.json").write_text(json.dumps(known | changed))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"calibration": 5},
+        {"calibration": {"slope": "1", "intercept": 0.0, "prior": 0.5}},
+        {"calibration": {"slope": float("nan"), "intercept": 0.0, "prior": 0.5}},
+        {"calibration": {"slope": 1.0, "intercept": 0.0, "prior": 2**70}},
+        {"machine_scale": {"mean": 0.0, "spread": 0.0}},
+        {"network_scales": [{"mean": 0.0, "spread": 1.0}] * 10_000},
+        {"network_scales": None},
+        {"widths": [1.0]},
+        {"widths": [-1.0, 1.0]},
+        {"thresholds": None},
+        {"thresholds": [0.5, 0.5, 0.5]},
+        {"energy": 0},
+        {"digest": ["a"]},
+        {"digest": ""},
+    ],
+    ids=str,
+)
+def test_figures_that_were_not_written_here_are_told(folder, changed):
+    figures(folder, **changed)
+    told(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[" * 99_999, "5", "{}", "\udcff"], ids=lambda text: ascii(text[:9]))
+def test_figures_that_are_none_are_told(folder, text):
+    (folder / "classifier.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    told(folder)
+    with (folder / "classifier.json").open("wb") as file:
+        file.truncate(1 << 42)
+    assert "classifier.json of at most" in told(folder)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"weights": np.zeros((10**6, 9))}, "weights is float64 (1000000, 9)"),
+        ({"weights": np.full((40, 9), np.nan)}, "weights holds NaN or infinite numbers"),
+        ({"weights": np.zeros((39, 9))}, "other weights than those that were written"),
+        ({"support_patches": np.full((40, 3072), np.inf, np.float16)}, "support_patches holds NaN or infinite numbers"),
+        ({"support_patches": np.zeros((40, 3071), np.float16)}, "support_patches is float16 (40, 3071)"),
+        ({"centre": np.zeros(256)}, "centre is float64 (256,) where float32 (256,) is expected"),
+        ({"channels": np.array(["a"])}, "channels is str"),
+        ({"strange": np.zeros(3)}, "holds strange, which has no place here"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_arrays_that_were_not_written_here_are_told(folder, changed, said):
+    with np.load(folder / "kernel.npz") as file:
+        np.savez(folder / "kernel.npz", **dict(file) | changed)
+    assert said in told(folder)
+
+
+def test_a_bomb_of_arrays_is_told(folder):
+    with np.load(folder / "kernel.npz") as file:
+        np.savez_compressed(folder / "kernel.npz", **dict(file))
+    assert "compressed" in told(folder)
+
+
+def test_parts_that_do_not_fit_each_other_are_told_though_their_digest_is_right(folder, monkeypatch):
+    with np.load(folder / "kernel.npz") as file:
+        np.savez(folder / "kernel.npz", **dict(file) | {"weights": np.zeros((39, 9))})
+    monkeypatch.setattr("pipeline.filter.classifier_io._digest", lambda *_: json.loads(text)["digest"])
+    text = (folder / "classifier.json").read_text()
+    assert "parts do not fit each other" in told(folder)
+
+
+def test_a_network_that_would_be_built_otherwise_is_never_built(folder, trained):
+    """Layers of any size and code in a Lambda layer: of the file only numbers are read."""
+    path = folder / "member-0.keras"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, b'{"class_name": "Lambda"}' if name == "config.json" else data)
+    images = np.stack([draw(0, on=True)])
+    found = load_classifier(folder)(images).probability
+    assert np.array_equal(found, load_classifier(trained.folder)(images).probability)
+
+
+@pytest.mark.parametrize("content", [b"", b"no network", b"\x1c\0\0\0TFL3" + bytes(200)])
+def test_a_backbone_of_something_else_is_told(folder, content):
+    (folder / BACKBONE).write_bytes(content)
+    assert "holds a backbone.tflite that is no network that was converted here" in told(folder)
+    for look in (load_backbone, extractor_name, lambda folder: embed(folder, np.zeros((1, 8, 8, 3), np.uint8))):
+        _eyes.cache_clear()
+        with pytest.raises(DamagedState, match=r"backbone\.tflite"):
+            look(folder)

@@ -1,0 +1,40 @@
+"""Files as a user writes them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.gan.config.__init__ import read
+
+
+@pytest.fixture
+def write(tmp_path) -> Callable[[Any], Path]:
+    """Writes a file: text or bytes as they are, anything else as JSON."""
+
+    def write(content: Any) -> Path:
+        path = tmp_path / "mine.json"
+        text = content if isinstance(content, str | bytes) else json.dumps(content)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def mistake(write) -> Callable[[Any], str]:
+    """What a user is told of a file: one line that begins with the file's path, which is left out here."""
+
+    def mistake(content: Any) -> str:
+        path = write(content)
+        with pytest.raises(UserError) as caught:
+            read(path)
+        said = str(caught.value)
+        assert said.startswith(f"{path}: ")
+        assert said.isprintable()
+        return said.removeprefix(f"{path}: ")
+
+    return mistake

@@ -1,0 +1,198 @@
+"""Every rule is caused once: the message names what clashes, why, and what would do; that remedy is then tried."""
+
+import ast
+import json
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.gan.config import rules
+from pipeline.gan.config.__init__ import Definition, read_definition
+
+PENALTY = {"weight": 1}
+WGAN_GP = {"loss": "wasserstein", "penalties": {"gradient": {"weight": 10}}, "discriminator": {"norm": "layer"}}
+NO_NORM = {"discriminator": {"norm": "none"}}
+
+REFUSED = {
+    "a way that is none": (
+        {"generator": {"optimizer": {"schedule": {"final": 0.1}}}},
+        ['schedule: kind "constant"', "final and over would do nothing", '"linear" or "cosine"'],
+        {"generator": {"optimizer": {"schedule": {"kind": "cosine"}}}},
+    ),
+    "a memory that RMSprop has not": (
+        {"discriminator": {"optimizer": {"name": "rmsprop", "beta_1": 0.9}}},
+        ['optimizer: beta_1 and name "rmsprop"', "no memory of the gradient", "take beta_1 out"],
+        {"discriminator": {"optimizer": {"name": "adam"}}},
+    ),
+    "weight norm under batch norm": (
+        {"generator": {"weights": "weight"}},
+        ["generator: ", "takes the length of a kernel away", 'norm to "none"'],
+        {"generator": {"norm": "none"}},
+    ),
+    "weight norm under batch norm in D": (
+        {"discriminator": {"weights": "weight"}},
+        ["discriminator: ", "takes the length of a kernel away", 'weights to "free"'],
+        {"discriminator": {"weights": "free"}},
+    ),
+    "a memory that plain descent has not": (
+        {"generator": {"optimizer": {"name": "sgd", "beta_2": 0.9}}},
+        ['optimizer: beta_2 and name "sgd"', "no memory of squared gradients", 'set name to "adam"'],
+        {"generator": {"optimizer": {"name": "rmsprop"}}},
+    ),
+    "wider than the widest": (
+        {"generator": {"width": 1024}},
+        ["generator: width = 1024", "above max_width = 512", "raise max_width"],
+        {"generator": {"max_width": 1024}},
+    ),
+    "attention where nothing is": (
+        {"generator": {"attention": [2, 16]}},
+        ["generator: attention = [2, 16]", "4 to 7 pixels wide", "for example [32]"],
+        {"generator": {"attention": [32]}},
+    ),
+    "attention twice": (
+        {"generator": {"attention": [16, 16]}},
+        ["attention = [16, 16]", "named twice", "name each once"],
+        {"generator": {"attention": [16]}},
+    ),
+    "spectral norm under batch norm": (
+        {"discriminator": {"weights": "spectral"}},
+        ["discriminator: ", "scales the bound away", 'to "none"'],
+        NO_NORM,
+    ),
+    "gradient penalty and batch norm": (
+        {"penalties": {"gradient": PENALTY}},
+        ["gradient and batch norm in the discriminator", "mixes the pictures of a batch", 'to "none" or "layer"'],
+        NO_NORM,
+    ),
+    "R1 and batch norm": (
+        {"penalties": {"r1": PENALTY}},
+        ["r1 and batch norm in the discriminator", "mixes the pictures of a batch"],
+        NO_NORM,
+    ),
+    "R2 and batch norm": (
+        {"penalties": {"r2": PENALTY}},
+        ["r2 and batch norm in the discriminator", "mixes the pictures of a batch"],
+        NO_NORM,
+    ),
+    "pairs and batch norm": (
+        {"loss": "relativistic"},
+        ['loss "relativistic" and batch norm', "the difference that the loss pairs them for", 'to "none" or "layer"'],
+        NO_NORM,
+    ),
+    "Wasserstein without a bound": (
+        {"loss": "wasserstein"},
+        ["nothing bounds D's slope", "penalties.gradient.weight to 10", "penalties.clip to 0.01"],
+        {"penalties": {"clip": 0.01}},
+    ),
+    "clip without Wasserstein": (
+        {"penalties": {"clip": 0.01}},
+        ["penalties.clip = 0.01", 'for the loss "wasserstein"', "set it to 0"],
+        {"penalties": {"clip": 0}},
+    ),
+    "two bounds": (
+        WGAN_GP | {"penalties": {"gradient": {"weight": 10}, "clip": 0.01}},
+        ["clip and gradient do the same work twice", "set one of them to 0"],
+        {"penalties": {"clip": 0}},
+    ),
+    "a bound that layer norm takes away": (
+        {"loss": "wasserstein", "discriminator": {"norm": "layer", "weights": "spectral"}},
+        ["nothing bounds D's slope", "penalties.clip to 0.01"],
+        NO_NORM,
+    ),
+    "clip under spectral norm": (
+        {"loss": "wasserstein", "discriminator": {"norm": "none", "weights": "spectral"}, "penalties": {"clip": 0.01}},
+        ["penalties.clip and weights", "is given back to it", "0 or free"],
+        {"penalties": {"clip": 0}},
+    ),
+    "a penalty of no weight": (
+        {"penalties": {"r1": {"every": 16}}} | NO_NORM,
+        ["penalties.r1: every = 16 and weight = 0", "no penalty to be due", "set weight"],
+        {"penalties": {"r1": {"weight": 1}}},
+    ),
+    "growing without a start": (
+        {"growing": {"fade": 100}} | NO_NORM,
+        ["growing: fade and hold do nothing while start is 0", "set start to 8"],
+        {"growing": {"start": 8}},
+    ),
+    "smoothing without labels": (
+        {"loss": "hinge", "smoothing": {"real": 0.1}},
+        ['smoothing and loss "hinge"', "no labels to smooth", "minimax, non_saturating, least_squares"],
+        {"loss": "minimax"},
+    ),
+    "smoothing until nothing is left": (
+        {"smoothing": {"real": 0.5, "fake": 0.5}},
+        ["the same label", "nothing to tell apart", "lower one of them"],
+        {"smoothing": {"real": 0.1}},
+    ),
+    "an accuracy that Wasserstein's D has not": (
+        WGAN_GP | {"balance": {"skip_above": 0.9}},
+        ["balance.skip_above", "has no accuracy", "set it to 0"],
+        {"balance": {"skip_above": 0}},
+    ),
+    "an accuracy that guessing has": (
+        {"balance": {"skip_above": 0.5}},
+        ["balance.skip_above = 0.5", "D would never learn", "set it to 0.8"],
+        {"balance": {"skip_above": 0.8}},
+    ),
+    "a policy twice": (
+        {"augment": {"policies": ["cutout", "cutout"]}},
+        ['augment.policies = ["cutout", "cutout"]', "named twice", "name each once"],
+        {"augment": {"policies": ["cutout"]}},
+    ),
+    "growing from too small": (
+        {"growing": {"start": 4}} | NO_NORM,
+        ["growing.start = 4", "at least 8", "set it to 8"],
+        {"growing": {"start": 8}},
+    ),
+    "growing and batch norm": (
+        {"growing": {"start": 8}},
+        ["growing and batch norm in both networks", "D tells fakes by them", 'discriminator to "none"'],
+        NO_NORM,
+    ),
+}
+
+
+def merged(tree: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`tree` with the values of `over`, key by key at every depth."""
+    pairs = {key: merged(tree[key], value) if isinstance(value, dict) and isinstance(tree.get(key), dict) else value
+             for key, value in over.items()}  # fmt: skip
+    return tree | pairs
+
+
+@pytest.mark.parametrize(("tree", "words", "remedy"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_work_is_refused_with_why_and_what_would_do(write, mistake, tree, words, remedy):
+    said = mistake(tree)
+    assert [word for word in words if word not in said] == []
+    read_definition(write(merged(tree, remedy)))
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        WGAN_GP,
+        {"loss": "wasserstein", "penalties": {"clip": 0.01}},  # the first WGAN kept batch norm
+        {"loss": "wasserstein", "discriminator": {"norm": "none", "weights": "spectral"}},
+        {"loss": "wasserstein", "discriminator": {"norm": "none"}, "penalties": {"r1": {"weight": 1}}},
+        {"generator": {"weights": "spectral"}},  # SAGAN's generator has both
+        {"growing": {"start": 8}, "generator": {"norm": "layer"}},
+    ],
+    ids=str,
+)
+def test_what_published_recipes_join_is_taken(write, tree):
+    read_definition(write(tree))
+
+
+def test_every_rule_is_caused_above():
+    source = ast.parse(Path(rules.__file__).read_text())
+    written = {node.lineno for node in ast.walk(source) if isinstance(node, ast.Raise)}
+    assert {line_of_rule(tree) for tree, _, _ in REFUSED.values()} == written
+
+
+def line_of_rule(tree: dict[str, Any]) -> int:
+    """The line in rules.py that refuses `tree`."""
+    with pytest.raises(ValidationError) as caught:
+        Definition.model_validate_json(json.dumps(tree))
+    return traceback.extract_tb(caught.value.errors()[0]["ctx"]["error"].__traceback__)[-1].lineno

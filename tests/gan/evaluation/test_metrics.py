@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from pipeline.gan.evaluation import metrics
+from pipeline.gan.evaluation.metrics import FEWEST, Reference, kid, nearest_reals, precision_recall, squared_mmd
+
+
+def score(reals, samples):
+    return Reference(reals).score(samples)
+
+
+def cloud(count, *, seed, centre=0.0, spread=1.0):
+    return np.random.default_rng(seed).normal(centre, spread, (count, 12)).astype(np.float32)
+
+
+def test_squared_mmd_is_the_double_sum_of_the_paper():
+    x, y = cloud(7, seed=1), cloud(7, seed=2)
+    kernel = lambda a, b: (float(a.astype(float) @ b.astype(float)) / 12 + 1) ** 3  # noqa: E731
+    pairs = [(i, j) for i in range(7) for j in range(7)]
+    apart = [(i, j) for i, j in pairs if i != j]
+    expected = np.mean([kernel(x[i], x[j]) + kernel(y[i], y[j]) for i, j in apart])
+    expected -= 2 * np.mean([kernel(x[i], y[j]) for i, j in pairs])
+    assert squared_mmd(x, y) == pytest.approx(expected)
+
+
+def test_the_same_source_scores_nothing_and_another_more_the_further_it_is():
+    reals = cloud(400, seed=0)
+    same, near, far = (kid(reals, cloud(300, seed=1, centre=centre)) for centre in (0.0, 0.3, 1.0))
+    assert abs(same.value) < 4 * same.error
+    assert same.value + 4 * same.error < near.value < far.value
+
+
+def test_the_error_is_about_as_large_as_the_figure_really_varies():
+    drawn = [kid(cloud(120, seed=2 * n), cloud(120, seed=2 * n + 1)) for n in range(40)]
+    really = np.std([one.value for one in drawn])
+    assert really / 1.7 < np.median([one.error for one in drawn]) < really * 1.7
+
+
+def test_the_floor_is_what_a_perfect_generator_would_get():
+    found = score(cloud(400, seed=0), cloud(400, seed=1))
+    assert abs(found.kid - found.kid_floor) < 6 * found.kid_error
+    assert found.precision > 0.8
+    assert found.recall > 0.8
+
+
+def test_copies_of_a_few_reals_are_precise_and_recall_little():
+    reals = cloud(200, seed=0)
+    precision, recall = precision_recall(reals, np.repeat(reals[:4], 50, axis=0) + cloud(200, seed=1, spread=0.01))
+    assert precision == 1.0
+    assert recall < 0.1
+
+
+def test_samples_far_away_are_neither_precise_nor_cover_anything():
+    assert precision_recall(cloud(100, seed=0), cloud(100, seed=1, centre=50)) == (0.0, 0.0)
+
+
+def test_the_subsets_are_worth_the_same_taken_from_the_whole_or_each_by_itself(monkeypatch):
+    whole = kid(cloud(200, seed=0), cloud(100, seed=1))
+    monkeypatch.setattr(metrics, "AT_ONCE", 0)
+    each = kid(cloud(200, seed=0), cloud(100, seed=1))
+    assert (each.value, each.error) == pytest.approx((whole.value, whole.error), rel=1e-9)
+
+
+def test_a_reference_says_of_its_second_samples_what_a_new_one_says():
+    reference = Reference(cloud(100, seed=0))
+    for count in (40, 60, 40):
+        samples = cloud(count, seed=count)
+        found = reference.score(samples)
+        assert found == score(cloud(100, seed=0), samples)
+        assert found.kid == pytest.approx(kid(cloud(100, seed=0), samples).value, rel=1e-9)
+        some = min(count, 100)
+        assert 0 <= found.precision <= 1
+        assert found.recall == precision_recall(reference._mixed[:some], samples)[1]
+
+
+def test_scores_are_the_same_every_time():
+    assert score(cloud(50, seed=0), cloud(40, seed=1)) == score(cloud(50, seed=0), cloud(40, seed=1))
+
+
+def test_too_few_pictures_give_no_figures():
+    assert score(cloud(100, seed=0), cloud(FEWEST - 1, seed=1)).kid is None
+    assert score(cloud(2 * FEWEST - 1, seed=0), cloud(100, seed=1)).precision is None
+    assert score(cloud(2 * FEWEST, seed=0), cloud(FEWEST, seed=1)).kid is not None
+
+
+def test_the_nearest_real_comes_first():
+    reals = np.array([[0.0], [10.0], [4.0]])
+    assert nearest_reals(np.array([[9.0], [1.0]]), reals, 2).tolist() == [[1, 2], [0, 2]]

@@ -1,0 +1,80 @@
+import json
+import tracemalloc
+
+import pytest
+
+from pipeline.gan.stats_log import StatsLog
+from pipeline.store.jsonl import read_rows
+
+
+def line(epoch, **more):
+    """What every line says at the least."""
+    told = {"step": 2 * epoch, "images_seen": 32 * epoch, "d_loss": 0.7, "g_loss": 0.7}
+    return {"epoch": epoch, **told, "images_per_second": 9.5, "seconds": 1, **more}
+
+
+@pytest.fixture
+def path(tmp_path):
+    log = StatsLog(tmp_path / "stats.jsonl", epochs_done=0)
+    for epoch in (1, 2, 3):
+        log.append(line(epoch))
+    log.close()
+    return tmp_path / "stats.jsonl"
+
+
+def epochs(path):
+    return [row["epoch"] for row in read_rows(path)]
+
+
+def test_a_line_is_on_disk_before_the_log_is_closed(tmp_path):
+    log = StatsLog(tmp_path / "stats.jsonl", epochs_done=0)
+    log.append(line(1))
+    assert epochs(tmp_path / "stats.jsonl") == [1]
+    log.close()
+
+
+def test_what_lies_beyond_the_checkpoint_comes_once(path):
+    log = StatsLog(path, epochs_done=2)
+    log.append(line(3))
+    log.close()
+    assert epochs(path) == [1, 2, 3]
+
+
+def test_half_a_line_is_dropped(path):
+    path.write_bytes(path.read_bytes()[:-4])
+    StatsLog(path, epochs_done=3).close()
+    assert epochs(path) == [1, 2]
+
+
+def strange(**changed):
+    return json.dumps(line(4) | changed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('{"kid": 1.0}', '{"epoch": 4}', "[4]", "\udcff", "[" * 9999),
+        *(strange(epoch=epoch) for epoch in ("4", None, 2, True, 4.0, 10**30, float("nan"))),
+        *(strange(d_loss=loss) for loss in ("0.7", None, [0.7], {"a": 1}, 10**400, float("inf"), True)),
+        *(strange(kid=0.1), strange(note=1), strange(note="a\x1b[2J"), strange(alarms="a"), strange(alarms=[1])),
+    ],
+    ids=lambda text: ascii(text[:60]),
+)
+def test_what_is_no_line_of_a_later_epoch_is_dropped_with_all_after_it(path, text):
+    path.write_bytes(path.read_bytes() + f"{text}\n{json.dumps(line(4))}\n".encode("utf-8", "surrogateescape"))
+    StatsLog(path, epochs_done=9).close()
+    assert epochs(path) == [1, 2, 3]
+
+
+def test_a_line_that_does_not_end_and_a_file_without_end_take_no_memory(path):
+    with path.open("ab") as file:
+        file.truncate(200 << 20)
+    tracemalloc.start()
+    StatsLog(path, epochs_done=9).close()
+    assert epochs(path) == [1, 2, 3]
+    with path.open("ab") as file:
+        file.truncate(1 << 40)
+    StatsLog(path, epochs_done=9).close()
+    assert epochs(path) == []
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()

@@ -1,0 +1,55 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.gan.config.__init__ import parse_definition
+from pipeline.gan.tuning import AS_IT_LIKES, Threads, heaviest, share_cores
+
+REPOSITORY = Path(__file__).parent.parent.parent
+ASKING = """
+import os
+from pipeline.devices import Threads, prepare_devices
+from tensorflow.config import threading
+for told in ("3", ""):
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": told}
+    if not told:
+        del os.environ["TF_NUM_INTRAOP_THREADS"]
+    prepare_devices(Threads(within=1, between=2))
+    print(threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads())
+"""
+
+
+def definition(**keys):
+    return parse_definition(json.dumps(keys), "a test")
+
+
+def test_the_heaviest_layer_is_counted():
+    # 4x4 kernels from 16 to 32 channels, at 4x4 places, of 10 pictures of 16 px
+    assert heaviest(definition(batch=10, discriminator={"width": 16}), size=16) == 2 * 10 * 16 * 16 * 32 * 16
+
+
+def test_small_steps_run_side_by_side_and_large_ones_spread_each_layer():
+    assert share_cores(definition(batch=16), size=32, cores=2) == Threads(within=1, between=2)
+    assert share_cores(definition(batch=64, discriminator={"width": 64}), size=64, cores=2) == AS_IT_LIKES
+    assert share_cores(definition(batch=16), size=32, cores=1) == AS_IT_LIKES
+
+
+def test_a_size_that_fits_no_network_is_refused():
+    with pytest.raises(UserError, match="18 pixels"):
+        share_cores(definition(), size=18, cores=2)
+
+
+def test_tensorflow_is_told_unless_the_environment_has_told_it():
+    done = subprocess.run([sys.executable, "-c", ASKING], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["0 0", "1 2"], done.stderr
+
+
+def test_only_cores_that_it_may_use_are_counted(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3}, raising=False)
+    assert share_cores(definition(batch=16), size=32) == AS_IT_LIKES
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 4}, raising=False)
+    assert share_cores(definition(batch=16), size=32) == Threads(within=1, between=2)

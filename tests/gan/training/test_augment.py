@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from pipeline.devices import keras
+from pipeline.gan.config.__init__ import POLICIES, Augment
+from pipeline.gan.training import augment as module
+from pipeline.gan.training.augment import DRAWS
+
+SIZE = 16
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).uniform(-1, 1, (6, SIZE, SIZE, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def draws():
+    return np.random.default_rng(1).uniform(0, 1, (6, DRAWS)).astype(np.float32)
+
+
+def rule(*policies, flip=False):
+    return Augment(policies=policies, flip=flip)
+
+
+def augment(images, draws, rule, probability=1.0):
+    return module.augment(images, draws, rule, probability)
+
+
+def test_translation_moves_by_whole_pixels_and_fills_with_grey(images, draws):
+    draws[:, 4], draws[:, 5] = 0.999, 0.0  # two pixels up, two to the right: an eighth of the side
+    moved = np.asarray(augment(images, draws, rule("translation")))
+    assert np.array_equal(moved[:, :-2, 2:], images[:, 2:, :-2])
+    assert not moved[:, -2:].any()
+    assert not moved[:, :, :2].any()
+
+
+def test_cutout_makes_one_square_hole(images, draws):
+    draws[:, 7:9] = 0.5
+    holes = np.asarray(augment(images, draws, rule("cutout"))) == 0
+    assert (holes.all(axis=3).sum(axis=(1, 2)) == (SIZE // 2) ** 2).all()
+    assert holes[0, 4:12, 4:12].all()
+
+
+def test_colour_keeps_shapes_and_greys_grey(images, draws):
+    grey = np.repeat(images[..., :1], 3, axis=3)
+    changed = np.asarray(augment(grey, draws, rule("colour")))
+    assert np.allclose(changed[..., 0], changed[..., 2], atol=1e-5)
+    each = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(changed, grey, strict=True)]
+    assert np.allclose(each, 1, atol=1e-4)
+    assert not np.allclose(changed, grey)
+
+
+def test_flip_mirrors_about_half(images, draws):
+    draws[:, 10] = [0.1, 0.9, 0.1, 0.9, 0.1, 0.9]
+    flipped = np.asarray(augment(images, draws, rule(flip=True)))
+    assert np.array_equal(flipped[::2], images[::2])
+    assert np.array_equal(flipped[1::2], images[1::2, :, ::-1])
+
+
+def test_probability_is_the_share_of_pictures_that_are_changed():
+    count = 2000
+    images = np.ones((count, SIZE, SIZE, 1), np.float32)
+    draws = np.random.default_rng(2).uniform(0, 1, (count, DRAWS)).astype(np.float32)
+    changed = np.asarray(augment(images, draws, rule("cutout"), 0.3)).min(axis=(1, 2, 3)) == 0
+    assert changed.mean() == pytest.approx(0.3, abs=0.04)
+
+
+def test_nothing_changes_at_probability_zero_or_without_policies(images, draws):
+    for quiet, probability in ((rule(*POLICIES), 0.0), (rule(), 1.0)):
+        assert np.allclose(np.asarray(augment(images, draws, quiet, probability)), images, atol=1e-6)
+
+
+def test_grey_pictures_and_all_policies_together(images, draws):
+    assert np.asarray(augment(images[..., :1], draws, rule(*POLICIES, flip=True))).shape == (6, SIZE, SIZE, 1)
+
+
+def test_gradients_flow_back_to_the_pixels_that_are_left(images, draws):
+    tf = pytest.importorskip("tensorflow")
+    pixels = tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        total = keras.ops.sum(augment(pixels, draws, rule("translation", "cutout")))
+    gradient = np.asarray(tape.gradient(total, pixels))
+    seen = np.asarray(augment(np.ones_like(images), draws, rule("translation", "cutout"))).sum()
+    assert set(np.unique(gradient)) == {0.0, 1.0}
+    assert gradient.sum() == seen

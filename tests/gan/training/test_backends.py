@@ -1,0 +1,41 @@
+"""The same definition comes to the same figures on TensorFlow and on JAX. JAX runs in a process of its own."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.gan.training.definitions import DEFINITIONS, metrics
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).parents[3]
+# XLA's optimisations are not what is tested, and take most of the time
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+
+
+def both() -> tuple[dict, dict]:
+    """What the steps come to on TensorFlow, and on JAX meanwhile."""
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("needs jax, which is not installed (requirements-dev.txt names it)")
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK}
+    command = [sys.executable, "-m", "tests.gan.training.definitions"]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        here = metrics()
+        out, error = process.communicate(timeout=500)
+    assert process.returncode == 0, error
+    return here, json.loads(out)
+
+
+def test_each_definition_comes_to_the_same_on_tensorflow_and_jax():
+    here, there = both()
+    assert here.keys() == there.keys() == DEFINITIONS.keys()
+    for name in DEFINITIONS:
+        for step, (one, other) in enumerate(zip(here[name], there[name], strict=True)):
+            assert one == pytest.approx(other, rel=2e-4, abs=2e-5), f"{name}, step {step}"

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from pipeline.gan.config.__init__ import Smoothing
+from pipeline.gan.training.losses import LOSSES, feature_distance, find_loss, right, sureness
+
+REAL = np.array([[2.0], [-1.0], [0.3]], np.float32)
+FAKE = np.array([[0.5], [-3.0], [-0.2]], np.float32)
+R, F = REAL.astype(float), FAKE.astype(float)
+
+
+def p(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits))
+
+
+def entropy(logits: np.ndarray, label: float) -> float:
+    return -np.mean(label * np.log(p(logits)) + (1 - label) * np.log(1 - p(logits)))
+
+
+# What D and G pay, in the papers' own words. A logit lies 0.5 below least squares' D, so that 0 is between its labels.
+PAPERS = {
+    "minimax": (entropy(R, 1) + entropy(F, 0), np.log(1 - p(F)).mean()),
+    "non_saturating": (entropy(R, 1) + entropy(F, 0), -np.log(p(F)).mean()),
+    "least_squares": (((R + 0.5 - 1) ** 2).mean() / 2 + ((F + 0.5) ** 2).mean() / 2, ((F + 0.5 - 1) ** 2).mean() / 2),
+    "wasserstein": (F.mean() - R.mean(), -F.mean()),
+    "hinge": (np.maximum(0, 1 - R).mean() + np.maximum(0, 1 + F).mean(), -F.mean()),
+    "relativistic": (-np.log(p(R - F)).mean(), -np.log(p(F - R)).mean()),
+}
+
+
+def test_every_loss_of_a_definition_is_held_against_its_paper():
+    assert PAPERS.keys() == LOSSES.keys()
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_d_and_g_pay_what_the_paper_says(name):
+    loss = find_loss(name)
+    found = float(loss.discriminator(REAL, FAKE, Smoothing())), float(loss.generator(REAL, FAKE))
+    assert found == pytest.approx(PAPERS[name], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("non_saturating", entropy(R, 0.9) + entropy(F, 0.2)),
+        ("minimax", entropy(R, 0.9) + entropy(F, 0.2)),
+        ("least_squares", ((R + 0.5 - 0.9) ** 2).mean() / 2 + ((F + 0.5 - 0.2) ** 2).mean() / 2),
+    ],
+)
+def test_smoothing_moves_the_labels_of_d_and_leaves_g_alone(name, expected):
+    loss = find_loss(name).discriminator(REAL, FAKE, Smoothing(real=0.1, fake=0.2))
+    assert float(loss) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_far_logits_stay_finite(name):
+    far, loss = np.array([[1e4]], np.float32), find_loss(name)
+    paid = [loss.discriminator(-far, far, Smoothing()), loss.generator(far, -far), loss.generator(-far, far)]
+    assert np.isfinite([float(each) for each in paid]).all()
+
+
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"wasserstein"}))
+def test_what_d_wants_is_told_as_right(name):
+    """At the logits that D pays least for it is right about all, and sure of the reals."""
+    far = np.full((4, 1), 0.5 if name == "least_squares" else 3.0, np.float32)
+    loss = find_loss(name).discriminator
+    assert float(loss(far, -far, Smoothing())) < float(loss(0 * far, 0 * far, Smoothing()))
+    assert np.mean(right(name, far, -far)) == 1
+    assert np.mean(right(name, -far, far)) == 0
+    assert (float(sureness(name, far, -far)), float(sureness(name, -far, far))) == (1, -1)
+
+
+def test_a_pair_in_its_order_is_right_wherever_it_lies():
+    assert np.asarray(right("relativistic", REAL - 10, FAKE - 10)).ravel().tolist() == [1, 1, 1]
+    assert np.mean(right("hinge", REAL, FAKE)) == pytest.approx(4 / 6)
+
+
+def test_feature_distance_is_between_means():
+    real = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    assert float(feature_distance(real, real[::-1])) == 0
+    assert float(feature_distance(real, real + np.array([1.0, 3.0], np.float32))) == pytest.approx((1 + 9) / 2)

@@ -1,0 +1,110 @@
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.filter.scores import kept_ids
+from pipeline.gan import Dcgan
+from pipeline.gan.training.checkpoint import read_arrays
+from pipeline.images.dataset import read_images
+from pipeline.images.png import decode_png
+from tests.gan.conftest import TINY
+from tests.gan.points import assert_same, point
+
+SAVED = ["README.md", "card.json", "definition.json", "discriminator.keras", "final.npz", "generator.keras", "samples",
+         "stats.jsonl"]  # fmt: skip
+
+
+@pytest.fixture
+def saved(undisturbed, tmp_path) -> Path:
+    undisturbed.save(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+def test_saved_and_loaded_it_goes_on_as_if_it_had_never_ended(images, undisturbed, tmp_path):
+    gan = Dcgan(images, TINY, seed=3)
+    gan.train(images, epochs=3)
+    gan.save(tmp_path / "saved")
+    loaded = Dcgan.load(tmp_path / "saved")
+    assert np.array_equal(loaded.generate(3), gan.generate(3))
+    loaded.train(images, epochs=1)
+    assert_same(loaded, undisturbed)
+
+
+def test_a_finished_stage_is_taken_up_and_stays_as_it_is(trained, make_place):
+    folder = trained.folder("gan")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    kept = read_images(trained.inputs["normalize"], kept_ids(trained.inputs["kept"])).images
+    gan = Dcgan.load(folder)
+    sheet = decode_png((folder / "samples" / "epoch-0004.png").read_bytes())
+    assert np.array_equal(gan.generate(1)[0], sheet[:16, :16])
+    gan.train(kept, epochs=1)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    longer = make_place()
+    longer.train("gan", epochs=5)
+    expected = read_arrays(longer.folder("gan") / "final.npz")
+    assert all(np.array_equal(array, expected[name]) for name, array in point(gan).items() if "/" in name)
+
+
+def test_what_is_saved_is_all_there_and_nothing_is_pickled(saved):
+    assert sorted(path.name for path in saved.iterdir()) == SAVED
+    files = {path.relative_to(saved).as_posix(): path.read_bytes() for path in saved.rglob("*") if path.is_file()}
+    for path in saved.glob("*.keras"):
+        with zipfile.ZipFile(path) as archive:
+            files |= {f"{path.name}/{name}": archive.read(name) for name in archive.namelist()}
+    assert not [name for name, data in files.items() if data[:1] == b"\x80"]  # how every pickle since 2003 begins
+    assert {Path(name).suffix for name in files} == {".md", ".json", ".jsonl", ".keras", ".npz", ".png", ".h5"}
+    with np.load(saved / "final.npz", allow_pickle=False) as arrays:
+        assert all(arrays[name].dtype.kind in "fiu" for name in arrays.files)
+
+
+def test_saved_again_it_takes_the_place_of_what_was_there(images, saved):
+    gan = Dcgan.load(saved)
+    gan.train(images, epochs=1)
+    gan.save(saved)
+    assert Dcgan.load(saved).epochs == 5
+    assert json.loads((saved / "card.json").read_text())["training"]["epochs"] == 5
+
+
+def test_it_is_not_saved_over_something_else(undisturbed, trained, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(UserError, match=r"not empty, and what it holds is no GAN"):
+        undisturbed.save(tmp_path)
+    assert (tmp_path / "README.md").read_text() == "mine"
+    with pytest.raises(UserError, match="is a file"):
+        undisturbed.save(tmp_path / "README.md")
+    (tmp_path / "stage").mkdir()
+    (tmp_path / "stage" / "manifest.json").write_text("{}")
+    with pytest.raises(UserError, match="finished folder of the pipeline"):
+        undisturbed.save(tmp_path / "stage")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def edit(path: Path) -> None:
+    """Another loss for the same networks."""
+    path.write_text(path.read_text().replace('"non_saturating"', '"hinge"'))
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda folder: cut(folder / "final.npz"), r"final\.npz is damaged.*generator\.keras can still draw"),
+        (lambda folder: (folder / "final.npz").unlink(), r"final\.npz is missing"),
+        (lambda folder: (folder / "definition.json").unlink(), r"holds no GAN: there is no definition\.json"),
+        (lambda folder: cut(folder / "definition.json"), r"definition\.json: not JSON"),
+        (lambda folder: (folder / "definition.json").write_text("{}"), r"do not belong together"),
+        (lambda folder: edit(folder / "definition.json"), r"definition\.json do not belong together"),
+        (lambda folder: (folder / "stats.jsonl").unlink(), r"stats\.jsonl lacks epochs"),
+        (lambda folder: cut(folder / "stats.jsonl"), r"stats\.jsonl lacks epochs"),
+    ],
+)
+def test_what_is_damaged_is_said(saved, damage, told):
+    damage(saved)
+    with pytest.raises(UserError, match=told):
+        Dcgan.load(saved)

@@ -1,0 +1,91 @@
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from pipeline.devices import keras
+from pipeline.gan.config.__init__ import Optimizer
+from pipeline.gan.training.state import FusedAdam, make_optimizer
+
+STEPS = 6
+SHAPES = [(3, 4), (5,), ()]
+
+
+def drawn() -> Iterator[list[np.ndarray]]:
+    """Where the variables begin, then the gradients of each step."""
+    draw = np.random.default_rng(1)
+    while True:
+        yield [draw.standard_normal(shape).astype(np.float32) for shape in SHAPES]
+
+
+def walked(make) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Where the variables of an optimizer are after some steps, and what it remembers."""
+    draws = drawn()
+    variables = [keras.Variable(value) for value in next(draws)]
+    optimizer = make(variables)
+    for _ in range(STEPS):
+        optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in next(draws)], variables)
+    return [np.asarray(variable) for variable in variables], [np.asarray(variable) for variable in optimizer.variables]
+
+
+def adam(g: np.ndarray, memory: np.ndarray, step: int) -> np.ndarray:
+    """Kingma and Ba 2015, algorithm 1, with betas 0.5 and 0.9."""
+    memory[0] = 0.5 * memory[0] + 0.5 * g
+    memory[1] = 0.9 * memory[1] + 0.1 * g**2
+    return -0.01 * (memory[0] / (1 - 0.5**step)) / (np.sqrt(memory[1] / (1 - 0.9**step)) + 1e-7)
+
+
+def rmsprop(g: np.ndarray, memory: np.ndarray, step: int) -> np.ndarray:
+    """The gradient over the root of its mean square."""
+    memory[0] = 0.9 * memory[0] + 0.1 * g**2
+    return -0.01 * g / np.sqrt(memory[0] + 1e-7)
+
+
+def descent(g: np.ndarray, memory: np.ndarray, step: int) -> np.ndarray:
+    """With half of the last step as momentum."""
+    memory[0] = 0.5 * memory[0] - 0.01 * g
+    return memory[0]
+
+
+@pytest.mark.parametrize(("beta_1", "beta_2"), [(0.5, 0.999), (0.0, 0.9), (0.9, 0.99)])
+def test_adam_goes_where_keras_own_goes_and_remembers_the_same(beta_1, beta_2):
+    pytest.importorskip("tensorflow")
+
+    def own(variables):
+        optimizer = keras.optimizers.Adam(0.01, beta_1=beta_1, beta_2=beta_2)
+        optimizer.build(variables)
+        return optimizer
+
+    options = Optimizer(learning_rate=0.01, beta_1=beta_1, beta_2=beta_2)
+    fused = make_optimizer(options, [keras.Variable(0.0)])
+    assert isinstance(fused, FusedAdam)
+    for one, other in zip(walked(lambda variables: make_optimizer(options, variables)), walked(own), strict=True):
+        assert all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"name": "adam", "beta_2": 0.9}, adam),
+        ({"name": "rmsprop", "beta_2": 0.9}, rmsprop),
+        ({"name": "sgd"}, descent),
+    ],
+)
+def test_each_goes_where_its_formula_goes(options, rule):
+    options = Optimizer(learning_rate=0.01, **options)
+    values, _ = walked(lambda variables: make_optimizer(options, variables))
+    draws = drawn()
+    expected = [value.astype(float) for value in next(draws)]
+    memories = [np.zeros((2, *shape)) for shape in SHAPES]
+    for step in range(1, STEPS + 1):
+        for place, g in enumerate(next(draws)):
+            expected[place] = expected[place] + rule(g.astype(float), memories[place], step)
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(values, expected, strict=True))
+
+
+def test_a_rate_that_is_set_later_counts():
+    variable = keras.Variable(1.0)
+    optimizer = make_optimizer(Optimizer(), [variable])
+    optimizer.learning_rate.assign(0.25)
+    optimizer.apply([keras.ops.convert_to_tensor(3.0)], [variable])
+    assert float(variable.numpy()) == pytest.approx(0.75, abs=1e-4)

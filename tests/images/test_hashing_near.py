@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from pipeline.images import hashing
+from pipeline.images.hashing import may_have_near
+
+
+def clustered(count: int, seed: int, flips: int) -> np.ndarray:
+    """Hashes about some centres, each with up to `flips` bits changed, many of them in one quarter."""
+    random = np.random.default_rng(seed)
+    centres = random.integers(0, 1 << 63, max(1, count // 8), dtype=np.uint64)
+    hashes = random.choice(centres, count)
+    for number in range(count):
+        places = random.integers(0, random.choice([16, 64]), random.integers(0, flips + 1))
+        for place in places:
+            hashes[number] ^= np.uint64(1) << np.uint64(place)
+    return hashes
+
+
+def each_with_each(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> list[bool]:
+    return [
+        any(int(one ^ other).bit_count() <= distance for one in hashes[:place]) for place, other in enumerate(wanted)
+    ]
+
+
+@pytest.mark.parametrize("distance", [0, 1, 2, 3, 4, 5, 7, 8, 9])
+def test_it_finds_what_comparing_each_with_each_finds(distance):
+    for seed in range(6):
+        hashes, others = clustered(150, seed, distance + 3), clustered(150, seed, distance + 3)
+        for wanted in (hashes, others):
+            assert may_have_near(hashes, wanted, distance).tolist() == each_with_each(hashes, wanted, distance)
+
+
+def test_every_number_of_bits_in_every_place_is_found():
+    random = np.random.default_rng(0)
+    for distance in (8, 10):
+        for differing in range(13):
+            flips = [random.choice(64, differing, replace=False) for _ in range(20)]
+            pairs = [np.uint64(0), np.uint64(sum(1 << int(place) for place in flips.pop()))]
+            expected = [False, differing <= distance]
+            assert may_have_near(np.array(pairs), np.array(pairs), distance).tolist() == expected
+
+
+def test_in_a_crowd_it_may_say_yes_for_nothing_but_never_no(monkeypatch):
+    monkeypatch.setattr(hashing, "_CROWD", 2)
+    monkeypatch.setattr(hashing, "_CHUNK", 7)
+    for seed in range(6):
+        hashes = clustered(100, seed, 12)
+        found, true = may_have_near(hashes, hashes, 8), each_with_each(hashes, hashes, 8)
+        assert all(found[np.array(true)])
+
+
+def test_of_hashes_that_have_nothing_to_do_with_each_other_hardly_any_is_asked_about():
+    hashes = np.random.default_rng(1).integers(0, 1 << 63, 5000, dtype=np.uint64)
+    assert may_have_near(hashes, hashes, 8).sum() == 0
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_none_and_one(count):
+    hashes = np.zeros(count, np.uint64)
+    assert may_have_near(hashes, hashes, 8).tolist() == [False] * count

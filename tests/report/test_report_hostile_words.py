@@ -1,0 +1,92 @@
+"""What servers, files and settings say is shown in the page as text, and can neither run nor load anything."""
+
+import base64
+import hashlib
+
+import pytest
+from bs4 import BeautifulSoup
+
+from pipeline.report.report import _render
+from pipeline.store.manifest import Manifest
+
+HOSTILE = "\"'></code></title></style><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}&lt;"
+SUMMARIES = {
+    "download": {
+        **dict.fromkeys(("requested", "saved", "duplicate", "rejected", "failed"), 1),
+        "reasons": {HOSTILE: 3},
+        "sources": {HOSTILE: dict.fromkeys(("pages", "requested", "saved", "duplicate", "rejected", "failed"), 1)},
+        "notices": [HOSTILE],
+    },
+    "normalize": {**dict.fromkeys(("images", "kept", "duplicate", "rejected"), 1), "reasons": {HOSTILE: 1}},
+    "classifier": {
+        **dict.fromkeys(("labels_on", "labels_off", "holdout"), 1),
+        "backbone": HOSTILE,
+        "hint": HOSTILE,
+        "out_of_fold_average_precision": 0.5,
+        "average_precision": 0.5,
+    },
+    "filter": {
+        **dict.fromkeys(("kept", "rejected", "unsure", "fair_labels"), 1),
+        **dict.fromkeys(("threshold", "expected_precision", "expected_recall", "expected_share"), 0.5),
+        "band": [0.4, 0.6],
+        "fair_share": [0.1, 0.2, 0.3],
+        "proof": {"low": 0.1, "high": 0.9, "labels": HOSTILE},
+        "confusion": {
+            label: {"kept": HOSTILE, "unsure": HOSTILE, "rejected": HOSTILE} for label in ("on", "off")
+        } | {"on_kept": [0.1] * 3, "off_kept": [0.1] * 3},
+        "notice": HOSTILE,
+    },
+    "gan": {"epochs": 1, "images": 1, "size": HOSTILE, "images_per_second": 1.0, "notices": [HOSTILE]},
+    "generate": {
+        **dict.fromkeys(("kid", "kid_error", "kid_floor", "precision", "recall"), 0.5),
+        **{"count": HOSTILE, "truncation": HOSTILE, "extractor": HOSTILE},
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> BeautifulSoup:
+    """The page of stages that were told nothing but hostile words."""
+    folder = tmp_path_factory.mktemp("page")
+    for name in ("samples-grid.png", "training-epoch-0001.png", "squares-kept.png"):
+        (folder / name).write_bytes(b"")
+    found = {stage: _manifest(stage, summary) for stage, summary in SUMMARIES.items()}
+    truth = {"pictures": HOSTILE, "precision": 0.5, "recall": 0.5}
+    return BeautifulSoup(_render(HOSTILE, found, folder, {"truth": truth}), "lxml")
+
+
+def test_hostile_words_in_every_field_stay_words(page):
+    assert not page.find_all(["script", "iframe", "object", "embed", "link", "base", "form", "svg"])
+    assert not [name for tag in page.find_all(True) for name in tag.attrs if name.startswith("on") or name == "style"]
+    assert {tag["src"] for tag in page.find_all("img")} == {
+        "samples-grid.png", "training-epoch-0001.png", "squares-kept.png"
+    }  # fmt: skip
+    assert len(page.find_all(True, string=lambda text: text and "alert(1)" in text)) > 20
+    assert "49" not in page.text
+    assert page.title.text == f"{HOSTILE}: what came in, what came out"
+
+
+def test_the_browser_is_told_to_run_nothing(page):
+    policy = page.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["default-src"] == "'none'"
+    assert "script-src" not in rules  # 'none' holds for scripts too
+    style = base64.b64encode(hashlib.sha256(page.style.string.encode()).digest()).decode()
+    assert rules["style-src"] == f"'sha256-{style}'"
+    (before,) = page.style.find_all_previous("meta", attrs={"http-equiv": True})
+    assert before["content"] == policy
+
+
+def _manifest(stage: str, summary: dict) -> Manifest:
+    options = {"seed": HOSTILE, "definition": HOSTILE, HOSTILE: HOSTILE}
+    return Manifest(
+        stage=HOSTILE,
+        version=1,
+        dataset=HOSTILE,
+        key=HOSTILE,
+        options=options,
+        inputs={},
+        summary=summary,
+        versions={HOSTILE: HOSTILE},
+        created=HOSTILE,
+    )

@@ -1,0 +1,251 @@
+"""Archives that `savez` has not written, or not for this: none is read, and none takes memory by what it says."""
+
+import io
+import os
+import re
+import struct
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.lib import format as npy
+
+from pipeline.store.npz import PIECE, Damaged, Foreign, Form, Unfit, check_finite, read_npz
+
+FORMS = {
+    "weights": Form(("float32",), (300, 20)),
+    "count": Form(("int32", "int64")),
+    "note": Form(("uint8",), (None,), most=50),
+}
+ARRAYS = {"weights": np.ones((300, 20), np.float32), "count": np.int64(7), "note": np.zeros(3, np.uint8)}
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    np.savez(tmp_path / "a.npz", **ARRAYS)
+    return tmp_path / "a.npz"
+
+
+def refused(path: Path, kind: type[Unfit] = Unfit) -> str:
+    """What is said of the file `path`, which is not read; nor does it take memory that it was not given."""
+    tracemalloc.start()
+    with pytest.raises(kind) as caught:
+        read_npz(path, FORMS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * PIECE
+    told = str(caught.value)
+    assert told.isprintable()
+    assert len(told) < 250
+    return told
+
+
+def member(array: np.ndarray, header: bytes | None = None) -> bytes:
+    """A member of an archive: `array` as an NPY file, or its data after another `header`."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    if header is None:
+        return buffer.getvalue()
+    return npy.magic(1, 0) + struct.pack("<H", len(header)) + header + array.tobytes()
+
+
+def archive(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    return path
+
+
+def other(path: Path, **arrays: np.ndarray | bytes) -> Path:
+    """The archive with others of its arrays, or members as they are given."""
+    parts = {name: array if isinstance(array, bytes) else member(array) for name, array in (ARRAYS | arrays).items()}
+    return archive(path, {f"{name}.npy": data for name, data in parts.items()})
+
+
+def test_what_fits_is_read(path):
+    found = read_npz(path, FORMS)
+    assert found.keys() == ARRAYS.keys()
+    assert all(np.array_equal(found[name], ARRAYS[name]) for name in ARRAYS)
+    np.savez(path, **ARRAYS | {"count": np.int32(8), "weights": np.asfortranarray(ARRAYS["weights"])})
+    assert read_npz(path, FORMS)["count"].dtype == np.int32
+    assert np.array_equal(read_npz(path, FORMS)["weights"], ARRAYS["weights"])
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (np.ones((300, 21), np.float32), r"weights is float32 \(300, 21\) where float32 \(300, 20\) is expected"),
+        (np.ones((300, 20, 1), np.float32), "weights is float32"),
+        (np.ones((300, 20)), "weights is float64"),
+        (np.ones((300, 20), np.dtype("f4").newbyteorder()), r"weights is float32 in another byte order \(300, 20\)"),
+        (np.ones((300, 20), np.complex64), "weights is complex64"),
+        (np.full((300, 20), "abc"), "weights is str"),
+        (np.zeros((300, 20), [("a", "f4"), ("b", "f4")]), "weights is void"),
+        (np.zeros((300, 20), "M8[s]"), "weights is datetime64"),
+        (np.zeros((0, 20), np.float32), "weights is float32"),
+    ],
+)
+def test_another_shape_or_type_is_told(path, array, told):
+    message = refused(other(path, weights=array), Foreign)
+    assert re.search(told, message)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1000000000), }",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (-300, -20), }",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (300, 2.5), }",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"9" * 900 + b",), }",
+        b"{'descr': '|O', 'fortran_order': False, 'shape': (300, 20), }",
+        b"{'descr': '|V0', 'fortran_order': False, 'shape': (10, 100000000000), }",
+        b"{'descr': '<f4', 'fortran_order': False}",
+        b"{'descr': [" + b"[" * 300 + b"}",
+        b"-" * 900 + b"1",
+        b"(" * 900,
+        b"__import__('os').abort()",
+        b"\xff" * 20,
+        b"",
+        b" " * 60000,
+    ],
+    ids=lambda header: ascii(header[-50:]),
+)
+def test_a_header_that_lies_or_is_none_is_told(path, header):
+    refused(other(path, weights=member(ARRAYS["weights"], header=header + b"\n")))
+
+
+def test_a_header_of_megabytes_is_not_read(path):
+    version_two = npy.magic(2, 0) + struct.pack("<I", 50 << 20) + b" " * (50 << 20)
+    assert "header" in refused(other(path, weights=version_two), Damaged)
+
+
+def test_pickles_are_not_loaded(path):
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([{"a": 1}], object), allow_pickle=True)
+    refused(other(path, weights=buffer.getvalue()), Damaged)
+
+
+def lacking(path: Path) -> None:
+    archive(path, {"weights.npy": member(ARRAYS["weights"])})
+
+
+def strange(path: Path) -> None:
+    other(path, **{"a\nb\x1b[2J": np.zeros(2)})
+
+
+def no_array(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("readme.txt", "hello")
+
+
+def compressed(path: Path) -> None:
+    """A thousand times as long as the file."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file, file.open("weights.npy", "w") as out:
+        for _ in range(8):
+            out.write(bytes(1 << 24))
+
+
+def twice(path: Path) -> None:
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as file:
+        file.writestr("weights.npy", member(ARRAYS["weights"]))
+
+
+def in_the_directory(path: Path, place: int, value: bytes) -> None:
+    """Write `value` at `place` of each entry of the directory."""
+    data = bytearray(path.read_bytes())
+    at = data.find(b"PK\x01\x02")
+    while at >= 0:
+        data[at + place : at + place + len(value)] = value
+        at = data.find(b"PK\x01\x02", at + 4)
+    path.write_bytes(data)
+
+
+def encrypted(path: Path) -> None:
+    in_the_directory(path, 8, b"\x01\x00")
+
+
+def larger_than_it_is(path: Path) -> None:
+    in_the_directory(path, 20, struct.pack("<II", 0xFFFFFFF0, 0xFFFFFFF0))
+
+
+def uncompressed_size_alone(path: Path) -> None:
+    in_the_directory(path, 24, struct.pack("<I", 0x7FFFFFFF))
+
+
+def overlapping(path: Path) -> None:
+    in_the_directory(path, 42, struct.pack("<I", 0))
+
+
+def thousands(path: Path) -> None:
+    archive(path, {f"{number}.npy": b"" for number in range(20_000)})
+
+
+def endless_directory(path: Path) -> None:
+    """A directory that is said to take 200 MB, which are there."""
+    size = 200 << 20
+    with path.open("wb") as file:
+        file.truncate(size)
+        file.seek(size)
+        file.write(struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 9, 9, size, 0, 0))
+
+
+def zip64_lies(path: Path) -> None:
+    """As much by the record of large archives, while the other one says that all is well."""
+    size = 200 << 20
+    with path.open("wb") as file:
+        file.truncate(size)
+        file.seek(size)
+        file.write(struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 9, 9, size, 0))
+        file.write(struct.pack("<4sLQL", b"PK\x06\x07", 0, size, 1))
+        file.write(struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 3, 3, 300, 0, 0))
+
+
+def flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[data.index(np.float32(1).tobytes() * 9)] ^= 1
+    path.write_bytes(data)
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def an_array_alone(path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
+HOSTILE = [lacking, strange, no_array, compressed, twice, encrypted, larger_than_it_is, uncompressed_size_alone,
+           overlapping, thousands, endless_directory, zip64_lies, flipped, pipe, device, folder, emptied,
+           an_array_alone, Path.unlink]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", HOSTILE, ids=lambda make: make.__name__)
+def test_an_archive_that_nobody_wrote_for_this_is_told_without_memory(path, make: Callable[[Path], None]):
+    make(path)
+    refused(path)
+
+
+def test_numbers_that_are_not_finite_are_told_with_the_array():
+    check_finite({"a": np.ones(3), "b": np.array([1 << 60]), "c": np.zeros(0)})
+    for wrong in (np.nan, np.inf, -np.inf):
+        with pytest.raises(Foreign, match=r"^b holds NaN or infinite numbers$"):
+            check_finite({"a": np.ones(3), "b": np.array([1.0, wrong, 2.0], np.float16)})

@@ -1,0 +1,28 @@
+import pytest
+
+from pipeline.store.manifest import Manifest
+from tasks import console
+
+
+def made(stage: str, **summary) -> Manifest:
+    return Manifest(stage=stage, version=1, dataset="demo", key="k", options={}, inputs={}, summary=summary)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.21, "3.2 s"), (59.94, "59.9 s"), (245, "4 min 05 s"), (7800, "2 h 10 min")]
+)
+def test_durations_are_told_as_people_tell_them(seconds, text):
+    assert console.duration(seconds) == text
+
+
+def test_a_figure_that_could_not_be_measured_is_a_dash():
+    summary = {"count": 3, "kid": None, "kid_floor": None, "precision": None, "recall": None}
+    assert console.stage_line(made("generate", **summary)).count("-") == 4
+
+
+def test_what_a_stage_wants_known_is_said():
+    assert console.notices(made("filter", notice="precision 0.95 is out of reach")) == [
+        "precision 0.95 is out of reach"
+    ]
+    assert console.notices(made("download", notices=["bing gave nothing"])) == ["bing gave nothing"]
+    assert console.notices(made("filter", notice="")) == []

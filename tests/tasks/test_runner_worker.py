@@ -1,0 +1,75 @@
+"""Processes of Luigi's workers that die, and what luigid may ask of them."""
+
+import logging
+import os
+import signal
+import threading
+
+import luigi
+import pytest
+
+from tasks import runner
+
+
+class Mortal(luigi.Task):
+    """Ends its own process in the middle of its work."""
+
+    number = luigi.IntParameter()
+
+    def complete(self):
+        return False
+
+    def run(self):
+        if self.number < 0:
+            os.kill(os.getpid(), -self.number)
+        os._exit(self.number)
+
+
+class Broken(luigi.Task):
+    """Cannot say whether it is done."""
+
+    def complete(self):
+        raise ValueError("the disk is gone")
+
+
+def run(task: luigi.Task) -> list[runner.Fault]:
+    factory = runner.Factory()
+    luigi.build([task], factory, workers=2, local_scheduler=True)
+    return factory.faults
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (-signal.SIGKILL, "its process was ended by signal 9; signal 9 most often means that memory ran out"),
+        (-signal.SIGTERM, "its process was ended by signal 15; signal 15 is a fault in a library, or a kill"),
+        (3, "its process ended with code 3 and said nothing"),
+        (0, "its process ended with code 0 and said nothing"),
+    ],
+)
+def test_a_process_that_dies_is_one_sentence_and_never_waited_for_without_end(monkeypatch, number, expected):
+    monkeypatch.setattr(runner, "GRACE", 0.5)
+    (fault,) = run(Mortal(number=number))
+    assert fault.line == f"{expected}; running again goes on from there"
+
+
+def test_a_task_that_cannot_be_looked_at_is_one_line():
+    (fault,) = run(Broken())
+    assert fault.line == "ValueError: the disk is gone"
+
+
+@pytest.mark.parametrize(
+    "message", [{"name": "set_worker_processes", "kwargs": {"n": "many"}}, {"name": "nothing", "kwargs": {}}, {}, 3]
+)
+def test_an_order_that_cannot_be_followed_ends_no_thread(message):
+    runner.Worker(scheduler=runner.Factory().create_local_scheduler())._handle_rpc_message(message)
+
+
+def test_a_thread_that_ends_with_a_fault_goes_into_the_log(caplog, capsys):
+    with runner.threads_logged(), caplog.at_level(logging.ERROR, logger="luigi-interface"):
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+    assert "ZeroDivisionError" in caplog.text
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,82 @@
+"""Making one stage, and what may happen meanwhile."""
+
+import errno
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.result import Result
+from pipeline.store.artifacts import ArtifactStore
+from tasks import run_log, stage_task
+from tasks.stage_task import StageTask
+
+
+def write_one(options, *, folder, progress, should_stop):
+    (folder / "made").write_text("yes")
+    return Result(outputs={}, summary={"figures": 1})
+
+
+def fill_the_disk(options, *, folder, progress, should_stop):
+    raise OSError(errno.ENOSPC, "No space left on device", str(folder / "made"))
+
+
+def go_wrong(options, *, folder, progress, should_stop):
+    raise OSError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.fixture
+def task(tmp_path, monkeypatch):
+    """A task that is all its own: `task.keys` are what `key()` gives, one after the other, the last for ever."""
+    monkeypatch.chdir(tmp_path)
+    shelf = ArtifactStore(tmp_path / "shelf")
+
+    class Task:
+        stage, dataset, run_name, version, forced_by, resources = "report", "x", run_log.new_name(), 1, "", {}
+        task_id, resumable, isolated = "x", False, False
+        set_status_message = set_progress_percentage = None
+        function = f"{__name__}:write_one"
+        options = SimpleNamespace(significant=dict)
+        inputs = notes = arguments = folders = staticmethod(dict)
+        published = StageTask.published
+        complete = StageTask.complete
+
+        def __init__(self):
+            self.shelf, self.keys = shelf, ["a" * 64]
+
+        def key(self):
+            return self.keys.pop(0) if len(self.keys) > 1 else self.keys[0]
+
+    monkeypatch.setattr(stage_task, "import_module", lambda _: SimpleNamespace(**globals()))
+    return Task()
+
+
+def test_what_is_made_is_what_is_wanted_once_its_turn_has_come(task):
+    old, new = "a" * 64, "b" * 64
+    task.keys = [old, new]  # another run made its input anew while this one waited
+    stage_task.make(task)
+    assert [found.manifest.key for found in task.shelf.all()] == [new]
+
+
+def test_a_full_disk_is_for_the_user_to_mend(task):
+    task.function = f"{__name__}:fill_the_disk"
+    with pytest.raises(UserError, match=r"made: No space left on device; free some space"):
+        stage_task.make(task)
+    (row,) = run_log.record("x", task.run_name).rows()[-1:]
+    assert (row["outcome"], "No space left" in row["error"]) == ("failed", True)
+
+
+def test_another_fault_of_the_system_is_ours(task):
+    task.function = f"{__name__}:go_wrong"
+    with pytest.raises(BrokenPipeError):
+        stage_task.make(task)
+
+
+def test_a_fault_while_publishing_is_recorded_too(task, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(ArtifactStore, "publish", fail)
+    with pytest.raises(UserError, match="Read-only file system"):
+        stage_task.make(task)
+    assert run_log.record("x", task.run_name).rows()[-1]["outcome"] == "failed"

@@ -1,0 +1,101 @@
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import devices
+from pipeline.devices import BFLOAT16, choose_dtype, has_bfloat16
+from pipeline.errors import UserError
+
+
+@pytest.fixture
+def processor(monkeypatch):
+    """Lets the machine have no GPU and a processor with such flags."""
+    tf = pytest.importorskip("tensorflow")
+
+    def has(*flags):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+        monkeypatch.setattr(devices, "_processor_flags", lambda: set(flags))
+
+    return has
+
+
+def test_a_precision_that_is_named_is_taken():
+    assert (choose_dtype("float32"), choose_dtype("bfloat16")) == ("float32", BFLOAT16)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [((), False), (("avx2", "avx512f"), False), (("avx512f", "avx512_bf16"), True), (("amx_bf16",), True)],
+)
+def test_a_processor_s_instructions_for_bfloat16_are_seen_and_alone_choose_nothing(processor, flags, expected):
+    processor(*flags)
+    assert has_bfloat16() == expected
+    assert choose_dtype("auto") == "float32"
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), BFLOAT16), ((9, 0), BFLOAT16)])
+def test_a_gpu_computes_in_bfloat16_since_2020(monkeypatch, capability, expected):
+    tf = pytest.importorskip("tensorflow")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": capability})
+    assert choose_dtype("auto") == expected
+
+
+def test_a_backend_without_a_step_is_refused(monkeypatch):
+    monkeypatch.setattr(devices.keras.backend, "backend", lambda: "torch")
+    with pytest.raises(UserError, match=r"KERAS_BACKEND=torch.*tensorflow, jax"):
+        devices.prepare_devices()
+
+
+@pytest.mark.parametrize(
+    ("plugin", "told", "expected"),
+    [
+        (True, None, "--xla_gpu_deterministic_ops=true"),
+        (True, "--xla_dump_to=here", "--xla_dump_to=here --xla_gpu_deterministic_ops=true"),
+        (True, "--xla_gpu_deterministic_ops=false", "--xla_gpu_deterministic_ops=false"),
+        (False, None, None),
+    ],
+)
+def test_jax_is_told_to_be_repeatable_where_it_may_find_a_gpu_and_nobody_has_told_it(
+    monkeypatch, plugin, told, expected
+):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.delenv("XLA_FLAGS") if told is None else monkeypatch.setenv("XLA_FLAGS", told)
+    monkeypatch.setattr(devices.keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: plugin or None)
+    devices.prepare_devices()
+    assert os.environ.get("XLA_FLAGS") == expected
+
+
+@pytest.mark.slow
+def test_xla_knows_the_flag():
+    """It ends the process over a flag that it does not know."""
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("needs jax, which is not installed (requirements-dev.txt names it)")
+    environment = os.environ | {"XLA_FLAGS": f"--{devices.REPEATABLE}=true", "JAX_PLATFORMS": "cpu"}
+    compute = [sys.executable, "-c", "import jax; print(jax.numpy.ones(2).sum())"]
+    done = subprocess.run(compute, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == "2.0", done.stderr
+
+
+def test_what_the_user_set_in_the_environment_stays():
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TF_", "KERAS"))}
+    show = (
+        "import os, sys, types; sys.modules['keras'] = types.ModuleType('keras'); import pipeline.devices;"
+        " print(os.environ['TF_ENABLE_ONEDNN_OPTS'], os.environ['KERAS_BACKEND'])"
+    )
+    for given, expected in (({}, "1 tensorflow"), ({"TF_ENABLE_ONEDNN_OPTS": "0", "KERAS_BACKEND": "jax"}, "0 jax")):
+        done = subprocess.run(
+            [sys.executable, "-c", show],
+            cwd=Path(__file__).parents[1],
+            env=environment | given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stdout.strip() == expected, done.stderr
