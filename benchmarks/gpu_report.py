@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pipeline.store.atomic import write_whole
+
 Found = dict[str, Any]
 NAME = 44  # characters
 SPEED = ("images/s", "ms/step", "in step", "compile s", "peak MiB")
@@ -49,9 +51,7 @@ class Report:
     def _write(self) -> None:
         """In one step: the machine may be taken away at any time."""
         if self.path:
-            draft = self.path.with_name(f".{self.path.name}.part")
-            draft.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
-            os.replace(draft, self.path)
+            write_whole(self.path, (json.dumps(self.found, indent=1) + "\n").encode(), sync=False)
 
 
 def where(out: Path | None, name: str) -> Path | None:

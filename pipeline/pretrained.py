@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.errors import UserError
 from pipeline.options.option import nearest
+from pipeline.store.atomic import open_whole
 from pipeline.store.digest import of_file
 from pipeline.store.npz import Unfit
 
@@ -190,22 +192,29 @@ def fetch_published(name: str, until: float | None = None) -> str:
     """
     known, folder = _known(name), cache()
     url = f"{HOME}/{known.folder}/{known.file}"
-    draft = folder / f".{known.file}.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        seconds = STALLED if until is None else max(until - time.monotonic(), 0.1)
-        with urllib.request.urlopen(url, timeout=seconds) as answer, draft.open("wb") as file:
-            while piece := answer.read(1 << 16):
-                if file.write(piece) and (file.tell() > MOST or (until and time.monotonic() > until)):
-                    return f"{url} takes too long"
-        if _hash(draft) != known.md5:
-            return f"what {url} sent is not what was published"
-        os.replace(draft, folder / known.file)
-        return ""
+        with open_whole(folder / known.file, sync=False, unique=True) as file:
+            _download(url, file, md5=known.md5, until=until)
+    except UserError as error:
+        return str(error)
     except OSError as error:  # urllib's own are of this kind
         return f"{url} cannot be fetched ({getattr(error, 'reason', error)})"
-    finally:
-        draft.unlink(missing_ok=True)
+    return ""
+
+
+def _download(url: str, file: BinaryIO, *, md5: str, until: float | None) -> None:
+    """Write what `url` sends to `file`. Errors: `UserError` if it takes too long or has another hash than `md5`."""
+    found = hashlib.md5(usedforsecurity=False)
+    seconds = STALLED if until is None else max(until - time.monotonic(), 0.1)
+    with urllib.request.urlopen(url, timeout=seconds) as answer:
+        while piece := answer.read(1 << 16):
+            file.write(piece)
+            found.update(piece)
+            if file.tell() > MOST or (until and time.monotonic() > until):
+                raise UserError(f"{url} takes too long")
+    if found.hexdigest() != md5:
+        raise UserError(f"what {url} sent is not what was published")
 
 
 def _known(name: str) -> Published:

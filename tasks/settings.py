@@ -23,6 +23,7 @@ from pipeline.errors import DamagedState, UserError
 from pipeline.options import STAGE_OPTIONS, DownloadOptions
 from pipeline.options.option import Options, as_json, as_text, field_of, nearest, parse
 from pipeline.store import digest
+from pipeline.store.atomic import write_whole
 from tasks import paths
 
 # Sections of luigi.cfg that are Luigi's own (its documentation, "Configuration")
@@ -183,9 +184,7 @@ def remember(dataset: str, options: DownloadOptions, known: DownloadOptions) -> 
     if file.exists() and file.read_text(encoding="utf-8") == text + "\n":
         return  # a run that makes nothing new needs no disk that can be written to
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_text(text + "\n", encoding="utf-8")
-    os.replace(draft, file)
+    write_whole(file, f"{text}\n".encode(), sync=False, unique=True)
 
 
 def path(dataset: str) -> Path:
@@ -203,7 +202,5 @@ def from_standard_input(dataset: str) -> Path:
         raise UserError("--download-urls -: nothing came on the standard input; write one address a line")
     path = paths.dataset_folder(dataset) / "urls" / f"{digest.of_bytes(text)[:12]}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(text)
-    os.replace(draft, path)
+    write_whole(path, text, sync=False, unique=True)
     return path

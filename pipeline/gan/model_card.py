@@ -20,9 +20,9 @@ from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
 from pipeline.gan.stats_log import Row
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.schedule import grown_after
-from pipeline.images.png import write_whole
 from pipeline.store import manifest as manifests
 from pipeline.store import verified
+from pipeline.store.atomic import write_whole
 from pipeline.store.manifest import Manifest
 
 FILTER_FIGURES = ("threshold", "expected_precision", "labelled_on", "labelled_off", "labelled_unsure", "notice")

@@ -8,7 +8,8 @@ from scipy.special import ndtr, ndtri
 from pipeline.devices import keras
 from pipeline.errors import UserError
 from pipeline.images.contact_sheet import contact_sheet, write_png
-from pipeline.images.png import decode_png, is_readable, write_whole
+from pipeline.images.png import decode_png, is_readable
+from pipeline.store.atomic import write_whole
 from pipeline.store.digest import of_bytes, of_value
 
 BATCH = 64  # always whole batches: the kernels, and so the last bits, depend on a batch's size

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import DamagedState
-from pipeline.images.png import write_whole
+from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import dump_row, parse_row
 
 Row = dict[str, Any]

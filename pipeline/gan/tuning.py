@@ -40,7 +40,7 @@ from pipeline.gan.step_timer import InProcess, OwnProcess
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import FEWEST, Batches, StepPlanner
 from pipeline.gan.training.train_step import compile_step
-from pipeline.images.png import write_whole
+from pipeline.store.atomic import write_whole
 
 MARGIN = 1.10  # how many times as fast another way must be: less is noise, and not worth other bits
 FEWEST_TURNS, TURNS = 3, 7  # of each way, in turn: a machine that is busy for a moment slows all alike

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.images.png import decode_png, write_whole
+from pipeline.images.png import decode_png
 from pipeline.images.raster import resize
+from pipeline.store.atomic import write_whole
 
 WATCHED = 450  # pixels; a smaller film is enlarged by the largest whole factor that stays within
 LARGEST_GIF = 8_000_000  # bytes; sites that show GIFs begin to refuse them about there

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock
 
 from pipeline.errors import DamagedState, UserError
+from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import dump_row, parse_row
 
 VALUES = ("on", "off", "unsure")
@@ -113,7 +114,7 @@ class LabelLog:
             damaged = [line for line in lines if not _readable(line)]
             if damaged:
                 _add(self.path.with_suffix(".damaged.jsonl"), b"".join(line.rstrip(b"\n") + b"\n" for line in damaged))
-                self._replace(b"".join(line for line in lines if _readable(line)))
+                write_whole(self.path, b"".join(line for line in lines if _readable(line)))
         return len(damaged)
 
     def _lines(self) -> list[bytes]:
@@ -140,12 +141,6 @@ class LabelLog:
             except OSError as error:
                 file.truncate(before)
                 raise UserError(f"{self.path}: nothing was added ({error}); free some space and try again") from None
-
-    def _replace(self, data: bytes) -> None:
-        draft = self.path.with_name(f".{self.path.name}.repair")
-        draft.unlink(missing_ok=True)
-        _add(draft, data)
-        os.replace(draft, self.path)
 
 
 def parse(line: bytes, path: Path, number: int) -> Label:

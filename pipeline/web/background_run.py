@@ -19,6 +19,7 @@ from typing import Any
 from filelock import FileLock
 
 from pipeline.errors import UserError
+from pipeline.store.atomic import write_whole
 
 FOLDER = "page-run"
 PLAN_SECONDS = 120
@@ -143,9 +144,7 @@ class BackgroundRun:
             return None
 
     def _write(self, started: Started) -> None:
-        draft = self.folder / f".run.{os.getpid()}.{threading.get_ident()}"
-        draft.write_text(json.dumps(asdict(started)), encoding="utf-8")
-        os.replace(draft, self.folder / "run.json")
+        write_whole(self.folder / "run.json", json.dumps(asdict(started)).encode(), sync=False, unique=True)
 
     def _lines(self) -> list[str]:
         try:

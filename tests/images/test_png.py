@@ -1,9 +1,7 @@
-import os
-
 import numpy as np
 import pytest
 
-from pipeline.images.png import decode_png, encode_png, write_whole
+from pipeline.images.png import decode_png, encode_png
 
 
 @pytest.mark.parametrize("shape", [(20, 30, 3), (20, 30, 1)])
@@ -16,20 +14,3 @@ def test_pixels_come_back_as_they_were(shape):
 def test_grey_without_an_axis_for_it():
     pixels = np.arange(100, dtype=np.uint8).reshape(10, 10)
     assert np.array_equal(decode_png(encode_png(pixels))[..., 0], pixels)
-
-
-def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
-    path = tmp_path / "a.png"
-    write_whole(path, b"first")
-
-    def fail(*_):
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="no space"):
-        write_whole(path, b"second")
-    monkeypatch.undo()
-    assert path.read_bytes() == b"first"
-    write_whole(path, b"third")
-    assert path.read_bytes() == b"third"
-    assert list(tmp_path.iterdir()) == [path]

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.devices import keras
 from pipeline.gan.networks.builder import GrowingNetwork
-from pipeline.images.png import write_whole
+from pipeline.store.atomic import write_whole
 from pipeline.store.npz import Arrays, Damaged, Foreign, Form, Forms, Npz, Unfit, check_finite
 
 KEPT = 3  # the one before stands in when the newest turns out damaged, and so on

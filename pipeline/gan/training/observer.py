@@ -12,7 +12,7 @@ from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.sampling import GRID, SampleSheets, fixed_latents
 from pipeline.gan.stats_log import STATS, Row
-from pipeline.images.png import write_whole
+from pipeline.store.atomic import write_whole
 
 SECONDS = 20.0  # from one drawing of the plots to the next, or as many times as long as it took
 Draw = Callable[[np.ndarray], np.ndarray]  # latents (N, latent) to pictures (N, S, S, C) uint8

@@ -16,8 +16,8 @@ from pipeline.gan.stats_log import MOST, STATS
 from pipeline.gan.training.checkpoint import BEST, checkpoints, newest, save_checkpoint, write_arrays
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, Trainer
 from pipeline.gan.training.resume_point import CheckpointOutline, Origin, ResumePoint, load_outline
-from pipeline.images.png import write_whole
 from pipeline.store import manifest as manifests
+from pipeline.store.atomic import write_whole
 from pipeline.store.npz import Arrays, Damaged, Foreign
 
 DEFINITION = "definition.json"

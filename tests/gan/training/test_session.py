@@ -10,7 +10,7 @@ from pipeline.gan import Dcgan
 from pipeline.gan.training.checkpoint import read_arrays
 from pipeline.gan.training.saved import read_saved
 from pipeline.images.dataset import read_images
-from pipeline.images.png import write_whole
+from pipeline.store.atomic import write_whole
 from tests.gan.conftest import OPTIONS, TINY
 from tests.gan.discs import discs
 from tests.gan.points import assert_same, point
