@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.filter.features import FeatureViews, pick
+from pipeline.neighbours import squared_distances
 
 FOLDS = 8  # of labels that are left out in turn, to see how much a score depends on which labels there are
 
@@ -26,21 +27,16 @@ class Kernel:
     def __call__(self, left: FeatureViews, right: FeatureViews) -> np.ndarray:
         """How like the pictures are, (N, M) float64 in (0, 1]."""
         parts = zip(self.shares, self.widths, left, right, strict=True)
-        return sum(share * np.exp(-_squared_distances(a, b) / width) for share, width, a, b in parts)
+        return sum(share * np.exp(-squared_distances(a, b).astype(np.float64) / width) for share, width, a, b in parts)
 
 
 def fit_kernel(views: FeatureViews, shares: tuple[float, ...]) -> Kernel:
     """The kernel whose widths fit the pictures of `views`, two at least."""
     count = len(views[0])
     pairs = max(count * (count - 1), 1)
-    widths = tuple(max(float(_squared_distances(view, view).sum()) / pairs, 1e-6) for view in views)
+    totals = [float(squared_distances(view, view).astype(np.float64).sum()) for view in views]
+    widths = tuple(max(total / pairs, 1e-6) for total in totals)
     return Kernel(shares=shares, widths=widths)
-
-
-def _squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(N, M) float64 of (N, D) and (M, D) float32; that is twice as fast, and exact to six digits."""
-    squares = (left**2).sum(axis=1)[:, np.newaxis] + (right**2).sum(axis=1) - 2 * left @ right.T
-    return np.maximum(squares, 0).astype(np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)

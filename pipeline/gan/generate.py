@@ -13,13 +13,14 @@ from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.config.__init__ import read_definition
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
-from pipeline.gan.evaluation.metrics import Reference, nearest_reals
+from pipeline.gan.evaluation.metrics import Reference
 from pipeline.gan.networks.export import GENERATOR, read_generator
 from pipeline.gan.sampling import BATCH, draw, fixed_latents, loop
 from pipeline.gan.training.saved import DEFINITION
 from pipeline.gan.video import Film, write_film
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import read_images
+from pipeline.neighbours import neighbours
 from pipeline.options import GenerateOptions
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
@@ -160,7 +161,7 @@ def _draw_film(options: GenerateOptions, pen: _Pen) -> Film:
 def _compare(reals: np.ndarray, images: np.ndarray, eyes: _Eyes, folder: Path) -> dict[str, Any]:
     """Write neighbours.png; the scores by name, with the extractor that they hang on."""
     of_reals, of_images = eyes.features(reals, "kept pictures"), eyes.features(images, "samples")
-    near = nearest_reals(of_images[:SHOWN], of_reals, min(NEAREST, len(reals)))
+    near = neighbours(of_images[:SHOWN], of_reals, count=min(NEAREST, len(reals))).places
     rows = [picture for image, places in zip(images, near, strict=False) for picture in (image, *reals[places])]
     write_png(folder / "neighbours.png", contact_sheet(rows, 1 + near.shape[1]))
     scores = asdict(Reference(of_reals).score(of_images))

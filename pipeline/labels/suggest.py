@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.neighbours import squared_distances
 from pipeline.store.digest import of_bytes
 
 UNCERTAIN, DIFFERENT, RANDOM = "uncertain", "different", "random"
@@ -103,7 +104,6 @@ class _Cover:
 
     def __init__(self, features: np.ndarray, labelled: np.ndarray) -> None:
         self.features = np.asarray(features, np.float32)
-        self.squares = (self.features**2).sum(axis=1)
         middle = self.features.mean(axis=0)
         self.distances = ((self.features - middle) ** 2).sum(axis=1)  # at first: what lies far out is different
         self.usual = float(np.median(self.distances)) or 1.0
@@ -114,15 +114,14 @@ class _Cover:
         """How far each picture is, squared, from the nearest of those at `places`."""
         found = np.full(len(self.features), np.inf, np.float32)
         for start in range(0, len(places), AT_ONCE):
-            known = places[start : start + AT_ONCE]
-            apart = self.squares[:, None] + self.squares[known] - 2 * self.features @ self.features[known].T
-            found = np.minimum(found, apart.min(axis=1))
-        return np.maximum(found, 0)
+            known = self.features[places[start : start + AT_ONCE]]
+            found = np.minimum(found, squared_distances(self.features, known).min(axis=1))
+        return found
 
     def add(self, place: int) -> None:
         """Count the picture at `place` as known."""
-        apart = self.squares + self.squares[place] - 2 * self.features @ self.features[place]
-        self.distances = np.minimum(self.distances, np.maximum(apart, 0))
+        apart = squared_distances(self.features, self.features[place : place + 1])[:, 0]
+        self.distances = np.minimum(self.distances, apart)
 
     def newness(self) -> np.ndarray:
         """Between 0 for a copy of what is known and 1 for what is no nearer to it than pictures usually are."""

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import pairwise_distances_chunked
 
+from pipeline.neighbours import neighbours
+
 SUBSETS, SUBSET_SIZE = 100, 1000  # of the KID, as its authors have them
 NEIGHBOURS = 3  # Kynkäänniemi et al. 2019
 MOST = 5000  # precision and recall look at so many at most: their cost grows with the square
@@ -100,15 +102,6 @@ def precision_recall(reals: np.ndarray, samples: np.ndarray) -> tuple[float, flo
     return _share_within(samples, reals, _radii(reals)), _share_within(reals, samples, _radii(samples))
 
 
-def nearest_reals(samples: np.ndarray, reals: np.ndarray, count: int) -> np.ndarray:
-    """The places (M, count) of the `count` reals nearest to each sample, the nearest first."""
-
-    def nearest(distances: np.ndarray, _: int) -> np.ndarray:
-        return np.argsort(distances, axis=1, kind="stable")[:, :count]
-
-    return np.concatenate(list(pairwise_distances_chunked(samples, reals, reduce_func=nearest)))
-
-
 def _share_within(points: np.ndarray, support: np.ndarray, radius: np.ndarray) -> float:
     """The share of `points` (N, D) nearer to some point of `support` (M, D) than its `radius` (M,) says."""
     inside = pairwise_distances_chunked(points, support, reduce_func=lambda part, _: (part <= radius).any(axis=1))
@@ -117,9 +110,7 @@ def _share_within(points: np.ndarray, support: np.ndarray, radius: np.ndarray) -
 
 def _radii(support: np.ndarray) -> np.ndarray:
     """How far the k-th neighbour in `support` (M, D) is from each; (M,)."""
-    k = NEIGHBOURS  # the nearest of all is the point itself
-    radii = pairwise_distances_chunked(support, reduce_func=lambda part, _: np.partition(part, k, axis=1)[:, k])
-    return np.concatenate(list(radii))
+    return neighbours(support, count=NEIGHBOURS).distances[:, -1]
 
 
 class _Kernels(NamedTuple):
@@ -174,14 +165,6 @@ CLOSE, NEIGHBOUR = 0.6, 5
 LEAST = 0.2  # below this share of known reals the figure would be mostly noise
 
 
-@dataclass(frozen=True, kw_only=True)
-class Neighbours:
-    """The reals nearest to each of some pictures (N), the nearest first."""
-
-    places: np.ndarray  # (N, count), in the reals
-    distances: np.ndarray  # (N, count)
-
-
 class Copies:
     """Tells what of samples is copied from reals, by the features (N, D) of more than NEIGHBOUR + 1 reals."""
 
@@ -209,18 +192,3 @@ class Copies:
         itself = (self._near.places[places, :NEIGHBOUR] == np.arange(len(places))[:, np.newaxis]).any(axis=1)
         reach = self._near.distances[places, np.where(itself, NEIGHBOUR, NEIGHBOUR - 1)]
         return distances < CLOSE * reach
-
-
-def neighbours(pictures: np.ndarray, reals: np.ndarray | None = None, *, count: int) -> Neighbours:
-    """The `count` nearest of `reals` (N, D) to each of `pictures` (M, D); without `reals`, of the other pictures."""
-    alone = reals is None
-
-    def nearest(distances: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
-        if alone:
-            distances[np.arange(len(distances)), start + np.arange(len(distances))] = np.inf
-        places = np.argsort(distances, axis=1, kind="stable")[:, :count]
-        return places, np.take_along_axis(distances, places, axis=1)
-
-    parts = list(pairwise_distances_chunked(pictures, reals, reduce_func=nearest))
-    places, distances = (np.concatenate(kind) for kind in zip(*parts, strict=True))
-    return Neighbours(places=places, distances=distances)

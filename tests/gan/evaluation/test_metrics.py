@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.gan.evaluation import metrics
-from pipeline.gan.evaluation.metrics import FEWEST, Reference, kid, nearest_reals, precision_recall, squared_mmd
+from pipeline.gan.evaluation.metrics import FEWEST, Reference, kid, precision_recall, squared_mmd
 
 
 def score(reals, samples):
@@ -81,8 +81,3 @@ def test_too_few_pictures_give_no_figures():
     assert score(cloud(100, seed=0), cloud(FEWEST - 1, seed=1)).kid is None
     assert score(cloud(2 * FEWEST - 1, seed=0), cloud(100, seed=1)).precision is None
     assert score(cloud(2 * FEWEST, seed=0), cloud(FEWEST, seed=1)).kid is not None
-
-
-def test_the_nearest_real_comes_first():
-    reals = np.array([[0.0], [10.0], [4.0]])
-    assert nearest_reals(np.array([[9.0], [1.0]]), reals, 2).tolist() == [[1, 2], [0, 2]]
