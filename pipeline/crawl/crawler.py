@@ -1,7 +1,7 @@
-"""The crawler: icrawler's feeder, parser and downloader threads, started, watched and ended.
+"""The crawler: start, watch and stop icrawler's feeder, parser and downloader threads.
 
-icrawler's own threads end by a timeout and lose pictures. These end when the stage before them has ended and nothing is
-left in the queue. An unexpected error in a thread is kept for the crawler to raise.
+icrawler's own threads end by a timeout and can lose pictures. These threads end when the previous stage has ended and
+its queue is empty. An unexpected error in a thread is stored, and the crawler raises it in the caller's thread.
 """
 
 import logging
@@ -23,91 +23,95 @@ from pipeline.crawl.rate_limit import END, HostQueue, Task
 from pipeline.crawl.reader import Reader, order
 from pipeline.crawl.request import Fault, Request, Response
 from pipeline.crawl.sources.base import Source
-from pipeline.crawl.storage import PictureStorage, Unwritable
-from pipeline.crawl.url_archive import Unfit, UrlArchive
+from pipeline.crawl.storage import PictureStorage, StorageError
+from pipeline.crawl.url_archive import UnwritableRow, UrlArchive
 from pipeline.errors import DamagedState
 from pipeline.options import DownloadOptions
 
-POLL = 0.02  # seconds between looks at the threads
-LAST_WAIT = 1.5  # seconds for threads to end after a stop; one may hang in a look-up of a name, which cannot be cut
+POLL_SECONDS = 0.02  # between two checks of the threads
+JOIN_SECONDS = 1.5  # for threads to end after a stop; a thread in a DNS lookup cannot be interrupted
 
 
 class PictureCrawler(Crawler):
-    """A crawler of `sources`, used once."""
+    """An icrawler `Crawler` of `sources`; each object runs one crawl."""
 
     def __init__(
         self,
         sources: Sequence[Source],
         *,
-        fetcher: HttpClient,
-        ledger: Frontier,
+        http_client: HttpClient,
+        frontier: Frontier,
         archive: UrlArchive,
-        store: PictureStorage,
+        storage: PictureStorage,
     ) -> None:
-        self.fetcher = fetcher
-        shared = {"options": fetcher.options, "ledger": ledger, "archive": archive}
+        self.http_client = http_client
+        shared = {"options": http_client.options, "frontier": frontier, "archive": archive}
         super().__init__(
             feeder_cls=PictureFeeder,
             parser_cls=PictureParser,
             downloader_cls=PictureDownloader,
-            downloader_threads=fetcher.options.connections,
-            storage=store,
+            downloader_threads=http_client.options.connections,
+            storage=storage,
             extra_feeder_args={"sources": sources},
             extra_parser_args=shared,
             extra_downloader_args=shared,
         )
         self.feeder.out_queue = self.parser.in_queue = queue.Queue()
-        self.parser.out_queue = self.downloader.in_queue = HostQueue(fetcher.hosts)
+        self.parser.out_queue = self.downloader.in_queue = HostQueue(http_client.rate_limiter)
 
     def set_logger(self, log_level: int = logging.WARNING) -> None:
-        """Leave the console and the root logger alone, which icrawler's own sets up for itself."""
+        """Use this module's logger; icrawler's own method configures the console and the root logger."""
         self.logger = logging.getLogger(__name__)
 
     def set_session(self, headers: dict[str, str] | None = None) -> None:
-        """Give the stages the fetcher for a session."""
-        self.session = self.fetcher
+        """Give the threads the HTTP client as their icrawler session."""
+        self.session = self.http_client
 
     def crawl(self, poll: Callable[[], None], **_: Any) -> None:
-        """Crawl to the end, calling `poll` many times a second; what it raises ends the crawl and all threads."""
+        """Run the crawl to its end.
+
+        Args:
+            poll: called about 50 times a second; an exception that it raises stops all threads and is raised here.
+        """
         self.signal.reset()
         for stage in (self.feeder, self.parser, self.downloader):
             stage.start()
         try:
             while workers := [worker for worker in self.downloader.workers if worker.is_alive()]:
-                self.look()
+                self.check_threads()
                 poll()
-                workers[0].join(POLL)
-            self.look()
+                workers[0].join(POLL_SECONDS)
+            self.check_threads()
         except BaseException:
-            self.end()
+            self.stop_threads()
             raise
 
-    def look(self) -> None:
-        """Cut what takes too long, raise what a thread met."""
-        self.fetcher.watch.cut_overdue()
+    def check_threads(self) -> None:
+        """Cancel requests that are past their deadline; raise the error that a thread stored."""
+        self.http_client.watchdog.cut_overdue()
         if crash := self.signal.get("crash"):
             raise crash
 
-    def end(self) -> None:
-        """Stop every thread: requests are cut, waits are broken off."""
-        self.fetcher.stop()
+    def stop_threads(self) -> None:
+        """Stop every thread: cancel its request or end its wait."""
+        self.http_client.stop()
         self.downloader.in_queue.stop()
-        until = time.monotonic() + LAST_WAIT
+        deadline = time.monotonic() + JOIN_SECONDS
         for worker in self.feeder.workers + self.parser.workers + self.downloader.workers:
-            while worker.is_alive() and time.monotonic() < until:
-                self.fetcher.watch.cut_all()
-                worker.join(POLL)
+            while worker.is_alive() and time.monotonic() < deadline:
+                self.http_client.watchdog.cut_all()
+                worker.join(POLL_SECONDS)
 
 
-# These end the crawl: what comes next would not be kept either. Anything else is the trouble of one URL.
-OURS = (Unwritable, sqlite3.OperationalError, DamagedState)
+# These errors end the crawl, because later pictures could not be stored either. Any other error fails one URL only.
+FATAL_ERRORS = (StorageError, sqlite3.OperationalError, DamagedState)
 
 
 class _Worker:
-    """What the three have in common. Their icrawler `session` is a `Fetcher`."""
+    """The common part of the three kinds of threads. Their icrawler `session` is an `HttpClient`."""
 
     def worker_exec(self) -> None:
-        """Work until there is no more to do; the crawler raises what this thread meets."""
+        """Work until the queue ends; store an error for the crawler to raise."""
         try:
             self.work()
         except Exception as error:
@@ -115,102 +119,105 @@ class _Worker:
 
 
 class PictureFeeder(_Worker, Feeder):
-    """Hands over the sources, in the order in which the user named them."""
+    """Passes the sources to the parser, in the order of the option `sources`."""
 
     def __init__(self, *pool: Any, sources: Sequence[Source]) -> None:
         super().__init__(*pool)
         self.sources = sources
 
     def work(self) -> None:
-        """Feed."""
+        """Put every source into the queue, then `END`."""
         for source in [*self.sources, END]:
             self.output(source)
 
 
 class PictureParser(_Worker, Parser):
-    """Reads the pages of the sources, enters what they show and hands it over.
+    """Reads the pages of the sources, adds the pictures on them to the frontier and queues them for download.
 
-    One thread alone: the order in which pages are read gives the pictures their ranks.
+    There is one parser thread, because the order in which pages are read determines the rank of each picture.
     """
 
-    def __init__(self, *pool: Any, options: DownloadOptions, ledger: Frontier, archive: UrlArchive) -> None:
+    def __init__(self, *pool: Any, options: DownloadOptions, frontier: Frontier, archive: UrlArchive) -> None:
         super().__init__(*pool)
         self.options = options
-        self.ledger = ledger
+        self.frontier = frontier
         self.archive = archive
-        self.readings: list[Reader] = []
-        self.asked = 0  # pictures that servers are asked for
+        self.readers: list[Reader] = []
+        self.requested = 0  # pictures for which a request is sent
 
     def work(self) -> None:
-        """Read until enough pictures have been entered or no page is left; then add what earlier crawls found."""
-        self.readings = [Reader(source, most=self.options.pages) for source in iter(self.in_queue.get, END)]
-        for reading, candidate in order(self.options.mixed)(self.readings, self.session):
-            if entry := self.ledger.take(candidate, reading.source):
-                self.hand_over(entry)
-            if self.ledger.full:
+        """Read pages until the frontier is full or no page is left; then add pictures that earlier crawls found."""
+        self.readers = [Reader(source, max_pages=self.options.pages) for source in iter(self.in_queue.get, END)]
+        for reader, candidate in order(self.options.mixed)(self.readers, self.session):
+            if entry := self.frontier.add(candidate, reader.source):
+                self.enqueue(entry)
+            if self.frontier.full:
                 break
-        for reading in self.readings:
-            self.add_earlier(reading.source)
+        for reader in self.readers:
+            self.add_from_archive(reader.source)
         self.out_queue.close()
 
-    def add_earlier(self, source: Source) -> None:
-        """Enter what earlier crawls found for the same words and this one did not meet: a subject only grows."""
+    def add_from_archive(self, source: Source) -> None:
+        """Add the pictures that earlier crawls of the same query found and this crawl did not: a dataset only grows."""
         for find in self.archive.finds(source, self.options.limit) if source.grows else ():
-            if not self.session.stopping.is_set() and (entry := self.ledger.keep(find.candidate, source, find.rank)):
-                self.hand_over(entry, may_ask=self.asked < self.options.limit)
+            if not self.session.stopping.is_set() and (
+                entry := self.frontier.add_earlier(find.candidate, source, find.rank)
+            ):
+                self.enqueue(entry, may_request=self.requested < self.options.limit)
 
-    def hand_over(self, entry: Entry, *, may_ask: bool = True) -> None:
-        """Give an entry to the downloaders; one that cannot be looked up or written down has failed by that."""
+    def enqueue(self, entry: Entry, *, may_request: bool = True) -> None:
+        """Queue an entry for download; record an unexpected error as the outcome of its URL."""
         try:
-            self.output(self._task(entry, may_ask))
-        except OURS:
+            self.output(self._task(entry, may_request))
+        except FATAL_ERRORS:
             raise
         except Exception as error:
-            self.ledger.settle(entry, outcomes.of_fault(unexpected(error)))
+            self.frontier.settle(entry, outcomes.of_fault(fault_of_unexpected(error)))
 
-    def _task(self, entry: Entry, may_ask: bool) -> Task:
-        """What is to be done, or what the archive knows if that still holds."""
+    def _task(self, entry: Entry, may_request: bool) -> Task:
+        """The download task of an entry, with the archived outcome if that is still valid."""
         url, source = entry.candidate.url, entry.source
-        known = self.archive.get(url) if source.remembered else None
-        if known is not None and may_ask and not outcomes.still_holds(known, self.options):
-            known = None
-        self.asked += known is None
+        archived = self.archive.get(url) if source.uses_archive else None
+        if archived is not None and may_request and not outcomes.is_still_valid(archived, self.options):
+            archived = None
+        self.requested += archived is None
         if source.grows:
-            self.archive.found(entry, self.options.limit)
-        # What is known needs no turn at a host
-        errand = Request("", source.ask(entry.candidate)) if known else source.errand(entry.candidate)
-        return {"file_url": url, "entry": entry, "known": known, "errand": errand}
+            self.archive.put_find(entry, self.options.limit)
+        # An archived outcome needs no request: an empty URL has no rate limit
+        request = Request("", source.policy_for(entry.candidate)) if archived else source.request_for(entry.candidate)
+        return {"file_url": url, "entry": entry, "archived": archived, "request": request}
 
 
 class PictureDownloader(_Worker, Downloader):
-    """Fetches pictures, stores their bytes, commits their outcomes."""
+    """Downloads pictures, stores their bytes and records their outcomes."""
 
-    def __init__(self, *pool: Any, options: DownloadOptions, ledger: Frontier, archive: UrlArchive) -> None:
+    def __init__(self, *pool: Any, options: DownloadOptions, frontier: Frontier, archive: UrlArchive) -> None:
         super().__init__(*pool)
         self.options = options
-        self.ledger = ledger
+        self.frontier = frontier
         self.archive = archive
 
     def work(self) -> None:
-        """Download until no more can come."""
+        """Download tasks until no more can come."""
         while task := self.in_queue.get():
-            host = task["errand"].host
+            host = task["request"].host
             try:
                 self.download(task)
             finally:
-                self.session.hosts.end(host)
+                self.session.rate_limiter.release(host)
             if task["outcome"] is None and not self.session.stopping.is_set():
                 self.in_queue.put_back(task)
             else:
                 self.process_meta(task)
-                self.in_queue.done()
+                self.in_queue.task_done()
 
     def download(self, task: Task) -> bool:
-        """Bring one task a step on: settle it from the archive, or make one request; true if there is a picture now.
+        """Bring a task one step forward: take the archived outcome, or send one request. True if the picture is stored
+        now.
 
-        Adds to the task what icrawler's own does, and the outcome; None if there is more to do.
+        Sets the keys `success` and `filename` of icrawler's task, and `outcome`: None if another request is needed.
         """
-        outcome = self.remembered(task) if task["known"] else self.fetched(task)
+        outcome = self.outcome_from_archive(task) if task["archived"] else self.outcome_of_request(task)
         saved = outcome is not None and outcome.outcome == "saved"
         task.update(outcome=outcome, success=saved, filename=outcome.file if saved else None)
         with self.lock:
@@ -218,56 +225,58 @@ class PictureDownloader(_Worker, Downloader):
         return saved
 
     def process_meta(self, task: Task) -> None:
-        """Enter the outcome, of successes and failures alike; a task that the stop cut short stays open."""
+        """Record the outcome of a success or a failure; a task that the stop interrupted has none."""
         if task["outcome"] is not None:
-            self.ledger.settle(task["entry"], task["outcome"])
+            self.frontier.settle(task["entry"], task["outcome"])
 
-    def remembered(self, task: Task) -> Outcome | None:
-        """The outcome in the archive; None if its picture is not there or not whole: it has to be fetched again."""
-        known: Outcome = task["known"]
-        if known.outcome != "saved" or self.storage.exists(known.file):
-            return known
+    def outcome_from_archive(self, task: Task) -> Outcome | None:
+        """The archived outcome; None if its picture is missing or damaged on the disk, so that it is fetched again."""
+        archived: Outcome = task["archived"]
+        if archived.outcome != "saved" or self.storage.exists(archived.file):
+            return archived
         entry: Entry = task["entry"]
-        task.update(known=None, errand=entry.source.errand(entry.candidate))
+        task.update(archived=None, request=entry.source.request_for(entry.candidate))
         return None
 
-    def fetched(self, task: Task) -> Outcome | None:
-        """The outcome after one request; None if it takes another one, or the crawl was stopped meanwhile.
+    def outcome_of_request(self, task: Task) -> Outcome | None:
+        """The outcome after one request; None if another request is needed or the crawl was stopped meanwhile.
 
-        What nobody foresaw, be it an address, a file or a row that cannot be written, is the failure of this URL.
+        An unexpected error, for example of a URL, a file or a row that cannot be written, fails this URL only.
         """
         entry = task["entry"]
         try:
-            outcome = self._settled(task)
+            outcome = self._request_outcome(task)
             if outcome is not None:
                 self.archive.put(entry.candidate.url, outcome)
-        except OURS:
+        except FATAL_ERRORS:
             raise
         except Exception as error:
-            outcome = outcomes.of_fault(unexpected(error))
-            with suppress(Unfit):  # it is in the manifest in any case
+            outcome = outcomes.of_fault(fault_of_unexpected(error))
+            with suppress(UnwritableRow):  # images.jsonl contains the outcome in any case
                 self.archive.put(entry.candidate.url, outcome)
         return outcome
 
-    def _settled(self, task: Task) -> Outcome | None:
-        entry, errand = task["entry"], task["errand"]
-        errand.ask = replace(errand.ask, receive=self.storage.receive)
-        answer = entry.source.step(errand, self.session)
-        if answer is None or (self.session.stopping.is_set() and isinstance(answer, Fault)):
+    def _request_outcome(self, task: Task) -> Outcome | None:
+        entry, request = task["entry"], task["request"]
+        request.policy = replace(request.policy, receive=self.storage.receive)
+        result = entry.source.fetch(request, self.session)
+        if result is None or (self.session.stopping.is_set() and isinstance(result, Fault)):
             return None
-        return self.received(answer) if isinstance(answer, Response) else outcomes.of_fault(answer)
+        return self.store_response(result) if isinstance(result, Response) else outcomes.of_fault(result)
 
-    def received(self, body: Response) -> Outcome:
-        """The outcome of a body, whose picture, if it is one, is in the store."""
+    def store_response(self, response: Response) -> Outcome:
+        """The outcome of a response; if its body is a picture, that is in the storage now."""
         try:
-            outcome = outcomes.of_body(body, self.options)
+            outcome = outcomes.of_response(response, self.options)
             if outcome.outcome == "saved":
-                self.storage.keep(body.data, outcome.file)
+                self.storage.commit(response.data, outcome.file)
         finally:
-            body.data.discard()  # nothing is left of what was kept
+            response.data.discard()  # has no effect if the file was committed
         return outcome
 
 
-def unexpected(error: Exception) -> Fault:
-    """The fault of a URL that upset something; its text may quote a server, so that the kind alone is told."""
-    return Fault(reason="row not writable" if isinstance(error, Unfit) else f"unexpected {type(error).__name__}")
+def fault_of_unexpected(error: Exception) -> Fault:
+    """The fault for an unexpected error. It names only the type, because the text may quote a server."""
+    return Fault(
+        reason="row not writable" if isinstance(error, UnwritableRow) else f"unexpected {type(error).__name__}"
+    )

@@ -1,4 +1,4 @@
-"""The download stage: fetch pictures from the chosen sources and write a row for every URL that was requested."""
+"""The download stage: fetch pictures from the chosen sources and write one row for each requested URL."""
 
 import os
 import shutil
@@ -26,26 +26,31 @@ from pipeline.store import digest, jsonl
 
 
 class Crawl:
-    """The sources of `options`, crawled until the limit is reached or all have run dry."""
+    """One crawl of the sources of `options`, up to the limit or until all sources are exhausted."""
 
-    def __init__(self, options: DownloadOptions, *, store: PictureStorage, archive: UrlArchive) -> None:
+    def __init__(self, options: DownloadOptions, *, storage: PictureStorage, archive: UrlArchive) -> None:
         self.options = options
-        self.store = store
+        self.storage = storage
         self.archive = archive
-        self.fetcher = HttpClient(options)
-        self.ledger = Frontier(options.limit)
-        self.readings: list[Reader] = []
+        self.http_client = HttpClient(options)
+        self.frontier = Frontier(options.limit)
+        self.readers: list[Reader] = []
 
     def run(self, progress: Progress, should_stop: ShouldStop) -> None:
-        """Crawl; raise `Stopped` when asked to, after all threads have ended."""
+        """Crawl; raise `Stopped` if requested, after all threads have ended."""
 
         def poll() -> None:
             if should_stop():
                 raise Stopped("the crawl was stopped; what it fetched is kept")
-            total = max(self.options.limit, len(self.ledger.entries))
-            progress(len(self.ledger.outcomes), total, f"{self.ledger.saved} saved")
+            total = max(self.options.limit, len(self.frontier.entries))
+            progress(len(self.frontier.outcomes), total, f"{self.frontier.saved} saved")
 
-        parts = {"fetcher": self.fetcher, "ledger": self.ledger, "archive": self.archive, "store": self.store}
+        parts = {
+            "http_client": self.http_client,
+            "frontier": self.frontier,
+            "archive": self.archive,
+            "storage": self.storage,
+        }
         try:
             with open_sources(self.options) as sources:
                 crawler = PictureCrawler(sources, **parts)
@@ -53,30 +58,32 @@ class Crawl:
         except KeyboardInterrupt:
             raise Stopped("the crawl was interrupted; what it fetched is kept") from None
         finally:
-            self.fetcher.close()
-        self.readings = crawler.parser.readings
+            self.http_client.close()
+        self.readers = crawler.parser.readers
 
     @property
     def pages(self) -> Counter[str]:
-        """How many pages were read of each source."""
-        return sum((Counter({reading.source.engine: reading.pages}) for reading in self.readings), Counter())
+        """The number of pages read, by the name of the source."""
+        return sum((Counter({reader.source.engine: reader.pages}) for reader in self.readers), Counter())
 
     def notices(self) -> list[str]:
-        """What a person should know: what went wrong with which source, and why there are fewer pictures than asked."""
-        lines = [line for reading in self.readings for line in [*reading.notices(), *self._left_out(reading)]]
-        found = len(self.ledger.entries) - self.ledger.earlier
+        """Messages for the user: which pages failed, and why fewer pictures were requested than the limit allows."""
+        lines = [line for reader in self.readers for line in [*reader.notices(), *self._left_out_by_limit(reader)]]
+        found = len(self.frontier.entries) - self.frontier.earlier
         if found < self.options.limit:
             lines.append(f"asked for {found} pictures of at most {self.options.limit}: the sources had no more")
-        if self.ledger.earlier:
-            lines.append(f"{self.ledger.earlier} more that only earlier crawls found")
+        if self.frontier.earlier:
+            lines.append(f"{self.frontier.earlier} more found by earlier crawls only")
         return lines
 
-    def _left_out(self, reading: Reader) -> list[str]:
-        """Of a list or a folder all is expected to be taken; of a search there is always more."""
-        if reading.source.grows:
+    def _left_out_by_limit(self, reader: Reader) -> list[str]:
+        """A message about pictures beyond the limit, for a list or a folder; a search always has more results."""
+        if reader.source.grows:
             return []
-        left = len(reading.shown.difference(entry.candidate.url for entry in self.ledger.entries)) + reading.more
-        return [f"{reading.source.name}: the limit of {self.options.limit} leaves out {left}"] if left else []
+        left = (
+            len(reader.shown_urls.difference(entry.candidate.url for entry in self.frontier.entries)) + reader.uncounted
+        )
+        return [f"{reader.source.name}: the limit of {self.options.limit} leaves out {left}"] if left else []
 
 
 ARCHIVE = "archive.sqlite"
@@ -90,68 +97,74 @@ def download(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> Result:
-    """Fetch up to `options.limit` pictures and write `images.jsonl` and `images/` into `folder`.
+    """Fetch up to `options.limit` pictures; write `images.jsonl` and `images/` into `folder`.
 
-    Bytes go to `dataset/raw`, outcomes to `dataset/archive.sqlite`, each as soon as it is known: a killed crawl goes on
-    where it was, and a later one asks only for what is new or may do better now. What earlier crawls of the same words,
-    with no higher limit, were answered about is there too, met again or not: a subject grows. The output "images" is
-    the digest of the set of ids. Raises `UserError` if a source lacks what it needs or nothing was saved, and
-    `Stopped` when asked to.
+    Picture bytes are stored in `dataset/raw` and outcomes in `dataset/archive.sqlite`, each as soon as it is known. So
+    a killed crawl resumes, and a later crawl requests only URLs that are new or whose failure may be transient.
+    Pictures that earlier crawls of the same query found, with the same or a lower limit, are included: a dataset only
+    grows.
+
+    Returns:
+        The output "images" is the digest of the set of picture ids.
+
+    Raises:
+        UserError: a source lacks an option, or no picture was saved.
+        Stopped: the run was asked to stop.
     """
     validate_sources(options, dataset)
     try:
-        rows, crawl = _crawl(options, dataset, progress, should_stop)
-        _publish(rows, crawl.store, folder)  # the reasons are to be read even if there is no picture
+        rows, crawl = _run_crawl(options, dataset, progress, should_stop)
+        _publish(rows, crawl.storage, folder)  # even without a picture, so that the user can read the reasons
     except OSError as error:
         raise of_system(error, dataset) from error
     except sqlite3.OperationalError as error:
         raise UserError(f"{dataset / ARCHIVE}: {error}; {remedy(error)}") from error
-    if not crawl.ledger.saved:
-        raise UserError(_nothing(rows, crawl))
-    progress(len(rows), len(rows), f"{crawl.ledger.saved} saved")
-    return Result(outputs={"images": digest.of_set(_saved(rows))}, summary=_summary(rows, crawl))
+    if not crawl.frontier.saved:
+        raise UserError(_no_pictures_message(rows, crawl))
+    progress(len(rows), len(rows), f"{crawl.frontier.saved} saved")
+    return Result(outputs={"images": digest.of_set(_saved_ids(rows))}, summary=_summary(rows, crawl))
 
 
-def _crawl(
+def _run_crawl(
     options: DownloadOptions, dataset: Path, progress: Progress, should_stop: ShouldStop
 ) -> tuple[list[dict[str, Any]], Crawl]:
     dataset.mkdir(parents=True, exist_ok=True)
     with closing(UrlArchive(dataset / ARCHIVE)) as archive:
-        crawl = Crawl(options, store=PictureStorage(dataset / "raw"), archive=archive)
+        crawl = Crawl(options, storage=PictureStorage(dataset / "raw"), archive=archive)
         crawl.run(progress, should_stop)
-    return rows_of(crawl.ledger), crawl
+    return rows_of(crawl.frontier), crawl
 
 
-def _nothing(rows: list[dict[str, Any]], crawl: Crawl) -> str:
-    """Why there is not one picture, and what to do."""
-    reach = crawl.fetcher.reach
-    if reach.unreached and not reach.reached:
-        hosts = ", ".join(f"{host} ({reason})" for host, reason in sorted(reach.unreached.items()))
+def _no_pictures_message(rows: list[dict[str, Any]], crawl: Crawl) -> str:
+    """Why no picture was saved, and what to do."""
+    reachability = crawl.http_client.reachability
+    if reachability.unreached and not reachability.reached:
+        hosts = ", ".join(f"{host} ({reason})" for host, reason in sorted(reachability.unreached.items()))
         return f"no source could be reached: {hosts}; check the network or proxy, or use sources = folder, urls or demo"
-    told = [f"{count} {reason}" for reason, count in reasons(rows).items()] + crawl.notices()
-    return f"none of {len(rows)} pictures could be saved: {'; '.join(told)}; try another query or other sources"
+    causes = [f"{count} {reason}" for reason, count in reasons(rows).items()] + crawl.notices()
+    return f"none of {len(rows)} pictures could be saved: {'; '.join(causes)}; try another query or other sources"
 
 
-def _publish(rows: list[dict[str, Any]], store: PictureStorage, folder: Path) -> None:
-    """Fill `folder` with the manifest and the saved pictures, whatever an earlier attempt left there."""
+def _publish(rows: list[dict[str, Any]], storage: PictureStorage, folder: Path) -> None:
+    """Write images.jsonl and the saved pictures into `folder`; replace what an earlier attempt left there."""
     pictures = folder / "images"
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
     for row in rows:
         if row["outcome"] == "saved":
             name = f"{row['id']}.{EXTENSIONS[row['type']]}"
-            _link(store.path(name), pictures / name)
+            _link(storage.path(name), pictures / name)
     jsonl.write_rows(folder / "images.jsonl", rows)
 
 
 def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another file system, or one without links
+    except OSError:  # another file system, or one without hard links
         shutil.copyfile(source, target)
 
 
-def _saved(rows: list[dict[str, Any]]) -> list[str]:
+def _saved_ids(rows: list[dict[str, Any]]) -> list[str]:
     return [row["id"] for row in rows if row["outcome"] == "saved"]
 
 
@@ -160,7 +173,7 @@ def _summary(rows: list[dict[str, Any]], crawl: Crawl) -> dict[str, Any]:
     sources = {name: counts(row for row in rows if row["engine"] == name) for name in names}
     return {
         **counts(rows),
-        "earlier": crawl.ledger.earlier,
+        "earlier": crawl.frontier.earlier,
         "pages": crawl.pages.total(),
         "reasons": reasons(rows),
         "sources": {name: {**found, "pages": crawl.pages[name]} for name, found in sources.items()},

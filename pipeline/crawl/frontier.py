@@ -1,4 +1,4 @@
-"""The frontier: every requested URL, its rank, and its outcome. The limit of a crawl is enforced here alone."""
+"""The frontier: every requested URL with its rank and its outcome. Only this module enforces the limit of a crawl."""
 
 import threading
 from collections import Counter
@@ -10,7 +10,7 @@ from pipeline.crawl.sources.base import Source
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One requested URL: the candidate, who found it, and its place (from 1) among what was taken from that query."""
+    """One requested URL: the candidate, the source that found it, and its rank (from 1) among the URLs of its query."""
 
     candidate: Candidate
     source: Source
@@ -18,10 +18,10 @@ class Entry:
 
 
 class Frontier:
-    """All entries of a crawl in the order in which they were found.
+    """All entries of a crawl, in the order in which they were found.
 
-    One parser thread alone takes, in the order of pages and links, so that the same pages give the same entries
-    however the downloads fall out. Any thread settles.
+    Only the parser thread adds entries, in the order of pages and links. So the same pages give the same entries,
+    regardless of the order in which downloads finish. Any thread may record an outcome.
     """
 
     def __init__(self, limit: int) -> None:
@@ -29,37 +29,39 @@ class Frontier:
         self.entries: list[Entry] = []
         self.outcomes: dict[str, Outcome] = {}
         self.saved = 0
-        self.earlier = 0  # entries that only earlier crawls found
-        self._known: set[str] = set()
+        self.earlier = 0  # entries found by earlier crawls only
+        self._seen_urls: set[str] = set()
         self._ranks: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
     @property
     def full(self) -> bool:
-        """Whether as many pictures have been asked for as may be."""
+        """Whether the number of entries has reached the limit."""
         return len(self.entries) - self.earlier >= self.limit
 
-    def take(self, candidate: Candidate, source: Source) -> Entry | None:
-        """Enter a candidate; None if its URL was met before in this crawl, or the ledger is full."""
-        if self.full or candidate.url in self._known:
+    def add(self, candidate: Candidate, source: Source) -> Entry | None:
+        """Add a candidate; None if its URL is already in the frontier or the frontier is full."""
+        if self.full or candidate.url in self._seen_urls:
             return None
         self._ranks[source.engine, source.query] += 1
-        return self._enter(candidate, source, self._ranks[source.engine, source.query])
+        return self._append(candidate, source, self._ranks[source.engine, source.query])
 
-    def keep(self, candidate: Candidate, source: Source, rank: int) -> Entry | None:
-        """Enter what an earlier crawl was answered about, beyond the limit; None if this crawl met it too."""
-        if candidate.url in self._known:
+    def add_earlier(self, candidate: Candidate, source: Source, rank: int) -> Entry | None:
+        """Add a candidate that an earlier crawl found, regardless of the limit; None if its URL is already in the
+        frontier.
+        """
+        if candidate.url in self._seen_urls:
             return None
         self.earlier += 1
-        return self._enter(candidate, source, rank)
+        return self._append(candidate, source, rank)
 
     def settle(self, entry: Entry, outcome: Outcome) -> None:
-        """Write down what became of an entry."""
+        """Record the outcome of an entry."""
         with self._lock:
             self.outcomes[entry.candidate.url] = outcome
             self.saved += outcome.outcome == "saved"
 
-    def _enter(self, candidate: Candidate, source: Source, rank: int) -> Entry:
-        self._known.add(candidate.url)
+    def _append(self, candidate: Candidate, source: Source, rank: int) -> Entry:
+        self._seen_urls.add(candidate.url)
         self.entries.append(Entry(candidate=candidate, source=source, rank=rank))
         return self.entries[-1]

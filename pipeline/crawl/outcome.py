@@ -1,47 +1,48 @@
-"""A candidate is a URL with what its page says about it; an outcome says what became of it."""
+"""Candidates (a picture's URL with what its page says about it) and outcomes (what became of the URL)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from io import BytesIO
 
 from pipeline.crawl import image_type
-from pipeline.crawl.request import MOST_BYTES, NOAI, PRIVATE, ROBOTS, TOO_LARGE, TOO_MANY_PIXELS, Fault, Response
+from pipeline.crawl.request import MAX_SIZE_VALUE, NOAI, PRIVATE, ROBOTS, TOO_LARGE, TOO_MANY_PIXELS, Fault, Response
 from pipeline.crawl.storage import TempFile
 from pipeline.crawl.url import shorten_url
 from pipeline.options import DownloadOptions
 from pipeline.text import escaped, plain
 
-LONGEST_WORDS = 300  # characters of a title, a licence or a creator
+MAX_TEXT_LENGTH = 300  # characters of a title, licence or creator
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A picture that a page names.
+    """A picture that a page links to.
 
-    `url` is its lasting name, in the archive and in images.jsonl; `address` is where to fetch it now. The two differ
-    only for the demo, whose port is another one at each start.
+    `url` is its permanent name, in the archive and in images.jsonl; `fetch_url` is the URL to request now. The two
+    differ only for the demo, whose site has another port at each start.
     """
 
     url: str
-    address: str
+    fetch_url: str
     page: str = ""
     title: str = ""
     license: str = ""
     creator: str = ""
 
     def __post_init__(self) -> None:
-        """Let in only text that can be written down and shown: pages give other types, and what steers terminals."""
+        """Clean the text of the page: replace values that are not text, escape control characters, limit the length."""
         for name in ("url", "page"):
             object.__setattr__(self, name, shorten_url(escaped(_text(getattr(self, name)))))
         for name in ("title", "license", "creator"):
-            object.__setattr__(self, name, plain(_text(getattr(self, name)), LONGEST_WORDS).strip())
+            object.__setattr__(self, name, plain(_text(getattr(self, name)), MAX_TEXT_LENGTH).strip())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What became of one URL: "saved", "rejected" or "failed", with the reason for the last two.
 
-    `passing` says that a later crawl should try again. `time` is when the body came, ISO 8601 in UTC.
+    `passing` means that the failure may be transient: a later crawl requests the URL again. `time` is when the outcome
+    was known, ISO 8601 in UTC; `id` the SHA-256 of the bytes in hex; `width` and `height` are in pixels.
     """
 
     outcome: str
@@ -57,12 +58,12 @@ class Outcome:
 
     @property
     def file(self) -> str:
-        """The name of a saved picture's file: its id, and the extension that its bytes call for."""
+        """The file name of a saved picture: its id and the extension of its detected type."""
         return f"{self.id}.{image_type.EXTENSIONS[self.type]}"
 
 
 def of_fault(fault: Fault) -> Outcome:
-    """The outcome of a request that gave no body."""
+    """The outcome of a request without a body."""
     return Outcome(
         outcome=fault.outcome,
         reason=fault.reason,
@@ -73,48 +74,50 @@ def of_fault(fault: Fault) -> Outcome:
     )
 
 
-def of_body(body: Response, options: DownloadOptions) -> Outcome:
-    """The outcome of a request that gave a body, which is a `Draft`: saved if that is a picture of a size that may be.
+def of_response(response: Response, options: DownloadOptions) -> Outcome:
+    """The outcome of a response whose body is a `TempFile`: saved if it is a picture within the size limits.
 
-    Whether more than the header is right, normalising will find.
+    Only the header is checked here; the normalise stage decodes the picture.
     """
-    draft: TempFile = body.data
-    kind = image_type.detect_type(draft.head)
-    known = {"status": body.status, "type": kind, "bytes": draft.bytes, "time": _now()}
+    temp_file: TempFile = response.data
+    kind = image_type.detect_type(temp_file.head)
+    known = {"status": response.status, "type": kind, "bytes": temp_file.bytes, "time": _now()}
     if kind not in image_type.EXTENSIONS:
         return Outcome(outcome="rejected", reason=f"not an image: {kind}", **known)
-    width, height = _size_of(draft, kind)
-    if max(width or 0, height or 0) > MOST_BYTES:  # of no picture, and more than the archive can hold
+    width, height = _image_size(temp_file, kind)
+    if max(width or 0, height or 0) > MAX_SIZE_VALUE:  # no picture has this size, and the archive cannot store it
         return Outcome(outcome="rejected", reason=TOO_MANY_PIXELS, **known)
     known |= {"width": width, "height": height}
     if (width or 0) * (height or 0) > options.max_pixels:
         return Outcome(outcome="rejected", reason=TOO_MANY_PIXELS, **known)
-    return Outcome(outcome="saved", id=draft.sha256, **known)
+    return Outcome(outcome="saved", id=temp_file.sha256, **known)
 
 
-def _size_of(draft: TempFile, kind: str) -> tuple[int | None, int | None]:
-    """Width and height, from what is in memory if that is enough."""
-    size = image_type.image_size(BytesIO(draft.head), kind)
-    if size == (None, None) and draft.bytes > len(draft.head):
-        with draft.path.open("rb") as file:
+def _image_size(temp_file: TempFile, kind: str) -> tuple[int | None, int | None]:
+    """Width and height in pixels, from the bytes in memory if these suffice, else from the file."""
+    size = image_type.image_size(BytesIO(temp_file.head), kind)
+    if size == (None, None) and temp_file.bytes > len(temp_file.head):
+        with temp_file.path.open("rb") as file:
             size = image_type.image_size(file, kind)
     return size
 
 
-def still_holds(outcome: Outcome, options: DownloadOptions) -> bool:
-    """Whether a later crawl may take this outcome as it is, without asking the server again.
+def is_still_valid(outcome: Outcome, options: DownloadOptions) -> bool:
+    """Whether a later crawl may use this outcome without another request.
 
-    What robots.txt or an address forbids is looked at again, as it costs no request and settings change; so is what
-    today's options judge otherwise. A size that is too large to have a number is too large for any options.
+    What robots.txt or a private address forbids is checked again, because that costs no request and options change. So
+    is an outcome that depends on a size limit which differs today. A size without a number exceeds every limit.
     """
     if outcome.passing or outcome.reason == PRIVATE or outcome.reason.startswith(ROBOTS):
         return False
     if outcome.reason.startswith(NOAI):
         return options.robots
-    large, many = outcome.reason == TOO_LARGE, outcome.reason == TOO_MANY_PIXELS
-    too_large = outcome.bytes > options.max_bytes if outcome.bytes is not None else large
-    too_many = outcome.width * outcome.height > options.max_pixels if outcome.width and outcome.height else many
-    return large == too_large and many == too_many
+    was_too_large, had_too_many_pixels = outcome.reason == TOO_LARGE, outcome.reason == TOO_MANY_PIXELS
+    is_too_large = outcome.bytes > options.max_bytes if outcome.bytes is not None else was_too_large
+    has_too_many_pixels = (
+        outcome.width * outcome.height > options.max_pixels if outcome.width and outcome.height else had_too_many_pixels
+    )
+    return was_too_large == is_too_large and had_too_many_pixels == has_too_many_pixels
 
 
 def _text(value: object) -> str:

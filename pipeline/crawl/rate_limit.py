@@ -1,7 +1,7 @@
-"""The rate limit of each host: requests at once, requests a second, pauses; and the queue that respects it.
+"""The rate limit of each host (concurrent requests, requests per second, pauses) and the task queue that respects it.
 
-icrawler's queue is first in, first out: one slow host would hold up all others. `HostQueue` keeps one queue for each
-host and hands out a task only when its host may be asked.
+icrawler's queue is first in, first out: one slow host would delay all others. `HostQueue` keeps one queue for each host
+and returns a task only when its host may be requested.
 """
 
 import heapq
@@ -18,227 +18,234 @@ from pipeline.crawl.request import Fault, Response
 from pipeline.crawl.transport import names_private
 from pipeline.options import DownloadOptions
 
-AT_ONCE, A_SECOND = 6, 10.0  # for hosts of others, unless the user says otherwise; browsers open six
-PATIENCE = 120.0  # seconds without one good answer after which a host is given up until the next crawl
-TRIES = 10  # at least so many requests must have gone wrong by then
-SLOWED, EASED = 0.1, 0.95  # seconds between requests to a host that was asked too much, at least; and how they shrink
-REFUSALS = {429, 503}  # statuses by which a server says that it is asked too much
+DEFAULT_CONNECTIONS, DEFAULT_RATE = 6, 10.0  # for public hosts, requests at once and per second; browsers open six
+GIVE_UP_SECONDS = 120.0  # without a success, after which a host is skipped until the next crawl
+GIVE_UP_FAILURES = 10  # failed requests in a row that are needed for that
+MIN_SLOWDOWN = 0.1  # seconds between requests after a host reported an overload, doubled by each further report
+SLOWDOWN_DECAY = 0.95  # factor after each success
+OVERLOAD_STATUSES = {429, 503}  # Too Many Requests, Service Unavailable
 
 
 @dataclass
 class HostLimit:
-    """What is known of one host, and how it is being asked just now."""
+    """The rate limit of one host and the state of its requests. Times are in seconds of the limiter's clock."""
 
-    at_once: int
+    max_active: int
     interval: float  # seconds between the starts of two requests
     active: int = 0
-    first: int = 0  # requests that wait and go before pictures
+    priority_waiting: int = 0  # waiting requests for pages, which go before pictures
     ready_at: float = 0.0
-    rests_until: float = 0.0
-    slowed: float = 0.0  # seconds between the starts of two requests that the host has taught us, beside `interval`
-    good_at: float = math.inf  # of the last good answer, or of the first request if there was none
-    failures: int = 0  # since then
-    trouble: str = ""
+    paused_until: float = 0.0
+    slowdown: float = 0.0  # minimum seconds between the starts of two requests after the host reported an overload
+    last_success: float = math.inf  # when a request last succeeded; of the first request if none did
+    failures: int = 0  # since `last_success`
+    last_fault: str = ""
 
-    def seconds(self, now: float, *, first: bool) -> float:
-        """How long until a request may start; infinite while it is others that must end or begin before."""
-        if self.active >= self.at_once or (self.first and not first):
+    def seconds_until_free(self, now: float, *, priority: bool) -> float:
+        """Seconds until a request may start; infinite if another request must end or start first."""
+        if self.active >= self.max_active or (self.priority_waiting and not priority):
             return math.inf
         return max(0.0, self.ready_at - now)
 
 
 class RateLimiter:
-    """All hosts of a crawl. Every change is made under `changed`, which threads may wait for."""
+    """The rate limits of all hosts of a crawl. Changes are made while holding `condition`, which threads wait for."""
 
     def __init__(self, options: DownloadOptions, clock: Callable[[], float] = time.monotonic) -> None:
         self.options = options
         self.clock = clock
-        self.changed = threading.Condition()
+        self.condition = threading.Condition()
         self._hosts: dict[str, HostLimit] = {}
 
-    def begin(self, host: str, *, first: bool = False) -> float:
-        """Take a turn at `host` and return 0; or the seconds after which it is worth asking again. Holds `changed`.
+    def try_acquire(self, host: str, *, priority: bool = False) -> float:
+        """Start a request to `host` and return 0, or return the seconds after which to try again. Call it holding
+        `condition`.
 
-        `first` goes before others: pages, which bring new work. What is on no host, as a file, needs no turn.
+        Args:
+            host: as in `Request.host`; empty for files, which have no limit.
+            priority: for pages, which go before pictures because they bring new work.
         """
         if not host:
             return 0.0
-        found, now = self._host(host), self.clock()
-        if seconds := found.seconds(now, first=first):
+        host_limit, now = self._host_limit(host), self.clock()
+        if seconds := host_limit.seconds_until_free(now, priority=priority):
             return seconds
-        found.active += 1
-        found.ready_at = now + max(found.interval, found.slowed)
-        found.good_at = min(found.good_at, now)
+        host_limit.active += 1
+        host_limit.ready_at = now + max(host_limit.interval, host_limit.slowdown)
+        host_limit.last_success = min(host_limit.last_success, now)
         return 0.0
 
-    def end(self, host: str) -> None:
-        """Give a turn back."""
+    def release(self, host: str) -> None:
+        """End a request to `host`."""
         if not host:
             return
-        with self.changed:
-            found = self._host(host)
-            found.active -= 1
-            if found.first:
-                self.changed.notify_all()  # one alone might be another than who goes first
+        with self.condition:
+            host_limit = self._host_limit(host)
+            host_limit.active -= 1
+            if host_limit.priority_waiting:
+                self.condition.notify_all()  # a single notification might wake a thread without priority
             else:
-                self.changed.notify()
+                self.condition.notify()
 
-    def wait(self, host: str, stopped: Callable[[], bool]) -> bool:
-        """Wait for a turn at `host`, before those who ask for pictures; false once `stopped()`."""
-        with self.changed:
-            found = self._host(host)
-            found.first += 1
+    def acquire(self, host: str, stopped: Callable[[], bool]) -> bool:
+        """Wait until a request to `host` may start, with priority over pictures; False if `stopped()` becomes true
+        first.
+        """
+        with self.condition:
+            host_limit = self._host_limit(host)
+            host_limit.priority_waiting += 1
             try:
                 while not stopped():
-                    seconds = self.begin(host, first=True)
+                    seconds = self.try_acquire(host, priority=True)
                     if not seconds:
                         return True
-                    self.changed.wait(min(seconds, 0.2))
+                    self.condition.wait(min(seconds, 0.2))
                 return False
             finally:
-                found.first -= 1
-                self.changed.notify_all()
+                host_limit.priority_waiting -= 1
+                self.condition.notify_all()
 
-    def learn(self, host: str, delay: float) -> None:
-        """robots.txt is known, and asks for `delay` seconds between requests: more than one at a time may go now."""
-        with self.changed:
-            found = self._host(host)
-            found.interval = max(found.interval, delay)
-            found.at_once = 1 if delay else self._limits(host)[0]
-            found.ready_at = max(found.ready_at, self.clock() + delay)
-            self.changed.notify_all()
+    def set_crawl_delay(self, host: str, delay: float) -> None:
+        """Apply robots.txt: `delay` seconds between requests, one at a time; without a delay the host's full limit."""
+        with self.condition:
+            host_limit = self._host_limit(host)
+            host_limit.interval = max(host_limit.interval, delay)
+            host_limit.max_active = 1 if delay else self._limits(host)[0]
+            host_limit.ready_at = max(host_limit.ready_at, self.clock() + delay)
+            self.condition.notify_all()
 
-    def rest(self, host: str, seconds: float) -> None:
-        """Leave `host` alone for so long, as it was asked too much, and ask it more slowly from then on.
+    def pause(self, host: str, seconds: float) -> None:
+        """Pause `host` for some seconds after it reported an overload, and slow down later requests.
 
-        Otherwise the same crowd would come again after the rest. Each good answer quickens the pace a little.
+        Without the slowdown the same burst of requests would come again after the pause. Each success reduces it a
+        little.
         """
-        with self.changed:
-            found, now = self._host(host), self.clock()
-            if now >= found.rests_until:  # one word for all that were under way
-                found.slowed = max(2 * found.slowed, SLOWED)
-            found.rests_until = max(found.rests_until, now + seconds)
-            found.ready_at = max(found.ready_at, found.rests_until)
+        with self.condition:
+            host_limit, now = self._host_limit(host), self.clock()
+            if now >= host_limit.paused_until:  # count the overload once for all requests of one burst
+                host_limit.slowdown = max(2 * host_limit.slowdown, MIN_SLOWDOWN)
+            host_limit.paused_until = max(host_limit.paused_until, now + seconds)
+            host_limit.ready_at = max(host_limit.ready_at, host_limit.paused_until)
 
-    def note(self, host: str, got: Response | Fault | str) -> None:
-        """Take down whether `host` gave an answer that is one: a body, a redirect, or a plain no."""
-        with self.changed:
-            found = self._host(host)
-            if isinstance(got, Fault) and (not got.answered or got.status in REFUSALS):
-                found.failures, found.trouble = found.failures + 1, got.reason
+    def record(self, host: str, result: Response | Fault | str) -> None:
+        """Record whether a request to `host` succeeded: a body, a redirect or an ordinary error status."""
+        with self.condition:
+            host_limit = self._host_limit(host)
+            if isinstance(result, Fault) and (not result.host_answered or result.status in OVERLOAD_STATUSES):
+                host_limit.failures, host_limit.last_fault = host_limit.failures + 1, result.reason
             else:
-                found.failures, found.good_at = 0, self.clock()
-                found.slowed *= EASED
+                host_limit.failures, host_limit.last_success = 0, self.clock()
+                host_limit.slowdown *= SLOWDOWN_DECAY
 
     def given_up(self, host: str) -> str:
-        """Why `host` is not to be asked any more in this crawl; empty if it is."""
-        with self.changed:
-            found = self._host(host)
-            lost = found.failures >= TRIES and self.clock() - found.good_at > PATIENCE
-            return f"host given up: {found.trouble}" if lost else ""
+        """Why `host` is skipped for the rest of this crawl; empty if it is not."""
+        with self.condition:
+            host_limit = self._host_limit(host)
+            lost = host_limit.failures >= GIVE_UP_FAILURES and self.clock() - host_limit.last_success > GIVE_UP_SECONDS
+            return f"host given up: {host_limit.last_fault}" if lost else ""
 
-    def _host(self, host: str) -> HostLimit:
+    def _host_limit(self, host: str) -> HostLimit:
         if host not in self._hosts:
-            at_once, interval = self._limits(host)
-            # One alone until robots.txt is read: the others would only wait for it, and keep threads from other hosts.
-            self._hosts[host] = HostLimit(at_once=1 if self.options.robots else at_once, interval=interval)
+            max_active, interval = self._limits(host)
+            # One request until robots.txt is read: others would only wait for it and block threads for other hosts.
+            self._hosts[host] = HostLimit(max_active=1 if self.options.robots else max_active, interval=interval)
         return self._hosts[host]
 
     def _limits(self, host: str) -> tuple[int, float]:
-        """Requests at once, and seconds between two."""
+        """The maximum number of concurrent requests, and the minimum number of seconds between two."""
         private = names_private(f"http://{host}")
-        auto = (self.options.connections, math.inf) if private else (AT_ONCE, A_SECOND)
+        auto = (self.options.connections, math.inf) if private else (DEFAULT_CONNECTIONS, DEFAULT_RATE)
         return self.options.host_connections or auto[0], 1 / (self.options.host_rate or auto[1])
 
 
-Task = dict[str, Any]  # icrawler's; its "errand" says which host is next
-END = object()  # no more comes
+Task = dict[str, Any]  # icrawler's task; its "request" has the next host
+END = object()  # the last item of a queue
 
 
 class HostQueue:
-    """Tasks in a line for each host, taken from all lines by turns. It has room for all."""
+    """A queue of tasks for each host, served round-robin. It has no size limit."""
 
-    def __init__(self, hosts: RateLimiter) -> None:
-        self._hosts = hosts
-        self._changed = hosts.changed
-        self._lines: OrderedDict[str, deque[Task]] = OrderedDict()
-        self._later: list[tuple[float, int, Task]] = []
-        self._order = itertools.count()
+    def __init__(self, rate_limiter: RateLimiter) -> None:
+        self._rate_limiter = rate_limiter
+        self._condition = rate_limiter.condition
+        self._queues: OrderedDict[str, deque[Task]] = OrderedDict()
+        self._delayed: list[tuple[float, int, Task]] = []
+        self._counter = itertools.count()
         self._unfinished = 0
         self._closed = self._stopped = False
 
     def put(self, task: Task, block: bool = True, timeout: float | None = None) -> None:
-        """Put a new task at the end of its host's line; the last two arguments are icrawler's, and not needed."""
-        with self._changed:
+        """Append a new task to the queue of its host; icrawler passes the last two arguments, which have no effect."""
+        with self._condition:
             self._unfinished += 1
-            self._line(task).append(task)
-            self._changed.notify()
+            self._queue_of(task).append(task)
+            self._condition.notify()
 
     def put_back(self, task: Task) -> None:
-        """Put a task that goes on, elsewhere or later, before the others of its host."""
-        with self._changed:
-            if task["errand"].pause:
-                due = self._hosts.clock() + task["errand"].pause
-                heapq.heappush(self._later, (due, next(self._order), task))
+        """Put an unfinished task back in front of the other tasks of its host, after its delay if it has one."""
+        with self._condition:
+            if task["request"].delay:
+                due_at = self._rate_limiter.clock() + task["request"].delay
+                heapq.heappush(self._delayed, (due_at, next(self._counter), task))
             else:
-                self._line(task).appendleft(task)
-            self._changed.notify()
+                self._queue_of(task).appendleft(task)
+            self._condition.notify()
 
-    def done(self) -> None:
-        """A task that was handed out is settled."""
-        with self._changed:
+    def task_done(self) -> None:
+        """Mark a task as finished."""
+        with self._condition:
             self._unfinished -= 1
             if not self._unfinished:
-                self._changed.notify_all()
+                self._condition.notify_all()
 
     def close(self) -> None:
-        """No new task will be put."""
-        with self._changed:
+        """Announce that no new task will be put."""
+        with self._condition:
             if not self._closed:
                 self._closed = True
-                self._changed.notify_all()
+                self._condition.notify_all()
 
     def stop(self) -> None:
-        """Hand out nothing any more."""
-        with self._changed:
+        """Return no more tasks; end all waits."""
+        with self._condition:
             self._stopped = True
-            self._changed.notify_all()
+            self._condition.notify_all()
 
     def get(self) -> Task | None:
-        """Wait for a task whose host may be asked, and take the turn at that host; None once no more can come."""
-        with self._changed:
+        """Wait for a task whose host may be requested, and acquire that host; None if no more tasks can come."""
+        with self._condition:
             while not self._stopped and not (self._closed and not self._unfinished):
-                self._recall()
+                self._requeue_due()
                 task, seconds = self._next()
                 if task is not None:
                     return task
-                self._changed.wait(None if seconds == math.inf else seconds)
+                self._condition.wait(None if seconds == math.inf else seconds)
         return None
 
-    def _line(self, task: Task) -> deque[Task]:
-        return self._lines.setdefault(task["errand"].host, deque())
+    def _queue_of(self, task: Task) -> deque[Task]:
+        return self._queues.setdefault(task["request"].host, deque())
 
-    def _recall(self) -> None:
-        """Put what has waited long enough before the others of its host."""
-        now = self._hosts.clock()
-        while self._later and self._later[0][0] <= now:
-            task = heapq.heappop(self._later)[2]
-            self._line(task).appendleft(task)
+    def _requeue_due(self) -> None:
+        """Move tasks whose delay is over in front of the other tasks of their hosts."""
+        now = self._rate_limiter.clock()
+        while self._delayed and self._delayed[0][0] <= now:
+            task = heapq.heappop(self._delayed)[2]
+            self._queue_of(task).appendleft(task)
 
     def _next(self) -> tuple[Task | None, float]:
-        """The first task whose host may be asked now; or how long until the next one may be."""
-        seconds = self._later[0][0] - self._hosts.clock() if self._later else math.inf
-        for host in self._lines:
-            wait = self._hosts.begin(host)
+        """The first task whose host may be requested now, or the seconds until one may be."""
+        seconds = self._delayed[0][0] - self._rate_limiter.clock() if self._delayed else math.inf
+        for host in self._queues:
+            wait = self._rate_limiter.try_acquire(host)
             if not wait:
-                return self._take(host), 0.0
+                return self._pop(host), 0.0
             seconds = min(seconds, wait)
         return None, max(seconds, 0.001)
 
-    def _take(self, host: str) -> Task:
-        line = self._lines[host]
-        task = line.popleft()
-        self._lines.move_to_end(host)
-        if not line:
-            del self._lines[host]
+    def _pop(self, host: str) -> Task:
+        queue = self._queues[host]
+        task = queue.popleft()
+        self._queues.move_to_end(host)
+        if not queue:
+            del self._queues[host]
         return task

@@ -1,4 +1,4 @@
-"""One source being read, page after page, and what is to be told of it in the end."""
+"""Read the pages of a source, breadth first, and report what went wrong."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -9,107 +9,108 @@ from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.request import Fault
 from pipeline.crawl.sources.base import Source
 
-KINDS = 10  # reasons for which pages were not read, in the notices
+MAX_REASONS = 10  # shown in the notices
 
 
 class Reader:
-    """The pages of `source`, breadth first, at most `most` of them.
+    """Reads at most `max_pages` pages of `source`, breadth first.
 
-    `found` says whether they show any picture. `shown` are the addresses of those of a source that does not grow, and
-    `more` counts others of it: only there a person expects to get all. No more links are kept than can be read.
+    `found` is whether any page shows a picture. For a source that does not grow (a list, a folder), `shown_urls` are
+    the URLs of its pictures and `uncounted` the number of others, because the user expects all of them. The queue holds
+    no more links than pages that may still be read.
     """
 
-    def __init__(self, source: Source, *, most: int) -> None:
+    def __init__(self, source: Source, *, max_pages: int) -> None:
         self.source = source
-        self.most = most
+        self.max_pages = max_pages
         self.pages = 0
         self.found = False
-        self.shown: set[str] = set()
-        self.more = 0
+        self.shown_urls: set[str] = set()
+        self.uncounted = 0
         self.faults: list[tuple[str, Fault]] = []
-        self.cuts: list[tuple[str, str]] = []
-        self._waiting = deque([source.start()])
-        self._known = set(self._waiting)
-        self._left_off = False
+        self.cut_pages: list[tuple[str, str]] = []
+        self._queue = deque([source.start()])
+        self._known = set(self._queue)
+        self._links_dropped = False
 
-    def candidates(self, fetcher: HttpClient) -> Iterator[Candidate]:
-        """Yield what the pages show, in their order; each page is read when the one before it is used up."""
-        while self._waiting and not self.cut_off and not fetcher.stopping.is_set():
-            yield from self._read(self._waiting.popleft(), fetcher)
+    def candidates(self, http_client: HttpClient) -> Iterator[Candidate]:
+        """Yield the pictures of the pages in order; a page is read after the pictures of the previous one."""
+        while self._queue and not self.reached_max_pages and not http_client.stopping.is_set():
+            yield from self._read(self._queue.popleft(), http_client)
 
     @property
-    def cut_off(self) -> bool:
-        """Whether as many pages were read as may be."""
-        return self.pages + len(self.faults) >= self.most
+    def reached_max_pages(self) -> bool:
+        """Whether `max_pages` pages were read."""
+        return self.pages + len(self.faults) >= self.max_pages
 
-    def _read(self, address: str, fetcher: HttpClient) -> list[Candidate]:
-        page = self.source.read(address, fetcher)
+    def _read(self, address: str, http_client: HttpClient) -> list[Candidate]:
+        page = self.source.read(address, http_client)
         if isinstance(page, Fault):
             self.faults.append((address, page))
             return []
         self.pages += 1
-        if page.cut:
-            self.cuts.append((address, page.cut))
-        self._await(page.links)
+        if page.cut_reason:
+            self.cut_pages.append((address, page.cut_reason))
+        self._enqueue(page.links)
         self.found = self.found or bool(page.candidates)
-        self.more += page.more
+        self.uncounted += page.uncounted
         if not self.source.grows:
-            self.shown.update(candidate.url for candidate in page.candidates)
+            self.shown_urls.update(candidate.url for candidate in page.candidates)
         return page.candidates
 
-    def _await(self, links: Iterable[str]) -> None:
-        """Remember the links that are new, as far as there is still a page to be read for each of them."""
-        room = self.most - self.pages - len(self.faults)
+    def _enqueue(self, links: Iterable[str]) -> None:
+        """Queue the new links, at most one for each page that may still be read."""
+        room = self.max_pages - self.pages - len(self.faults)
         for link in links:
             if link in self._known:
                 continue
-            if len(self._waiting) >= room:
-                self._left_off = True
+            if len(self._queue) >= room:
+                self._links_dropped = True
                 return
             self._known.add(link)
-            self._waiting.append(link)
+            self._queue.append(link)
 
     def notices(self) -> list[str]:
-        """What a person should know, a line for each kind of trouble."""
-        lines = ["no pictures there"] if self.pages and not self.found and not self.faults else []
-        lines += self._troubles("not read", [(address, fault.reason) for address, fault in self.faults])
-        lines += self._troubles("read in part", self.cuts)
-        if self.cut_off and (self._waiting or self._left_off):
-            lines.append(f"left off after {self.most} pages; set pages for more")
+        """Messages for the user, one for each reason for which pages failed or were truncated."""
+        lines = ["no pictures found"] if self.pages and not self.found and not self.faults else []
+        lines += self._fault_lines("not read", [(address, fault.reason) for address, fault in self.faults])
+        lines += self._fault_lines("read in part", self.cut_pages)
+        if self.reached_max_pages and (self._queue or self._links_dropped):
+            lines.append(f"stopped after {self.max_pages} pages; set pages for more")
         return [f"{self.source.name}: {line}" for line in lines]
 
-    def _troubles(self, what: str, pages: list[tuple[str, str]]) -> list[str]:
-        """A line for each reason, up to `KINDS`; a server may have one of its own for each page."""
+    def _fault_lines(self, verb: str, pages: list[tuple[str, str]]) -> list[str]:
+        """One line for each reason, at most `MAX_REASONS`, because a server may give another reason for each page."""
         by_reason: dict[str, list[str]] = {}
         for address, reason in pages:
             by_reason.setdefault(reason, []).append(address)
         lines = [
-            f"{len(places)} page{'s' * (len(places) > 1)} {what}: {reason} ({self.source.place_of(places[0])})"
-            for reason, places in sorted(by_reason.items())[:KINDS]
+            f"{len(urls)} page{'s' * (len(urls) > 1)} {verb}: {reason} ({self.source.display_url(urls[0])})"
+            for reason, urls in sorted(by_reason.items())[:MAX_REASONS]
         ]
-        left = len(by_reason) - KINDS
-        return [*lines, f"pages {what} for {left} more reasons"] if left > 0 else lines
+        left = len(by_reason) - MAX_REASONS
+        return [*lines, f"pages {verb} for {left} more reasons"] if left > 0 else lines
 
 
-Found = tuple[Reader, Candidate]
+FoundCandidate = tuple[Reader, Candidate]
 
 
-def one_after_another(readings: Iterable[Reader], fetcher: HttpClient) -> Iterator[Found]:
-    """All that the first reading finds, then the next."""
-    for reading in readings:
-        yield from _found(reading, fetcher)
+def one_after_another(readers: Iterable[Reader], http_client: HttpClient) -> Iterator[FoundCandidate]:
+    """Yield all candidates of the first reader, then those of the next."""
+    for reader in readers:
+        yield from _candidates_of(reader, http_client)
 
 
-def round_robin(readings: Iterable[Reader], fetcher: HttpClient) -> Iterator[Found]:
-    """One picture of each reading, then the next of each, until none has any."""
-    rounds = zip_longest(*(_found(reading, fetcher) for reading in readings))
+def round_robin(readers: Iterable[Reader], http_client: HttpClient) -> Iterator[FoundCandidate]:
+    """Yield one candidate of each reader in turn until no reader has any left."""
+    rounds = zip_longest(*(_candidates_of(reader, http_client) for reader in readers))
     return (found for each in rounds for found in each if found)
 
 
-def order(mix: bool) -> Callable[[Iterable[Reader], HttpClient], Iterator[Found]]:
-    """How the readings take turns."""
+def order(mix: bool) -> Callable[[Iterable[Reader], HttpClient], Iterator[FoundCandidate]]:
+    """The order in which the readers yield: round-robin if `mix`, else one after another."""
     return round_robin if mix else one_after_another
 
 
-def _found(reading: Reader, fetcher: HttpClient) -> Iterator[Found]:
-    return ((reading, candidate) for candidate in reading.candidates(fetcher))
+def _candidates_of(reader: Reader, http_client: HttpClient) -> Iterator[FoundCandidate]:
+    return ((reader, candidate) for candidate in reader.candidates(http_client))

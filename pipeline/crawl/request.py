@@ -10,44 +10,44 @@ from pipeline.text import plain
 
 @dataclass(frozen=True, kw_only=True)
 class RequestPolicy:
-    """What a request may and wants. `receive` makes of the pieces of the body what `Body.data` is to be."""
+    """What a request may do and what it accepts. `receive` converts the chunks of the body to `Response.data`."""
 
-    most: int  # bytes of the body
+    max_bytes: int  # of the decoded body
     allow_private: bool = False
-    robots: bool = True  # robots.txt is asked first, and X-Robots-Tag heeded
+    robots: bool = True  # obey robots.txt and X-Robots-Tag
     referer: str = ""
     accept: str = "*/*"
-    types: tuple[str, ...] = ()  # of the body as the server names them; () takes any
-    whole: bool = True  # a body of more than `most` bytes is refused; otherwise what goes beyond is left off
+    content_types: tuple[str, ...] = ()  # accepted beginnings of Content-Type; () accepts any
+    require_whole: bool = True  # refuse a longer body; if false, truncate it
     receive: Callable[[Iterable[bytes]], Any] = b"".join
 
 
 @dataclass
 class Request:
-    """Requests for one URL, until there is a body or a fault that lasts. `pause` is in seconds, before the next one."""
+    """A request for one URL through redirects and retries. `delay` is in seconds, before the next attempt."""
 
-    start: str
-    ask: RequestPolicy
+    start_url: str
+    policy: RequestPolicy
     url: str = ""
     redirects: int = 0
-    tries: int = 0
-    pause: float = 0.0
+    retries: int = 0
+    delay: float = 0.0
 
     def __post_init__(self) -> None:
-        self.url = self.url or self.start
+        self.url = self.url or self.start_url
 
     @property
     def host(self) -> str:
-        """Whose turn the next request needs; empty for what no host is asked for."""
+        """The host of the next attempt, for its rate limit; empty if no host is requested."""
         return authority(self.url)
 
-    def follow(self, url: str) -> None:
-        """Go on to where a redirect leads."""
-        self.url, self.redirects, self.pause = url, self.redirects + 1, 0.0
+    def redirect_to(self, url: str) -> None:
+        """Continue with the target of a redirect."""
+        self.url, self.redirects, self.delay = url, self.redirects + 1, 0.0
 
-    def retry(self, pause: float) -> None:
-        """Begin again after a while."""
-        self.url, self.redirects, self.tries, self.pause = self.start, 0, self.tries + 1, pause
+    def retry(self, delay: float) -> None:
+        """Start again with the first URL after a delay in seconds."""
+        self.url, self.redirects, self.retries, self.delay = self.start_url, 0, self.retries + 1, delay
 
 
 ROBOTS = "robots.txt"
@@ -56,18 +56,18 @@ NOT_HTTP = "not http(s)"
 TOO_LARGE = "too large"
 TOO_MANY_PIXELS = "too many pixels"
 NOAI = "X-Robots-Tag"
-LONGEST_REASON = 200  # characters: some reasons quote the server
-MOST_BYTES = 2**53  # what is larger is no size of a body, and some readers of JSON cannot hold it
+MAX_REASON_LENGTH = 200  # characters; some reasons quote the server
+MAX_SIZE_VALUE = 2**53  # a larger size is not plausible, and not exact in JSON readers that use doubles
 STOPPED = "stopped"
 TIMEOUT = "timeout"
-PASSING_STATUS = {408, 425, 429}  # with 5xx: the same request may do well a little later
+TRANSIENT_STATUSES = {408, 425, 429}  # and 5xx: the same request may succeed later
 
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """The whole body of an answer. `url` is where it came from in the end, after redirects.
+    """A complete response. `url` is the final URL after redirects.
 
-    `data` is what the `receive` of the request made of it: bytes for a page, a `Draft` for a picture.
+    `data` is what the policy's `receive` returned: bytes for a page, a `TempFile` for a picture.
     """
 
     url: str
@@ -76,30 +76,31 @@ class Response:
     content_type: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "content_type", plain(self.content_type, LONGEST_REASON))
+        object.__setattr__(self, "content_type", plain(self.content_type, MAX_REASON_LENGTH))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Why there is no body.
+    """Why a request has no response.
 
-    `outcome` is "rejected" for what was refused and "failed" for what could not be had; `passing` says that another
-    try may do better, `retry_after` (seconds) when. `answered` is false when no host was reached at all.
+    `outcome` is "rejected" if the program refused the body and "failed" if the request failed. `passing` means
+    transient: a retry may succeed, after `retry_after` seconds if given. `host_answered` is false if no host was
+    reached.
     """
 
     reason: str
     outcome: str = "failed"
     passing: bool = False
-    answered: bool = True
+    host_answered: bool = True
     status: int | None = None
     bytes: int | None = None
     retry_after: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", plain(self.reason, LONGEST_REASON))
+        object.__setattr__(self, "reason", plain(self.reason, MAX_REASON_LENGTH))
 
 
-def of_status(status: int, retry_after: float | None) -> Fault:
-    """The fault that an HTTP status other than 2xx stands for."""
-    passing = status in PASSING_STATUS or status >= 500
+def fault_of_status(status: int, retry_after: float | None) -> Fault:
+    """The fault of an HTTP status other than 2xx."""
+    passing = status in TRANSIENT_STATUSES or status >= 500
     return Fault(reason=f"HTTP {status}", status=status, passing=passing, retry_after=retry_after)

@@ -1,7 +1,7 @@
-"""What robots.txt, X-Robots-Tag and <meta name="robots"> allow.
+"""Check what robots.txt, X-Robots-Tag and <meta name="robots"> allow.
 
-robots.txt is fetched once for each host and read by protego (RFC 9309). The words noai and noimageai forbid training on
-a picture or on the pictures of a page (https://noai.dev).
+robots.txt is fetched once for each origin and parsed by protego (RFC 9309). The directives noai and noimageai forbid
+training on a picture or on the pictures of a page (https://noai.dev).
 """
 
 import math
@@ -15,16 +15,16 @@ from pipeline.crawl.rate_limit import RateLimiter
 from pipeline.crawl.request import ROBOTS, Fault, Response
 from pipeline.crawl.url import authority
 
-AGENT_WORDS = ("user-agent", "useragent", "user agent")  # protego's
-OTHERS = "User-agent: -"  # for all robots but us
-# Characters of rules over all hosts, beyond which long files are not taken any more: a rule takes a hundred times its
-# length in memory, and a server may have hosts without number
-MOST_RULES, SHORT = 2_000_000, 8_000
-LONGEST_DELAY = 60.0  # seconds between two requests; who asks for more does not want to be crawled
+AGENT_FIELDS = ("user-agent", "useragent", "user agent")  # that protego accepts
+OTHER_AGENT = "User-agent: -"  # a name that no crawler has
+# Characters of all rules in memory, beyond which files longer than SHORT_FILE are refused: a parsed rule takes a
+# hundred times its length, and a server may have any number of host names
+MAX_TOTAL_RULES, SHORT_FILE = 2_000_000, 8_000
+MAX_CRAWL_DELAY = 60.0  # seconds between two requests; with a longer delay the host is not crawled
 
 
 class _Host:
-    """The rules of one host, once they are known; the lock keeps eight threads from asking for them eight times."""
+    """The rules of one origin; the lock makes concurrent threads wait for one request for its robots.txt."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -32,21 +32,24 @@ class _Host:
 
 
 class Robots:
-    """The rules of every host met so far. `fetch(url)` gets a robots.txt; `agent` is the name that rules are for.
+    """The robots.txt rules of every origin that was requested.
 
-    `hosts` learns how much time a host wants between requests.
+    Args:
+        fetch: returns the response to a robots.txt URL.
+        agent: the product token for which rules apply.
+        rate_limiter: is told the crawl delay of each host.
     """
 
-    def __init__(self, fetch: Callable[[str], Response | Fault], agent: str, hosts: RateLimiter) -> None:
+    def __init__(self, fetch: Callable[[str], Response | Fault], agent: str, rate_limiter: RateLimiter) -> None:
         self._fetch = fetch
         self._agent = agent
-        self._pace = hosts
+        self._rate_limiter = rate_limiter
         self._hosts: dict[str, _Host] = {}
-        self._taken = 0
+        self._total_rules = 0
         self._lock = threading.Lock()
 
     def refusal(self, url: str) -> Fault | None:
-        """None if `url` may be asked for; otherwise why not."""
+        """The fault if `url` must not be requested; None if it may be."""
         rules = self._rules("{0.scheme}://{0.netloc}".format(urlsplit(url)))
         if isinstance(rules, Fault):
             return rules
@@ -57,84 +60,95 @@ class Robots:
             host = self._hosts.setdefault(origin, _Host())
         with host.lock:
             if host.rules is None:
-                host.rules = self._load(origin)
-                self._pace.learn(authority(origin), 0.0 if isinstance(host.rules, Fault) else self._delay(host.rules))
+                host.rules = self._fetch_rules(origin)
+                self._rate_limiter.set_crawl_delay(
+                    authority(origin), 0.0 if isinstance(host.rules, Fault) else self._delay(host.rules)
+                )
             return host.rules
 
-    def _load(self, origin: str) -> Protego | Fault:
-        answer = self._fetch(f"{origin}/robots.txt")
-        if isinstance(answer, Response):
-            return self._read(rules_for(self._agent, answer.data.decode("utf-8", "replace")))
-        # RFC 9309, 2.3.1: without a file all is allowed; a file that cannot be had forbids all until the next crawl.
-        return answer if answer.passing or not answer.answered else Protego.parse("")
+    def _fetch_rules(self, origin: str) -> Protego | Fault:
+        result = self._fetch(f"{origin}/robots.txt")
+        if isinstance(result, Response):
+            return self._parse_rules(keep_rules_for(self._agent, result.data.decode("utf-8", "replace")))
+        # RFC 9309, 2.3.1: a missing file (4xx) allows everything; an unreachable one forbids everything in this crawl.
+        return result if result.passing or not result.host_answered else Protego.parse("")
 
-    def _read(self, text: str) -> Protego | Fault:
+    def _parse_rules(self, text: str) -> Protego | Fault:
         with self._lock:
-            self._taken += len(text)
-            if self._taken > MOST_RULES and len(text) > SHORT:
+            self._total_rules += len(text)
+            if self._total_rules > MAX_TOTAL_RULES and len(text) > SHORT_FILE:
                 return Fault(reason=f"{ROBOTS}: too long", outcome="rejected")
         rules = Protego.parse(text)
         delay = self._delay(rules)
         refused = Fault(reason=f"{ROBOTS}: {delay:g} s between requests", outcome="rejected")
-        return refused if delay > LONGEST_DELAY else rules
+        return refused if delay > MAX_CRAWL_DELAY else rules
 
     def _delay(self, rules: Protego) -> float:
-        """Seconds that a host wants between two requests of ours."""
+        """The crawl delay in seconds: the larger of Crawl-delay and Request-rate."""
         rate = rules.request_rate(self._agent)
         try:
             seconds = rate.seconds / rate.requests if rate else 0.0
-        except OverflowError:  # of numbers with hundreds of digits
+        except OverflowError:  # from numbers with hundreds of digits
             seconds = math.inf
         return max(rules.crawl_delay(self._agent) or 0.0, seconds)
 
 
-def rules_for(agent: str, text: str) -> str:
-    """The robots.txt `text` with one name in place of all that are for other robots than `agent`.
+def keep_rules_for(agent: str, text: str) -> str:
+    """Replace the names of all other agents in the robots.txt `text` by one, so that protego parses it in linear time.
 
-    protego adds each rule of a group to each robot that the group names, so that ten thousand names with ten thousand
-    rules take minutes and gigabytes. It follows the longest name that fits, and the rules for all if none does.
+    protego adds each rule of a group to each agent that the group names: ten thousand names with ten thousand rules
+    take minutes and gigabytes. It uses the group with the longest matching name, or the group for `*` if no name
+    matches.
     """
     lines = text.splitlines()
-    names = [_name_in(line) for line in lines]
+    names = [_agent_in(line) for line in lines]
     agent = agent.lower()
-    best = max((name for name in names if name and _speaks_to(name, agent)), key=len, default="")
-    kept = (OTHERS if name not in (None, "", "*", best) else line for line, name in zip(lines, names, strict=True))
-    return "\n".join(kept)
+    best = max((name for name in names if name and _matches_agent(name, agent)), key=len, default="")
+    lines_kept = (
+        OTHER_AGENT if name not in (None, "", "*", best) else line for line, name in zip(lines, names, strict=True)
+    )
+    return "\n".join(lines_kept)
 
 
-def _name_in(line: str) -> str | None:
-    """The robot that a line names, without protego's asterisks; None if it is another line."""
+def _agent_in(line: str) -> str | None:
+    """The agent that a line names, without asterisks; None if it is not a user-agent line."""
     line = line.partition("#")[0].strip().lower()
-    word = next((word for word in AGENT_WORDS if line.startswith(word)), None)
+    word = next((word for word in AGENT_FIELDS if line.startswith(word)), None)
     if word is None:
         return None
     name = line[len(word) :].strip(": \t")
     return name.replace("*", "") or name[:1]
 
 
-def _speaks_to(name: str, agent: str) -> bool:
-    """Whether a word of `agent` begins with `name`, as protego has it."""
+def _matches_agent(name: str, agent: str) -> bool:
+    """Whether a word of `agent` begins with `name`, as in protego."""
     words = [0, *(at + 1 for at, letter in enumerate(agent) if not (letter.isalnum() or letter in "-_"))]
     return any(agent.startswith(name, at) for at in words)
 
 
-FORBIDDING = ("noai", "noimageai")
-VALUED = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}  # "word: value", and no agent
+NO_TRAINING = ("noai", "noimageai")
+DIRECTIVES_WITH_VALUE = {
+    "max-snippet",
+    "max-image-preview",
+    "max-video-preview",
+    "unavailable_after",
+}  # written as "word: value", so that the word before the colon is not an agent
 
 
-def refusal(lines: Iterable[str], agent: str) -> str:
-    """The first forbidding word in `lines` that is for all or for `agent`; empty if there is none.
+def robots_tag_refusal(lines: Iterable[str], agent: str) -> str:
+    """The first directive in `lines` that forbids training and applies to every agent or to `agent`; empty if none
+    does.
 
-    A line is `noindex, noai` or `agent: noindex, noai`; a name holds for the words after it, up to the next one.
+    A line is `noindex, noai` or `agent: noindex, noai`; an agent's name applies to the directives up to the next name.
     """
     for line in lines:
-        speaks_to = ""
+        addressed_agent = ""
         for part in line.lower().split(","):
             name, colon, word = (each.strip() for each in part.partition(":"))
             if not colon:
                 word = name
-            elif name not in VALUED:
-                speaks_to = name
-            if word in FORBIDDING and speaks_to in ("", "*", agent.lower()):
+            elif name not in DIRECTIVES_WITH_VALUE:
+                addressed_agent = name
+            if word in NO_TRAINING and addressed_agent in ("", "*", agent.lower()):
                 return word
     return ""

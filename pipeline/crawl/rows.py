@@ -1,4 +1,4 @@
-"""The rows of images.jsonl: which of several equal pictures is the saved one, and whether the counts add up."""
+"""The rows of images.jsonl: mark pictures with equal bytes as duplicates, and check that the counts add up."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,17 +10,19 @@ from pipeline.crawl.outcome import Outcome
 OUTCOMES = ("saved", "duplicate", "rejected", "failed")
 
 
-def rows_of(ledger: Frontier) -> list[dict[str, Any]]:
-    """One row a requested URL, by source, query and rank as they were asked, never as the answers came in.
+def rows_of(frontier: Frontier) -> list[dict[str, Any]]:
+    """Make one row for each requested URL, ordered by source, query and rank, regardless of the order of the responses.
 
-    Of URLs with the same bytes the first is saved and the others are duplicates. Raises `RuntimeError` if an entry has
-    no outcome: then a picture was lost on the way, which must not pass unseen.
+    Of several URLs with the same bytes the first is saved and the others are duplicates.
+
+    Raises:
+        RuntimeError: an entry has no outcome, so a picture was lost by a defect of the crawler.
     """
-    lost = [entry.candidate.url for entry in ledger.entries if entry.candidate.url not in ledger.outcomes]
-    if lost or len(ledger.outcomes) != len(ledger.entries):
-        raise RuntimeError(f"{len(ledger.entries)} requested, {len(ledger.outcomes)} settled; lost: {lost[:3]}")
+    lost = [entry.candidate.url for entry in frontier.entries if entry.candidate.url not in frontier.outcomes]
+    if lost or len(frontier.outcomes) != len(frontier.entries):
+        raise RuntimeError(f"{len(frontier.entries)} requested, {len(frontier.outcomes)} settled; lost: {lost[:3]}")
     seen: set[str] = set()
-    return [_row(entry, ledger.outcomes[entry.candidate.url], seen) for entry in ledger.entries]
+    return [_row(entry, frontier.outcomes[entry.candidate.url], seen) for entry in frontier.entries]
 
 
 def _row(entry: Entry, outcome: Outcome, seen: set[str]) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def _row(entry: Entry, outcome: Outcome, seen: set[str]) -> dict[str, Any]:
 
 
 def counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """`requested` and the four outcomes that it is the sum of."""
+    """Count the rows: `requested`, and the four outcomes, which add up to it."""
     rows = list(rows)
     found = Counter(row["outcome"] for row in rows)
     tally = {"requested": len(rows)} | {name: found[name] for name in OUTCOMES}
@@ -59,6 +61,6 @@ def counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
 
 
 def reasons(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """How often each reason was given, the most frequent first."""
+    """Count the rows by reason, the most frequent first."""
     found = Counter(row["reason"] for row in rows if row["reason"])
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

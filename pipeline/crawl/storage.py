@@ -1,4 +1,4 @@
-"""Store every fetched picture once, under the SHA-256 of its bytes: icrawler's storage, made atomic."""
+"""Store every fetched picture once, named by the SHA-256 of its bytes: icrawler's storage with atomic writes."""
 
 import hashlib
 import os
@@ -12,18 +12,18 @@ from icrawler.storage import BaseStorage
 
 from pipeline.store import digest
 
-FORGOTTEN = 3600.0  # seconds after which an unfinished file belongs to no crawl that is still alive
-HEAD = 1 << 16  # bytes kept in memory: they tell the kind of nearly every picture, and its size
+STALE_AFTER = 3600.0  # seconds after which an unfinished file cannot belong to a running crawl
+HEAD_BYTES = 1 << 16  # kept in memory, enough to read the type and size of nearly every picture
 
 
-class Unwritable(OSError):
-    """The disk would not take a picture: no fault of the server that sent it."""
+class StorageError(OSError):
+    """The disk refused to store a picture; the server is not at fault."""
 
 
 class TempFile:
-    """A body on the disk under a passing name, so that memory stays flat however many come at once.
+    """A response body in a temporary file, so that memory stays constant for any number of parallel downloads.
 
-    `sha256` (hex), `bytes` and `head`, the first of them, are of what was written so far.
+    `sha256` (hex), `bytes` (their number) and `head` (the first of them) describe what was written so far.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,84 +34,91 @@ class TempFile:
 
     @property
     def sha256(self) -> str:
-        """The hash of all that was written."""
+        """The SHA-256 of the bytes written so far, in hex."""
         return self._hash.hexdigest()
 
-    def fill(self, pieces: Iterable[bytes]) -> None:
-        """Write `pieces` as they come; raises what they raise, and `Unwritable`."""
-        with _disk():
+    def write(self, chunks: Iterable[bytes]) -> None:
+        """Write `chunks` as they arrive.
+
+        Raises:
+            StorageError: the disk refused.
+            Exception: what `chunks` raises.
+        """
+        with _storage_errors():
             file = self.path.open("wb")
         with file:
-            for piece in pieces:
-                with _disk():
-                    file.write(piece)
-                self._hash.update(piece)
-                self.bytes += len(piece)
-                self.head += piece[: HEAD - len(self.head)]
-            with _disk():
+            for chunk in chunks:
+                with _storage_errors():
+                    file.write(chunk)
+                self._hash.update(chunk)
+                self.bytes += len(chunk)
+                self.head += chunk[: HEAD_BYTES - len(self.head)]
+            with _storage_errors():
                 file.flush()
 
     def discard(self) -> None:
-        """Remove the file."""
+        """Delete the file."""
         self.path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _disk() -> Iterator[None]:
-    """Tell errors of the disk from those of the body, which may be of the same kind."""
+def _storage_errors() -> Iterator[None]:
+    """Convert an OSError of the disk to `StorageError`; the connection may raise OSError too."""
     try:
         yield
     except OSError as error:
-        raise Unwritable(*error.args) from error
+        raise StorageError(*error.args) from error
 
 
 class PictureStorage(BaseStorage):
-    """`<root>/<first two of the id>/<id>.<extension>`; an `id` of icrawler's methods is such a file's name."""
+    """Picture files at `<root>/<first two digits>/<id>.<extension>`. `id` in icrawler's methods is the file name."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._unfinished = root / "unfinished"
         self._unfinished.mkdir(parents=True, exist_ok=True)
-        self._sweep()
+        self._remove_stale()
 
     def path(self, name: str) -> Path:
-        """Where the picture called `name` is or would be."""
+        """The path of the picture with this file name, whether it exists or not."""
         return self.root / name[:2] / name
 
-    def receive(self, pieces: Iterable[bytes]) -> TempFile:
-        """Take in a body; it is kept or discarded later. Nothing stays when `pieces` raise."""
-        draft = TempFile(self._unfinished / uuid.uuid4().hex)
+    def receive(self, chunks: Iterable[bytes]) -> TempFile:
+        """Write a body to a temporary file, to be committed or discarded later. If `chunks` raises, the file is
+        deleted.
+        """
+        temp_file = TempFile(self._unfinished / uuid.uuid4().hex)
         try:
-            draft.fill(pieces)
+            temp_file.write(chunks)
         except BaseException:
-            draft.discard()
+            temp_file.discard()
             raise
-        return draft
+        return temp_file
 
-    def keep(self, draft: TempFile, name: str) -> None:
-        """Make `draft` the picture called `name`, unless a whole copy is there; a reader sees all of it or nothing."""
+    def commit(self, temp_file: TempFile, name: str) -> None:
+        """Move `temp_file` to its final name, atomically; discard it if an undamaged copy exists already."""
         if self.exists(name):
-            draft.discard()
+            temp_file.discard()
             return
-        with _disk():
+        with _storage_errors():
             try:
-                os.replace(draft.path, self.path(name))
+                os.replace(temp_file.path, self.path(name))
             except FileNotFoundError:
                 self.path(name).parent.mkdir(exist_ok=True)
-                os.replace(draft.path, self.path(name))
+                os.replace(temp_file.path, self.path(name))
 
     def write(self, id: str, data: bytes) -> None:
-        """Store `data` under the name `id`, as icrawler's own downloader would."""
-        self.keep(self.receive([data]), id)
+        """Store `data` under the name `id`, as icrawler's interface requires."""
+        self.commit(self.receive([data]), id)
 
     def exists(self, id: str) -> bool:
-        """Whether the picture is there and its bytes are still those that its name promises."""
+        """Whether the picture exists and its SHA-256 is the one in its name."""
         path = self.path(id)
         return path.is_file() and digest.of_file(path) == path.stem
 
-    def _sweep(self) -> None:
-        """Remove what killed crawls left half written."""
+    def _remove_stale(self) -> None:
+        """Delete temporary files of killed crawls."""
         for path in self._unfinished.iterdir():
-            with suppress(FileNotFoundError):  # another crawl finishes its own meanwhile
-                if time.time() - path.stat().st_mtime > FORGOTTEN:
+            with suppress(FileNotFoundError):  # a concurrent crawl may commit its own file
+                if time.time() - path.stat().st_mtime > STALE_AFTER:
                     path.unlink()

@@ -1,7 +1,7 @@
-"""Connections for urllib3 with a total deadline, which connect only to the address that was checked.
+"""urllib3 connections with a total deadline, which connect only to the IP address that was checked.
 
-A socket's timeout starts again with every byte, so a server that sends one byte a second would hold a thread for ever,
-and a thread that waits in `recv` does not hear a request to stop. The watchdog shuts the socket down, which wakes it.
+A socket timeout restarts with every byte, so a server that sends one byte per second would block a thread for ever, and
+a thread that waits in `recv` does not see a request to stop. The watchdog shuts the socket down, which wakes it.
 """
 
 import ipaddress
@@ -19,8 +19,8 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from pipeline.crawl.request import STOPPED, TIMEOUT
 
-# Not of the internet, whatever ipaddress says of some: compatible, site-local, and translated addresses, and relays
-LOCAL = [
+# Not global, although ipaddress calls some of them so: IPv4-compatible, site-local, translated and relay addresses
+NOT_GLOBAL = [
     ipaddress.ip_network(net) for net in ("::/96", "::ffff:0:0:0/96", "fec0::/10", "64:ff9b:1::/48", "192.88.99.0/24")
 ]
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
@@ -29,61 +29,61 @@ _thread = threading.local()
 
 
 class PrivateAddress(Exception):
-    """A host's name led to this machine or to a private network."""
+    """A host resolved to this machine or to a private network."""
 
 
 class Exchange:
-    """One request under way: until when it may last, and where it may lead."""
+    """One HTTP request in progress: its deadline (`time.monotonic`) and whether it may use private addresses."""
 
     def __init__(self, *, deadline: float, allow_private: bool) -> None:
         self.deadline = deadline
         self.allow_private = allow_private
-        self.cut_by = ""
+        self.cut_reason = ""
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
 
     @property
     def remaining(self) -> float:
-        """Seconds until the deadline, never quite 0: a socket takes 0 for 'do not wait'."""
+        """Seconds until the deadline, at least 0.01, because a socket timeout of 0 means non-blocking."""
         return max(self.deadline - time.monotonic(), 0.01)
 
     def hold(self, sock: socket.socket | None) -> None:
-        """Take `sock` as the one to cut; None lets go of it, as another request may have it next."""
+        """Set the socket to shut down on `cut`; None releases it, because another request may use it next."""
         with self._lock:
             self._socket = sock
-        if self.cut_by:
-            self.cut(self.cut_by)
+        if self.cut_reason:
+            self.cut(self.cut_reason)
 
     def cut(self, reason: str) -> None:
-        """End the request now: whoever waits on its socket wakes to an end of file."""
+        """Cancel the request: a thread that waits on its socket reads an end of file."""
         with self._lock:
-            self.cut_by = self.cut_by or reason
+            self.cut_reason = self.cut_reason or reason
             if self._socket is not None:
                 with suppress(OSError):
-                    # Not SSLSocket's own shutdown: that one takes the TLS layer away under the reading thread.
+                    # Not SSLSocket.shutdown, which removes the TLS layer while another thread reads from it.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def admit(self, address: str) -> None:
-        """Raise `PrivateAddress` unless this request may go to the IP `address`."""
+        """Raise `PrivateAddress` if this request must not connect to the IP address."""
         if not self.allow_private and is_private(address):
             raise PrivateAddress(address)
 
 
 class Watchdog:
-    """All the exchanges that are under way."""
+    """All exchanges in progress; cancels those that are overdue."""
 
     def __init__(self) -> None:
-        self._live: set[Exchange] = set()
+        self._active: set[Exchange] = set()
         self._lock = threading.Lock()
         self._stopped = False
 
     @contextmanager
     def exchange(self, *, deadline: float, allow_private: bool) -> Iterator[Exchange]:
-        """Make an exchange that the connections of this thread belong to."""
+        """Register an exchange for the connections that this thread uses in the `with` block."""
         exchange, outer = Exchange(deadline=deadline, allow_private=allow_private), getattr(_thread, "exchange", None)
         with self._lock:
-            self._live.add(exchange)
-            exchange.cut_by = STOPPED if self._stopped else ""
+            self._active.add(exchange)
+            exchange.cut_reason = STOPPED if self._stopped else ""
         _thread.exchange = exchange
         try:
             yield exchange
@@ -91,42 +91,42 @@ class Watchdog:
             exchange.hold(None)
             _thread.exchange = outer
             with self._lock:
-                self._live.discard(exchange)
+                self._active.discard(exchange)
 
     def cut_overdue(self) -> None:
-        """Cut every exchange whose deadline is past."""
+        """Cancel every exchange that is past its deadline."""
         now = time.monotonic()
         for exchange in self._snapshot():
             if now > exchange.deadline:
                 exchange.cut(TIMEOUT)
 
     def cut_all(self) -> None:
-        """Cut every exchange under way, and every later one as it begins."""
+        """Cancel every exchange, and every later one when it begins."""
         self._stopped = True
         for exchange in self._snapshot():
             exchange.cut(STOPPED)
 
     def _snapshot(self) -> list[Exchange]:
         with self._lock:
-            return list(self._live)
+            return list(self._active)
 
 
-def current() -> Exchange:
-    """The exchange of this thread."""
+def current_exchange() -> Exchange:
+    """The exchange of the current thread."""
     return _thread.exchange
 
 
 def is_private(address: str) -> bool:
-    """Whether an IP address is not one of the public internet: loopback, private, link-local, reserved, multicast.
+    """Whether an IP address is loopback, private, link-local, reserved or multicast, so not on the public internet.
 
-    An IPv6 address that stands for an IPv4 one (mapped, 6to4, NAT64) is as private as that.
+    An IPv6 address that contains an IPv4 address (mapped, 6to4, NAT64) is as private as that one.
     """
-    ip = _plain(ipaddress.ip_address(address.split("%")[0]))
-    return not ip.is_global or ip.is_multicast or any(ip in net for net in LOCAL if net.version == ip.version)
+    ip = _effective_address(ipaddress.ip_address(address.split("%")[0]))
+    return not ip.is_global or ip.is_multicast or any(ip in net for net in NOT_GLOBAL if net.version == ip.version)
 
 
 def names_private(url: str) -> bool:
-    """Whether `url` spells out an address of this machine or of a private network, in whatever way resolvers take."""
+    """Whether the host of `url` is a private IP address in any notation that resolvers accept, or localhost."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     try:
         return is_private(host)
@@ -138,22 +138,28 @@ def names_private(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _plain(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def _effective_address(
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     if ip.version == 4:
         return ip
     translated = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
     return ip.ipv4_mapped or ip.sixtofour or translated or ip
 
 
-# Many a server sends the body only once its head is acknowledged, which Linux puts off by 40 ms unless told.
-QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+# Some servers send the body only after the header is acknowledged, which Linux delays by 40 ms without this option.
+TCP_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 
 def open_socket(host: str, port: int, exchange: Exchange) -> socket.socket:
     """Connect to the first address of `host` that answers.
 
-    The address that is checked is the one that is connected to: a second look-up, as urllib3's own way has it, might
-    give another one. Raises OSError, or `PrivateAddress`.
+    The checked address is the one that is connected to. urllib3 would resolve the name a second time, which may return
+    a different address (DNS rebinding).
+
+    Raises:
+        OSError: no address answers.
+        PrivateAddress: an address is private and the exchange does not allow that.
     """
     failure = OSError("no address found")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -172,12 +178,12 @@ def open_socket(host: str, port: int, exchange: Exchange) -> socket.socket:
     raise failure
 
 
-class _Watched:
-    """What both kinds of connection do: open the socket under the exchange, and hand it over for cutting."""
+class _WatchedConnection:
+    """The common part of both connection classes: open the socket within the exchange and register it."""
 
     def _new_conn(self) -> socket.socket:
         try:
-            return open_socket(self.host, self.port, current())
+            return open_socket(self.host, self.port, current_exchange())
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
@@ -186,49 +192,50 @@ class _Watched:
             raise NewConnectionError(self, str(error)) from error
 
     def request(self, *args, **kwargs) -> None:
-        current().hold(self.sock)  # one kept alive from an earlier request, or None
+        """Send the request; a connection that was kept alive is registered again."""
+        current_exchange().hold(self.sock)  # kept alive from an earlier request, or None
         super().request(*args, **kwargs)
-        if QUICKACK is not None:
-            self.sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
+        if TCP_QUICKACK is not None:
+            self.sock.setsockopt(socket.IPPROTO_TCP, TCP_QUICKACK, 1)
 
 
-class WatchedHTTPConnection(_Watched, HTTPConnection):
-    """A plain connection of an exchange."""
+class WatchedHTTPConnection(_WatchedConnection, HTTPConnection):
+    """An HTTP connection that the watchdog can cancel."""
 
 
-class WatchedHTTPSConnection(_Watched, HTTPSConnection):
-    """A TLS connection of an exchange."""
+class WatchedHTTPSConnection(_WatchedConnection, HTTPSConnection):
+    """An HTTPS connection that the watchdog can cancel, also during the TLS handshake."""
 
     def connect(self) -> None:
-        """Connect and shake hands."""
-        self._spare: socket.socket | None = None
+        """Connect and do the TLS handshake."""
+        self._tls_socket: socket.socket | None = None
         try:
             super().connect()
         finally:
-            current().hold(self.sock)
-            if self._spare is not None:
-                self._spare.close()
+            current_exchange().hold(self.sock)
+            if self._tls_socket is not None:
+                self._tls_socket.close()
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
-        self._spare = sock.dup()  # the TLS layer takes the descriptor out of `sock` before it shakes hands
-        current().hold(self._spare)
+        self._tls_socket = sock.dup()  # the TLS layer detaches the descriptor from `sock` before the handshake
+        current_exchange().hold(self._tls_socket)
         return sock
 
 
 class WatchedHTTPPool(HTTPConnectionPool):
-    """The plain connections to one host."""
+    """The HTTP connections to one host."""
 
     ConnectionCls = WatchedHTTPConnection
 
 
 class WatchedHTTPSPool(HTTPSConnectionPool):
-    """The TLS connections to one host."""
+    """The HTTPS connections to one host."""
 
     ConnectionCls = WatchedHTTPSConnection
 
 
-def watched(manager: PoolManager | ProxyManager) -> PoolManager | ProxyManager:
-    """`manager`, making watched connections from now on."""
+def use_watched_pools(manager: PoolManager | ProxyManager) -> PoolManager | ProxyManager:
+    """Make `manager` use the watched connections; returns it."""
     manager.pool_classes_by_scheme = {"http": WatchedHTTPPool, "https": WatchedHTTPSPool}
     return manager

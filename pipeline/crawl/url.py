@@ -1,4 +1,4 @@
-"""URLs in one normal form (complete, ASCII, no fragment, limited length), and the local files that sources read."""
+"""URLs in one normal form (absolute, ASCII, no fragment, limited length), and the local files that sources read."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,46 +9,47 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from pipeline.errors import UserError
 from pipeline.text import plain
 
-LONGEST = 4096  # characters of an address that is asked for; browsers and servers go little further
-_MARK = 17  # characters that stand for what was cut off
+MAX_URL_LENGTH = 4096  # characters of a URL that is requested; browsers and servers accept little more
+DIGEST_LENGTH = 17  # characters that replace the rest of a longer URL: an ellipsis and 16 hex digits
 
 
 def normalize_url(url: str) -> str:
-    """`url` in the one spelling that it is known by; what is no web address stays as it is, for the fetch to judge.
+    """The normal form of `url` (RFC 3986); text that is no web URL stays unchanged and is rejected when it is
+    requested.
 
-    So does, in short, one that is longer than may be asked for.
+    A URL that is longer than `MAX_URL_LENGTH` is shortened.
     """
     from urllib3.util import parse_url  # not loaded when options are only checked
 
-    if len(url) > LONGEST:
+    if len(url) > MAX_URL_LENGTH:
         return shorten_url(url)
     try:
-        whole = urldefrag(url.strip()).url
-        return shorten_url(parse_url(whole).url if urlsplit(whole).scheme in ("http", "https") else url)
+        stripped = urldefrag(url.strip()).url
+        return shorten_url(parse_url(stripped).url if urlsplit(stripped).scheme in ("http", "https") else url)
     except ValueError:  # urllib3's LocationParseError is one
         return url
 
 
-def absolute_url(root: str, href: str) -> str:
-    """The tidy URL that `href` stands for on the page `root`; empty if it is none."""
-    if len(href) > LONGEST:
-        return _too_long(root, href)
+def absolute_url(base: str, href: str) -> str:
+    """The normal form of the URL that `href` refers to on a page with the URL `base`; empty if it is no URL."""
+    if len(href) > MAX_URL_LENGTH:
+        return _overlong_url(base, href)
     try:
-        return normalize_url(urljoin(root, href.strip())) if href.strip() else ""
+        return normalize_url(urljoin(base, href.strip())) if href.strip() else ""
     except ValueError:
         return ""
 
 
 def shorten_url(url: str) -> str:
-    """`url`; one that is too long to be asked for is cut, with a digest of the whole, and still too long by that."""
-    if len(url) <= LONGEST + _MARK:
+    """Shorten an overlong URL to its beginning and a digest of the whole; it stays longer than `MAX_URL_LENGTH`."""
+    if len(url) <= MAX_URL_LENGTH + DIGEST_LENGTH:
         return url
     digest = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{url[:LONGEST]}…{digest[: _MARK - 1]}"
+    return f"{url[:MAX_URL_LENGTH]}…{digest[: DIGEST_LENGTH - 1]}"
 
 
 def host_of(url: str) -> str:
-    """Host and port of a web address; empty for anything else."""
+    """Host and port of a web URL; empty for other text."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -57,7 +58,9 @@ def host_of(url: str) -> str:
 
 
 def authority(url: str) -> str:
-    """The one spelling of whom a web address speaks to, `example.org:443`: turns are for this. Empty for all else."""
+    """The authority of a web URL in one spelling, `example.org:443`, which identifies a rate limit; empty for other
+    text.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
@@ -69,29 +72,29 @@ def authority(url: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _too_long(root: str, href: str) -> str:
-    """What stands for an `href` that is too long: a web address that no request is made of, or empty if it is none.
+def _overlong_url(base: str, href: str) -> str:
+    """The shortened URL of an overlong `href`, which is never requested; empty if it is no web URL.
 
-    It is not joined by the rules, as that takes time and memory for each of its parts.
+    It is not resolved against `base`, because that takes time and memory for each of its segments.
     """
     scheme, colon, _ = href[:32].lstrip().partition(":")
     if colon and scheme.isalnum():
         return shorten_url(href.strip()) if scheme.lower() in ("http", "https") else ""
-    return shorten_url(f"{urljoin(root, '/')}{href.strip()}") if host_of(root) else ""
+    return shorten_url(f"{urljoin(base, '/')}{href.strip()}") if host_of(base) else ""
 
 
-LONGEST_LINE = 100_000  # bytes; a line that is longer is cut, and too long for an address either way
-STANDARD_INPUT = "-"  # instead of a file of addresses
+MAX_LINE_BYTES = 100_000  # longer lines are cut; they are too long for a URL in any case
+STANDARD_INPUT = "-"  # in place of a file of URLs
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every file below `folder`, sorted by its path, on every system alike."""
+    """Every file below `folder`, in an order that is the same on every system."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def addresses_in(path: Path) -> Iterator[str]:
-    """The addresses in a file: one a line; empty lines and those that begin with # do not count."""
+def read_url_list(path: Path) -> Iterator[str]:
+    """Yield the URLs in a file, one per line; empty lines and lines that begin with # are ignored."""
     with path.open("rb") as file:
         for data in _lines(file):
             for line in data.decode("utf-8-sig", "replace").splitlines():
@@ -100,17 +103,17 @@ def addresses_in(path: Path) -> Iterator[str]:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file, each as far as it may be long."""
-    whole = True
-    while data := file.readline(LONGEST_LINE):
-        if whole:
+    """Yield the lines of a file, cut to `MAX_LINE_BYTES`."""
+    at_line_start = True
+    while data := file.readline(MAX_LINE_BYTES):
+        if at_line_start:
             yield data
-        whole = data.endswith(b"\n")
+        at_line_start = data.endswith(b"\n")
 
 
 def absolute_path(text: str) -> Path:
-    """The absolute path that a user's text names; ~ is their home."""
+    """The absolute path for a path in the user's options; ~ is the home folder."""
     try:
         return Path(text).expanduser().resolve()
     except RuntimeError:
-        raise UserError(f"{plain(text, 200)}: there is no user of that name, or no home; give the whole path") from None
+        raise UserError(f"{plain(text, 200)}: there is no such user or no home folder; give a full path") from None

@@ -1,7 +1,7 @@
-"""The archive of addresses: one row a URL, committed when its outcome is known, so that a kill loses nothing, and one
-row for each source and query that found it.
+"""The URL archive: the outcome of every requested URL of a dataset, and which source and query found it, in SQLite.
 
-SQLite in WAL mode: a killed process leaves whole rows, and two crawls may write at once.
+A row is committed when its outcome is known, so that a killed crawl loses nothing. The database is in WAL mode: a
+killed process leaves complete rows, and two crawls may write at the same time.
 """
 
 import dataclasses
@@ -20,37 +20,37 @@ from pipeline.crawl.sources.base import Source
 from pipeline.errors import DamagedState
 from pipeline.text import plain
 
-PATIENCE = 30.0  # seconds to wait while another crawl writes
+BUSY_TIMEOUT = 30.0  # seconds to wait while another process writes
 COLUMNS = [field.name for field in dataclasses.fields(Outcome)]
 
-_CREATE = f"CREATE TABLE IF NOT EXISTS urls (url TEXT PRIMARY KEY, {', '.join(COLUMNS)}) WITHOUT ROWID"
-_READ = f"SELECT {', '.join(COLUMNS)} FROM urls WHERE url = ?"
-# A picture once saved stays so, even if another crawl at the same time did not get it.
-_WRITE = f"""
+_CREATE_URLS = f"CREATE TABLE IF NOT EXISTS urls (url TEXT PRIMARY KEY, {', '.join(COLUMNS)}) WITHOUT ROWID"
+_READ_URL = f"SELECT {', '.join(COLUMNS)} FROM urls WHERE url = ?"
+# A saved picture stays saved, even if a concurrent crawl failed to fetch it.
+_WRITE_URL = f"""
     INSERT INTO urls (url, {", ".join(COLUMNS)}) VALUES (?{", ?" * len(COLUMNS)})
     ON CONFLICT (url) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS)}
     WHERE excluded.outcome = 'saved' OR urls.outcome != 'saved'
 """
 
-FOUND = ("page", "title", "license", "creator")  # what the page said of a picture
+FIND_COLUMNS = ("page", "title", "license", "creator")  # what the page says about a picture
 _CREATE_FINDS = f"""
     CREATE TABLE IF NOT EXISTS finds (engine TEXT, topic TEXT, url TEXT, rank INTEGER, within INTEGER,
-    {", ".join(FOUND)}, PRIMARY KEY (engine, topic, url)) WITHOUT ROWID
+    {", ".join(FIND_COLUMNS)}, PRIMARY KEY (engine, topic, url)) WITHOUT ROWID
 """
-_FOUND = f"""
-    INSERT INTO finds VALUES (?, ?, ?, ?, ?{", ?" * len(FOUND)})
+_WRITE_FIND = f"""
+    INSERT INTO finds VALUES (?, ?, ?, ?, ?{", ?" * len(FIND_COLUMNS)})
     ON CONFLICT (engine, topic, url) DO UPDATE SET rank = excluded.rank, within = min(within, excluded.within),
-    {", ".join(f"{name} = excluded.{name}" for name in FOUND)}
+    {", ".join(f"{name} = excluded.{name}" for name in FIND_COLUMNS)}
 """
-# Only what was asked for and answered: a crawl that was killed may have found more than it came to ask for.
-_FINDS = f"""
-    SELECT url, rank, {", ".join(FOUND)} FROM finds WHERE engine = ? AND topic = ? AND within <= ?
+# Only URLs with an outcome: a killed crawl may have found more than it requested.
+_READ_FINDS = f"""
+    SELECT url, rank, {", ".join(FIND_COLUMNS)} FROM finds WHERE engine = ? AND topic = ? AND within <= ?
     AND url IN (SELECT url FROM urls) ORDER BY rank, url
 """
 
 
-# Of values that sqlite3 cannot take: integers beyond 64 bits, halves of surrogate pairs, other types, gigabytes of text
-_UNFIT = (
+# Errors for values that sqlite3 cannot store: integers over 64 bits, lone surrogates, other types, gigabytes of text
+_UNWRITABLE_VALUES = (
     OverflowError,
     UnicodeError,
     sqlite3.DataError,
@@ -60,99 +60,104 @@ _UNFIT = (
 )
 
 
-WAY_OUT = "remove it and its -wal and -shm files: what it knew is fetched again"
-# How SQLite begins to say that it is the disk, and what to do then; every other fault is one of the file
-_REMEDIES = {
+REMEDY = "remove it and its -wal and -shm files; the next crawl requests its URLs again"
+# Parts of SQLite's messages about the disk, and what to do; every other error means that the file is damaged
+_DISK_REMEDIES = {
     "disk is full": "free some space",
     "disk i/o error": "free some space, and check the disk",
-    "readonly database": "make the disk writable, or choose another place",
-    "unable to open": "make the folder writable, or choose another place",
+    "readonly database": "make the disk writable, or choose another folder",
+    "unable to open": "make the folder writable, or choose another folder",
     "permission denied": "give this user the right to read and write there",
-    "is locked": "another program holds it: end that one, or wait for it",
+    "is locked": "another program uses it: end that program, or wait for it",
     "out of memory": "close other programs",
 }
-SETTLED = ("saved", "rejected", "failed")
-_ID = re.compile("[0-9a-f]{64}")
+RECORDED_OUTCOMES = ("saved", "rejected", "failed")
+_PICTURE_ID = re.compile("[0-9a-f]{64}")
 
 
-class Unfit(ValueError):
-    """A row that cannot be written, whatever the disk does: its values are at fault, and it alone is lost."""
+class UnwritableRow(ValueError):
+    """SQLite cannot store the values of a row; only this row is lost."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Find:
-    """A picture that a crawl met, and its rank then."""
+class ArchivedFind:
+    """A picture that an earlier crawl found, and its rank in that crawl."""
 
     candidate: Candidate
     rank: int
 
 
 class UrlArchive:
-    """The outcomes of all crawls of a dataset, by URL, and who found them. Threads may share it.
+    """The outcomes of all crawls of a dataset by URL, and the sources that found them. Thread-safe.
 
-    Raises `DamagedState` if the file is no archive, sqlite3.OperationalError if it cannot be written, and `Unfit` for
-    a row whose values it cannot take.
+    Raises:
+        DamagedState: the file is not such a database.
+        sqlite3.OperationalError: the disk refuses to write.
+        UnwritableRow: SQLite cannot store the values of a row.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        self._connection.text_factory = self._text
+        self._connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        self._connection.text_factory = self._decode_text
         try:
-            self._keep_log()
-            self._execute("PRAGMA synchronous = NORMAL")  # safe against a kill; only power loss costs the last rows
-            self._execute(_CREATE)
+            self._enable_wal()
+            self._execute("PRAGMA synchronous = NORMAL")  # safe if killed; a power failure may lose the last rows
+            self._execute(_CREATE_URLS)
             self._execute(_CREATE_FINDS)
         except BaseException:
             self.close()
             raise
 
     def get(self, url: str) -> Outcome | None:
-        """What became of `url` in this crawl or an earlier one; None if it was never settled, or the row says what no
-        crawl writes: then it is asked for again."""
+        """The outcome of `url` in this or an earlier crawl; None if there is none or the row is invalid, so that it is
+        requested.
+        """
         with self._lock:
-            row = self._execute(_READ, url).fetchone()
+            row = self._execute(_READ_URL, url).fetchone()
         if row is None:
             return None
         known = dict(zip(COLUMNS, row, strict=True))
-        known["passing"] = bool(known["passing"])  # SQLite knows no booleans
-        return Outcome(**known) if _is_whole(known) else None
+        known["passing"] = bool(known["passing"])  # SQLite has no booleans
+        return Outcome(**known) if _is_valid(known) else None
 
     def put(self, url: str, outcome: Outcome) -> None:
-        """Commit what became of `url`."""
+        """Commit the outcome of `url`."""
         with self._lock:
-            self._execute(_WRITE, url, *dataclasses.astuple(outcome))
+            self._execute(_WRITE_URL, url, *dataclasses.astuple(outcome))
 
-    def found(self, entry: Entry, limit: int) -> None:
-        """Commit that a crawl with this `limit` met `entry`."""
+    def put_find(self, entry: Entry, limit: int) -> None:
+        """Commit that a crawl with this `limit` found `entry`."""
         candidate, source = entry.candidate, entry.source
-        said = [getattr(candidate, name) for name in FOUND]
+        texts = [getattr(candidate, name) for name in FIND_COLUMNS]
         with self._lock:
-            self._execute(_FOUND, source.engine, source.topic, candidate.url, entry.rank, limit, *said)
+            self._execute(_WRITE_FIND, source.engine, source.topic, candidate.url, entry.rank, limit, *texts)
 
-    def finds(self, source: Source, limit: int) -> list[Find]:
-        """What crawls of `source` with at most this `limit` have met and settled, by rank."""
+    def finds(self, source: Source, limit: int) -> list[ArchivedFind]:
+        """The pictures with an outcome that crawls of `source` with this or a lower limit found, by rank."""
         with self._lock:
-            rows = self._execute(_FINDS, source.engine, source.topic, limit).fetchall()
+            rows = self._execute(_READ_FINDS, source.engine, source.topic, limit).fetchall()
         return [
-            Find(candidate=Candidate(url=url, address=url, **dict(zip(FOUND, said, strict=True))), rank=rank)
-            for url, rank, *said in rows
+            ArchivedFind(
+                candidate=Candidate(url=url, fetch_url=url, **dict(zip(FIND_COLUMNS, texts, strict=True))), rank=rank
+            )
+            for url, rank, *texts in rows
         ]
 
     def close(self) -> None:
-        """Close the file; the write-ahead log goes into it when no other crawl has it open."""
+        """Close the database."""
         with self._lock:
             self._connection.close()
 
-    def _keep_log(self) -> None:
-        """Switch to WAL. SQLite does not wait for that while another crawl does the same, so wait here."""
-        until = time.monotonic() + PATIENCE
+    def _enable_wal(self) -> None:
+        """Switch to WAL mode. SQLite's busy timeout does not apply to this statement, so retry here."""
+        deadline = time.monotonic() + BUSY_TIMEOUT
         while True:
             try:
                 self._execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
             else:
@@ -161,33 +166,33 @@ class UrlArchive:
     def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         try:
             return self._connection.execute(statement, values)
-        except _UNFIT as error:
-            raise Unfit(f"{type(error).__name__}: {error}") from error
+        except _UNWRITABLE_VALUES as error:
+            raise UnwritableRow(f"{type(error).__name__}: {error}") from error
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError) and remedy(error):
-                raise  # a disk that is full, say: no damage of the file
-            raise self._damaged(str(error)) from error
+                raise  # the disk, for example full: the file is not damaged
+            raise self._damaged_state(str(error)) from error
 
-    def _text(self, data: bytes) -> str:
+    def _decode_text(self, data: bytes) -> str:
         try:
             return data.decode()
         except UnicodeDecodeError:
-            raise self._damaged("it holds text that is not UTF-8") from None
+            raise self._damaged_state("it contains text that is not UTF-8") from None
 
-    def _damaged(self, what: str) -> DamagedState:
-        return DamagedState(f"{self.path}: {plain(what, 200)}; {WAY_OUT}")
+    def _damaged_state(self, problem: str) -> DamagedState:
+        return DamagedState(f"{self.path}: {plain(problem, 200)}; {REMEDY}")
 
 
 def remedy(error: sqlite3.OperationalError) -> str:
-    """What to do where the disk, and not the file, is at fault; empty where it is the file."""
-    told = str(error).lower()
-    return next((advice for sign, advice in _REMEDIES.items() if sign in told), "")
+    """What to do about an error of the disk; empty if the error means that the file is damaged."""
+    message = str(error).lower()
+    return next((advice for beginning, advice in _DISK_REMEDIES.items() if beginning in message), "")
 
 
-def _is_whole(row: dict[str, Any]) -> bool:
-    """Whether a row has the types that an outcome has, and names a picture if it says that there is one."""
+def _is_valid(row: dict[str, Any]) -> bool:
+    """Whether a row has the types of an `Outcome`, and a valid id and type if a picture is saved."""
     texts = (row[name] for name in ("outcome", "reason", "time"))
     numbers = (row[name] for name in ("status", "bytes", "width", "height"))
     right = all(isinstance(text, str) for text in texts) and all(isinstance(each, int | None) for each in numbers)
-    named = row["type"] in EXTENSIONS and isinstance(row["id"], str) and bool(_ID.fullmatch(row["id"]))
-    return right and row["outcome"] in SETTLED and (named or row["outcome"] != "saved")
+    named = row["type"] in EXTENSIONS and isinstance(row["id"], str) and bool(_PICTURE_ID.fullmatch(row["id"]))
+    return right and row["outcome"] in RECORDED_OUTCOMES and (named or row["outcome"] != "saved")

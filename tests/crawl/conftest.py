@@ -1,4 +1,4 @@
-"""A web site on loopback that does all that real ones do, and counts what it is asked for."""
+"""A web site on loopback that answers like real sites, also with errors, and counts its requests."""
 
 import io
 import threading
@@ -16,23 +16,26 @@ from pipeline.crawl import http_client
 from pipeline.crawl.download import download
 from pipeline.options import DownloadOptions
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
+Responder = Callable[[BaseHTTPRequestHandler], None]
 
 
 @dataclass
-class Site:
-    """`routes` maps a path to what answers it; any other path is a 404. `most_at_once` is of requests under way."""
+class FakeSite:
+    """A site whose `routes` map a path to a responder; any other path is a 404.
+
+    `most_requests_at_once` is the highest number of concurrent requests.
+    """
 
     url: str
-    routes: dict[str, Answer] = field(default_factory=dict)
+    routes: dict[str, Responder] = field(default_factory=dict)
     hits: Counter = field(default_factory=Counter)
     agents: set = field(default_factory=set)
-    at_once: int = 0
-    most_at_once: int = 0
+    requests_now: int = 0
+    most_requests_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def page(self, path: str, *links: str) -> None:
-        """Serve a page of pictures (<img>) and, for what begins with ">", links."""
+        """Serve a page with these pictures (<img>) and, for paths that begin with ">", links."""
         tags = [f'<a href="{x[1:]}">on</a>' if x.startswith(">") else f'<img src="{x}">' for x in links]
         self.routes[path] = body("<!doctype html><title>Shelf</title>" + "".join(tags), "text/html; charset=utf-8")
 
@@ -44,14 +47,14 @@ class Site:
 
 
 def png(number: int) -> bytes:
-    """A small picture, another one for each number."""
+    """A small PNG file, different for each number."""
     blob = io.BytesIO()
     Image.new("RGB", (8, 8), (number % 256, number // 256 % 256, 77)).save(blob, "PNG")
     return blob.getvalue()
 
 
-def body(data: bytes | str, kind: str = "image/png", status: int = 200, **headers: str) -> Answer:
-    """Answer with a body."""
+def body(data: bytes | str, kind: str = "image/png", status: int = 200, **headers: str) -> Responder:
+    """A responder that sends a body."""
     data = data.encode() if isinstance(data, str) else data
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -64,14 +67,14 @@ def body(data: bytes | str, kind: str = "image/png", status: int = 200, **header
     return answer
 
 
-def in_turn(*answers: Answer) -> Answer:
-    """Another answer each time; the last one from then on."""
-    left = list(answers)
+def one_after_another(*responders: Responder) -> Responder:
+    """A responder that uses the next responder each time, and the last one from then on."""
+    left = list(responders)
     return lambda handler: (left.pop(0) if len(left) > 1 else left[0])(handler)
 
 
-def slow(seconds: float, answer: Answer) -> Answer:
-    """The same answer after a while."""
+def slow(seconds: float, answer: Responder) -> Responder:
+    """A responder that waits before it responds."""
 
     def later(handler: BaseHTTPRequestHandler) -> None:
         time.sleep(seconds)
@@ -80,13 +83,13 @@ def slow(seconds: float, answer: Answer) -> Answer:
     return later
 
 
-def redirect(target: str) -> Answer:
-    """Send on to another address."""
+def redirect(target: str) -> Responder:
+    """A responder that redirects to another URL."""
     return body(b"", status=302, Location=target)
 
 
 def drip(handler: BaseHTTPRequestHandler) -> None:
-    """A byte now and then, for ever: each read does well, the whole never ends."""
+    """Send one byte at a time for ever: each read succeeds, the body never ends."""
     handler.send_response(200)
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
@@ -96,7 +99,7 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
 
 
 def endless(handler: BaseHTTPRequestHandler) -> None:
-    """A body without an end and without a length."""
+    """Send a body without an end and without a Content-Length."""
     handler.send_response(200)
     handler.send_header("Connection", "close")
     handler.end_headers()
@@ -106,7 +109,7 @@ def endless(handler: BaseHTTPRequestHandler) -> None:
 
 
 def cut_short(handler: BaseHTTPRequestHandler) -> None:
-    """Half of what the head promised, then the end."""
+    """Send half of the announced body, then close the connection."""
     handler.send_response(200)
     handler.send_header("Content-Length", str(2 * len(png(1))))
     handler.end_headers()
@@ -115,9 +118,9 @@ def cut_short(handler: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.fixture
-def answers() -> SimpleNamespace:
-    """The answers above, for tests to serve."""
-    functions = (png, body, in_turn, slow, redirect, drip, endless, cut_short)
+def responders() -> SimpleNamespace:
+    """The functions above, for tests to serve."""
+    functions = (png, body, one_after_another, slow, redirect, drip, endless, cut_short)
     return SimpleNamespace(**{function.__name__: function for function in functions})
 
 
@@ -126,12 +129,12 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request, client_address) -> None:
-        """Clients that leave in the middle are what these tests are about."""
+        """Ignore clients that disconnect, which these tests do on purpose."""
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    """A site of one's own for each test."""
+def site() -> Iterator[FakeSite]:
+    """A site for one test."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -142,19 +145,19 @@ def site() -> Iterator[Site]:
             with site.lock:
                 site.hits[self.path] += 1
                 site.agents.add(self.headers["User-Agent"])
-                site.at_once += 1
-                site.most_at_once = max(site.most_at_once, site.at_once)
+                site.requests_now += 1
+                site.most_requests_at_once = max(site.most_requests_at_once, site.requests_now)
             try:
                 site.routes.get(self.path, body(b"nothing here", "text/plain", status=404))(self)
             finally:
                 with site.lock:
-                    site.at_once -= 1
+                    site.requests_now -= 1
 
         def log_message(self, *_) -> None:
             """Stay silent."""
 
     server = _Server(("127.0.0.1", 0), Handler)
-    server.site = Site(url=f"http://127.0.0.1:{server.server_port}")
+    server.site = FakeSite(url=f"http://127.0.0.1:{server.server_port}")
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield server.site
     server.shutdown()
@@ -163,14 +166,14 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(autouse=True)
 def _no_long_waits(monkeypatch):
-    monkeypatch.setattr(http_client, "BACKOFF", 0.01)
+    monkeypatch.setattr(http_client, "BACKOFF_SECONDS", 0.01)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def options(site):
-    """Options that crawl the test's site; keywords change them."""
+    """Make options that crawl the test's site; keyword arguments change them."""
 
     def make(**changes) -> DownloadOptions:
         base = {"sources": ("site",), "site": site.url + "/", "allow_private": True, "timeout": 5.0}
@@ -181,7 +184,7 @@ def options(site):
 
 @pytest.fixture
 def run(tmp_path, options):
-    """Download into a folder of its own; the dataset stays the same."""
+    """Download into a new folder each time, in the same dataset."""
     attempts = iter(range(100))
 
     def start(*, dataset="dataset", progress=lambda *_: None, should_stop=lambda: False, **changes):

@@ -1,9 +1,9 @@
-"""Drive patterns and parsers with long repeats, to find those that go back and forth; run as a program.
+"""Time patterns and parsers on long repeated texts, to find catastrophic backtracking; run as a program.
 
     python -m tests.crawl.linear [PATTERN...]
 
-Without arguments it takes every compiled pattern that the modules of the crawl hold, and every parser in `PARSERS`.
-Prints a JSON list of [name, text] that took more than a second, with the beginning of the text.
+Without arguments it tests every compiled pattern in the modules of the crawl, and every parser in `PARSERS`. Prints a
+JSON list of [name, beginning of the text] for each that took more than a second.
 """
 
 import importlib
@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 
 import pipeline.crawl
 from pipeline.crawl import html, http_client, image_type, page, robots
-from pipeline.crawl.robots import rules_for
-from pipeline.crawl.sources.baidu import plain
+from pipeline.crawl.robots import keep_rules_for
+from pipeline.crawl.sources.baidu import decipher
 from pipeline.crawl.url import absolute_url, normalize_url
 
 try:
@@ -54,23 +54,23 @@ MARKS = [
     "é",
 ]
 MARKS += ["?", "#", "\\", "\0", "<meta ", "charset=", '"', "*", "\n", "user-agent:*", "disallow:/*a$", "noai", "z2C$q"]
-# Each with how much of a text it is given by those who call it
+# Each with the length of text that its callers pass at most
 PARSERS: dict[str, tuple[Callable, int]] = {
-    "kind_of": (lambda text: image_type.detect_type(text.encode()), LONG // 2),
-    "encoding_of": (lambda text: html.encoding_of(text.encode()), 2 * LONG),
-    "largest": (page.largest, LONG // 2),
-    "tidy": (lambda text: normalize_url("http://" + text), 2_000),
+    "detect_type": (lambda text: image_type.detect_type(text.encode()), LONG // 2),
+    "detect_encoding": (lambda text: html.detect_encoding(text.encode()), 2 * LONG),
+    "largest_in_srcset": (page.largest_in_srcset, LONG // 2),
+    "normalize_url": (lambda text: normalize_url("http://" + text), 2_000),
     "tidy path": (lambda text: normalize_url("http://a.example/" + text), 2_000),
-    "absolute": (lambda text: absolute_url("http://a.example/b/", text), LONG // 2),
-    "rules_for": (lambda text: rules_for("ganmill", text), LONG // 2),
-    "refusal": (lambda text: robots.refusal([text], "ganmill"), LONG // 2),
+    "absolute_url": (lambda text: absolute_url("http://a.example/b/", text), LONG // 2),
+    "keep_rules_for": (lambda text: keep_rules_for("ganmill", text), LONG // 2),
+    "refusal": (lambda text: robots.robots_tag_refusal([text], "ganmill"), LONG // 2),
     "retry_after": (http_client._retry_after, LONG // 2),
-    "baidu": (plain, LONG // 2),
+    "baidu": (decipher, LONG // 2),
 }
 
 
 def patterns() -> dict[str, re.Pattern]:
-    """Every compiled pattern in a name of a module of the crawl, within lists and dicts as well."""
+    """Every compiled pattern in the constants of the crawl's modules, also within lists and dicts."""
     names = [each.name for each in pkgutil.walk_packages(pipeline.crawl.__path__, "pipeline.crawl.")]
     found = {}
     for name in names:
@@ -90,7 +90,7 @@ def _within(value: object) -> Iterator[re.Pattern]:
 
 
 def tokens(pattern: re.Pattern) -> list[str]:
-    """What the pattern is made of: its letters, one of each class, its runs of letters; and one text that it takes."""
+    """The parts of a pattern: its literals, one member of each class, its runs of literals; and one matching text."""
     tree = parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else 0)
     parts, run = set(), ""
     for part in _flat(tree):
@@ -129,7 +129,7 @@ def _one(code, given) -> Iterator[str]:
 
 
 def _runs(tree) -> Iterator[list[str]]:
-    """Letters that stand together, at any depth."""
+    """Runs of adjacent literals, at any depth."""
     run: list[str] = []
     for code, given in tree:
         if code is codes.LITERAL:
@@ -146,20 +146,20 @@ def _runs(tree) -> Iterator[list[str]]:
 
 
 def texts(parts: list[str], length: int) -> Iterator[str]:
-    """Each pair of parts, of equal ones too, over and over."""
+    """Each pair of parts (also a part with itself), repeated."""
     for one, two in itertools.combinations_with_replacement(parts, 2):
         yield (one + two) * (length // len(one + two))
 
 
 def texts_with_ends(parts: list[str], length: int) -> Iterator[str]:
-    """The same; and each part many times after another one, and before one that fits to none."""
+    """The same, and each part repeated after another one and before a byte that matches nothing."""
     yield from texts(parts, length)
     for one, two in itertools.product(parts, repeat=2):
         yield one + two * (length // len(two)) + "\x01"
 
 
 def slow(name: str, call: Callable[[str], object], hostile: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """The first of the texts `hostile` that holds `call` for more than `SECONDS`."""
+    """The first of the texts `hostile` for which `call` takes more than `SECONDS`."""
     for text in hostile:
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         try:
@@ -174,7 +174,7 @@ def slow(name: str, call: Callable[[str], object], hostile: Iterator[str]) -> It
 
 
 def drive(pattern: re.Pattern) -> Callable[[str], object]:
-    """Every use of a pattern, on a text."""
+    """A function that uses a pattern on a text in each way."""
 
     def use(text: str) -> None:
         data = text.encode("latin-1", "replace") if isinstance(pattern.pattern, bytes) else text
@@ -191,7 +191,7 @@ def _overdue(*_: object) -> None:
 
 
 def main() -> None:
-    """Drive all and print what is slow."""
+    """Time everything and print what is slow."""
     signal.signal(signal.SIGALRM, _overdue)
     given = {text: re.compile(text, re.DOTALL) for text in sys.argv[1:]}
     found = [

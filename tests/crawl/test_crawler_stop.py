@@ -1,4 +1,6 @@
-"""Crawls that are stopped, killed, at once with another, or that meet an error: nothing is lost, no thread is left."""
+"""Crawls that are stopped, killed, concurrent with another, or that raise an error: nothing is lost, all
+threads end.
+"""
 
 import signal
 import sqlite3
@@ -15,14 +17,14 @@ from pipeline.errors import Stopped, UserError
 REPOSITORY = Path(__file__).parents[2]
 
 
-def crawl_threads():
+def running_crawl_threads():
     return [thread for thread in threading.enumerate() if thread.name.startswith(("feeder", "parser", "downloader"))]
 
 
-def test_a_killed_crawl_goes_on_without_fetching_again_what_it_has(site, answers, run, tmp_path):
+def test_killed_crawl_resumes_without_fetching_saved_pictures_again(site, responders, run, tmp_path):
     paths = site.pictures(60)
     for path in paths:
-        site.routes[path] = answers.slow(0.03, site.routes[path])
+        site.routes[path] = responders.slow(0.03, site.routes[path])
     site.page("/", *paths)
     whole, _ = run(dataset="other")
     site.hits.clear()
@@ -52,50 +54,50 @@ def test_a_killed_crawl_goes_on_without_fetching_again_what_it_has(site, answers
     assert resumed.outputs == whole.outputs
 
 
-def test_stopping_ends_all_threads_and_keeps_what_was_fetched(site, answers, run, tmp_path):
+def test_stop_ends_all_threads_and_keeps_fetched_pictures(site, responders, run, tmp_path):
     paths = site.pictures(10)
-    site.routes |= {f"/hang{number}.png": answers.slow(30, answers.body(b"")) for number in range(8)}
+    site.routes |= {f"/hang{number}.png": responders.slow(30, responders.body(b"")) for number in range(8)}
     site.page("/", *paths, *(f"/hang{number}.png" for number in range(8)))
     seen = []
 
     with pytest.raises(Stopped):
         run(timeout=60.0, progress=lambda done, *_: seen.append(done), should_stop=lambda: seen[-1:] == [10])
 
-    assert not crawl_threads()
+    assert not running_crawl_threads()
     with sqlite3.connect(tmp_path / "dataset" / "archive.sqlite") as archive:
         assert archive.execute("SELECT COUNT(*) FROM urls WHERE outcome = 'saved'").fetchone() == (10,)
         assert archive.execute("SELECT COUNT(*) FROM urls").fetchone() == (10,)
     archive.close()
 
 
-def test_ctrl_c_is_a_stop_like_any_other(site, answers, run):
-    site.routes["/hang.png"] = answers.slow(30, answers.body(b""))
+def test_keyboard_interrupt_raises_stopped_and_ends_all_threads(site, responders, run):
+    site.routes["/hang.png"] = responders.slow(30, responders.body(b""))
     site.page("/", "/hang.png")
 
-    def interrupt():
+    def raise_keyboard_interrupt():
         if site.hits["/hang.png"]:
             raise KeyboardInterrupt
         return False
 
     with pytest.raises(Stopped):
-        run(timeout=60.0, should_stop=interrupt)
-    assert not crawl_threads()
+        run(timeout=60.0, should_stop=raise_keyboard_interrupt)
+    assert not running_crawl_threads()
 
 
-def test_an_error_in_a_thread_is_raised_and_not_swallowed(site, run, monkeypatch):
+def test_error_in_a_thread_is_raised_by_the_crawler(site, run, monkeypatch):
     site.page("/", *site.pictures(30))
 
-    def broken(*_):
+    def raise_zero_division(*_):
         raise ZeroDivisionError("a mistake in the code")
 
-    monkeypatch.setattr("pipeline.crawl.crawler.PictureDownloader.fetched", broken)
+    monkeypatch.setattr("pipeline.crawl.crawler.PictureDownloader.outcome_of_request", raise_zero_division)
 
     with pytest.raises(ZeroDivisionError):
         run()
-    assert not crawl_threads()
+    assert not running_crawl_threads()
 
 
-def test_two_crawls_at_once_on_one_dataset_do_no_harm(site, run):
+def test_two_concurrent_crawls_of_one_dataset_give_equal_outputs(site, run):
     site.page("/", *site.pictures(80))
     results = []
     threads = [threading.Thread(target=lambda: results.append(run()[0])) for _ in range(2)]
@@ -108,14 +110,14 @@ def test_two_crawls_at_once_on_one_dataset_do_no_harm(site, run):
     assert results[0].outputs == results[1].outputs
 
 
-def test_a_full_disk_is_an_error_that_the_user_can_mend(site, run, monkeypatch):
+def test_full_disk_raises_user_error_with_advice(site, run, monkeypatch):
     site.page("/", *site.pictures(5))
 
-    def full(*_):
+    def raise_disk_full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipeline.crawl.storage.Path.open", full)
+    monkeypatch.setattr("pipeline.crawl.storage.Path.open", raise_disk_full)
 
     with pytest.raises(UserError, match="No space left on device; free some space"):
         run()
-    assert not crawl_threads()
+    assert not running_crawl_threads()

@@ -1,4 +1,4 @@
-"""The stage as a whole, against a site that does all that real ones do."""
+"""The download stage against a site that responds like real sites."""
 
 import json
 import os
@@ -18,28 +18,30 @@ def rows(folder):
     return [json.loads(line) for line in (folder / "images.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def by_path(site, folder):
+def rows_by_path(site, folder):
     return {row["url"].removeprefix(site.url): row for row in rows(folder)}
 
 
-def test_every_kind_of_answer_becomes_a_row_with_its_reason(site, answers, run):
-    good, twin = answers.body(answers.png(1)), answers.body(answers.png(1))
+def test_each_kind_of_response_becomes_a_row_with_its_reason(site, responders, run):
+    good, twin = responders.body(responders.png(1)), responders.body(responders.png(1))
     site.routes |= {
-        "/robots.txt": answers.body("User-agent: *\nDisallow: /secret", "text/plain"),
+        "/robots.txt": responders.body("User-agent: *\nDisallow: /secret", "text/plain"),
         "/good.png": good,
         "/twin.jpg": twin,
-        "/flaky.png": answers.in_turn(answers.body(b"", status=500), answers.body(answers.png(2))),
-        "/down.png": answers.body(b"", status=503),
-        "/page.jpg": answers.body("<html>no picture</html>", "image/jpeg"),
-        "/short.png": answers.cut_short,
-        "/endless.png": answers.endless,
-        "/huge.png": answers.body(bytes(200_000)),
-        "/drip.png": answers.drip,
-        "/loop.png": answers.redirect("/loop.png"),
-        "/moved.png": answers.redirect("/flaky2.png"),
-        "/flaky2.png": answers.body(answers.png(3)),
-        "/secret.png": answers.body(answers.png(4)),
-        "/empty.png": answers.body(b""),
+        "/flaky.png": responders.one_after_another(
+            responders.body(b"", status=500), responders.body(responders.png(2))
+        ),
+        "/down.png": responders.body(b"", status=503),
+        "/page.jpg": responders.body("<html>no picture</html>", "image/jpeg"),
+        "/short.png": responders.cut_short,
+        "/endless.png": responders.endless,
+        "/huge.png": responders.body(bytes(200_000)),
+        "/drip.png": responders.drip,
+        "/loop.png": responders.redirect("/loop.png"),
+        "/moved.png": responders.redirect("/flaky2.png"),
+        "/flaky2.png": responders.body(responders.png(3)),
+        "/secret.png": responders.body(responders.png(4)),
+        "/empty.png": responders.body(b""),
     }
     names = ["good", "flaky", "down", "page", "short", "endless", "huge", "drip", "loop", "moved", "secret", "empty"]
     paths = [f"/{name}.{'jpg' if name == 'page' else 'png'}" for name in names] + ["/twin.jpg", "/missing.png"]
@@ -47,7 +49,7 @@ def test_every_kind_of_answer_becomes_a_row_with_its_reason(site, answers, run):
 
     result, folder = run(max_bytes=100_000, timeout=1.5, retries=1)
 
-    found = {path: (row["outcome"], row["reason"]) for path, row in by_path(site, folder).items()}
+    found = {path: (row["outcome"], row["reason"]) for path, row in rows_by_path(site, folder).items()}
     assert found == {
         "/good.png": ("saved", ""),
         "/flaky.png": ("saved", ""),
@@ -76,26 +78,26 @@ def test_every_kind_of_answer_becomes_a_row_with_its_reason(site, answers, run):
     assert sum(summary["reasons"].values()) == 11
 
 
-def test_pictures_lie_under_the_hash_of_their_bytes_with_the_right_extension(site, answers, run, tmp_path):
-    site.routes["/a.jpg"] = answers.body(answers.png(1), "image/jpeg")
+def test_pictures_are_stored_by_sha256_with_the_extension_of_their_type(site, responders, run, tmp_path):
+    site.routes["/a.jpg"] = responders.body(responders.png(1), "image/jpeg")
     site.page("/", "/a.jpg")
 
     result, folder = run()
 
-    name = digest.of_bytes(answers.png(1))
+    name = digest.of_bytes(responders.png(1))
     for place in (folder / "images", tmp_path / "dataset" / "raw" / name[:2]):
         assert [path.name for path in place.iterdir()] == [f"{name}.png"]
-        assert (place / f"{name}.png").read_bytes() == answers.png(1)
+        assert (place / f"{name}.png").read_bytes() == responders.png(1)
     assert result.outputs == {"images": digest.of_set([name])}
     assert [row["id"] for row in rows(folder)] == [name]
     assert {"width": 8, "height": 8, "type": "png", "status": 200, "rank": 1}.items() <= rows(folder)[0].items()
     assert not list((tmp_path / "dataset" / "raw" / "unfinished").iterdir())
 
 
-def test_the_first_of_equal_pictures_is_saved_however_late_it_comes(site, answers, run):
+def test_first_of_equal_pictures_is_saved_regardless_of_response_order(site, responders, run):
     site.routes |= {
-        "/late.png": answers.slow(0.3, answers.body(answers.png(1))),
-        "/soon.png": answers.body(answers.png(1)),
+        "/late.png": responders.slow(0.3, responders.body(responders.png(1))),
+        "/soon.png": responders.body(responders.png(1)),
     }
     site.page("/", "/late.png", "/soon.png")
 
@@ -104,14 +106,14 @@ def test_the_first_of_equal_pictures_is_saved_however_late_it_comes(site, answer
     assert [row["outcome"] for row in rows(folder)] == ["saved", "duplicate"]
 
 
-def test_nothing_is_lost_on_slow_pages_and_slow_pictures(site, answers, run):
+def test_slow_pages_and_pictures_are_all_saved_in_page_order(site, responders, run):
     paths = site.pictures(200)
     site.page("/", *paths[:100], ">/second")
     site.page("/second", *paths[100:150], ">/third", ">/")
     site.page("/third", *paths[150:], ">/second")
-    site.routes["/second"] = answers.slow(1, site.routes["/second"])
+    site.routes["/second"] = responders.slow(1, site.routes["/second"])
     for path in paths[:100:9]:
-        site.routes[path] = answers.slow(0.05, site.routes[path])
+        site.routes[path] = responders.slow(0.05, site.routes[path])
 
     result, folder = run(connections=3)
 
@@ -121,7 +123,7 @@ def test_nothing_is_lost_on_slow_pages_and_slow_pictures(site, answers, run):
     assert [row["rank"] for row in rows(folder)] == list(range(1, 201))
 
 
-def test_a_limit_takes_the_first_pictures_breadth_first_and_asks_for_no_other(site, run):
+def test_limit_requests_only_the_first_pictures_breadth_first(site, run):
     paths = site.pictures(40)
     site.page("/", *paths[:10], ">/b", ">/c")
     site.page("/b", *paths[10:20], ">/d")
@@ -136,7 +138,7 @@ def test_a_limit_takes_the_first_pictures_breadth_first_and_asks_for_no_other(si
     assert result.summary["notices"] == []
 
 
-def test_a_site_without_end_ends_after_so_many_pages(site, answers, run):
+def test_endless_site_stops_after_the_page_limit(site, responders, run):
     site.pictures(1)
     site.page("/", "/p/0000.png", ">/1")
     for number in range(1, 50):
@@ -145,17 +147,17 @@ def test_a_site_without_end_ends_after_so_many_pages(site, answers, run):
     result, _ = run(pages=5)
 
     assert result.summary["pages"] == 5
-    assert any("left off after 5 pages" in notice for notice in result.summary["notices"])
+    assert any("stopped after 5 pages" in notice for notice in result.summary["notices"])
 
 
-def test_another_crawl_asks_only_for_what_is_new_or_may_do_better_now(site, answers, run):
+def test_second_crawl_requests_only_new_urls_and_transient_failures(site, responders, run):
     paths = site.pictures(5)
-    site.routes |= {"/down.png": answers.body(b"", status=503), "/text.png": answers.body("words", "image/png")}
+    site.routes |= {"/down.png": responders.body(b"", status=503), "/text.png": responders.body("words", "image/png")}
     site.page("/", *paths, "/down.png", "/missing.png", "/text.png")
     first, _ = run(retries=0)
     site.hits.clear()
     site.page("/", *paths, "/down.png", "/missing.png", "/text.png", *site.pictures(1, first=50))
-    site.routes["/down.png"] = answers.body(answers.png(99))
+    site.routes["/down.png"] = responders.body(responders.png(99))
 
     second, folder = run(retries=0)
 
@@ -166,11 +168,11 @@ def test_another_crawl_asks_only_for_what_is_new_or_may_do_better_now(site, answ
     assert len(list((folder / "images").iterdir())) == 7
 
 
-def test_a_raw_picture_that_is_gone_or_damaged_is_fetched_again(site, run, tmp_path):
+def test_missing_or_damaged_raw_picture_is_fetched_again(site, run, tmp_path):
     gone, damaged, whole = site.pictures(3)
     site.page("/", gone, damaged, whole)
     first, folder = run()
-    places = {path: row["id"] for path, row in by_path(site, folder).items()}
+    places = {path: row["id"] for path, row in rows_by_path(site, folder).items()}
     raw = {path: tmp_path / "dataset" / "raw" / name[:2] / f"{name}.png" for path, name in places.items()}
     raw[gone].unlink()
     raw[damaged].write_bytes(b"x")
@@ -184,10 +186,10 @@ def test_a_raw_picture_that_is_gone_or_damaged_is_fetched_again(site, run, tmp_p
         assert digest.of_file(folder / "images" / f"{name}.png") == name
 
 
-def test_what_settings_forbid_is_looked_at_again_when_they_change(site, answers, run):
+def test_rejected_url_is_checked_again_when_options_change(site, responders, run):
     paths = site.pictures(2)
-    site.routes["/robots.txt"] = answers.body(f"User-agent: ganmill\nDisallow: {paths[0]}", "text/plain")
-    site.routes["/large.png"] = answers.body(answers.png(5) + bytes(5000))
+    site.routes["/robots.txt"] = responders.body(f"User-agent: ganmill\nDisallow: {paths[0]}", "text/plain")
+    site.routes["/large.png"] = responders.body(responders.png(5) + bytes(5000))
     site.page("/", *paths, "/large.png")
 
     strict, _ = run(max_bytes=4000)
@@ -199,7 +201,7 @@ def test_what_settings_forbid_is_looked_at_again_when_they_change(site, answers,
     assert "too large" in strict_again.summary["reasons"]
 
 
-def test_what_an_earlier_attempt_left_in_the_folder_is_replaced(site, options, tmp_path):
+def test_leftovers_of_an_earlier_attempt_are_replaced(site, options, tmp_path):
     site.page("/", *site.pictures(2))
     folder = tmp_path / "folder"
     (folder / "images").mkdir(parents=True)
@@ -211,20 +213,20 @@ def test_what_an_earlier_attempt_left_in_the_folder_is_replaced(site, options, t
     assert len(list((folder / "images").iterdir())) == len(rows(folder)) == 2
 
 
-def test_where_links_fail_pictures_are_copied(site, run, monkeypatch):
+def test_pictures_are_copied_if_hard_links_fail(site, run, monkeypatch):
     site.page("/", *site.pictures(1))
 
-    def refuse(*_):
+    def raise_os_error(*_):
         raise OSError("no links here")
 
-    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "link", raise_os_error)
 
     _, folder = run()
 
     assert digest.of_file(folder / "images" / f"{rows(folder)[0]['id']}.png") == rows(folder)[0]["id"]
 
 
-def test_private_addresses_are_refused_unless_allowed(site, run):
+def test_private_address_is_refused_unless_allowed(site, run):
     site.page("/", *site.pictures(1))
 
     with pytest.raises(UserError, match="private address"):
@@ -232,7 +234,7 @@ def test_private_addresses_are_refused_unless_allowed(site, run):
     assert not site.hits
 
 
-def test_a_name_that_leads_to_a_private_address_is_refused_too(site, run, monkeypatch):
+def test_host_name_that_resolves_to_a_private_address_is_refused(site, run, monkeypatch):
     port = int(site.url.rsplit(":", 1)[1])
     home = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: home)
@@ -242,7 +244,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused_too(site, run, monkey
     assert not site.hits
 
 
-def test_without_a_network_the_error_names_the_host_the_reason_and_a_way_out(run):
+def test_unreachable_network_error_names_host_reason_and_remedy(run):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -251,16 +253,16 @@ def test_without_a_network_the_error_names_the_host_the_reason_and_a_way_out(run
     assert "\n" not in str(caught.value)
 
 
-def test_a_name_that_nobody_knows_is_named(run, monkeypatch):
-    def unknown(*_, **__):
+def test_unknown_host_name_is_named_in_the_error(run, monkeypatch):
+    def raise_unknown_host(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(socket, "getaddrinfo", raise_unknown_host)
     with pytest.raises(UserError, match=r"x\.invalid \(name not found\).*check the network or proxy"):
         run(site="http://x.invalid/")
 
 
-def test_a_source_that_fails_is_told_of_and_the_next_one_goes_on(site, run, tmp_path):
+def test_failing_source_is_reported_and_the_next_source_is_crawled(site, run, tmp_path):
     urls = tmp_path / "urls.txt"
     urls.write_text("\n".join(site.url + path for path in site.pictures(3)))
 
@@ -272,43 +274,43 @@ def test_a_source_that_fails_is_told_of_and_the_next_one_goes_on(site, run, tmp_
     assert {row["engine"] for row in rows(folder)} == {"urls"}
 
 
-def test_nothing_saved_is_an_error_that_says_why(site, run):
+def test_no_saved_picture_raises_user_error_with_reasons(site, run):
     site.page("/", "/missing.png")
     with pytest.raises(UserError, match="none of 1 pictures could be saved: 1 HTTP 404"):
         run()
 
 
-def test_a_damaged_archive_is_named_with_the_way_out(run, tmp_path):
+def test_damaged_archive_error_names_file_and_remedy(run, tmp_path):
     (tmp_path / "dataset").mkdir()
     (tmp_path / "dataset" / "archive.sqlite").write_bytes(b"this is no database" * 100)
     with pytest.raises(DamagedState, match=r"archive\.sqlite.*remove it"):
         run()
 
 
-def test_requests_name_themselves(site, run):
+def test_requests_send_the_user_agent(site, run):
     site.page("/", *site.pictures(1))
     run(user_agent="ganmill/9 (test)")
     assert site.agents == {"ganmill/9 (test)"}
 
 
-def test_icrawler_stays_silent(site, run, capfd):
+def test_icrawler_prints_nothing(site, run, capfd):
     site.page("/", *site.pictures(2), "/missing.png")
     run()
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_host_is_asked_no_more_at_once_than_may_be(site, answers, run):
+def test_host_connections_limits_concurrent_requests(site, responders, run):
     paths = site.pictures(20)
-    site.routes |= {path: answers.slow(0.05, site.routes[path]) for path in paths}
+    site.routes |= {path: responders.slow(0.05, site.routes[path]) for path in paths}
     site.page("/", *paths)
 
     result, _ = run(host_connections=3)
 
     assert result.summary["saved"] == 20
-    assert 1 < site.most_at_once <= 3
+    assert 1 < site.most_requests_at_once <= 3
 
 
-def test_a_host_is_asked_no_faster_than_may_be(site, run):
+def test_host_rate_limits_requests_per_second(site, run):
     site.page("/", *site.pictures(20))
     began = time.monotonic()
 
@@ -317,7 +319,7 @@ def test_a_host_is_asked_no_faster_than_may_be(site, run):
     assert time.monotonic() - began > 20 / 40
 
 
-def test_sources_may_take_turns(site, run, tmp_path):
+def test_mixed_sources_are_taken_round_robin(site, run, tmp_path):
     urls = tmp_path / "urls.txt"
     first, second = site.pictures(3), site.pictures(3, first=10)
     urls.write_text("\n".join(site.url + path for path in second))
@@ -329,18 +331,18 @@ def test_sources_may_take_turns(site, run, tmp_path):
     assert [row["url"].removeprefix(site.url) for row in rows(folder)] == mixed[:5]
 
 
-def test_what_asks_to_be_kept_from_training_is_left_alone_unless_the_user_says_otherwise(site, answers, run):
+def test_noai_pictures_and_pages_are_rejected_unless_robots_is_off(site, responders, run):
     site.routes |= {
-        "/no.png": answers.body(answers.png(1), X_Robots_Tag="noai"),
-        "/others.png": answers.body(answers.png(2), X_Robots_Tag="otherbot: noai"),
-        "/kept": answers.body('<meta name="robots" content="noimageai"><img src="/secret.png">', "text/html"),
-        "/secret.png": answers.body(answers.png(3)),
+        "/no.png": responders.body(responders.png(1), X_Robots_Tag="noai"),
+        "/others.png": responders.body(responders.png(2), X_Robots_Tag="otherbot: noai"),
+        "/kept": responders.body('<meta name="robots" content="noimageai"><img src="/secret.png">', "text/html"),
+        "/secret.png": responders.body(responders.png(3)),
     }
     site.page("/", "/no.png", "/others.png", ">/kept")
 
     polite, folder = run()
     other, _ = run(robots=False)
 
-    assert by_path(site, folder)["/no.png"]["reason"] == "X-Robots-Tag: noai"
+    assert rows_by_path(site, folder)["/no.png"]["reason"] == "X-Robots-Tag: noai"
     assert any("1 page not read: meta robots: noimageai" in notice for notice in polite.summary["notices"])
     assert (polite.summary["saved"], other.summary["saved"]) == (1, 3)

@@ -1,4 +1,4 @@
-"""The second crawl of a subject, and the hundredth: what it asks for, and what it adds."""
+"""Later crawls of the same dataset: what they request and what they add."""
 
 import json
 
@@ -9,7 +9,7 @@ from pipeline.crawl.download import download
 
 @pytest.fixture
 def run(tmp_path, options):
-    """Crawl the same dataset again; returns the summary and the rows by path."""
+    """Crawl the same dataset again; return the summary and the rows."""
     attempts = iter(range(100))
 
     def crawl(**changes):
@@ -22,11 +22,11 @@ def run(tmp_path, options):
     return crawl
 
 
-def asked(site):
+def requested_pictures(site):
     return {path for path in site.hits if path.startswith("/p/")}
 
 
-def test_a_nightly_crawl_adds_to_what_was_there(site, run):
+def test_nightly_crawl_adds_to_earlier_pictures(site, run):
     site.page("/", *site.pictures(10))
     run(limit=10)
     site.hits.clear()
@@ -34,14 +34,14 @@ def test_a_nightly_crawl_adds_to_what_was_there(site, run):
 
     summary, rows = run(limit=10)
 
-    assert asked(site) == {f"/p/{number:04d}.png" for number in range(10, 16)}
+    assert requested_pictures(site) == {f"/p/{number:04d}.png" for number in range(10, 16)}
     assert (summary["requested"], summary["saved"], summary["earlier"]) == (16, 16, 6)
     assert len({row["url"] for row in rows}) == 16
-    assert "6 more that only earlier crawls found" in summary["notices"]
+    assert "6 more found by earlier crawls only" in summary["notices"]
 
 
-def test_what_earlier_crawls_found_keeps_what_was_known_of_it(site, answers, run):
-    site.routes["/"] = answers.body('<title>A</title><img src="/p/0000.png" alt="Ash">', "text/html")
+def test_earlier_find_keeps_its_metadata(site, responders, run):
+    site.routes["/"] = responders.body('<title>A</title><img src="/p/0000.png" alt="Ash">', "text/html")
     site.pictures(2)
     _, (first,) = run()
     site.page("/", "/p/0001.png")
@@ -51,43 +51,43 @@ def test_what_earlier_crawls_found_keeps_what_was_known_of_it(site, answers, run
     assert [row for row in rows if row["url"] == first["url"]] == [first]
 
 
-def test_passing_failures_of_earlier_crawls_are_tried_again_and_lasting_ones_are_not(site, answers, run):
-    site.routes |= {"/p/down.png": answers.body(b"", status=503), "/p/gone.png": answers.body(b"", status=410)}
+def test_only_transient_failures_of_earlier_crawls_are_retried(site, responders, run):
+    site.routes |= {"/p/down.png": responders.body(b"", status=503), "/p/gone.png": responders.body(b"", status=410)}
     site.page("/", "/p/down.png", "/p/gone.png", *site.pictures(1))
     run(retries=0)
     site.hits.clear()
     site.page("/", *site.pictures(1, first=5))
-    site.routes["/p/down.png"] = answers.body(answers.png(99))
+    site.routes["/p/down.png"] = responders.body(responders.png(99))
 
     summary, _ = run(retries=0)
 
-    assert asked(site) == {"/p/down.png", "/p/0005.png"}
+    assert requested_pictures(site) == {"/p/down.png", "/p/0005.png"}
     assert (summary["saved"], summary["failed"]) == (3, 1)
 
 
-def test_a_higher_limit_goes_on_where_the_lower_one_ended(site, run):
+def test_higher_limit_requests_only_the_additional_pictures(site, run):
     site.page("/", *site.pictures(30))
     run(limit=10)
     site.hits.clear()
 
     summary, _ = run(limit=25)
 
-    assert asked(site) == {f"/p/{number:04d}.png" for number in range(10, 25)}
+    assert requested_pictures(site) == {f"/p/{number:04d}.png" for number in range(10, 25)}
     assert summary["requested"] == 25
 
 
-def test_a_lower_limit_is_kept_to(site, run):
+def test_lower_limit_ignores_pictures_of_a_higher_one(site, run):
     site.page("/", *site.pictures(30))
     run(limit=30)
     site.hits.clear()
 
     summary, _ = run(limit=10)
 
-    assert not asked(site)
+    assert not requested_pictures(site)
     assert (summary["requested"], summary["earlier"]) == (10, 0)
 
 
-def test_another_site_in_the_same_dataset_is_another_topic(site, run):
+def test_another_site_in_the_same_dataset_has_its_own_finds(site, run):
     site.page("/", *site.pictures(3))
     site.page("/other", *site.pictures(2, first=10))
     run()
@@ -97,7 +97,7 @@ def test_another_site_in_the_same_dataset_is_another_topic(site, run):
     assert summary["requested"] == 2
 
 
-def test_a_list_is_what_it_says_today(site, run, tmp_path):
+def test_edited_url_list_drops_earlier_urls(site, run, tmp_path):
     listed = tmp_path / "urls.txt"
     for paths in (site.pictures(3), site.pictures(1)):
         listed.write_text("\n".join(site.url + path for path in paths))
@@ -105,10 +105,10 @@ def test_a_list_is_what_it_says_today(site, run, tmp_path):
     assert summary["requested"] == 1
 
 
-def test_a_night_without_a_network_loses_nothing(site, answers, run):
+def test_crawl_without_a_network_keeps_earlier_pictures(site, responders, run):
     site.page("/", *site.pictures(4))
     run()
-    site.routes["/"] = answers.body(b"", status=502)
+    site.routes["/"] = responders.body(b"", status=502)
 
     summary, _ = run(retries=0)
 
@@ -116,22 +116,22 @@ def test_a_night_without_a_network_loses_nothing(site, answers, run):
     assert any("HTTP 502" in notice for notice in summary["notices"])
 
 
-def test_pictures_that_are_known_need_no_turn_at_their_host(site, run):
+def test_archived_pictures_ignore_the_rate_limit(site, run):
     site.page("/", *site.pictures(20))
     run()
     site.hits.clear()
 
-    summary, _ = run(host_rate=0.5)  # at two seconds each, twenty would take far longer than a test may
+    summary, _ = run(host_rate=0.5)  # at two seconds each, twenty requests would exceed the test's timeout
 
-    assert (summary["saved"], asked(site)) == (20, set())
+    assert (summary["saved"], requested_pictures(site)) == (20, set())
 
 
-def test_failures_of_earlier_crawls_are_tried_again_only_within_the_limit(site, answers, run):
+def test_retries_of_earlier_failures_respect_the_limit(site, responders, run):
     for night in range(3):
         paths = [f"/p/{night}-{number}.png" for number in range(5)]
-        site.routes |= {path: answers.body(b"", status=503) for path in paths[1:]}
-        site.routes[paths[0]] = answers.body(answers.png(night))
+        site.routes |= {path: responders.body(b"", status=503) for path in paths[1:]}
+        site.routes[paths[0]] = responders.body(responders.png(night))
         site.page("/", *paths)
         site.hits.clear()
         run(limit=5, retries=0)
-        assert len(asked(site)) == 5
+        assert len(requested_pictures(site)) == 5

@@ -1,4 +1,4 @@
-"""What nobody foresaw in a crawl is the failure of its URL or of its page alone."""
+"""Unexpected errors in a crawl fail their URL or their page only."""
 
 import json
 from dataclasses import replace
@@ -15,43 +15,43 @@ def rows(folder):
     return [json.loads(line) for line in (folder / "images.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def by_path(site, folder):
+def rows_by_path(site, folder):
     return {row["url"].removeprefix(site.url): row for row in rows(folder)}
 
 
-def test_a_page_that_upsets_its_parser_is_told_of_and_the_others_are_read(site, run, monkeypatch):
+def test_unexpected_parser_error_is_reported_and_other_pages_are_read(site, run, monkeypatch):
     site.page("/", *site.pictures(1), ">/odd", ">/even")
     site.page("/odd", *site.pictures(1, first=1))
     site.page("/even", *site.pictures(1, first=2))
     parse = SiteSource.parse
 
-    def upset(self, body, address):
+    def raise_for_one_url(self, response, address):
         if address.endswith("/odd"):
             raise RecursionError
-        return parse(self, body, address)
+        return parse(self, response, address)
 
-    monkeypatch.setattr(SiteSource, "parse", upset)
+    monkeypatch.setattr(SiteSource, "parse", raise_for_one_url)
 
     result, _ = run()
 
     assert result.summary["saved"] == 2
-    assert any("page not understood: RecursionError" in notice for notice in result.summary["notices"])
+    assert any("page cannot be parsed: RecursionError" in notice for notice in result.summary["notices"])
 
 
-def test_a_row_that_cannot_be_written_is_the_failure_of_its_picture_alone(site, run, monkeypatch):
+def test_unwritable_row_fails_its_picture_only(site, run, monkeypatch):
     paths = site.pictures(3)
     site.page("/", *paths)
-    of_body, found = outcome.of_body, UrlArchive.found
+    of_response, put_find = outcome.of_response, UrlArchive.put_find
 
-    def odd(body, options):
-        known = of_body(body, options)
-        return replace(known, width=2**63) if body.url.endswith(paths[0]) else known
+    def huge_width(response, options):
+        known = of_response(response, options)
+        return replace(known, width=2**63) if response.url.endswith(paths[0]) else known
 
-    def odder(self, entry, limit):
-        found(self, replace(entry, rank=2**63) if entry.candidate.url.endswith(paths[1]) else entry, limit)
+    def huge_rank(self, entry, limit):
+        put_find(self, replace(entry, rank=2**63) if entry.candidate.url.endswith(paths[1]) else entry, limit)
 
-    monkeypatch.setattr(outcome, "of_body", odd)
-    monkeypatch.setattr(UrlArchive, "found", odder)
+    monkeypatch.setattr(outcome, "of_response", huge_width)
+    monkeypatch.setattr(UrlArchive, "put_find", huge_rank)
 
     result, folder = run()
 
@@ -63,43 +63,43 @@ def test_a_row_that_cannot_be_written_is_the_failure_of_its_picture_alone(site, 
     assert result.summary["requested"] == 3
 
 
-def test_an_error_that_nobody_foresaw_is_the_failure_of_its_url_alone(site, run, monkeypatch):
+def test_unexpected_error_fails_its_url_only(site, run, monkeypatch):
     paths = site.pictures(3)
     site.page("/", *paths)
-    step = SiteSource.step
+    fetch = SiteSource.fetch
 
-    def upset(self, errand, fetcher):
-        if errand.start.endswith(paths[1]):
+    def raise_for_one_url(self, request, http_client):
+        if request.start_url.endswith(paths[1]):
             raise RecursionError
-        return step(self, errand, fetcher)
+        return fetch(self, request, http_client)
 
-    monkeypatch.setattr(SiteSource, "step", upset)
+    monkeypatch.setattr(SiteSource, "fetch", raise_for_one_url)
 
     _, folder = run()
 
     assert [row["reason"] for row in rows(folder)] == ["", "unexpected RecursionError", ""]
 
 
-def test_a_length_beyond_all_bounds_is_asked_for_once(site, run):
-    def huge(handler):
+def test_implausible_content_length_is_requested_once(site, run):
+    def send_huge_content_length(handler):
         handler.send_response(200)
         handler.send_header("Content-Length", str(10**30))
         handler.end_headers()
 
-    site.routes["/huge.png"] = huge
+    site.routes["/huge.png"] = send_huge_content_length
     site.page("/", "/huge.png", *site.pictures(1))
     for _ in range(2):
         result, folder = run()
-        assert by_path(site, folder)["/huge.png"]["reason"] == "too large"
-        assert by_path(site, folder)["/huge.png"]["bytes"] is None
+        assert rows_by_path(site, folder)["/huge.png"]["reason"] == "too large"
+        assert rows_by_path(site, folder)["/huge.png"]["bytes"] is None
         assert result.summary["saved"] == 1
     assert site.hits["/huge.png"] == 1
 
 
-def test_nothing_that_a_server_says_steers_a_terminal(site, answers, run):
-    site.routes["/odd"] = answers.body(b"", "\x9b31mvideo\x1b[0m" * 100)
+def test_text_from_servers_contains_no_control_characters(site, responders, run):
+    site.routes["/odd"] = responders.body(b"", "\x9b31mvideo\x1b[0m" * 100)
     title = '<!doctype html><title>\x1b[31mred &#x202e;&#x9b;</title><meta name="author" content="a\nb">'
-    site.routes["/"] = answers.body(
+    site.routes["/"] = responders.body(
         f'{title}<img src="/\x1b[31m.png"><img src="/p/0000.png"><a href="/odd">x</a>', HTML
     )
     site.pictures(1)
@@ -111,19 +111,19 @@ def test_nothing_that_a_server_says_steers_a_terminal(site, answers, run):
     assert all(line.isprintable() for line in told)
 
 
-def test_a_page_whose_request_upsets_something_is_told_of_and_the_others_are_read(site, run, monkeypatch):
+def test_unexpected_request_error_is_reported_and_other_pages_are_read(site, run, monkeypatch):
     site.page("/", *site.pictures(1), ">/odd", ">/even")
     site.page("/even", *site.pictures(1, first=2))
     refusal = Robots.refusal
 
-    def upset(self, url):
+    def raise_for_one_url(self, url):
         if url.endswith("/odd"):
             raise OverflowError
         return refusal(self, url)
 
-    monkeypatch.setattr(Robots, "refusal", upset)
+    monkeypatch.setattr(Robots, "refusal", raise_for_one_url)
 
     result, _ = run()
 
     assert result.summary["saved"] == 2
-    assert any("page not understood: OverflowError" in notice for notice in result.summary["notices"])
+    assert any("page cannot be parsed: OverflowError" in notice for notice in result.summary["notices"])

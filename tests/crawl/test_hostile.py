@@ -1,4 +1,4 @@
-"""A server that does all the harm it can: the crawl ends, the sum comes out, and what can be had is had."""
+"""A hostile server: the crawl ends, the counts add up, and every available picture is saved."""
 
 import gzip
 import json
@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 LINKS = 5000
-SLOW_PAGE = 10  # seconds; icrawler's downloaders leave after 5 without work
+SLOW_PAGE = 10  # seconds; icrawler's own downloaders end after 5 without work
 MOST = 2_000_000  # bytes of a body
-# In a process of its own, whose memory is measured; 127.0.0.1 stands for the internet, what else is private stays so.
+# In a process of its own, whose memory is measured; 127.0.0.1 counts as public, other private addresses stay private.
 CRAWL = """
 import json, sys
 from pathlib import Path
@@ -42,31 +42,31 @@ def crawl(tmp_path, **options):
 
 
 def stall(handler):
-    """Take the request and say nothing."""
+    """Accept the request and send nothing."""
     time.sleep(30)
 
 
-def babble(handler):
-    """No word of HTTP."""
+def not_http(handler):
+    """Send bytes that are not HTTP."""
     handler.wfile.write(b"\0" * 100)
     handler.close_connection = True
 
 
-def cut_once(answers, data):
-    """Half a body, and the whole one the next time."""
+def cut_short_once(responders, data):
+    """Send half a body, and the whole one the next time."""
 
-    def half(handler):
+    def send_half(handler):
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
         handler.wfile.write(data[: len(data) // 2])
         handler.close_connection = True
 
-    return answers.in_turn(half, answers.body(data))
+    return responders.one_after_another(send_half, responders.body(data))
 
 
 def pixel_bomb():
-    """A small PNG file that promises 60,000 x 60,000 pixels."""
+    """A small PNG file whose header claims 60,000 x 60,000 pixels."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -76,56 +76,56 @@ def pixel_bomb():
 
 
 def gzip_bomb():
-    """Some kilobytes that unpack to 100 MB."""
+    """Some kilobytes that decompress to 100 MB."""
     return gzip.compress(bytes(100_000_000), 1)
 
 
-def harm(answers):
-    """Each way to do harm: what answers, and the outcome and reason that it must have."""
-    png, body, in_turn = answers.png, answers.body, answers.in_turn
+def hostile_responders(responders):
+    """Each hostile responder by name, with the outcome and reason that it must have."""
+    png, body, one_after_another = responders.png, responders.body, responders.one_after_another
     bomb = gzip_bomb()
     return {
-        "drip": (answers.drip, ("failed", "timeout")),
+        "drip": (responders.drip, ("failed", "timeout")),
         "stall": (stall, ("failed", "timeout")),
         "forbidden": (body(b"", status=403), ("failed", "HTTP 403")),
         "missing": (body(b"", status=404), ("failed", "HTTP 404")),
-        "busy": (in_turn(body(b"", status=429, Retry_After="1"), body(png(9001))), ("saved", "")),
-        "broken": (in_turn(body(b"", status=500), body(png(9002))), ("saved", "")),
+        "busy": (one_after_another(body(b"", status=429, Retry_After="1"), body(png(9001))), ("saved", "")),
+        "broken": (one_after_another(body(b"", status=500), body(png(9002))), ("saved", "")),
         "down": (body(b"", status=500), ("failed", "HTTP 500")),
-        "cut once": (cut_once(answers, png(9003)), ("saved", "")),
-        "cut always": (answers.cut_short, ("failed", "body cut short")),
+        "cut once": (cut_short_once(responders, png(9003)), ("saved", "")),
+        "cut always": (responders.cut_short, ("failed", "body cut short")),
         "wrong type": (body(png(9004), "text/html"), ("saved", "")),
         "html": (body("<html>no</html>", "image/png"), ("rejected", "not an image: html")),
-        "endless": (answers.endless, ("rejected", "too large")),
+        "endless": (responders.endless, ("rejected", "too large")),
         "long": (body(bytes(MOST + 1)), ("rejected", "too large")),
         "bomb": (body(bomb, Content_Encoding="gzip"), ("rejected", "too large")),
         "bombs": (body(gzip.compress(bomb, 1), Content_Encoding="gzip, gzip"), ("rejected", "too large")),
         "no gzip": (body(b"plain", Content_Encoding="gzip"), ("failed", "body not decodable")),
         "pixels": (body(pixel_bomb()), ("rejected", "too many pixels")),
         "loop": (None, ("failed", "too many redirects")),
-        "inward": (answers.redirect("http://169.254.169.254/latest/meta-data"), ("rejected", "private address")),
-        "inward by name": (answers.redirect("http://localhost:1/x.png"), ("rejected", "private address")),
-        "file": (answers.redirect("file:///etc/passwd"), ("rejected", "not http(s)")),
+        "inward": (responders.redirect("http://169.254.169.254/latest/meta-data"), ("rejected", "private address")),
+        "inward by name": (responders.redirect("http://localhost:1/x.png"), ("rejected", "private address")),
+        "file": (responders.redirect("file:///etc/passwd"), ("rejected", "not http(s)")),
         "noai": (body(png(9005), X_Robots_Tag="noai"), ("rejected", "X-Robots-Tag: noai")),
-        "no HTTP": (babble, ("failed", "connection broken")),
+        "no HTTP": (not_http, ("failed", "connection broken")),
     }
 
 
 @pytest.mark.long
-def test_five_thousand_links_of_a_hostile_server(site, answers, tmp_path):
+def test_five_thousand_links_of_a_hostile_server_get_expected_outcomes(site, responders, tmp_path):
     expected = {}
-    for copy in range(4):  # more than one of each is under way at a time
-        for kind, (answer, outcome) in harm(answers).items():
+    for copy in range(4):  # so that several of each kind are in progress at a time
+        for kind, (answer, outcome) in hostile_responders(responders).items():
             path = f"/harm/{kind.replace(' ', '-')}-{copy}.png"
-            site.routes[path] = answer or answers.redirect(path)
+            site.routes[path] = answer or responders.redirect(path)
             expected[path] = outcome
     good = site.pictures(LINKS - len(expected) - 500)
     same = [f"/same/{number}.jpg" for number in range(500)]
-    site.routes |= {path: answers.body(answers.png(77_777)) for path in same}
+    site.routes |= {path: responders.body(responders.png(77_777)) for path in same}
     mixed = sorted([*expected, *good[:500]], key=lambda path: zlib.crc32(path.encode()))
     site.page("/", *mixed, ">/late")
     site.page("/late", *good[500:], *same)
-    site.routes["/late"] = answers.slow(SLOW_PAGE, site.routes["/late"])
+    site.routes["/late"] = responders.slow(SLOW_PAGE, site.routes["/late"])
     options = {"limit": LINKS, "timeout": SLOW_PAGE + 2, "retries": 1, "max_bytes": MOST}
 
     found, rows = crawl(tmp_path, sources=["site"], site=site.url, host_connections=16, host_rate=1e6, **options)
@@ -146,4 +146,4 @@ def test_five_thousand_links_of_a_hostile_server(site, answers, tmp_path):
     assert not list((tmp_path / "dataset" / "raw" / "unfinished").iterdir())
     tries = Counter({path: count for path, count in site.hits.items() if path in outcomes})
     assert max(tries[path] for path in good + same) == 1
-    assert tries.total() <= LINKS + sum(1 for path in expected) * 6  # a loop is six hops of one try
+    assert tries.total() <= LINKS + sum(1 for path in expected) * 6  # a loop is six requests for one attempt

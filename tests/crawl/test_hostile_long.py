@@ -1,6 +1,6 @@
-"""Every trap that one server, one file or one folder can set: each in a crawl of its own, with its time and memory.
+"""Traps that a server, a file or a folder can set: each in its own crawl, with its time and memory.
 
-Among the traps stand ordinary pictures, which are all saved in the end. `make test-long` shows the table.
+Among the traps are ordinary pictures, which must all be saved. `make test-long` prints the table.
 """
 
 import gzip
@@ -17,10 +17,10 @@ import pytest
 
 pytestmark = pytest.mark.long
 
-MEGABYTES = 10_000_000  # bytes of a page: the most that is read of one
+MEGABYTES = 10_000_000  # bytes of a page, of which no more are read
 ORDINARY = 40
-FLOODS = {"/texts", "/pictures", "/base"}  # pages with more pictures than the limit, which they use up
-SECONDS, MIB = 120, 400  # that no crawl may take: what it must not do is freeze or fill the memory
+FLOODS = {"/texts", "/pictures", "/base"}  # pages with more pictures than the limit
+SECONDS, MIB = 120, 400  # maximum for a crawl, which must neither hang nor exhaust the memory
 CRAWL = """
 import json, sys, time
 from pathlib import Path
@@ -41,7 +41,7 @@ print(json.dumps({"summary": result.summary, **figures}))
 
 @dataclass(kw_only=True)
 class Trap:
-    """What the first page shows beside the ordinary pictures, and the options that the crawl needs."""
+    """What the first page shows besides the ordinary pictures, and the options of the crawl."""
 
     images: list[str] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
@@ -49,32 +49,32 @@ class Trap:
 
 
 class Routes(dict):
-    """Routes that know a path by what stands before its question mark as well."""
+    """Routes that also match a path without its query."""
 
     def get(self, path, default=None):
         return super().get(path) or super().get(path.partition("?")[0], default)
 
 
-def repeated(token):
+def repeat_to_page_size(token):
     return (token * (MEGABYTES // len(token) - 1)).encode()
 
 
-def shown(site, answers, **bodies):
-    """Pages of HTML, by name; each shows an ordinary picture before the trap."""
+def serve_pages(site, responders, **bodies):
+    """Serve HTML pages by name; each shows an ordinary picture before the trap."""
     for name, data in bodies.items():
         page = b'<!doctype html><img src="/p/0000.png">' + (data if isinstance(data, bytes) else data.encode())
-        site.routes[f"/{name}"] = answers.body(page[:MEGABYTES], "text/html")
+        site.routes[f"/{name}"] = responders.body(page[:MEGABYTES], "text/html")
     return Trap(pages=[f"/{name}" for name in bodies])
 
 
-def served(site, **handlers):
-    """Pictures, by name."""
+def serve_pictures(site, **handlers):
+    """Serve pictures by name."""
     site.routes |= {f"/{name}.png": handler for name, handler in handlers.items()}
     return Trap(images=[f"/{name}.png" for name in handlers])
 
 
-def said(text, *, then=b""):
-    """An answer byte for byte, and then the same bytes for ever."""
+def raw_response(text, *, then=b""):
+    """A responder that sends `text` as it is, then `then` for ever."""
 
     def answer(handler):
         handler.close_connection = True
@@ -85,20 +85,20 @@ def said(text, *, then=b""):
     return answer
 
 
-# Traps: each a function of site, answers and a folder
+# Traps: functions of site, responders and a folder
 
 
-def marks_before_svg(site, answers, folder):
+def markup_before_svg(site, responders, folder):
     kinds = {
         "marks": b"<!>" * 60,
         "comments": b"<!-- " * 60,
         "spaces": b" " * 2000 + b"<",
         "xml": b"<?xml>" + b"<!>" * 99,
     }
-    return served(site, **{name: answers.body(data) for name, data in kinds.items()})
+    return serve_pictures(site, **{name: responders.body(data) for name, data in kinds.items()})
 
 
-def marks_in_files(site, answers, folder):
+def markup_in_files(site, responders, folder):
     for number in range(20):
         (folder / f"{number}.svg").write_bytes(b"<!>" * 60)
     return Trap(options={"sources": ["folder", "site"], "folder": str(folder)})
@@ -111,60 +111,68 @@ def big_tiff(width):
     return struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, len(entries)) + packed + bytes(200)
 
 
-def numbers(site, answers, folder):
+def numbers(site, responders, folder):
     head = b"HTTP/1.1 200 OK\r\nContent-Length: "
     handlers = {
-        f"length{digits}": said(head + b"9" * digits + b"\r\n\r\n<html>") for digits in (16, 19, 30, 400, 4301, 60_000)
+        f"length{digits}": raw_response(head + b"9" * digits + b"\r\n\r\n<html>")
+        for digits in (16, 19, 30, 400, 4301, 60_000)
     }
-    handlers |= {f"tiff{bits}": answers.body(big_tiff(2**bits)) for bits in (31, 53, 62, 63)}
+    handlers |= {f"tiff{bits}": responders.body(big_tiff(2**bits)) for bits in (31, 53, 62, 63)}
     busy = [b"9" * 400, b"9" * 60_000, b"Fri, 31 Dec 99999 23:59:59 GMT", b"nan"]
     for number, wait in enumerate(busy):
-        handlers[f"busy{number}"] = said(b"HTTP/1.1 429 No\r\nContent-Length: 0\r\nRetry-After: " + wait + b"\r\n\r\n")
-    handlers["status"] = said(b"HTTP/1.1 " + b"9" * 5000 + b" OK\r\n\r\n")
-    return served(site, **handlers)
+        handlers[f"busy{number}"] = raw_response(
+            b"HTTP/1.1 429 No\r\nContent-Length: 0\r\nRetry-After: " + wait + b"\r\n\r\n"
+        )
+    handlers["status"] = raw_response(b"HTTP/1.1 " + b"9" * 5000 + b" OK\r\n\r\n")
+    return serve_pictures(site, **handlers)
 
 
-def sets_of_pictures(site, answers, folder):
+def srcsets(site, responders, folder):
     one = "<img srcset='" + "a" * 16_000 + "'>"
     two = "<img srcset='" + "a 1x (" * 3000 + "'>"
     three = "<img srcset='" + "a.jpg 1x, " * 2000 + "'>"
-    return shown(
-        site, answers, a=repeated(one), b=repeated(two), c=repeated(three), d="<img srcset='" + "a " * 4_000_000
+    return serve_pages(
+        site,
+        responders,
+        a=repeat_to_page_size(one),
+        b=repeat_to_page_size(two),
+        c=repeat_to_page_size(three),
+        d="<img srcset='" + "a " * 4_000_000,
     )
 
 
-def nested(site, answers, folder):
-    return shown(
+def nested(site, responders, folder):
+    return serve_pages(
         site,
-        answers,
-        links=repeated("<a href=x.jpg><b>"),
+        responders,
+        links=repeat_to_page_size("<a href=x.jpg><b>"),
         texts="".join(f"<a href=x{number}.jpg><i>w" for number in range(MEGABYTES // 24)),
-        elements=repeated("<b>"),
-        divisions=repeated("<div>"),
-        ends=b"<b>" * 4000 + repeated("</x>"),
-        tables=repeated("<table><tr><td>"),
+        elements=repeat_to_page_size("<b>"),
+        divisions=repeat_to_page_size("<div>"),
+        ends=b"<b>" * 4000 + repeat_to_page_size("</x>"),
+        tables=repeat_to_page_size("<table><tr><td>"),
     )
 
 
-def many(site, answers, folder):
-    return shown(
+def many_items(site, responders, folder):
+    return serve_pages(
         site,
-        answers,
+        responders,
         pictures="".join(f"<img src=/n/{number}.html>" for number in range(0, 60_000)),
-        same=repeated("<img src=/p/0001.png>"),
+        same=repeat_to_page_size("<img src=/p/0001.png>"),
         attributes="<img " + " ".join(f"a{number}" for number in range(MEGABYTES // 9)) + ">",
         one=f"<img src='{'a/' * (MEGABYTES // 2)}'>",
-        marks=repeated("<"),
-        entities=repeated("&amp;"),
-        metas=repeated("<meta charset="),
+        marks=repeat_to_page_size("<"),
+        entities=repeat_to_page_size("&amp;"),
+        metas=repeat_to_page_size("<meta charset="),
         noise=random.Random(1).randbytes(MEGABYTES),
     )
 
 
-def long_addresses(site, answers, folder):
-    trap = shown(
+def long_addresses(site, responders, folder):
+    trap = serve_pages(
         site,
-        answers,
+        responders,
         long="".join(f"<img src='/{number}{'é' * 2000}.png'>" for number in range(400)),
         names="".join(f"<img src='http://{'日.' * 1000}{number}/x.jpg'>" for number in range(1000)),
         base=f"<base href='/{'d/' * 1990}'>" + "".join(f"<img src={number}>" for number in range(100_000)),
@@ -172,137 +180,141 @@ def long_addresses(site, answers, folder):
     return Trap(images=["/" + "x" * 5000, "/" + "x" * 100_000], pages=trap.pages, options={"limit": 2000})
 
 
-def links_without_end(site, answers, folder):
+def endless_links(site, responders, folder):
     class Endless(Routes):
         def get(self, path, default=None):
             if not path.startswith("/z"):
                 return super().get(path, default)
             links = "".join(f"<a href={path}/{number}>" for number in range(200_000))
-            return answers.body(links[:MEGABYTES], "text/html")
+            return responders.body(links[:MEGABYTES], "text/html")
 
     site.routes = Endless(site.routes)
     return Trap(pages=["/z"], options={"pages": 12})
 
 
-def bases_and_words(site, answers, folder):
+def base_urls_and_titles(site, responders, folder):
     bases = ["http://[", "javascript:alert(1)", "data:,x", "", "http://a:99999999/", "//", "\x1b[2J"]
     heads = {f"base{number}": f'<base href="{base}"><img src="/p/0002.png">' for number, base in enumerate(bases)}
     title = (
         "<title>" + "\x1b[31m\u202e&#x9b;" * 100_000 + "</title><meta name=author content='" + "\n" * 1_000_000 + "'>"
     )
-    odd = {f"odd{number}": answers.body(b"", f"\x9b31m{number}" + "x" * 60_000) for number in range(30)}
+    odd = {f"odd{number}": responders.body(b"", f"\x9b31m{number}" + "x" * 60_000) for number in range(30)}
     site.routes |= {f"/{name}": handler for name, handler in odd.items()}
-    trap = shown(site, answers, words=title + '<img src="/p/0003.png">', **heads)
+    trap = serve_pages(site, responders, words=title + '<img src="/p/0003.png">', **heads)
     return Trap(pages=trap.pages + [f"/{name}" for name in odd])
 
 
-def redirects(site, answers, folder):
+def redirects(site, responders, folder):
     handlers = {
-        "long": answers.redirect("/" + "x" * 60_000),
-        "dots": answers.redirect("/" + "../" * 20_000),
-        "too-long": answers.redirect("/" + "x" * 1_000_000),
-        "loop": answers.redirect("/loop.png"),
-        "grows": lambda handler: answers.redirect(handler.path + "/" + "x" * 1000)(handler),
-        "odd": answers.redirect("http://[\x9b"),
-        "user": answers.redirect("http://" + "@" * 4000),
+        "long": responders.redirect("/" + "x" * 60_000),
+        "dots": responders.redirect("/" + "../" * 20_000),
+        "too-long": responders.redirect("/" + "x" * 1_000_000),
+        "loop": responders.redirect("/loop.png"),
+        "grows": lambda handler: responders.redirect(handler.path + "/" + "x" * 1000)(handler),
+        "odd": responders.redirect("http://[\x9b"),
+        "user": responders.redirect("http://" + "@" * 4000),
     }
-    return served(site, **handlers)
+    return serve_pictures(site, **handlers)
 
 
-def heads(site, answers, folder):
+def heads(site, responders, folder):
     ok = b"HTTP/1.1 200 OK\r\n"
-    return served(
+    return serve_pictures(
         site,
-        reason=said(b"HTTP/1.1 200 " + b"x" * 1_000_000 + b"\r\n\r\n"),
-        flood=said(ok + (b"X-Robots-Tag: " + b"a, " * 20_000 + b"\r\n") * 90 + b"Content-Length: 0\r\n\r\n"),
-        endless=said(ok, then=b"a: b\r\n" * 1000),
-        line=said(ok + b"a: ", then=b"b" * 60_000),
-        going_on=said(b"", then=b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
-        hints=said(b"", then=b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000),
-        extension=said(ok + b"Transfer-Encoding: chunked\r\n\r\n1;", then=b"x" * 60_000),
-        chunk=said(ok + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 60_000 + b"\r\n"),
-        chunks=said(ok + b"Transfer-Encoding: chunked\r\n\r\n", then=b"1\r\nx\r\n" * 1000),
-        trailers=said(ok + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", then=b"a: b\r\n" * 1000),
+        reason=raw_response(b"HTTP/1.1 200 " + b"x" * 1_000_000 + b"\r\n\r\n"),
+        flood=raw_response(ok + (b"X-Robots-Tag: " + b"a, " * 20_000 + b"\r\n") * 90 + b"Content-Length: 0\r\n\r\n"),
+        endless=raw_response(ok, then=b"a: b\r\n" * 1000),
+        line=raw_response(ok + b"a: ", then=b"b" * 60_000),
+        going_on=raw_response(b"", then=b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+        hints=raw_response(b"", then=b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000),
+        extension=raw_response(ok + b"Transfer-Encoding: chunked\r\n\r\n1;", then=b"x" * 60_000),
+        chunk=raw_response(ok + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 60_000 + b"\r\n"),
+        chunks=raw_response(ok + b"Transfer-Encoding: chunked\r\n\r\n", then=b"1\r\nx\r\n" * 1000),
+        trailers=raw_response(ok + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", then=b"a: b\r\n" * 1000),
     )
 
 
-def packed(site, answers, folder):
+def packed(site, responders, folder):
     bomb = gzip.compress(bytes(500_000_000), 9)
     ok = b"HTTP/1.1 200 OK\r\nContent-Encoding: "
-    return served(
+    return serve_pictures(
         site,
-        bomb=answers.body(bomb, Content_Encoding="gzip"),
-        bombs=answers.body(gzip.compress(bomb, 9), Content_Encoding="gzip, gzip"),
-        many=answers.body(bomb, Content_Encoding=", ".join(["gzip"] * 5000)),
-        nothing=said(ok + b"deflate\r\n\r\n", then=b"\0\0\0\xff\xff" * 10_000),
-        members=said(ok + b"gzip\r\n\r\n", then=gzip.compress(b"") * 1000),
+        bomb=responders.body(bomb, Content_Encoding="gzip"),
+        bombs=responders.body(gzip.compress(bomb, 9), Content_Encoding="gzip, gzip"),
+        many_items=responders.body(bomb, Content_Encoding=", ".join(["gzip"] * 5000)),
+        nothing=raw_response(ok + b"deflate\r\n\r\n", then=b"\0\0\0\xff\xff" * 10_000),
+        members=raw_response(ok + b"gzip\r\n\r\n", then=gzip.compress(b"") * 1000),
     )
 
 
-def headers_of_pictures(site, answers, folder):
+def picture_headers(site, responders, folder):
     blocks = 19_000_000 // 4
     ifd = struct.pack("<H", 65_000) + b"".join(
         struct.pack("<HHII", 1000 + n % 60_000, 7, 10_000_000, 8) for n in range(65_000)
     )
-    return served(
+    return serve_pictures(
         site,
-        jpeg=answers.body(b"\xff\xd8" + b"\xff\xe5\0\2" * blocks),
-        gif=answers.body(b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\1a\0" * (blocks * 4 // 5)),
-        tiff=answers.body((b"II*\0" + struct.pack("<I", 8) + ifd).ljust(19_000_000, b"\0")),
-        png=answers.body(b"\x89PNG\r\n\x1a\n" + bytes(19_000_000)),
-        webp=answers.body(b"RIFF\xff\xff\xff\xffWEBPVP8X" + bytes(19_000_000)),
+        jpeg=responders.body(b"\xff\xd8" + b"\xff\xe5\0\2" * blocks),
+        gif=responders.body(b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\1a\0" * (blocks * 4 // 5)),
+        tiff=responders.body((b"II*\0" + struct.pack("<I", 8) + ifd).ljust(19_000_000, b"\0")),
+        png=responders.body(b"\x89PNG\r\n\x1a\n" + bytes(19_000_000)),
+        webp=responders.body(b"RIFF\xff\xff\xff\xffWEBPVP8X" + bytes(19_000_000)),
     )
 
 
-def rules(site, answers, folder, text):
-    site.routes["/robots.txt"] = answers.body(text, "text/plain")
+def robots_txt(site, responders, folder, text):
+    site.routes["/robots.txt"] = responders.body(text, "text/plain")
     return Trap()
 
 
-def rules_for_many(site, answers, folder):
+def robots_txt_for_many_agents(site, responders, folder):
     agents = "".join(f"user-agent: a{number}\n" for number in range(15_000))
-    return rules(site, answers, folder, agents + "disallow: /a\n" * 700_000)
+    return robots_txt(site, responders, folder, agents + "disallow: /a\n" * 700_000)
 
 
-def rules_with_wildcards(site, answers, folder):
-    many = "".join(f"disallow: /*a*{number}*b*c$\n" for number in range(300_000))
-    trap = rules(site, answers, folder, "user-agent: *\ndisallow: /" + "*a" * 100_000 + "\n" + many)
+def robots_txt_with_wildcards(site, responders, folder):
+    many_items = "".join(f"disallow: /*a*{number}*b*c$\n" for number in range(300_000))
+    trap = robots_txt(site, responders, folder, "user-agent: *\ndisallow: /" + "*a" * 100_000 + "\n" + many_items)
     trap.images = [f"/{'a' * 3900}{number}.png" for number in range(50)]
     return trap
 
 
-def rules_with_numbers(site, answers, folder):
+def robots_txt_with_numbers(site, responders, folder):
     odd = "".join(
         f"request-rate: 1/{'9' * digits}\ncrawl-delay: {word}\n" for digits, word in ((400, "nan"), (5000, "inf"))
     )
-    return rules(
-        site, answers, folder, f"user-agent: other\n{odd}crawl-delay: 1e308\nuser-agent: *\ncrawl-delay: nan\n"
+    return robots_txt(
+        site, responders, folder, f"user-agent: other\n{odd}crawl-delay: 1e308\nuser-agent: *\ncrawl-delay: nan\n"
     )
 
 
-def services(site, answers, folder):
+def search_services(site, responders, folder):
     results = "".join(f'<a class=iusc m=\'{{"murl":"http://[{number}"}}\'>' for number in range(150_000))
     deep = "<div class=imgpt>" * 100_000 + f"<a m='{'[' * 1_000_000}'>"
     site.routes |= {
-        "/bing": answers.in_turn(answers.body(deep, "text/html"), answers.body(results, "text/html")),
-        "/google": answers.body(
+        "/bing": responders.one_after_another(
+            responders.body(deep, "text/html"), responders.body(results, "text/html")
+        ),
+        "/google": responders.body(
             "<script>" + '["http://x\\"' * 300_000 + '["http://x/y",' + " " * 1_000_000, "text/html"
         ),
-        "/openverse": answers.body('{"results":[' + "{}," * 1_000_000 + '{}],"page_count":1e400}', "application/json"),
-        "/baidu": answers.body("[" * 3_000_000, "application/json"),
+        "/openverse": responders.body(
+            '{"results":[' + "{}," * 1_000_000 + '{}],"page_count":1e400}', "application/json"
+        ),
+        "/baidu": responders.body("[" * 3_000_000, "application/json"),
     }
     return Trap(options={"sources": ["bing", "google", "openverse", "baidu", "site"], "query": ["x"], "pages": 5})
 
 
-def files(site, answers, folder):
+def folder_of_files(site, responders, folder):
     for number in range(20_000):
         (folder / f"{number:05}.txt").write_bytes(b"x")
     for name in (b"\x1b[31m.png", b"a\nb.png", b"\xff\xfe.png", "\u202egnp.png".encode()):
-        (folder / os.fsdecode(name)).write_bytes(answers.png(999))
+        (folder / os.fsdecode(name)).write_bytes(responders.png(999))
     return Trap(options={"sources": ["folder", "site"], "folder": str(folder), "mixed": True, "limit": 1000})
 
 
-def lists(site, answers, folder):
+def url_list(site, responders, folder):
     path = folder / "urls.txt"
     with path.open("wb") as file:
         file.write(b"http://a.example/" + b"x" * 300_000_000 + b"\n\x1b[31m\n\xff\xfe\nhttp://[\nfile:///etc/passwd\n")
@@ -310,18 +322,26 @@ def lists(site, answers, folder):
 
 
 TRAPS = [
-    *(marks_before_svg, marks_in_files, numbers, sets_of_pictures, nested, many, long_addresses, links_without_end),
-    *(bases_and_words, redirects, heads, packed, headers_of_pictures, rules_for_many, rules_with_wildcards),
-    *(rules_with_numbers, services, files, lists),
+    *(markup_before_svg, markup_in_files, numbers, srcsets, nested, many_items, long_addresses, endless_links),
+    *(
+        base_urls_and_titles,
+        redirects,
+        heads,
+        packed,
+        picture_headers,
+        robots_txt_for_many_agents,
+        robots_txt_with_wildcards,
+    ),
+    *(robots_txt_with_numbers, search_services, folder_of_files, url_list),
 ]
 
 
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.__name__)
-def test_a_trap_costs_little_and_no_ordinary_picture(trap, site, answers, tmp_path, capsys):
+def test_trap_takes_bounded_time_and_memory_and_loses_no_picture(trap, site, responders, tmp_path, capsys):
     site.routes = Routes(site.routes)
     (tmp_path / "folder").mkdir()
     ordinary = site.pictures(ORDINARY)
-    set_up = trap(site, answers, tmp_path / "folder")
+    set_up = trap(site, responders, tmp_path / "folder")
     pages = sorted([*set_up.pages, "/last"], key=lambda page: page in FLOODS)
     site.page("/", *ordinary[::2], *set_up.images, *(f">{page}" for page in pages))
     site.page("/last", *ordinary[1::2])

@@ -1,4 +1,4 @@
-"""What a body is told to be from its first bytes."""
+"""The type and size that are detected from the first bytes of a file."""
 
 import io
 import time
@@ -10,21 +10,21 @@ from PIL import Image
 from pipeline.crawl import image_type
 
 
-def blob(form, **options):
+def picture_bytes(form, **options):
     out = io.BytesIO()
     Image.new("RGB", (7, 5), "red").save(out, form, **options)
     return out.getvalue()
 
 
-def size_of(data, kind):
+def image_size_of(data, kind):
     return image_type.image_size(io.BytesIO(data), kind)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
-def test_a_picture_is_known_by_its_bytes_with_its_size(form):
-    kind = image_type.detect_type(blob(form))
+def test_picture_type_and_size_are_detected_from_bytes(form):
+    kind = image_type.detect_type(picture_bytes(form))
     assert kind == form.lower()
-    assert size_of(blob(form), kind) == (7, 5)
+    assert image_size_of(picture_bytes(form), kind) == (7, 5)
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,15 @@ def test_a_picture_is_known_by_its_bytes_with_its_size(form):
         (bytes(20), "binary"),
     ],
 )
-def test_anything_else_is_named(data, kind):
+def test_other_types_are_named(data, kind):
     assert image_type.detect_type(data) == kind
     assert kind not in image_type.EXTENSIONS
 
 
 @pytest.mark.filterwarnings("ignore")  # the room's own filter does not hold under pytest
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
-def test_a_damaged_header_has_no_size_and_raises_nothing(form):
-    assert size_of(blob(form)[:9], form.lower()) == (None, None)
+def test_damaged_header_gives_no_size_without_an_error(form):
+    assert image_size_of(picture_bytes(form)[:9], form.lower()) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,15 @@ def test_a_damaged_header_has_no_size_and_raises_nothing(form):
     [b"\xff\xd8" + b"\xff\xe5\0\2" * 2_000_000, b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\1a\0" * 2_000_000],
     ids=["jpeg", "gif"],
 )
-def test_a_header_of_millions_of_blocks_is_left_off_early(data):
+def test_header_with_millions_of_blocks_is_read_up_to_a_limit(data):
     began = time.process_time()
-    assert size_of(data, image_type.detect_type(data)) == (None, None)
+    assert image_size_of(data, image_type.detect_type(data)) == (None, None)
     assert time.process_time() - began < 0.5
 
 
-def test_the_size_of_a_bomb_is_read_without_unpacking_it_or_a_warning(recwarn):
-    header = bytearray(blob("PNG"))
+def test_size_of_a_pixel_bomb_is_read_without_decoding_or_warning(recwarn):
+    header = bytearray(picture_bytes("PNG"))
     header[16:24] = (60_000).to_bytes(4, "big") * 2
     header[29:33] = zlib.crc32(header[12:29]).to_bytes(4, "big")
-    assert size_of(bytes(header), "png") == (60_000, 60_000)
+    assert image_size_of(bytes(header), "png") == (60_000, 60_000)
     assert not recwarn.list

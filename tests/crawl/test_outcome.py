@@ -1,4 +1,4 @@
-"""What a body comes to, and whether it still holds on another day."""
+"""The outcome of a response, and whether it is still valid in a later crawl."""
 
 import io
 import struct
@@ -6,33 +6,35 @@ import struct
 import pytest
 from PIL import Image
 
-from pipeline.crawl.outcome import Candidate, Outcome, of_body, still_holds
+from pipeline.crawl.outcome import Candidate, Outcome, is_still_valid, of_response
 from pipeline.crawl.request import Response
-from pipeline.crawl.storage import HEAD, PictureStorage
+from pipeline.crawl.storage import HEAD_BYTES, PictureStorage
 from pipeline.options import DownloadOptions
 
 TODAY = DownloadOptions()
 
 
-def received(tmp_path, data):
+def stored_response(tmp_path, data):
     return Response(url="", data=PictureStorage(tmp_path).receive([data]), status=200)
 
 
-def test_the_size_is_read_however_late_the_header_gives_it(tmp_path):
+def test_image_size_is_read_from_a_late_header(tmp_path):
     blob = io.BytesIO()
     Image.new("RGB", (7, 5)).save(blob, "JPEG")
     comment = b"\xff\xfe\xff\xff" + bytes(0xFFFD)
     data = blob.getvalue()[:2] + 2 * comment + blob.getvalue()[2:]
-    assert len(data) > 2 * HEAD - 10
-    outcome = of_body(received(tmp_path, data), TODAY)
+    assert len(data) > 2 * HEAD_BYTES - 10
+    outcome = of_response(stored_response(tmp_path, data), TODAY)
     assert (outcome.outcome, outcome.width, outcome.height, outcome.bytes) == ("saved", 7, 5, len(data))
 
 
-def test_more_pixels_than_may_be_are_rejected_by_the_header(tmp_path):
+def test_too_many_pixels_are_rejected_from_the_header(tmp_path):
     blob = io.BytesIO()
     Image.new("L", (40, 30)).save(blob, "PNG")
     for most, outcome in ((1199, "rejected"), (1200, "saved")):
-        assert of_body(received(tmp_path, blob.getvalue()), DownloadOptions(max_pixels=most)).outcome == outcome
+        assert (
+            of_response(stored_response(tmp_path, blob.getvalue()), DownloadOptions(max_pixels=most)).outcome == outcome
+        )
 
 
 SAVED = {"outcome": "saved", "bytes": 500, "width": 20, "height": 20}
@@ -59,18 +61,18 @@ SAVED = {"outcome": "saved", "bytes": 500, "width": 20, "height": 20}
         ({**SAVED, "outcome": "rejected", "reason": "too many pixels"}, {}, False),
     ],
 )
-def test_what_settings_judge_otherwise_today_is_asked_for_again(outcome, options, holds):
-    assert still_holds(Outcome(**outcome), DownloadOptions(**options)) == holds
+def test_is_still_valid_depends_on_outcome_and_options(outcome, options, holds):
+    assert is_still_valid(Outcome(**outcome), DownloadOptions(**options)) == holds
 
 
-def test_what_pages_say_is_text_that_can_be_written_down():
-    found = Candidate(url="http://a.example/1", address="x", title="cat \ud83d", creator=["a"], license=None)
+def test_candidate_replaces_text_that_cannot_be_encoded():
+    found = Candidate(url="http://a.example/1", fetch_url="x", title="cat \ud83d", creator=["a"], license=None)
     assert (found.title, found.creator, found.license) == ("cat ?", "", "")
 
 
-def test_what_pages_say_steers_no_terminal_and_is_no_longer_than_a_line():
+def test_candidate_text_has_no_control_characters_and_limited_length():
     said = {"title": "\x1b[31mcat\u202egpj.exe", "creator": "A" * 10_000, "license": "by\nsa", "page": "http://a/\x9b"}
-    found = Candidate(url="x:\x1b", address="x", **said)
+    found = Candidate(url="x:\x1b", fetch_url="x", **said)
     assert (found.title, found.license, found.page, found.url) == (
         "[31mcatgpj.exe",
         "by sa",
@@ -80,8 +82,8 @@ def test_what_pages_say_steers_no_terminal_and_is_no_longer_than_a_line():
     assert len(found.creator) == 300
 
 
-def big_tiff(width):
-    """The header of a BigTIFF with a width of 64 bits."""
+def big_tiff_header(width):
+    """The header of a BigTIFF file with a 64-bit width."""
     entries = [(256, 16, 1, width), (257, 16, 1, 1), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
     entries += [(273, 16, 1, 300), (277, 3, 1, 1), (278, 3, 1, 1), (279, 16, 1, 1)]
     return (
@@ -91,8 +93,8 @@ def big_tiff(width):
     )
 
 
-def test_a_width_that_no_archive_can_hold_is_too_many_pixels_with_no_number(tmp_path):
-    assert of_body(received(tmp_path, big_tiff(2**33)), TODAY).width == 2**33
-    outcome = of_body(received(tmp_path, big_tiff(2**63)), TODAY)
+def test_implausible_width_is_too_many_pixels_without_a_width(tmp_path):
+    assert of_response(stored_response(tmp_path, big_tiff_header(2**33)), TODAY).width == 2**33
+    outcome = of_response(stored_response(tmp_path, big_tiff_header(2**63)), TODAY)
     assert (outcome.outcome, outcome.reason, outcome.width) == ("rejected", "too many pixels", None)
-    assert still_holds(outcome, TODAY)
+    assert is_still_valid(outcome, TODAY)

@@ -1,10 +1,10 @@
-"""The attribute srcset, by the steps of the HTML standard."""
+"""The attribute srcset, by the algorithm of the HTML standard."""
 
 import time
 
 import pytest
 
-from pipeline.crawl.page import LONGEST, largest
+from pipeline.crawl.page import MAX_SRCSET_LENGTH, largest_in_srcset
 
 
 @pytest.mark.parametrize(
@@ -26,16 +26,16 @@ from pipeline.crawl.page import LONGEST, largest
         (f"a.jpg {'9' * 5000}w, b.jpg 1w", "b.jpg"),
     ],
 )
-def test_the_largest_is_that_of_the_standard(srcset, address):
-    assert largest(srcset) == address
+def test_largest_in_srcset_follows_the_html_standard(srcset, address):
+    assert largest_in_srcset(srcset) == address
 
 
 @pytest.mark.parametrize("token", ["a", " ", ",", "a ", "(", "a (", "1x,", "a 1x ", ") "])
-def test_time_grows_with_the_length(token):
+def test_srcset_is_parsed_in_linear_time(token):
     began = time.process_time()
-    largest(token * (1_000_000 // len(token)))
+    largest_in_srcset(token * (1_000_000 // len(token)))
     assert time.process_time() - began < 2
 
 
-def test_what_is_beyond_a_length_is_left_off_and_never_half_an_address():
-    assert largest("a.jpg 1x, " + " " * (LONGEST - 15) + "b.jpg 2x") == "a.jpg"
+def test_overlong_srcset_is_cut_without_an_incomplete_url():
+    assert largest_in_srcset("a.jpg 1x, " + " " * (MAX_SRCSET_LENGTH - 15) + "b.jpg 2x") == "a.jpg"

@@ -1,4 +1,4 @@
-"""Whose turn it is at which host."""
+"""The rate limit of each host."""
 
 import math
 import threading
@@ -10,150 +10,150 @@ from pipeline.crawl.rate_limit import RateLimiter
 from pipeline.crawl.request import Fault, Response
 from pipeline.options import DownloadOptions
 
-FAR, NEAR = "a.example", "127.0.0.1:80"
+OTHER_HOST, LOCAL_HOST = "a.example", "127.0.0.1:80"
 
 
 @pytest.fixture
 def clock():
-    """A clock that goes when it is told to."""
+    """A clock that a test moves forward."""
     now = [1000.0]
 
-    def tell():
+    def current_time():
         return now[0]
 
-    tell.go = lambda seconds: now.__setitem__(0, now[0] + seconds)
-    return tell
+    current_time.go = lambda seconds: now.__setitem__(0, now[0] + seconds)
+    return current_time
 
 
-def hosts(clock, **options):
+def rate_limiter(clock, **options):
     return RateLimiter(DownloadOptions(**{"robots": False, **options}), clock=clock)
 
 
-def test_so_many_requests_at_once_and_no_more(clock):
-    found = hosts(clock, host_connections=2, host_rate=1e6)
+def test_host_connections_limits_concurrent_requests(clock):
+    limiter = rate_limiter(clock, host_connections=2, host_rate=1e6)
     for _ in range(2):
-        assert found.begin(FAR) == 0
+        assert limiter.try_acquire(OTHER_HOST) == 0
         clock.go(1)
-    assert found.begin(FAR) == math.inf
-    found.end(FAR)
-    assert found.begin(FAR) == 0
+    assert limiter.try_acquire(OTHER_HOST) == math.inf
+    limiter.release(OTHER_HOST)
+    assert limiter.try_acquire(OTHER_HOST) == 0
 
 
-def test_so_many_requests_a_second_and_no_more(clock):
-    found = hosts(clock, host_rate=4)
-    assert found.begin(FAR) == 0
-    assert found.begin(FAR) == pytest.approx(0.25)
+def test_host_rate_limits_requests_per_second(clock):
+    limiter = rate_limiter(clock, host_rate=4)
+    assert limiter.try_acquire(OTHER_HOST) == 0
+    assert limiter.try_acquire(OTHER_HOST) == pytest.approx(0.25)
     clock.go(0.25)
-    assert found.begin(FAR) == 0
+    assert limiter.try_acquire(OTHER_HOST) == 0
 
 
-def test_hosts_of_others_are_asked_gently_unless_told_and_ones_own_are_not(clock):
-    found = hosts(clock, connections=50)
-    begun = dict.fromkeys((FAR, NEAR), 0)
+def test_default_limits_apply_to_public_hosts_only(clock):
+    limiter = rate_limiter(clock, connections=50)
+    started = dict.fromkeys((OTHER_HOST, LOCAL_HOST), 0)
     for _ in range(1000):
-        for host in begun:
-            begun[host] += found.begin(host) == 0
+        for host in started:
+            started[host] += limiter.try_acquire(host) == 0
         clock.go(0.01)
-    assert begun == {FAR: 6, NEAR: 50}
+    assert started == {OTHER_HOST: 6, LOCAL_HOST: 50}
 
 
-def test_each_host_has_turns_of_its_own(clock):
-    found = hosts(clock, host_connections=1)
-    assert [found.begin(host) for host in (FAR, "b.example")] == [0, 0]
+def test_each_host_has_its_own_rate_limit(clock):
+    limiter = rate_limiter(clock, host_connections=1)
+    assert [limiter.try_acquire(host) for host in (OTHER_HOST, "b.example")] == [0, 0]
 
 
-def test_a_host_is_asked_one_at_a_time_until_its_rules_are_known(clock):
-    found = hosts(clock, robots=True, host_rate=1e6)
-    assert found.begin(FAR) == 0
+def test_one_request_at_a_time_until_robots_txt_is_known(clock):
+    limiter = rate_limiter(clock, robots=True, host_rate=1e6)
+    assert limiter.try_acquire(OTHER_HOST) == 0
     clock.go(1)
-    assert found.begin(FAR) == math.inf
-    found.learn(FAR, 0)
-    assert found.begin(FAR) == 0
+    assert limiter.try_acquire(OTHER_HOST) == math.inf
+    limiter.set_crawl_delay(OTHER_HOST, 0)
+    assert limiter.try_acquire(OTHER_HOST) == 0
 
 
-def test_a_host_that_wants_time_between_requests_gets_it_and_one_at_a_time(clock):
-    found = hosts(clock, host_connections=4)
-    found.learn(FAR, 7)
+def test_crawl_delay_allows_one_request_at_a_time(clock):
+    limiter = rate_limiter(clock, host_connections=4)
+    limiter.set_crawl_delay(OTHER_HOST, 7)
     clock.go(7)
-    assert found.begin(FAR) == 0
+    assert limiter.try_acquire(OTHER_HOST) == 0
     clock.go(8)
-    assert found.begin(FAR) == math.inf
-    found.end(FAR)
-    assert found.begin(FAR) == 0
+    assert limiter.try_acquire(OTHER_HOST) == math.inf
+    limiter.release(OTHER_HOST)
+    assert limiter.try_acquire(OTHER_HOST) == 0
 
 
-def test_a_host_that_wants_rest_gets_it(clock):
-    found = hosts(clock)
-    found.rest(FAR, 30)
-    assert found.begin(FAR) == 30
+def test_pause_blocks_host_until_it_is_over(clock):
+    limiter = rate_limiter(clock)
+    limiter.pause(OTHER_HOST, 30)
+    assert limiter.try_acquire(OTHER_HOST) == 30
     clock.go(30)
-    assert found.begin(FAR) == 0
+    assert limiter.try_acquire(OTHER_HOST) == 0
 
 
-def test_pages_go_before_pictures(clock):
-    found = hosts(time.monotonic, host_connections=1, host_rate=1e6)
-    assert found.begin(FAR) == 0
-    got = []
-    waiting = threading.Thread(target=lambda: got.append(found.wait(FAR, lambda: False)))
+def test_pages_have_priority_over_pictures(clock):
+    limiter = rate_limiter(time.monotonic, host_connections=1, host_rate=1e6)
+    assert limiter.try_acquire(OTHER_HOST) == 0
+    acquired = []
+    waiting = threading.Thread(target=lambda: acquired.append(limiter.acquire(OTHER_HOST, lambda: False)))
     waiting.start()
-    while not found._hosts[FAR].first:
+    while not limiter._hosts[OTHER_HOST].priority_waiting:
         time.sleep(0.001)
-    with found.changed:
-        found._hosts[FAR].active -= 1  # as `end` does, before the page has had time to wake
-        assert found.begin(FAR) == math.inf
-        found.changed.notify_all()
+    with limiter.condition:
+        limiter._hosts[OTHER_HOST].active -= 1  # like `release`, before the waiting thread can wake
+        assert limiter.try_acquire(OTHER_HOST) == math.inf
+        limiter.condition.notify_all()
     waiting.join(5)
-    assert got == [True]
+    assert acquired == [True]
 
 
-def test_who_waits_is_let_go_when_the_crawl_stops(clock):
-    found = hosts(clock, host_connections=1)
-    found.begin(FAR)
-    assert found.wait(FAR, lambda: True) is False
+def test_acquire_returns_false_after_stop(clock):
+    limiter = rate_limiter(clock, host_connections=1)
+    limiter.try_acquire(OTHER_HOST)
+    assert limiter.acquire(OTHER_HOST, lambda: True) is False
 
 
-SILENT = Fault(reason="timeout", passing=True, answered=False)
+TIMEOUT = Fault(reason="timeout", passing=True, host_answered=False)
 
 
-@pytest.mark.parametrize("fault", [SILENT, Fault(reason="HTTP 429", status=429, passing=True)])
-def test_a_host_that_gives_nothing_for_long_is_given_up(clock, fault):
-    found = hosts(clock)
+@pytest.mark.parametrize("fault", [TIMEOUT, Fault(reason="HTTP 429", status=429, passing=True)])
+def test_host_is_given_up_after_long_failures(clock, fault):
+    limiter = rate_limiter(clock)
     for _ in range(20):
-        found.begin(FAR)
-        found.note(FAR, fault)
-        found.end(FAR)
-        assert found.given_up(FAR) == ""
+        limiter.try_acquire(OTHER_HOST)
+        limiter.record(OTHER_HOST, fault)
+        limiter.release(OTHER_HOST)
+        assert limiter.given_up(OTHER_HOST) == ""
         clock.go(6)
     clock.go(1)
-    assert found.given_up(FAR) == f"host given up: {fault.reason}"
+    assert limiter.given_up(OTHER_HOST) == f"host given up: {fault.reason}"
 
 
 @pytest.mark.parametrize("good", [Response(url="", data=b""), Fault(reason="HTTP 404", status=404), "http://elsewhere"])
-def test_a_host_that_answers_now_and_then_is_not_given_up(clock, good):
-    found = hosts(clock)
+def test_host_with_occasional_successes_is_not_given_up(clock, good):
+    limiter = rate_limiter(clock)
     for number in range(100):
-        found.begin(FAR)
-        found.note(FAR, good if number % 10 == 0 else SILENT)
-        found.end(FAR)
+        limiter.try_acquire(OTHER_HOST)
+        limiter.record(OTHER_HOST, good if number % 10 == 0 else TIMEOUT)
+        limiter.release(OTHER_HOST)
         clock.go(6)
-        assert found.given_up(FAR) == ""
+        assert limiter.given_up(OTHER_HOST) == ""
 
 
-def test_what_is_on_no_host_needs_no_turn(clock):
-    found = hosts(clock, host_connections=1)
-    assert [found.begin("") for _ in range(3)] == [0, 0, 0]
-    found.end("")
+def test_empty_host_has_no_rate_limit(clock):
+    limiter = rate_limiter(clock, host_connections=1)
+    assert [limiter.try_acquire("") for _ in range(3)] == [0, 0, 0]
+    limiter.release("")
 
 
-def test_a_host_that_was_asked_too_much_is_asked_more_slowly_and_quickened_by_good_answers(clock):
-    found = hosts(clock)
-    for _ in range(3):  # three of one burst are one word
-        found.rest(NEAR, 1)
+def test_slowdown_after_overload_decays_with_successes(clock):
+    limiter = rate_limiter(clock)
+    for _ in range(3):  # three reports of one burst count once
+        limiter.pause(LOCAL_HOST, 1)
     clock.go(1)
-    assert found.begin(NEAR) == 0
-    assert found.begin(NEAR) == pytest.approx(0.1)
+    assert limiter.try_acquire(LOCAL_HOST) == 0
+    assert limiter.try_acquire(LOCAL_HOST) == pytest.approx(0.1)
     for _ in range(60):
-        found.note(NEAR, "http://elsewhere")
+        limiter.record(LOCAL_HOST, "http://elsewhere")
     clock.go(0.1)
-    assert found.begin(NEAR) == 0
-    assert found.begin(NEAR) < 0.01
+    assert limiter.try_acquire(LOCAL_HOST) == 0
+    assert limiter.try_acquire(LOCAL_HOST) < 0.01

@@ -1,4 +1,4 @@
-"""In which order tasks are handed out, and when no more come."""
+"""The queue of tasks: their order, and when it ends."""
 
 import threading
 import time
@@ -9,93 +9,93 @@ from pipeline.crawl.rate_limit import HostQueue, RateLimiter
 from pipeline.crawl.request import Request, RequestPolicy
 from pipeline.options import DownloadOptions
 
-ASK = RequestPolicy(most=1)
+POLICY = RequestPolicy(max_bytes=1)
 
 
 @pytest.fixture
-def waiting():
-    hosts = RateLimiter(DownloadOptions(robots=False, host_connections=1, host_rate=1e6))
-    return HostQueue(hosts)
+def queue():
+    rate_limiter = RateLimiter(DownloadOptions(robots=False, host_connections=1, host_rate=1e6))
+    return HostQueue(rate_limiter)
 
 
 def task(url):
-    return {"file_url": url, "errand": Request(url, ASK)}
+    return {"file_url": url, "request": Request(url, POLICY)}
 
 
 def urls(queue, count):
     return [queue.get()["file_url"] for _ in range(count)]
 
 
-def test_a_busy_host_holds_up_no_other(waiting):
+def test_busy_host_does_not_delay_other_hosts(queue):
     for url in ("http://a.example/1", "http://a.example/2", "http://b.example/1"):
-        waiting.put(task(url))
-    assert urls(waiting, 2) == ["http://a.example/1", "http://b.example/1"]
+        queue.put(task(url))
+    assert urls(queue, 2) == ["http://a.example/1", "http://b.example/1"]
 
 
-def test_hosts_take_turns_and_each_keeps_its_order(waiting):
+def test_hosts_are_served_round_robin_in_order(queue):
     for host in "aab":
         for number in range(2):
-            waiting.put(task(f"file:{host}{number}"))  # on no host: nothing to wait for
-    assert urls(waiting, 6) == ["file:a0", "file:a1", "file:a0", "file:a1", "file:b0", "file:b1"]
+            queue.put(task(f"file:{host}{number}"))  # no host, so no rate limit
+    assert urls(queue, 6) == ["file:a0", "file:a1", "file:a0", "file:a1", "file:b0", "file:b1"]
 
 
-def test_a_task_that_goes_on_comes_before_the_others_of_its_host(waiting):
+def test_put_back_task_comes_before_other_tasks_of_its_host(queue):
     first, second = task("http://a.example/1"), task("http://a.example/2")
-    waiting.put(first)
-    waiting.put(second)
-    assert waiting.get() is first
-    waiting._hosts.end("a.example:80")
-    waiting.put_back(first)
-    assert waiting.get() is first
+    queue.put(first)
+    queue.put(second)
+    assert queue.get() is first
+    queue._rate_limiter.release("a.example:80")
+    queue.put_back(first)
+    assert queue.get() is first
 
 
-def test_a_task_that_pauses_is_not_handed_out_before(waiting):
+def test_delayed_task_is_not_returned_early(queue):
     paused = task("http://a.example/1")
-    waiting.put(paused)
-    assert waiting.get() is paused
-    waiting._hosts.end("a.example:80")
-    paused["errand"].retry(0.15)
-    waiting.put_back(paused)
+    queue.put(paused)
+    assert queue.get() is paused
+    queue._rate_limiter.release("a.example:80")
+    paused["request"].retry(0.15)
+    queue.put_back(paused)
     began = time.monotonic()
-    assert waiting.get() is paused
+    assert queue.get() is paused
     assert time.monotonic() - began > 0.1
 
 
-def test_a_free_host_wakes_who_waits_for_it(waiting):
+def test_released_host_wakes_a_waiting_get(queue):
     for number in range(2):
-        waiting.put(task(f"http://a.example/{number}"))
-    waiting.get()
+        queue.put(task(f"http://a.example/{number}"))
+    queue.get()
     got = []
-    thread = threading.Thread(target=lambda: got.append(waiting.get()["file_url"]))
+    thread = threading.Thread(target=lambda: got.append(queue.get()["file_url"]))
     thread.start()
     time.sleep(0.05)
     assert got == []
-    waiting._hosts.end("a.example:80")
+    queue._rate_limiter.release("a.example:80")
     thread.join(5)
     assert got == ["http://a.example/1"]
 
 
-def test_the_end_comes_only_when_every_task_is_settled(waiting):
-    waiting.put(task("file:x"))
-    handed_out = waiting.get()
-    waiting.close()
+def test_get_returns_none_only_after_every_task_is_done(queue):
+    queue.put(task("file:x"))
+    handed_out = queue.get()
+    queue.close()
     got = []
-    thread = threading.Thread(target=lambda: got.append(waiting.get()))
+    thread = threading.Thread(target=lambda: got.append(queue.get()))
     thread.start()
     thread.join(0.1)
-    assert thread.is_alive()  # the task may yet come back
-    waiting.put_back(handed_out)
+    assert thread.is_alive()  # the task may still be put back
+    queue.put_back(handed_out)
     thread.join(5)
     assert got == [handed_out]
-    waiting.done()
-    assert waiting.get() is None
+    queue.task_done()
+    assert queue.get() is None
 
 
-def test_a_stop_ends_all_waiting(waiting):
-    threads = [threading.Thread(target=waiting.get) for _ in range(3)]
+def test_stop_ends_every_waiting_get(queue):
+    threads = [threading.Thread(target=queue.get) for _ in range(3)]
     for thread in threads:
         thread.start()
-    waiting.stop()
+    queue.stop()
     for thread in threads:
         thread.join(5)
     assert not any(thread.is_alive() for thread in threads)

@@ -1,4 +1,4 @@
-"""Sources read one after the other, or by turns."""
+"""Reading sources one after another or round-robin."""
 
 from dataclasses import replace
 
@@ -12,111 +12,113 @@ from pipeline.crawl.sources.base import Page, Source
 from pipeline.options import DownloadOptions
 
 
-class Shelf(Source):
-    """A source whose pages are told beforehand: `{address: (pictures, links)}`, or a fault."""
+class FakeSource(Source):
+    """A source with given pages, `{address: (pictures, links)}` or a fault."""
 
-    engine = "shelf"
+    engine = "fake"
 
     def __init__(self, name, pages):
         super().__init__(DownloadOptions())
-        self.query, self.pages, self.asked = name, pages, []
+        self.query, self.pages, self.requested = name, pages, []
 
     def start(self):
         return next(iter(self.pages))
 
-    def read(self, address, fetcher):
-        self.asked.append(address)
+    def read(self, address, http_client):
+        self.requested.append(address)
         if isinstance(self.pages[address], Fault):
             return self.pages[address]
         pictures, links = self.pages[address]
-        return Page(candidates=[Candidate(url=url, address=url) for url in pictures], links=list(links))
+        return Page(candidates=[Candidate(url=url, fetch_url=url) for url in pictures], links=list(links))
 
 
 @pytest.fixture
-def fetcher():
+def http_client():
     return HttpClient(DownloadOptions())
 
 
-def readings(*shelves, most=100):
-    return [Reader(shelf, most=most) for shelf in shelves]
+def readers(*sources, max_pages=100):
+    return [Reader(source, max_pages=max_pages) for source in sources]
 
 
-def urls(found):
+def urls_of(found):
     return "".join(candidate.url for _, candidate in found)
 
 
-def test_in_turn_the_second_source_is_not_asked_before_the_first_is_used_up(fetcher):
-    first, second = Shelf("1", {"p": ("abc", "q"), "q": ("d", "")}), Shelf("2", {"p": ("xy", "")})
-    found = one_after_another(readings(first, second), fetcher)
-    assert urls(next(found) for _ in range(4)) == "abcd"
-    assert second.asked == []
-    assert urls(found) == "xy"
+def test_one_after_another_reads_second_source_after_the_first_is_exhausted(http_client):
+    first, second = FakeSource("1", {"p": ("abc", "q"), "q": ("d", "")}), FakeSource("2", {"p": ("xy", "")})
+    found = one_after_another(readers(first, second), http_client)
+    assert urls_of(next(found) for _ in range(4)) == "abcd"
+    assert second.requested == []
+    assert urls_of(found) == "xy"
 
 
-def test_mixed_each_source_gives_one_picture_a_round_until_it_has_no_more(fetcher):
-    shelves = (
-        Shelf("1", {"p": ("abc", "")}),
-        Shelf("2", {"p": ("x", "q"), "q": ("yzw", "")}),
-        Shelf("3", {"p": ("", "")}),
+def test_round_robin_takes_one_picture_of_each_source_in_turn(http_client):
+    sources = (
+        FakeSource("1", {"p": ("abc", "")}),
+        FakeSource("2", {"p": ("x", "q"), "q": ("yzw", "")}),
+        FakeSource("3", {"p": ("", "")}),
     )
-    assert urls(round_robin(readings(*shelves), fetcher)) == "axbyczw"
+    assert urls_of(round_robin(readers(*sources), http_client)) == "axbyczw"
 
 
-def test_pages_are_read_breadth_first_once_each_and_only_as_they_are_needed(fetcher):
-    shelf = Shelf("1", {"p": ("a", "qr"), "q": ("b", "sp"), "r": ("c", "q"), "s": ("d", "")})
-    (reading,) = readings(shelf)
-    found = reading.candidates(fetcher)
+def test_pages_are_read_breadth_first_once_and_lazily(http_client):
+    source = FakeSource("1", {"p": ("a", "qr"), "q": ("b", "sp"), "r": ("c", "q"), "s": ("d", "")})
+    (reader,) = readers(source)
+    found = reader.candidates(http_client)
     assert next(found).url == "a"
-    assert shelf.asked == ["p"]
+    assert source.requested == ["p"]
     assert "".join(candidate.url for candidate in found) == "bcd"
-    assert shelf.asked == ["p", "q", "r", "s"]
+    assert source.requested == ["p", "q", "r", "s"]
 
 
-def test_what_went_wrong_is_told_a_line_for_each_kind(fetcher):
+def test_notices_have_one_line_for_each_reason(http_client):
     lost = Fault(reason="HTTP 500")
-    shelf = Shelf("cat", {"p": ("a", "qrs"), "q": lost, "r": lost, "s": Fault(reason="timeout")})
-    (reading,) = readings(shelf)
-    list(reading.candidates(fetcher))
-    assert reading.notices() == [
-        "shelf 'cat': 2 pages not read: HTTP 500 (q)",
-        "shelf 'cat': 1 page not read: timeout (s)",
+    source = FakeSource("cat", {"p": ("a", "qrs"), "q": lost, "r": lost, "s": Fault(reason="timeout")})
+    (reader,) = readers(source)
+    list(reader.candidates(http_client))
+    assert reader.notices() == [
+        "fake 'cat': 2 pages not read: HTTP 500 (q)",
+        "fake 'cat': 1 page not read: timeout (s)",
     ]
 
 
-def test_a_source_without_pictures_and_one_without_end_are_told_of(fetcher):
-    (empty,) = readings(Shelf("cat", {"p": ("", "")}))
-    (endless,) = readings(Shelf("dog", {"p": ("a", "q"), "q": ("b", "r"), "r": ("c", "")}), most=2)
-    for reading in (empty, endless):
-        list(reading.candidates(fetcher))
-    assert empty.notices() == ["shelf 'cat': no pictures there"]
-    assert endless.notices() == ["shelf 'dog': left off after 2 pages; set pages for more"]
+def test_notices_report_missing_pictures_and_the_page_limit(http_client):
+    (empty,) = readers(FakeSource("cat", {"p": ("", "")}))
+    (endless,) = readers(FakeSource("dog", {"p": ("a", "q"), "q": ("b", "r"), "r": ("c", "")}), max_pages=2)
+    for reader in (empty, endless):
+        list(reader.candidates(http_client))
+    assert empty.notices() == ["fake 'cat': no pictures found"]
+    assert endless.notices() == ["fake 'dog': stopped after 2 pages; set pages for more"]
 
 
-def test_no_more_links_are_kept_than_pages_can_be_read(fetcher):
+def test_queue_holds_no_more_links_than_pages_may_be_read(http_client):
     pages = {"0": ("a", [str(number) for number in range(1, 100_000)])}
     pages |= {str(number): ("b", [f"{number}-{link}" for link in range(1000)]) for number in range(1, 5)}
-    (reading,) = readings(Shelf("cat", pages), most=5)
-    for _ in reading.candidates(fetcher):
-        assert len(reading._waiting) <= 5
-        assert len(reading._known) <= 6
-    assert reading.source.asked == list("01234")
-    assert reading.notices() == ["shelf 'cat': left off after 5 pages; set pages for more"]
+    (reader,) = readers(FakeSource("cat", pages), max_pages=5)
+    for _ in reader.candidates(http_client):
+        assert len(reader._queue) <= 5
+        assert len(reader._known) <= 6
+    assert reader.source.requested == list("01234")
+    assert reader.notices() == ["fake 'cat': stopped after 5 pages; set pages for more"]
 
 
-def test_a_page_that_was_cut_is_told_of_and_reasons_without_number_are_counted(fetcher):
+def test_notices_report_truncated_pages_and_limit_the_reasons(http_client):
     pages = {"p": ("a", [str(number) for number in range(40)])}
     pages |= {str(number): Fault(reason=f"not a page: {number:02}") for number in range(40)}
-    shelf = Shelf("cat", pages)
-    whole = shelf.read
-    shelf.read = lambda address, fetcher: (
-        replace(whole(address, fetcher), cut="too much of it") if address == "p" else whole(address, fetcher)
+    source = FakeSource("cat", pages)
+    read = source.read
+    source.read = lambda address, http_client: (
+        replace(read(address, http_client), cut_reason="too much of it")
+        if address == "p"
+        else read(address, http_client)
     )
-    (reading,) = readings(shelf)
-    list(reading.candidates(fetcher))
-    lines = reading.notices()
+    (reader,) = readers(source)
+    list(reader.candidates(http_client))
+    lines = reader.notices()
     assert len(lines) == 12
-    assert lines[0] == "shelf 'cat': 1 page not read: not a page: 00 (0)"
+    assert lines[0] == "fake 'cat': 1 page not read: not a page: 00 (0)"
     assert lines[10:] == [
-        "shelf 'cat': pages not read for 30 more reasons",
-        "shelf 'cat': 1 page read in part: too much of it (p)",
+        "fake 'cat': pages not read for 30 more reasons",
+        "fake 'cat': 1 page read in part: too much of it (p)",
     ]

@@ -1,8 +1,8 @@
-"""What X-Robots-Tag forbids."""
+"""Directives in X-Robots-Tag."""
 
 import pytest
 
-from pipeline.crawl.robots import refusal
+from pipeline.crawl.robots import robots_tag_refusal
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,5 @@ from pipeline.crawl.robots import refusal
         ([], ""),
     ],
 )
-def test_the_words_that_speak_to_us(lines, word):
-    assert refusal(lines, "ganmill") == word
+def test_robots_tag_refusal_finds_directives_for_this_agent(lines, word):
+    assert robots_tag_refusal(lines, "ganmill") == word

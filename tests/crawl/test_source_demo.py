@@ -1,4 +1,4 @@
-"""The embedded subject, crawled as any other site."""
+"""The demo dataset, crawled like any other site."""
 
 from pipeline import demo
 from pipeline.crawl.download import download
@@ -10,9 +10,9 @@ from pipeline.store import jsonl
 OPTIONS = DownloadOptions(sources=("demo",), demo_pictures=40, limit=40)
 
 
-def test_the_demo_is_crawled_with_its_licence_and_never_asked_twice(tmp_path, monkeypatch):
+def test_demo_is_crawled_with_licence_and_each_url_once(tmp_path, monkeypatch):
     first = download(OPTIONS, dataset=tmp_path / "dataset", folder=tmp_path / "first")
-    monkeypatch.setattr(DemoSource, "step", None)
+    monkeypatch.setattr(DemoSource, "fetch", None)
     second = download(OPTIONS, dataset=tmp_path / "dataset", folder=tmp_path / "second")
 
     rows = [list(jsonl.read_rows(tmp_path / name / "images.jsonl")) for name in ("first", "second")]
@@ -23,7 +23,7 @@ def test_the_demo_is_crawled_with_its_licence_and_never_asked_twice(tmp_path, mo
     assert all(row["url"].startswith(f"demo:/v{demo.VERSION}/40/") and row["license"] for row in rows[0])
 
 
-def test_another_number_of_pictures_or_version_of_the_demo_is_another_input(tmp_path, monkeypatch):
+def test_demo_input_depends_on_number_of_pictures_and_version(tmp_path, monkeypatch):
     more = DownloadOptions(sources=("demo",), demo_pictures=41)
     before = content_inputs(OPTIONS, tmp_path)
     assert content_inputs(OPTIONS, tmp_path) == before != content_inputs(more, tmp_path)

@@ -1,4 +1,4 @@
-"""Google's pages: small ones of the shapes that it gives, the empty one above all."""
+"""Google's pages: small ones in the formats of the service, also the one with scripts only."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,31 +35,31 @@ def body(text):
     return Response(url="", data=text.encode(), status=200)
 
 
-def test_the_plain_page_gives_picture_page_and_title(source):
+def test_page_without_scripts_gives_picture_page_and_title(source):
     (found,) = source.results(body(PLAIN))
     assert (found.url, found.page) == ("https://pic.example/1.jpg?w=9", "https://page.example/1")
     assert found.title == "Pikachu"
 
 
-def test_the_data_of_the_scripts_gives_pictures_and_never_googles_own_thumbnails(source):
+def test_script_data_gives_pictures_not_thumbnails(source):
     assert [found.url for found in source.results(body(DATA))] == ["https://pic.example/2.png?a=1"]
 
 
-def test_a_page_of_scripts_alone_is_a_fault_that_says_what_to_do(source):
+def test_page_with_scripts_only_is_a_fault_with_advice(source):
     got = source.parse(body(SCRIPTS), "")
     assert isinstance(got, Fault)
     assert got.reason == "Google answers automated clients with scripts only; use bing, openverse or baidu"
 
 
-def test_after_the_first_page_nothing_more_is_just_the_end(source):
+def test_no_results_after_the_first_page_end_the_search(source):
     first = source.parse(body(PLAIN), "")
     assert parse_qs(urlsplit(first.links[0]).query)["start"] == ["1"]
     assert source.parse(body(SCRIPTS), "").links == []
 
 
-def test_the_report_says_so_and_the_next_source_goes_on(site, answers, options, tmp_path, monkeypatch):
+def test_fault_is_in_the_notices_and_next_source_is_crawled(site, responders, options, tmp_path, monkeypatch):
     monkeypatch.setattr(google, "SEARCH", site.url + "/search")
-    site.routes["/search?q=cat&tbm=isch&start=0"] = answers.body(SCRIPTS, "text/html")
+    site.routes["/search?q=cat&tbm=isch&start=0"] = responders.body(SCRIPTS, "text/html")
     site.page("/", *site.pictures(2))
     wanted = options(sources=("google", "site"), query=("cat",))
 

@@ -1,4 +1,4 @@
-"""The sources on this machine: a file of addresses, a folder of pictures; and the digests that stand for them."""
+"""Local sources (a file of URLs, a folder of pictures), and the digests of their content."""
 
 import os
 
@@ -14,24 +14,24 @@ from pipeline.store import jsonl
 
 
 @pytest.fixture
-def pictures(tmp_path, answers):
-    """A folder of two pictures, a copy and a text."""
+def pictures(tmp_path, responders):
+    """A folder with two pictures, a copy and a text file."""
     folder = tmp_path / "pictures"
     (folder / "deep").mkdir(parents=True)
-    (folder / "b.png").write_bytes(answers.png(1))
-    (folder / "deep" / "ピカ.jpg").write_bytes(answers.png(2))
-    (folder / "a copy.png").write_bytes(answers.png(1))
+    (folder / "b.png").write_bytes(responders.png(1))
+    (folder / "deep" / "ピカ.jpg").write_bytes(responders.png(2))
+    (folder / "a copy.png").write_bytes(responders.png(1))
     (folder / "notes.txt").write_text("no picture")
     return folder
 
 
-def run(tmp_path, options):
+def download_rows(tmp_path, options):
     result = download(options, dataset=tmp_path / "dataset", folder=tmp_path / "folder")
     return result, list(jsonl.read_rows(tmp_path / "folder" / "images.jsonl"))
 
 
-def test_a_folder_is_walked_in_sorted_order(tmp_path, pictures):
-    result, rows = run(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures)))
+def test_folder_is_read_in_sorted_order(tmp_path, pictures):
+    result, rows = download_rows(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures)))
     assert [(row["title"], row["outcome"]) for row in rows] == [
         ("a copy.png", "saved"),
         ("b.png", "duplicate"),
@@ -42,27 +42,27 @@ def test_a_folder_is_walked_in_sorted_order(tmp_path, pictures):
     assert result.summary["requested"] == 4
 
 
-def test_a_file_that_was_edited_is_read_again(tmp_path, pictures, answers):
+def test_edited_file_is_read_again(tmp_path, pictures, responders):
     options = DownloadOptions(sources=("folder",), folder=str(pictures))
-    first, _ = run(tmp_path, options)
-    (pictures / "b.png").write_bytes(answers.png(9))
-    second, rows = run(tmp_path, options)
+    first, _ = download_rows(tmp_path, options)
+    (pictures / "b.png").write_bytes(responders.png(9))
+    second, rows = download_rows(tmp_path, options)
     assert first.outputs != second.outputs
     assert rows[1]["outcome"] == "saved"
 
 
-def test_a_file_that_is_too_large_is_rejected_unread(tmp_path, pictures):
+def test_too_large_file_is_rejected(tmp_path, pictures):
     (pictures / "big.png").write_bytes(bytes(5000))
-    _, rows = run(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), max_bytes=4000))
+    _, rows = download_rows(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), max_bytes=4000))
     assert [row["reason"] for row in rows if row["title"] == "big.png"] == ["too large"]
 
 
-def test_a_list_is_asked_for_in_its_order_and_every_line_gets_a_row(tmp_path, site, options):
+def test_url_list_is_requested_in_order_with_a_row_per_line(tmp_path, site, options):
     first, second = site.pictures(2)
     listed = tmp_path / "urls.txt"
     lines = ["# a comment", "", site.url + second, site.url + first + "#part", "ftp://a.example/x.png", "no address"]
     listed.write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
-    _, rows = run(tmp_path, options(sources=("urls",), urls=str(listed)))
+    _, rows = download_rows(tmp_path, options(sources=("urls",), urls=str(listed)))
     assert [(row["url"], row["outcome"], row["reason"]) for row in rows] == [
         (site.url + second, "saved", ""),
         (site.url + first, "saved", ""),
@@ -71,26 +71,26 @@ def test_a_list_is_asked_for_in_its_order_and_every_line_gets_a_row(tmp_path, si
     ]
 
 
-def test_what_the_limit_leaves_out_of_a_folder_is_told(tmp_path, pictures):
-    result, _ = run(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), limit=3))
+def test_notice_counts_files_beyond_the_limit(tmp_path, pictures):
+    result, _ = download_rows(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), limit=3))
     assert result.summary["notices"] == ["folder: the limit of 3 leaves out 1"]
 
 
-def test_the_digest_of_a_folder_follows_names_and_bytes_and_nothing_else(tmp_path, pictures, answers):
+def test_folder_digest_depends_on_names_and_bytes_only(tmp_path, pictures, responders):
     options = DownloadOptions(sources=("folder", "bing"), folder=str(pictures), query=("x",))
     before = content_inputs(options, tmp_path / "dataset")
     (pictures / "b.png").touch()
     touched = content_inputs(options, tmp_path / "dataset")
     (pictures / "b.png").rename(pictures / "c.png")
     renamed = content_inputs(options, tmp_path / "dataset")
-    (pictures / "c.png").write_bytes(answers.png(7))
+    (pictures / "c.png").write_bytes(responders.png(7))
     edited = content_inputs(options, tmp_path / "dataset")
     assert list(before) == ["folder"]
     assert before == touched
     assert len({inputs["folder"] for inputs in (before, renamed, edited)}) == 3
 
 
-def test_the_digest_of_a_list_follows_its_content(tmp_path):
+def test_url_list_digest_depends_on_content(tmp_path):
     listed = tmp_path / "urls.txt"
     options = DownloadOptions(sources=("urls",), urls=str(listed))
     digests = set()
@@ -115,7 +115,7 @@ def test_the_digest_of_a_list_follows_its_content(tmp_path):
         ({"user_agent": "ピカ", "query": ("x",)}, "user_agent"),
     ],
 )
-def test_what_a_source_lacks_is_said_in_one_line_before_anything_starts(tmp_path, wanted, says):
+def test_missing_option_raises_user_error_before_the_crawl(tmp_path, wanted, says):
     options = DownloadOptions(**wanted)
     for use in (
         lambda: content_inputs(options, tmp_path / "dataset"),
@@ -127,32 +127,32 @@ def test_what_a_source_lacks_is_said_in_one_line_before_anything_starts(tmp_path
     assert not (tmp_path / "dataset").exists()
 
 
-def test_an_empty_folder_an_empty_list_and_the_dataset_itself_are_no_sources(tmp_path):
+def test_empty_folder_empty_list_and_dataset_folder_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "urls.txt").write_text("# nothing\n")
     for wanted, says in (
         ({"sources": ("folder",), "folder": str(tmp_path / "empty")}, "is empty"),
-        ({"sources": ("urls",), "urls": str(tmp_path / "urls.txt")}, "holds no address"),
-        ({"sources": ("folder",), "folder": str(tmp_path)}, "holds the dataset"),
+        ({"sources": ("urls",), "urls": str(tmp_path / "urls.txt")}, "contains no URL"),
+        ({"sources": ("folder",), "folder": str(tmp_path)}, "contains the dataset"),
     ):
         with pytest.raises(UserError, match=says):
             content_inputs(DownloadOptions(**wanted), tmp_path / "dataset")
 
 
-def test_names_that_steer_a_terminal_are_shown_without_that_and_their_files_are_read(tmp_path, answers):
+def test_control_characters_in_file_names_are_escaped_and_files_read(tmp_path, responders):
     folder = tmp_path / "pictures"
     folder.mkdir()
     names = [b"\x1b[31mred.png", b"line\nbreak.png", b"\xff\xfe.png", "\u202egnp.png".encode()]
     for number, name in enumerate(names):
-        (folder / os.fsdecode(name)).write_bytes(answers.png(number))
+        (folder / os.fsdecode(name)).write_bytes(responders.png(number))
     options = DownloadOptions(sources=("folder",), folder=str(folder))
     assert content_inputs(options, tmp_path / "dataset")
-    result, rows = run(tmp_path, options)
+    result, rows = download_rows(tmp_path, options)
     assert result.summary["saved"] == len(names)
     assert all(row["title"].isprintable() and row["url"].isprintable() for row in rows)
 
 
-def test_a_long_folder_is_read_as_far_as_the_limit_needs(tmp_path):
+def test_large_folder_is_read_as_far_as_the_limit_needs(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(50):
@@ -160,22 +160,22 @@ def test_a_long_folder_is_read_as_far_as_the_limit_needs(tmp_path):
     (folder / "00.txt").write_bytes(b"GIF89a")
     source = FolderSource(DownloadOptions(sources=("folder",), folder=str(folder), limit=3))
     page = source.read(source.start(), None)
-    assert (len(page.candidates), page.more) == (6, 44)
-    result, _ = run(tmp_path, source.options)
+    assert (len(page.candidates), page.uncounted) == (6, 44)
+    result, _ = download_rows(tmp_path, source.options)
     assert result.summary["notices"] == ["folder: the limit of 3 leaves out 47"]
 
 
-def test_a_line_without_end_is_one_address_that_is_too_long(tmp_path, site, options):
+def test_endless_line_is_one_overlong_url(tmp_path, site, options):
     listed = tmp_path / "urls.txt"
     (picture,) = site.pictures(1)
     listed.write_text(f"http://a.example/{'x' * 3_000_000}\n{site.url}{picture}\n")
-    _, rows = run(tmp_path, options(sources=("urls",), urls=str(listed)))
+    _, rows = download_rows(tmp_path, options(sources=("urls",), urls=str(listed)))
     assert [(row["outcome"], row["reason"]) for row in rows] == [("rejected", "address too long"), ("saved", "")]
     assert len(rows[0]["url"]) < 5000
 
 
-def test_a_file_that_grows_while_it_is_read_is_too_large(tmp_path, pictures, monkeypatch):
+def test_file_that_grows_while_read_is_too_large(tmp_path, pictures, monkeypatch):
     (pictures / "b.png").write_bytes(bytes(5000))
-    monkeypatch.setattr(local, "_size", lambda path: 10)
-    _, rows = run(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), max_bytes=4000))
+    monkeypatch.setattr(local, "_file_size", lambda path: 10)
+    _, rows = download_rows(tmp_path, DownloadOptions(sources=("folder",), folder=str(pictures), max_bytes=4000))
     assert [row["reason"] for row in rows if row["title"] == "b.png"] == ["too large"]

@@ -1,65 +1,65 @@
-"""The raw store: whole pictures or none."""
+"""The storage of raw pictures: complete files or none."""
 
 import os
 import time
 
 import pytest
 
-from pipeline.crawl.storage import FORGOTTEN, HEAD, PictureStorage, Unwritable
+from pipeline.crawl.storage import HEAD_BYTES, STALE_AFTER, PictureStorage, StorageError
 from pipeline.store import digest
 
 
 @pytest.fixture
-def store(tmp_path):
+def storage(tmp_path):
     return PictureStorage(tmp_path / "raw")
 
 
-def unfinished(store):
-    return list((store.root / "unfinished").iterdir())
+def unfinished_files(storage):
+    return list((storage.root / "unfinished").iterdir())
 
 
-def test_a_draft_knows_what_was_written_and_becomes_a_picture(store):
+def test_temp_file_has_digest_and_head_and_is_committed(storage):
     data = bytes(range(256)) * 1000
-    draft = store.receive([data[:100_000], data[100_000:]])
-    assert (draft.sha256, draft.bytes, draft.head) == (digest.of_bytes(data), len(data), data[:HEAD])
-    store.keep(draft, f"{draft.sha256}.png")
-    assert store.path(f"{draft.sha256}.png").read_bytes() == data
-    assert unfinished(store) == []
+    temp_file = storage.receive([data[:100_000], data[100_000:]])
+    assert (temp_file.sha256, temp_file.bytes, temp_file.head) == (digest.of_bytes(data), len(data), data[:HEAD_BYTES])
+    storage.commit(temp_file, f"{temp_file.sha256}.png")
+    assert storage.path(f"{temp_file.sha256}.png").read_bytes() == data
+    assert unfinished_files(storage) == []
 
 
-def test_of_a_body_that_breaks_off_nothing_stays(store):
-    def pieces():
+def test_interrupted_body_leaves_no_file(storage):
+    def chunks():
         yield b"x"
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        store.receive(pieces())
-    assert unfinished(store) == []
+        storage.receive(chunks())
+    assert unfinished_files(storage) == []
 
 
-def test_a_disk_that_takes_no_more_is_told_from_a_host_that_gives_no_more(store, monkeypatch):
-    def full(*_):
+def test_disk_error_raises_storage_error(storage, monkeypatch):
+    def raise_disk_full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(Unwritable, match="No space left"):
-        store.write("a" * 64 + ".png", b"x")
+    monkeypatch.setattr(os, "replace", raise_disk_full)
+    with pytest.raises(StorageError, match="No space left"):
+        storage.write("a" * 64 + ".png", b"x")
 
 
-def test_a_damaged_picture_is_replaced_and_a_whole_one_is_left(store):
+def test_damaged_picture_is_replaced_and_undamaged_one_is_kept(storage):
     name = f"{digest.of_bytes(b'good')}.png"
-    store.write(name, b"good")
-    before = store.path(name).stat().st_ino
-    store.write(name, b"good")
-    assert store.path(name).stat().st_ino == before
-    store.path(name).write_bytes(b"bad")
-    store.write(name, b"good")
-    assert store.path(name).read_bytes() == b"good"
+    storage.write(name, b"good")
+    before = storage.path(name).stat().st_ino
+    storage.write(name, b"good")
+    assert storage.path(name).stat().st_ino == before
+    storage.path(name).write_bytes(b"bad")
+    storage.write(name, b"good")
+    assert storage.path(name).read_bytes() == b"good"
 
 
-def test_what_a_killed_crawl_left_is_removed_once_no_crawl_can_want_it(store):
-    old, new = (store.receive([b"x"]).path for _ in range(2))
-    long_ago = time.time() - FORGOTTEN - 1
+def test_stale_temp_files_are_removed(storage):
+    old, new = (storage.receive([b"x"]).path for _ in range(2))
+    long_ago = time.time() - STALE_AFTER - 1
     os.utime(old, (long_ago, long_ago))
-    PictureStorage(store.root)
-    assert unfinished(store) == [new]
+    PictureStorage(storage.root)
+    assert unfinished_files(storage) == [new]

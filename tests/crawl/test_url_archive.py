@@ -1,4 +1,4 @@
-"""The archive of addresses: what it remembers, and whose word counts."""
+"""The URL archive: what it stores, and which outcome replaces which."""
 
 import sqlite3
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.crawl.outcome import Outcome
-from pipeline.crawl.url_archive import Unfit, UrlArchive
+from pipeline.crawl.url_archive import UnwritableRow, UrlArchive
 from pipeline.errors import DamagedState
 
 SAVED = Outcome(outcome="saved", status=200, type="png", bytes=9, id="0" * 64, width=3, height=4, time="2020")
@@ -23,7 +23,7 @@ def archive(tmp_path):
     archive.close()
 
 
-def test_an_outcome_comes_back_as_it_was_put(archive):
+def test_get_returns_the_outcome_that_was_put(archive):
     archive.put("http://a.example/ピカ", SAVED)
     archive.put("http://a.example/2", FAILED)
     assert archive.get("http://a.example/ピカ") == SAVED
@@ -31,7 +31,7 @@ def test_an_outcome_comes_back_as_it_was_put(archive):
     assert archive.get("http://a.example/3") is None
 
 
-def test_a_later_outcome_replaces_a_failure_and_never_a_picture(archive):
+def test_put_replaces_a_failure_but_not_a_saved_picture(archive):
     archive.put("u", FAILED)
     archive.put("u", SAVED)
     archive.put("u", FAILED)
@@ -48,8 +48,8 @@ def test_a_later_outcome_replaces_a_failure_and_never_a_picture(archive):
         ("half \ud83d", FAILED),
     ],
 )
-def test_a_row_that_cannot_be_written_is_no_damage(archive, url, outcome):
-    with pytest.raises(Unfit):
+def test_unwritable_row_leaves_the_archive_usable(archive, url, outcome):
+    with pytest.raises(UnwritableRow):
         archive.put(url, outcome)
     archive.put("next", SAVED)
     assert archive.get("next") == SAVED
@@ -62,7 +62,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_archive_is_told_as_that_and_not_as_a_full_disk(tmp_path, damage):
+def test_damaged_archive_raises_damaged_state(tmp_path, damage):
     path = tmp_path / "archive.sqlite"
     with closing(UrlArchive(path)) as archive:
         archive.put("u", FAILED)
@@ -78,7 +78,7 @@ def test_a_damaged_archive_is_told_as_that_and_not_as_a_full_disk(tmp_path, dama
 @pytest.mark.parametrize(
     "change", ["outcome = 'lost'", "reason = NULL", "width = 'wide'", "id = '../../x'", "type = 'exe'", "bytes = x'00'"]
 )
-def test_a_row_that_no_crawl_writes_is_not_known(tmp_path, change):
+def test_invalid_row_is_ignored(tmp_path, change):
     path = tmp_path / "archive.sqlite"
     with closing(UrlArchive(path)) as archive:
         archive.put("u", SAVED)
@@ -88,7 +88,7 @@ def test_a_row_that_no_crawl_writes_is_not_known(tmp_path, change):
         assert archive.get("u") is None
 
 
-def test_many_processes_may_open_and_write_at_once(tmp_path):
+def test_many_processes_open_and_write_concurrently(tmp_path):
     code = (
         "import sys; from pathlib import Path; from pipeline.crawl.url_archive import UrlArchive;"
         "from pipeline.crawl.outcome import Outcome; archive = UrlArchive(Path(sys.argv[1]));"

@@ -1,4 +1,4 @@
-"""Baidu's picture search: JSON with each picture's address, in a simple cipher of Baidu's own, its page and title."""
+"""Baidu's image search: JSON results; picture and page URLs are encoded with a substitution cipher."""
 
 import codecs
 import json
@@ -14,90 +14,92 @@ from pipeline.crawl.sources.base import SearchSource
 from pipeline.crawl.url import host_of, normalize_url
 
 SEARCH = "https://image.baidu.com/search/acjson"
-STEP = 30  # results that a page is asked for
-LONGEST_TITLE = 2_000  # characters, tags included
-SIGNS = {"_z2C$q": ":", "_z&e3B": ".", "AzdH3F": "/"}
-SIGN = re.compile(f"({'|'.join(map(re.escape, SIGNS))})")
-LETTERS = str.maketrans("0123456789abcdefghijklmnopqrstuvw", "7dgjmoru140852vsnkheb963wtqplifca")
-STRAY_ESCAPE = re.compile(r"\\(?![\"\\/bfnrtu])")  # Baidu escapes quotation marks that JSON does not let it
+RESULTS_PER_PAGE = 30
+MAX_TITLE_LENGTH = 2_000  # characters, tags included
+CIPHER_SIGNS = {"_z2C$q": ":", "_z&e3B": ".", "AzdH3F": "/"}
+CIPHER_SIGN_PATTERN = re.compile(f"({'|'.join(map(re.escape, CIPHER_SIGNS))})")
+CIPHER_LETTERS = str.maketrans("0123456789abcdefghijklmnopqrstuvw", "7dgjmoru140852vsnkheb963wtqplifca")
+STRAY_ESCAPE = re.compile(r"\\(?![\"\\/bfnrtu])")  # Baidu escapes characters that JSON does not allow to be escaped
 
 
 class BaiduSource(SearchSource):
-    """What Baidu finds for one query."""
+    """Baidu's results for one query."""
 
     engine = "baidu"
     referer = "https://image.baidu.com/"
 
-    def page_from(self, count: int) -> str:
-        """The address of the page that follows on `count` results."""
-        asked = {"tn": "resultjson_com", "ipn": "rj", "ie": "utf-8", "oe": "utf-8", "word": self.query}
-        return f"{SEARCH}?{urlencode({**asked, 'pn': count, 'rn': STEP})}"
+    def results_url(self, count: int) -> str:
+        """The URL of the page of results after the first `count`."""
+        query = {"tn": "resultjson_com", "ipn": "rj", "ie": "utf-8", "oe": "utf-8", "word": self.query}
+        return f"{SEARCH}?{urlencode({**query, 'pn': count, 'rn': RESULTS_PER_PAGE})}"
 
-    def results(self, body: Response) -> list[Candidate] | Fault:
-        """What one page shows; what is not understood is left out."""
+    def results(self, response: Response) -> list[Candidate] | Fault:
+        """The candidates of one page of results; results that cannot be parsed are omitted."""
         try:
-            answer = json.loads(STRAY_ESCAPE.sub("", body.data.decode("utf-8", "replace")), strict=False)
-            rows = answer.get("data")
+            payload = json.loads(STRAY_ESCAPE.sub("", response.data.decode("utf-8", "replace")), strict=False)
+            rows = payload.get("data")
         except (ValueError, AttributeError, RecursionError):
-            return Fault(reason="not an answer of Baidu's picture search", status=body.status)
-        if answer.get("antiFlag") or not isinstance(rows, list):
-            return Fault(reason=f"Baidu refuses: {_text(answer, 'message') or 'no results'}", status=body.status)
-        found = [_candidate(row) for row in rows[: self.most] if isinstance(row, dict)]
+            return Fault(reason="not an answer of Baidu's picture search", status=response.status)
+        if payload.get("antiFlag") or not isinstance(rows, list):
+            return Fault(reason=f"Baidu refuses: {_text(payload, 'message') or 'no results'}", status=response.status)
+        found = [_candidate(row) for row in rows[: self.max_candidates] if isinstance(row, dict)]
         return [candidate for candidate in found if host_of(candidate.url)]
 
 
-def plain(cipher: str) -> str:
-    """An address as Baidu writes it, `ippr_z2C$qAzdH3F...`, as it is; one that is written plainly stays."""
+def decipher(cipher: str) -> str:
+    """Decode a URL in Baidu's cipher, `ippr_z2C$qAzdH3F...`; a plain URL stays unchanged."""
     if host_of(cipher):
         return cipher
-    return "".join(SIGNS.get(part) or part.translate(LETTERS) for part in SIGN.split(cipher))
+    return "".join(
+        CIPHER_SIGNS.get(part) or part.translate(CIPHER_LETTERS) for part in CIPHER_SIGN_PATTERN.split(cipher)
+    )
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:
-    """One result. The original comes first; Baidu's own copies of it only where that is not told."""
-    original = next((each for each in _dicts(row.get("replaceUrl"))), {})
-    address = plain(_text(row, "objURL") or _text(original, "ObjURL")) or _text(
+    """The candidate of one result: the original picture, or Baidu's copy if the original is not given."""
+    original = next((each for each in _list_of_dicts(row.get("replaceUrl"))), {})
+    address = decipher(_text(row, "objURL") or _text(original, "ObjURL")) or _text(
         row, "hoverURL", "middleURL", "thumbURL"
     )
-    page = plain(_text(row, "fromURL") or _text(original, "FromURL"))
+    page = decipher(_text(row, "fromURL") or _text(original, "FromURL"))
     title = _without_tags(_text(row, "fromPageTitleEnc", "fromPageTitle"))
     return Candidate(
         url=normalize_url(address),
-        address=normalize_url(address),
+        fetch_url=normalize_url(address),
         page=normalize_url(page) if host_of(page) else "",
         title=title,
     )
 
 
-class _Words:
-    """A handler that keeps the text alone."""
+class _TextHandler:
+    """A handler that collects text."""
 
     def __init__(self) -> None:
-        self.enough = ""
+        self.stop_reason = ""
         self.parts: list[str] = []
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        """Tags say nothing here."""
+        """Ignore tags."""
 
     def end(self, tag: str) -> None:
-        """Nor do their ends."""
+        """Ignore tags."""
 
     def text(self, text: str) -> None:
-        """Keep it."""
+        """Collect the text."""
         self.parts.append(text)
 
 
 def _without_tags(markup: str) -> str:
-    words = _Words()
-    data = codecs.BOM_UTF8 + markup[:LONGEST_TITLE].encode("utf-8", "replace")
-    html.stream(data, words, time.monotonic() + html.SECONDS)
-    return "".join(words.parts).strip()
+    handler = _TextHandler()
+    data = codecs.BOM_UTF8 + markup[:MAX_TITLE_LENGTH].encode("utf-8", "replace")
+    html.parse_html(data, handler, time.monotonic() + html.MAX_SECONDS)
+    return "".join(handler.parts).strip()
 
 
 def _text(row: dict[str, Any], *names: str) -> str:
-    """The first of the fields `names` that holds text."""
+    """The first of the fields `names` that contains text."""
     return next((row[name] for name in names if isinstance(row.get(name), str) and row[name]), "")
 
 
-def _dicts(value: Any) -> list[dict[str, Any]]:
+def _list_of_dicts(value: Any) -> list[dict[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""The interface of a source, and what all search services share."""
+"""The interface of a source, and the base class of the search services."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -10,143 +10,148 @@ from pipeline.crawl.request import Fault, Request, RequestPolicy, Response
 from pipeline.options import DownloadOptions
 from pipeline.text import plain
 
-PAGE_BYTES = 10_000_000
-LONGEST_PLACE = 200  # characters of an address in a notice
+MAX_PAGE_BYTES = 10_000_000
+MAX_DISPLAY_LENGTH = 200  # characters of a URL in a notice
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "application/json")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """What a page shows: pictures and further pages, both in the order in which they stand there."""
+    """The pictures and links of one page, in document order."""
 
     candidates: list[Candidate]
     links: list[str]
-    more: int = 0  # pictures beyond those, if they were counted
-    cut: str = ""  # why this is not all of the page, if it is not
+    uncounted: int = 0  # number of further pictures, which are not in `candidates`
+    cut_reason: str = ""  # why reading stopped before the end of the page; empty if it did not
 
 
 class Source(ABC):
-    """One source, for one query if it takes any. Made anew for every crawl."""
+    """A source of pictures, for one query if it takes one. Each crawl creates its own."""
 
     engine: str
     query: str = ""
-    remembered: bool = True  # what the archive knows of a URL holds; not so for files, which their owner may change
-    grows: bool = False  # what it shows changes from day to day, and what it showed once still belongs to the subject
+    uses_archive: bool = True  # archived outcomes are reused; not for local files, which their owner may change
+    grows: bool = False  # its results change over time, and pictures of earlier crawls still belong to the dataset
 
     def __init__(self, options: DownloadOptions) -> None:
         self.options = options
 
     @property
     def topic(self) -> str:
-        """What it was asked for: crawls of the same topic add up."""
+        """What the source is asked for, the query or the first URL: crawls of the same topic are combined."""
         return self.query
 
     @property
     def name(self) -> str:
-        """The source and its query, for a person."""
+        """The source and its query, for messages."""
         return f"{self.engine} '{self.query}'" if self.query else self.engine
 
     @abstractmethod
     def start(self) -> str:
-        """The address of the first page."""
+        """The URL (or path) of the first page."""
 
     @abstractmethod
-    def read(self, address: str, fetcher: HttpClient) -> Page | Fault:
-        """What the page at `address` shows, or why it cannot be had."""
+    def read(self, address: str, http_client: HttpClient) -> Page | Fault:
+        """Read the page at `address`: a URL or a path."""
 
-    def name_of(self, address: str) -> str:
-        """The lasting name of an address: itself, unless the source stands somewhere else each time."""
+    def stable_url(self, address: str) -> str:
+        """The permanent name of a URL: the URL itself, unless the source is served at another address each time."""
         return address
 
-    def place_of(self, address: str) -> str:
-        """An address for a person: host and path."""
+    def display_url(self, address: str) -> str:
+        """A URL for messages: host and path."""
         try:
-            parts = urlsplit(self.name_of(address))
+            parts = urlsplit(self.stable_url(address))
         except ValueError:
-            return plain(address, LONGEST_PLACE)
-        return plain(parts.netloc + parts.path, LONGEST_PLACE)
+            return plain(address, MAX_DISPLAY_LENGTH)
+        return plain(parts.netloc + parts.path, MAX_DISPLAY_LENGTH)
 
-    def ask(self, candidate: Candidate) -> RequestPolicy:
-        """What the request for a picture may and wants."""
+    def policy_for(self, candidate: Candidate) -> RequestPolicy:
+        """The policy of the request for a picture."""
         referer = candidate.page if candidate.page.startswith("http") else ""
-        return self._ask(self.options.max_bytes, referer=referer, accept="image/*")
+        return self._policy(self.options.max_bytes, referer=referer, accept="image/*")
 
-    def errand(self, candidate: Candidate) -> Request:
-        """The way to a picture."""
-        return Request(candidate.address, self.ask(candidate))
+    def request_for(self, candidate: Candidate) -> Request:
+        """The request for a picture."""
+        return Request(candidate.fetch_url, self.policy_for(candidate))
 
-    def step(self, errand: Request, fetcher: HttpClient) -> Response | Fault | None:
-        """Bring the errand a step on: the picture, why there is none, or None if it goes on."""
-        return fetcher.step(errand)
+    def fetch(self, request: Request, http_client: HttpClient) -> Response | Fault | None:
+        """Do the next step of a request: return the response or the fault, or None if another step is needed."""
+        return http_client.send(request)
 
     @property
-    def most(self) -> int:
-        """How many different pictures of a page can be of use: as many again may be known from other pages."""
+    def max_candidates(self) -> int:
+        """The maximum number of pictures of one page: twice the limit, because other pages may show the same ones."""
         return 2 * self.options.limit
 
-    def _ask(self, most: int, **wants: object) -> RequestPolicy:
+    def _policy(self, max_bytes: int, **settings: object) -> RequestPolicy:
         rules = {"allow_private": self.options.allow_private, "robots": self.options.robots}
-        return RequestPolicy(most=most, **(rules | wants))
+        return RequestPolicy(max_bytes=max_bytes, **(rules | settings))
 
 
 class WebSource(Source):
-    """A source whose pages come over the web."""
+    """A source whose pages are fetched over HTTP."""
 
     grows = True
 
-    # A page that a search service makes for the user's own query is asked for, not crawled: robots.txt, which is for
-    # following links, keeps to what the service points at. Openverse's API, open to all, forbids it to robots.
+    # The results page for the user's query is requested, not crawled: robots.txt is about following links, so it
+    # applies to what the results link to. (Openverse's robots.txt forbids its public API.)
     crawls_pages: bool = False
-    most_bytes: int = PAGE_BYTES
-    referer: str = ""  # for its pages, where a service answers only what comes from its own
+    max_page_bytes: int = MAX_PAGE_BYTES
+    referer: str = ""  # for services that require their own site as the Referer
 
-    def read(self, address: str, fetcher: HttpClient) -> Page | Fault:
-        """Get the page and parse it."""
+    def read(self, address: str, http_client: HttpClient) -> Page | Fault:
+        """Fetch the page and parse it."""
         robots = self.options.robots and self.crawls_pages
-        wants = {"robots": robots, "referer": self.referer, "accept": ",".join(PAGE_TYPES), "types": PAGE_TYPES}
+        settings = {
+            "robots": robots,
+            "referer": self.referer,
+            "accept": ",".join(PAGE_TYPES),
+            "content_types": PAGE_TYPES,
+        }
         try:
-            got = fetcher.get(address, self._ask(self.most_bytes, **wants))
-            return got if isinstance(got, Fault) else self.parse(got, address)
-        except Exception as error:  # a page may be stranger than its parser foresees; the notices name it
-            return Fault(reason=f"page not understood: {type(error).__name__}")
+            response = http_client.get(address, self._policy(self.max_page_bytes, **settings))
+            return response if isinstance(response, Fault) else self.parse(response, address)
+        except Exception as error:  # an unexpected page fails alone; the notices name it
+            return Fault(reason=f"page cannot be parsed: {type(error).__name__}")
 
     @abstractmethod
-    def parse(self, body: Response, address: str) -> Page | Fault:
-        """What the page asked for at `address` shows; `body.url` is where redirects led to."""
+    def parse(self, response: Response, address: str) -> Page | Fault:
+        """Parse the response to the request for `address`; `response.url` is the final URL after redirects."""
 
 
-ANSWER_BYTES = 4_000_000  # of one page of results, which has some tens of them
+MAX_RESULTS_BYTES = 4_000_000  # of one page with tens of results
 
 
 class SearchSource(WebSource):
-    """A service that is asked for the results from a number on."""
+    """A search service whose results are requested by offset."""
 
-    most_bytes = ANSWER_BYTES
+    max_page_bytes = MAX_RESULTS_BYTES
 
     def __init__(self, options: DownloadOptions, query: str) -> None:
         super().__init__(options)
         self.query = query
-        self._found: set[str] = set()
+        self._seen_urls: set[str] = set()
 
     def start(self) -> str:
-        """The page that begins with the first result."""
-        return self.page_from(0)
+        """The URL of the first page of results."""
+        return self.results_url(0)
 
-    def parse(self, body: Response, address: str) -> Page | Fault:
-        """The results of one page, and the page after it if any of them is new."""
-        found = self.results(body)
+    def parse(self, response: Response, address: str) -> Page | Fault:
+        """The results of one page; the next page is linked if any of them is new."""
+        found = self.results(response)
         if isinstance(found, Fault):
             return found
-        found = found[: self.most]
-        before = len(self._found)
-        self._found.update(candidate.url for candidate in found)
-        more = len(self._found) > before
-        return Page(candidates=found, links=[self.page_from(len(self._found))] if more else [])
+        found = found[: self.max_candidates]
+        before = len(self._seen_urls)
+        self._seen_urls.update(candidate.url for candidate in found)
+        has_new = len(self._seen_urls) > before
+        return Page(candidates=found, links=[self.results_url(len(self._seen_urls))] if has_new else [])
 
     @abstractmethod
-    def page_from(self, count: int) -> str:
-        """The address of the page that follows on `count` results."""
+    def results_url(self, count: int) -> str:
+        """The URL of the page of results after the first `count`."""
 
     @abstractmethod
-    def results(self, body: Response) -> list[Candidate] | Fault:
-        """What one page shows; what is not understood is left out."""
+    def results(self, response: Response) -> list[Candidate] | Fault:
+        """The candidates of one page of results; results that cannot be parsed are omitted."""

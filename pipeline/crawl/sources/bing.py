@@ -1,4 +1,4 @@
-"""Bing's picture search: the `m` attribute of each result is JSON with the picture, its page and its title."""
+"""Bing's image search: the `m` attribute of each result is JSON with picture URL, page URL and title."""
 
 import json
 import time
@@ -11,64 +11,64 @@ from pipeline.crawl.sources.base import SearchSource
 from pipeline.crawl.url import host_of, normalize_url
 
 SEARCH = "https://www.bing.com/images/async"
-LONGEST = 20_000  # characters of the JSON of a result, which has a tenth of that
-STEP = 35  # results that a page is asked for
-HIGHLIGHT = str.maketrans("", "", "\ue000\ue001")  # private signs that Bing puts around the words searched for
+MAX_JSON_LENGTH = 20_000  # characters of the JSON of a result; usual are 2,000
+RESULTS_PER_PAGE = 35
+HIGHLIGHT_MARKS = str.maketrans("", "", "\ue000\ue001")  # private-use characters around the words of the query
 
 
 class BingSource(SearchSource):
-    """What Bing finds for one query."""
+    """Bing's results for one query."""
 
     engine = "bing"
 
-    def page_from(self, count: int) -> str:
-        """The address of the page that follows on `count` results."""
-        return f"{SEARCH}?{urlencode({'q': self.query, 'first': count + 1, 'count': STEP})}"
+    def results_url(self, count: int) -> str:
+        """The URL of the page of results after the first `count`."""
+        return f"{SEARCH}?{urlencode({'q': self.query, 'first': count + 1, 'count': RESULTS_PER_PAGE})}"
 
-    def results(self, body: Response) -> list[Candidate]:
-        """What one page shows; what is not understood is left out."""
-        found = _Results(self.most)
-        html.stream(body.data, found, time.monotonic() + html.SECONDS)
-        rows = [_row(text) for text in found.texts]
+    def results(self, response: Response) -> list[Candidate]:
+        """The candidates of one page of results; results that cannot be parsed are omitted."""
+        found = _ResultHandler(self.max_candidates)
+        html.parse_html(response.data, found, time.monotonic() + html.MAX_SECONDS)
+        rows = [_parse_json(text) for text in found.texts]
         return [
             Candidate(
                 url=normalize_url(row["murl"]),
-                address=normalize_url(row["murl"]),
+                fetch_url=normalize_url(row["murl"]),
                 page=_page(row),
-                title=str(row.get("t") or "").translate(HIGHLIGHT).strip(),
+                title=str(row.get("t") or "").translate(HIGHLIGHT_MARKS).strip(),
             )
             for row in rows
             if isinstance(row.get("murl"), str)
         ]
 
 
-class _Results:
-    """A handler that keeps what the CSS selector `div.imgpt a[m], a.iusc[m]` finds."""
+class _ResultHandler:
+    """A handler that collects the elements of the CSS selector `div.imgpt a[m], a.iusc[m]`."""
 
-    def __init__(self, most: int) -> None:
-        self.enough = ""
+    def __init__(self, max_results: int) -> None:
+        self.stop_reason = ""
         self.texts: list[str] = []
-        self._most = most
-        self._divisions: list[bool] = []  # those that are open: whether they hold a result
-        self._within = 0
+        self._max_results = max_results
+        self._open_divs: list[bool] = []  # for each open div, whether its class is imgpt
+        self._result_depth = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        """Take in an element."""
+        """Handle the start of an element."""
         classes = attributes.get("class", "").split()
         if tag == "div":
-            self._divisions.append("imgpt" in classes)
-            self._within += "imgpt" in classes
-        elif tag == "a" and "m" in attributes and (self._within or "iusc" in classes):
-            self.texts.append(attributes["m"] if len(attributes["m"]) <= LONGEST else "")
-            self.enough = "as many results as can be of use" if len(self.texts) >= self._most else ""
+            self._open_divs.append("imgpt" in classes)
+            self._result_depth += "imgpt" in classes
+        elif tag == "a" and "m" in attributes and (self._result_depth or "iusc" in classes):
+            self.texts.append(attributes["m"] if len(attributes["m"]) <= MAX_JSON_LENGTH else "")
+            self.stop_reason = "more results than the limit needs" if len(self.texts) >= self._max_results else ""
 
     def end(self, tag: str) -> None:
-        """Close an element."""
-        if tag == "div" and self._divisions:
-            self._within -= self._divisions.pop()
+        """Handle the end of an element."""
+        if tag == "div" and self._open_divs:
+            self._result_depth -= self._open_divs.pop()
 
     def text(self, text: str) -> None:
-        """Text says nothing here."""
+        """Ignore text."""
 
 
 def _page(row: dict) -> str:
@@ -76,7 +76,7 @@ def _page(row: dict) -> str:
     return page if host_of(page) else ""
 
 
-def _row(text: str) -> dict:
+def _parse_json(text: str) -> dict:
     try:
         row = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The embedded subject as a source: a small web site on loopback, crawled as any other."""
+"""The demo dataset as a source: a small web site on loopback, crawled like any other."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -11,21 +11,21 @@ from pipeline.options import DownloadOptions
 
 
 class DemoSource(SiteSource):
-    """The demo's site. Its port is another one at each start, so its addresses are archived without it."""
+    """The demo's web site. Its port differs at each start, so archived URLs do not contain it."""
 
     engine = "demo"
     grows = False
 
-    def name_of(self, address: str) -> str:
-        """`demo:/v1/700/pictures/0001.jpg`: the demo's version, its size, and the path within it."""
+    def stable_url(self, address: str) -> str:
+        """`demo:/v1/700/pictures/0001.jpg`: the demo's version, its number of pictures, and the path."""
         parts = urlsplit(address)
         query = f"?{parts.query}" if parts.query else ""
         return f"demo:/v{demo.VERSION}/{self.options.demo_pictures}{parts.path}{query}"
 
 
 @contextmanager
-def served(options: DownloadOptions) -> Iterator[DemoSource]:
-    """Serve the demo while its source is in use."""
+def serve_demo(options: DownloadOptions) -> Iterator[DemoSource]:
+    """Serve the demo's web site while its source is in use."""
     with demo.serve(seed=0, pictures=options.demo_pictures) as site:
-        # It stands on loopback, which other sources may not lead to unless the user says so.
+        # Its address is loopback, which other sources may use only with the option allow_private.
         yield DemoSource(dataclasses.replace(options, allow_private=True), site.url)

@@ -1,6 +1,6 @@
-"""Google's picture search: what it shows to clients without scripts, and a clear word when that is nothing.
+"""Google's image search: the results for clients without scripts, or a message if there are none.
 
-Since 2025 it answers most automated clients with a page of scripts alone, and no parser helps against that.
+Since 2025 Google sends most automated clients a page with scripts only, which no parser can read.
 """
 
 import json
@@ -12,63 +12,68 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from pipeline.crawl import html
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.page import Contents, Link
+from pipeline.crawl.page import Link, PageContents
 from pipeline.crawl.request import Fault, Response
 from pipeline.crawl.sources.base import SearchSource
 from pipeline.crawl.url import host_of, normalize_url
 
 SEARCH = "https://www.google.com/search"
 SCRIPTS_ONLY = "Google answers automated clients with scripts only; use bing, openverse or baidu"
-# In the data of its scripts: ["https://...", height, width]
-TRIPLE = re.compile(r'\[("https?://(?:[^"\\]|\\.)+"),\s*\d+,\s*\d+\]')
-ITS_OWN = ("gstatic.com", "google.com", "googleusercontent.com", "ggpht.com")
+# A picture in the data of the scripts: ["https://...", height, width]
+IMAGE_TRIPLE = re.compile(r'\[("https?://(?:[^"\\]|\\.)+"),\s*\d+,\s*\d+\]')
+OWN_DOMAINS = ("gstatic.com", "google.com", "googleusercontent.com", "ggpht.com")
 
 
 class GoogleSource(SearchSource):
-    """What Google finds for one query, as far as it says so."""
+    """Google's results for one query."""
 
     engine = "google"
 
-    def page_from(self, count: int) -> str:
-        """The address of the page that follows on `count` results."""
+    def results_url(self, count: int) -> str:
+        """The URL of the page of results after the first `count`."""
         return f"{SEARCH}?{urlencode({'q': self.query, 'tbm': 'isch', 'start': count})}"
 
-    def results(self, body: Response) -> list[Candidate] | Fault:
-        """What one page shows: the links of the plain page, or what the data of its scripts names."""
-        contents = Contents(scripts=True)
-        html.stream(body.data, contents, time.monotonic() + html.SECONDS)
+    def results(self, response: Response) -> list[Candidate] | Fault:
+        """The candidates of one page: the links of the page without scripts, or the pictures in the data of its
+        scripts.
+        """
+        contents = PageContents(scripts=True)
+        html.parse_html(response.data, contents, time.monotonic() + html.MAX_SECONDS)
         contents.finish()
-        found = [*islice(_linked(contents), self.most), *islice(_named(contents.scripts), self.most)]
-        # After the first page it is the end of the results that shows nothing.
-        return found if found or self._found else Fault(reason=SCRIPTS_ONLY, status=body.status)
+        found = [
+            *islice(_from_links(contents), self.max_candidates),
+            *islice(_from_scripts(contents.scripts), self.max_candidates),
+        ]
+        # After the first page, no results mean the end of the results.
+        return found if found or self._seen_urls else Fault(reason=SCRIPTS_ONLY, status=response.status)
 
 
-def _linked(contents: Contents) -> Iterator[Candidate]:
-    """`<a href="/imgres?imgurl=...&imgrefurl=...">` of the page for clients without scripts."""
+def _from_links(contents: PageContents) -> Iterator[Candidate]:
+    """The candidates in links such as `<a href="/imgres?imgurl=...&imgrefurl=...">`."""
     links = (item for item in contents.items if isinstance(item, Link) and item.tag == "a")
     for link in links:
-        asked = _asked(link.href) if link.href and "imgres?" in link.href else {}
-        address, page = normalize_url(asked.get("imgurl", [""])[0]), normalize_url(asked.get("imgrefurl", [""])[0])
+        query = _query_of(link.href) if link.href and "imgres?" in link.href else {}
+        address, page = normalize_url(query.get("imgurl", [""])[0]), normalize_url(query.get("imgrefurl", [""])[0])
         if host_of(address):
             title = link.text if link.alt is None else link.alt
-            yield Candidate(url=address, address=address, page=page if host_of(page) else "", title=title)
+            yield Candidate(url=address, fetch_url=address, page=page if host_of(page) else "", title=title)
 
 
-def _asked(href: str) -> dict[str, list[str]]:
+def _query_of(href: str) -> dict[str, list[str]]:
     try:
         return parse_qs(urlsplit(href).query)
     except ValueError:
         return {}
 
 
-def _named(scripts: list[str]) -> Iterator[Candidate]:
-    """The addresses in the data of the scripts, without Google's own thumbnails."""
+def _from_scripts(scripts: list[str]) -> Iterator[Candidate]:
+    """The candidates in the data of the scripts, without Google's own thumbnails."""
     for script in scripts:
-        for literal in TRIPLE.finditer(script):
+        for literal in IMAGE_TRIPLE.finditer(script):
             try:
                 address = normalize_url(json.loads(literal[1]))
-                own = (urlsplit(address).hostname or "").endswith(ITS_OWN)
+                is_own = (urlsplit(address).hostname or "").endswith(OWN_DOMAINS)
             except ValueError:
                 continue
-            if not own:
-                yield Candidate(url=address, address=address)
+            if not is_own:
+                yield Candidate(url=address, fetch_url=address)

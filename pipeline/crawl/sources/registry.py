@@ -1,4 +1,4 @@
-"""The registry of sources: from the option `sources` to source objects."""
+"""Create the sources that the option `sources` names."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,26 +13,26 @@ from pipeline.crawl.sources.site import SiteSource
 from pipeline.crawl.url import normalize_url
 from pipeline.options import DownloadOptions
 
-SEARCHES = {"bing": BingSource, "openverse": OpenverseSource, "baidu": BaiduSource, "google": GoogleSource}
+SEARCH_SOURCES = {"bing": BingSource, "openverse": OpenverseSource, "baidu": BaiduSource, "google": GoogleSource}
 
 
 @contextmanager
 def open_sources(options: DownloadOptions) -> Iterator[list[Source]]:
-    """The sources in the order that the options name them, a search service once for each query.
+    """The sources in the order of the option `sources`; a search service once for each query.
 
-    The demo is served as long as the context lasts.
+    The demo's web site is served until the context ends.
     """
     with ExitStack() as stack:
-        yield [source for name in options.sources for source in _sources(name, options, stack)]
+        yield [source for name in options.sources for source in _make_sources(name, options, stack)]
 
 
-def _sources(name: str, options: DownloadOptions, stack: ExitStack) -> list[Source]:
-    if name in SEARCHES:
-        return [SEARCHES[name](options, query) for query in options.query]
+def _make_sources(name: str, options: DownloadOptions, stack: ExitStack) -> list[Source]:
+    if name in SEARCH_SOURCES:
+        return [SEARCH_SOURCES[name](options, query) for query in options.query]
     if name == "site":
         return [SiteSource(options, normalize_url(options.site))]
     if name == "demo":
-        from pipeline.crawl.sources.demo import served  # it draws pictures: not loaded unless asked for
+        from pipeline.crawl.sources.demo import serve_demo  # slow to import: it loads the drawing code
 
-        return [stack.enter_context(served(options))]
+        return [stack.enter_context(serve_demo(options))]
     return [UrlsSource(options) if name == "urls" else FolderSource(options)]
