@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.options.option import nearest
+from pipeline.option_types import nearest
 from pipeline.store.digest import of_file
 from pipeline.store.npz import Unfit
 

@@ -83,7 +83,7 @@ def test_private_addresses_are_rejected(fetcher, host):
 def test_an_answer_that_is_no_http_is_a_fault(fetcher):
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
-        fetcher.options = replace(fetcher.options, retries=0)
+        fetcher.options = fetcher.options.model_copy(update={"retries": 0})
         assert fetcher.get(f"http://127.0.0.1:{server.getsockname()[1]}/", ASK).reason == "connection broken"
 
 

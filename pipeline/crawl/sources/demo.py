@@ -1,6 +1,5 @@
 """The embedded subject as a source: a small web site on loopback, crawled as any other."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -28,4 +27,4 @@ def served(options: DownloadOptions) -> Iterator[DemoSource]:
     """Serve the demo while its source is in use."""
     with demo.serve(seed=0, pictures=options.demo_pictures) as site:
         # It stands on loopback, which other sources may not lead to unless the user says so.
-        yield DemoSource(dataclasses.replace(options, allow_private=True), site.url)
+        yield DemoSource(options.model_copy(update={"allow_private": True}), site.url)
