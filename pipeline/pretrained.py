@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import UserError
-from pipeline.options.option import nearest
+from pipeline.option_types import nearest
 from pipeline.store.atomic import open_whole
 from pipeline.store.digest import of_file
 from pipeline.store.npz import Unfit

@@ -1,7 +1,6 @@
 """The command line: `python -m tasks COMMAND`. Each command is a function of the parsed arguments."""
 
 import argparse
-import dataclasses
 import io
 import sys
 from collections.abc import Sequence
@@ -9,8 +8,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipeline.errors import Stopped, UserError, of_system
-from pipeline.options import STAGE_OPTIONS
-from pipeline.options.option import as_json, expected, nearest
+from pipeline.option_types import as_json, expected, nearest
+from pipeline.options import STAGE_OPTIONS, STAGES
 from pipeline.text import plain
 from tasks import commands, paths
 from tasks.label_server import web
@@ -87,10 +86,10 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     plan = add("plan", commands.plan, "show what a run would do, and why", options=True)
     for made in (run, plan):
         made.add_argument("--refresh", action="store_true", help="crawl again, for what is new since the last crawl")
-        made.add_argument("--until", choices=list(STAGE_OPTIONS), default="", help="only this stage and what it needs")
+        made.add_argument("--until", choices=STAGES, default="", help="only this stage and what it needs")
     plan.add_argument("--json", action="store_true", help="one JSON list of {stage, state, reason}, for programs")
     rerun = add("rerun", commands.rerun, "make one stage again, and what depends on it", options=True)
-    rerun.add_argument("stage", choices=list(STAGE_OPTIONS), help="the stage")
+    rerun.add_argument("stage", choices=STAGES, help="the stage")
     rerun.add_argument("--downstream", action="store_true", help="make all stages below it again, changed or not")
     generate = add("generate", commands.generate, "draw pictures with the trained generator", options=True)
     for made in (run, rerun, generate):
@@ -99,7 +98,8 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     status = add("status", commands.status, "show what there is, for one dataset or all")
     status.set_defaults(dataset="")
     status.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
-    add("options", commands.options, "list every setting, its value and what it does")
+    listing = add("options", commands.options, "list every setting, its value and what it does")
+    listing.add_argument("--markdown", action="store_true", help="print docs/settings.md: defaults, bounds, meanings")
     _add_labels(add("labels", commands.labels_check, "bring in, take out or mend the labels"))
     _add_models(add("models", commands.models_list, "list the GAN definitions, explain one, check them", dataset=False))
     page = add("web", web, "label the pictures in the browser")
@@ -118,14 +118,14 @@ def _add_options(parser: Parser) -> None:
     parser.add_argument("--query", default=argparse.SUPPRESS, help="search words, separated by commas")
     for stage, options in STAGE_OPTIONS.items():
         group = parser.add_argument_group(f"{stage} ({options.__doc__.splitlines()[0].rstrip('.').lower()})")
-        for field in dataclasses.fields(options):
+        for name, field in options.model_fields.items():
             default = as_json(field.default)
             group.add_argument(
-                f"--{stage}-{field.name.replace('_', '-')}",
-                dest=f"{stage}.{field.name}",
+                f"--{stage}-{name.replace('_', '-')}",
+                dest=f"{stage}.{name}",
                 default=argparse.SUPPRESS,
                 metavar="VALUE",
-                help=f"{field.metadata['help']} (default: {default}; {expected(field)})".replace("%", "%%"),
+                help=f"{field.description} (default: {default}; {expected(field)})".replace("%", "%%"),
             )
 
 

@@ -14,11 +14,11 @@ from pipeline.crawl.url import STANDARD_INPUT
 from pipeline.errors import DamagedState, UserError, of_system
 from pipeline.gan.config import Definition, Difference, Reading, as_tree, differences, read, schema_text
 from pipeline.labels.folders import export_folders, import_folders
-from pipeline.options import STAGE_OPTIONS
-from pipeline.options.option import as_text, nearest
+from pipeline.option_types import as_text, nearest
+from pipeline.options import STAGE_OPTIONS, STAGES
 from pipeline.store.manifest import check_contents
 from pipeline.text import plain
-from tasks import cleanup, console, label_snapshots, paths, run_log, runner, settings
+from tasks import cleanup, console, label_snapshots, paths, run_log, runner, settings, settings_page
 from tasks.plan import make_plan
 from tasks.run_pipeline import RunPipeline
 from tasks.stages import Generate, Normalize, TrainGan
@@ -64,8 +64,7 @@ def plan(given: Namespace) -> int:
 
 def rerun(given: Namespace) -> int:
     """Make one stage again and whatever that changes; with `downstream` all that hangs below it."""
-    stages = list(STAGE_OPTIONS)
-    below = stages[stages.index(given.stage) :] if given.downstream else [given.stage]
+    below = list(STAGES[STAGES.index(given.stage) :]) if given.downstream else [given.stage]
     pipeline = _pipeline(given, again=below)
     pipeline.stages_until(given.stage)  # a stage that is not in the chain is a mistake
     pipeline.requires()
@@ -115,15 +114,15 @@ def _wrong(dataset: str, *, verify: bool) -> bool:
 
 
 def options(given: Namespace) -> int:
-    """Print every setting with its value for the dataset."""
+    """Print every setting with its value for the dataset or, with `markdown`, the page docs/settings.md."""
+    if given.markdown:
+        print(settings_page.as_markdown(), end="")
+        return 0
     chosen = settings.resolve(given.dataset, {})
     for stage, cls in STAGE_OPTIONS.items():
         print(f"[{stage}]")
-        for field in dataclasses.fields(cls):
-            print(
-                f"{field.name} = {as_text(getattr(chosen[stage], field.name))}".ljust(44)
-                + f"# {field.metadata['help']}"
-            )
+        for name, field in cls.model_fields.items():
+            print(f"{name} = {as_text(getattr(chosen[stage], name))}".ljust(44) + f"# {field.description}")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from pipeline.options.option import as_text
+from pipeline.option_types import as_text
 from pipeline.store.manifest import Manifest
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask

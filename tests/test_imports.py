@@ -10,7 +10,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 # Each room of pipeline/ and the rooms it may read from; every room may read the ground floor
-GROUND = {"errors", "neighbours", "progress", "result", "options", "text"}
+GROUND = {"errors", "neighbours", "progress", "result", "option_types", "options", "text"}
 MAY_READ = {
     "options": set(),
     "store": set(),

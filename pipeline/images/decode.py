@@ -1,6 +1,5 @@
 """Turn the bytes of a picture into upright RGB pixels, or say why not. No byte string makes it raise."""
 
-import dataclasses
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -75,7 +74,7 @@ def decode_what_there_is(data: bytes, options: NormalizeOptions) -> Decoded | Re
     """
     before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
     try:
-        return decode(data, dataclasses.replace(options, min_side=1, max_aspect=ANY_ASPECT))
+        return decode(data, options.model_copy(update={"min_side": 1, "max_aspect": ANY_ASPECT}))
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 

@@ -1,4 +1,3 @@
-import dataclasses
 import struct
 import warnings
 import zlib
@@ -203,7 +202,7 @@ def test_a_large_picture_averaged_early_looks_like_the_whole_one(draw, encode, m
     whole = decode(body, OPTIONS)
     assert max(whole.pixels.shape) == 1501
     for fitting in ("crop", "pad", "squash"):
-        options = dataclasses.replace(OPTIONS, fit=fitting)
+        options = OPTIONS.model_copy(update={"fit": fitting})
         drift = fit(reduced.raster, options).astype(int) - fit(whole.raster, options)
         assert np.abs(drift).mean() <= 1
 

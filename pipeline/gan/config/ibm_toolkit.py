@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.gan.config.json_text import shown
-from pipeline.options.option import nearest
+from pipeline.option_types import nearest
 
 NETWORKS = ("generator", "discriminator")
 TRAINING = "GAN_model"

@@ -20,7 +20,7 @@ from pipeline.gan.config import ibm_toolkit
 from pipeline.gan.config.json_text import dotted, parse_document, read_text
 from pipeline.gan.config.messages import Place, in_words, keys, meaning
 from pipeline.gan.config.schema import Definition, Part
-from pipeline.options.option import nearest
+from pipeline.option_types import nearest
 from pipeline.store.digest import of_value
 
 FOR_EDITORS = "$schema"  # where an editor finds what keys there are; nothing to train with

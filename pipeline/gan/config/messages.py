@@ -1,26 +1,26 @@
-"""One-line messages for mistakes in a definition: the field, the value, and what would do.
+"""One-line error messages for mistakes in a definition: the field, its value, and which values it accepts.
 
-What each field takes and means is read from the schema itself.
+What each field accepts and means is read from the schema itself. `pipeline.option_types` words what definitions and
+options have in common.
 """
 
 import typing
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipeline.gan.config.json_text import dotted, shown
 from pipeline.gan.config.schema import Definition
-from pipeline.options.option import nearest
+from pipeline.option_types import KIND_WORDS, ValueType, bounds, first_mistake, nearest, plain_number, value_type
 
 Place = tuple[str, ...]
-WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text in double quotes"}
+WORDS = KIND_WORDS | {str: "text in double quotes"}
 
 
 def part_at(place: Place) -> type[BaseModel]:
-    """The part of a definition that the keys in `place` lead to."""
+    """The part of a definition that is found by following the keys in `place`."""
     part: type[BaseModel] = Definition
     for key in place:
         part = typing.cast(type[BaseModel], part.model_fields[key].annotation)
@@ -28,83 +28,68 @@ def part_at(place: Place) -> type[BaseModel]:
 
 
 def field_at(place: Place) -> FieldInfo:
-    """The field that the keys in `place` lead to."""
+    """The field that is found by following the keys in `place`."""
     return part_at(place[:-1]).model_fields[place[-1]]
 
 
 def keys(above: Place = ()) -> Iterator[Place]:
-    """The places of all keys that hold a value of their own, not a part, in the order of the file."""
+    """The places of all keys whose value is not a part with keys of its own, in the order of the file."""
     for name, field in part_at(above).model_fields.items():
         yield from keys((*above, name)) if is_part(field) else [(*above, name)]
 
 
 def places_of(name: str) -> list[Place]:
-    """Every place that has a key called `name`, a part or a value."""
+    """Every place with a key called `name`, whether its value is a part or not."""
     found = {place[:end] for place in keys() for end in range(1, len(place) + 1) if place[end - 1] == name}
     return sorted(found)
 
 
 def is_part(field: FieldInfo) -> bool:
-    """Whether a field holds a part with keys of its own."""
+    """Whether the value of a field is a part with keys of its own."""
     return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
 
 
 def meaning(place: Place) -> str:
-    """What the key at `place` means; what it is a part of comes first."""
+    """The meaning of the key at `place`, after the meanings of the parts that it is in."""
     texts = [field_at(place[:end]).description for end in range(1, len(place) + 1)]
     return "; ".join(text for text in texts if text)
 
 
 def takes(field: FieldInfo, *, item: bool = False) -> str:
-    """What a field takes, in words: 'a whole number, at least 4, at most 1024, for example 64'; or an item of it."""
-    if item:
-        return _takes_item(typing.get_args(field.annotation)[0])
-    if is_part(field):
-        return f"an object in braces, with keys out of {', '.join(field.annotation.model_fields)}"
-    if typing.get_origin(field.annotation) is typing.Literal:
-        return _takes_item(field.annotation)
-    if typing.get_origin(field.annotation) is tuple:
-        return _takes_list(typing.get_args(field.annotation)[0])
-    example = [f"for example {_plain(field.default)}"] if field.annotation in (int, float) else []
-    return ", ".join([WORDS[field.annotation], *_bounds(field), *example])
+    """What a field accepts, in words: 'a whole number, at least 4, at most 1024, for example 64'.
+
+    With `item` what one item of its list accepts.
+    """
+    if isinstance(part := field.annotation, type) and issubclass(part, BaseModel):
+        return f"an object in braces, with keys out of {', '.join(part.model_fields)}"
+    kind = value_type(field.annotation)
+    if kind.is_list and not item:
+        return _takes_list(kind)
+    if kind.choices:
+        return f"one of {', '.join(kind.choices)}"
+    words = [WORDS[kind.plain], *bounds(field)]
+    if kind.plain in (int, float) and not item:
+        words.append(f"for example {plain_number(field.default)}")
+    return ", ".join(words)
 
 
-def _takes_item(kind: Any) -> str:
-    return f"one of {', '.join(typing.get_args(kind))}" if typing.get_origin(kind) is typing.Literal else WORDS[kind]
-
-
-def _takes_list(kind: Any) -> str:
-    if typing.get_origin(kind) is typing.Literal:
-        return f"a list in square brackets out of {', '.join(map(shown, typing.get_args(kind)))}"
+def _takes_list(kind: ValueType) -> str:
+    if kind.choices:
+        return f"a list in square brackets out of {', '.join(map(shown, kind.choices))}"
     return "a list of whole numbers in square brackets, for example [32]"
-
-
-def _bounds(field: FieldInfo) -> list[str]:
-    words = []
-    for bound in field.metadata:
-        words += [f"at least {_plain(bound.ge)}"] if hasattr(bound, "ge") else []
-        words += [f"at most {_plain(bound.le)}"] if hasattr(bound, "le") else []
-    return words
-
-
-def _plain(number: float) -> str:
-    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 WHOLE = "an object in braces; {} takes every default"
 
 
 def in_words(error: ValidationError, *, names: Mapping[str, str] | None = None) -> str:
-    """The first mistake, unknown keys before others: they are the likely cause of the rest.
-
-    `names` holds what the user calls a key, where that is not our name.
-    """
-    found = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")[0]
+    """The first mistake as one line. `names` gives the name that the user's file has for a key, if it is not ours."""
+    found = first_mistake(error)
     place = tuple(step for step in found["loc"] if isinstance(step, str))
     index = "".join(f"[{step}]" for step in found["loc"] if isinstance(step, int))  # into a list
     if found["type"] == "extra_forbidden":
         return _unknown(place)
-    if found["type"] == "json_invalid":  # what Python's reader lets pass and pydantic's does not
+    if found["type"] == "json_invalid":  # Python's JSON reader accepts more than pydantic's
         return f"not JSON that can be read: {found['ctx']['error']}"
     if found["type"] == "value_error":
         return _on(place, str(found["ctx"]["error"]))
@@ -125,7 +110,7 @@ def _unknown(place: Place) -> str:
 
 
 def _nearest(key: str, above: Place) -> str:
-    """The key that `key` may be meant for: one beside it, or one elsewhere that is still nearer."""
+    """A suggestion for an unknown `key`: a similar key of the same part, or a more similar one elsewhere."""
     beside = part_at(above).model_fields
     near = get_close_matches(key, dict.fromkeys([*beside, *(name for place in keys() for name in place)]), n=1)
     if not near or near[0] in beside:

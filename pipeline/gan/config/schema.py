@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from pipeline.gan.config.rules import (
     check_definition,
@@ -12,15 +12,14 @@ from pipeline.gan.config.rules import (
     check_penalty,
     check_schedule,
 )
+from pipeline.option_types import StrictModel
 
 POLICIES = ("colour", "translation", "cutout")
 Kind = TypeVar("Kind", int, float)
 
 
-class Part(BaseModel):
+class Part(StrictModel):
     """A piece of a definition. Values are as JSON has them: "64" is not 64, and an unknown key is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def number(default: Kind, text: str, *, low: float, high: float) -> Kind:
