@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -25,7 +26,7 @@ import psutil
 from filelock import FileLock
 
 from pipeline.errors import UserError
-from pipeline.progress_log import LONGEST_LINE, NAME, SHOWN_LINES, RunState, process_start, read_state
+from pipeline.progress_log import LONGEST_LINE, LONGEST_NOTE, NAME, SHOWN_LINES, RunState, process_start, read_state
 from pipeline.text import plain
 
 FOLDER = "page-run"
@@ -93,13 +94,12 @@ class BackgroundRun:
         except subprocess.TimeoutExpired:
             raise UserError(f"the plan was not ready after {PLAN_SECONDS} s") from None
         if found.returncode:
-            last = _lines(found.stderr)[-1:]
-            raise UserError(last[0] if last else f"the plan ended with code {found.returncode}")
+            raise UserError(_last(_lines(found.stderr)) or f"the plan ended with code {found.returncode}")
         return json.loads(found.stdout)
 
     def start(self, until: str) -> RunStatus:
         """Start a run. Errors: `UserError` if a run of this dataset is under way, whoever started it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)  # for the lock
         with FileLock(self.folder / ".lock"):
             if self.progress().state == "running":
                 raise UserError(f"a run of {self.dataset} is under way; wait for it, or stop it")
@@ -128,7 +128,8 @@ class BackgroundRun:
         if born is None:
             raise UserError("the run is on another machine; stop it there with ctrl-C")
         try:
-            self._write("stop.json", {"pid": pid, "born": born})
+            with suppress(OSError):  # a full disk must not keep the run from being stopped
+                self._write("stop.json", {"pid": pid, "born": born})
             psutil.Process(pid).send_signal(signal.SIGINT)
         except psutil.AccessDenied:
             raise UserError("the run belongs to another user of this machine, who alone can stop it") from None
@@ -164,7 +165,7 @@ class BackgroundRun:
         status = RunStatus(state="running", until=started.until, began=started.began, lines=lines)
         if started.code is None and _is_alive(started.pid, started.born):
             return replace(status, stopping=asked)
-        last = lines[-1] if lines else ""
+        last = _last(lines)
         if started.code is None:
             return replace(status, state="stopped" if asked else "ended", outcome=last)
         return replace(status, state=_by_code(started.code), outcome=last or _died(started.code))
@@ -213,6 +214,7 @@ class BackgroundRun:
             return None
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / f".{name}.{os.getpid()}.{threading.get_ident()}"
         draft.write_text(json.dumps(content), encoding="utf-8")
         os.replace(draft, self.folder / name)
@@ -233,11 +235,11 @@ def _at_work(state: RunState) -> RunStatus:
         state="running", until=state.until, began=state.began, stage=state.stage, lines=tuple(state.lines)
     )
     if state.waits:
-        return replace(found, note=f"waits: {state.waits}")
+        return replace(found, note=plain(f"waits: {state.waits}", LONGEST_LINE))
     if state.progress is None:
         return found
     at = state.progress
-    return replace(found, done=at.done, total=at.total, percent=at.percent, note=at.note)
+    return replace(found, done=at.done, total=at.total, percent=at.percent, note=plain(at.note, LONGEST_NOTE))
 
 
 @lru_cache(maxsize=64)
@@ -323,6 +325,11 @@ def _until(stage: str) -> list[str]:
 def _lines(text: str) -> list[str]:
     """The last lines of what a process printed."""
     return [plain(line, LONGEST_LINE) for line in text.splitlines() if line.strip()][-SHOWN_LINES:]
+
+
+def _last(lines: Sequence[str]) -> str:
+    """The line with which a command refuses what it was asked, without its mark."""
+    return lines[-1].removeprefix("error: ") if lines else ""
 
 
 def _now() -> str:
