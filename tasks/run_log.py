@@ -20,7 +20,6 @@ from pipeline.progress_log import (
     LONGEST_LINE,
     LONGEST_NOTE,
     NAME,
-    Event,
     RunState,
     process_start,
     read_events,
@@ -67,8 +66,8 @@ class RunLog:
         """The log of everything that the console does not show."""
         return self.folder / "log.txt"
 
-    def add(self, event: str, **facts: Any) -> Event:
-        """Append one event; `facts` are its fields, see `pipeline.progress_log`.
+    def add(self, event: str, **facts: Any) -> Any:
+        """Append one event, and return it as the model that `KINDS` has for it; `facts` are its fields.
 
         If the disk does not take it, this process keeps it, says so once and tries again with the next event: a run
         must not fail because of its record, and a record must not hide why a run fails.
@@ -78,7 +77,8 @@ class RunLog:
         made = KINDS[event].model_validate(row)
         waiting = [*_unwritten.pop(self.path, []), row]
         try:
-            self._append("".join(map(dump_row, waiting)).encode(), durable=event != "progress")
+            durable = any(each["event"] != "progress" for each in waiting)
+            self._append("".join(map(dump_row, waiting)).encode(), durable=durable)
         except OSError as error:
             if len(waiting) == 1:
                 print(f"the record of this run cannot be written: {of_system(error, self.path)}", file=sys.stderr)

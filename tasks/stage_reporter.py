@@ -46,14 +46,14 @@ class StageReporter:
 
     def made(self, manifest: Manifest) -> None:
         """The stage published its folder."""
-        text = console.stage_line(manifest)
-        self._end("ran", text, 100, made=text, key=manifest.key, seconds=manifest.seconds, summary=manifest.summary)
+        facts = {"key": manifest.key, "seconds": manifest.seconds, "summary": manifest.summary}
+        self._end("ran", made=console.stage_line(manifest), **facts)
         for notice in console.notices(manifest):
             self._record.tell("note", stage=self._stage, text=notice)
 
     def failed(self, outcome: str, error: str, key: str) -> None:
         """The stage failed or was stopped. The console says so when the run ends."""
-        self._end(outcome, error, None, error=error, key=key)
+        self._end(outcome, error=error, key=key)
 
     def _report(self, *, aloud: bool) -> None:
         done, total, note = self._latest
@@ -64,13 +64,13 @@ class StageReporter:
             self._show(event)
             self._tell(event.note, event.percent)
 
-    def _end(self, outcome: str, text: str, percent: int | None, **facts: Any) -> None:
+    def _end(self, outcome: str, **facts: Any) -> None:
         if self._bar:
             self._bar.close()
         if self._latest:
             self._report(aloud=False)
         event = self._record.add("stage", stage=self._stage, outcome=outcome, **facts)
-        self._tell(text, percent)
+        self._tell(event.made or event.error, 100 if outcome == "ran" else None)
         if outcome == "ran":
             console.show(event)
 
