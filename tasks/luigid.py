@@ -5,14 +5,17 @@ dies made the stage fail that had worked for hours. Here what the page shows is 
 for `PATIENCE` seconds: long enough for a restart, and short enough to watch.
 """
 
+import html
 import json
 import logging
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 
+import luigi
 from luigi import configuration
 from luigi.rpc import RemoteScheduler, RPCError
 from tenacity import RetryCallState, Retrying, stop_after_delay, stop_any, wait_fixed
@@ -30,7 +33,7 @@ SILENCE = 5.0  # seconds without an answer until the console says so
 LARGEST = 1 << 20  # bytes of an answer that are read
 NO_ANSWER = (OSError, ValueError, HTTPException, RecursionError)  # of luigid; the last three are another server's
 PAUSED = (
-    "waits: luigid at {url} is paused, by its own page or by any other page in a browser; to go on, use the switch at"
+    "luigid at {url} is paused, by its own page or by any other page in a browser; to go on, use the switch at"
     " {url} or `curl {url}/api/unpause`"
 )
 
@@ -106,14 +109,23 @@ class Luigid(RemoteScheduler):
             LOG.warning("luigid was not told of progress: %s", reason(error))
 
 
+def show_progress(task: luigi.Task, message: str, percent: int | None) -> None:
+    """Show a status message and a percentage on luigid's page; nothing if no worker runs `task`."""
+    if task.set_status_message:
+        task.set_status_message(html.escape(message, quote=False))  # the page puts it into its HTML as it is
+    if task.set_progress_percentage and percent is not None:
+        task.set_progress_percentage(percent)
+
+
 class Waiting:
-    """Says why a run waits, and that it still does every `REMIND` seconds."""
+    """Tells `tell` why a run waits, and again every `REMIND` seconds."""
 
     REMIND = 300.0
     LOOK = 2.0  # seconds between looks
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tell: Callable[[str], None]) -> None:
         self.url = url  # empty without luigid
+        self._tell = tell
         self._rounds = 0
         self._said = ""
         self._at = 0.0
@@ -127,14 +139,14 @@ class Waiting:
             self._say(PAUSED.format(url=self.url.rstrip("/")))
             time.sleep(self.LOOK)
         if not paused and self._rounds > 1:  # a luigid that was just restarted is told of this run in the second round
-            self._say("waits: another worker is at it, or holds the GPU")
+            self._say("another worker runs it, or uses the GPU")
         time.sleep(self.LOOK)
 
-    def _say(self, line: str) -> None:
+    def _say(self, reason: str) -> None:
         now = time.monotonic()
-        if line != self._said or now - self._at >= self.REMIND:
-            say(line)
-            self._said, self._at = line, now
+        if reason != self._said or now - self._at >= self.REMIND:
+            self._tell(reason)
+            self._said, self._at = reason, now
 
 
 def say(line: str) -> None:

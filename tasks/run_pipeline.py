@@ -84,7 +84,8 @@ class RunPipeline(RunTask):
         for task in tasks:
             task.shelf.point_latest(published[task.stage].folder)  # it may be an earlier one, gone back to
             if task.stage not in touched:
-                record.add("stage", stage=task.stage, key=task.key(), outcome="reused")
+                made = console.stage_line(published[task.stage].manifest)
+                record.add("stage", stage=task.stage, key=task.key(), outcome="reused", made=made)
         now = datetime.now(timezone.utc)
         seconds = (now - (record.began() or now)).total_seconds()
         record.add("end", outcome="done", seconds=round(seconds, 2))

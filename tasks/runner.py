@@ -6,7 +6,6 @@ cannot be followed, and ends with a face. The worker here tells in one line what
 
 import json
 import logging
-import re
 import sys
 import threading
 import time
@@ -19,11 +18,12 @@ import luigi
 from luigi import LuigiStatusCode, configuration, scheduler, worker
 from luigi.rpc import RPCError
 
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
+from pipeline.progress_log import StageEnded
 from tasks import backbones, console, isolation, luigid, run_log, signals
 from tasks.luigid import Luigid
 from tasks.run_pipeline import RunPipeline
-from tasks.stage_task import DEFAULT_DATASET, StageTask
+from tasks.stage_task import STOPPED, StageTask, for_dataset, one_line
 from tasks.stages import Measured
 
 LOG = logging.getLogger("luigi-interface")
@@ -162,21 +162,48 @@ def launch(
     if url:
         luigid.check(url)
     record = run_log.record(pipeline.dataset, pipeline.run_name)
+    with _end_recorded(record):
+        return _run(pipeline, task, record, url=url, workers=workers, finish=finish)
+
+
+@contextmanager
+def _end_recorded(record: run_log.RunLog) -> Iterator[None]:
+    """Record the end of a run also if an error or a signal ends it before Luigi does."""
+    try:
+        yield
+    except BaseException as error:
+        stopped = isinstance(error, (KeyboardInterrupt, Stopped))
+        if not record.state().end:
+            record.add("end", outcome="stopped" if stopped else "failed", error=STOPPED if stopped else one_line(error))
+        raise
+
+
+def _run(
+    pipeline: RunPipeline,
+    task: luigi.Task,
+    record: run_log.RunLog,
+    *,
+    url: str,
+    workers: int,
+    finish: Callable[[], None],
+) -> int:
     record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced=pipeline.forced)
-    ahead = pipeline.stages_until(getattr(task, "stage", ""))
+    until = getattr(task, "stage", "")
+    ahead = pipeline.stages_until(until)
+    record.add("plan", until=until, stages=[stage.stage for stage in ahead])
     for stage in ahead:
         if not stage.complete():
             _bring_weights(stage)
             for warning in stage.warnings():
-                console.say(stage.stage, warning)
+                record.tell("note", stage=stage.stage, text=warning)
     if workers == 1 and any(stage.isolated and not stage.complete() for stage in ahead):
         isolation.warm_up(record.log.absolute())
     configuration.get_config().set("core", "no_configure_logging", "true")
     with run_log.logging_to(record.log), threads_logged(), signals.listening():
-        ending = _build(task, workers, url)
+        ending = _build(task, workers, luigid.Waiting(url, lambda reason: record.tell("wait", reason=reason)))
     if task.complete():
         finish()
-    return _verdict(task, pipeline.dataset, record, ending)
+    return _verdict(task, record, ending)
 
 
 def _bring_weights(stage: StageTask) -> None:
@@ -186,10 +213,9 @@ def _bring_weights(stage: StageTask) -> None:
         backbones.bring_to_measure(stage.stage, stage.options.extractor)
 
 
-def _build(task: luigi.Task, workers: int, url: str) -> Ending:
-    """Let Luigi run `task`; while another worker is at a part of it, holds the GPU or pauses luigid, ask again."""
-    where = {"scheduler_url": url} if url else {"local_scheduler": True}
-    waiting = luigid.Waiting(url)
+def _build(task: luigi.Task, workers: int, waiting: luigid.Waiting) -> Ending:
+    """Let Luigi run `task`; while another worker runs a part of it or uses the GPU, or luigid is paused, ask again."""
+    where = {"scheduler_url": waiting.url} if waiting.url else {"local_scheduler": True}
     while True:
         factory = Factory()
         try:
@@ -204,24 +230,24 @@ def _build(task: luigi.Task, workers: int, url: str) -> Ending:
             return ending
 
 
-def _verdict(task: luigi.Task, dataset: str, record: run_log.RunLog, ending: Ending) -> int:
+def _verdict(task: luigi.Task, record: run_log.RunLog, ending: Ending) -> int:
+    """Record how the run ended and print it; returns the exit code."""
     if task.complete():
-        if record.rows()[-1]["event"] != "end":
+        if not record.state().end:
             _end_without_luigi(task, record)
         return 0
     _record_faults(record, ending)
     failed, stopped = (_ended(record, outcome) for outcome in ("failed", "stopped"))
     if signals.should_stop() or (stopped and not failed):  # a stage may have a limit of its own
-        record.add("end", outcome="stopped")
-        print(stopped[-1]["error"] if stopped else "stopped; the next run goes on from here", file=sys.stderr)
+        record.tell("end", outcome="stopped", error=stopped[-1].error if stopped else STOPPED)
         return 130
-    record.add("end", outcome="failed")
-    for row in failed:
-        console.say(row["stage"], f"failed: {_for_dataset(row['error'], dataset)}")
-    if ending.lost:
-        print(f"not finished: {_without_luigid(ending.lost)}", file=sys.stderr)
-    elif not failed:
-        print(f"not finished: {_of_the_run(ending)}", file=sys.stderr)
+    for stage in failed:
+        console.show(stage)
+    if ending.lost or not failed:
+        why = _without_luigid(ending.lost) if ending.lost else _of_the_run(ending)
+        record.tell("end", outcome="failed", error=f"not finished: {why}")
+    else:
+        record.add("end", outcome="failed", error=failed[0].line())
     print(f"the whole story is in {record.log}", file=sys.stderr)
     return 1
 
@@ -235,11 +261,12 @@ def _end_without_luigi(task: luigi.Task, record: run_log.RunLog) -> None:
 
 
 def _record_faults(record: run_log.RunLog, ending: Ending) -> None:
-    """Write down the stages that could not do so themselves, as their processes died."""
+    """Record the failure of stages that could not do so themselves because their processes died."""
     written = record.stages()
     for fault in ending.faults:
         if isinstance(fault.task, StageTask) and fault.stage not in written:
-            record.add("stage", stage=fault.stage, outcome="failed", error=fault.line)
+            error = for_dataset(fault.line, fault.task.dataset)
+            record.add("stage", stage=fault.stage, outcome="failed", error=error)
 
 
 def _of_the_run(ending: Ending) -> str:
@@ -253,13 +280,6 @@ def _without_luigid(why: str) -> str:
     )
 
 
-def _ended(record: run_log.RunLog, outcome: str) -> list[dict[str, Any]]:
-    """The rows of the stages that ended so."""
-    return [row for row in record.rows() if row["event"] == "stage" and row["outcome"] == outcome]
-
-
-def _for_dataset(advice: str, dataset: str) -> str:
-    """The stages know no dataset; the commands that they advise are for this one."""
-    if dataset == DEFAULT_DATASET:
-        return advice
-    return re.sub(r"(python -m tasks (?:labels )?\w+)", rf"\1 --dataset {dataset}", advice)
+def _ended(record: run_log.RunLog, outcome: str) -> list[StageEnded]:
+    """The stages that ended with `outcome`."""
+    return [stage for stage in record.state().ended.values() if stage.outcome == outcome]

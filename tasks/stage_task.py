@@ -7,15 +7,15 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import luigi
 from filelock import BaseFileLock, FileLock, Timeout
@@ -26,11 +26,12 @@ from pipeline.result import Result
 from pipeline.store import digest
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest, list_files
-from tasks import console, isolation, label_snapshots, paths, run_log, signals
-from tasks.console import Console
+from tasks import isolation, label_snapshots, luigid, paths, run_log, signals
 from tasks.settings import Settings, from_text, resolve
+from tasks.stage_reporter import StageReporter
 
 DEFAULT_DATASET = "demo"
+STOPPED = "stopped; the next run goes on from here"
 
 
 class RunTask(luigi.Task):
@@ -72,10 +73,6 @@ class RunTask(luigi.Task):
         return self.clone(task, settings=self.chosen.text(getattr(task, "stage", None)))
 
 
-if TYPE_CHECKING:
-    pass
-
-
 def make(task: "StageTask") -> None:
     """Publish the folder of `task`, unless another run does so first."""
     record = run_log.record(task.dataset, task.run_name)
@@ -89,12 +86,12 @@ def _made(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
     """Make `key` once it is this run's turn; false if that is not what is to be made any more."""
     with ExitStack() as stack:
         for lock, reason in _locks(task, key):
-            stack.enter_context(_taken(lock, f"waits: {reason}", task.stage))
+            stack.enter_context(_taken(lock, partial(record.tell, "wait", stage=task.stage, reason=reason)))
         if task.key() != key:
             return False
         if not task.complete():
             if damage := task.shelf.damage(key):
-                console.say(task.stage, f"{damage}; it is made again")
+                record.tell("note", stage=task.stage, text=f"{damage}; it is made again")
             _make(task, key, record)
         return True
 
@@ -102,12 +99,21 @@ def _made(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
 def explain(error: BaseException) -> str:
     """One line for an error that a user can mend or asked for; empty for a fault of ours."""
     if isinstance(error, Stopped):
-        return str(error) or "stopped; the next run goes on from here"
+        return str(error) or STOPPED
     return str(error) if isinstance(error, UserError) else ""
 
 
-def _last_line(error: BaseException) -> str:
-    """What a fault of ours is called; its traceback is in the log."""
+def for_dataset(advice: str, dataset: str) -> str:
+    """`advice` with `--dataset` in the commands that it names: a stage does not know the name of its dataset."""
+    if dataset == DEFAULT_DATASET:
+        return advice
+    return re.sub(r"(python -m tasks (?:labels )?\w+)", rf"\1 --dataset {dataset}", advice)
+
+
+def one_line(error: BaseException) -> str:
+    """`explain(error)`, or the name of a fault of this program; its traceback is in the log."""
+    if explained := explain(error):
+        return explained
     if isinstance(error, isolation.StageCrashed):
         return str(error).strip().splitlines()[-1]
     return " ".join(f"{type(error).__name__}: {error}".splitlines()[-1:])
@@ -123,8 +129,8 @@ def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
     return locks
 
 
-def _taken(lock: BaseFileLock, reason: str, stage: str):
-    """Take `lock`, saying so if that takes a while; give up when asked to stop."""
+def _taken(lock: BaseFileLock, say: Callable[[], None]) -> AbstractContextManager:
+    """Take `lock`; `say` is called once if that takes a while. Gives up when asked to stop."""
     said = False
     while True:
         try:
@@ -133,30 +139,29 @@ def _taken(lock: BaseFileLock, reason: str, stage: str):
             if signals.should_stop():
                 raise Stopped from None
             if not said:
-                console.say(stage, reason)
+                say()
             said = True
 
 
 def _make(task: "StageTask", key: str, record: run_log.RunLog) -> None:
+    reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
     try:
         with _disk_faults(task.shelf.root):
-            manifest = _publish(task, key, record)
+            manifest = _publish(task, key, record, reporter)
     except BaseException as error:
-        outcome = "stopped" if isinstance(error, Stopped) else "failed"
-        record.add("stage", stage=task.stage, key=key, outcome=outcome, error=explain(error) or _last_line(error))
+        why = for_dataset(one_line(error), task.dataset)
+        reporter.failed("stopped" if isinstance(error, Stopped) else "failed", why, key)
         raise
-    record.add("stage", stage=task.stage, key=key, outcome="ran", seconds=manifest.seconds, summary=manifest.summary)
-    console.say(task.stage, f"{console.stage_line(manifest)} ({console.duration(manifest.seconds)})")
-    for notice in console.notices(manifest):
-        console.say(task.stage, notice)
+    reporter.made(manifest)
 
 
-def _publish(task: "StageTask", key: str, record: run_log.RunLog) -> Manifest:
+def _publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: StageReporter) -> Manifest:
     """Do the work and publish its folder."""
     began = time.monotonic()
     draft = _draft(task, key, record.run)  # what goes in is written down before the work, which may take hours
     folder = task.shelf.work(key, resume=task.resumable)
-    result = _work(task, folder, record)
+    reporter.started(key)
+    result = _work(task, folder, record, reporter)
     manifest = replace(
         draft,
         outputs=result.outputs,
@@ -196,13 +201,12 @@ def _draft(task: "StageTask", key: str, run: str) -> Manifest:
     )
 
 
-def _work(task: "StageTask", folder: Path, record: run_log.RunLog) -> Result:
+def _work(task: "StageTask", folder: Path, record: run_log.RunLog, reporter: StageReporter) -> Result:
     work = partial(_call, task.function, task.options, {**task.arguments(), **task.folders()})
-    with Console(task.stage, partial(_tell, task)) as shown:
-        hooks = {"progress": shown.update, "should_stop": signals.should_stop}
-        if task.isolated:
-            return isolation.call(work, folder=folder, log=record.log.absolute(), **hooks)
-        return work(folder=folder, **hooks)
+    hooks = {"progress": reporter.progress, "should_stop": signals.should_stop}
+    if task.isolated:
+        return isolation.call(work, folder=folder, log=record.log.absolute(), **hooks)
+    return work(folder=folder, **hooks)
 
 
 def _call(name: str, options: object, arguments: dict, *, folder: Path, progress: Progress, should_stop: ShouldStop):
@@ -211,14 +215,6 @@ def _call(name: str, options: object, arguments: dict, *, folder: Path, progress
     work = getattr(import_module(module), function)
     with _disk_faults(folder):
         return work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop)
-
-
-def _tell(task: "StageTask", note: str, percent: float | None) -> None:
-    """Show progress on luigid's page; outside a worker there is no one to tell."""
-    if task.set_status_message:
-        task.set_status_message(note)
-    if task.set_progress_percentage and percent is not None:
-        task.set_progress_percentage(percent)
 
 
 _found: ContextVar[dict[str, Artifact | None] | None] = ContextVar("_found", default=None)

@@ -23,7 +23,8 @@ MAY_READ = {
     "filter": {"store", "images", "labels", "devices", "pretrained"},
     "gan": {"store", "images", "labels", "filter", "devices", "pretrained"},
     "report": {"store", "images", "labels", "filter", "gan", "demo"},
-    "web": {"store", "images", "labels", "filter"},
+    "progress_log": {"store"},
+    "web": {"store", "images", "labels", "filter", "progress_log"},
 }
 NETWORKS = {"tensorflow", "keras", "jax", "torch"}
 

@@ -123,14 +123,14 @@ def test_nonsense_in_answer_to_a_ping_is_no_order(server, text):
     assert luigid.Luigid(server(text)).ping(worker="w") is None
 
 
-def test_a_pause_is_said_at_once_and_again_after_minutes_and_ends(server, monkeypatch, capsys):
+def test_waiting_tells_of_a_pause_at_once_and_again_after_minutes_until_it_ends(server, monkeypatch):
     looks = count()
     url = server(lambda path: json.dumps({"response": {"paused": next(looks) < 9}}))
     monkeypatch.setattr(luigid.Waiting, "LOOK", 0.05)
     monkeypatch.setattr(luigid.Waiting, "REMIND", 0.2)
-    luigid.Waiting(url).a_while()
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith(f"waits: luigid at {url} is paused")
+    lines = []
+    luigid.Waiting(url, lines.append).a_while()
+    assert lines[0].startswith(f"luigid at {url} is paused")
     assert f"curl {url}/api/unpause" in lines[0]
     assert 2 <= len(lines) <= 4
     assert len(set(lines)) == 1
@@ -141,14 +141,15 @@ def test_a_signal_ends_the_wait_for_a_paused_luigid(server, monkeypatch):
     asked = iter([False, False, True])
     monkeypatch.setattr(signals, "should_stop", lambda: next(asked))
     monkeypatch.setattr(luigid.Waiting, "LOOK", 0.01)
-    luigid.Waiting(url).a_while()
+    luigid.Waiting(url, print).a_while()
 
 
-def test_another_worker_is_what_a_run_waits_for_only_when_nothing_came_of_asking_anew(monkeypatch, capsys):
+def test_another_worker_is_what_a_run_waits_for_only_when_nothing_came_of_asking_anew(monkeypatch):
     monkeypatch.setattr(luigid.Waiting, "LOOK", 0.01)
-    waiting = luigid.Waiting("")
+    told = []
+    waiting = luigid.Waiting("", told.append)
     waiting.a_while()
-    assert capsys.readouterr().err == ""
+    assert told == []
     for _ in range(3):
         waiting.a_while()
-    assert capsys.readouterr().err == "waits: another worker is at it, or holds the GPU\n"
+    assert told == ["another worker runs it, or uses the GPU"]

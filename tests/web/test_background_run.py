@@ -1,14 +1,21 @@
 """The run that the page starts: one at a time, found again, stopped, and reported as it ended."""
 
+import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.progress_log import NAME, process_start
+from pipeline.web import background_run
 from pipeline.web.background_run import BackgroundRun
 from tests.web.drawn_home import DrawnHome
 
@@ -24,7 +31,7 @@ def gate(tmp_path):
 def rerun(tmp_path, gate):
     made = another(tmp_path, gate)
     yield made
-    if made.progress().state == "running":
+    if (found := made.progress()).state == "running" and found.here:
         made.stop()
         ended(made)
 
@@ -66,26 +73,34 @@ def test_a_plan_that_cannot_be_made_is_one_line(tmp_path):
 def test_a_run_says_where_it_is_and_how_it_ended(rerun, gate):
     assert rerun.start("filter").state == "running"
     found = until(lambda: (found := rerun.progress()).percent and found)
-    assert (found.stage, found.percent, found.until) == ("classifier", 50, "filter")
-    gate.write_text("filter     kept 12 of 70\ntook       3.0 s")
+    assert (found.stage, found.percent, found.until, found.here) == ("classifier", 50, "filter", True)
+    assert (found.done, found.total, found.note) == (40, 80, "learning")
+    assert found.lines == ("classifier starts", "classifier 40 of 80 (50 %) learning")
+    gate.write_text("kept 12 of 70")
     assert (ended(rerun).state, ended(rerun).outcome) == ("done", "filter kept 12 of 70")
     assert gate.with_suffix(".runs").read_text() == "run --dataset cats --until filter\n"
 
 
 def test_the_whole_chain_is_run_without_an_end(rerun, gate):
-    gate.write_text("done")
+    gate.write_text("kept 1")
     rerun.start("")
     ended(rerun)
     assert gate.with_suffix(".runs").read_text() == "run --dataset cats\n"
 
 
 def test_a_failed_run_says_why(rerun, gate):
-    gate.write_text("classifier failed: the classifier needs 8 of each\nthe whole story is in log.txt")
+    gate.write_text("failed: the classifier needs 8 of each")
     rerun.start("filter")
     assert (ended(rerun).state, ended(rerun).outcome) == (
         "failed",
         "classifier failed: the classifier needs 8 of each",
     )
+
+
+def test_a_run_that_is_refused_before_its_record_shows_the_line_that_it_printed(rerun, gate):
+    gate.write_text("refused: download.query is empty")
+    rerun.start("filter")
+    assert (ended(rerun).state, ended(rerun).outcome) == ("failed", "refused: download.query is empty")
 
 
 def test_only_one_runs_at_a_time_whichever_server_started_it(rerun, gate, tmp_path):
@@ -108,7 +123,8 @@ def test_a_later_server_finds_it_and_stops_it(rerun, gate, tmp_path):
 
 def test_it_is_in_a_session_of_its_own(rerun):
     rerun.start("filter")
-    assert os.getsid(rerun._started().pid) == rerun._started().pid
+    pid = json.loads((rerun.folder / "run.json").read_text())["pid"]
+    assert os.getsid(pid) == pid
 
 
 def test_what_does_not_run_cannot_be_stopped(rerun, gate):
@@ -121,34 +137,179 @@ def test_what_does_not_run_cannot_be_stopped(rerun, gate):
         rerun.stop()
 
 
-def test_a_run_that_ended_while_no_server_was_there_is_told_by_its_last_words(rerun, tmp_path):
-    rerun.folder.mkdir(parents=True)
-    (rerun.folder / "run.json").write_text('{"until": "filter", "pid": 1, "birth": "never", "began": "2026"}')
-    said = {"filter kept 1\ntook       3.0 s\n": "done", "stopped; the next run goes on\n": "stopped"}
-    said |= {"error: no labels\n": "failed", "classifier starts\n": "ended", "": "ended"}
-    for words, state in said.items():
-        (rerun.folder / "log.txt").write_text(words)
-        assert rerun.progress().state == state
+def test_a_run_is_asked_to_stop_once_however_often_the_button_is_pressed(rerun, monkeypatch):
+    sent = []
+    monkeypatch.setattr(background_run.psutil.Process, "send_signal", lambda self, number: sent.append(number))
+    record(rerun, *START)
+    assert rerun.stop().stopping
+    assert rerun.stop().stopping
+    assert sent == [signal.SIGINT]
 
 
 def test_a_killed_run_has_failed(rerun):
     rerun.start("filter")
-    os.kill(rerun._started().pid, signal.SIGKILL)
-    assert ended(rerun).state == "failed"
+    until(lambda: rerun.progress().percent == 50)
+    os.kill(json.loads((rerun.folder / "run.json").read_text())["pid"], signal.SIGKILL)
+    found = until(lambda: "signal 9" in (found := rerun.progress()).outcome and found)
+    assert (found.state, found.stage) == ("failed", "classifier")
 
 
-def test_another_process_with_its_number_is_not_taken_for_it(rerun, tmp_path, gate):
+def test_another_process_with_its_number_is_not_taken_for_it(rerun, gate):
     gate.write_text("done")
     rerun.start("filter")
     ended(rerun)
     path = rerun.folder / "run.json"
-    path.write_text(path.read_text().replace(f'"pid": {rerun._started().pid}', f'"pid": {os.getpid()}'))
+    pid = json.loads(path.read_text())["pid"]
+    path.write_text(path.read_text().replace(f'"pid": {pid}', f'"pid": {os.getpid()}'))
     assert rerun.progress().state == "done"
     with pytest.raises(UserError):
         rerun.stop()
+
+
+@pytest.mark.parametrize("how", ["done", "failed", "stopped"])
+def test_a_run_that_ended_while_no_server_was_there_is_told_by_its_record(rerun, how):
+    rerun.folder.mkdir(parents=True)
+    seen = {"until": "filter", "pid": os.getpid(), "born": -1.0, "began": "2026"}
+    (rerun.folder / "run.json").write_text(json.dumps(seen))
+    made = {"event": "stage", "stage": "filter", "outcome": "ran", "made": "kept 1", "seconds": 3.0}
+    record(rerun, *GONE, made, {"event": "end", "outcome": how, "error": "" if how == "done" else "no labels"})
+    found = rerun.progress()
+    assert (found.state, found.here) == (how, True)
+    assert found.outcome == ("filter kept 1" if how == "done" else "no labels")
 
 
 def test_rubbish_in_its_place_is_no_run(rerun):
     rerun.folder.mkdir(parents=True)
     (rerun.folder / "run.json").write_text("{")
     assert rerun.progress().state == "none"
+
+
+NOW = datetime.now(timezone.utc)
+ME = {"pid": os.getpid(), "born": process_start(os.getpid()), "host": background_run.platform.node()}
+START = [{"event": "start", **ME}, {"event": "stage_start", "stage": "gan"}]
+GONE = [{**START[0], "born": -1.0}, START[1]]
+PROGRESS = {"event": "progress", "stage": "gan", "done": 3, "total": 12, "note": "epoch 1 of 4"}
+
+
+def record(rerun, *rows: dict, name: str = "20260101-000000-000000-1", after: float = 0) -> Path:
+    """The record of a run, whoever made it, that began `after` so many seconds; returns its file."""
+    folder = rerun.runs / name
+    folder.mkdir(parents=True, exist_ok=True)
+    at = (NOW + timedelta(seconds=after)).isoformat(timespec="milliseconds")
+    (folder / NAME).write_text("".join(json.dumps({"time": at, **row}) + "\n" for row in rows))
+    return folder / NAME
+
+
+def test_a_run_that_a_terminal_started_is_shown_and_no_second_one_begins(rerun):
+    record(rerun, *START, PROGRESS)
+    found = rerun.progress()
+    assert (found.state, found.here, found.stage, found.percent) == ("running", False, "gan", 25)
+    with pytest.raises(UserError, match="under way"):
+        rerun.start("")
+
+
+def test_a_run_that_a_terminal_started_can_be_stopped(rerun):
+    code = "import signal, sys, time; signal.signal(signal.SIGINT, lambda *_: sys.exit(7)); print(1, flush=1)"
+    with subprocess.Popen([sys.executable, "-c", f"{code}; time.sleep(60)"], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        record(rerun, {"event": "start", "pid": process.pid, "born": process_start(process.pid)})
+        assert rerun.progress().state == "running"
+        rerun.stop()
+        assert process.wait(timeout=30) == 7
+
+
+def test_a_run_that_waits_says_what_for(rerun):
+    record(rerun, *START, PROGRESS, {"event": "wait", "stage": "generate", "reason": "another run uses the GPU"})
+    found = rerun.progress()
+    assert (found.stage, found.percent, found.note) == ("generate", None, "waits: another run uses the GPU")
+
+
+def test_a_run_that_still_works_is_shown_before_a_newer_one_that_has_ended(rerun):
+    record(rerun, *START, PROGRESS)
+    done = [{"event": "stage", "stage": "generate", "outcome": "ran"}, {"event": "end", "outcome": "done"}]
+    record(rerun, START[0], *done, name="20260102-000000-000000-1")
+    assert (rerun.progress().state, rerun.progress().stage) == ("running", "gan")
+
+
+def test_a_record_that_ends_without_an_end_is_of_a_killed_run(rerun):
+    record(rerun, *GONE, PROGRESS)
+    assert (rerun.progress().state, rerun.progress().outcome) == ("failed", background_run.KILLED)
+
+
+def test_a_record_that_a_full_disk_cut_short_says_that_the_disk_is_full(rerun, monkeypatch):
+    record(rerun, *GONE, PROGRESS)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    assert rerun.progress().outcome.endswith("; the disk is full")
+
+
+def test_start_on_a_full_disk_leaves_no_process_behind(rerun, gate, monkeypatch):
+    started = []
+    launch = rerun._launch
+    monkeypatch.setattr(rerun, "_launch", lambda words: started.append(launch(words)) or started[0])
+    monkeypatch.setattr(background_run.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(OSError, match="No space left"):
+        rerun.start("")
+    assert started[0].returncode == -signal.SIGKILL
+
+
+def test_a_stage_that_failed_says_why_although_the_run_could_not_record_its_end(rerun):
+    record(rerun, *GONE, {"event": "stage", "stage": "gan", "outcome": "failed", "error": "too few pictures"})
+    assert (rerun.progress().state, rerun.progress().outcome) == ("failed", "gan failed: too few pictures")
+
+
+def test_the_record_of_an_older_version_is_read_and_of_a_newer_one_what_is_known(rerun):
+    older = {"event": "start", "pid": os.getpid(), "versions": {}}
+    record(rerun, older, {"event": "stage", "stage": "gan", "outcome": "ran", "key": "k", "summary": {}}, after=60)
+    assert (rerun.progress().state, rerun.progress().lines) == ("running", ("gan        ran",))
+    record(rerun, older, after=-(10**8))  # the process with this number began after that record
+    assert rerun.progress().state == "failed"
+    newer = {"event": "mood", "stage": "gan", "mood": 3}
+    record(rerun, *START, newer, PROGRESS, {"event": "stage", "stage": "gan", "outcome": "postponed"})
+    assert (rerun.progress().state, rerun.progress().done) == ("running", 3)
+
+
+def test_a_run_on_another_machine_is_shown_while_it_writes_and_cannot_be_stopped_here(rerun):
+    path = record(rerun, {**START[0], "host": "elsewhere"}, START[1], PROGRESS)
+    assert rerun.progress().state == "running"
+    with pytest.raises(UserError, match="on another machine"):
+        rerun.stop()
+    os.utime(path, (0, 0))
+    assert (rerun.progress().state, rerun.progress().outcome) == ("ended", "no word from elsewhere any more")
+
+
+def test_a_run_of_the_page_that_ended_unseen_before_its_record_shows_its_last_line(rerun):
+    rerun.folder.mkdir(parents=True)
+    gone = {"until": "filter", "pid": os.getpid(), "born": -1.0, "began": NOW.isoformat(timespec="milliseconds")}
+    (rerun.folder / "run.json").write_text(json.dumps(gone))
+    (rerun.folder / "log.txt").write_text("error: no labels\n")
+    assert (rerun.progress().state, rerun.progress().outcome) == ("ended", "no labels")
+    record(rerun, *START, PROGRESS, after=60)
+    assert rerun.progress().state == "running"
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [(0, "done"), (130, "stopped"), (-signal.SIGINT, "stopped"), (1, "failed"), (-9, "failed")]
+)
+def test_the_exit_code_decides_where_the_record_has_no_end(rerun, code, state):
+    record(rerun, *GONE)
+    rerun.folder.mkdir(parents=True)
+    seen = {"until": "filter", "pid": os.getpid(), "born": -1.0, "began": "2026", "code": code}
+    (rerun.folder / "run.json").write_text(json.dumps(seen))
+    assert (rerun.progress().state, rerun.progress().here) == (state, True)
+
+
+def test_hostile_text_in_a_record_steers_no_terminal_and_stays_one_line(rerun):
+    evil = "\x1b[2J\u202e<img src=x onerror=alert(1)>\n" + "x" * 100_000
+    record(
+        rerun,
+        *START,
+        {**PROGRESS, "note": evil},
+        {"event": "stage", "stage": "gan", "outcome": "failed", "error": evil},
+    )
+    found = rerun.progress()
+    assert all(line.isprintable() and len(line) <= 2000 for line in found.lines)
+    assert found.note.isprintable()
+    assert len(found.note) <= 200
+    record(rerun, *GONE, {"event": "end", "outcome": "failed", "error": evil})
+    assert rerun.progress().outcome.isprintable()
+    assert len(rerun.progress().outcome) <= 2000

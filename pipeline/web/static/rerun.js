@@ -1,4 +1,4 @@
-// Running what depends on the labels: the plan first, then how the run goes.
+// Running what depends on the labels: the plan first, then the progress of the run.
 
 import { made } from "./board.js";
 
@@ -75,10 +75,14 @@ export class Rerun {
     this.began = run.began;
     const over = run.state in STATES;
     if (was && over) this.ended(run);
-    element("run").hidden = !(this.running || (over && localStorage.getItem(this.key) !== run.began));
+    if (this.running) this.followed = run.began;
+    // A run that went well in a terminal, before this page was open, is no news
+    const news = run.here || run.state !== "done" || this.followed === run.began;
+    element("run").hidden = !(this.running || (over && news && localStorage.getItem(this.key) !== run.began));
     element("run").dataset.state = run.state;
-    element("run-state").textContent = STATES[run.state] || (run.stopping ? "Stopping…" : `${TITLES[run.until] || "Run"}…`);
+    element("run-state").textContent = STATES[run.state] || (run.stopping ? "Stopping…" : `${title(run)}…`);
     element("run-line").textContent = this.running ? progress(run) : run.outcome;
+    element("run-note").textContent = this.running ? run.note : "";
     element("run-log").textContent = run.lines.join("\n");
     element("run-stop").hidden = !this.running;
     element("run-stop").disabled = run.stopping;
@@ -90,6 +94,10 @@ export class Rerun {
     localStorage.setItem(this.key, this.began);
     element("run").hidden = true;
   }
+}
+
+function title(run) {
+  return run.here ? TITLES[run.until] || "Run" : "Run started elsewhere";
 }
 
 function progress(run) {
