@@ -30,7 +30,7 @@ from benchmarks.gan_step import MODELS, described
 from benchmarks.machine import machine
 from pipeline.devices import prepare_devices
 from pipeline.errors import Stopped
-from pipeline.gan.config.__init__ import Definition, parse_definition, read_definition
+from pipeline.gan.config import Definition, parse_definition, read_definition
 from pipeline.gan.sampling import fixed_latents
 from pipeline.gan.training.loop import TrainConfig, Trainer
 from pipeline.gan.training.observer import Observer

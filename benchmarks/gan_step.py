@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np
 
 from pipeline.devices import prepare_devices
-from pipeline.gan.config.__init__ import Definition, parse_definition, read_definition
+from pipeline.gan.config import Definition, parse_definition, read_definition
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepPlanner
 from pipeline.gan.training.train_step import Step, compile_step

@@ -11,7 +11,7 @@ from benchmarks.gan_step import described
 from benchmarks.gpu_device import facts, peak_memory
 from benchmarks.turns import time_turns
 from pipeline.devices import choose_dtype, keras, prepare_devices
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, DeviceImages, Prefetcher, StepInputs, StepPlanner, keep_on_device
 from pipeline.gan.training.train_step import Step, compile_step

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.crawl.url import STANDARD_INPUT
 from pipeline.errors import DamagedState, UserError, of_system
-from pipeline.gan.config.__init__ import Definition, Difference, Reading, as_tree, differences, read, schema_text
+from pipeline.gan.config import Definition, Difference, Reading, as_tree, differences, read, schema_text
 from pipeline.labels.folders import export_folders, import_folders
 from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import as_text, nearest

@@ -4,7 +4,7 @@ from functools import cached_property
 
 from pipeline.crawl.validate import content_inputs
 from pipeline.errors import UserError, of_system
-from pipeline.gan.config.__init__ import definition_digest, read, read_definition
+from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import cautions
 from pipeline.pretrained import uses_classifier
 from tasks import backbones, label_snapshots, paths

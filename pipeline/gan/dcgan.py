@@ -33,7 +33,7 @@ import numpy as np
 
 from pipeline.devices import ComputeMode, keras, prepare_devices
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.config.loading import Given, NamedDefinition, choose_definition
 from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.evaluation.evaluator import DiscriminatorEvaluator, Evaluation, SampleEvaluator, SampleScores

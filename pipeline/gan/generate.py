@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.devices import keras, prepare_devices
 from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
-from pipeline.gan.config.__init__ import read_definition
+from pipeline.gan.config import read_definition
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.metrics import Reference, nearest_reals
 from pipeline.gan.networks.export import GENERATOR, read_generator

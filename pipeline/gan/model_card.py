@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline import devices
 from pipeline.errors import DamagedState
-from pipeline.gan.config.__init__ import definition_digest, differences
+from pipeline.gan.config import definition_digest, differences
 from pipeline.gan.networks.builder import GrowingNetwork
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
 from pipeline.gan.stats_log import Row

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.devices import ComputeMode, prepare_devices
 from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
-from pipeline.gan.config.__init__ import Definition, read
+from pipeline.gan.config import Definition, read
 from pipeline.gan.config.resolutions import cautions
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor

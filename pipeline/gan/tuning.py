@@ -34,7 +34,7 @@ from pipeline.devices import (
     tensorflow_has_started,
     usable_cores,
 )
-from pipeline.gan.config.__init__ import Definition, as_tree
+from pipeline.gan.config import Definition, as_tree
 from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.step_timer import InProcess, OwnProcess
 from pipeline.gan.training.state import TrainState

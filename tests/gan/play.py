@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, StepPlan, StepPlanner
 from pipeline.gan.training.train_step import METRICS, compile_step

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.gan import Dcgan
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from tests.gan.conftest import TINY
 from tests.gan.discs import discs
 from tests.gan.points import point

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.filter.scores import kept_ids
 from pipeline.gan import Dcgan
-from pipeline.gan.config.__init__ import definition_digest, read_definition
+from pipeline.gan.config import definition_digest, read_definition
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.train_gan import train_gan
 from pipeline.options import GanOptions

@@ -9,7 +9,7 @@ import pytest
 from pipeline import devices
 from pipeline.devices import AS_IT_LIKES, BFLOAT16, ComputeMode, Threads
 from pipeline.gan import dcgan, train_gan, tuning
-from pipeline.gan.config.__init__ import parse_definition
+from pipeline.gan.config import parse_definition
 from pipeline.gan.training.saved import recorded_compute_mode
 from pipeline.gan.tuning import choose_compute_mode, usual_compute_mode
 from pipeline.images.dataset import ImageSet

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import parse_definition
+from pipeline.gan.config import parse_definition
 from pipeline.gan.tuning import AS_IT_LIKES, Threads, heaviest, share_cores
 
 REPOSITORY = Path(__file__).parent.parent.parent

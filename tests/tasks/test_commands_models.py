@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.gan.config.__init__ import Definition, as_tree, schema_text
+from pipeline.gan.config import Definition, as_tree, schema_text
 from tasks import paths
 from tasks.cli import main
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import Definition, Network, Reading
+from pipeline.gan.config import Definition, Network, Reading
 from pipeline.store.npz import Foreign
 
 SMALLEST_SIDE, LARGEST_SIDE = 16, 512

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import Definition, Network
+from pipeline.gan.config import Definition, Network
 from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.networks.layers import Blend, Bounded, FusedBatchNorm, LayerNorm
 

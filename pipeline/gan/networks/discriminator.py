@@ -1,7 +1,7 @@
 """The discriminator: strided convolutions (Radford et al. 2016), or residual blocks, down to one logit."""
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.networks.builder import KERNEL, GrowingNetwork, LayerFactory, NetworkBuilder, Tensor, attend
 from pipeline.gan.networks.layers import MinibatchDiscrimination, MinibatchStddev

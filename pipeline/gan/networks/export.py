@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.devices import keras
 from pipeline.errors import UserError
 from pipeline.filter.keras_files import fill, read_config, weights_size
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.config.resolutions import LARGEST_SIDE, check_extent
 from pipeline.gan.networks.builder import GrowingNetwork
 from pipeline.gan.networks.discriminator import build_discriminator

@@ -3,7 +3,7 @@
 import math
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.networks.builder import KERNEL, GrowingNetwork, LayerFactory, NetworkBuilder, Tensor, attend
 

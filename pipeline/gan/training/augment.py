@@ -6,7 +6,7 @@ A pure function of the images and of random numbers given from outside, so that 
 from typing import Any
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import Augment
+from pipeline.gan.config import Augment
 
 Tensor = Any  # the backend's own
 DRAWS = 11  # random numbers for one image, each in [0, 1)

@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline.devices import ComputeMode, choose_dtype, rounding
 from pipeline.errors import DamagedState, Stopped
-from pipeline.gan.config.__init__ import Definition, definition_digest
+from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import check_size
 from pipeline.gan.sampling import GRID, draw, fixed_latents
 from pipeline.gan.stats_log import STATS, Row, StatsLog

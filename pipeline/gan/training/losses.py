@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import Smoothing
+from pipeline.gan.config import Smoothing
 
 Tensor = Any  # the backend's own
 WITHOUT_ZERO = ("relativistic", "wasserstein")  # their logits say something beside other logits alone

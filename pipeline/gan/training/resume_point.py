@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.devices import BFLOAT16, ComputeMode, Threads
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import Definition, definition_digest
+from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import NETWORKS
 from pipeline.gan.sampling import GRID
 from pipeline.gan.training.checkpoint import load_arrays

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.devices import ComputeMode
 from pipeline.errors import DamagedState, UserError
-from pipeline.gan.config.__init__ import Definition, as_tree, definition_digest, read_definition
+from pipeline.gan.config import Definition, as_tree, definition_digest, read_definition
 from pipeline.gan.config.loading import NamedDefinition
 from pipeline.gan.config.resolutions import check_extent
 from pipeline.gan.stats_log import MOST, STATS

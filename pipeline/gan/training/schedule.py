@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from pipeline.gan.config.__init__ import Balance, Growing, Optimizer
+from pipeline.gan.config import Balance, Growing, Optimizer
 
 
 def rate_at(optimizer: Optimizer, *, seen: int, total: int) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.devices import ComputeMode
 from pipeline.errors import DamagedState, Stopped, UserError
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.stats_log import STATS
 from pipeline.gan.training.loop import FINAL, TrainConfig, Trainer
 from pipeline.gan.training.observer import NullObserver

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import Definition, Optimizer
+from pipeline.gan.config import Definition, Optimizer
 from pipeline.gan.networks import build_discriminator, build_generator
 from pipeline.store.npz import Form, Forms
 

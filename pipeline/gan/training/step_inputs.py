@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline.devices import backend, has_gpu
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.training.augment import DRAWS
 from pipeline.gan.training.schedule import ema_share, grown_after, rate_at, stage_at
 

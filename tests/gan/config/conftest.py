@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import read
+from pipeline.gan.config import read
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.gan.config.__init__ import Definition, read
+from pipeline.gan.config import Definition, read
 from pipeline.gan.config.ibm_toolkit import CHOICES, LOSSES
 
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from pipeline.gan.config.__init__ import read_definition
+from pipeline.gan.config import read_definition
 
 
 @pytest.mark.parametrize(

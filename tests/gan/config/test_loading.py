@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import Definition, Smoothing, as_tree, definition_digest, differences, read_definition
+from pipeline.gan.config import Definition, Smoothing, as_tree, definition_digest, differences, read_definition
 
 MODELS = Path(__file__).parent.parent.parent.parent / "models"
 COMMITTED = [path for path in sorted(MODELS.glob("*.json")) if path.stem != "schema"]

@@ -1,4 +1,4 @@
-from pipeline.gan.config.__init__ import Definition, differences, read_definition
+from pipeline.gan.config import Definition, differences, read_definition
 
 
 def test_what_is_as_the_defaults_are_is_not_named(write):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.gan.config.__init__ import Definition, as_tree, definition_schema, schema_text
+from pipeline.gan.config import Definition, as_tree, definition_schema, schema_text
 from pipeline.gan.config.messages import keys
 
 MODELS = Path(__file__).parent.parent.parent.parent / "models"

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pipeline.gan.config.__init__ import read_definition
+from pipeline.gan.config import read_definition
 from pipeline.gan.config.loading import OURS
 from pipeline.gan.config.resolutions import least_bytes
 from pipeline.gan.networks import build_discriminator, build_generator

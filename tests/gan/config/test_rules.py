@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipeline.gan.config import rules
-from pipeline.gan.config.__init__ import Definition, read_definition
+from pipeline.gan.config import Definition, read_definition, rules
 
 PENALTY = {"weight": 1}
 WGAN_GP = {"loss": "wasserstein", "penalties": {"gradient": {"weight": 10}}, "discriminator": {"norm": "layer"}}

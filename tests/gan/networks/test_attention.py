@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import Generator
+from pipeline.gan.config import Generator
 from pipeline.gan.networks.builder import LayerFactory, attend
 
 X = np.random.default_rng(8).standard_normal((2, 6, 4, 16)).astype(np.float32)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.config.schema import Discriminator
 from pipeline.gan.networks import build_discriminator
 from tests.gan.discs import discs

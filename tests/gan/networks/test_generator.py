@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.config.schema import Generator
 from pipeline.gan.networks import build_generator
 from tests.gan.play import define

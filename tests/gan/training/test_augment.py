@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import POLICIES, Augment
+from pipeline.gan.config import POLICIES, Augment
 from pipeline.gan.training import augment as module
 from pipeline.gan.training.augment import DRAWS
 

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.errors import DamagedState, UserError
 from pipeline.gan import Dcgan
-from pipeline.gan.config.__init__ import definition_digest, read_definition
+from pipeline.gan.config import definition_digest, read_definition
 from pipeline.gan.training.checkpoint import BestCheckpoint, load_arrays, write_arrays
 from pipeline.gan.training.saved import read_saved
 from tests.gan.loop import begun, run

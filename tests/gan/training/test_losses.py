@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.config.__init__ import Smoothing
+from pipeline.gan.config import Smoothing
 from pipeline.gan.training.losses import LOSSES, feature_distance, find_loss, right, sureness
 
 REAL = np.array([[2.0], [-1.0], [0.3]], np.float32)

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from pipeline.gan.config.__init__ import Growing, Optimizer, Schedule
+from pipeline.gan.config import Growing, Optimizer, Schedule
 from pipeline.gan.training.schedule import ema_share, grown_after, rate_at, stage_at
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.gan.config.__init__ import Balance
+from pipeline.gan.config import Balance
 from pipeline.gan.training.schedule import MEMORY, AccuracyAverage
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import Optimizer
+from pipeline.gan.config import Optimizer
 from pipeline.gan.training.state import FusedAdam, make_optimizer
 
 STEPS = 6

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.gan.config.__init__ import read_definition
+from pipeline.gan.config import read_definition
 from tests.gan.play import BATCH, Play, define, same
 from tests.gan.training.definitions import PLAIN
 
