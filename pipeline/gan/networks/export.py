@@ -7,7 +7,7 @@ from pipeline.devices import keras
 from pipeline.errors import UserError
 from pipeline.filter.keras_files import fill, read_config, weights_size
 from pipeline.gan.config import Definition
-from pipeline.gan.config.resolutions import LARGEST_SIDE, check_extent
+from pipeline.gan.config.resolutions import LARGEST_SIDE, check_weight_bytes
 from pipeline.gan.networks.builder import GrowingNetwork
 from pipeline.gan.networks.discriminator import build_discriminator
 from pipeline.gan.networks.generator import build_generator
@@ -34,7 +34,7 @@ def read_generator(path: Path, definition: Definition) -> keras.Model:
     Errors: `Damaged`; `Foreign` if it is of another network, or holds NaN.
     """
     size, channels = _picture(read_config(path))
-    check_extent(definition, {"generator": weights_size(path)}, size=size, channels=channels)
+    check_weight_bytes(definition, {"generator": weights_size(path)}, size=size, channels=channels)
     network = build_generator(definition, size=size, channels=channels, seed=0, plain=True).whole
     fill(network, path)
     return network

@@ -30,16 +30,16 @@ def test_pictures_grow_from_the_first_side_that_is_as_large_as_asked(start, pict
 
 @pytest.mark.parametrize("start", [64, 128])
 def test_a_start_that_leaves_nothing_to_grow_is_refused(start):
-    with pytest.raises(UserError, match=f"growing.start = {start}: pictures of 64 pixels.*set it to 8, or to 0"):
+    with pytest.raises(UserError, match=f"growing.start = {start}: too large for pictures of 64 pixels.*set it to 8, or to 0"):
         Resolutions.of(64).stages(define({"discriminator": {"norm": "none"}, "growing": {"start": start}}))
 
 
 def test_attention_at_sides_that_a_picture_lacks_is_told():
     definition = define({"generator": {"attention": [32, 16]}, "discriminator": {"attention": [24]}})
-    (told,) = Resolutions.of(64).unattended(definition)
-    assert told == (
+    (warning,) = Resolutions.of(64).unused_attention(definition)
+    assert warning == (
         "discriminator.attention = [24]: feature maps of 64 px pictures are 32, 16, 8, 4 wide, so there is no"
         " attention; name one of these"
     )
-    assert len(Resolutions.of(20).unattended(definition)) == 2
-    assert Resolutions.of(64).unattended(define()) == []
+    assert len(Resolutions.of(20).unused_attention(definition)) == 2
+    assert Resolutions.of(64).unused_attention(define()) == []
