@@ -49,13 +49,13 @@ class Resolutions:
         check_size(size)
         return cls(size=size, levels=halving_count(size))
 
-    def map(self, level: int) -> int:
+    def map_side(self, level: int) -> int:
         """The side in pixels of the feature map at `level`; level 0 is the coarsest."""
         return self.size >> (self.levels - level)
 
-    def picture(self, level: int) -> int:
+    def picture_side(self, level: int) -> int:
         """The side in pixels of the picture at `level`: twice that of the feature map."""
-        return 2 * self.map(level)
+        return 2 * self.map_side(level)
 
     def width(self, network: Network, level: int) -> int:
         """Channels at `level`: `network.width` at the finest; they double with each coarser level up to `max_width`."""
@@ -63,7 +63,7 @@ class Resolutions:
 
     def unused_attention(self, definition: Definition) -> list[str]:
         """A warning for each network that has no feature map of a side that its `attention` names."""
-        sides = [self.map(level) for level in reversed(range(self.levels))]
+        sides = [self.map_side(level) for level in reversed(range(self.levels))]
         return [
             f"{name}.attention = {list(network.attention)}: feature maps of {self.size} px pictures are"
             f" {', '.join(map(str, sides))} wide, so there is no attention; name one of these"
@@ -76,11 +76,11 @@ class Resolutions:
         start = definition.growing.start
         if not start:
             return (self.levels - 1,)
-        found = tuple(level for level in range(self.levels) if self.picture(level) >= start)
+        found = tuple(level for level in range(self.levels) if self.picture_side(level) >= start)
         if len(found) < 2:
             raise UserError(
                 f"growing.start = {start}: too large for pictures of {self.size} pixels to grow; set it to"
-                f" {self.picture(0)}, or to 0"
+                f" {self.picture_side(0)}, or to 0"
             )
         return found
 
@@ -105,9 +105,9 @@ def min_weight_bytes(definition: Definition, *, size: int, channels: int) -> dic
 
     Counts the kernels, but not those of attention and shortcuts, which are always the smaller part.
     """
-    sides = Resolutions.of(size)
-    generator = BYTES_PER_WEIGHT * _generator_weights(definition, sides, channels)
-    discriminator = BYTES_PER_WEIGHT * _discriminator_weights(definition, sides, channels)
+    resolutions = Resolutions.of(size)
+    generator = BYTES_PER_WEIGHT * _generator_weights(definition, resolutions, channels)
+    discriminator = BYTES_PER_WEIGHT * _discriminator_weights(definition, resolutions, channels)
     return {"generator": generator, "average": generator, "discriminator": discriminator}
 
 
@@ -119,20 +119,21 @@ def check_weight_bytes(definition: Definition, found: dict[str, int], *, size: i
             raise Foreign(f"holds {bytes_held:,} bytes of {name}; its definition needs {least[name]:,} or more")
 
 
-def _generator_weights(definition: Definition, sides: Resolutions, channels: int) -> int:
+def _generator_weights(definition: Definition, resolutions: Resolutions, channels: int) -> int:
     network = definition.generator
-    widths = [sides.width(network, level) for level in range(sides.levels)]  # the coarsest first
+    widths = [resolutions.width(network, level) for level in range(resolutions.levels)]  # the coarsest first
     kernel = STRIDED if network.upsample == "transposed" else RESIZED
     residual = RESIDUAL if network.blocks == "residual" else 0
-    first = definition.latent * sides.map(0) ** 2 * widths[0]
+    first = definition.latent * resolutions.map_side(0) ** 2 * widths[0]
     blocks = sum(kernel * before * width + residual * width**2 for before, width in pairwise(widths))
     return first + blocks + kernel * widths[-1] * channels
 
 
-def _discriminator_weights(definition: Definition, sides: Resolutions, channels: int) -> int:
+def _discriminator_weights(definition: Definition, resolutions: Resolutions, channels: int) -> int:
     network = definition.discriminator
-    widths = [sides.width(network, level) for level in range(sides.levels)]
+    widths = [resolutions.width(network, level) for level in range(resolutions.levels)]
     residual = RESIDUAL if network.blocks == "residual" else 0
     blocks = sum(STRIDED * width * before + residual * before**2 for width, before in pairwise(widths))
-    seen = sides.map(0) ** 2 * widths[0] * DISCRIMINATION_VALUES if network.minibatch == "discrimination" else 0
-    return STRIDED * channels * widths[-1] + blocks + seen
+    features = resolutions.map_side(0) ** 2 * widths[0]
+    discrimination = features * DISCRIMINATION_VALUES if network.minibatch == "discrimination" else 0
+    return STRIDED * channels * widths[-1] + blocks + discrimination
