@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.crawl.url import STANDARD_INPUT
 from pipeline.errors import DamagedState, UserError, of_system
-from pipeline.gan.config import Definition, Difference, Reading, as_tree, differences, read, schema_text
+from pipeline.gan.config import Definition, Difference, LoadedDefinition, as_tree, differences, read, schema_text
 from pipeline.labels.folders import export_folders, import_folders
 from pipeline.option_types import as_text, nearest
 from pipeline.options import STAGE_OPTIONS, STAGES
@@ -263,7 +263,7 @@ def _line(path: Path) -> str:
     return f"{reading.definition.loss.ljust(14)}  {plain(reading.definition.description, LINE)}{note}"
 
 
-def _read_aloud(path: Path) -> Reading:
+def _read_aloud(path: Path) -> LoadedDefinition:
     """The definition in `path`; what of it is not followed is printed."""
     reading = read(path)
     for warning in reading.warnings:

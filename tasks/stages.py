@@ -5,7 +5,7 @@ from functools import cached_property
 from pipeline.crawl.validate import content_inputs
 from pipeline.errors import UserError, of_system
 from pipeline.gan.config import definition_digest, read, read_definition
-from pipeline.gan.config.resolutions import cautions
+from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.pretrained import uses_classifier
 from tasks import backbones, label_snapshots, paths
 from tasks.stage_task import RunTask, StageTask
@@ -172,7 +172,7 @@ class TrainGan(Measured):
 
     def warnings(self):
         path = paths.definition(self.options.definition)
-        return cautions(read(path), file=path.name, size=self.chosen["normalize"].size)
+        return definition_warnings(read(path), file=path.name, size=self.chosen["normalize"].size)
 
     def arguments(self):
         path = paths.definition(self.options.definition)

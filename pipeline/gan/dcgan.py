@@ -34,7 +34,7 @@ import numpy as np
 from pipeline.devices import ComputeMode, keras, prepare_devices
 from pipeline.errors import UserError
 from pipeline.gan.config import Definition
-from pipeline.gan.config.loading import Given, NamedDefinition, choose_definition
+from pipeline.gan.config.loading import DefinitionLike, NamedDefinition, choose_definition
 from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.evaluation.evaluator import DiscriminatorEvaluator, Evaluation, SampleEvaluator, SampleScores
 from pipeline.gan.evaluation.features import choose_extractor
@@ -69,14 +69,14 @@ class Dcgan:
     Errors: `UserError` for pictures of a shape, or a definition, that no networks can be built for.
     """
 
-    def __init__(self, like: np.ndarray | tuple[int, ...], definition: Given = None, *, seed: int = 0) -> None:
+    def __init__(self, like: np.ndarray | tuple[int, ...], definition: DefinitionLike = None, *, seed: int = 0) -> None:
         shape = check_shape(like) if _is_shape(like) else as_pictures(like).shape[1:]
         self._begin(shape, choose_definition(definition), whole("seed", seed))
 
     def _begin(self, shape: Shape, named: NamedDefinition, seed: int, way: ComputeMode | None = None) -> None:
         """Build the networks, which compute in `way`, or else as this machine does fastest."""
         size, _, channels = shape
-        for told in Resolutions.of(shape[0]).unattended(named.definition):
+        for told in Resolutions.of(shape[0]).unused_attention(named.definition):
             warnings.warn(told, stacklevel=2)
         way = way or choose_compute_mode(named.definition, size=size, channels=channels)
         prepare_devices(way.threads)

@@ -12,7 +12,7 @@ from pipeline.devices import ComputeMode, prepare_devices
 from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.config import Definition, read
-from pipeline.gan.config.resolutions import cautions
+from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.model_card import Lineage, read_lineage, write_card
@@ -55,15 +55,15 @@ def train_gan(
     knows where the pictures come from. Errors: `UserError` for a wrong definition, a size that no network fits, too few
     pictures, too few epochs to grow in, losses that stay no numbers, too little memory; `Stopped` after a checkpoint.
     """
-    reading = read(definition)
+    loaded = read(definition)
     ids = kept_ids(kept)
     check_count(len(ids))
     images = read_images(normalize, ids).images
-    way = recorded_compute_mode(folder) or _fastest(reading.definition, options, images, progress, should_stop)
+    way = recorded_compute_mode(folder) or _fastest(loaded.definition, options, images, progress, should_stop)
     prepare_devices(way.threads)
     monitor = SampleEvaluator(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
     watch = Observer(folder, live=live, epochs=options.epochs, monitor=monitor)
-    training = Trainer(_terms(options), reading.definition, images, folder=folder, watch=watch, way=way)
+    training = Trainer(_terms(options), loaded.definition, images, folder=folder, watch=watch, way=way)
     try:
         if training.number > training.director.steps:
             raise DamagedState(f"{folder} is at step {training.number}, beyond the last; move it away to begin anew")
@@ -72,7 +72,7 @@ def train_gan(
     finally:
         training.log.close()
     lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
-    return _leave(training, lineage, cautions(reading, file=definition.name, size=images.shape[1]))
+    return _leave(training, lineage, definition_warnings(loaded, file=definition.name, size=images.shape[1]))
 
 
 def _fastest(

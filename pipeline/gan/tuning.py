@@ -122,9 +122,9 @@ def _is_faster(usual: list[float], rival: list[float]) -> bool:
 
 def work(definition: Definition, *, size: int, channels: int) -> float:
     """Floating-point operations of one step, about: those of D's convolutions, and as many again for G's."""
-    sides, network = Resolutions.of(size), definition.discriminator
-    widths = [channels, *(sides.width(network, level) for level in reversed(range(sides.levels)))]
-    places = [sides.map(level) ** 2 for level in reversed(range(sides.levels))]
+    resolutions, network = Resolutions.of(size), definition.discriminator
+    widths = [channels, *(resolutions.width(network, level) for level in reversed(range(resolutions.levels)))]
+    places = [resolutions.map_side(level) ** 2 for level in reversed(range(resolutions.levels))]
     look = sum(area * into * out for area, into, out in zip(places, widths, widths[1:], strict=False))
     batches = definition.batch * definition.balance.discriminator_steps
     return 2.0 * KERNEL_AREA * batches * look * BACKWARD * (LOOKS + 1)
@@ -284,8 +284,8 @@ def side_by_side(cores: int) -> Threads:
 
 def heaviest(definition: Definition, *, size: int) -> float:
     """Floating-point operations of the discriminator's heaviest layer on one batch of pictures of `size` pixels."""
-    sides, network = Resolutions.of(size), definition.discriminator
-    widths = [sides.width(network, level) for level in range(sides.levels)]
-    places = [sides.map(level) ** 2 for level in range(sides.levels)]
+    resolutions, network = Resolutions.of(size), definition.discriminator
+    widths = [resolutions.width(network, level) for level in range(resolutions.levels)]
+    places = [resolutions.map_side(level) ** 2 for level in range(resolutions.levels)]
     works = [place * into * out for place, into, out in zip(places, widths[1:], widths, strict=False)]
     return 2.0 * definition.batch * KERNEL_AREA * max(works)

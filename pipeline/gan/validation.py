@@ -67,15 +67,15 @@ def check_shape(shape: tuple[int, ...]) -> Shape:
         raise UserError(f"pictures of shape {tuple(shape)}: expected (S, S, 3), or (S, S, 1) for grey{first}")
     if side != width:
         raise UserError(f"pictures of {width} x {side} pixels: crop them or pad them to squares")
-    check_size(side, cure="resize them to")
+    check_size(side, remedy="resize them to")
     return (int(side), int(side), int(channels))
 
 
 def _from_floats(array: np.ndarray) -> np.ndarray:
     low, high = float(array.min()), float(array.max())  # NaN, if there is one
     if not (low >= 0 and high <= 1):
-        cure = "add 1 and halve them" if -1 <= low < 0 and high <= 1 else "convert them with .astype('uint8')"
-        raise UserError(f"floats from {low:g} to {high:g}: they must lie from 0 to 1; {cure}, or mend what made them")
+        remedy = "add 1 and halve them" if -1 <= low < 0 and high <= 1 else "convert them with .astype('uint8')"
+        raise UserError(f"floats from {low:g} to {high:g}: they must lie from 0 to 1; {remedy}, or mend what made them")
     return np.round(array * 255.0).astype(np.uint8)
 
 

@@ -11,7 +11,7 @@ from pipeline.devices import ComputeMode
 from pipeline.errors import DamagedState, UserError
 from pipeline.gan.config import Definition, as_tree, definition_digest, read_definition
 from pipeline.gan.config.loading import NamedDefinition
-from pipeline.gan.config.resolutions import check_extent
+from pipeline.gan.config.resolutions import check_weight_bytes
 from pipeline.gan.stats_log import MOST, STATS
 from pipeline.gan.training.checkpoint import BEST, checkpoints, newest, save_checkpoint, write_arrays
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, Trainer
@@ -85,7 +85,7 @@ def read_saved(folder: Path) -> SavedTraining:
         raise DamagedState(f"{folder}: its checkpoint and {DEFINITION} do not belong together; take another copy")
     size, _, channels = latest.origin.shape
     try:
-        check_extent(definition, latest.bytes, size=size, channels=channels)
+        check_weight_bytes(definition, latest.bytes, size=size, channels=channels)
     except Foreign as error:
         told = f"its checkpoint and {DEFINITION} do not belong together; take another copy"
         raise DamagedState(f"{latest.path} {error}: {told}") from None

@@ -88,7 +88,7 @@ class _Update:
         state.generator_optimizer.apply(gradients, state.generator.trainable_variables)
         self._adapt(judged, batch=turns * fakes.shape[0])
         follow(state.average, state.generator, arrays["share"])
-        state.average.turn()  # a mean of singular vectors is none
+        state.average.power_iteration()  # a mean of singular vectors is none
         return self._metrics(judged, g_loss, d_gradient, _length(gradients))
 
     def _set(self, arrays: dict[str, Tensor]) -> None:
@@ -111,7 +111,7 @@ class _Update:
 
     def _drawn(self, latents: Tensor, *, keep: bool) -> tuple[Tensor, Any]:
         """Fakes, and for G's own turn the way back from a gradient by them."""
-        self.state.generator.turn()
+        self.state.generator.power_iteration()
         if not keep:
             return self.generator(latents, training=True), None
         variables = self.state.generator.trainable_variables
@@ -120,7 +120,7 @@ class _Update:
     def _discriminator_learns(self, reals: Tensor, fakes: Tensor, draws: Tensor, mix: Tensor) -> tuple[Judged, Tensor]:
         """D's turn; what it made of the pictures before it learned, and the length of the gradient."""
         state, network = self.state, self.state.discriminator
-        network.turn()
+        network.power_iteration()
         # Before the tape: no gradient goes into the pictures
         reals, fakes = self._distorted(reals, draws[0]), self._distorted(fakes, draws[1])
         if not self.plan.learn:

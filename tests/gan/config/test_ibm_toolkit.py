@@ -79,7 +79,7 @@ def test_what_means_the_same_is_taken_over(told):
     assert (first.name, first.learning_rate, first.beta_1, first.beta_2) == ("adam", 0.001, 0.4, 0.9)
     assert (second.name, second.learning_rate, second.beta_2) == ("rmsprop", 0.002, 0.99)
     assert (found.batch, found.penalties.clip, found.balance.discriminator_steps) == (32, 0.02, 3)
-    assert warnings == ['generator.loss = "BCE" is not followed: one loss for both here; read as "Mean"']
+    assert warnings == ['generator.loss = "BCE" is not followed: both networks have one loss here; read as "Mean"']
 
 
 def test_adams_memories_that_are_off_are_the_toolkits_own(told):
@@ -117,26 +117,32 @@ def test_what_is_null_or_off_is_as_if_left_out(told):
         ({"result_path": "out"}, 'result_path = "out" is not followed: sheets go to generated/<dataset>/training'),
         ({"save_model_path": "out"}, "trained networks go to models/<dataset>/gan"),
         ({"performance_log": "logs"}, "the log goes to data/<dataset>/runs"),
-        ({"metric_evaluate": "FID"}, "the report has kernel distance"),
+        ({"metric_evaluate": "FID"}, "the report has the kernel distance"),
         ({"cuda": False}, "cuda = false is not followed: a GPU is used where there is one"),
         ({"data_path": "pictures/cats"}, "set download.sources = folder and download.folder"),
-        ({"GAN_model": {"classes": 10}}, "GAN_model.classes = 10 is not followed: there are no classes"),
-        ({"GAN_model": {"data_label": "1"}}, 'GAN_model.data_label = "1" is not followed: there are no classes'),
+        ({"GAN_model": {"classes": 10}}, "GAN_model.classes = 10 is not followed: ganmill has no classes"),
+        ({"GAN_model": {"data_label": "1"}}, 'GAN_model.data_label = "1" is not followed: ganmill has no classes'),
         ({"GAN_model": {"epoch": 5}}, "has no such key; did you mean 'epochs'?"),
         ({"sample_intervall": 5}, "the gan-toolkit has no such key; did you mean 'sample_interval'?"),
         ({"GAN_model": {"clip_value": 0.01}}, "GAN_model.clip_value = 0.01 is not followed: it is for the Wasserstein"),
         ({"GAN_model": {"lambda_gp": 10}}, "GAN_model.lambda_gp = 10 is not followed: it is for the Wasserstein loss"),
-        (networks({"choice": "dcgan", "input_shape": 32}), "generator.input_shape = 32 is not followed: the pictures"),
+        (
+            networks({"choice": "dcgan", "input_shape": 32}),
+            "generator.input_shape = 32 is not followed: the size",
+        ),
         (networks({"choice": "dcgan", "channels": 1}), "set normalize.colour in luigi.cfg to grey for 1"),
         (networks({"choice": "dcgan", "input": "[d_channels]"}), "generator.input"),
         (networks({"choice": "dcgan", "pre_trained_path": "a.pt"}), "pickled data, which is never loaded"),
         (networks({"choice": "dcgan", "optimizer": {"lr": 1}}), "generator.optimizer.lr = 1 is not followed"),
         (networks({"choice": "dcgan", "optimizer": {"choice": "RMSprop", "b1": 0.5}}), "b1 = 0.5 is not followed: RMS"),
-        (networks({"choice": "dcgan", "loss": "MSE"}), 'generator.loss = "MSE" is not followed: one loss for both'),
-        (networks("gan"), 'generator.choice = "gan" is followed in how it trains; its layers are convolutions'),
+        (
+            networks({"choice": "dcgan", "loss": "MSE"}),
+            'generator.loss = "MSE" is not followed: both networks',
+        ),
+        (networks("gan"), 'generator.choice = "gan" is followed in its training only: its layers are convolutions'),
         (
             networks({"choice": "cgan", "loss": "BCE"}),
-            'generator.choice = "cgan" is not followed: there are no classes',
+            'generator.choice = "cgan" is not followed: ganmill has no classes',
         ),
     ],
     ids=str,
@@ -161,16 +167,14 @@ def test_a_value_that_makes_no_sense_where_it_is_not_followed_is_a_warning_too(t
 def test_with_both_bounds_the_penalty_is_taken(told):
     found, warnings = told(networks("wgan", "wgan", GAN_model={"lambda_gp": 1}))
     assert (found.penalties.clip, found.penalties.gradient.weight) == (0, 1)
-    assert any(
-        "GAN_model.clip_value = 0.01 is not followed: the gradient penalty does the same" in one for one in warnings
-    )
+    assert any("GAN_model.clip_value = 0.01 is not followed: the gradient penalty bounds D" in one for one in warnings)
 
 
 @pytest.mark.parametrize(("judge", "clip", "penalty"), [("wgan", 0.01, 0), ("wgan_gp", 0, 10)])
 def test_a_wasserstein_discriminator_is_bounded_though_the_generators_kind_has_no_bound(told, judge, clip, penalty):
     found, warnings = told(networks({"choice": "dcgan", "loss": "Mean"}, judge))
     assert (found.loss, found.penalties.clip, found.penalties.gradient.weight) == ("wasserstein", clip, penalty)
-    assert any("runs away without a bound; read as" in warning for warning in warnings)
+    assert any("diverges without a bound; read as" in warning for warning in warnings)
 
 
 def test_batch_norm_goes_where_the_slope_is_penalised(told):
@@ -195,7 +199,7 @@ def test_any_generator_goes_with_any_discriminator(told, generator, discriminato
         (networks("gan", "seq_gan"), 'discriminator.choice = "seq_gan": that is for text'),
         (networks({"choice": "gan", "loss": "NLL"}), 'generator.loss = "NLL": that is for text'),
         (networks(GAN_model={"seq": "1"}), 'GAN_model.seq = "1": that is for text'),
-        (networks("custom"), "that is Python code, and a definition holds none; take one of gan, dcgan"),
+        (networks("custom"), "that is Python code, and a definition has no code; use one of gan, dcgan"),
         (networks(data_path="sets/one.p"), 'data_path = "sets/one.p": pickled data can run code and is never loaded'),
         (networks(data_path="sets/one.pkl.gz"), "pickled data can run code and is never loaded"),
         (networks(data_path="sets/one.PKL"), "run with --download-sources folder --download-folder DIR"),

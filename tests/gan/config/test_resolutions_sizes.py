@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.config.resolutions import check_size, halvings
+from pipeline.gan.config.resolutions import check_size, halving_count
 
 
 @pytest.mark.parametrize(
@@ -9,7 +9,7 @@ from pipeline.gan.config.resolutions import check_size, halvings
 )
 def test_a_size_halves_down_to_four_to_seven_pixels(size, times):
     check_size(size)
-    assert halvings(size) == times
+    assert halving_count(size) == times
     assert size == (size >> times) << times
 
 

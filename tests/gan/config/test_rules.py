@@ -23,17 +23,17 @@ REFUSED = {
     ),
     "a memory that RMSprop has not": (
         {"discriminator": {"optimizer": {"name": "rmsprop", "beta_1": 0.9}}},
-        ['optimizer: beta_1 and name "rmsprop"', "no memory of the gradient", "take beta_1 out"],
+        ['optimizer: beta_1 and name "rmsprop"', "no memory of the gradient", "remove beta_1"],
         {"discriminator": {"optimizer": {"name": "adam"}}},
     ),
     "weight norm under batch norm": (
         {"generator": {"weights": "weight"}},
-        ["generator: ", "takes the length of a kernel away", 'norm to "none"'],
+        ["generator: ", "removes the length of a kernel", 'norm to "none"'],
         {"generator": {"norm": "none"}},
     ),
     "weight norm under batch norm in D": (
         {"discriminator": {"weights": "weight"}},
-        ["discriminator: ", "takes the length of a kernel away", 'weights to "free"'],
+        ["discriminator: ", "removes the length of a kernel", 'weights to "free"'],
         {"discriminator": {"weights": "free"}},
     ),
     "a memory that plain descent has not": (
@@ -53,12 +53,12 @@ REFUSED = {
     ),
     "attention twice": (
         {"generator": {"attention": [16, 16]}},
-        ["attention = [16, 16]", "named twice", "name each once"],
+        ["attention = [16, 16]", "appears twice", "name each once"],
         {"generator": {"attention": [16]}},
     ),
     "spectral norm under batch norm": (
         {"discriminator": {"weights": "spectral"}},
-        ["discriminator: ", "scales the bound away", 'to "none"'],
+        ["discriminator: ", "cancels the bound", 'to "none"'],
         NO_NORM,
     ),
     "gradient penalty and batch norm": (
@@ -78,7 +78,7 @@ REFUSED = {
     ),
     "pairs and batch norm": (
         {"loss": "relativistic"},
-        ['loss "relativistic" and batch norm', "the difference that the loss pairs them for", 'to "none" or "layer"'],
+        ['loss "relativistic" and batch norm', "the difference that the loss compares", 'to "none" or "layer"'],
         NO_NORM,
     ),
     "Wasserstein without a bound": (
@@ -93,7 +93,7 @@ REFUSED = {
     ),
     "two bounds": (
         WGAN_GP | {"penalties": {"gradient": {"weight": 10}, "clip": 0.01}},
-        ["clip and gradient do the same work twice", "set one of them to 0"],
+        ["clip and gradient both bound", "set one of them to 0"],
         {"penalties": {"clip": 0}},
     ),
     "a bound that layer norm takes away": (
@@ -103,12 +103,12 @@ REFUSED = {
     ),
     "clip under spectral norm": (
         {"loss": "wasserstein", "discriminator": {"norm": "none", "weights": "spectral"}, "penalties": {"clip": 0.01}},
-        ["penalties.clip and weights", "is given back to it", "0 or free"],
+        ["penalties.clip and weights", "undoes the clipping", 'weights to "free"'],
         {"penalties": {"clip": 0}},
     ),
     "a penalty of no weight": (
         {"penalties": {"r1": {"every": 16}}} | NO_NORM,
-        ["penalties.r1: every = 16 and weight = 0", "no penalty to be due", "set weight"],
+        ["penalties.r1: every = 16 and weight = 0", "no penalty to apply", "set weight"],
         {"penalties": {"r1": {"weight": 1}}},
     ),
     "growing without a start": (
@@ -123,7 +123,7 @@ REFUSED = {
     ),
     "smoothing until nothing is left": (
         {"smoothing": {"real": 0.5, "fake": 0.5}},
-        ["the same label", "nothing to tell apart", "lower one of them"],
+        ["the same label", "cannot distinguish", "lower one of them"],
         {"smoothing": {"real": 0.1}},
     ),
     "an accuracy that Wasserstein's D has not": (
@@ -138,7 +138,7 @@ REFUSED = {
     ),
     "a policy twice": (
         {"augment": {"policies": ["cutout", "cutout"]}},
-        ['augment.policies = ["cutout", "cutout"]', "named twice", "name each once"],
+        ['augment.policies = ["cutout", "cutout"]', "appears twice", "name each once"],
         {"augment": {"policies": ["cutout"]}},
     ),
     "growing from too small": (
@@ -148,7 +148,7 @@ REFUSED = {
     ),
     "growing and batch norm": (
         {"growing": {"start": 8}},
-        ["growing and batch norm in both networks", "D tells fakes by them", 'discriminator to "none"'],
+        ["growing and batch norm in both networks", "D detects fakes by them", 'discriminator to "none"'],
         NO_NORM,
     ),
 }

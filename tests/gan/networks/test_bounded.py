@@ -19,7 +19,7 @@ def made(kind: str, rule: str, *, width: int = 6, **more) -> Bounded:
     layer = Bounded(kind, width, rule=rule, **options | more)
     layer(inputs(kind))
     layer.free.assign(np.random.default_rng(4).standard_normal(layer.free.shape).astype(np.float32) * 3)
-    layer.settle()
+    layer.init_norms()
     return layer
 
 
@@ -34,7 +34,7 @@ def matrix(kernel: np.ndarray, kind: str) -> np.ndarray:
 def test_the_largest_singular_value_of_the_kernel_that_is_used_is_1(kind):
     layer = made(kind, "spectral")
     for _ in range(100):
-        layer.turn()
+        layer.power_iteration()
     values = np.linalg.svd(matrix(layer.kernel, kind))[1]
     assert values[0] == pytest.approx(1, abs=1e-4)
     free = np.linalg.svd(matrix(layer.free, kind))[1]
@@ -43,10 +43,10 @@ def test_the_largest_singular_value_of_the_kernel_that_is_used_is_1(kind):
 
 def test_a_few_turns_follow_a_kernel_that_moves_a_little():
     layer = made("conv", "spectral")
-    draw = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     for _ in range(50):
-        layer.free.assign(layer.free + draw.standard_normal(layer.free.shape) * 0.01)
-        layer.turn()
+        layer.free.assign(layer.free + rng.standard_normal(layer.free.shape) * 0.01)
+        layer.power_iteration()
     assert np.linalg.svd(matrix(layer.kernel, "conv"))[1][0] == pytest.approx(1, abs=0.02)
 
 
@@ -91,18 +91,18 @@ def test_the_gradient_runs_through_the_norm(kind, rule):
     tf = pytest.importorskip("tensorflow")
     layer, x = made(kind, rule), inputs(kind)
     for _ in range(200):
-        layer.turn()  # to the very singular vector: a bound that moves with the kernel
+        layer.power_iteration()  # to the very singular vector: a bound that moves with the kernel
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(x) ** 2)
     gradient = np.asarray(tape.gradient(loss, layer.free.value))
-    way = np.random.default_rng(6).standard_normal(gradient.shape).astype(np.float32)
+    direction = np.random.default_rng(6).standard_normal(gradient.shape).astype(np.float32)
     start, ends = layer.free.numpy(), []
     for step in (1e-2, -1e-2):
-        layer.free.assign(start + step * way)
+        layer.free.assign(start + step * direction)
         for _ in range(200):
-            layer.turn()
+            layer.power_iteration()
         ends.append(float(tf.reduce_sum(layer(x) ** 2)))
-    assert (gradient * way).sum() == pytest.approx((ends[0] - ends[1]) / 2e-2, rel=2e-2, abs=1e-2)
+    assert (gradient * direction).sum() == pytest.approx((ends[0] - ends[1]) / 2e-2, rel=2e-2, abs=1e-2)
     # along itself a kernel does not change, so neither does the loss
     assert abs((gradient * start).sum()) < 1e-3 * np.linalg.norm(gradient) * np.linalg.norm(start)
 

@@ -43,7 +43,7 @@ def test_pictures_become_a_logit_each_and_features(kind, shape):
 def test_the_logit_is_a_weighted_sum_of_the_features():
     network = built()
     logits, features = map(np.asarray, network.whole(pictures()))
-    kernel, bias = network.layers.known("logit").get_weights()
+    kernel, bias = network.layers.get("logit").get_weights()
     assert np.allclose(logits, features @ kernel + bias, atol=1e-5)
 
 
@@ -62,7 +62,7 @@ def test_dcgan_at_64_px_has_its_2_8_million_weights():
 
 def test_no_two_layers_start_alike():
     network = built({"width": 4, "max_width": 4}, size=32, channels=4)
-    first, second = (np.asarray(network.layers.known(name).kernel).ravel() for name in ("read_2", "down_1"))
+    first, second = (np.asarray(network.layers.get(name).kernel).ravel() for name in ("read_2", "down_1"))
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.3
 
 
@@ -91,5 +91,5 @@ def test_a_side_fades_in_from_how_the_side_below_reads_it(attention):
 
 def test_residual_blocks_without_norm_start_as_their_shortcuts():
     network = built({"blocks": "residual", "norm": "none", "initial": "he"})
-    assert not np.asarray(network.layers.known("down_0").kernel).any()
-    assert np.asarray(network.layers.known("conv_0").kernel).any()
+    assert not np.asarray(network.layers.get("down_0").kernel).any()
+    assert np.asarray(network.layers.get("conv_0").kernel).any()

@@ -44,9 +44,9 @@ for name in given.files:
 
 def shaken(variables: list[keras.Variable]) -> None:
     """Give every variable, gates and statistics too, a value of its own, as if it had been learned."""
-    draw = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     for variable in variables:
-        variable.assign(np.abs(variable + 0.3 * draw.standard_normal(variable.shape)))
+        variable.assign(np.abs(variable + 0.3 * rng.standard_normal(variable.shape)))
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +57,14 @@ def alone(tmp_path_factory):
         definition, key = define(tree), f"g-{name}"
         generator = build_generator(definition, size=16, channels=3, seed=0)
         shaken(generator.variables)
-        generator.turn()
+        generator.power_iteration()
         given[key], expected[key] = LATENTS, np.asarray(generator.whole(LATENTS, training=False))
         plain_generator(definition, generator).save(folder / f"{key}.keras")
     for name, tree in DISCRIMINATORS.items():
         definition, key = define({"discriminator": tree}), f"d-{name}"
         discriminator = build_discriminator(definition, size=16, channels=3, seed=0)
         shaken(discriminator.variables)
-        discriminator.turn()
+        discriminator.power_iteration()
         pictures = discs(8).astype(np.float32) / 127.5 - 1
         expected[key] = np.asarray(discriminator.whole(pictures, training=False)[0])
         plain_discriminator(definition, discriminator).save(folder / f"{key}.keras")

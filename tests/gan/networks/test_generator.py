@@ -52,14 +52,14 @@ def test_weights_follow_from_the_seed_alone():
 
 
 def test_a_layer_starts_alike_whatever_else_there_is():
-    plain, more = (built(kind).layers.known("up_1").kernel for kind in ({}, {"attention": [4]}))
+    plain, more = (built(kind).layers.get("up_1").kernel for kind in ({}, {"attention": [4]}))
     assert np.array_equal(plain, more)
 
 
-@pytest.mark.parametrize(("initial", "spread"), [("dcgan", 0.02), ("he", np.sqrt(2 / (4 * 4 * 256 / 4)))])
-def test_first_kernels_are_as_spread_as_asked(initial, spread):
-    kernel = np.asarray(built({"initial": initial, "width": 128, "max_width": 256}).layers.known("up_1").kernel)
-    assert kernel.std() == pytest.approx(spread, rel=0.02)
+@pytest.mark.parametrize(("initial", "deviation"), [("dcgan", 0.02), ("he", np.sqrt(2 / (4 * 4 * 256 / 4)))])
+def test_first_kernels_are_as_spread_as_asked(initial, deviation):
+    kernel = np.asarray(built({"initial": initial, "width": 128, "max_width": 256}).layers.get("up_1").kernel)
+    assert kernel.std() == pytest.approx(deviation, rel=0.02)
 
 
 def test_he_keeps_the_size_of_the_signal_from_layer_to_layer():

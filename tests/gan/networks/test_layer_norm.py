@@ -42,16 +42,16 @@ def test_the_slope_of_the_squared_slope_is_right_too():
         tape.watch(x)
         squared = tf.reduce_sum((slope(layer, x) * BEFORE) ** 2)
     found = np.asarray(tape.gradient(squared, x)).astype(float)
-    way = np.random.default_rng(3).standard_normal(X.shape)
-    ends = [_squared_slope(X + step * way) for step in (1e-5, -1e-5)]
-    assert (found * way).sum() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-3)
+    direction = np.random.default_rng(3).standard_normal(X.shape)
+    ends = [_squared_slope(X + step * direction) for step in (1e-5, -1e-5)]
+    assert (found * direction).sum() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-3)
 
 
 def _squared_slope(x: np.ndarray) -> float:
     """The same by NumPy in double precision, from the formula of the first derivative."""
     axes, gamma = (1, 2, 3), np.array([1.5, -0.5])
     apart = x - x.mean(axis=axes, keepdims=True)
-    spread = np.sqrt((apart**2).mean(axis=axes, keepdims=True) + 1e-5)
-    unit, back = apart / spread, WEIGHT * gamma
+    deviation = np.sqrt((apart**2).mean(axis=axes, keepdims=True) + 1e-5)
+    unit, back = apart / deviation, WEIGHT * gamma
     by_x = back - back.mean(axis=axes, keepdims=True) - unit * (back * unit).mean(axis=axes, keepdims=True)
-    return float(((by_x / spread * BEFORE) ** 2).sum())
+    return float(((by_x / deviation * BEFORE) ** 2).sum())

@@ -30,9 +30,9 @@ def test_discrimination_sums_the_nearness_to_all_others():
     layer.build((None, 12))
     layer.tensor.assign(features(12, 6) * 0.1)
     y = np.asarray(layer(x))
-    seen = (x.astype(float) @ np.asarray(layer.tensor)).reshape(5, 3, 2)
+    projected = (x.astype(float) @ np.asarray(layer.tensor)).reshape(5, 3, 2)
     expected = np.array([
-        [sum(np.exp(-np.abs(seen[i, k] - seen[j, k]).sum()) for j in range(5) if j != i) for k in range(3)]
+        [sum(np.exp(-np.abs(projected[i, k] - projected[j, k]).sum()) for j in range(5) if j != i) for k in range(3)]
         for i in range(5)
     ])  # fmt: skip
     assert np.array_equal(y[:, :12], x)
