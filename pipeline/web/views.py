@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pipeline.filter.scores import UNSURE
+from pipeline.filter.scores import BORDERLINE
 from pipeline.web.picture_index import Catalogue, Picture
 
 # From the threshold, in probability: where the filter's decision could have gone either way. What it calls unsure is
@@ -48,7 +48,7 @@ def within(picture: Picture, view: str, catalogue: Catalogue, labels: Mapping[st
         return bool(picture.score) and picture.score.outcome == view
     if view == "near":
         return _distance(picture, catalogue.threshold) <= NEAR or bool(
-            picture.score and picture.score.outcome == UNSURE
+            picture.score and picture.score.outcome == BORDERLINE
         )
     return disagrees(picture, label)
 
