@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.web.background_run import BackgroundRun
-from tests.web.drawn_home import DrawnHome
+from tests.web.fake_dataset import FakeDataset
 
 FAKE = Path(__file__).parent / "fake_tasks.py"
 
@@ -31,7 +31,7 @@ def rerun(tmp_path, gate):
 
 def another(folder, gate):
     """What a server that was started later has."""
-    data = DrawnHome(folder).data
+    data = FakeDataset(folder).data
     data.mkdir(parents=True, exist_ok=True)
     return BackgroundRun(command=(sys.executable, str(FAKE), str(gate)), dataset="cats", folder=data)
 
