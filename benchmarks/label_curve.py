@@ -26,7 +26,7 @@ from benchmarks.labelled import Subject, ask, read_subject, train
 from benchmarks.machine import machine
 from pipeline.filter.classifier import BATCH
 from pipeline.filter.kernel import principal_components
-from pipeline.filter.learn import Learned
+from pipeline.filter.learn import LearnResult
 from pipeline.images.raster import resize
 from pipeline.labels.suggest import SIDE, suggest
 from pipeline.pretrained import Weights, find
@@ -92,11 +92,11 @@ def curve(subject: Subject, weights: Weights | None, order: str, counts: list[in
     return found
 
 
-def seen(learned: Learned, images: np.ndarray) -> np.ndarray:
+def seen(learned: LearnResult, images: np.ndarray) -> np.ndarray:
     """What the filter leaves for the label page: features by which pictures are compared."""
     starts = range(0, len(images), BATCH)
-    likeness = np.concatenate([learned.classifier(images[start : start + BATCH]).likeness for start in starts])
-    return principal_components(likeness, learned.classifier.landmarks(), 32)
+    similarity = np.concatenate([learned.classifier(images[start : start + BATCH]).similarity for start in starts])
+    return principal_components(similarity, learned.classifier.landmarks(), 32)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.filter.classifier import BATCH
-from pipeline.filter.learn import Learned, Pool, learn
+from pipeline.filter.learn import LearnResult, Pool, learn
 from pipeline.filter.train_classifier import number_groups
 from pipeline.images.crop import fit
 from pipeline.images.decode import Decoded, decode
@@ -45,7 +45,7 @@ def _below(folder: Path) -> list[np.ndarray]:
     return [fit(picture.raster, OPTIONS) for picture in found if isinstance(picture, Decoded)]
 
 
-def train(subject: Subject, labelled: Sequence[int], weights: Weights | None) -> Learned:
+def train(subject: Subject, labelled: Sequence[int], weights: Weights | None) -> LearnResult:
     """What is learnt from the labels of the pictures at `labelled`; all others are known without labels."""
     ids = subject.ids
     labels = {ids[place]: "on" if subject.on[place] else "off" for place in labelled}
@@ -59,7 +59,7 @@ def train(subject: Subject, labelled: Sequence[int], weights: Weights | None) ->
     return learn(pool, ClassifierOptions(), weights, lambda note: None)
 
 
-def ask(learned: Learned, images: np.ndarray) -> np.ndarray:
+def ask(learned: LearnResult, images: np.ndarray) -> np.ndarray:
     """The probability of each of `images`."""
     starts = range(0, len(images), BATCH)
     return np.concatenate([learned.classifier(images[start : start + BATCH]).probability for start in starts])

@@ -16,9 +16,9 @@ from sklearn.metrics import precision_recall_curve
 
 from pipeline import demo
 from pipeline.errors import Stopped
-from pipeline.filter.calibration import move
-from pipeline.filter.scores import HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED, UNSURE
-from pipeline.filter.threshold import interval
+from pipeline.filter.calibration import shift_logits
+from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED
+from pipeline.filter.threshold import jeffreys_interval
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.video import animate
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, new_axes, save
@@ -32,7 +32,7 @@ from pipeline.store import manifest as manifests
 from pipeline.store import verified
 from pipeline.store.manifest import Manifest
 
-OUTCOMES = KEPT, REJECTED, UNSURE
+OUTCOMES = KEPT, REJECTED, BORDERLINE
 PICTURES = ".png", ".gif", ".mp4"
 COLUMNS = 20  # of a contact sheet: 20 squares of 64 px fit a laptop's screen
 
@@ -122,7 +122,7 @@ def _write_filter(options: ReportOptions, sources: Sources, folder: Path) -> Non
         unseen = [row for name in (HOLDOUT, OUT_OF_FOLD) for row in verified.read_rows(sources.classifier, name)]
         truth, said = [row["label"] == "on" for row in unseen], [row["score"] for row in unseen]
         # The line is drawn for other pictures than the labelled ones, and so for moved probabilities
-        at = move(np.array(said), summary["offset"]).tolist()
+        at = shift_logits(np.array(said), summary["offset"]).tolist()
         precision_recall(truth, at, summary["band"][1], folder / "filter-precision-recall.png")
         reliability(truth, said, folder / "filter-reliability.png")
 
@@ -217,7 +217,7 @@ def reliability(truth: Sequence[bool], said: Sequence[float], path: Path) -> Non
     bins = max(2, min(BINS, len(order) // A_BIN))
     for part in (order[len(order) * bin // bins : len(order) * (bin + 1) // bins] for bin in range(bins)):
         if part:
-            share, low, high = interval(sum(on for _, on in part), len(part))
+            share, low, high = jeffreys_interval(sum(on for _, on in part), len(part))
             middle = sum(score for score, _ in part) / len(part)
             axes.errorbar(middle, share, [[share - low], [high - share]], fmt="o", color=LINE, capsize=2, markersize=4)
     axes.set_xlim(-0.02, 1.02)

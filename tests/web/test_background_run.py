@@ -17,7 +17,7 @@ from pipeline.errors import UserError
 from pipeline.progress_log import NAME, process_start
 from pipeline.web import background_run
 from pipeline.web.background_run import BackgroundRun
-from tests.web.drawn_home import DrawnHome
+from tests.web.fake_dataset import FakeDataset
 
 FAKE = Path(__file__).parent / "fake_tasks.py"
 
@@ -38,7 +38,7 @@ def rerun(tmp_path, gate):
 
 def another(folder, gate):
     """What a server that was started later has."""
-    data = DrawnHome(folder).data
+    data = FakeDataset(folder).data
     data.mkdir(parents=True, exist_ok=True)
     return BackgroundRun(command=(sys.executable, str(FAKE), str(gate)), dataset="cats", folder=data)
 

@@ -1,4 +1,4 @@
-"""Limits on connections: slow requests, slow readers, floods; by sockets, against a server with short deadlines."""
+"""Limits on connections: slow requests, slow readers, floods; over sockets, against a server with short timeouts."""
 
 import asyncio
 import os
@@ -17,9 +17,9 @@ import pytest
 from pipeline.web import connections
 from pipeline.web.connections import ANSWER, BODY, IDLE, Connections, Limits
 from pipeline.web.server import Server, listen
-from tests.web.live import Live
+from tests.web.live_server import LiveServer
 
-SHORT = Limits(connections=12, headers=0.6, body=0.9, reader=1.0, idle=0.6)
+SHORT = Limits(connections=12, headers=0.6, body=0.9, client=1.0, idle=0.6)
 LARGE = 30_000_000  # bytes: more than a loopback socket takes without a reader
 GET = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: localhost\r\n"
@@ -27,7 +27,7 @@ PATIENCE = 6.0
 
 
 async def application(scope, receive, send):
-    """Read the request and say how long it was; `/large` answers with many bytes, `/late` after a while."""
+    """Respond with the length of the request; `/large` responds with many bytes, `/late` after a delay."""
     length, more = 0, scope["method"] == "POST"
     while more:
         message = await receive()
@@ -43,13 +43,13 @@ async def application(scope, receive, send):
 
 
 class Counted(Connections):
-    """Also counts the connections there ever were."""
+    """Also counts all connections that were ever opened."""
 
     ever = 0
 
-    def admit(self, new) -> None:
+    def add(self, new) -> None:
         self.ever += 1
-        super().admit(new)
+        super().add(new)
 
 
 @contextmanager
@@ -72,21 +72,21 @@ def served(limits: Limits):
 
 @pytest.fixture(scope="module")
 def short():
-    """A server with short deadlines."""
+    """A server with short timeouts."""
     with served(SHORT) as server:
         yield server
 
 
 @pytest.fixture(autouse=True)
 def no_others(request):
-    """Each test begins without the connections of the one before."""
+    """Each test starts without the connections of the previous one."""
     yield
     if "short" in request.fixturenames:
         until(lambda: not len(request.getfixturevalue("short")[1]))
 
 
 def until(true) -> None:
-    """Wait until `true()`."""
+    """Wait until `true()` is true."""
     deadline = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < deadline
@@ -100,7 +100,7 @@ def connect(port: int) -> socket.socket:
 
 
 def answer(client: socket.socket) -> bytes:
-    """All that the server sends until it closes the connection."""
+    """Everything that the server sends until it closes the connection."""
     said = b""
     with suppress(ConnectionError):
         while piece := client.recv(1 << 20):
@@ -109,7 +109,7 @@ def answer(client: socket.socket) -> bytes:
 
 
 def drip(client: socket.socket, first: bytes, more: bytes) -> tuple[float, bytes]:
-    """Send `first` and then `more` ten times a second until the server closes; returns seconds and what it said."""
+    """Send `first`, then `more` ten times a second until the server closes; returns the seconds and its response."""
     began = time.monotonic()
     client.sendall(first)
     client.settimeout(0.1)
@@ -138,7 +138,7 @@ SLOW = {
 }
 
 
-def test_a_request_that_does_not_arrive_is_given_up_however_it_drips(short):
+def test_slow_request_times_out(short):
     found = {}
 
     def attack(name: str) -> None:
@@ -156,7 +156,7 @@ def test_a_request_that_does_not_arrive_is_given_up_however_it_drips(short):
     assert found["nothing"][1] == b""
 
 
-def test_a_request_that_arrives_in_pieces_within_the_time_is_answered(short):
+def test_request_in_pieces_is_answered_within_the_timeout(short):
     with connect(short[0]) as client:
         for _ in range(2):  # and the second on the same connection
             for piece in (POST[:7], POST[7:] + b"content-length: 4\r\n\r\nab", b"cd"):
@@ -167,14 +167,14 @@ def test_a_request_that_arrives_in_pieces_within_the_time_is_answered(short):
             assert b"x-length: 4" in said
 
 
-def test_the_time_that_an_answer_takes_to_make_is_not_the_clients(short):
+def test_slow_response_does_not_count_as_client_timeout(short):
     with connect(short[0]) as client:
         client.sendall(GET.replace(b"/", b"/late", 1))
         assert client.recv(65536).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("half_closed", [False, True])
-def test_a_client_that_reads_nothing_is_closed_and_what_waits_for_it_is_freed(short, half_closed):
+def test_client_that_reads_nothing_is_closed_and_its_buffer_freed(short, half_closed):
     before = short[1].ever
     with connect(short[0]) as client:
         client.sendall(GET.replace(b"/", b"/large", 1) * 20)
@@ -185,7 +185,7 @@ def test_a_client_that_reads_nothing_is_closed_and_what_waits_for_it_is_freed(sh
         assert len(answer(client)) < LARGE
 
 
-def test_a_client_that_reads_slowly_gets_all_of_it(short):
+def test_slow_reader_gets_the_whole_response(short):
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         client.connect(("127.0.0.1", short[0]))
@@ -198,19 +198,19 @@ def test_a_client_that_reads_slowly_gets_all_of_it(short):
         assert length > LARGE
 
 
-def test_a_request_without_a_length_is_refused_before_its_chunks_are_read(short):
+def test_chunked_request_is_refused_before_its_chunks_are_read(short):
     with connect(short[0]) as client:
         client.sendall(POST + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 10_000)
         assert answer(client).startswith(b"HTTP/1.1 411")
 
 
-def test_requests_that_are_sent_before_the_answer_do_not_hold_a_connection(short):
+def test_pipelined_requests_close_the_connection(short):
     with connect(short[0]) as client:
         client.sendall(GET * 100)
         assert answer(client).count(b"HTTP/1.1 200") == 1
 
 
-def test_the_connections_that_have_waited_longest_make_room(short):
+def test_longest_waiting_connections_are_closed_first(short):
     with ExitStack() as stack:
         clients = [stack.enter_context(connect(short[0])) for _ in range(3 * SHORT.connections)]
         for each in clients:
@@ -222,54 +222,54 @@ def test_the_connections_that_have_waited_longest_make_room(short):
         assert answer(clients[0]) == b""
 
 
-def test_half_sent_requests_do_not_use_up_the_descriptors_nor_fill_the_console(home, tmp_path):
-    live = Live(home)
+def test_incomplete_requests_do_not_exhaust_file_descriptors(fake_dataset, tmp_path):
+    live_server = LiveServer(fake_dataset)
     path = tmp_path / "console"
     half = (POST, POST + b"content-length: 9\r\ncontent-type: application/json\r\n\r\n{")
     with path.open("wb") as said, ExitStack() as stack:
-        live.start(files=200, said=said)
+        live_server.start(files=200, said=said)
         try:
             for number in range(300):
-                stack.enter_context(connect(live.port)).sendall(half[number % 2])
+                stack.enter_context(connect(live_server.port)).sendall(half[number % 2])
             began = time.monotonic()
-            assert urllib.request.urlopen(live.page, timeout=10).status == 200
+            assert urllib.request.urlopen(live_server.page, timeout=10).status == 200
             assert time.monotonic() - began < 2
-            live.process.send_signal(signal.SIGINT)
-            assert live.process.wait(5) == 0
+            live_server.process.send_signal(signal.SIGINT)
+            assert live_server.process.wait(5) == 0
         finally:
-            live.kill()
+            live_server.kill()
     lines = path.read_text().splitlines()
     assert len(lines) <= 3, lines
     assert "more than 66 connections at once" in lines[0]
 
 
 class Fake:
-    """A connection for `Connections.admit`."""
+    """A fake connection for `Connections.add`."""
 
     number = count()
 
     def __init__(self, address: str = "", *, waits: str = IDLE) -> None:
-        self.address, self.waits, self.since, self.dropped = address, waits, next(self.number), False
+        self.address, self.waiting_for, self.since, self.dropped = address, waits, next(self.number), False
 
     def drop(self) -> None:
         self.dropped = True
 
 
 def admitted(*fakes: Fake, **limits: int) -> list[bool]:
-    """Which of these connections are dropped when they come one after the other."""
+    """Which of these connections are dropped if they arrive one after the other."""
     held = Connections(Limits(**limits))
     for each in fakes:
-        each.drop = lambda each=each: (setattr(each, "dropped", True), held.leave(each))
-        held.admit(each)
+        each.drop = lambda each=each: (setattr(each, "dropped", True), held.remove(each))
+        held.add(each)
     return [each.dropped for each in fakes]
 
 
-def test_one_other_machine_has_fewer_connections_than_all_together():
+def test_connections_from_one_address_are_limited():
     fakes = [Fake("192.0.2.1"), Fake(), Fake("192.0.2.1"), Fake("192.0.2.1"), Fake("192.0.2.2")]
     assert admitted(*fakes, per_address=2) == [True, False, False, False, False]
 
 
-def test_what_is_being_answered_is_not_closed_for_a_newcomer():
+def test_connection_with_a_response_in_progress_is_not_closed():
     assert admitted(Fake(waits=ANSWER), Fake(waits=BODY), Fake(), connections=2) == [False, True, False]
     assert admitted(Fake(waits=ANSWER), Fake(waits=ANSWER), Fake(), connections=2) == [False, False, True]
 
@@ -286,7 +286,7 @@ def test_what_is_being_answered_is_not_closed_for_a_newcomer():
         ("fe80::1%eth0", "fe80::/64"),
     ],
 )
-def test_addresses_are_counted_by_machine_and_this_one_not_at_all(address, counted):
+def test_address_key_groups_by_machine_and_ignores_loopback(address, counted):
     assert connections._counted(address) == counted
 
 
@@ -300,7 +300,7 @@ def test_addresses_are_counted_by_machine_and_this_one_not_at_all(address, count
         (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None, 256),
     ],
 )
-def test_connections_leave_most_descriptors_to_others(monkeypatch, allowed, most, asked, expected):
+def test_connection_limit_follows_the_descriptor_limit(monkeypatch, allowed, most, asked, expected):
     given = []
     system = SimpleNamespace(
         RLIMIT_NOFILE=0,
@@ -313,11 +313,11 @@ def test_connections_leave_most_descriptors_to_others(monkeypatch, allowed, most
     assert given == ([asked] if asked else [])
 
 
-def test_without_descriptors_half_of_those_that_wait_are_closed_and_one_line_says_so(capsys):
+def test_descriptor_exhaustion_closes_half_of_the_waiting_connections(capsys):
     held = Connections(Limits())
     fakes = [Fake(), Fake(waits=ANSWER), Fake(), Fake()]
     for each in fakes:
-        held.admit(each)
+        held.add(each)
     server = Server(application, held, lambda: None)
     server._fault(None, {"message": "", "exception": OSError(24, os.strerror(24))})
     assert [each.dropped for each in fakes] == [True, False, True, False]

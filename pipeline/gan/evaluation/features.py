@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.devices import keras
 from pipeline.errors import UserError
-from pipeline.filter.backbone import network_of, preprocessing
+from pipeline.filter.backbone import load_keras_application, preprocessing
 from pipeline.filter.classifier_io import embed, extractor_name, has_backbone
 from pipeline.filter.features import SIDE, histograms
 from pipeline.images.raster import squares
@@ -76,7 +76,7 @@ def _load(weights: Weights) -> tuple[str, keras.Model]:
     """The name and the network of `weights`: the named one, or the one that the file fits."""
     told = {"asked": "extractor", "instead": AUTO}
     name = identify(weights, SIDES, **told)
-    if network := network_of(name, weights.path, side=SIDES[name]):
+    if network := load_keras_application(name, weights.path, side=SIDES[name]):
         return name, network
     raise strange(weights, [name], "has other layers", **told)
 

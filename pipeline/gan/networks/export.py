@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.devices import keras
 from pipeline.errors import UserError
-from pipeline.filter.keras_files import fill, read_config, weights_size
+from pipeline.filter.keras_files import load_keras_weights, read_config, weights_size
 from pipeline.gan.config import Definition
 from pipeline.gan.config.resolutions import LARGEST_SIDE, check_weight_bytes
 from pipeline.gan.networks.builder import GrowingNetwork
@@ -39,7 +39,7 @@ def read_generator(path: Path, definition: Definition) -> keras.Model:
     size, channels = _image_shape(read_config(path))
     check_weight_bytes(definition, {"generator": weights_size(path)}, size=size, channels=channels)
     network = build_generator(definition, size=size, channels=channels, seed=0, plain=True).whole
-    fill(network, path)
+    load_keras_weights(network, path)
     return network
 
 

@@ -1,17 +1,17 @@
-// Marks on their way to the disk. Each lies in localStorage, under a key of its own, until the server has said that it
-// is on the disk: a closed tab, a reload or a dead server loses none. Tabs share the outbox and send in turn.
+// Label edits that are not saved yet. Each stays in localStorage, with its own key, until the server confirms that it is
+// on the disk, so a closed tab, a reload or a stopped server loses none. Tabs share the outbox and send one at a time.
 
-const AT_ONCE = 200; // marks in one request
-const SOON = 500; // ms before the second try, doubled for each further one
+const AT_ONCE = 200; // edits in one request
+const SOON = 500; // ms before the second attempt, doubled for each further one
 const LATE = 4000;
-const HOPELESS = [400, 413, 415, 422]; // the server will never take these
+const PERMANENT = [400, 413, 415, 422]; // the server will never accept these
 
 export class Outbox {
   constructor(dataset, server, { saved, dropped, changed }) {
     this.prefix = `ganmill:${dataset}:mark:`;
     this.server = server;
     this.tell = { saved, dropped, changed };
-    this.unstored = new Map(); // where localStorage is full or forbidden
+    this.unstored = new Map(); // edits, if localStorage is full or forbidden
     this.last = 0;
     this.busy = false;
     this.fault = "";
@@ -21,15 +21,15 @@ export class Outbox {
     });
   }
 
-  /** Take marks {id, label, was} and send them after all earlier ones. One may have a name, by which it is told that it
-      changed nothing, or the name of the mark that it undoes. */
+  /** Add edits {id, label, was} and send them after all earlier ones. An edit may have a name, for reporting that it
+      changed nothing, or the name of the edit that it undoes. */
   add(marks) {
     for (const mark of marks) this.keep(this.newKey(), JSON.stringify(mark));
     this.tell.changed();
     this.send();
   }
 
-  /** What is not yet on the disk, oldest first. */
+  /** Unsaved edits, oldest first. */
   items() {
     const found = [...this.unstored];
     for (let at = 0; at < localStorage.length; at++) {
@@ -39,18 +39,18 @@ export class Outbox {
     return found.sort(([one], [other]) => (one < other ? -1 : 1)).map(([key, text]) => ({ key, mark: JSON.parse(text) }));
   }
 
-  /** The last label on its way for each picture. */
+  /** The last unsaved label of each square. */
   pending() {
     return new Map(this.items().map(({ mark }) => [mark.id, mark.label]));
   }
 
-  /** Send all there is, one request at a time. */
+  /** Send all edits, one request at a time. */
   async send() {
     if (this.busy) return;
     this.busy = true;
     clearTimeout(this.timer);
     try {
-      while (await alone(this.prefix, () => this.sendSome()));
+      while (await exclusively(this.prefix, () => this.sendSome()));
       this.fault = "";
       this.wait = SOON;
     } catch (error) {
@@ -60,17 +60,17 @@ export class Outbox {
     }
     this.busy = false;
     this.tell.changed();
-    if (!this.fault && this.items().length) this.send(); // one came in while the last answer was being read
+    if (!this.fault && this.items().length) this.send(); // another was added meanwhile
   }
 
-  /** Send one request; false when there was nothing to send. */
+  /** Send one request; false if there was nothing to send. */
   async sendSome() {
     const items = this.items().slice(0, AT_ONCE);
     if (!items.length) return false;
     try {
       const marks = items.map(({ mark: { id, label, was } }) => ({ id, label, was }));
       const answer = await this.server.post("marks", { marks });
-      const idle = items.filter((_, place) => !answer.written.includes(place)).map(({ mark }) => mark.name);
+      const idle = items.filter((_, index) => !answer.written.includes(index)).map(({ mark }) => mark.name);
       const names = idle.filter(Boolean);
       this.drop([...items, ...this.items().filter(({ mark }) => names.includes(mark.undoes))]);
       this.tell.saved(answer, names);
@@ -104,14 +104,14 @@ export class Outbox {
   }
 }
 
-/** The items that would be refused for ever; the others wait. */
+/** The items that the server will never accept; the others wait. */
 function refusedFor(error, items) {
   if (error.body?.unknown) return items.filter(({ mark }) => error.body.unknown.includes(mark.id));
-  return HOPELESS.includes(error.status) ? items : [];
+  return PERMANENT.includes(error.status) ? items : [];
 }
 
-/** Of all tabs only one at a time, so that no mark is sent by two. Browsers have locks on this machine's pages only;
-    elsewhere the server takes a mark that is sent twice as one. */
-function alone(name, work) {
+/** Run `work` in one tab at a time, so that no edit is sent twice. Browsers offer locks only to secure origins such as
+    this machine; elsewhere the server ignores the second of two equal edits. */
+function exclusively(name, work) {
   return navigator.locks ? navigator.locks.request(name, work) : work();
 }

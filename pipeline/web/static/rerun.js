@@ -1,4 +1,4 @@
-// Running what depends on the labels: the plan first, then the progress of the run.
+// Run the stages that depend on labels: first show the plan, then the progress.
 
 import { made } from "./board.js";
 
@@ -23,12 +23,12 @@ export class Rerun {
     element("run-log-toggle").addEventListener("click", () => (element("run-log").hidden = !element("run-log").hidden));
   }
 
-  /** Show what a run would do. */
+  /** Show the plan of a run. */
   async ask(until) {
     this.until = until;
     element("plan-title").textContent = TITLES[until];
     element("plan-steps").replaceChildren();
-    element("plan-note").textContent = "Looking at what there is to do…";
+    element("plan-note").textContent = "Making the plan…";
     element("plan-start").disabled = true;
     this.dialog.showModal();
     try {
@@ -49,9 +49,9 @@ export class Rerun {
     const idle = steps.every((step) => step.state === "up to date");
     element("plan-note").textContent = idle
       ? "Everything is up to date; a run changes nothing."
-      : "You can go on labelling meanwhile; labels given from now on count in the next run.";
+      : "You can continue to label; labels given from now on are used by the next run.";
     element("plan-start").disabled = this.running;
-    if (this.running) element("plan-note").textContent = "A run is under way; wait for it, or stop it.";
+    if (this.running) element("plan-note").textContent = "A run is in progress; wait for it, or stop it.";
     else element("plan-start").focus();
   }
 
@@ -68,7 +68,7 @@ export class Rerun {
     }
   }
 
-  /** Bring the bar to how the run stands; the server says so every few seconds. */
+  /** Show the progress of the run; the server reports it every few seconds. */
   show(run) {
     const was = this.running;
     this.running = run.state === "running";
