@@ -1,4 +1,10 @@
-"""When it is done: one Luigi task a stage, and the command line. `luigi --module tasks RunPipeline` starts here."""
+"""When the work of pipeline is done: one Luigi task for each stage, and the command line.
+
+`cli`, `commands`  a command -> `settings` -> `run_pipeline`, the whole chain as one task -> `runner`, which calls Luigi
+`stages`           what each stage reads, and its function     `stage_task`  content key, complete, run, publish
+`isolation`        a stage in a process of its own             `plan`        what would run, and why
+`console` and `run_log` tell and record it; `paths` has the folders. `luigi --module tasks RunPipeline` starts here.
+"""
 
 import configparser
 import os

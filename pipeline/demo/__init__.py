@@ -1,5 +1,7 @@
-"""The embedded dataset, toadstools: it draws a small web site (`pages`, `picture`), serves it on loopback, and
-knows the true label of every picture (`catalogue`).
+"""The embedded dataset, toadstools: a small web site that is drawn, and served on loopback.
+
+`catalogue` says which pictures there are and knows the true label of each; `picture` draws one (`scene`, `canvas`, and
+`toadstool`, `relatives`, `clutter`); `files` and `pages` make files and HTML of them; `loopback_site` serves it.
 """
 
 from pipeline.demo.catalogue import truth

@@ -1,5 +1,4 @@
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -225,17 +224,3 @@ def test_history_is_in_arrays_and_plots(undisturbed, tmp_path):
     assert [*history.plot()] == names
     assert [*map(str, undisturbed.plot(tmp_path / "plots"))] == [str(tmp_path / "plots" / f"{n}.png") for n in names]
     assert repr(history) == "<History of 4 epochs>"
-
-
-def test_the_readmes_example_works(tmp_path, monkeypatch):
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("## As an object, in a notebook")[2].partition("\n## ")[0]
-    (example,) = re.findall(r"```python\n(.+?)```", section, re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.pretrained.is_cached", lambda name: False)
-    np.save("pictures.npy", discs(20))
-    names = {}
-    exec(example, names)
-    assert names["pictures"].shape == (64, 16, 16, 3)
-    assert names["gan"].epochs == 25
-    assert {"losses.png", "accuracy.png", "probabilities.png"} <= {path.name for path in Path("plots").iterdir()}
