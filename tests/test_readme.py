@@ -1,7 +1,6 @@
 """The README and the pages in docs/ say what the code does today."""
 
 import ast
-import dataclasses
 import re
 from functools import cache
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.options import STAGE_OPTIONS
-from pipeline.options.option import as_json
 from tasks.cli import build_parser
 
 REPOSITORY = Path(__file__).parent.parent
@@ -24,23 +22,6 @@ each_page = pytest.mark.parametrize("page", PAGES + FOLDERS, ids=lambda page: st
 @cache
 def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
-
-
-def settings_rows() -> list[str]:
-    """The table of settings, row by row, as it should be."""
-    rows = []
-    for stage, options in STAGE_OPTIONS.items():
-        for field in dataclasses.fields(options):
-            value = as_json(field.default)
-            shown = ",".join(value) if isinstance(value, list) else "auto" if value is None else str(value).lower()
-            default = f"`{shown}`" if shown else ""
-            rows.append(f"| `{stage}.{field.name}` | {default} | {field.metadata['help']} |")
-    return rows
-
-
-@pytest.mark.parametrize("row", settings_rows(), ids=lambda row: row.split("`")[1])
-def test_every_setting_is_in_the_table_with_its_default(row):
-    assert row in text_of(REPOSITORY / "docs" / "settings.md").splitlines()
 
 
 @each_page
