@@ -9,8 +9,9 @@ import luigi
 import pytest
 
 from pipeline.options import STAGE_OPTIONS
-from tasks.stages import STAGES
+from tasks import Download, Filter, Generate, Normalize, Report, TrainClassifier, TrainGan
 
+STAGES = (Download, Normalize, TrainClassifier, Filter, TrainGan, Generate, Report)
 REPOSITORY = Path(__file__).parent.parent
 PAGE = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`([^`\n]+)`", PAGE)))
