@@ -82,6 +82,7 @@ def option(
     `significant=False`: the option changes how fast or where a stage works, but not what it makes. The content key does
     not depend on it.
     """
+    # What is excluded is left out of model_dump(), and so of Options.significant()
     return Field(default, description=meaning, ge=low, le=high, exclude=not significant)
 
 

@@ -3,7 +3,7 @@
 STAGE_OPTIONS holds the options of each stage by the stage's name, and STAGES is the one list of stages, in order.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import field_validator
 
@@ -141,7 +141,7 @@ class FilterOptions(Options):
     )
 
 
-def _extractor() -> str:
+def _extractor() -> Any:
     """The option of both stages that measure samples."""
     return option(
         "auto",

@@ -10,7 +10,7 @@ from pipeline.gan.config.resolutions import check_size
 from pipeline.store.artifacts import Artifact
 from tasks import console, run_log, settings
 from tasks.stage_task import RunTask, StageTask
-from tasks.stages import STAGES, Report
+from tasks.stages import STAGE_TASKS, Report
 
 
 class RunPipeline(RunTask):
@@ -45,7 +45,7 @@ class RunPipeline(RunTask):
 
     def stages(self) -> list[StageTask]:
         """The tasks of the stages that this run needs, in order."""
-        tasks = [self.upstream(stage) for stage in STAGES]
+        tasks = [self.upstream(stage) for stage in STAGE_TASKS]
         needed = {"report", *(task.stage for task in tasks[-1].stages_read())}
         return [task for task in tasks if task.stage in needed]
 

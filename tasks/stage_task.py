@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -263,8 +263,8 @@ class StageTask(RunTask):
         """What a person should know before this stage takes its time."""
         return []
 
-    def arguments(self) -> dict[str, Any]:
-        """What the function wants beside its options and the folders of the stages it reads."""
+    def arguments(self) -> Mapping[str, object]:
+        """The function's arguments beside its options and the folders of the stages it reads; typed in each stage."""
         return {}
 
     @property

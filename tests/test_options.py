@@ -1,4 +1,4 @@
-"""Options: a wrong setting is one line that says what is accepted, and content keys have what changes the result."""
+"""The options of the stages: a wrong value is one line, and content keys have what changes the result."""
 
 import subprocess
 import sys
@@ -8,7 +8,6 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.errors import UserError
-from pipeline.option_types import field_of, parse
 from pipeline.options import (
     STAGE_OPTIONS,
     STAGES,
@@ -19,39 +18,6 @@ from pipeline.options import (
     GenerateOptions,
     NormalizeOptions,
 )
-
-
-def read(options, name, text):
-    return parse(field_of(options, name, "stage"), text, f"stage.{name}")
-
-
-def test_text_becomes_the_type_of_the_field():
-    assert read(GanOptions, "epochs", " 12 ") == 12
-    assert read(FilterOptions, "precision", ".9") == 0.9
-    assert read(DownloadOptions, "robots", "No") is False
-    assert read(DownloadOptions, "query", "ピカチュウ, Pikachu,") == ("ピカチュウ", "Pikachu")
-    assert read(FilterOptions, "threshold", "auto") is None
-
-
-@pytest.mark.parametrize(
-    ("options", "name", "text", "says"),
-    [
-        (GanOptions, "epochs", "ten", "stage.epochs = 'ten': expected a whole number, at least 1, for example 100"),
-        (GanOptions, "epochs", "1.5", "expected a whole number"),
-        (DownloadOptions, "robots", "maybe", "expected true or false"),
-        (DownloadOptions, "query", "\udcff", r"stage.query = '\udcff': expected a list, a,b,c"),  # no UTF-8
-        (GanOptions, "epochs", "9" * 400, "9': expected a whole number"),  # more than a float can hold
-    ],
-)
-def test_text_of_another_form_is_answered_with_what_is_accepted(options, name, text, says):
-    with pytest.raises(UserError) as caught:
-        read(options, name, text)
-    assert says in str(caught.value)
-
-
-def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(UserError, match=r"gan has no option 'epohcs'; did you mean 'epochs'\?"):
-        field_of(GanOptions, "epohcs", "gan")
 
 
 @pytest.mark.parametrize(
