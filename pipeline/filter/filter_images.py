@@ -62,7 +62,7 @@ def filter_images(
     if options.method == "none":
         judged = Judged(scores={}, spreads={}, suspects=frozenset(), share=None, line=None, proof=None, figures={})
     else:
-        judged = _judge(options, normalize, given, classifier, folder, Watching(progress, should_stop))
+        judged = _judge(options, normalize, given, classifier, folder, StageProgress(progress, should_stop))
     scores = [_score(id, given.get(id), judged) for id in sorted(files)]
     kept = [score.id for score in scores if score.outcome == KEPT]
     if not kept:
@@ -71,14 +71,6 @@ def filter_images(
     return Result(
         outputs={"kept": digest.of_set([id, files[id]] for id in kept)}, summary=_summary(scores, judged, options)
     )
-
-
-@dataclass(frozen=True)
-class Watching:
-    """How far the work is, and whether to stop."""
-
-    progress: Progress
-    should_stop: ShouldStop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +92,11 @@ def _judge(
     given: Mapping[str, str],
     classifier: Path,
     folder: Path,
-    watching: Watching,
+    watch: StageProgress,
 ) -> Judged:
     prepare_devices()
     ids, images = read_images(normalize)
     model = load_classifier(classifier)
-    watch = StageProgress(watching.progress, watching.should_stop, -(-len(ids) // BATCH))
     answers = _ask(model, images, watch)
     features = principal_components(answers.likeness, model.landmarks(), DIMENSIONS)
     np.save(folder / FEATURES, features.astype(np.float16))
@@ -119,8 +110,8 @@ def _judge(
 def _ask(model: Classifier, images: np.ndarray, watch: StageProgress) -> Answers:
     parts = []
     for start in range(0, len(images), BATCH):
-        watch("scoring the pictures")
         parts.append(model(images[start : start + BATCH]))
+        watch.report(min(start + BATCH, len(images)), len(images), "pictures scored")
     names = (field.name for field in fields(Answers))
     return Answers(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
