@@ -40,11 +40,15 @@ class StageProgress:
 
     def __call__(self, note: str) -> None:
         """Begin the next piece of work."""
-        self.report(self.done, self.total, note)
+        self.progress(self.done, self.total, note)
+        self._stop_if_asked(f"{self.done} of {self.total}, {note}")
         self.done += 1
 
     def report(self, done: int, total: int, note: str) -> None:
-        """`done` of `total` pieces are finished."""
+        """`done` of `total` pieces are finished; `note` says what they are, such as "pictures drawn"."""
         self.progress(done, total, note)
+        self._stop_if_asked(f"{done} of {total} {note}")
+
+    def _stop_if_asked(self, where: str) -> None:
         if self.should_stop():
-            raise Stopped(f"stopped at {done} of {total} ({note}); the next run makes this stage from the beginning")
+            raise Stopped(f"stopped at {where}; the next run makes this stage from the beginning")

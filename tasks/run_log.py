@@ -143,7 +143,7 @@ def record(dataset: str, run: str) -> RunLog:
     found = RunLog(runs_folder(dataset) / run)
     if not found.rows():
         parent = multiprocessing.parent_process()  # Luigi's worker forks a process for a task; the run is the parent
-        pid = parent.pid if parent else os.getpid()
+        pid = (parent.pid if parent else None) or os.getpid()
         found.add("start", pid=pid, born=process_start(pid), host=platform.node(), versions=versions())
     return found
 

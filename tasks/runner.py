@@ -193,7 +193,7 @@ def _run(
     record.add("plan", until=until, stages=[stage.stage for stage in ahead])
     for stage in ahead:
         if not stage.complete():
-            _bring_weights(stage)
+            _bring_weights(stage, lambda name, text: record.tell("note", stage=name, text=text))
             for warning in stage.warnings():
                 record.tell("note", stage=stage.stage, text=warning)
     if workers == 1 and any(stage.isolated and not stage.complete() for stage in ahead):
@@ -206,11 +206,11 @@ def _run(
     return _verdict(task, record, ending)
 
 
-def _bring_weights(stage: StageTask) -> None:
+def _bring_weights(stage: StageTask, say: Callable[[str, str], None]) -> None:
     if stage.stage == "classifier":
-        backbones.bring(stage.options.backbone)
+        backbones.bring(stage.options.backbone, say)
     if isinstance(stage, Measured):
-        backbones.bring_to_measure(stage.stage, stage.options.extractor)
+        backbones.bring_to_measure(stage.stage, stage.options.extractor, say)
 
 
 def _build(task: luigi.Task, workers: int, waiting: luigid.Waiting) -> Ending:

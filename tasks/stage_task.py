@@ -204,7 +204,7 @@ def _draft(task: "StageTask", key: str, run: str) -> Manifest:
 
 def _work(task: "StageTask", folder: Path, record: run_log.RunLog, reporter: StageReporter) -> Result:
     work = partial(_call, task.function, task.options, {**task.arguments(), **task.folders()})
-    hooks = {"progress": reporter.progress, "should_stop": signals.should_stop}
+    hooks: dict[str, Any] = {"progress": reporter.progress, "should_stop": signals.should_stop}
     if task.isolated:
         return isolation.call(work, folder=folder, log=record.log.absolute(), **hooks)
     return work(folder=folder, **hooks)
