@@ -1,11 +1,14 @@
 """Which pretrained weights a run learns and measures with: looked up once a process, so that all of a run agrees."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from pipeline import pretrained
 from pipeline.errors import UserError
 from pipeline.pretrained import AUTO, Weights
 from tasks import console
+
+Say = Callable[[str, str], None]  # a line about a stage
 
 
 @lru_cache(maxsize=8)
@@ -27,28 +30,28 @@ def remark(backbone: str, *, again: bool) -> str:
     return f"backbone {chosen(backbone) or 'none'}"
 
 
-def bring(backbone: str) -> None:
+def bring(backbone: str, say: Say = console.say) -> None:
     """Fetch what `backbone` means, if it is not here. 'auto' goes on without where that fails, and says so.
 
     Errors: `UserError` if weights that were named cannot be fetched.
     """
     if not pretrained.missing(backbone):
         return
-    console.say("classifier", "looks for pretrained weights")
+    say("classifier", "looks for pretrained weights")
     reason = pretrained.fetch(backbone)
     if reason and backbone != AUTO:
         raise UserError(f"classifier.backbone = {backbone}: {reason}; or give auto, none, or a file of weights")
     if reason:
-        console.say("classifier", f"goes on without pretrained weights: {reason}")
+        say("classifier", f"goes on without pretrained weights: {reason}")
     chosen.cache_clear()
 
 
-def bring_to_measure(stage: str, extractor: str) -> None:
+def bring_to_measure(stage: str, extractor: str, say: Say = console.say) -> None:
     """Fetch what `extractor` names before hours of training, not after.
 
     Errors: `UserError` for what is neither a name nor a file, and weights that cannot be fetched.
     """
     pretrained.find_weights(extractor, classifier=True)
     if pretrained.is_missing(extractor):
-        console.say(stage, f"fetches the weights of {extractor}")
+        say(stage, f"fetches the weights of {extractor}")
         pretrained.bring(extractor)

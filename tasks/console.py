@@ -112,7 +112,7 @@ LINES = {
 
 
 def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
-    """The end of a run: what came in, what was kept, how good filter and samples are, how long, where to look."""
+    """The six lines at the end: pictures found, squares kept, quality of filter and samples, time, where to look."""
     summaries = {stage: found.manifest.summary for stage, found in published.items()}
     generated = published["report"].folder.parents[1]
     quality = [_classifier(summaries["classifier"]) if "classifier" in summaries else "none: every picture is kept"]

@@ -63,7 +63,7 @@ class RunLog:
 
     @property
     def log(self) -> Path:
-        """The log of everything that the console does not show."""
+        """The log of the libraries, which the console does not show."""
         return self.folder / "log.txt"
 
     def add(self, event: str, **facts: Any) -> Any:
@@ -134,16 +134,16 @@ def runs_folder(dataset: str) -> Path:
 
 
 def new_name() -> str:
-    """A name for a run that starts now: sorts by time, and no two processes share one."""
+    """The name of a run that starts now. Names sort by time, and no two processes get the same."""
     return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}-{os.getpid()}"
 
 
 def record(dataset: str, run: str) -> RunLog:
-    """The record of a run, begun if it is not there yet."""
+    """The record of a run; writes the first event if there is none."""
     found = RunLog(runs_folder(dataset) / run)
     if not found.rows():
         parent = multiprocessing.parent_process()  # Luigi's worker forks a process for a task; the run is the parent
-        pid = parent.pid if parent else os.getpid()
+        pid = (parent.pid if parent else None) or os.getpid()
         found.add("start", pid=pid, born=process_start(pid), host=platform.node(), versions=versions())
     return found
 
@@ -175,7 +175,7 @@ def _handler(path: Path) -> logging.Handler:
 
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
-    """Send what libraries log, meanwhile, to the file `path`."""
+    """Send what libraries log to the file `path` until the block ends."""
     handler = _handler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()

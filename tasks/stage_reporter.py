@@ -42,7 +42,7 @@ class StageReporter:
         now = self._clock()
         if now >= self._next:
             self._next = now + max(EVERY, (now - self._began) / STEPS)
-            self._report(aloud=now - self._said >= SAY_EVERY)
+            self._report(*self._latest, aloud=now - self._said >= SAY_EVERY)
 
     def made(self, manifest: Manifest) -> None:
         """The stage published its folder."""
@@ -55,8 +55,7 @@ class StageReporter:
         """The stage failed or was stopped. The console says so when the run ends."""
         self._end(outcome, error=error, key=key)
 
-    def _report(self, *, aloud: bool) -> None:
-        done, total, note = self._latest
+    def _report(self, done: int, total: int, note: str, *, aloud: bool) -> None:
         self._latest = None
         event = self._record.add("progress", stage=self._stage, done=int(done), total=int(total), note=note)
         if aloud:
@@ -68,7 +67,7 @@ class StageReporter:
         if self._bar:
             self._bar.close()
         if self._latest:
-            self._report(aloud=False)
+            self._report(*self._latest, aloud=False)
         event = self._record.add("stage", stage=self._stage, outcome=outcome, **facts)
         self._tell(event.made or event.error, 100 if outcome == "ran" else None)
         if outcome == "ran":

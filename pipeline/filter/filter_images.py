@@ -73,9 +73,8 @@ def filter_images(
             statistics={},
         )
     else:
-        decision = _score_squares(
-            options, normalize, labels_by_id, classifier, folder, Callbacks(progress, should_stop)
-        )
+        stage_progress = StageProgress(progress, should_stop)
+        decision = _score_squares(options, normalize, labels_by_id, classifier, folder, stage_progress)
     scores = [_score(id, labels_by_id.get(id), decision) for id in sorted(sha256_by_id)]
     kept = [score.id for score in scores if score.outcome == KEPT]
     if not kept:
@@ -85,14 +84,6 @@ def filter_images(
         outputs={"kept": digest.of_set([id, sha256_by_id[id]] for id in kept)},
         summary=_summary(scores, decision, options),
     )
-
-
-@dataclass(frozen=True)
-class Callbacks:
-    """The progress callback and the request to stop."""
-
-    progress: Progress
-    should_stop: ShouldStop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +105,11 @@ def _score_squares(
     labels: Mapping[str, str],
     classifier: Path,
     folder: Path,
-    callbacks: Callbacks,
+    progress: StageProgress,
 ) -> Decision:
     prepare_devices()
     ids, images = read_images(normalize)
     model = load_classifier(classifier)
-    progress = StageProgress(callbacks.progress, callbacks.should_stop, -(-len(ids) // BATCH))
     predictions = _predict(model, images, progress)
     features = principal_components(predictions.similarity, model.landmarks(), FEATURE_DIMENSIONS)
     np.save(folder / FEATURES, features.astype(np.float16))
@@ -133,8 +123,8 @@ def _score_squares(
 def _predict(model: Classifier, images: np.ndarray, progress: StageProgress) -> Predictions:
     batches = []
     for start in range(0, len(images), BATCH):
-        progress("scoring the squares")
         batches.append(model(images[start : start + BATCH]))
+        progress.report(min(start + BATCH, len(images)), len(images), "squares scored")
     names = (field.name for field in fields(Predictions))
     return Predictions(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in names})
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.devices import keras, prepare_devices
-from pipeline.errors import DamagedState, Stopped, UserError
+from pipeline.errors import DamagedState, UserError
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.config import read_definition
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
@@ -22,7 +22,7 @@ from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import read_images
 from pipeline.neighbours import neighbours
 from pipeline.options import GenerateOptions
-from pipeline.progress import Progress, ShouldStop
+from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
 from pipeline.store import verified
 from pipeline.store.digest import of_bytes
@@ -54,7 +54,7 @@ def generate(
     """
     prepare_devices()
     extractor = choose_extractor(options.extractor, classifier)  # first: it may not be to be had
-    on_the_way = _OnTheWay(progress, should_stop)
+    on_the_way = StageProgress(progress, should_stop)
     pen = _Pen(options, _generator(gan), on_the_way)
     drawn = _draw_images(options, pen, folder)
     images = drawn[: options.count]
@@ -83,26 +83,12 @@ def _generator(gan: Path) -> keras.Model:
 
 
 @dataclass(frozen=True)
-class _OnTheWay:
-    """Says how far a piece of work is, and hears a request to stop."""
-
-    progress: Progress
-    should_stop: ShouldStop
-
-    def tell(self, done: int, total: int, what: str) -> None:
-        """`done` of `total` are `what`, such as "pictures drawn". Errors: `Stopped`."""
-        self.progress(done, total, what)
-        if self.should_stop():
-            raise Stopped(f"stopped with {done} of {total} {what}")
-
-
-@dataclass(frozen=True)
 class _Pen:
     """The generator and its latents."""
 
     options: GenerateOptions
     generator: keras.Model
-    on_the_way: _OnTheWay
+    on_the_way: StageProgress
 
     @property
     def side(self) -> int:
@@ -118,7 +104,7 @@ class _Pen:
         """What becomes of `latents` (N, latent), `BATCH` by `BATCH`: (<= BATCH, S, S, C) uint8. Errors: `Stopped`."""
         for start in range(0, len(latents), BATCH):
             yield draw(self.generator, latents[start : start + BATCH])
-            self.on_the_way.tell(min(start + BATCH, len(latents)), len(latents), f"{what} drawn")
+            self.on_the_way.report(min(start + BATCH, len(latents)), len(latents), f"{what} drawn")
 
 
 @dataclass(frozen=True)
@@ -126,14 +112,14 @@ class _Eyes:
     """What pictures are measured with."""
 
     extractor: FeatureExtractor
-    on_the_way: _OnTheWay
+    on_the_way: StageProgress
 
     def features(self, images: np.ndarray, what: str) -> np.ndarray:
         """Of `images` (N, S, S, C) uint8, (N, D) float32. Errors: `Stopped`."""
         found = []
         for start in range(0, len(images), AT_ONCE):
             found.append(self.extractor.features(images[start : start + AT_ONCE]))
-            self.on_the_way.tell(min(start + AT_ONCE, len(images)), len(images), f"{what} measured")
+            self.on_the_way.report(min(start + AT_ONCE, len(images)), len(images), f"{what} measured")
         return np.concatenate(found)
 
 

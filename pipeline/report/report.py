@@ -15,7 +15,6 @@ from markupsafe import Markup
 from sklearn.metrics import precision_recall_curve
 
 from pipeline import demo
-from pipeline.errors import Stopped
 from pipeline.filter.calibration import shift_logits
 from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED
 from pipeline.filter.threshold import jeffreys_interval
@@ -26,7 +25,7 @@ from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import read_images
 from pipeline.images.overview import SHOWN, sheet_name
 from pipeline.options import ReportOptions
-from pipeline.progress import Progress, ShouldStop
+from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
 from pipeline.store import verified
@@ -61,10 +60,9 @@ def write_report(
     """Write `folder/index.html` and its pictures; `stages` are the fields of `Sources`."""
     sources = Sources(**stages)
     steps = [_copy_overview, _write_sheets, _write_filter, _write_training, _copy_samples]
-    for number, step in enumerate(steps):
-        progress(number, len(steps) + 1, step.__name__.strip("_").replace("_", " "))
-        if should_stop():
-            raise Stopped
+    watch = StageProgress(progress, should_stop, len(steps) + 1)
+    for step in steps:
+        watch(step.__name__.strip("_").replace("_", " "))
         step(options, sources, folder)
     truth = against_truth(
         verified.read_rows(sources.download, "images.jsonl"), verified.read_rows(sources.kept, "scores.jsonl")

@@ -36,6 +36,7 @@ _PLANNING = threading.BoundedSemaphore(2)  # each plan is a process: pages that 
 TAIL = 20_000  # bytes of the log that are read: its last lines
 LOOKED_AT = 8  # of the newest runs: a short one may begin and end while an older one still works
 SILENCE = 900.0  # seconds after which a run on another machine, whose process cannot be seen, counts as ended
+STOPPING = 60.0  # seconds in which a run that was asked to stop is not asked again
 FULL = 1 << 20  # free bytes under which a disk counts as full
 STOPPED_CODES = (130, -signal.SIGINT)
 KILLED = "its process ended before it could record why: it was killed, or the machine went down"
@@ -116,8 +117,8 @@ class BackgroundRun:
         return self.progress()
 
     def stop(self) -> RunStatus:
-        """Ask the run to stop, as ctrl-C does; what it did is kept. It is asked once: a second SIGINT would end it at
-        once, without a checkpoint.
+        """Ask the run to stop, as ctrl-C does; what it did is kept. A second SIGINT would end it at once, without a
+        checkpoint: it is sent only if somebody asks again after `STOPPING` seconds.
 
         Errors: `UserError` if none is under way, or if it runs on another machine or for another user.
         """
@@ -130,7 +131,7 @@ class BackgroundRun:
             raise UserError("the run is on another machine; stop it there with ctrl-C")
         try:
             with suppress(OSError):  # a full disk must not keep the run from being stopped
-                self._write("stop.json", {"pid": pid, "born": born})
+                self._write("stop.json", {"pid": pid, "born": born, "at": time.time()})
             psutil.Process(pid).send_signal(signal.SIGINT)
         except psutil.AccessDenied:
             raise UserError("the run belongs to another user of this machine, who alone can stop it") from None
@@ -157,7 +158,8 @@ class BackgroundRun:
         if working:
             return replace(status, stopping=self._asked_to_stop(chosen.pid, born)), chosen.pid, born
         code = started.code if started and chosen is own else None
-        return replace(status, **self._ending(chosen, code)), chosen.pid, born
+        state, outcome = self._ending(chosen, code)
+        return replace(status, state=state, outcome=outcome), chosen.pid, born
 
     def _without_record(self, started: Started) -> RunStatus:
         """A run of the page that did not get as far as its record: it starts, or it was refused."""
@@ -171,16 +173,14 @@ class BackgroundRun:
             return replace(status, state="stopped" if asked else "ended", outcome=last)
         return replace(status, state=_by_code(started.code), outcome=last or _died(started.code))
 
-    def _ending(self, state: RunState, code: int | None) -> dict[str, str]:
-        """How a run ended whose process is gone: by its record, or else by the exit code `code` if that is known."""
+    def _ending(self, state: RunState, code: int | None) -> tuple[str, str]:
+        """State and outcome of a run whose process is gone: by its record, or else by the exit code `code`."""
         if state.outcome:
-            return {"state": state.outcome, "outcome": state.final_line}
+            return state.outcome, state.final_line
         if _is_elsewhere(state):
-            return {"state": "ended", "outcome": f"no word from {state.host or 'its machine'} any more"}
+            return "ended", f"{plain(state.host, LONGEST_NOTE)} has written nothing for {SILENCE / 60:.0f} minutes"
         full = "; the disk is full" if _is_full(self.runs) else ""
-        if code is None:
-            return {"state": "failed", "outcome": KILLED + full}
-        return {"state": _by_code(code), "outcome": _died(code) + full}
+        return ("failed", KILLED + full) if code is None else (_by_code(code), _died(code) + full)
 
     def _states(self) -> list[RunState]:
         """The newest runs by their records, the newest first."""
@@ -192,7 +192,8 @@ class BackgroundRun:
 
     def _asked_to_stop(self, pid: int, born: float | None) -> bool:
         asked = self._read("stop.json", dict) or {}
-        return born is not None and (asked.get("pid"), asked.get("born")) == (pid, born)
+        same = born is not None and (asked.get("pid"), asked.get("born")) == (pid, born)
+        return same and time.time() - asked.get("at", 0) < STOPPING
 
     def _launch(self, words: Sequence[str]) -> subprocess.Popen:
         with (self.folder / "log.txt").open("wb") as log:
@@ -205,7 +206,8 @@ class BackgroundRun:
         code = process.wait()
         started = self._read("run.json", Started)
         if started is not None and started.pid == process.pid:
-            self._write("run.json", asdict(replace(started, code=code)))
+            with suppress(OSError):  # a full disk: then the record alone says how it ended
+                self._write("run.json", asdict(replace(started, code=code)))
 
     def _read(self, name: str, kind: type) -> Any:
         """The file `name` as a `kind`; None if it is not there or not whole."""
