@@ -9,7 +9,7 @@ the classifier and is kept with it. MobileNetV3 has parts that integers make slo
 import math
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from pipeline.images.raster import squares
 from pipeline.pretrained import KNOWN, NONE, Weights, identify, strange
 
 SIDE = 192  # pixels: 160 costs .01 of average precision, 224 gains .003 and takes half as long again
+SIDES = dict.fromkeys(KNOWN, SIDE)
 BATCH = 8  # pictures at once: what flows between two layers then stays in the processor's cache
 INTEGERS = {"MobileNet"}  # networks that are brought to integers
-ASKED = {"asked": "classifier.backbone", "instead": NONE}
+ASKED = "classifier.backbone"
 MOST = 1 << 28  # numbers in all tensors for one picture; MobileNet has a tenth of it
 CALIBRATED_ON = 64  # pictures; more change nothing
 
@@ -94,24 +95,25 @@ def convert(weights: Weights, images: np.ndarray) -> Backbone:
     return Backbone(converter.convert())
 
 
-def load_network(weights: Weights) -> tuple[str, keras.Model]:
-    """The name and the network that the weights file is of: the named one, or the one that the file fits."""
-    name = identify_backbone(weights)
-    if network := network_of(name, weights.path, side=SIDE):
+def load_network(
+    weights: Weights, sides: Mapping[str, int] = SIDES, *, asked: str = ASKED, instead: str = NONE
+) -> tuple[str, keras.Model]:
+    """The name and the network of keras.applications, without its top, that the weights file is of: the named one, or
+    the one of `sides` that the file fits, for pictures of as many pixels a side.
+
+    Errors: `UserError`, which names the option `asked` and what would do `instead`, for weights of anything else.
+    """
+    name = identify(weights, sides, asked=asked, instead=instead)
+    shape = (sides[name], sides[name], 3)
+    network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=shape)
+    if _load(network, weights.path):
         return name, network
-    raise strange(weights, [name], "has other layers", **ASKED)
+    raise strange(weights, [name], "has other layers", asked=asked, instead=instead)
 
 
 def identify_backbone(weights: Weights) -> str:
     """The name of the network that `weights` are of; no network is built. Errors: `UserError` for anything else."""
-    return identify(weights, KNOWN, **ASKED)
-
-
-def network_of(name: str, path: Path, *, side: int) -> keras.Model | None:
-    """The network of keras.applications called `name`, without its top, for pictures of `side` pixels; None unless
-    `path` holds its weights."""
-    network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(side, side, 3))
-    return network if _load(network, path) else None
+    return identify(weights, KNOWN, asked=ASKED, instead=NONE)
 
 
 def _load(network: keras.Model, path: Path) -> bool:

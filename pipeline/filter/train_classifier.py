@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -144,15 +144,15 @@ def train_classifier(
     nothing.
     """
     started = time.monotonic()
-    if weights:
-        identify_backbone(weights)  # first: it may be of no network at all
+    # First: a file of the user's may hold no network at all. It is read once; what it holds is known from here on
+    known = replace(weights, name=identify_backbone(weights)) if weights else None
     prepare_devices()
     pictures = read_images(normalize)
     groups = group_alike(pictures.ids, pictures.images)
     marks = read_training_labels(labels, groups, options.holdout)
     ids, pool = _pool(pictures, marks, groups)
     watch = StageProgress(progress, should_stop, ticks(len(ids), options, weights) + 1)
-    learned = learn(pool, options, weights, watch)
+    learned = learn(pool, options, known, watch)
     out_of_fold = dict(zip(np.array(ids)[pool.labelled].tolist(), learned.out_of_fold.tolist(), strict=True))
     holdout = _judge(learned.classifier, pictures, list(marks.split.holdout), watch)
 
