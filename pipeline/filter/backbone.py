@@ -9,7 +9,7 @@ to the classifier and is saved with it. MobileNetV3 has layers that become slowe
 import math
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from pipeline.images.raster import squares
 from pipeline.pretrained import KNOWN, NONE, Weights, identify, strange
 
 SIDE = 192  # pixels: at 160 average precision falls by .01; 224 gains .003 and takes 50 % longer
+SIDES = dict.fromkeys(KNOWN, SIDE)
 BATCH = 8  # squares at once: the activations between two layers then fit into the processor's cache
 QUANTIZED = {"MobileNet"}  # networks that are quantised to 8-bit integers
-ERROR_CONTEXT = {"asked": "classifier.backbone", "instead": NONE}
+OPTION = "classifier.backbone"
 MAX_TENSOR_SIZE = 1 << 28  # elements in all tensors for one square; MobileNet has a tenth of it
 CALIBRATION_SAMPLES = 64  # squares; more of them change nothing
 
@@ -107,12 +108,26 @@ def convert_backbone(weights: Weights, images: np.ndarray) -> Backbone:
     return Backbone(converter.convert())
 
 
-def load_network(weights: Weights) -> tuple[str, keras.Model]:
-    """Build the network that a weights file belongs to and load it; returns its name and the network."""
-    name = identify_backbone(weights)
-    if network := load_keras_application(name, weights.path, side=SIDE):
+def load_network(
+    weights: Weights, sides: Mapping[str, int] = SIDES, *, asked: str = OPTION, instead: str = NONE
+) -> tuple[str, keras.Model]:
+    """Build the keras.applications network, without its top, that a weights file belongs to, and load its weights.
+
+    Args:
+        weights: The file; the network it names, or the one of `sides` that it fits.
+        sides: Side in pixels of the pictures for each network.
+        asked: The option that named the file, for the error.
+        instead: A value of that option that would work, for the error.
+
+    Raises:
+        UserError: If the file does not hold the weights of one of these networks.
+    """
+    name = identify(weights, sides, asked=asked, instead=instead)
+    shape = (sides[name], sides[name], 3)
+    network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=shape)
+    if _load_weights(network, weights.path):
         return name, network
-    raise strange(weights, [name], "has other layers", **ERROR_CONTEXT)
+    raise strange(weights, [name], "has other layers", asked=asked, instead=instead)
 
 
 def identify_backbone(weights: Weights) -> str:
@@ -121,17 +136,7 @@ def identify_backbone(weights: Weights) -> str:
     Raises:
         UserError: If the file does not hold the weights of a known network.
     """
-    return identify(weights, KNOWN, **ERROR_CONTEXT)
-
-
-def load_keras_application(name: str, path: Path, *, side: int) -> keras.Model | None:
-    """Build the keras.applications network `name`, without its top, for squares of `side` pixels, and load its weights.
-
-    Returns:
-        The network; None if `path` does not hold its weights.
-    """
-    network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(side, side, 3))
-    return network if _load_weights(network, path) else None
+    return identify(weights, KNOWN, asked=OPTION, instead=NONE)
 
 
 def _load_weights(network: keras.Model, path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -163,15 +163,15 @@ def train_classifier(
         Stopped: If the run was asked to stop.
     """
     started = time.monotonic()
-    if weights:
-        identify_backbone(weights)  # first, so that a wrong file fails early
+    # First, so that a wrong file fails early. The file is read once: its network's name is known from here on
+    known = replace(weights, name=identify_backbone(weights)) if weights else None
     prepare_devices()
     pictures = read_images(normalize)
     groups = group_alike(pictures.ids, pictures.images)
     training_labels = read_training_labels(labels, groups, options.holdout)
     ids, pool = _pool(pictures, training_labels, groups)
     tick = StageProgress(progress, should_stop, count_ticks(len(ids), options, weights) + 1)
-    learned = learn(pool, options, weights, tick)
+    learned = learn(pool, options, known, tick)
     out_of_fold = dict(zip(np.array(ids)[pool.labelled].tolist(), learned.out_of_fold.tolist(), strict=True))
     holdout = _predict(learned.classifier, pictures, list(training_labels.split.holdout), tick)
 

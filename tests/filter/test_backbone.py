@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
 from pipeline.filter import backbone as backbones
 from pipeline.filter.backbone import QUANTIZED, Backbone, convert_backbone, load_network
 from pipeline.filter.classifier_io import embed, extractor_name, load_classifier
@@ -18,6 +18,7 @@ from pipeline.images.raster import resize
 from pipeline.options import ClassifierOptions
 from pipeline.pretrained import KNOWN, Weights, find
 from pipeline.progress import never, silent
+from pipeline.store.hdf5 import check_weights
 
 from .drawn import draw
 from .photos import read_squares
@@ -121,6 +122,33 @@ def test_weights_file_of_another_network_raises_one_line_error(tmp_path):
         with pytest.raises(UserError, match="these are no weights of MobileNet") as caught:
             load_network(Weights(name="", path=broken, digest=""))
         assert "\n" not in str(caught.value)
+
+
+def test_weights_file_is_read_once_before_training(weights, subject, tmp_path, monkeypatch):
+    looked, learnt = [], []
+
+    def look(path, *, most):
+        looked.append(path)
+        return check_weights(path, most=most)
+
+    def learn(pool, options, weights, tick):
+        learnt.append(load_network(weights)[0])
+        raise Stopped
+
+    monkeypatch.setattr("pipeline.store.hdf5.check_weights", look)
+    monkeypatch.setattr("pipeline.filter.train_classifier.learn", learn)
+    with pytest.raises(Stopped):
+        train_classifier(
+            ClassifierOptions(),
+            normalize=subject.normalize,
+            labels=subject.labels,
+            weights=weights,
+            folder=tmp_path,
+            progress=silent,
+            should_stop=never,
+        )
+    assert looked == [weights.path]
+    assert learnt == ["MobileNet"]
 
 
 def test_classifier_with_backbone_saves_no_cnns(trained):

@@ -9,11 +9,11 @@ from PIL import Image
 
 from pipeline.devices import keras
 from pipeline.errors import UserError
-from pipeline.filter.backbone import load_keras_application, preprocessing
+from pipeline.filter.backbone import load_network, preprocessing
 from pipeline.filter.classifier_io import embed, extractor_name, has_backbone
 from pipeline.filter.features import SIDE, histograms
 from pipeline.images.raster import squares
-from pipeline.pretrained import AUTO, Weights, bring, find_weights, identify, strange
+from pipeline.pretrained import AUTO, Weights, bring, find_weights
 
 # Pixels a side that the networks see. MobileNet's are those that the filter's backbone sees; at 224 it tells pictures
 # apart no better
@@ -66,19 +66,10 @@ def enlarge(images: np.ndarray, side: int) -> np.ndarray:
 def _pretrained(weights: Weights) -> FeatureExtractor:
     """The last layer of the network of `weights`, averaged over the picture: 1,024 features of MobileNet, 2,048 of
     Inception."""
-    name, network = _load(weights)
+    name, network = load_network(weights, SIDES, asked="extractor", instead=AUTO)
     pooled = keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(network.output))
     see = _Eyes(pooled, prepare=preprocessing(name), side=SIDES[name])
     return FeatureExtractor(name=f"{name.lower()}-{SIDES[name]}-{weights.digest[:8]}", features=see, pretrained=True)
-
-
-def _load(weights: Weights) -> tuple[str, keras.Model]:
-    """The name and the network of `weights`: the named one, or the one that the file fits."""
-    told = {"asked": "extractor", "instead": AUTO}
-    name = identify(weights, SIDES, **told)
-    if network := load_keras_application(name, weights.path, side=SIDES[name]):
-        return name, network
-    raise strange(weights, [name], "has other layers", **told)
 
 
 class _Eyes:
