@@ -1,10 +1,10 @@
-"""The embedded dataset, toadstools: it draws a small web site (`pages`, `picture`), serves it on loopback, and
-knows the true label of every picture (`catalogue`).
+"""The demo dataset, toadstools: draw a small web site (`pages`, `picture`), serve it on loopback, and know the true
+label of each picture (`catalogue`).
 """
 
 from pipeline.demo.catalogue import truth
 from pipeline.demo.loopback_site import serve
 
-VERSION = 1  # of the site as a whole; to be raised when any of its bytes would change
+VERSION = 1  # of the site; raise it if any of its bytes changes
 
 __all__ = ["VERSION", "serve", "truth"]

@@ -19,12 +19,12 @@ import numpy as np
 
 from pipeline.images.normalize import cores
 from pipeline.images.raster import squares
-from pipeline.pretrained import KNOWN, NONE, Weights, identify, strange
+from pipeline.pretrained import KNOWN, NONE, Weights, identify, unusable_weights
 
 SIDE = 192  # pixels: 160 costs .01 of average precision, 224 gains .003 and takes half as long again
 BATCH = 8  # pictures at once: what flows between two layers then stays in the processor's cache
 INTEGERS = {"MobileNet"}  # networks that are brought to integers
-ASKED = {"asked": "classifier.backbone", "instead": NONE}
+ASKED = {"option": "classifier.backbone", "alternative": NONE}
 MOST = 1 << 28  # numbers in all tensors for one picture; MobileNet has a tenth of it
 CALIBRATED_ON = 64  # pictures; more change nothing
 
@@ -99,7 +99,7 @@ def load_network(weights: Weights) -> tuple[str, keras.Model]:
     name = identify_backbone(weights)
     if network := network_of(name, weights.path, side=SIDE):
         return name, network
-    raise strange(weights, [name], "has other layers", **ASKED)
+    raise unusable_weights(weights, [name], "has other layers", **ASKED)
 
 
 def identify_backbone(weights: Weights) -> str:

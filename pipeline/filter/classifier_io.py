@@ -25,7 +25,7 @@ from pipeline.filter.figures import NAME as FIGURES
 from pipeline.filter.figures import Figures, kernel_forms, read_figures
 from pipeline.filter.kernel import Kernel, KernelMachine
 from pipeline.filter.patches import PatchDictionary, Words
-from pipeline.pretrained import MOST
+from pipeline.pretrained import MAX_BYTES
 from pipeline.store import digest
 from pipeline.store.npz import Damaged, Foreign, Unfit, check_finite, or_damaged, read_npz
 
@@ -77,8 +77,8 @@ def load_backbone(folder: Path) -> Backbone | None:
     if not path.exists():
         return None
     with _told(folder):
-        if not path.is_file() or path.stat().st_size > MOST:
-            raise Damaged(f"holds a {BACKBONE} that is no file of at most {MOST:,} bytes")
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            raise Damaged(f"holds a {BACKBONE} that is no file of at most {MAX_BYTES:,} bytes")
         found = Backbone(path.read_bytes())
         with or_damaged(f"holds a {BACKBONE} that is no network that was converted here"):
             if not all(np.isfinite(features).all() for features in found(BLACK)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.labels.log import LabelLog, parse
+from pipeline.labels.log import LabelLog, parse_label
 
 HOW = "page"
 TAIL = 256  # bytes before the place read so far that must be the same, or the file was written anew
@@ -158,7 +158,7 @@ class LabelSync:
                 self._enter(known, line)
 
     def _enter(self, known: _Read, line: bytes) -> None:
-        row = parse(line, self.log.path, len(known.changes) + 1)
+        row = parse_label(line, self.log.path, len(known.changes) + 1)
         known.changes.append((row.id, row.label))
         if row.label is None:
             known.labels.pop(row.id, None)

@@ -16,7 +16,7 @@ from pipeline.filter.train_classifier import train_classifier
 from pipeline.images.dataset import read_images
 from pipeline.images.raster import resize
 from pipeline.options import ClassifierOptions
-from pipeline.pretrained import KNOWN, Weights, find
+from pipeline.pretrained import KNOWN, Weights, find_backbone
 from pipeline.progress import never, silent
 
 from .drawn import draw
@@ -51,7 +51,7 @@ def save_some_weights(name: str, path: Path) -> Weights:
             layer.momentum = 0.0
     network(backbones.preprocessing(name)(backbones.enlarge(PICTURES)), training=True)
     network.save_weights(path)
-    return find(str(path))
+    return find_backbone(str(path))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_every_known_network_is_told_by_its_file_and_can_be_converted(name, tmp_
 
 @pytest.mark.long
 def test_integers_keep_what_a_trained_network_sees(shared_data):
-    weights = find(str(shared_data / "weights" / "mobilenet_1_0_224_no_top.weights.h5"))
+    weights = find_backbone(str(shared_data / "weights" / "mobilenet_1_0_224_no_top.weights.h5"))
     images = read_folder(shared_data / "pikachu" / "on")[:64]
     assert kept_features(weights, np.stack(images)) > 0.95
 

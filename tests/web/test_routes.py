@@ -184,7 +184,7 @@ def test_a_full_disk_is_one_line(home, client, monkeypatch):
     def full(file, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipeline.labels.log._put", full)
+    monkeypatch.setattr("pipeline.labels.log._write_synced", full)
     answer = mark(client, 1, "on")
     assert answer.status_code == 409
     assert "free some space" in answer.json()["error"]

@@ -13,7 +13,7 @@ from pipeline.filter.backbone import network_of, preprocessing
 from pipeline.filter.classifier_io import embed, extractor_name, has_backbone
 from pipeline.filter.features import SIDE, histograms
 from pipeline.images.raster import squares
-from pipeline.pretrained import AUTO, Weights, bring, find_weights, identify, strange
+from pipeline.pretrained import AUTO, Weights, fetch_extractor, find_extractor, identify, unusable_weights
 
 # Pixels a side that the networks see. MobileNet's are those that the filter's backbone sees; at 224 it tells pictures
 # apart no better
@@ -45,8 +45,8 @@ def choose_extractor(wanted: str, classifier: Path | None) -> FeatureExtractor:
     """
     if not isinstance(wanted, str | Path):
         raise UserError(f"extractor = {wanted!r}: expected a name or a file of weights, for example 'auto'")
-    bring(wanted)
-    if weights := find_weights(wanted, classifier=classifier is not None):
+    fetch_extractor(wanted)
+    if weights := find_extractor(wanted, classifier=classifier is not None):
         return _pretrained(weights)
     if classifier is None:
         return FeatureExtractor(name=f"histograms-{SIDE}", features=lambda images: histograms(squares(images, SIDE)))
@@ -74,11 +74,11 @@ def _pretrained(weights: Weights) -> FeatureExtractor:
 
 def _load(weights: Weights) -> tuple[str, keras.Model]:
     """The name and the network of `weights`: the named one, or the one that the file fits."""
-    told = {"asked": "extractor", "instead": AUTO}
+    told = {"option": "extractor", "alternative": AUTO}
     name = identify(weights, SIDES, **told)
     if network := network_of(name, weights.path, side=SIDES[name]):
         return name, network
-    raise strange(weights, [name], "has other layers", **told)
+    raise unusable_weights(weights, [name], "has other layers", **told)
 
 
 class _Eyes:
