@@ -31,11 +31,11 @@ import sys
 from pathlib import Path
 from pipeline.progress import never, silent
 from pipeline.filter.train_classifier import train_classifier
-from pipeline.pretrained import find
+from pipeline.pretrained import find_backbone
 from pipeline.options import ClassifierOptions
 weights, normalize, labels, folder = sys.argv[1:]
-result = train_classifier(ClassifierOptions(), weights=find(weights), normalize=Path(normalize), labels=Path(labels),
-                          folder=Path(folder), progress=silent, should_stop=never)
+result = train_classifier(ClassifierOptions(), weights=find_backbone(weights), normalize=Path(normalize),
+                          labels=Path(labels), folder=Path(folder), progress=silent, should_stop=never)
 print(result.outputs["model"])
 """
 
