@@ -21,7 +21,7 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.labelled import Subject, ask, read_subject, train
 from benchmarks.machine import machine
-from pipeline.pretrained import find
+from pipeline.pretrained import find_backbone
 
 ON, OFF = 30, 50  # labels
 ASIDE_ON, ASIDE_OFF = 12, 20  # pictures that others need to know when to stop; nobody is measured on them
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=5)
     given = parser.parse_args()
     subject = read_subject(given.on, given.off)
-    weights = find(given.backbone)
+    weights = find_backbone(given.backbone)
     rows: dict[str, Row] = {
         f"ganmill, backbone {weights or 'none'}": lambda labels, tests: ask(
             train(subject, labels, weights), subject.images[tests]

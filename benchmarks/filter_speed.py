@@ -21,7 +21,7 @@ from benchmarks.labelled import Subject, ask, train
 from benchmarks.machine import machine
 from pipeline.demo.picture import SUBJECTS, draw
 from pipeline.images.raster import resize
-from pipeline.pretrained import find
+from pipeline.pretrained import find_backbone
 
 POOL, ON, OFF, SCORED, TURNS = 1000, 30, 50, 10_000, 5
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--backbone", default="none")
     parser.add_argument("--features", type=Path)
     given = parser.parse_args()
-    subject, weights = drawn(POOL), find(given.backbone)
+    subject, weights = drawn(POOL), find_backbone(given.backbone)
     print(f"{machine()}; backbone {weights or 'none'}")
     labels = np.concatenate([subject.on.nonzero()[0][:ON], (~subject.on).nonzero()[0][:OFF]])
     learned, seconds = timed(lambda: train(subject, labels, weights))

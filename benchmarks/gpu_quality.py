@@ -141,6 +141,6 @@ def _square(path: Path, side: int) -> np.ndarray | None:
         return None
     height, width = pixels.shape[:2]
     most = min(height, width)
-    raster = Raster.of(np.ascontiguousarray(pixels[..., ::-1]))
+    raster = Raster.from_pixels(np.ascontiguousarray(pixels[..., ::-1]))
     corner = {"top": (height - most) // 2, "left": (width - most) // 2}
-    return raster.shown(**corner, height=most, width=most, size=(side, side))
+    return raster.resample(**corner, height=most, width=most, size=(side, side))

@@ -29,7 +29,7 @@ from pipeline.filter.kernel import principal_components
 from pipeline.filter.learn import LearnResult
 from pipeline.images.raster import resize
 from pipeline.labels.suggest import SIDE, suggest
-from pipeline.pretrained import Weights, find
+from pipeline.pretrained import Weights, find_backbone
 
 FIRST = 40  # labels, before there is a filter that could suggest any
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
-    subject, weights = read_subject(given.on, given.off), find(given.backbone)
+    subject, weights = read_subject(given.on, given.off), find_backbone(given.backbone)
     counts = list(range(FIRST, given.labels + 1, given.round))
     print(f"{machine()}; {subject.on.sum()} on, {(~subject.on).sum()} off, {given.draws} draws")
     print(f"{'labels':10s}" + "".join(f"{count:>8d}" for count in counts))

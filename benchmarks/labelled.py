@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.filter.classifier import BATCH
 from pipeline.filter.learn import LearnResult, Pool, learn
 from pipeline.filter.train_classifier import number_groups
-from pipeline.images.crop import fit
+from pipeline.images.crop import fit_to_square
 from pipeline.images.decode import Decoded, decode
 from pipeline.images.duplicates import group_alike
 from pipeline.options import ClassifierOptions, NormalizeOptions
@@ -42,7 +42,7 @@ def read_subject(on: Path, off: Sequence[Path]) -> Subject:
 def _below(folder: Path) -> list[np.ndarray]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     found = [decode(path.read_bytes(), OPTIONS) for path in paths]
-    return [fit(picture.raster, OPTIONS) for picture in found if isinstance(picture, Decoded)]
+    return [fit_to_square(picture.raster, OPTIONS) for picture in found if isinstance(picture, Decoded)]
 
 
 def train(subject: Subject, labelled: Sequence[int], weights: Weights | None) -> LearnResult:

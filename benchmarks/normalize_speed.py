@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
-from pipeline.images.crop import fit
+from pipeline.images.crop import fit_to_square
 from pipeline.images.decode import decode
 from pipeline.images.normalize import normalize
 from pipeline.images.rejected import Rejected
@@ -139,7 +139,7 @@ def eighth(blob: bytes, options: NormalizeOptions) -> None:
 
 def ours(blob: bytes, options: NormalizeOptions) -> np.ndarray:
     """What the stage does, but for what it writes."""
-    return fit(decode(blob, options).raster, options)
+    return fit_to_square(decode(blob, options).raster, options)
 
 
 def photographs(folders: list[Path]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""What every stage returns."""
+"""The result that every stage returns."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The outcome of one stage.
+    """The result of one stage.
 
-    `outputs` maps a name to the SHA-256 (hex) of a part of the stage's content that others read; what hangs below
-    runs again only when the digest it reads changes. `summary` holds the few JSON figures a person wants to see.
+    `outputs` maps a name to the SHA-256 (hex) of a part of the stage's content: a later stage that reads this part runs
+    again only if the digest changes. `summary` contains the few JSON figures that a person wants to see.
     """
 
     outputs: dict[str, str]

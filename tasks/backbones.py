@@ -14,19 +14,19 @@ Say = Callable[[str, str], None]  # a line about a stage
 @lru_cache(maxsize=8)
 def chosen(backbone: str) -> Weights | None:
     """The weights that the option `backbone` means in this process."""
-    return pretrained.find(backbone)
+    return pretrained.find_backbone(backbone)
 
 
 @lru_cache(maxsize=8)
 def measuring(extractor: str, classifier: bool) -> Weights | None:
     """The weights that the option `extractor` means in this process, where there is a `classifier` or none."""
-    return pretrained.find_weights(extractor, classifier=classifier)
+    return pretrained.find_extractor(extractor, classifier=classifier)
 
 
 def remark(backbone: str, *, again: bool) -> str:
     """Which weights those are, in words for the plan; `again` if they are to be learnt with."""
     if again and backbone == AUTO and not chosen(backbone):
-        return f"backbone none (auto: no weights in {pretrained.cache()} yet; a run tries to fetch some)"
+        return f"backbone none (auto: no weights in {pretrained.cache_folder()} yet; a run tries to fetch some)"
     return f"backbone {chosen(backbone) or 'none'}"
 
 
@@ -35,10 +35,10 @@ def bring(backbone: str, say: Say = console.say) -> None:
 
     Errors: `UserError` if weights that were named cannot be fetched.
     """
-    if not pretrained.missing(backbone):
+    if not pretrained.missing_backbones(backbone):
         return
     say("classifier", "looks for pretrained weights")
-    reason = pretrained.fetch(backbone)
+    reason = pretrained.fetch_backbone(backbone)
     if reason and backbone != AUTO:
         raise UserError(f"classifier.backbone = {backbone}: {reason}; or give auto, none, or a file of weights")
     if reason:
@@ -51,7 +51,7 @@ def bring_to_measure(stage: str, extractor: str, say: Say = console.say) -> None
 
     Errors: `UserError` for what is neither a name nor a file, and weights that cannot be fetched.
     """
-    pretrained.find_weights(extractor, classifier=True)
-    if pretrained.is_missing(extractor):
+    pretrained.find_extractor(extractor, classifier=True)
+    if pretrained.is_extractor_missing(extractor):
         say(stage, f"fetches the weights of {extractor}")
-        pretrained.bring(extractor)
+        pretrained.fetch_extractor(extractor)

@@ -11,14 +11,14 @@ import pytest
 
 from pipeline import pretrained
 from pipeline.errors import UserError
-from pipeline.pretrained import Published, Weights, fetch, find, identify, missing
+from pipeline.pretrained import Published, Weights, fetch_backbone, find_backbone, identify, missing_backbones
 
 BODY = b"weights " * 1000
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """An empty cache, and a table with two networks whose hashes are those of BODY."""
+def empty_cache(tmp_path, monkeypatch):
+    """A folder with an empty cache, and a table of two networks whose MD5 is that of BODY."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     md5 = hashlib.md5(BODY).hexdigest()
     table = {name: Published(folder="x", file=f"{name}.h5", md5=md5) for name in ("MobileNet", "MobileNetV3Small")}
@@ -28,12 +28,12 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def serve(monkeypatch):
-    """`serve(body)` makes that what the network answers with; None is a 404. Returns the paths asked for."""
-    asked, bodies, servers = [], [], []
+    """`serve(body)` makes a server respond with this body, or 404 if it is None. Returns the requested paths."""
+    requested, bodies, servers = [], [], []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(404 if bodies[-1] is None else 200)
             self.end_headers()
             self.wfile.write(bodies[-1] or b"")
@@ -46,8 +46,8 @@ def serve(monkeypatch):
         if not servers:
             servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
             threading.Thread(target=servers[0].serve_forever, daemon=True).start()
-            monkeypatch.setattr(pretrained, "HOME", f"http://127.0.0.1:{servers[0].server_port}")
-        return asked
+            monkeypatch.setattr(pretrained, "BASE_URL", f"http://127.0.0.1:{servers[0].server_port}")
+        return requested
 
     yield start
     for server in servers:
@@ -55,102 +55,103 @@ def serve(monkeypatch):
         server.server_close()
 
 
-def put(name: str, body: bytes = BODY) -> None:
-    pretrained.cache().mkdir(parents=True, exist_ok=True)
-    (pretrained.cache() / f"{name}.h5").write_bytes(body)
+def put_in_cache(name: str, body: bytes = BODY) -> None:
+    pretrained.cache_folder().mkdir(parents=True, exist_ok=True)
+    (pretrained.cache_folder() / f"{name}.h5").write_bytes(body)
 
 
-def test_none_means_none_and_auto_too_where_nothing_is_cached():
-    assert find("none") is None
-    assert find("auto") is None
-    assert missing("none") == ()
+def test_none_and_auto_without_cached_weights_give_none():
+    assert find_backbone("none") is None
+    assert find_backbone("auto") is None
+    assert missing_backbones("none") == ()
 
 
-def test_auto_takes_what_is_cached_whole():
-    put("MobileNetV3Small")
-    put("MobileNet", BODY[:-1])
-    assert find("auto").name == "MobileNetV3Small"
-    put("MobileNet")
-    assert find("auto").name == "MobileNet"
-    assert missing("auto") == ()
+def test_auto_finds_undamaged_cached_weights():
+    put_in_cache("MobileNetV3Small")
+    put_in_cache("MobileNet", BODY[:-1])
+    assert find_backbone("auto").name == "MobileNetV3Small"
+    put_in_cache("MobileNet")
+    assert find_backbone("auto").name == "MobileNet"
+    assert missing_backbones("auto") == ()
 
 
-def test_a_name_means_the_same_weights_before_and_after_they_are_fetched(serve):
-    before = find("MobileNet")
+def test_named_weights_are_equal_before_and_after_fetching(serve):
+    before = find_backbone("MobileNet")
     serve(BODY)
-    assert fetch("MobileNet") == ""
-    assert find("MobileNet") == before
+    assert fetch_backbone("MobileNet") == ""
+    assert find_backbone("MobileNet") == before
     assert before.path.read_bytes() == BODY
 
 
-def test_auto_fetches_the_first_that_can_be_had(serve):
-    asked = serve(BODY)
-    assert fetch("auto") == ""
-    assert asked == ["/x/MobileNet.h5"]
-    assert fetch("auto") == ""
-    assert len(asked) == 1
+def test_auto_fetches_the_first_available_weights(serve):
+    requested = serve(BODY)
+    assert fetch_backbone("auto") == ""
+    assert requested == ["/x/MobileNet.h5"]
+    assert fetch_backbone("auto") == ""
+    assert len(requested) == 1
 
 
-@pytest.mark.parametrize(("body", "reason"), [(None, "cannot be fetched"), (b"other", "not what was published")])
-def test_what_cannot_be_had_or_is_something_else_is_said_and_not_kept(serve, body, reason):
-    asked = serve(body)
-    assert reason in fetch("auto")
-    assert asked == ["/x/MobileNet.h5", "/x/MobileNetV3Small.h5"]
-    assert list(pretrained.cache().iterdir()) == []
-    assert find("auto") is None
+@pytest.mark.parametrize(("body", "reason"), [(None, "cannot be fetched"), (b"other", "MD5 is not the published one")])
+def test_failed_or_wrong_download_is_reported_and_not_kept(serve, body, reason):
+    requested = serve(body)
+    assert reason in fetch_backbone("auto")
+    assert requested == ["/x/MobileNet.h5", "/x/MobileNetV3Small.h5"]
+    assert list(pretrained.cache_folder().iterdir()) == []
+    assert find_backbone("auto") is None
 
 
-def test_without_a_network_it_says_so(monkeypatch):
-    monkeypatch.setattr(pretrained, "HOME", "http://127.0.0.1:9")
-    assert "cannot be fetched" in fetch("auto")
+def test_fetch_without_a_network_reports_the_reason(monkeypatch):
+    monkeypatch.setattr(pretrained, "BASE_URL", "http://127.0.0.1:9")
+    assert "cannot be fetched" in fetch_backbone("auto")
 
 
-def test_a_slow_download_is_given_up(serve, monkeypatch):
+def test_slow_download_is_given_up(serve, monkeypatch):
     serve(BODY * 100)
-    monkeypatch.setattr(pretrained, "MOST", 1000)
-    assert "takes too long" in fetch("MobileNet")
-    assert list(pretrained.cache().iterdir()) == []
+    monkeypatch.setattr(pretrained, "MAX_BYTES", 1000)
+    assert "takes too long" in fetch_backbone("MobileNet")
+    assert list(pretrained.cache_folder().iterdir()) == []
 
 
-def test_a_file_is_told_by_its_content(home):
-    path = home / "mine.weights.h5"
+def test_digest_of_a_file_depends_on_its_content(empty_cache):
+    path = empty_cache / "mine.weights.h5"
     path.write_bytes(b"one")
-    one = find(str(path))
+    one = find_backbone(str(path))
     path.write_bytes(b"two!")
     assert (one.name, one.path) == ("", path)
-    assert find(str(path)).digest != one.digest
+    assert find_backbone(str(path)).digest != one.digest
     assert str(one).startswith("mine.weights.h5 ")
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
-def test_what_is_no_file_is_not_waited_for(home, make):
-    make(home / "some.h5")
-    with pytest.raises(UserError, match=r"classifier\.backbone = .*some\.h5: this is no file; name a file of weights"):
-        find(str(home / "some.h5"))
+def test_path_that_is_not_a_file_raises_user_error(empty_cache, make):
+    make(empty_cache / "some.h5")
+    message = r"classifier\.backbone = .*some\.h5: this is not a file; name a file of weights"
+    with pytest.raises(UserError, match=message):
+        find_backbone(str(empty_cache / "some.h5"))
 
 
-def test_a_file_without_end_is_not_read(home):
-    for path in (home / "some.h5", pretrained.published("MobileNet").path):
+def test_huge_file_is_not_read(empty_cache):
+    for path in (empty_cache / "some.h5", pretrained.published("MobileNet").path):
         path.parent.mkdir(exist_ok=True, parents=True)
         with path.open("wb") as file:
             file.truncate(1 << 42)
-    with pytest.raises(UserError, match="200,000,000 bytes at most"):
-        find(str(home / "some.h5"))
+    with pytest.raises(UserError, match="larger than 200,000,000 bytes"):
+        find_backbone(str(empty_cache / "some.h5"))
     assert not pretrained.is_cached("MobileNet")
 
 
-def save(path: Path, *shapes: tuple[int, ...], **others: tuple[int, ...]) -> Weights:
+def save_weights(path: Path, *shapes: tuple[int, ...], **others: tuple[int, ...]) -> Weights:
     with h5py.File(path, "w") as file:
         for number, shape in enumerate(shapes):
             file.create_dataset(f"layers/vars/{number}", data=np.zeros(shape, np.float32))
         for name, shape in others.items():
             file.create_dataset(f"{name}/vars/0", data=np.zeros(shape, np.float32))
-    return find(str(path))
+    return find_backbone(str(path))
 
 
-def told(given: Weights) -> str:
+def error_of(weights: Weights) -> str:
     with pytest.raises(UserError) as caught:
-        identify(given, ["MobileNet", "MobileNetV3Small"], asked="classifier.backbone", instead="none")
+        identify(weights, ["MobileNet", "MobileNetV3Small"], option="classifier.backbone", alternative="none")
     assert str(caught.value).isprintable()
     assert re.match(
         r"classifier\.backbone = .*: these are no weights of MobileNet or MobileNetV3Small", str(caught.value)
@@ -159,43 +160,43 @@ def told(given: Weights) -> str:
     return str(caught.value)
 
 
-def test_a_file_is_of_the_network_that_has_as_many_numbers(home):
-    some = save(home / "some.h5", (939_000,), (4, 30), optimizer=(5,))
-    assert identify(some, ["MobileNet", "MobileNetV3Small"], asked="x", instead="none") == "MobileNetV3Small"
-    named = pretrained.published("MobileNet")  # and looked through when it was fetched
-    assert identify(named, ["MobileNet"], asked="x", instead="none") == "MobileNet"
+def test_identify_matches_the_number_of_weights(empty_cache):
+    some = save_weights(empty_cache / "some.h5", (939_000,), (4, 30), optimizer=(5,))
+    assert identify(some, ["MobileNet", "MobileNetV3Small"], option="x", alternative="none") == "MobileNetV3Small"
+    named = pretrained.published("MobileNet")  # which was verified when it was fetched
+    assert identify(named, ["MobileNet"], option="x", alternative="none") == "MobileNet"
 
 
-def test_a_file_of_another_network_is_told_without_building_any(home):
-    assert "the file holds 34 numbers" in told(save(home / "some.h5", (4, 8), (2,)))
+def test_file_of_another_network_raises_user_error(empty_cache):
+    assert "the file holds 34 numbers" in error_of(save_weights(empty_cache / "some.h5", (4, 8), (2,)))
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", b"\x1c\0\0\0TFL3" * 9, b"\x89HDF\r\n\x1a\n" + bytes(999)])
-def test_a_file_of_something_else_is_told(home, content):
-    (home / "some.h5").write_bytes(content)
-    assert "the file is no HDF5 file, or not a whole one" in told(find(str(home / "some.h5")))
+def test_file_of_another_format_raises_user_error(empty_cache, content):
+    (empty_cache / "some.h5").write_bytes(content)
+    assert "the file is no HDF5 file, or not a whole one" in error_of(find_backbone(str(empty_cache / "some.h5")))
 
 
-def test_a_file_that_keras_would_take_for_something_else_is_told(home):
-    assert "another kind of name" in told(save(home / "some.bin", (939_000,), (120,)))
+def test_file_with_another_suffix_raises_user_error(empty_cache):
+    assert "another suffix" in error_of(save_weights(empty_cache / "some.bin", (939_000,), (120,)))
 
 
-def test_weights_that_are_no_numbers_are_told(home):
-    given = save(home / "some.h5", (939_000,), (120,))
-    with h5py.File(given.path, "a") as file:
+def test_weights_with_nan_raise_user_error(empty_cache):
+    weights = save_weights(empty_cache / "some.h5", (939_000,), (120,))
+    with h5py.File(weights.path, "a") as file:
         file["layers/vars/1"][7] = np.nan
-    assert "the file holds /layers/vars/1 with NaN or infinite numbers" in told(given)
+    assert "the file holds /layers/vars/1 with NaN or infinite numbers" in error_of(weights)
 
 
 @pytest.mark.parametrize("wrong", ["x" * 5000, "a\0b", "MobileNett", "InceptionV3", "/no/such.h5", ""])
-def test_what_is_neither_a_name_nor_a_file_is_one_line(wrong):
+def test_unknown_backbone_raises_one_line_user_error(wrong):
     with pytest.raises(
         UserError, match=r"classifier\.backbone = .*no such file, and no network of that name"
     ) as caught:
-        find(wrong)
+        find_backbone(wrong)
     assert "\n" not in str(caught.value)
 
 
-def test_a_near_name_is_named():
+def test_similar_name_is_suggested():
     with pytest.raises(UserError, match="did you mean 'MobileNet'"):
-        find("MobilNet")
+        find_backbone("MobilNet")

@@ -1,4 +1,4 @@
-"""Text that others choose, made fit for one line."""
+"""Sanitising text from servers and file names."""
 
 import pytest
 
@@ -19,16 +19,16 @@ from pipeline.text import escaped, plain
         ("wide\u3000space", "wide\u3000space"),
     ],
 )
-def test_what_would_steer_a_terminal_is_taken_out(text, line):
+def test_plain_removes_control_characters(text, line):
     assert plain(text, 100) == line
 
 
-def test_long_text_is_cut_and_says_so():
+def test_plain_cuts_long_text_with_an_ellipsis():
     assert plain("x" * 10, 10) == "x" * 10
     assert plain("x" * 11, 10) == "x" * 9 + "…"
     assert len(plain("\x1b" * 10_000_000, 300)) == 300
 
 
-def test_different_urls_stay_different():
+def test_escaped_keeps_different_urls_different():
     assert escaped("http://a.example/ピカ") == "http://a.example/ピカ"
     assert escaped("x:\x1b\u202e\ud83d") == "x:%1B%E2%80%AE%ED%A0%BD"

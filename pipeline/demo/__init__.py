@@ -1,4 +1,4 @@
-"""The embedded dataset, toadstools: a small web site that is drawn, and served on loopback.
+"""The demo dataset, toadstools: draw a small web site and serve it on loopback.
 
 `catalogue` says which pictures there are and knows the true label of each; `picture` draws one (`scene`, `canvas`, and
 `toadstool`, `relatives`, `clutter`); `files` and `pages` make files and HTML of them; `loopback_site` serves it.
@@ -7,6 +7,6 @@
 from pipeline.demo.catalogue import truth
 from pipeline.demo.loopback_site import serve
 
-VERSION = 1  # of the site as a whole; to be raised when any of its bytes would change
+VERSION = 1  # of the site; raise it if any of its bytes changes
 
 __all__ = ["VERSION", "serve", "truth"]

@@ -1,7 +1,7 @@
-"""What the site holds: entry by entry, what it shows, in which form it is served, and whether it is on target.
+"""The pictures of the demo site by number: the subject, the file form, and the true label of each.
 
-An entry follows from its number alone, so that a small site is the beginning of a large one and the truth about an
-address needs neither the seed nor the size of the site that served it.
+An entry is determined by its number, so that a small site is the beginning of a large one, and the label of a URL needs
+neither the seed nor the size of the site.
 """
 
 import re
@@ -17,7 +17,7 @@ Finish = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """`soft` and `line` as in `Look`; `finish` changes the (H, W, 3) uint8 pixels at the end."""
+    """A drawing style: `soft` and `line` as in `Look`; `finish` changes the (H, W, 3) uint8 pixels at the end."""
 
     soft: bool
     line: float = 0.0
@@ -29,12 +29,12 @@ def _plain(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _painted(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A little uneven, as brushes leave it."""
+    """Slightly mottled, like brush strokes."""
     return _mottled(pixels, rng, cells=7, strength=5.0)
 
 
 def _crayon(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Edges that waver, and slanting strokes through which the paper shows."""
+    """Wavering edges, and slanting strokes through which the paper shows."""
     height, width = pixels.shape[:2]
     waver = [_smooth_noise(rng, (height, width), 12) * 1.8 for _ in range(2)]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -46,7 +46,7 @@ def _crayon(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _dusk(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Late light: dark and violet above, some warmth below."""
+    """Evening light: dark and violet at the top, warmer at the bottom."""
     height = pixels.shape[0]
     warm = np.linspace(0, 1, height, dtype=np.float32)[:, np.newaxis, np.newaxis]
     tint = np.float32([0.60, 0.52, 0.78]) * (1 - warm) + np.float32([0.88, 0.62, 0.60]) * warm
@@ -59,7 +59,7 @@ def _mottled(pixels: np.ndarray, rng: np.random.Generator, *, cells: int, streng
 
 
 def _smooth_noise(rng: np.random.Generator, size: tuple[int, int], cells: int) -> np.ndarray:
-    """Noise of about unit variance whose bumps are as large as a picture's `cells`-th part."""
+    """Smooth noise of about unit variance; its bumps are 1/`cells` of the picture in size."""
     coarse = rng.standard_normal((cells, cells), dtype=np.float32)
     return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
 
@@ -77,7 +77,7 @@ STYLES = {
 }
 
 
-_BLOCK = {  # the subjects of 56 entries in a row, in another order each time
+_BLOCK = {  # number of entries by subject in a block; the order differs between blocks
     "toadstool": 34,
     "umbrella": 2,
     "tree": 2,
@@ -90,7 +90,7 @@ _BLOCK = {  # the subjects of 56 entries in a row, in another order each time
     "chart": 2,
     "pattern": 1,
 }
-_FORMS = {  # the forms of the same 56, shuffled apart from the subjects: the ending of an address tells nothing
+_FORMS = {  # number of entries by file form, shuffled independently, so that a file's suffix does not reveal its label
     "jpeg": 43,
     "png": 4,
     "webp": 3,
@@ -101,10 +101,10 @@ _FORMS = {  # the forms of the same 56, shuffled apart from the subjects: the en
     "deep": 1,
     "animated": 1,
 }
-_NASTY = ("missing", "page", "cut", "again", "recompressed", "resized", "mirrored")  # one each in every block
-_RARE = ("icon", "banner", "late")  # one of them in every block, in turn
-_COPIES = ("again", "recompressed", "resized", "mirrored")
-_NO_PICTURE = ("missing", "page", "cut")
+_FAULTY_FORMS = ("missing", "page", "cut", "again", "recompressed", "resized", "mirrored")  # one of each in every block
+_RARE_FORMS = ("icon", "banner", "late")  # one of them in each block, in turn
+_COPY_FORMS = ("again", "recompressed", "resized", "mirrored")
+_FORMS_WITHOUT_PICTURE = ("missing", "page", "cut")
 _ENDINGS = {
     "png": "png",
     "palette": "png",
@@ -114,20 +114,20 @@ _ENDINGS = {
     "animated": "gif",
     "icon": "png",
 }
-_FIRST_ODD = 14  # place in a block: 13 of the forms are no JPEG, so by then there is one to copy
-_SIZE = sum(_BLOCK.values()) + len(_NASTY) + 1
-_SEED = 64  # of the order within blocks; another order is another site: bump VERSION
+_FIRST_SPECIAL = 14  # position in a block: only 13 forms are not JPEG, so that a JPEG to copy precedes
+_SIZE = sum(_BLOCK.values()) + len(_FAULTY_FORMS) + 1
+_SEED = 64  # of the order within blocks; raise VERSION if it changes
 _PATH = re.compile(r"/pictures/(\d{4,})\.(\w+)$")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One address under /pictures/.
+    """The picture at one URL under /pictures/.
 
-    `subject` is a word of `picture.SUBJECTS`; `form` how it is served: "jpeg", "png", "webp", "turned" (a JPEG that
-    EXIF turns), "palette", "alpha", "cmyk", "deep" (16 bits), "animated", "icon" (16 pixels), "banner", "late" (a JPEG
-    whose first request fails), "again" (the bytes of entry `of`), "recompressed", "resized", "mirrored" (JPEGs of the
-    picture of entry `of`), or no picture: "missing" (404), "page" (HTML), "cut" (half a JPEG).
+    `subject` is one of `picture.SUBJECTS`. `form` is how it is served: "jpeg", "png", "webp", "turned" (a JPEG with an
+    EXIF orientation), "palette", "alpha", "cmyk", "deep" (16 bits), "animated", "icon" (16 pixels), "banner", "late" (a
+    JPEG whose first request fails), "again" (the bytes of entry `of`), "recompressed", "resized", "mirrored" (JPEGs of
+    the picture of entry `of`), or not a picture: "missing" (404), "page" (HTML), "cut" (a truncated JPEG).
     """
 
     number: int
@@ -137,29 +137,29 @@ class Entry:
 
     @property
     def path(self) -> str:
-        """Where it is on the site."""
+        """The path of its URL."""
         return f"/pictures/{self.number:04d}.{_ENDINGS.get(self.form, 'jpg')}"
 
     @property
     def truth(self) -> str | None:
-        """ "on" or "off" target; None for what is no whole picture."""
-        if self.form in _NO_PICTURE:
+        """The true label, "on" or "off"; None if it is not a complete picture."""
+        if self.form in _FORMS_WITHOUT_PICTURE:
             return None
         return "on" if self.subject == "toadstool" else "off"
 
 
 def entry(number: int) -> Entry:
-    """The entry of a number, from 0 on."""
+    """The entry with this number, from 0."""
     return _block(number // _SIZE)[number % _SIZE]
 
 
 def entries(pictures: int) -> list[Entry]:
-    """The entries of a site of that size."""
+    """The entries of a site with this many pictures."""
     return [entry(number) for number in range(pictures)]
 
 
 def truth(urls: Iterable[str]) -> dict[str, str]:
-    """Tell "on" or "off" for those of `urls` that are whole pictures of this site; by their path, as ports differ."""
+    """The true label ("on" or "off") of each of `urls` that is a complete picture of the site, by its path."""
     known = {url: _truth_of(url) for url in urls}
     return {url: label for url, label in known.items() if label is not None}
 
@@ -175,25 +175,27 @@ def _block(index: int) -> tuple[Entry, ...]:
     """The entries of one block."""
     rng = np.random.default_rng([_SEED, index])
     plain = list(zip(_shuffled(rng, _BLOCK), _shuffled(rng, _FORMS), strict=True))
-    odd = [*_NASTY, _RARE[index % len(_RARE)]]
-    places = dict(zip((_FIRST_ODD + rng.permutation(_SIZE - _FIRST_ODD)).tolist(), odd, strict=False))
-    made: list[Entry] = []
-    for place in range(_SIZE):
-        number = index * _SIZE + place
-        if place in places:
-            made.append(_odd_entry(rng, number, places[place], made))
+    special = [*_FAULTY_FORMS, _RARE_FORMS[index % len(_RARE_FORMS)]]
+    special_positions = dict(
+        zip((_FIRST_SPECIAL + rng.permutation(_SIZE - _FIRST_SPECIAL)).tolist(), special, strict=False)
+    )
+    block: list[Entry] = []
+    for position in range(_SIZE):
+        number = index * _SIZE + position
+        if position in special_positions:
+            block.append(_special_entry(rng, number, special_positions[position], block))
         else:
             subject, form = plain.pop()
-            made.append(Entry(number=number, subject=subject, form=form))
-    return tuple(made)
+            block.append(Entry(number=number, subject=subject, form=form))
+    return tuple(block)
 
 
 def _shuffled(rng: np.random.Generator, counts: dict[str, int]) -> list[str]:
     return [str(word) for word in rng.permutation([word for word, count in counts.items() for _ in range(count)])]
 
 
-def _odd_entry(rng: np.random.Generator, number: int, form: str, before: list[Entry]) -> Entry:
-    if form in _COPIES:
+def _special_entry(rng: np.random.Generator, number: int, form: str, before: list[Entry]) -> Entry:
+    if form in _COPY_FORMS:
         of = [each for each in before if each.form == "jpeg"][-int(rng.integers(1, 9)) :][0]
         return Entry(number=number, subject=of.subject, form=form, of=of.number)
     return Entry(number=number, subject="landscape" if form == "banner" else "toadstool", form=form)

@@ -1,4 +1,4 @@
-"""What a search throws up besides: screenshots, charts, patterns. Each fills the whole canvas."""
+"""Off-target pictures as in search results: screenshots, charts, patterns. Each fills the whole canvas."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ _GREY = np.array([120.0, 124.0, 132.0])
 
 
 def screenshot(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A window: title bar, side bar, lines of text, a button."""
+    """A window with a title bar, a side bar, lines of text and a button."""
     dark = rng.random() < 0.35
     paper = near(rng, 220, 0.12, 0.17 if dark else 0.97, 0.4)
     text = lighter(_GREY, 0.5) if dark else darker(_GREY, 0.4)
@@ -49,7 +49,7 @@ def _paragraphs(canvas: Canvas, rng: np.random.Generator, left: float, text: np.
 
 
 def chart(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Bars, lines, a cake or points between two axes."""
+    """A chart: bars, lines, a pie or a scatter plot."""
     paper = near(rng, 45, rng.uniform(0, 0.08), 0.97, 0.3)
     canvas.fill(box(-canvas.right, -canvas.bottom, canvas.right, canvas.bottom), paper)
     first = rng.choice([30.0, 100.0, 205.0, 205.0, 250.0])
@@ -100,7 +100,7 @@ def _points(canvas: Canvas, rng: np.random.Generator, colours: list[np.ndarray])
 
 
 def pattern(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Cloth with dots or stripes, as a search for something spotted finds it."""
+    """Cloth with dots or stripes."""
     cloth = near(rng, rng.choice([2.0, 24.0, 95.0, 175.0, 212.0, 288.0, 335.0]), 0.7, 0.82)
     canvas.fill(box(-canvas.right, -canvas.bottom, canvas.right, canvas.bottom), cloth)
     step, second = rng.uniform(0.10, 0.24), lighter(cloth, 0.92)

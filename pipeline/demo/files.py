@@ -1,4 +1,4 @@
-"""The demo's pictures as files: pixels to the bytes of a format, and files that are damaged on purpose."""
+"""Encode the demo's pictures as files: several formats, and files that are damaged on purpose."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 from pipeline.demo.catalogue import Entry, entry
 from pipeline.demo.picture import cut_out, draw
 
-# Orientation tag, and how the pixels lie in the file so that a viewer that obeys the tag shows them upright
+# Orientation tag -> the transform of the stored pixels that a viewer reverses by the tag
 _TURNS = {
     3: Image.Transpose.ROTATE_180,
     5: Image.Transpose.TRANSPOSE,
@@ -20,7 +20,7 @@ _TURNS = {
 
 
 def encode(pixels: np.ndarray, form: str, rng: np.random.Generator) -> bytes:
-    """The file of `pixels`, (H, W, 3) or (H, W, 4) uint8, in one of `FORMS`."""
+    """Encode `pixels`, (H, W, 3) or (H, W, 4) uint8, in one of `FORMS`."""
     return FORMS[form](pixels, rng)
 
 
@@ -63,14 +63,14 @@ def _palette(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
 
 
 def _deep(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
-    """16 bits a channel, one in two grey."""
+    """A 16-bit PNG, half of them grey."""
     deep = pixels.astype(np.uint16) * 257
     shown = deep[..., ::-1] if rng.random() < 0.5 else cv2.cvtColor(deep, cv2.COLOR_RGB2GRAY)
     return cv2.imencode(".png", np.ascontiguousarray(shown))[1].tobytes()
 
 
 def _animated(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
-    """The picture first, then two frames in which it sinks; a reader of stills takes the first."""
+    """A GIF with the picture first, then two frames in which it moves down."""
     first, *others = (Image.fromarray(np.roll(pixels, step, axis=0)).quantize(96) for step in (0, 8, 16))
     return _saved(first, "GIF", save_all=True, append_images=others, duration=200, loop=0)
 
@@ -93,13 +93,13 @@ FORMS: dict[str, Callable[[np.ndarray, np.random.Generator], bytes]] = {
 }
 
 
-_SIZES = {"banner": (960, 120)}  # eight times as wide as high
+_SIZES = {"banner": (960, 120)}  # pixels
 _ICON = 16  # pixels
 _LOGIN = b"<!DOCTYPE html>\n<html><head><title>Log in</title></head><body><p>Log in to see this.</p></body></html>\n"
 
 
 def file_of(entry_: Entry, seed: int) -> bytes | None:
-    """What is served for an entry on the site of `seed`; None for a dead link. The same bytes every time."""
+    """The bytes of an entry on the site of `seed`, deterministic; None for a dead link."""
     if entry_.form == "missing":
         return None
     if entry_.form == "page":
@@ -120,7 +120,7 @@ def _pixels(entry_: Entry, seed: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _altered(pixels: np.ndarray, form: str, rng: np.random.Generator) -> np.ndarray:
-    """A copy as others put it on their pages: smaller or larger, or mirrored."""
+    """A near-duplicate as on other sites: resized or mirrored."""
     if form == "mirrored":
         return np.ascontiguousarray(pixels[:, ::-1])
     if form == "resized":

@@ -1,4 +1,4 @@
-"""The site on loopback: pages and pictures over HTTP, drawn when they are asked for."""
+"""An HTTP server on loopback for the demo site; pictures are drawn when they are requested."""
 
 import contextlib
 import socket
@@ -27,8 +27,8 @@ class Site:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a request comes to."""
+class Response:
+    """The response to a request."""
 
     status: HTTPStatus = HTTPStatus.OK
     body: bytes = b""
@@ -38,10 +38,10 @@ class Answer:
 
 @contextmanager
 def serve(seed: int = 0, *, pictures: int = 700) -> Iterator[Site]:
-    """Serve the embedded subject on 127.0.0.1, at a free port, until the block ends; no thread is left then.
+    """Serve the demo site on 127.0.0.1 at a free port until the `with` block ends; all threads end then.
 
-    `seed` chooses the drawings and `pictures` how many addresses of pictures there are; what they show follows from
-    their numbers alone. Nothing is drawn before it is asked for, and nothing is kept.
+    `seed` determines the drawings and `pictures` the number of picture URLs; the subjects are determined by their
+    numbers. Pictures are drawn on request and not cached.
     """
     server = _Server(_Content(seed, pictures))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -52,11 +52,11 @@ def serve(seed: int = 0, *, pictures: int = 700) -> Iterator[Site]:
         server.shutdown()
         thread.join()
         server.server_close()
-        server.hang_up()
+        server.close_connections()
 
 
 class _Content:
-    """What is at each path."""
+    """The content at each path."""
 
     def __init__(self, seed: int, pictures: int) -> None:
         self.seed = seed
@@ -64,34 +64,34 @@ class _Content:
         self._entries = {each.path: each for each in entries(pictures)}
         self._late = {path for path, each in self._entries.items() if each.form == "late"}
 
-    def answer(self, path: str) -> Answer:
-        """The answer to a GET."""
+    def response(self, path: str) -> Response:
+        """The response to a GET request."""
         if path == "/":
-            return Answer(status=HTTPStatus.FOUND, headers=(("Location", pages.INDEX),))
+            return Response(status=HTTPStatus.FOUND, headers=(("Location", pages.INDEX),))
         if path == "/robots.txt":
-            return Answer(body=pages.ROBOTS.encode())
+            return Response(body=pages.ROBOTS.encode())
         if path in self._pages:
-            return Answer(body=self._pages[path].encode(), kind=_HTML)
+            return Response(body=self._pages[path].encode(), kind=_HTML)
         if path in self._entries:
             return self._picture(self._entries[path])
         if path == pages.SKETCH:
-            return Answer(body=file_of(entry(0), self.seed + 1), kind=_TYPES["jpg"])
-        return Answer(status=HTTPStatus.NOT_FOUND, body=b"Not here.\n")
+            return Response(body=file_of(entry(0), self.seed + 1), kind=_TYPES["jpg"])
+        return Response(status=HTTPStatus.NOT_FOUND, body=b"Not here.\n")
 
-    def _picture(self, entry_: Entry) -> Answer:
+    def _picture(self, entry_: Entry) -> Response:
         if entry_.path in self._late:
             self._late.discard(entry_.path)
-            return Answer(
+            return Response(
                 status=HTTPStatus.SERVICE_UNAVAILABLE, body=b"Again, please.\n", headers=(("Retry-After", "0"),)
             )
         body = file_of(entry_, self.seed)
         if body is None:
-            return Answer(status=HTTPStatus.NOT_FOUND, body=b"Not here.\n")
-        return Answer(body=body, kind=_TYPES[entry_.path.rpartition(".")[2]])
+            return Response(status=HTTPStatus.NOT_FOUND, body=b"Not here.\n")
+        return Response(body=body, kind=_TYPES[entry_.path.rpartition(".")[2]])
 
 
 class _Server(ThreadingHTTPServer):
-    """A thread a connection, and a way to end them all: clients keep connections open when they are done."""
+    """A server with one thread per connection, which can close all connections: clients keep them alive."""
 
     request_queue_size = 64
 
@@ -101,37 +101,41 @@ class _Server(ThreadingHTTPServer):
         self._open: dict[threading.Thread, socket.socket] = {}
 
     def process_request(self, request: socket.socket, client_address: object) -> None:
-        """Answer on a thread of its own, and remember which."""
+        """Handle a connection in its own thread, and remember both."""
         self._open = {thread: each for thread, each in self._open.items() if thread.is_alive()}
         thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
         self._open[thread] = request
         thread.start()
 
-    def hang_up(self) -> None:
-        """End every connection and wait for its thread."""
+    def close_connections(self) -> None:
+        """Close every connection and wait for its thread."""
         for thread, request in self._open.items():
-            with contextlib.suppress(OSError):  # closed already
+            with contextlib.suppress(OSError):  # already closed
                 request.shutdown(socket.SHUT_RDWR)
             thread.join()
 
     def handle_error(self, request: socket.socket, client_address: object) -> None:
-        """Tell of an error on the console, unless it is a client that left in the middle, as stopped ones do."""
+        """Print an error, unless the client disconnected, as stopped crawls do."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # the head and the body are sent apart
+    disable_nagle_algorithm = True  # header and body are sent separately
     server: _Server
 
     def do_GET(self) -> None:
-        answer = self.server.content.answer(urlsplit(self.path).path)
-        self.send_response(answer.status)
-        for name, value in (("Content-Type", answer.kind), ("Content-Length", str(len(answer.body))), *answer.headers):
+        response = self.server.content.response(urlsplit(self.path).path)
+        self.send_response(response.status)
+        for name, value in (
+            ("Content-Type", response.kind),
+            ("Content-Length", str(len(response.body))),
+            *response.headers,
+        ):
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
     def log_message(self, *_: object) -> None:
-        """Stay silent: the crawl keeps its own record."""
+        """Print nothing: the crawl has its own record."""

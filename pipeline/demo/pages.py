@@ -1,4 +1,4 @@
-"""The HTML pages and the robots.txt of the site."""
+"""The HTML pages and the robots.txt of the demo site."""
 
 from html import escape
 
@@ -10,7 +10,7 @@ DRAFTS = "/drafts/index.html"
 SKETCH = "/drafts/sketch.jpg"
 ROBOTS = f"User-agent: *\nDisallow: {DRAFTS.rpartition('/')[0]}/\n"
 
-# What people write under pictures that a search for the subject finds, on target or not
+# Titles of pictures, on target or not
 _WORDS = (
     "toadstool",
     "red toadstool",
@@ -20,14 +20,14 @@ _WORDS = (
     "fairy-tale mushroom",
 )
 _PEOPLE = ("aino", "bashir", "chen")
-_FEW = 12  # pictures on a page that is no gallery page
+_FEW = 12  # pictures on pages other than galleries
 _LICENCE = "https://creativecommons.org/publicdomain/zero/1.0/"
 
 
 def pages(pictures: int) -> dict[str, str]:
-    """Path and HTML of every page of a site with that many addresses of pictures.
+    """Path and HTML of every page of a site with this many pictures.
 
-    Galleries show each picture once, in the order of the catalogue; the other pages show some of them again.
+    Galleries show each picture once, in the order of the catalogue; other pages show some of them again.
     """
     shown = entries(pictures)
     galleries = [shown[start : start + PER_PAGE] for start in range(0, len(shown), PER_PAGE)]

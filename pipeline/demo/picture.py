@@ -1,4 +1,4 @@
-"""One picture: its size, its background, its subject, its style, all from one random generator."""
+"""Draw one picture from a random generator: size, background, subject and style."""
 
 import numpy as np
 
@@ -17,7 +17,9 @@ _STYLES = {"flat": 0.22, "outlined": 0.24, "painted": 0.32, "crayon": 0.14, "dus
 
 
 def draw(subject: str, rng: np.random.Generator, size: tuple[int, int] | None = None) -> np.ndarray:
-    """A picture (H, W, 3) uint8 RGB of `subject`, one of `SUBJECTS`; `size` is width and height, random if None."""
+    """Draw a picture of `subject`, one of `SUBJECTS`: (H, W, 3) uint8 RGB. `size` is (width, height), random
+    if None.
+    """
     style = STYLES[_chosen(rng, _STYLES)]
     canvas = _canvas(rng, size or _random_size(rng), style)
     if subject in CLUTTER:
@@ -34,10 +36,10 @@ def draw(subject: str, rng: np.random.Generator, size: tuple[int, int] | None = 
 
 
 def cut_out(subject: str, rng: np.random.Generator) -> np.ndarray:
-    """`subject` alone as (H, W, 4) uint8 RGBA, transparent around it, with arbitrary colours under alpha 0.
+    """Draw `subject` with a transparent background, (H, W, 4) uint8 RGBA, with arbitrary colours where alpha is 0.
 
-    Drawn on black and on white: where the two differ, the ground shows through (Smith and Blinn 1996, "Blue screen
-    matting", triangulation).
+    Drawn on black and on white; the difference gives alpha (Smith and Blinn 1996, "Blue screen matting",
+    triangulation).
     """
     style, size, seed = STYLES["painted"], _random_size(rng), int(rng.integers(1 << 31))
     grounds = []
@@ -56,7 +58,7 @@ def _chosen(rng: np.random.Generator, shares: dict[str, float]) -> str:
 
 
 def _random_size(rng: np.random.Generator) -> tuple[int, int]:
-    """Width and height in pixels; half of the pictures are square or nearly so."""
+    """Width and height in pixels; about half of the pictures are nearly square."""
     short, ratio = int(rng.integers(160, 261)), rng.choice([1.0, 1.0, 1.08, 1.2, 1.33])
     long = round(short * ratio)
     return (short, long) if rng.random() < 0.4 else (long, short)
@@ -68,7 +70,7 @@ def _canvas(rng: np.random.Generator, size: tuple[int, int], style: Style) -> Ca
 
 
 def _place(canvas: Canvas, rng: np.random.Generator, subject: str, scene: Scene) -> None:
-    """Draw the subject, and now and then a smaller one beside it, with shadows and what grows before their feet."""
+    """Draw the subject, sometimes a smaller one beside it, with shadows and the foreground of the scene."""
     pose = _random_pose(rng)
     beside = _beside(rng, pose) if rng.random() < 0.2 else None
     for each in filter(None, (beside, pose)):
@@ -101,7 +103,7 @@ def _random_pose(rng: np.random.Generator) -> Pose:
 
 
 def _beside(rng: np.random.Generator, pose: Pose) -> Pose:
-    """A smaller one to the left or the right, standing a little higher up, and so farther away."""
+    """The pose of a smaller subject to the left or right, a little higher and so farther away."""
     size, side = pose.size * rng.uniform(0.35, 0.5), rng.choice([-1.0, 1.0])
     foot = pose.foot[1] - rng.uniform(0.0, 0.05)
     return Pose(x=pose.x + side * rng.uniform(0.26, 0.36), y=foot - size / 2, size=size, lean=float(rng.normal(0, 8)))

@@ -1,4 +1,4 @@
-"""Near relatives: things that are no toadstools but share their dome, their stalk, their spots or their colours."""
+"""Subjects that are easily confused with toadstools: off target, but with a similar dome, stalk, spots or colours."""
 
 from itertools import pairwise
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.demo.canvas import INK, WHITE, Canvas, Pose, blob, curve, darker, ellipse, lighter, mix, near, tube
 
-# Hue, saturation, value: those of caps among them, but people make umbrellas in all colours
+# Hue, saturation, value; the colours of toadstool caps are among them
 _COLOURS = [
     (2, 0.85, 0.85),
     (24, 0.85, 0.92),
@@ -18,7 +18,7 @@ _COLOURS = [
     (335, 0.50, 0.88),
 ]
 
-_GLOW = np.array([255.0, 240.0, 180.0])  # of a lamp that is lit
+_GLOW = np.array([255.0, 240.0, 180.0])  # of a lamp that is on
 
 
 def _any_colour(rng: np.random.Generator) -> np.ndarray:
@@ -26,7 +26,7 @@ def _any_colour(rng: np.random.Generator) -> np.ndarray:
 
 
 def umbrella(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
-    """An open umbrella: scalloped panels, a thin pole with a hook."""
+    """An open umbrella: scalloped panels, and a thin pole with a hook."""
     colour, high, wide = _any_colour(rng), rng.uniform(0.3, 0.4), rng.uniform(0.44, 0.52)
     rim = -0.42 + high
     hook = curve([(0, rim - 0.05), (0, 0.30), (0, 0.40)], 12)
@@ -54,7 +54,7 @@ def _scallop(right: float, left: float, rim: float) -> np.ndarray:
 
 
 def tree(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
-    """A round-crowned tree, green or in autumn colours, some with fruit."""
+    """A tree with a round crown, green or in autumn colours, some with fruit."""
     leaves = near(rng, *[(105, 0.55, 0.55), (8, 0.75, 0.72), (28, 0.8, 0.85)][rng.choice(3, p=[0.7, 0.1, 0.2])])
     axis = curve([(0, -0.1), (rng.normal(0, 0.02), 0.2), (0, 0.5)])
     canvas.shape(pose(tube(axis, np.linspace(0.05, 0.08, len(axis)))), near(rng, 27, 0.5, 0.42))
@@ -71,7 +71,7 @@ def tree(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
 
 
 def lamp(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
-    """A table lamp: a shade, a thin stand, a foot."""
+    """A table lamp: a shade, a thin stand and a foot."""
     colour, metal = _any_colour(rng), near(rng, 40, rng.uniform(0.1, 0.6), 0.72)
     rim, top, wide = rng.uniform(-0.08, 0.05), rng.uniform(0.1, 0.3), rng.uniform(0.36, 0.46)
     canvas.shape(pose(tube(curve([(0, rim - 0.05), (0, 0.2), (0, 0.46)]), _turned(rng))), metal)
@@ -87,7 +87,7 @@ def lamp(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
 
 
 def _turned(rng: np.random.Generator) -> np.ndarray:
-    """Half widths of a lathe-turned stand."""
+    """Half widths of a stand made on a lathe."""
     along = np.linspace(0, 1, 24)
     if rng.random() < 0.5:
         return np.full(24, 0.022)
@@ -95,7 +95,7 @@ def _turned(rng: np.random.Generator) -> np.ndarray:
 
 
 def jellyfish(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
-    """A bell with waving arms."""
+    """A jellyfish: a bell with waving arms."""
     colour, high, wide = (
         mix(_any_colour(rng), WHITE, rng.uniform(0, 0.3)),
         rng.uniform(0.36, 0.44),
@@ -118,7 +118,7 @@ def jellyfish(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
 
 
 def cupcake(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
-    """Frosting with sprinkles in a pleated cup."""
+    """A cupcake: frosting with sprinkles in a pleated cup."""
     colour = _any_colour(rng)
     paper = near(rng, rng.choice([25.0, 340.0, 200.0]), rng.uniform(0.2, 0.55), 0.80)
     low, wide = rng.uniform(0.22, 0.30), rng.uniform(0.34, 0.42)
@@ -160,7 +160,7 @@ def _dots(
     colour: np.ndarray,
     radius: float = 0.045,
 ) -> None:
-    """Dots all over an ellipse."""
+    """Dots within an ellipse."""
     for _ in range(rng.integers(8, 15)):
         turn, out = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random()) * 0.9
         own = radius * rng.uniform(0.7, 1.2)

@@ -1,4 +1,4 @@
-"""Backgrounds, each with what stands before the subject's foot. The same ones serve all subjects."""
+"""Backgrounds of the pictures, with the foreground at the subject's foot. All subjects share them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pipeline.demo.canvas import WHITE, Canvas, blob, box, darker, ellipse, hsv,
 
 
 def furnish(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
-    """Put some things on the ground, which begins at the y `horizon`; the nearer ones are larger and drawn last."""
+    """Draw some objects on the ground below the y coordinate `horizon`; nearer ones are larger and drawn later."""
     for y in np.sort(rng.uniform(horizon + 0.02, canvas.bottom - 0.02, rng.integers(1, 6))):
         x = rng.uniform(-canvas.right, canvas.right)
         size = 0.12 + 0.9 * (y - horizon) * rng.uniform(0.5, 1.2)
@@ -63,16 +63,18 @@ def _fence(canvas: Canvas, rng: np.random.Generator, x: float, y: float, size: f
 _THINGS = (_fir, _bush, _stone, _stump, _fence)
 
 
-_FAR = 48  # pixels along the short side of what lies far behind; it is blurred by being stretched
+_FAR = 48  # pixels along the short side of the distant background; stretching blurs it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """`back` covers the canvas, with the ground from `horizon` (y) down; `front` is drawn after the subject."""
+    """A background. `back` covers the canvas, with the ground below `horizon` (y); `front` is drawn after the
+    subject.
+    """
 
     back: Callable[[Canvas, np.random.Generator, float], None]
     front: Callable[[Canvas, np.random.Generator, tuple[float, float]], None] | None = None
-    ground: bool = True  # whether a subject throws a shadow there
+    ground: bool = True  # whether subjects cast a shadow
 
 
 def _sky(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
@@ -116,7 +118,7 @@ def _meadow_front(canvas: Canvas, rng: np.random.Generator, foot: tuple[float, f
 
 
 def _blades(canvas: Canvas, rng: np.random.Generator, green: np.ndarray, places: list[tuple[float, float]]) -> None:
-    """Grass, the far blades first."""
+    """Draw blades of grass, distant ones first."""
     for x, y in sorted(places, key=lambda place: place[1]):
         tip = rng.normal(0, 0.03), -rng.uniform(0.05, 0.12)
         blade = np.array([(x - 0.009, y), (x + tip[0], y + tip[1]), (x + 0.009, y)])
@@ -124,7 +126,7 @@ def _blades(canvas: Canvas, rng: np.random.Generator, green: np.ndarray, places:
 
 
 def _rows(rng: np.random.Generator, canvas: Canvas, horizon: float, count: int) -> np.ndarray:
-    """`count` random y between the horizon and the bottom."""
+    """`count` random y coordinates between the horizon and the bottom."""
     return rng.uniform(horizon + 0.06, canvas.bottom + 0.06, count)
 
 
@@ -162,12 +164,12 @@ def _autumn(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
 
 
 def _above(rng: np.random.Generator, canvas: Canvas, count: int) -> np.ndarray:
-    """Places along the top."""
+    """Random positions along the top."""
     return rng.uniform((-canvas.right, -canvas.bottom), (canvas.right, -canvas.bottom + 0.25), (count, 2))
 
 
 def _litter(canvas: Canvas, rng: np.random.Generator, rows: np.ndarray, colour: tuple[float, float, float]) -> None:
-    """Fallen leaves, smaller where they are farther."""
+    """Draw fallen leaves, smaller if more distant."""
     for y in np.sort(rows):
         x, long = rng.uniform(-canvas.right, canvas.right), 0.02 + 0.05 * max(0.0, y)
         tilt = rng.uniform(0, np.pi)
@@ -229,7 +231,7 @@ def _studio(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
 
 
 def _soften(canvas: Canvas, paint: Callable[[Canvas], object]) -> None:
-    """Let `paint` draw on a small copy of the canvas, which is then stretched back: far things are out of focus."""
+    """Call `paint` with a small copy of the canvas and stretch the result: distant things are out of focus."""
     small = Canvas(round(_FAR * 2 * canvas.right), round(_FAR * 2 * canvas.bottom), canvas.look)
     small.pixels = cv2.resize(canvas.pixels, small.pixels.shape[1::-1], interpolation=cv2.INTER_AREA)
     paint(small)
@@ -237,7 +239,7 @@ def _soften(canvas: Canvas, paint: Callable[[Canvas], object]) -> None:
 
 
 def shadow(canvas: Canvas, foot: tuple[float, float], wide: float) -> None:
-    """The shadow under something that stands there, on the side away from the light."""
+    """Draw the shadow under a subject, on the side away from the light."""
     canvas.glaze(
         ellipse(foot[0] - 0.4 * wide * canvas.look.light, foot[1] - 0.005, wide, 0.2 * wide), np.zeros(3), 0.28
     )

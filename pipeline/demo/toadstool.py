@@ -1,4 +1,4 @@
-"""The subject: a toadstool, a domed cap on a stalk, most often with spots."""
+"""The subject: a toadstool, with a domed cap on a stalk, usually with spots."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.demo.canvas import INK, WHITE, Canvas, Pose, curve, darker, ellipse, lighter, mix, near, tube
 
-# Hue, saturation, value of caps, and how often: mostly the red of fly agarics
+# Share, and hue, saturation, value of the colours of caps; most are red, like fly agarics
 _CAPS = {
     "red": (0.66, (2, 0.88, 0.85)),
     "orange": (0.12, (22, 0.88, 0.93)),
@@ -19,14 +19,14 @@ _CAPS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Cap:
-    """The shape of a cap in the frame of its pose: a dome over a rim that is seen a little from above or below."""
+    """The shape of a cap in the subject's frame: a dome over a rim that is seen slightly from above or below."""
 
     y: float  # of the rim
     wide: float  # half its width
     high: float
-    dip: float  # how far the near side of the rim hangs down
-    steep: float  # exponent of the height: under 1 flat on top, over 1 pointed
-    narrow: float  # exponent of the width: over 1 bell-shaped
+    dip: float  # of the near side of the rim
+    steep: float  # exponent of the height: below 1 flat at the top, above 1 pointed
+    narrow: float  # exponent of the width: above 1 bell-shaped
 
     def at(self, up: np.ndarray, around: np.ndarray) -> np.ndarray:
         """Points (N, 2) for angles in radians: `up` from the rim to the top, `around` from the middle to the sides."""
@@ -36,7 +36,7 @@ class Cap:
         return np.stack([x, y], axis=1)
 
     def outline(self) -> np.ndarray:
-        """The dome from the left of the rim over the top to the right, and back along the near side of the rim."""
+        """The outline: from the left of the rim over the top to the right, and back along the near side of the rim."""
         quarter = np.linspace(0, np.pi / 2, 20)
         left = self.at(quarter, np.full(20, -np.pi / 2))
         right = self.at(quarter[::-1], np.full(20, np.pi / 2))
@@ -49,7 +49,7 @@ def draw(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
     cap = _random_cap(rng)
     colour = _cap_colour(rng)
     cream = near(rng, 42, rng.uniform(0.06, 0.22), 0.95, 0.5)
-    below = rng.random() < 0.3  # seen from below: the gills show
+    below = rng.random() < 0.3  # seen from below, so that the gills are visible
     if below:
         _draw_cap(canvas, rng, pose, cap, colour)
         _draw_gills(canvas, pose, cap, cream)
@@ -95,7 +95,7 @@ def _draw_cap(canvas: Canvas, rng: np.random.Generator, pose: Pose, cap: Cap, co
 
 
 def _draw_spots(canvas: Canvas, rng: np.random.Generator, pose: Pose, cap: Cap, colour: np.ndarray) -> None:
-    """Round warts on the dome, apart from each other, flatter towards its edges."""
+    """Draw round warts on the dome, apart from each other and foreshortened towards its edges."""
     radius = rng.uniform(0.13, 0.22)
     turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     for up, around in _scattered(rng, count=int(rng.integers(7, 15)), apart=2.5 * radius):
@@ -106,7 +106,7 @@ def _draw_spots(canvas: Canvas, rng: np.random.Generator, pose: Pose, cap: Cap, 
 
 
 def _scattered(rng: np.random.Generator, *, count: int, apart: float) -> list[tuple[float, float]]:
-    """Up to `count` places on the near half of a dome, at least about `apart` radians from each other."""
+    """Up to `count` positions on the near half of a dome, at least about `apart` radians apart."""
     kept: list[tuple[float, float]] = []
     for up, around in zip(rng.uniform(0.0, 1.35, 60), rng.uniform(-1.5, 1.5, 60), strict=True):
         near_by = any(np.hypot(up - u, (around - a) * np.cos((up + u) / 2)) < apart for u, a in kept)
@@ -116,7 +116,7 @@ def _scattered(rng: np.random.Generator, *, count: int, apart: float) -> list[tu
 
 
 def _draw_gills(canvas: Canvas, pose: Pose, cap: Cap, cream: np.ndarray) -> None:
-    """The underside: a flat ellipse with rays."""
+    """Draw the underside: a flat ellipse with rays."""
     disc = ellipse(0, cap.y, 0.96 * cap.wide, 0.9 * cap.dip + 0.01)
     canvas.shape(pose(disc), darker(cream, 0.28))
     for edge in disc[::2]:
@@ -145,7 +145,7 @@ def _draw_stalk(canvas: Canvas, rng: np.random.Generator, pose: Pose, cap: Cap, 
 
 
 def _draw_ring(canvas: Canvas, pose: Pose, place: np.ndarray, thick: float, cream: np.ndarray) -> None:
-    """The torn veil: a small skirt around the stalk."""
+    """Draw the torn veil: a small skirt around the stalk."""
     x, y = place
     across = np.linspace(-1, 1, 15)
     frayed = y + 0.05 + 0.035 * (1 - across**2) + 0.008 * (-1.0) ** np.arange(15)

@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.images.normalize import cores
 from pipeline.images.raster import squares
-from pipeline.pretrained import KNOWN, NONE, Weights, identify, strange
+from pipeline.pretrained import KNOWN, NONE, Weights, identify, unusable_weights
 
 SIDE = 192  # pixels: at 160 average precision falls by .01; 224 gains .003 and takes 50 % longer
 SIDES = dict.fromkeys(KNOWN, SIDE)
@@ -109,25 +109,25 @@ def convert_backbone(weights: Weights, images: np.ndarray) -> Backbone:
 
 
 def load_network(
-    weights: Weights, sides: Mapping[str, int] = SIDES, *, asked: str = OPTION, instead: str = NONE
+    weights: Weights, sides: Mapping[str, int] = SIDES, *, option: str = OPTION, alternative: str = NONE
 ) -> tuple[str, keras.Model]:
     """Build the keras.applications network, without its top, that a weights file belongs to, and load its weights.
 
     Args:
         weights: The file; the network it names, or the one of `sides` that it fits.
         sides: Side in pixels of the pictures for each network.
-        asked: The option that named the file, for the error.
-        instead: A value of that option that would work, for the error.
+        option: The option that named the file, for the error.
+        alternative: A value of that option that would work, for the error.
 
     Raises:
         UserError: If the file does not hold the weights of one of these networks.
     """
-    name = identify(weights, sides, asked=asked, instead=instead)
+    name = identify(weights, sides, option=option, alternative=alternative)
     shape = (sides[name], sides[name], 3)
     network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=shape)
     if _load_weights(network, weights.path):
         return name, network
-    raise strange(weights, [name], "has other layers", asked=asked, instead=instead)
+    raise unusable_weights(weights, [name], "has other layers", option=option, alternative=alternative)
 
 
 def identify_backbone(weights: Weights) -> str:
@@ -136,7 +136,7 @@ def identify_backbone(weights: Weights) -> str:
     Raises:
         UserError: If the file does not hold the weights of a known network.
     """
-    return identify(weights, KNOWN, asked=OPTION, instead=NONE)
+    return identify(weights, KNOWN, option=OPTION, alternative=NONE)
 
 
 def _load_weights(network: keras.Model, path: Path) -> bool:

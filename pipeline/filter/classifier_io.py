@@ -25,7 +25,7 @@ from pipeline.filter.figures import FILE_NAME as PARAMETERS
 from pipeline.filter.figures import SavedParameters, kernel_array_forms, read_parameters
 from pipeline.filter.kernel import Kernel, KernelMachine
 from pipeline.filter.patches import DictionaryLayer, PatchDictionary
-from pipeline.pretrained import MOST
+from pipeline.pretrained import MAX_BYTES
 from pipeline.store import digest
 from pipeline.store.npz import Damaged, Foreign, Unfit, check_finite, or_damaged, read_npz
 
@@ -81,8 +81,8 @@ def load_backbone(folder: Path) -> Backbone | None:
     if not path.exists():
         return None
     with _as_damaged_state(folder):
-        if not path.is_file() or path.stat().st_size > MOST:
-            raise Damaged(f"holds a {BACKBONE} that is not a file of at most {MOST:,} bytes")
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            raise Damaged(f"holds a {BACKBONE} that is not a file of at most {MAX_BYTES:,} bytes")
         backbone = Backbone(path.read_bytes())
         with or_damaged(f"holds a {BACKBONE} that is not a converted network of this program"):
             if not all(np.isfinite(features).all() for features in backbone(PROBE)):

@@ -1,4 +1,4 @@
-"""One look for all plots. Matplotlib is loaded with the first of them: a training that draws none yet starts sooner."""
+"""The common style of all plots. Matplotlib is imported with the first plot, because it is slow to import."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ON, OFF, LINE, ACCENT = "#2b7a4b", "#b5523b", "#31507a", "#c9a227"
-WIDTH, HEIGHT, DOTS = 5.2, 3.2, 120  # inches, inches, and pixels an inch
+WIDTH, HEIGHT, DPI = 5.2, 3.2, 120  # in inches; pixels per inch
 
 
-def new_axes(title: str, below: str) -> Axes:
-    """A plot to draw into; `below` names what goes to the right."""
-    return new_panels([title], below)[0]
+def new_axes(title: str, xlabel: str) -> Axes:
+    """The axes of a new plot with a title and the label `xlabel` of the x axis."""
+    return new_panels([title], xlabel)[0]
 
 
-def new_panels(titles: list[str], below: str) -> list[Axes]:
-    """Plots above each other that share what goes to the right."""
-    from matplotlib.figure import Figure  # pyplot is not needed, and would keep every figure
+def new_panels(titles: list[str], xlabel: str) -> list[Axes]:
+    """The axes of several plots above each other with a common x axis."""
+    from matplotlib.figure import Figure  # pyplot would keep every figure in memory
 
-    figure = Figure(figsize=(WIDTH, HEIGHT * (1 + 0.6 * (len(titles) - 1))), dpi=DOTS, layout="constrained")
+    figure = Figure(figsize=(WIDTH, HEIGHT * (1 + 0.6 * (len(titles) - 1))), dpi=DPI, layout="constrained")
     panels = figure.subplots(len(titles), sharex=True, squeeze=False)[:, 0].tolist()
     for axes, title in zip(panels, titles, strict=True):
         axes.set_title(title, fontsize=10)
         axes.grid(alpha=0.25)
-    panels[-1].set_xlabel(below)
+    panels[-1].set_xlabel(xlabel)
     return panels
 
 
 def finished(axes: Axes) -> Figure:
-    """The figure that `axes` is part of, with a legend where something has a name."""
+    """The figure of `axes`, with a legend for each plot whose lines have labels."""
     for each in axes.figure.axes:
         if each.get_legend_handles_labels()[0]:
             each.legend(fontsize=8, frameon=False)
@@ -43,7 +43,7 @@ def finished(axes: Axes) -> Figure:
 
 
 def save(axes: Axes, path: Path) -> None:
-    """Write the figure that `axes` is part of, finished, to `path` in one step."""
+    """Write the figure of `axes` as a PNG file, atomically."""
     file = io.BytesIO()
     finished(axes).savefig(file, format="png")
-    write_whole(path, file.getvalue(), sync=False)  # drawn again from the figures at any time
+    write_whole(path, file.getvalue(), sync=False)  # it can be drawn again from the recorded figures

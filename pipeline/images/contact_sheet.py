@@ -1,4 +1,4 @@
-"""Contact sheets: many pictures on one, to be looked at."""
+"""Contact sheets: many pictures in rows and columns of one image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,18 @@ from pipeline.store.atomic import write_whole
 def contact_sheet(
     images: Sequence[np.ndarray] | np.ndarray, columns: int, *, gap: int = 2, background: int = 255
 ) -> np.ndarray:
-    """Lay out `images`, each (H, W, C) uint8 and all alike, row by row: (rows * (H + gap) - gap, ..., C) uint8.
+    """Arrange `images`, (N, H, W, C) uint8, row by row on a contact sheet.
 
-    `gap` is in pixels; `background` is the grey level between pictures and where the last row ends early. A sheet of
-    fewer than `columns` pictures is only as wide as they are. No pictures at all is a `ValueError`.
+    Args:
+        columns: maximum number of columns.
+        gap: pixels between images.
+        background: grey level of the gaps and of the empty end of the last row.
+
+    Returns:
+        (rows * (H + gap) - gap, columns * (W + gap) - gap, C) uint8; fewer images than `columns` give a narrower sheet.
+
+    Raises:
+        ValueError: `images` is empty.
     """
     if not len(images):
         raise ValueError("a contact sheet needs at least one picture")
@@ -30,5 +38,5 @@ def contact_sheet(
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Write `pixels`, (H, W), (H, W, 1) or (H, W, 3) RGB uint8, to `path` in one step, and onto the disk."""
+    """Write `pixels`, (H, W), (H, W, 1) or (H, W, 3) RGB uint8, to the PNG file `path`, atomically and with fsync."""
     write_whole(path, encode_png(pixels))

@@ -1,4 +1,4 @@
-"""The normalised pictures as one array."""
+"""Read the squares of a dataset as one array."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,41 +10,41 @@ from pipeline.errors import DamagedState
 from pipeline.images.png import decode_png
 from pipeline.store import digest, verified
 
-WAY_OUT = "`python -m tasks rerun normalize` makes it again"
+REMEDY = "`python -m tasks rerun normalize` makes it again"
 
 
 class ImageSet(NamedTuple):
-    """Pictures in the order of their ids: `images` is (N, size, size, C) uint8, RGB or grey; row i is `ids[i]`."""
+    """Squares ordered by id: `images` is (N, size, size, C) uint8, RGB or grey; row i belongs to `ids[i]`."""
 
     ids: tuple[str, ...]
     images: np.ndarray
 
 
 def read_images(normalize: Path, ids: Iterable[str] | None = None) -> ImageSet:
-    """Read the kept pictures of the finished normalise folder `normalize`, all or those of `ids`, checking each.
+    """Read the kept squares of the artifact `normalize`, all or those of `ids`, and verify each against its SHA-256.
 
-    Errors: `DamagedState` naming a file that is missing or not what was written, or an id that is not among the kept,
-    or the folder if none is kept.
+    Raises:
+        DamagedState: a file is missing or changed, an id is not among the kept ones, or no square is kept.
     """
     rows = {row["id"]: row for row in verified.read_rows(normalize, "images.jsonl") if row["outcome"] == "kept"}
-    wanted = tuple(sorted(rows if ids is None else set(ids)))
-    if strange := [id for id in wanted if id not in rows]:
-        raise DamagedState(f"{normalize} keeps no picture {strange[0]}; {WAY_OUT}")
-    if not rows:  # the stage itself makes no such folder
-        raise DamagedState(f"{normalize} keeps no picture at all; {WAY_OUT}")
-    shape = _read(normalize, next(iter(rows.values()))).shape
-    images = np.empty((len(wanted), *shape), np.uint8)
-    for place, id in enumerate(wanted):
-        images[place] = _read(normalize, rows[id])
-    return ImageSet(wanted, images)
+    chosen = tuple(sorted(rows if ids is None else set(ids)))
+    if unknown := [id for id in chosen if id not in rows]:
+        raise DamagedState(f"{normalize} keeps no picture {unknown[0]}; {REMEDY}")
+    if not rows:  # the stage never publishes such an artifact
+        raise DamagedState(f"{normalize} keeps no picture at all; {REMEDY}")
+    shape = _read_square(normalize, next(iter(rows.values()))).shape
+    images = np.empty((len(chosen), *shape), np.uint8)
+    for index, id in enumerate(chosen):
+        images[index] = _read_square(normalize, rows[id])
+    return ImageSet(chosen, images)
 
 
-def _read(normalize: Path, row: dict[str, Any]) -> np.ndarray:
+def _read_square(normalize: Path, row: dict[str, Any]) -> np.ndarray:
     path = normalize / row["file"]
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DamagedState(f"{path} cannot be read ({error.strerror}); {WAY_OUT}") from None
+        raise DamagedState(f"{path} cannot be read ({error.strerror}); {REMEDY}") from None
     if digest.of_bytes(data) != row["sha256"]:
-        raise DamagedState(f"{path} is not what was written; {WAY_OUT}")
+        raise DamagedState(f"{path} is not what was written; {REMEDY}")
     return decode_png(data)

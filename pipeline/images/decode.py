@@ -1,4 +1,4 @@
-"""Turn the bytes of a picture into upright RGB pixels, or say why not. No byte string makes it raise."""
+"""Decode a picture to upright RGB pixels, or return the reason why it is rejected. No input raises an exception."""
 
 import warnings
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
-from pipeline.images.colour import UnusualPixels, follow_profile, to_rgb
+from pipeline.images.colour import UnsupportedPixelFormat, apply_profile, to_rgb
 from pipeline.images.quality import SIZE as QUALITY_SIZE
 from pipeline.images.raster import Raster
 from pipeline.images.rejected import (
@@ -24,24 +24,26 @@ from pipeline.images.rejected import (
 )
 from pipeline.options import NormalizeOptions
 
-# The formats that the web uses. Pillow's other decoders are seldom tested and stay out of reach.
+# The usual formats of the web. Pillow's other decoders are less tested and are not used.
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
-# A large picture is averaged over blocks first, a JPEG even while it is decoded: that is several times as fast, and
-# the steps to sRGB need little memory. With this many blocks a side for each pixel of the square, photographs differ
-# by about one grey level from squares of whole decodings, and none by more than four. A JPEG's own blocks must be more,
-# for they lack some detail.
-SPARE, SPARE_JPEG = 1.6, 1.75
+# A large picture is first averaged over blocks of pixels, a JPEG already by its decoder. This is several times faster,
+# and the conversion to sRGB needs less memory. With this many blocks per pixel of the square along each side,
+# photographs differ by about one grey level from squares of a full decoding, and none by more than four. A JPEG needs
+# more blocks, because its decoder's averages lose some detail.
+OVERSAMPLING, OVERSAMPLING_JPEG = 1.6, 1.75
 JPEG_SCALES = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
-ANY_ASPECT = 1e9  # longer than any picture
-_JPEGS = ("JPEG", "MPO")
-_END_OF_IMAGE, _NO_DATA = b"\xff\xd9", 128
-_AVERAGED = ("L", "LA", "RGB", "RGBA", "CMYK")
+UNLIMITED_ASPECT = 1e9
+_JPEG_FORMATS = ("JPEG", "MPO")
+_END_OF_IMAGE, _MISSING_DATA_LEVEL = b"\xff\xd9", 128
+_AVERAGEABLE_MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """A picture's first frame: `raster` is sRGB and upright; `width` and `height` are as its header has them."""
+    """The first frame of a picture: `raster` is sRGB and upright; `width` and `height` (pixels) are those of the
+    header.
+    """
 
     raster: Raster
     width: int
@@ -49,32 +51,32 @@ class Decoded:
 
     @property
     def pixels(self) -> np.ndarray:
-        """(H, W, 3) uint8; for a large picture averages over blocks."""
+        """(H, W, 3) uint8; block averages if the picture is large."""
         return self.raster.pixels
 
 
 def decode(data: bytes, options: NormalizeOptions) -> Decoded | Rejected:
     """Decode `data` for a square of `options.size`, within the limits of `options`.
 
-    Size and shape are looked at in the header, before any pixel is decoded. Nothing is warned about; of damaged JPEGs
-    the decoder may say something on stderr.
+    Size and aspect ratio are checked in the header before pixels are decoded. Python warnings are suppressed; the JPEG
+    decoder may print to stderr about damaged files.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _decode(data, options)
-    except Exception as error:  # a damaged file may raise anything in a decoder
+    except Exception as error:  # a decoder may raise any exception for a damaged file
         return Rejected(reason=_reason(error))
 
 
-def decode_what_there_is(data: bytes, options: NormalizeOptions) -> Decoded | Rejected:
-    """As `decode`, for people to look at: of any shape, and if the file is cut short, what comes before that.
+def decode_partially(data: bytes, options: NormalizeOptions) -> Decoded | Rejected:
+    """Like `decode`, for contact sheets: accept any shape, and of a truncated file the part that exists.
 
-    Changes a setting of Pillow's for that long: not for use by several threads.
+    Changes a global setting of Pillow meanwhile, so it is not thread-safe.
     """
     before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
     try:
-        return decode(data, options.model_copy(update={"min_side": 1, "max_aspect": ANY_ASPECT}))
+        return decode(data, options.model_copy(update={"min_side": 1, "max_aspect": UNLIMITED_ASPECT}))
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
@@ -85,97 +87,99 @@ def _decode(data: bytes, options: NormalizeOptions) -> Decoded | Rejected:
         try:
             _check_size(width, height, options)
             size = max(options.size, QUALITY_SIZE)
-            raster = _decode_jpeg(data, picture, size) or _decode_any(picture, size, options.background)
+            raster = _decode_with_opencv(data, picture, size) or _decode_with_pillow(picture, size, options.background)
         except Exception as error:
             return Rejected(reason=_reason(error), width=width, height=height)
     return Decoded(raster=raster, width=width, height=height)
 
 
-def _decode_jpeg(data: bytes, picture: Image.Image, size: int) -> Raster | None:
-    """The usual JPEG by OpenCV, which is faster; None for all others, and where it fails: Pillow will say why."""
-    if picture.format not in _JPEGS or picture.mode not in ("L", "RGB"):
+def _decode_with_opencv(data: bytes, picture: Image.Image, size: int) -> Raster | None:
+    """Decode an ordinary JPEG with OpenCV, which is faster than Pillow; None for other files and if OpenCV fails."""
+    if picture.format not in _JPEG_FORMATS or picture.mode not in ("L", "RGB"):
         return None
-    step, factor = _steps(picture, size)
+    step, factor = _reductions(picture, size)
     flags = JPEG_SCALES.get(step, cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         return None
     width, height = picture.size
-    if pixels is None or pixels.shape[:2] != (-(-height // step), -(-width // step)) or _ends_early(data, pixels):
+    if pixels is None or pixels.shape[:2] != (-(-height // step), -(-width // step)) or _may_be_truncated(data, pixels):
         return None
-    pixels = cv2.cvtColor(_averaged(pixels, factor), cv2.COLOR_BGR2RGB)
+    pixels = cv2.cvtColor(_block_averages(pixels, factor), cv2.COLOR_BGR2RGB)
     if "icc_profile" in picture.info:
-        pixels = follow_profile(pixels, picture)
-    return Raster(pixels=pixels, height=height, width=width, scale=step * factor).turned(_orientation(picture))
+        pixels = apply_profile(pixels, picture)
+    return Raster(pixels=pixels, height=height, width=width, scale=step * factor).oriented(_orientation(picture))
 
 
-def _ends_early(data: bytes, pixels: np.ndarray) -> bool:
-    """Whether the JPEG may have run out before the last pixel, which is then grey; OpenCV makes nothing of it."""
-    return bool((pixels[-1, -1] == _NO_DATA).all()) or data.rfind(_END_OF_IMAGE) < 0
+def _may_be_truncated(data: bytes, pixels: np.ndarray) -> bool:
+    """Whether the JPEG may end before its last pixel, which OpenCV then fills with grey without an error."""
+    return bool((pixels[-1, -1] == _MISSING_DATA_LEVEL).all()) or data.rfind(_END_OF_IMAGE) < 0
 
 
-def _averaged(pixels: np.ndarray, factor: int) -> np.ndarray:
-    """`pixels` (H, W, C) averaged over blocks of `factor`; those at the end go on as the picture ends."""
+def _block_averages(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Average `pixels` (H, W, C) over blocks of `factor`; incomplete blocks at the end are padded with the
+    last pixels.
+    """
     if factor < 2:
         return pixels
     height, width = pixels.shape[:2]
     rows, columns = -(-height // factor), -(-width // factor)
-    filled = cv2.copyMakeBorder(pixels, 0, rows * factor - height, 0, columns * factor - width, cv2.BORDER_REPLICATE)
-    return cv2.resize(filled, (columns, rows), interpolation=cv2.INTER_AREA)
+    padded = cv2.copyMakeBorder(pixels, 0, rows * factor - height, 0, columns * factor - width, cv2.BORDER_REPLICATE)
+    return cv2.resize(padded, (columns, rows), interpolation=cv2.INTER_AREA)
 
 
-def _decode_any(picture: Image.Image, size: int, background: str) -> Raster:
-    """Any picture by Pillow, which raises what is wrong with it."""
+def _decode_with_pillow(picture: Image.Image, size: int, background: str) -> Raster:
+    """Decode any picture with Pillow, which raises an exception that names the problem."""
     width, height = picture.size
-    step, factor = _steps(picture, size)
-    picture.draft(None, (width // step, height // step))  # does nothing but for a JPEG
+    step, factor = _reductions(picture, size)
+    picture.draft(None, (width // step, height // step))  # has an effect on JPEG only
     picture.load()
     if step == 1:
-        width, height = picture.size  # Pillow turns a TIFF by itself
+        width, height = picture.size  # Pillow applies the orientation of a TIFF itself
     if not _can_be_averaged(picture):
         factor = 1
     pixels = to_rgb(picture.reduce(factor) if factor > 1 else picture, background)
     raster = Raster(pixels=pixels, height=height, width=width, scale=step * factor)
-    return raster.turned(_orientation(picture))
+    return raster.oriented(_orientation(picture))
 
 
-def _steps(picture: Image.Image, size: int) -> tuple[int, int]:
-    """How many times smaller `picture` can be decoded for a square of `size`, and then be averaged."""
-    least = min(picture.size)
-    jpeg = picture.format in _JPEGS
-    step = next((step for step in JPEG_SCALES if jpeg and step * SPARE_JPEG * size <= least), 1)
-    return step, max(1, int(least / (step * SPARE * size)))
+def _reductions(picture: Image.Image, size: int) -> tuple[int, int]:
+    """The factors by which the JPEG decoder and then averaging can reduce `picture` for a square of `size`."""
+    short_side = min(picture.size)
+    jpeg = picture.format in _JPEG_FORMATS
+    step = next((step for step in JPEG_SCALES if jpeg and step * OVERSAMPLING_JPEG * size <= short_side), 1)
+    return step, max(1, int(short_side / (step * OVERSAMPLING * size)))
 
 
 def _can_be_averaged(picture: Image.Image) -> bool:
-    """Whether pixels may be averaged before they are made RGB: not those of palettes, nor with a transparent colour."""
-    return picture.mode in _AVERAGED and "transparency" not in picture.info
+    """Whether pixels may be averaged before the conversion to RGB: not with a palette or a transparent colour."""
+    return picture.mode in _AVERAGEABLE_MODES and "transparency" not in picture.info
 
 
-class _OutOfBounds(Exception):
-    """The header promises a picture outside the limits; the text is the reason."""
+class _OutsideLimits(Exception):
+    """The size in the header is outside the limits; the message is the reason."""
 
 
 def _check_size(width: int, height: int, options: NormalizeOptions) -> None:
     if width * height > options.max_pixels:
-        raise _OutOfBounds(TOO_MANY_PIXELS)
+        raise _OutsideLimits(TOO_MANY_PIXELS)
     if min(width, height) < options.min_side:
-        raise _OutOfBounds(TOO_SMALL)
+        raise _OutsideLimits(TOO_SMALL)
     if max(width, height) > options.max_aspect * min(width, height):
-        raise _OutOfBounds(TOO_LONG)
+        raise _OutsideLimits(TOO_LONG)
 
 
 def _orientation(picture: Image.Image) -> int | None:
-    """How EXIF or XMP asks for `picture` to be turned; None when neither says so or can be read."""
+    """The orientation by EXIF or XMP; None if there is none or it cannot be read."""
     try:
         return picture.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # EXIF is often damaged by editors; the pixels are still good
+    except Exception:  # editors often damage EXIF; the pixels are still valid
         return None
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, _OutOfBounds):
+    if isinstance(error, _OutsideLimits):
         return str(error)
     for kind, reason in _REASONS.items():
         if isinstance(error, kind):
@@ -186,6 +190,6 @@ def _reason(error: Exception) -> str:
 _REASONS = {
     UnidentifiedImageError: UNKNOWN_FORMAT,
     Image.DecompressionBombError: TOO_MANY_PIXELS,
-    UnusualPixels: PIXEL_FORMAT,
+    UnsupportedPixelFormat: PIXEL_FORMAT,
     MemoryError: OUT_OF_MEMORY,
 }

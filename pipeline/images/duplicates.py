@@ -1,9 +1,9 @@
-"""Find duplicates (equal pixels, re-encoded or resized copies, mirror images) and group near-duplicates.
+"""Find near-duplicates (equal pixels, re-encoded or resized copies, mirror images), and group similar pictures.
 
-Two looks. Hashes that differ in few bits make a pair worth a second one; then the small copies must agree in colour
-and in detail, measured against how much there is to see in them. A hash alone would take all flat pictures, and the
-same drawing in another colour, for duplicates. Groups are looser: nothing is rejected for them, but pictures of one
-group are not used to test each other.
+Two steps: pictures whose perceptual hashes differ in few bits are candidates; then their thumbnails must agree in
+colour and detail, relative to their variance. The hash alone would match all flat pictures, and the same drawing in
+another colour. Groups use looser thresholds: no picture is rejected because of them, but pictures of one group are not
+used to test each other.
 """
 
 import base64
@@ -15,24 +15,24 @@ from pipeline.images.hashing import may_have_near, mirrored, phash_both_ways
 from pipeline.images.prepare import LOOK, Prepared
 from pipeline.images.raster import resize
 
-# The mean squared difference of two copies, as a share of the variance within the plainer one. Of re-encoded, resized
-# and mirrored copies 98 in 100 stay below it; other pictures with near hashes, drawn or photographed, are above 0.08.
+# Mean squared difference of two thumbnails, divided by the smaller of their variances. 98 of 100 re-encoded, resized or
+# mirrored copies are below it; other pictures with near hashes, drawings or photographs, are above 0.08.
 ALIKE = 0.03
-# The variance, in grey levels squared, of a picture that shows nothing but the noise of its encoding. Only equal pixels
-# make it a duplicate; so thousands of blank pictures, whose hashes are alike, need not be compared with each other.
+# Variance, in grey levels squared, of a picture that shows only encoding noise. It is a duplicate only of equal pixels,
+# so that thousands of blank pictures, whose hashes are near, need not be compared with each other.
 PLAIN = 4.0
-VIEWS = ("", "whole_")  # how the fields of `Prepared` begin that hold them
+VIEWS = ("", "whole_")  # prefixes of the fields of `Prepared`: the square, the whole picture
 
 
 def find_duplicates(pictures: Sequence[Prepared], distance: int) -> dict[str, str]:
-    """Map the id of each duplicate to that of the picture that is kept instead of it.
+    """Map the id of each near-duplicate to the id of the picture that is kept.
 
-    Pictures are compared by their squares, which finds what others cropped as we do, and by the whole, stretched to a
-    square, which finds what others stretched. Of pictures that show the same, the one with the most original pixels
-    is kept, then the one with the most bytes, then the one with the smallest id. Each duplicate is itself near to the
-    one it is mapped to: likeness is not passed on from one to the next. The order of `pictures` does not matter.
-    `distance` is the number of bits of 64 by which hashes may differ; below 0 nothing is a duplicate. Time grows with
-    the number of pictures times that of pictures with near hashes, memory linearly.
+    Pictures are compared by their squares, which finds copies that were cropped, and by the whole picture squashed to a
+    square, which finds copies that were stretched. Of near-duplicates the one with the most pixels in the original is
+    kept, then the one with the most bytes, then the one with the smallest id. Each duplicate is itself near the picture
+    that it is mapped to: similarity is not transitive here. The order of `pictures` does not matter. `distance` is the
+    maximum Hamming distance of hashes (of 64 bits); below 0 nothing is a duplicate. Time grows with the number of
+    pictures times the number of those with near hashes; memory grows linearly.
     """
     if distance < 0:
         return {}
@@ -57,7 +57,7 @@ def _best_first(picture: Prepared) -> tuple[int, int, str]:
 
 
 class _View:
-    """One way of looking at `pictures`, best first, and those that are kept so far, in arrays with room for all."""
+    """One comparison of `pictures` (best first) with those kept so far, which are stored in preallocated arrays."""
 
     def __init__(self, pictures: Sequence[Prepared], name: str, distance: int) -> None:
         self.pictures, self.name, self.distance = pictures, name, distance
@@ -70,7 +70,7 @@ class _View:
         self.looks: np.ndarray | None = None  # (room, LOOK, LOOK, C) uint8
 
     def keep(self, place: int) -> None:
-        """Keep the picture at `place`."""
+        """Add the picture at index `place` to the kept ones."""
         look = look_of(self.pictures[place], self.name)
         if self.looks is None:
             self.looks = np.empty((len(self.kept), *look.shape), np.uint8)
@@ -78,7 +78,7 @@ class _View:
         self.count += 1
 
     def alike(self, place: int) -> list[int]:
-        """The places of those kept that show the same as the picture at `place`, or its mirror image."""
+        """The indices of the kept near-duplicates of the picture at index `place` or of its mirror image."""
         if not self.worth_a_look[place] or self.looks is None:
             return []
         look = look_of(self.pictures[place], self.name)
@@ -87,7 +87,7 @@ class _View:
         return [*self._near(self.hashes[place], look), *self._near(self.mirrors[place], mirrored(look))]
 
     def _near(self, phash: np.uint64, look: np.ndarray) -> np.ndarray:
-        """The places of those kept with a near hash and a like look."""
+        """The indices of the kept pictures with a near hash and a similar thumbnail."""
         near = np.flatnonzero(np.bitwise_count(self.kept[: self.count] ^ phash) <= self.distance)
         if near.size:  # often only the hash or that of the mirror image is near
             near = near[difference(self.looks[near], look) <= ALIKE]
@@ -99,8 +99,11 @@ class _View:
 
 
 def difference(looks: np.ndarray, look: np.ndarray) -> np.ndarray:
-    """Mean squared difference of each of `looks` (N, H, W, C) from `look` (H, W, C), as a share of the variance within
-    the plainer of the two: (N,), infinite where that is of a single colour.
+    """Mean squared difference of `looks` (N, H, W, C) from `look` (H, W, C), divided by the smaller of the two
+    variances.
+
+    Returns:
+        (N,); infinite if one of the two has a single colour.
     """
     squares = (looks.astype(np.float32) - look) ** 2
     plainer = np.minimum(variance(looks), variance(look))
@@ -109,27 +112,26 @@ def difference(looks: np.ndarray, look: np.ndarray) -> np.ndarray:
 
 
 def variance(looks: np.ndarray) -> np.ndarray:
-    """How much there is to see in looks (..., H, W, C): the variance over the pixels, averaged over the channels."""
+    """The variance over the pixels of `looks` (..., H, W, C), averaged over the channels."""
     return looks.var(axis=(-3, -2), dtype=np.float32).mean(axis=-1)
 
 
 def look_of(picture: Prepared, view: str) -> np.ndarray:
-    """The small copy of `picture` in one of `VIEWS`, (LOOK, LOOK, C) uint8."""
+    """The thumbnail of `picture` in one of `VIEWS`, (LOOK, LOOK, C) uint8."""
     return np.frombuffer(base64.b64decode(getattr(picture, f"{view}look")), np.uint8).reshape(LOOK, LOOK, -1)
 
 
-DISTANCE = 12  # bits of 64 by which hashes may differ
-# The mean squared difference of two small copies, as a share of the variance within the plainer one
-ALIKE_IN_GROUPS = 0.25
-SQUASHED = 16  # side of the small copies
-_CHUNK = 256  # pictures compared with all others at once
+DISTANCE = 12  # maximum Hamming distance of hashes, of 64 bits
+ALIKE_IN_GROUPS = 0.25  # like ALIKE, for pictures of one group
+SQUASHED = 16  # pixels along each side of the thumbnails
+_CHUNK = 256  # pictures that are compared with all others at once
 
 
 def group_alike(ids: Sequence[str], images: np.ndarray) -> dict[str, str]:
-    """Map each of `ids` to the name of its group: the smallest id among the pictures that it is like, or that are like
-    one of those, and so on. Most pictures are alone.
+    """Map each id to its group: the smallest id among the pictures that are connected by similarity. Most groups have
+    one.
 
-    `images` (N, H, W, C) uint8. Time grows with N², some 2 s at 20,000 pictures.
+    `images` is (N, H, W, C) uint8. Time grows with N², about 2 s for 20,000 pictures.
     """
     from scipy.sparse import coo_array  # a moment to load, and the plan and the workers need none
     from scipy.sparse.csgraph import connected_components
@@ -160,7 +162,7 @@ def _alike(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _near(hashes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Each place with those before it whose hash is near to its own or to that of its mirror image."""
+    """Yield each index with the smaller indices whose hash is near to its own or to that of its mirror image."""
     for start in range(0, len(hashes), _CHUNK):
         block = hashes[start : start + _CHUNK]
         near = np.bitwise_count(block[:, :1] ^ hashes[:, 0]) <= DISTANCE

@@ -1,6 +1,6 @@
-"""The normalise stage: every picture becomes a square PNG, a duplicate of one, or is rejected with a reason.
+"""The normalise stage: each picture becomes a square PNG, a duplicate of another, or is rejected with a reason.
 
-A journal on disk holds what is done so far, so that a stopped run resumes there.
+A journal on disk records what is done, so that a stopped run resumes there.
 """
 
 import os
@@ -23,15 +23,18 @@ from pipeline.store.jsonl import dump_row, read_rows, write_rows
 
 
 class Journal:
-    """The file `path` as `rows` by id, with the entries of an earlier run whose squares in `images` are whole.
+    """The journal of prepared pictures: the file `path`, read into `rows` by id, open for appending as a context
+    manager.
 
-    A context manager: the file is open for entries as long as it lasts.
+    Entries of an earlier run are kept if their squares in `images` are undamaged.
     """
 
     def __init__(self, path: Path, images: Path) -> None:
         self.path = path
-        self.rows = {row.id: row for row in _read(path) if row.reason or _whole(images / f"{row.id}.png", row.sha256)}
-        # Written anew: a line that was cut short would swallow the next one
+        self.rows = {
+            row.id: row for row in _read(path) if row.reason or _is_undamaged(images / f"{row.id}.png", row.sha256)
+        }
+        # Rewrite the file, because the next line would be appended to a truncated last line
         write_rows(path, map(vars, self.rows.values()))
         self._file = path.open("a", encoding="utf-8")
 
@@ -42,18 +45,18 @@ class Journal:
         self._file.close()
 
     def add(self, row: Prepared) -> None:
-        """Enter `row`; it outlives this process as soon as this returns."""
+        """Append `row`; it survives a kill of this process when this method returns."""
         self.rows[row.id] = row
         self._file.write(dump_row(vars(row)))
         self._file.flush()
 
     def remove(self) -> None:
-        """Delete the file: the run is done."""
+        """Delete the file at the end of the stage."""
         self.path.unlink()
 
 
 def _read(path: Path) -> list[Prepared]:
-    """The entries up to the first line that is cut short."""
+    """The entries before the first truncated line."""
     rows = []
     try:
         for row in read_rows(path):
@@ -63,57 +66,60 @@ def _read(path: Path) -> list[Prepared]:
     return rows
 
 
-def _whole(square: Path, sha256: str) -> bool:
+def _is_undamaged(square: Path, sha256: str) -> bool:
     return square.is_file() and digest.of_file(square) == sha256
 
 
-SECONDS = 20.0  # for one picture; one of 100 million pixels takes about two
+MAX_SECONDS = 20.0  # for one picture; 100 million pixels take about 2 s
 
 
 def normalize(
     options: NormalizeOptions, *, download: Path, folder: Path, progress: Progress, should_stop: ShouldStop
 ) -> Result:
-    """Fill `folder` with `images/<id>.png`, one a kept picture of `download`, with `images.jsonl` and with `sheets`.
+    """Convert the pictures of the artifact `download` to squares; fill `folder` with images/, images.jsonl and sheets/.
 
-    Each row of images.jsonl tells what became of one raw picture: id, outcome (kept, duplicate or rejected), reason,
-    `of` (the kept one that a duplicate repeats), width and height of the original, `quality` (scores by name, null
-    for what was not decoded), phash, and for a kept one `file` and the `sha256` of that file. Goes on from what a
-    stopped or killed run left in `folder`. The sheets show what was kept, what was a copy of what, and what was
-    rejected for each reason.
+    Each row of images.jsonl describes one picture: id, outcome (kept, duplicate or rejected), reason, `of` (the kept
+    picture that a duplicate repeats), width and height of the original in pixels, `quality` (scores by name, null if it
+    was not decoded), phash, and for a kept one `file` and the `sha256` of that file. A run that was stopped or killed
+    is resumed from `folder`. The contact sheets show the kept squares, the duplicates and the rejected pictures for
+    each reason.
 
-    Errors: `DamagedState` for a raw file that is missing or changed; `UserError` when no picture is kept; `Stopped`.
+    Raises:
+        DamagedState: a picture file is missing or changed.
+        UserError: no picture is kept.
+        Stopped: the run was asked to stop.
     """
     images = folder / "images"
     images.mkdir(exist_ok=True)
-    raws = raw_pictures(download)
+    pictures = list_pictures(download)
     with Journal(folder / "prepared.jsonl", images) as journal:
-        prepare_all(raws, journal, options=options, images=images, progress=progress, should_stop=should_stop)
-    rows = settle([journal.rows[raw.id] for raw in raws], options.near_duplicates)
+        prepare_pictures(pictures, journal, options=options, images=images, progress=progress, should_stop=should_stop)
+    rows = make_rows([journal.rows[picture.id] for picture in pictures], options.near_duplicates)
     result = summarize(rows, options)
     write_overview(
         rows,
-        raws,
+        pictures,
         options=options,
         folder=folder,
         processes=options.processes or cores(),
-        seconds=SECONDS,
+        seconds=MAX_SECONDS,
         should_stop=should_stop,
     )
-    _remove_others(images, {Path(row["file"]).name for row in rows if row["file"]})
+    _remove_unused(images, {Path(row["file"]).name for row in rows if row["file"]})
     write_rows(folder / "images.jsonl", rows)
     journal.remove()
     return result
 
 
-def raw_pictures(download: Path) -> list[Picture]:
-    """The pictures that the crawl saved, by id."""
+def list_pictures(download: Path) -> list[Picture]:
+    """The pictures that the crawl saved, ordered by id."""
     files = {path.stem: path for path in (download / "images").glob("*")}
     ids = sorted({row["id"] for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"})
     return [Picture(id, files.get(id, download / "images" / id)) for id in ids]
 
 
-def prepare_all(
-    raws: Sequence[Picture],
+def prepare_pictures(
+    pictures: Sequence[Picture],
     journal: Journal,
     *,
     options: NormalizeOptions,
@@ -121,32 +127,32 @@ def prepare_all(
     progress: Progress,
     should_stop: ShouldStop,
 ) -> None:
-    """Prepare what is not in the journal yet, in processes, and enter it."""
+    """Prepare the pictures that are not in the journal yet, in parallel processes, and record them."""
 
-    def take(raw: Picture, outcome: Prepared | Lost) -> None:
+    def record(picture: Picture, outcome: Prepared | Lost) -> None:
         if isinstance(outcome, Lost):
-            outcome = Prepared(id=raw.id, bytes=raw.path.stat().st_size, reason=outcome.reason)
+            outcome = Prepared(id=picture.id, bytes=picture.path.stat().st_size, reason=outcome.reason)
         journal.add(outcome)
-        progress(len(journal.rows), len(raws))
+        progress(len(journal.rows), len(pictures))
 
-    progress(len(journal.rows), len(raws))
+    progress(len(journal.rows), len(pictures))
     work_through(
-        [raw for raw in raws if raw.id not in journal.rows],
+        [picture for picture in pictures if picture.id not in journal.rows],
         partial(prepare, options=options, folder=images),
-        take,
+        record,
         processes=options.processes or cores(),
-        seconds=SECONDS,
+        seconds=MAX_SECONDS,
         should_stop=should_stop,
     )
 
 
 def cores() -> int:
-    """How many processor cores this process may use."""
+    """The number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def settle(pictures: Sequence[Prepared], near_duplicates: int) -> list[dict[str, Any]]:
-    """One row of images.jsonl for each picture."""
+def make_rows(pictures: Sequence[Prepared], near_duplicates: int) -> list[dict[str, Any]]:
+    """Find duplicates and make one row of images.jsonl for each picture."""
     usable = [picture for picture in pictures if not picture.reason]
     originals = find_duplicates(usable, near_duplicates)
     return [_row(picture, originals.get(picture.id)) for picture in pictures]
@@ -168,19 +174,19 @@ def _row(picture: Prepared, original: str | None) -> dict[str, Any]:
     }
 
 
-def _remove_others(images: Path, wanted: set[str]) -> None:
-    """Remove the squares of duplicates, and what killed processes left half written."""
+def _remove_unused(images: Path, used: set[str]) -> None:
+    """Delete the squares of duplicates and temporary files of killed processes."""
     for path in images.iterdir():
-        if path.name not in wanted:
+        if path.name not in used:
             path.unlink()
 
 
 def summarize(rows: Sequence[dict[str, Any]], options: NormalizeOptions) -> Result:
-    """The stage's digest and figures; a `UserError` if no picture is kept."""
+    """The stage's output digest and summary; raises `UserError` if no picture is kept."""
     counts = Counter(row["outcome"] for row in rows)
     reasons = dict(Counter(row["reason"] for row in rows if row["reason"]).most_common())
     if not counts["kept"]:
-        raise UserError(_nothing_kept(len(rows), reasons))
+        raise UserError(_no_squares_message(len(rows), reasons))
     kept = [[row["id"], row["sha256"]] for row in rows if row["outcome"] == "kept"]
     outcomes = {outcome: counts[outcome] for outcome in ("kept", "duplicate", "rejected")}
     return Result(
@@ -189,8 +195,8 @@ def summarize(rows: Sequence[dict[str, Any]], options: NormalizeOptions) -> Resu
     )
 
 
-def _nothing_kept(total: int, reasons: dict[str, int]) -> str:
+def _no_squares_message(total: int, reasons: dict[str, int]) -> str:
     if not total:
-        return "there is no picture to normalise: the download saved none"
+        return "there are no pictures to normalise: the download saved none"
     why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    return f"none of {total} pictures can be used ({why}); the limits are in [normalize] of luigi.cfg"
+    return f"none of {total} pictures can be used ({why}); change the limits in [normalize] of luigi.cfg"

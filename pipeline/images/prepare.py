@@ -1,4 +1,4 @@
-"""One raw picture to one normalised square on the disk. What the worker processes do."""
+"""Convert one picture to a square file and its comparison data; the work of a worker process."""
 
 import base64
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import DamagedState
-from pipeline.images.crop import centre, fit, whole
+from pipeline.images.crop import crop_centre, fit_to_square, squash_to_square
 from pipeline.images.decode import Decoded, decode
 from pipeline.images.hashing import phash_both_ways
 from pipeline.images.png import encode_png
@@ -19,12 +19,12 @@ from pipeline.images.rejected import Rejected
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
 
-COMPARED = 32  # side of the square into which the whole picture is squashed to be compared with others
-LOOK = 16  # side of the small copy by which two pictures are compared once their hashes are near
+COMPARED_SIDE = 32  # pixels of the square to which the whole picture is squashed for comparison
+LOOK = 16  # pixels along each side of the thumbnail by which pictures with near hashes are compared
 
 
 class Picture(NamedTuple):
-    """A raw picture: its id, which is the SHA-256 of its bytes, and the file that holds them."""
+    """A picture file and its id, the SHA-256 of its bytes in hex."""
 
     id: str
     path: Path
@@ -32,12 +32,12 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What became of one raw picture, in values that JSON knows.
+    """The result for one picture, in JSON values; also a row of the journal.
 
-    `reason` is empty for a picture that is on the disk as a square; then the last seven fields are filled: the SHA-256
-    of the PNG file, the perceptual hashes of the square and of its mirror image (16 hex digits), and `look`, its
-    (16, 16, C) uint8 area average in base64; and the same of the whole picture, stretched to a square. `width` and
-    `height` are the original's, None where not known, and `quality` the scores by name, None where it was not decoded.
+    `reason` is empty if the square was written; then the last seven fields are set: the SHA-256 of the PNG file, the
+    perceptual hashes of the square and of its mirror image (16 hex digits), and `look`, its thumbnail (LOOK, LOOK, C)
+    uint8 in base64; and the same for the whole picture squashed to a square. `width` and `height` (pixels) are the
+    original's, None if unknown; `quality` has the scores by name, None if the picture was not decoded.
     """
 
     id: str
@@ -55,52 +55,56 @@ class Prepared:
     whole_look: str = ""
 
 
-def prepare(raw: Picture, *, options: NormalizeOptions, folder: Path) -> Prepared:
-    """Write the square of `raw` to `folder`/<id>.png; nothing is written when it is rejected.
+def prepare(picture: Picture, *, options: NormalizeOptions, folder: Path) -> Prepared:
+    """Write the square of `picture` to `folder`/<id>.png, or return why it is rejected; then nothing is written.
 
-    Errors: `DamagedState` when the raw file is missing or is not what its id promises.
+    Raises:
+        DamagedState: the file is missing or its SHA-256 is not its id.
     """
-    cv2.setNumThreads(1)  # the processes have the cores among them
-    data = _read(raw)
-    picture = decode(data, options)
-    if isinstance(picture, Rejected):
-        return Prepared(id=raw.id, bytes=len(data), reason=picture.reason, width=picture.width, height=picture.height)
-    square = fit(picture.raster, options)
-    quality = _quality(picture, square, options)
-    size = {"width": picture.width, "height": picture.height, "quality": quality._asdict()}
+    cv2.setNumThreads(1)  # one thread per process; the processes share the cores
+    data = _read_picture(picture)
+    decoded = decode(data, options)
+    if isinstance(decoded, Rejected):
+        return Prepared(
+            id=picture.id, bytes=len(data), reason=decoded.reason, width=decoded.width, height=decoded.height
+        )
+    square = fit_to_square(decoded.raster, options)
+    quality = _quality(decoded, square, options)
+    size = {"width": decoded.width, "height": decoded.height, "quality": quality._asdict()}
     if issue := quality.issue(options):
-        return Prepared(id=raw.id, bytes=len(data), reason=issue, **size)
+        return Prepared(id=picture.id, bytes=len(data), reason=issue, **size)
     png = encode_png(square)
-    (folder / f"{raw.id}.png").write_bytes(png)  # it may be cut short: a resumed run checks digests, publishing syncs
+    (folder / f"{picture.id}.png").write_bytes(png)  # without fsync: a resumed run checks digests, and publishing syncs
     return Prepared(
-        id=raw.id,
+        id=picture.id,
         bytes=len(data),
         **size,
         sha256=digest.of_bytes(png),
-        **_view(square, ""),
-        **_view(whole(picture.raster, COMPARED), "whole_"),  # a copy may be cropped by us and stretched by others
+        **_comparison_fields(square, ""),
+        # The whole picture too, because a copy may be stretched instead of cropped
+        **_comparison_fields(squash_to_square(decoded.raster, COMPARED_SIDE), "whole_"),
     )
 
 
-def _view(pixels: np.ndarray, name: str) -> dict[str, str]:
-    """The fields by which `pixels`, a square, are compared with those of other pictures."""
-    ahead, mirror = phash_both_ways(pixels)
+def _comparison_fields(pixels: np.ndarray, name: str) -> dict[str, str]:
+    """The fields by which the square `pixels` is compared with other pictures."""
+    phash, mirror = phash_both_ways(pixels)
     look = base64.b64encode(resize(pixels, LOOK, LOOK).tobytes()).decode()
-    return {f"{name}phash": f"{ahead:016x}", f"{name}mirror": f"{mirror:016x}", f"{name}look": look}
+    return {f"{name}phash": f"{phash:016x}", f"{name}mirror": f"{mirror:016x}", f"{name}look": look}
 
 
 def _quality(picture: Decoded, square: np.ndarray, options: NormalizeOptions) -> Quality:
     if (options.fit, options.colour, options.size) != ("crop", "rgb", SIZE):
-        square = centre(picture.raster, SIZE)
+        square = crop_centre(picture.raster, SIZE)
     return assess(square, width=picture.width, height=picture.height)
 
 
-def _read(raw: Picture) -> bytes:
-    way_out = "`python -m tasks rerun download` fetches it again"
+def _read_picture(picture: Picture) -> bytes:
+    remedy = "`python -m tasks rerun download` fetches it again"
     try:
-        data = raw.path.read_bytes()
+        data = picture.path.read_bytes()
     except OSError as error:
-        raise DamagedState(f"{raw.path} cannot be read ({error.strerror}); {way_out}") from None
-    if digest.of_bytes(data) != raw.id:
-        raise DamagedState(f"{raw.path} is not what was downloaded; {way_out}")
+        raise DamagedState(f"{picture.path} cannot be read ({error.strerror}); {remedy}") from None
+    if digest.of_bytes(data) != picture.id:
+        raise DamagedState(f"{picture.path} is not what was downloaded; {remedy}")
     return data

@@ -1,6 +1,6 @@
-"""What may be wrong with a picture, in figures: CleanVision's names for the issues, formulas of our own.
+"""Quality scores of a picture (blur, darkness, information, aspect ratio); the names are CleanVision's.
 
-Each score is in [0, 1]: 1 is good, near 0 the picture has the issue.
+Each score is in [0, 1]: 1 is good; near 0 the picture has the issue. The formulas are our own.
 """
 
 from typing import NamedTuple
@@ -10,14 +10,14 @@ import numpy as np
 
 from pipeline.options import NormalizeOptions
 
-SIZE = 64  # side of the square that is judged, whatever size is made: figures of all runs compare
-# The variance of second differences at which a picture is half way to sharp, grey levels squared. Photographs that
-# were in focus have some hundreds to thousands at 64 px; blurred by two of these pixels they have 5 to 40.
+SIZE = 64  # pixels of the scored square, regardless of the option size, so that scores are comparable between runs
+# Variance of the Laplacian, in grey levels squared, at which the score for blur is 0.5. Photographs in focus have some
+# hundreds to thousands at 64 pixels; blurred by two pixels they have 5 to 40.
 _HALF_SHARP = 60.0
 
 
 class Quality(NamedTuple):
-    """The scores of one picture; the fields are the issues' names, and those of the options that reject by them."""
+    """The scores of one picture; the fields are the names of the issues and of the options that set their minimum."""
 
     blurry: float
     dark: float
@@ -26,20 +26,19 @@ class Quality(NamedTuple):
     odd_aspect_ratio: float
 
     def issue(self, options: NormalizeOptions) -> str:
-        """The name of the first score that is below what `options` ask for; empty if none is."""
+        """The name of the first score below its option; empty if there is none."""
         return next((name for name, score in self._asdict().items() if score < getattr(options, name)), "")
 
 
 def assess(square: np.ndarray, *, width: int, height: int) -> Quality:
-    """Score the picture of `width` x `height` whose centre is `square`, (SIZE, SIZE, 3) uint8 RGB.
+    """Score a picture of `width` x `height` pixels whose centre is `square`, (SIZE, SIZE, 3) uint8 RGB.
 
-    blurry            v / (v + 60), v being the variance of the Laplacian (differences to the four neighbours)
-    dark              the level that 99 of 100 pixels do not exceed, as a share of white
-    light             the level that 95 of 100 pixels exceed, as a share of white, taken from 1
-    low_information   the entropy of the histogram of levels, of the 8 bits that it could have
-    odd_aspect_ratio  the shorter side's share of the longer one
+    blurry            v / (v + 60), where v is the variance of the Laplacian (differences to the four neighbours) dark
+    the 99th percentile of the levels, as a share of white light             1 minus the 5th percentile of the levels,
+    as a share of white low_information   the entropy of the histogram of levels, divided by 8 bits odd_aspect_ratio
+    the shorter side divided by the longer one
 
-    Levels are Rec. 601 luma. All are rounded to four digits.
+    Levels are Rec. 601 luma. All scores are rounded to four digits.
     """
     grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
     edges = cv2.Laplacian(grey, cv2.CV_32F)

@@ -1,4 +1,4 @@
-"""Why a picture cannot be used: expected bad data as values."""
+"""The reasons for which a picture is rejected; a rejection is returned as a value, not raised."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ TOO_SLOW = "too slow"
 
 @dataclass(frozen=True, kw_only=True)
 class Rejected:
-    """A picture that is left out, with one of the reasons above; its size in pixels where the header could be read."""
+    """A rejected picture: one of the reasons above, and its size in pixels if the header could be read."""
 
     reason: str
     width: int | None = None

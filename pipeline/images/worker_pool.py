@@ -1,7 +1,7 @@
-"""Processes that work through items and may be lost: to a decoder that crashes, or to one that never ends.
+"""A process pool that survives the loss of workers: a decoder that crashes, or one that does not return.
 
-A lost process costs the one item that it was at. Items go out and results come back some at a time, so that neither
-side waits for the other; how far a process has come it writes into memory that both see.
+A lost process costs only the item that it was working on. Items and results are sent in batches, so that neither side
+waits for the other; each process records its progress in shared memory.
 """
 
 import multiprocessing
@@ -21,17 +21,17 @@ from pipeline.errors import Stopped, UserError, is_for_the_user
 from pipeline.images.rejected import CRASHED, TOO_SLOW
 from pipeline.progress import ShouldStop
 
-SHARD = 16  # items that a process has before it, at most
-BATCH = 8  # results that it sends at a time, and new items that it is sent
-DELAY = 0.1  # seconds after which it sends what it has
-TRIES = 2  # the second in a process that the first did not harm, or once memory is there again
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of the libraries under NumPy
-POLL = 0.2  # seconds between looks at the request to stop and at the clock
+SHARD = 16  # items queued at a process, at most
+BATCH = 8  # results per message, and new items per message
+DELAY = 0.1  # seconds after which an incomplete batch of results is sent
+TRIES = 2  # the second in a new process, perhaps with more free memory
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of NumPy's libraries
+POLL = 0.2  # seconds between two checks of `should_stop` and of the time limit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lost:
-    """The result of an item that took its process down, or that had to be ended, each time it was tried."""
+    """The result of an item that crashed its process, or exceeded the time limit, in every attempt."""
 
     reason: str
 
@@ -45,12 +45,13 @@ def work_through(
     seconds: float,
     should_stop: ShouldStop,
 ) -> None:
-    """Call `take(item, work(item))` here for every item, in the order in which they are done, `work` being elsewhere.
+    """Call `take(item, work(item))` for every item, in order of completion; `work` runs in other processes.
 
-    `work` and the items must be picklable, the items hashable. An item that ends its process or takes more than
-    `seconds` is tried once more, then its result is `Lost`. What `work` raises is raised here: a `UserError` as it is,
-    the `OSError` of a full disk or its like too, anything else as a `RuntimeError` with the traceback. Raises `Stopped`
-    once `should_stop()`. No process outlives this call, nor for long this process, however that ends.
+    `work` and the items must be picklable, the items hashable. An item that crashes its process or takes more than
+    `seconds` is tried once more; then its result is `Lost`. An exception of `work` is raised here: a `UserError` and an
+    `OSError` that the user can fix (a full disk) as they are, any other as a `RuntimeError` with the traceback. Raises
+    `Stopped` if `should_stop()` becomes true. All processes end with this call, and soon after this process if it is
+    killed.
     """
     pool = _Pool(deque(items), work, take, seconds)
     try:
@@ -70,15 +71,15 @@ class _Pool:
         self.losses: Counter = Counter()
 
     def start(self, count: int) -> None:
-        """Begin with `count` processes."""
+        """Start `count` processes."""
         self.workers = [_Worker(self.work, self.seconds) for _ in range(count)]
 
     def busy(self) -> bool:
-        """Whether any item is still to be done."""
+        """Whether any item is not done yet."""
         return bool(self.waiting) or any(worker.shard for worker in self.workers)
 
     def step(self) -> None:
-        """Hand out shards, wait a moment for results, and replace the processes that were lost."""
+        """Send items, wait a moment for results, and replace lost processes."""
         for worker in self.workers:
             worker.fill(self.waiting)
         heard = wait([worker.pipe for worker in self.workers], timeout=POLL)
@@ -88,12 +89,12 @@ class _Pool:
                 self.workers[place] = _Worker(self.work, self.seconds)
 
     def end(self) -> None:
-        """End every process, whatever it is at."""
+        """Kill every process."""
         for worker in self.workers:
             worker.end()
 
     def _listen(self, worker: "_Worker") -> str:
-        """Take one thing that `worker` has sent; why it is lost, if it is."""
+        """Receive one message of `worker`; returns why the process is lost, empty if it is not."""
         try:
             message = worker.pipe.recv()
         except (EOFError, OSError):
@@ -118,13 +119,13 @@ class _Pool:
 
 
 class _Worker:
-    """One process, and the items that it has not answered yet."""
+    """A process, and the items whose results it has not sent yet."""
 
     def __init__(self, work: Callable, seconds: float) -> None:
-        # spawn: a fork would copy the threads' locks and all memory of a process that may be large
+        # spawn, because a fork would copy locks of other threads and the memory of a large process
         context = multiprocessing.get_context("spawn")
         self.seconds, self.shard, self.ready, self.since = seconds, deque(), False, time.monotonic()
-        self.begun = context.RawValue("L", 0)  # items that it has begun with
+        self.begun = context.RawValue("L", 0)  # number of items that it has started
         self.answered = self.seen = 0
         self.pipe, there = context.Pipe()
         self.process = context.Process(target=_serve, args=(work, there, self.begun), daemon=True)
@@ -133,7 +134,7 @@ class _Worker:
         there.close()
 
     def fill(self, waiting: deque) -> None:
-        """Send more items before the last are done: no process waits for this one."""
+        """Send more items before the last ones are done, so that the process never waits."""
         room = SHARD - len(self.shard)
         if room < BATCH or not self.ready or not waiting:
             return
@@ -141,11 +142,11 @@ class _Worker:
             self.since = time.monotonic()
         items = [waiting.popleft() for _ in range(min(room, len(waiting)))]
         self.shard.extend(items)
-        with suppress(OSError):  # it is gone: the next look at its pipe finds that out
+        with suppress(OSError):  # the process is lost, which the next `_listen` detects
             self.pipe.send(items)
 
     def heed(self, kind: str, value: Any) -> list[tuple[Any, Any]]:
-        """The items that are done with their results; none for the word that the process has begun."""
+        """Handle a message; returns the finished items with their results."""
         self.since = time.monotonic()
         if kind == "raised":
             raise value
@@ -156,20 +157,22 @@ class _Worker:
         return [(self.shard.popleft(), result) for result in value]
 
     def take_current(self) -> Any:
-        """Take out the item that the process was at; those before it are done, but not yet answered."""
+        """Remove the item that the process is working on; earlier items are done, but their results were not
+        received.
+        """
         place = max(self.begun.value - self.answered - 1, 0)
         current = self.shard[place]
         del self.shard[place]
         return current
 
     def late(self) -> str:
-        """`TOO_SLOW` if the item it is at has taken too long, else nothing."""
+        """`TOO_SLOW` if the current item exceeds the time limit, else an empty string."""
         if self.begun.value != self.seen:
             self.seen, self.since = self.begun.value, time.monotonic()
         return TOO_SLOW if self.shard and time.monotonic() - self.since > self.seconds else ""
 
     def end(self) -> None:
-        """End the process, whatever it is at."""
+        """Kill the process."""
         self.process.kill()
         self.process.join()
         self.pipe.close()
@@ -177,7 +180,7 @@ class _Worker:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Start a process so that Ctrl-C in the terminal, which goes to all, does not reach it: its parent decides."""
+    """Start a process with SIGINT and SIGTERM blocked, so that Ctrl-C in the terminal reaches only the parent."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -190,7 +193,7 @@ def _interrupts_held() -> Iterator[None]:
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Start a process whose matrix products take one core: the processes have the cores among them."""
+    """Start a process whose matrix products use one thread, because the processes share the cores."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ |= dict.fromkeys(THREADS, "1")
     try:
@@ -204,10 +207,12 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _serve(work: Callable[[Any], Any], pipe: Connection, begun: Any) -> None:
-    """The other side: answer items until the pipe or the parent ends."""
+    """The main loop of a worker process, until the pipe or the parent ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the decoders' own chatter; what is raised goes through the pipe
+    os.dup2(
+        os.open(os.devnull, os.O_WRONLY), 2
+    )  # discard messages of the decoders; exceptions are sent through the pipe
     pipe.send(("ready", None))
     while True:
         try:
@@ -215,12 +220,12 @@ def _serve(work: Callable[[Any], Any], pipe: Connection, begun: Any) -> None:
         except UserError as error:
             pipe.send(("raised", error))
         except Exception as error:
-            told = isinstance(error, OSError) and is_for_the_user(error)  # a full disk, say
+            told = isinstance(error, OSError) and is_for_the_user(error)  # for example a full disk
             pipe.send(("raised", error if told else RuntimeError(traceback.format_exc())))
 
 
 def _answer(work: Callable[[Any], Any], items: list[Any], pipe: Connection, begun: Any) -> None:
-    """Send the results of `items`, some at a time."""
+    """Send the results of `items` in batches."""
     done, sent = [], time.monotonic()
     for item in items:
         begun.value += 1

@@ -1,4 +1,4 @@
-"""Labels by dragging files: one folder a label, out and in again."""
+"""Label by moving files: export squares into one folder for each label, and import them again."""
 
 import shutil
 from collections import Counter
@@ -12,18 +12,18 @@ from pipeline.store import verified
 from pipeline.store.digest import of_file
 
 FOLDERS = ("on", "off", "unsure", "unlabelled")
-NAMED = 5  # of the files that match no picture, this many are named: enough to see what they have in common
+MAX_EXAMPLES = 5  # files that match no picture are named, so that the user sees what they have in common
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSummary:
-    """What an import found."""
+    """The result of an import."""
 
     files: int
-    changed: int  # labels that are new or other than before
+    changed: int  # labels that are new or different from before
     unchanged: int
-    unknown: int  # files that are no picture of this dataset
-    examples: tuple[str, ...]  # the first few of those
+    unknown: int  # files that are not pictures of this dataset
+    examples: tuple[str, ...]  # names of the first few of those
 
     def __str__(self) -> str:
         words = f"{self.files} files: {self.changed} labels new or changed, {self.unchanged} as before"
@@ -35,7 +35,7 @@ class ImportSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportSummary:
-    """What an export wrote: how many pictures into each folder."""
+    """The result of an export: the number of pictures by folder."""
 
     folder: Path
     pictures: Mapping[str, int]
@@ -45,20 +45,22 @@ class ExportSummary:
 
 
 def export_folders(labels: Mapping[str, str], *, normalize: Path, to: Path) -> ExportSummary:
-    """Copy the squares of the finished folder `normalize` into `to`/on, off, unsure and unlabelled, as <id>.png.
+    """Copy the squares of the artifact `normalize` to `to`/on, off, unsure and unlabelled, as <id>.png.
 
-    What an export that was cut off has left there is gone on from. Errors: `UserError` if one of those folders holds
-    anything else, which would end in two labels for one picture.
+    An interrupted export is continued.
+
+    Raises:
+        UserError: one of these folders contains anything else, which could give one picture two labels.
     """
     kept = [row for row in verified.read_rows(normalize, "images.jsonl") if row["outcome"] == "kept"]
-    wanted = {f"{row['id']}.png": (labels.get(row["id"], "unlabelled"), normalize / row["file"]) for row in kept}
+    squares = {f"{row['id']}.png": (labels.get(row["id"], "unlabelled"), normalize / row["file"]) for row in kept}
     for name in FOLDERS:
         (to / name).mkdir(parents=True, exist_ok=True)
-        if any(wanted.get(path.name, ("",))[0] != name for path in (to / name).iterdir()):
+        if any(squares.get(path.name, ("",))[0] != name for path in (to / name).iterdir()):
             raise UserError(f"{to / name} is not empty; name another folder, or empty this one")
-    for file, (name, square) in wanted.items():
+    for file, (name, square) in squares.items():
         shutil.copyfile(square, to / name / file)
-    counts = Counter(name for name, _ in wanted.values())
+    counts = Counter(name for name, _ in squares.values())
     return ExportSummary(folder=to, pictures={name: counts[name] for name in FOLDERS})
 
 
@@ -71,39 +73,42 @@ def import_folders(
     unlabelled: Path | None = None,
     normalize: Path,
 ) -> ImportSummary:
-    """Append to `log` a label for every picture that lies in a folder and is not labelled so already.
+    """Append to `log` a label for every picture in a folder, unless it has that label already.
 
-    A picture in `unlabelled` loses its label. The log only grows, so an import can be undone by another one.
+    A picture in `unlabelled` loses its label. The log only grows, so another import can undo this one. A file is
+    matched to a picture of the artifact `normalize` by its content (as downloaded, or as a square), else by its name,
+    the picture's id. The label of a duplicate is given to the picture that is kept.
 
-    A file is matched to a picture of the finished folder `normalize` by content, as it was downloaded or as its square,
-    or else by its name, the picture's id. A label given to a duplicate goes to the picture kept instead of it.
-    Errors: `UserError`, and nothing is appended, if a folder is missing or one picture lies under two labels.
+    Raises:
+        UserError: a folder is missing or a picture is in two folders; then nothing is appended.
     """
-    known, before = _known(normalize), log.effective()
-    found: dict[str, tuple[str, Path]] = {}
+    known, before = _ids_by_digest(normalize), log.effective()
+    labelled: dict[str, tuple[str, Path]] = {}
     unknown: list[str] = []
     files = 0
-    for label, path in _files(on=on, off=off, unsure=unsure, unlabelled=unlabelled):
+    for label, path in _labelled_files(on=on, off=off, unsure=unsure, unlabelled=unlabelled):
         files += 1
         id = known.get(of_file(path)) or known.get(path.stem)
         if id is None:
             unknown.append(path.name)
-        elif found.setdefault(id, (label, path))[0] != label:
-            raise UserError(f"{found[id][1]} and {path} are the same picture; leave it in one folder and import again")
-    now = {id: None if label == "unlabelled" else label for id, (label, _) in found.items()}
-    changed = {id: label for id, label in now.items() if before.get(id) != label}
+        elif labelled.setdefault(id, (label, path))[0] != label:
+            raise UserError(
+                f"{labelled[id][1]} and {path} are the same picture; leave it in one folder and import again"
+            )
+    new_labels = {id: None if label == "unlabelled" else label for id, (label, _) in labelled.items()}
+    changed = {id: label for id, label in new_labels.items() if before.get(id) != label}
     log.append(changed, how="folder")
     return ImportSummary(
         files=files,
         changed=len(changed),
-        unchanged=len(found) - len(changed),
+        unchanged=len(labelled) - len(changed),
         unknown=len(unknown),
-        examples=tuple(unknown[:NAMED]),
+        examples=tuple(unknown[:MAX_EXAMPLES]),
     )
 
 
-def _known(normalize: Path) -> dict[str, str]:
-    """Every SHA-256 by which a picture may be met, its raw bytes' or its square's, to the id that is labelled."""
+def _ids_by_digest(normalize: Path) -> dict[str, str]:
+    """The id to label for every SHA-256 of a picture: of its original bytes and of its square."""
     known = {}
     for row in verified.read_rows(normalize, "images.jsonl"):
         known[row["id"]] = row["of"] if row["outcome"] == "duplicate" else row["id"]
@@ -112,8 +117,8 @@ def _known(normalize: Path) -> dict[str, str]:
     return known
 
 
-def _files(**folders: Path | None) -> Iterator[tuple[str, Path]]:
-    """Every visible file below each folder, with the folder's label."""
+def _labelled_files(**folders: Path | None) -> Iterator[tuple[str, Path]]:
+    """Yield every file below each folder with the folder's label, except hidden files."""
     for label, folder in folders.items():
         if folder is None:
             continue

@@ -1,4 +1,4 @@
-"""First labels of the embedded subject, whose truth is known, as few as a person would give."""
+"""Seed labels of the demo dataset, whose true labels are known: as few as a person would give."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,16 +9,16 @@ from pipeline.store.digest import of_bytes
 
 
 def seed_from(*, download: Path, normalize: Path) -> dict[str, str]:
-    """Seed labels for the pictures in the finished folders of the embedded subject's first two stages."""
+    """Seed labels for the pictures in the artifacts `download` and `normalize` of the demo dataset."""
     rows = {row["url"]: row["id"] for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"}
     kept = {row["id"] for row in verified.read_rows(normalize, "images.jsonl") if row["outcome"] == "kept"}
     return seed_labels({rows[url]: label for url, label in demo.truth(rows).items() if rows[url] in kept})
 
 
 def seed_labels(truth: Mapping[str, str], *, on: int = 30, off: int = 50) -> dict[str, str]:
-    """Up to `on` and `off` labels out of `truth`, picture id to 'on' or 'off'; the same ones whenever it is called.
+    """Select up to `on` and `off` labels of `truth` (picture id to 'on' or 'off'), deterministically.
 
-    They are the first in the order of a hash of the id, which has nothing to do with how a picture looks.
+    They are the first in the order of a hash of the id, which is independent of the content of the picture.
     """
     order = sorted(truth, key=lambda id: of_bytes(id.encode()))
     chosen = [*_first(order, truth, "on", on), *_first(order, truth, "off", off)]

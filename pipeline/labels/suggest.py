@@ -1,9 +1,8 @@
-"""Suggest which squares to label next: uncertain ones, ones unlike any labelled one, and some at random.
+"""Active learning: suggest which squares to label next (uncertain, different from labelled ones, or random).
 
-Labels of chosen squares teach the most; labels of random squares are the only ones that tell how many squares are on
-target. So one in five is random, in an order that follows from the ids alone: the labelled beginning of that order,
-`random_slice`, is a fair sample whenever one looks. Before a classifier exists, coarse features tell unlike squares
-apart.
+Labels of selected squares teach the classifier the most; only labels of random squares estimate the share of squares on
+target. So one in five is random, in an order that depends on the ids alone: the labelled beginning of that order,
+`random_slice`, is an unbiased sample at any time. Without a classifier, coarse features measure the difference.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,28 +17,31 @@ from pipeline.neighbours import squared_distances
 from pipeline.store.digest import of_bytes
 
 UNCERTAIN, DIFFERENT, RANDOM = "uncertain", "different", "random"
-TURNS = (UNCERTAIN, DIFFERENT, UNCERTAIN, RANDOM, UNCERTAIN)  # over and over; other kinds fill in where one has none
+# The kinds of suggestions, repeated; a kind that is not available is replaced by another one
+KIND_SEQUENCE = (UNCERTAIN, DIFFERENT, UNCERTAIN, RANDOM, UNCERTAIN)
 
-AT_ONCE = 256  # labelled pictures compared with all at once: 20 MB for 20,000
+CHUNK_SIZE = 256  # labelled pictures that are compared with all at once: 20 MB for 20,000 pictures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suggestion:
-    """A picture worth a label, and why: 'uncertain', 'different' or 'random'."""
+    """A picture to label, and why: 'uncertain', 'different' or 'random'."""
 
     id: str
     why: str
 
 
 def random_order(ids: Sequence[str]) -> list[str]:
-    """`ids` in an order that has nothing to do with how pictures look and never changes as others come or go."""
+    """`ids` in a pseudo-random order that is independent of the pictures' content and does not change as others are
+    added.
+    """
     return sorted(ids, key=lambda id: of_bytes(f"random:{id}".encode()))
 
 
 def random_slice(ids: Sequence[str], labels: Mapping[str, str]) -> list[str]:
-    """The labelled ones at the beginning of the random order of `ids`: a fair sample of them all."""
+    """The labelled pictures at the beginning of the random order of `ids`: an unbiased sample of all."""
     order = random_order(ids)
-    return order[: next((place for place, id in enumerate(order) if id not in labels), len(order))]
+    return order[: next((index for index, id in enumerate(order) if id not in labels), len(order))]
 
 
 def suggest(
@@ -50,106 +52,107 @@ def suggest(
     features: np.ndarray | None,
     count: int,
 ) -> list[Suggestion]:
-    """Up to `count` of `ids` without a label, the most useful first; the same ones for the same arguments.
+    """Suggest up to `count` unlabelled pictures of `ids`, the most useful first; deterministic.
 
-    `scores` are the filter's probabilities, by id, and None before it has run; `features` (len(ids), D) is what
-    likeness is measured by, and None where nothing is known: then all are random.
+    Args:
+        scores: probabilities of the filter by id; None before it has run.
+        features: (len(ids), D) vectors whose distance measures difference; None if there are none, then all are random.
     """
-    free = np.array([id not in labels for id in ids], bool)
-    order = {id: place for place, id in enumerate(ids)}
-    cover = _Cover(features, ~free) if features is not None else None
-    doubts = _doubts(ids, scores) if scores else None
-    kinds: dict[str, Callable[[], int]] = {RANDOM: _in_turn([order[id] for id in random_order(ids)], free)}
-    if cover:
-        kinds[DIFFERENT] = lambda: cover.farthest(free)
-    if doubts is not None:
-        kinds[UNCERTAIN] = lambda: _most_doubtful(doubts, cover, free)
-    return list(islice(_by_turns(ids, kinds, free, cover), count))
+    unlabelled = np.array([id not in labels for id in ids], bool)
+    order = {id: index for index, id in enumerate(ids)}
+    coverage = _Coverage(features, ~unlabelled) if features is not None else None
+    uncertainty = _uncertainty(ids, scores) if scores else None
+    kinds: dict[str, Callable[[], int]] = {RANDOM: _next_of([order[id] for id in random_order(ids)], unlabelled)}
+    if coverage:
+        kinds[DIFFERENT] = lambda: coverage.farthest(unlabelled)
+    if uncertainty is not None:
+        kinds[UNCERTAIN] = lambda: _most_uncertain(uncertainty, coverage, unlabelled)
+    return list(islice(_suggestions(ids, kinds, unlabelled, coverage), count))
 
 
-def _by_turns(
-    ids: Sequence[str], kinds: Mapping[str, Callable[[], int]], free: np.ndarray, cover: "_Cover | None"
+def _suggestions(
+    ids: Sequence[str], kinds: Mapping[str, Callable[[], int]], unlabelled: np.ndarray, coverage: "_Coverage | None"
 ) -> Iterator[Suggestion]:
     turn = 0
-    while free.any():
-        why = TURNS[turn % len(TURNS)]
+    while unlabelled.any():
+        why = KIND_SEQUENCE[turn % len(KIND_SEQUENCE)]
         why = why if why in kinds else DIFFERENT if DIFFERENT in kinds else RANDOM
-        place = kinds[why]()
+        index = kinds[why]()
         turn += 1
-        free[place] = False
-        if cover:
-            cover.add(place)
-        yield Suggestion(id=ids[place], why=why)
+        unlabelled[index] = False
+        if coverage:
+            coverage.add(index)
+        yield Suggestion(id=ids[index], why=why)
 
 
-def _in_turn(places: Sequence[int], free: np.ndarray) -> Callable[[], int]:
-    left = iter(places)
-    return lambda: next(place for place in left if free[place])
+def _next_of(indices: Sequence[int], unlabelled: np.ndarray) -> Callable[[], int]:
+    remaining = iter(indices)
+    return lambda: next(index for index in remaining if unlabelled[index])
 
 
-def _doubts(ids: Sequence[str], scores: Mapping[str, float]) -> np.ndarray:
-    """How little the filter knows of each picture: 1 at a probability of a half, 0 at certainty and where unscored."""
+def _uncertainty(ids: Sequence[str], scores: Mapping[str, float]) -> np.ndarray:
+    """The uncertainty of each picture: 1 at a probability of 0.5, 0 at 0 and 1 and for pictures without a score."""
     found = np.array([scores.get(id, 1.0) for id in ids])
     return 1 - np.abs(2 * found - 1)
 
 
-def _most_doubtful(doubts: np.ndarray, cover: "_Cover | None", free: np.ndarray) -> int:
-    """Of two equally doubtful pictures the one that is less like what has a label already."""
-    worth = doubts if cover is None else doubts * cover.newness()
-    return int(np.where(free, worth, -1).argmax())
+def _most_uncertain(uncertainty: np.ndarray, coverage: "_Coverage | None", unlabelled: np.ndarray) -> int:
+    """The unlabelled picture with the highest uncertainty, weighted by its distance from labelled ones."""
+    priority = uncertainty if coverage is None else uncertainty * coverage.novelty()
+    return int(np.where(unlabelled, priority, -1).argmax())
 
 
-class _Cover:
-    """How far each picture is from the nearest one that is labelled or suggested."""
+class _Coverage:
+    """The distance of each picture from the nearest one that is labelled or suggested."""
 
     def __init__(self, features: np.ndarray, labelled: np.ndarray) -> None:
         self.features = np.asarray(features, np.float32)
         middle = self.features.mean(axis=0)
-        self.distances = ((self.features - middle) ** 2).sum(axis=1)  # at first: what lies far out is different
-        self.usual = float(np.median(self.distances)) or 1.0
+        self.distances = ((self.features - middle) ** 2).sum(axis=1)  # before any label: distance from the mean
+        self.median_distance = float(np.median(self.distances)) or 1.0
         if labelled.any():
             self.distances = self._nearest(labelled.nonzero()[0])
 
-    def _nearest(self, places: np.ndarray) -> np.ndarray:
-        """How far each picture is, squared, from the nearest of those at `places`."""
+    def _nearest(self, indices: np.ndarray) -> np.ndarray:
+        """The squared distance of each picture from the nearest of those at `indices`."""
         found = np.full(len(self.features), np.inf, np.float32)
-        for start in range(0, len(places), AT_ONCE):
-            known = self.features[places[start : start + AT_ONCE]]
+        for start in range(0, len(indices), CHUNK_SIZE):
+            known = self.features[indices[start : start + CHUNK_SIZE]]
             found = np.minimum(found, squared_distances(self.features, known).min(axis=1))
         return found
 
-    def add(self, place: int) -> None:
-        """Count the picture at `place` as known."""
-        apart = squared_distances(self.features, self.features[place : place + 1])[:, 0]
+    def add(self, index: int) -> None:
+        """Treat the picture at `index` as labelled."""
+        apart = squared_distances(self.features, self.features[index : index + 1])[:, 0]
         self.distances = np.minimum(self.distances, apart)
 
-    def newness(self) -> np.ndarray:
-        """Between 0 for a copy of what is known and 1 for what is no nearer to it than pictures usually are."""
-        return np.sqrt(np.minimum(self.distances / self.usual, 1))
+    def novelty(self) -> np.ndarray:
+        """0 for a copy of a labelled picture, up to 1 for the median distance or more."""
+        return np.sqrt(np.minimum(self.distances / self.median_distance, 1))
 
-    def farthest(self, free: np.ndarray) -> int:
-        """The free picture that is least like all known ones."""
-        return int(np.where(free, self.distances, -1).argmax())
+    def farthest(self, unlabelled: np.ndarray) -> int:
+        """The unlabelled picture that is farthest from all labelled ones."""
+        return int(np.where(unlabelled, self.distances, -1).argmax())
 
 
-SIDE = 4  # areas along each side: where light and colour lie, and nothing finer
+SIDE = 4  # areas along each side, for the coarse distribution of light and colour
 
 
 def coarse_features(paths: Sequence[Path]) -> np.ndarray:
     """The mean colour of 4 x 4 areas of each square: (N, 48) float32 in [0, 1].
 
-    A file that is missing or cannot be read counts as grey: it is like nothing in particular.
+    A file that is missing or cannot be read counts as grey.
     """
     found = np.full((len(paths), SIDE * SIDE * 3), 0.5, np.float32)
-    for place, path in enumerate(paths):
-        found[place] = _areas(path, found[place])
+    for index, path in enumerate(paths):
+        found[index] = _areas(path, found[index])
     return found
 
 
-def _areas(path: Path, otherwise: np.ndarray) -> np.ndarray:
+def _areas(path: Path, fallback: np.ndarray) -> np.ndarray:
     try:
         with Image.open(path) as picture:
             small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
-    except (OSError, ValueError, SyntaxError):  # what Pillow raises for files that are no pictures
-        return otherwise
+    except (OSError, ValueError, SyntaxError):  # raised by Pillow for files that are not pictures
+        return fallback
     return np.asarray(small, np.float32).ravel() / 255

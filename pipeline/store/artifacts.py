@@ -1,10 +1,10 @@
-"""The shelf: every finished folder of one stage of one dataset, and the one that is being made.
+"""The artifacts of one stage of one dataset: finished folders named by content key, and the one in progress.
 
 <home>/<dataset>/<stage>/
-    1a2b3c4d5e6f/            finished, immutable, named by its key; with a manifest
-    1a2b3c4d5e6f.2/          the same key, made again on request; the highest number counts
-    .work-77aa88bb99cc/      being made, or left by a run that was stopped
-    latest                   names what the last run ended with, for people (a link where the system has links)
+    1a2b3c4d5e6f/            finished, immutable, named by its content key; with a manifest
+    1a2b3c4d5e6f.2/          the same key, made again by a rerun; the highest number is used
+    .work-77aa88bb99cc/      in progress, or left by a run that was stopped
+    latest                   names the artifact of the last run, for people (a symbolic link where possible)
 """
 
 import os
@@ -19,7 +19,7 @@ from pipeline.errors import DamagedState
 from pipeline.store import manifest as manifests
 from pipeline.store.manifest import Manifest
 
-SHORT = 12  # hex digits of the key in a folder's name: 48 bits, and the manifest holds the whole key
+SHORT = 12  # hex digits of the content key in a folder's name: 48 bits; the manifest has the whole key
 WORK = ".work-"
 
 
@@ -32,13 +32,15 @@ class Artifact:
 
 
 class ArtifactStore:
-    """The folders of one stage of one dataset."""
+    """The artifacts of one stage of one dataset."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def find(self, key: str, *, forced: str = "") -> Artifact | None:
-        """The newest whole folder of `key`, or None; with `forced`, only one made by that rerun."""
+        """The newest undamaged artifact with the content key `key`, or None; with `forced`, only one made by that
+        rerun.
+        """
         for folder in reversed(self._folders(key)):
             try:
                 found = load(folder)
@@ -49,7 +51,7 @@ class ArtifactStore:
         return None
 
     def damage(self, key: str) -> str | None:
-        """What is wrong with the newest folder of `key`, in words; None if there is none or it is whole."""
+        """What is wrong with the newest artifact of `key`; None if there is none or it is undamaged."""
         for folder in reversed(self._folders(key)):
             try:
                 load(folder)
@@ -59,7 +61,7 @@ class ArtifactStore:
         return None
 
     def all(self) -> list[Artifact]:
-        """Every whole folder, oldest first."""
+        """Every undamaged artifact, the oldest first."""
         found = []
         for folder in self.folders():
             try:
@@ -69,11 +71,11 @@ class ArtifactStore:
         return sorted(found, key=lambda published: published.manifest.created)
 
     def newest(self) -> Artifact | None:
-        """What was published last, or None."""
+        """The artifact that was published last, or None."""
         return (self.all() or [None])[-1]
 
     def damaged(self) -> dict[Path, str]:
-        """Folders that are not whole and were not made again, each with what is wrong."""
+        """The damaged artifacts that were not made again, with what is wrong."""
         wrong = {}
         for folder in self.folders():
             if (damage := self.damage(folder.name.split(".")[0])) and not _is_whole(folder):
@@ -81,20 +83,20 @@ class ArtifactStore:
         return wrong
 
     def lock(self, key: str) -> FileLock:
-        """Held by the one process that makes `key`; the system lets go of it when that process dies."""
+        """The lock of the process that makes `key`; the system releases it if that process dies."""
         self.root.mkdir(parents=True, exist_ok=True)
         return FileLock(self.root / f".lock-{key[:SHORT]}")
 
     def begun(self, key: str) -> bool:
-        """Whether a stopped run left something of `key`."""
+        """Whether a stopped run left work in progress for `key`."""
         return self.work_path(key).is_dir()
 
     def work_path(self, key: str) -> Path:
-        """Where `key` is made."""
+        """The path of the folder in which `key` is made."""
         return self.root / f"{WORK}{key[:SHORT]}"
 
     def work(self, key: str, *, resume: bool) -> Path:
-        """The folder to make `key` in: empty, or with `resume` as a stopped run left it."""
+        """Create the folder in which `key` is made: empty, or with `resume` as a stopped run left it."""
         folder = self.work_path(key)
         if not resume and folder.exists():
             shutil.rmtree(folder)
@@ -102,7 +104,7 @@ class ArtifactStore:
         return folder
 
     def publish(self, work: Path, manifest: Manifest) -> Artifact:
-        """Make `work` a finished folder: manifest last, everything on the disk, one rename."""
+        """Publish `work` as an artifact: write the manifest, fsync everything, rename once."""
         manifests.write(manifest, work)
         for path in work.rglob("*"):
             _sync(path)
@@ -114,7 +116,7 @@ class ArtifactStore:
         return Artifact(folder, manifest)
 
     def folders(self) -> list[Path]:
-        """Every folder that was finished once, whole or not."""
+        """Every folder that was published, damaged or not."""
         if not self.root.is_dir():
             return []
         return sorted(
@@ -124,7 +126,7 @@ class ArtifactStore:
         )
 
     def _folders(self, key: str) -> list[Path]:
-        """The folders named after `key`, first made first."""
+        """The folders named by `key`, in the order of their publication."""
         return sorted((path for path in self.folders() if path.name.split(".")[0] == key[:SHORT]), key=_attempt)
 
     def _free(self, key: str) -> Path:
@@ -132,7 +134,7 @@ class ArtifactStore:
         return self.root / (f"{key[:SHORT]}.{_attempt(taken[-1]) + 1}" if taken else key[:SHORT])
 
     def latest_name(self) -> str:
-        """The name of the folder that the last run ended with; empty if none is named."""
+        """The folder name in `latest`; empty if there is none."""
         latest = self.root / "latest"
         try:
             return latest.readlink().name if latest.is_symlink() else latest.read_text(encoding="utf-8").strip()
@@ -140,7 +142,7 @@ class ArtifactStore:
             return ""
 
     def point_latest(self, folder: Path) -> None:
-        """Let `latest` name `folder`, in one step: a link, or a text file where links are not to be had."""
+        """Let `latest` name `folder`, atomically: a symbolic link, or a text file where links are not possible."""
         if self.latest_name() == folder.name:
             return
         latest, draft = self.root / "latest", self.root / f".latest-{os.getpid()}"
@@ -170,7 +172,7 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Force a file or folder onto the disk, where the system lets one open it for that."""
+    """Fsync a file or folder, where the system allows it."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
@@ -184,7 +186,7 @@ def _sync(path: Path) -> None:
 
 
 def load(folder: Path) -> Artifact:
-    """`folder` with its manifest, every file in place with its size; `DamagedState` if not."""
+    """Load the artifact `folder`: its manifest, with every file present in its size; `DamagedState` if not."""
     try:
         stamp = (folder / manifests.NAME).stat().st_mtime_ns
     except OSError:
@@ -192,7 +194,7 @@ def load(folder: Path) -> Artifact:
     return _load(folder, stamp)
 
 
-@lru_cache(maxsize=4096)  # one look at each folder a process: keys are asked for many times in a run
+@lru_cache(maxsize=4096)  # each folder is checked once per process, although a run requests it many times
 def _load(folder: Path, stamp: int) -> Artifact:
     published = Artifact(folder, manifests.read(folder))
     manifests.check_files(published.manifest, folder)

@@ -1,4 +1,4 @@
-"""SHA-256 over values, files and sets of files."""
+"""SHA-256 digests of values, files and sets."""
 
 import hashlib
 import json
@@ -8,18 +8,18 @@ from typing import Any
 
 
 def of_value(value: Any) -> str:
-    """The hex SHA-256 of a JSON value, whatever the order of its keys."""
+    """The SHA-256 in hex of a JSON value, independent of the order of its fields."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def of_bytes(blob: bytes) -> str:
-    """The hex SHA-256 of `blob`."""
+    """The SHA-256 in hex of `blob`."""
     return hashlib.sha256(blob).hexdigest()
 
 
 def of_file(path: Path) -> str:
-    """The hex SHA-256 of a file's content, read a mebibyte at a time."""
+    """The SHA-256 in hex of a file's content, read in chunks."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -28,5 +28,5 @@ def of_file(path: Path) -> str:
 
 
 def of_set(items: Iterable[Any]) -> str:
-    """The hex SHA-256 of JSON values as a set: their order and repetition do not count."""
+    """The SHA-256 in hex of JSON values as a set: independent of order and repetition."""
     return of_value(sorted({json.dumps(item, sort_keys=True) for item in items}))

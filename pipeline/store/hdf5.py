@@ -1,7 +1,7 @@
-"""Read HDF5 files of weights that may be damaged or hostile: checked before Keras loads them.
+"""Check HDF5 files of weights that may be damaged or hostile before Keras loads them.
 
-HDF5 can do much that weights do not need: parts in other files, links, packed parts of any size, chunks larger than
-their content. A file is accepted only if it is groups of plain finite numbers that take no more memory than expected.
+HDF5 has features that weights do not need: data in other files, links, compressed data of any size, chunks larger than
+their content. A file is accepted only if it consists of groups of plain finite numbers within the expected size.
 """
 
 import math
@@ -14,15 +14,16 @@ import numpy as np
 
 from pipeline.store.npz import Damaged, Foreign, shown
 
-MOST_PARTS = 20_000  # groups, datasets and attributes; the largest network known here has some thousands
-MOST_NAMES = 1 << 20  # bytes of an attribute: older files name their layers in some
+MOST_PARTS = 20_000  # groups, datasets and attributes; the largest network used here has some thousands
+MOST_NAMES = 1 << 20  # bytes of an attribute; older files list the names of layers in attributes
 
 
 def check_weights(file: Path | IO[bytes], *, most: int) -> int:
-    """Look through the HDF5 `file` of weights; returns how many numbers there are in it, an optimizer's left out.
+    """Check the HDF5 `file` of weights; returns the number of weights in it, without those of an optimizer.
 
-    Errors: `Damaged` if it cannot be read; `Foreign` if it holds something else than plain finite numbers, or more than
-    `most` bytes of them.
+    Raises:
+        Damaged: the file cannot be read.
+        Foreign: it contains something other than plain finite numbers, or more than `most` bytes of them.
     """
     numbers, left = 0, most
     try:
@@ -34,13 +35,13 @@ def check_weights(file: Path | IO[bytes], *, most: int) -> int:
                 numbers += 0 if "optimizer" in name.split("/")[1] else dataset.size
     except Foreign:
         raise
-    except Exception:  # of any kind: there is no list of what the library raises for bytes that nobody has written
+    except Exception:  # the library may raise any exception for damaged files
         raise Damaged("is no HDF5 file, or not a whole one") from None
     return numbers
 
 
 def _datasets(root: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Every dataset below `root` with its path, each once, where nothing leads elsewhere."""
+    """Yield every dataset below `root` with its path, once; links and repeated objects are refused."""
     waiting, seen, parts = [("", root)], set(), 0
     while waiting:
         above, group = waiting.pop()
@@ -66,18 +67,18 @@ def _datasets(root: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
 
 
 def _check_attributes(place: str, part: h5py.Group | h5py.Dataset) -> int:
-    """Raise `Foreign` for attributes that no weights have; returns how many there are."""
+    """Raise `Foreign` for attributes that weights do not need; returns their number."""
     names = list(part.attrs)[: MOST_PARTS + 1]
     for name in names:
         found = part.attrs.get_id(name)
-        # Text of any length is stored apart, and many places may name the same: one place is enough for Keras
+        # Strings of variable length are stored separately and may be shared; Keras uses scalar ones only
         if math.prod(found.shape) * found.dtype.itemsize > MOST_NAMES or (found.dtype.kind == "O" and found.shape):
             raise Foreign(f"holds {shown(place or '/')} with an attribute that weights have no use for")
     return len(names)
 
 
 def _check_stored(name: str, dataset: h5py.Dataset, left: int) -> None:
-    """Raise `Foreign` unless `dataset` is plain numbers of at most `left` bytes, all of them in this file."""
+    """Raise `Foreign` unless `dataset` is plain numbers of at most `left` bytes, stored in this file."""
     itemsize = dataset.dtype.itemsize
     if dataset.dtype.kind not in "fiu" or dataset.size is None:
         raise Foreign(f"holds {shown(name)}, which is no array of numbers")

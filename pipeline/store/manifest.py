@@ -1,4 +1,4 @@
-"""The manifest of a finished stage: what was made, from what, with what, and proof that it is whole."""
+"""The manifest of an artifact: its stage, inputs, options and versions, and the digest of every file."""
 
 import dataclasses
 import json
@@ -15,10 +15,10 @@ NAME = "manifest.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """One finished stage. `inputs` and `outputs` map names to content digests; `files` maps a path to [bytes, SHA-256].
+    """One finished stage. `inputs` and `outputs` map names to digests; `files` maps a path to [size in bytes, SHA-256].
 
-    `forced` names the rerun that asked for it, `run` the run that made it, `seconds` how long that took, `created`
-    when it ended (ISO 8601, UTC), `notes` what a person would call the inputs (`{"labels": 83}`).
+    `forced` names the rerun that requested it, `run` the run that made it; `seconds` is the duration, `created` the end
+    (ISO 8601, UTC), `notes` describes the inputs for people (`{"labels": 83}`).
     """
 
     stage: str
@@ -39,7 +39,7 @@ class Manifest:
 
 
 def write(manifest: Manifest, folder: Path) -> None:
-    """Put `manifest` into `folder` and on the disk, with a digest of itself so that a cut or edit shows."""
+    """Write `manifest` into `folder` with fsync, with a digest of itself so that truncation or an edit is detected."""
     body = dataclasses.asdict(manifest)
     text = json.dumps({**body, "self": digest.of_value(body)}, ensure_ascii=False, indent=1)
     with (folder / NAME).open("w", encoding="utf-8") as file:
@@ -49,7 +49,7 @@ def write(manifest: Manifest, folder: Path) -> None:
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest of `folder`; `DamagedState` if it is missing, cut short or changed."""
+    """Read the manifest of `folder`; `DamagedState` if it is missing, truncated or changed."""
     path = folder / NAME
     try:
         body = json.loads(path.read_bytes())
@@ -63,13 +63,13 @@ def read(folder: Path) -> Manifest:
 
 
 def list_files(folder: Path) -> dict[str, list]:
-    """Every file below `folder` but the manifest: relative path to [size in bytes, SHA-256]."""
+    """Every file below `folder` except the manifest: relative path to [size in bytes, SHA-256]."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
     return {path.relative_to(folder).as_posix(): [path.stat().st_size, digest.of_file(path)] for path in paths}
 
 
 def check_files(manifest: Manifest, folder: Path) -> None:
-    """Raise `DamagedState` naming the first file that is missing or has another size; contents are not read."""
+    """Raise `DamagedState` naming the first file that is missing or has another size; does not read contents."""
     for name, (size, _) in manifest.files.items():
         path = folder / name
         try:
@@ -81,7 +81,7 @@ def check_files(manifest: Manifest, folder: Path) -> None:
 
 
 def check_contents(manifest: Manifest, folder: Path) -> None:
-    """Raise `DamagedState` naming the first file whose content is not what was written; reads everything."""
+    """Raise `DamagedState` naming the first file whose content has changed; reads all files."""
     check_files(manifest, folder)
     for name, (_, expected) in manifest.files.items():
         if digest.of_file(folder / name) != expected:

@@ -1,9 +1,9 @@
 """Read ZIP and NPZ files that may be damaged or hostile, in memory that is bounded before reading.
 
-NumPy's `savez` and Keras' `save` store their members unpacked. So an archive with a compressed member, or with members
-larger than itself, is not one of theirs. A file says itself how many arrays it holds and how large they are, and may
-lie. So it is checked in this order: the directory of the archive, which must name stored members that fit into the
-file; the NPY header of each array, which must have the expected type and shape; the data. Nothing is pickled.
+NumPy's `savez` and Keras' `save` store their members uncompressed, so an archive with a compressed member, or with
+members larger than itself, is refused. The sizes that a file declares may be wrong, so it is checked in this order: the
+directory of the archive, which must name stored members that fit into the file; the NPY header of each array, which
+must have the expected type and shape; the data. Pickles are never loaded.
 """
 
 import contextlib
@@ -19,33 +19,34 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
-PIECE = 1 << 20  # bytes read at once, and so of a directory: some ten thousand members; a checkpoint has hundreds
-SHOWN = 60  # characters that a message shows of what a file says
+# Bytes read at once; also limits the directory to about ten thousand members; a checkpoint has hundreds
+PIECE = 1 << 20
+SHOWN = 60  # characters of a file's text that a message shows
 
 
 class Unfit(ValueError):
-    """A file cannot be used; the text says why in a few words, and the caller which file and what to do."""
+    """A file cannot be used; the text says why in a few words, and the caller adds the file and what to do."""
 
 
 class Damaged(Unfit):
-    """It is no such file, or was cut short or changed."""
+    """The file has another format, or was truncated or changed."""
 
 
 class Foreign(Unfit):
-    """It may be whole, but it is not of what it is to be used for."""
+    """The file may be undamaged, but it has other content than expected."""
 
 
 class StoredZip:
-    """An open archive whose directory has been checked; a context manager. `sizes` has the bytes of every member by its
-    name, in the order of the file.
+    """An open archive with a checked directory; a context manager. `sizes` maps each member's name to its bytes.
 
-    Errors: `Damaged` if `path` is no file, no archive, or one with members that are compressed, encrypted, there twice,
-    or larger than the file.
+    Raises:
+        Damaged: `path` is not a file or not an archive, or members are compressed, encrypted, duplicate, or larger than
+            the file.
     """
 
     def __init__(self, path: Path) -> None:
         try:
-            if not path.is_file():  # a pipe would be waited for, and a device read without end
+            if not path.is_file():  # a pipe would block, and a device never ends
                 raise Damaged("is no file")
             self._file = _Careful(io.FileIO(path))
         except OSError as error:
@@ -64,11 +65,11 @@ class StoredZip:
         self._file.close()
 
     def open(self, name: str) -> IO[bytes]:
-        """The member `name`, to be read inside `or_damaged`. At its end its checksum is compared."""
+        """Open the member `name`, to be read inside `or_damaged`; its checksum is verified at the end."""
         return self._archive.open(self._members[name])
 
     def read(self, name: str, most: int) -> bytes:
-        """The whole of the member `name`. Errors: `Foreign` if it is not there, or has more than `most` bytes."""
+        """Read the member `name`; raises `Foreign` if it is missing or has more than `most` bytes."""
         if name not in self._members:
             raise Foreign(f"holds no {name}")
         if (size := self._members[name].file_size) > most:
@@ -77,7 +78,7 @@ class StoredZip:
             return b"".join(iter(lambda: member.read(PIECE), b""))
 
     def _directory(self, size: int) -> dict[str, zipfile.ZipInfo]:
-        """The members by their names, in a file of `size` bytes."""
+        """The members by name, in a file of `size` bytes."""
         with or_damaged("is no archive, or not a whole one"):
             self._archive = zipfile.ZipFile(self._file)
         infos = self._archive.infolist()
@@ -91,8 +92,7 @@ class StoredZip:
 
 @contextlib.contextmanager
 def or_damaged(told: str) -> Iterator[None]:
-    """Whatever goes wrong inside is `Damaged`: there is no list of what libraries may raise for bytes that nobody has
-    written."""
+    """Convert any exception inside to `Damaged`: libraries may raise any exception for damaged files."""
     try:
         yield
     except Exception:
@@ -100,25 +100,25 @@ def or_damaged(told: str) -> Iterator[None]:
 
 
 def shown(text: str) -> str:
-    """`text` out of a file, fit for a message."""
+    """Text from a file, sanitised and shortened for a message."""
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 class _Careful(io.BufferedReader):
-    """A file of which nobody reads much at once: `ZipFile` reads as long a directory as the file claims to have."""
+    """A file that refuses long reads: `ZipFile` reads a directory as long as the file declares."""
 
     def read(self, size: int | None = -1) -> bytes:
-        """As any file; an error beyond PIECE."""
+        """Read up to PIECE bytes; a longer read raises `BadZipFile`."""
         if size is not None and size > PIECE:
             raise zipfile.BadZipFile
         return super().read(size)
 
 
 def _is_plain(info: zipfile.ZipInfo) -> bool:
-    """Whether a member lies in the file as it is."""
+    """Whether a member is stored uncompressed and unencrypted."""
     stored = info.compress_type == zipfile.ZIP_STORED and info.file_size == info.compress_size
-    return stored and not info.flag_bits & 1  # the bit of encryption
+    return stored and not info.flag_bits & 1  # bit 0 means encrypted
 
 
 Arrays = dict[str, np.ndarray]
@@ -128,9 +128,9 @@ LONGEST_HEADER = 1000  # bytes; NumPy's own have 118
 
 @dataclass(frozen=True)
 class Form:
-    """What an array has to be: of one of the NumPy `types`, and of `shape`, where None is a length of at most `most`.
+    """The expected form of an array: one of the NumPy `types`, and `shape`, where None is a length of at most `most`.
 
-    With `types` of several widths, such as int32 and int64, the array keeps the one that it was written with.
+    With types of different widths, such as int32 and int64, the array keeps the type in the file.
     """
 
     types: tuple[str, ...]
@@ -138,7 +138,7 @@ class Form:
     most: int = 0
 
     def fits(self, header: "Header") -> bool:
-        """Whether an array with this `header` is of this form."""
+        """Whether an array with this `header` has this form."""
         return (
             any(header.dtype == np.dtype(each) for each in self.types)
             and len(header.shape) == len(self.shape)
@@ -149,7 +149,7 @@ class Form:
         )
 
     def __str__(self) -> str:
-        """Such as float32 (64, 8)."""
+        """For example float32 (64, 8)."""
         return f"{' or '.join(self.types)} {str(self.shape).replace('None', f'up to {self.most}')}"
 
 
@@ -158,7 +158,7 @@ Forms = Mapping[str, Form]
 
 @dataclass(frozen=True)
 class Header:
-    """What a member says of its array, and where in the member the data begins."""
+    """The NPY header of an array, and the offset at which the data begins."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -167,22 +167,24 @@ class Header:
 
     @property
     def numbers(self) -> int:
-        """How many there are in the array."""
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
     def bytes(self) -> int:
-        """How long the data is."""
+        """The size of the data in bytes."""
         return self.numbers * self.dtype.itemsize
 
     def __str__(self) -> str:
-        """Such as float32 (64, 8)."""
+        """For example float32 (64, 8)."""
         order = "" if self.dtype.isnative else " in another byte order"
         return shown(f"{self.dtype.name}{order} {self.shape}")
 
 
 class Npz(StoredZip):
-    """An open NPZ file whose directory has been checked. Errors: those of `StoredZip`; `Damaged` for other members."""
+    """An open NPZ file with a checked directory; raises as `StoredZip`, and `Damaged` for members that are not
+    arrays.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -192,14 +194,16 @@ class Npz(StoredZip):
 
     @property
     def names(self) -> list[str]:
-        """Of all arrays, in the order of the file."""
+        """The names of all arrays, in the order of the file."""
         return [name.removesuffix(SUFFIX) for name in self.sizes]
 
     def header(self, name: str) -> Header:
-        """What the array `name` is. Errors: `Damaged` if that cannot be read, or the data is not as long as it says."""
+        """The header of the array `name`; raises `Damaged` if it cannot be read or does not match the size of
+        the data.
+        """
         told = f"holds {shown(name)} without a header that can be read"
         with or_damaged(told), self.open(name + SUFFIX) as member:
-            if npy.read_magic(member) != (1, 0):  # later versions are for headers longer than LONGEST_HEADER
+            if npy.read_magic(member) != (1, 0):  # later versions have headers longer than LONGEST_HEADER
                 raise ValueError
             shape, fortran, dtype = npy.read_array_header_1_0(member, max_header_size=LONGEST_HEADER)
             found = Header(dtype, shape, fortran, member.tell())
@@ -208,7 +212,7 @@ class Npz(StoredZip):
         return found
 
     def check(self, forms: Forms) -> dict[str, Header]:
-        """The headers of all arrays, which are those of `forms`. Errors: `Foreign`, or those of `header`."""
+        """The headers of all arrays, after a check against `forms`; raises `Foreign` or as `header`."""
         if lacking := [name for name in forms if name + SUFFIX not in self.sizes]:
             raise Foreign(f"holds no {lacking[0]}")
         if strange := [name for name in self.names if name not in forms]:
@@ -220,7 +224,7 @@ class Npz(StoredZip):
         return headers
 
     def array(self, name: str, header: Header) -> np.ndarray:
-        """The array `name` with that `header`, whose size the caller has checked. Errors: `Damaged`."""
+        """Read the array `name` with that `header`, whose size the caller has checked; raises `Damaged`."""
         array = np.empty(header.numbers, header.dtype)
         rest = memoryview(array.view(np.uint8))
         with or_damaged(f"holds {shown(name)}, which is not what was written"), self.open(name + SUFFIX) as member:
@@ -233,15 +237,15 @@ class Npz(StoredZip):
 
 
 def read_npz(path: Path, forms: Forms) -> Arrays:
-    """The arrays of the NPZ file `path`, which holds those of `forms` and no others. Errors: those of `Npz`."""
+    """Read the arrays of the NPZ file `path`, which must be exactly those of `forms`; raises as `Npz`."""
     with Npz(path) as file:
         headers = file.check(forms)
         return {name: file.array(name, header) for name, header in headers.items()}
 
 
 def check_finite(arrays: Arrays) -> None:
-    """Raise `Foreign` with the name of the first of `arrays` that holds NaN or infinite numbers."""
+    """Raise `Foreign` with the name of the first of `arrays` that contains NaN or infinite numbers."""
     for name, array in arrays.items():
-        # The extremes alone: NaN is both, and looking at each number would take memory
+        # Minimum and maximum are enough, because NaN propagates to both; a mask of all numbers would take memory
         if array.dtype.kind == "f" and array.size and not np.isfinite([array.min(), array.max()]).all():
             raise Foreign(f"{name} holds NaN or infinite numbers")

@@ -1,8 +1,7 @@
-"""Files of a finished folder, read only if they are what its manifest says that was written.
+"""Read files of an artifact and verify them against the SHA-256 in its manifest.
 
-Every stage and page that uses what such a file says reads it through here: a file that a bad disk, an editor or a copy
-has changed, at whatever size, must not train another generator in silence. A folder without a manifest is not finished,
-or not a stage's: there is nothing to check its files by, and they are read as they are.
+Every stage and page reads such files through this module, so that a file changed by a bad disk, an editor or a copy is
+not used silently. A folder without a manifest is not an artifact: its files are read without a check.
 """
 
 import io
@@ -20,10 +19,11 @@ from pipeline.store.manifest import Manifest
 
 
 def read_bytes(folder: Path, name: str) -> bytes:
-    """The content of the file `name` of the finished folder `folder`.
+    """The content of the file `name` of the artifact `folder`.
 
-    Errors: `DamagedState` that names the file and the command that makes it again, if it is missing, cannot be read, or
-    has another SHA-256 than the manifest has.
+    Raises:
+        DamagedState: the file is missing, cannot be read, or its SHA-256 is not the manifest's. The message names the
+            file and the command that makes it again.
     """
     written = _manifest(folder)
     try:
@@ -38,13 +38,13 @@ def read_bytes(folder: Path, name: str) -> bytes:
 
 
 def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
-    """The rows of the JSONL file `name` of the finished folder `folder`. Errors: as `read_bytes`."""
+    """The rows of the JSONL file `name` of the artifact `folder`. Raises as `read_bytes`."""
     lines = read_bytes(folder, name).splitlines(keepends=True)
     return [parse_row(line, f"{folder / name}, line {number}") for number, line in enumerate(lines, start=1)]
 
 
 def read_json(folder: Path, name: str) -> Any:
-    """The value in the JSON file `name` of the finished folder `folder`. Errors: as `read_bytes`."""
+    """The value in the JSON file `name` of the artifact `folder`. Raises as `read_bytes`."""
     try:
         return json.loads(read_bytes(folder, name))
     except (ValueError, RecursionError):
@@ -52,7 +52,7 @@ def read_json(folder: Path, name: str) -> Any:
 
 
 def read_array(folder: Path, name: str) -> np.ndarray:
-    """The array in the NPY file `name` of the finished folder `folder`. Errors: as `read_bytes`."""
+    """The array in the NPY file `name` of the artifact `folder`. Raises as `read_bytes`."""
     try:
         return np.load(io.BytesIO(read_bytes(folder, name)), allow_pickle=False)
     except (ValueError, EOFError):
@@ -72,6 +72,6 @@ def _manifest(folder: Path) -> Manifest | None:
     return _read_manifest(folder, stamp)
 
 
-@lru_cache(maxsize=16)  # a stage reads several files of a folder, and a manifest may name every picture
+@lru_cache(maxsize=16)  # a stage reads several files of an artifact, and a manifest may be large
 def _read_manifest(folder: Path, stamp: int) -> Manifest:
     return manifest.read(folder)

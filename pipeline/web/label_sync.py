@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.labels.log import LabelLog, parse
+from pipeline.labels.log import LabelLog, parse_label
 
 HOW_LABELLED = "page"
 COMPARED_BYTES = 256  # before the end of what was read: if they differ, the file was replaced
@@ -165,7 +165,7 @@ class LabelSync:
                 self._apply_line(known, line)
 
     def _apply_line(self, known: _ReadState, line: bytes) -> None:
-        row = parse(line, self.log.path, len(known.changes) + 1)
+        row = parse_label(line, self.log.path, len(known.changes) + 1)
         known.changes.append((row.id, row.label))
         if row.label is None:
             known.labels.pop(row.id, None)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import DamagedState
 from pipeline.filter.scores import Score, read_scores
-from pipeline.labels.log import flag
+from pipeline.labels.log import dataset_flag
 from pipeline.store import verified
 from pipeline.store.artifacts import Artifact, ArtifactStore, load
 from pipeline.web.dataset_paths import DatasetPaths
@@ -197,7 +197,7 @@ def read(paths: DatasetPaths, before: PictureIndex | None = None) -> PictureInde
 
 def _damaged_squares(paths: DatasetPaths, found: Iterable[str]) -> str:
     """One line about damaged squares; empty if there are none."""
-    again = f"`python -m tasks rerun normalize{flag(paths.dataset)}` makes them again"
+    again = f"`python -m tasks rerun normalize{dataset_flag(paths.dataset)}` makes them again"
     return next((f"the squares are damaged: {text}; {again}" for text in found), "")
 
 

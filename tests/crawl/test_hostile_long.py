@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.crawl.tiff import big_tiff_header
+
 pytestmark = pytest.mark.long
 
 MEGABYTES = 10_000_000  # bytes of a page, of which no more are read
@@ -55,15 +57,15 @@ class Routes(dict):
         return super().get(path) or super().get(path.partition("?")[0], default)
 
 
-def repeat_to_page_size(token):
+def fill_page(token):
     return (token * (MEGABYTES // len(token) - 1)).encode()
 
 
-def serve_pages(site, responders, **bodies):
+def serve_pages(site, reply, **bodies):
     """Serve HTML pages by name; each shows an ordinary picture before the trap."""
     for name, data in bodies.items():
         page = b'<!doctype html><img src="/p/0000.png">' + (data if isinstance(data, bytes) else data.encode())
-        site.routes[f"/{name}"] = responders.body(page[:MEGABYTES], "text/html")
+        site.routes[f"/{name}"] = reply.body(page[:MEGABYTES], "text/html")
     return Trap(pages=[f"/{name}" for name in bodies])
 
 
@@ -73,7 +75,7 @@ def serve_pictures(site, **handlers):
     return Trap(images=[f"/{name}.png" for name in handlers])
 
 
-def raw_response(text, *, then=b""):
+def raw(text, *, then=b""):
     """A responder that sends `text` as it is, then `then` for ever."""
 
     def answer(handler):
@@ -85,94 +87,79 @@ def raw_response(text, *, then=b""):
     return answer
 
 
-# Traps: functions of site, responders and a folder
+# Traps: functions of a site, the responders and a folder
 
 
-def markup_before_svg(site, responders, folder):
+def markup_before_svg(site, reply, folder):
     kinds = {
         "marks": b"<!>" * 60,
         "comments": b"<!-- " * 60,
         "spaces": b" " * 2000 + b"<",
         "xml": b"<?xml>" + b"<!>" * 99,
     }
-    return serve_pictures(site, **{name: responders.body(data) for name, data in kinds.items()})
+    return serve_pictures(site, **{name: reply.body(data) for name, data in kinds.items()})
 
 
-def markup_in_files(site, responders, folder):
+def markup_in_files(site, reply, folder):
     for number in range(20):
         (folder / f"{number}.svg").write_bytes(b"<!>" * 60)
     return Trap(options={"sources": ["folder", "site"], "folder": str(folder)})
 
 
-def big_tiff(width):
-    entries = [(256, 16, 1, width), (257, 16, 1, 1), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
-    entries += [(273, 16, 1, 300), (277, 3, 1, 1), (278, 3, 1, 1), (279, 16, 1, 1)]
-    packed = b"".join(struct.pack("<HHQQ", *entry) for entry in entries)
-    return struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, len(entries)) + packed + bytes(200)
-
-
-def numbers(site, responders, folder):
+def numbers(site, reply, folder):
     head = b"HTTP/1.1 200 OK\r\nContent-Length: "
     handlers = {
-        f"length{digits}": raw_response(head + b"9" * digits + b"\r\n\r\n<html>")
-        for digits in (16, 19, 30, 400, 4301, 60_000)
+        f"length{digits}": raw(head + b"9" * digits + b"\r\n\r\n<html>") for digits in (16, 19, 30, 400, 4301, 60_000)
     }
-    handlers |= {f"tiff{bits}": responders.body(big_tiff(2**bits)) for bits in (31, 53, 62, 63)}
+    handlers |= {f"tiff{bits}": reply.body(big_tiff_header(2**bits)) for bits in (31, 53, 62, 63)}
     busy = [b"9" * 400, b"9" * 60_000, b"Fri, 31 Dec 99999 23:59:59 GMT", b"nan"]
     for number, wait in enumerate(busy):
-        handlers[f"busy{number}"] = raw_response(
-            b"HTTP/1.1 429 No\r\nContent-Length: 0\r\nRetry-After: " + wait + b"\r\n\r\n"
-        )
-    handlers["status"] = raw_response(b"HTTP/1.1 " + b"9" * 5000 + b" OK\r\n\r\n")
+        handlers[f"busy{number}"] = raw(b"HTTP/1.1 429 No\r\nContent-Length: 0\r\nRetry-After: " + wait + b"\r\n\r\n")
+    handlers["status"] = raw(b"HTTP/1.1 " + b"9" * 5000 + b" OK\r\n\r\n")
     return serve_pictures(site, **handlers)
 
 
-def srcsets(site, responders, folder):
+def srcsets(site, reply, folder):
     one = "<img srcset='" + "a" * 16_000 + "'>"
     two = "<img srcset='" + "a 1x (" * 3000 + "'>"
     three = "<img srcset='" + "a.jpg 1x, " * 2000 + "'>"
     return serve_pages(
-        site,
-        responders,
-        a=repeat_to_page_size(one),
-        b=repeat_to_page_size(two),
-        c=repeat_to_page_size(three),
-        d="<img srcset='" + "a " * 4_000_000,
+        site, reply, a=fill_page(one), b=fill_page(two), c=fill_page(three), d="<img srcset='" + "a " * 4_000_000
     )
 
 
-def nested(site, responders, folder):
+def nested(site, reply, folder):
     return serve_pages(
         site,
-        responders,
-        links=repeat_to_page_size("<a href=x.jpg><b>"),
+        reply,
+        links=fill_page("<a href=x.jpg><b>"),
         texts="".join(f"<a href=x{number}.jpg><i>w" for number in range(MEGABYTES // 24)),
-        elements=repeat_to_page_size("<b>"),
-        divisions=repeat_to_page_size("<div>"),
-        ends=b"<b>" * 4000 + repeat_to_page_size("</x>"),
-        tables=repeat_to_page_size("<table><tr><td>"),
+        elements=fill_page("<b>"),
+        divisions=fill_page("<div>"),
+        ends=b"<b>" * 4000 + fill_page("</x>"),
+        tables=fill_page("<table><tr><td>"),
     )
 
 
-def many_items(site, responders, folder):
+def many_items(site, reply, folder):
     return serve_pages(
         site,
-        responders,
+        reply,
         pictures="".join(f"<img src=/n/{number}.html>" for number in range(0, 60_000)),
-        same=repeat_to_page_size("<img src=/p/0001.png>"),
+        same=fill_page("<img src=/p/0001.png>"),
         attributes="<img " + " ".join(f"a{number}" for number in range(MEGABYTES // 9)) + ">",
         one=f"<img src='{'a/' * (MEGABYTES // 2)}'>",
-        marks=repeat_to_page_size("<"),
-        entities=repeat_to_page_size("&amp;"),
-        metas=repeat_to_page_size("<meta charset="),
+        marks=fill_page("<"),
+        entities=fill_page("&amp;"),
+        metas=fill_page("<meta charset="),
         noise=random.Random(1).randbytes(MEGABYTES),
     )
 
 
-def long_addresses(site, responders, folder):
+def long_addresses(site, reply, folder):
     trap = serve_pages(
         site,
-        responders,
+        reply,
         long="".join(f"<img src='/{number}{'é' * 2000}.png'>" for number in range(400)),
         names="".join(f"<img src='http://{'日.' * 1000}{number}/x.jpg'>" for number in range(1000)),
         base=f"<base href='/{'d/' * 1990}'>" + "".join(f"<img src={number}>" for number in range(100_000)),
@@ -180,141 +167,135 @@ def long_addresses(site, responders, folder):
     return Trap(images=["/" + "x" * 5000, "/" + "x" * 100_000], pages=trap.pages, options={"limit": 2000})
 
 
-def endless_links(site, responders, folder):
+def endless_links(site, reply, folder):
     class Endless(Routes):
         def get(self, path, default=None):
             if not path.startswith("/z"):
                 return super().get(path, default)
             links = "".join(f"<a href={path}/{number}>" for number in range(200_000))
-            return responders.body(links[:MEGABYTES], "text/html")
+            return reply.body(links[:MEGABYTES], "text/html")
 
     site.routes = Endless(site.routes)
     return Trap(pages=["/z"], options={"pages": 12})
 
 
-def base_urls_and_titles(site, responders, folder):
+def base_urls_and_titles(site, reply, folder):
     bases = ["http://[", "javascript:alert(1)", "data:,x", "", "http://a:99999999/", "//", "\x1b[2J"]
     heads = {f"base{number}": f'<base href="{base}"><img src="/p/0002.png">' for number, base in enumerate(bases)}
     title = (
         "<title>" + "\x1b[31m\u202e&#x9b;" * 100_000 + "</title><meta name=author content='" + "\n" * 1_000_000 + "'>"
     )
-    odd = {f"odd{number}": responders.body(b"", f"\x9b31m{number}" + "x" * 60_000) for number in range(30)}
+    odd = {f"odd{number}": reply.body(b"", f"\x9b31m{number}" + "x" * 60_000) for number in range(30)}
     site.routes |= {f"/{name}": handler for name, handler in odd.items()}
-    trap = serve_pages(site, responders, words=title + '<img src="/p/0003.png">', **heads)
+    trap = serve_pages(site, reply, words=title + '<img src="/p/0003.png">', **heads)
     return Trap(pages=trap.pages + [f"/{name}" for name in odd])
 
 
-def redirects(site, responders, folder):
+def redirects(site, reply, folder):
     handlers = {
-        "long": responders.redirect("/" + "x" * 60_000),
-        "dots": responders.redirect("/" + "../" * 20_000),
-        "too-long": responders.redirect("/" + "x" * 1_000_000),
-        "loop": responders.redirect("/loop.png"),
-        "grows": lambda handler: responders.redirect(handler.path + "/" + "x" * 1000)(handler),
-        "odd": responders.redirect("http://[\x9b"),
-        "user": responders.redirect("http://" + "@" * 4000),
+        "long": reply.redirect("/" + "x" * 60_000),
+        "dots": reply.redirect("/" + "../" * 20_000),
+        "too-long": reply.redirect("/" + "x" * 1_000_000),
+        "loop": reply.redirect("/loop.png"),
+        "grows": lambda handler: reply.redirect(handler.path + "/" + "x" * 1000)(handler),
+        "odd": reply.redirect("http://[\x9b"),
+        "user": reply.redirect("http://" + "@" * 4000),
     }
     return serve_pictures(site, **handlers)
 
 
-def heads(site, responders, folder):
+def heads(site, reply, folder):
     ok = b"HTTP/1.1 200 OK\r\n"
     return serve_pictures(
         site,
-        reason=raw_response(b"HTTP/1.1 200 " + b"x" * 1_000_000 + b"\r\n\r\n"),
-        flood=raw_response(ok + (b"X-Robots-Tag: " + b"a, " * 20_000 + b"\r\n") * 90 + b"Content-Length: 0\r\n\r\n"),
-        endless=raw_response(ok, then=b"a: b\r\n" * 1000),
-        line=raw_response(ok + b"a: ", then=b"b" * 60_000),
-        going_on=raw_response(b"", then=b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
-        hints=raw_response(b"", then=b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000),
-        extension=raw_response(ok + b"Transfer-Encoding: chunked\r\n\r\n1;", then=b"x" * 60_000),
-        chunk=raw_response(ok + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 60_000 + b"\r\n"),
-        chunks=raw_response(ok + b"Transfer-Encoding: chunked\r\n\r\n", then=b"1\r\nx\r\n" * 1000),
-        trailers=raw_response(ok + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", then=b"a: b\r\n" * 1000),
+        reason=raw(b"HTTP/1.1 200 " + b"x" * 1_000_000 + b"\r\n\r\n"),
+        flood=raw(ok + (b"X-Robots-Tag: " + b"a, " * 20_000 + b"\r\n") * 90 + b"Content-Length: 0\r\n\r\n"),
+        endless=raw(ok, then=b"a: b\r\n" * 1000),
+        line=raw(ok + b"a: ", then=b"b" * 60_000),
+        going_on=raw(b"", then=b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+        hints=raw(b"", then=b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000),
+        extension=raw(ok + b"Transfer-Encoding: chunked\r\n\r\n1;", then=b"x" * 60_000),
+        chunk=raw(ok + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 60_000 + b"\r\n"),
+        chunks=raw(ok + b"Transfer-Encoding: chunked\r\n\r\n", then=b"1\r\nx\r\n" * 1000),
+        trailers=raw(ok + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", then=b"a: b\r\n" * 1000),
     )
 
 
-def packed(site, responders, folder):
+def packed(site, reply, folder):
     bomb = gzip.compress(bytes(500_000_000), 9)
     ok = b"HTTP/1.1 200 OK\r\nContent-Encoding: "
     return serve_pictures(
         site,
-        bomb=responders.body(bomb, Content_Encoding="gzip"),
-        bombs=responders.body(gzip.compress(bomb, 9), Content_Encoding="gzip, gzip"),
-        many_items=responders.body(bomb, Content_Encoding=", ".join(["gzip"] * 5000)),
-        nothing=raw_response(ok + b"deflate\r\n\r\n", then=b"\0\0\0\xff\xff" * 10_000),
-        members=raw_response(ok + b"gzip\r\n\r\n", then=gzip.compress(b"") * 1000),
+        bomb=reply.body(bomb, Content_Encoding="gzip"),
+        bombs=reply.body(gzip.compress(bomb, 9), Content_Encoding="gzip, gzip"),
+        many=reply.body(bomb, Content_Encoding=", ".join(["gzip"] * 5000)),
+        nothing=raw(ok + b"deflate\r\n\r\n", then=b"\0\0\0\xff\xff" * 10_000),
+        members=raw(ok + b"gzip\r\n\r\n", then=gzip.compress(b"") * 1000),
     )
 
 
-def picture_headers(site, responders, folder):
+def picture_headers(site, reply, folder):
     blocks = 19_000_000 // 4
     ifd = struct.pack("<H", 65_000) + b"".join(
         struct.pack("<HHII", 1000 + n % 60_000, 7, 10_000_000, 8) for n in range(65_000)
     )
     return serve_pictures(
         site,
-        jpeg=responders.body(b"\xff\xd8" + b"\xff\xe5\0\2" * blocks),
-        gif=responders.body(b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\1a\0" * (blocks * 4 // 5)),
-        tiff=responders.body((b"II*\0" + struct.pack("<I", 8) + ifd).ljust(19_000_000, b"\0")),
-        png=responders.body(b"\x89PNG\r\n\x1a\n" + bytes(19_000_000)),
-        webp=responders.body(b"RIFF\xff\xff\xff\xffWEBPVP8X" + bytes(19_000_000)),
+        jpeg=reply.body(b"\xff\xd8" + b"\xff\xe5\0\2" * blocks),
+        gif=reply.body(b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\1a\0" * (blocks * 4 // 5)),
+        tiff=reply.body((b"II*\0" + struct.pack("<I", 8) + ifd).ljust(19_000_000, b"\0")),
+        png=reply.body(b"\x89PNG\r\n\x1a\n" + bytes(19_000_000)),
+        webp=reply.body(b"RIFF\xff\xff\xff\xffWEBPVP8X" + bytes(19_000_000)),
     )
 
 
-def robots_txt(site, responders, folder, text):
-    site.routes["/robots.txt"] = responders.body(text, "text/plain")
+def robots_txt(site, reply, folder, text):
+    site.routes["/robots.txt"] = reply.body(text, "text/plain")
     return Trap()
 
 
-def robots_txt_for_many_agents(site, responders, folder):
+def robots_txt_for_many_agents(site, reply, folder):
     agents = "".join(f"user-agent: a{number}\n" for number in range(15_000))
-    return robots_txt(site, responders, folder, agents + "disallow: /a\n" * 700_000)
+    return robots_txt(site, reply, folder, agents + "disallow: /a\n" * 700_000)
 
 
-def robots_txt_with_wildcards(site, responders, folder):
-    many_items = "".join(f"disallow: /*a*{number}*b*c$\n" for number in range(300_000))
-    trap = robots_txt(site, responders, folder, "user-agent: *\ndisallow: /" + "*a" * 100_000 + "\n" + many_items)
+def robots_txt_with_wildcards(site, reply, folder):
+    many = "".join(f"disallow: /*a*{number}*b*c$\n" for number in range(300_000))
+    trap = robots_txt(site, reply, folder, "user-agent: *\ndisallow: /" + "*a" * 100_000 + "\n" + many)
     trap.images = [f"/{'a' * 3900}{number}.png" for number in range(50)]
     return trap
 
 
-def robots_txt_with_numbers(site, responders, folder):
+def robots_txt_with_numbers(site, reply, folder):
     odd = "".join(
         f"request-rate: 1/{'9' * digits}\ncrawl-delay: {word}\n" for digits, word in ((400, "nan"), (5000, "inf"))
     )
     return robots_txt(
-        site, responders, folder, f"user-agent: other\n{odd}crawl-delay: 1e308\nuser-agent: *\ncrawl-delay: nan\n"
+        site, reply, folder, f"user-agent: other\n{odd}crawl-delay: 1e308\nuser-agent: *\ncrawl-delay: nan\n"
     )
 
 
-def search_services(site, responders, folder):
+def search_services(site, reply, folder):
     results = "".join(f'<a class=iusc m=\'{{"murl":"http://[{number}"}}\'>' for number in range(150_000))
     deep = "<div class=imgpt>" * 100_000 + f"<a m='{'[' * 1_000_000}'>"
     site.routes |= {
-        "/bing": responders.one_after_another(
-            responders.body(deep, "text/html"), responders.body(results, "text/html")
-        ),
-        "/google": responders.body(
-            "<script>" + '["http://x\\"' * 300_000 + '["http://x/y",' + " " * 1_000_000, "text/html"
-        ),
-        "/openverse": responders.body(
-            '{"results":[' + "{}," * 1_000_000 + '{}],"page_count":1e400}', "application/json"
-        ),
-        "/baidu": responders.body("[" * 3_000_000, "application/json"),
+        "/bing": reply.one_after_another(reply.body(deep, "text/html"), reply.body(results, "text/html")),
+        "/google": reply.body("<script>" + '["http://x\\"' * 300_000 + '["http://x/y",' + " " * 1_000_000, "text/html"),
+        "/openverse": reply.body('{"results":[' + "{}," * 1_000_000 + '{}],"page_count":1e400}', "application/json"),
+        "/baidu": reply.body("[" * 3_000_000, "application/json"),
     }
     return Trap(options={"sources": ["bing", "google", "openverse", "baidu", "site"], "query": ["x"], "pages": 5})
 
 
-def folder_of_files(site, responders, folder):
+def folder_of_files(site, reply, folder):
     for number in range(20_000):
         (folder / f"{number:05}.txt").write_bytes(b"x")
     for name in (b"\x1b[31m.png", b"a\nb.png", b"\xff\xfe.png", "\u202egnp.png".encode()):
-        (folder / os.fsdecode(name)).write_bytes(responders.png(999))
+        (folder / os.fsdecode(name)).write_bytes(reply.png(999))
     return Trap(options={"sources": ["folder", "site"], "folder": str(folder), "mixed": True, "limit": 1000})
 
 
-def url_list(site, responders, folder):
+def url_list(site, reply, folder):
     path = folder / "urls.txt"
     with path.open("wb") as file:
         file.write(b"http://a.example/" + b"x" * 300_000_000 + b"\n\x1b[31m\n\xff\xfe\nhttp://[\nfile:///etc/passwd\n")
@@ -323,16 +304,8 @@ def url_list(site, responders, folder):
 
 TRAPS = [
     *(markup_before_svg, markup_in_files, numbers, srcsets, nested, many_items, long_addresses, endless_links),
-    *(
-        base_urls_and_titles,
-        redirects,
-        heads,
-        packed,
-        picture_headers,
-        robots_txt_for_many_agents,
-        robots_txt_with_wildcards,
-    ),
-    *(robots_txt_with_numbers, search_services, folder_of_files, url_list),
+    *(base_urls_and_titles, redirects, heads, packed, picture_headers, robots_txt_for_many_agents),
+    *(robots_txt_with_wildcards, robots_txt_with_numbers, search_services, folder_of_files, url_list),
 ]
 
 

@@ -1,7 +1,6 @@
 """The outcome of a response, and whether it is still valid in a later crawl."""
 
 import io
-import struct
 
 import pytest
 from PIL import Image
@@ -10,6 +9,7 @@ from pipeline.crawl.outcome import Candidate, Outcome, is_still_valid, of_respon
 from pipeline.crawl.request import Response
 from pipeline.crawl.storage import HEAD_BYTES, PictureStorage
 from pipeline.options import DownloadOptions
+from tests.crawl.tiff import big_tiff_header
 
 TODAY = DownloadOptions()
 
@@ -80,17 +80,6 @@ def test_candidate_text_has_no_control_characters_and_limited_length():
         "x:%1B",
     )
     assert len(found.creator) == 300
-
-
-def big_tiff_header(width):
-    """The header of a BigTIFF file with a 64-bit width."""
-    entries = [(256, 16, 1, width), (257, 16, 1, 1), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
-    entries += [(273, 16, 1, 300), (277, 3, 1, 1), (278, 3, 1, 1), (279, 16, 1, 1)]
-    return (
-        struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, len(entries))
-        + b"".join(struct.pack("<HHQQ", *entry) for entry in entries)
-        + bytes(200)
-    )
 
 
 def test_implausible_width_is_too_many_pixels_without_a_width(tmp_path):

@@ -1,4 +1,4 @@
-"""The site as a crawler meets it."""
+"""The demo site as a crawler sees it."""
 
 import http.client
 import re
@@ -25,7 +25,7 @@ def site():
 
 
 def get(url: str) -> tuple[int, str, bytes]:
-    """Status, type and body."""
+    """Status, media type and body."""
     try:
         with OPENER.open(url, timeout=20) as answer:
             return answer.status, answer.headers.get_content_type(), answer.read()
@@ -35,8 +35,8 @@ def get(url: str) -> tuple[int, str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def crawled(site) -> dict[str, str]:
-    """Path and text of every page that links lead to, robots.txt or not."""
+def crawled_pages(site) -> dict[str, str]:
+    """Path and text of every page that is linked, including those that robots.txt forbids."""
     found, waiting = {}, [site.url]
     while waiting:
         url = waiting.pop()
@@ -51,24 +51,24 @@ def pictures_on(page: str) -> list[str]:
     return re.findall(r'<img src="([^"]+)"', page)
 
 
-def test_every_picture_is_on_a_page_that_the_index_leads_to(crawled):
-    shown = {path for page in crawled.values() for path in pictures_on(page)}
+def test_each_picture_is_on_a_linked_page(crawled_pages):
+    shown = {path for page in crawled_pages.values() for path in pictures_on(page)}
     assert shown - {"/drafts/sketch.jpg"} == {each.path for each in entries(PICTURES)}
 
 
-def test_pages_lead_back_and_one_leads_nowhere(crawled):
-    assert [path for path, page in crawled.items() if not page] == ["/gallery/old.html"]
-    assert all('href="/index.html"' in page for path, page in crawled.items() if path.startswith("/gallery/page"))
+def test_pages_link_to_the_index_and_one_link_is_dead(crawled_pages):
+    assert [path for path, page in crawled_pages.items() if not page] == ["/gallery/old.html"]
+    assert all('href="/index.html"' in page for path, page in crawled_pages.items() if path.startswith("/gallery/page"))
 
 
-def test_galleries_show_on_and_off_target_pictures_together(crawled):
-    truth = demo.truth(pictures_on(crawled["/gallery/page-01.html"]))
+def test_gallery_mixes_on_and_off_target_pictures(crawled_pages):
+    truth = demo.truth(pictures_on(crawled_pages["/gallery/page-01.html"]))
     assert 0.35 < list(truth.values()).count("on") / len(truth) < 0.85
 
 
-def test_words_under_a_picture_do_not_tell_the_truth(crawled):
+def test_titles_do_not_reveal_the_label(crawled_pages):
     words = {"on": set(), "off": set()}
-    for page in crawled.values():
+    for page in crawled_pages.values():
         for path, alt in re.findall(r'<img src="(/pictures/[^"]+)" alt="([^"]+)"', page):
             for label in demo.truth([path]).values():
                 words[label].add(alt)
@@ -76,27 +76,27 @@ def test_words_under_a_picture_do_not_tell_the_truth(crawled):
     assert words["off"] <= words["on"]
 
 
-def test_robots_forbids_the_drafts_which_exist(site, crawled):
+def test_robots_txt_forbids_the_existing_drafts(site, crawled_pages):
     rules = Protego.parse(get(urljoin(site.url, "/robots.txt"))[2].decode())
     assert not rules.can_fetch(urljoin(site.url, "/drafts/index.html"), "anyone")
     assert not rules.can_fetch(urljoin(site.url, "/drafts/sketch.jpg"), "anyone")
     assert rules.can_fetch(urljoin(site.url, "/pictures/0000.jpg"), "anyone")
-    assert 'href="/drafts/index.html"' in crawled["/index.html"]
-    assert pictures_on(crawled["/drafts/index.html"]) == ["/drafts/sketch.jpg"]
+    assert 'href="/drafts/index.html"' in crawled_pages["/index.html"]
+    assert pictures_on(crawled_pages["/drafts/index.html"]) == ["/drafts/sketch.jpg"]
     assert get(urljoin(site.url, "/drafts/sketch.jpg"))[0] == 200
 
 
-def test_a_page_names_its_licence(crawled):
-    assert 'rel="license" href="https://creativecommons.org/publicdomain/zero/1.0/"' in crawled["/index.html"]
+def test_page_has_a_licence(crawled_pages):
+    assert 'rel="license" href="https://creativecommons.org/publicdomain/zero/1.0/"' in crawled_pages["/index.html"]
 
 
-def test_the_bytes_that_are_served_are_those_of_the_catalogue(site):
+def test_served_bytes_are_those_of_the_catalogue(site):
     for each in entries(PICTURES)[:30]:
         status, _, body = get(urljoin(site.url, each.path))
         assert (status, body if status == 200 else None) == (404 if each.form == "missing" else 200, file_of(each, 0))
 
 
-def test_dead_links_are_404_and_html_calls_itself_a_jpeg(site):
+def test_dead_links_are_404_and_html_is_served_as_jpeg(site):
     paths = {each.form: each.path for each in entries(PICTURES)}
     assert get(urljoin(site.url, paths["missing"]))[0] == 404
     assert get(urljoin(site.url, "/nothing"))[0] == 404
@@ -105,7 +105,7 @@ def test_dead_links_are_404_and_html_calls_itself_a_jpeg(site):
     assert (status, kind, body[:9]) == (200, "image/jpeg", b"<!DOCTYPE")
 
 
-def test_a_late_picture_comes_at_the_second_request():
+def test_late_picture_is_served_at_the_second_request():
     late = next(each for each in entries(700) if each.form == "late")
     with demo.serve(pictures=late.number + 1) as site:
         answers = [get(urljoin(site.url, late.path)) for _ in range(2)]
@@ -113,11 +113,11 @@ def test_a_late_picture_comes_at_the_second_request():
     assert answers[1][2] == file_of(late, 0)
 
 
-def test_the_root_leads_to_the_index(site):
+def test_root_redirects_to_the_index(site):
     assert get(urljoin(site.url, "/"))[2] == get(site.url)[2]
 
 
-def test_nothing_is_left_when_the_site_closes():
+def test_all_threads_end_when_the_site_closes():
     before = set(threading.enumerate())
     with demo.serve(pictures=60) as site:
         host = urlsplit(site.url).netloc
@@ -128,7 +128,7 @@ def test_nothing_is_left_when_the_site_closes():
         OPENER.open(f"http://{host}/index.html", timeout=5)
 
 
-def test_a_connection_that_a_client_keeps_open_does_not_hold_up_the_end():
+def test_open_connection_does_not_delay_the_end():
     before = set(threading.enumerate())
     with demo.serve(pictures=60) as site:
         connection = http.client.HTTPConnection(urlsplit(site.url).netloc, timeout=20)
@@ -138,5 +138,5 @@ def test_a_connection_that_a_client_keeps_open_does_not_hold_up_the_end():
     connection.close()
 
 
-def test_it_listens_on_loopback_alone(site):
+def test_site_listens_on_loopback_only(site):
     assert urlsplit(site.url).hostname == "127.0.0.1"

@@ -16,7 +16,7 @@ from pipeline.filter.train_classifier import train_classifier
 from pipeline.images.dataset import read_images
 from pipeline.images.raster import resize
 from pipeline.options import ClassifierOptions
-from pipeline.pretrained import KNOWN, Weights, find
+from pipeline.pretrained import KNOWN, Weights, find_backbone
 from pipeline.progress import never, silent
 from pipeline.store.hdf5 import check_weights
 
@@ -32,11 +32,11 @@ import sys
 from pathlib import Path
 from pipeline.progress import never, silent
 from pipeline.filter.train_classifier import train_classifier
-from pipeline.pretrained import find
+from pipeline.pretrained import find_backbone
 from pipeline.options import ClassifierOptions
 weights, normalize, labels, folder = sys.argv[1:]
-result = train_classifier(ClassifierOptions(), weights=find(weights), normalize=Path(normalize), labels=Path(labels),
-                          folder=Path(folder), progress=silent, should_stop=never)
+result = train_classifier(ClassifierOptions(), weights=find_backbone(weights), normalize=Path(normalize),
+                          labels=Path(labels), folder=Path(folder), progress=silent, should_stop=never)
 print(result.outputs["model"])
 """
 
@@ -52,7 +52,7 @@ def save_untrained_weights(name: str, path: Path) -> Weights:
             layer.momentum = 0.0
     network(backbones.preprocessing(name)(backbones.enlarge(PICTURES)), training=True)
     network.save_weights(path)
-    return find(str(path))
+    return find_backbone(str(path))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_every_known_network_is_identified_by_its_weights_and_converted(name, tm
 
 @pytest.mark.long
 def test_quantised_features_correlate_with_those_of_the_trained_network(shared_data):
-    weights = find(str(shared_data / "weights" / "mobilenet_1_0_224_no_top.weights.h5"))
+    weights = find_backbone(str(shared_data / "weights" / "mobilenet_1_0_224_no_top.weights.h5"))
     images = read_squares(shared_data / "pikachu" / "on")[:64]
     assert feature_correlation(weights, np.stack(images)) > 0.95
 

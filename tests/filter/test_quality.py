@@ -7,7 +7,7 @@ from pipeline.filter.scores import read_scores
 from pipeline.filter.train_classifier import train_classifier
 from pipeline.labels.snapshot import write_snapshot
 from pipeline.options import ClassifierOptions, FilterOptions
-from pipeline.pretrained import find
+from pipeline.pretrained import find_backbone
 from pipeline.progress import never, silent
 
 from .drawn import write_normalized
@@ -46,7 +46,7 @@ def test_eighty_labels_reach_the_precision_on_a_real_crawl(shared_data, tmp_path
 
 def test_eighty_labels_with_pretrained_weights_on_a_real_crawl(shared_data, tmp_path):
     """Logistic regression on features of the same network, at a larger size, reaches 0.963 here on average."""
-    weights = find(str(shared_data / "weights" / "mobilenet_1_0_224_no_top.weights.h5"))
+    weights = find_backbone(str(shared_data / "weights" / "mobilenet_1_0_224_no_top.weights.h5"))
     on_target, scores, kept = scores_of_a_real_crawl(shared_data, tmp_path, weights)
     assert average_precision_score(on_target, scores) > 0.95
     assert on_target[kept].mean() > 0.92

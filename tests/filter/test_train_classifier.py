@@ -14,7 +14,7 @@ from pipeline.images.dataset import read_images
 from pipeline.images.duplicates import group_alike
 from pipeline.images.raster import resize
 from pipeline.labels.snapshot import write_snapshot
-from pipeline.pretrained import find
+from pipeline.pretrained import find_backbone
 from pipeline.progress import never, silent
 
 from .conftest import QUICK
@@ -169,4 +169,6 @@ def test_wrong_weights_file_raises_before_squares_are_read(tmp_path):
     (tmp_path / "some.h5").write_bytes(b"no weights at all")
     nowhere = dict.fromkeys(("normalize", "labels", "folder"), tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"classifier\.backbone = .*some\.h5: these are no weights of MobileNet or "):
-        train_classifier(QUICK, **nowhere, weights=find(str(tmp_path / "some.h5")), progress=silent, should_stop=never)
+        train_classifier(
+            QUICK, **nowhere, weights=find_backbone(str(tmp_path / "some.h5")), progress=silent, should_stop=never
+        )

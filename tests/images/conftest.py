@@ -1,4 +1,4 @@
-"""Small pictures of every kind, and a download folder made of them."""
+"""Small pictures in different formats, and a download artifact made of them."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from pipeline.store import digest
 
 
 def draw(seed: int, width: int = 96, height: int = 80) -> np.ndarray:
-    """A smooth picture of its own for each seed: (height, width, 3) uint8, sums of waves in three colours."""
+    """A smooth random picture for each seed: (height, width, 3) uint8, a sum of waves in three colours."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j][..., np.newaxis]
     waves = 0
@@ -24,7 +24,7 @@ def draw(seed: int, width: int = 96, height: int = 80) -> np.ndarray:
 
 
 def encode(pixels: np.ndarray, format: str = "PNG", **options) -> bytes:
-    """`pixels` as a file of `format`, with what Pillow's `save` takes."""
+    """Encode `pixels` as a file of `format`, with options of Pillow's `save`."""
     file = BytesIO()
     picture = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     picture.save(file, format, **options)
@@ -43,7 +43,7 @@ def encode_fixture() -> Callable:
 
 @pytest.fixture
 def make_download(tmp_path: Path) -> Callable[[Iterable[bytes]], Path]:
-    """Lays out a finished download folder that holds the given bodies, and returns it."""
+    """Make a download folder with the given files; returns its path."""
 
     def make(bodies: Iterable[bytes]) -> Path:
         folder = tmp_path / "download"

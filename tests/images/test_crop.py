@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from pipeline.images.crop import fit
+from pipeline.images.crop import fit_to_square
 from pipeline.images.raster import resize
 from pipeline.options import NormalizeOptions
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
-def options(**given) -> NormalizeOptions:
+def options_with(**given) -> NormalizeOptions:
     return NormalizeOptions(size=32, **given)
 
 
@@ -20,31 +20,31 @@ def banner() -> np.ndarray:
     return picture
 
 
-def test_crop_keeps_the_centre(banner):
-    assert (fit(banner, options(fit="crop")) == GREEN).all()
-    assert (fit(banner.transpose(1, 0, 2), options(fit="crop")) == GREEN).all()
+def test_crop_keeps_the_centre_only(banner):
+    assert (fit_to_square(banner, options_with(fit="crop")) == GREEN).all()
+    assert (fit_to_square(banner.transpose(1, 0, 2), options_with(fit="crop")) == GREEN).all()
 
 
-def test_pad_keeps_everything_on_the_background(banner):
-    square = fit(banner, options(fit="pad", background="#0a141e"))
+def test_pad_keeps_the_whole_picture_on_the_background(banner):
+    square = fit_to_square(banner, options_with(fit="pad", background="#0a141e"))
     assert square.shape == (32, 32, 3)
     assert (square[:10] == (10, 20, 30)).all()
     assert (square[-10:] == (10, 20, 30)).all()
     assert [tuple(square[16, column]) for column in (2, 16, 29)] == [RED, GREEN, BLUE]
 
 
-def test_squash_keeps_everything_and_fills_the_square(banner):
-    square = fit(banner, options(fit="squash"))
+def test_squash_stretches_the_whole_picture(banner):
+    square = fit_to_square(banner, options_with(fit="squash"))
     assert [tuple(square[row, column]) for row, column in ((0, 2), (16, 16), (31, 29))] == [RED, GREEN, BLUE]
 
 
-def test_grey_has_one_channel_and_weighs_the_colours(banner):
-    square = fit(banner, options(colour="grey"))
+def test_grey_has_one_channel_of_luma(banner):
+    square = fit_to_square(banner, options_with(colour="grey"))
     assert square.shape == (32, 32, 1)
     assert (square == 150).all()  # 0.587 of 255
 
 
-def test_shrinking_takes_every_pixel_into_account():
+def test_shrinking_averages_every_pixel():
     checks = np.zeros((320, 320, 3), np.uint8)
     checks[::2, ::2] = checks[1::2, 1::2] = 255
     assert np.abs(resize(checks, 32, 32).astype(int) - 128).max() <= 1
@@ -53,7 +53,7 @@ def test_shrinking_takes_every_pixel_into_account():
     assert resize(dot, 32, 32)[0, 0, 0] == 2
 
 
-def test_enlarging_makes_no_steps():
+def test_enlarging_is_smooth():
     ramp = np.repeat(np.arange(0, 256, 15, dtype=np.uint8)[np.newaxis, :, np.newaxis], 18, axis=0).repeat(3, axis=2)
     large = resize(ramp, 180, 180)[90, :, 0].astype(int)
     assert large.shape == (180,)
@@ -62,7 +62,7 @@ def test_enlarging_makes_no_steps():
 
 @pytest.mark.parametrize("fitting", ["crop", "pad", "squash"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (31, 33), (32, 32), (33, 31), (20, 1000)])
-def test_every_shape_becomes_a_square(fitting, shape):
-    square = fit(np.full((*shape, 3), 9, np.uint8), options(fit=fitting, background="#090909"))
+def test_every_aspect_ratio_becomes_a_square(fitting, shape):
+    square = fit_to_square(np.full((*shape, 3), 9, np.uint8), options_with(fit=fitting, background="#090909"))
     assert square.shape == (32, 32, 3)
     assert (square == 9).all()

@@ -19,7 +19,7 @@ NEAR = OPTIONS.near_duplicates
 
 @pytest.fixture
 def prepared(tmp_path) -> Callable[..., Prepared]:
-    """Prepares the body of a picture."""
+    """Prepare a picture from its bytes."""
 
     def make(body: bytes, options: NormalizeOptions = OPTIONS) -> Prepared:
         path = tmp_path / digest.of_bytes(body)
@@ -29,8 +29,8 @@ def prepared(tmp_path) -> Callable[..., Prepared]:
     return make
 
 
-def copies(body: bytes, encode: Callable) -> dict[str, bytes]:
-    """The same picture as the web has it: re-encoded, resized, mirrored."""
+def copies_of(body: bytes, encode: Callable) -> dict[str, bytes]:
+    """Copies of a picture as found on the web: re-encoded, resized, mirrored."""
     pixels = decode(body, NormalizeOptions(size=512)).pixels
     half = pixels[: len(pixels) // 2 * 2, : pixels.shape[1] // 2 * 2].astype(int)
     half = ((half[::2, ::2] + half[1::2, ::2] + half[::2, 1::2] + half[1::2, 1::2]) // 4).astype(np.uint8)
@@ -45,11 +45,11 @@ def copies(body: bytes, encode: Callable) -> dict[str, bytes]:
     }
 
 
-def test_copies_are_found_and_other_pictures_are_not(draw, encode, prepared):
+def test_copies_are_duplicates_and_other_pictures_are_not(draw, encode, prepared):
     pictures = {}
     for seed in range(12):
         body = encode(draw(seed, 160, 160), "PNG")
-        pictures |= {prepared(copy): seed for copy in [body, *copies(body, encode).values()]}
+        pictures |= {prepared(copy): seed for copy in [body, *copies_of(body, encode).values()]}
     originals = find_duplicates(list(pictures), NEAR)
     seeds = {picture.id: seed for picture, seed in pictures.items()}
     assert len(originals) == len(pictures) - 12
@@ -57,7 +57,7 @@ def test_copies_are_found_and_other_pictures_are_not(draw, encode, prepared):
 
 
 @pytest.mark.parametrize("subject", range(5))
-def test_the_best_is_kept_whatever_came_first(draw, encode, prepared, subject):
+def test_best_picture_is_kept_regardless_of_order(draw, encode, prepared, subject):
     small, large = draw(subject, 80, 80), draw(subject, 320, 320)
     rough, fine = (prepared(encode(large, "JPEG", quality=quality)) for quality in (50, 95))
     pictures = [prepared(encode(small)), rough, fine, prepared(encode(mirrored(small)))]
@@ -67,13 +67,13 @@ def test_the_best_is_kept_whatever_came_first(draw, encode, prepared, subject):
         assert find_duplicates(pictures, NEAR) == expected
 
 
-def test_equal_pixels_need_no_hash(encode, prepared):
+def test_equal_pixels_are_duplicates_regardless_of_hashes(encode, prepared):
     white = np.full((64, 64, 3), 255, np.uint8)
     one, other = prepared(encode(white)), prepared(encode(white.repeat(2, axis=0), "BMP"))
     assert find_duplicates([one, other], 0) == {one.id: other.id}
 
 
-def test_flat_pictures_are_not_taken_for_one(encode, prepared):
+def test_flat_pictures_are_not_duplicates(encode, prepared):
     grey = np.arange(0, 256, 8)
     pictures = [prepared(encode(np.full((64, 64, 3), level, np.uint8))) for level in grey]
     noise = np.random.default_rng(0).integers(0, 2, (20, 64, 64, 3))
@@ -81,7 +81,7 @@ def test_flat_pictures_are_not_taken_for_one(encode, prepared):
     assert find_duplicates(pictures, 16) == {}
 
 
-def test_plain_pictures_with_little_to_see_are_told_apart(encode, prepared):
+def test_nearly_blank_pictures_are_not_duplicates(encode, prepared):
     pictures = []
     for place in range(8, 56, 6):
         sheet = np.full((64, 64, 3), 250, np.uint8)
@@ -90,13 +90,13 @@ def test_plain_pictures_with_little_to_see_are_told_apart(encode, prepared):
     assert find_duplicates(pictures, 16) == {}
 
 
-def test_the_same_drawing_in_another_colour_is_another_picture(draw, encode, prepared):
+def test_same_drawing_in_another_colour_is_not_a_duplicate(draw, encode, prepared):
     picture = draw(2, 64, 64)
     one, other = prepared(encode(picture)), prepared(encode(np.ascontiguousarray(picture[..., [0, 2, 1]])))
     assert find_duplicates([one, other], 16) == {}
 
 
-def test_likeness_is_not_passed_on_from_one_to_the_next(draw, encode, prepared):
+def test_near_duplicates_are_not_transitive(draw, encode, prepared):
     start, end = draw(3, 64, 64).astype(float), draw(4, 64, 64).astype(float)
     steps = [prepared(encode((start + (end - start) * share).astype(np.uint8))) for share in np.linspace(0, 1, 30)]
     originals = find_duplicates(steps, 16)
@@ -106,27 +106,27 @@ def test_likeness_is_not_passed_on_from_one_to_the_next(draw, encode, prepared):
     assert max(abs(place[copy] - place[original]) for copy, original in originals.items()) < 10
 
 
-def test_below_zero_every_copy_is_kept(draw, encode, prepared):
+def test_negative_distance_keeps_every_copy(draw, encode, prepared):
     pictures = [prepared(encode(draw(1), format)) for format in ("PNG", "BMP", "TIFF")]
     assert find_duplicates(pictures, -1) == {}
     assert len(find_duplicates(pictures, 0)) == 2
 
 
-def test_grey_squares(draw, encode, prepared):
+def test_copies_of_grey_squares_are_duplicates(draw, encode, prepared):
     options = NormalizeOptions(colour="grey")
     body = encode(draw(1, 160, 160))
-    pictures = [prepared(copy, options) for copy in [body, *copies(body, encode).values()]]
+    pictures = [prepared(copy, options) for copy in [body, *copies_of(body, encode).values()]]
     pictures.append(prepared(encode(draw(2)), options))
     assert len(find_duplicates(pictures, NEAR)) == len(pictures) - 2
 
 
 @pytest.mark.parametrize(("subject", "step"), [("flowers5", 50), ("pikachu", 20)])
-def test_photographs_and_drawings_from_the_web(shared_data, encode, prepared, subject, step):
+def test_copies_of_real_pictures_are_duplicates(shared_data, encode, prepared, subject, step):
     paths = [path for path in sorted((shared_data / subject).rglob("*.*")) if path.stat().st_size < 50_000]
     bodies = [path.read_bytes() for path in paths[::step]]
     pictures, subjects = [], {}
     for number, body in enumerate(bodies):
-        for copy in [body, *copies(body, encode).values()]:
+        for copy in [body, *copies_of(body, encode).values()]:
             pictures.append(prepared(copy))
             subjects[pictures[-1].id] = number
     originals = find_duplicates(pictures, NEAR)
@@ -135,15 +135,17 @@ def test_photographs_and_drawings_from_the_web(shared_data, encode, prepared, su
 
 
 @pytest.mark.parametrize("distance", [0, 3, 8, 12])
-def test_the_same_comes_out_as_of_comparing_each_with_each(distance):
+def test_find_duplicates_equals_brute_force(distance):
     for seed in range(8):
-        pictures = made_up(120, seed)
+        pictures = random_pictures(120, seed)
         random.Random(seed).shuffle(pictures)
-        assert find_duplicates(pictures, distance) == each_with_each(pictures, distance)
+        assert find_duplicates(pictures, distance) == duplicates_by_brute_force(pictures, distance)
 
 
-def made_up(count: int, seed: int) -> list[Prepared]:
-    """Pictures in families: near hashes and looks, some mirrored, some with equal pixels, some alike in one alone."""
+def random_pictures(count: int, seed: int) -> list[Prepared]:
+    """Pictures in families: near hashes and similar thumbnails, some mirrored, some with equal pixels, some similar in
+    only one.
+    """
     source, pictures = np.random.default_rng(seed), []
     families = [(source.integers(0, 1 << 63), source.integers(40, 200, (LOOK, LOOK, 3))) for _ in range(count // 6)]
     for number in range(count):
@@ -154,14 +156,14 @@ def made_up(count: int, seed: int) -> list[Prepared]:
                 width=int(source.integers(1, 4)),
                 height=10,
                 sha256=f"{source.integers(count)}",
-                **made_up_view(source, families, ""),
-                **made_up_view(source, families, "whole_"),
+                **random_view(source, families, ""),
+                **random_view(source, families, "whole_"),
             )
         )
     return pictures
 
 
-def made_up_view(source: np.random.Generator, families: list, name: str) -> dict[str, str]:
+def random_view(source: np.random.Generator, families: list, name: str) -> dict[str, str]:
     phash, look = families[source.integers(len(families))]
     if source.random() < 0.2:
         _, look = families[source.integers(len(families))]
@@ -175,12 +177,12 @@ def made_up_view(source: np.random.Generator, families: list, name: str) -> dict
     return {f"{name}phash": f"{hashes[0]:016x}", f"{name}mirror": f"{hashes[1]:016x}", f"{name}look": text}
 
 
-def each_with_each(pictures: list[Prepared], distance: int) -> dict[str, str]:
-    """What `find_duplicates` promises, as plainly as can be."""
+def duplicates_by_brute_force(pictures: list[Prepared], distance: int) -> dict[str, str]:
+    """The specification of `find_duplicates`, comparing each picture with each kept one."""
     kept, originals = [], {}
     for picture in sorted(pictures, key=lambda each: (-each.width * each.height, -each.bytes, each.id)):
         same = [one for one in kept if one.sha256 == picture.sha256] or [
-            one for one in kept if any(shows_the_same(one, picture, distance, view) for view in VIEWS)
+            one for one in kept if any(are_near_duplicates(one, picture, distance, view) for view in VIEWS)
         ]
         if same:
             originals[picture.id] = same[0].id
@@ -189,7 +191,7 @@ def each_with_each(pictures: list[Prepared], distance: int) -> dict[str, str]:
     return originals
 
 
-def shows_the_same(one: Prepared, other: Prepared, distance: int, view: str) -> bool:
+def are_near_duplicates(one: Prepared, other: Prepared, distance: int, view: str) -> bool:
     look = look_of(other, view)
     for kind, seen in (("phash", look), ("mirror", mirrored(look))):
         hashes = int(getattr(one, f"{view}phash"), 16), int(getattr(other, view + kind), 16)
@@ -199,7 +201,7 @@ def shows_the_same(one: Prepared, other: Prepared, distance: int, view: str) -> 
     return False
 
 
-def test_copies_that_others_cropped_or_stretched_are_found(draw, encode, prepared):
+def test_cropped_and_stretched_copies_are_duplicates(draw, encode, prepared):
     for subject in range(5):
         wide = draw(subject, 320, 200)
         stretched = resize(wide, 150, 150)

@@ -5,25 +5,25 @@ from pipeline.images.duplicates import group_alike
 from pipeline.images.raster import resize
 
 
-def scene(seed: int, side: int = 64) -> np.ndarray:
+def random_scene(seed: int, side: int = 64) -> np.ndarray:
     """A picture of soft shapes, (side, side, 3) uint8."""
     coarse = np.random.default_rng(seed).integers(0, 255, (8, 8, 3)).astype(np.uint8)
     return resize(coarse, side, side)
 
 
-def edited(image: np.ndarray, seed: int) -> np.ndarray:
-    """The same scene a little lighter, moved and noisy."""
+def edited_copy(image: np.ndarray, seed: int) -> np.ndarray:
+    """The same scene, a little lighter, shifted and noisy."""
     noise = np.random.default_rng(seed).normal(0, 6, image.shape)
     return np.clip(np.roll(image, 1, axis=1) * 0.9 + 12 + noise, 0, 255).astype(np.uint8)
 
 
 @pytest.fixture
 def pictures():
-    others = [scene(seed) for seed in range(40)]
-    return np.stack([*others, edited(others[3], 1), edited(others[3], 2), edited(others[7][:, ::-1], 3)])
+    others = [random_scene(seed) for seed in range(40)]
+    return np.stack([*others, edited_copy(others[3], 1), edited_copy(others[3], 2), edited_copy(others[7][:, ::-1], 3)])
 
 
-def test_edits_and_mirror_images_are_in_one_group_and_others_alone(pictures):
+def test_edited_and_mirrored_copies_are_in_one_group(pictures):
     ids = [f"{place:02d}" for place in range(len(pictures))]
     groups = group_alike(ids, pictures)
     assert {id for id in ids if groups[id] == "03"} == {"03", "40", "41"}
@@ -31,36 +31,36 @@ def test_edits_and_mirror_images_are_in_one_group_and_others_alone(pictures):
     assert len(set(groups.values())) == 40
 
 
-def test_a_group_is_named_by_its_smallest_id_whatever_the_order(pictures):
+def test_group_is_named_by_its_smallest_id_regardless_of_order(pictures):
     ids = [f"{place:02d}" for place in range(len(pictures))]
     order = np.random.default_rng(0).permutation(len(ids))
     assert group_alike([ids[place] for place in order], pictures[order]) == group_alike(ids, pictures)
 
 
-def test_likeness_is_passed_on(pictures):
-    """Of three in a row the outer two are in one group even where they are not near each other."""
-    first = scene(100)
+def test_groups_are_transitive(pictures):
+    """In a chain of similar pictures the first and the last are in one group although they are not similar."""
+    first = random_scene(100)
     chain = [first]
     for _ in range(6):
-        chain.append(np.clip(chain[-1] * 0.94 + 0.06 * scene(101), 0, 255).astype(np.uint8))
+        chain.append(np.clip(chain[-1] * 0.94 + 0.06 * random_scene(101), 0, 255).astype(np.uint8))
     groups = group_alike([str(place) for place in range(7)], np.stack(chain))
     assert set(groups.values()) == {"0"}
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_blank_pictures_are_no_trouble(channels):
+def test_blank_pictures_are_grouped_without_error(channels):
     groups = group_alike(["a", "b"], np.full((2, 32, 32, channels), 9, np.uint8))
     assert groups.keys() == {"a", "b"}
 
 
-def test_a_single_picture_is_its_own_group():
-    assert group_alike(["a"], scene(1)[np.newaxis]) == {"a": "a"}
+def test_single_picture_is_its_own_group():
+    assert group_alike(["a"], random_scene(1)[np.newaxis]) == {"a": "a"}
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_groups_are_the_closure_of_all_pairs_that_are_alike(seed):
+def test_groups_are_the_closure_of_similar_pairs(seed):
     random = np.random.default_rng(seed)
-    scenes = [scene(number) for number in range(5)]
+    scenes = [random_scene(number) for number in range(5)]
     mixed = [
         np.clip(0.7 * scenes[a] + 0.3 * scenes[b], 0, 255).astype(np.uint8)[:, :: random.choice([1, -1])]
         for a, b in random.integers(0, 5, (24, 2))

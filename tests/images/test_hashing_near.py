@@ -5,8 +5,8 @@ from pipeline.images import hashing
 from pipeline.images.hashing import may_have_near
 
 
-def clustered(count: int, seed: int, flips: int) -> np.ndarray:
-    """Hashes about some centres, each with up to `flips` bits changed, many of them in one quarter."""
+def clustered_hashes(count: int, seed: int, flips: int) -> np.ndarray:
+    """Hashes around some centres, each with up to `flips` bits changed, many of them in one quarter."""
     random = np.random.default_rng(seed)
     centres = random.integers(0, 1 << 63, max(1, count // 8), dtype=np.uint64)
     hashes = random.choice(centres, count)
@@ -17,21 +17,21 @@ def clustered(count: int, seed: int, flips: int) -> np.ndarray:
     return hashes
 
 
-def each_with_each(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> list[bool]:
+def near_by_brute_force(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> list[bool]:
     return [
         any(int(one ^ other).bit_count() <= distance for one in hashes[:place]) for place, other in enumerate(wanted)
     ]
 
 
 @pytest.mark.parametrize("distance", [0, 1, 2, 3, 4, 5, 7, 8, 9])
-def test_it_finds_what_comparing_each_with_each_finds(distance):
+def test_may_have_near_equals_brute_force(distance):
     for seed in range(6):
-        hashes, others = clustered(150, seed, distance + 3), clustered(150, seed, distance + 3)
+        hashes, others = clustered_hashes(150, seed, distance + 3), clustered_hashes(150, seed, distance + 3)
         for wanted in (hashes, others):
-            assert may_have_near(hashes, wanted, distance).tolist() == each_with_each(hashes, wanted, distance)
+            assert may_have_near(hashes, wanted, distance).tolist() == near_by_brute_force(hashes, wanted, distance)
 
 
-def test_every_number_of_bits_in_every_place_is_found():
+def test_may_have_near_finds_each_number_of_differing_bits():
     random = np.random.default_rng(0)
     for distance in (8, 10):
         for differing in range(13):
@@ -41,21 +41,21 @@ def test_every_number_of_bits_in_every_place_is_found():
             assert may_have_near(np.array(pairs), np.array(pairs), distance).tolist() == expected
 
 
-def test_in_a_crowd_it_may_say_yes_for_nothing_but_never_no(monkeypatch):
-    monkeypatch.setattr(hashing, "_CROWD", 2)
+def test_full_buckets_give_no_false_negatives(monkeypatch):
+    monkeypatch.setattr(hashing, "_MAX_BUCKET", 2)
     monkeypatch.setattr(hashing, "_CHUNK", 7)
     for seed in range(6):
-        hashes = clustered(100, seed, 12)
-        found, true = may_have_near(hashes, hashes, 8), each_with_each(hashes, hashes, 8)
+        hashes = clustered_hashes(100, seed, 12)
+        found, true = may_have_near(hashes, hashes, 8), near_by_brute_force(hashes, hashes, 8)
         assert all(found[np.array(true)])
 
 
-def test_of_hashes_that_have_nothing_to_do_with_each_other_hardly_any_is_asked_about():
+def test_unrelated_hashes_have_no_near_ones():
     hashes = np.random.default_rng(1).integers(0, 1 << 63, 5000, dtype=np.uint64)
     assert may_have_near(hashes, hashes, 8).sum() == 0
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_none_and_one(count):
+def test_may_have_near_of_zero_or_one_hash(count):
     hashes = np.zeros(count, np.uint64)
     assert may_have_near(hashes, hashes, 8).tolist() == [False] * count

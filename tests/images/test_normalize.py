@@ -33,13 +33,13 @@ def rows(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "images.jsonl").read_text().splitlines()]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def file_contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
 def mixed(draw, encode, make_download) -> Path:
-    """Six pictures, a copy of one of them, one too small, one cut short, one that is text."""
+    """Six pictures, a copy of one of them, one that is too small, one truncated, one text file."""
     pictures = [encode(draw(seed)) for seed in range(6)]
     copy = encode(draw(0, 48, 40), "JPEG", quality=90)
     return make_download([*pictures, copy, encode(draw(9, 20, 20)), encode(draw(8), "JPEG")[:-300], b"<html>"])
@@ -47,11 +47,11 @@ def mixed(draw, encode, make_download) -> Path:
 
 @pytest.fixture
 def many(draw, encode, make_download) -> Path:
-    """Enough pictures for several shards."""
+    """Enough pictures for several batches of work."""
     return make_download([*(encode(draw(seed), "BMP") for seed in range(3 * worker_pool.SHARD)), b"text"])
 
 
-def test_every_picture_is_accounted_for(mixed, tmp_path, encode, draw):
+def test_each_picture_has_a_row_with_its_outcome(mixed, tmp_path, encode, draw):
     result, folder = run(mixed, tmp_path / "out"), tmp_path / "out"
     assert result.summary == {
         "images": 10,
@@ -69,17 +69,17 @@ def test_every_picture_is_accounted_for(mixed, tmp_path, encode, draw):
     assert (copy["outcome"], copy["of"], copy["file"]) == ("duplicate", first["id"], "")
 
 
-def test_the_folder_holds_the_kept_squares_and_the_rows_and_nothing_else(mixed, tmp_path):
+def test_folder_contains_kept_squares_rows_and_sheets_only(mixed, tmp_path):
     result, folder = run(mixed, tmp_path / "out"), tmp_path / "out"
     kept = {row["file"]: row["sha256"] for row in rows(folder) if row["outcome"] == "kept"}
     sheets = {f"sheets/{name}.png" for name in ("kept", "duplicates", "too-small", "truncated", "unknown-format")}
-    assert set(contents(folder)) == {"images.jsonl", *kept, *sheets}
+    assert set(file_contents(folder)) == {"images.jsonl", *kept, *sheets}
     assert all(digest.of_file(folder / file) == sha256 for file, sha256 in kept.items())
     assert result.outputs == {"images": digest.of_set([[Path(file).stem, kept[file]] for file in kept])}
     assert read_images(folder).images.shape == (6, 16, 16, 3)
 
 
-def test_the_squares_look_like_the_pictures(mixed, tmp_path, draw, encode):
+def test_squares_show_their_pictures(mixed, tmp_path, draw, encode):
     run(mixed, tmp_path / "out", NormalizeOptions(size=16, fit="squash", colour="grey"))
     ids, images = read_images(tmp_path / "out")
     assert images.shape == (6, 16, 16, 1)
@@ -87,20 +87,20 @@ def test_the_squares_look_like_the_pictures(mixed, tmp_path, draw, encode):
     assert abs(shown.mean() - (draw(4) @ [0.299, 0.587, 0.114]).mean()) < 1
 
 
-def test_the_number_of_processes_changes_nothing(many, tmp_path):
+def test_result_is_bit_identical_for_any_number_of_processes(many, tmp_path):
     one = run(many, tmp_path / "one", NormalizeOptions(processes=1))
     three = run(many, tmp_path / "three", NormalizeOptions(processes=3))
     assert one == three
-    assert contents(tmp_path / "one") == contents(tmp_path / "three")
+    assert file_contents(tmp_path / "one") == file_contents(tmp_path / "three")
 
 
-def test_progress_ends_at_the_total(mixed, tmp_path):
+def test_progress_counts_to_the_total(mixed, tmp_path):
     seen = []
     run(mixed, tmp_path / "out", progress=lambda done, total, note="": seen.append((done, total)))
     assert seen == [(done, 10) for done in range(11)]
 
 
-def test_a_stopped_run_goes_on_where_it_was(many, tmp_path):
+def test_stopped_run_resumes_bit_identical(many, tmp_path):
     whole, seen = run(many, tmp_path / "whole"), []
 
     def progress(done, total, note=""):
@@ -113,10 +113,10 @@ def test_a_stopped_run_goes_on_where_it_was(many, tmp_path):
     seen.clear()
     assert run(many, tmp_path / "out", progress=progress) == whole
     assert seen[0] == done
-    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert file_contents(tmp_path / "out") == file_contents(tmp_path / "whole")
 
 
-def test_a_killed_run_goes_on_where_it_was(many, tmp_path):
+def test_killed_run_resumes_bit_identical(many, tmp_path):
     whole, folder = run(many, tmp_path / "whole"), tmp_path / "out"
     folder.mkdir()
     code = f"""if True:
@@ -135,10 +135,10 @@ def test_a_killed_run_goes_on_where_it_was(many, tmp_path):
     process.kill()
     process.wait()
     assert run(many, folder) == whole
-    assert contents(folder) == contents(tmp_path / "whole")
+    assert file_contents(folder) == file_contents(tmp_path / "whole")
 
 
-def test_what_a_killed_run_left_half_done_is_done_again(many, tmp_path):
+def test_incomplete_files_of_a_killed_run_are_made_again(many, tmp_path):
     whole, folder, seen = run(many, tmp_path / "whole"), tmp_path / "out", []
     with pytest.raises(Stopped):
         run(many, folder, progress=lambda done, *_: seen.append(done), should_stop=lambda: bool(seen) and seen[-1] > 20)
@@ -150,11 +150,11 @@ def test_what_a_killed_run_left_half_done_is_done_again(many, tmp_path):
     journal = folder / "prepared.jsonl"
     journal.write_bytes(journal.read_bytes()[:-40])
     assert run(many, folder) == whole
-    assert contents(folder) == contents(tmp_path / "whole")
+    assert file_contents(folder) == file_contents(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("harm", ["missing", "changed"])
-def test_a_damaged_raw_picture_is_named_with_the_way_out(mixed, tmp_path, harm):
+def test_damaged_raw_picture_raises_damaged_state_with_command(mixed, tmp_path, harm):
     victim = sorted((mixed / "images").iterdir())[3]
     if harm == "missing":
         victim.unlink()
@@ -164,35 +164,35 @@ def test_a_damaged_raw_picture_is_named_with_the_way_out(mixed, tmp_path, harm):
         run(mixed, tmp_path / "out")
 
 
-def test_pictures_that_crash_or_hang_the_decoder_are_rejected_and_the_rest_is_kept(mixed, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SECONDS", 2.0)
+def test_pictures_that_crash_or_hang_the_decoder_are_rejected(mixed, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_SECONDS", 2.0)
     monkeypatch.setattr(module, "prepare", prepare_or_die)
     summary = run(mixed, tmp_path / "out").summary
     assert (summary["images"], summary["kept"], summary["duplicate"]) == (10, 6, 1)
     assert summary["reasons"] == {rejected.CRASHED: 1, rejected.TOO_SLOW: 1, rejected.TRUNCATED: 1}
 
 
-def test_nothing_to_keep_is_told_with_the_reasons(encode, draw, make_download, tmp_path):
+def test_no_kept_picture_raises_user_error_with_reasons(encode, draw, make_download, tmp_path):
     with pytest.raises(UserError, match=r"none of 2 pictures .*too small.*\[normalize\]"):
         run(make_download([encode(draw(1, 20, 20)), b"text"]), tmp_path / "out")
 
 
-def test_an_empty_download_is_told(make_download, tmp_path):
+def test_empty_download_raises_user_error(make_download, tmp_path):
     with pytest.raises(UserError, match="the download saved none"):
         run(make_download([]), tmp_path / "out")
 
 
-def test_a_background_that_is_no_colour_is_refused_at_once():
+def test_invalid_background_raises_user_error():
     with pytest.raises(UserError, match="background = 'whiteish': expected a colour"):
         NormalizeOptions(background="whiteish")
 
 
-def test_all_copies_can_be_kept(mixed, tmp_path):
+def test_negative_near_duplicates_keeps_all_copies(mixed, tmp_path):
     options = NormalizeOptions(size=16, near_duplicates=-1, processes=1)
     assert run(mixed, tmp_path / "out", options).summary["kept"] == 7
 
 
-def test_the_worst_files_there_are(shared_data, make_download, tmp_path):
+def test_hostile_files_are_kept_or_rejected(shared_data, make_download, tmp_path):
     paths = [path for path in sorted((shared_data / "nasty").rglob("*")) if path.is_file()]
     bodies = list({digest.of_bytes(body): body for body in (path.read_bytes() for path in paths)}.values())
     options = NormalizeOptions(min_side=1, max_aspect=1000, near_duplicates=-1)
@@ -205,7 +205,7 @@ def test_the_worst_files_there_are(shared_data, make_download, tmp_path):
 
 
 def prepare_or_die(raw: Picture, **options) -> Prepared:
-    """`prepare`, but text crashes it and small pictures hang it. Runs in other processes."""
+    """`prepare`, except that text crashes it and small pictures make it hang. Runs in other processes."""
     found = prepare(raw, **options)
     if found.reason == rejected.UNKNOWN_FORMAT:
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -214,7 +214,7 @@ def prepare_or_die(raw: Picture, **options) -> Prepared:
     return found
 
 
-def test_quality_is_written_beside_every_picture_that_was_decoded(mixed, tmp_path):
+def test_each_decoded_picture_has_quality_scores(mixed, tmp_path):
     run(mixed, tmp_path / "out")
     for row in rows(tmp_path / "out"):
         assert (row["quality"] is None) == (row["outcome"] == "rejected")
@@ -224,7 +224,7 @@ def test_quality_is_written_beside_every_picture_that_was_decoded(mixed, tmp_pat
             assert row["quality"]["odd_aspect_ratio"] == round(row["height"] / row["width"], 4)
 
 
-def test_quality_is_the_same_whatever_square_is_made(mixed, tmp_path):
+def test_quality_is_independent_of_the_shape_of_the_square(mixed, tmp_path):
     found = []
     for number, shape in enumerate(
         [{}, {"size": 16}, {"fit": "pad"}, {"fit": "squash", "colour": "grey", "size": 128}]
@@ -234,7 +234,7 @@ def test_quality_is_the_same_whatever_square_is_made(mixed, tmp_path):
     assert all(each == found[0] for each in found)
 
 
-def test_pictures_below_a_score_are_rejected_by_its_name(encode, draw, make_download, tmp_path):
+def test_picture_below_a_quality_score_is_rejected_with_its_name(encode, draw, make_download, tmp_path):
     night = encode(draw(1) // 20)
     download = make_download([night, encode(draw(2)), encode(draw(3))])
     result = run(download, tmp_path / "out", NormalizeOptions(size=16, processes=1, dark=0.3))

@@ -18,7 +18,7 @@ def log(tmp_path) -> LabelLog:
 
 @pytest.fixture
 def normalize(tmp_path) -> Path:
-    """A finished normalise folder: pictures 0 to 5 are kept, 6 is a duplicate of 0, 7 was rejected."""
+    """A normalise folder: pictures 0 to 5 are kept, 6 is a duplicate of 0, 7 was rejected."""
     folder = tmp_path / "normalize"
     (folder / "images").mkdir(parents=True)
     rows = []

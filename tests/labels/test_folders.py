@@ -11,32 +11,32 @@ IDS = [picture_id(number) for number in range(8)]
 
 
 @pytest.fixture
-def sorted_by_hand(log, normalize, tmp_path):
-    """An export of which picture 0 is labelled on and 1 off."""
+def exported(log, normalize, tmp_path):
+    """An export in which picture 0 is labelled on and picture 1 off."""
     log.append({IDS[0]: "on", IDS[1]: "off"}, how="test")
     export_folders(log.effective(), normalize=normalize, to=tmp_path / "hand")
     return tmp_path / "hand"
 
 
-def drag(top, number, source, target):
+def move_square(top, number, source, target):
     shutil.move(top / source / f"{IDS[number]}.png", top / target)
 
 
-def bring_in(log, normalize, top):
+def import_all(log, normalize, top):
     return import_folders(log, **{name: top / name for name in FOLDERS}, normalize=normalize)
 
 
-def test_export_sorts_every_square_by_its_label(sorted_by_hand):
-    found = {name: {path.stem for path in (sorted_by_hand / name).iterdir()} for name in FOLDERS}
+def test_export_copies_each_square_into_the_folder_of_its_label(exported):
+    found = {name: {path.stem for path in (exported / name).iterdir()} for name in FOLDERS}
     assert found == {"on": {IDS[0]}, "off": {IDS[1]}, "unsure": set(), "unlabelled": set(IDS[2:6])}
 
 
-def test_export_says_how_many(log, normalize, tmp_path):
+def test_export_summary_counts_the_squares(log, normalize, tmp_path):
     shown = str(export_folders({IDS[0]: "on"}, normalize=normalize, to=tmp_path / "to"))
     assert shown.endswith("1 in on/, 0 in off/, 0 in unsure/, 5 in unlabelled/")
 
 
-def test_an_export_that_was_cut_off_is_gone_on_from(log, normalize, tmp_path):
+def test_interrupted_export_is_continued(log, normalize, tmp_path):
     to = tmp_path / "to"
     whole = export_folders({IDS[0]: "on"}, normalize=normalize, to=to)
     first, second = sorted((to / "unlabelled").iterdir())[:2]
@@ -47,28 +47,28 @@ def test_an_export_that_was_cut_off_is_gone_on_from(log, normalize, tmp_path):
     assert len(second.read_bytes()) > 3
 
 
-def test_export_into_a_used_folder_is_refused(log, normalize, sorted_by_hand):
+def test_export_into_a_folder_that_is_not_empty_raises_user_error(log, normalize, exported):
     with pytest.raises(UserError, match="not empty"):
-        export_folders({}, normalize=normalize, to=sorted_by_hand)
+        export_folders({}, normalize=normalize, to=exported)
 
 
-def test_importing_an_untouched_export_changes_nothing(log, normalize, sorted_by_hand):
+def test_import_of_an_unchanged_export_changes_nothing(log, normalize, exported):
     before = log.path.read_bytes()
-    assert bring_in(log, normalize, sorted_by_hand).changed == 0
+    assert import_all(log, normalize, exported).changed == 0
     assert log.path.read_bytes() == before
 
 
-def test_dragged_files_are_labelled_and_nothing_else_is_appended(log, normalize, sorted_by_hand):
+def test_import_appends_labels_of_moved_files_only(log, normalize, exported):
     before = len(list(log.rows()))
-    drag(sorted_by_hand, 2, "unlabelled", "on")
-    drag(sorted_by_hand, 1, "off", "unsure")
-    drag(sorted_by_hand, 0, "on", "unlabelled")
-    assert bring_in(log, normalize, sorted_by_hand).changed == 3
+    move_square(exported, 2, "unlabelled", "on")
+    move_square(exported, 1, "off", "unsure")
+    move_square(exported, 0, "on", "unlabelled")
+    assert import_all(log, normalize, exported).changed == 3
     assert log.effective() == {IDS[1]: "unsure", IDS[2]: "on"}
     assert len(list(log.rows())) == before + 3
 
 
-def test_files_are_known_by_raw_bytes_by_square_or_by_name(log, normalize, tmp_path):
+def test_files_are_matched_by_raw_bytes_square_or_name(log, normalize, tmp_path):
     folder = tmp_path / "on" / "deeper"
     folder.mkdir(parents=True)
     (folder / "as downloaded.jpg").write_bytes(b"raw 1")
@@ -78,14 +78,14 @@ def test_files_are_known_by_raw_bytes_by_square_or_by_name(log, normalize, tmp_p
     assert log.effective() == dict.fromkeys(IDS[1:4], "on")
 
 
-def test_the_label_of_a_duplicate_goes_to_the_picture_that_is_kept(log, normalize, tmp_path):
+def test_label_of_a_duplicate_is_given_to_the_kept_picture(log, normalize, tmp_path):
     (tmp_path / "off").mkdir()
     (tmp_path / "off" / "copy.jpg").write_bytes(b"raw 6")
     import_folders(log, off=tmp_path / "off", normalize=normalize)
     assert log.effective() == {IDS[0]: "off"}
 
 
-def test_strangers_are_counted_and_named(log, normalize, tmp_path):
+def test_unknown_files_are_counted_and_named(log, normalize, tmp_path):
     (tmp_path / "on").mkdir()
     for number in range(9):
         (tmp_path / "on" / f"holiday {number}.jpg").write_bytes(b"beach %d" % number)
@@ -96,7 +96,7 @@ def test_strangers_are_counted_and_named(log, normalize, tmp_path):
     assert str(summary).endswith("...")
 
 
-def test_a_picture_in_two_folders_is_named_and_nothing_is_appended(log, normalize, tmp_path):
+def test_picture_in_two_folders_raises_user_error_and_appends_nothing(log, normalize, tmp_path):
     for label, name, data in (("on", "a.png", b"square 1"), ("off", "b.jpg", b"raw 1"), ("off", "c.jpg", b"raw 2")):
         (tmp_path / label).mkdir(exist_ok=True)
         (tmp_path / label / name).write_bytes(data)
@@ -105,6 +105,6 @@ def test_a_picture_in_two_folders_is_named_and_nothing_is_appended(log, normaliz
     assert log.effective() == {}
 
 
-def test_a_missing_folder_is_named(log, normalize, tmp_path):
+def test_missing_folder_raises_user_error(log, normalize, tmp_path):
     with pytest.raises(UserError, match=r"--on .*nowhere"):
         import_folders(log, on=tmp_path / "nowhere", normalize=normalize)

@@ -19,25 +19,25 @@ def append_many(path: Path, first: int) -> None:
         LabelLog(path).append({picture_id(number): "on"}, how="test")
 
 
-def test_an_empty_log_holds_no_labels(log):
+def test_empty_log_has_no_labels(log):
     assert log.effective() == {}
     assert log.repair() == 0
 
 
-def test_the_last_label_of_a_picture_holds_and_null_takes_it_back(log):
+def test_last_label_of_a_picture_is_effective_and_null_withdraws_it(log):
     log.append({A: "on", B: "off", C: "unsure"}, how="test")
     log.append({A: "off", B: None}, how="test")
     assert log.effective() == {A: "off", C: "unsure"}
 
 
-def test_a_row_says_what_when_and_how(log):
+def test_row_has_id_label_time_and_how(log):
     assert log.append({A: "on"}, how="page") == 1
     row = json.loads(log.path.read_text())
     assert (row["id"], row["label"], row["how"]) == (A, "on", "page")
     assert row["time"].endswith("+00:00")
 
 
-def test_earlier_lines_are_never_touched(log):
+def test_append_keeps_earlier_lines(log):
     log.append({A: "on"}, how="test")
     before = log.path.read_bytes()
     log.append({A: "off"}, how="test")
@@ -45,7 +45,7 @@ def test_earlier_lines_are_never_touched(log):
 
 
 @pytest.mark.parametrize("given", [{A: "maybe"}, {"abc": "on"}, {A.upper(): "on"}, {A: "on", B: "ON"}])
-def test_a_wrong_value_is_named_and_nothing_is_added(log, given):
+def test_invalid_label_raises_user_error_and_appends_nothing(log, given):
     log.append({C: "on"}, how="test")
     before = log.path.read_bytes()
     with pytest.raises(UserError, match="nothing was added"):
@@ -53,7 +53,7 @@ def test_a_wrong_value_is_named_and_nothing_is_added(log, given):
     assert log.path.read_bytes() == before
 
 
-def test_two_writers_lose_nothing(log):
+def test_two_concurrent_writers_lose_no_labels(log):
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=append_many, args=(log.path, first)) for first in (0, 1000)]
     for writer in writers:
@@ -64,7 +64,7 @@ def test_two_writers_lose_nothing(log):
     assert len(log.effective()) == len(list(log.rows())) == 200
 
 
-def test_who_holds_the_lock_may_append_and_others_wait(log):
+def test_lock_holder_may_append_while_others_wait(log):
     other = threading.Thread(target=lambda: LabelLog(log.path).append({B: "on"}, how="test"))
     with log.locked(), log.locked():
         log.append({A: "on"}, how="test")
@@ -75,7 +75,7 @@ def test_who_holds_the_lock_may_append_and_others_wait(log):
     assert log.effective() == {A: "on", B: "on"}
 
 
-def test_nothing_is_glued_onto_a_line_that_a_kill_cut_short(log):
+def test_append_after_a_truncated_line_raises_damaged_state(log):
     log.append({A: "on", B: "on"}, how="test")
     torn = log.path.read_bytes()[:-20]
     log.path.write_bytes(torn)
@@ -91,7 +91,7 @@ def test_nothing_is_glued_onto_a_line_that_a_kill_cut_short(log):
     ("dataset", "command"),
     [("demo", "labels repair`"), ("cats", "repair --dataset cats`"), ("my cats", "--dataset 'my cats'`")],
 )
-def test_the_way_out_can_be_copied(tmp_path, dataset, command):
+def test_damage_message_has_the_repair_command(tmp_path, dataset, command):
     log = LabelLog(tmp_path / dataset / "labels.jsonl")
     log.append({A: "on"}, how="test")
     log.path.write_text("{")
@@ -101,7 +101,7 @@ def test_the_way_out_can_be_copied(tmp_path, dataset, command):
         assert command in str(caught.value)
 
 
-def test_a_line_without_its_newline_counts_as_cut_short(log):
+def test_last_line_without_newline_is_damage(log):
     log.append({A: "on"}, how="test")
     log.path.write_bytes(log.path.read_bytes()[:-1])
     with pytest.raises(DamagedState, match="line 1"):
@@ -113,7 +113,7 @@ def test_a_line_without_its_newline_counts_as_cut_short(log):
     [b"{nonsense\n", b"[]\n", b"\n", b"\xff\xfe\n", b'{"id": "12", "label": "on"}\n']
     + [json.dumps(row).encode() + b"\n" for row in ({"id": A, "label": "yes"}, {"id": A}, {"label": "on"})],
 )
-def test_repair_moves_an_unreadable_line_aside_and_keeps_all_others(log, line):
+def test_repair_moves_unreadable_lines_and_keeps_all_others(log, line):
     log.append({A: "on"}, how="test")
     first = log.path.read_bytes()
     log.append({B: "off"}, how="test")
@@ -127,7 +127,7 @@ def test_repair_moves_an_unreadable_line_aside_and_keeps_all_others(log, line):
     assert log.repair() == 0
 
 
-def test_what_was_moved_aside_before_stays_there(log):
+def test_repair_keeps_lines_of_earlier_repairs(log):
     for text in (b"one\n", b"two"):
         log.append({A: "on"}, how="test")
         log.path.write_bytes(log.path.read_bytes() + text)
@@ -136,14 +136,14 @@ def test_what_was_moved_aside_before_stays_there(log):
     assert len(list(log.rows())) == 2
 
 
-def test_a_full_disk_leaves_the_log_as_it_was(log, monkeypatch):
+def test_full_disk_leaves_the_log_unchanged(log, monkeypatch):
     log.append({A: "on"}, how="test")
     before = log.path.read_bytes()
 
-    def full(handle):
+    def raise_disk_full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", raise_disk_full)
     with pytest.raises(UserError, match="No space left"):
         log.append({B: "on"}, how="test")
     assert log.path.read_bytes() == before

@@ -3,17 +3,17 @@ import hashlib
 from pipeline.store import digest
 
 
-def test_the_order_of_keys_does_not_count_but_that_of_lists_does():
+def test_of_value_ignores_the_order_of_fields_but_not_of_lists():
     assert digest.of_value({"a": 1, "b": [1, 2]}) == digest.of_value({"b": [1, 2], "a": 1})
     assert digest.of_value([1, 2]) != digest.of_value([2, 1])
 
 
-def test_a_set_has_no_order_and_no_repetition():
+def test_of_set_ignores_order_and_repetition():
     assert digest.of_set([["a", 1], ["b", 2], ["a", 1]]) == digest.of_set([["b", 2], ["a", 1]])
     assert digest.of_set(["a"]) != digest.of_set(["b"])
 
 
-def test_a_file_has_the_digest_of_its_bytes(tmp_path):
+def test_of_file_is_the_digest_of_its_bytes(tmp_path):
     blob = bytes(range(256)) * 9000  # more than one piece
     (tmp_path / "blob").write_bytes(blob)
     assert digest.of_file(tmp_path / "blob") == digest.of_bytes(blob) == hashlib.sha256(blob).hexdigest()

@@ -1,4 +1,4 @@
-"""Files of weights that hold more, or something else, than plain numbers."""
+"""HDF5 files of weights that contain more than plain numbers, or something else."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -16,7 +16,7 @@ MOST = 1 << 20
 
 @pytest.fixture
 def path(tmp_path) -> Path:
-    """As Keras writes one: 330 numbers."""
+    """A file as Keras writes it: 330 numbers."""
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("layers/dense/vars/0", data=np.ones((30, 10), np.float32))
         file.create_dataset("layers/dense/vars/1", data=np.zeros(30, np.float32))
@@ -33,11 +33,11 @@ def external_link(file: h5py.File) -> None:
     file["other"] = h5py.ExternalLink("/etc/passwd", "/")
 
 
-def in_another_file(file: h5py.File) -> None:
+def external_storage(file: h5py.File) -> None:
     file.create_dataset("other", (100,), "u1", external=[("/etc/passwd", 0, 100)])
 
 
-def virtual(file: h5py.File) -> None:
+def virtual_dataset(file: h5py.File) -> None:
     layout = h5py.VirtualLayout(shape=(30, 10), dtype="f4")
     layout[:] = h5py.VirtualSource("other.h5", "a", shape=(30, 10))
     file.create_virtual_dataset("other", layout)
@@ -47,42 +47,42 @@ def cycle(file: h5py.File) -> None:
     file["layers/again"] = file["layers"]
 
 
-def declared(file: h5py.File) -> None:
-    """Terabytes of which nothing was ever written."""
+def huge_unwritten(file: h5py.File) -> None:
+    """A dataset of terabytes that was never written."""
     file.create_dataset("other", (10**6, 10**6), "f4")
 
 
-def packed(file: h5py.File) -> None:
+def compressed(file: h5py.File) -> None:
     file.create_dataset("other", data=np.zeros(1 << 24, np.float32), compression="gzip", chunks=(1 << 20,))
 
 
-def in_one_chunk(file: h5py.File) -> None:
-    """Ten numbers in a piece of a gigabyte."""
+def huge_chunk(file: h5py.File) -> None:
+    """Ten numbers in a chunk of a gigabyte."""
     file.create_dataset("other", (10,), "f4", maxshape=(None,), chunks=(1 << 28,), compression="gzip")
 
 
-def many(file: h5py.File) -> None:
+def many_datasets(file: h5py.File) -> None:
     for number in range(7):
         file.create_dataset(f"part{number}", (40_000,), "f4")
 
 
-def texts(file: h5py.File) -> None:
+def strings(file: h5py.File) -> None:
     file["other"] = ["a", "b"]
 
 
-def pairs(file: h5py.File) -> None:
+def compound_type(file: h5py.File) -> None:
     file["other"] = np.zeros(3, [("a", "f4"), ("b", "f4")])
 
 
-def of_nothing(file: h5py.File) -> None:
+def empty_dataset(file: h5py.File) -> None:
     file["other"] = h5py.Empty("f4")
 
 
-def a_type(file: h5py.File) -> None:
+def named_type(file: h5py.File) -> None:
     file["other"] = np.dtype("f4")
 
 
-def the_same_text(file: h5py.File) -> None:
+def long_attribute(file: h5py.File) -> None:
     file["layers"].attrs["names"] = ["x" * 60_000] * 500
 
 
@@ -90,22 +90,23 @@ def not_finite(file: h5py.File) -> None:
     file["layers/dense/vars/1"][3] = np.nan
 
 
-def endless(file: h5py.File) -> None:
+def infinite(file: h5py.File) -> None:
     file["layers/dense/vars/1"][3] = -np.inf
 
 
-HOSTILE = [soft_link, external_link, in_another_file, virtual, cycle, declared, packed, in_one_chunk, many, texts,
-           pairs, of_nothing, a_type, the_same_text, not_finite, endless]  # fmt: skip
+HOSTILE = [soft_link, external_link, external_storage, virtual_dataset, cycle, huge_unwritten, compressed,
+           huge_chunk, many_datasets, strings, compound_type, empty_dataset, named_type, long_attribute,
+           not_finite, infinite]  # fmt: skip
 
 
-def test_plain_numbers_are_counted(path):
+def test_check_weights_counts_numbers(path):
     assert check_weights(path, most=MOST) == 330
     with pytest.raises(Foreign, match="more numbers than"):
         check_weights(path, most=1000)
 
 
 @pytest.mark.parametrize("change", HOSTILE, ids=lambda change: change.__name__)
-def test_what_weights_have_no_use_for_is_told_without_memory(path, change: Callable[[h5py.File], None]):
+def test_hostile_file_is_foreign_and_takes_little_memory(path, change: Callable[[h5py.File], None]):
     with h5py.File(path, "a") as file:
         change(file)
     tracemalloc.start()
@@ -117,7 +118,7 @@ def test_what_weights_have_no_use_for_is_told_without_memory(path, change: Calla
 
 
 @pytest.mark.parametrize("kept", [0, 7, 100, 900, -300])
-def test_what_was_cut_short_or_is_no_such_file_is_damaged(path, kept):
+def test_truncated_or_other_file_is_damaged(path, kept):
     data = path.read_bytes()
     for broken in (data[:kept], b"\x1cTFL3" + data[:kept], data[:8] + bytes(reversed(data[8:]))):
         path.write_bytes(broken)
@@ -125,13 +126,13 @@ def test_what_was_cut_short_or_is_no_such_file_is_damaged(path, kept):
             check_weights(path, most=MOST)
 
 
-def test_whatever_byte_is_changed_it_is_weights_or_told(path):
-    data, told = path.read_bytes(), []
-    for place in range(0, len(data), 97):
-        path.write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
+def test_any_changed_byte_is_accepted_or_reported(path):
+    data, messages = path.read_bytes(), []
+    for position in range(0, len(data), 97):
+        path.write_bytes(data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :])
         try:
             assert check_weights(path, most=MOST) <= MOST // 4
         except Unfit as error:
-            told.append(str(error))
-    assert told
-    assert all(map(str.isprintable, told))
+            messages.append(str(error))
+    assert messages
+    assert all(map(str.isprintable, messages))

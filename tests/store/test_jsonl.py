@@ -4,14 +4,14 @@ from pipeline.errors import DamagedState
 from pipeline.store.jsonl import read_rows, write_rows
 
 
-def test_rows_come_back_as_they_were_written(tmp_path):
+def test_read_rows_returns_the_written_rows(tmp_path):
     rows = [{"title": "ピカチュウ\n2"}, {"n": 1, "none": None}]
     write_rows(tmp_path / "rows.jsonl", rows)
     assert list(read_rows(tmp_path / "rows.jsonl")) == rows
 
 
 @pytest.mark.parametrize("line", ['{"n": 1', '{"n": 1}', "[1]\n", "\n", "\x00\n"])
-def test_the_line_that_is_not_whole_is_named(tmp_path, line):
+def test_incomplete_line_raises_damaged_state_with_its_number(tmp_path, line):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"n": 0}\n' + line)
     with pytest.raises(DamagedState, match=r"rows\.jsonl, line 2"):

@@ -1,4 +1,4 @@
-"""Archives that `savez` has not written, or not for this: none is read, and none takes memory by what it says."""
+"""Archives that `savez` did not write, or with other arrays: they are refused, without taking memory."""
 
 import io
 import os
@@ -29,21 +29,21 @@ def path(tmp_path) -> Path:
     return tmp_path / "a.npz"
 
 
-def refused(path: Path, kind: type[Unfit] = Unfit) -> str:
-    """What is said of the file `path`, which is not read; nor does it take memory that it was not given."""
+def error_of(path: Path, kind: type[Unfit] = Unfit) -> str:
+    """The message of the error for the file `path`, which must be refused without taking much memory."""
     tracemalloc.start()
     with pytest.raises(kind) as caught:
         read_npz(path, FORMS)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3 * PIECE
-    told = str(caught.value)
-    assert told.isprintable()
-    assert len(told) < 250
-    return told
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < 250
+    return message
 
 
-def member(array: np.ndarray, header: bytes | None = None) -> bytes:
+def npy_member(array: np.ndarray, header: bytes | None = None) -> bytes:
     """A member of an archive: `array` as an NPY file, or its data after another `header`."""
     buffer = io.BytesIO()
     np.save(buffer, array)
@@ -52,20 +52,22 @@ def member(array: np.ndarray, header: bytes | None = None) -> bytes:
     return npy.magic(1, 0) + struct.pack("<H", len(header)) + header + array.tobytes()
 
 
-def archive(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
+def write_archive(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
     with zipfile.ZipFile(path, "w", compression) as file:
         for name, data in members.items():
             file.writestr(name, data)
     return path
 
 
-def other(path: Path, **arrays: np.ndarray | bytes) -> Path:
-    """The archive with others of its arrays, or members as they are given."""
-    parts = {name: array if isinstance(array, bytes) else member(array) for name, array in (ARRAYS | arrays).items()}
-    return archive(path, {f"{name}.npy": data for name, data in parts.items()})
+def archive_with(path: Path, **arrays: np.ndarray | bytes) -> Path:
+    """The archive with some of its arrays replaced, by arrays or by raw members."""
+    parts = {
+        name: array if isinstance(array, bytes) else npy_member(array) for name, array in (ARRAYS | arrays).items()
+    }
+    return write_archive(path, {f"{name}.npy": data for name, data in parts.items()})
 
 
-def test_what_fits_is_read(path):
+def test_read_npz_returns_arrays_of_the_expected_forms(path):
     found = read_npz(path, FORMS)
     assert found.keys() == ARRAYS.keys()
     assert all(np.array_equal(found[name], ARRAYS[name]) for name in ARRAYS)
@@ -75,7 +77,7 @@ def test_what_fits_is_read(path):
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "expected"),
     [
         (np.ones((300, 21), np.float32), r"weights is float32 \(300, 21\) where float32 \(300, 20\) is expected"),
         (np.ones((300, 20, 1), np.float32), "weights is float32"),
@@ -88,9 +90,9 @@ def test_what_fits_is_read(path):
         (np.zeros((0, 20), np.float32), "weights is float32"),
     ],
 )
-def test_another_shape_or_type_is_told(path, array, told):
-    message = refused(other(path, weights=array), Foreign)
-    assert re.search(told, message)
+def test_other_shape_or_type_is_foreign(path, array, expected):
+    message = error_of(archive_with(path, weights=array), Foreign)
+    assert re.search(expected, message)
 
 
 @pytest.mark.parametrize(
@@ -113,48 +115,49 @@ def test_another_shape_or_type_is_told(path, array, told):
     ],
     ids=lambda header: ascii(header[-50:]),
 )
-def test_a_header_that_lies_or_is_none_is_told(path, header):
-    refused(other(path, weights=member(ARRAYS["weights"], header=header + b"\n")))
+def test_wrong_or_invalid_header_is_refused(path, header):
+    error_of(archive_with(path, weights=npy_member(ARRAYS["weights"], header=header + b"\n")))
 
 
-def test_a_header_of_megabytes_is_not_read(path):
+def test_huge_header_is_not_read(path):
     version_two = npy.magic(2, 0) + struct.pack("<I", 50 << 20) + b" " * (50 << 20)
-    assert "header" in refused(other(path, weights=version_two), Damaged)
+    assert "header" in error_of(archive_with(path, weights=version_two), Damaged)
 
 
-def test_pickles_are_not_loaded(path):
+def test_pickle_is_not_loaded(path):
     buffer = io.BytesIO()
     np.save(buffer, np.array([{"a": 1}], object), allow_pickle=True)
-    refused(other(path, weights=buffer.getvalue()), Damaged)
+    error_of(archive_with(path, weights=buffer.getvalue()), Damaged)
 
 
-def lacking(path: Path) -> None:
-    archive(path, {"weights.npy": member(ARRAYS["weights"])})
+def missing_array(path: Path) -> None:
+    write_archive(path, {"weights.npy": npy_member(ARRAYS["weights"])})
 
 
-def strange(path: Path) -> None:
-    other(path, **{"a\nb\x1b[2J": np.zeros(2)})
+def unknown_array(path: Path) -> None:
+    archive_with(path, **{"a\nb\x1b[2J": np.zeros(2)})
 
 
-def no_array(path: Path) -> None:
+def text_member(path: Path) -> None:
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("readme.txt", "hello")
 
 
 def compressed(path: Path) -> None:
-    """A thousand times as long as the file."""
+    """A member that is a thousand times as large as the file."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file, file.open("weights.npy", "w") as out:
         for _ in range(8):
             out.write(bytes(1 << 24))
 
 
-def twice(path: Path) -> None:
+def duplicate_member(path: Path) -> None:
+    """The same member twice."""
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as file:
-        file.writestr("weights.npy", member(ARRAYS["weights"]))
+        file.writestr("weights.npy", npy_member(ARRAYS["weights"]))
 
 
-def in_the_directory(path: Path, place: int, value: bytes) -> None:
-    """Write `value` at `place` of each entry of the directory."""
+def set_in_directory(path: Path, place: int, value: bytes) -> None:
+    """Write `value` at the offset `place` of each entry of the directory."""
     data = bytearray(path.read_bytes())
     at = data.find(b"PK\x01\x02")
     while at >= 0:
@@ -164,27 +167,27 @@ def in_the_directory(path: Path, place: int, value: bytes) -> None:
 
 
 def encrypted(path: Path) -> None:
-    in_the_directory(path, 8, b"\x01\x00")
+    set_in_directory(path, 8, b"\x01\x00")
 
 
-def larger_than_it_is(path: Path) -> None:
-    in_the_directory(path, 20, struct.pack("<II", 0xFFFFFFF0, 0xFFFFFFF0))
+def too_large_sizes(path: Path) -> None:
+    set_in_directory(path, 20, struct.pack("<II", 0xFFFFFFF0, 0xFFFFFFF0))
 
 
-def uncompressed_size_alone(path: Path) -> None:
-    in_the_directory(path, 24, struct.pack("<I", 0x7FFFFFFF))
+def too_large_uncompressed_size(path: Path) -> None:
+    set_in_directory(path, 24, struct.pack("<I", 0x7FFFFFFF))
 
 
 def overlapping(path: Path) -> None:
-    in_the_directory(path, 42, struct.pack("<I", 0))
+    set_in_directory(path, 42, struct.pack("<I", 0))
 
 
-def thousands(path: Path) -> None:
-    archive(path, {f"{number}.npy": b"" for number in range(20_000)})
+def thousands_of_members(path: Path) -> None:
+    write_archive(path, {f"{number}.npy": b"" for number in range(20_000)})
 
 
 def endless_directory(path: Path) -> None:
-    """A directory that is said to take 200 MB, which are there."""
+    """A directory with a declared and actual size of 200 MB."""
     size = 200 << 20
     with path.open("wb") as file:
         file.truncate(size)
@@ -192,8 +195,8 @@ def endless_directory(path: Path) -> None:
         file.write(struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 9, 9, size, 0, 0))
 
 
-def zip64_lies(path: Path) -> None:
-    """As much by the record of large archives, while the other one says that all is well."""
+def wrong_zip64_size(path: Path) -> None:
+    """The same in the ZIP64 record, while the ordinary record is correct."""
     size = 200 << 20
     with path.open("wb") as file:
         file.truncate(size)
@@ -203,18 +206,18 @@ def zip64_lies(path: Path) -> None:
         file.write(struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 3, 3, 300, 0, 0))
 
 
-def flipped(path: Path) -> None:
+def flipped_bit(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[data.index(np.float32(1).tobytes() * 9)] ^= 1
     path.write_bytes(data)
 
 
-def pipe(path: Path) -> None:
+def named_pipe(path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
 
 
-def device(path: Path) -> None:
+def endless_device(path: Path) -> None:
     path.unlink()
     path.symlink_to("/dev/zero")
 
@@ -224,27 +227,28 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-def emptied(path: Path) -> None:
+def empty_file(path: Path) -> None:
     path.write_bytes(b"")
 
 
-def an_array_alone(path: Path) -> None:
+def npy_file(path: Path) -> None:
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
 
 
-HOSTILE = [lacking, strange, no_array, compressed, twice, encrypted, larger_than_it_is, uncompressed_size_alone,
-           overlapping, thousands, endless_directory, zip64_lies, flipped, pipe, device, folder, emptied,
-           an_array_alone, Path.unlink]  # fmt: skip
+HOSTILE = [missing_array, unknown_array, text_member, compressed, duplicate_member, encrypted,
+           too_large_sizes, too_large_uncompressed_size, overlapping, thousands_of_members, endless_directory,
+           wrong_zip64_size, flipped_bit, named_pipe, endless_device, folder, empty_file, npy_file,
+           Path.unlink]  # fmt: skip
 
 
 @pytest.mark.parametrize("make", HOSTILE, ids=lambda make: make.__name__)
-def test_an_archive_that_nobody_wrote_for_this_is_told_without_memory(path, make: Callable[[Path], None]):
+def test_hostile_archive_is_refused_and_takes_little_memory(path, make: Callable[[Path], None]):
     make(path)
-    refused(path)
+    error_of(path)
 
 
-def test_numbers_that_are_not_finite_are_told_with_the_array():
+def test_check_finite_names_the_array_with_nan():
     check_finite({"a": np.ones(3), "b": np.array([1 << 60]), "c": np.zeros(0)})
     for wrong in (np.nan, np.inf, -np.inf):
         with pytest.raises(Foreign, match=r"^b holds NaN or infinite numbers$"):

@@ -1,4 +1,4 @@
-"""A file of a finished folder is read as it was written, or not at all."""
+"""Files of an artifact are read unchanged, or not at all."""
 
 import json
 
@@ -16,14 +16,14 @@ KEY = "c" * 64
 
 @pytest.fixture
 def folder(tmp_path):
-    """A finished folder of the filter with a file of each kind."""
-    shelf = ArtifactStore(tmp_path / "filter")
-    work = shelf.work(KEY, resume=False)
+    """An artifact of the filter with a file of each kind."""
+    store = ArtifactStore(tmp_path / "filter")
+    work = store.work(KEY, resume=False)
     write_rows(work / "scores.jsonl", [{"id": "a", "score": 0.25}, {"id": "b", "score": 0.75}])
     (work / "samples.json").write_text('{"kid": 1}')
     np.save(work / "features.npy", np.arange(6.0))
     facts = {"options": {}, "inputs": {}, "files": list_files(work)}
-    return shelf.publish(work, Manifest(stage="filter", version=1, dataset="cats", key=KEY, **facts)).folder
+    return store.publish(work, Manifest(stage="filter", version=1, dataset="cats", key=KEY, **facts)).folder
 
 
 READ = {
@@ -33,14 +33,14 @@ READ = {
 }
 
 
-def test_what_was_written_is_read(folder):
+def test_unchanged_files_are_read(folder):
     assert verified.read_rows(folder, "scores.jsonl")[1] == {"id": "b", "score": 0.75}
     assert verified.read_json(folder, "samples.json") == {"kid": 1}
     assert verified.read_array(folder, "features.npy").tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_change_at_the_same_size_is_named_with_the_way_out(folder, name):
+def test_changed_file_raises_damaged_state_with_command(folder, name):
     read, old, new = READ[name]
     path = folder / name
     path.write_bytes(path.read_bytes().replace(old, new))
@@ -48,7 +48,7 @@ def test_a_change_at_the_same_size_is_named_with_the_way_out(folder, name):
         read(folder, name)
 
 
-def test_a_file_that_is_gone_or_was_added_is_named(folder):
+def test_missing_or_added_file_raises_damaged_state(folder):
     (folder / "samples.json").unlink()
     with pytest.raises(DamagedState, match=r"samples.json cannot be read \(No such file"):
         verified.read_json(folder, "samples.json")
@@ -57,7 +57,7 @@ def test_a_file_that_is_gone_or_was_added_is_named(folder):
         verified.read_json(folder, "added.json")
 
 
-def test_a_manifest_that_was_edited_vouches_for_nothing(folder):
+def test_edited_manifest_raises_damaged_state(folder):
     path = folder / "manifest.json"
     body = json.loads(path.read_text())
     body["files"]["scores.jsonl"][1] = "0" * 64
@@ -66,6 +66,6 @@ def test_a_manifest_that_was_edited_vouches_for_nothing(folder):
         verified.read_rows(folder, "scores.jsonl")
 
 
-def test_a_folder_that_is_no_stage_s_is_read_as_it_is(tmp_path):
+def test_folder_without_a_manifest_is_read_unchecked(tmp_path):
     write_rows(tmp_path / "rows.jsonl", [{"a": 1}])
     assert verified.read_rows(tmp_path, "rows.jsonl") == [{"a": 1}]

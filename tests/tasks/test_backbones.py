@@ -8,7 +8,7 @@ from tasks import backbones
 @pytest.fixture(autouse=True)
 def nothing_cached(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(pretrained, "HOME", "http://127.0.0.1:9")  # where nobody answers
+    monkeypatch.setattr(pretrained, "BASE_URL", "http://127.0.0.1:9")  # where nobody answers
     backbones.chosen.cache_clear()
     yield
     backbones.chosen.cache_clear()

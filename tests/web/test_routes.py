@@ -186,7 +186,7 @@ def test_full_disk_gives_one_line_error(fake_dataset, client, monkeypatch):
     def full(file, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipeline.labels.log._put", full)
+    monkeypatch.setattr("pipeline.labels.log._write_synced", full)
     answer = mark(client, 1, "on")
     assert answer.status_code == 409
     assert "free some space" in answer.json()["error"]

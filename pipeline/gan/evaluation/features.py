@@ -13,7 +13,7 @@ from pipeline.filter.backbone import load_network, preprocessing
 from pipeline.filter.classifier_io import embed, extractor_name, has_backbone
 from pipeline.filter.features import SIDE, histograms
 from pipeline.images.raster import squares
-from pipeline.pretrained import AUTO, Weights, bring, find_weights
+from pipeline.pretrained import AUTO, Weights, fetch_extractor, find_extractor
 
 # Pixels a side that the networks see. MobileNet's are those that the filter's backbone sees; at 224 it tells pictures
 # apart no better
@@ -45,8 +45,8 @@ def choose_extractor(wanted: str, classifier: Path | None) -> FeatureExtractor:
     """
     if not isinstance(wanted, str | Path):
         raise UserError(f"extractor = {wanted!r}: expected a name or a file of weights, for example 'auto'")
-    bring(wanted)
-    if weights := find_weights(wanted, classifier=classifier is not None):
+    fetch_extractor(wanted)
+    if weights := find_extractor(wanted, classifier=classifier is not None):
         return _pretrained(weights)
     if classifier is None:
         return FeatureExtractor(name=f"histograms-{SIDE}", features=lambda images: histograms(squares(images, SIDE)))
@@ -66,7 +66,7 @@ def enlarge(images: np.ndarray, side: int) -> np.ndarray:
 def _pretrained(weights: Weights) -> FeatureExtractor:
     """The last layer of the network of `weights`, averaged over the picture: 1,024 features of MobileNet, 2,048 of
     Inception."""
-    name, network = load_network(weights, SIDES, asked="extractor", instead=AUTO)
+    name, network = load_network(weights, SIDES, option="extractor", alternative=AUTO)
     pooled = keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(network.output))
     see = _Eyes(pooled, prepare=preprocessing(name), side=SIDES[name])
     return FeatureExtractor(name=f"{name.lower()}-{SIDES[name]}-{weights.digest[:8]}", features=see, pretrained=True)

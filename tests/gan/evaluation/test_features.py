@@ -10,7 +10,7 @@ from pipeline import pretrained
 from pipeline.errors import UserError
 from pipeline.gan.evaluation import features as extractors
 from pipeline.gan.evaluation.features import choose_extractor, enlarge
-from pipeline.pretrained import Published, find_weights, is_missing
+from pipeline.pretrained import Published, find_extractor, is_extractor_missing
 from tests.gan.conftest import discs
 
 IMAGES = discs(11)
@@ -20,7 +20,7 @@ MOBILE = "mobilenet_1_0_224_no_top.weights.h5"
 @pytest.fixture(autouse=True)
 def nothing_cached(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(pretrained, "HOME", "http://127.0.0.1:9")  # where nobody answers
+    monkeypatch.setattr(pretrained, "BASE_URL", "http://127.0.0.1:9")  # where nobody answers
 
 
 @pytest.fixture
@@ -45,13 +45,13 @@ def publish(monkeypatch):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(pretrained, "HOME", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(pretrained, "BASE_URL", f"http://127.0.0.1:{server.server_port}")
 
     def publish(name, path):
         body = path.read_bytes()
         bodies[f"/x/{name}.weights.h5"] = body
         known = Published(folder="x", file=f"{name}.weights.h5", md5=hashlib.md5(body).hexdigest())
-        for table in ("KNOWN", "MEASURING"):
+        for table in ("KNOWN", "SCORING_NETWORKS"):
             if name in getattr(pretrained, table):
                 monkeypatch.setitem(getattr(pretrained, table), name, known)
         return known.md5
@@ -78,11 +78,11 @@ def test_without_anything_it_is_histograms():
 def test_auto_takes_mobilenet_where_it_is_cached_and_own_does_not(small_sides, publish, tmp_path):
     md5 = publish("MobileNet", save_some_weights("MobileNet", tmp_path / "some.weights.h5"))
     assert choose_extractor("auto", None).name == "histograms-64"  # it fetches nothing by itself
-    assert is_missing("MobileNet")
+    assert is_extractor_missing("MobileNet")
     named = choose_extractor("MobileNet", None)
     assert named.name == choose_extractor("auto", None).name == f"mobilenet-32-{md5[:8]}"
     assert choose_extractor("own", None).name == "histograms-64"
-    assert find_weights("auto", classifier=True) is None  # which has features of its own
+    assert find_extractor("auto", classifier=True) is None  # which has features of its own
 
 
 @pytest.mark.slow
