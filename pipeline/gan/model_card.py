@@ -26,6 +26,9 @@ from pipeline.store import verified
 from pipeline.store.manifest import Manifest
 
 FILTER_FIELDS = ("threshold", "expected_precision", "labelled_on", "labelled_off", "labelled_unsure", "notice")
+CARD, README = "card.json", "README.md"
+SCORES = ("kid", "kid_error", "kid_floor", "precision", "recall", "diversity", "memorised", "extractor")
+MARKUP = re.compile(r"([\\`*_{}\[\]<>|#])")  # what Markdown would read in a word from the web
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,59 +55,6 @@ class Lineage:
     labels: str | None = None
     filter: dict[str, Any] | None = None
     keys: dict[str, str]
-
-
-def read_lineage(ids: Iterable[str], *, normalize: Path, kept: Path, download: Path | None) -> Lineage:
-    """Read the lineage of the pictures with `ids` from the finished folders of the stages download, normalize and
-    filter.
-    """
-    folders = {"download": download, "normalize": normalize, "filter": kept}
-    found = {stage: manifest for stage, folder in folders.items() if folder and (manifest := _manifest(folder))}
-    chosen = found.get("filter")
-    return Lineage(
-        dataset=next((manifest.dataset for manifest in found.values()), None),
-        queries=tuple(found["download"].options.get("query", ())) if "download" in found else (),
-        origins=_origins(set(ids), download) if download else None,
-        labels=chosen and chosen.inputs.get("labels"),
-        filter=chosen and _filter(chosen),
-        keys={stage: manifest.key for stage, manifest in found.items()},
-    )
-
-
-def _manifest(folder: Path) -> Manifest | None:
-    """The manifest of a folder; None if it has none, or a damaged one: the card can do without it."""
-    try:
-        return manifests.read(folder)
-    except DamagedState:
-        return None
-
-
-def _origins(ids: set[str], download: Path) -> Origins | None:
-    try:
-        every = verified.read_rows(download, "images.jsonl")
-    except DamagedState:
-        return None
-    rows = [row for row in every if row["outcome"] == "saved" and row["id"] in ids]
-    return Origins(
-        sources=_counts(row["engine"] for row in rows),
-        licences=_counts(row["license"] for row in rows),
-        credited=sum(bool(row["creator"]) for row in rows),
-        unknown=len(ids) - len(rows),
-    )
-
-
-def _counts(values: Iterable[str]) -> dict[str, int]:
-    """Count each value, the most frequent first."""
-    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
-
-
-def _filter(manifest: Manifest) -> dict[str, Any]:
-    return {"method": manifest.options.get("method"), **{name: manifest.summary.get(name) for name in FILTER_FIELDS}}
-
-
-CARD, README = "card.json", "README.md"
-SCORES = ("kid", "kid_error", "kid_floor", "precision", "recall", "diversity", "memorised", "extractor")
-MARKUP = re.compile(r"([\\`*_{}\[\]<>|#])")  # what Markdown would read in a word from the web
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +107,54 @@ def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warning
         notices=[*warnings, *_growing_notice(training), *(text for row in rows.values() for text in _notices(row))],
         versions=devices.versions(),
     )
+
+
+def read_lineage(ids: Iterable[str], *, normalize: Path, kept: Path, download: Path | None) -> Lineage:
+    """Read the lineage of the pictures with `ids` from the finished folders of the stages download, normalize and
+    filter.
+    """
+    folders = {"download": download, "normalize": normalize, "filter": kept}
+    found = {stage: manifest for stage, folder in folders.items() if folder and (manifest := _manifest(folder))}
+    chosen = found.get("filter")
+    return Lineage(
+        dataset=next((manifest.dataset for manifest in found.values()), None),
+        queries=tuple(found["download"].options.get("query", ())) if "download" in found else (),
+        origins=_origins(set(ids), download) if download else None,
+        labels=chosen and chosen.inputs.get("labels"),
+        filter=chosen and _filter(chosen),
+        keys={stage: manifest.key for stage, manifest in found.items()},
+    )
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder; None if it has none, or a damaged one: the card can do without it."""
+    try:
+        return manifests.read(folder)
+    except DamagedState:
+        return None
+
+
+def _origins(ids: set[str], download: Path) -> Origins | None:
+    try:
+        every = verified.read_rows(download, "images.jsonl")
+    except DamagedState:
+        return None
+    rows = [row for row in every if row["outcome"] == "saved" and row["id"] in ids]
+    return Origins(
+        sources=_counts(row["engine"] for row in rows),
+        licences=_counts(row["license"] for row in rows),
+        credited=sum(bool(row["creator"]) for row in rows),
+        unknown=len(ids) - len(rows),
+    )
+
+
+def _counts(values: Iterable[str]) -> dict[str, int]:
+    """Count each value, the most frequent first."""
+    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+
+
+def _filter(manifest: Manifest) -> dict[str, Any]:
+    return {"method": manifest.options.get("method"), **{name: manifest.summary.get(name) for name in FILTER_FIELDS}}
 
 
 def _definition(training: Trainer) -> dict[str, Any]:

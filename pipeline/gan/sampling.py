@@ -13,6 +13,7 @@ from pipeline.store.digest import of_bytes, of_value
 
 BATCH = 64  # always full: rounding depends on the size of a batch
 GRID = 8
+PARALLEL = 1e-3  # radians; below this angle the interpolation is linear, as slerp divides by the sine
 
 
 def draw_samples(generator: keras.Model, latents: np.ndarray) -> np.ndarray:
@@ -63,9 +64,6 @@ class SampleSheets:
         if self.live is not None:
             self.live.mkdir(parents=True, exist_ok=True)
             write_whole(self.live / path.name, path.read_bytes(), sync=False)
-
-
-PARALLEL = 1e-3  # radians; below this angle the interpolation is linear, as slerp divides by the sine
 
 
 def fixed_latents(count: int, *, size: int, seed: int, truncation: float = 0.0) -> np.ndarray:

@@ -54,6 +54,10 @@ FILE = "ways.json"
 MAX_FILE_BYTES = 1 << 20
 LOCK_SECONDS = 2.0  # to wait for another process that writes the file
 MAX_ENTRIES = 200  # the newest are kept
+KERNEL_AREA = 16  # of the 4x4 convolutions, which do nearly all the work
+# Floating-point operations of one layer above which it is faster to run one layer on two cores. Below, D on reals and D
+# on fakes run at once, each on one core: up to twice as fast at 32 px and 16 pictures in a step
+HEAVY_LAYER = 1.5e9
 
 Notice = Callable[[str], None]
 
@@ -114,12 +118,6 @@ def is_busy() -> bool:
     return hasattr(os, "getloadavg") and os.getloadavg()[0] > MAX_LOAD_PER_CORE * usable_cores()
 
 
-def _is_faster(default: list[float], alternative: list[float]) -> bool:
-    """Whether `alternative` is faster by more than `MARGIN`, in nearly all rounds; both are seconds by round."""
-    won = sum(second < first for first, second in zip(default, alternative, strict=True))
-    return statistics.median(default) > MARGIN * statistics.median(alternative) and won >= len(default) - 1
-
-
 def step_operations(definition: Definition, *, size: int, channels: int) -> float:
     """Floating-point operations of one step, approximately: those of D's convolutions, and as many for G's."""
     resolutions, network = Resolutions.of(size), definition.discriminator
@@ -128,6 +126,60 @@ def step_operations(definition: Definition, *, size: int, channels: int) -> floa
     forward = sum(area * into * out for area, into, out in zip(areas, widths, widths[1:], strict=False))
     batches = definition.batch * definition.balance.discriminator_steps
     return 2.0 * KERNEL_AREA * batches * forward * BACKWARD * (FORWARD_PASSES + 1)
+
+
+def share_cores(definition: Definition, *, size: int, cores: int | None = None) -> Threads:
+    """The threads that suit a step on pictures of `size` pixels, on `cores` cores, by default all usable ones.
+
+    Errors: `UserError` for a size that no network can be built for.
+    """
+    cores = cores or usable_cores()
+    if cores == 1 or heaviest_layer(definition, size=size) > HEAVY_LAYER:
+        return AS_IT_LIKES
+    return side_by_side(cores)
+
+
+def side_by_side(cores: int) -> Threads:
+    """Threads that let two layers run at once."""
+    return Threads(within=max(1, cores // 4), between=2)
+
+
+def heaviest_layer(definition: Definition, *, size: int) -> float:
+    """Floating-point operations of the discriminator's heaviest layer on one batch of pictures of `size` pixels."""
+    resolutions, network = Resolutions.of(size), definition.discriminator
+    widths = [resolutions.width(network, level) for level in range(resolutions.levels)]
+    areas = [resolutions.map_side(level) ** 2 for level in range(resolutions.levels)]
+    works = [area * into * out for area, into, out in zip(areas, widths[1:], widths, strict=False)]
+    return 2.0 * definition.batch * KERNEL_AREA * max(works)
+
+
+def make_stepper(
+    definition: Definition, compute_mode: ComputeMode, *, size: int, channels: int
+) -> Callable[[int], None]:
+    """A function that runs a number of training steps of `definition` on noise in `compute_mode`."""
+    prepare_devices(compute_mode.threads)
+    count = max(MIN_IMAGES, definition.batch)
+    turns = definition.balance.discriminator_steps
+    images = np.random.default_rng(0).integers(0, 256, (count, size, size, channels), np.uint8)
+    batches = Batches(count=count, max_batch=definition.batch, seed=0, turns=turns)
+    state = TrainState(definition, size=size, channels=channels, seed=0, dtype=compute_mode.dtype)
+    stages = len(state.generator.settled)
+    step_planner = StepPlanner(definition=definition, images=images, batches=batches, steps=10**9, stages=stages)
+    step = compile_step(state)
+    last = 10**9 - 1  # a growing GAN is at full size for all but the first minutes
+    plan, inputs = step_planner.plan(last, learn=True), step_planner.inputs(last)
+
+    def take(number: int) -> None:
+        for _ in range(number):
+            step(plan, inputs)
+
+    return take
+
+
+def _is_faster(default: list[float], alternative: list[float]) -> bool:
+    """Whether `alternative` is faster by more than `MARGIN`, in nearly all rounds; both are seconds by round."""
+    won = sum(second < first for first, second in zip(default, alternative, strict=True))
+    return statistics.median(default) > MARGIN * statistics.median(alternative) and won >= len(default) - 1
 
 
 def _alternatives(definition: Definition, default: ComputeMode) -> list[dict[str, Any]]:
@@ -172,29 +224,6 @@ def _measure_in_turn(
     finally:
         for timer in timers:
             timer.close()
-
-
-def make_stepper(
-    definition: Definition, compute_mode: ComputeMode, *, size: int, channels: int
-) -> Callable[[int], None]:
-    """A function that runs a number of training steps of `definition` on noise in `compute_mode`."""
-    prepare_devices(compute_mode.threads)
-    count = max(MIN_IMAGES, definition.batch)
-    turns = definition.balance.discriminator_steps
-    images = np.random.default_rng(0).integers(0, 256, (count, size, size, channels), np.uint8)
-    batches = Batches(count=count, max_batch=definition.batch, seed=0, turns=turns)
-    state = TrainState(definition, size=size, channels=channels, seed=0, dtype=compute_mode.dtype)
-    stages = len(state.generator.settled)
-    step_planner = StepPlanner(definition=definition, images=images, batches=batches, steps=10**9, stages=stages)
-    step = compile_step(state)
-    last = 10**9 - 1  # a growing GAN is at full size for all but the first minutes
-    plan, inputs = step_planner.plan(last, learn=True), step_planner.inputs(last)
-
-    def take(number: int) -> None:
-        for _ in range(number):
-            step(plan, inputs)
-
-    return take
 
 
 def _cache_key(definition: Definition, *, size: int, channels: int) -> str:
@@ -268,34 +297,3 @@ def _write_cached(name: str, compute_mode: ComputeMode) -> None:
             write_whole(path, json.dumps(dict(rows), indent=1).encode())
     except OSError:
         return
-
-
-KERNEL_AREA = 16  # of the 4x4 convolutions, which do nearly all the work
-# Floating-point operations of one layer above which it is faster to run one layer on two cores. Below, D on reals and D
-# on fakes run at once, each on one core: up to twice as fast at 32 px and 16 pictures in a step
-HEAVY_LAYER = 1.5e9
-
-
-def share_cores(definition: Definition, *, size: int, cores: int | None = None) -> Threads:
-    """The threads that suit a step on pictures of `size` pixels, on `cores` cores, by default all usable ones.
-
-    Errors: `UserError` for a size that no network can be built for.
-    """
-    cores = cores or usable_cores()
-    if cores == 1 or heaviest_layer(definition, size=size) > HEAVY_LAYER:
-        return AS_IT_LIKES
-    return side_by_side(cores)
-
-
-def side_by_side(cores: int) -> Threads:
-    """Threads that let two layers run at once."""
-    return Threads(within=max(1, cores // 4), between=2)
-
-
-def heaviest_layer(definition: Definition, *, size: int) -> float:
-    """Floating-point operations of the discriminator's heaviest layer on one batch of pictures of `size` pixels."""
-    resolutions, network = Resolutions.of(size), definition.discriminator
-    widths = [resolutions.width(network, level) for level in range(resolutions.levels)]
-    areas = [resolutions.map_side(level) ** 2 for level in range(resolutions.levels)]
-    works = [area * into * out for area, into, out in zip(areas, widths[1:], widths, strict=False)]
-    return 2.0 * definition.batch * KERNEL_AREA * max(works)

@@ -9,6 +9,9 @@ import numpy as np
 from pipeline.errors import UserError
 from pipeline.gan.config.resolutions import check_size
 
+CHANNELS = (1, 3)
+Shape = tuple[int, int, int]  # (S, S, C)
+
 
 def check_whole(name: str, value: object, *, least: int = 0) -> int:
     """`value`, which must be a whole number of at least `least`; `name` is its name in the `UserError`."""
@@ -27,10 +30,6 @@ def check_number(name: str, value: object, *, above: bool = False) -> float:
     if not (math.isfinite(found) and (found > 0 if above else found >= 0)):
         raise UserError(f"{name} = {value!r}: expected a number, {'above' if above else 'at least'} 0")
     return found
-
-
-CHANNELS = (1, 3)
-Shape = tuple[int, int, int]  # (S, S, C)
 
 
 def as_pictures(images: object, *, least: int = 1) -> np.ndarray:

@@ -20,6 +20,15 @@ SHOWN_SIDE = 450  # pixels; a smaller video is enlarged by the largest whole fac
 MAX_GIF_BYTES = 8_000_000  # many sites refuse larger GIFs
 PALETTE_PIXELS = 1 << 16  # from which the palette is computed; more take longer and change little
 CODEC = "mp4v"  # MPEG-4 Visual: OpenCV's own builds can write it into an MP4, and desktop players can read it
+NAME = "training"
+MAX_FRAMES = 150  # more frames make the video longer and show no more
+MAX_GIF_FRAMES = 60  # a GIF with more frames must be shrunk more
+SECONDS, FASTEST, SLOWEST = 10, 15, 2  # target length, and bounds on frames per second
+MAX_SIDE = 720  # pixels; larger sheets are shrunk, since over a hundred of them must fit into memory
+HOLD = 2.0  # seconds that the last sheet stays longer
+STRIP, MARGIN, WIDTH = 16, 4, 250  # pixels of the caption below a sheet of this width; it scales with the sheet
+INK, PAPER = 70, 255
+Sheet = tuple[int, Path]  # its epoch and its file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +73,20 @@ def write_mp4(video: Video, path: Path) -> None:
         temporary = Path(folder) / "film.mp4"  # OpenCV derives the format from the name
         _encode(video, temporary)
         write_whole(path, temporary.read_bytes())
+
+
+def animate(folder: Path, out: Path) -> int:
+    """Write training.gif and training.mp4 into `out` from the sheets epoch-*.png in `folder`; returns the frame count.
+
+    The frames are spread evenly over the training, each with its epoch below it; the GIF has fewer, so that it need not
+    be shrunk too much. Without a sheet nothing is written. Errors: a `UserError` as of `write_mp4`, after the GIF was
+    written; a `ValueError` for sheets of different sizes.
+    """
+    sheets = _thinned(_sheets(folder), MAX_FRAMES)
+    if sheets:
+        write_gif(_training_video(_thinned(sheets, MAX_GIF_FRAMES)), out / f"{NAME}.gif")
+        write_mp4(_training_video(sheets), out / f"{NAME}.mp4")
+    return len(sheets)
 
 
 def _gif(video: Video, scale: float) -> bytes:
@@ -122,31 +145,6 @@ def _enlarged(video: Video) -> Iterator[np.ndarray]:
         code = cv2.COLOR_GRAY2BGR if frame.shape[2] == 1 else cv2.COLOR_RGB2BGR
         for _ in range(1 + repeats if number == len(video.frames) - 1 else 1):
             yield cv2.cvtColor(even, code)
-
-
-Sheet = tuple[int, Path]  # its epoch and its file
-NAME = "training"
-MAX_FRAMES = 150  # more frames make the video longer and show no more
-MAX_GIF_FRAMES = 60  # a GIF with more frames must be shrunk more
-SECONDS, FASTEST, SLOWEST = 10, 15, 2  # target length, and bounds on frames per second
-MAX_SIDE = 720  # pixels; larger sheets are shrunk, since over a hundred of them must fit into memory
-HOLD = 2.0  # seconds that the last sheet stays longer
-STRIP, MARGIN, WIDTH = 16, 4, 250  # pixels of the caption below a sheet of this width; it scales with the sheet
-INK, PAPER = 70, 255
-
-
-def animate(folder: Path, out: Path) -> int:
-    """Write training.gif and training.mp4 into `out` from the sheets epoch-*.png in `folder`; returns the frame count.
-
-    The frames are spread evenly over the training, each with its epoch below it; the GIF has fewer, so that it need not
-    be shrunk too much. Without a sheet nothing is written. Errors: a `UserError` as of `write_mp4`, after the GIF was
-    written; a `ValueError` for sheets of different sizes.
-    """
-    sheets = _thinned(_sheets(folder), MAX_FRAMES)
-    if sheets:
-        write_gif(_training_video(_thinned(sheets, MAX_GIF_FRAMES)), out / f"{NAME}.gif")
-        write_mp4(_training_video(sheets), out / f"{NAME}.mp4")
-    return len(sheets)
 
 
 def _training_video(sheets: list[Sheet]) -> Video:

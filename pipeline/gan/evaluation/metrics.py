@@ -18,6 +18,13 @@ NEIGHBOURS = 3  # Kynkäänniemi et al. 2019
 MAX_IMAGES = 5000  # for precision and recall, whose cost grows with the square
 MAX_KERNEL_VALUES = 25_000_000  # 200 MB: up to this size the whole kernel is kept, and subsets are taken from it
 MIN_IMAGES = 8  # half of them must still have a few pairs
+# A sample is a copy if its distance to the nearest real is below COPY_DISTANCE times the distance from that real to its
+# NEIGHBOUR-th nearest real. Measured on photographs and drawings of three subjects, with histograms and MobileNet: the
+# rule finds 99 in 100 copies that were shifted by 2 px of 64, 3 in 4 that were warped, and 1 in 100 new pictures; the
+# mean of all reals, to which generators collapse, has a ratio of .85 or more. Near-duplicates among the reals, up to
+# NEIGHBOUR - 1 of one picture, do not change it. Histograms do not recognise a mirrored picture; MobileNet does.
+COPY_DISTANCE, NEIGHBOUR = 0.6, 5
+MIN_KNOWN_SHARE = 0.2  # below this share of known reals the score would be mostly noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,15 +173,6 @@ def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _sample_rows(features: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """The indices of `size` random rows."""
     return rng.choice(len(features), size, replace=False)
-
-
-# A sample is a copy if its distance to the nearest real is below COPY_DISTANCE times the distance from that real to its
-# NEIGHBOUR-th nearest real. Measured on photographs and drawings of three subjects, with histograms and MobileNet: the
-# rule finds 99 in 100 copies that were shifted by 2 px of 64, 3 in 4 that were warped, and 1 in 100 new pictures; the
-# mean of all reals, to which generators collapse, has a ratio of .85 or more. Near-duplicates among the reals, up to
-# NEIGHBOUR - 1 of one picture, do not change it. Histograms do not recognise a mirrored picture; MobileNet does.
-COPY_DISTANCE, NEIGHBOUR = 0.6, 5
-MIN_KNOWN_SHARE = 0.2  # below this share of known reals the score would be mostly noise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,6 +141,26 @@ def write_training(training: Trainer, folder: Path) -> None:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
+def check_target(folder: Path) -> None:
+    """Raise a `UserError` unless `folder` is new, is empty, or holds a GAN that may be replaced."""
+    if (folder / manifests.NAME).exists():
+        raise UserError(f"{folder} is a finished folder of the pipeline, which never changes; name another folder")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; name a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / DEFINITION).is_file():
+        raise UserError(f"{folder} is not empty and holds no GAN; name another folder")
+
+
+def holds_training(folder: Path) -> bool:
+    """Whether there is a training in `folder`, intact or not; one without a checkpoint has not begun."""
+    lines = folder / STATS
+    return (
+        any((folder / name).exists() for name in (FINAL, manifests.NAME))
+        or any((folder / CHECKPOINTS).glob("step-*"))
+        or (lines.is_file() and lines.stat().st_size > 0)
+    )
+
+
 def final_to_checkpoint(training: Trainer, folder: Path) -> None:
     """Turn the final.npz in `folder`, written of `training` as it is, into a checkpoint that later ones may follow."""
     save_checkpoint(folder / CHECKPOINTS, training.steps_done, training.arrays())
@@ -173,26 +193,6 @@ def _copy(source: Path, target: Path, max_bytes: int) -> None:
         write_whole(target, source.read_bytes())
     else:
         target.unlink(missing_ok=True)
-
-
-def check_target(folder: Path) -> None:
-    """Raise a `UserError` unless `folder` is new, is empty, or holds a GAN that may be replaced."""
-    if (folder / manifests.NAME).exists():
-        raise UserError(f"{folder} is a finished folder of the pipeline, which never changes; name another folder")
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; name a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / DEFINITION).is_file():
-        raise UserError(f"{folder} is not empty and holds no GAN; name another folder")
-
-
-def holds_training(folder: Path) -> bool:
-    """Whether there is a training in `folder`, intact or not; one without a checkpoint has not begun."""
-    lines = folder / STATS
-    return (
-        any((folder / name).exists() for name in (FINAL, manifests.NAME))
-        or any((folder / CHECKPOINTS).glob("step-*"))
-        or (lines.is_file() and lines.stat().st_size > 0)
-    )
 
 
 def _cannot_resume(folder: Path) -> str:

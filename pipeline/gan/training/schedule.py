@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from pipeline.gan.config import Balance, Growing, Optimizer
 
+# Steps between two sample sheets, which take seconds, and between two checkpoints, which take tenths of a second
+SAMPLE_STEPS, CHECKPOINT_STEPS = 1000, 500
+MIN_SHEETS, MAX_SHEETS = 10, 40  # of a whole training
+AVERAGED_STEPS = 30  # for D's average accuracy
+
 
 def rate_at(optimizer: Optimizer, *, seen: int, total: int) -> float:
     """The learning rate after `seen` of the `total` images of the training."""
@@ -56,11 +61,6 @@ def ema_share(*, half_life: float, ramp: float, seen: int, batch: int) -> float:
     return 1.0 - 0.5 ** (batch / effective) if effective > 0 else 1.0
 
 
-# Steps between two sample sheets, which take seconds, and between two checkpoints, which take tenths of a second
-SAMPLE_STEPS, CHECKPOINT_STEPS = 1000, 500
-MIN_SHEETS, MAX_SHEETS = 10, 40  # of a whole training
-
-
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
     """Epochs between two sample sheets, and between two checkpoints."""
@@ -76,9 +76,6 @@ def choose_intervals(*, sample_every: int | None, checkpoint_every: int | None, 
         sample_every=sample_every or min(interval, max(1, epochs // MIN_SHEETS)),
         checkpoint_every=checkpoint_every or math.ceil(CHECKPOINT_STEPS / steps),
     )
-
-
-AVERAGED_STEPS = 30  # for D's average accuracy
 
 
 class AccuracyAverage:
