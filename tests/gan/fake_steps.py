@@ -59,8 +59,8 @@ class FakeSteps:
     """
 
     done: int = 0
-    nan_losses: tuple[int, ...] = ()  # whose losses are none
-    nan_weights: tuple[int, ...] = ()  # that leave a weight that is none
+    nan_losses: tuple[int, ...] = ()  # steps with NaN losses
+    nan_weights: tuple[int, ...] = ()  # steps that leave a NaN weight
     raises: BaseException | None = None
     rates: list[float] = field(default_factory=list)
 

@@ -37,7 +37,7 @@ class StepRunner:
     state: TrainState = field(init=False)
 
     def __post_init__(self) -> None:
-        first = self.seed if self.start is None else self.seed + 1000  # weights that nothing may be left of
+        first = self.seed if self.start is None else self.seed + 1000  # other weights, all to be overwritten
         self.state = TrainState(self.definition, size=self.size, channels=3, seed=first, dtype=self.dtype)
         if self.start is not None:
             self.state.restore(self.start)

@@ -191,7 +191,7 @@ def test_growing_gan_is_evaluated_at_its_current_side(images):
     assert not np.array_equal(drawn := gan.generate(2), gan.generate(2, seed=1))
     assert np.array_equal(drawn[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2), drawn)
     with pytest.warns(UserWarning, match=r"growing reaches full size after 200 images, and this training sees 128"):
-        gan.train(images, epochs=4)  # the second side is coming in
+        gan.train(images, epochs=4)  # the second side is fading in
     assert 0 < gan.evaluate(images).d_real < 1
 
 

@@ -113,7 +113,7 @@ def test_summary_has_scores_and_their_extractor(run):
     _, result = run()
     assert {"count", "kid", "kid_error", "kid_floor", "precision", "recall", "extractor"} <= result.summary.keys()
     assert result.summary["extractor"] == "histograms-64"
-    assert result.summary["kid"] > result.summary["kid_floor"]  # sixteen steps make no good generator
+    assert result.summary["kid"] > result.summary["kid_floor"]  # eight steps train no good generator
 
 
 def test_unavailable_extractor_is_an_error_before_sampling(run, tmp_path):
@@ -164,7 +164,7 @@ def test_contact_sheet_larger_than_count_is_full(run):
 
 @pytest.fixture
 def copied(trained, tmp_path):
-    """What is drawn with, of a finished folder."""
+    """A copy of the files of a finished training that `generate` reads."""
     (tmp_path / "gan").mkdir()
     for name in (GENERATOR, "definition.json"):
         shutil.copy(trained.folder("gan") / name, tmp_path / "gan")
@@ -178,7 +178,7 @@ def test_damaged_generator_error_names_the_remedy(run, copied, damage):
     middle = len(data) // 2
     flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
     locked = bytearray(data)
-    for entry in re.finditer(rb"PK\x01\x02", data):  # of the archive's directory: a bit that asks for a password
+    for entry in re.finditer(rb"PK\x01\x02", data):  # set the encryption bit in the ZIP directory
         locked[entry.start() + 8] |= 1
     damaged = {"missing": b"", "emptied": b"", "cut": data[:-200], "flipped": flipped, "locked": locked}
     path.write_bytes(damaged[damage])
@@ -189,7 +189,7 @@ def test_damaged_generator_error_names_the_remedy(run, copied, damage):
 
 
 def member(path, name, change):
-    """Another content of the member `name`, as `change` makes it of the one that is there; None takes it out."""
+    """Replace the member `name` of the ZIP file `path` by `change` of its data; None removes it."""
     with zipfile.ZipFile(path) as archive:
         members = {each: archive.read(each) for each in archive.namelist()}
     members[name] = change(members[name])
@@ -200,7 +200,7 @@ def member(path, name, change):
 
 
 def weights(change):
-    """A change of the file of weights."""
+    """A function that changes the weights in a .keras file."""
 
     def changed(data):
         with h5py.File(buffer := io.BytesIO(data), "a") as file:
@@ -211,7 +211,7 @@ def weights(change):
 
 
 def config(change):
-    """A change of what says how the network is built."""
+    """A function that changes the description of the network in a .keras file."""
 
     def changed(data):
         change(tree := json.loads(data))
@@ -274,7 +274,7 @@ def test_foreign_generator_file_is_refused(copied, name):
 
 
 def test_layers_described_in_a_generator_file_are_never_built(copied, trained):
-    """Code in a Lambda layer, and layers of any size, are not looked at: only numbers are read."""
+    """Code in a Lambda layer, and layers of any size, are ignored: only weights are read."""
     whole = _load_generator(trained.folder("gan"))
 
     def hostile(tree):

@@ -23,13 +23,13 @@ CC_BY, LABELS = "by 2.0 (https://creativecommons.org/licenses/by/2.0/)", "1a" * 
 
 
 def describe(workspace) -> Path:
-    """Give the folders of `workspace` what stages leave beside pictures; returns the one of download."""
+    """Add manifests and download rows to the folders of `workspace`; returns the download folder."""
     download = workspace.root / "download"
     download.mkdir()
     scores = {"threshold": 0.7, "expected_precision": 0.96, "labelled_on": 30, "labelled_off": 50,
               "labelled_unsure": 2, "notice": ""}  # fmt: skip
     ids = kept_ids(workspace.inputs["kept"])
-    rows = [_row(id, number) for number, id in enumerate(ids[:-1])]  # of the last one there is no record
+    rows = [_row(id, number) for number, id in enumerate(ids[:-1])]  # no row for the last one
     write_rows(download / "images.jsonl", [*rows, _row("f" * 64, 0), {**_row(ids[0], 0), "outcome": "duplicate"}])
     for folder, stage, inputs, options, summary in [
         (download, "download", {}, {"query": ["toad*stool", "きのこ"]}, {}),
@@ -44,7 +44,7 @@ def describe(workspace) -> Path:
 
 
 def _row(id: str, number: int) -> dict:
-    """Of eight pictures the first six are Openverse's."""
+    """A download row; six of eight pictures are from Openverse."""
     open_one = number % 8 < 6
     return {"id": id, "outcome": "saved", "engine": "openverse" if open_one else "bing",
             "license": CC_BY if open_one else "", "creator": "Ada" if open_one else ""}  # fmt: skip
@@ -66,13 +66,13 @@ def train(workspace, *, download: Path | None, folder: str = "gan", **options) -
 
 
 def read(folder: Path) -> tuple[str, dict]:
-    """The card for people, its lines joined, and the one for programs."""
+    """The README.md with its lines joined, and card.json."""
     text = (folder / "README.md").read_text(encoding="utf-8")
     return re.sub(r"\s+", " ", text), json.loads((folder / "card.json").read_text(encoding="utf-8"))
 
 
 def run_alone(code: str, folder: Path) -> str:
-    """Run `code` in `folder` where this project cannot be imported; what it prints."""
+    """Run `code` in `folder` without ganmill; returns its output."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-c", code + "\nimport sys; assert 'pipeline' not in sys.modules"]
     found = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -86,7 +86,7 @@ def snippets(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory) -> Path:
-    """The folder of a GAN of which nothing is known but what it was given."""
+    """The folder of a saved GAN without lineage."""
     folder = tmp_path_factory.mktemp("card") / "saved"
     gan = Dcgan(images := draw_discs(20), TINY, seed=4)
     gan.train(images, epochs=1)
@@ -205,7 +205,7 @@ def test_links_of_the_card_exist(make_workspace, saved):
         links = re.findall(r"\]\(([^)]+)\)", text)
         assert links
         assert all((folder / link).is_file() for link in links)
-    assert "reals.png" not in text  # a saved GAN shows no picture that it was not asked to show
+    assert "reals.png" not in text  # a saved GAN shows no training pictures
 
 
 def test_card_has_alarms_and_notes(saved, tmp_path):

@@ -12,14 +12,14 @@ LINE, OFF = (0x7A, 0x50, 0x31), (0x3B, 0x52, 0xB5)  # BGR
 
 
 def row(epoch: int, **figures) -> dict:
-    """A line of stats.jsonl with every figure."""
+    """A row of stats.jsonl with every value."""
     always = {"d_loss": 1.2, "g_loss": 1.5, "d_accuracy": 0.8, "d_real": 0.7, "d_fake": 0.3, "images_per_second": 90.0}
     rest = {"d_gradient": 2.0, "g_gradient": 0.4, "kid": 0.3 / epoch, "kid_error": 0.01, "kid_floor": 0.002}
     return {"epoch": epoch, **always, **rest, "precision": 0.5, "recall": 0.1, **figures}
 
 
 def shown(path, colour) -> int:
-    """How many pixels of a plot have just this colour."""
+    """The number of pixels of exactly this colour in a plot."""
     return int((cv2.imread(str(path)) == colour).all(axis=2).sum())
 
 

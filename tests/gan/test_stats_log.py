@@ -8,7 +8,7 @@ from pipeline.store.jsonl import read_rows
 
 
 def line(epoch, **more):
-    """What every line says at the least."""
+    """A row with the required fields."""
     values = {"step": 2 * epoch, "images_seen": 32 * epoch, "d_loss": 0.7, "g_loss": 0.7}
     return {"epoch": epoch, **values, "images_per_second": 9.5, "seconds": 1, **more}
 

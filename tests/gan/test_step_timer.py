@@ -1,4 +1,4 @@
-"""Work is timed in a process of its own, which does no harm to this one."""
+"""Work is timed in a fork, which does not affect this process."""
 
 import os
 import time

@@ -55,16 +55,16 @@ print(json.dumps(result.outputs))
 """
 
 
-# In the order in which one training comes to them, each with how many such calls go well before
+# In the order of one training, each with the number of calls that succeed before
 MOMENTS = [
     ("sampling.write_png", 1),  # between the reals and the first sheet
     ("training.loop.compile_step", 0),
     ("training.loop.StatsLog.append", 0),
-    ("training.loop.save_checkpoint", 1),  # the line is there, its checkpoint is not: from the start again
+    ("training.loop.save_checkpoint", 1),  # after the row, before its checkpoint: restarts
     ("training.checkpoint.write_whole", 1),
-    ("sampling.write_png", 2),  # the first epoch's checkpoint stays
-    ("training.loop.save_checkpoint", 0),  # the best is there, its checkpoint is not
-    ("training.loop.save_checkpoint", 2),  # all but the last checkpoint is there
+    ("sampling.write_png", 2),  # after the first epoch's checkpoint
+    ("training.loop.save_checkpoint", 0),  # after the best, before its checkpoint
+    ("training.loop.save_checkpoint", 2),  # before the last checkpoint
     ("train_gan.write_networks", 0),
     ("train_gan.shutil.rmtree", 0),
     ("train_gan.write_card", 0),
@@ -171,14 +171,14 @@ def test_seed_changes_the_training(workspace):
 
 
 def test_resume_after_kill_in_another_process_is_bit_identical(workspace):
-    # Not beside one in this process: TensorFlow may be at work here already, with the cores shared in another way
+    # Both in new processes: TensorFlow may have started with other threads here
     assert train_elsewhere(workspace, "a").returncode == 0
     killed = train_elsewhere(workspace, "b", die_at=5)
     assert killed.returncode == -signal.SIGKILL
     assert not (workspace.folder("b") / "final.npz").exists()
     resumed = train_elsewhere(workspace, "b")
     assert resumed.returncode == 0, resumed.stderr
-    assert resumed.stdout.split()[0] == "5"  # the first step after the second epoch's checkpoint, so it did go on
+    assert resumed.stdout.split()[0] == "5"  # the first step after the second epoch's checkpoint: it resumed
     assert_same(workspace.folder("b"), workspace.folder("a"))
 
 
@@ -217,7 +217,7 @@ def test_resume_from_the_checkpoint_before_a_damaged_one_is_bit_identical(worksp
 @pytest.mark.parametrize("lost", ["stats.jsonl", "samples/epoch-0002.png"])
 @pytest.mark.parametrize("left", [b"", b"\x00\xff{}\n"], ids=["emptied", "garbled"])
 def test_damaged_stats_or_sheets_do_not_stop_a_training(workspace, undisturbed, lost, left):
-    shutil.copytree(undisturbed, workspace.folder("b"), dirs_exist_ok=True)  # only the end is still to be done
+    shutil.copytree(undisturbed, workspace.folder("b"), dirs_exist_ok=True)  # only the end remains
     (workspace.folder("b") / lost).write_bytes(left)
     assert workspace.train("b").summary["epochs"] == 4
     mine, theirs = final(workspace.folder("b")), final(undisturbed)

@@ -1,4 +1,4 @@
-"""How a training computes is measured once, kept for the user, and written into its checkpoint."""
+"""The compute mode is measured once, cached for the user, and recorded in checkpoints."""
 
 import json
 import math
@@ -17,11 +17,11 @@ from pipeline.options import GanOptions
 from pipeline.progress import never, silent
 
 SIDE_BY_SIDE = Threads(within=1, between=2)
-STEPS = 10**9  # of a training that is worth any measurement
+STEPS = 10**9  # enough to be worth a measurement
 
 
 class Machine:
-    """A machine on which each way takes as long as a test says; counts how often it was measured."""
+    """A fake machine on which each compute mode takes given seconds; counts the measurements."""
 
     def __init__(self, seconds: dict[tuple[str, Threads], float]) -> None:
         self.seconds = seconds
@@ -35,7 +35,7 @@ class Machine:
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """Makes this machine one of two cores with bfloat16, on which ways take such seconds."""
+    """Makes this machine a fake one of two cores with bfloat16 and given seconds per mode."""
 
     def make(seconds, *, flags=True, cores=2):
         made = Machine(seconds)
@@ -79,7 +79,7 @@ def seconds(*, float32=1.0, bfloat16=1.0, float32_other=1.0, bfloat16_other=1.0)
         (seconds(bfloat16=0.6), ComputeMode(dtype=BFLOAT16, threads=SIDE_BY_SIDE)),
         (seconds(float32_other=0.7), ComputeMode(threads=AS_IT_LIKES)),
         (seconds(bfloat16=0.6, bfloat16_other=0.5), ComputeMode(dtype=BFLOAT16, threads=AS_IT_LIKES)),
-        (seconds(bfloat16=math.inf), ComputeMode(threads=SIDE_BY_SIDE)),  # one that cannot be done
+        (seconds(bfloat16=math.inf), ComputeMode(threads=SIDE_BY_SIDE)),  # a mode that fails
     ],
 )
 def test_another_mode_must_be_a_tenth_faster_than_the_default(machine, taken, expected):
@@ -173,7 +173,7 @@ def test_step_operations_grow_with_batch_and_size():
 
 
 def test_loaded_dcgan_uses_the_compute_mode_of_its_checkpoint(monkeypatch, tmp_path):
-    compute_mode = ComputeMode(dtype=BFLOAT16)  # no threads: TensorFlow would keep them for the tests after this one
+    compute_mode = ComputeMode(dtype=BFLOAT16)  # default threads: TensorFlow would keep others for later tests
     monkeypatch.setattr(dcgan, "choose_compute_mode", lambda *_, **__: compute_mode)
     tiny = {"generator": {"width": 4}, "discriminator": {"width": 4}}
     gan = dcgan.Dcgan((16, 16, 3), tiny)
@@ -206,4 +206,4 @@ def test_resumed_stage_uses_the_compute_mode_of_its_checkpoint(monkeypatch, tmp_
 
 
 class Reached(Exception):
-    """So far, and no further."""
+    """Raised to end the training here."""

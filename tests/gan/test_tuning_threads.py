@@ -28,7 +28,7 @@ def definition(**keys):
 
 
 def test_heaviest_layer_counts_operations():
-    # 4x4 kernels from 16 to 32 channels, at 4x4 places, of 10 pictures of 16 px
+    # 4x4 kernels from 16 to 32 channels, at 4x4 positions, of 10 pictures of 16 px
     assert heaviest_layer(definition(batch=10, discriminator={"width": 16}), size=16) == 2 * 10 * 16 * 16 * 32 * 16
 
 

@@ -6,7 +6,7 @@ from pipeline.gan.validation import check_number, check_whole
 
 
 def test_check_whole_converts_numpy_integers():
-    assert type(check_whole("seed", np.int64(3))) is int  # JSON has no other
+    assert type(check_whole("seed", np.int64(3))) is int  # for JSON
 
 
 def test_check_number_accepts_numpy_floats():

@@ -8,7 +8,7 @@ from pipeline.gan.video import Video, write_gif, write_mp4, write_video
 
 
 def make_video(count: int = 6, *, height: int = 10, width: int = 14, channels: int = 3, **options) -> Video:
-    """A bright bar that moves a pixel a frame over a dark ground."""
+    """A bright bar that moves by a pixel per frame on a dark ground."""
     frames = np.full((count, height, width, channels), 40, np.uint8)
     for number, frame in enumerate(frames):
         frame[:, number : number + 3] = np.array([250, 180, 90])[:channels]
@@ -28,7 +28,7 @@ def read_gif(path) -> tuple[np.ndarray, list[int]]:
 
 
 def read_mp4(path) -> tuple[np.ndarray, float]:
-    """Frames (N, H, W, 3) RGB and the frames a second."""
+    """Frames (N, H, W, 3) RGB, and the frames per second."""
     video, found = cv2.VideoCapture(str(path)), []
     while (read := video.read())[0]:
         found.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
@@ -46,7 +46,7 @@ def test_gif_and_mp4_have_every_frame_enlarged(tmp_path, channels):
     gif, times = read_gif(tmp_path / "bar.gif")
     mp4, frame_ms = read_mp4(tmp_path / "bar.mp4")
     assert gif.shape == mp4.shape == (6, 320, 448, 3)
-    assert np.array_equal(gif, large)  # few colours, so all of them
+    assert np.array_equal(gif, large)  # few colours are kept exactly
     assert np.abs(mp4.astype(int) - large).mean() < 4
     assert (times, frame_ms) == ([50] * 6, 20)
 

@@ -10,7 +10,7 @@ from pipeline.images.contact_sheet import write_png
 
 @pytest.fixture
 def make_sheets(tmp_path):
-    """Lays out sheets of the epochs 0, 10, 20 ..., the later the lighter; returns their folder."""
+    """Writes sheets of the epochs 0, 10, 20 ..., each lighter than the one before; returns their folder."""
 
     def make(count: int, *, side: int = 300, channels: int = 3):
         folder = tmp_path / "samples"

@@ -10,14 +10,14 @@ from pipeline.gan.config.ibm_toolkit import CHOICES, LOSSES
 
 
 def networks(generator: Any = "dcgan", discriminator: Any = "dcgan", **others: Any) -> dict[str, Any]:
-    """A file that chooses two networks; each is a name, or an object that may hold more."""
+    """A gan-toolkit file that chooses two networks; each is a name, or an object with more fields."""
     chosen = {"generator": generator, "discriminator": discriminator}
     return {key: {"choice": value} if isinstance(value, str) else value for key, value in chosen.items()} | others
 
 
 @pytest.fixture
 def translated(write):
-    """The definition that a file is read as, and its warnings."""
+    """Reads a file; returns the definition and its warnings."""
 
     def translated(tree: Any) -> tuple[Definition, list[str]]:
         reading = read(write(tree))
@@ -186,7 +186,7 @@ def test_gradient_penalty_removes_batch_norm(translated):
     found, warnings = translated(networks("wgan_gp", "dcgan"))
     assert (found.discriminator.norm, found.discriminator.initial) == ("none", "he")
     assert any("without its batch norm" in warning for warning in warnings)
-    assert translated(networks("wgan", "dcgan"))[0].discriminator.norm == "batch"  # clipping goes with it
+    assert translated(networks("wgan", "dcgan"))[0].discriminator.norm == "batch"  # clipping allows it
 
 
 @pytest.mark.parametrize(("generator", "discriminator"), [*itertools.product(CHOICES, CHOICES)])

@@ -17,7 +17,7 @@ def schema() -> dict[str, Any]:
 
 
 def resolved(schema: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    """What the schema says of the key at `path`."""
+    """The schema of the field at `path`."""
     part = schema
     for key in path:
         found = part["properties"][key]

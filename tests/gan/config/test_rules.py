@@ -1,4 +1,4 @@
-"""Every rule is caused once: the message names what clashes, why, and what would do; that remedy is then tried."""
+"""Every rule is violated once: the message names the conflict, the reason and a remedy, which is then applied."""
 
 import ast
 import json

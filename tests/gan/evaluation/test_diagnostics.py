@@ -9,7 +9,7 @@ EPOCHS, EVERY = 120, 10
 
 
 def history(*, epochs=EPOCHS, wrong=lambda epoch: {}, seed=0):
-    """The lines of a training that goes well, but for what `wrong(epoch)` gives: figures that replace its own."""
+    """The rows of a good training, with the values that `wrong(epoch)` replaces."""
     draw = np.random.default_rng(seed)
     rows = []
     for epoch in range(1, epochs + 1):
@@ -185,7 +185,7 @@ def test_alarm_keeps_its_epoch_while_training_continues():
 
 
 def announced(rows):
-    """What is told in the course of a training, look by look."""
+    """The new alarms during a training: the epochs and kinds."""
     ends = [index for index, row in enumerate(rows, start=1) if row.get("kid") is not None]
     return [(end, alarm.kind) for end in ends for alarm in new_alarms(rows[:end])]
 
@@ -195,7 +195,7 @@ def announced(rows):
 def test_alarm_between_two_scored_epochs_is_new_at_the_next_only(onset, every):
     rows = history(wrong=lambda epoch: {"d_accuracy": 0.999} if epoch >= onset else {})
     rows = [row if row["epoch"] % every == 0 else row | {"kid": None} for row in rows]
-    first = max(onset + 9, 20)  # ten epochs running, and none of the first ten
+    first = max(onset + 9, 20)  # after ten epochs in a row, not counting the first ten
     assert announced(rows) == [(-(-first // every) * every, BALANCE)]
 
 

@@ -25,7 +25,7 @@ def pictures(count, *, seed, size=SIZE):
 
 
 class Pixels:
-    """An extractor whose features are the pixels; it counts what it was given."""
+    """An extractor whose features are the pixels; it records how many images it got."""
 
     def __init__(self):
         self.seen = []

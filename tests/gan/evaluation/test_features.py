@@ -20,18 +20,18 @@ MOBILE = "mobilenet_1_0_224_no_top.weights.h5"
 @pytest.fixture(autouse=True)
 def nothing_cached(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(pretrained, "HOME", "http://127.0.0.1:9")  # where nobody answers
+    monkeypatch.setattr(pretrained, "HOME", "http://127.0.0.1:9")  # no server here
 
 
 @pytest.fixture
 def small_sides(monkeypatch):
-    """Both networks at the smallest side that they work on: they are not good, but quick."""
+    """Both networks at their smallest input side, which is fast."""
     monkeypatch.setattr(extractors, "SIDES", {"MobileNet": 32, "InceptionV3": 75})
 
 
 @pytest.fixture
 def publish(monkeypatch):
-    """`publish(name, path)`: from now on the network serves that file as the weights of `name`."""
+    """`publish(name, path)` makes the network serve that file as the weights of `name`."""
     bodies = {}
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,12 +77,12 @@ def test_extractor_without_classifier_and_weights_is_histograms():
 @pytest.mark.slow
 def test_auto_uses_cached_mobilenet_and_own_does_not(small_sides, publish, tmp_path):
     md5 = publish("MobileNet", save_some_weights("MobileNet", tmp_path / "some.weights.h5"))
-    assert choose_extractor("auto", None).name == "histograms-64"  # it fetches nothing by itself
+    assert choose_extractor("auto", None).name == "histograms-64"  # auto downloads nothing
     assert is_missing("MobileNet")
     named = choose_extractor("MobileNet", None)
     assert named.name == choose_extractor("auto", None).name == f"mobilenet-32-{md5[:8]}"
     assert choose_extractor("own", None).name == "histograms-64"
-    assert find_weights("auto", classifier=True) is None  # which has features of its own
+    assert find_weights("auto", classifier=True) is None  # the classifier has its own features
 
 
 @pytest.mark.slow

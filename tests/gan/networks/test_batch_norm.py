@@ -11,7 +11,9 @@ WEIGHT = np.random.default_rng(2).standard_normal(X.shape).astype(np.float32)
 
 
 def learned(kind, dtype: str):
-    """The output in training, the gradients by input, scale and offset, the stored statistics, and the output after."""
+    """The output in training, its gradients by input, scale and offset, the stored statistics, and the output at
+    inference.
+    """
     layer = kind(momentum=0.9, epsilon=1e-5, dtype=dtype)
     layer.build(X.shape)
     layer.gamma.assign([1.0, 0.5, 2.0, -1.0])

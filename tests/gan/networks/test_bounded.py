@@ -13,7 +13,7 @@ def inputs(kind: str) -> np.ndarray:
 
 
 def make_layer(kind: str, rule: str, *, width: int = 6, **more) -> Bounded:
-    """A layer that has been built and given a kernel that is no small one."""
+    """A built layer with a large random kernel."""
     side, stride = KINDS[kind]
     options = {"kernel_size": side, "strides": stride, "use_bias": True, "kernel_initializer": "zeros"}
     layer = Bounded(kind, width, rule=rule, **options | more)
@@ -24,7 +24,7 @@ def make_layer(kind: str, rule: str, *, width: int = 6, **more) -> Bounded:
 
 
 def matrix(kernel: np.ndarray, kind: str) -> np.ndarray:
-    """Outputs by all else; Keras' transposed kernels have outputs before inputs."""
+    """The kernel as a matrix (outputs, rest); Keras' transposed kernels have outputs before inputs."""
     kernel = np.asarray(kernel, float)
     rows = np.moveaxis(kernel, -2 if kind == "up" else -1, 0)
     return rows.reshape(len(rows), -1)
@@ -91,7 +91,7 @@ def test_gradient_flows_through_the_norm(kind, rule):
     tf = pytest.importorskip("tensorflow")
     layer, x = make_layer(kind, rule), inputs(kind)
     for _ in range(200):
-        layer.power_iteration()  # to the very singular vector: a bound that moves with the kernel
+        layer.power_iteration()  # converge to the singular vector
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(x) ** 2)
     gradient = np.asarray(tape.gradient(loss, layer.free.value))
@@ -103,7 +103,7 @@ def test_gradient_flows_through_the_norm(kind, rule):
             layer.power_iteration()
         ends.append(float(tf.reduce_sum(layer(x) ** 2)))
     assert (gradient * direction).sum() == pytest.approx((ends[0] - ends[1]) / 2e-2, rel=2e-2, abs=1e-2)
-    # along itself a kernel does not change, so neither does the loss
+    # scaling the free kernel does not change the loss
     assert abs((gradient * start).sum()) < 1e-3 * np.linalg.norm(gradient) * np.linalg.norm(start)
 
 

@@ -43,7 +43,7 @@ for name in given.files:
 
 
 def randomise(variables: list[keras.Variable]) -> None:
-    """Give every variable, gates and statistics too, a value of its own, as if it had been learned."""
+    """Give every variable, gates and statistics too, a random value, as if it had been trained."""
     rng = np.random.default_rng(1)
     for variable in variables:
         variable.assign(np.abs(variable + 0.3 * rng.standard_normal(variable.shape)))
@@ -51,7 +51,7 @@ def randomise(variables: list[keras.Variable]) -> None:
 
 @pytest.fixture(scope="module")
 def loaded_by_keras(tmp_path_factory):
-    """The folder in which Keras alone has loaded every network and drawn with it; and what the networks draw here."""
+    """The folder with the outputs of every network in Keras alone, and the expected outputs."""
     folder, given, expected = tmp_path_factory.mktemp("alone"), {}, {}
     for name, tree in GENERATORS.items():
         definition, key = define(tree), f"g-{name}"
@@ -68,7 +68,7 @@ def loaded_by_keras(tmp_path_factory):
         pictures = draw_discs(8).astype(np.float32) / 127.5 - 1
         expected[key] = np.asarray(discriminator.whole(pictures, training=False)[0])
         plain_discriminator(definition, discriminator).save(folder / f"{key}.keras")
-        if not tree.get("minibatch"):  # those layers are ours
+        if not tree.get("minibatch"):  # minibatch layers are ganmill's own
             given[key] = pictures
     np.savez(folder / "given.npz", **given)
     command = [sys.executable, "-c", DRAW]

@@ -8,7 +8,7 @@ tf = pytest.importorskip("tensorflow")
 
 X = (np.random.default_rng(1).standard_normal((3, 4, 4, 2)) * 2 + 1).astype(np.float32)
 WEIGHT = np.random.default_rng(2).standard_normal(X.shape).astype(np.float32)
-BEFORE = np.random.default_rng(4).standard_normal(X.shape).astype(np.float32)  # stands for the layers before
+BEFORE = np.random.default_rng(4).standard_normal(X.shape).astype(np.float32)  # in place of the earlier layers
 
 
 def make_layer(kind, dtype: str = "float32"):
@@ -20,7 +20,7 @@ def make_layer(kind, dtype: str = "float32"):
 
 
 def slope(layer, x: np.ndarray) -> tf.Tensor:
-    """The gradient by `x` of a weighted sum of what the layer makes of it."""
+    """The gradient by `x` of a weighted sum of the layer's output."""
     with tf.GradientTape() as tape:
         tape.watch(x)
         total = tf.reduce_sum(tf.cast(layer(x), tf.float32) * WEIGHT)
@@ -48,7 +48,7 @@ def test_layer_norm_second_derivative_is_correct():
 
 
 def _squared_slope(x: np.ndarray) -> float:
-    """The same by NumPy in double precision, from the formula of the first derivative."""
+    """The squared weighted slope by NumPy in double precision, from the formula of the first derivative."""
     axes, gamma = (1, 2, 3), np.array([1.5, -0.5])
     centred = x - x.mean(axis=axes, keepdims=True)
     deviation = np.sqrt((centred**2).mean(axis=axes, keepdims=True) + 1e-5)

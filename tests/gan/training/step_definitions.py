@@ -4,7 +4,7 @@ import json
 
 from tests.gan.step_runner import StepRunner, define
 
-STEPS = range(2, 5)  # the growing one is in its fading stage
+STEPS = range(2, 5)  # a growing GAN is fading in
 PLAIN = {"norm": "none", "initial": "he"}
 R3 = PLAIN | {"blocks": "residual"}
 

@@ -1,4 +1,4 @@
-"""The same definition comes to the same figures on TensorFlow and on JAX. JAX runs in a process of its own."""
+"""The same definition gives the same metrics on TensorFlow and on JAX, which runs in another process."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=
 
 
 def both() -> tuple[dict, dict]:
-    """What the steps come to on TensorFlow, and on JAX meanwhile."""
+    """The metrics of the steps on TensorFlow, and at the same time on JAX."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("needs jax, which is not installed (requirements-dev.txt names it)")
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK}

@@ -62,7 +62,7 @@ def test_changed_byte_in_the_zip_directory_gives_the_same_arrays_or_none(tmp_pat
     path = tmp_path / "a.npz"
     write_arrays(path, arrays(1))
     data = path.read_bytes()
-    for index in range(data.index(b"PK\x01\x02"), len(data)):  # where the archive says what it holds, and how
+    for index in range(data.index(b"PK\x01\x02"), len(data)):  # the directory of the ZIP file
         path.write_bytes(data[:index] + bytes([data[index] ^ 1]) + data[index + 1 :])
         found = read_arrays(path)
         assert found is None or same(found, arrays(1))

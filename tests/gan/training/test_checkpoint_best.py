@@ -1,4 +1,4 @@
-"""Which of a training's generators is kept."""
+"""The best checkpoint of a training: which generator is kept."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.gan.fake_steps import GROWING, STEPS, assert_same, make_trainer, run
 
 
 class ScriptedObserver(NullObserver):
-    """Tells the KID of each epoch as given."""
+    """An observer that returns given KIDs by epoch."""
 
     def __init__(self, kids, extractor="eyes"):
         self.kids, self.evaluated, self.extractor = dict(enumerate(kids, 1)), [], extractor
@@ -34,7 +34,7 @@ def test_best_checkpoint_is_the_average_of_the_lowest_kid(tmp_path, fake_steps):
     training = make_trainer(tmp_path / "a", observer=observer)
     observer.update_plots = lambda rows, last: averages.update({rows[-1]["epoch"]: training.state.arrays()})
     run(training)
-    assert read_best(tmp_path / "a") == (2, 1.0)  # of two alike the first
+    assert read_best(tmp_path / "a") == (2, 1.0)  # the first of two equal KIDs
     best = training.best.weights()
     assert best.keys() == {name for name in averages[2] if name.startswith("average/")}
     assert all(np.array_equal(best[name], averages[2][name]) for name in best)
@@ -56,7 +56,7 @@ def test_resume_after_kill_between_best_and_checkpoint_is_bit_identical(tmp_path
     fake_steps.done = 0
 
     class Killed(BaseException):
-        """Stands for SIGKILL."""
+        """A fake SIGKILL."""
 
     really = module.save_checkpoint
 
@@ -79,7 +79,7 @@ def test_resume_after_kill_between_best_and_checkpoint_is_bit_identical(tmp_path
 
 
 def test_samples_of_nan_weights_are_not_scored_and_the_best_stays(tmp_path, fake_steps):
-    fake_steps.nan_weights = (3 * STEPS - 1,)  # the very step before a look
+    fake_steps.nan_weights = (3 * STEPS - 1,)  # the last step before samples are scored
     observer = ScriptedObserver([3.0, 2.0, 5.0, 4.0])
     training = run(make_trainer(tmp_path / "a", observer=observer))
     assert observer.evaluated == [1, 2, 3, 4]

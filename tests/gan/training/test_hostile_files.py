@@ -1,4 +1,4 @@
-"""Folders of GANs that somebody else has made: one line says what is wrong, and what they claim takes no memory."""
+"""Folders of GANs from untrusted sources: one line says what is wrong, and false claims take no memory."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def saved(whole, tmp_path) -> Path:
 
 
 def rewrite(path: Path, **changed) -> None:
-    """Others of the arrays in `path`, or without those that are None, with a checksum that is right."""
+    """Replace arrays in `path`, or remove those that are None, with a correct checksum."""
     arrays = load_arrays(path) | {name.replace("__", "/"): array for name, array in changed.items()}
     write_arrays(path, {name: np.asarray(array) for name, array in arrays.items() if array is not None})
 
@@ -50,11 +50,11 @@ def origin(folder: Path, **changed) -> np.ndarray:
 
 
 def refused(load: Callable[[], object]) -> str:
-    """The one line with which it is refused."""
+    """The one-line error message of `load`."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(UserError) as caught:
         load()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10  # KiB, of which TensorFlow has most
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10  # KiB, mostly of TensorFlow
     line = str(caught.value)
     assert line.isprintable()
     assert len(line) < 500
@@ -106,7 +106,7 @@ def without_step(folder: Path) -> None:
 
 
 def bomb(folder: Path) -> None:
-    """Arrays of zeros that are a thousand times as long as the file."""
+    """Arrays of zeros that are a thousand times as large as the file."""
     arrays = load_arrays(folder / "final.npz")
     np.savez_compressed(folder / "final.npz", **arrays | {WEIGHTS: np.zeros(1 << 22, np.float32)})
 
@@ -136,7 +136,7 @@ def endless(folder: Path) -> None:
 
 
 def huge_networks(folder: Path) -> None:
-    """Gigabytes of weights in a hundred bytes, with a checkpoint that says that it is theirs."""
+    """A definition of gigabytes of weights, with a checkpoint that claims to be of it."""
     wide = {"width": 1024, "max_width": 4096}
     (folder / "definition.json").write_text(json.dumps({"generator": wide, "discriminator": wide}))
     rewrite(folder / "final.npz", origin=origin(folder, images=[40, 512, 512, 3]))
@@ -184,7 +184,7 @@ def test_huge_claims_are_refused_before_anything_is_built(saved, make, expected)
     ids=lambda value: ascii(value)[:40],
 )
 def test_foreign_checkpoint_is_refused(saved, changed, expected, monkeypatch, undisturbed):
-    # Networks of this definition are there already: to build them each time would take a minute
+    # Reuse built networks: building them each time would take a minute
     monkeypatch.setattr("pipeline.gan.dcgan.Session", lambda *_, **__: undisturbed._session)
     before, home = undisturbed._session.training, undisturbed._session._own_folder
     rewrite(saved / "final.npz", **changed)

@@ -1,4 +1,4 @@
-"""The loop itself: what it does when things go wrong, and when time is up."""
+"""The training loop on NaN, errors, stops and resume."""
 
 import itertools
 import time
@@ -57,13 +57,13 @@ def test_stop_after_roll_back_and_resume_is_bit_identical(tmp_path, fake_steps):
     whole = run(make_trainer(tmp_path / "whole"))
     fake_steps.done = 0
     with pytest.raises(Stopped):
-        run(make_trainer(tmp_path / "again"), should_stop=lambda: fake_steps.done == 6)  # one step after it went back
+        run(make_trainer(tmp_path / "again"), should_stop=lambda: fake_steps.done == 6)  # one step after the roll back
     assert_same(run(make_trainer(tmp_path / "again")), whole)
     assert ["note" in line for line in rows(tmp_path / "again")] == [False, True, False, False]
 
 
 def test_nan_weights_are_never_saved(tmp_path, fake_steps):
-    fake_steps.nan_weights = (2 * STEPS - 1,)  # the losses of that step are still numbers
+    fake_steps.nan_weights = (2 * STEPS - 1,)  # the losses of that step are finite
     run(make_trainer(tmp_path / "a"))
     lines = rows(tmp_path / "a")
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
@@ -81,7 +81,7 @@ def test_stop_with_nan_weights_keeps_the_checkpoint_before(tmp_path, fake_steps)
 
 
 class ResourceExhaustedError(Exception):
-    """Named as TensorFlow's is."""
+    """Has the name of TensorFlow's error."""
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_out_of_memory_while_sampling_is_a_user_error(tmp_path, fake_steps, mome
 
 
 class InvalidArgumentError(Exception):
-    """Named as TensorFlow's is."""
+    """Has the name of TensorFlow's error."""
 
 
 def test_xla_compile_error_says_to_disable_xla(tmp_path, fake_steps):
@@ -132,7 +132,7 @@ def test_other_errors_are_not_changed(tmp_path, fake_steps):
 
 
 def test_stop_after_minutes_and_resume_is_bit_identical(tmp_path, fake_steps, undisturbed, monkeypatch):
-    clock = itertools.count(step=20)  # seconds from one look at it to the next
+    clock = itertools.count(step=20)  # seconds between two reads
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock), perf_counter=time.perf_counter))
     for _ in range(2):  # four steps each
         with pytest.raises(Stopped, match=f"of {EPOCHS}; the next run resumes there"):

@@ -1,4 +1,4 @@
-"""Whole trainings, good and bad, by the lines that they leave."""
+"""Whole trainings, good and bad, and their statistics."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ NARROW = {"width": 8, "max_width": 16}
 
 
 def train_rows(epochs: int, *, sample_every=1, g: dict | None = None, d: dict | None = None, **keys) -> list[dict]:
-    """The lines of a training on 128 pictures of 16 px."""
+    """The rows of a training on 128 pictures of 16 px."""
     tree = {"latent": 8, "precision": "float32", "augment": {"policies": []}, **keys}
     images = draw_discs(128)
     gan = Dcgan(images, tree | {"generator": NARROW | (g or {}), "discriminator": NARROW | (d or {})}, seed=1)
@@ -22,7 +22,7 @@ def train_rows(epochs: int, *, sample_every=1, g: dict | None = None, d: dict | 
 
 
 def alarm_texts(rows: list[dict]) -> str:
-    """The alarms in words, as they stand in the lines."""
+    """The texts of all alarms in `rows`."""
     return "; ".join(text for row in rows for text in row.get("alarms", []))
 
 

@@ -61,7 +61,7 @@ def test_losses_of_large_logits_are_finite(name):
 
 @pytest.mark.parametrize("name", sorted(set(LOSSES) - {"wasserstein"}))
 def test_lowest_d_loss_has_full_accuracy_and_sureness(name):
-    """At the logits that D pays least for it is right about all, and sure of the reals."""
+    """At the logits of D's lowest loss its accuracy is 1, and it is sure of the reals."""
     far = np.full((4, 1), 0.5 if name == "least_squares" else 3.0, np.float32)
     loss = find_loss(name).discriminator
     assert float(loss(far, -far, Smoothing())) < float(loss(0 * far, 0 * far, Smoothing()))

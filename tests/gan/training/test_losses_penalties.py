@@ -51,7 +51,7 @@ def test_slope_equals_the_numerical_derivative():
 
 
 def test_penalty_can_be_differentiated_by_the_weights():
-    """Of a network whose logit is the sum of w x^2: the slope is 2 w x, and R1 half the mean of its square."""
+    """For a network whose logit is the sum of w x^2 the slope is 2 w x, and R1 is half the mean of its square."""
     w, x = keras.Variable(np.float32(1.5)), tf.constant(SLOPES)
     autodiff = TapeAutodiff()
 

@@ -14,7 +14,7 @@ def test_non_finite_metrics_are_named():
 
 
 class ResourceExhaustedError(Exception):
-    """Named as TensorFlow's is."""
+    """Has the name of TensorFlow's error."""
 
 
 @pytest.mark.parametrize(

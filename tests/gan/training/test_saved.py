@@ -55,7 +55,9 @@ def test_saved_folder_has_all_files_and_no_pickles(saved):
     for path in saved.glob("*.keras"):
         with zipfile.ZipFile(path) as archive:
             files |= {f"{path.name}/{name}": archive.read(name) for name in archive.namelist()}
-    assert not [name for name, data in files.items() if data[:1] == b"\x80"]  # how every pickle since 2003 begins
+    assert not [
+        name for name, data in files.items() if data[:1] == b"\x80"
+    ]  # the first byte of every pickle since 2003
     assert {Path(name).suffix for name in files} == {".md", ".json", ".jsonl", ".keras", ".npz", ".png", ".h5"}
     with np.load(saved / "final.npz", allow_pickle=False) as arrays:
         assert all(arrays[name].dtype.kind in "fiu" for name in arrays.files)
@@ -87,7 +89,7 @@ def cut(path: Path) -> None:
 
 
 def edit(path: Path) -> None:
-    """Another loss for the same networks."""
+    """Change the loss, which keeps the same networks."""
     path.write_text(path.read_text().replace('"non_saturating"', '"hinge"'))
 
 

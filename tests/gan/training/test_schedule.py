@@ -7,7 +7,7 @@ from pipeline.gan.training.schedule import ema_share, images_until_full_size, ra
 
 
 def rates(*seen: int, total: int = 1000, **schedule) -> list[float]:
-    """The share of the learning rate after so many images."""
+    """The learning rate relative to its maximum, after each number of images."""
     optimizer = Optimizer(learning_rate=0.01, schedule=Schedule(**schedule))
     return [rate_at(optimizer, seen=images, total=total) / 0.01 for images in seen]
 

@@ -95,7 +95,7 @@ def test_other_number_of_pictures_keeps_networks_and_restarts_epochs(undisturbed
 
 def test_training_in_a_folder_survives_a_crash(images, undisturbed, tmp_path):
     class Crash(BaseException):
-        """Stands in for the end of a process."""
+        """A fake crash of the process."""
 
     def crash(step, *_):
         if step == 5:
@@ -118,7 +118,7 @@ def test_training_in_a_folder_survives_a_crash(images, undisturbed, tmp_path):
 
 def test_training_killed_before_its_first_checkpoint_can_start_again(images, undisturbed, tmp_path, monkeypatch):
     class Killed(BaseException):
-        """Stands for SIGKILL."""
+        """A fake SIGKILL."""
 
     def kill(*_):
         raise Killed
@@ -136,7 +136,7 @@ def test_training_killed_before_its_first_checkpoint_can_start_again(images, und
 
 def test_training_killed_while_moving_into_its_folder_can_be_loaded(images, tmp_path, monkeypatch):
     class Killed(BaseException):
-        """Stands for SIGKILL."""
+        """A fake SIGKILL."""
 
     home, left = tmp_path / "run", []
 

@@ -12,14 +12,14 @@ SHAPES = [(3, 4), (5,), ()]
 
 
 def random_values() -> Iterator[list[np.ndarray]]:
-    """Where the variables begin, then the gradients of each step."""
+    """Initial values of the variables, then the gradients of each step."""
     draw = np.random.default_rng(1)
     while True:
         yield [draw.standard_normal(shape).astype(np.float32) for shape in SHAPES]
 
 
 def run_optimizer(make) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Where the variables of an optimizer are after some steps, and what it remembers."""
+    """The variables after some steps, and the optimizer's variables."""
     draws = random_values()
     variables = [keras.Variable(value) for value in next(draws)]
     optimizer = make(variables)
@@ -42,7 +42,7 @@ def rmsprop(g: np.ndarray, memory: np.ndarray, step: int) -> np.ndarray:
 
 
 def descent(g: np.ndarray, memory: np.ndarray, step: int) -> np.ndarray:
-    """With half of the last step as momentum."""
+    """Gradient descent with a momentum of 0.5."""
     memory[0] = 0.5 * memory[0] - 0.01 * g
     return memory[0]
 

@@ -17,7 +17,7 @@ def test_several_turns_take_several_batches_and_see_all_pictures(turns, steps):
     batches = Batches(count=64, max_batch=16, seed=0, turns=turns)
     assert (batches.steps, batches.images_per_step) == (steps, 16 * turns)
     assert batches.batch_indices(0).shape == (turns, 16)
-    # 20 turns are five times through all pictures, wherever steps end
+    # 20 turns see all pictures five times
     seen = np.concatenate([batches.batch_indices(number).ravel() for number in range(-(-20 // turns))])[: 20 * 16]
     assert np.bincount(seen).tolist() == [5] * 64
 

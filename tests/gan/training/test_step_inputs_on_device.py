@@ -1,4 +1,4 @@
-"""Reals on the device: the same training to the last bit. Run as a program, prints whether it is so on its backend."""
+"""Reals on the device: training is bit-identical. Run as a program, it prints whether it is on its backend."""
 
 import dataclasses
 import importlib.util
@@ -19,11 +19,11 @@ from tests.gan.step_runner import StepRunner, define, same
 
 REPOSITORY = Path(__file__).parents[3]
 QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-TREE = {"balance": {"discriminator_steps": 2}}  # so that places are of two axes
+TREE = {"balance": {"discriminator_steps": 2}}  # so that indices have two axes
 
 
 def run_steps(*, on_device: bool) -> StepRunner:
-    """A GAN after three steps, on reals that lie on the device or on the host."""
+    """A GAN after three steps on reals on the device or on the host."""
     runner = StepRunner(define(TREE))
     if on_device:
         runner.step_planner = dataclasses.replace(runner.step_planner, images=DeviceImages(runner.step_planner.images))
@@ -38,7 +38,7 @@ def is_the_same_training() -> bool:
 
 
 def gpu(monkeypatch, memory: dict | None) -> None:
-    """Let JAX have found a GPU that tells so much of its memory."""
+    """Make JAX report a GPU with these memory statistics."""
     jax = pytest.importorskip("jax")
     monkeypatch.setattr(step_inputs, "backend", lambda: "jax")
     device = SimpleNamespace(platform="gpu", memory_stats=lambda: memory)
@@ -56,7 +56,7 @@ def test_device_images_gather_by_index(channels):
 
 def test_device_images_keep_every_byte():
     images = np.random.default_rng(0).integers(0, 256, (64, 16, 16, 3), np.uint8)
-    images[0], images[1] = 255, 0  # words of float32 that are not finite, and nothing
+    images[0], images[1] = 255, 0  # NaN as float32 words, and zeros
     images[2, ..., :] = np.frombuffer(b"\x01\x00\x80\x7f", np.uint8).repeat(192).reshape(16, 16, 3)
     images[3] = np.resize(np.frombuffer(b"\x01\x00\x80\x7f", np.uint8), (16, 16, 3))  # signalling NaN
     images[4] = np.resize(np.frombuffer(b"\x01\x00\x00\x00", np.uint8), (16, 16, 3))  # denormal

@@ -22,35 +22,35 @@ LASTING = {
         "growing": {"start": 8, "fade": 32, "hold": 8},
     },
 }
-FADING = range(1, 5)  # steps of the growing one
+FADING = range(1, 5)  # steps while a side fades in
 BARE = {"augment": {"policies": []}}
 
 
 def descent(rate: float, **more) -> dict:
-    """A network that goes straight down its gradient."""
+    """A network with plain gradient descent."""
     return {"norm": "none", "initial": "he", "optimizer": {"name": "sgd", "learning_rate": rate, "beta_1": 0.0}} | more
 
 
 def moved(before: dict, after: dict, part: str) -> set[str]:
-    """The arrays of `part` that are not what they were."""
+    """The arrays of `part` that have changed."""
     return {name for name in before if name.startswith(part) and not np.array_equal(before[name], after[name])}
 
 
 def learned(runner: StepRunner, part: str) -> set[str]:
-    """The arrays of `part` that its optimizer moves."""
+    """The arrays of `part` that its optimizer updates."""
     variables = getattr(runner.state, part).variables
     return {f"{part}/{index:03d}" for index, variable in enumerate(variables) if variable.trainable}
 
 
 def indifferent(runner: StepRunner) -> set[str]:
-    """D's last offset: to a loss of differences it is nothing."""
+    """D's last bias: a loss of differences does not depend on it."""
     paths = [variable.path for variable in runner.state.discriminator.variables]
     return {f"discriminator/{paths.index('logit/bias'):03d}"}
 
 
 @pytest.fixture(scope="module")
 def default_run() -> tuple[dict, dict, dict, list]:
-    """The arrays before any step of the defaults, after two, after four, and the metrics of the four."""
+    """The defaults: arrays before any step, after two and after four steps, and the metrics of the four."""
     runner = StepRunner(define())
     start, first = runner.state.arrays(), runner.run(range(2))
     two, then = runner.state.arrays(), runner.run(range(2, 4))
@@ -59,7 +59,7 @@ def default_run() -> tuple[dict, dict, dict, list]:
 
 @pytest.fixture(scope="module")
 def half_runs() -> dict[str, tuple[StepRunner, dict, list]]:
-    """What each of LASTING is after four steps, was after two, and the metrics of the four."""
+    """For each of LASTING: the runner after four steps, the arrays after two, and the metrics of the four."""
     return {name: _half_and_whole(StepRunner(define(tree))) for name, tree in LASTING.items()}
 
 
@@ -70,7 +70,7 @@ def _half_and_whole(runner: StepRunner) -> tuple[StepRunner, dict, list]:
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_every_built_in_definition_trains(path):
-    """As written, but for small batches; a growing one begins to grow at once."""
+    """As written, except for small batches; a growing GAN starts to grow at once."""
     definition = read_definition(path).model_copy(update={"batch": BATCH})
     if definition.growing.start:
         growing = definition.growing.model_copy(update={"fade": 2 * BATCH, "hold": BATCH})
@@ -128,7 +128,7 @@ def test_every_variable_changes_in_training(default_run):
 
 @pytest.mark.parametrize("loss", ["minimax", "non_saturating", "least_squares", "hinge", "relativistic"])
 def test_each_network_descends_its_reported_loss(loss):
-    """Along the gradient a small step lowers the loss by its length times the gradient's squared."""
+    """A small step along the gradient lowers the loss by its length times the squared norm of the gradient."""
     for part, rates in (("d", (1e-8, 1e-4)), ("g", (1e-4, 1e-8))):
         tree = {"generator": descent(rates[0]), "discriminator": descent(rates[1]), "loss": loss}
         first, again = StepRunner(define(BARE | tree)).run([0, 0])  # twice the same pictures
@@ -157,7 +157,7 @@ def test_relativistic_generator_loss_uses_the_updated_discriminator():
     reals = inputs.reals[0].astype(np.float32) / 127.5 - 1
     fakes = state.generator.whole(inputs.noise.latents[0])
     (metrics,) = runner.run([0])
-    real, fake = (np.asarray(state.discriminator.whole(x)[0], float) for x in (reals, fakes))  # D as it is now
+    real, fake = (np.asarray(state.discriminator.whole(x)[0], float) for x in (reals, fakes))  # the updated D
     assert metrics["g_loss"] == pytest.approx(np.log1p(np.exp(real - fake)).mean(), rel=1e-4)
     assert metrics["g_loss"] > metrics["d_loss"] + 1e-3
 
@@ -188,7 +188,7 @@ def test_skipping_discriminator_is_evaluated_but_unchanged():
     before = runner.state.arrays()
     metrics = runner.run([0], learn=False)[0]
     after = runner.state.arrays()
-    assert moved(before, after, "discriminator") <= {"discriminator_optimizer/001"}  # the learning rate it is told
+    assert moved(before, after, "discriminator") <= {"discriminator_optimizer/001"}  # its learning rate
     assert learned(runner, "generator") == moved(before, after, "generator/") & learned(runner, "generator")
     assert metrics["d_gradient"] == 0
     assert metrics["d_loss"] == pytest.approx(
@@ -243,7 +243,7 @@ def test_feature_matching_adds_to_the_generator_loss():
 
 
 def test_average_follows_by_its_half_life_with_statistics():
-    runner = StepRunner(define({"ema": {"half_life": BATCH, "ramp": 1.0}}))  # one step halves what is between
+    runner = StepRunner(define({"ema": {"half_life": BATCH, "ramp": 1.0}}))  # one step halves the distance
     start = runner.state.arrays()
     runner.run([0])
     after = runner.state.arrays()
