@@ -109,7 +109,7 @@ def test_out_of_memory_while_sampling_is_a_user_error(tmp_path, fake_steps, mome
 
     observer = NullObserver()
     setattr(observer, moment, fail)
-    with pytest.raises(UserError, match=r"samples of 16 pixels .* half the width .* in models/mine\.json"):
+    with pytest.raises(UserError, match=r"samples of 16 pixels.* half the width .* in models/mine\.json"):
         run(make_trainer(tmp_path / "a", observer=observer))
 
 
