@@ -17,7 +17,7 @@ from benchmarks.gpu_jobs import Budget, Job, Outcome, run_job
 from benchmarks.gpu_resume import compared
 from benchmarks.gpu_rows import Scale, chosen, ratios, speed_rows
 from pipeline.images.contact_sheet import write_png
-from tests.gan.discs import discs
+from tests.gan.drawn_discs import draw_discs
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "benchmarks" / "gpu_check.py"
@@ -124,7 +124,7 @@ def test_rows_that_do_not_fit_are_told_and_a_failed_one_says_nothing_of_the_othe
     """Each row takes 20 of 50 seconds, but the first, which fails late."""
     clock, taken = [0.0], []
 
-    def run(job, *, limit, heard):
+    def run(job, *, limit, on_finding):
         clock[0] += 5 if not taken else 20
         taken.append(job)
         figures = {"images_per_second": 1.0, "ms_per_step": 1.0, "compile_seconds": 1.0, "peak_bytes": 1}
@@ -145,7 +145,7 @@ def test_rows_that_do_not_fit_are_told_and_a_failed_one_says_nothing_of_the_othe
 def test_a_job_that_hangs_is_ended_and_what_it_found_is_kept(tmp_path, monkeypatch):
     code = "told(a=1)\nimport subprocess; other = subprocess.Popen(['sleep', '60'])\ntold(b=other.pid)\ntime.sleep(60)"
     begun, heard = time.monotonic(), []
-    outcome = run_job(job(tmp_path, monkeypatch, code), limit=1.5, heard=heard.append)
+    outcome = run_job(job(tmp_path, monkeypatch, code), limit=1.5, on_finding=heard.append)
     assert time.monotonic() - begun < 10
     assert "took longer than" in outcome.failed
     assert heard == outcome.found
@@ -188,7 +188,7 @@ def test_quality_scores_samples_of_a_training_on_a_folder(tmp_path):
 
     weights, pictures = tmp_path / "some.weights.h5", tmp_path / "pictures"
     pictures.mkdir()
-    for number, image in enumerate(discs(20, size=24)):
+    for number, image in enumerate(draw_discs(20, size=24)):
         write_png(pictures / f"{number}.png", image)
     (pictures / "notes.txt").write_text("no picture")
     keras.applications.MobileNet(weights=None, include_top=False, input_shape=(192, 192, 3)).save_weights(weights)

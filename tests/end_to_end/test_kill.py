@@ -72,7 +72,7 @@ def test_a_run_that_is_asked_to_stop_stops_and_the_next_goes_on(home, finished, 
 def test_a_training_whose_minutes_are_over_is_no_failure_and_goes_on(home):
     limited = ("--gan-seed", "8", "--gan-max-minutes", "0.0001")
     said = home.do("run", *limited, code=130)
-    assert re.fullmatch(r"stopped in epoch 1 of 4; the next run goes on there", said.splitlines()[-1])
+    assert re.fullmatch(r"stopped in epoch 1 of 4; the next run resumes there", said.splitlines()[-1])
     assert home.rows(home.runs()[-1])[-1]["outcome"] == "stopped"
     assert home.run("--gan-seed", "8", "--until", "gan") == ["gan"]
 

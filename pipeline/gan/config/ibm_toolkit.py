@@ -62,6 +62,61 @@ NOT_FOLLOWED = {
     "discriminator": NETWORK_FIELDS,
 }
 DISABLED, DISABLED_BY_ZERO = -1, ("data_label", "classes")  # -1 disables any field; 0 disables these
+PICKLED = {".p", ".pkl", ".pickle", ".pck", ".pt", ".pth", ".joblib"}
+OUR_LOSSES = {"BCE": "non_saturating", "MSE": "least_squares", "Mean": "wasserstein"}
+RMSPROP_DECAY = 0.99  # PyTorch's default, which the toolkit does not change
+# The toolkit's name of each field of a definition, for messages about values out of bounds
+TOOLKIT_NAMES = {
+    "latent": "generator.latent_dim",
+    "batch": f"{TRAINING}.mini_batch_size",
+    "balance.discriminator_steps": f"{TRAINING}.n_critic",
+    "penalties.clip": f"{TRAINING}.clip_value",
+    "penalties.gradient.weight": f"{TRAINING}.lambda_gp",
+    **{f"{name}.optimizer.beta_{index}": f"{name}.optimizer.b{index}" for name in NETWORKS for index in (1, 2)},
+}
+
+
+@dataclass
+class Translation:
+    """A definition as a JSON tree, and a warning for each field that is not followed."""
+
+    tree: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def warn(self, field_name: str, value: Any, why: str) -> None:
+        """Add the warning that the field `field_name` is not followed, and why."""
+        self.warnings += (not_followed(field_name, value, why),)
+
+
+def is_toolkit(tree: Any) -> bool:
+    """Whether a JSON tree is a gan-toolkit file: it chooses networks by name."""
+    networks = [tree.get(name) for name in NETWORKS] if isinstance(tree, dict) else []
+    return any(isinstance(network, dict) and "choice" in network for network in networks) or (
+        isinstance(tree, dict) and TRAINING in tree
+    )
+
+
+def translate(tree: dict[str, Any]) -> Translation:
+    """Translate the gan-toolkit file `tree`. Errors: a `UserError` for a model that cannot be built or a bad value."""
+    _refuse(tree)
+    translation = Translation(warnings=tuple(ignored(tree)))
+    training = DEFAULT_TRAINING[tree["generator"]["choice"]] | section(tree, TRAINING)
+    training = {key: number(f"{TRAINING}.{key}", training[key]) for key in DEFAULT_TRAINING["gan"]}
+    loss = _loss(tree, training, translation)
+    penalties = _penalties(tree, training, translation, wasserstein=loss == "wasserstein")
+    translation.tree = {
+        "description": "read from a file of IBM's gan-toolkit",
+        "latent": number("generator.latent_dim", section(tree, "generator").get("latent_dim", 100)),
+        "generator": _generator(tree, translation),
+        "discriminator": _discriminator(tree, translation, smooth="gradient" in penalties),
+        "loss": loss,
+        "penalties": penalties,
+        "balance": {"discriminator_steps": max(1, training["n_critic"])},
+        "augment": {"policies": []},
+        "ema": {"half_life": 0},
+        "batch": training["mini_batch_size"],
+    }
+    return translation
 
 
 def section(tree: dict[str, Any], name: str, *, parent: str = "") -> dict[str, Any]:
@@ -120,63 +175,6 @@ def _is_disabled(key: str, value: Any) -> bool:
     except UserError:  # not a number, so it asks for something
         return False
     return setting == DISABLED or (setting == 0 and key in DISABLED_BY_ZERO)
-
-
-PICKLED = {".p", ".pkl", ".pickle", ".pck", ".pt", ".pth", ".joblib"}
-OUR_LOSSES = {"BCE": "non_saturating", "MSE": "least_squares", "Mean": "wasserstein"}
-RMSPROP_DECAY = 0.99  # PyTorch's default, which the toolkit does not change
-# The toolkit's name of each field of a definition, for messages about values out of bounds
-TOOLKIT_NAMES = {
-    "latent": "generator.latent_dim",
-    "batch": f"{TRAINING}.mini_batch_size",
-    "balance.discriminator_steps": f"{TRAINING}.n_critic",
-    "penalties.clip": f"{TRAINING}.clip_value",
-    "penalties.gradient.weight": f"{TRAINING}.lambda_gp",
-    **{f"{name}.optimizer.beta_{index}": f"{name}.optimizer.b{index}" for name in NETWORKS for index in (1, 2)},
-}
-
-
-@dataclass
-class Translation:
-    """A definition as a JSON tree, and a warning for each field that is not followed."""
-
-    tree: dict[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-    def warn(self, field_name: str, value: Any, why: str) -> None:
-        """Add the warning that the field `field_name` is not followed, and why."""
-        self.warnings += (not_followed(field_name, value, why),)
-
-
-def is_toolkit(tree: Any) -> bool:
-    """Whether a JSON tree is a gan-toolkit file: it chooses networks by name."""
-    networks = [tree.get(name) for name in NETWORKS] if isinstance(tree, dict) else []
-    return any(isinstance(network, dict) and "choice" in network for network in networks) or (
-        isinstance(tree, dict) and TRAINING in tree
-    )
-
-
-def translate(tree: dict[str, Any]) -> Translation:
-    """Translate the gan-toolkit file `tree`. Errors: a `UserError` for a model that cannot be built or a bad value."""
-    _refuse(tree)
-    translation = Translation(warnings=tuple(ignored(tree)))
-    training = DEFAULT_TRAINING[tree["generator"]["choice"]] | section(tree, TRAINING)
-    training = {key: number(f"{TRAINING}.{key}", training[key]) for key in DEFAULT_TRAINING["gan"]}
-    loss = _loss(tree, training, translation)
-    penalties = _penalties(tree, training, translation, wasserstein=loss == "wasserstein")
-    translation.tree = {
-        "description": "read from a file of IBM's gan-toolkit",
-        "latent": number("generator.latent_dim", section(tree, "generator").get("latent_dim", 100)),
-        "generator": _generator(tree, translation),
-        "discriminator": _discriminator(tree, translation, smooth="gradient" in penalties),
-        "loss": loss,
-        "penalties": penalties,
-        "balance": {"discriminator_steps": max(1, training["n_critic"])},
-        "augment": {"policies": []},
-        "ema": {"half_life": 0},
-        "batch": training["mini_batch_size"],
-    }
-    return translation
 
 
 def _refuse(tree: dict[str, Any]) -> None:

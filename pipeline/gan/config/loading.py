@@ -1,7 +1,7 @@
 """Load a definition from a file in models/, a dict or a name, and write its JSON schema.
 
-A mistake becomes one line that names the file, the field and what would do. With the schema an editor completes fields,
-shows their meaning and marks mistakes.
+An error is one line that names the file, the field and what to write instead. With the JSON schema an editor completes
+fields, shows their descriptions and marks errors.
 """
 
 import json
@@ -24,6 +24,10 @@ from pipeline.option_types import nearest
 from pipeline.store.digest import of_value
 
 SCHEMA_FIELD = "$schema"  # tells an editor where the schema is; training ignores it
+DESCRIPTION_FIELD = "description"
+BUILT_IN_DEFINITIONS = Path(__file__).parents[3] / "models"
+SCHEMA = "schema.json"  # in the same folder as the definitions, but not a definition
+DEFAULT, UNNAMED = "dcgan", "unnamed"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,14 @@ class LoadedDefinition:
 
     definition: Definition
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedDefinition:
+    """A definition and its name."""
+
+    name: str
+    definition: Definition
 
 
 def read(path: Path) -> LoadedDefinition:
@@ -74,39 +86,6 @@ def as_tree(part: Part) -> dict[str, Any]:
     return part.model_dump(mode="json")
 
 
-def _normalised(tree: Any) -> Any:
-    """`tree` without `$schema`, and with the short form of `smoothing` written out."""
-    if not isinstance(tree, dict):
-        return tree
-    tree = {key: value for key, value in tree.items() if key != SCHEMA_FIELD}
-    if isinstance(tree.get("smoothing"), int | float) and not isinstance(tree["smoothing"], bool):
-        tree["smoothing"] = {"real": tree["smoothing"]}  # one number means one-sided smoothing
-    return tree
-
-
-def _validated(tree: Any, source: str, *, names: Mapping[str, str] | None = None) -> Definition:
-    try:
-        return Definition.model_validate_json(json.dumps(tree))
-    except ValidationError as error:
-        raise UserError(f"{source}: {in_words(error, names=names)}") from None
-
-
-BUILT_IN_DEFINITIONS = Path(__file__).parents[3] / "models"
-SCHEMA = "schema.json"  # in the same folder as the definitions, but not a definition
-DEFAULT, UNNAMED = "dcgan", "unnamed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class NamedDefinition:
-    """A definition and its name."""
-
-    name: str
-    definition: Definition
-
-
-DefinitionLike = NamedDefinition | Definition | Mapping[str, Any] | Path | str | None
-
-
 def definitions() -> dict[str, Path]:
     """The file of each definition by name; a file in the working folder's models/ replaces a built-in one."""
     folders = (BUILT_IN_DEFINITIONS, Path("models"))
@@ -120,6 +99,9 @@ def find_definition(name: str, *, asked: str = "definition") -> Path:
     if name not in known:
         raise UserError(f"{asked} = {name!r}: there is no models/{name}.json; {nearest(name, known)}")
     return known[name]
+
+
+DefinitionLike = NamedDefinition | Definition | Mapping[str, Any] | Path | str | None
 
 
 def choose_definition(given: DefinitionLike) -> NamedDefinition:
@@ -137,31 +119,6 @@ def choose_definition(given: DefinitionLike) -> NamedDefinition:
         raise UserError(f"definition = {given!r}: expected a name, a path, a dict as in models/*.json, or None")
     path = _resolve_path(given)
     return NamedDefinition(name=path.stem, definition=_emit_warnings(read(path)))
-
-
-def _resolve_path(given: Path | str) -> Path:
-    """A string is a name if `definitions()` has it or if it has no suffix; anything else is a path."""
-    path = Path(given)
-    if isinstance(given, str) and path.name == given and (given in definitions() or not path.suffix):
-        return find_definition(given)
-    return path
-
-
-def _from_mapping(tree: Mapping[str, Any]) -> LoadedDefinition:
-    try:
-        text = json.dumps(dict(tree))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"definition: cannot be written as JSON: {error}") from None
-    return parse(text, "definition")
-
-
-def _emit_warnings(loaded: LoadedDefinition) -> Definition:
-    for warning in loaded.warnings:
-        warnings.warn(warning, stacklevel=4)
-    return loaded.definition
-
-
-DESCRIPTION_FIELD = "description"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,17 +143,6 @@ def differences(definition: Definition) -> list[Difference]:
     ]
 
 
-def _value_at(tree: dict[str, Any], path: FieldPath) -> Any:
-    return reduce(lambda inner, key: inner[key], path, tree)
-
-
-class _PlainTitles(GenerateJsonSchema):
-    """Pydantic's schema generator, but the title of a field is its name in lower case."""
-
-    def get_title_from_name(self, name: str) -> str:
-        return name.replace("_", " ")
-
-
 def definition_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a definition; it also allows `$schema` and one number for `smoothing`."""
     schema = Definition.model_json_schema(schema_generator=_PlainTitles)
@@ -211,3 +157,53 @@ def definition_schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The JSON schema as the text of models/schema.json, which editors read."""
     return json.dumps(definition_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _normalised(tree: Any) -> Any:
+    """`tree` without `$schema`, and with the short form of `smoothing` written out."""
+    if not isinstance(tree, dict):
+        return tree
+    tree = {key: value for key, value in tree.items() if key != SCHEMA_FIELD}
+    if isinstance(tree.get("smoothing"), int | float) and not isinstance(tree["smoothing"], bool):
+        tree["smoothing"] = {"real": tree["smoothing"]}  # one number means one-sided smoothing
+    return tree
+
+
+def _validated(tree: Any, source: str, *, names: Mapping[str, str] | None = None) -> Definition:
+    try:
+        return Definition.model_validate_json(json.dumps(tree))
+    except ValidationError as error:
+        raise UserError(f"{source}: {in_words(error, names=names)}") from None
+
+
+def _resolve_path(given: Path | str) -> Path:
+    """A string is a name if `definitions()` has it or if it has no suffix; anything else is a path."""
+    path = Path(given)
+    if isinstance(given, str) and path.name == given and (given in definitions() or not path.suffix):
+        return find_definition(given)
+    return path
+
+
+def _from_mapping(tree: Mapping[str, Any]) -> LoadedDefinition:
+    try:
+        text = json.dumps(dict(tree))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"definition: cannot be written as JSON: {error}") from None
+    return parse(text, "definition")
+
+
+def _emit_warnings(loaded: LoadedDefinition) -> Definition:
+    for warning in loaded.warnings:
+        warnings.warn(warning, stacklevel=4)
+    return loaded.definition
+
+
+def _value_at(tree: dict[str, Any], path: FieldPath) -> Any:
+    return reduce(lambda inner, key: inner[key], path, tree)
+
+
+class _PlainTitles(GenerateJsonSchema):
+    """Pydantic's schema generator, but the title of a field is its name in lower case."""
+
+    def get_title_from_name(self, name: str) -> str:
+        return name.replace("_", " ")

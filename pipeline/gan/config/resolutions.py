@@ -13,6 +13,10 @@ from pipeline.store.npz import Foreign
 
 SMALLEST_SIDE, LARGEST_SIDE = 16, 512
 COARSEST_SIDES = range(4, 8)  # side of the coarsest feature map: 4 as in DCGAN; 5 to 7 for sizes such as 40, 48, 56
+NETWORKS = ("generator", "average", "discriminator")
+STRIDED, RESIZED, RESIDUAL = 16, 9, 9  # area of a kernel: strided 4x4, 3x3 after resizing, 3x3 in a residual block
+DISCRIMINATION_VALUES = 128  # weights of minibatch discrimination for each feature
+BYTES_PER_WEIGHT = 4  # weights are float32 whatever the precision of the computation
 
 
 def halving_count(size: int) -> int | None:
@@ -92,12 +96,6 @@ def definition_warnings(loaded: LoadedDefinition, *, file: str, size: int) -> li
     """
     unused = Resolutions.of(size).unused_attention(loaded.definition)
     return [f"{file}: {warning}" for warning in (*loaded.warnings, *unused)]
-
-
-NETWORKS = ("generator", "average", "discriminator")
-STRIDED, RESIZED, RESIDUAL = 16, 9, 9  # area of a kernel: strided 4x4, 3x3 after resizing, 3x3 in a residual block
-DISCRIMINATION_VALUES = 128  # weights of minibatch discrimination for each feature
-BYTES_PER_WEIGHT = 4  # weights are float32 whatever the precision of the computation
 
 
 def min_weight_bytes(definition: Definition, *, size: int, channels: int) -> dict[str, int]:

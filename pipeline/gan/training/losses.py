@@ -1,4 +1,4 @@
-"""GAN losses from logits (B, 1), where real is above 0, and gradient penalties. Each returns the mean of the batch."""
+"""GAN losses from logits (B, 1), above 0 for real, and gradient penalties. Each returns the mean of the batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,20 +94,22 @@ TINY = 1e-12
 
 
 def zero_centred(slopes: Tensor) -> Tensor:
-    """Half the mean squared slope: R1 on reals, R2 on fakes (Mescheder et al. 2018, equation 9)."""
+    """Half the mean squared norm of `slopes`, D's gradients by its inputs: R1 on reals, R2 on fakes (Mescheder et al.
+    2018, equation 9).
+    """
     return 0.5 * ops.mean(_squared(slopes))
 
 
 def one_centred(slopes: Tensor) -> Tensor:
-    """The mean of (slope - 1)^2, for pictures between reals and fakes (Gulrajani et al. 2017, equation 3)."""
+    """The mean of (slope - 1)^2 for pictures between reals and fakes (Gulrajani et al. 2017, equation 3)."""
     return ops.mean(ops.square(ops.sqrt(_squared(slopes) + TINY) - 1.0))
 
 
 def between(reals: Tensor, fakes: Tensor, mix: Tensor) -> Tensor:
-    """Points on the lines from `fakes` to `reals`, at `mix` (B,) from 0 to 1."""
+    """Points on the lines from `fakes` to `reals`, at the shares `mix` (B,) from 0 to 1."""
     return fakes + (reals - fakes) * ops.reshape(mix, (-1, 1, 1, 1))
 
 
 def _squared(slopes: Tensor) -> Tensor:
-    """The squared length of each picture's slope, float32; (B,)."""
+    """The squared norm of each picture's slope, float32; (B,)."""
     return ops.sum(ops.square(ops.cast(slopes, "float32")), axis=(1, 2, 3))

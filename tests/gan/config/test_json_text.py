@@ -26,18 +26,18 @@ from pipeline.gan.config import read_definition
     ],
     ids=lambda text: text[:20],
 )
-def test_text_that_is_no_plain_json_is_one_line_that_says_where(mistake, text, says):
+def test_invalid_json_error_is_one_line_with_the_location(mistake, text, says):
     assert says in mistake(text)
 
 
-def test_a_byte_order_mark_is_no_mistake(write):
+def test_byte_order_mark_is_accepted(write):
     assert read_definition(write(codecs.BOM_UTF8 + b'{"batch": 32}')).batch == 32
 
 
 @pytest.mark.parametrize("content", ["{}".encode("utf-16"), b'{"description": "\xff"}'])
-def test_other_encodings_are_told_to_be_saved_as_utf_8(mistake, content):
+def test_other_encoding_error_says_to_save_as_utf_8(mistake, content):
     assert "save it as UTF-8" in mistake(content)
 
 
-def test_a_long_value_is_cut(mistake):
+def test_long_value_is_cut_in_messages(mistake):
     assert len(mistake(json.dumps({"batch": "x" * 10_000}))) < 200

@@ -52,9 +52,9 @@ SHARE = "expected a number, at least 0, at most 1, for example"
     ],
     ids=str,
 )
-def test_a_mistake_is_named_with_key_value_and_what_would_do(mistake, tree, says):
+def test_validation_error_names_field_value_and_what_is_expected(mistake, tree, says):
     assert says in mistake(tree)
 
 
-def test_of_several_mistakes_the_unknown_key_is_named_which_may_cause_the_others(mistake):
+def test_unknown_key_is_reported_before_other_errors(mistake):
     assert "unknown key 'lss'" in mistake({"batch": 0, "lss": "hinge"})

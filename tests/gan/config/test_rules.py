@@ -1,4 +1,4 @@
-"""Every rule is caused once: the message names what clashes, why, and what would do; that remedy is then tried."""
+"""Every rule is violated once: the message names the conflict, the reason and a remedy, which is then applied."""
 
 import ast
 import json
@@ -162,7 +162,7 @@ def merged(tree: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("tree", "words", "remedy"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_work_is_refused_with_why_and_what_would_do(write, mistake, tree, words, remedy):
+def test_impossible_combination_is_refused_and_its_remedy_works(write, mistake, tree, words, remedy):
     said = mistake(tree)
     assert [word for word in words if word not in said] == []
     read_definition(write(merged(tree, remedy)))
@@ -180,11 +180,11 @@ def test_what_cannot_work_is_refused_with_why_and_what_would_do(write, mistake, 
     ],
     ids=str,
 )
-def test_what_published_recipes_join_is_taken(write, tree):
+def test_combinations_of_published_recipes_are_accepted(write, tree):
     read_definition(write(tree))
 
 
-def test_every_rule_is_caused_above():
+def test_every_rule_has_a_test_case():
     source = ast.parse(Path(rules.__file__).read_text())
     written = {node.lineno for node in ast.walk(source) if isinstance(node, ast.Raise)}
     assert {line_of_rule(tree) for tree, _, _ in REFUSED.values()} == written

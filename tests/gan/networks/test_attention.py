@@ -8,16 +8,16 @@ from pipeline.gan.networks.builder import LayerFactory, self_attention
 X = np.random.default_rng(8).standard_normal((2, 6, 4, 16)).astype(np.float32)
 
 
-def made(weights: str = "free") -> tuple[keras.Model, LayerFactory]:
+def make_model(weights: str = "free") -> tuple[keras.Model, LayerFactory]:
     layers = LayerFactory(Generator(weights=weights, norm="none", initial="he"), role="test", seed=0, dtype="float32")
     x = keras.Input(X.shape[1:])
     return keras.Model(x, self_attention(layers, x, name="a")), layers
 
 
 @pytest.mark.parametrize("weights", ["free", "spectral", "weight"])
-def test_at_first_it_changes_nothing_and_it_can_learn(weights):
+def test_self_attention_starts_as_identity_and_can_learn(weights):
     tf = pytest.importorskip("tensorflow")
-    model, layers = made(weights)
+    model, layers = make_model(weights)
     with tf.GradientTape() as tape:
         y = model(X)
         loss = tf.reduce_sum(y**3)
@@ -27,8 +27,8 @@ def test_at_first_it_changes_nothing_and_it_can_learn(weights):
     assert max(np.abs(np.asarray(gradient)).max() for gradient in gradients) > 0.1
 
 
-def test_each_place_gathers_from_all_places_by_likeness():
-    model, layers = made()
+def test_self_attention_is_softmax_over_all_positions():
+    model, layers = make_model()
     out = layers.get("a_out")
     out.kernel.assign(np.random.default_rng(9).standard_normal(out.kernel.shape))
     kernels = {name: np.asarray(layers.get(f"a_{name}").kernel, float)[0, 0] for name in ("query", "key", "value")}
