@@ -181,9 +181,9 @@ def launch(
 
 def _bring_weights(stage: StageTask) -> None:
     if stage.stage == "classifier":
-        backbones.bring(stage.options.backbone)
+        backbones.fetch_classifier_weights(stage.options.backbone)
     if isinstance(stage, Measured):
-        backbones.bring_to_measure(stage.stage, stage.options.extractor)
+        backbones.fetch_extractor_weights(stage.stage, stage.options.extractor)
 
 
 def _build(task: luigi.Task, workers: int, url: str) -> Ending:

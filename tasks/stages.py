@@ -67,7 +67,7 @@ class Labelled(StageTask):
     def deps(self):
         """What Luigi asks for when it begins to run a chain, and a plan never does: the labels are written down now."""
         try:
-            label_snapshots.keep(self.dataset, self.labels)
+            label_snapshots.save_snapshot(self.dataset, self.labels)
         except OSError as error:
             raise of_system(error, paths.dataset_folder(self.dataset)) from error
         return super().deps()
@@ -77,7 +77,7 @@ class Labelled(StageTask):
         return [*self.stages_read(), *seeds]
 
     def content(self):
-        return {"labels": label_snapshots.digest(self.dataset, self.labels)}
+        return {"labels": label_snapshots.digest_of(self.dataset, self.labels)}
 
     def notes(self):
         return {"labels": label_snapshots.count(self.dataset, self.labels)}
@@ -99,17 +99,17 @@ class TrainClassifier(Labelled):
         return {Normalize: ("images",)}
 
     def content(self):
-        weights = backbones.chosen(self.options.backbone)
+        weights = backbones.classifier_weights(self.options.backbone)
         return super().content() | {"backbone": weights.digest if weights else "none"}
 
     def notes(self):
-        return super().notes() | {"backbone": str(backbones.chosen(self.options.backbone) or "none")}
+        return super().notes() | {"backbone": str(backbones.classifier_weights(self.options.backbone) or "none")}
 
     def remark(self, *, again):
-        return backbones.remark(self.options.backbone, again=again)
+        return backbones.describe_weights(self.options.backbone, will_train=again)
 
     def arguments(self):
-        return super().arguments() | {"weights": backbones.chosen(self.options.backbone)}
+        return super().arguments() | {"weights": backbones.classifier_weights(self.options.backbone)}
 
 
 class Filter(Labelled):
@@ -144,7 +144,7 @@ class Measured(StageTask):
         return {TrainClassifier: ("model",)} if own else {}
 
     def content(self):
-        weights = backbones.measuring(self.options.extractor, self.has_classifier)
+        weights = backbones.extractor_weights(self.options.extractor, self.has_classifier)
         return {"extractor": weights.digest if weights else "own"}
 
 

@@ -9,7 +9,7 @@ from tasks.run_pipeline import RunPipeline
 from tasks.stages import STAGES
 
 
-def test_what_of_a_definition_is_not_followed_is_told_before_the_training(configure):
+def test_gan_stage_warns_about_ignored_fields_before_training(configure):
     folder = configure("[gan]\ndefinition = foreign\n[normalize]\nsize = 16\n")
     (folder / "models").mkdir()
     tree = {"generator": {"choice": "gan"}, "discriminator": {"choice": "gan"}, "GAN_model": {"epochs": 50}}
@@ -26,7 +26,7 @@ def test_what_of_a_definition_is_not_followed_is_told_before_the_training(config
     assert told.startswith("seeing.json: generator.attention = [32]: feature maps of 16 px pictures are 8, 4 wide")
 
 
-def test_one_look_up_the_chain_comes_by_each_stage_once(configure, monkeypatch):
+def test_stages_are_looked_up_once_each(configure, monkeypatch):
     configure("[download]\nquery = toads\n")
     looked = []
 
