@@ -1,4 +1,4 @@
-"""What machine the figures are from."""
+"""The machine that measurements come from."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """The processor and how many cores there are."""
+    """The processor, the number of cores and the system."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -1,4 +1,4 @@
-"""`python -m tasks web`: the label page, told where this working folder keeps things."""
+"""The command `python -m tasks web`: the label page, with the paths of this working folder."""
 
 import sys
 import threading
@@ -12,13 +12,17 @@ from tasks import label_snapshots, paths, settings
 from tasks.run_pipeline import RunPipeline
 from tasks.stages import Normalize
 
-_SETTINGS_LOCK = threading.Lock()  # the settings are the process's, and pages ask in threads
+_SETTINGS_LOCK = threading.Lock()  # settings are global in the process, and requests run in threads
 
 
 def web(given: Namespace) -> int:
     """Serve the label page until ctrl-C."""
     from pipeline.web.dataset_paths import Site
-    from pipeline.web.security import AccessRules, is_loopback, new_token  # FastAPI: only this command waits for it
+    from pipeline.web.security import (
+        AccessRules,
+        is_loopback,
+        new_token,
+    )  # imports FastAPI, which only this command needs
     from pipeline.web.server import serve
 
     if not 0 < given.port < 65536:
@@ -29,7 +33,7 @@ def web(given: Namespace) -> int:
     )
 
     def ready() -> None:
-        print(f"label page: {address}  (ctrl-C ends it; what was marked is kept)", file=sys.stderr, flush=True)
+        print(f"label page: {address}  (ctrl-C ends it; labels are saved)", file=sys.stderr, flush=True)
         if given.browser:
             webbrowser.open(address)
 
@@ -39,23 +43,25 @@ def web(given: Namespace) -> int:
 
 
 def dataset_paths(dataset: str):
-    """Where the page finds a dataset."""
+    """The paths of a dataset for the label page."""
     from pipeline.web.dataset_paths import DatasetPaths
 
-    shelves = {stage: paths.shelf(dataset, stage) for stage in ("download", "normalize", "classifier", "filter")}
+    stores = {
+        stage: paths.artifact_store(dataset, stage) for stage in ("download", "normalize", "classifier", "filter")
+    }
     folder = paths.dataset_folder(dataset)
     files = (settings.FILE, settings.path(dataset))
     return DatasetPaths(
-        dataset=dataset, folder=folder, current_squares=lambda: current_squares(dataset), settings=files, **shelves
+        dataset=dataset, folder=folder, current_squares=lambda: current_squares(dataset), settings=files, **stores
     )
 
 
 def current_squares(dataset: str) -> Path | None:
-    """The folder of squares that the settings in luigi.cfg name; None if it is not there, or they are wrong."""
+    """The folder of squares for the settings in luigi.cfg; None if it does not exist or the settings are wrong."""
     try:
         with _SETTINGS_LOCK:
-            settings.reread()  # a server may run for days
-            # Squares depend on no label, so none are looked at
+            settings.reread()  # they may have changed since the server started
+            # Squares do not depend on labels, so the labels need not be read
             found = RunPipeline(dataset=dataset, labels=label_snapshots.EMPTY).upstream(Normalize).published()
     except UserError:
         return None
@@ -71,7 +77,7 @@ def _page_path(dataset: str) -> str:
 
 
 def _browser_host(host: str) -> str:
-    """An address that a browser can open."""
+    """A host name that a browser can open."""
     if host in ("0.0.0.0", "::"):
         import socket
 

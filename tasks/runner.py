@@ -208,9 +208,9 @@ def _run(
 
 def _bring_weights(stage: StageTask, say: Callable[[str, str], None]) -> None:
     if stage.stage == "classifier":
-        backbones.bring(stage.options.backbone, say)
+        backbones.fetch_classifier_weights(stage.options.backbone, say)
     if isinstance(stage, Measured):
-        backbones.bring_to_measure(stage.stage, stage.options.extractor, say)
+        backbones.fetch_extractor_weights(stage.stage, stage.options.extractor, say)
 
 
 def _build(task: luigi.Task, workers: int, waiting: luigid.Waiting) -> Ending:

@@ -55,7 +55,7 @@ class RunTask(luigi.Task):
         values = dict(super().get_param_values(params, args, kwargs))
         dataset = values["dataset"]
         values["settings"] = values["settings"] or resolve(dataset, cls.overrides(values)).text()
-        values["labels"] = values["labels"] or label_snapshots.take(dataset, from_text(values["settings"]))
+        values["labels"] = values["labels"] or label_snapshots.take_snapshot(dataset, from_text(values["settings"]))
         values["run_name"] = values["run_name"] or run_log.new_name()
         return list(values.items())
 
@@ -276,7 +276,7 @@ class StageTask(RunTask):
     @property
     def shelf(self) -> ArtifactStore:
         """This stage's finished folders."""
-        return paths.shelf(self.dataset, self.stage)
+        return paths.artifact_store(self.dataset, self.stage)
 
     @property
     def forced_by(self) -> str:

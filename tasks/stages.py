@@ -90,7 +90,7 @@ class Labelled(StageTask):
         """The tasks that must be done first. Luigi asks for them only when it runs a chain, never for a plan: the label
         snapshot of the run is written now."""
         try:
-            label_snapshots.keep(self.dataset, self.labels)
+            label_snapshots.save_snapshot(self.dataset, self.labels)
         except OSError as error:
             raise of_system(error, paths.dataset_folder(self.dataset)) from error
         return super().deps()
@@ -100,7 +100,7 @@ class Labelled(StageTask):
         return [*self.stages_read(), *seeds]
 
     def content(self) -> dict[str, str]:
-        return {"labels": label_snapshots.digest(self.dataset, self.labels)}
+        return {"labels": label_snapshots.digest_of(self.dataset, self.labels)}
 
     def notes(self) -> dict[str, Any]:
         return {"labels": label_snapshots.count(self.dataset, self.labels)}
@@ -128,17 +128,17 @@ class TrainClassifier(Labelled):
         return {Normalize: ("images",)}
 
     def content(self) -> dict[str, str]:
-        weights = backbones.chosen(self.options.backbone)
+        weights = backbones.classifier_weights(self.options.backbone)
         return super().content() | {"backbone": weights.digest if weights else "none"}
 
     def notes(self) -> dict[str, Any]:
-        return super().notes() | {"backbone": str(backbones.chosen(self.options.backbone) or "none")}
+        return super().notes() | {"backbone": str(backbones.classifier_weights(self.options.backbone) or "none")}
 
     def remark(self, *, again: bool) -> str:
-        return backbones.remark(self.options.backbone, again=again)
+        return backbones.describe_weights(self.options.backbone, will_train=again)
 
     def arguments(self) -> ClassifierArguments:
-        return {**super().arguments(), "weights": backbones.chosen(self.options.backbone)}
+        return {**super().arguments(), "weights": backbones.classifier_weights(self.options.backbone)}
 
 
 class FilterArguments(LabelArguments):
@@ -179,7 +179,7 @@ class Measured(StageTask):
         return {TrainClassifier: ("model",)} if own else {}
 
     def content(self) -> dict[str, str]:
-        weights = backbones.measuring(self.options.extractor, self.has_classifier)
+        weights = backbones.extractor_weights(self.options.extractor, self.has_classifier)
         return {"extractor": weights.digest if weights else "own"}
 
 

@@ -1,4 +1,6 @@
-"""The report stage (`report`): one HTML page with sheets, figures and plots, from what the other stages left.
+"""The report stage: one HTML page about a dataset.
 
-It reads their artifacts only, trains nothing, and copies each picture that it shows: the folder can be sent away.
+`report.write_report` reads the artifacts of all other stages (manifests, scores, statistics, samples), draws plots and
+contact sheets, and renders `page.html.jinja` with the style `page.css`. The page contains copies of all its images, so
+it can be sent as a folder.
 """

@@ -93,7 +93,7 @@ class Home:
         path = self.folder / "data" / "demo" / "runs" / run / "record.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()]
 
-    def shelf(self, stage: str) -> Path:
+    def stage_folder(self, stage: str) -> Path:
         """Where a stage's folders are."""
         (found,) = (
             path for top in ("data", "models", "generated") if (path := self.folder / top / "demo" / stage).exists()
@@ -103,7 +103,7 @@ class Home:
     def outputs(self) -> dict[str, dict[str, str]]:
         """The content digests of each stage's newest folder, with its key."""
         manifests = {
-            stage: json.loads((self.shelf(stage) / "latest" / "manifest.json").read_text()) for stage in STAGES
+            stage: json.loads((self.stage_folder(stage) / "latest" / "manifest.json").read_text()) for stage in STAGES
         }
         return {stage: {"key": found["key"], **found["outputs"]} for stage, found in manifests.items()}
 

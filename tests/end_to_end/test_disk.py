@@ -51,7 +51,7 @@ def told(said: str) -> str:
     return said
 
 
-def test_a_full_disk_is_one_line_and_gc_makes_room(small_disk: Home):
+def test_full_disk_gives_one_line_error_and_gc_frees_space(small_disk: Home):
     before = small_disk.outputs()
     small_disk.run("--generate-seed", "5")  # something old, that gc may delete
     fill(small_disk)
@@ -68,11 +68,11 @@ def test_a_full_disk_is_one_line_and_gc_makes_room(small_disk: Home):
     assert small_disk.outputs() == before
 
 
-def test_labels_given_on_a_full_disk_are_refused_and_those_before_stay(small_disk: Home):
+def test_labels_on_a_full_disk_are_refused_and_earlier_ones_stay(small_disk: Home):
     before = small_disk.labels()
     taken = small_disk.folder / "taken" / "on"
     taken.mkdir(parents=True)
-    square = next((small_disk.shelf("normalize") / "latest" / "images").glob("*.png"))
+    square = next((small_disk.stage_folder("normalize") / "latest" / "images").glob("*.png"))
     for path in square.parent.glob("*.png"):
         shutil.copyfile(path, taken / path.name)
     fill(small_disk)
@@ -81,7 +81,7 @@ def test_labels_given_on_a_full_disk_are_refused_and_those_before_stay(small_dis
     assert small_disk.labels() == before
 
 
-def test_a_read_only_disk_can_be_looked_at(small_disk: Home):
+def test_read_only_disk_allows_plan_and_status(small_disk: Home):
     subprocess.run(["mount", "-o", "remount,ro", small_disk.folder.parent], check=True)
     assert "up to date" in told(small_disk.do("plan"))
     assert "last run" in told(small_disk.do("status", "--verify"))
@@ -98,7 +98,7 @@ AS_COMMON = f"import os, sys; os.execvp('setpriv', {[*COMMON]!r} + [sys.executab
 
 
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, to be a user that may not read everything")
-def test_a_forbidden_folder_is_one_line_and_does_not_hide_the_others(home: Home):
+def test_unreadable_dataset_gives_one_line_error_and_others_are_shown(home: Home):
     shutil.copytree(home.folder / "data" / "demo", home.folder / "data" / "other", symlinks=True)
     for path in (home.folder / "data" / "demo", home.folder / "data" / "other" / "labels.jsonl"):
         path.chmod(0)

@@ -17,7 +17,7 @@ __all__ = ["small_disk"]
 
 @pytest.mark.parametrize("room", [0, 24 << 10, 200 << 10])
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_whose_disk_is_full_says_so(small_disk: Home, stage: str, room: int):
+def test_stage_on_a_full_disk_gives_one_line_error(small_disk: Home, stage: str, room: int):
     expected = small_disk.outputs()
     unmake(small_disk, stage)
     filler = fill(small_disk)

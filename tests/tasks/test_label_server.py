@@ -19,7 +19,7 @@ def squares(configure):
     (folder / "models").mkdir()
     shutil.copy(REPOSITORY / "models" / "dcgan.json", folder / "models")
     assert main(["run", "--until", "normalize"]) == 0
-    return paths.shelf("demo", "normalize").newest().folder
+    return paths.artifact_store("demo", "normalize").newest().folder
 
 
 def test_page_shows_squares_of_the_current_settings(squares):
@@ -48,7 +48,7 @@ def test_page_follows_settings_that_change_while_it_runs(squares):
     assert main(["run", "--until", "normalize", "--normalize-size", "32"]) == 0
     assert index_cache.current().squares == squares  # that was for once
     file.write_text(before.replace("size = 16", "size = 32"))
-    assert index_cache.current().squares == paths.shelf("demo", "normalize").newest().folder != squares
+    assert index_cache.current().squares == paths.artifact_store("demo", "normalize").newest().folder != squares
     file.write_text(before + "[gan")
     assert len(index_cache.current().pictures) == 20
     file.write_text(before)

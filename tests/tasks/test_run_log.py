@@ -42,7 +42,7 @@ def test_a_damaged_record_is_told_as_that(record, damage):
     assert record.rows() == []
     assert record.stages() == {}
     assert record.began() is None
-    assert commands._last_run("cats") == f"last run not known: {record.path} holds no whole line"
+    assert commands._last_run("cats") == f"last run unknown: {record.path} holds no complete line"
 
 
 def test_the_whole_lines_of_a_record_are_read(record):
@@ -50,7 +50,7 @@ def test_the_whole_lines_of_a_record_are_read(record):
     with record.path.open("ab") as file:
         file.write(b'{"event": "stage", "time": "x"}\n{"event": "end", "outc')
     assert [row["event"] for row in record.rows()] == ["start", "stage"]
-    assert "running, or killed (1 ran)" in commands._last_run("cats")
+    assert "running or killed (1 ran)" in commands._last_run("cats")
 
 
 def test_a_record_that_no_disk_takes_is_kept_in_memory_and_told_once(tmp_path, monkeypatch, capsys):

@@ -49,7 +49,7 @@ def test_a_stage_reads_only_from_stages_before_it(configure):
             assert STAGES.index(read.stage) < STAGES.index(task.stage)
 
 
-def test_what_of_a_definition_is_not_followed_is_told_before_the_training(configure):
+def test_gan_stage_warns_about_ignored_fields_before_training(configure):
     folder = configure("[gan]\ndefinition = foreign\n[normalize]\nsize = 16\n")
     (folder / "models").mkdir()
     tree = {"generator": {"choice": "gan"}, "discriminator": {"choice": "gan"}, "GAN_model": {"epochs": 50}}
@@ -66,7 +66,7 @@ def test_what_of_a_definition_is_not_followed_is_told_before_the_training(config
     assert told.startswith("seeing.json: generator.attention = [32]: feature maps of 16 px pictures are 8, 4 wide")
 
 
-def test_one_look_up_the_chain_comes_by_each_stage_once(configure, finished):
+def test_stages_are_looked_up_once_each(configure, finished):
     configure("[download]\nquery = toads\n")
     pipeline = RunPipeline(dataset="toads")
     assert pipeline.complete()
@@ -135,7 +135,7 @@ def test_the_report_takes_the_folder_of_every_stage_that_it_reads(configure, fin
     configure("[download]\nquery = toads\n")
     (report,) = (task for task in RunPipeline(dataset="toads").stages() if task.stage == "report")
     folders = report.folders()
-    assert inspect.signature(import_module("pipeline.report.report").Sources).bind(**folders)
+    assert inspect.signature(import_module("pipeline.report.report").StageFolders).bind(**folders)
     assert len(folders) == len(STAGES) - 1
 
 

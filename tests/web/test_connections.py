@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.web import connections
-from pipeline.web.connections import ANSWER, BODY, IDLE, Connections, Limits
+from pipeline.web.connections import BODY, IDLE, RESPONSE, Connections, Limits
 from pipeline.web.server import Server, listen
 from tests.web.live_server import LiveServer
 
@@ -42,7 +42,7 @@ async def application(scope, receive, send):
     await send({"type": "http.response.body", "body": b"done"})
 
 
-class Counted(Connections):
+class CountingConnections(Connections):
     """Also counts all connections that were ever opened."""
 
     ever = 0
@@ -55,7 +55,7 @@ class Counted(Connections):
 @contextmanager
 def served(limits: Limits):
     """The port of a server of `application`, and its connections."""
-    ready, found = threading.Event(), Counted(limits)
+    ready, found = threading.Event(), CountingConnections(limits)
     with listen("127.0.0.1", 0) as listener:
         server = Server(application, found, ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -71,21 +71,21 @@ def served(limits: Limits):
 
 
 @pytest.fixture(scope="module")
-def short():
+def short_timeouts():
     """A server with short timeouts."""
     with served(SHORT) as server:
         yield server
 
 
 @pytest.fixture(autouse=True)
-def no_others(request):
+def no_other_connections(request):
     """Each test starts without the connections of the previous one."""
     yield
-    if "short" in request.fixturenames:
-        until(lambda: not len(request.getfixturevalue("short")[1]))
+    if "short_timeouts" in request.fixturenames:
+        wait_until(lambda: not len(request.getfixturevalue("short_timeouts")[1]))
 
 
-def until(true) -> None:
+def wait_until(true) -> None:
     """Wait until `true()` is true."""
     deadline = time.monotonic() + PATIENCE
     while not true():
@@ -138,11 +138,11 @@ SLOW = {
 }
 
 
-def test_slow_request_times_out(short):
+def test_slow_request_times_out(short_timeouts):
     found = {}
 
     def attack(name: str) -> None:
-        with connect(short[0]) as client:
+        with connect(short_timeouts[0]) as client:
             found[name] = drip(client, *SLOW[name])
 
     threads = [threading.Thread(target=attack, args=(name,)) for name in SLOW]
@@ -156,8 +156,8 @@ def test_slow_request_times_out(short):
     assert found["nothing"][1] == b""
 
 
-def test_request_in_pieces_is_answered_within_the_timeout(short):
-    with connect(short[0]) as client:
+def test_request_in_pieces_is_answered_within_the_timeout(short_timeouts):
+    with connect(short_timeouts[0]) as client:
         for _ in range(2):  # and the second on the same connection
             for piece in (POST[:7], POST[7:] + b"content-length: 4\r\n\r\nab", b"cd"):
                 client.sendall(piece)
@@ -167,28 +167,28 @@ def test_request_in_pieces_is_answered_within_the_timeout(short):
             assert b"x-length: 4" in said
 
 
-def test_slow_response_does_not_count_as_client_timeout(short):
-    with connect(short[0]) as client:
+def test_slow_response_does_not_count_as_client_timeout(short_timeouts):
+    with connect(short_timeouts[0]) as client:
         client.sendall(GET.replace(b"/", b"/late", 1))
         assert client.recv(65536).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("half_closed", [False, True])
-def test_client_that_reads_nothing_is_closed_and_its_buffer_freed(short, half_closed):
-    before = short[1].ever
-    with connect(short[0]) as client:
+def test_client_that_reads_nothing_is_closed_and_its_buffer_freed(short_timeouts, half_closed):
+    before = short_timeouts[1].ever
+    with connect(short_timeouts[0]) as client:
         client.sendall(GET.replace(b"/", b"/large", 1) * 20)
         if half_closed:
             client.shutdown(socket.SHUT_WR)
-        until(lambda: short[1].ever > before)
-        until(lambda: not len(short[1]))
+        wait_until(lambda: short_timeouts[1].ever > before)
+        wait_until(lambda: not len(short_timeouts[1]))
         assert len(answer(client)) < LARGE
 
 
-def test_slow_reader_gets_the_whole_response(short):
+def test_slow_reader_gets_the_whole_response(short_timeouts):
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        client.connect(("127.0.0.1", short[0]))
+        client.connect(("127.0.0.1", short_timeouts[0]))
         client.sendall(GET.replace(b"/", b"/large", 1).replace(b"host", b"connection: close\r\nhost", 1))
         length, began = 0, time.monotonic()
         while piece := client.recv(65536):
@@ -198,27 +198,27 @@ def test_slow_reader_gets_the_whole_response(short):
         assert length > LARGE
 
 
-def test_chunked_request_is_refused_before_its_chunks_are_read(short):
-    with connect(short[0]) as client:
+def test_chunked_request_is_refused_before_its_chunks_are_read(short_timeouts):
+    with connect(short_timeouts[0]) as client:
         client.sendall(POST + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 10_000)
         assert answer(client).startswith(b"HTTP/1.1 411")
 
 
-def test_pipelined_requests_close_the_connection(short):
-    with connect(short[0]) as client:
+def test_pipelined_requests_close_the_connection(short_timeouts):
+    with connect(short_timeouts[0]) as client:
         client.sendall(GET * 100)
         assert answer(client).count(b"HTTP/1.1 200") == 1
 
 
-def test_longest_waiting_connections_are_closed_first(short):
+def test_longest_waiting_connections_are_closed_first(short_timeouts):
     with ExitStack() as stack:
-        clients = [stack.enter_context(connect(short[0])) for _ in range(3 * SHORT.connections)]
+        clients = [stack.enter_context(connect(short_timeouts[0])) for _ in range(3 * SHORT.connections)]
         for each in clients:
             each.sendall(b"GET / HT")
-        last = stack.enter_context(connect(short[0]))
+        last = stack.enter_context(connect(short_timeouts[0]))
         last.sendall(GET)
         assert last.recv(65536).startswith(b"HTTP/1.1 200")
-        assert len(short[1]) <= SHORT.connections
+        assert len(short_timeouts[1]) <= SHORT.connections
         assert answer(clients[0]) == b""
 
 
@@ -243,19 +243,19 @@ def test_incomplete_requests_do_not_exhaust_file_descriptors(fake_dataset, tmp_p
     assert "more than 66 connections at once" in lines[0]
 
 
-class Fake:
+class FakeConnection:
     """A fake connection for `Connections.add`."""
 
     number = count()
 
-    def __init__(self, address: str = "", *, waits: str = IDLE) -> None:
-        self.address, self.waiting_for, self.since, self.dropped = address, waits, next(self.number), False
+    def __init__(self, address: str = "", *, waiting_for: str = IDLE) -> None:
+        self.address, self.waiting_for, self.since, self.dropped = address, waiting_for, next(self.number), False
 
     def drop(self) -> None:
         self.dropped = True
 
 
-def admitted(*fakes: Fake, **limits: int) -> list[bool]:
+def dropped_when_added(*fakes: FakeConnection, **limits: int) -> list[bool]:
     """Which of these connections are dropped if they arrive one after the other."""
     held = Connections(Limits(**limits))
     for each in fakes:
@@ -265,13 +265,23 @@ def admitted(*fakes: Fake, **limits: int) -> list[bool]:
 
 
 def test_connections_from_one_address_are_limited():
-    fakes = [Fake("192.0.2.1"), Fake(), Fake("192.0.2.1"), Fake("192.0.2.1"), Fake("192.0.2.2")]
-    assert admitted(*fakes, per_address=2) == [True, False, False, False, False]
+    fakes = [
+        FakeConnection("192.0.2.1"),
+        FakeConnection(),
+        FakeConnection("192.0.2.1"),
+        FakeConnection("192.0.2.1"),
+        FakeConnection("192.0.2.2"),
+    ]
+    assert dropped_when_added(*fakes, per_address=2) == [True, False, False, False, False]
 
 
 def test_connection_with_a_response_in_progress_is_not_closed():
-    assert admitted(Fake(waits=ANSWER), Fake(waits=BODY), Fake(), connections=2) == [False, True, False]
-    assert admitted(Fake(waits=ANSWER), Fake(waits=ANSWER), Fake(), connections=2) == [False, False, True]
+    assert dropped_when_added(
+        FakeConnection(waiting_for=RESPONSE), FakeConnection(waiting_for=BODY), FakeConnection(), connections=2
+    ) == [False, True, False]
+    assert dropped_when_added(
+        FakeConnection(waiting_for=RESPONSE), FakeConnection(waiting_for=RESPONSE), FakeConnection(), connections=2
+    ) == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -287,7 +297,7 @@ def test_connection_with_a_response_in_progress_is_not_closed():
     ],
 )
 def test_address_key_groups_by_machine_and_ignores_loopback(address, counted):
-    assert connections._counted(address) == counted
+    assert connections._address_key(address) == counted
 
 
 @pytest.mark.parametrize(
@@ -315,10 +325,10 @@ def test_connection_limit_follows_the_descriptor_limit(monkeypatch, allowed, mos
 
 def test_descriptor_exhaustion_closes_half_of_the_waiting_connections(capsys):
     held = Connections(Limits())
-    fakes = [Fake(), Fake(waits=ANSWER), Fake(), Fake()]
+    fakes = [FakeConnection(), FakeConnection(waiting_for=RESPONSE), FakeConnection(), FakeConnection()]
     for each in fakes:
         held.add(each)
     server = Server(application, held, lambda: None)
-    server._fault(None, {"message": "", "exception": OSError(24, os.strerror(24))})
+    server._handle_loop_error(None, {"message": "", "exception": OSError(24, os.strerror(24))})
     assert [each.dropped for each in fakes] == [True, False, True, False]
     assert "no more files can be opened" in capsys.readouterr().err
