@@ -7,6 +7,9 @@ Exception
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 # What the system refuses for reasons that the user can mend, and how
 ADVICE = {
@@ -48,5 +51,16 @@ def of_system(error: OSError, place: object = "") -> UserError:
     """`error` as the one line that a user sees; `place` stands in for a path that it does not name."""
     where = error.filename2 or error.filename or place  # of a copy or a renaming the target
     what = error.strerror or str(error) or type(error).__name__
-    advice = f"; {ADVICE[error.errno]}" if is_for_the_user(error) else ""
+    advice = f"; {ADVICE[error.errno]}" if error.errno in ADVICE else ""
     return UserError(f"{where}: {what}{advice}" if where else f"{what}{advice}")
+
+
+@contextmanager
+def disk_faults(place: Path) -> Iterator[None]:
+    """A disk that is full or may not be written to is for the user to mend, and no fault of this program."""
+    try:
+        yield
+    except OSError as error:
+        if not is_for_the_user(error):
+            raise
+        raise of_system(error, place) from error

@@ -117,7 +117,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
 def _add_options(parser: Parser) -> None:
     parser.add_argument("--query", default=argparse.SUPPRESS, help="search words, separated by commas")
     for stage, options in STAGE_OPTIONS.items():
-        group = parser.add_argument_group(f"{stage} ({options.__doc__.splitlines()[0].rstrip('.').lower()})")
+        group = parser.add_argument_group(f"{stage} ({str(options.__doc__).splitlines()[0].rstrip('.').lower()})")
         for field in dataclasses.fields(options):
             default = as_json(field.default)
             group.add_argument(

@@ -87,7 +87,7 @@ def generate(given: Namespace) -> int:
     task = pipeline.upstream(Generate)
     if not task.complete() and (code := runner.launch(pipeline, task, scheduler=given.scheduler)):
         return code
-    found = task.published()
+    found = task.finished()
     print(console.stage_line(found.manifest), file=sys.stderr)
     print(found.folder)
     return 0

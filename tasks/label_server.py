@@ -5,12 +5,16 @@ import threading
 import webbrowser
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pipeline.errors import UserError
 from tasks import label_snapshots, paths, settings
 from tasks.run_pipeline import RunPipeline
 from tasks.stages import Normalize
+
+if TYPE_CHECKING:
+    from pipeline.web.dataset_paths import DatasetPaths
 
 _CHOOSING = threading.Lock()  # the settings are the process's, and pages ask in threads
 
@@ -38,7 +42,7 @@ def web(given: Namespace) -> int:
     return 0
 
 
-def place(dataset: str):
+def place(dataset: str) -> "DatasetPaths":
     """Where the page finds a dataset."""
     from pipeline.web.dataset_paths import DatasetPaths
 

@@ -41,7 +41,7 @@ def _cut(text: str) -> str:
 
 def install() -> None:
     """Hang the filter into Luigi's logger, and our worker into Luigi; once is enough."""
-    luigi.interface._WorkerSchedulerFactory = Factory
+    luigi.interface._WorkerSchedulerFactory = Factory  # type: ignore[misc, assignment]  # Luigi makes them by this name
     logger = logging.getLogger("luigi-interface")
     if not any(isinstance(each, OneLine) for each in logger.filters):
         logger.addFilter(OneLine())

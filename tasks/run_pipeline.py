@@ -45,7 +45,7 @@ class RunPipeline(RunTask):
 
     def stages(self) -> list[StageTask]:
         """The tasks of the stages that this run needs, in order."""
-        tasks = [self.upstream(stage) for stage in STAGES]
+        tasks: list[StageTask] = [self.upstream(stage) for stage in STAGES]
         needed = {"report", *(task.stage for task in tasks[-1].stages_read())}
         return [task for task in tasks if task.stage in needed]
 
@@ -80,7 +80,7 @@ class RunPipeline(RunTask):
         """Record that `tasks` are done; returns their folders by stage, and how many seconds the run took."""
         record = run_log.record(self.dataset, self.run_name)
         touched = record.stages()
-        published = {task.stage: task.published() for task in tasks}
+        published = {task.stage: task.finished() for task in tasks}
         for task in tasks:
             task.shelf.point_latest(published[task.stage].folder)  # it may be an earlier one, gone back to
             if task.stage not in touched:

@@ -8,19 +8,19 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import luigi
 from filelock import BaseFileLock, FileLock, Timeout
 
-from pipeline.errors import Stopped, UserError, is_for_the_user, of_system
+from pipeline.errors import Stopped, UserError, disk_faults
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 from pipeline.store import digest
@@ -31,6 +31,7 @@ from tasks.console import Console
 from tasks.settings import Settings, from_text, resolve
 
 DEFAULT_DATASET = "demo"
+AnyTask = TypeVar("AnyTask", bound="RunTask")
 
 
 class RunTask(luigi.Task):
@@ -67,21 +68,17 @@ class RunTask(luigi.Task):
         """The options of the stages as far as this task knows them."""
         return from_text(self.settings)
 
-    def upstream(self, task: type["RunTask"]) -> "RunTask":
+    def upstream(self, task: type[AnyTask]) -> AnyTask:
         """Another task of the same run; a stage is told the options of the stages up to itself, no others."""
-        return self.clone(task, settings=self.chosen.text(getattr(task, "stage", None)))
-
-
-if TYPE_CHECKING:
-    pass
+        return cast(AnyTask, self.clone(task, settings=self.chosen.text(getattr(task, "stage", None))))
 
 
 def make(task: "StageTask") -> None:
     """Publish the folder of `task`, unless another run does so first."""
     record = run_log.record(task.dataset, task.run_name)
-    with signals.listening(), run_log.logging_to(record.log), _disk_faults(task.shelf.root):
+    with signals.listening(), run_log.logging_to(record.log), disk_faults(task.shelf.root):
         # What it reads may be made anew while it waits for its turn, and then it is another key that is to be made
-        while not _made(task, task.key(), record):
+        while not _made(task, cast(str, task.key()), record):  # Luigi runs a stage when its inputs are there
             continue
 
 
@@ -115,7 +112,7 @@ def _last_line(error: BaseException) -> str:
 
 def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
     """The locks that this stage takes, each with what it waits for if it is taken."""
-    locks = [(task.shelf.lock(key), "another run makes the same")]
+    locks: list[tuple[BaseFileLock, str]] = [(task.shelf.lock(key), "another run makes the same")]
     if "gpu" in task.resources:  # the local scheduler counts resources within one process only
         device = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
         name = "-".join(["ganmill-gpu", *filter(None, [device])])
@@ -123,7 +120,7 @@ def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
     return locks
 
 
-def _taken(lock: BaseFileLock, reason: str, stage: str):
+def _taken(lock: BaseFileLock, reason: str, stage: str) -> AbstractContextManager[Any]:
     """Take `lock`, saying so if that takes a while; give up when asked to stop."""
     said = False
     while True:
@@ -139,7 +136,7 @@ def _taken(lock: BaseFileLock, reason: str, stage: str):
 
 def _make(task: "StageTask", key: str, record: run_log.RunLog) -> None:
     try:
-        with _disk_faults(task.shelf.root):
+        with disk_faults(task.shelf.root):
             manifest = _publish(task, key, record)
     except BaseException as error:
         outcome = "stopped" if isinstance(error, Stopped) else "failed"
@@ -169,17 +166,6 @@ def _publish(task: "StageTask", key: str, record: run_log.RunLog) -> Manifest:
     return manifest
 
 
-@contextmanager
-def _disk_faults(place: Path) -> Iterator[None]:
-    """A disk that is full or may not be written to is for the user to mend, and no fault of this program."""
-    try:
-        yield
-    except OSError as error:
-        if not is_for_the_user(error):
-            raise
-        raise of_system(error, place) from error
-
-
 def _draft(task: "StageTask", key: str, run: str) -> Manifest:
     """The manifest as far as it is known beforehand."""
     return Manifest(
@@ -188,7 +174,7 @@ def _draft(task: "StageTask", key: str, run: str) -> Manifest:
         dataset=task.dataset,
         key=key,
         options=task.options.significant(),
-        inputs=task.inputs(),
+        inputs=task.inputs() or {},  # without them there would be no key
         notes=task.notes(),
         versions=run_log.versions(),
         run=run,
@@ -199,18 +185,19 @@ def _draft(task: "StageTask", key: str, run: str) -> Manifest:
 def _work(task: "StageTask", folder: Path, record: run_log.RunLog) -> Result:
     work = partial(_call, task.function, task.options, {**task.arguments(), **task.folders()})
     with Console(task.stage, partial(_tell, task)) as shown:
-        hooks = {"progress": shown.update, "should_stop": signals.should_stop}
         if task.isolated:
-            return isolation.call(work, folder=folder, log=record.log.absolute(), **hooks)
-        return work(folder=folder, **hooks)
+            work = partial(isolation.call, work, log=record.log.absolute())
+        return work(folder=folder, progress=shown.update, should_stop=signals.should_stop)
 
 
-def _call(name: str, options: object, arguments: dict, *, folder: Path, progress: Progress, should_stop: ShouldStop):
+def _call(
+    name: str, options: object, arguments: dict[str, Any], *, folder: Path, progress: Progress, should_stop: ShouldStop
+) -> Result:
     """Import the stage's function and run it, here or in a process of its own."""
     module, _, function = name.partition(":")
     work = getattr(import_module(module), function)
-    with _disk_faults(folder):
-        return work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop)
+    with disk_faults(folder):
+        return cast(Result, work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop))
 
 
 def _tell(task: "StageTask", note: str, percent: float | None) -> None:
@@ -291,16 +278,16 @@ class StageTask(RunTask):
         """The tasks of the stages that this one reads."""
         return [self.upstream(task) for task in self.reads()]
 
-    def requires(self) -> list[luigi.Task]:
+    def requires(self) -> Any:
         return self.stages_read()
 
     def inputs(self) -> dict[str, str] | None:
         """Content digests of everything this stage reads; None while something upstream is still to be made."""
         if not all(task.complete() for task in self.requires()):
             return None
-        found = {}
+        found: dict[str, str] = {}
         for task, outputs in self.reads().items():
-            published = self.upstream(task).published()
+            published = self.upstream(task).finished()
             digests = {"folder": published.folder.name, **published.manifest.outputs}
             found |= {f"{task.stage}.{name}": digests[name] for name in outputs}
         return found | self.content()
@@ -311,6 +298,12 @@ class StageTask(RunTask):
         if inputs is None:
             return None
         return digest.of_value([self.stage, self.version, self.options.significant(), inputs])
+
+    def finished(self) -> Artifact:
+        """`published()` of a stage that is complete."""
+        found = self.published()
+        assert found is not None
+        return found
 
     def published(self) -> Artifact | None:
         """The finished folder made from just these inputs and options, if it is there and whole."""
@@ -328,7 +321,7 @@ class StageTask(RunTask):
 
     def folders(self) -> dict[str, Path]:
         """The folders of the stages it reads, named as its function takes them."""
-        return {task.keyword or task.stage: task.published().folder for task in self.stages_read()}
+        return {task.keyword or task.stage: task.finished().folder for task in self.stages_read()}
 
     def run(self) -> None:
         make(self)

@@ -178,7 +178,7 @@ class TrainGan(Measured):
         path = paths.definition(self.options.definition)
         if definition_digest(read_definition(path)) != self._definition:
             raise UserError(f"{path} was changed while the run was at earlier stages; run again to train with it")
-        return {"classifier": None, "definition": path, "live": paths.training_sheets(self.dataset, self.key())}
+        return {"classifier": None, "definition": path, "live": paths.training_sheets(self.dataset, str(self.key()))}
 
 
 class Generate(Measured):

@@ -106,6 +106,9 @@ OURS = (Unwritable, sqlite3.OperationalError, DamagedState)
 class _Worker:
     """What the three have in common. Their icrawler `session` is a `Fetcher`."""
 
+    work: Callable[..., None]
+    signal: Any  # icrawler's
+
     def worker_exec(self) -> None:
         """Work until there is no more to do; the crawler raises what this thread meets."""
         try:
@@ -212,7 +215,7 @@ class PictureDownloader(_Worker, Downloader):
         """
         outcome = self.remembered(task) if task["known"] else self.fetched(task)
         saved = outcome is not None and outcome.outcome == "saved"
-        task.update(outcome=outcome, success=saved, filename=outcome.file if saved else None)
+        task.update(outcome=outcome, success=saved, filename=outcome.file if outcome is not None and saved else None)
         with self.lock:
             self.fetched_num += saved
         return saved

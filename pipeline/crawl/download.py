@@ -45,10 +45,11 @@ class Crawl:
             total = max(self.options.limit, len(self.ledger.entries))
             progress(len(self.ledger.outcomes), total, f"{self.ledger.saved} saved")
 
-        parts = {"fetcher": self.fetcher, "ledger": self.ledger, "archive": self.archive, "store": self.store}
         try:
             with open_sources(self.options) as sources:
-                crawler = PictureCrawler(sources, **parts)
+                crawler = PictureCrawler(
+                    sources, fetcher=self.fetcher, ledger=self.ledger, archive=self.archive, store=self.store
+                )
                 crawler.crawl(poll)
         except KeyboardInterrupt:
             raise Stopped("the crawl was interrupted; what it fetched is kept") from None

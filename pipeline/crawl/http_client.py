@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import certifi
@@ -194,7 +195,7 @@ class HttpClient:
         """The proxy that the environment names for `url`, if any; never one for this machine itself."""
         parts = urlsplit(url)
         proxy = self._proxies.get(parts.scheme) or self._proxies.get("all", "")
-        direct = not proxy or names_private(url) or urllib.request.proxy_bypass(parts.hostname)
+        direct = not proxy or names_private(url) or urllib.request.proxy_bypass(parts.hostname or "")
         return "" if direct else proxy
 
     def _manager(self, proxy: str) -> PoolManager:
@@ -206,7 +207,7 @@ class HttpClient:
     def _make_manager(self, proxy: str) -> PoolManager:
         bundle = next((os.environ[name] for name in BUNDLES if os.environ.get(name)), certifi.where())
         # One more than the downloaders: the parser reads pages meanwhile.
-        pool = {"num_pools": 64, "maxsize": self.options.connections + 1, "ca_certs": bundle}
+        pool: dict[str, Any] = {"num_pools": 64, "maxsize": self.options.connections + 1, "ca_certs": bundle}
         return ProxyManager(proxy, **pool) if proxy else PoolManager(**pool)
 
 

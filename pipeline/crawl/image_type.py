@@ -2,10 +2,12 @@
 
 import re
 import warnings
+from collections.abc import Callable
 from typing import BinaryIO
 
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -17,7 +19,7 @@ READS = 10_000
 READ_BYTES = 64_000_000
 
 # The plugin classes and not Image.open: that one tries other decoders too, and warns on the console of large pictures.
-_READERS = {
+_READERS: dict[str, Callable[..., ImageFile]] = {
     "jpeg": JpegImageFile,
     "png": PngImageFile,
     "gif": GifImageFile,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from io import BytesIO
+from typing import Any
 
 from pipeline.crawl import image_type
 from pipeline.crawl.request import MOST_BYTES, NOAI, PRIVATE, ROBOTS, TOO_LARGE, TOO_MANY_PIXELS, Fault, Response
@@ -58,7 +59,7 @@ class Outcome:
     @property
     def file(self) -> str:
         """The name of a saved picture's file: its id, and the extension that its bytes call for."""
-        return f"{self.id}.{image_type.EXTENSIONS[self.type]}"
+        return f"{self.id}.{image_type.EXTENSIONS[str(self.type)]}"
 
 
 def of_fault(fault: Fault) -> Outcome:
@@ -80,7 +81,7 @@ def of_body(body: Response, options: DownloadOptions) -> Outcome:
     """
     draft: TempFile = body.data
     kind = image_type.detect_type(draft.head)
-    known = {"status": body.status, "type": kind, "bytes": draft.bytes, "time": _now()}
+    known: dict[str, Any] = {"status": body.status, "type": kind, "bytes": draft.bytes, "time": _now()}
     if kind not in image_type.EXTENSIONS:
         return Outcome(outcome="rejected", reason=f"not an image: {kind}", **known)
     width, height = _size_of(draft, kind)

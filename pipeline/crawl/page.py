@@ -92,7 +92,7 @@ class Contents:
         if self._silent:
             wanted = self.scripts is not None
         else:
-            wanted = bool(self._open) or (self._in_title and len(self.heading) < LONGEST_WORDS)
+            wanted = bool(self._open) or (self._in_title and len(self.heading or "") < LONGEST_WORDS)
         if wanted:
             self._text.append(text)
 
@@ -153,7 +153,7 @@ class Contents:
                 self.scripts.append(text)
             return
         if self._in_title:
-            self.heading += text.strip()[:LONGEST_WORDS]
+            self.heading = (self.heading or "") + text.strip()[:LONGEST_WORDS]
         if self._open and (words := text.strip()[:LONGEST_WORDS]):
             self._words.append(words)
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 from urllib3 import PoolManager, ProxyManager
@@ -157,7 +158,7 @@ def open_socket(host: str, port: int, exchange: Exchange) -> socket.socket:
     """
     failure = OSError("no address found")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        exchange.admit(address[0])
+        exchange.admit(str(address[0]))
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -172,7 +173,7 @@ def open_socket(host: str, port: int, exchange: Exchange) -> socket.socket:
     raise failure
 
 
-class _Watched:
+class _Watched(HTTPConnection):
     """What both kinds of connection do: open the socket under the exchange, and hand it over for cutting."""
 
     def _new_conn(self) -> socket.socket:
@@ -185,14 +186,14 @@ class _Watched:
         except OSError as error:
             raise NewConnectionError(self, str(error)) from error
 
-    def request(self, *args, **kwargs) -> None:
+    def request(self, *args: Any, **kwargs: Any) -> None:
         current().hold(self.sock)  # one kept alive from an earlier request, or None
         super().request(*args, **kwargs)
         if QUICKACK is not None:
             self.sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
 
 
-class WatchedHTTPConnection(_Watched, HTTPConnection):
+class WatchedHTTPConnection(_Watched):
     """A plain connection of an exchange."""
 
 

@@ -122,13 +122,13 @@ def _figures(classifier: Classifier) -> dict[str, Any]:
 
 
 def _dictionary_figures(describe: Describer) -> dict[str, Any]:
-    if isinstance(describe, BackboneDescriber):
+    if not isinstance(describe, SmallDescriber):
         return {}
     dictionary = describe.dictionary
     return {"thresholds": [dictionary.first.threshold, dictionary.second.threshold], "energy": dictionary.energy}
 
 
-def _arrays(classifier: Classifier) -> dict[str, np.ndarray]:
+def _arrays(classifier: Classifier) -> dict[str, Any]:
     support = zip(classifier.describe.kinds, classifier.machine.support, strict=True)
     return {
         "weights": classifier.machine.weights,
@@ -144,7 +144,7 @@ def _packed(view: np.ndarray) -> np.ndarray:
 
 
 def _dictionary_arrays(describe: Describer) -> dict[str, np.ndarray]:
-    if isinstance(describe, BackboneDescriber):
+    if not isinstance(describe, SmallDescriber):
         return {}
     dictionary = describe.dictionary
     return {

@@ -142,7 +142,7 @@ def augment(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def _move(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     side = len(image)
     turn, zoom = random.uniform(-TURN, TURN), np.exp(random.uniform(-ZOOM, ZOOM))
-    matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), turn, zoom)
+    matrix = np.asarray(cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), turn, zoom), np.float64)
     matrix[:, 2] += random.uniform(-MOVE, MOVE, 2) * side
     shown = image[:, ::-1] if random.random() < 0.5 else image
     return cv2.warpAffine(np.ascontiguousarray(shown), matrix, (side, side), borderMode=cv2.BORDER_REFLECT_101)

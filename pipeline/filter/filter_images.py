@@ -62,6 +62,7 @@ def filter_images(
     if options.method == "none":
         judged = Judged(scores={}, spreads={}, suspects=frozenset(), share=None, line=None, proof=None, figures={})
     else:
+        assert classifier is not None  # the task reads one for every other method
         judged = _judge(options, normalize, given, classifier, folder, Watching(progress, should_stop))
     scores = [_score(id, given.get(id), judged) for id in sorted(files)]
     kept = [score.id for score in scores if score.outcome == KEPT]
@@ -191,7 +192,10 @@ def _score(id: str, label: str | None, judged: Judged) -> Score:
 def _outcome(score: float | None, label: str | None, line: Threshold | None) -> str:
     if label:
         return KEPT if label == "on" else REJECTED
-    if line is None or score >= line.high:
+    if line is None:
+        return KEPT
+    assert score is not None  # a classifier scores every picture
+    if score >= line.high:
         return KEPT
     return REJECTED if score < line.low else UNSURE
 
@@ -209,8 +213,8 @@ def _summary(scores: list[Score], judged: Judged, options: FilterOptions) -> dic
         "labelled_unsure": sum(score.label == "unsure" for score in scores),
         "suspect": len(judged.suspects),
         "expected_share": _rounded(judged.share),
-        "expected_precision": _rounded(line and line.precision),
-        "expected_recall": _rounded(line and line.recall),
+        "expected_precision": _rounded(line.precision if line else None),
+        "expected_recall": _rounded(line.recall if line else None),
         "proof": proof and {name: _rounded(value) for name, value in asdict(proof).items()},
         **judged.figures,
         "notice": _notice(judged, options),
@@ -231,7 +235,7 @@ def _notice(judged: Judged, options: FilterOptions) -> str:
             f"precision {wanted:g} is out of reach: of what is kept without a label about {line.precision:.2f} should"
             f" be on target; label more pictures, those with scores near {line.threshold:.2f} first"
         )
-    if proof.more == 0:
+    if proof is None or proof.more == 0:
         return ""
     more = f"some {proof.more} more labels" if proof.more else f"more than {MOST} further labels"
     return (
@@ -243,7 +247,7 @@ def _notice(judged: Judged, options: FilterOptions) -> str:
 def _nothing_kept(scores: list[Score], judged: Judged) -> str:
     if judged.line is None:
         return f"all {len(scores)} pictures are labelled off or unsure, so nothing is kept; label some on"
-    highest = max((score.score for score in scores if score.label is None), default=0.0)
+    highest = max((score.score or 0.0 for score in scores if score.label is None), default=0.0)
     return (
         f"nothing is kept: no picture is labelled on, and none reaches {judged.line.high:g}, the upper edge of the band"
         f" around the threshold (the highest score is {highest:.3f}); lower --filter-threshold, or leave it at auto, or"

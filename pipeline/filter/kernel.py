@@ -8,6 +8,7 @@ histograms and patches, whose nearest squares are often of another kind, it adds
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,8 @@ class Kernel:
     def __call__(self, left: FeatureViews, right: FeatureViews) -> np.ndarray:
         """How like the pictures are, (N, M) float64 in (0, 1]."""
         parts = zip(self.shares, self.widths, left, right, strict=True)
-        return sum(share * np.exp(-_squared_distances(a, b) / width) for share, width, a, b in parts)
+        likeness: Any = sum(share * np.exp(-_squared_distances(a, b) / width) for share, width, a, b in parts)
+        return likeness
 
 
 def fit_kernel(views: FeatureViews, shares: tuple[float, ...]) -> Kernel:

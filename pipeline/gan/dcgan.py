@@ -28,6 +28,7 @@ import warnings
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -227,8 +228,10 @@ class Dcgan:
         Errors: `UserError` for pictures that do not fit, losses that stay no numbers, too little memory, a folder that
         is in use; `KeyboardInterrupt` at the end of the step at hand. After any of them one can go on.
         """
-        often = {"sample_every": sample_every, "checkpoint_every": checkpoint_every}
-        often = {name: None if value is None else whole(name, value, least=1) for name, value in often.items()}
+        given = {"sample_every": sample_every, "checkpoint_every": checkpoint_every}
+        often: dict[str, Any] = {
+            name: None if value is None else whole(name, value, least=1) for name, value in given.items()
+        }
         epochs = whole("epochs", epochs, least=1)
         minutes = 0.0 if minutes is None else finite("minutes", minutes, above=True)
         pictures = self._pictures(images, least=FEWEST)
@@ -295,5 +298,5 @@ class Dcgan:
         return watch
 
 
-def _is_shape(like: object) -> bool:
+def _is_shape(like: object) -> TypeGuard[Shape]:
     return isinstance(like, tuple | list) and len(like) < 4 and all(isinstance(side, int | np.integer) for side in like)

@@ -139,7 +139,8 @@ class _Eyes:
 def _draw_images(options: GenerateOptions, pen: _Pen, folder: Path) -> np.ndarray:
     """Draw the pictures and write `count` of them; all, (N, S, S, C) uint8: the sheet may have more."""
     (folder / "images").mkdir(exist_ok=True)
-    digits, images = max(5, len(str(options.count - 1))), []
+    digits = max(5, len(str(options.count - 1)))
+    images: list[np.ndarray] = []
     for part in pen.draw(pen.latents(max(options.count, options.grid**2)), "pictures"):
         for number, image in enumerate(part[: max(0, options.count - len(images))], start=len(images)):
             write_png(folder / "images" / f"{number:0{digits}d}.png", image)

@@ -3,9 +3,9 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.errors import DamagedState
 from pipeline.images.png import write_whole
@@ -20,7 +20,10 @@ OF_KID = {"kid_error", "extractor"}  # what a KID does not come without
 TEXTS = ("note", "extractor")
 
 
-def comparable(rows: Sequence[Row]) -> list[Row]:
+AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
+
+
+def comparable(rows: Sequence[AnyRow]) -> list[AnyRow]:
     """`rows` without those whose scores are by another extractor than the last ones are: they say something else."""
     last = next((row["extractor"] for row in reversed(rows) if "extractor" in row), None)
     return [row for row in rows if row.get("extractor", last) == last]
@@ -30,12 +33,15 @@ class StatsLog:
     """The lines of one training. Opened after a stop, it drops what lies beyond the checkpoint: it comes again."""
 
     def __init__(self, path: Path, *, epochs_done: int) -> None:
-        self._path, self._file, self.rows = path, None, _whole_rows(path)
-        self.rewind(epochs_done)
+        self._path, self.rows = path, _whole_rows(path)
+        self._keep_until(epochs_done)
 
     def rewind(self, epochs_done: int) -> None:
         """Drop the lines of epochs beyond `epochs_done`."""
         self.close()
+        self._keep_until(epochs_done)
+
+    def _keep_until(self, epochs_done: int) -> None:
         self.rows = [row for row in self.rows if row["epoch"] <= epochs_done]
         write_whole(self._path, "".join(map(dump_row, self.rows)).encode())
         self._file = self._path.open("a", encoding="utf-8")
@@ -49,8 +55,7 @@ class StatsLog:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
 
 def _whole_rows(path: Path) -> list[Row]:

@@ -81,8 +81,14 @@ def _fastest(
     """How this machine computes the steps fastest."""
     steps = options.epochs * len(images) // definition.batch
     _, size, _, channels = images.shape
-    asked = {"say": lambda line: progress(0, 0, line), "should_stop": should_stop}
-    way = choose_compute_mode(definition, size=size, channels=channels, steps=steps, **asked)
+    way = choose_compute_mode(
+        definition,
+        size=size,
+        channels=channels,
+        steps=steps,
+        say=lambda line: progress(0, 0, line),
+        should_stop=should_stop,
+    )
     if should_stop():  # before the way is recorded: it may not be the one that a whole measurement comes to
         raise Stopped("stopped before the first step; the next run begins there")
     return way
@@ -102,7 +108,9 @@ def _terms(options: GanOptions) -> TrainConfig:
 
 def _leave(training: Trainer, lineage: Lineage, warnings: list[str]) -> Result:
     """Write what others read, and let the last checkpoint stay as the one from which more epochs could go on."""
-    folder, state, monitor = training.folder, training.state, training.watch.monitor
+    folder, state, watch = training.folder, training.state, training.watch
+    assert isinstance(watch, Observer)  # the one that this stage made
+    monitor = watch.monitor
     write_definition(training.definition, folder)
     _keep_last(training)
     # Features of a network that was trained on these labels, or of none, are not enough to choose by
@@ -110,11 +118,11 @@ def _leave(training: Trainer, lineage: Lineage, warnings: list[str]) -> Result:
     if best:
         state.restore_average(best)
     write_networks(training.definition, folder, generator=state.average, discriminator=state.discriminator)
-    _film(training)
+    _film(training, watch)
     epoch = training.best.epoch if best else training.epoch
     write_card(training, folder, epoch=epoch, lineage=lineage, warnings=warnings)
     weights = {name: array for name, array in state.arrays().items() if name.startswith("average/")}
-    outputs = {"generator": digest_arrays(weights), "sheets": training.watch.sheets.digest()}
+    outputs = {"generator": digest_arrays(weights), "sheets": watch.sheets.digest()}
     summary = {**_summary(training, epoch=epoch), "notices": [*warnings, *_told(training.log.rows)]}
     return Result(outputs=outputs, summary=summary)
 
@@ -127,11 +135,11 @@ def _keep_last(training: Trainer) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _film(training: Trainer) -> None:
+def _film(training: Trainer, watch: Observer) -> None:
     """The sheets as a film, for those who watch too; without a coder for MP4 there is the GIF alone."""
-    for out in {training.folder / "plots", training.watch.live or training.folder / "plots"}:
+    for out in {training.folder / "plots", watch.live or training.folder / "plots"}:
         with contextlib.suppress(UserError):
-            animate(training.watch.sheets.folder, out)
+            animate(watch.sheets.folder, out)
 
 
 def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import math
 import operator
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.gan.config.resolutions import check_size
 
 
-def whole(name: str, value: object, *, least: int = 0) -> int:
+def whole(name: str, value: Any, *, least: int = 0) -> int:
     """`value`, which must be a whole number of at least `least`; `name` names it in the `UserError`."""
     try:
         found = operator.index(value)

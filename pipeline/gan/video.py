@@ -71,7 +71,8 @@ def _gif(film: Film, scale: float) -> bytes:
     images = _quantized(film.frames if scale >= 1 else _shrunk(film.frames, scale))
     if scale > 1:
         images = [
-            image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST) for image in images
+            image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.NEAREST)
+            for image in images
         ]
     pace = 10 * max(2, round(100 / film.fps))  # milliseconds; browsers take 10 for 100
     durations = [pace] * (len(images) - 1) + [pace + round(film.hold * 1000)]
@@ -100,7 +101,7 @@ def _encode(film: Film, path: Path) -> None:
     """Have OpenCV write the frames to `path`; it says nothing of failures but that it is not open."""
     frames = _enlarged(film)
     size = [side * film.factor + side * film.factor % 2 for side in film.frames.shape[2:0:-1]]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*CODEC), film.fps, size)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODEC), film.fps, size)
     try:
         if not writer.isOpened():
             raise UserError(

@@ -36,10 +36,12 @@ def new_panels(titles: list[str], below: str) -> list[Axes]:
 
 def finished(axes: Axes) -> Figure:
     """The figure that `axes` is part of, with a legend where something has a name."""
-    for each in axes.figure.axes:
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # `panels` made it
+    for each in figure.axes:
         if each.get_legend_handles_labels()[0]:
             each.legend(fontsize=8, frameon=False)
-    return axes.figure
+    return figure
 
 
 def save(axes: Axes, path: Path) -> None:

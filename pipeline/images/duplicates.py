@@ -7,7 +7,7 @@ group are not used to test each other.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def find_duplicates(pictures: Sequence[Prepared], distance: int) -> dict[str, st
 
 
 def _best_first(picture: Prepared) -> tuple[int, int, str]:
-    return -picture.width * picture.height, -picture.bytes, picture.id
+    return -(picture.width or 0) * (picture.height or 0), -picture.bytes, picture.id
 
 
 class _View:
@@ -89,7 +89,7 @@ class _View:
     def _near(self, phash: np.uint64, look: np.ndarray) -> np.ndarray:
         """The places of those kept with a near hash and a like look."""
         near = np.flatnonzero(np.bitwise_count(self.kept[: self.count] ^ phash) <= self.distance)
-        if near.size:  # often only the hash or that of the mirror image is near
+        if near.size and self.looks is not None:  # often only the hash or that of the mirror image is near
             near = near[difference(self.looks[near], look) <= ALIKE]
         return self.places[near]
 
@@ -148,7 +148,7 @@ def group_alike(ids: Sequence[str], images: np.ndarray) -> dict[str, str]:
     return {id: names[root] for root, id in zip(roots, ids, strict=True)}
 
 
-def _near(hashes: np.ndarray):
+def _near(hashes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Each place with those before it whose hash is near to its own or to that of its mirror image."""
     for start in range(0, len(hashes), _CHUNK):
         block = hashes[start : start + _CHUNK]

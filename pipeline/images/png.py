@@ -17,6 +17,7 @@ def encode_png(pixels: np.ndarray) -> bytes:
 def decode_png(data: bytes) -> np.ndarray:
     """The pixels of a PNG file that `encode_png` made, (H, W, 1) or (H, W, 3) RGB uint8."""
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None  # it is a PNG file
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels[..., np.newaxis]
 
 
@@ -25,7 +26,7 @@ def is_readable(data: bytes) -> bool:
     return bool(data) and cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is not None
 
 
-def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
+def write_whole(path: Path, data: bytes | memoryview, *, sync: bool = True) -> None:
     """Put `data` at `path` in one step: a reader sees all of it or what was there before.
 
     With `sync` it is on the disk when this returns; without, a loss of power soon after may still take it.

@@ -3,7 +3,7 @@
 import base64
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -67,7 +67,7 @@ def prepare(raw: Picture, *, options: NormalizeOptions, folder: Path) -> Prepare
         return Prepared(id=raw.id, bytes=len(data), reason=picture.reason, width=picture.width, height=picture.height)
     square = fit(picture.raster, options)
     quality = _quality(picture, square, options)
-    size = {"width": picture.width, "height": picture.height, "quality": quality._asdict()}
+    size: dict[str, Any] = {"width": picture.width, "height": picture.height, "quality": quality._asdict()}
     if issue := quality.issue(options):
         return Prepared(id=raw.id, bytes=len(data), reason=issue, **size)
     png = encode_png(square)
@@ -82,7 +82,7 @@ def prepare(raw: Picture, *, options: NormalizeOptions, folder: Path) -> Prepare
     )
 
 
-def _view(pixels: np.ndarray, name: str) -> dict[str, str]:
+def _view(pixels: np.ndarray, name: str) -> dict[str, Any]:
     """The fields by which `pixels`, a square, are compared with those of other pictures."""
     ahead, mirror = phash_both_ways(pixels)
     look = base64.b64encode(resize(pixels, LOOK, LOOK).tobytes()).decode()

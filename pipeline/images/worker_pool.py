@@ -64,10 +64,10 @@ def work_through(
 
 
 class _Pool:
-    def __init__(self, waiting: deque, work: Callable, take: Callable, seconds: float) -> None:
+    def __init__(self, waiting: deque[Any], work: Callable[..., Any], take: Callable[..., Any], seconds: float) -> None:
         self.waiting, self.work, self.take, self.seconds = waiting, work, take, seconds
         self.workers: list[_Worker] = []
-        self.losses: Counter = Counter()
+        self.losses: Counter[Any] = Counter()
 
     def start(self, count: int) -> None:
         """Begin with `count` processes."""
@@ -120,10 +120,11 @@ class _Pool:
 class _Worker:
     """One process, and the items that it has not answered yet."""
 
-    def __init__(self, work: Callable, seconds: float) -> None:
+    def __init__(self, work: Callable[..., Any], seconds: float) -> None:
         # spawn: a fork would copy the threads' locks and all memory of a process that may be large
         context = multiprocessing.get_context("spawn")
-        self.seconds, self.shard, self.ready, self.since = seconds, deque(), False, time.monotonic()
+        self.shard: deque[Any] = deque()
+        self.seconds, self.ready, self.since = seconds, False, time.monotonic()
         self.begun = context.RawValue("L", 0)  # items that it has begun with
         self.answered = self.seen = 0
         self.pipe, there = context.Pipe()
@@ -132,7 +133,7 @@ class _Worker:
             self.process.start()
         there.close()
 
-    def fill(self, waiting: deque) -> None:
+    def fill(self, waiting: deque[Any]) -> None:
         """Send more items before the last are done: no process waits for this one."""
         room = SHARD - len(self.shard)
         if room < BATCH or not self.ready or not waiting:
@@ -233,5 +234,6 @@ def _answer(work: Callable[[Any], Any], items: list[Any], pipe: Connection, begu
 
 
 def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
     os._exit(1)

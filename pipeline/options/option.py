@@ -26,6 +26,7 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """The base of every options dataclass: values are checked once, when it is made."""
 
@@ -61,7 +62,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(known)}"
 
 
-def field_of(options: type[Options], name: str, stage: str) -> dataclasses.Field:
+def field_of(options: type[Options], name: str, stage: str) -> dataclasses.Field[Any]:
     """The field called `name`; a `UserError` that names the nearest right one if there is none."""
     fields = {field.name: field for field in dataclasses.fields(options)}
     if name not in fields:
@@ -69,7 +70,7 @@ def field_of(options: type[Options], name: str, stage: str) -> dataclasses.Field
     return fields[name]
 
 
-def kind_of(field: dataclasses.Field) -> tuple[type, bool]:
+def kind_of(field: dataclasses.Field[Any]) -> tuple[Any, bool]:
     """The plain type of a field and whether it may be None: `float | None` is `(float, True)`."""
     arguments = typing.get_args(field.type)
     if type(None) in arguments:
@@ -77,7 +78,7 @@ def kind_of(field: dataclasses.Field) -> tuple[type, bool]:
     return typing.get_origin(field.type) or field.type, False
 
 
-def parse(field: dataclasses.Field, text: str, where: str) -> Any:
+def parse(field: dataclasses.Field[Any], text: str, where: str) -> Any:
     """The value that `text` (from luigi.cfg or the command line) gives `field`; `where` names it in the error."""
     kind, optional = kind_of(field)
     text = text.strip()
@@ -97,7 +98,7 @@ def _truth(text: str) -> bool:
     return text.lower() in TRUE
 
 
-def expected(field: dataclasses.Field) -> str:
+def expected(field: dataclasses.Field[Any]) -> str:
     """What a field takes, in words: 'a whole number, at least 1, for example 100'."""
     kind, optional = kind_of(field)
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", tuple: "a list, a,b,c"}
@@ -109,18 +110,19 @@ def expected(field: dataclasses.Field) -> str:
     if optional:
         words.append("or auto")
     if field.default not in (None, "", ()):
-        shown = ",".join(field.default) if kind is tuple else str(field.default)
+        default: Any = field.default
+        shown = ",".join(default) if kind is tuple else str(default)
         words.append(f"for example {shown.lower() if kind is bool else shown}")
     return ", ".join(words)
 
 
-def check(field: dataclasses.Field, value: Any) -> None:
+def check(field: dataclasses.Field[Any], value: Any) -> None:
     """Raise a `UserError` that names field, value and what would do, unless `value` is right for `field`."""
     if not _right(field, value):
         raise UserError(f"{field.name} = {value!r}: expected {expected(field)}")
 
 
-def _right(field: dataclasses.Field, value: Any) -> bool:
+def _right(field: dataclasses.Field[Any], value: Any) -> bool:
     kind, optional = kind_of(field)
     if value is None:
         return optional

@@ -70,7 +70,8 @@ class ArtifactStore:
 
     def newest(self) -> Artifact | None:
         """What was published last, or None."""
-        return (self.all() or [None])[-1]
+        found = self.all()
+        return found[-1] if found else None
 
     def damaged(self) -> dict[Path, str]:
         """Folders that are not whole and were not made again, each with what is wrong."""

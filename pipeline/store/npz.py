@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.lib import format as npy
@@ -33,6 +33,9 @@ class Damaged(Unfit):
 
 class Foreign(Unfit):
     """It may be whole, but it is not of what it is to be used for."""
+
+
+_Zip = TypeVar("_Zip", bound="StoredZip")
 
 
 class StoredZip:
@@ -57,15 +60,15 @@ class StoredZip:
             self._file.close()
             raise
 
-    def __enter__(self) -> "StoredZip":
+    def __enter__(self: _Zip) -> _Zip:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
 
-    def open(self, name: str) -> IO[bytes]:
+    def open(self, name: str) -> zipfile.ZipExtFile:
         """The member `name`, to be read inside `or_damaged`. At its end its checksum is compared."""
-        return self._archive.open(self._members[name])
+        return cast(zipfile.ZipExtFile, self._archive.open(self._members[name]))
 
     def read(self, name: str, most: int) -> bytes:
         """The whole of the member `name`. Errors: `Foreign` if it is not there, or has more than `most` bytes."""
@@ -222,7 +225,7 @@ class Npz(StoredZip):
     def array(self, name: str, header: Header) -> np.ndarray:
         """The array `name` with that `header`, whose size the caller has checked. Errors: `Damaged`."""
         array = np.empty(header.numbers, header.dtype)
-        rest = memoryview(array.view(np.uint8))
+        rest = array.view(np.uint8).data
         with or_damaged(f"holds {shown(name)}, which is not what was written"), self.open(name + SUFFIX) as member:
             member.read(header.begins)
             while rest:

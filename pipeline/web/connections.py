@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 try:
     import resource
 except ModuleNotFoundError:  # Windows, where sockets are no files
-    resource = None
+    resource = None  # type: ignore[assignment]  # asked for before it is used
 
 LOG = logging.getLogger("uvicorn.error")
 WANTED_FILES = 1024  # descriptors to ask the system for, which gives 256 on macOS

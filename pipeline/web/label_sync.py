@@ -50,13 +50,16 @@ class Since:
     revision: str  # the next look goes on from here
 
 
+Bytes = bytes  # a field of the class below has that name
+
+
 @dataclass
 class _Read:
     """The log as far as it was read."""
 
     inode: int = -1
     bytes: int = 0
-    tail: bytes = b""
+    tail: Bytes = b""
     epoch: str = ""  # another one whenever the log had to be read from its beginning
     changes: list[tuple[str, str | None]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)

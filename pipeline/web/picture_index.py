@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -223,7 +224,7 @@ def known_once(place: DatasetPaths, ids: Collection[str]) -> set[str]:
     """Those of `ids` that were downloaded once, whether or not a square is made of them now."""
     found = {id for id in ids if next((place.folder / "raw" / id[:2]).glob(f"{id}.*"), None)}
     for download in place.download.all():
-        found |= _or_why(lambda download=download: _crawled(download.folder))[0].keys() & set(ids)
+        found |= _or_why(partial(_crawled, download.folder))[0].keys() & set(ids)
     return found
 
 
@@ -257,13 +258,15 @@ def scored(place: DatasetPaths, squares: Artifact | None) -> list[Artifact]:
 
 
 def _scored(place: DatasetPaths, squares: Artifact | None) -> Artifact | None:
-    return (scored(place, squares) or [None])[-1]
+    found = scored(place, squares)
+    return found[-1] if found else None
 
 
 def _named(shelf: ArtifactStore, digest: str | None, output: str) -> Artifact | None:
     """The newest folder with that content, or else the newest."""
     found = shelf.all()
-    return ([each for each in found if each.manifest.outputs.get(output) == digest] or found or [None])[-1]
+    found = [each for each in found if each.manifest.outputs.get(output) == digest] or found
+    return found[-1] if found else None
 
 
 def _stamp(place: DatasetPaths) -> tuple[int, ...]:

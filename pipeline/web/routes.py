@@ -31,8 +31,8 @@ BATCH = 60  # suggestions at once: some minutes' work
 
 Id = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Label = Literal["on", "off", "unsure"] | None
-View = Literal[("next", *views.VIEWS)]
-Sort = Literal[("", *views.SORTS)]
+View = Literal[("next", *views.VIEWS)]  # type: ignore[valid-type]  # told apart when a request comes
+Sort = Literal[("", *views.SORTS)]  # type: ignore[valid-type]  # as above
 Until = Literal["filter", ""]
 
 
@@ -193,12 +193,14 @@ def _add_pictures(app: FastAPI, desks: Desks) -> None:
 
 
 def _square(catalogue: Catalogue, id: str) -> Response | None:
-    found = catalogue.by_id.get(id)
+    found, squares = catalogue.by_id.get(id), catalogue.squares
+    if found is None or squares is None:
+        return None
     try:
-        data, kind = thumbnail(catalogue.squares / found.square, catalogue.squares) if found else (b"", "")
+        data, kind = thumbnail(squares / found.square, squares)
     except (OSError, ValueError):
         return None
-    return Response(data, media_type=kind, headers=IMMUTABLE) if found else None
+    return Response(data, media_type=kind, headers=IMMUTABLE)
 
 
 def _add_changing(app: FastAPI, desks: Desks) -> None:

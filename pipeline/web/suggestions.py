@@ -57,7 +57,9 @@ class Suggestions:
             self._worker.join()
 
     def _look(self, catalogue: Catalogue) -> None:
-        found = coarse_features([catalogue.squares / picture.square for picture in catalogue.pictures])
+        squares = catalogue.squares
+        files = [squares / picture.square for picture in catalogue.pictures] if squares else []
+        found = coarse_features(files)
         with self._lock:
             if self._under_way == catalogue.generation:
                 self._known = (catalogue.generation, found)

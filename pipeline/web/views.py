@@ -45,7 +45,7 @@ def within(picture: Picture, view: str, catalogue: Catalogue, labels: Mapping[st
     if view in ("on", "off", "unsure"):
         return label == view
     if view in ("kept", "rejected"):
-        return bool(picture.score) and picture.score.outcome == view
+        return picture.score is not None and picture.score.outcome == view
     if view == "near":
         return _distance(picture, catalogue.threshold) <= NEAR or bool(
             picture.score and picture.score.outcome == UNSURE

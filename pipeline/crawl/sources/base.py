@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.crawl.http_client import HttpClient
@@ -84,8 +85,8 @@ class Source(ABC):
         """How many different pictures of a page can be of use: as many again may be known from other pages."""
         return 2 * self.options.limit
 
-    def _ask(self, most: int, **wants: object) -> RequestPolicy:
-        rules = {"allow_private": self.options.allow_private, "robots": self.options.robots}
+    def _ask(self, most: int, **wants: Any) -> RequestPolicy:
+        rules: dict[str, Any] = {"allow_private": self.options.allow_private, "robots": self.options.robots}
         return RequestPolicy(most=most, **(rules | wants))
 
 
@@ -102,10 +103,10 @@ class WebSource(Source):
 
     def read(self, address: str, fetcher: HttpClient) -> Page | Fault:
         """Get the page and parse it."""
-        robots = self.options.robots and self.crawls_pages
-        wants = {"robots": robots, "referer": self.referer, "accept": ",".join(PAGE_TYPES), "types": PAGE_TYPES}
+        robots, accept = self.options.robots and self.crawls_pages, ",".join(PAGE_TYPES)
+        ask = self._ask(self.most_bytes, robots=robots, referer=self.referer, accept=accept, types=PAGE_TYPES)
         try:
-            got = fetcher.get(address, self._ask(self.most_bytes, **wants))
+            got = fetcher.get(address, ask)
             return got if isinstance(got, Fault) else self.parse(got, address)
         except Exception as error:  # a page may be stranger than its parser foresees; the notices name it
             return Fault(reason=f"page not understood: {type(error).__name__}")

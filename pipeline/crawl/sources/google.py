@@ -38,7 +38,7 @@ class GoogleSource(SearchSource):
         contents = Contents(scripts=True)
         html.stream(body.data, contents, time.monotonic() + html.SECONDS)
         contents.finish()
-        found = [*islice(_linked(contents), self.most), *islice(_named(contents.scripts), self.most)]
+        found = [*islice(_linked(contents), self.most), *islice(_named(contents.scripts or []), self.most)]
         # After the first page it is the end of the results that shows nothing.
         return found if found or self._found else Fault(reason=SCRIPTS_ONLY, status=body.status)
 

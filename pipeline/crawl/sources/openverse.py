@@ -1,6 +1,7 @@
 """Openverse: openly licensed pictures by an API that needs no key, with licence, creator and landing page."""
 
 import json
+from typing import Any
 from urllib.parse import urlencode
 
 from pipeline.crawl.outcome import Candidate
@@ -43,7 +44,7 @@ class OpenverseSource(WebSource):
         return f"{SEARCH}?{urlencode({'q': self.query, 'page': number, 'page_size': PAGE_SIZE})}"
 
 
-def candidate(row: dict) -> Candidate:
+def candidate(row: dict[str, Any]) -> Candidate:
     """One result of the API."""
     name = f"{_text(row, 'license')} {_text(row, 'license_version')}".strip()
     deed = _web(row, "license_url")
@@ -57,11 +58,11 @@ def candidate(row: dict) -> Candidate:
     )
 
 
-def _text(row: dict, name: str) -> str:
+def _text(row: dict[str, Any], name: str) -> str:
     return row[name] if isinstance(row.get(name), str) else ""
 
 
-def _web(row: dict, name: str) -> str:
+def _web(row: dict[str, Any], name: str) -> str:
     """The web address in a field; empty if there is none."""
     address = normalize_url(_text(row, name))
     return address if host_of(address) else ""

@@ -1,6 +1,6 @@
 """The registry of sources: from the option `sources` to source objects."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from pipeline.crawl.sources.baidu import BaiduSource
@@ -13,7 +13,12 @@ from pipeline.crawl.sources.site import SiteSource
 from pipeline.crawl.url import normalize_url
 from pipeline.options import DownloadOptions
 
-SEARCHES = {"bing": BingSource, "openverse": OpenverseSource, "baidu": BaiduSource, "google": GoogleSource}
+SEARCHES: dict[str, Callable[[DownloadOptions, str], Source]] = {
+    "bing": BingSource,
+    "openverse": OpenverseSource,
+    "baidu": BaiduSource,
+    "google": GoogleSource,
+}
 
 
 @contextmanager

@@ -59,14 +59,15 @@ def takes(field: FieldInfo, *, item: bool = False) -> str:
     """What a field takes, in words: 'a whole number, at least 4, at most 1024, for example 64'; or an item of it."""
     if item:
         return _takes_item(typing.get_args(field.annotation)[0])
+    kind: Any = field.annotation
     if is_part(field):
-        return f"an object in braces, with keys out of {', '.join(field.annotation.model_fields)}"
+        return f"an object in braces, with keys out of {', '.join(kind.model_fields)}"
     if typing.get_origin(field.annotation) is typing.Literal:
         return _takes_item(field.annotation)
     if typing.get_origin(field.annotation) is tuple:
         return _takes_list(typing.get_args(field.annotation)[0])
     example = [f"for example {_plain(field.default)}"] if field.annotation in (int, float) else []
-    return ", ".join([WORDS[field.annotation], *_bounds(field), *example])
+    return ", ".join([WORDS[kind], *_bounds(field), *example])
 
 
 def _takes_item(kind: Any) -> str:

@@ -45,7 +45,7 @@ class Resolutions:
     def of(cls, size: int) -> "Resolutions":
         """For pictures of `size` pixels. Errors: `UserError` naming the nearest size that works."""
         check_size(size)
-        return cls(size=size, levels=halvings(size))
+        return cls(size=size, levels=halvings(size) or 0)
 
     def map(self, level: int) -> int:
         """The side of the feature map at `level`, 0 the coarsest."""

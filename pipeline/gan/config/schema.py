@@ -13,7 +13,8 @@ from pipeline.gan.config.rules import (
     check_schedule,
 )
 
-POLICIES = ("colour", "translation", "cutout")
+Policy = Literal["colour", "translation", "cutout"]
+POLICIES: tuple[Policy, ...] = ("colour", "translation", "cutout")
 Kind = TypeVar("Kind", int, float)
 
 
@@ -156,9 +157,7 @@ class Balance(Part):
 class Augment(Part):
     """DiffAugment (Zhao et al. 2020): what D sees of reals and fakes alike, lest it learn the reals by heart."""
 
-    policies: tuple[Literal["colour", "translation", "cutout"], ...] = Field(
-        POLICIES, description="what is done to them; [] for nothing"
-    )
+    policies: tuple[Policy, ...] = Field(POLICIES, description="what is done to them; [] for nothing")
     probability: float = number(0.8, "of each policy for each picture; at 1 cutout shows in the samples", low=0, high=1)
     flip: bool = Field(False, description="mirror at random: only where left and right do not matter")
     target: float = number(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import pairwise_distances_chunked
@@ -137,7 +138,8 @@ class DiscriminatorEvaluator:
 
     def _asked(self, parts: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, 1) and the mean of the features (1, F), float32: those of all pictures would fill the memory."""
-        logits, total = [], np.float32(0)
+        logits: list[np.ndarray] = []
+        total: Any = np.float32(0)
         for part in parts:
             logit, features = map(_array, self.discriminator(part, training=False))
             logits.append(logit)

@@ -59,7 +59,7 @@ def enlarge(images: np.ndarray, side: int) -> np.ndarray:
     antialiased, as Parmar et al. 2022 ("On aliased resizing") find scores to need."""
     found = np.empty((len(images), side, side, 3), np.float32)
     for place, image in enumerate(np.broadcast_to(images, (*images.shape[:3], 3))):
-        found[place] = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+        found[place] = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
     return found
 
 

@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,7 +23,7 @@ KERNEL = 4  # of strided convolutions; a multiple of the stride: no checkerboard
 MOMENTUM = 0.9
 EPSILON = 1e-5
 BEFORE_RELU = math.sqrt(2.0)  # keeps the signal's size through a ReLU (He et al. 2015)
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 class LayerFactory:
@@ -69,17 +70,17 @@ class LayerFactory:
             self._made[name] = make()
         return self._made[name]
 
-    def conv(self, x: Tensor, width: int, *, name: str, kernel: int = 3, stride: int = 1, **more: object) -> Tensor:
+    def conv(self, x: Tensor, width: int, *, name: str, kernel: int = 3, stride: int = 1, **more: Any) -> Tensor:
         """A convolution with 'same' borders."""
         fan = kernel * kernel * x.shape[-1]
         return self._kernelled("conv", x, width, kernel=kernel, stride=stride, fan=fan, name=name, **more)
 
-    def up(self, x: Tensor, width: int, *, name: str, **more: object) -> Tensor:
+    def up(self, x: Tensor, width: int, *, name: str, **more: Any) -> Tensor:
         """A transposed convolution to twice the side."""
         fan = KERNEL * KERNEL * x.shape[-1] // 4  # a quarter of the kernel meets each pixel
         return self._kernelled("up", x, width, kernel=KERNEL, stride=2, fan=fan, name=name, **more)
 
-    def dense(self, x: Tensor, width: int, *, name: str, **more: object) -> Tensor:
+    def dense(self, x: Tensor, width: int, *, name: str, **more: Any) -> Tensor:
         """A product with a matrix."""
         return self._kernelled("dense", x, width, kernel=0, stride=0, fan=x.shape[-1], name=name, **more)
 
@@ -151,7 +152,9 @@ class LayerFactory:
             self.begin(layer, fan=fan, gain=gain)
         return y
 
-    def _made_of(self, kind: str, width: int, *, kernel: int, stride: int, options: dict) -> keras.layers.Layer:
+    def _made_of(
+        self, kind: str, width: int, *, kernel: int, stride: int, options: dict[str, Any]
+    ) -> keras.layers.Layer:
         if self._bounded:
             return Bounded(kind, width, rule=self.network.weights, kernel_size=kernel, strides=stride, **options)
         if kind == "dense":

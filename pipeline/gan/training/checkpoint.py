@@ -62,7 +62,8 @@ def newest(paths: Iterable[Path], read: Callable[[Path], Made]) -> Made | None:
 def write_arrays(path: Path, arrays: Arrays) -> None:
     """Put `arrays` and their checksum into the NPZ file `path`: either all of it is there afterwards, or nothing."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays, **{CHECKSUM: np.frombuffer(_checksum(arrays), np.uint8)})
+    members: dict[str, Any] = {**arrays, CHECKSUM: np.frombuffer(_checksum(arrays), np.uint8)}
+    np.savez(buffer, **members)
     write_whole(path, buffer.getbuffer())
 
 
@@ -102,7 +103,7 @@ def _checksum(arrays: Arrays) -> bytes:
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.digest()
 
 
@@ -142,7 +143,7 @@ class BestCheckpoint:
         """Put `average` into the file, as that of `row`."""
         self.epoch, self.kid, self.extractor = row["epoch"], row["kid"], row["extractor"]
         weights = {f"{AVERAGE}{place:03d}": _array(variable) for place, variable in enumerate(average.variables)}
-        said = {"epoch": np.int64(self.epoch), "kid": np.float64(self.kid)}
+        said = {"epoch": np.asarray(np.int64(self.epoch)), "kid": np.asarray(np.float64(self.kid))}
         said["extractor"] = np.frombuffer(self.extractor.encode(), np.uint8)
         write_arrays(self._path, {**said, **weights})
 

@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from pipeline.progress import Progress, ShouldStop
 from pipeline.store.npz import Foreign
 
 if typing.TYPE_CHECKING:  # a benchmark trains where nobody looks, without what scores and plots are made with
-    from pipeline.gan.training.observer import Observer
+    from pipeline.gan.training.observer import NullObserver, Observer
 
 OF_PROBABILITIES = ("d_accuracy", "d_real", "d_fake", "d_sureness")
 CHECKPOINTS, FINAL = "checkpoints", "final.npz"
@@ -68,7 +68,7 @@ class Trainer:
         images: np.ndarray,
         *,
         folder: Path,
-        watch: Observer,
+        watch: Observer | NullObserver,
         state: TrainState | None = None,
         way: ComputeMode | None = None,
     ) -> None:
@@ -78,8 +78,9 @@ class Trainer:
         check_size(images.shape[1])
         shape = {"size": images.shape[1], "channels": images.shape[3]}
         self.way = way or ComputeMode(dtype=choose_dtype(definition.precision))
-        self._rounding, built = rounding(self.way.dtype), {"seed": terms.seed, "dtype": self.way.dtype}
-        self.state = state or self._guarded(lambda: TrainState(definition, **shape, **built))
+        self._rounding = rounding(self.way.dtype)
+        built: dict[str, Any] = {**shape, "seed": terms.seed, "dtype": self.way.dtype}
+        self.state = state or self._guarded(lambda: TrainState(definition, **built))
         self.director = StepPlanner(
             definition=definition,
             images=images,
@@ -109,7 +110,7 @@ class Trainer:
         asked = {"sample_every": self.terms.sample_every, "checkpoint_every": self.terms.checkpoint_every}
         return choose_intervals(**asked, epochs=self.terms.epochs, steps=self.batches.steps)
 
-    def go_by(self, terms: TrainConfig, images: np.ndarray, watch: Observer) -> None:
+    def go_by(self, terms: TrainConfig, images: np.ndarray, watch: Observer | NullObserver) -> None:
         """Go on by other terms than so far: to more epochs, watched otherwise, on as many other `images`."""
         self.terms, self.images, self.watch = terms, images, watch
         self.director = dataclasses.replace(self.director, images=images, steps=terms.epochs * self.batches.steps)
@@ -152,13 +153,13 @@ class Trainer:
         }
         numbers = {"seconds": self.seconds, "lead": self.lead.accuracy, "caution": self.caution}
         return {
-            "step": np.int64(self.number),
-            "retries": np.int64(self.retries),
+            "step": np.asarray(np.int64(self.number)),
+            "retries": np.asarray(np.int64(self.retries)),
             "metrics": self._metrics(),
             "latents": self.latents,
             "note": np.frombuffer(self.note.encode(), np.uint8),
             "origin": np.frombuffer(json.dumps(origin).encode(), np.uint8),
-            **{name: np.float64(value) for name, value in numbers.items()},
+            **{name: np.asarray(np.float64(value)) for name, value in numbers.items()},
             **self.state.arrays(),
         }
 
@@ -201,7 +202,7 @@ class Trainer:
         row = self._row()
         self.metrics, self.seconds, self.note = [], 0.0, ""
         if looked:
-            told = {"latents": self.latents, "seed": self.terms.seed, "rows": self.log.rows}
+            told: dict[str, Any] = {"latents": self.latents, "seed": self.terms.seed, "rows": self.log.rows}
             row |= self._guarded(lambda: self.watch.look(row, self.draw, **told), looking=True)
         self.log.append(row)
         if looked:

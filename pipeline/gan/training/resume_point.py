@@ -148,7 +148,7 @@ def load_outline(path: Path) -> CheckpointOutline:
     """What the checkpoint `path` says of itself. It takes next to no memory. Errors: `Damaged`, `Foreign`."""
     with Npz(path) as file:
         headers = {name: file.header(name) for name in file.names}
-        small = {}
+        small: Arrays = {}
         for name, form in (("step", WHOLE), ("origin", TEXT)):
             if name in headers and not form.fits(headers[name]):
                 raise Foreign(f"{name} is {headers[name]} where {form} is expected")

@@ -37,7 +37,9 @@ class SavedTraining:
     @property
     def origin(self) -> Origin:
         """What the training said of itself in the checkpoint."""
-        return self.outlines[0].origin
+        origin = self.outlines[0].origin
+        assert origin is not None  # `find` leaves out those without one
+        return origin
 
     @property
     def named(self) -> NamedDefinition:

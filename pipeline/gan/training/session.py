@@ -119,8 +119,15 @@ class Session:
         """Let the training be the one in `folder`, at its checkpoint, or without one at step 0 with the state as is."""
         before = self.training
         before.log.close()
-        given = {"folder": folder, "watch": NullObserver(), "state": before.state, "way": before.way}
-        self.training = Trainer(before.terms, before.definition, images, **given)
+        self.training = Trainer(
+            before.terms,
+            before.definition,
+            images,
+            folder=folder,
+            watch=NullObserver(),
+            state=before.state,
+            way=before.way,
+        )
         self.training.log.close()
 
     def _new_folder(self) -> Path:

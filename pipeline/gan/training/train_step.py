@@ -239,18 +239,19 @@ class Step:
 
 def compile_step(state: TrainState, *, xla: bool = False) -> Step:
     """What moves `state` by one step. Each plan is compiled when it first comes up."""
+    calculus: Autodiff
     if keras.backend.backend() == "jax":
-        from pipeline.gan.training import backend_jax as backend
+        from pipeline.gan.training import backend_jax
 
-        calculus = backend.PureAutodiff(state)
+        compile_with, calculus = backend_jax.compile_with, backend_jax.PureAutodiff(state)
     else:
-        from pipeline.gan.training import backend_tensorflow as backend
+        from pipeline.gan.training import backend_tensorflow
 
-        calculus = backend.TapeAutodiff()
+        compile_with, calculus = backend_tensorflow.compile_with, backend_tensorflow.TapeAutodiff()
 
     @functools.cache
     def compiled(plan: StepPlan) -> Callable:
-        return backend.compile_with(functools.partial(_update, plan), state, xla=xla)
+        return compile_with(functools.partial(_update, plan), state, xla=xla)
 
     def _update(plan: StepPlan, arrays: dict) -> object:
         return train_step(state, plan, arrays, calculus)
