@@ -1,4 +1,4 @@
-"""The command line: `python -m tasks COMMAND`. Each command is a function of the parsed arguments."""
+"""The command line: `python -m tasks COMMAND` or `ganmill COMMAND`. Each command is a function of the arguments."""
 
 import argparse
 import dataclasses
@@ -12,7 +12,7 @@ from pipeline.errors import Stopped, UserError, of_system
 from pipeline.options import STAGE_OPTIONS
 from pipeline.options.option import as_json, expected, nearest
 from pipeline.text import plain
-from tasks import commands, paths
+from tasks import commands, console, paths
 from tasks.label_server import web
 from tasks.stage_task import DEFAULT_DATASET
 
@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
     """argparse, but a wrong flag is answered with the nearest right one."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (python -m tasks --help lists the commands)")
+        raise UserError(f"{message} ({console.MODULE} --help lists the commands)")
 
     def flags(self) -> list[str]:
         """Every flag that this parser takes, those of its actions too."""
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _mistake(error: UserError) -> int:
-    print(f"error: {plain(str(error), LONGEST)}", file=sys.stderr)
+    print(f"error: {plain(console.as_called(str(error)), LONGEST)}", file=sys.stderr)
     return 2
 
 
@@ -68,7 +68,7 @@ def _dispatch(words: list[str]) -> int:
 
 def build_parser() -> tuple[Parser, dict[str, Parser]]:
     """The parser, and the one of each command."""
-    parser = Parser(prog="python -m tasks", description="One search word in, a trained image generator out.")
+    parser = Parser(prog=console.program(), description="One search word in, a trained image generator out.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parsers = {}
 

@@ -142,7 +142,8 @@ def labels_import(given: Namespace) -> int:
     log = label_snapshots.log(given.dataset)
     before = len(log.effective())
     print(import_folders(log, normalize=_normalized(given.dataset), **folders))
-    print(f"labels: {before} → {len(log.effective())}; `python -m tasks plan` says what that changes")
+    advice = console.as_called("`python -m tasks plan` says what that changes")
+    print(f"labels: {before} → {len(log.effective())}; {advice}")
     return 0
 
 

@@ -11,10 +11,22 @@ from tqdm import tqdm
 from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
 
+MODULE, SCRIPT = "python -m tasks", "ganmill"
+
+
+def program() -> str:
+    """What the user called: the console script, or the module."""
+    return SCRIPT if Path(sys.argv[0]).stem == SCRIPT else MODULE
+
+
+def as_called(text: str) -> str:
+    """`text` with the commands that it advises spelled as the user called this program."""
+    return text.replace(MODULE, program())
+
 
 def say(stage: str, line: str) -> None:
     """Print one line about a stage."""
-    print(f"{stage:<11}{line}", file=sys.stderr, flush=True)
+    print(f"{stage:<11}{as_called(line)}", file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -221,7 +221,7 @@ def _verdict(task: luigi.Task, dataset: str, record: run_log.RunLog, ending: End
     if ending.lost:
         print(f"not finished: {_without_luigid(ending.lost)}", file=sys.stderr)
     elif not failed:
-        print(f"not finished: {_of_the_run(ending)}", file=sys.stderr)
+        print(f"not finished: {console.as_called(_of_the_run(ending))}", file=sys.stderr)
     print(f"the whole story is in {record.log}", file=sys.stderr)
     return 1
 
