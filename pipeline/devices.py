@@ -7,7 +7,6 @@ import contextlib
 import importlib.util
 import os
 import platform
-import re
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -197,9 +196,6 @@ def _set_threads(threads: Threads) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(threads.between)
 
 
-PROJECT = Path(__file__).parents[2] / "pyproject.toml"
-
-
 def versions() -> dict[str, str]:
     """Of Python, the system, this project, and what computes."""
     packages = {name: metadata.version(name) for name in ("keras", backend(), "numpy")}
@@ -207,12 +203,11 @@ def versions() -> dict[str, str]:
 
 
 def _own() -> str:
-    """This project is run from its folder, and need not be installed."""
+    """The release of this project. Run from its folder without `make`, it need not be installed."""
     try:
-        found = re.search(r'^version = "(.+)"$', PROJECT.read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError:
-        found = None
-    return found[1] if found else "not known"
+        return metadata.version("ganmill")
+    except metadata.PackageNotFoundError:
+        return "not installed as a package"
 
 
 def device() -> str:

@@ -19,6 +19,7 @@ import luigi
 from luigi import configuration
 from luigi.rpc import RemoteScheduler, RPCError
 from tenacity import RetryCallState, Retrying, stop_after_delay, stop_any, wait_fixed
+from tenacity.stop import stop_base
 
 from pipeline.errors import UserError
 from tasks import signals
@@ -36,6 +37,13 @@ PAUSED = (
     "luigid at {url} is paused, by its own page or by any other page in a browser; to go on, use the switch at"
     " {url} or `curl {url}/api/unpause`"
 )
+
+
+class _RunStopped(stop_base):
+    """No more tries once the run was asked to stop."""
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return signals.should_stop()
 
 
 class Luigid(RemoteScheduler):
@@ -63,11 +71,11 @@ class Luigid(RemoteScheduler):
             raise RPCError("another server answers there", error) from None
 
     def _get_retryer(self) -> Retrying:
-        over = stop_any(stop_after_delay(PATIENCE), lambda _: signals.should_stop())
+        over = stop_any(stop_after_delay(PATIENCE), _RunStopped())
         return Retrying(wait=wait_fixed(1), stop=over, reraise=True, after=self._failed)
 
     def _failed(self, state: RetryCallState) -> None:
-        if state.attempt_number == 1:
+        if state.attempt_number == 1 and state.outcome is not None:
             why = reason(state.outcome.exception())
             say(f"luigid at {self._url} does not answer ({why}); the run waits {PATIENCE:.0f} s for it")
 

@@ -99,3 +99,18 @@ def test_what_the_user_set_in_the_environment_stays():
             check=False,
         )
         assert done.stdout.strip() == expected, done.stderr
+
+
+def test_the_versions_name_the_release_of_this_project(monkeypatch):
+    monkeypatch.setattr(devices.metadata, "version", lambda name: {"ganmill": "0.1.0"}.get(name, "1"))
+    assert devices.versions()["ganmill"] == "0.1.0"
+
+
+def test_the_versions_say_so_if_this_project_is_not_installed(monkeypatch):
+    def version(name):
+        if name == "ganmill":
+            raise devices.metadata.PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(devices.metadata, "version", version)
+    assert devices.versions()["ganmill"] == "not installed as a package"

@@ -27,7 +27,8 @@ def rows_of(frontier: Frontier) -> list[dict[str, Any]]:
 
 def _row(entry: Entry, outcome: Outcome, seen: set[str]) -> dict[str, Any]:
     duplicate = outcome.id in seen
-    seen.update({outcome.id} - {None})
+    if outcome.id is not None:
+        seen.add(outcome.id)
     candidate = entry.candidate
     return {
         "url": candidate.url,

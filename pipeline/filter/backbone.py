@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import keras
@@ -58,7 +59,7 @@ class Backbone:
         return [self._interpreter.get_tensor(output["index"])[: len(images)] for output in outputs]
 
     @cached_property
-    def _interpreter(self):
+    def _interpreter(self) -> Any:
         import tensorflow
 
         interpreter = tensorflow.lite.Interpreter(model_content=self.content, num_threads=cores())
@@ -95,8 +96,8 @@ def convert_backbone(weights: Weights, images: np.ndarray) -> Backbone:
     prepare = preprocessing(name)
     outputs = keras.Model(network.input, _feature_outputs(network))
 
-    @tensorflow.function(input_signature=[tensorflow.TensorSpec((None, SIDE, SIDE, 3), tensorflow.float32)])
-    def features(pictures):
+    @tensorflow.function(input_signature=[tensorflow.TensorSpec((None, SIDE, SIDE, 3), tensorflow.float32)])  # type: ignore[untyped-decorator]  # TensorFlow's
+    def features(pictures: Any) -> dict[str, Any]:
         deep, middle = outputs(prepare(pictures), training=False)
         return {"deep": deep, "middle": middle}
 

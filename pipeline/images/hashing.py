@@ -18,7 +18,7 @@ _LOW = 8  # rows and columns of the lowest frequencies, one bit each
 # Distance from the median in root mean squares. In a symmetric picture half of the frequencies are only noise around
 # zero, and so is the median; without this margin their bits would differ between copies.
 _MARGIN = 0.05
-_MIRROR = np.float32([1, -1] * (_LOW // 2))
+_MIRROR = np.array([1, -1] * (_LOW // 2), np.float32)
 
 
 def phash(pixels: np.ndarray) -> int:

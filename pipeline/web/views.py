@@ -44,7 +44,7 @@ def is_in_view(picture: Picture, view: str, index: PictureIndex, labels: Mapping
     if view in ("on", "off", "unsure"):
         return label == view
     if view in ("kept", "rejected"):
-        return bool(picture.score) and picture.score.outcome == view
+        return picture.score is not None and picture.score.outcome == view
     if view == "near":
         return _distance(picture, index.threshold) <= NEAR_DISTANCE or bool(
             picture.score and picture.score.outcome == BORDERLINE

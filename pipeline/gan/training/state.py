@@ -22,7 +22,7 @@ class TrainState:
     """
 
     def __init__(self, definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32") -> None:
-        built = {"size": size, "channels": channels, "seed": seed}
+        built: dict[str, Any] = {"size": size, "channels": channels, "seed": seed}
         self.definition = definition
         self.generator = build_generator(definition, **built, dtype=dtype)
         self.discriminator = build_discriminator(definition, **built, dtype=dtype)
