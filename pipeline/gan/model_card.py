@@ -110,9 +110,7 @@ def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warning
 
 
 def read_lineage(ids: Iterable[str], *, normalize: Path, kept: Path, download: Path | None) -> Lineage:
-    """Read the lineage of the pictures with `ids` from the finished folders of the stages download, normalize and
-    filter.
-    """
+    """Read the lineage of the pictures with `ids` from the finished folders of download, normalize and filter."""
     folders = {"download": download, "normalize": normalize, "filter": kept}
     found = {stage: manifest for stage, folder in folders.items() if folder and (manifest := _manifest(folder))}
     chosen = found.get("filter")

@@ -116,7 +116,7 @@ def latent_walk(keypoints: np.ndarray, frames: int) -> np.ndarray:
 
 
 def slerp(start: np.ndarray, end: np.ndarray, fraction: float) -> np.ndarray:
-    """Spherical interpolation: the latents (..., size) at `fraction`, 0 to 1, of the way from `start` to `end` along a
+    """Spherical interpolation (slerp): the latents (..., size) at `fraction`, 0 to 1, from `start` to `end` along a
     sphere.
 
     White 2016, section 2.1: a straight line would pass near the origin, where high-dimensional normal latents do not

@@ -41,8 +41,10 @@ def check_size(size: int, *, remedy: str = "set the size of normalize to") -> No
 
 @dataclass(frozen=True, kw_only=True)
 class Resolutions:
-    """The levels of feature maps: the coarsest is 4 to 7 pixels wide, and each next one is twice as wide, up to
-    half the picture's `size`."""
+    """The levels of feature maps for pictures of `size` pixels.
+
+    The coarsest is 4 to 7 pixels wide, and each next one is twice as wide, up to half of `size`.
+    """
 
     size: int
     levels: int

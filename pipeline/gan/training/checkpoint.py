@@ -68,8 +68,7 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def load_arrays(path: Path, forms: Forms | None = None) -> Arrays:
-    """Read a file of `write_arrays`; it needs no more memory than arrays of `forms`, or without them than the file's
-    size.
+    """Read a file of `write_arrays`; its arrays are those of `forms`, or without them no larger than the file.
 
     Errors: `Damaged` if the file is missing, cut short or changed; `Foreign` if it does not fit `forms`, or holds NaN
     or infinite numbers: a training never writes such a file.

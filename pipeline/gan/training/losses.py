@@ -94,8 +94,8 @@ TINY = 1e-12
 
 
 def zero_centred(slopes: Tensor) -> Tensor:
-    """Half the mean squared norm of `slopes`, D's gradients by its inputs: R1 on reals, R2 on fakes (Mescheder et al.
-    2018, equation 9).
+    """R1 and R2: half the mean squared norm of `slopes`, D's gradients by reals or fakes (Mescheder et al. 2018, eq.
+    9).
     """
     return 0.5 * ops.mean(_squared(slopes))
 

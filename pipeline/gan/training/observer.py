@@ -19,8 +19,7 @@ Draw = Callable[[np.ndarray], np.ndarray]  # latents (N, latent) to pictures (N,
 
 
 class Observer:
-    """Writes sample sheets, plots and alarms of one training into `folder`, and copies them to `live` unless that is
-    None.
+    """Writes sample sheets, plots and alarms of one training into `folder`, and copies them to `live`, if given.
 
     Without an `evaluator` the samples are shown but not scored.
     """
