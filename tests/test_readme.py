@@ -109,6 +109,13 @@ def test_the_readme_can_be_read_in_five_minutes():
     assert 120 <= len(text_of(README).splitlines()) <= 150
 
 
+def test_every_folder_in_the_map_of_the_readme_exists():
+    (block,) = re.findall(r"## Map of the repository\n\n```\n(.+?)```", text_of(README), re.DOTALL)
+    named = re.findall(r"(?:^|  )((?:\w+/)+)", block, re.MULTILINE)
+    assert "pipeline/crawl/" in named
+    assert [name for name in named if not (REPOSITORY / name).is_dir()] == []
+
+
 @pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.stem)
 def test_the_readme_names_every_page(page):
     assert page.stem in text_of(README)
