@@ -262,7 +262,8 @@ class RunState:
                 self.ended[event.stage] = event
             case RunEnded():
                 self.end, self.waits = event, ""
-        if line := event.line():
+        line = event.line()
+        if line and [line] != list(self.lines)[-1:]:  # a run often ends with the error of its last stage
             self.lines.append(line)
 
 

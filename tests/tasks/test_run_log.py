@@ -37,7 +37,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_record_is_told_as_that(record, damage):
+def test_run_log_without_a_whole_line_is_reported_by_status(record, damage):
     record.path.write_bytes(damage)
     assert record.rows() == []
     assert record.stages() == {}
@@ -45,7 +45,7 @@ def test_a_damaged_record_is_told_as_that(record, damage):
     assert commands._last_run("cats") == f"last run unknown: {record.path} holds no complete line"
 
 
-def test_the_whole_lines_of_a_record_are_read(record):
+def test_run_log_reads_the_whole_lines_of_a_damaged_record(record):
     record.add("stage", stage="gan", outcome="ran")
     with record.path.open("ab") as file:
         file.write(b'{"event": "stage", "time": "x"}\n{"event": "end", "outc')
@@ -53,7 +53,7 @@ def test_the_whole_lines_of_a_record_are_read(record):
     assert "running or killed (1 ran)" in commands._last_run("cats")
 
 
-def test_a_record_that_no_disk_takes_is_kept_in_memory_and_told_once(tmp_path, monkeypatch, capsys):
+def test_run_log_keeps_in_memory_what_the_disk_does_not_take_and_says_so_once(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").write_text("a file where a folder is needed")
     record = RunLog(tmp_path / "data" / "run")
@@ -107,7 +107,7 @@ def add_many(folder, name: str) -> None:
         RunLog(folder).add("progress", stage=name, done=number, total=200, note=name * 20)
 
 
-def test_run_log_of_several_processes_has_no_mixed_lines(record):
+def test_run_log_does_not_mix_the_lines_of_several_processes(record):
     context = multiprocessing.get_context("fork")
     writers = [context.Process(target=add_many, args=(record.folder, name)) for name in ("gan", "filter", "report")]
     for writer in writers:
@@ -118,7 +118,7 @@ def test_run_log_of_several_processes_has_no_mixed_lines(record):
     assert len(record.rows()) == len(lines) == 1 + 3 * 200
 
 
-def test_run_log_killed_while_it_writes_leaves_whole_lines_to_the_next_reader(record):
+def test_run_log_of_a_killed_writer_has_at_most_one_torn_line(record):
     code = (
         "import sys; from pathlib import Path; from tasks.run_log import RunLog; record = RunLog(Path(sys.argv[1]))\n"
         "while True: record.add('progress', stage='gan', done=1, total=2, note='x' * 150)"
@@ -140,7 +140,7 @@ def test_run_log_of_a_forked_worker_names_the_process_of_the_run(tmp_path, monke
     assert (state.pid, state.born) == (os.getpid(), process_start(os.getpid()))
 
 
-def test_run_log_larger_than_what_is_read_is_read_at_both_ends(record, monkeypatch):
+def test_read_events_reads_both_ends_of_a_record_that_is_too_large(record, monkeypatch):
     monkeypatch.setattr(progress_log, "LARGEST", 4000)
     monkeypatch.setattr(progress_log, "HEAD", 1000)
     with record.path.open("a") as file:
@@ -165,7 +165,7 @@ def test_process_start_tells_a_process_from_a_later_one_and_from_one_that_ended(
 
 
 @pytest.mark.parametrize("log", ["/dev/full", "missing/log.txt"])
-def test_a_log_that_cannot_be_written_hides_nothing(log, capfd):
+def test_logging_to_a_file_that_cannot_be_written_prints_no_traceback(log, capfd):
     with logging_to(log):
         logging.getLogger("some.package").warning("a line %s", "x" * 10_000)
     assert "Traceback" not in capfd.readouterr().err

@@ -1,7 +1,7 @@
 """Stands in for `python -m tasks`: records what a run records, and goes on until a file lets it end.
 
 `GATE run ...` works until the file GATE is there. Its text says how the run ends: `failed: WHY`, `refused: WHY` (before
-any record), `killed` (without a word), or what the stage made.
+any record), or what the stage filter made.
 """
 
 import json
@@ -61,12 +61,12 @@ def main() -> int:
 
 def end(record: Record, how: str) -> int:
     """Record an end, and return the exit code."""
-    if how == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if how.startswith("failed: "):
-        record.add("stage", stage=STAGE, outcome="failed", error=how.removeprefix("failed: "))
-        record.add("end", outcome="failed", error=f"{STAGE} {how}")
+    _, failed, why = how.partition("failed: ")
+    if failed:
+        record.add("stage", stage=STAGE, outcome="failed", error=why)
+        record.add("end", outcome="failed", error=f"{STAGE} failed: {why}")
         return 1
+    how = how.splitlines()[0].removeprefix("filter").strip()
     record.add("stage", stage=STAGE, outcome="ran", made="learned from 8 on + 8 off", seconds=1.0)
     record.add("stage", stage="filter", outcome="ran", made=how, seconds=0.5)
     record.add("end", outcome="done", seconds=1.5)

@@ -56,22 +56,22 @@ def ended(rerun):
     return until(lambda: (found := rerun.progress()).state not in ("running", "ended") and found)
 
 
-def test_before_any_run_there_is_none(rerun):
+def test_progress_is_none_before_any_run(rerun):
     assert rerun.progress().state == "none"
 
 
-def test_a_plan_is_what_the_command_says(rerun):
+def test_plan_is_what_the_command_prints(rerun):
     assert rerun.plan("filter") == [{"stage": "filter", "state": "will run", "reason": "labels changed: 8 → 9"}]
 
 
-def test_a_plan_that_cannot_be_made_is_one_line(tmp_path):
+def test_plan_that_fails_is_the_line_that_the_command_printed(tmp_path):
     code = "import sys; sys.exit('error: download.query is empty; give --query')"
     broken = BackgroundRun(command=(sys.executable, "-c", code), dataset="cats", folder=tmp_path)
     with pytest.raises(UserError, match=r"^download.query is empty; give --query$"):
         broken.plan("")
 
 
-def test_a_run_says_where_it_is_and_how_it_ended(rerun, gate):
+def test_progress_shows_stage_percentage_and_outcome(rerun, gate):
     assert rerun.start("filter").state == "running"
     found = until(lambda: (found := rerun.progress()).percent and found)
     assert (found.stage, found.percent, found.until, found.here) == ("classifier", 50, "filter", True)
@@ -82,14 +82,14 @@ def test_a_run_says_where_it_is_and_how_it_ended(rerun, gate):
     assert gate.with_suffix(".runs").read_text() == "run --dataset cats --until filter\n"
 
 
-def test_the_whole_chain_is_run_without_an_end(rerun, gate):
+def test_start_of_the_whole_chain_passes_no_until(rerun, gate):
     gate.write_text("kept 1")
     rerun.start("")
     ended(rerun)
     assert gate.with_suffix(".runs").read_text() == "run --dataset cats\n"
 
 
-def test_a_failed_run_says_why(rerun, gate):
+def test_progress_of_a_failed_run_shows_the_error(rerun, gate):
     gate.write_text("failed: the classifier needs 8 of each")
     rerun.start("filter")
     assert (ended(rerun).state, ended(rerun).outcome) == (
@@ -98,13 +98,13 @@ def test_a_failed_run_says_why(rerun, gate):
     )
 
 
-def test_a_run_that_is_refused_before_its_record_shows_the_line_that_it_printed(rerun, gate):
+def test_progress_of_a_run_refused_before_its_record_shows_the_line_that_it_printed(rerun, gate):
     gate.write_text("refused: download.query is empty")
     rerun.start("filter")
     assert (ended(rerun).state, ended(rerun).outcome) == ("failed", "refused: download.query is empty")
 
 
-def test_only_one_runs_at_a_time_whichever_server_started_it(rerun, gate, tmp_path):
+def test_start_refuses_a_second_run_also_from_another_server(rerun, gate, tmp_path):
     rerun.start("filter")
     for each in (rerun, another(tmp_path, gate)):
         with pytest.raises(UserError, match="under way"):
@@ -113,7 +113,7 @@ def test_only_one_runs_at_a_time_whichever_server_started_it(rerun, gate, tmp_pa
     assert len(gate.with_suffix(".runs").read_text().splitlines()) == 1
 
 
-def test_a_later_server_finds_it_and_stops_it(rerun, gate, tmp_path):
+def test_stop_works_from_a_later_server(rerun, gate, tmp_path):
     rerun.start("filter")
     later = another(tmp_path, gate)
     until(lambda: later.progress().percent == 50)
@@ -122,13 +122,13 @@ def test_a_later_server_finds_it_and_stops_it(rerun, gate, tmp_path):
     rerun.start("filter")
 
 
-def test_it_is_in_a_session_of_its_own(rerun):
+def test_start_gives_the_run_a_session_of_its_own(rerun):
     rerun.start("filter")
     pid = json.loads((rerun.folder / "run.json").read_text())["pid"]
     assert os.getsid(pid) == pid
 
 
-def test_what_does_not_run_cannot_be_stopped(rerun, gate):
+def test_stop_without_a_run_is_an_error(rerun, gate):
     with pytest.raises(UserError, match="no run of cats is under way"):
         rerun.stop()
     gate.write_text("done")
@@ -138,7 +138,7 @@ def test_what_does_not_run_cannot_be_stopped(rerun, gate):
         rerun.stop()
 
 
-def test_a_run_is_asked_to_stop_once_a_minute_however_often_the_button_is_pressed(rerun, monkeypatch):
+def test_stop_sends_one_signal_a_minute_however_often_it_is_called(rerun, monkeypatch):
     sent = []
     monkeypatch.setattr(background_run.psutil.Process, "send_signal", lambda self, number: sent.append(number))
     record(rerun, *START)
@@ -151,7 +151,7 @@ def test_a_run_is_asked_to_stop_once_a_minute_however_often_the_button_is_presse
     assert sent == [signal.SIGINT, signal.SIGINT]
 
 
-def test_a_killed_run_has_failed(rerun):
+def test_progress_of_a_killed_run_is_failed(rerun):
     rerun.start("filter")
     until(lambda: rerun.progress().percent == 50)
     os.kill(json.loads((rerun.folder / "run.json").read_text())["pid"], signal.SIGKILL)
@@ -159,7 +159,7 @@ def test_a_killed_run_has_failed(rerun):
     assert (found.state, found.stage) == ("failed", "classifier")
 
 
-def test_another_process_with_its_number_is_not_taken_for_it(rerun, gate):
+def test_progress_does_not_take_another_process_with_the_same_pid_for_the_run(rerun, gate):
     gate.write_text("done")
     rerun.start("filter")
     ended(rerun)
@@ -172,7 +172,7 @@ def test_another_process_with_its_number_is_not_taken_for_it(rerun, gate):
 
 
 @pytest.mark.parametrize("how", ["done", "failed", "stopped"])
-def test_a_run_that_ended_while_no_server_was_there_is_told_by_its_record(rerun, how):
+def test_progress_of_a_run_that_ended_while_no_server_ran_comes_from_its_record(rerun, how):
     rerun.folder.mkdir(parents=True)
     seen = {"until": "filter", "pid": os.getpid(), "born": -1.0, "began": "2026"}
     (rerun.folder / "run.json").write_text(json.dumps(seen))
@@ -183,7 +183,7 @@ def test_a_run_that_ended_while_no_server_was_there_is_told_by_its_record(rerun,
     assert found.outcome == ("filter kept 1" if how == "done" else "no labels")
 
 
-def test_rubbish_in_its_place_is_no_run(rerun):
+def test_progress_ignores_a_damaged_run_file(rerun):
     rerun.folder.mkdir(parents=True)
     (rerun.folder / "run.json").write_text("{")
     assert rerun.progress().state == "none"
@@ -205,7 +205,7 @@ def record(rerun, *rows: dict, name: str = "20260101-000000-000000-1", after: fl
     return folder / NAME
 
 
-def test_a_run_that_a_terminal_started_is_shown_and_no_second_one_begins(rerun):
+def test_progress_shows_a_run_of_a_terminal_and_start_refuses_a_second_one(rerun):
     record(rerun, *START, PROGRESS)
     found = rerun.progress()
     assert (found.state, found.here, found.stage, found.percent) == ("running", False, "gan", 25)
@@ -213,7 +213,7 @@ def test_a_run_that_a_terminal_started_is_shown_and_no_second_one_begins(rerun):
         rerun.start("")
 
 
-def test_a_run_that_a_terminal_started_can_be_stopped(rerun):
+def test_stop_works_for_a_run_of_a_terminal(rerun):
     code = "import signal, sys, time; signal.signal(signal.SIGINT, lambda *_: sys.exit(7)); print(1, flush=1)"
     with subprocess.Popen([sys.executable, "-c", f"{code}; time.sleep(60)"], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
@@ -223,25 +223,25 @@ def test_a_run_that_a_terminal_started_can_be_stopped(rerun):
         assert process.wait(timeout=30) == 7
 
 
-def test_a_run_that_waits_says_what_for(rerun):
+def test_progress_of_a_waiting_run_shows_what_it_waits_for(rerun):
     record(rerun, *START, PROGRESS, {"event": "wait", "stage": "generate", "reason": "another run uses the GPU"})
     found = rerun.progress()
     assert (found.stage, found.percent, found.note) == ("generate", None, "waits: another run uses the GPU")
 
 
-def test_a_run_that_still_works_is_shown_before_a_newer_one_that_has_ended(rerun):
+def test_progress_prefers_a_run_that_still_works_to_a_newer_one_that_ended(rerun):
     record(rerun, *START, PROGRESS)
     done = [{"event": "stage", "stage": "generate", "outcome": "ran"}, {"event": "end", "outcome": "done"}]
     record(rerun, START[0], *done, name="20260102-000000-000000-1")
     assert (rerun.progress().state, rerun.progress().stage) == ("running", "gan")
 
 
-def test_a_record_that_ends_without_an_end_is_of_a_killed_run(rerun):
+def test_progress_of_a_record_without_an_end_is_a_killed_run(rerun):
     record(rerun, *GONE, PROGRESS)
     assert (rerun.progress().state, rerun.progress().outcome) == ("failed", background_run.KILLED)
 
 
-def test_a_record_that_a_full_disk_cut_short_says_that_the_disk_is_full(rerun, monkeypatch):
+def test_progress_of_a_record_without_an_end_says_if_the_disk_is_full(rerun, monkeypatch):
     record(rerun, *GONE, PROGRESS)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     assert rerun.progress().outcome.endswith("; the disk is full")
@@ -257,12 +257,12 @@ def test_start_on_a_full_disk_leaves_no_process_behind(rerun, gate, monkeypatch)
     assert started[0].returncode == -signal.SIGKILL
 
 
-def test_a_stage_that_failed_says_why_although_the_run_could_not_record_its_end(rerun):
+def test_progress_shows_the_error_of_a_stage_if_the_run_could_not_record_its_end(rerun):
     record(rerun, *GONE, {"event": "stage", "stage": "gan", "outcome": "failed", "error": "too few pictures"})
     assert (rerun.progress().state, rerun.progress().outcome) == ("failed", "gan failed: too few pictures")
 
 
-def test_the_record_of_an_older_version_is_read_and_of_a_newer_one_what_is_known(rerun):
+def test_progress_reads_records_of_older_and_newer_versions(rerun):
     older = {"event": "start", "pid": os.getpid(), "versions": {}}
     record(rerun, older, {"event": "stage", "stage": "gan", "outcome": "ran", "key": "k", "summary": {}}, after=60)
     assert (rerun.progress().state, rerun.progress().lines) == ("running", ("gan        ran",))
@@ -273,7 +273,7 @@ def test_the_record_of_an_older_version_is_read_and_of_a_newer_one_what_is_known
     assert (rerun.progress().state, rerun.progress().done) == ("running", 3)
 
 
-def test_a_run_on_another_machine_is_shown_while_it_writes_and_cannot_be_stopped_here(rerun):
+def test_progress_shows_a_run_on_another_machine_while_it_writes_and_stop_refuses_it(rerun):
     path = record(rerun, {**START[0], "host": "elsewhere"}, START[1], PROGRESS)
     assert rerun.progress().state == "running"
     with pytest.raises(UserError, match="on another machine"):
@@ -285,7 +285,7 @@ def test_a_run_on_another_machine_is_shown_while_it_writes_and_cannot_be_stopped
     )
 
 
-def test_a_run_of_the_page_that_ended_unseen_before_its_record_shows_its_last_line(rerun):
+def test_progress_of_a_run_that_ended_unseen_before_its_record_shows_its_last_line(rerun):
     rerun.folder.mkdir(parents=True)
     gone = {"until": "filter", "pid": os.getpid(), "born": -1.0, "began": NOW.isoformat(timespec="milliseconds")}
     (rerun.folder / "run.json").write_text(json.dumps(gone))
@@ -298,7 +298,7 @@ def test_a_run_of_the_page_that_ended_unseen_before_its_record_shows_its_last_li
 @pytest.mark.parametrize(
     ("code", "state"), [(0, "done"), (130, "stopped"), (-signal.SIGINT, "stopped"), (1, "failed"), (-9, "failed")]
 )
-def test_the_exit_code_decides_where_the_record_has_no_end(rerun, code, state):
+def test_progress_follows_the_exit_code_if_the_record_has_no_end(rerun, code, state):
     record(rerun, *GONE)
     rerun.folder.mkdir(parents=True)
     seen = {"until": "filter", "pid": os.getpid(), "born": -1.0, "began": "2026", "code": code}
@@ -306,7 +306,7 @@ def test_the_exit_code_decides_where_the_record_has_no_end(rerun, code, state):
     assert (rerun.progress().state, rerun.progress().here) == (state, True)
 
 
-def test_hostile_text_in_a_record_steers_no_terminal_and_stays_one_line(rerun):
+def test_progress_makes_hostile_text_one_short_printable_line(rerun):
     evil = "\x1b[2J\u202e<img src=x onerror=alert(1)>\n" + "x" * 100_000
     record(
         rerun,

@@ -1,10 +1,6 @@
 """The label page in a browser: views, batches, runs, zoom, keys and the phone layout."""
 
-import subprocess
-import sys
-
 from tests.web.browser import ALL_SAVED, MARKS, open_tab, press, saved_labels, wait_for, wait_until_saved
-from tests.web.conftest import FAKE_TASKS
 from tests.web.fake_dataset import FakeDataset, picture_id
 from tests.web.live_server import LiveServer
 
@@ -185,31 +181,6 @@ def test_page_run_can_be_stopped_and_a_failure_is_shown(profile, live_server):
     tab.click("#plan-start")
     tab.wait_for_selector("#run[data-state=failed]")
     assert "needs 8 of each" in tab.text_content("#run-line")
-
-
-def test_page_follows_a_run_of_a_terminal_and_escapes_its_text(profile, live_server):
-    folder = live_server.fake_dataset.folder
-    evil = "<img src=x onerror=\"document.title='run'\">"
-    with subprocess.Popen([sys.executable, FAKE_TASKS, folder / "gate", "run", "--dataset", "cats"]) as process:
-        tab = open_tab(profile, live_server)
-        wait_for(tab, "document.getElementById('run-line').textContent === 'classifier 50 %'")
-        assert tab.text_content("#run-state") == "Run started elsewhere…"
-        (folder / "gate").write_text(f"failed: {evil}")
-        tab.wait_for_selector("#run[data-state=failed]")
-        assert process.wait(timeout=30) == 1
-    assert tab.text_content("#run-line") == f"classifier failed: {evil}"
-    tab.click("#run-log-toggle")
-    assert evil in tab.text_content("#run-log")
-    assert "run" not in tab.title()
-
-
-def test_page_does_not_show_a_run_of_a_terminal_that_ended_well_before(profile, live_server):
-    folder = live_server.fake_dataset.folder
-    (folder / "gate").write_text("kept 12 of 70")
-    subprocess.run([sys.executable, FAKE_TASKS, folder / "gate", "run", "--dataset", "cats"], check=True, timeout=30)
-    tab = open_tab(profile, live_server)
-    wait_for(tab, "document.getElementById('run').dataset.state === 'done'")
-    assert not tab.is_visible("#run")
 
 
 def test_page_updates_scores_and_label_effect_of_a_new_filter(profile, live_server):
