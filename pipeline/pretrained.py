@@ -20,6 +20,8 @@ from pipeline.store.digest import of_file
 from pipeline.store.npz import Unfit
 
 AUTO, NONE = "auto", "none"
+OWN = "own"
+NAMES = {"MobileNet": "MobileNet", "Inception": "InceptionV3"}  # value of the option -> name in keras.applications
 BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
@@ -230,37 +232,6 @@ def _download(url: str, file: BinaryIO, *, md5: str, deadline: float | None) -> 
         raise UserError(f"{url} sent a file whose MD5 is not the published one")
 
 
-def _published_file(name: str) -> Published:
-    return {**KNOWN, **SCORING_NETWORKS}[name]
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
-
-
-@lru_cache(maxsize=16)
-def _digest(path: Path, size: int, changed: int) -> str:
-    return of_file(path)
-
-
-@lru_cache(maxsize=16)
-def _md5(path: Path, size: int, changed: int) -> str:
-    return _hash(path)
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.md5(usedforsecurity=False)
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-OWN = "own"
-NAMES = {"MobileNet": "MobileNet", "Inception": "InceptionV3"}  # value of the option -> name in keras.applications
-
-
 def uses_classifier(extractor: str) -> bool:
     """Whether the option `extractor` means the features of the classifier if there is one."""
     return extractor in (AUTO, OWN)
@@ -295,3 +266,30 @@ def fetch_extractor(extractor: str) -> None:
         return
     if reason := fetch_published(NAMES[extractor]):
         raise UserError(f"extractor = {extractor}: {reason}; or give auto, own, or a file of such weights")
+
+
+def _published_file(name: str) -> Published:
+    return {**KNOWN, **SCORING_NETWORKS}[name]
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=16)
+def _digest(path: Path, size: int, changed: int) -> str:
+    return of_file(path)
+
+
+@lru_cache(maxsize=16)
+def _md5(path: Path, size: int, changed: int) -> str:
+    return _hash(path)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.md5(usedforsecurity=False)
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -24,6 +24,8 @@ from pipeline.progress import Progress, ShouldStop, never, silent
 from pipeline.result import Result
 from pipeline.store import digest, jsonl
 
+ARCHIVE = "archive.sqlite"
+
 
 class Crawl:
     """One crawl of the sources of `options`, up to the limit or until all sources are exhausted."""
@@ -81,12 +83,9 @@ class Crawl:
         if reader.source.grows:
             return []
         left = (
-            len(reader.shown_urls.difference(entry.candidate.url for entry in self.frontier.entries)) + reader.uncounted
+            len(reader.shown_urls.difference(entry.candidate.url for entry in self.frontier.entries)) + reader.omitted
         )
         return [f"{reader.source.name}: the limit of {self.options.limit} leaves out {left}"] if left else []
-
-
-ARCHIVE = "archive.sqlite"
 
 
 def download(

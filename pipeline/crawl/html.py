@@ -15,6 +15,9 @@ MAX_SECONDS = 5.0  # for one page; a page of 1 MB takes about 0.2 s
 MAX_ELEMENTS = 300_000  # of one page; ordinary pages have some thousands
 MAX_DEPTH = 5_000  # of nested elements: an end tag without a start tag is compared with all open elements
 CHUNK_BYTES = 1 << 14  # parsed between two checks of the deadline
+DECLARATION_BYTES = 2048  # searched for a declaration of the encoding; the HTML standard requires 1024
+GUESS_BYTES = 4096  # from which an encoding is guessed
+FALLBACK_ENCODING = "cp1252"  # as in browsers, which also use it for pages declared as ASCII or Latin-1
 
 
 class Handler(Protocol):
@@ -56,6 +59,20 @@ def parse_html(data: bytes, handler: Handler, deadline: float) -> str:
     return target.cut_reason
 
 
+def detect_encoding(data: bytes) -> str:
+    """Detect the encoding of the page `data`: byte order mark, then declaration, then UTF-8 if it decodes, then a
+    guess.
+
+    Returns:
+        Python's name of the encoding.
+    """
+    _, marked = EncodingDetector.strip_byte_order_mark(data[:4])
+    declared = _web_encoding(_declared_encoding(data[:DECLARATION_BYTES]))
+    if declared.startswith("utf-16"):  # a declaration that could be read as ASCII is not in UTF-16 (HTML standard)
+        declared = "utf-8"
+    return _web_encoding(marked) or declared or ("utf-8" if _is_utf8(data) else _guess(data))
+
+
 class _ParserTarget:
     """The target object of lxml's parser (https://lxml.de/parsing.html#the-target-parser-interface)."""
 
@@ -92,10 +109,6 @@ class _ParserTarget:
         pass
 
 
-DECLARATION_BYTES = 2048  # searched for a declaration of the encoding; the HTML standard requires 1024
-GUESS_BYTES = 4096  # from which an encoding is guessed
-FALLBACK_ENCODING = "cp1252"  # as in browsers, which also use it for pages declared as ASCII or Latin-1
-
 # The encodings of the Encoding standard (https://encoding.spec.whatwg.org) by Python's names. A page must not choose
 # any other codec of Python: some evaluate escapes (unicode_escape), decompress (zip) or take quadratic time (punycode).
 _WEB_ENCODINGS = {
@@ -108,20 +121,6 @@ _WEB_ENCODINGS = {
     )
 }
 _WESTERN = {codecs.lookup(name).name for name in ("ascii", "latin-1")}
-
-
-def detect_encoding(data: bytes) -> str:
-    """Detect the encoding of the page `data`: byte order mark, then declaration, then UTF-8 if it decodes, then a
-    guess.
-
-    Returns:
-        Python's name of the encoding.
-    """
-    _, marked = EncodingDetector.strip_byte_order_mark(data[:4])
-    declared = _web_encoding(_declared_encoding(data[:DECLARATION_BYTES]))
-    if declared.startswith("utf-16"):  # a declaration that could be read as ASCII is not in UTF-16 (HTML standard)
-        declared = "utf-8"
-    return _web_encoding(marked) or declared or ("utf-8" if _is_utf8(data) else _guess(data))
 
 
 def _declared_encoding(head: bytes) -> str:

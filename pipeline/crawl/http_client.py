@@ -56,6 +56,7 @@ from pipeline.options import DownloadOptions
 BACKOFF_SECONDS = 0.5  # before the first retry; doubled for each further one
 MAX_RETRY_AFTER = 60.0  # seconds; with a longer Retry-After the URL is left to a later crawl
 MAX_ROBOTS_BYTES = 512 * 1024  # RFC 9309, 2.5, requires at least 500 KiB; Google ignores the rest too
+CHUNK_BYTES = 1 << 16
 # Environment variables with a file of trusted certificates
 CA_BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -229,9 +230,6 @@ class HttpClient:
         return ProxyManager(proxy, **pool) if proxy else PoolManager(**pool)
 
 
-CHUNK_BYTES = 1 << 16
-
-
 class _TooLarge(Exception):
     """The body is larger than allowed; the argument is its size in bytes, None if that is not plausible."""
 
@@ -257,6 +255,38 @@ def read_response(url: str, response: BaseHTTPResponse, policy: RequestPolicy, a
     except _TooLarge as error:
         return Fault(reason=TOO_LARGE, outcome="rejected", status=status, bytes=error.args[0])
     return Response(url=url, data=data, status=status, content_type=kind)
+
+
+def url_fault(url: str) -> Fault | None:
+    """The fault of a URL that cannot be requested at all; None if it can be."""
+    if len(url) > MAX_URL_LENGTH:
+        return Fault(reason="address too long", outcome="rejected")
+    try:
+        parts = urlsplit(url)
+        is_valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_valid, parts = False, None
+    if parts is not None and parts.scheme not in ("http", "https"):
+        return Fault(reason=NOT_HTTP, outcome="rejected")
+    return None if is_valid else Fault(reason="bad address", outcome="rejected")
+
+
+def fault_of_error(error: Exception) -> Fault:
+    """Map an error of urllib3, http.client or the system to a fault; any other error is named by its type."""
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return Fault(reason=_system_message(error) or reason, passing=True, host_answered=False)
+    if isinstance(error, DecodeError):
+        return Fault(reason="body not decodable")
+    if isinstance(error, ProtocolError | OSError):
+        # IncompleteRead means that a body was cut short, so the host did answer.
+        cut = isinstance(error.args[-1], IncompleteRead) if error.args else False
+        return Fault(reason="body cut short" if cut else "connection broken", passing=True, host_answered=cut)
+    if isinstance(error, ValueError):  # urllib3's LocationValueError is one
+        return Fault(reason="bad address", outcome="rejected")
+    if isinstance(error, HTTPException | InvalidHeader):
+        return Fault(reason="not HTTP")
+    return Fault(reason=f"unexpected {type(error).__name__}")
 
 
 def _check_length(announced: str, max_bytes: int) -> None:
@@ -308,38 +338,6 @@ _REASONS: list[tuple[type[Exception], str]] = [
     (NewConnectionError, "no connection"),
     (SSLError, "TLS failed"),
 ]
-
-
-def url_fault(url: str) -> Fault | None:
-    """The fault of a URL that cannot be requested at all; None if it can be."""
-    if len(url) > MAX_URL_LENGTH:
-        return Fault(reason="address too long", outcome="rejected")
-    try:
-        parts = urlsplit(url)
-        is_valid = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid, parts = False, None
-    if parts is not None and parts.scheme not in ("http", "https"):
-        return Fault(reason=NOT_HTTP, outcome="rejected")
-    return None if is_valid else Fault(reason="bad address", outcome="rejected")
-
-
-def fault_of_error(error: Exception) -> Fault:
-    """Map an error of urllib3, http.client or the system to a fault; any other error is named by its type."""
-    for kind, reason in _REASONS:
-        if isinstance(error, kind):
-            return Fault(reason=_system_message(error) or reason, passing=True, host_answered=False)
-    if isinstance(error, DecodeError):
-        return Fault(reason="body not decodable")
-    if isinstance(error, ProtocolError | OSError):
-        # IncompleteRead means that a body was cut short, so the host did answer.
-        cut = isinstance(error.args[-1], IncompleteRead) if error.args else False
-        return Fault(reason="body cut short" if cut else "connection broken", passing=True, host_answered=cut)
-    if isinstance(error, ValueError):  # urllib3's LocationValueError is one
-        return Fault(reason="bad address", outcome="rejected")
-    if isinstance(error, HTTPException | InvalidHeader):
-        return Fault(reason="not HTTP")
-    return Fault(reason=f"unexpected {type(error).__name__}")
 
 
 def _system_message(error: Exception) -> str:

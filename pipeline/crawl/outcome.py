@@ -93,15 +93,6 @@ def of_response(response: Response, options: DownloadOptions) -> Outcome:
     return Outcome(outcome="saved", id=temp_file.sha256, **known)
 
 
-def _image_size(temp_file: TempFile, kind: str) -> tuple[int | None, int | None]:
-    """Width and height in pixels, from the bytes in memory if these suffice, else from the file."""
-    size = image_type.image_size(BytesIO(temp_file.head), kind)
-    if size == (None, None) and temp_file.bytes > len(temp_file.head):
-        with temp_file.path.open("rb") as file:
-            size = image_type.image_size(file, kind)
-    return size
-
-
 def is_still_valid(outcome: Outcome, options: DownloadOptions) -> bool:
     """Whether a later crawl may use this outcome without another request.
 
@@ -118,6 +109,15 @@ def is_still_valid(outcome: Outcome, options: DownloadOptions) -> bool:
         outcome.width * outcome.height > options.max_pixels if outcome.width and outcome.height else had_too_many_pixels
     )
     return was_too_large == is_too_large and had_too_many_pixels == has_too_many_pixels
+
+
+def _image_size(temp_file: TempFile, kind: str) -> tuple[int | None, int | None]:
+    """Width and height in pixels, from the bytes in memory if these suffice, else from the file."""
+    size = image_type.image_size(BytesIO(temp_file.head), kind)
+    if size == (None, None) and temp_file.bytes > len(temp_file.head):
+        with temp_file.path.open("rb") as file:
+            size = image_type.image_size(file, kind)
+    return size
 
 
 def _text(value: object) -> str:

@@ -12,6 +12,9 @@ from pipeline.crawl.url import shorten_url
 
 MAX_ITEMS = 30_000  # links and pictures of one page
 UNREAD_ELEMENTS = ("script", "style", "template")  # their text is not shown
+MAX_SRCSET_LENGTH = 100_000  # characters; the rest is ignored
+_SPACE = " \t\n\f\r"
+_FLOAT = set("0123456789.eE+-")
 
 
 @dataclass(kw_only=True)
@@ -160,6 +163,11 @@ class PageContents:
             self._open_words.append(words)
 
 
+def largest_in_srcset(srcset: str) -> str:
+    """The URL of the largest picture in `small.jpg 320w, large.jpg 1280w`; empty if there is none."""
+    return max(_candidates(srcset), key=lambda candidate: candidate[1], default=("", 0.0))[0]
+
+
 def _usable_url(href: str) -> str:
     """The URL, shortened if it is too long; empty for a `data:` URL, whose content is in the page itself."""
     return "" if href[:16].lstrip().lower().startswith("data:") else shorten_url(href)
@@ -167,16 +175,6 @@ def _usable_url(href: str) -> str:
 
 def _is_license(rel: str) -> bool:
     return "license" in rel.split()
-
-
-MAX_SRCSET_LENGTH = 100_000  # characters; the rest is ignored
-_SPACE = " \t\n\f\r"
-_FLOAT = set("0123456789.eE+-")
-
-
-def largest_in_srcset(srcset: str) -> str:
-    """The URL of the largest picture in `small.jpg 320w, large.jpg 1280w`; empty if there is none."""
-    return max(_candidates(srcset), key=lambda candidate: candidate[1], default=("", 0.0))[0]
 
 
 def _candidates(text: str) -> Iterator[tuple[str, float]]:

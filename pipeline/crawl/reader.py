@@ -16,7 +16,7 @@ class Reader:
     """Reads at most `max_pages` pages of `source`, breadth first.
 
     `found` is whether any page shows a picture. For a source that does not grow (a list, a folder), `shown_urls` are
-    the URLs of its pictures and `uncounted` the number of others, because the user expects all of them. The queue holds
+    the URLs of its pictures and `omitted` the number of others, because the user expects all of them. The queue holds
     no more links than pages that may still be read.
     """
 
@@ -26,7 +26,7 @@ class Reader:
         self.pages = 0
         self.found = False
         self.shown_urls: set[str] = set()
-        self.uncounted = 0
+        self.omitted = 0
         self.faults: list[tuple[str, Fault]] = []
         self.cut_pages: list[tuple[str, str]] = []
         self._queue = deque([source.start()])
@@ -53,7 +53,7 @@ class Reader:
             self.cut_pages.append((address, page.cut_reason))
         self._enqueue(page.links)
         self.found = self.found or bool(page.candidates)
-        self.uncounted += page.uncounted
+        self.omitted += page.omitted
         if not self.source.grows:
             self.shown_urls.update(candidate.url for candidate in page.candidates)
         return page.candidates

@@ -21,6 +21,13 @@ OTHER_AGENT = "User-agent: -"  # a name that no crawler has
 # hundred times its length, and a server may have any number of host names
 MAX_TOTAL_RULES, SHORT_FILE = 2_000_000, 8_000
 MAX_CRAWL_DELAY = 60.0  # seconds between two requests; with a longer delay the host is not crawled
+NO_TRAINING = ("noai", "noimageai")
+DIRECTIVES_WITH_VALUE = {
+    "max-snippet",
+    "max-image-preview",
+    "max-video-preview",
+    "unavailable_after",
+}  # written as "word: value", so that the word before the colon is not an agent
 
 
 class _Host:
@@ -110,31 +117,6 @@ def keep_rules_for(agent: str, text: str) -> str:
     return "\n".join(lines_kept)
 
 
-def _agent_in(line: str) -> str | None:
-    """The agent that a line names, without asterisks; None if it is not a user-agent line."""
-    line = line.partition("#")[0].strip().lower()
-    word = next((word for word in AGENT_FIELDS if line.startswith(word)), None)
-    if word is None:
-        return None
-    name = line[len(word) :].strip(": \t")
-    return name.replace("*", "") or name[:1]
-
-
-def _matches_agent(name: str, agent: str) -> bool:
-    """Whether a word of `agent` begins with `name`, as in protego."""
-    words = [0, *(at + 1 for at, letter in enumerate(agent) if not (letter.isalnum() or letter in "-_"))]
-    return any(agent.startswith(name, at) for at in words)
-
-
-NO_TRAINING = ("noai", "noimageai")
-DIRECTIVES_WITH_VALUE = {
-    "max-snippet",
-    "max-image-preview",
-    "max-video-preview",
-    "unavailable_after",
-}  # written as "word: value", so that the word before the colon is not an agent
-
-
 def robots_tag_refusal(lines: Iterable[str], agent: str) -> str:
     """The first directive in `lines` that forbids training and applies to every agent or to `agent`; empty if none
     does.
@@ -152,3 +134,19 @@ def robots_tag_refusal(lines: Iterable[str], agent: str) -> str:
             if word in NO_TRAINING and addressed_agent in ("", "*", agent.lower()):
                 return word
     return ""
+
+
+def _agent_in(line: str) -> str | None:
+    """The agent that a line names, without asterisks; None if it is not a user-agent line."""
+    line = line.partition("#")[0].strip().lower()
+    word = next((word for word in AGENT_FIELDS if line.startswith(word)), None)
+    if word is None:
+        return None
+    name = line[len(word) :].strip(": \t")
+    return name.replace("*", "") or name[:1]
+
+
+def _matches_agent(name: str, agent: str) -> bool:
+    """Whether a word of `agent` begins with `name`, as in protego."""
+    words = [0, *(at + 1 for at, letter in enumerate(agent) if not (letter.isalnum() or letter in "-_"))]
+    return any(agent.startswith(name, at) for at in words)

@@ -25,6 +25,22 @@ def rows_of(frontier: Frontier) -> list[dict[str, Any]]:
     return [_row(entry, frontier.outcomes[entry.candidate.url], seen) for entry in frontier.entries]
 
 
+def counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """Count the rows: `requested`, and the four outcomes, which add up to it."""
+    rows = list(rows)
+    found = Counter(row["outcome"] for row in rows)
+    tally = {"requested": len(rows)} | {name: found[name] for name in OUTCOMES}
+    if sum(found[name] for name in OUTCOMES) != len(rows):
+        raise RuntimeError(f"the tally does not add up: {tally}, outcomes {dict(found)}")
+    return tally
+
+
+def reasons(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """Count the rows by reason, the most frequent first."""
+    found = Counter(row["reason"] for row in rows if row["reason"])
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
 def _row(entry: Entry, outcome: Outcome, seen: set[str]) -> dict[str, Any]:
     duplicate = outcome.id in seen
     if outcome.id is not None:
@@ -49,19 +65,3 @@ def _row(entry: Entry, outcome: Outcome, seen: set[str]) -> dict[str, Any]:
         "outcome": "duplicate" if duplicate else outcome.outcome,
         "reason": "same bytes" if duplicate else outcome.reason,
     }
-
-
-def counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """Count the rows: `requested`, and the four outcomes, which add up to it."""
-    rows = list(rows)
-    found = Counter(row["outcome"] for row in rows)
-    tally = {"requested": len(rows)} | {name: found[name] for name in OUTCOMES}
-    if sum(found[name] for name in OUTCOMES) != len(rows):
-        raise RuntimeError(f"the tally does not add up: {tally}, outcomes {dict(found)}")
-    return tally
-
-
-def reasons(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """Count the rows by reason, the most frequent first."""
-    found = Counter(row["reason"] for row in rows if row["reason"])
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

@@ -61,15 +61,6 @@ class TempFile:
         self.path.unlink(missing_ok=True)
 
 
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    """Convert an OSError of the disk to `StorageError`; the connection may raise OSError too."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(*error.args) from error
-
-
 class PictureStorage(BaseStorage):
     """Picture files at `<root>/<first two digits>/<id>.<extension>`. `id` in icrawler's methods is the file name."""
 
@@ -122,3 +113,12 @@ class PictureStorage(BaseStorage):
             with suppress(FileNotFoundError):  # a concurrent crawl may commit its own file
                 if time.time() - path.stat().st_mtime > STALE_AFTER:
                     path.unlink()
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    """Convert an OSError of the disk to `StorageError`; the connection may raise OSError too."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(*error.args) from error

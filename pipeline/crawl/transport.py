@@ -138,15 +138,6 @@ def names_private(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _effective_address(
-    ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
-) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    if ip.version == 4:
-        return ip
-    translated = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
-    return ip.ipv4_mapped or ip.sixtofour or translated or ip
-
-
 # Some servers send the body only after the header is acknowledged, which Linux delays by 40 ms without this option.
 TCP_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
@@ -176,6 +167,15 @@ def open_socket(host: str, port: int, exchange: Exchange) -> socket.socket:
         else:
             return sock
     raise failure
+
+
+def _effective_address(
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    if ip.version == 4:
+        return ip
+    translated = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
+    return ip.ipv4_mapped or ip.sixtofour or translated or ip
 
 
 class _WatchedConnection:

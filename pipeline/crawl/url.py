@@ -11,6 +11,8 @@ from pipeline.text import plain
 
 MAX_URL_LENGTH = 4096  # characters of a URL that is requested; browsers and servers accept little more
 DIGEST_LENGTH = 17  # characters that replace the rest of a longer URL: an ellipsis and 16 hex digits
+MAX_LINE_BYTES = 100_000  # longer lines are cut; they are too long for a URL in any case
+STANDARD_INPUT = "-"  # in place of a file of URLs
 
 
 def normalize_url(url: str) -> str:
@@ -72,21 +74,6 @@ def authority(url: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _overlong_url(base: str, href: str) -> str:
-    """The shortened URL of an overlong `href`, which is never requested; empty if it is no web URL.
-
-    It is not resolved against `base`, because that takes time and memory for each of its segments.
-    """
-    scheme, colon, _ = href[:32].lstrip().partition(":")
-    if colon and scheme.isalnum():
-        return shorten_url(href.strip()) if scheme.lower() in ("http", "https") else ""
-    return shorten_url(f"{urljoin(base, '/')}{href.strip()}") if host_of(base) else ""
-
-
-MAX_LINE_BYTES = 100_000  # longer lines are cut; they are too long for a URL in any case
-STANDARD_INPUT = "-"  # in place of a file of URLs
-
-
 def files_below(folder: Path) -> list[Path]:
     """Every file below `folder`, in an order that is the same on every system."""
     files = (path for path in folder.rglob("*") if path.is_file())
@@ -102,6 +89,25 @@ def read_url_list(path: Path) -> Iterator[str]:
                     yield line.strip()
 
 
+def absolute_path(text: str) -> Path:
+    """The absolute path for a path in the user's options; ~ is the home folder."""
+    try:
+        return Path(text).expanduser().resolve()
+    except RuntimeError:
+        raise UserError(f"{plain(text, 200)}: there is no such user or no home folder; give a full path") from None
+
+
+def _overlong_url(base: str, href: str) -> str:
+    """The shortened URL of an overlong `href`, which is never requested; empty if it is no web URL.
+
+    It is not resolved against `base`, because that takes time and memory for each of its segments.
+    """
+    scheme, colon, _ = href[:32].lstrip().partition(":")
+    if colon and scheme.isalnum():
+        return shorten_url(href.strip()) if scheme.lower() in ("http", "https") else ""
+    return shorten_url(f"{urljoin(base, '/')}{href.strip()}") if host_of(base) else ""
+
+
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     """Yield the lines of a file, cut to `MAX_LINE_BYTES`."""
     at_line_start = True
@@ -109,11 +115,3 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         if at_line_start:
             yield data
         at_line_start = data.endswith(b"\n")
-
-
-def absolute_path(text: str) -> Path:
-    """The absolute path for a path in the user's options; ~ is the home folder."""
-    try:
-        return Path(text).expanduser().resolve()
-    except RuntimeError:
-        raise UserError(f"{plain(text, 200)}: there is no such user or no home folder; give a full path") from None

@@ -18,6 +18,21 @@ def validate_sources(options: DownloadOptions, dataset: Path) -> None:
         _VALIDATORS.get(name, _validate_nothing)(name, options, dataset)
 
 
+def content_inputs(options: DownloadOptions, dataset: Path) -> dict[str, str]:
+    """The digest of the local content of each source that reads some; if it changes, the stage runs again.
+
+    Web sources have none: their results are kept until the options change.
+
+    Args:
+        dataset: the folder of the dataset that is downloaded.
+
+    Raises:
+        UserError: a source lacks an option.
+    """
+    validate_sources(options, dataset)
+    return {name: _DIGESTS[name](options) for name in options.sources if name in _DIGESTS}
+
+
 def _validate_nothing(name: str, options: DownloadOptions, dataset: Path) -> None:
     """The demo needs no options."""
 
@@ -62,21 +77,6 @@ _VALIDATORS = {
     "urls": _validate_urls,
     "folder": _validate_folder,
 }
-
-
-def content_inputs(options: DownloadOptions, dataset: Path) -> dict[str, str]:
-    """The digest of the local content of each source that reads some; if it changes, the stage runs again.
-
-    Web sources have none: their results are kept until the options change.
-
-    Args:
-        dataset: the folder of the dataset that is downloaded.
-
-    Raises:
-        UserError: a source lacks an option.
-    """
-    validate_sources(options, dataset)
-    return {name: _DIGESTS[name](options) for name in options.sources if name in _DIGESTS}
 
 
 def _digest_of_folder(options: DownloadOptions) -> str:

@@ -162,26 +162,6 @@ class Canvas:
         return mask
 
 
-def _lit_tile(colour: np.ndarray, light: float) -> np.ndarray:
-    """A small image (T, T, 3) uint8 of a round surface of `colour`, lit from above and from `light`."""
-    across = np.linspace(-1, 1, _TILE)
-    x, y = np.meshgrid(across, across)
-    towards = 0.55 * (x * light - y * 0.8) - 0.16 * (x * x + y * y)
-    bright, dark = np.clip(towards, 0, 1)[..., np.newaxis], np.clip(-towards, 0, 1)[..., np.newaxis]
-    lit = colour + (lighter(colour, 0.7) - colour) * bright + (darker(colour, 0.85) - colour) * dark
-    return np.clip(lit, 0, 255).astype(np.uint8)
-
-
-def _lay_over(below: np.ndarray, layer: np.ndarray, mask: np.ndarray) -> None:
-    """Blend `layer` over `below` (H, W, 3) by `mask` (H, W) in 0 to 255."""
-    share = mask.astype(np.float32) / 255
-    below[:] = cv2.blendLinear(np.ascontiguousarray(layer), np.ascontiguousarray(below), share, 1 - share)
-
-
-def _as_tuple(colour: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(part) for part in np.clip(colour, 0, 255))
-
-
 def ellipse(x: float, y: float, wide: float, high: float, count: int = 40) -> np.ndarray:
     """The polygon of an ellipse around (x, y) with semi-axes `wide` and `high`."""
     turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
@@ -238,3 +218,23 @@ class Pose:
         turn = np.deg2rad(self.lean)
         matrix = np.array([(np.cos(turn), -np.sin(turn)), (np.sin(turn), np.cos(turn))])
         return (np.asarray(points) - (0, 0.5)) @ matrix.T * self.size + self.foot
+
+
+def _lit_tile(colour: np.ndarray, light: float) -> np.ndarray:
+    """A small image (T, T, 3) uint8 of a round surface of `colour`, lit from above and from `light`."""
+    across = np.linspace(-1, 1, _TILE)
+    x, y = np.meshgrid(across, across)
+    towards = 0.55 * (x * light - y * 0.8) - 0.16 * (x * x + y * y)
+    bright, dark = np.clip(towards, 0, 1)[..., np.newaxis], np.clip(-towards, 0, 1)[..., np.newaxis]
+    lit = colour + (lighter(colour, 0.7) - colour) * bright + (darker(colour, 0.85) - colour) * dark
+    return np.clip(lit, 0, 255).astype(np.uint8)
+
+
+def _lay_over(below: np.ndarray, layer: np.ndarray, mask: np.ndarray) -> None:
+    """Blend `layer` over `below` (H, W, 3) by `mask` (H, W) in 0 to 255."""
+    share = mask.astype(np.float32) / 255
+    below[:] = cv2.blendLinear(np.ascontiguousarray(layer), np.ascontiguousarray(below), share, 1 - share)
+
+
+def _as_tuple(colour: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(part) for part in np.clip(colour, 0, 255))

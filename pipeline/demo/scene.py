@@ -19,6 +19,13 @@ def furnish(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
         _THINGS[rng.integers(len(_THINGS))](canvas, rng, x, y, size)
 
 
+def shadow(canvas: Canvas, foot: tuple[float, float], wide: float) -> None:
+    """Draw the shadow under a subject, on the side away from the light."""
+    canvas.glaze(
+        ellipse(foot[0] - 0.4 * wide * canvas.look.light, foot[1] - 0.005, wide, 0.2 * wide), np.zeros(3), 0.28
+    )
+
+
 def _fir(canvas: Canvas, rng: np.random.Generator, x: float, y: float, size: float) -> None:
     green = near(rng, 140, 0.45, 0.38)
     canvas.shape(box(x - 0.05 * size, y - 0.3 * size, x + 0.05 * size, y), near(rng, 27, 0.5, 0.35))
@@ -245,13 +252,6 @@ def _soften(canvas: Canvas, paint: Callable[[Canvas], object]) -> None:
     small.pixels = cv2.resize(canvas.pixels, small.pixels.shape[1::-1], interpolation=cv2.INTER_AREA)
     paint(small)
     canvas.backdrop(cv2.GaussianBlur(small.finished(), (3, 3), 0))
-
-
-def shadow(canvas: Canvas, foot: tuple[float, float], wide: float) -> None:
-    """Draw the shadow under a subject, on the side away from the light."""
-    canvas.glaze(
-        ellipse(foot[0] - 0.4 * wide * canvas.look.light, foot[1] - 0.005, wide, 0.2 * wide), np.zeros(3), 0.28
-    )
 
 
 SCENES = {

@@ -30,6 +30,15 @@ def to_rgb(picture: Image.Image, background: str) -> np.ndarray:
     return np.asarray(Image.composite(colour, Image.new("RGB", colour.size, background), alpha))
 
 
+def apply_profile(pixels: np.ndarray, picture: Image.Image) -> np.ndarray:
+    """Convert `pixels` (H, W, 3) uint8 of a `picture` of mode RGB or L to sRGB if it has a colour profile."""
+    transform = _transform(picture)
+    if transform is None:
+        return pixels
+    channels = pixels if picture.mode == "RGB" else np.ascontiguousarray(pixels[..., 0])
+    return np.asarray(ImageCms.applyTransform(Image.fromarray(channels), transform))
+
+
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
     """Scale 16-bit grey to 8 bits; leave 8-bit pictures and their transparent colour unchanged."""
     if picture.mode in ("I", "F"):
@@ -59,15 +68,6 @@ def _from_16_bit_grey(picture: Image.Image) -> Image.Image:
         eight_bit.putalpha(Image.fromarray(np.where(levels == transparent_value, 0, 255).astype(np.uint8)))
     eight_bit.info["icc_profile"] = picture.info.get("icc_profile")
     return eight_bit
-
-
-def apply_profile(pixels: np.ndarray, picture: Image.Image) -> np.ndarray:
-    """Convert `pixels` (H, W, 3) uint8 of a `picture` of mode RGB or L to sRGB if it has a colour profile."""
-    transform = _transform(picture)
-    if transform is None:
-        return pixels
-    channels = pixels if picture.mode == "RGB" else np.ascontiguousarray(pixels[..., 0])
-    return np.asarray(ImageCms.applyTransform(Image.fromarray(channels), transform))
 
 
 def _to_srgb(picture: Image.Image) -> Image.Image:

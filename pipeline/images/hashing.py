@@ -19,6 +19,9 @@ _LOW = 8  # rows and columns of the lowest frequencies, one bit each
 # zero, and so is the median; without this margin their bits would differ between copies.
 _MARGIN = 0.05
 _MIRROR = np.array([1, -1] * (_LOW // 2), np.float32)
+_QUARTERS, _BITS = 4, 16
+_CHUNK = 1 << 14  # hashes looked up at a time
+_MAX_BUCKET = 256  # hashes with an equal quarter that are compared; for more the answer is True, to bound memory
 
 
 def phash(pixels: np.ndarray) -> int:
@@ -39,26 +42,9 @@ def phash_both_ways(pixels: np.ndarray) -> tuple[int, int]:
     return _to_bits(low), _to_bits(low * _MIRROR)
 
 
-def _low_frequencies(pixels: np.ndarray) -> np.ndarray:
-    """The lowest frequencies of the grey picture, (_LOW, _LOW) float32."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.shape[2] == 3 else pixels[..., 0]
-    return cv2.dct(resize(grey, _SIDE, _SIDE).astype(np.float32))[:_LOW, :_LOW]
-
-
-def _to_bits(low: np.ndarray) -> int:
-    waves = low.ravel()[1:]
-    threshold = np.sort(waves)[len(waves) // 2] + _MARGIN * np.sqrt(np.mean(waves**2))
-    return int.from_bytes(np.packbits(low.ravel() > threshold).tobytes(), "big")
-
-
 def mirrored(pixels: np.ndarray) -> np.ndarray:
     """Flip `pixels` (..., W, C) horizontally."""
     return np.ascontiguousarray(pixels[..., ::-1, :])
-
-
-_QUARTERS, _BITS = 4, 16
-_CHUNK = 1 << 14  # hashes looked up at a time
-_MAX_BUCKET = 256  # hashes with an equal quarter that are compared; for more the answer is True, to bound memory
 
 
 def may_have_near(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> np.ndarray:
@@ -83,6 +69,18 @@ def may_have_near(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> np.n
                     found[undecided[near]] = True
                     undecided, keys = undecided[~near], keys[~near]
     return found
+
+
+def _low_frequencies(pixels: np.ndarray) -> np.ndarray:
+    """The lowest frequencies of the grey picture, (_LOW, _LOW) float32."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.shape[2] == 3 else pixels[..., 0]
+    return cv2.dct(resize(grey, _SIDE, _SIDE).astype(np.float32))[:_LOW, :_LOW]
+
+
+def _to_bits(low: np.ndarray) -> int:
+    waves = low.ravel()[1:]
+    threshold = np.sort(waves)[len(waves) // 2] + _MARGIN * np.sqrt(np.mean(waves**2))
+    return int.from_bytes(np.packbits(low.ravel() > threshold).tobytes(), "big")
 
 
 def _radii(distance: int) -> Iterator[int]:

@@ -21,6 +21,8 @@ from pipeline.result import Result
 from pipeline.store import digest, verified
 from pipeline.store.jsonl import dump_row, read_rows, write_rows
 
+MAX_SECONDS = 20.0  # for one picture; 100 million pixels take about 2 s
+
 
 class Journal:
     """The journal of prepared pictures: the file `path`, read into `rows` by id, open for appending as a context
@@ -53,24 +55,6 @@ class Journal:
     def remove(self) -> None:
         """Delete the file at the end of the stage."""
         self.path.unlink()
-
-
-def _read(path: Path) -> list[Prepared]:
-    """The entries before the first truncated line."""
-    rows = []
-    try:
-        for row in read_rows(path):
-            rows.append(Prepared(**row))
-    except (FileNotFoundError, DamagedState, TypeError):
-        pass
-    return rows
-
-
-def _is_undamaged(square: Path, sha256: str) -> bool:
-    return square.is_file() and digest.of_file(square) == sha256
-
-
-MAX_SECONDS = 20.0  # for one picture; 100 million pixels take about 2 s
 
 
 def normalize(
@@ -200,3 +184,18 @@ def _no_squares_message(total: int, reasons: dict[str, int]) -> str:
         return "there are no pictures to normalise: the download saved none"
     why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
     return f"none of {total} pictures can be used ({why}); change the limits in [normalize] of luigi.cfg"
+
+
+def _read(path: Path) -> list[Prepared]:
+    """The entries before the first truncated line."""
+    rows = []
+    try:
+        for row in read_rows(path):
+            rows.append(Prepared(**row))
+    except (FileNotFoundError, DamagedState, TypeError):
+        pass
+    return rows
+
+
+def _is_undamaged(square: Path, sha256: str) -> bool:
+    return square.is_file() and digest.of_file(square) == sha256

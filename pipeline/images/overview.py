@@ -21,6 +21,8 @@ from pipeline.options import NormalizeOptions
 from pipeline.progress import ShouldStop
 
 SIDE = 64  # pixels
+SHOWN = 100  # pictures at most on a sheet: the first by id; ids are digests, so that the choice is random
+COLUMNS = 20
 _NOT_DECODED_AGAIN = (TOO_MANY_PIXELS, CRASHED, TOO_SLOW, OUT_OF_MEMORY)  # reasons
 _BACKGROUND, _TEXT_COLOUR = 225, (70, 70, 70)
 
@@ -30,29 +32,6 @@ class RejectedPicture(NamedTuple):
 
     picture: Picture
     reason: str
-
-
-def thumbnail(rejected: RejectedPicture, *, options: NormalizeOptions) -> np.ndarray:
-    """The picture, as far as it can be decoded, padded to (SIDE, SIDE, 3) uint8; a placeholder if it cannot be
-    decoded.
-    """
-    if rejected.reason not in _NOT_DECODED_AGAIN:
-        found = decode_partially(rejected.picture.path.read_bytes(), options)
-        if isinstance(found, Decoded):
-            return pad_to_square(found.raster, SIDE, options.background)
-    return placeholder(rejected.picture)
-
-
-def placeholder(picture: Picture) -> np.ndarray:
-    """A tile with the beginning of the id and the size in bytes: (SIDE, SIDE, 3) uint8."""
-    tile = np.full((SIDE, SIDE, 3), _BACKGROUND, np.uint8)
-    for line, text in enumerate((picture.id[:8], f"{picture.path.stat().st_size} B")):
-        cv2.putText(tile, text, (3, 28 + 16 * line), cv2.FONT_HERSHEY_PLAIN, 0.7, _TEXT_COLOUR, 1, cv2.LINE_AA)
-    return tile
-
-
-SHOWN = 100  # pictures at most on a sheet: the first by id; ids are digests, so that the choice is random
-COLUMNS = 20
 
 
 def sheet_name(kind: str) -> str:
@@ -87,6 +66,25 @@ def write_overview(
     for reason in {each.reason for each in rejected}:
         chosen = [images[each] for each in rejected if each.reason == reason]
         write_png(sheets / sheet_name(reason), contact_sheet(chosen, COLUMNS))
+
+
+def thumbnail(rejected: RejectedPicture, *, options: NormalizeOptions) -> np.ndarray:
+    """The picture, as far as it can be decoded, padded to (SIDE, SIDE, 3) uint8; a placeholder if it cannot be
+    decoded.
+    """
+    if rejected.reason not in _NOT_DECODED_AGAIN:
+        found = decode_partially(rejected.picture.path.read_bytes(), options)
+        if isinstance(found, Decoded):
+            return pad_to_square(found.raster, SIDE, options.background)
+    return placeholder(rejected.picture)
+
+
+def placeholder(picture: Picture) -> np.ndarray:
+    """A tile with the beginning of the id and the size in bytes: (SIDE, SIDE, 3) uint8."""
+    tile = np.full((SIDE, SIDE, 3), _BACKGROUND, np.uint8)
+    for line, text in enumerate((picture.id[:8], f"{picture.path.stat().st_size} B")):
+        cv2.putText(tile, text, (3, 28 + 16 * line), cv2.FONT_HERSHEY_PLAIN, 0.7, _TEXT_COLOUR, 1, cv2.LINE_AA)
+    return tile
 
 
 def _square(squares: Path, id: str) -> np.ndarray:

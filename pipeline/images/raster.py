@@ -80,6 +80,19 @@ def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
+def squares(images: np.ndarray, side: int) -> np.ndarray:
+    """Resize `images` (N, H, W, C) uint8, C 1 or 3, to (N, side, side, 3) uint8; grey becomes three equal channels."""
+    found = np.empty((len(images), side, side, 3), np.uint8)
+    for index, image in enumerate(images):
+        found[index] = resize(np.broadcast_to(image, (*image.shape[:2], 3)), side, side)
+    return found
+
+
+def mirrored(images: np.ndarray) -> np.ndarray:
+    """Flip `images` (N, H, W, C) horizontally."""
+    return images[:, :, ::-1]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Axis:
     """The blocks `first` to `last` of one axis; the part to resample begins at `start` and has `length`, in blocks."""
@@ -168,16 +181,3 @@ def _weighted_averages(pixels: np.ndarray, rows: list[_Band], columns: list[_Ban
     small = np.clip(small, 0, 255, out=small).astype(np.uint8).reshape(-1, channels, small.shape[1])
     merged = cv2.merge([small[:, channel] for channel in range(channels)])
     return merged.reshape(*merged.shape[:2], channels)  # OpenCV drops the axis of a single channel
-
-
-def squares(images: np.ndarray, side: int) -> np.ndarray:
-    """Resize `images` (N, H, W, C) uint8, C 1 or 3, to (N, side, side, 3) uint8; grey becomes three equal channels."""
-    found = np.empty((len(images), side, side, 3), np.uint8)
-    for index, image in enumerate(images):
-        found[index] = resize(np.broadcast_to(image, (*image.shape[:2], 3)), side, side)
-    return found
-
-
-def mirrored(images: np.ndarray) -> np.ndarray:
-    """Flip `images` (N, H, W, C) horizontally."""
-    return images[:, :, ::-1]

@@ -21,6 +21,7 @@ UNCERTAIN, DIFFERENT, RANDOM = "uncertain", "different", "random"
 KIND_SEQUENCE = (UNCERTAIN, DIFFERENT, UNCERTAIN, RANDOM, UNCERTAIN)
 
 CHUNK_SIZE = 256  # labelled pictures that are compared with all at once: 20 MB for 20,000 pictures
+SIDE = 4  # areas along each side, for the coarse distribution of light and colour
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,17 @@ def suggest(
     if uncertainty is not None:
         kinds[UNCERTAIN] = lambda: _most_uncertain(uncertainty, coverage, unlabelled)
     return list(islice(_suggestions(ids, kinds, unlabelled, coverage), count))
+
+
+def coarse_features(paths: Sequence[Path]) -> np.ndarray:
+    """The mean colour of 4 x 4 areas of each square: (N, 48) float32 in [0, 1].
+
+    A file that is missing or cannot be read counts as grey.
+    """
+    found = np.full((len(paths), SIDE * SIDE * 3), 0.5, np.float32)
+    for index, path in enumerate(paths):
+        found[index] = _areas(path, found[index])
+    return found
 
 
 def _suggestions(
@@ -133,20 +145,6 @@ class _Coverage:
     def farthest(self, unlabelled: np.ndarray) -> int:
         """The unlabelled picture that is farthest from all labelled ones."""
         return int(np.where(unlabelled, self.distances, -1).argmax())
-
-
-SIDE = 4  # areas along each side, for the coarse distribution of light and colour
-
-
-def coarse_features(paths: Sequence[Path]) -> np.ndarray:
-    """The mean colour of 4 x 4 areas of each square: (N, 48) float32 in [0, 1].
-
-    A file that is missing or cannot be read counts as grey.
-    """
-    found = np.full((len(paths), SIDE * SIDE * 3), 0.5, np.float32)
-    for index, path in enumerate(paths):
-        found[index] = _areas(path, found[index])
-    return found
 
 
 def _areas(path: Path, fallback: np.ndarray) -> np.ndarray:

@@ -160,7 +160,7 @@ def test_large_folder_is_read_as_far_as_the_limit_needs(tmp_path):
     (folder / "00.txt").write_bytes(b"GIF89a")
     source = FolderSource(DownloadOptions(sources=("folder",), folder=str(folder), limit=3))
     page = source.read(source.start(), None)
-    assert (len(page.candidates), page.uncounted) == (6, 44)
+    assert (len(page.candidates), page.omitted) == (6, 44)
     result, _ = download_rows(tmp_path, source.options)
     assert result.summary["notices"] == ["folder: the limit of 3 leaves out 47"]
 

@@ -34,11 +34,8 @@ def test_run_panel_follows_a_run_of_a_terminal_and_shows_its_text_as_text(profil
 
 def test_run_panel_hides_a_run_of_a_terminal_that_was_done_before_the_page_was_open_tab(profile, live_server):
     (live_server.fake_dataset.folder / "gate").write_text("kept 12 of 70")
-    subprocess.run(
-        [sys.executable, str(FAKE_TASKS), str(live_server.fake_dataset.folder / "gate"), "run", "--dataset", "cats"],
-        check=True,
-        timeout=30,
-    )
+    command = [sys.executable, FAKE_TASKS, live_server.fake_dataset.folder / "gate", "run", "--dataset", "cats"]
+    subprocess.run(command, check=True, timeout=30)
     tab = open_tab(profile, live_server)
     wait_for(tab, "document.getElementById('run').dataset.state === 'done'")
     assert not tab.is_visible("#run")

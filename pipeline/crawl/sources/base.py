@@ -11,6 +11,7 @@ from pipeline.options import DownloadOptions
 from pipeline.text import plain
 
 MAX_PAGE_BYTES = 10_000_000
+MAX_RESULTS_BYTES = 4_000_000  # of one page with tens of results
 MAX_DISPLAY_LENGTH = 200  # characters of a URL in a notice
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "application/json")
 
@@ -21,7 +22,7 @@ class Page:
 
     candidates: list[Candidate]
     links: list[str]
-    uncounted: int = 0  # number of further pictures, which are not in `candidates`
+    omitted: int = 0  # number of further pictures, which are not in `candidates`
     cut_reason: str = ""  # why reading stopped before the end of the page; empty if it did not
 
 
@@ -118,9 +119,6 @@ class WebSource(Source):
     @abstractmethod
     def parse(self, response: Response, address: str) -> Page | Fault:
         """Parse the response to the request for `address`; `response.url` is the final URL after redirects."""
-
-
-MAX_RESULTS_BYTES = 4_000_000  # of one page with tens of results
 
 
 class SearchSource(WebSource):

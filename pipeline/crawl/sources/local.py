@@ -36,7 +36,7 @@ class UrlsSource(Source):
             dict.fromkeys(normalize_url(line) for line in islice(read_url_list(absolute_path(address)), MAX_LINES))
         )
         candidates = [Candidate(url=url, fetch_url=url) for url in urls[: self.max_candidates]]
-        return Page(candidates=candidates, links=[], uncounted=len(urls) - len(candidates))
+        return Page(candidates=candidates, links=[], omitted=len(urls) - len(candidates))
 
 
 class FolderSource(Source):
@@ -54,7 +54,7 @@ class FolderSource(Source):
         root = absolute_path(address)
         files = files_below(root)
         candidates = [self._candidate(path, root) for path in files[: self.max_candidates]]
-        return Page(candidates=candidates, links=[], uncounted=len(files) - len(candidates))
+        return Page(candidates=candidates, links=[], omitted=len(files) - len(candidates))
 
     def fetch(self, request: Request, http_client: HttpClient) -> Response | Fault:
         """Read the file; a file that cannot be read is a fault."""
