@@ -1,4 +1,4 @@
-"""What the stages say of themselves before they run, and how they look up the chain."""
+"""Warnings of stages before they run, and how they look up the stages before them."""
 
 import json
 from pathlib import Path
