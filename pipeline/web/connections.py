@@ -71,7 +71,7 @@ class Connections:
 
     def protocol(self) -> type["Connection"]:
         """The protocol class for uvicorn's `http` setting; its connections register here."""
-        return type("Connection", (Connection,), {"all": self})
+        return type("Connection", (Connection,), {"registry": self})
 
     def add(self, connection: "Connection") -> None:
         """Register a connection; if there are too many, close the one that has waited longest, or the new one."""

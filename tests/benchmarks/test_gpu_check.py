@@ -1,4 +1,4 @@
-"""benchmarks/gpu_check.py, small and on a processor."""
+"""benchmarks/gpu_check.py, at a small size on a CPU."""
 
 import importlib.util
 import json
@@ -36,7 +36,7 @@ sys.meta_path.insert(0, Refuses())
 
 
 def check(*arguments: str, **environment: str) -> tuple[str, dict]:
-    """What the script prints, and the JSON of its last line."""
+    """The output of the script, and the JSON of its last line."""
     command = [sys.executable, str(SCRIPT), *arguments]
     environment = os.environ | {"OUT": "", "JAX_PLATFORMS": "cpu"} | environment
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -45,7 +45,7 @@ def check(*arguments: str, **environment: str) -> tuple[str, dict]:
 
 
 def jax_alone(folder: Path, *names: str) -> dict[str, str]:
-    """An environment in which Keras runs on JAX, and none of `names` can be imported."""
+    """An environment in which Keras uses JAX, and none of `names` can be imported."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("needs jax, which is not installed (requirements-dev.txt names it)")
     (folder / "sitecustomize.py").write_text(GUARD.replace("{names}", repr(set(names))))
@@ -53,7 +53,7 @@ def jax_alone(folder: Path, *names: str) -> dict[str, str]:
 
 
 def job(tmp_path: Path, monkeypatch, code: str) -> Job:
-    """A job whose worker is `code`; `told` writes a finding."""
+    """A job whose worker runs `code`; `told` writes a result."""
     worker = tmp_path / "worker.py"
     worker.write_text(
         "import json, os, sys, time\njob = json.loads(sys.argv[1])\n"
@@ -157,7 +157,7 @@ def test_hanging_gpu_job_is_killed_and_its_results_kept(tmp_path, monkeypatch):
 
 
 def _runs(process: int) -> bool:
-    """Whether it is there, and more than an entry that nobody has waited for."""
+    """Whether the process exists and is not a zombie."""
     status = Path(f"/proc/{process}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 

@@ -8,7 +8,7 @@ from benchmarks.turns import WARM_UP, time_turns
 
 @pytest.fixture
 def take(monkeypatch):
-    """Steps that take so many seconds each of a clock of their own; `calls` has the counts that were asked for."""
+    """Steps with given durations on a fake clock; `calls` records how many steps were requested."""
     clock, calls = [0.0], []
 
     def made(*seconds):

@@ -1,4 +1,4 @@
-"""What a user sees at the prompt: help, plans, mistakes."""
+"""The command line: help, plans, errors."""
 
 import json
 import re

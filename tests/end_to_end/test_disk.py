@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or forbidden: one line that says so, from every command, and nothing is lost."""
+"""A disk that is full, read-only or unreadable: every command gives a one-line error, and nothing is lost."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ PAGE = 4096  # bytes by which a file takes up the room of a tmpfs
 
 @pytest.fixture
 def small_disk(finished, tmp_path) -> Iterator[Home]:
-    """The finished folder on a disk of its own that has some room left."""
+    """The finished folder on its own disk with some free space."""
     place = tmp_path / "disk"
     place.mkdir()
     size = sum(-(-path.lstat().st_size // PAGE) * PAGE + PAGE for path in finished.folder.rglob("*")) + (4 << 20)
@@ -32,7 +32,7 @@ def small_disk(finished, tmp_path) -> Iterator[Home]:
 
 
 def fill(home: Home) -> Path:
-    """Take up all room that is left; returns the file that does."""
+    """Fill the disk; returns the file that fills it."""
     path = home.folder.parent / "filler"
     with path.open("wb", buffering=0) as file:
         for size in (1 << 20, PAGE, 1):
@@ -45,7 +45,7 @@ def fill(home: Home) -> Path:
 
 
 def told(said: str) -> str:
-    """What a command said, which is no traceback and names no fault of a library."""
+    """The output of a command, which must contain no traceback."""
     for word in ("Traceback", "Logging error", "Errno", ":("):
         assert word not in said, said
     return said

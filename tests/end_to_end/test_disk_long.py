@@ -1,4 +1,4 @@
-"""Each stage on a disk that becomes full while it works: one line, and the next run comes to the same end."""
+"""Each stage on a disk that fills up while it works: one-line error, and the next run is bit-identical."""
 
 import re
 import resource

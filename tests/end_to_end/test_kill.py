@@ -1,4 +1,4 @@
-"""SIGKILL in every stage: the next run goes on, and comes to the same end."""
+"""SIGKILL in every stage: the next run resumes, and its result is bit-identical."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def unmake(home: Home, stage: str) -> tuple[Path, str]:
 
 
 def kill_while_working(home: Home, sign: tuple[Path, str], number: int = signal.SIGKILL) -> subprocess.Popen:
-    """Start a run and send it a signal as soon as the stage is at work."""
+    """Start a run and send it a signal as soon as the stage works."""
     process = home.start("run")
     deadline = time.monotonic() + 120
     while not any(sign[0].glob(sign[1])) and process.poll() is None:

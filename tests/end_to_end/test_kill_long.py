@@ -1,4 +1,4 @@
-"""A hundred kills at moments that nobody chose: nothing is lost, and no byte of what comes out is another."""
+"""A hundred kills at random moments: nothing is lost, and the result is bit-identical."""
 
 import random
 import resource
@@ -19,7 +19,7 @@ COMMANDS = 21  # kills of `labels import`, `labels export` and `rerun`, by turns
 
 
 def killed_after(home: Home, seconds: float, *words: str) -> bool:
-    """Start a command, and kill it after so many seconds; false if it had ended by then."""
+    """Start a command and kill it after so many seconds; false if it ended before."""
     process = home.start(*words)
     time.sleep(seconds)
     process.kill()

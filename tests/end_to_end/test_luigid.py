@@ -1,4 +1,4 @@
-"""A real luigid on a free port: runs against it, its page's data, exit codes, one GAN a GPU."""
+"""A real luigid on a free port: runs that use it, the data of its page, exit codes, one GAN at a time on a GPU."""
 
 import json
 import os
@@ -22,7 +22,7 @@ LUIGI = ("-m", "luigi", "--module", "tasks", "RunPipeline")
 
 @pytest.fixture(scope="module")
 def luigid(tmp_path_factory):
-    """The address of a scheduler that runs as long as this module's tests."""
+    """The URL of a luigid for this module's tests."""
     folder = tmp_path_factory.mktemp("luigid")
     (folder / "luigi.cfg").write_bytes((REPOSITORY / "luigi.cfg").read_bytes())
     (folder / "data" / "luigid").mkdir(parents=True)
@@ -56,7 +56,7 @@ def wait_until_it_answers(url: str) -> None:
 
 
 def ask(luigid: str, question: str, **arguments) -> dict:
-    """What luigid's page asks it."""
+    """Query luigid like its page."""
     query = urllib.parse.urlencode({"data": json.dumps(arguments)})
     with urllib.request.urlopen(f"{luigid}/api/{question}?{query}", timeout=10) as answer:
         return json.load(answer)["response"]

@@ -1,4 +1,4 @@
-"""luigid and workers that are killed, hung, restarted or paused while the GAN trains; what is said, and when."""
+"""luigid and workers that are killed, hung, restarted or paused while the GAN trains: what is printed, and when."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ PROGRAM = "import sys; from luigi.cmdline import luigid; luigid(sys.argv[1:])"
 
 
 class Daemon:
-    """A luigid that can be killed and started again, on the same port and without what it knew."""
+    """A luigid that can be killed and restarted on the same port without its state."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
@@ -44,7 +44,7 @@ class Daemon:
 
 
 class Watched:
-    """A run whose lines are kept with the seconds at which they came."""
+    """A run whose output lines are recorded with their times in seconds."""
 
     def __init__(self, process: subprocess.Popen) -> None:
         self.process, self.began = process, time.monotonic()
@@ -57,7 +57,7 @@ class Watched:
             self.lines.append((time.monotonic() - self.began, line.rstrip()))
 
     def at(self, part: str) -> float:
-        """Seconds at which a line with `part` came; waits for it."""
+        """Wait for a line that contains `part`; returns its time in seconds."""
         while time.monotonic() - self.began < SECONDS:
             if found := [when for when, line in self.lines if part in line]:
                 return found[0]
@@ -66,7 +66,7 @@ class Watched:
         raise TimeoutError(f"{part}: {self.text}")
 
     def end(self, code: int) -> float:
-        """Wait for the end; returns the seconds at which it came."""
+        """Wait for the end; returns its time in seconds."""
         self.process.wait(SECONDS)
         self.thread.join(30)
         assert self.process.returncode == code, self.text
@@ -80,7 +80,7 @@ class Watched:
 
 @pytest.fixture
 def daemon(home):
-    """A luigid of the home's own; its GAN is to be trained anew."""
+    """A luigid for this folder, whose GAN must be trained again."""
     shutil.rmtree(home.stage_folder("gan"))
     made = Daemon(home.folder)
     yield made
@@ -90,7 +90,7 @@ def daemon(home):
 
 @pytest.fixture
 def start(home, daemon) -> Callable[..., Watched]:
-    """`start(*words)` begins a run of some half a minute and returns when the GAN trains."""
+    """`start(*words)` starts a run of about half a minute and returns when the GAN trains."""
 
     def begin(*words: str) -> Watched:
         run = Watched(home.start("run", "--scheduler", daemon.url, "--gan-epochs", "30", *words))
@@ -160,7 +160,7 @@ def test_luigid_paused_during_a_run_is_named(home, daemon, start):
 
 
 def child(pid: int, *, helper: bool = False) -> int:
-    """The process that a process has started: its own, or the helper that Python starts stages from. Waits for it."""
+    """Wait for a process's child: the stage's process, or the fork server that starts stages."""
     for _ in range(600):
         for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             words = Path(f"/proc/{each}/cmdline").read_text()

@@ -1,4 +1,4 @@
-"""What runs again after a change, and what does not: exactly that."""
+"""Which stages run again after a change, and which do not."""
 
 import json
 import re

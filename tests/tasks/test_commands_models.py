@@ -1,4 +1,4 @@
-"""`python -m tasks models` at the prompt."""
+"""The command `python -m tasks models`."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ TOOLKIT = {"generator": {"choice": "dcgan"}, "discriminator": {"choice": "dcgan"
 
 @pytest.fixture
 def folder(configure):
-    """A working folder with a definition of its own, one of the gan-toolkit, and one with a mistake."""
+    """A working folder with an own definition, one of IBM's gan-toolkit, and one with an error."""
     models = configure("") / "models"
     models.mkdir()
     (models / "mine.json").write_text('{"description": "for cats", "loss": "hinge", "generator": {"width": 12}}')

@@ -1,4 +1,4 @@
-"""What the label page is told of this working folder."""
+"""The paths of this working folder on the label page."""
 
 import shutil
 from pathlib import Path

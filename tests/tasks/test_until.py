@@ -1,4 +1,4 @@
-"""`run --until` and `plan --until`: one stage and what it needs, nothing after it."""
+"""`run --until` and `plan --until`: one stage and the stages it needs."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 
 @pytest.fixture
 def working_folder(tmp_path, monkeypatch):
-    """A working folder with nothing in it but the GAN definitions."""
+    """A working folder that contains only the GAN definitions."""
     (tmp_path / "models").mkdir()
     shutil.copy(REPOSITORY / "models" / "dcgan.json", tmp_path / "models")
     monkeypatch.chdir(tmp_path)

@@ -193,7 +193,7 @@ def test_slow_reader_gets_the_whole_response(short_timeouts):
         length, began = 0, time.monotonic()
         while piece := client.recv(65536):
             length += len(piece)
-            if time.monotonic() - began < 2 * SHORT.reader:
+            if time.monotonic() - began < 2 * SHORT.client:
                 time.sleep(0.05)
         assert length > LARGE
 
