@@ -19,8 +19,6 @@ from pipeline.gan.training.losses import (
     feature_distance,
     find_loss,
     one_centred,
-    right,
-    sureness,
     zero_centred,
 )
 from pipeline.gan.training.state import TrainState
@@ -73,7 +71,7 @@ class _Update:
         # Batch norm over both together gives stripes, and pictures of a batch are compared with their like alone
         self.apart = network.norm == "batch" or network.minibatch != "none"
         # What G wants then hangs on how the D that has just learned sees reals
-        self.beside_reals = self.definition.loss == "relativistic" or self.definition.feature_matching > 0
+        self.beside_reals = self.loss.is_paired or self.definition.feature_matching > 0
 
     def run(self, arrays: dict[str, Tensor]) -> Tensor:
         state, turns = self.state, arrays["reals"].shape[0]
@@ -182,19 +180,19 @@ class _Update:
         """Augment more while D is too sure of the reals, and less otherwise (Karras et al. 2020, section 3)."""
         rule, strength = self.definition.augment, self.state.strength
         if rule.target:
-            sure = sureness(self.definition.loss, judged["real"], judged["fake"])
+            sure = self.loss.sureness(judged["real"], judged["fake"])
             moved = strength + ops.sign(sure - rule.target) * (batch / rule.ramp)
             strength.assign(ops.clip(moved, 0.0, rule.probability))
 
     def _metrics(self, judged: Judged, g_loss: Tensor, d_gradient: Tensor, g_gradient: Tensor) -> Tensor:
-        real, fake, loss = judged["real"], judged["fake"], self.definition.loss
+        real, fake = judged["real"], judged["fake"]
         found = {
             "d_loss": judged["loss"],
             "g_loss": g_loss,
-            "d_accuracy": ops.mean(right(loss, real, fake)),
+            "d_accuracy": ops.mean(self.loss.right(real, fake)),
             "d_real": ops.mean(ops.sigmoid(real)),
             "d_fake": ops.mean(ops.sigmoid(fake)),
-            "d_sureness": sureness(loss, real, fake),
+            "d_sureness": self.loss.sureness(real, fake),
             "d_penalty": judged["penalty"],
             "d_gradient": d_gradient,
             "g_gradient": g_gradient,
