@@ -14,11 +14,11 @@ from functools import cached_property
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 
-from pipeline.images.normalize import cores
+from pipeline.devices import keras
 from pipeline.images.raster import squares
+from pipeline.machine import usable_cores
 from pipeline.pretrained import KNOWN, NONE, Weights, identify, strange
 
 SIDE = 192  # pixels: 160 costs .01 of average precision, 224 gains .003 and takes half as long again
@@ -55,7 +55,7 @@ class Backbone:
     def _interpreter(self):
         import tensorflow
 
-        interpreter = tensorflow.lite.Interpreter(model_content=self.content, num_threads=cores())
+        interpreter = tensorflow.lite.Interpreter(model_content=self.content, num_threads=usable_cores())
         tensors = (math.prod(map(int, each["shape"])) for each in interpreter.get_tensor_details())
         if sum(tensors) > MOST:
             raise ValueError("has tensors that no network known here has")

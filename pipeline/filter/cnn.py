@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
-from keras import layers
 
+from pipeline.devices import keras
 from pipeline.filter.keras_files import fill
 from pipeline.images.raster import squares
+
+layers = keras.layers
 
 SIDE = 32  # pixels: at 64 a network learns no better from so few labels, in four times the time
 BATCH = 64

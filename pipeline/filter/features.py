@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.filter.backbone import Backbone
 from pipeline.filter.patches import PatchDictionary
-from pipeline.images.normalize import cores
 from pipeline.images.raster import squares
+from pipeline.machine import usable_cores
 
 FeatureViews = tuple[np.ndarray, ...]  # one (N, D) float32 for each kind
 
@@ -86,7 +86,7 @@ def _rounded(features: np.ndarray) -> np.ndarray:
 
 def _by_threads(describe: Callable[[np.ndarray], FeatureViews], images: np.ndarray) -> FeatureViews:
     """The same as `describe(images)`, each core at a part; NumPy's own threads would only wait for each other."""
-    parts = [part for part in np.array_split(images, cores()) if len(part)]
+    parts = [part for part in np.array_split(images, usable_cores()) if len(part)]
     with threadpool_limits(1), ThreadPoolExecutor(len(parts)) as workers:
         return join(list(workers.map(describe, parts)))
 

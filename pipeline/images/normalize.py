@@ -3,7 +3,6 @@
 A journal on disk holds what is done so far, so that a stopped run resumes there.
 """
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -15,6 +14,7 @@ from pipeline.images.duplicates import find_duplicates
 from pipeline.images.overview import write_overview
 from pipeline.images.prepare import Picture, Prepared, prepare
 from pipeline.images.worker_pool import Lost, work_through
+from pipeline.machine import usable_cores
 from pipeline.options import NormalizeOptions
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
@@ -95,7 +95,7 @@ def normalize(
         raws,
         options=options,
         folder=folder,
-        processes=options.processes or cores(),
+        processes=options.processes or usable_cores(),
         seconds=SECONDS,
         should_stop=should_stop,
     )
@@ -134,15 +134,10 @@ def prepare_all(
         [raw for raw in raws if raw.id not in journal.rows],
         partial(prepare, options=options, folder=images),
         take,
-        processes=options.processes or cores(),
+        processes=options.processes or usable_cores(),
         seconds=SECONDS,
         should_stop=should_stop,
     )
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def settle(pictures: Sequence[Prepared], near_duplicates: int) -> list[dict[str, Any]]:
