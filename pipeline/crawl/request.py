@@ -54,7 +54,6 @@ ROBOTS = "robots.txt"
 PRIVATE = "private address"
 NOT_HTTP = "not http(s)"
 TOO_LARGE = "too large"
-TOO_MANY_PIXELS = "too many pixels"
 NOAI = "X-Robots-Tag"
 LONGEST_REASON = 200  # characters: some reasons quote the server
 MOST_BYTES = 2**53  # what is larger is no size of a body, and some readers of JSON cannot hold it

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipeline.images.hashing import may_have_near, mirrored, phash_both_ways
+from pipeline.images.hashing import may_have_near, phash_both_ways
 from pipeline.images.prepare import LOOK, Prepared
-from pipeline.images.raster import resize
+from pipeline.images.raster import mirrored, resize
 
 # The mean squared difference of two copies, as a share of the variance within the plainer one. Of re-encoded, resized
 # and mirrored copies 98 in 100 stay below it; other pictures with near hashes, drawn or photographed, are above 0.08.

@@ -48,11 +48,6 @@ def _bits(low: np.ndarray) -> int:
     return int.from_bytes(np.packbits(low.ravel() > threshold).tobytes(), "big")
 
 
-def mirrored(pixels: np.ndarray) -> np.ndarray:
-    """`pixels` (..., W, C) with left and right exchanged."""
-    return np.ascontiguousarray(pixels[..., ::-1, :])
-
-
 _QUARTERS, _BITS = 4, 16
 _CHUNK = 1 << 14  # hashes looked up at a time
 _CROWD = 256  # of one quarter: comparing with more is left to who asks, so that memory is bounded

@@ -175,5 +175,5 @@ def squares(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def mirrored(images: np.ndarray) -> np.ndarray:
-    """`images` (N, H, W, C) with left and right exchanged."""
-    return images[:, :, ::-1]
+    """`images` (..., W, C) with left and right exchanged."""
+    return np.ascontiguousarray(images[..., ::-1, :])

@@ -192,6 +192,11 @@ class GrowingNetwork:
         """Those of `variables` that an optimizer moves."""
         return self.layers.trainable_variables
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers an optimizer moves."""
+        return sum(math.prod(variable.shape) for variable in self.trainable_variables)
+
     def at(self, stage: int, *, fading: bool) -> keras.Model:
         """The model of one stage."""
         return self.fading[stage] if fading else self.settled[stage]
