@@ -7,13 +7,10 @@ features of squares (N, 64, 64, 3): logistic regression on each is measured on t
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np
 from sklearn.linear_model import LogisticRegression

@@ -7,13 +7,10 @@ MobileNet at 224 px: its time is measured in turn with the scoring. Importing Te
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np
 

@@ -6,7 +6,8 @@ import subprocess
 from typing import Any
 
 from benchmarks.memory import resident_peak
-from pipeline.devices import backend, device, usable_cores, versions
+from pipeline.devices import backend, device, versions
+from pipeline.machine import usable_cores
 
 QUERY = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
 

@@ -8,12 +8,9 @@ person who labels a page, updates the filter, and labels the next page.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import matplotlib
 import numpy as np

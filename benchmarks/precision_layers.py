@@ -20,10 +20,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
+from pipeline.machine import BACKEND_ENVIRONMENT
+
+os.environ |= BACKEND_ENVIRONMENT | os.environ  # before TensorFlow is loaded
 
 KERNEL, STRIDE, TURNS = 4, 2, 7
 TURN_SECONDS = 0.05  # about

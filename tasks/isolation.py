@@ -24,6 +24,7 @@ from typing import Any
 from filelock import FileLock
 
 from pipeline.errors import Stopped, UserError
+from pipeline.machine import BACKEND_ENVIRONMENT
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 
@@ -32,9 +33,6 @@ PRELOAD = ["tensorflow", "keras", "pipeline.filter.train_classifier", "pipeline.
 METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 OUTPUT = (1, 2)  # standard output and standard error
 POLL = 0.2  # seconds from one check for a request to stop to the next
-# Must be set before TensorFlow is loaded. oneDNN doubles the speed on processors where it is off by default; the log
-# level hides the lines that TensorFlow prints when it starts.
-ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 AGAIN = "running again goes on from there"
 
 
@@ -69,8 +67,7 @@ def call(
 
 
 def _context() -> Any:
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    os.environ |= BACKEND_ENVIRONMENT | os.environ
     context = multiprocessing.get_context(METHOD)
     if METHOD == "forkserver":
         context.set_forkserver_preload(PRELOAD)

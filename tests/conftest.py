@@ -8,10 +8,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the testers have the cores among them
 
 import pytest
 
-from tasks import isolation
+from pipeline.machine import BACKEND_ENVIRONMENT
 
 os.environ["GANMILL_MEASURE"] = "0"  # what is fastest is measured in its own tests
-os.environ.update(isolation.ENVIRONMENT)  # before any test loads TensorFlow: as in a stage's own process
+os.environ.update(BACKEND_ENVIRONMENT)  # before any test loads TensorFlow: as in a stage's own process
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import keras
 import numpy as np
 
-from pipeline.images.normalize import cores
+from pipeline.devices import keras
 from pipeline.images.raster import squares
+from pipeline.machine import usable_cores
 from pipeline.pretrained import KNOWN, NONE, Weights, identify, unusable_weights
 
 SIDE = 192  # pixels: at 160 average precision falls by .01; 224 gains .003 and takes 50 % longer
@@ -62,7 +62,7 @@ class Backbone:
     def _interpreter(self) -> Any:
         import tensorflow
 
-        interpreter = tensorflow.lite.Interpreter(model_content=self.content, num_threads=cores())
+        interpreter = tensorflow.lite.Interpreter(model_content=self.content, num_threads=usable_cores())
         tensors = (math.prod(map(int, each["shape"])) for each in interpreter.get_tensor_details())
         if sum(tensors) > MAX_TENSOR_SIZE:
             raise ValueError("has larger tensors than any known network")

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
-from keras import layers
 
+from pipeline.devices import keras
 from pipeline.filter.keras_files import load_keras_weights
 from pipeline.images.raster import squares
+
+layers = keras.layers
 
 SIDE = 32  # pixels: at 64 a network is no better with so few labels, and takes four times as long
 BATCH = 64

@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.filter.backbone import Backbone
 from pipeline.filter.patches import PatchDictionary
-from pipeline.images.normalize import cores
 from pipeline.images.raster import squares
+from pipeline.machine import usable_cores
 
 FeatureViews = tuple[np.ndarray, ...]  # one (N, D) float32 for each kind
 
@@ -88,7 +88,7 @@ def _rounded(features: np.ndarray) -> np.ndarray:
 
 def _extract_in_threads(extract: Callable[[np.ndarray], FeatureViews], images: np.ndarray) -> FeatureViews:
     """`extract(images)` with one thread a core; NumPy's own threads are turned off meanwhile, as they would compete."""
-    parts = [part for part in np.array_split(images, cores()) if len(part)]
+    parts = [part for part in np.array_split(images, usable_cores()) if len(part)]
     with threadpool_limits(1), ThreadPoolExecutor(len(parts)) as workers:
         return concatenate_views(list(workers.map(extract, parts)))
 

@@ -11,8 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import keras
-
+from pipeline.devices import keras
 from pipeline.store.hdf5 import check_weights
 from pipeline.store.npz import Foreign, StoredZip, or_damaged
 

@@ -1,7 +1,6 @@
 """The model card: README.md for people and card.json for programs, with the lineage of the training pictures."""
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline import devices
 from pipeline.errors import DamagedState
 from pipeline.gan.config import definition_digest, differences
-from pipeline.gan.networks.builder import GrowingNetwork
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
 from pipeline.gan.stats_log import Row
 from pipeline.gan.training.loop import Trainer
@@ -183,8 +181,8 @@ def _networks(training: Trainer) -> dict[str, Any]:
     state = training.state
     return {
         "latent": training.definition.latent,
-        "generator": _parameters(state.generator),
-        "discriminator": _parameters(state.discriminator),
+        "generator": state.generator.parameters,
+        "discriminator": state.discriminator.parameters,
         "own_layers": training.definition.discriminator.minibatch != "none",
     }
 
@@ -200,10 +198,6 @@ def _growing_notice(training: Trainer) -> list[str]:
         f"it still grows: it reaches full size after {needed} images, and has seen {seen}; until then {GENERATOR} and"
         f" {DISCRIMINATOR}, which have full size, are useless, and Dcgan.load generates samples at the current side"
     ]
-
-
-def _parameters(network: GrowingNetwork) -> int:
-    return sum(math.prod(variable.shape) for variable in network.trainable_variables)
 
 
 def _scores(epoch: int, rows: dict[int, Row]) -> dict[str, Any]:

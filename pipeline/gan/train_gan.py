@@ -1,7 +1,6 @@
 """The stage gan: train a generator on the kept pictures."""
 
 import contextlib
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.model_card import Lineage, read_lineage, write_card
-from pipeline.gan.networks.builder import GrowingNetwork
 from pipeline.gan.networks.export import GENERATOR, write_networks
 from pipeline.gan.stats_log import Row
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
@@ -156,14 +154,10 @@ def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "size": training.images.shape[1],
         "precision": training.compute_mode.precision,
-        "parameters": _parameters(state.generator) + _parameters(state.discriminator),
+        "parameters": state.generator.parameters + state.discriminator.parameters,
     }
 
 
 def _notices(rows: list[Row]) -> list[str]:
     """Notes and alarms of the training."""
     return [text for row in rows for text in [*filter(None, [row.get("note")]), *row.get("alarms", [])]]
-
-
-def _parameters(network: GrowingNetwork) -> int:
-    return sum(math.prod(variable.shape) for variable in network.trainable_variables)

@@ -32,7 +32,6 @@ from pipeline.devices import (
     has_gpu,
     prepare_devices,
     tensorflow_has_started,
-    usable_cores,
 )
 from pipeline.gan.config import Definition, as_tree
 from pipeline.gan.config.resolutions import Resolutions
@@ -40,6 +39,7 @@ from pipeline.gan.step_timer import ForkedTimer, InProcessTimer
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES, Batches, StepPlanner
 from pipeline.gan.training.train_step import compile_step
+from pipeline.machine import usable_cores
 from pipeline.store.atomic import write_whole
 
 MARGIN = 1.10  # factor by which another mode must be faster: less is noise, and results would not be bit-identical

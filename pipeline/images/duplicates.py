@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipeline.images.hashing import may_have_near, mirrored, phash_both_ways
+from pipeline.images.hashing import may_have_near, phash_both_ways
 from pipeline.images.prepare import LOOK, Prepared
-from pipeline.images.raster import resize
+from pipeline.images.raster import mirrored, resize
 
 # Mean squared difference of two thumbnails, divided by the smaller of their variances. 98 of 100 re-encoded, resized or
 # mirrored copies are below it; other pictures with near hashes, drawings or photographs, are above 0.08.

@@ -42,11 +42,6 @@ def phash_both_ways(pixels: np.ndarray) -> tuple[int, int]:
     return _to_bits(low), _to_bits(low * _MIRROR)
 
 
-def mirrored(pixels: np.ndarray) -> np.ndarray:
-    """Flip `pixels` (..., W, C) horizontally."""
-    return np.ascontiguousarray(pixels[..., ::-1, :])
-
-
 def may_have_near(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> np.ndarray:
     """Whether each of `wanted` (N,) uint64 may be within Hamming distance `distance` of an earlier one of `hashes`
     (N,).

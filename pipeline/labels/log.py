@@ -1,7 +1,6 @@
 """The label log: every label ever given, in an append-only file. A later row overrides an earlier one."""
 
 import os
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -13,10 +12,10 @@ from filelock import FileLock
 
 from pipeline.errors import DamagedState, UserError
 from pipeline.store.atomic import write_whole
+from pipeline.store.digest import is_digest
 from pipeline.store.jsonl import dump_row, parse_row
 
 LABELS = ("on", "off", "unsure")
-_PICTURE_ID = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +34,7 @@ class Label:
 
 def label_problem(row: dict[str, Any]) -> str:
     """What is wrong with `row` as a label; empty if nothing is."""
-    if not isinstance(row.get("id"), str) or not _PICTURE_ID.fullmatch(row["id"]):
+    if not is_digest(row.get("id")):
         return f"id {row.get('id')!r} is not 64 hex digits"
     if "label" not in row or row["label"] not in (*LABELS, None):
         return f"label {row.get('label')!r} is none of {', '.join(LABELS)}, null"

@@ -1,6 +1,5 @@
 """The index of one dataset: every square, where it came from, and what the newest filter decided about it."""
 
-import re
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from pipeline.filter.scores import Score, read_scores
 from pipeline.labels.log import dataset_flag
 from pipeline.store import verified
 from pipeline.store.artifacts import Artifact, ArtifactStore, load
+from pipeline.store.digest import is_digest
 from pipeline.web.dataset_paths import DatasetPaths
 
 CRAWL_FIELDS = ("url", "page", "title", "engine", "query", "creator", "license")  # of the crawl's row
@@ -103,7 +103,6 @@ def host_of(text: str) -> str:
 
 
 KEPT = "kept"
-_ID = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +205,7 @@ def _rows(squares: Path) -> list[dict]:
     if not squares.is_dir():
         return []
     every = verified.read_rows(squares, "images.jsonl")
-    return [row for row in every if row["outcome"] == KEPT and _ID.fullmatch(row["id"])]
+    return [row for row in every if row["outcome"] == KEPT and is_digest(row["id"])]
 
 
 def _pictures(rows: list[dict], crawled: dict[str, dict], scores: dict[str, Score]) -> tuple[Picture, ...]:

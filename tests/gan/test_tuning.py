@@ -47,7 +47,6 @@ def machine(monkeypatch, tmp_path):
         monkeypatch.setattr(tuning, "is_busy", lambda: False)
         for module in (tuning, devices):
             monkeypatch.setattr(module, "usable_cores", lambda: cores)
-        monkeypatch.setattr("pipeline.gan.tuning.usable_cores", lambda: cores)
         monkeypatch.setattr(tuning, "_measure_in_turn", made.in_turn)
         return made
 

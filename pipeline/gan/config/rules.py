@@ -1,7 +1,11 @@
-"""Validate combinations of definition fields; each check raises a ValueError of one line that says why."""
+"""The properties of each loss, and the combinations of fields that cannot work.
+
+Each check raises a ValueError of one line that says why.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.gan.config.json_text import short_json
@@ -9,7 +13,31 @@ from pipeline.gan.config.json_text import short_json
 if TYPE_CHECKING:
     from pipeline.gan.config.schema import Definition, Discriminator, Network, Optimizer, Penalty, Schedule
 
-WITH_LABELS = ("minimax", "non_saturating", "least_squares")
+
+@dataclass(frozen=True, kw_only=True)
+class LossProperties:
+    """What a loss takes the discriminator's logits for."""
+
+    has_labels: bool = False  # reals and fakes have labels, which can be smoothed
+    is_critic: bool = False  # D gives scores of any size: no probabilities, and no accuracy
+    is_paired: bool = False  # each fake is compared with a real
+
+    @property
+    def has_zero(self) -> bool:
+        """Whether D says real with a logit above 0; without that, a logit means something only beside another one."""
+        return not (self.is_critic or self.is_paired)
+
+
+# By the name that a definition has for it; `training.losses` makes each `Loss` of these and of its functions
+LOSS_PROPERTIES = {
+    "minimax": LossProperties(has_labels=True),
+    "non_saturating": LossProperties(has_labels=True),
+    "least_squares": LossProperties(has_labels=True),
+    "wasserstein": LossProperties(is_critic=True),
+    "hinge": LossProperties(),
+    "relativistic": LossProperties(is_paired=True),
+}
+WITH_LABELS = [name for name, found in LOSS_PROPERTIES.items() if found.has_labels]
 
 
 def check_schedule(schedule: Schedule) -> None:
@@ -75,22 +103,22 @@ def _check_norm(definition: Definition) -> None:
         if getattr(definition.penalties, name).weight:
             raise ValueError(f"penalties: {name} and batch norm in the discriminator: the penalty is on D's slope at"
                              f" one picture, but batch norm mixes the pictures of a batch; {remedy}")  # fmt: skip
-    if definition.loss == "relativistic":
-        raise ValueError(f'loss "relativistic" and batch norm in the discriminator: reals and fakes are normalised'
+    if LOSS_PROPERTIES[definition.loss].is_paired:
+        raise ValueError(f'loss "{definition.loss}" and batch norm in the discriminator: reals and fakes are normalised'
                          f" separately, which removes the difference that the loss compares; {remedy}")  # fmt: skip
 
 
 def _check_wasserstein(definition: Definition) -> None:
-    penalties, wasserstein = definition.penalties, definition.loss == "wasserstein"
+    penalties, is_critic = definition.penalties, LOSS_PROPERTIES[definition.loss].is_critic
     slopes = (penalties.gradient, penalties.r1, penalties.r2)
     network = definition.discriminator
     spectral = network.weights == "spectral" and network.norm == "none"  # layer norm cancels the bound
     bounded = penalties.clip or spectral or any(rule.weight for rule in slopes)
-    if wasserstein and not bounded:
-        raise ValueError('loss "wasserstein": nothing bounds D\'s slope, so the loss diverges; set'
+    if is_critic and not bounded:
+        raise ValueError(f'loss "{definition.loss}": nothing bounds D\'s slope, so the loss diverges; set'
                          ' penalties.gradient.weight to 10 and the norm of the discriminator to "layer" (WGAN-GP), or'
                          " penalties.clip to 0.01 (WGAN)")  # fmt: skip
-    if penalties.clip and not wasserstein:
+    if penalties.clip and not is_critic:
         raise ValueError(f'penalties.clip = {penalties.clip:g}: clipping is for the loss "wasserstein"; set it to 0')
     if penalties.clip and penalties.gradient.weight:
         raise ValueError("penalties: clip and gradient both bound D's slope; set one of them to 0")
@@ -101,7 +129,7 @@ def _check_wasserstein(definition: Definition) -> None:
 
 def _check_smoothing(definition: Definition) -> None:
     smoothing = definition.smoothing
-    if (smoothing.real or smoothing.fake) and definition.loss not in WITH_LABELS:
+    if (smoothing.real or smoothing.fake) and not LOSS_PROPERTIES[definition.loss].has_labels:
         raise ValueError(f'smoothing and loss "{definition.loss}": it has no labels to smooth; set smoothing to 0,'
                          f" or loss to one of {', '.join(WITH_LABELS)}")  # fmt: skip
     if smoothing.real + smoothing.fake >= 1:
@@ -111,7 +139,7 @@ def _check_smoothing(definition: Definition) -> None:
 
 def _check_balance(definition: Definition) -> None:
     skip = definition.balance.skip_above
-    if skip and definition.loss == "wasserstein":
+    if skip and LOSS_PROPERTIES[definition.loss].is_critic:
         raise ValueError("balance.skip_above: D of a Wasserstein GAN has no accuracy, and a stronger D is a better"
                          " one; set it to 0")  # fmt: skip
     if 0 < skip <= 0.5:

@@ -10,7 +10,7 @@ from sklearn.metrics import pairwise_distances_chunked
 from pipeline.devices import keras
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.evaluation.metrics import MIN_IMAGES, Copies, Reference, Scores
-from pipeline.gan.training.losses import feature_distance, find_loss
+from pipeline.gan.training.losses import Loss, feature_distance, find_loss
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import StepPlan
 
@@ -84,7 +84,6 @@ def mean_distance(features: np.ndarray) -> float:
 
 
 ops = keras.ops
-CRITIC = "wasserstein"  # the loss whose logits are no probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +131,7 @@ class DiscriminatorEvaluator:
             g_loss=float(g_loss),
             d_real=float(_sigmoid(real).mean()),
             d_fake=float(_sigmoid(fake).mean()),
-            **_accuracies(definition.loss, real, fake),
+            **_accuracies(loss, real, fake),
         )
 
     def _predict(self, parts: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -161,10 +160,10 @@ class DiscriminatorEvaluator:
         return np.array_split(array, -(-len(array) // self.batch))  # none much smaller than the others
 
 
-def _accuracies(loss: str, real: np.ndarray, fake: np.ndarray) -> dict[str, float | None]:
-    if loss == CRITIC:
+def _accuracies(loss: Loss, real: np.ndarray, fake: np.ndarray) -> dict[str, float | None]:
+    if loss.is_critic:  # a logit is a score, and no answer
         return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"))
-    if loss == "relativistic":  # right or wrong on each pair
+    if loss.is_paired:  # right or wrong on each pair
         return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"), float((real > fake).mean()))
     on_real, on_fake = float((real > 0).mean()), float((fake < 0).mean())
     return {"accuracy": (on_real + on_fake) / 2, "real_accuracy": on_real, "fake_accuracy": on_fake}

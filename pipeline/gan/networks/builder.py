@@ -199,6 +199,11 @@ class GrowingNetwork:
         """The variables that an optimizer updates."""
         return self.layers.trainable_variables
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers an optimizer moves."""
+        return sum(math.prod(variable.shape) for variable in self.trainable_variables)
+
     def at(self, stage: int, *, fading: bool) -> keras.Model:
         """The model of one stage, or the one while that stage is `fading` in."""
         return self.fading[stage] if fading else self.settled[stage]

@@ -24,6 +24,7 @@ from pipeline.gan.sampling import GRID, draw_samples, fixed_latents
 from pipeline.gan.stats_log import STATS, Row, StatsLog
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
+from pipeline.gan.training.losses import find_loss
 from pipeline.gan.training.resume_point import ResumePoint, load_point, point_forms
 from pipeline.gan.training.schedule import AccuracyAverage, Intervals, choose_intervals
 from pipeline.gan.training.state import TrainState
@@ -297,7 +298,7 @@ class Trainer:
     def _row(self) -> Row:
         """The row of statistics of the epoch that has just ended: means over its steps."""
         means = dict(zip(METRICS, self._metrics().mean(axis=0, dtype=float).round(6).tolist(), strict=True))
-        if self.definition.loss == "wasserstein":  # its D is a critic, which has no probabilities
+        if find_loss(self.definition.loss).is_critic:  # its D gives no probabilities
             means = {name: value for name, value in means.items() if name not in PROBABILITY_METRICS}
         seen = len(self.metrics) * self.batches.images_per_step
         g_rate, d_rate = (rate * self.lr_scale for rate in self.step_planner.rates(self.steps_done - 1))

@@ -19,8 +19,6 @@ from pipeline.gan.training.losses import (
     feature_distance,
     find_loss,
     one_centred,
-    right,
-    sureness,
     zero_centred,
 )
 from pipeline.gan.training.state import TrainState
@@ -74,7 +72,7 @@ class _Update:
         # Batch norm over reals and fakes together gives stripes, and minibatch layers must not mix the two
         self.separate_batches = network.norm == "batch" or network.minibatch != "none"
         # G's loss then depends on the reals, as seen by the updated D
-        self.needs_reals = self.definition.loss == "relativistic" or self.definition.feature_matching > 0
+        self.needs_reals = self.loss.is_paired or self.definition.feature_matching > 0
 
     def run(self, arrays: dict[str, Tensor]) -> Tensor:
         state, turns = self.state, arrays["reals"].shape[0]
@@ -188,19 +186,19 @@ class _Update:
         """Augment more while D is too sure of the reals, and less otherwise (Karras et al. 2020, section 3)."""
         rule, strength = self.definition.augment, self.state.strength
         if rule.target:
-            sure = sureness(self.definition.loss, d_output["real"], d_output["fake"])
+            sure = self.loss.sureness(d_output["real"], d_output["fake"])
             moved = strength + ops.sign(sure - rule.target) * (batch / rule.ramp)
             strength.assign(ops.clip(moved, 0.0, rule.probability))
 
     def _metrics(self, d_output: DiscriminatorOutput, g_loss: Tensor, d_gradient: Tensor, g_gradient: Tensor) -> Tensor:
-        real, fake, loss = d_output["real"], d_output["fake"], self.definition.loss
+        real, fake = d_output["real"], d_output["fake"]
         found = {
             "d_loss": d_output["loss"],
             "g_loss": g_loss,
-            "d_accuracy": ops.mean(right(loss, real, fake)),
+            "d_accuracy": ops.mean(self.loss.right(real, fake)),
             "d_real": ops.mean(ops.sigmoid(real)),
             "d_fake": ops.mean(ops.sigmoid(fake)),
-            "d_sureness": sureness(loss, real, fake),
+            "d_sureness": self.loss.sureness(real, fake),
             "d_penalty": d_output["penalty"],
             "d_gradient": d_gradient,
             "g_gradient": g_gradient,

@@ -1,8 +1,11 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from pipeline.gan.config import Smoothing
-from pipeline.gan.training.losses import LOSSES, feature_distance, find_loss, right, sureness
+from pipeline.gan.config import Definition, Smoothing
+from pipeline.gan.config.rules import LOSS_PROPERTIES
+from pipeline.gan.training.losses import LOSSES, feature_distance, find_loss
 
 REAL = np.array([[2.0], [-1.0], [0.3]], np.float32)
 FAKE = np.array([[0.5], [-3.0], [-0.2]], np.float32)
@@ -30,6 +33,32 @@ PAPERS = {
 
 def test_every_loss_has_a_reference_formula():
     assert PAPERS.keys() == LOSSES.keys()
+
+
+def test_every_loss_that_a_definition_can_name_has_its_functions_and_properties():
+    names = get_args(Definition.model_fields["loss"].annotation)
+    assert names == tuple(LOSS_PROPERTIES) == tuple(LOSSES)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_has_labels_if_smoothing_changes_it(name):
+    loss = find_loss(name)
+    plain, smooth = (loss.discriminator(REAL, FAKE, smoothing) for smoothing in (Smoothing(), Smoothing(real=0.3)))
+    assert (float(plain) != float(smooth)) == loss.has_labels
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_is_paired_if_the_generator_pays_by_the_reals(name):
+    loss = find_loss(name)
+    assert (float(loss.generator(REAL, FAKE)) != float(loss.generator(REAL + 1, FAKE))) == loss.is_paired
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_has_a_zero_if_moving_all_logits_changes_what_the_discriminator_pays(name):
+    loss = find_loss(name)
+    here, there = (float(loss.discriminator(REAL + by, FAKE + by, Smoothing())) for by in (0, 1))
+    assert (here != pytest.approx(there, abs=1e-5)) == loss.has_zero
+    assert loss.has_zero != (loss.is_critic or loss.is_paired)
 
 
 @pytest.mark.parametrize("name", PAPERS)
@@ -63,16 +92,16 @@ def test_losses_of_large_logits_are_finite(name):
 def test_lowest_d_loss_has_full_accuracy_and_sureness(name):
     """At the logits of D's lowest loss its accuracy is 1, and it is sure of the reals."""
     far = np.full((4, 1), 0.5 if name == "least_squares" else 3.0, np.float32)
-    loss = find_loss(name).discriminator
-    assert float(loss(far, -far, Smoothing())) < float(loss(0 * far, 0 * far, Smoothing()))
-    assert np.mean(right(name, far, -far)) == 1
-    assert np.mean(right(name, -far, far)) == 0
-    assert (float(sureness(name, far, -far)), float(sureness(name, -far, far))) == (1, -1)
+    loss = find_loss(name)
+    assert float(loss.discriminator(far, -far, Smoothing())) < float(loss.discriminator(0 * far, 0 * far, Smoothing()))
+    assert np.mean(loss.right(far, -far)) == 1
+    assert np.mean(loss.right(-far, far)) == 0
+    assert (float(loss.sureness(far, -far)), float(loss.sureness(-far, far))) == (1, -1)
 
 
 def test_relativistic_accuracy_depends_on_pairs_only():
-    assert np.asarray(right("relativistic", REAL - 10, FAKE - 10)).ravel().tolist() == [1, 1, 1]
-    assert np.mean(right("hinge", REAL, FAKE)) == pytest.approx(4 / 6)
+    assert np.asarray(find_loss("relativistic").right(REAL - 10, FAKE - 10)).ravel().tolist() == [1, 1, 1]
+    assert np.mean(find_loss("hinge").right(REAL, FAKE)) == pytest.approx(4 / 6)
 
 
 def test_feature_distance_is_between_means():
