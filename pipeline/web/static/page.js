@@ -250,7 +250,7 @@ function drawAround() {
   element("sort").value = state.sort;
   element("sort").disabled = state.view === "next";
   if (!labels) return;
-  element("tally").textContent = `${labels.on} on target, ${labels.off} off target, ${labels.unsure} skipped`;
+  element("tally").textContent = `${labels.on} on target, ${labels.off} off target, ${labels.unsure} skip`;
   element("gain").textContent = adviceText(everyone);
   element("gain").classList.toggle("enough", enough);
 }
