@@ -17,12 +17,9 @@ _SETTINGS_LOCK = threading.Lock()  # settings are global in the process, and req
 
 def web(given: Namespace) -> int:
     """Serve the label page until ctrl-C."""
+    # Here, because this imports FastAPI, which only this command needs
     from pipeline.web.dataset_paths import Site
-    from pipeline.web.security import (
-        AccessRules,
-        is_loopback,
-        new_token,
-    )  # imports FastAPI, which only this command needs
+    from pipeline.web.security import AccessRules, is_loopback, new_token
     from pipeline.web.server import serve
 
     if not 0 < given.port < 65536:

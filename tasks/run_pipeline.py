@@ -83,9 +83,8 @@ class RunPipeline(RunTask):
         touched = record.stages()
         published = {task.stage: task.published() for task in tasks}
         for task in tasks:
-            task.shelf.point_latest(
-                published[task.stage].folder
-            )  # it may be an older artifact, if earlier settings are used again
+            # An older artifact, if earlier settings are used again
+            task.shelf.point_latest(published[task.stage].folder)
             if task.stage not in touched:
                 made = console.stage_line(published[task.stage].manifest)
                 record.add("stage", stage=task.stage, key=task.key(), outcome="reused", made=made)

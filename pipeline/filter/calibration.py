@@ -134,10 +134,12 @@ def infer_class_prior(probabilities: np.ndarray, prior: float, counts: LabelCoun
     concentration = max(mean * (1 - mean) / std**2 - 1, 2.0)
     density = beta.pdf(GRID, concentration * mean, concentration * (1 - mean))
     log_posterior = np.log((1 - UNIFORM_WEIGHT) * density + UNIFORM_WEIGHT)
-    label_prior = (GRID * counts.unlabelled + counts.on) / (
-        counts.unlabelled + counts.on + counts.off
-    )  # what fair labels are drawn from
-    log_posterior = log_posterior + counts.random_on * np.log(label_prior) + counts.random_off * np.log(1 - label_prior)
+    total = counts.unlabelled + counts.on + counts.off
+    # Random labels are sampled from all squares, labelled or not
+    sampled_prior = (GRID * counts.unlabelled + counts.on) / total
+    log_posterior = (
+        log_posterior + counts.random_on * np.log(sampled_prior) + counts.random_off * np.log(1 - sampled_prior)
+    )
     posterior = np.exp(log_posterior - log_posterior.max())
     return ClassPrior(probabilities=posterior / posterior.sum(), chosen_by_label=1 - random_weight)
 

@@ -10,22 +10,22 @@ export class Outbox {
   constructor(dataset, server, { saved, dropped, changed }) {
     this.prefix = `ganmill:${dataset}:mark:`;
     this.server = server;
-    this.tell = { saved, dropped, changed };
+    this.callbacks = { saved, dropped, changed };
     this.unstored = new Map(); // edits, if localStorage is full or forbidden
     this.last = 0;
     this.busy = false;
     this.fault = "";
     this.wait = SOON;
     window.addEventListener("storage", (event) => {
-      if (event.key === null || event.key.startsWith(this.prefix)) this.tell.changed();
+      if (event.key === null || event.key.startsWith(this.prefix)) this.callbacks.changed();
     });
   }
 
   /** Add edits {id, label, was} and send them after all earlier ones. An edit may have a name, for reporting that it
       changed nothing, or the name of the edit that it undoes. */
-  add(marks) {
-    for (const mark of marks) this.keep(this.newKey(), JSON.stringify(mark));
-    this.tell.changed();
+  add(edits) {
+    for (const edit of edits) this.keep(this.newKey(), JSON.stringify(edit));
+    this.callbacks.changed();
     this.send();
   }
 
@@ -36,12 +36,12 @@ export class Outbox {
       const key = localStorage.key(at);
       if (key.startsWith(this.prefix)) found.push([key, localStorage.getItem(key)]);
     }
-    return found.sort(([one], [other]) => (one < other ? -1 : 1)).map(([key, text]) => ({ key, mark: JSON.parse(text) }));
+    return found.sort(([one], [other]) => (one < other ? -1 : 1)).map(([key, text]) => ({ key, edit: JSON.parse(text) }));
   }
 
   /** The last unsaved label of each square. */
   pending() {
-    return new Map(this.items().map(({ mark }) => [mark.id, mark.label]));
+    return new Map(this.items().map(({ edit }) => [edit.id, edit.label]));
   }
 
   /** Send all edits, one request at a time. */
@@ -59,7 +59,7 @@ export class Outbox {
       this.wait = Math.min(LATE, 2 * this.wait);
     }
     this.busy = false;
-    this.tell.changed();
+    this.callbacks.changed();
     if (!this.fault && this.items().length) this.send(); // another was added meanwhile
   }
 
@@ -68,17 +68,17 @@ export class Outbox {
     const items = this.items().slice(0, AT_ONCE);
     if (!items.length) return false;
     try {
-      const marks = items.map(({ mark: { id, label, was } }) => ({ id, label, was }));
-      const answer = await this.server.post("marks", { marks });
-      const idle = items.filter((_, index) => !answer.written.includes(index)).map(({ mark }) => mark.name);
+      const edits = items.map(({ edit: { id, label, was } }) => ({ id, label, was }));
+      const answer = await this.server.post("marks", { marks: edits });
+      const idle = items.filter((_, index) => !answer.written.includes(index)).map(({ edit }) => edit.name);
       const names = idle.filter(Boolean);
-      this.drop([...items, ...this.items().filter(({ mark }) => names.includes(mark.undoes))]);
-      this.tell.saved(answer, names);
+      this.drop([...items, ...this.items().filter(({ edit }) => names.includes(edit.undoes))]);
+      this.callbacks.saved(answer, names);
     } catch (error) {
       const hopeless = refusedFor(error, items);
       if (!hopeless.length) throw error;
       this.drop(hopeless);
-      this.tell.dropped(hopeless.map(({ mark }) => mark), error.message);
+      this.callbacks.dropped(hopeless.map(({ edit }) => edit), error.message);
     }
     return true;
   }
@@ -106,7 +106,7 @@ export class Outbox {
 
 /** The items that the server will never accept; the others wait. */
 function refusedFor(error, items) {
-  if (error.body?.unknown) return items.filter(({ mark }) => error.body.unknown.includes(mark.id));
+  if (error.body?.unknown) return items.filter(({ edit }) => error.body.unknown.includes(edit.id));
   return PERMANENT.includes(error.status) ? items : [];
 }
 

@@ -23,7 +23,7 @@ const steps = new History(dataset);
 const zoom = new Zoom(server);
 const board = new Board(element("grid"), server, { moved, clicked, opened: () => zoom.toggle(board.current) });
 const outbox = new Outbox(dataset, server, { saved, dropped, changed: repaint });
-const rerun = new Rerun(dataset, server, { ended: runEnded, told: toast });
+const rerun = new Rerun(dataset, server, { ended: runEnded, notify: toast });
 const tabs = new BroadcastChannel(`ganmill:${dataset}:idle`); // any tab may send the edits of all
 tabs.addEventListener("message", (event) => steps.forget(event.data));
 const batches = new Batches(dataset);
@@ -32,7 +32,7 @@ let state = asked();
 let total = 0;
 let revision = "";
 let generation = "";
-let everyone = { counts: {}, sources: [] };
+let summaryData = { counts: {}, sources: [] };
 let reachable = true;
 let armed = false; // R was pressed: the next label is for the rest of the page
 let loading = 0;
@@ -114,7 +114,7 @@ function turn(pages) {
 // --- give labels
 
 /** Give squares a label, or remove it with null; returns how many labels changed. */
-function mark(pictures, label) {
+function giveLabel(pictures, label) {
   const pending = outbox.pending();
   const before = (picture) => (pending.has(picture.id) ? pending.get(picture.id) : picture.label);
   const step = pictures
@@ -125,19 +125,19 @@ function mark(pictures, label) {
   return step.length;
 }
 
-function give(label, reach) {
+function labelReach(label, reach) {
   armed = false;
   if (!board.current) return;
   if (reach === "rest") {
-    const count = mark(rest(), label);
+    const count = giveLabel(rest(), label);
     return toast(label ? `${count} labelled ${LABEL_NAMES[label]}; Z undoes it` : `${count} labels removed; Z undoes it`);
   }
   if (reach === "row") {
     const row = board.row();
-    mark(row, label);
+    giveLabel(row, label);
     return board.go(board.positions.get(row.at(-1).id) + 1);
   }
-  mark([board.current], label);
+  giveLabel([board.current], label);
   board.go(board.cursor + 1);
 }
 
@@ -164,9 +164,9 @@ function saved(answer, idle) {
   summarizeSoon();
 }
 
-function dropped(marks, why) {
-  forget(marks.map(({ name }) => name).filter(Boolean));
-  toast(`${marks.length} not saved: ${why}`);
+function dropped(edits, why) {
+  forget(edits.map(({ name }) => name).filter(Boolean));
+  toast(`${edits.length} not saved: ${why}`);
   repaint();
 }
 
@@ -235,7 +235,7 @@ function summarizeSoon() {
 async function summarize() {
   const found = await server.get("summary", { source: state.source }).catch(() => null);
   if (!found) return;
-  everyone = found;
+  summaryData = found;
   problem(found.problem);
   drawAround();
 }
@@ -243,15 +243,15 @@ async function summarize() {
 // --- the area around the grid
 
 function drawAround() {
-  const { counts, sources, labels, enough } = everyone;
+  const { counts, sources, labels, enough } = summaryData;
   drawViews(element("views"), { counts, chosen: state.view, choose: (view) => show({ view, sort: "" }) });
   drawSources(element("source"), sources, state.source);
   element("source").disabled = state.view === "next";
   element("sort").value = state.sort;
   element("sort").disabled = state.view === "next";
   if (!labels) return;
-  element("tally").textContent = `${labels.on} on target, ${labels.off} off target, ${labels.unsure} skipped`;
-  element("gain").textContent = adviceText(everyone);
+  element("tally").textContent = `${labels.on} on target, ${labels.off} off target, ${labels.unsure} skip`;
+  element("gain").textContent = adviceText(summaryData);
   element("gain").classList.toggle("enough", enough);
 }
 
@@ -312,7 +312,7 @@ function reachOf(event) {
 }
 
 function act(name, event) {
-  if (name in LABELS) return give(LABELS[name], reachOf(event));
+  if (name in LABELS) return labelReach(LABELS[name], reachOf(event));
   if (name !== "rest") armed = false;
   const doing = {
     undo,
@@ -356,7 +356,7 @@ function move(event) {
 
 function clicked(event) {
   const brush = element("brush").value;
-  if (brush) give(brush, reachOf(event));
+  if (brush) labelReach(brush, reachOf(event));
 }
 
 for (const each of document.querySelectorAll(".act")) {

@@ -7,11 +7,11 @@ const PLANNING = 150_000; // ms
 const STATES = { done: "Done", failed: "Failed", stopped: "Stopped", ended: "Ended" };
 
 export class Rerun {
-  constructor(dataset, server, { ended, told }) {
+  constructor(dataset, server, { ended, notify }) {
     this.server = server;
     this.key = `ganmill:${dataset}:seen-run`;
     this.ended = ended;
-    this.told = told;
+    this.notify = notify;
     this.running = false;
     this.dialog = element("plan");
     element("update").addEventListener("click", () => this.ask("filter"));
@@ -64,7 +64,7 @@ export class Rerun {
     try {
       this.show(await this.server.post(path, body));
     } catch (error) {
-      this.told(error.message);
+      this.notify(error.message);
     }
   }
 
