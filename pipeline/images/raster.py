@@ -89,8 +89,8 @@ def squares(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def mirrored(images: np.ndarray) -> np.ndarray:
-    """Flip `images` (N, H, W, C) horizontally."""
-    return images[:, :, ::-1]
+    """Flip `images` (..., H, W, C) horizontally."""
+    return np.ascontiguousarray(images[..., ::-1, :])
 
 
 @dataclass(frozen=True, kw_only=True)
