@@ -9,11 +9,10 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 MODULES = [path for folder in ("pipeline", "tasks") for path in sorted((REPOSITORY / folder).rglob("*.py"))]
-PACKAGES = [path.parent for path in MODULES if path.name == "__init__.py" and path.parent.name != "options"]
+PACKAGES = [path.parent for path in MODULES if path.name == "__init__.py"]
 # One name in two rooms, because it is the same thing in both
 SAME_NAME = {
     "features": "what the filter learns from, and what samples are measured by: both turn squares into vectors",
-    "stages": "the options of each stage, and its Luigi task",
 }
 
 
