@@ -58,7 +58,8 @@ def _normalize(found: dict[str, Any]) -> str:
 def _classifier(found: dict[str, Any]) -> str:
     held = found["average_precision"]
     return (
-        f"learned from {found['labels_on']} on + {found['labels_off']} off, backbone {found.get('backbone', 'none')};"
+        f"learned from {found['labels_on']} on target + {found['labels_off']} off target,"
+        f" backbone {found.get('backbone', 'none')};"
         f" average precision {figure(found['out_of_fold_average_precision'])} out of fold"
         + (f", {figure(held)} on {found['holdout']} held out" if held is not None else "")
     )
@@ -68,8 +69,8 @@ def _filter(found: dict[str, Any]) -> str:
     if found["threshold"] is None:
         return f"kept {found['kept']} of {found['images']} without a classifier"
     low, high = found["band"]
-    unsure = f", {found['unsure']} unsure from {figure(low)}" if found["unsure"] else ""
-    return f"kept {found['kept']} of {found['images']} at a score of {figure(high)} or above{unsure}{_proof(found)}"
+    borderline = f", {found['unsure']} borderline from {figure(low)}" if found["unsure"] else ""
+    return f"kept {found['kept']} of {found['images']} at a score of {figure(high)} or above{borderline}{_proof(found)}"
 
 
 def _proof(found: dict[str, Any]) -> str:
@@ -91,7 +92,7 @@ def _gan(found: dict[str, Any]) -> str:
 
 def _generate(found: dict[str, Any]) -> str:
     return (
-        f"drew {found['count']} pictures; KID {figure(found['kid'])} (reals against reals"
+        f"drew {found['count']} samples; KID {figure(found['kid'])} (reals against reals"
         f" {figure(found['kid_floor'])}), precision {figure(found['precision'])}, recall {figure(found['recall'])}"
     )
 

@@ -13,7 +13,7 @@ from tasks.isolation import StageCrashed
 from tasks.runner import Factory
 
 TOLD = (UserError, Stopped, RPCError)  # their text is enough for a user
-FACE = "This progress looks :( because "
+SMILEY = "This progress looks :( because "
 
 
 class OneLine(logging.Filter):
@@ -33,7 +33,7 @@ def _said(error: BaseException) -> str:
 
 
 def _cut(text: str) -> str:
-    text = text.replace(FACE, "Not finished: ")
+    text = text.replace(SMILEY, "Not finished: ")
     head, mark, tail = text.partition("Traceback (most recent call last):")
     last = tail.strip().splitlines()[-1] if tail.strip() else ""
     if not mark or not last.startswith("pipeline.errors."):

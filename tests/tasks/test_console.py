@@ -20,6 +20,12 @@ def test_stage_line_shows_a_dash_for_a_figure_that_was_not_measured():
     assert console.stage_line(made("generate", **summary)).count("-") == 4
 
 
+def test_stage_line_calls_squares_of_the_band_borderline():
+    found = {"kept": 8, "images": 12, "unsure": 3, "band": [0.4, 0.6], "threshold": 0.5, "expected_precision": None}
+    line = console.stage_line(made("filter", proof=None, **found))
+    assert line == "kept 8 of 12 at a score of 0.600 or above, 3 borderline from 0.400"
+
+
 def test_notices_has_the_notices_of_the_manifest():
     assert console.notices(made("filter", notice="precision 0.95 is out of reach")) == [
         "precision 0.95 is out of reach"
