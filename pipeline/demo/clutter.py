@@ -16,9 +16,9 @@ def screenshot(canvas: Canvas, rng: np.random.Generator) -> None:
     right, bottom = canvas.right, canvas.bottom
     canvas.fill(box(-right, -bottom, right, bottom), paper)
     canvas.fill(box(-right, -bottom, right, -bottom + 0.09), accent if rng.random() < 0.5 else darker(paper, 0.15))
-    for place in range(3):
+    for index in range(3):
         canvas.fill(
-            ellipse(-right + 0.05 + 0.055 * place, -bottom + 0.045, 0.018, 0.018, 12), hsv(20 + 50 * place, 0.6, 0.9)
+            ellipse(-right + 0.05 + 0.055 * index, -bottom + 0.045, 0.018, 0.018, 12), hsv(20 + 50 * index, 0.6, 0.9)
         )
     side = -right + rng.uniform(0.18, 0.3)
     canvas.fill(box(-right, -bottom + 0.09, side, bottom), darker(paper, 0.12))
@@ -53,7 +53,7 @@ def chart(canvas: Canvas, rng: np.random.Generator) -> None:
     paper = near(rng, 45, rng.uniform(0, 0.08), 0.97, 0.3)
     canvas.fill(box(-canvas.right, -canvas.bottom, canvas.right, canvas.bottom), paper)
     first = rng.choice([30.0, 100.0, 205.0, 205.0, 250.0])
-    colours = [near(rng, first + 67 * place, 0.65, 0.8) for place in range(5)]
+    colours = [near(rng, first + 67 * index, 0.65, 0.8) for index in range(5)]
     canvas.fill(box(-0.25, -canvas.bottom + 0.05, rng.uniform(0.05, 0.25), -canvas.bottom + 0.08), _GREY)
     [_bars, _lines, _cake, _points][rng.integers(4)](canvas, rng, colours)
 
@@ -68,10 +68,10 @@ def _bars(canvas: Canvas, rng: np.random.Generator, colours: list[np.ndarray]) -
     _axes(canvas)
     count, one = int(rng.integers(3, 9)), rng.random() < 0.5
     step = 0.74 / count
-    for place in range(count):
-        left = -0.35 + step * place
+    for index in range(count):
+        left = -0.35 + step * index
         top = 0.36 - rng.uniform(0.08, 0.66)
-        canvas.fill(box(left, top, left + 0.7 * step, 0.36), colours[0 if one else place % 5])
+        canvas.fill(box(left, top, left + 0.7 * step, 0.36), colours[0 if one else index % 5])
 
 
 def _lines(canvas: Canvas, rng: np.random.Generator, colours: list[np.ndarray]) -> None:

@@ -35,11 +35,11 @@ def pages(pictures: int) -> dict[str, str]:
     people = [(f"/by/{name}.html", f"Sent in by {name.title()}") for name in _PEOPLE]
     rest = [("/gallery/old.html", "Old pages"), (DRAFTS, "Drafts")]
     made = {INDEX: _page("Toadstools", [*links, *people, *rest], shown[:_FEW])}
-    for place, gallery in enumerate(galleries):
-        around = [(INDEX, "Index"), *links[max(0, place - 1) : place], *links[place + 1 : place + 2]]
-        made[links[place][0]] = _page(f"Toadstools, page {place + 1}", around, gallery)
-    for place, (path, title) in enumerate(people):
-        made[path] = _page(title, [(INDEX, "Index"), *links[:1]], shown[place :: len(people)][-_FEW:])
+    for index, gallery in enumerate(galleries):
+        around = [(INDEX, "Index"), *links[max(0, index - 1) : index], *links[index + 1 : index + 2]]
+        made[links[index][0]] = _page(f"Toadstools, page {index + 1}", around, gallery)
+    for index, (path, title) in enumerate(people):
+        made[path] = _page(title, [(INDEX, "Index"), *links[:1]], shown[index :: len(people)][-_FEW:])
     made[DRAFTS] = _page("Drafts", [(INDEX, "Index")], [], f'<img src="{SKETCH}" alt="toadstool, not finished">')
     return made
 

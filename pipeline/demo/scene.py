@@ -122,13 +122,13 @@ def _meadow(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
 
 def _meadow_front(canvas: Canvas, rng: np.random.Generator, foot: tuple[float, float]) -> None:
     green = near(rng, 102, 0.60, 0.55)
-    places = [(foot[0] + rng.normal(0, 0.16), foot[1] + rng.uniform(0.0, 0.05)) for _ in range(16)]
-    _blades(canvas, rng, green, places)
+    positions = [(foot[0] + rng.normal(0, 0.16), foot[1] + rng.uniform(0.0, 0.05)) for _ in range(16)]
+    _blades(canvas, rng, green, positions)
 
 
-def _blades(canvas: Canvas, rng: np.random.Generator, green: np.ndarray, places: list[tuple[float, float]]) -> None:
+def _blades(canvas: Canvas, rng: np.random.Generator, green: np.ndarray, positions: list[tuple[float, float]]) -> None:
     """Draw blades of grass, distant ones first."""
-    for x, y in sorted(places, key=lambda place: place[1]):
+    for x, y in sorted(positions, key=lambda position: position[1]):
         tip = rng.normal(0, 0.03), -rng.uniform(0.05, 0.12)
         blade = np.array([(x - 0.009, y), (x + tip[0], y + tip[1]), (x + 0.009, y)])
         canvas.fill(blade, mix(darker(green, 0.3), lighter(green, 0.4), rng.random()))

@@ -144,9 +144,9 @@ def _draw_stalk(canvas: Canvas, rng: np.random.Generator, pose: Pose, cap: Cap, 
         _draw_ring(canvas, pose, axis[12], thick, cream)
 
 
-def _draw_ring(canvas: Canvas, pose: Pose, place: np.ndarray, thick: float, cream: np.ndarray) -> None:
+def _draw_ring(canvas: Canvas, pose: Pose, position: np.ndarray, thick: float, cream: np.ndarray) -> None:
     """Draw the torn veil: a small skirt around the stalk."""
-    x, y = place
+    x, y = position
     across = np.linspace(-1, 1, 15)
     frayed = y + 0.05 + 0.035 * (1 - across**2) + 0.008 * (-1.0) ** np.arange(15)
     upper = np.stack([x + 1.05 * thick * across, y - 0.03 + 0.02 * (1 - across**2)], axis=1)

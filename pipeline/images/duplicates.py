@@ -40,15 +40,15 @@ def find_duplicates(pictures: Sequence[Prepared], distance: int) -> dict[str, st
     views = [_View(pictures, name, distance) for name in VIEWS]
     by_pixels: dict[str, str] = {}
     originals: dict[str, str] = {}
-    for place, picture in enumerate(pictures):
+    for index, picture in enumerate(pictures):
         if original := by_pixels.get(picture.sha256):
             originals[picture.id] = original
-        elif alike := [found for view in views for found in view.alike(place)]:
-            originals[picture.id] = pictures[min(alike)].id
+        elif near_duplicates := [found for view in views for found in view.near_duplicates(index)]:
+            originals[picture.id] = pictures[min(near_duplicates)].id
         else:
             by_pixels[picture.sha256] = picture.id
             for view in views:
-                view.keep(place)
+                view.keep(index)
     return originals
 
 
@@ -62,36 +62,36 @@ class _View:
     def __init__(self, pictures: Sequence[Prepared], name: str, distance: int) -> None:
         self.pictures, self.name, self.distance = pictures, name, distance
         self.hashes, self.mirrors = self._hashes("phash"), self._hashes("mirror")
-        self.worth_a_look = may_have_near(self.hashes, self.hashes, distance)
-        self.worth_a_look |= may_have_near(self.hashes, self.mirrors, distance)
+        self.has_near_hash = may_have_near(self.hashes, self.hashes, distance)
+        self.has_near_hash |= may_have_near(self.hashes, self.mirrors, distance)
         self.count = 0
-        self.places = np.empty(len(pictures), int)
+        self.indices = np.empty(len(pictures), int)
         self.kept = np.empty(len(pictures), np.uint64)
         self.looks: np.ndarray | None = None  # (room, LOOK, LOOK, C) uint8
 
-    def keep(self, place: int) -> None:
-        """Add the picture at index `place` to the kept ones."""
-        look = look_of(self.pictures[place], self.name)
+    def keep(self, index: int) -> None:
+        """Add the picture at `index` to the kept ones."""
+        look = look_of(self.pictures[index], self.name)
         if self.looks is None:
             self.looks = np.empty((len(self.kept), *look.shape), np.uint8)
-        self.looks[self.count], self.kept[self.count], self.places[self.count] = look, self.hashes[place], place
+        self.looks[self.count], self.kept[self.count], self.indices[self.count] = look, self.hashes[index], index
         self.count += 1
 
-    def alike(self, place: int) -> list[int]:
-        """The indices of the kept near-duplicates of the picture at index `place` or of its mirror image."""
-        if not self.worth_a_look[place] or self.looks is None:
+    def near_duplicates(self, index: int) -> list[int]:
+        """The indices of the kept near-duplicates of the picture at `index` or of its mirror image."""
+        if not self.has_near_hash[index] or self.looks is None:
             return []
-        look = look_of(self.pictures[place], self.name)
+        look = look_of(self.pictures[index], self.name)
         if variance(look) < PLAIN:
             return []
-        return [*self._near(self.hashes[place], look), *self._near(self.mirrors[place], mirrored(look))]
+        return [*self._near(self.hashes[index], look), *self._near(self.mirrors[index], mirrored(look))]
 
     def _near(self, phash: np.uint64, look: np.ndarray) -> np.ndarray:
         """The indices of the kept pictures with a near hash and a similar thumbnail."""
         near = np.flatnonzero(np.bitwise_count(self.kept[: self.count] ^ phash) <= self.distance)
         if near.size:  # often only the hash or that of the mirror image is near
             near = near[difference(self.looks[near], look) <= ALIKE]
-        return self.places[near]
+        return self.indices[near]
 
     def _hashes(self, kind: str) -> np.ndarray:
         texts = (getattr(picture, self.name + kind) for picture in self.pictures)

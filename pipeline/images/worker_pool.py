@@ -83,10 +83,10 @@ class _Pool:
         for worker in self.workers:
             worker.fill(self.waiting)
         heard = wait([worker.pipe for worker in self.workers], timeout=POLL)
-        for place, worker in enumerate(self.workers):
+        for index, worker in enumerate(self.workers):
             if reason := self._listen(worker) if worker.pipe in heard else worker.late():
                 self._lose(worker, reason)
-                self.workers[place] = _Worker(self.work, self.seconds)
+                self.workers[index] = _Worker(self.work, self.seconds)
 
     def end(self) -> None:
         """Kill every process."""
@@ -160,9 +160,9 @@ class _Worker:
         """Remove the item that the process is working on; earlier items are done, but their results were not
         received.
         """
-        place = max(self.begun.value - self.answered - 1, 0)
-        current = self.shard[place]
-        del self.shard[place]
+        index = max(self.begun.value - self.answered - 1, 0)
+        current = self.shard[index]
+        del self.shard[index]
         return current
 
     def late(self) -> str:
@@ -220,8 +220,8 @@ def _serve(work: Callable[[Any], Any], pipe: Connection, begun: Any) -> None:
         except UserError as error:
             pipe.send(("raised", error))
         except Exception as error:
-            told = isinstance(error, OSError) and is_for_the_user(error)  # for example a full disk
-            pipe.send(("raised", error if told else RuntimeError(traceback.format_exc())))
+            is_expected = isinstance(error, OSError) and is_for_the_user(error)  # for example a full disk
+            pipe.send(("raised", error if is_expected else RuntimeError(traceback.format_exc())))
 
 
 def _answer(work: Callable[[Any], Any], items: list[Any], pipe: Connection, begun: Any) -> None:

@@ -47,33 +47,33 @@ def _datasets(root: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
         above, group = waiting.pop()
         parts += _check_attributes(above, group)
         for name in group:
-            place = f"{above}/{name}"
+            path = f"{above}/{name}"
             parts += 1
             if parts > MOST_PARTS:
                 raise Foreign(f"holds more than {MOST_PARTS:,} parts")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise Foreign(f"holds {shown(place)}, which is a link")
+                raise Foreign(f"holds {shown(path)}, which is a link")
             part = group[name]
             if (address := h5py.h5o.get_info(part.id).addr) in seen:
-                raise Foreign(f"holds {shown(place)} under two names")
+                raise Foreign(f"holds {shown(path)} under two names")
             seen.add(address)
             if isinstance(part, h5py.Group):
-                waiting.append((place, part))
+                waiting.append((path, part))
                 continue
             if not isinstance(part, h5py.Dataset):
-                raise Foreign(f"holds {shown(place)}, which is no array of numbers")
-            parts += _check_attributes(place, part)
-            yield place, part
+                raise Foreign(f"holds {shown(path)}, which is no array of numbers")
+            parts += _check_attributes(path, part)
+            yield path, part
 
 
-def _check_attributes(place: str, part: h5py.Group | h5py.Dataset) -> int:
+def _check_attributes(path: str, part: h5py.Group | h5py.Dataset) -> int:
     """Raise `Foreign` for attributes that weights do not need; returns their number."""
     names = list(part.attrs)[: MOST_PARTS + 1]
     for name in names:
         found = part.attrs.get_id(name)
         # Strings of variable length are stored separately and may be shared; Keras uses scalar ones only
         if math.prod(found.shape) * found.dtype.itemsize > MOST_NAMES or (found.dtype.kind == "O" and found.shape):
-            raise Foreign(f"holds {shown(place or '/')} with an attribute that weights have no use for")
+            raise Foreign(f"holds {shown(path or '/')} with an attribute that weights have no use for")
     return len(names)
 
 

@@ -91,12 +91,12 @@ class StoredZip:
 
 
 @contextlib.contextmanager
-def or_damaged(told: str) -> Iterator[None]:
+def or_damaged(message: str) -> Iterator[None]:
     """Convert any exception inside to `Damaged`: libraries may raise any exception for damaged files."""
     try:
         yield
     except Exception:
-        raise Damaged(told) from None
+        raise Damaged(message) from None
 
 
 def shown(text: str) -> str:
@@ -201,8 +201,8 @@ class Npz(StoredZip):
         """The header of the array `name`; raises `Damaged` if it cannot be read or does not match the size of
         the data.
         """
-        told = f"holds {shown(name)} without a header that can be read"
-        with or_damaged(told), self.open(name + SUFFIX) as member:
+        message = f"holds {shown(name)} without a header that can be read"
+        with or_damaged(message), self.open(name + SUFFIX) as member:
             if npy.read_magic(member) != (1, 0):  # later versions have headers longer than LONGEST_HEADER
                 raise ValueError
             shape, fortran, dtype = npy.read_array_header_1_0(member, max_header_size=LONGEST_HEADER)
@@ -215,8 +215,8 @@ class Npz(StoredZip):
         """The headers of all arrays, after a check against `forms`; raises `Foreign` or as `header`."""
         if lacking := [name for name in forms if name + SUFFIX not in self.sizes]:
             raise Foreign(f"holds no {lacking[0]}")
-        if strange := [name for name in self.names if name not in forms]:
-            raise Foreign(f"holds {shown(strange[0])}, which has no place here")
+        if unknown := [name for name in self.names if name not in forms]:
+            raise Foreign(f"holds {shown(unknown[0])}, which has no place here")
         headers = {name: self.header(name) for name in self.names}
         for name, form in forms.items():
             if not form.fits(headers[name]):

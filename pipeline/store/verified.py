@@ -60,8 +60,8 @@ def read_array(folder: Path, name: str) -> np.ndarray:
 
 
 def _damaged(path: Path, what: str, written: Manifest | None) -> DamagedState:
-    way_out = f"; `python -m tasks rerun {written.stage}` makes it again" if written else ""
-    return DamagedState(f"{path} {what}{way_out}")
+    remedy = f"; `python -m tasks rerun {written.stage}` makes it again" if written else ""
+    return DamagedState(f"{path} {what}{remedy}")
 
 
 def _manifest(folder: Path) -> Manifest | None:

@@ -37,7 +37,7 @@ class FakeSite:
     def page(self, path: str, *links: str) -> None:
         """Serve a page with these pictures (<img>) and, for paths that begin with ">", links."""
         tags = [f'<a href="{x[1:]}">on</a>' if x.startswith(">") else f'<img src="{x}">' for x in links]
-        self.routes[path] = body("<!doctype html><title>Shelf</title>" + "".join(tags), "text/html; charset=utf-8")
+        self.routes[path] = body("<!doctype html><title>Gallery</title>" + "".join(tags), "text/html; charset=utf-8")
 
     def pictures(self, count: int, first: int = 0) -> list[str]:
         """Serve `count` different pictures and return their paths."""

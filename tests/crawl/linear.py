@@ -60,7 +60,7 @@ PARSERS: dict[str, tuple[Callable, int]] = {
     "detect_encoding": (lambda text: html.detect_encoding(text.encode()), 2 * LONG),
     "largest_in_srcset": (page.largest_in_srcset, LONG // 2),
     "normalize_url": (lambda text: normalize_url("http://" + text), 2_000),
-    "tidy path": (lambda text: normalize_url("http://a.example/" + text), 2_000),
+    "normalize_url of a path": (lambda text: normalize_url("http://a.example/" + text), 2_000),
     "absolute_url": (lambda text: absolute_url("http://a.example/b/", text), LONG // 2),
     "keep_rules_for": (lambda text: keep_rules_for("ganmill", text), LONG // 2),
     "refusal": (lambda text: robots.robots_tag_refusal([text], "ganmill"), LONG // 2),

@@ -85,9 +85,9 @@ def test_pictures_are_stored_by_sha256_with_the_extension_of_their_type(site, re
     result, folder = run()
 
     name = digest.of_bytes(responders.png(1))
-    for place in (folder / "images", tmp_path / "dataset" / "raw" / name[:2]):
-        assert [path.name for path in place.iterdir()] == [f"{name}.png"]
-        assert (place / f"{name}.png").read_bytes() == responders.png(1)
+    for parent in (folder / "images", tmp_path / "dataset" / "raw" / name[:2]):
+        assert [path.name for path in parent.iterdir()] == [f"{name}.png"]
+        assert (parent / f"{name}.png").read_bytes() == responders.png(1)
     assert result.outputs == {"images": digest.of_set([name])}
     assert [row["id"] for row in rows(folder)] == [name]
     assert {"width": 8, "height": 8, "type": "png", "status": 200, "rank": 1}.items() <= rows(folder)[0].items()
@@ -161,8 +161,8 @@ def test_second_crawl_requests_only_new_urls_and_transient_failures(site, respon
 
     second, folder = run(retries=0)
 
-    asked = {path: count for path, count in site.hits.items() if path.endswith(".png")}
-    assert asked == {"/down.png": 1, "/p/0050.png": 1}
+    requested = {path: count for path, count in site.hits.items() if path.endswith(".png")}
+    assert requested == {"/down.png": 1, "/p/0050.png": 1}
     assert (first.summary["saved"], second.summary["saved"]) == (5, 7)
     assert (second.summary["failed"], second.summary["rejected"]) == (1, 1)
     assert len(list((folder / "images").iterdir())) == 7
@@ -172,8 +172,8 @@ def test_missing_or_damaged_raw_picture_is_fetched_again(site, run, tmp_path):
     gone, damaged, whole = site.pictures(3)
     site.page("/", gone, damaged, whole)
     first, folder = run()
-    places = {path: row["id"] for path, row in rows_by_path(site, folder).items()}
-    raw = {path: tmp_path / "dataset" / "raw" / name[:2] / f"{name}.png" for path, name in places.items()}
+    ids = {path: row["id"] for path, row in rows_by_path(site, folder).items()}
+    raw = {path: tmp_path / "dataset" / "raw" / name[:2] / f"{name}.png" for path, name in ids.items()}
     raw[gone].unlink()
     raw[damaged].write_bytes(b"x")
     site.hits.clear()
@@ -182,7 +182,7 @@ def test_missing_or_damaged_raw_picture_is_fetched_again(site, run, tmp_path):
 
     assert (site.hits[gone], site.hits[damaged], site.hits[whole]) == (1, 1, 0)
     assert second.outputs == first.outputs
-    for name in places.values():
+    for name in ids.values():
         assert digest.of_file(folder / "images" / f"{name}.png") == name
 
 

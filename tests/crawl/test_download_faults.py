@@ -106,9 +106,9 @@ def test_text_from_servers_contains_no_control_characters(site, responders, run)
 
     result, folder = run()
 
-    told = [*result.summary["notices"], *(str(value) for row in rows(folder) for value in row.values())]
-    assert any("not a page" in line for line in told)
-    assert all(line.isprintable() for line in told)
+    shown_lines = [*result.summary["notices"], *(str(value) for row in rows(folder) for value in row.values())]
+    assert any("not a page" in line for line in shown_lines)
+    assert all(line.isprintable() for line in shown_lines)
 
 
 def test_unexpected_request_error_is_reported_and_other_pages_are_read(site, run, monkeypatch):

@@ -330,8 +330,8 @@ def test_trap_takes_bounded_time_and_memory_and_loses_no_picture(trap, site, res
     summary = found["summary"]
     assert summary["requested"] == len(rows) == len(outcomes)
     assert sum(summary[name] for name in ("saved", "duplicate", "rejected", "failed")) == len(rows)
-    told = [*summary["notices"], *summary["reasons"], *(str(value) for row in rows for value in row.values())]
-    assert all(line.isprintable() and len(line) < 5000 for line in told)
+    shown_lines = [*summary["notices"], *summary["reasons"], *(str(value) for row in rows for value in row.values())]
+    assert all(line.isprintable() and len(line) < 5000 for line in shown_lines)
     assert found["seconds"] < SECONDS
     assert found["mib"] < MIB
 

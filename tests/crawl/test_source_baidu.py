@@ -69,9 +69,9 @@ def test_invalid_json_escapes_are_parsed(source):
     assert found.title.endswith("Ash's")
 
 
-@pytest.mark.parametrize("strange", [{"data": [1, None, {"objURL": 5}, {"objURL": "zzz"}]}, {"data": []}])
-def test_invalid_results_are_omitted(source, strange):
-    assert source.results(fake_response(text=json.dumps(strange))) == []
+@pytest.mark.parametrize("payload", [{"data": [1, None, {"objURL": 5}, {"objURL": "zzz"}]}, {"data": []}])
+def test_invalid_results_are_omitted(source, payload):
+    assert source.results(fake_response(text=json.dumps(payload))) == []
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,6 @@ def test_refusal_is_a_fault_with_a_reason(source, text, says):
 def test_paging_stops_after_a_page_without_new_results(source):
     first = source.parse(fake_response(fake_result(1), fake_result(2)), "")
     second = source.parse(fake_response(fake_result(2)), "")
-    asked = parse_qs(urlsplit(first.links[0]).query)
-    assert (asked["word"], asked["pn"]) == (["皮卡丘"], ["2"])
+    query = parse_qs(urlsplit(first.links[0]).query)
+    assert (query["word"], query["pn"]) == (["皮卡丘"], ["2"])
     assert second.links == []

@@ -48,9 +48,9 @@ def test_missing_fields_are_empty():
 def test_paging_stops_after_the_last_page():
     source = OpenverseSource(DownloadOptions(), "ピカチュウ")
     links = [source.parse(fake_response(ROW, pages=3), "").links for _ in range(3)]
-    asked = [parse_qs(urlsplit(link[0]).query) for link in links[:2]]
-    assert [query["page"] for query in asked] == [["2"], ["3"]]
-    assert asked[0]["q"] == ["ピカチュウ"]
+    queries = [parse_qs(urlsplit(link[0]).query) for link in links[:2]]
+    assert [query["page"] for query in queries] == [["2"], ["3"]]
+    assert queries[0]["q"] == ["ピカチュウ"]
     assert links[2] == []
 
 

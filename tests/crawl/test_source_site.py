@@ -10,7 +10,7 @@ from pipeline.crawl.request import Response
 from pipeline.crawl.sources.site import SiteSource
 from pipeline.options import DownloadOptions
 
-PAGE_URL = "https://a.example/shelf/page.html"
+PAGE_URL = "https://a.example/album/page.html"
 
 
 def url_and_title(text):
@@ -24,16 +24,16 @@ def parse_page(text, url=PAGE_URL):
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ('<img src="a.png">', "https://a.example/shelf/a.png"),
+        ('<img src="a.png">', "https://a.example/album/a.png"),
         ('<img src="/a.png#top">', "https://a.example/a.png"),
         ('<img src="//cdn.example/a">', "https://cdn.example/a"),
-        ('<img src="ピカ 1.png">', "https://a.example/shelf/%E3%83%94%E3%82%AB%201.png"),
-        ('<img src="dot.gif" data-src="late.jpg">', "https://a.example/shelf/late.jpg"),
-        ('<img src="s.jpg" srcset="m.jpg 2x, l.jpg 3.5x">', "https://a.example/shelf/l.jpg"),
-        ('<img srcset="l.jpg 1280w, s.jpg 320w">', "https://a.example/shelf/l.jpg"),
-        ('<a href="full.JPG">see</a>', "https://a.example/shelf/full.JPG"),
-        ('<a href="full.jpg"><img src="thumb.jpg"></a>', "https://a.example/shelf/full.jpg"),
-        ('<a href="next.html"><img src="thumb.jpg"></a>', "https://a.example/shelf/thumb.jpg"),
+        ('<img src="ピカ 1.png">', "https://a.example/album/%E3%83%94%E3%82%AB%201.png"),
+        ('<img src="dot.gif" data-src="late.jpg">', "https://a.example/album/late.jpg"),
+        ('<img src="s.jpg" srcset="m.jpg 2x, l.jpg 3.5x">', "https://a.example/album/l.jpg"),
+        ('<img srcset="l.jpg 1280w, s.jpg 320w">', "https://a.example/album/l.jpg"),
+        ('<a href="full.JPG">see</a>', "https://a.example/album/full.JPG"),
+        ('<a href="full.jpg"><img src="thumb.jpg"></a>', "https://a.example/album/full.jpg"),
+        ('<a href="next.html"><img src="thumb.jpg"></a>', "https://a.example/album/thumb.jpg"),
     ],
 )
 def test_picture_url_is_absolute_and_the_largest(text, address):
@@ -50,7 +50,7 @@ def test_items_without_a_web_picture_are_omitted(text):
 
 def test_pictures_are_unique_and_in_document_order_with_titles():
     text = '<img src="b.png" alt="bee"><a href="a.jpg"><img src="t.jpg" alt="ant"></a><img src="b.png" alt="again">'
-    assert url_and_title(text) == [("https://a.example/shelf/b.png", "bee"), ("https://a.example/shelf/a.jpg", "ant")]
+    assert url_and_title(text) == [("https://a.example/album/b.png", "bee"), ("https://a.example/album/a.jpg", "ant")]
 
 
 def test_links_are_pages_of_the_same_host():
@@ -58,17 +58,17 @@ def test_links_are_pages_of_the_same_host():
         '<a href="2.html#x">2</a><a href="2.html">2</a><a href="https://b.example/">b</a><a href="p.png">p</a>'
         '<a href="mailto:me@a.example">me</a><a href="http://a.example:8080/">other port</a><a href="/">home</a>'
     )
-    assert page.links == ["https://a.example/shelf/2.html", "https://a.example/"]
+    assert page.links == ["https://a.example/album/2.html", "https://a.example/"]
 
 
 def test_candidate_has_page_title_creator_and_licence():
     page = parse_page(
-        '<title>Shelf</title><meta name="author" content="Ann"><link rel="license" href="/cc0"><img src="a.png">'
+        '<title>Gallery</title><meta name="author" content="Ann"><link rel="license" href="/cc0"><img src="a.png">'
     )
     (found,) = page.candidates
     assert (found.page, found.title, found.creator, found.license) == (
         PAGE_URL,
-        "Shelf",
+        "Gallery",
         "Ann",
         "https://a.example/cc0",
     )
@@ -100,8 +100,8 @@ def test_largest_in_srcset_accepts_each_notation(srcset):
 )
 def test_base_that_is_no_web_url_is_ignored(href):
     page = parse_page(f'<base href="{href}"><base href="https://b.example/"><img src="a.png"><a href="b.html">b</a>')
-    assert [found.url for found in page.candidates] == ["https://a.example/shelf/a.png"]
-    assert page.links == ["https://a.example/shelf/b.html"]
+    assert [found.url for found in page.candidates] == ["https://a.example/album/a.png"]
+    assert page.links == ["https://a.example/album/b.html"]
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,10 @@ def test_read_images_returns_the_given_ids_only(normalize_folder):
     assert read_images(normalize_folder, []).images.shape == (0, 16, 16, 3)
 
 
-@pytest.mark.parametrize("harm", ["missing", "changed"])
-def test_damaged_square_raises_damaged_state_with_file_and_command(normalize_folder, harm):
+@pytest.mark.parametrize("damage", ["missing", "changed"])
+def test_damaged_square_raises_damaged_state_with_file_and_command(normalize_folder, damage):
     path = normalize_folder / "images" / "b.png"
-    if harm == "missing":
+    if damage == "missing":
         path.unlink()
     else:
         path.write_bytes(encode_png(np.full((16, 16, 3), 9, np.uint8)))

@@ -275,8 +275,8 @@ def test_damaged_file_never_raises(draw, encode, format):
     random, whole = np.random.default_rng(5), encode(draw(5, 48, 40), format)
     for _ in range(120):
         damaged = bytearray(whole)
-        for place in random.integers(0, len(whole), random.integers(1, 8)):
-            damaged[place] = random.integers(256)
+        for index in random.integers(0, len(whole), random.integers(1, 8)):
+            damaged[index] = random.integers(256)
         found = decode(bytes(damaged), NormalizeOptions(min_side=1, max_aspect=1000, max_pixels=1_000_000))
         assert isinstance(found, Decoded) or found.reason in REASONS
 

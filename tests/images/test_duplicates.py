@@ -82,9 +82,9 @@ def test_flat_pictures_are_not_duplicates(encode, prepared):
 
 def test_nearly_blank_pictures_are_not_duplicates(encode, prepared):
     pictures = []
-    for place in range(8, 56, 6):
+    for index in range(8, 56, 6):
         sheet = np.full((64, 64, 3), 250, np.uint8)
-        sheet[place : place + 2, 10:54] = 120
+        sheet[index : index + 2, 10:54] = 120
         pictures.append(prepared(encode(sheet)))
     assert find_duplicates(pictures, 16) == {}
 
@@ -99,10 +99,10 @@ def test_near_duplicates_are_not_transitive(draw, encode, prepared):
     start, end = draw(3, 64, 64).astype(float), draw(4, 64, 64).astype(float)
     steps = [prepared(encode((start + (end - start) * share).astype(np.uint8))) for share in np.linspace(0, 1, 30)]
     originals = find_duplicates(steps, 16)
-    place = {picture.id: number for number, picture in enumerate(steps)}
+    index = {picture.id: number for number, picture in enumerate(steps)}
     assert 3 < len(originals) < 27
     assert all(original not in originals for original in originals.values())
-    assert max(abs(place[copy] - place[original]) for copy, original in originals.items()) < 10
+    assert max(abs(index[copy] - index[original]) for copy, original in originals.items()) < 10
 
 
 def test_negative_distance_keeps_every_copy(draw, encode, prepared):
@@ -167,8 +167,8 @@ def random_view(source: np.random.Generator, families: list, name: str) -> dict[
     if source.random() < 0.2:
         _, look = families[source.integers(len(families))]
     hashes = [int(phash), int(phash) * 3 % (1 << 64)]
-    for place in source.integers(0, 64, source.integers(0, 12)):
-        hashes[0] ^= 1 << int(place)
+    for index in source.integers(0, 64, source.integers(0, 12)):
+        hashes[0] ^= 1 << int(index)
     look = np.clip(look + source.normal(0, source.choice([1, 6, 12]), look.shape), 0, 255).astype(np.uint8)
     if source.random() < 0.3:
         hashes, look = hashes[::-1], mirrored(look)

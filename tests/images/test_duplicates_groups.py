@@ -24,7 +24,7 @@ def pictures():
 
 
 def test_edited_and_mirrored_copies_are_in_one_group(pictures):
-    ids = [f"{place:02d}" for place in range(len(pictures))]
+    ids = [f"{index:02d}" for index in range(len(pictures))]
     groups = group_alike(ids, pictures)
     assert {id for id in ids if groups[id] == "03"} == {"03", "40", "41"}
     assert {id for id in ids if groups[id] == "07"} == {"07", "42"}
@@ -32,9 +32,9 @@ def test_edited_and_mirrored_copies_are_in_one_group(pictures):
 
 
 def test_group_is_named_by_its_smallest_id_regardless_of_order(pictures):
-    ids = [f"{place:02d}" for place in range(len(pictures))]
+    ids = [f"{index:02d}" for index in range(len(pictures))]
     order = np.random.default_rng(0).permutation(len(ids))
-    assert group_alike([ids[place] for place in order], pictures[order]) == group_alike(ids, pictures)
+    assert group_alike([ids[index] for index in order], pictures[order]) == group_alike(ids, pictures)
 
 
 def test_groups_are_transitive(pictures):
@@ -43,7 +43,7 @@ def test_groups_are_transitive(pictures):
     chain = [first]
     for _ in range(6):
         chain.append(np.clip(chain[-1] * 0.94 + 0.06 * random_scene(101), 0, 255).astype(np.uint8))
-    groups = group_alike([str(place) for place in range(7)], np.stack(chain))
+    groups = group_alike([str(index) for index in range(7)], np.stack(chain))
     assert set(groups.values()) == {"0"}
 
 

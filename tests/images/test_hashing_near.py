@@ -11,15 +11,15 @@ def clustered_hashes(count: int, seed: int, flips: int) -> np.ndarray:
     centres = random.integers(0, 1 << 63, max(1, count // 8), dtype=np.uint64)
     hashes = random.choice(centres, count)
     for number in range(count):
-        places = random.integers(0, random.choice([16, 64]), random.integers(0, flips + 1))
-        for place in places:
-            hashes[number] ^= np.uint64(1) << np.uint64(place)
+        indices = random.integers(0, random.choice([16, 64]), random.integers(0, flips + 1))
+        for index in indices:
+            hashes[number] ^= np.uint64(1) << np.uint64(index)
     return hashes
 
 
 def near_by_brute_force(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> list[bool]:
     return [
-        any(int(one ^ other).bit_count() <= distance for one in hashes[:place]) for place, other in enumerate(wanted)
+        any(int(one ^ other).bit_count() <= distance for one in hashes[:index]) for index, other in enumerate(wanted)
     ]
 
 
@@ -36,7 +36,7 @@ def test_may_have_near_finds_each_number_of_differing_bits():
     for distance in (8, 10):
         for differing in range(13):
             flips = [random.choice(64, differing, replace=False) for _ in range(20)]
-            pairs = [np.uint64(0), np.uint64(sum(1 << int(place) for place in flips.pop()))]
+            pairs = [np.uint64(0), np.uint64(sum(1 << int(index) for index in flips.pop()))]
             expected = [False, differing <= distance]
             assert may_have_near(np.array(pairs), np.array(pairs), distance).tolist() == expected
 

@@ -153,10 +153,10 @@ def test_incomplete_files_of_a_killed_run_are_made_again(many, tmp_path):
     assert file_contents(folder) == file_contents(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("harm", ["missing", "changed"])
-def test_damaged_raw_picture_raises_damaged_state_with_command(mixed, tmp_path, harm):
+@pytest.mark.parametrize("damage", ["missing", "changed"])
+def test_damaged_raw_picture_raises_damaged_state_with_command(mixed, tmp_path, damage):
     victim = sorted((mixed / "images").iterdir())[3]
-    if harm == "missing":
+    if damage == "missing":
         victim.unlink()
     else:
         victim.write_bytes(victim.read_bytes() + b"\0")

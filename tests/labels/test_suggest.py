@@ -31,8 +31,8 @@ def test_suggestions_are_60_percent_uncertain_20_different_20_random(features, s
 
 def test_uncertain_suggestions_have_scores_near_one_half(features, scores):
     found = suggest(IDS, labels={}, scores=scores, features=features, count=50)
-    doubts = [abs(scores[suggestion.id] - 0.5) for suggestion in found if suggestion.why == UNCERTAIN]
-    assert np.mean(doubts) < 0.12
+    distances = [abs(scores[suggestion.id] - 0.5) for suggestion in found if suggestion.why == UNCERTAIN]
+    assert np.mean(distances) < 0.12
 
 
 def test_copies_do_not_fill_the_uncertain_suggestions(scores):

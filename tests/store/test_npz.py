@@ -156,12 +156,12 @@ def duplicate_member(path: Path) -> None:
         file.writestr("weights.npy", npy_member(ARRAYS["weights"]))
 
 
-def set_in_directory(path: Path, place: int, value: bytes) -> None:
-    """Write `value` at the offset `place` of each entry of the directory."""
+def set_in_directory(path: Path, offset: int, value: bytes) -> None:
+    """Write `value` at the offset `offset` of each entry of the directory."""
     data = bytearray(path.read_bytes())
     at = data.find(b"PK\x01\x02")
     while at >= 0:
-        data[at + place : at + place + len(value)] = value
+        data[at + offset : at + offset + len(value)] = value
         at = data.find(b"PK\x01\x02", at + 4)
     path.write_bytes(data)
 
