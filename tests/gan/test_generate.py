@@ -249,8 +249,14 @@ HOSTILE = {
     "garbage": (lambda path: member(path, "model.weights.h5", lambda data: data[::-1]), "is no HDF5 file"),
     "no config": (lambda path: member(path, "config.json", lambda data: None), "holds no config.json"),
     "nested": (lambda path: member(path, "config.json", lambda data: b"[" * 99999), "a config.json that is not JSON"),
-    "another side": (config(lambda tree: layer(tree, "square")["config"].update(target_shape=[10**9])), "no generator"),
-    "no side": (config(lambda tree: layer(tree, "square")["config"].update(target_shape="ab")), "no generator"),
+    "another side": (
+        config(lambda tree: layer(tree, "square")["config"].update(target_shape=[10**9])),
+        "is not a generator that ganmill saved",
+    ),
+    "no side": (
+        config(lambda tree: layer(tree, "square")["config"].update(target_shape="ab")),
+        "is not a generator that ganmill saved",
+    ),
     "larger": (
         config(lambda tree: layer(tree, "square")["config"].update(target_shape=[6, 6, 4])),
         "another network",
