@@ -141,9 +141,8 @@ def fit_propagated(
     similarity = kernel(views, views)
     labelled_similarity = similarity[np.ix_(labelled, labelled)]
     fit = fit_ridge(labelled_similarity, on, ridge)
-    propagation = (
-        propagate(similarity) @ similarity[:, labelled]
-    )  # (N, L): from weights of labelled squares to weights of all
+    # (N, L): from weights of labelled squares to weights of all
+    propagation = propagate(similarity) @ similarity[:, labelled]
     weights = propagation @ np.column_stack([fit.weights, fit.leave_groups_out(groups % FOLDS)])
     design = similarity[labelled] @ propagation
     return Fit(

@@ -78,9 +78,8 @@ def measure(labels: Mapping[str, str], scores: Mapping[str, float]) -> dict[str,
     on, probabilities = np.array([labels[id] == "on" for id in ids]), np.array([scores[id] for id in ids])
     if min(on.sum(), (~on).sum()) < MIN_LABELS:
         return {"average_precision": None, "precision": None, "recall": None}
-    from sklearn.metrics import (
-        average_precision_score,
-    )  # takes a second to import, and readers of scores do not need it
+    # Here, because the import takes a second, and readers of scores do not need it
+    from sklearn.metrics import average_precision_score
 
     kept = probabilities >= METRICS_THRESHOLD
     return {
