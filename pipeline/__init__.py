@@ -2,4 +2,5 @@
 
 crawl (download) -> images (normalise) -> labels, filter (classifier, filter) -> gan (train, generate) -> report.
 store keeps the artifacts between the stages; web is the label page; demo is the embedded dataset. `tasks` joins them.
+All may use `errors`, `options`, `progress`, `result`, `text`, `machine` (cores, environment) and `neighbours`.
 """
