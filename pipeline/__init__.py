@@ -2,5 +2,6 @@
 
 `crawl` (download) -> `images` (normalise) -> `labels`, `filter` (classify) -> `gan` (train, generate) -> `report`
 `store` keeps the artifacts between the stages; `web` is the label page; `demo` is the embedded dataset.
-`errors`, `progress`, `result`, `options` and `text` are for all of them. The package tasks joins them to a run.
+All may use `errors`, `options`, `progress`, `result`, `text`, `machine` (cores, environment) and `neighbours`. The
+package tasks joins them to a run.
 """
