@@ -1,4 +1,4 @@
-# make run | make label | make test | make test-long | make luigid; see README.md
+# make run | make label | make test | make test-fast | make test-long | make luigid; see README.md and CONTRIBUTING.md
 PYTHON ?= python3
 DATASET ?= demo
 # Processes that share the tests: two for two cores; each may hold a TensorFlow of some 700 MB
@@ -11,6 +11,9 @@ label: PORT ?= 8090
 luigid: PORT ?= 8082
 QUERY_FLAG = $(if $(QUERY),--query "$(QUERY)")
 ONE_FLAG = $(if $(filter file,$(origin DATASET)),,--dataset "$(DATASET)")
+PYTEST = $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-python-downloads --generate-hashes \
+	--no-annotate --no-emit-index-url --custom-compile-command "make lock" $(ARGS)
 
 # A Python outside 3.10 to 3.13 is refused before anything is made
 ifeq ($(wildcard .venv/bin/python),)
@@ -20,7 +23,7 @@ $(error $(PYTHON) is $(if $(VERSION),Python $(VERSION),not here); ganmill needs 
 endif
 endif
 
-.PHONY: run plan status label test test-long luigid gpu
+.PHONY: run plan status label test test-fast test-long coverage lint type lock luigid gpu
 
 run: .venv/.run
 	@$(BIN)/python -m tasks run --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
@@ -34,32 +37,51 @@ status: .venv/.run
 label: .venv/.run
 	@$(BIN)/python -m tasks web --port $(PORT) $(ONE_FLAG) $(ARGS)
 
-test: .venv/.dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal $(ARGS)
+test: lint type
+	$(PYTEST) $(ARGS)
+
+# While editing: the tests that take milliseconds, without TensorFlow
+test-fast: .venv/.dev
+	$(PYTEST) -m fast $(ARGS)
 
 # What takes minutes: kills by the dozen, hostile servers. One at a time, as times and memory are measured
 test-long: .venv/.dev
 	$(BIN)/python -m pytest -m long --timeout 3600 -s $(ARGS)
+
+# The tests of `make test`, and how much of the code they have run
+coverage: .venv/.dev
+	$(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: .venv/.dev
+	$(BIN)/mypy
+
+# After an edit of requirements*.txt; `make lock ARGS=--upgrade` takes the newest of what is not pinned there
+lock: .venv/.dev
+	$(LOCK) --output-file requirements.lock requirements.txt
+	$(LOCK) --constraint requirements.lock --output-file requirements-dev.lock requirements-dev.txt
+	$(LOCK) --constraint requirements.lock --output-file requirements-gpu.lock requirements-gpu.txt
 
 luigid: .venv/.run
 	@mkdir -p data/luigid
 	@echo "luigid: http://127.0.0.1:$(PORT)  (ctrl-C ends it; its log is data/luigid/luigi-server.log)"
 	@$(BIN)/luigid --address 127.0.0.1 --port $(PORT) --state-path data/luigid/state.pickle --logdir data/luigid
 
-gpu: .venv/.run requirements-gpu.txt
-	$(BIN)/python -m pip install --quiet -r requirements-gpu.txt
+gpu: .venv/.run requirements-gpu.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-gpu.lock
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
-.venv/.run: requirements.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet -r requirements.txt
-	@# so that `luigi --module tasks` finds this folder
-	@$(BIN)/python -c 'import os, sysconfig; open(sysconfig.get_path("purelib") + "/ganmill.pth", "w").write(os.getcwd())'
+# Installed in place, so that `ganmill` and `luigi --module tasks` find this folder from any other
+.venv/.run: requirements.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/.dev: requirements-dev.txt .venv/.run
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+.venv/.dev: requirements-dev.lock .venv/.run
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@

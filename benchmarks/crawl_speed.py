@@ -1,12 +1,12 @@
-"""How fast the crawl is, beside icrawler as it comes: 1,000 pictures from a server that takes 50 ms for each.
+"""Measure the speed of the crawl, compared with icrawler: 1,000 pictures from a server that delays each by 50 ms.
 
     .venv/bin/python benchmarks/crawl_speed.py [--pictures 1000] [--connections 16 64] [--rounds 3]
 
-A server on loopback, in a process of its own, answers each request after 50 ms with one of so many different pictures
-of about 20 KB. Both crawlers get the same list of addresses and write to a fresh folder; ours also hashes each picture,
-archives each address and writes the manifest. Each round runs all of them in turn; the table has the medians, what was
+A server on loopback, in its own process, responds to each request after 50 ms with one of that many different pictures
+of about 20 KB. Both crawlers get the same list of URLs and write to a new folder; ganmill also hashes each picture,
+archives each URL and writes the manifest. Each round runs all of them in turn; the table has the medians, how many were
 saved, and the bound: pictures x 50 ms / connections. `cpu` is the processor time of the crawl's process, `server` that
-of the server's: where the two come near to the wall time, it is the processor that bounds the crawl.
+of the server's process: where their sum is close to the wall time, the processor limits the crawl.
 """
 
 import argparse
@@ -33,15 +33,15 @@ SIZE = 20_000  # bytes of a picture, about
 
 
 def picture(number: int) -> bytes:
-    """A GIF of one pixel and, in comments, as many bytes as a small photograph has; another one for each number."""
+    """A GIF of one pixel, with comments as long as a small photograph; a different one for each number."""
     noise = random.Random(number).randbytes(SIZE)
     blocks = b"".join(bytes([len(part)]) + part for part in (noise[i : i + 255] for i in range(0, SIZE, 255)))
     head = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff"
     return head + b"!\xfe" + blocks + b"\0," + b"\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
 
 
-async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pictures: list[bytes]) -> None:
-    """Serve one connection, kept alive, until the other side closes it."""
+async def handle_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pictures: list[bytes]) -> None:
+    """Serve one connection with keep-alive until the client closes it."""
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             path = head.split(b" ", 2)[1]
@@ -57,11 +57,13 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pic
 
 
 def serve(count: int, port: multiprocessing.Queue) -> None:
-    """Serve `count` pictures for ever; the port goes into the queue."""
+    """Serve `count` pictures forever; the port is put into the queue."""
 
     async def main() -> None:
         pictures = [picture(number) for number in range(count)]
-        server = await asyncio.start_server(lambda *pair: answer(*pair, pictures), "127.0.0.1", 0, backlog=512)
+        server = await asyncio.start_server(
+            lambda *pair: handle_connection(*pair, pictures), "127.0.0.1", 0, backlog=512
+        )
         port.put(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -69,7 +71,7 @@ def serve(count: int, port: multiprocessing.Queue) -> None:
 
 
 def ganmill(urls: list[str], folder: Path, connections: int) -> int:
-    """Crawl with this project; returns how many were saved."""
+    """Crawl with this project; returns how many pictures were saved."""
     from pipeline.crawl.download import download
     from pipeline.options import DownloadOptions
 
@@ -81,7 +83,7 @@ def ganmill(urls: list[str], folder: Path, connections: int) -> int:
 
 
 def icrawler(urls: list[str], folder: Path, connections: int) -> int:
-    """Crawl with icrawler as it comes; returns how many were saved."""
+    """Crawl with icrawler in its default configuration; returns how many pictures were saved."""
     from icrawler.builtin import UrlListCrawler
 
     (folder / "urls.txt").write_text("\n".join(urls))
@@ -93,8 +95,8 @@ def icrawler(urls: list[str], folder: Path, connections: int) -> int:
 CRAWLERS = {"ganmill": ganmill, "icrawler": icrawler}
 
 
-def one(name: str, base: str, count: int, connections: int) -> None:
-    """One crawl in this process; prints its figures as JSON."""
+def crawl_once(name: str, base: str, count: int, connections: int) -> None:
+    """One crawl in this process; prints its measurements as JSON."""
     urls = [f"{base}/{number}.gif" for number in range(count)]
     CRAWLERS[name](urls[:1], Path(tempfile.mkdtemp(dir=os.environ["BENCH"])), 1)  # imports and first looks aside
     folder = Path(tempfile.mkdtemp(dir=os.environ["BENCH"]))
@@ -106,7 +108,7 @@ def one(name: str, base: str, count: int, connections: int) -> None:
 
 
 def measure(name: str, base: str, count: int, connections: int, server: int) -> dict[str, float]:
-    """One crawl in a process of its own."""
+    """One crawl in its own process."""
     command = [sys.executable, __file__, "--one", name, "--base", base, "--pictures", str(count)]
     before = cpu_seconds(server)
     done = subprocess.run(
@@ -121,7 +123,7 @@ def measure(name: str, base: str, count: int, connections: int, server: int) -> 
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far; 0 where the system does not tell."""
+    """Processor time of a process so far; 0 if the system does not tell."""
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():
         return 0.0
@@ -137,28 +139,28 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one", choices=CRAWLERS, help=argparse.SUPPRESS)
     parser.add_argument("--base", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        one(given.one, given.base, given.pictures, given.connections[0])
+    arguments = parser.parse_args()
+    if arguments.one:
+        crawl_once(arguments.one, arguments.base, arguments.pictures, arguments.connections[0])
         return
     print(f"{machine()}, Python {platform.python_version()}")
     port: multiprocessing.Queue = multiprocessing.Queue()
-    server = multiprocessing.Process(target=serve, args=(given.pictures, port), daemon=True)
+    server = multiprocessing.Process(target=serve, args=(arguments.pictures, port), daemon=True)
     server.start()
     base = f"http://127.0.0.1:{port.get()}"
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BENCH"] = folder
-        for connections in given.connections:
+        for connections in arguments.connections:
             runs: dict[str, list[dict[str, float]]] = {name: [] for name in CRAWLERS}
-            for _ in range(given.rounds):
+            for _ in range(arguments.rounds):
                 for name, found in runs.items():
-                    found.append(measure(name, base, given.pictures, connections, server.pid))
-            show(runs, given.pictures, connections)
+                    found.append(measure(name, base, arguments.pictures, connections, server.pid))
+            print_table(runs, arguments.pictures, connections)
     server.terminate()
 
 
-def show(runs: dict[str, list[dict[str, float]]], pictures: int, connections: int) -> None:
-    """Print one table: the median of each figure, and the seconds as a multiple of the bound."""
+def print_table(runs: dict[str, list[dict[str, float]]], pictures: int, connections: int) -> None:
+    """Print one table: the median of each measurement, and the seconds as a multiple of the bound."""
     bound = pictures * SECONDS / connections
     print(f"\n{pictures} pictures, {connections} connections: bound {bound:.2f} s")
     for name, found in runs.items():

@@ -1,9 +1,10 @@
-"""How many copies are found, how many pictures are taken for copies, and how long a hundred thousand take.
+"""Measure duplicate detection: precision and recall on copies of pictures, and the time for a hundred thousand
+pictures.
 
     .venv/bin/python benchmarks/duplicates.py [DIR] [--pictures 300] [--hashes 100000]
 
-Of each picture below DIR, or else of pictures of the embedded subject, it makes the copies that the web has of it, and
-looks for duplicates among all of them together. A pair counts as right if both come from the same picture.
+Of each picture in DIR, or else of drawn pictures, it makes the kinds of copies that are common on the web, and searches
+for duplicates among all of them together. A pair is correct if both come from the same picture.
 """
 
 import argparse
@@ -39,35 +40,36 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--hashes", type=int, default=100_000)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     print(machine())
-    copies(given.folder, given.pictures)
-    seconds(given.hashes)
+    measure_copies(arguments.folder, arguments.pictures)
+    measure_time(arguments.hashes)
 
 
-def copies(folder: Path | None, count: int) -> None:
-    """Print precision and recall, and which kinds of copies are missed."""
-    source, kind, pictures = {}, {}, []
-    with tempfile.TemporaryDirectory() as home:
-        for number, pixels in enumerate(below(folder, count) if folder else drawn(count)):
-            for name, body in {"original": encoded(pixels, "PNG"), **made_of(pixels)}.items():
-                path = Path(home) / digest.of_bytes(body)
+def measure_copies(folder: Path | None, count: int) -> None:
+    """Print precision and recall, and which kinds of copies are not found."""
+    original_number, kind, pictures = {}, {}, []
+    with tempfile.TemporaryDirectory() as work_folder:
+        for number, pixels in enumerate(read_folder(folder, count) if folder else draw_demo_pictures(count)):
+            for name, body in {"original": encoded(pixels, "PNG"), **make_copies(pixels)}.items():
+                path = Path(work_folder) / digest.of_bytes(body)
                 path.write_bytes(body)
-                found = prepare(Picture(path.name, path), options=OPTIONS, folder=Path(home))
-                if not found.reason and found.id not in source:
-                    source[found.id], kind[found.id] = number, name
+                found = prepare(Picture(path.name, path), options=OPTIONS, folder=Path(work_folder))
+                if not found.reason and found.id not in original_number:
+                    original_number[found.id], kind[found.id] = number, name
                     pictures.append(found)
     duplicates = find_duplicates(pictures, OPTIONS.near_duplicates)
-    right = sum(source[one] == source[other] for one, other in duplicates.items())
-    wanted = len(pictures) - len(set(source.values()))
-    print(f"{len(set(source.values()))} pictures and {wanted} copies of them, distance {OPTIONS.near_duplicates}:")
-    print(f"  precision {right / max(1, len(duplicates)):.4f}, recall {right / max(1, wanted):.4f}")
+    correct = sum(original_number[one] == original_number[other] for one, other in duplicates.items())
+    expected = len(pictures) - len(set(original_number.values()))
+    originals = len(set(original_number.values()))
+    print(f"{originals} pictures and {expected} copies of them, distance {OPTIONS.near_duplicates}:")
+    print(f"  precision {correct / max(1, len(duplicates)):.4f}, recall {correct / max(1, expected):.4f}")
     missed = Counter(kind[each.id] for each in pictures if each.id not in duplicates)
     print("  kept of each kind:", ", ".join(f"{name} {number}" for name, number in missed.most_common()))
 
 
-def made_of(pixels: np.ndarray) -> dict[str, bytes]:
-    """The copies that the web has of a picture: re-encoded, resized, stretched, mirrored."""
+def make_copies(pixels: np.ndarray) -> dict[str, bytes]:
+    """The kinds of copies that are common on the web: re-encoded, resized, stretched, mirrored."""
     height, width = pixels.shape[:2]
     half, larger = resized(pixels, width // 2, height // 2), resized(pixels, width * 3 // 2, height * 3 // 2)
     mirror = np.ascontiguousarray(pixels[:, ::-1])
@@ -84,19 +86,19 @@ def made_of(pixels: np.ndarray) -> dict[str, bytes]:
 
 
 def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    """As Pillow resizes, which is not what the stage itself does."""
+    """Resize with Pillow, which differs from the stage's own resizing."""
     return np.asarray(Image.fromarray(pixels).resize((max(1, width), max(1, height)), Image.Resampling.LANCZOS))
 
 
 def encoded(pixels: np.ndarray, format: str, **options) -> bytes:
-    """A file of `format`."""
+    """Encode as a file of `format`."""
     file = BytesIO()
     Image.fromarray(pixels).save(file, format, **options)
     return file.getvalue()
 
 
-def below(folder: Path, count: int) -> Iterator[np.ndarray]:
-    """Pictures of a folder, evenly over its files; copies that it already holds count against precision."""
+def read_folder(folder: Path, count: int) -> Iterator[np.ndarray]:
+    """Pictures of a folder, evenly spaced; copies that it already contains reduce the precision."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in paths[:: max(1, len(paths) // count)]:
         found = decode(path.read_bytes(), NormalizeOptions(size=512, max_aspect=1000))
@@ -104,23 +106,23 @@ def below(folder: Path, count: int) -> Iterator[np.ndarray]:
             yield found.pixels
 
 
-def drawn(count: int) -> Iterator[np.ndarray]:
-    """Pictures of the embedded subject's kinds."""
+def draw_demo_pictures(count: int) -> Iterator[np.ndarray]:
+    """Drawn pictures of the kinds in the demo."""
     for number in range(count):
         yield draw(SUBJECTS[number % len(SUBJECTS)], np.random.default_rng([7, number]))
 
 
-def seconds(count: int) -> None:
-    """Print how long it takes to find the copies among `count` made-up pictures, a tenth of which are copies."""
-    pictures = made_up(count)
+def measure_time(count: int) -> None:
+    """Print the time to find the copies among `count` random pictures, a tenth of which are copies."""
+    pictures = make_random_pictures(count)
     start = time.perf_counter()
     found = find_duplicates(pictures, OPTIONS.near_duplicates)
     spent, memory = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{count} hashes: {len(found)} duplicates in {spent:.1f} s, {memory:.2f} GiB at most")
 
 
-def made_up(count: int) -> list[Prepared]:
-    """Pictures of noise; every tenth is a copy of another one, with some levels and one bit changed."""
+def make_random_pictures(count: int) -> list[Prepared]:
+    """Pictures of noise; every tenth is a copy of another one, with small changes and one flipped bit."""
     random, pictures, others = np.random.default_rng(0), [], []
     for number in range(count):
         phash, mirror = (int(each) for each in random.integers(0, 1 << 63, 2))

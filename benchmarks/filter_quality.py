@@ -1,25 +1,22 @@
-"""How well the filter tells on from off: average precision from 30 + 50 random labels, over some draws.
+"""Measure the quality of the filter: average precision with 30 + 50 random labels, over several draws.
 
     .venv/bin/python benchmarks/filter_quality.py ON_DIR OFF_DIR [OFF_DIR ...] [--backbone none|FILE] [--peers DIR]
 
-`--peers DIR` names a folder with two scripts, peer_filters.py and features.py, whose `histograms` and `Extractor` make
-features of pictures (N, 64, 64, 3): logistic regression on each is measured on the same draws.
+`--peers DIR` is a folder with two scripts, peer_filters.py and features.py, whose `histograms` and `Extractor` compute
+features of squares (N, 64, 64, 3): logistic regression on each is measured on the same draws.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
-from benchmarks.labelled import Subject, ask, read_subject, train
+from benchmarks.labelled import Subject, predict, read_subject, train
 from benchmarks.machine import machine
 from pipeline.pretrained import find_backbone
 
@@ -37,19 +34,19 @@ def main() -> None:
     parser.add_argument("--backbone", default="none")
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--draws", type=int, default=5)
-    given = parser.parse_args()
-    subject = read_subject(given.on, given.off)
-    weights = find_backbone(given.backbone)
+    arguments = parser.parse_args()
+    subject = read_subject(arguments.on, arguments.off)
+    weights = find_backbone(arguments.backbone)
     rows: dict[str, Row] = {
-        f"ganmill, backbone {weights or 'none'}": lambda labels, tests: ask(
+        f"ganmill, backbone {weights or 'none'}": lambda labels, tests: predict(
             train(subject, labels, weights), subject.images[tests]
         )
     }
-    if given.peers:
-        rows |= peers(given.peers, subject)
-    print(f"{machine()}; {subject.on.sum()} on, {(~subject.on).sum()} off, {given.draws} draws")
+    if arguments.peers:
+        rows |= peers(arguments.peers, subject)
+    print(f"{machine()}; {subject.on.sum()} on, {(~subject.on).sum()} off, {arguments.draws} draws")
     for name, row in rows.items():
-        found = [measure(subject, row, draw) for draw in range(given.draws)]
+        found = [measure(subject, row, draw) for draw in range(arguments.draws)]
         print(f"{name:60s} average precision {np.mean(found):.3f} ({min(found):.3f} to {max(found):.3f})", flush=True)
 
 
@@ -62,7 +59,7 @@ def measure(subject: Subject, row: Row, draw: int) -> float:
 
 
 def peers(folder: Path, subject: Subject) -> dict[str, Row]:
-    """Logistic regression on the features of others."""
+    """Logistic regression on the features of other programs."""
     sys.path.insert(0, str(folder))
     from features import Extractor
     from peer_filters import histograms

@@ -1,23 +1,20 @@
-"""How long the filter takes: learning from 80 labels and a pool of 1,000 pictures at 64 px, and scoring 10,000.
+"""Measure the speed of the filter: training on 80 labels and a pool of 1,000 squares of 64 px, and scoring 10,000.
 
     .venv/bin/python benchmarks/filter_speed.py [--backbone FILE] [--features DIR]
 
-The pictures are drawn. `--features DIR` names a folder with a script features.py, whose `Extractor` gives the features
-of MobileNet at 224 px: it is timed in turn with the scoring. Importing TensorFlow is not counted.
+The squares are drawn. `--features DIR` is a folder with a script features.py, whose `Extractor` computes features of
+MobileNet at 224 px: its time is measured in turn with the scoring. Importing TensorFlow is not counted.
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np
 
-from benchmarks.labelled import Subject, ask, train
+from benchmarks.labelled import Subject, predict, train
 from benchmarks.machine import machine
 from pipeline.demo.picture import SUBJECTS, draw
 from pipeline.images.raster import resize
@@ -31,21 +28,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="none")
     parser.add_argument("--features", type=Path)
-    given = parser.parse_args()
-    subject, weights = drawn(POOL), find_backbone(given.backbone)
+    arguments = parser.parse_args()
+    subject, weights = drawn(POOL), find_backbone(arguments.backbone)
     print(f"{machine()}; backbone {weights or 'none'}")
     labels = np.concatenate([subject.on.nonzero()[0][:ON], (~subject.on).nonzero()[0][:OFF]])
     learned, seconds = timed(lambda: train(subject, labels, weights))
     print(f"learning from {ON} + {OFF} labels and a pool of {POOL}: {seconds:.1f} s", flush=True)
     images = np.concatenate([subject.images] * (SCORED // POOL))
-    ask(learned, images[:256])
-    print(f"scoring {SCORED} pictures: {timed(lambda: ask(learned, images))[1]:.1f} s", flush=True)
-    if given.features:
-        compare(given.features, lambda: ask(learned, subject.images), subject)
+    predict(learned, images[:256])
+    print(f"scoring {SCORED} pictures: {timed(lambda: predict(learned, images))[1]:.1f} s", flush=True)
+    if arguments.features:
+        compare(arguments.features, lambda: predict(learned, subject.images), subject)
 
 
 def compare(folder: Path, score, subject: Subject) -> None:
-    """Print how fast the scoring is beside the other extractor, each in its turn."""
+    """Print the speed of the scoring and of the other extractor, measured in turn."""
     sys.path.insert(0, str(folder))
     from features import Extractor
 
@@ -57,14 +54,14 @@ def compare(folder: Path, score, subject: Subject) -> None:
 
 
 def drawn(count: int) -> Subject:
-    """Pictures of the embedded subject's kinds; the first kind is on target."""
+    """Drawn squares of the kinds in the demo; the first kind is on target."""
     kinds = len(SUBJECTS)
     pictures = (draw(SUBJECTS[number % kinds], np.random.default_rng(number), (96, 96)) for number in range(count))
     return Subject(images=np.array([resize(each, 64, 64) for each in pictures]), on=np.arange(count) % kinds == 0)
 
 
 def timed(work):
-    """What `work` gives, and the seconds it took."""
+    """Return the result of `work` and its duration in seconds."""
     started = time.perf_counter()
     found = work()
     return found, time.perf_counter() - started

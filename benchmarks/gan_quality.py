@@ -1,13 +1,13 @@
-"""How near the samples of definitions come to the reals in the same minutes, by features that nothing here trains.
+"""KID of the samples of several definitions after the same minutes of training, by features of an external network.
 
     .venv/bin/python benchmarks/gan_quality.py FOLDER… --features DIR [--models plain dcgan] [--minutes 10] [--seeds 3]
 
-FOLDER holds pictures (or is a file of Fashion-MNIST's kind, …-idx3-ubyte[.gz]); they are cropped to the middle square
-and brought to `--side` pixels. `--features DIR` names a folder with a script features.py, whose `Extractor` gives the
-features of a network of ImageNet, and whose `kid` and `precision_recall` compare them. 'plain' is the DCGAN of 2016:
-width 64, batch norm, no augmentation, no average of the weights. `--models` may also be files of definitions, or names
-in a file of several (`--tries benchmarks/gan_tries.json`). Compiling and looking are not counted. On a busy machine
-`taskset -c 0 … --processor` counts minutes of one core's own time instead of the clock's.
+FOLDER holds pictures (or is a file in the format of Fashion-MNIST, …-idx3-ubyte[.gz]); they are cropped to the middle
+square and resized to `--side` pixels. `--features DIR` names a folder with a script features.py, whose `Extractor`
+gives the features of a network trained on ImageNet, and whose `kid` and `precision_recall` compare them. 'plain' is the
+DCGAN of 2016: width 64, batch norm, no augmentation, no average of the weights. `--models` may also be files of
+definitions, or names in a file of several (`--tries benchmarks/gan_tries.json`). Compiling and scoring are not counted.
+On a busy machine `taskset -c 0 … --processor` counts minutes of processor time of one core, not of the clock.
 """
 
 import argparse
@@ -26,11 +26,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import cv2
 import numpy as np
 
-from benchmarks.gan_step import MODELS, described
+from benchmarks.gan_step import MODELS, load_definition
 from benchmarks.machine import machine
 from pipeline.devices import prepare_devices
 from pipeline.errors import Stopped
-from pipeline.gan.config.__init__ import Definition, parse_definition, read_definition
+from pipeline.gan.config import Definition, parse_definition, read_definition
 from pipeline.gan.sampling import fixed_latents
 from pipeline.gan.training.loop import TrainConfig, Trainer
 from pipeline.gan.training.observer import Observer
@@ -41,7 +41,9 @@ SAMPLES, MOST_REALS = 2000, 3000
 
 
 def main() -> None:
-    """Print a line a training, and for each set the medians over the seeds, against 'plain' where that is one."""
+    """Print a line for each training, and the medians over the seeds for each set, relative to 'plain' if it is a
+    model.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--features", type=Path, required=True)
@@ -62,9 +64,9 @@ def main() -> None:
         judge = Judge(read(folder, given.side))
         found = {name: [] for name in given.models}
         for seed in range(given.seeds):
-            for name, definition in definitions.items():  # in turn, so that a busy hour slows all alike
+            for name, definition in definitions.items():  # in turn, so that a busy machine slows all alike
                 turn = Turn(definition, judge.reals, 60 * given.minutes, given.processor, seed)
-                found[name].append(one(turn, judge, f"{folder.name}: {name}", sheets=given.sheets))
+                found[name].append(train_and_score(turn, judge, f"{folder.name}: {name}", sheets=given.sheets))
         medians = {name: statistics.median(kids) for name, kids in found.items()}
         against = ", {:.2f} of plain" if "plain" in medians else ""
         for name, median in medians.items():
@@ -73,7 +75,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Turn:
-    """One training: on what, for how many seconds of which clock."""
+    """One training: its definition and pictures, and its seconds on which clock."""
 
     definition: Definition
     images: np.ndarray
@@ -83,7 +85,7 @@ class Turn:
 
 
 class Judge:
-    """Compares samples with the reals (N, S, S, C) uint8, by the features of a network of ImageNet."""
+    """Scores samples against the reals (N, S, S, C) uint8, by the features of a network trained on ImageNet."""
 
     def __init__(self, reals: np.ndarray) -> None:
         import features
@@ -99,8 +101,8 @@ class Judge:
         return self._by.kid(self._of_reals, found)[0], precision, recall
 
 
-def one(turn: Turn, judge: Judge, name: str, *, sheets: Path | None) -> float:
-    """Train once, in a process of its own as a run does; the KID."""
+def train_and_score(turn: Turn, judge: Judge, name: str, *, sheets: Path | None) -> float:
+    """Train in a new process, as a run does; returns the KID."""
     with multiprocessing.get_context("spawn").Pool(1) as alone:
         samples, seen = alone.apply(train, (turn,))
     kid, precision, recall = judge.score(samples)
@@ -114,41 +116,43 @@ def one(turn: Turn, judge: Judge, name: str, *, sheets: Path | None) -> float:
 
 
 def train(turn: Turn) -> tuple[np.ndarray, int]:
-    """Samples of a training that has gone on for so long after its step was compiled, and how many images it saw."""
+    """Train for the seconds of `turn` after the step was compiled; returns samples and the number of images seen."""
     _, size, _, channels = turn.images.shape
-    way = choose_compute_mode(turn.definition, size=size, channels=channels, steps=10**6)
-    prepare_devices(way.threads)
+    compute_mode = choose_compute_mode(turn.definition, size=size, channels=channels, steps=10**6)
+    prepare_devices(compute_mode.threads)
     clock = time.process_time if turn.processor else time.monotonic
-    begun = []
+    clock_start = []
 
     def stop() -> bool:
-        if not begun and training.number >= 2:
-            begun.append(clock())
-        return bool(begun) and clock() > begun[0] + turn.seconds
+        if not clock_start and training.steps_done >= 2:
+            clock_start.append(clock())
+        return bool(clock_start) and clock() > clock_start[0] + turn.seconds
 
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        terms = TrainConfig(epochs=10**6, seed=turn.seed, sample_every=10**6, checkpoint_every=10**6)
-        watch = Observer(folder, live=None, epochs=1, monitor=None)
-        training = Trainer(terms, turn.definition, turn.images, folder=folder, watch=watch, way=way)
+    with tempfile.TemporaryDirectory() as folder_name:
+        folder = Path(folder_name)
+        config = TrainConfig(epochs=10**6, seed=turn.seed, sample_every=10**6, checkpoint_every=10**6)
+        observer = Observer(folder, live=None, epochs=1, evaluator=None)
+        training = Trainer(
+            config, turn.definition, turn.images, folder=folder, observer=observer, compute_mode=compute_mode
+        )
         with contextlib.suppress(Stopped):
             training.run(lambda *_: None, stop)
         training.log.close()
         samples = training.draw(fixed_latents(SAMPLES, size=turn.definition.latent, seed=99))
-    return samples, training.director.seen(training.number)
+    return samples, training.step_planner.images_seen(training.steps_done)
 
 
 def named(name: str, tries: dict[str, dict]) -> Definition:
-    """The plain DCGAN, one of `tries`, of models/, or of a file."""
+    """The definition `name`: the plain DCGAN, one of `tries`, of models/, or of a file."""
     if name == "plain":
-        return described(None, batch=64)
+        return load_definition(None, batch=64)
     if name in tries:
         return parse_definition(json.dumps(tries[name]), name)
     return read_definition(Path(name) if name.endswith(".json") else MODELS / f"{name}.json")
 
 
 def read(path: Path, side: int) -> np.ndarray:
-    """The pictures of a folder, or of a file of Fashion-MNIST's kind, (N, side, side, C) uint8."""
+    """The pictures (N, side, side, C) uint8 of a folder, or of a file in the format of Fashion-MNIST."""
     if path.is_dir():
         import features
 
@@ -160,7 +164,7 @@ def read(path: Path, side: int) -> np.ndarray:
 
 
 def coloured(pictures: np.ndarray) -> np.ndarray:
-    """Grey pictures as the network of ImageNet wants them."""
+    """Convert grey pictures to three channels for the network."""
     return pictures if pictures.shape[-1] == 3 else pictures.repeat(3, axis=-1)
 
 

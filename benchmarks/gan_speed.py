@@ -1,9 +1,9 @@
-"""Images a second of a DCGAN's training step (Radford et al. 2016: width 64, batch 64), each way in its turn.
+"""Images per second of a DCGAN's training step (Radford et al. 2016: width 64, batch 64) on several backends.
 
     .venv/bin/python benchmarks/gan_speed.py [--side 64] [--rounds 3] [--peer PYTHON SCRIPT]
 
-`--peer` names an interpreter and a script that prints `median N img/s` for the same networks. Each round runs every way
-once in a process of its own, so that a busy machine slows all alike; figures are medians over all rounds' turns.
+`--peer` names an interpreter and a script that prints `median N img/s` for the same networks. Each round runs every
+variant once in a new process, so that a busy machine slows all alike; results are medians over the turns of all rounds.
 """
 
 import argparse
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
 
 STEP = Path(__file__).with_name("gan_step.py")
-# What each way is called: the backend, and how the step is asked for
+# Variant: its backend, and the options of gan_step.py
 WAYS = {
     "TensorFlow, float32": ("tensorflow", []),
     "TensorFlow, as measured to be fastest": ("tensorflow", ["--precision", "auto"]),
@@ -30,7 +30,7 @@ WAYS = {
 
 
 def main() -> None:
-    """Print the median of each way, and ours over the peer's."""
+    """Print the median of each variant, and relative to the peer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--batch", type=int, default=64)
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def ours(backend: str, options: list[str], *, name: str) -> dict | None:
-    """What gan_step.py prints in a process of its own; None where that backend is not installed."""
+    """The output of gan_step.py in a new process; None if that backend is not installed."""
     environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     if "oneDNN off" in name:
         environment["TF_ENABLE_ONEDNN_OPTS"] = "0"

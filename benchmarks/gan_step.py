@@ -1,8 +1,8 @@
-"""Images a second of the training step in this process, and the share of the time that is spent in the step.
+"""Images per second of the training step in this process, and the share of the time that is spent in the step.
 
     .venv/bin/python benchmarks/gan_step.py [--side 64] [--batch 64] [--precision float32] [--xla] [--model NAME]
 
-KERAS_BACKEND=jax measures the step on JAX. benchmarks/gan_speed.py runs this for all of them and a peer, in turn.
+KERAS_BACKEND=jax measures the step on JAX. benchmarks/gan_speed.py runs this for all backends and a peer, in turn.
 """
 
 import argparse
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np
 
 from pipeline.devices import prepare_devices
-from pipeline.gan.config.__init__ import Definition, parse_definition, read_definition
+from pipeline.gan.config import Definition, parse_definition, read_definition
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepPlanner
 from pipeline.gan.training.train_step import Step, compile_step
@@ -23,7 +23,7 @@ from pipeline.gan.tuning import choose_compute_mode
 
 MODELS = Path(__file__).parent.parent / "models"
 PICTURES, WARM_UP, STEPS, TURNS = 2000, 3, 4, 5
-# Radford et al. 2016 as they have it: batch norm in both, no augmentation, no average of the weights
+# As in Radford et al. 2016: batch norm in both networks, no augmentation, no average of the weights
 PLAIN = {"width": 64, "norm": "batch", "initial": "dcgan", "optimizer": {"learning_rate": 2e-4, "beta_1": 0.5}}
 
 
@@ -36,20 +36,20 @@ def main() -> None:
     parser.add_argument("--xla", action="store_true")
     parser.add_argument("--model", help="a definition of models/; without it the DCGAN of 2016")
     given = parser.parse_args()
-    definition = described(given.model, batch=given.batch)
+    definition = load_definition(given.model, batch=given.batch)
     definition = definition.model_copy(update={"precision": given.precision})
-    way = choose_compute_mode(
-        definition, size=given.side, channels=3, steps=10**6, say=lambda line: print(line, file=sys.stderr)
+    compute_mode = choose_compute_mode(
+        definition, size=given.side, channels=3, steps=10**6, notify=lambda line: print(line, file=sys.stderr)
     )
-    prepare_devices(way.threads)
-    director = directed(definition, side=given.side)
+    prepare_devices(compute_mode.threads)
+    step_planner = plan_on_noise(definition, side=given.side)
     shape = {"size": given.side, "channels": 3}
-    state = TrainState(definition, **shape, seed=0, dtype=way.dtype)
-    rates, share = measure(director, compile_step(state, xla=given.xla))
-    print(json.dumps({"rates": rates, "share_in_step": round(share, 3), "way": str(way)}))
+    state = TrainState(definition, **shape, seed=0, dtype=compute_mode.dtype)
+    rates, share = measure(step_planner, compile_step(state, xla=given.xla))
+    print(json.dumps({"rates": rates, "share_in_step": round(share, 3), "way": str(compute_mode)}))
 
 
-def described(name: str | None, *, batch: int) -> Definition:
+def load_definition(name: str | None, *, batch: int) -> Definition:
     """The definition called `name`, or the plain DCGAN with `batch` pictures in a step."""
     if name:
         return read_definition(MODELS / f"{name}.json")
@@ -57,29 +57,29 @@ def described(name: str | None, *, batch: int) -> Definition:
     return parse_definition(json.dumps({**tree, "loss": "non_saturating", "batch": batch}), "the DCGAN of 2016")
 
 
-def directed(definition: Definition, *, side: int) -> StepPlanner:
-    """A training on noise: what the pictures show takes no time."""
+def plan_on_noise(definition: Definition, *, side: int) -> StepPlanner:
+    """The step planner of a training on noise: the contents of pictures do not affect the speed."""
     images = np.random.default_rng(0).integers(0, 256, (PICTURES, side, side, 3), np.uint8)
     turns = definition.balance.discriminator_steps
-    batches = Batches(count=PICTURES, wanted=definition.batch, seed=0, turns=turns)
+    batches = Batches(count=PICTURES, max_batch=definition.batch, seed=0, turns=turns)
     return StepPlanner(definition=definition, images=images, batches=batches, steps=1000, stages=1)
 
 
-def measure(director: StepPlanner, step: Step) -> tuple[list[float], float]:
-    """Images a second in each of TURNS turns, and the share of the time that went by in the step."""
+def measure(step_planner: StepPlanner, step: Step) -> tuple[list[float], float]:
+    """Images per second in each of TURNS turns, and the share of the time in the step."""
     number, within, rates, started = 0, 0.0, [], 0.0
 
-    with Prefetcher(director.inputs) as feeder:
+    with Prefetcher(step_planner.inputs) as prefetcher:
         for turn in range(-1, TURNS):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             if turn == 0:
-                within, started = 0.0, begun
+                within, started = 0.0, started
             for _ in range(WARM_UP if turn < 0 else STEPS):
-                plan, inputs = director.plan(number, learn=True), feeder.take(number)
+                plan, inputs = step_planner.plan(number, learn=True), prefetcher.take(number)
                 before = time.perf_counter()
                 step(plan, inputs)
                 within, number = within + time.perf_counter() - before, number + 1
-            rates.append(STEPS * director.batches.seen / (time.perf_counter() - begun))
+            rates.append(STEPS * step_planner.batches.images_per_step / (time.perf_counter() - started))
         return [round(rate, 1) for rate in rates[1:]], within / (time.perf_counter() - started)
 
 

@@ -1,21 +1,21 @@
-"""Figures from a GPU in minutes: how fast the training step is, whether it resumes exactly, how near samples come.
+"""Measure a GPU in minutes: speed of the training step, bit-identical resume, and quality of samples.
 
     python benchmarks/gpu_check.py speed [--seconds 420] [--only WORD…] [--out FILE]
     python benchmarks/gpu_check.py quality FOLDER --weights FILE [--minutes 2,5] [--out FILE]
 
-On JAX or TensorFlow, whichever is there (KERAS_BACKEND decides between two), beside PyTorch where that is. Needs what
-trains, so no Luigi; `quality` also Pillow and h5py. Reads no data but what is given, and no network.
+Uses JAX or TensorFlow, whichever is installed (KERAS_BACKEND decides if both are), and compares with PyTorch if that is
+installed. Needs the libraries for training only, not Luigi; `quality` also needs Pillow and h5py. Uses no network.
 
-`speed` takes the rows by priority until the budget of seconds ends: a row is begun if the longest of its kind so far
-would still fit, and ended 25 s after the budget at the latest. `quality` trains on the pictures of FOLDER, cropped to
-the middle square, and scores samples with MobileNet's Keras weights in FILE (`model.save_weights`, without its top).
+`speed` measures the rows by priority until the budget of seconds ends: a row is started if the longest of its kind so
+far would still fit, and killed 25 s after the budget at the latest. `quality` trains on the pictures of FOLDER, cropped
+to the middle square, and scores samples with MobileNet's Keras weights in FILE (`model.save_weights`, without its top).
 
-Each row is printed, and written to FILE as JSON, when it is known. Without --out the file is gpu_speed.json or
-gpu_quality.json in the folder that the environment's OUT names, if it names one; sheets of samples lie beside it. The
-last line of output is the same JSON. A row that fails says why in a line.
+Each row is printed, and written to FILE as JSON, as soon as it is known. Without --out the file is gpu_speed.json or
+gpu_quality.json in the folder of the environment variable OUT, if it is set; contact sheets of samples are beside it.
+The last line of output is the same JSON. A row that fails gives the reason in one line.
 
-`in step` is the share of the time that the device works on steps: a step that has its inputs there and waits for
-nothing, over a step as a training takes it. Peak memory is the GPU's, or without a GPU the process'.
+`in step` is the share of time that the device works on steps: the time of a step whose inputs are on the device, over
+the time of a step in a training. Peak memory is that of the GPU, or without a GPU of the process.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from benchmarks.gpu_jobs import Budget, Found, Job, Outcome, run_job
 from benchmarks.gpu_report import QUALITY, SPEED, Report, quality_cells, speed_cells, where
 from benchmarks.gpu_rows import Row, Scale, chosen, ratios, speed_rows
 
-LONGEST = 120.0  # seconds of one job: one that hangs must not cost all the others
+LONGEST = 120.0  # seconds of one job, so that one that hangs does not use up the budget
 FOR_QUALITY = {"PIL": "Pillow", "h5py": "h5py"}
 
 
@@ -106,14 +106,14 @@ def _measure(row: Row, budget: Budget, report: Report) -> None:
     if (row.beside and not _has_torch()) or (row.gpu_only and not report.on_gpu):
         return None
     if (needed := budget.expected(row.kind, row.weight)) > budget.left:
-        told = f"{max(budget.left, 0):.0f} s are left, and it may take {needed:.0f}"
-        return report.row(row.name, f"not begun: {told}", {"not_begun": told}, seconds=budget.spent)
-    begun, outcome = budget.spent, Outcome()
+        note = f"{max(budget.left, 0):.0f} s are left, and it may take {needed:.0f}"
+        return report.row(row.name, f"not begun: {note}", {"not_begun": note}, seconds=budget.spent)
+    started, outcome = budget.spent, Outcome()
     for job in row.jobs:
-        outcome = run_job(job, limit=budget.limit(LONGEST), heard=lambda found: _hear_device(found, report))
+        outcome = run_job(job, limit=budget.limit(LONGEST), on_finding=lambda found: _on_device(found, report))
         if outcome.failed:
             return report.row(row.name, f"failed: {outcome.failed}", {"failed": outcome.failed}, seconds=budget.spent)
-    budget.took(row.kind, row.weight, budget.spent - begun)
+    budget.took(row.kind, row.weight, budget.spent - started)
     found = outcome.found[-1]
     cells = speed_cells(found) if "images_per_second" in found else resumed(found)
     return report.row(row.name, cells, found, seconds=budget.spent)
@@ -137,23 +137,25 @@ def quality(given: argparse.Namespace) -> None:
     if missing := [name for module, name in FOR_QUALITY.items() if not importlib.util.find_spec(module)]:
         sys.exit(f"quality needs {' and '.join(missing)} (to enlarge pictures, and to read weights): install it")
     report = Report(QUALITY, where(given.out, "gpu_quality.json"))
-    told = {
+    note = {
         "pictures": str(given.folder),
         "weights": str(given.weights),
         "sheets": str(report.path.parent) if report.path else None,
         "budget": given.seconds,
         **{name: getattr(given, name) for name in ("side", "width", "minutes", "models", "samples", "precision")},
     }
-    job = Job(kind="quality", given=told)
-    outcome = run_job(job, limit=budget.limit(given.seconds + 20), heard=lambda found: _hear(found, report, budget))
+    job = Job(kind="quality", given=note)
+    outcome = run_job(
+        job, limit=budget.limit(given.seconds + 20), on_finding=lambda found: _on_finding(found, report, budget)
+    )
     if outcome.failed:
         report.row("quality", f"failed: {outcome.failed}", {"failed": outcome.failed}, seconds=budget.spent)
     report.end(seconds=budget.spent)
 
 
-def _hear(found: Found, report: Report, budget: Budget) -> None:
+def _on_finding(found: Found, report: Report, budget: Budget) -> None:
     """Report one thing that the training has told."""
-    _hear_device(found, report)
+    _on_device(found, report)
     if "pictures" in found:
         report.row(f"{found['pictures']} pictures", f"scored by {found['extractor']}", found, seconds=budget.spent)
     elif "not_begun" in found:
@@ -162,7 +164,7 @@ def _hear(found: Found, report: Report, budget: Budget) -> None:
         report.row(found["name"], quality_cells(found), found, seconds=budget.spent)
 
 
-def _hear_device(found: Found, report: Report) -> None:
+def _on_device(found: Found, report: Report) -> None:
     if "device" in found:
         report.device(found["device"])
 

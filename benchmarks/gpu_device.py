@@ -1,4 +1,4 @@
-"""What device this process computes on, by Keras' backend, and how much of its memory was taken at most."""
+"""The device of this process, by Keras' backend, and its peak memory."""
 
 import contextlib
 import os
@@ -6,13 +6,14 @@ import subprocess
 from typing import Any
 
 from benchmarks.memory import resident_peak
-from pipeline.devices import backend, device, usable_cores, versions
+from pipeline.devices import backend, device, versions
+from pipeline.machine import usable_cores
 
 QUERY = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
 
 
 def facts() -> dict[str, Any]:
-    """The device's name and kind (gpu or cpu), its memory, and the versions that figures depend on."""
+    """The device's name and kind (gpu or cpu), its memory, and the versions that results depend on."""
     return {
         "name": device(),
         "kind": "gpu" if on_gpu() else "cpu",
@@ -26,7 +27,7 @@ def facts() -> dict[str, Any]:
 
 
 def on_gpu() -> bool:
-    """Whether Keras' backend computes on a GPU."""
+    """Whether Keras' backend uses a GPU."""
     if backend() == "jax":
         import jax
 
@@ -37,7 +38,7 @@ def on_gpu() -> bool:
 
 
 def peak_memory() -> int:
-    """Bytes of the GPU's memory that were in use at most; without a GPU, of this process' memory."""
+    """The peak bytes of the GPU's memory in use; without a GPU, of this process."""
     if not on_gpu():
         return resident_peak()
     if backend() == "jax":
@@ -50,7 +51,7 @@ def peak_memory() -> int:
 
 
 def _memory() -> int | None:
-    """Bytes that JAX may use of the GPU; None where that is not told."""
+    """Bytes of the GPU that JAX may use; None if unknown."""
     if backend() != "jax":
         return None
     import jax
@@ -59,7 +60,7 @@ def _memory() -> int | None:
 
 
 def _driver() -> str | None:
-    """Name, memory and driver of the GPUs, as NVIDIA's tool says; None without it."""
+    """Name, memory and driver of the GPUs, by nvidia-smi; None without it."""
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(QUERY, capture_output=True, text=True, timeout=10, check=True)
         return "; ".join(done.stdout.strip().splitlines())

@@ -1,6 +1,6 @@
-"""The job of `gpu_check.py quality`: trains on the pictures of a folder, and scores samples after so many minutes.
+"""The job of `gpu_check.py quality`: train on the pictures of a folder, and score samples after some minutes.
 
-The minutes are those of training: compiling the step and scoring are not counted.
+The minutes count training only, not compiling the step and scoring.
 """
 
 import contextlib
@@ -15,12 +15,12 @@ import numpy as np
 
 from benchmarks.gpu_device import facts, peak_memory
 from benchmarks.gpu_resume import Unseen
-from benchmarks.gpu_step import defined
+from benchmarks.gpu_step import make_definition
 from pipeline.devices import prepare_devices
 from pipeline.errors import Stopped, UserError
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
-from pipeline.gan.evaluation.metrics import FEWEST
+from pipeline.gan.evaluation.metrics import MIN_IMAGES
 from pipeline.gan.sampling import GRID, fixed_latents
 from pipeline.gan.training.loop import TrainConfig, Trainer
 from pipeline.gan.training.step_inputs import check_count
@@ -29,79 +29,80 @@ from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.raster import Raster
 from pipeline.progress import silent
 
-COMPILED = 2  # steps after which the clock runs
-SCORING = 30.0  # seconds that a first look takes at most, in which the generator is compiled for drawing
-SLACK = 1.3  # times as long as the last look the next one may take
-ENDLESS = 10**6  # epochs: the clock ends a training
+COMPILED = 2  # steps before the clock starts
+SCORING = 30.0  # maximum seconds of the first scoring, which compiles the generator
+SLACK = 1.3  # the next scoring may take this many times as long as the last
+ENDLESS = 10**6  # epochs: the clock ends the training
 Tell = Callable[..., None]
 
 
 def measure_quality(job: dict[str, Any], tell: Tell) -> None:
-    """Tell the device and the pictures, then a row for each of the `models` and `minutes` of `job` that fit into its
-    `budget` of seconds."""
-    until = time.monotonic() + job["budget"]
+    """Report the device and pictures, then a row for each of the `models` and `minutes` of `job` that fit into its
+    `budget` of seconds.
+    """
+    deadline = time.monotonic() + job["budget"]
     images = read_folder(Path(job["pictures"]), side=job["side"])
     check_count(len(images))
-    definitions = {model: defined({**job, "model": model, "batch": None}) for model in job["models"]}
+    definitions = {model: make_definition({**job, "model": model, "batch": None}) for model in job["models"]}
     prepare_devices(share_cores(next(iter(definitions.values())), size=job["side"]))
     tell(device=facts())
-    judge = SampleEvaluator(images, extractor=choose_extractor(job["weights"], None), seed=0, count=job["samples"])
-    judge.look(images[:FEWEST])  # the reals' features are made now, so that every look at samples takes as long
-    tell(pictures=len(images), extractor=judge.extractor.name)
+    evaluator = SampleEvaluator(images, extractor=choose_extractor(job["weights"], None), seed=0, count=job["samples"])
+    evaluator.evaluate(images[:MIN_IMAGES])  # computes the reals' features, so that all later calls take the same time
+    tell(pictures=len(images), extractor=evaluator.extractor.name)
     for model, definition in definitions.items():
-        with tempfile.TemporaryDirectory(prefix="gpu-check-") as place:
-            terms = TrainConfig(epochs=ENDLESS, seed=0, sample_every=ENDLESS, checkpoint_every=ENDLESS, name=model)
-            training = Trainer(terms, definition, images, folder=Path(place), watch=Unseen())
+        with tempfile.TemporaryDirectory(prefix="gpu-check-") as temporary:
+            config = TrainConfig(epochs=ENDLESS, seed=0, sample_every=ENDLESS, checkpoint_every=ENDLESS, name=model)
+            training = Trainer(config, definition, images, folder=Path(temporary), observer=Unseen())
             try:
-                _Course(training, judge, job, tell, until).run()
+                _Course(training, evaluator, job, tell, deadline).run()
             finally:
                 training.log.close()
 
 
 class _Course:
-    """One training, with a look at its samples now and then."""
+    """One training whose samples are scored from time to time."""
 
     def __init__(
-        self, training: Trainer, judge: SampleEvaluator, job: dict[str, Any], tell: Tell, until: float
+        self, training: Trainer, evaluator: SampleEvaluator, job: dict[str, Any], tell: Tell, deadline: float
     ) -> None:
-        self.training, self.judge, self.job, self.tell, self.until = training, judge, job, tell, until
+        self.training, self.evaluate, self.job, self.tell, self.deadline = training, evaluator, job, tell, deadline
         self.trained, self.compiled = 0.0, 0.0  # seconds
-        self.looked = SCORING
+        self.scoring_seconds = SCORING
 
     def run(self) -> None:
-        """Train to each of the minutes in turn, while there is time for them."""
+        """Train to each number of minutes in turn, as long as the budget allows."""
         for minutes in self.job["minutes"]:
-            name = f"{self.training.terms.name}, {self.job['side']} px, {minutes:g} minutes"
-            needed, left = 60 * minutes - self.trained + self.looked, self.until - time.monotonic()
+            name = f"{self.training.config.name}, {self.job['side']} px, {minutes:g} minutes"
+            needed, left = 60 * minutes - self.trained + self.scoring_seconds, self.deadline - time.monotonic()
             if needed > left:
                 self.tell(name=name, not_begun=f"{left:.0f} s are left, and it needs {needed:.0f}")
                 continue
             self._train(60 * minutes)
-            self._look(name)
+            self._score(name)
 
     def _train(self, seconds: float) -> None:
-        """Go on until `seconds` have been trained for."""
-        begun = time.monotonic()
-        since = begun if self.trained else None
+        """Train until `seconds` have been trained in total."""
+        started = time.monotonic()
+        since = started if self.trained else None
 
         def stop() -> bool:
             nonlocal since
-            if since is None and self.training.number >= COMPILED:
+            if since is None and self.training.steps_done >= COMPILED:
                 since = time.monotonic()
-                self.compiled = since - begun
+                self.compiled = since - started
             return since is not None and self.trained + time.monotonic() - since >= seconds
 
         with contextlib.suppress(Stopped):
             self.training.run(silent, stop)
         self.trained += time.monotonic() - since
 
-    def _look(self, name: str) -> None:
-        begun = time.monotonic()
+    def _score(self, name: str) -> None:
+        started = time.monotonic()
         latents = fixed_latents(self.job["samples"], size=self.training.definition.latent, seed=0)
         samples = self.training.draw(latents)
-        found = self.judge.look(samples)
-        self.looked = SLACK * (time.monotonic() - begun)
-        seen = self.training.director.seen(self.training.number)
+        found = self.evaluate.evaluate(samples)
+        self.scoring_seconds = SLACK * (time.monotonic() - started)
+        seen = self.training.step_planner.images_seen(self.training.steps_done)
         self.tell(
             name=name,
             **vars(found),
@@ -114,7 +115,7 @@ class _Course:
         )
 
     def _sheet(self, name: str, samples: np.ndarray) -> str | None:
-        """The file of a sheet of `samples` (N, S, S, C), in the job's folder of sheets, if it has one."""
+        """The file of a contact sheet of `samples` (N, S, S, C), in the job's folder of sheets, if it has one."""
         if not self.job["sheets"]:
             return None
         path = Path(self.job["sheets"]) / f"{name.replace(', ', '-').replace(' ', '-')}.png"
@@ -123,7 +124,8 @@ class _Course:
 
 
 def read_folder(folder: Path, *, side: int) -> np.ndarray:
-    """The middle squares of all pictures under `folder`, (N, side, side, 3) uint8; what OpenCV cannot read is left out.
+    """The middle squares of all pictures under `folder`, (N, side, side, 3) uint8; files that OpenCV cannot read are
+    skipped.
 
     Errors: `UserError` if there is none.
     """

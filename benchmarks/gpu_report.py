@@ -1,9 +1,11 @@
-"""What gpu_check.py has found: a table, line by line as it is known, and the same as JSON in a file."""
+"""The report of gpu_check.py: a table, printed row by row, and the same as JSON in a file."""
 
 import json
 import os
 from pathlib import Path
 from typing import Any
+
+from pipeline.store.atomic import write_whole
 
 Found = dict[str, Any]
 NAME = 44  # characters
@@ -12,7 +14,7 @@ QUALITY = ("KID", "error", "of reals", "images/s", "images seen")
 
 
 class Report:
-    """Prints a table with `columns`, and keeps `path`, if there is one, up to date, whatever happens next."""
+    """Prints a table with `columns`, and updates the file `path`, if there is one, after each row."""
 
     def __init__(self, columns: tuple[str, ...], path: Path | None) -> None:
         self.path, self._columns = path, columns
@@ -22,11 +24,11 @@ class Report:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether the backend has a GPU; False until a job has told."""
+        """Whether the backend has a GPU; False until a job has reported its device."""
         return bool(self.found["device"]) and self.found["device"]["kind"] == "gpu"
 
     def device(self, device: Found) -> None:
-        """Tell the device, once, and the head of the table."""
+        """Report the device, once, and print the head of the table."""
         if not self.found["device"]:
             self.found["device"] = device
             print(", ".join(f"{name} {value}" for name, value in device.items() if value), flush=True)
@@ -34,35 +36,33 @@ class Report:
             self._write()
 
     def row(self, name: str, cells: list[Any] | str, found: Found, *, seconds: float) -> None:
-        """Add a row of the table, or a row with one sentence; `seconds` have gone by in all."""
+        """Add a row of cells, or a row with one sentence; `seconds` is the total time so far."""
         self.found["rows"].append({"name": name, **{key: _short(value) for key, value in found.items()}})
         self.found["seconds"] = round(seconds, 1)
         print(f"{name:<{NAME}}  {cells}" if isinstance(cells, str) else _line(name, cells), flush=True)
         self._write()
 
     def end(self, *, seconds: float, **more: Any) -> None:
-        """Print all of it as one line of JSON."""
+        """Print the whole report as one line of JSON."""
         self.found |= {"seconds": round(seconds, 1), **more}
         self._write()
         print(json.dumps(self.found), flush=True)
 
     def _write(self) -> None:
-        """In one step: the machine may be taken away at any time."""
+        """Write atomically: the machine may be taken away at any time."""
         if self.path:
-            draft = self.path.with_name(f".{self.path.name}.part")
-            draft.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
-            os.replace(draft, self.path)
+            write_whole(self.path, (json.dumps(self.found, indent=1) + "\n").encode(), sync=False)
 
 
 def where(out: Path | None, name: str) -> Path | None:
-    """The file for the JSON: `out`, else `name` in the folder that the environment's OUT names, else none."""
+    """The file for the JSON: `out`, else `name` in the folder of the environment variable OUT, else none."""
     if out or not os.environ.get("OUT"):
         return out
     return Path(os.environ["OUT"]) / name
 
 
 def speed_cells(found: Found) -> list[Any]:
-    """Those of a row of SPEED."""
+    """The cells of a row of SPEED."""
     share, peak = found.get("share_in_step"), found["peak_bytes"]
     return [
         f"{found['images_per_second']:.1f}",
@@ -74,13 +74,13 @@ def speed_cells(found: Found) -> list[Any]:
 
 
 def quality_cells(found: Found) -> list[Any]:
-    """Those of a row of QUALITY."""
+    """The cells of a row of QUALITY."""
     figures = [_figure(found.get(name)) for name in ("kid", "kid_error", "kid_floor")]
     return [*figures, f"{found['images_per_second']:.0f}", found["images_seen"]]
 
 
 def _short(value: Any) -> Any:
-    """Five digits of a float: no figure is known to more."""
+    """A float rounded to five digits."""
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 

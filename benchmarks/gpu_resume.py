@@ -1,7 +1,7 @@
-"""One figure of gpu_check.py: whether a training that was taken up from its checkpoint comes to the same bits.
+"""One job of gpu_check.py: whether a training that is resumed from its checkpoint is bit-identical.
 
-The second half is trained twice: by the process that trained the first, and by another one from the checkpoint. What a
-processor or a GPU compiles, times and chooses anew in the other process must not show.
+The second half is trained twice: by the process that trained the first half, and by another process from the
+checkpoint. What a processor or GPU compiles, times and selects again in the other process must not change the result.
 """
 
 import shutil
@@ -12,54 +12,54 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gpu_device import facts
-from benchmarks.gpu_step import defined, noise_pictures
+from benchmarks.gpu_step import make_definition, noise_pictures
 from pipeline.devices import prepare_devices
 from pipeline.gan.training.loop import CHECKPOINTS, TrainConfig, Trainer
 from pipeline.gan.tuning import share_cores
 from pipeline.progress import never, silent
 
 STEPS = 12  # of each half
-OF_THE_CLOCK = {"seconds"}  # the only array of a training that is not computed
+OF_THE_CLOCK = {"seconds"}  # the only array that is not deterministic
 
 
 class Unseen:
-    """Stands for a `Watch`: shows and scores nothing."""
+    """A fake `Observer` that shows and scores nothing."""
 
-    monitor = None
+    evaluator = None
 
     def begin(self, *_: object) -> None:
         """Show nothing."""
 
-    def look(self, *_: object, **__: object) -> dict[str, Any]:
-        """No figures."""
+    def evaluate(self, *_: object, **__: object) -> dict[str, Any]:
+        """Return no scores."""
         return {}
 
-    def tell(self, *_: object, **__: object) -> None:
+    def update_plots(self, *_: object, **__: object) -> None:
         """Draw nothing."""
 
 
 def train_whole(job: dict[str, Any], tell: Callable[..., None]) -> None:
-    """Train both halves in the folder that `job` names, and leave there what they came to."""
-    training = _begun(job, Path(job["folder"]) / "whole", tell)
+    """Train both halves in the folder of `job`, and save the result there."""
+    training = _make_trainer(job, Path(job["folder"]) / "whole", tell)
     _train(training)
     np.savez(Path(job["folder"]) / "whole.npz", **_computed(training))
 
 
 def train_again(job: dict[str, Any], tell: Callable[..., None]) -> None:
-    """Train the second half from the checkpoint after the first, and tell how far it comes out from the whole."""
+    """Train the second half from the checkpoint after the first, and report the difference from the whole training."""
     folder = Path(job["folder"])
     shutil.copytree(folder / "whole", folder / "again")
     max((folder / "again" / CHECKPOINTS).glob("step-*.npz")).unlink()
-    training = _begun(job, folder / "again", tell)
-    if training.number != STEPS:
-        raise RuntimeError(f"the training was taken up at step {training.number}, not at {STEPS}")
+    training = _make_trainer(job, folder / "again", tell)
+    if training.steps_done != STEPS:
+        raise RuntimeError(f"the training was taken up at step {training.steps_done}, not at {STEPS}")
     _train(training)
     with np.load(folder / "whole.npz") as whole:
         tell(**compared(dict(whole), _computed(training)))
 
 
 def compared(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, Any]:
-    """How far arrays of the same names are apart: `bit_identical`, how many differ, and the largest difference."""
+    """Compare arrays of the same names: `bit_identical`, how many differ, and the largest difference."""
     differing = [name for name in one if not np.array_equal(one[name], other[name], equal_nan=_is_float(one[name]))]
     largest = max((float(np.abs(one[name].astype(float) - other[name]).max()) for name in differing), default=0.0)
     return {
@@ -71,14 +71,14 @@ def compared(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[s
     }
 
 
-def _begun(job: dict[str, Any], folder: Path, tell: Callable[..., None]) -> Trainer:
-    definition = defined(job)
+def _make_trainer(job: dict[str, Any], folder: Path, tell: Callable[..., None]) -> Trainer:
+    definition = make_definition(job)
     prepare_devices(share_cores(definition, size=job["side"]))
     tell(device=facts())
     folder.mkdir(parents=True, exist_ok=True)
     images = noise_pictures(definition.batch * STEPS, side=job["side"])
-    terms = TrainConfig(epochs=2, seed=0, sample_every=1, checkpoint_every=1, xla=job["xla"])
-    return Trainer(terms, definition, images, folder=folder, watch=Unseen())
+    config = TrainConfig(epochs=2, seed=0, sample_every=1, checkpoint_every=1, xla=job["xla"])
+    return Trainer(config, definition, images, folder=folder, observer=Unseen())
 
 
 def _train(training: Trainer) -> None:

@@ -1,4 +1,4 @@
-"""One figure of gpu_check.py: the project's training step on whatever device Keras' backend has."""
+"""One job of gpu_check.py: the speed of ganmill's training step on the device of Keras' backend."""
 
 import dataclasses
 import time
@@ -7,41 +7,41 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gan_step import described
+from benchmarks.gan_step import load_definition
 from benchmarks.gpu_device import facts, peak_memory
 from benchmarks.turns import time_turns
 from pipeline.devices import choose_dtype, keras, prepare_devices
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, DeviceImages, Prefetcher, StepInputs, StepPlanner, keep_on_device
 from pipeline.gan.training.train_step import Step, compile_step
 from pipeline.gan.tuning import share_cores
 
 PICTURES = 2048
-MOST = 256 * 2**20  # bytes of pictures: those of 256 px are fewer
+MOST = 256 * 2**20  # bytes of all pictures
 BARE_TURNS = 3
 
 
 def measure_step(job: dict[str, Any], tell: Callable[..., None]) -> None:
-    """Tell the device, then the figures of `job`: side, batch, precision, model, width, xla, and seconds of a turn."""
-    definition = defined(job)
+    """Report the device and the speed for `job`: side, batch, precision, model, width, xla, and seconds of a turn."""
+    definition = make_definition(job)
     prepare_devices(share_cores(definition, size=job["side"]))
     tell(device=facts())
-    director = directed(definition, side=job["side"])
+    step_planner = plan_on_noise(definition, side=job["side"])
     state = TrainState(definition, size=job["side"], channels=3, seed=0, dtype=choose_dtype(job["precision"]))
     tell(
-        **figures(director, compile_step(state, xla=job["xla"]), seconds=job["seconds"]),
-        batch=director.batches.batch,
+        **figures(step_planner, compile_step(state, xla=job["xla"]), seconds=job["seconds"]),
+        batch=step_planner.batches.batch,
         generator_weights=_count(state.generator.trainable_variables),
         discriminator_weights=_count(state.discriminator.trainable_variables),
-        pictures_on_device=isinstance(director.images, DeviceImages),
+        pictures_on_device=isinstance(step_planner.images, DeviceImages),
         peak_bytes=peak_memory(),
     )
 
 
-def defined(job: dict[str, Any]) -> Definition:
-    """The definition that `job` names, or the DCGAN of 2016; of another batch and width where it says so."""
-    definition = described(job["model"], batch=job["batch"] or 64)
+def make_definition(job: dict[str, Any]) -> Definition:
+    """The definition that `job` names, or the DCGAN of 2016, with the batch and width of the job."""
+    definition = load_definition(job["model"], batch=job["batch"] or 64)
     update: dict[str, Any] = {"batch": job["batch"]} if job["batch"] else {}
     if width := job["width"]:
         for name in ("generator", "discriminator"):
@@ -50,42 +50,43 @@ def defined(job: dict[str, Any]) -> Definition:
 
 
 def noise_pictures(count: int, *, side: int) -> np.ndarray:
-    """(N, side, side, 3) uint8: what pictures show takes no time."""
+    """Random pictures (N, side, side, 3) uint8: their contents do not affect the speed."""
     return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
 
 
-def directed(definition: Definition, *, side: int) -> StepPlanner:
-    """A training on noise, on the device where a training would have it there."""
+def plan_on_noise(definition: Definition, *, side: int) -> StepPlanner:
+    """The step planner of a training on noise, on the device if a training would keep its pictures there."""
     turns = definition.balance.discriminator_steps
     count = max(min(PICTURES, MOST // (side * side * 3)), definition.batch * turns)
-    batches = Batches(count=count, wanted=definition.batch, seed=0, turns=turns)
+    batches = Batches(count=count, max_batch=definition.batch, seed=0, turns=turns)
     images = keep_on_device(noise_pictures(count, side=side))
     return StepPlanner(definition=definition, images=images, batches=batches, steps=10**6, stages=1)
 
 
-def figures(director: StepPlanner, step: Step, *, seconds: float) -> dict[str, float]:
-    """What a step takes as a training takes it, each with its own inputs, its metrics waited for; and alone.
+def figures(step_planner: StepPlanner, step: Step, *, seconds: float) -> dict[str, float]:
+    """The time of a step in a training, with new inputs each time and waiting for its metrics; and the time of a step
+    alone.
 
-    Alone means that the same inputs lie on the device and steps queue up there, so that it never waits for the host.
+    Alone means that the inputs are on the device and steps queue up there, so that it never waits for the host.
     """
     number = 0
 
     def take(steps: int) -> None:
         nonlocal number
         for _ in range(steps):
-            step(director.plan(number, learn=True), feeder.take(number))
+            step(step_planner.plan(number, learn=True), prefetcher.take(number))
             number += 1
 
-    with Prefetcher(director.inputs) as feeder:
-        begun = time.perf_counter()
+    with Prefetcher(step_planner.inputs) as prefetcher:
+        started = time.perf_counter()
         take(1)
-        compiled = time.perf_counter() - begun
+        compiled = time.perf_counter() - started
         timing = time_turns(take, seconds=seconds)
-    alone = _alone(director, step, seconds=seconds)
+    alone = _alone(step_planner, step, seconds=seconds)
     return {
-        "images_per_second": director.batches.seen / timing.median,
-        "slowest_images_per_second": director.batches.seen / timing.slowest,
-        "fastest_images_per_second": director.batches.seen / timing.fastest,
+        "images_per_second": step_planner.batches.images_per_step / timing.median,
+        "slowest_images_per_second": step_planner.batches.images_per_step / timing.slowest,
+        "fastest_images_per_second": step_planner.batches.images_per_step / timing.fastest,
         "ms_per_step": 1000 * timing.median,
         "ms_alone": 1000 * alone,
         "share_in_step": min(1.0, alone / timing.median),
@@ -93,9 +94,9 @@ def figures(director: StepPlanner, step: Step, *, seconds: float) -> dict[str, f
     }
 
 
-def _alone(director: StepPlanner, step: Step, *, seconds: float) -> float:
-    """Seconds a step where the host prepares and fetches nothing."""
-    plan, inputs = director.plan(0, learn=True), _on_device(director.inputs(0))
+def _alone(step_planner: StepPlanner, step: Step, *, seconds: float) -> float:
+    """Seconds of a step if the host prepares and fetches nothing."""
+    plan, inputs = step_planner.plan(0, learn=True), _on_device(step_planner.inputs(0))
 
     def take(steps: int) -> None:
         for _ in range(steps):

@@ -1,8 +1,8 @@
-"""Measures one thing for gpu_check.py, in a process that has the device for itself.
+"""Runs one job of gpu_check.py, in a process that has the device for itself.
 
-A process of its own gives all memory back when it ends, has a peak of its own, reads flags of its own, and can be
-killed. It costs some seconds, mostly of imports. What it finds goes line by line, as JSON, into the file that the job
-names: libraries print what they like.
+A process of its own releases all memory when it ends, has its own peak memory and flags, and can be killed. It costs
+some seconds, mostly for imports. It writes its findings as JSON lines into the file that the job names, since libraries
+may print anything.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-# What each kind of job is measured by; the modules load a backend, so each only where it is needed
+# The function of each kind of job; the modules load a backend, so each is imported only if needed
 KINDS = {
     "step": "benchmarks.gpu_step.measure_step",
     "torch": "benchmarks.torch_dcgan.measure_torch",
@@ -26,9 +26,9 @@ LONGEST = 200  # characters of a reason
 
 
 def main() -> None:
-    """Do the job that the first argument describes, in JSON."""
+    """Run the job in the first argument, a JSON object."""
     job = json.loads(sys.argv[1])
-    signal.alarm(int(job["limit"]) + 5)  # it ends even where the process that began it is no more
+    signal.alarm(int(job["limit"]) + 5)  # it also ends if its parent has died
     module, _, function = KINDS[job["kind"]].rpartition(".")
     with Path(job["results"]).open("a", encoding="utf-8") as file:
 
@@ -37,14 +37,14 @@ def main() -> None:
 
         try:
             getattr(importlib.import_module(module), function)(job, tell)
-        except Exception as error:  # whatever a backend raises is a finding: the next job goes on
+        except Exception as error:  # any error of a backend is a finding
             tell(failed=reason(error))
             sys.stderr.flush()
-            os._exit(1)  # a device that has failed may keep an orderly end waiting
+            os._exit(1)  # a normal exit may hang on a failed device
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in a line."""
+    """The error in one line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}{': ' if lines else ''}{lines[0] if lines else ''}"[:LONGEST]
 

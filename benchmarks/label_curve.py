@@ -1,19 +1,16 @@
-"""How many labels it takes: average precision on pictures kept aside, as labels come in the order that the label page
-suggests them, and in random order.
+"""Measure the learning curve of the filter: average precision on held-out squares, with labels in the order that the
+label page suggests, and in random order.
 
     .venv/bin/python benchmarks/label_curve.py ON_DIR OFF_DIR [OFF_DIR ...] [--backbone none|FILE] [--plot FILE.png]
 
-A third of the pictures is kept aside. Labels come in rounds, and after each the filter is trained anew, as by a person
-who labels a page, updates the filter, and labels the next.
+A third of the squares is held out. Labels are added in rounds, and after each round the filter is trained again, like a
+person who labels a page, updates the filter, and labels the next page.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import matplotlib
 import numpy as np
@@ -22,11 +19,11 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 from sklearn.metrics import average_precision_score
 
-from benchmarks.labelled import Subject, ask, read_subject, train
+from benchmarks.labelled import Subject, predict, read_subject, train
 from benchmarks.machine import machine
 from pipeline.filter.classifier import BATCH
 from pipeline.filter.kernel import principal_components
-from pipeline.filter.learn import Learned
+from pipeline.filter.learn import LearnResult
 from pipeline.images.raster import resize
 from pipeline.labels.suggest import SIDE, suggest
 from pipeline.pretrained import Weights, find_backbone
@@ -44,59 +41,64 @@ def main() -> None:
     parser.add_argument("--round", type=int, default=20)
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--plot", type=Path)
-    given = parser.parse_args()
-    subject, weights = read_subject(given.on, given.off), find_backbone(given.backbone)
-    counts = list(range(FIRST, given.labels + 1, given.round))
-    print(f"{machine()}; {subject.on.sum()} on, {(~subject.on).sum()} off, {given.draws} draws")
+    arguments = parser.parse_args()
+    subject, weights = read_subject(arguments.on, arguments.off), find_backbone(arguments.backbone)
+    counts = list(range(FIRST, arguments.labels + 1, arguments.round))
+    print(f"{machine()}; {subject.on.sum()} on, {(~subject.on).sum()} off, {arguments.draws} draws")
     print(f"{'labels':10s}" + "".join(f"{count:>8d}" for count in counts))
     for order in ("random", "suggested"):
-        found = [curve(subject, weights, order, counts, draw) for draw in range(given.draws)]
-        mean = np.nanmean(found, axis=0)
+        precisions = [curve(subject, weights, order, counts, draw) for draw in range(arguments.draws)]
+        mean = np.nanmean(precisions, axis=0)
         print(f"{order:10s}" + "".join(f"{value:8.3f}" for value in mean), flush=True)
         pyplot.plot(counts, mean, "o-", label=order)
-    if given.plot:
+    if arguments.plot:
         pyplot.xlabel("labels")
         pyplot.ylabel("average precision")
         pyplot.legend()
-        pyplot.savefig(given.plot)
+        pyplot.savefig(arguments.plot)
 
 
 def curve(subject: Subject, weights: Weights | None, order: str, counts: list[int], draw: int) -> list[float]:
-    """Average precision at each number of labels; NaN where there are too few of a kind."""
+    """Average precision at each number of labels; NaN if there are too few of one kind."""
     random = np.random.default_rng(draw)
-    places = random.permutation(len(subject.on))
-    tests, free = places[: len(places) // 3], places[len(places) // 3 :]
-    names = {f"{place:064x}": int(place) for place in free}  # random, as hashes are: `free` is
-    given: dict[str, str] = {}
-    scores, found = None, []
-    features = np.array([resize(image, SIDE, SIDE).ravel() for image in subject.images[free]])  # at a glance
+    order_of_squares = random.permutation(len(subject.on))
+    test_squares, train_squares = (
+        order_of_squares[: len(order_of_squares) // 3],
+        order_of_squares[len(order_of_squares) // 3 :],
+    )
+    names = {f"{index:064x}": int(index) for index in train_squares}  # random, as hashes are: `train_squares` is
+    labels_by_name: dict[str, str] = {}
+    scores, precisions = None, []
+    features = np.array([resize(image, SIDE, SIDE).ravel() for image in subject.images[train_squares]])  # at a glance
     for count in counts:
-        more = count - len(given)
+        more = count - len(labels_by_name)
         if order == "random":
-            chosen = [name for name in names if name not in given][:more]
+            chosen = [name for name in names if name not in labels_by_name][:more]
         else:
             ids = list(names)
-            picks = suggest(ids, labels=given, scores=scores, features=features, count=more)
+            picks = suggest(ids, labels=labels_by_name, scores=scores, features=features, count=more)
             chosen = [pick.id for pick in picks]
-        given |= {name: "on" if subject.on[names[name]] else "off" for name in chosen}
-        labels = np.array([names[name] for name in given])
+        labels_by_name |= {name: "on" if subject.on[names[name]] else "off" for name in chosen}
+        labels = np.array([names[name] for name in labels_by_name])
         if min(subject.on[labels].sum(), (~subject.on[labels]).sum()) < 4:
-            found.append(np.nan)
+            precisions.append(np.nan)
             continue
         learned = train(subject, labels, weights)
-        found.append(float(average_precision_score(subject.on[tests], ask(learned, subject.images[tests]))))
+        precisions.append(
+            float(average_precision_score(subject.on[test_squares], predict(learned, subject.images[test_squares])))
+        )
         if order == "suggested":
             pool = subject.images[list(names.values())]
-            scores = dict(zip(names, ask(learned, pool).tolist(), strict=True))
-            features = seen(learned, pool)
-    return found
+            scores = dict(zip(names, predict(learned, pool).tolist(), strict=True))
+            features = filter_features(learned, pool)
+    return precisions
 
 
-def seen(learned: Learned, images: np.ndarray) -> np.ndarray:
-    """What the filter leaves for the label page: features by which pictures are compared."""
+def filter_features(learned: LearnResult, images: np.ndarray) -> np.ndarray:
+    """The features that the filter writes for the label page."""
     starts = range(0, len(images), BATCH)
-    likeness = np.concatenate([learned.classifier(images[start : start + BATCH]).likeness for start in starts])
-    return principal_components(likeness, learned.classifier.landmarks(), 32)
+    similarity = np.concatenate([learned.classifier(images[start : start + BATCH]).similarity for start in starts])
+    return principal_components(similarity, learned.classifier.landmarks(), 32)
 
 
 if __name__ == "__main__":

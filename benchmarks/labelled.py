@@ -1,4 +1,4 @@
-"""Folders of on- and off-target pictures as what the filter learns from."""
+"""Folders of on-target and off-target pictures as training data for the filter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.filter.classifier import BATCH
-from pipeline.filter.learn import Learned, Pool, learn
+from pipeline.filter.learn import LearnResult, Pool, learn
 from pipeline.filter.train_classifier import number_groups
 from pipeline.images.crop import fit_to_square
 from pipeline.images.decode import Decoded, decode
@@ -20,23 +20,23 @@ OPTIONS = NormalizeOptions(size=64, max_aspect=1000)
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """Pictures whose truth is known: `images` (N, 64, 64, 3) uint8, `on` (N,) bool."""
+    """Squares with known labels: `images` (N, 64, 64, 3) uint8, `on` (N,) bool."""
 
     images: np.ndarray
     on: np.ndarray
 
     @property
     def ids(self) -> list[str]:
-        """A name for each picture, random as those of the pipeline are."""
+        """A random id for each square, like the hashes of the pipeline."""
         order = np.random.default_rng(0).permutation(len(self.on))
-        return [f"{place:064x}" for place in order]
+        return [f"{index:064x}" for index in order]
 
 
 def read_subject(on: Path, off: Sequence[Path]) -> Subject:
-    """Every picture below `on`, and below the folders `off`, that can be decoded."""
-    pictures, rest = _below(on), [picture for folder in off for picture in _below(folder)]
-    truth = np.array([True] * len(pictures) + [False] * len(rest))
-    return Subject(images=np.array([*pictures, *rest]), on=truth)
+    """Read every picture in `on` and in the folders `off` that can be decoded."""
+    pictures, others = _below(on), [picture for folder in off for picture in _below(folder)]
+    on_target = np.array([True] * len(pictures) + [False] * len(others))
+    return Subject(images=np.array([*pictures, *others]), on=on_target)
 
 
 def _below(folder: Path) -> list[np.ndarray]:
@@ -45,21 +45,21 @@ def _below(folder: Path) -> list[np.ndarray]:
     return [fit_to_square(picture.raster, OPTIONS) for picture in found if isinstance(picture, Decoded)]
 
 
-def train(subject: Subject, labelled: Sequence[int], weights: Weights | None) -> Learned:
-    """What is learnt from the labels of the pictures at `labelled`; all others are known without labels."""
+def train(subject: Subject, labelled: Sequence[int], weights: Weights | None) -> LearnResult:
+    """Train on the labels of the squares at the indices `labelled`; all others are unlabelled."""
     ids = subject.ids
-    labels = {ids[place]: "on" if subject.on[place] else "off" for place in labelled}
-    numbers = number_groups(labels, group_alike(ids, subject.images))
+    labels = {ids[index]: "on" if subject.on[index] else "off" for index in labelled}
+    group_numbers = number_groups(labels, group_alike(ids, subject.images))
     order = np.argsort(ids)
     pool = Pool(
         images=subject.images[order],
-        on=np.array([labels.get(ids[place]) == "on" for place in order]),
-        group=np.array([numbers.get(ids[place], -1) for place in order]),
+        on=np.array([labels.get(ids[index]) == "on" for index in order]),
+        group=np.array([group_numbers.get(ids[index], -1) for index in order]),
     )
     return learn(pool, ClassifierOptions(), weights, lambda note: None)
 
 
-def ask(learned: Learned, images: np.ndarray) -> np.ndarray:
+def predict(learned: LearnResult, images: np.ndarray) -> np.ndarray:
     """The probability of each of `images`."""
     starts = range(0, len(images), BATCH)
     return np.concatenate([learned.classifier(images[start : start + BATCH]).probability for start in starts])

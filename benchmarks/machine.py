@@ -1,15 +1,11 @@
-"""What machine the figures are from."""
+"""The machine that measurements come from."""
 
 import os
 import platform
-from pathlib import Path
+
+from pipeline.machine import processor_name
 
 
 def machine() -> str:
-    """The processor and how many cores there are."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"{os.cpu_count()} cores, {name}, {platform.system()}"
+    """The processor, the number of cores and the system."""
+    return f"{os.cpu_count()} cores, {processor_name()}, {platform.system()}"

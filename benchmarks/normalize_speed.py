@@ -1,10 +1,10 @@
-"""How fast JPEGs become squares, beside what others do, and how much the squares differ.
+"""Measure how fast JPEGs are normalised to squares, compared with other methods, and how much the squares differ.
 
     .venv/bin/python benchmarks/normalize_speed.py [DIR ...] [--size 64]
 
-Takes every JPEG below the folders that OpenCV can decode, or else scikit-learn's two photographs and enlargements of
-them. Ours and the others' ways take turns, round by round, on one thread and in memory; a ratio is the median over the
-rounds. Then the whole stage, from files to files, on one process and on two. Nothing else should run meanwhile.
+Uses every JPEG in the folders that OpenCV can decode, or else scikit-learn's two photographs and enlargements of them.
+All methods take turns, round by round, on one thread and in memory; a ratio is the median over the rounds. Then it
+measures the whole stage, from files to files, with one process and with two. Nothing else should run meanwhile.
 """
 
 import argparse
@@ -44,11 +44,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--size", type=int, default=64)
-    given = parser.parse_args()
-    options = NormalizeOptions(size=given.size, min_side=1, max_aspect=1000, near_duplicates=-1)
+    arguments = parser.parse_args()
+    options = NormalizeOptions(size=arguments.size, min_side=1, max_aspect=1000, near_duplicates=-1)
     cv2.setNumThreads(1)
-    blobs = photographs(given.folders)
-    print(f"{machine()}; to {given.size} px")
+    blobs = photographs(arguments.folders)
+    print(f"{machine()}; to {arguments.size} px")
     for name, (low, high) in CLASSES.items():
         if chosen := [blob for blob in blobs if low < megapixels(blob) <= high]:
             print(f"\n{len(chosen)} JPEGs {name}, {np.mean([len(blob) for blob in chosen]) / 1024:.0f} KB on average")
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def squares(blobs: list[bytes], options: NormalizeOptions) -> float:
-    """Print pictures a second for each way, in memory and on one core; seconds for one of ours."""
+    """Print squares a second for each method, in memory on one core; returns the seconds for one of ours."""
     ways = {"pillow": pillow, "opencv": opencv, "an eighth, decoded": eighth, "ours": ours}
     seconds = {name: [] for name in ways}
     for _ in range(ROUNDS):
@@ -75,7 +75,7 @@ def squares(blobs: list[bytes], options: NormalizeOptions) -> float:
 
 
 def differences(blobs: list[bytes], options: NormalizeOptions) -> None:
-    """Print how far our squares are from OpenCV's, which knows nothing of colour profiles."""
+    """Print how far our squares differ from OpenCV's, which ignores colour profiles."""
     plain = [blob for blob in blobs if "icc_profile" not in Image.open(BytesIO(blob)).info]
     found = [np.abs(ours(blob, options).astype(int) - opencv(blob, options)).mean() for blob in plain]
     if found:
@@ -86,17 +86,17 @@ def differences(blobs: list[bytes], options: NormalizeOptions) -> None:
 
 
 def stage(blobs: list[bytes], options: NormalizeOptions, square_seconds: float) -> None:
-    """Print how long the whole stage takes for a picture, on one process and on two."""
-    with tempfile.TemporaryDirectory() as home:
+    """Print how fast the whole stage is, with one process and with two."""
+    with tempfile.TemporaryDirectory() as work:
         count = max(len(blobs), int(STAGE_SECONDS / square_seconds))
-        download = make_download(Path(home) / "download", blobs, count)
+        download = make_download(Path(work) / "download", blobs, count)
         one, two = (run_stage(download, options, processes) / count for processes in (1, 2))
     print(f"  {'stage, 1 process':<22}{1 / one:8.0f} pictures/s   {one / square_seconds:.2f} times as long as a square")
     print(f"  {'stage, 2 processes':<22}{1 / two:8.0f} pictures/s   {one / two:.2f} times as fast as one, of {count}")
 
 
 def run_stage(download: Path, options: NormalizeOptions, processes: int) -> float:
-    """Seconds of the stage."""
+    """Duration of the stage in seconds."""
     with tempfile.TemporaryDirectory(dir=download.parent) as folder:
         changed = NormalizeOptions(**vars(options) | {"processes": processes})
         start = time.perf_counter()
@@ -105,7 +105,7 @@ def run_stage(download: Path, options: NormalizeOptions, processes: int) -> floa
 
 
 def make_download(folder: Path, blobs: list[bytes], count: int) -> Path:
-    """A folder as the crawl leaves it, of `count` pictures: the JPEGs over and over, told apart behind their end."""
+    """A folder like the crawl's, with `count` pictures: the JPEGs repeatedly, made unique by bytes after their end."""
     (folder / "images").mkdir(parents=True)
     with (folder / "images.jsonl").open("w") as rows:
         for number in range(count):
@@ -117,13 +117,13 @@ def make_download(folder: Path, blobs: list[bytes], count: int) -> Path:
 
 
 def pillow(blob: bytes, options: NormalizeOptions) -> np.ndarray:
-    """Whole decoding and Lanczos, as many scripts do it."""
+    """Full decoding and Lanczos, like many scripts."""
     picture = ImageOps.exif_transpose(Image.open(BytesIO(blob))).convert("RGB")
     return np.asarray(ImageOps.fit(picture, (options.size, options.size), Image.Resampling.LANCZOS))
 
 
 def opencv(blob: bytes, options: NormalizeOptions) -> np.ndarray:
-    """Whole decoding and averages over areas, as img2dataset does it."""
+    """Full decoding and area averaging, like img2dataset."""
     picture = cv2.imdecode(np.frombuffer(blob, np.uint8), cv2.IMREAD_COLOR)
     height, width = picture.shape[:2]
     side = min(height, width)
@@ -133,30 +133,30 @@ def opencv(blob: bytes, options: NormalizeOptions) -> np.ndarray:
 
 
 def eighth(blob: bytes, options: NormalizeOptions) -> None:
-    """The least that libjpeg can do: what bounds every way to a square."""
+    """The minimal work of libjpeg, which bounds every method."""
     cv2.imdecode(np.frombuffer(blob, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
 
 
 def ours(blob: bytes, options: NormalizeOptions) -> np.ndarray:
-    """What the stage does, but for what it writes."""
+    """The work of the stage, without writing."""
     return fit_to_square(decode(blob, options).raster, options)
 
 
 def photographs(folders: list[Path]) -> list[bytes]:
-    """The JPEGs to measure on."""
+    """The JPEGs to measure with."""
     found = [path.read_bytes() for folder in folders for path in sorted(folder.rglob("*.[jJ][pP]*[gG]"))]
     return [blob for blob in found if readable(blob)] if folders else enlargements()
 
 
 def readable(blob: bytes) -> bool:
-    """Whether both can decode it in colour."""
+    """Whether both OpenCV and this project can decode it in colour."""
     if blob[:2] != b"\xff\xd8" or cv2.imdecode(np.frombuffer(blob, np.uint8), cv2.IMREAD_COLOR) is None:
         return False
     return not isinstance(decode(blob, NormalizeOptions(min_side=1, max_aspect=1000)), Rejected)
 
 
 def enlargements() -> list[bytes]:
-    """scikit-learn's two photographs at several sizes with a camera's noise, as cameras and sites encode them."""
+    """scikit-learn's two photographs at several sizes with camera noise, encoded like by cameras and web sites."""
     from sklearn.datasets import load_sample_images
 
     random, blobs = np.random.default_rng(0), []
@@ -173,7 +173,7 @@ def enlargements() -> list[bytes]:
 
 
 def megapixels(blob: bytes) -> float:
-    """Of the whole picture, from its header."""
+    """Size of the whole picture, from its header."""
     with Image.open(BytesIO(blob)) as picture:
         return picture.width * picture.height / 1e6
 

@@ -1,12 +1,13 @@
-"""Where bfloat16 gains and where it loses on this processor: each convolution of the DCGAN of 2016, ahead and back.
+"""Measure where bfloat16 is faster or slower on this processor: each convolution of the DCGAN of 2016, forward and
+backward.
 
     .venv/bin/python benchmarks/precision_layers.py [--side 64] [--batch 64] [--width 64]
 
-Each line is one layer and one of its three computations: forward, by the input, by the kernel. Float32 and bfloat16 are
-timed in turn; beside the ratio of medians stand the kernels that oneDNN took for each (ONEDNN_VERBOSE tells them): a
-`brgconv` or `jit` with `bf16` or `amx` in its name computes in bfloat16, a `ref` or `gemm` does not, a `reorder` beside
-it copies the numbers into another layout first. The last lines are the processor's own limit: a product of two large
-matrices in each precision, and how long the casts take that bfloat16 needs.
+Each line is one layer and one of its three computations: forward, gradient by the input, gradient by the kernel.
+Float32 and bfloat16 are timed in turn; next to the ratio of medians are the oneDNN kernels of each (from
+ONEDNN_VERBOSE): a `brgconv` or `jit` with `bf16` or `amx` in its name computes in bfloat16, a `ref` or `gemm` does not,
+and a `reorder` first copies the numbers to another layout. The last lines are the processor's limits: a product of two
+large matrices in each precision, and the time for the casts that bfloat16 needs.
 """
 
 import argparse
@@ -19,16 +20,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
+from pipeline.machine import BACKEND_ENVIRONMENT
+
+os.environ |= BACKEND_ENVIRONMENT | os.environ  # before TensorFlow is loaded
 
 KERNEL, STRIDE, TURNS = 4, 2, 7
-TURN = 0.05  # seconds of one turn, about
-MATRIX = 2048  # rows and columns of the product that shows the processor's limit
+TURN_SECONDS = 0.05  # about
+MATRIX = 2048  # rows and columns of the matrix product
 PRECISIONS = ("float32", "bfloat16")
-MARK = "computes "  # begins the line after which oneDNN's are those of one computation
+MARKER = "computes "  # printed before oneDNN's lines about one computation
 VERBOSE = re.compile(r"^onednn_verbose,(?:v1,)?primitive,exec,cpu,(\w+),([^,]*),")
 
 Run = Callable[[], None]
@@ -37,15 +39,15 @@ Run = Callable[[], None]
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=64, help="of the pictures, in pixels")
+    parser.add_argument("--side", type=int, default=64, help="of the squares, in pixels")
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--width", type=int, default=64, help="channels of the layer of the largest pictures")
-    parser.add_argument("--kernels", action="store_true", help=argparse.SUPPRESS)  # what the subprocess is asked
-    given = parser.parse_args()
-    shape = {"side": given.side, "batch": given.batch, "width": given.width}
-    if given.kernels:
+    parser.add_argument("--width", type=int, default=64, help="channels of the layer with the highest resolution")
+    parser.add_argument("--kernels", action="store_true", help=argparse.SUPPRESS)  # for the subprocess
+    arguments = parser.parse_args()
+    shape = {"side": arguments.side, "batch": arguments.batch, "width": arguments.width}
+    if arguments.kernels:
         return name_kernels(**shape)
-    print(f"{machine()}; {given.side} px, batch {given.batch}, width {given.width}")
+    print(f"{machine()}; {arguments.side} px, batch {arguments.batch}, width {arguments.width}")
     kernels = kernels_by_computation(**shape)
     print(f"{'layer':<16}{'computes':<10}{'float32':>9}{'bfloat16':>10}{'ratio':>7}  kernels")
     totals = dict.fromkeys(PRECISIONS, 0.0)
@@ -53,21 +55,21 @@ def main() -> None:
         seconds = in_turn(runs)
         for precision in PRECISIONS:
             totals[precision] += seconds[precision]
-        told = " / ".join(kernels.get(f"{name} {precision}", "not told") for precision in PRECISIONS)
-        print(f"{name:<26}{row(seconds)}  {told}", flush=True)
+        kernel_names = " / ".join(kernels.get(f"{name} {precision}", "unknown") for precision in PRECISIONS)
+        print(f"{name:<26}{row(seconds)}  {kernel_names}", flush=True)
     print(f"{'all convolutions':<26}{row(totals)}")
-    for name, runs in limits(given.batch, given.side, given.width):
+    for name, runs in limits(arguments.batch, arguments.side, arguments.width):
         print(f"{name:<26}{row(in_turn(runs))}", flush=True)
 
 
 def row(seconds: dict[str, float]) -> str:
-    """Milliseconds in each precision, and how many times as fast bfloat16 is."""
+    """Milliseconds in each precision, and how many times faster bfloat16 is."""
     first, second = (seconds[precision] for precision in PRECISIONS)
     return f"{1000 * first:>7.2f}ms{1000 * second:>8.2f}ms{first / second:>7.2f}"
 
 
 def layers(*, side: int, width: int) -> Iterator[tuple[int, int, int]]:
-    """Side of what comes in, and channels in and out, of each layer from the picture down to 4 px."""
+    """Input side, input channels and output channels of each layer from the picture down to 4 px."""
     into, out = 3, width
     while side > KERNEL:
         yield side, into, out
@@ -75,10 +77,11 @@ def layers(*, side: int, width: int) -> Iterator[tuple[int, int, int]]:
 
 
 def computations(*, side: int, batch: int, width: int) -> Iterator[tuple[str, dict[str, Run]]]:
-    """Each computation by name, ready to run in both precisions. G's are D's by the input, and the other way round."""
+    """Each computation by name, compiled in both precisions; the generator's forward pass is the discriminator's
+    gradient by input."""
     import tensorflow as tf
 
-    for at, into, out in layers(side=side, width=width):
+    for size, into, out in layers(side=side, width=width):
         arguments = {"strides": STRIDE, "padding": "SAME"}
         strides = {"strides": [1, STRIDE, STRIDE, 1], "padding": "SAME"}
         runs: dict[str, dict[str, Run]] = {"forward": {}, "by input": {}, "by kernel": {}}
@@ -86,9 +89,9 @@ def computations(*, side: int, batch: int, width: int) -> Iterator[tuple[str, di
             x, kernel, y = (
                 tf.cast(tf.random.stateless_normal(dimensions, (0, 1)), precision)
                 for dimensions in (
-                    (batch, at, at, into),
+                    (batch, size, size, into),
                     (KERNEL, KERNEL, into, out),
-                    (batch, at // STRIDE, at // STRIDE, out),
+                    (batch, size // STRIDE, size // STRIDE, out),
                 )
             )
             runs["forward"][precision] = compiled(tf.nn.conv2d, x, kernel, **arguments)
@@ -100,11 +103,11 @@ def computations(*, side: int, batch: int, width: int) -> Iterator[tuple[str, di
                 raw.Conv2DBackpropFilter, input=x, filter_sizes=tf.shape(kernel), out_backprop=y, **strides
             )
         for what, both in runs.items():
-            yield f"{f'{at} px {into}→{out}':<16}{what}", both
+            yield f"{f'{size} px {into}→{out}':<16}{what}", both
 
 
 def limits(batch: int, side: int, width: int) -> Iterator[tuple[str, dict[str, Run]]]:
-    """A large matrix product in each precision; and a cast of the largest activation to it and back."""
+    """A large matrix product in each precision; and casts of the largest activation to it and back."""
     import tensorflow as tf
 
     matrix = tf.random.stateless_normal((MATRIX, MATRIX), (0, 1))
@@ -118,7 +121,7 @@ def limits(batch: int, side: int, width: int) -> Iterator[tuple[str, dict[str, R
 
 
 def compiled(function: Callable, *arguments, **keywords) -> Run:
-    """`function` of these arguments, traced; it has run once."""
+    """A traced function with these arguments, after one warm-up run."""
     import tensorflow as tf
 
     traced = tf.function(lambda *given: function(*given, **keywords), autograph=False)
@@ -132,13 +135,13 @@ def compiled(function: Callable, *arguments, **keywords) -> Run:
 
 def in_turn(runs: dict[str, Run]) -> dict[str, float]:
     """Median seconds of each, timed in turn."""
-    counts = {name: max(1, round(TURN / max(timed(run, 1), 1e-6))) for name, run in runs.items()}
+    counts = {name: max(1, round(TURN_SECONDS / max(timed(run, 1), 1e-6))) for name, run in runs.items()}
     turns = [{name: timed(run, counts[name]) for name, run in runs.items()} for _ in range(TURNS)]
     return {name: statistics.median(turn[name] for turn in turns) for name in runs}
 
 
 def timed(run: Run, count: int) -> float:
-    """Seconds of one of `count` runs."""
+    """Mean seconds of `count` runs."""
     began = time.perf_counter()
     for _ in range(count):
         run()
@@ -146,16 +149,16 @@ def timed(run: Run, count: int) -> float:
 
 
 def name_kernels(**shape: int) -> None:
-    """Run each computation once more, after a line that names it; oneDNN prints its own lines between."""
+    """Run each computation after printing its name; oneDNN prints its own lines in between."""
     for name, runs in computations(**shape):
         for precision, run in runs.items():
-            print(f"{MARK}{name} {precision}", flush=True)
+            print(f"{MARKER}{name} {precision}", flush=True)
             run()
-            print(f"{MARK}nothing", flush=True)
+            print(f"{MARKER}nothing", flush=True)
 
 
 def kernels_by_computation(**shape: int) -> dict[str, str]:
-    """What oneDNN says that it took for each computation and precision, in a process that it tells so."""
+    """The oneDNN kernels of each computation and precision, from a subprocess with ONEDNN_VERBOSE."""
     flags = [word for name, value in shape.items() for word in (f"--{name}", str(value))]
     environment = os.environ | {"ONEDNN_VERBOSE": "1"}
     done = subprocess.run(
@@ -164,10 +167,10 @@ def kernels_by_computation(**shape: int) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     current = ""
     for line in done.stdout.splitlines():
-        if line.startswith(MARK):
-            current = line.removeprefix(MARK)
-        elif told := VERBOSE.match(line):
-            kind, kernel = told.groups()
+        if line.startswith(MARKER):
+            current = line.removeprefix(MARKER)
+        elif kernel_names := VERBOSE.match(line):
+            kind, kernel = kernel_names.groups()
             found.setdefault(current, []).append(kernel if kind != "reorder" else "reorder")
     return {name: " + ".join(dict.fromkeys(kernels)) for name, kernels in found.items()}
 

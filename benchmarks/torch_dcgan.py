@@ -1,10 +1,12 @@
-"""The DCGAN of 2016 (Radford et al.) in PyTorch, at any side that doubles from 4 px, for comparison on the same device.
+"""Measure the DCGAN of 2016 (A. Radford et al.) in PyTorch, at any size that doubles from 4 px, for comparison on the
+same device.
 
     python benchmarks/torch_dcgan.py [--side 64] [--batch 64] [--width 64] [--precision bfloat16]
 
-A step is the project's own: D learns from reals and from fakes, then G from the D that has learnt, through the fakes
-that were drawn for D; Adam in both. Weights are in channels_last, G and D are compiled, bfloat16 is autocast, float32
-may use TF32 as XLA's does. One batch of reals lies on the device all the time. Needs PyTorch alone.
+A step is the same as in this project: the discriminator learns from reals and samples, then the generator learns from
+the updated discriminator with the same samples; both with Adam. Weights are in channels_last, both networks are
+compiled, bfloat16 uses autocast, float32 may use TF32 like XLA. One batch of reals stays on the device. Needs only
+PyTorch.
 """
 
 import argparse

@@ -1,17 +1,17 @@
-"""How long a step takes: the median over several turns of as many steps as fill a turn."""
+"""Measure the duration of a training step: the median over several turns of many steps."""
 
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-WARM_UP = 8  # steps after the first two: plans that come up now and then, memory that is handed out
+WARM_UP = 8  # steps: rare plans are compiled and memory is allocated
 TURNS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Seconds a step: the median over the turns, and the fastest and slowest turn."""
+    """Seconds for one step: the median over the turns, and the fastest and slowest turn."""
 
     median: float
     fastest: float
@@ -19,9 +19,9 @@ class Timing:
 
 
 def time_turns(take: Callable[[int], None], *, seconds: float, turns: int = TURNS) -> Timing:
-    """Time `take(n)`, which takes n steps and returns when the device has done them, in turns of some `seconds`."""
+    """Time `take(n)`, which takes n steps and returns when the device has finished, in turns of about `seconds`."""
     one = seconds_of(take, 1)
-    if one < seconds:  # else the device is slow, and what comes up late is little beside a step
+    if one < seconds:  # else the device is slow, and warm-up is short compared with a step
         one = min(one, seconds_of(take, WARM_UP) / WARM_UP)
     steps = max(1, round(seconds / one))
     found = [seconds_of(take, steps) / steps for _ in range(turns)]
@@ -29,7 +29,7 @@ def time_turns(take: Callable[[int], None], *, seconds: float, turns: int = TURN
 
 
 def seconds_of(take: Callable[[int], None], steps: int) -> float:
-    """How long so many steps take."""
+    """Duration of that many steps in seconds."""
     begun = time.perf_counter()
     take(steps)
     return time.perf_counter() - begun

@@ -1,5 +1,7 @@
 """The pipeline's work as plain functions and classes, which know nothing of Luigi. A package for each stage or topic:
 
-crawl (download) -> images (normalise) -> labels, filter (classifier, filter) -> gan (train, generate) -> report.
-store keeps the artifacts between the stages; web is the label page; demo is the embedded dataset. `tasks` joins them.
+`crawl` (download) -> `images` (normalise) -> `labels`, `filter` (classify) -> `gan` (train, generate) -> `report`
+`store` keeps the artifacts between the stages; `web` is the label page; `demo` is the embedded dataset.
+All may use `errors`, `options`, `progress`, `result`, `text`, `machine` (cores, environment) and `neighbours`. The
+package tasks joins them to a run.
 """

@@ -1,4 +1,4 @@
-"""Devices and the Keras backend: TensorFlow or JAX, precision, threads, versions. Import `keras` from here.
+"""Set up devices and the Keras backend: TensorFlow or JAX, precision, threads, versions. Import `keras` from here.
 
 What the backends read from the environment is set before they load. No device is touched until `prepare_devices`.
 """
@@ -7,17 +7,13 @@ import contextlib
 import importlib.util
 import os
 import platform
-import re
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.machine import BACKEND_ENVIRONMENT, processor_flags, processor_name, usable_cores
 
-# On some processors oneDNN is off by default; it makes the convolutions about twice as fast.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ |= BACKEND_ENVIRONMENT | os.environ
 
 import keras  # reads them
 
@@ -34,7 +30,6 @@ __all__ = [
     "prepare_devices",
     "rounding",
     "tensorflow_has_started",
-    "usable_cores",
 ]
 
 BACKENDS = ("tensorflow", "jax")
@@ -125,11 +120,6 @@ def _device() -> str:
     return f"TensorFlow on a processor, {threads} at work on a layer"
 
 
-def usable_cores() -> int:
-    """A container or `taskset` may have left this process fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def choose_dtype(precision: str) -> str:
     """Keras' dtype policy for the networks: 'auto' is bfloat16 on GPUs that gain by it, else float32. Whether a
     processor gains by it has to be measured: see `tuning`."""
@@ -154,7 +144,7 @@ def _gains_by_bfloat16() -> bool:
 
 def has_bfloat16() -> bool:
     """Whether the processor has instructions for bfloat16, which need not mean that it gains by them."""
-    return bool(IN_SILICON & _processor_flags())
+    return bool(IN_SILICON & processor_flags())
 
 
 def has_gpu() -> bool:
@@ -177,15 +167,6 @@ def tensorflow_has_started() -> bool:
     return False
 
 
-def _processor_flags() -> set[str]:
-    """What Linux says of the processor; empty elsewhere."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return set()
-    return set(next((line for line in lines if line.startswith("flags")), "").split())
-
-
 def _set_threads(threads: Threads) -> None:
     """Tell TensorFlow, unless the environment has told it, or it is at work already, as in a notebook."""
     import tensorflow as tf
@@ -197,9 +178,6 @@ def _set_threads(threads: Threads) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(threads.between)
 
 
-PROJECT = Path(__file__).parents[2] / "pyproject.toml"
-
-
 def versions() -> dict[str, str]:
     """Of Python, the system, this project, and what computes."""
     packages = {name: metadata.version(name) for name in ("keras", backend(), "numpy")}
@@ -207,12 +185,11 @@ def versions() -> dict[str, str]:
 
 
 def _own() -> str:
-    """This project is run from its folder, and need not be installed."""
+    """The release of this project. Run from its folder without `make`, it need not be installed."""
     try:
-        found = re.search(r'^version = "(.+)"$', PROJECT.read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError:
-        found = None
-    return found[1] if found else "not known"
+        return metadata.version("ganmill")
+    except metadata.PackageNotFoundError:
+        return "not installed as a package"
 
 
 def device() -> str:
@@ -221,17 +198,8 @@ def device() -> str:
         import jax
 
         first = jax.devices()[0]
-        return _processor() if first.platform == "cpu" else first.device_kind
+        return processor_name() if first.platform == "cpu" else first.device_kind
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
-    return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else _processor()
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine()
+    return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else processor_name()

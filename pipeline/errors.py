@@ -6,6 +6,9 @@ SIGINT or SIGTERM was received; finished work is kept and the next run resumes
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 # Errors of the operating system that the user can fix, and how
 ADVICE = {
@@ -47,5 +50,16 @@ def of_system(error: OSError, path: object = "") -> UserError:
     """Convert `error` to the one line that a user sees; `path` is used if the error names no path."""
     where = error.filename2 or error.filename or path  # filename2 is the target of a copy or rename
     what = error.strerror or str(error) or type(error).__name__
-    advice = f"; {ADVICE[error.errno]}" if is_for_the_user(error) else ""
+    advice = f"; {ADVICE[error.errno]}" if error.errno in ADVICE else ""
     return UserError(f"{where}: {what}{advice}" if where else f"{what}{advice}")
+
+
+@contextmanager
+def disk_faults(place: Path) -> Iterator[None]:
+    """A disk that is full or may not be written to is for the user to mend, and no fault of this program."""
+    try:
+        yield
+    except OSError as error:
+        if not is_for_the_user(error):
+            raise
+        raise of_system(error, place) from error

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.errors import UserError
-from pipeline.options.option import nearest
+from pipeline.option_types import nearest
+from pipeline.store.atomic import open_whole
 from pipeline.store.digest import of_file
 from pipeline.store.npz import Unfit
 
@@ -205,22 +207,29 @@ def fetch_published(name: str, deadline: float | None = None) -> str:
     """
     published_file, folder = _published_file(name), cache_folder()
     url = f"{BASE_URL}/{published_file.folder}/{published_file.file}"
-    temp_path = folder / f".{published_file.file}.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        seconds = READ_TIMEOUT if deadline is None else max(deadline - time.monotonic(), 0.1)
-        with urllib.request.urlopen(url, timeout=seconds) as response, temp_path.open("wb") as file:
-            while chunk := response.read(1 << 16):
-                if file.write(chunk) and (file.tell() > MAX_BYTES or (deadline and time.monotonic() > deadline)):
-                    return f"{url} takes too long"
-        if _hash(temp_path) != published_file.md5:
-            return f"{url} sent a file whose MD5 is not the published one"
-        os.replace(temp_path, folder / published_file.file)
-        return ""
+        with open_whole(folder / published_file.file, sync=False, unique=True) as file:
+            _download(url, file, md5=published_file.md5, deadline=deadline)
+    except UserError as error:
+        return str(error)
     except OSError as error:  # urllib's errors are subclasses
         return f"{url} cannot be fetched ({getattr(error, 'reason', error)})"
-    finally:
-        temp_path.unlink(missing_ok=True)
+    return ""
+
+
+def _download(url: str, file: BinaryIO, *, md5: str, deadline: float | None) -> None:
+    """Write the body at `url` to `file`; raises `UserError` if it takes too long or has another MD5."""
+    found = hashlib.md5(usedforsecurity=False)
+    seconds = READ_TIMEOUT if deadline is None else max(deadline - time.monotonic(), 0.1)
+    with urllib.request.urlopen(url, timeout=seconds) as response:
+        while chunk := response.read(1 << 16):
+            file.write(chunk)
+            found.update(chunk)
+            if file.tell() > MAX_BYTES or (deadline and time.monotonic() > deadline):
+                raise UserError(f"{url} takes too long")
+    if found.hexdigest() != md5:
+        raise UserError(f"{url} sent a file whose MD5 is not the published one")
 
 
 def uses_classifier(extractor: str) -> bool:

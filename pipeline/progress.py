@@ -27,15 +27,28 @@ def never() -> bool:
 
 
 class StageProgress:
-    """Called before every piece of work, `total` times in all."""
+    """Reports progress and raises `Stopped` if the run was asked to stop, for a stage that has nothing to save then.
 
-    def __init__(self, progress: Progress, should_stop: ShouldStop, total: int) -> None:
+    Use it in one of two ways: `report` after each piece of work, or, if it is known that there are `total` pieces, call
+    the object before each of them. The crawl, the normalising and the training of a GAN do not use it: they let their
+    threads, processes or checkpoint come to an end before they raise `Stopped`.
+    """
+
+    def __init__(self, progress: Progress, should_stop: ShouldStop, total: int = 0) -> None:
         self.progress, self.should_stop, self.total = progress, should_stop, total
         self.done = 0
 
     def __call__(self, note: str) -> None:
-        """Count one more piece; raise `Stopped` if the run was asked to stop."""
-        if self.should_stop():
-            raise Stopped(note)
+        """Begin the next piece of work."""
         self.progress(self.done, self.total, note)
+        self._stop_if_asked(f"{self.done} of {self.total}, {note}")
         self.done += 1
+
+    def report(self, done: int, total: int, note: str) -> None:
+        """`done` of `total` pieces are finished; `note` says what they are, such as "pictures drawn"."""
+        self.progress(done, total, note)
+        self._stop_if_asked(f"{done} of {total} {note}")
+
+    def _stop_if_asked(self, where: str) -> None:
+        if self.should_stop():
+            raise Stopped(f"stopped at {where}; the next run makes this stage from the beginning")

@@ -1,4 +1,10 @@
-"""When it is done: one Luigi task a stage, and the command line. `luigi --module tasks RunPipeline` starts here."""
+"""Luigi tasks, one for each stage, and the command line.
+
+`cli` parses the command line and calls a function of `commands`; `settings` reads the options. `run_pipeline` is the
+whole chain as one Luigi task, `stages` has a task for each stage, `stage_task` is their base. `runner` starts Luigi,
+`isolation` runs a stage in its own process, `run_log` and `console` report, `plan` shows what a run would do.
+`luigi --module tasks RunPipeline` starts here.
+"""
 
 import configparser
 import os
@@ -9,17 +15,17 @@ if not (3, 10) <= sys.version_info[:2] <= (3, 13):
 for _path in filter(os.path.lexists, ("luigi.cfg", os.environ.get("LUIGI_CONFIG_PATH", ""))):
     try:
         open(_path, "rb").close()
-    except OSError as error:  # Luigi would go on without it, and a run train for hours by the defaults
+    except OSError as error:  # Luigi would ignore the file, and a run would train for hours with the defaults
         raise SystemExit(f"error: {_path} cannot be read: {error.strerror}") from None
 try:
     from tasks import luigi_log
     from tasks.run_pipeline import RunPipeline
     from tasks.stages import Download, Filter, Generate, Normalize, Report, SeedLabels, TrainClassifier, TrainGan
-except (configparser.Error, UnicodeDecodeError) as error:  # Luigi reads luigi.cfg while it is imported
+except (configparser.Error, UnicodeDecodeError) as error:  # Luigi reads luigi.cfg on import
     raise SystemExit(f"error: luigi.cfg cannot be read: {' '.join(str(error).split())}") from None
 except ModuleNotFoundError as error:
     raise SystemExit(
-        f"error: {error.name} is not installed for {sys.executable}; `make run` installs all that is needed into .venv,"
+        f"error: {error.name} is not installed for {sys.executable}; `make run` installs what is needed into .venv,"
         " and .venv/bin/python -m tasks uses it"
     ) from None
 

@@ -1,5 +1,7 @@
-"""Which pretrained weights a run learns and measures with: looked up once a process, so that all of a run agrees."""
+"""Which pretrained weights a run uses for the classifier and for metrics; looked up once in each process, so that they
+agree."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from pipeline import pretrained
@@ -7,48 +9,53 @@ from pipeline.errors import UserError
 from pipeline.pretrained import AUTO, Weights
 from tasks import console
 
+Say = Callable[[str, str], None]  # a line about a stage
+
 
 @lru_cache(maxsize=8)
-def chosen(backbone: str) -> Weights | None:
-    """The weights that the option `backbone` means in this process."""
+def classifier_weights(backbone: str) -> Weights | None:
+    """The weights that the option `classifier.backbone` selects; None for none."""
     return pretrained.find_backbone(backbone)
 
 
 @lru_cache(maxsize=8)
-def measuring(extractor: str, classifier: bool) -> Weights | None:
-    """The weights that the option `extractor` means in this process, where there is a `classifier` or none."""
+def extractor_weights(extractor: str, classifier: bool) -> Weights | None:
+    """The weights that the option `extractor` selects, with or without a `classifier`; None for the classifier's
+    own."""
     return pretrained.find_extractor(extractor, classifier=classifier)
 
 
-def remark(backbone: str, *, again: bool) -> str:
-    """Which weights those are, in words for the plan; `again` if they are to be learnt with."""
-    if again and backbone == AUTO and not chosen(backbone):
+def describe_weights(backbone: str, *, will_train: bool) -> str:
+    """The weights as text for the plan; `will_train` if the classifier will be trained."""
+    if will_train and backbone == AUTO and not classifier_weights(backbone):
         return f"backbone none (auto: no weights in {pretrained.cache_folder()} yet; a run tries to fetch some)"
-    return f"backbone {chosen(backbone) or 'none'}"
+    return f"backbone {classifier_weights(backbone) or 'none'}"
 
 
-def bring(backbone: str) -> None:
-    """Fetch what `backbone` means, if it is not here. 'auto' goes on without where that fails, and says so.
+def fetch_classifier_weights(backbone: str, say: Say = console.say) -> None:
+    """Fetch the weights that `backbone` selects if they are missing; with 'auto' continue without them if that fails.
 
-    Errors: `UserError` if weights that were named cannot be fetched.
+    Raises:
+        UserError: If weights that were named cannot be fetched.
     """
     if not pretrained.missing_backbones(backbone):
         return
-    console.say("classifier", "looks for pretrained weights")
+    say("classifier", "looks for pretrained weights")
     reason = pretrained.fetch_backbone(backbone)
     if reason and backbone != AUTO:
-        raise UserError(f"classifier.backbone = {backbone}: {reason}; or give auto, none, or a file of weights")
+        raise UserError(f"classifier.backbone = {backbone}: {reason}; or set it to auto, none, or a weights file")
     if reason:
-        console.say("classifier", f"goes on without pretrained weights: {reason}")
-    chosen.cache_clear()
+        say("classifier", f"continues without pretrained weights: {reason}")
+    classifier_weights.cache_clear()
 
 
-def bring_to_measure(stage: str, extractor: str) -> None:
-    """Fetch what `extractor` names before hours of training, not after.
+def fetch_extractor_weights(stage: str, extractor: str, say: Say = console.say) -> None:
+    """Fetch the weights that `extractor` names, before a training of hours starts.
 
-    Errors: `UserError` for what is neither a name nor a file, and weights that cannot be fetched.
+    Raises:
+        UserError: If it is neither a name nor a file, or the weights cannot be fetched.
     """
     pretrained.find_extractor(extractor, classifier=True)
     if pretrained.is_extractor_missing(extractor):
-        console.say(stage, f"fetches the weights of {extractor}")
+        say(stage, f"fetches the weights of {extractor}")
         pretrained.fetch_extractor(extractor)

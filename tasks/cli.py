@@ -1,7 +1,6 @@
-"""The command line: `python -m tasks COMMAND`. Each command is a function of the parsed arguments."""
+"""The command line `python -m tasks COMMAND`: each command is a function of the parsed arguments."""
 
 import argparse
-import dataclasses
 import io
 import sys
 from collections.abc import Sequence
@@ -9,151 +8,161 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipeline.errors import Stopped, UserError, of_system
-from pipeline.options import STAGE_OPTIONS
-from pipeline.options.option import as_json, expected, nearest
+from pipeline.option_types import as_json, expected, nearest
+from pipeline.options import STAGE_OPTIONS, STAGES
 from pipeline.text import plain
 from tasks import commands, paths
 from tasks.label_server import web
 from tasks.stage_task import DEFAULT_DATASET
 
-LONGEST = 2000  # characters of a line: a mistake may quote what was given
-INTERRUPTED = 130  # what shells give a process that SIGINT ended
+MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
+EXIT_INTERRUPTED = 130  # the exit code of a process that SIGINT ended
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse, but a wrong flag is answered with the nearest right one."""
+class CommandParser(argparse.ArgumentParser):
+    """argparse, but errors suggest the nearest flag."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} (python -m tasks --help lists the commands)")
 
     def flags(self) -> list[str]:
-        """Every flag that this parser takes, those of its actions too."""
+        """All flags of this parser and its actions."""
         below = [action.choices.values() for action in self._actions if isinstance(action.choices, dict)]
         own = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
         return own + [flag for parsers in below for parser in parsers for flag in parser.flags()]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 a stage failed, 2 a mistake in what was asked, 130 stopped."""
+    """Run one command; returns the exit code: 0 done, 1 a stage failed, 2 wrong arguments or settings, 130
+    interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold bytes that are no text
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain bytes that are not text
     try:
         return _dispatch(sys.argv[1:] if arguments is None else list(arguments))
     except UserError as error:
-        return _mistake(error)
+        return _print_error(error)
     except (KeyboardInterrupt, Stopped):
         print("stopped; the next run goes on from here", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone: `python -m tasks options | head`
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the output was closed: `python -m tasks options | head`
         sys.stderr.close()
         return 0
-    except OSError as error:  # a full disk, a folder that may not be read, a name that is too long
-        return _mistake(of_system(error))
+    except OSError as error:  # for example a full disk, an unreadable folder, a name that is too long
+        return _print_error(of_system(error))
 
 
-def _mistake(error: UserError) -> int:
-    print(f"error: {plain(str(error), LONGEST)}", file=sys.stderr)
+def _print_error(error: UserError) -> int:
+    print(f"error: {plain(str(error), MAX_ERROR_LENGTH)}", file=sys.stderr)
     return 2
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(arguments: list[str]) -> int:
     parser, parsers = build_parser()
-    given, unknown = parser.parse_known_args(words)
+    parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
         flag = unknown[0].partition("=")[0]
-        known = parsers[given.command].flags() if given.command in parsers else parser.flags()
-        raise UserError(f"{given.command} does not take {flag!r}; {nearest(flag, known)}")
-    return given.function(given)
+        known = parsers[parsed.command].flags() if parsed.command in parsers else parser.flags()
+        raise UserError(f"{parsed.command} does not take {flag!r}; {nearest(flag, known)}")
+    return parsed.function(parsed)
 
 
-def build_parser() -> tuple[Parser, dict[str, Parser]]:
-    """The parser, and the one of each command."""
-    parser = Parser(prog="python -m tasks", description="One search word in, a trained image generator out.")
+def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
+    """Build the parser; returns it and the parser of each command."""
+    parser = CommandParser(prog="python -m tasks", description="One search word in, a trained image generator out.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parsers = {}
 
-    def add(name: str, function: commands.Command, help: str, *, options: bool = False, dataset: bool = True) -> Parser:
-        made = subparsers.add_parser(name, help=help, description=help, allow_abbrev=False)
-        made.set_defaults(function=function)
+    def add(
+        name: str, function: commands.Command, help: str, *, options: bool = False, dataset: bool = True
+    ) -> CommandParser:
+        command = subparsers.add_parser(name, help=help, description=help, allow_abbrev=False)
+        command.set_defaults(function=function)
         if dataset:
-            about = "the subject's short name (default: %(default)s)"
-            made.add_argument("--dataset", default=DEFAULT_DATASET, help=about)
+            help_text = "the dataset's name (default: %(default)s)"
+            command.add_argument("--dataset", default=DEFAULT_DATASET, help=help_text)
         if options:
-            _add_options(made)
-        parsers[name] = made
-        return made
+            _add_options(command)
+        parsers[name] = command
+        return command
 
     run = add("run", commands.run, "run every stage that is not up to date", options=True)
-    plan = add("plan", commands.plan, "show what a run would do, and why", options=True)
-    for made in (run, plan):
-        made.add_argument("--refresh", action="store_true", help="crawl again, for what is new since the last crawl")
-        made.add_argument("--until", choices=list(STAGE_OPTIONS), default="", help="only this stage and what it needs")
+    plan = add("plan", commands.plan, "show which stages a run would make, and why", options=True)
+    for command in (run, plan):
+        command.add_argument("--refresh", action="store_true", help="crawl again for new pictures")
+        command.add_argument("--until", choices=STAGES, default="", help="only this stage and the stages it needs")
     plan.add_argument("--json", action="store_true", help="one JSON list of {stage, state, reason}, for programs")
-    rerun = add("rerun", commands.rerun, "make one stage again, and what depends on it", options=True)
-    rerun.add_argument("stage", choices=list(STAGE_OPTIONS), help="the stage")
-    rerun.add_argument("--downstream", action="store_true", help="make all stages below it again, changed or not")
-    generate = add("generate", commands.generate, "draw pictures with the trained generator", options=True)
-    for made in (run, rerun, generate):
-        made.add_argument("--scheduler", metavar="URL", default="", help="luigid to report to (default: none)")
-        made.add_argument("--workers", type=int, default=1, help="processes that run stages (default: %(default)s)")
-    status = add("status", commands.status, "show what there is, for one dataset or all")
+    rerun = add("rerun", commands.rerun, "make one stage again, and the stages that it changes", options=True)
+    rerun.add_argument("stage", choices=STAGES, help="the stage")
+    rerun.add_argument("--downstream", action="store_true", help="make all stages after it again, changed or not")
+    generate = add("generate", commands.generate, "generate samples with the trained generator", options=True)
+    for command in (run, rerun, generate):
+        command.add_argument("--scheduler", metavar="URL", default="", help="luigid to report to (default: none)")
+        command.add_argument("--workers", type=int, default=1, help="processes that run stages (default: %(default)s)")
+    status = add("status", commands.status, "show the stages, labels and last run of one dataset or all")
     status.set_defaults(dataset="")
     status.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
-    add("options", commands.options, "list every setting, its value and what it does")
-    _add_labels(add("labels", commands.labels_check, "bring in, take out or mend the labels"))
+    listing = add("options", commands.options, "list every setting with its value and meaning")
+    listing.add_argument("--markdown", action="store_true", help="print docs/settings.md: defaults, bounds, meanings")
+    _add_labels(add("labels", commands.labels_check, "count, import, export or repair labels"))
     _add_models(add("models", commands.models_list, "list the GAN definitions, explain one, check them", dataset=False))
-    page = add("web", web, "label the pictures in the browser")
+    page = add("web", web, "label squares in the browser")
     page.set_defaults(dataset="")
     page.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
     page.add_argument("--port", type=int, default=8090, help="port to listen on (default: %(default)s)")
-    page.add_argument("--token", default="", help="what the address must hold; made up when --host lets others in")
+    page.add_argument(
+        "--token", default="", help="token in the address; random by default if --host admits other machines"
+    )
     page.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
-    gc = add("gc", commands.gc, "delete old results; raw images, labels and what is current stay", options=True)
-    gc.add_argument("--keep", type=int, default=3, metavar="N", help="newest of each stage to keep (default: 3)")
-    gc.add_argument("--dry-run", action="store_true", help="only say what would go")
+    gc = add("gc", commands.gc, "delete old artifacts; pictures, labels and current artifacts stay", options=True)
+    gc.add_argument(
+        "--keep", type=int, default=3, metavar="N", help="newest artifacts of each stage to keep (default: 3)"
+    )
+    gc.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
     return parser, parsers
 
 
-def _add_options(parser: Parser) -> None:
+def _add_options(parser: CommandParser) -> None:
     parser.add_argument("--query", default=argparse.SUPPRESS, help="search words, separated by commas")
     for stage, options in STAGE_OPTIONS.items():
         group = parser.add_argument_group(f"{stage} ({options.__doc__.splitlines()[0].rstrip('.').lower()})")
-        for field in dataclasses.fields(options):
+        for name, field in options.model_fields.items():
             default = as_json(field.default)
             group.add_argument(
-                f"--{stage}-{field.name.replace('_', '-')}",
-                dest=f"{stage}.{field.name}",
+                f"--{stage}-{name.replace('_', '-')}",
+                dest=f"{stage}.{name}",
                 default=argparse.SUPPRESS,
                 metavar="VALUE",
-                help=f"{field.metadata['help']} (default: {default}; {expected(field)})".replace("%", "%%"),
+                help=f"{field.description} (default: {default}; {expected(field)})".replace("%", "%%"),
             )
 
 
-def _add_labels(parser: Parser) -> None:
+def _add_labels(parser: CommandParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    bring = actions.add_parser("import", help="label the pictures that lie in folders", allow_abbrev=False)
-    for label in ("on", "off", "unsure"):
-        bring.add_argument(f"--{label}", type=Path, metavar="DIR", help=f"folder of pictures to label '{label}'")
-    bring.add_argument("--unlabelled", type=Path, metavar="DIR", help="folder of pictures to take the label back from")
-    bring.set_defaults(function=commands.labels_import)
-    take = actions.add_parser("export", help="copy the pictures into on/, off/, unlabelled/", allow_abbrev=False)
-    take.add_argument("to", type=Path, metavar="DIR", help="folder to make")
-    take.set_defaults(function=commands.labels_export)
-    mend = actions.add_parser("repair", help="set unreadable lines of the label log aside", allow_abbrev=False)
-    mend.set_defaults(function=commands.labels_repair)
-    for made in (bring, take, mend):
-        made.add_argument("--dataset", default=argparse.SUPPRESS, help="the subject's short name")
+    import_ = actions.add_parser("import", help="label the pictures in folders", allow_abbrev=False)
+    for label, name in (("on", "on target"), ("off", "off target"), ("unsure", "skip")):
+        import_.add_argument(f"--{label}", type=Path, metavar="DIR", help=f"folder of pictures to label {name}")
+    import_.add_argument("--unlabelled", type=Path, metavar="DIR", help="folder of pictures to remove the label of")
+    import_.set_defaults(function=commands.labels_import)
+    export = actions.add_parser("export", help="copy the squares into on/, off/, unlabelled/", allow_abbrev=False)
+    export.add_argument("to", type=Path, metavar="DIR", help="folder to create")
+    export.set_defaults(function=commands.labels_export)
+    repair = actions.add_parser("repair", help="move unreadable lines out of the label log", allow_abbrev=False)
+    repair.set_defaults(function=commands.labels_repair)
+    for action in (import_, export, repair):
+        action.add_argument("--dataset", default=argparse.SUPPRESS, help="the dataset's name")
 
 
-def _add_models(parser: Parser) -> None:
+def _add_models(parser: CommandParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    show = actions.add_parser("show", help="what one has other than the defaults, and all of it", allow_abbrev=False)
-    show.add_argument("name", metavar="NAME", help="of a file in models/, or a path")
+    show = actions.add_parser(
+        "show", help="show how a definition differs from the defaults, and all of it", allow_abbrev=False
+    )
+    show.add_argument("name", metavar="NAME", help="name of a file in models/, or a path")
     show.set_defaults(function=commands.models_show)
-    check = actions.add_parser("check", help="what is wrong with each, in one line", allow_abbrev=False)
-    check.add_argument("names", nargs="*", metavar="NAME", help="of a file in models/, or a path (default: all)")
+    check = actions.add_parser("check", help="check definitions, one line each", allow_abbrev=False)
+    check.add_argument("names", nargs="*", metavar="NAME", help="name of a file in models/, or a path (default: all)")
     check.set_defaults(function=commands.models_check)
-    schema = actions.add_parser("schema", help="write the schema that editors complete from", allow_abbrev=False)
+    schema = actions.add_parser("schema", help="write the JSON schema for editors", allow_abbrev=False)
     target = Path("models") / paths.SCHEMA
     schema.add_argument("--output", type=Path, metavar="FILE", default=target, help="(default: %(default)s)")
     schema.set_defaults(function=commands.models_schema)

@@ -12,80 +12,82 @@ from pathlib import Path
 
 from pipeline.crawl.url import STANDARD_INPUT
 from pipeline.errors import DamagedState, UserError, of_system
-from pipeline.gan.config.__init__ import Definition, Difference, Reading, as_tree, differences, read, schema_text
+from pipeline.gan.config import Definition, Difference, LoadedDefinition, as_tree, differences, read, schema_text
 from pipeline.labels.folders import export_folders, import_folders
-from pipeline.options import STAGE_OPTIONS
-from pipeline.options.option import as_text, nearest
+from pipeline.option_types import as_text, nearest
+from pipeline.options import STAGE_OPTIONS, STAGES
 from pipeline.store.manifest import check_contents
 from pipeline.text import plain
-from tasks import cleanup, console, label_snapshots, paths, run_log, runner, settings
+from tasks import cleanup, console, label_snapshots, paths, run_log, runner, settings, settings_page
 from tasks.plan import make_plan
 from tasks.run_pipeline import RunPipeline
 from tasks.stages import Generate, Normalize, TrainGan
 
 Command = Callable[[Namespace], int]
+LABEL_NAMES = {"on": "on target", "off": "off target", "unsure": "skip"}  # as the label page shows them
 
 
-def run(given: Namespace) -> int:
-    """Bring every stage up to date; with `refresh` the crawl looks for more first."""
-    pipeline = _pipeline(given, again=["download"] if given.refresh else None)
-    pipeline.requires()  # what is wrong is not to be remembered
+def run(arguments: Namespace) -> int:
+    """Bring every stage up to date; with `refresh` crawl for new pictures first."""
+    pipeline = _pipeline(arguments, forced_stages=["download"] if arguments.refresh else None)
+    pipeline.requires()  # raises an error before wrong settings are remembered
     pipeline.remember()
-    if given.until:
-        return _run_until(pipeline, given)
+    if arguments.until:
+        return _run_until(pipeline, arguments)
     if pipeline.complete():
         print(f"{pipeline.dataset}: everything is up to date", file=sys.stderr)
         pipeline.finish()
         return 0
-    return runner.launch(pipeline, pipeline, scheduler=given.scheduler, workers=given.workers)
+    return runner.launch(pipeline, pipeline, scheduler=arguments.scheduler, workers=arguments.workers)
 
 
-def _run_until(pipeline: RunPipeline, given: Namespace) -> int:
-    """Bring one stage and what it needs up to date, and nothing after it."""
-    task = pipeline.stages_until(given.until)[-1]
+def _run_until(pipeline: RunPipeline, arguments: Namespace) -> int:
+    """Bring one stage and the stages it needs up to date."""
+    task = pipeline.stages_until(arguments.until)[-1]
     finish = partial(pipeline.finish_until, task.stage)
     if task.complete():
         print(f"{pipeline.dataset}: everything up to {task.stage} is up to date", file=sys.stderr)
         finish()
         return 0
-    return runner.launch(pipeline, task, scheduler=given.scheduler, workers=given.workers, finish=finish)
+    return runner.launch(pipeline, task, scheduler=arguments.scheduler, workers=arguments.workers, finish=finish)
 
 
-def plan(given: Namespace) -> int:
-    """Print what `run` would do, in lines for people or, with `json`, as one list for programs."""
-    steps = make_plan(_pipeline(given, again=["download"] if given.refresh else None), until=given.until)
+def plan(arguments: Namespace) -> int:
+    """Print what `run` would do: lines for people, or with `json` a list for programs."""
+    steps = make_plan(
+        _pipeline(arguments, forced_stages=["download"] if arguments.refresh else None), until=arguments.until
+    )
     print(
         json.dumps([dataclasses.asdict(step) for step in steps])
-        if given.json
+        if arguments.json
         else "\n".join(step.line() for step in steps)
     )
     return 0
 
 
-def rerun(given: Namespace) -> int:
-    """Make one stage again and whatever that changes; with `downstream` all that hangs below it."""
-    stages = list(STAGE_OPTIONS)
-    below = stages[stages.index(given.stage) :] if given.downstream else [given.stage]
-    pipeline = _pipeline(given, again=below)
-    pipeline.stages_until(given.stage)  # a stage that is not in the chain is a mistake
+def rerun(arguments: Namespace) -> int:
+    """Make one stage again, and the stages that it changes; with `downstream` all stages after it."""
+    after = list(STAGES[STAGES.index(arguments.stage) :]) if arguments.downstream else [arguments.stage]
+    pipeline = _pipeline(arguments, forced_stages=after)
+    pipeline.stages_until(arguments.stage)  # raises an error for a stage that these settings do not use
     pipeline.requires()
     pipeline.remember()
-    code = runner.launch(pipeline, pipeline, scheduler=given.scheduler, workers=given.workers)
+    code = runner.launch(pipeline, pipeline, scheduler=arguments.scheduler, workers=arguments.workers)
     if code:
-        print(f"what was there before still stands; `rerun {given.stage}` has to be given again", file=sys.stderr)
+        print(f"the previous artifacts are still valid; run `rerun {arguments.stage}` again", file=sys.stderr)
     return code
 
 
-def generate(given: Namespace) -> int:
-    """Draw with the generator that the settings name; it must have been trained."""
-    pipeline = _pipeline(given)
+def generate(arguments: Namespace) -> int:
+    """Generate samples with the generator of the current settings, which must be trained."""
+    pipeline = _pipeline(arguments)
     if not pipeline.upstream(TrainGan).complete():
         raise UserError(
             f"{pipeline.dataset} has no generator trained with these settings; `python -m tasks plan --dataset"
             f" {pipeline.dataset}` says why, `python -m tasks run --dataset {pipeline.dataset}` trains it"
         )
     task = pipeline.upstream(Generate)
-    if not task.complete() and (code := runner.launch(pipeline, task, scheduler=given.scheduler)):
+    if not task.complete() and (code := runner.launch(pipeline, task, scheduler=arguments.scheduler)):
         return code
     found = task.published()
     print(console.stage_line(found.manifest), file=sys.stderr)
@@ -93,18 +95,18 @@ def generate(given: Namespace) -> int:
     return 0
 
 
-def status(given: Namespace) -> int:
-    """Print what there is: the last run, each stage, the labels."""
+def status(arguments: Namespace) -> int:
+    """Print the last run, the stages and the labels."""
     names = paths.datasets()
     if not names:
-        print("nothing has run yet; `make run` starts with the embedded subject")
-    names = [_known(given.dataset)] if given.dataset else names
-    wrong = [name for name in names if _wrong(name, verify=given.verify)]
-    return 1 if wrong else 0
+        print("nothing has run yet; `make run` starts with the embedded demo")
+    names = [_existing_dataset(arguments.dataset)] if arguments.dataset else names
+    damaged = [name for name in names if _show_dataset(name, verify=arguments.verify)]
+    return 1 if damaged else 0
 
 
-def _wrong(dataset: str, *, verify: bool) -> bool:
-    """Print the state of one dataset; a mistake in its settings must not hide the others."""
+def _show_dataset(dataset: str, *, verify: bool) -> bool:
+    """Print the state of one dataset; an error in its settings does not hide the other datasets."""
     try:
         return bool(show_status(RunPipeline(dataset=dataset), verify=verify))
     except UserError as error:
@@ -114,194 +116,200 @@ def _wrong(dataset: str, *, verify: bool) -> bool:
     return True
 
 
-def options(given: Namespace) -> int:
-    """Print every setting with its value for the dataset."""
-    chosen = settings.resolve(given.dataset, {})
-    for stage, cls in STAGE_OPTIONS.items():
+def options(arguments: Namespace) -> int:
+    """Print every setting with its value for the dataset or, with `markdown`, the page docs/settings.md."""
+    if arguments.markdown:
+        print(settings_page.as_markdown(), end="")
+        return 0
+    current_settings = settings.resolve(arguments.dataset, {})
+    for stage, stage_options in STAGE_OPTIONS.items():
         print(f"[{stage}]")
-        for field in dataclasses.fields(cls):
-            print(
-                f"{field.name} = {as_text(getattr(chosen[stage], field.name))}".ljust(44)
-                + f"# {field.metadata['help']}"
-            )
+        for name, field in stage_options.model_fields.items():
+            print(f"{name} = {as_text(getattr(current_settings[stage], name))}".ljust(44) + f"# {field.description}")
     return 0
 
 
-def labels_check(given: Namespace) -> int:
-    """Print how many labels of each kind there are; an unreadable line is named."""
-    found = list(label_snapshots.log(_known(given.dataset)).effective().values())
-    print(", ".join(f"{found.count(label)} {label}" for label in ("on", "off", "unsure")))
+def labels_check(arguments: Namespace) -> int:
+    """Print how many labels of each kind there are; an unreadable line is an error."""
+    labels = list(label_snapshots.log(_existing_dataset(arguments.dataset)).effective().values())
+    print(", ".join(f"{labels.count(label)} {name}" for label, name in LABEL_NAMES.items()))
     return 0
 
 
-def labels_import(given: Namespace) -> int:
-    """Label the pictures that lie in the given folders."""
-    folders = {name: getattr(given, name) for name in ("on", "off", "unsure", "unlabelled")}
+def labels_import(arguments: Namespace) -> int:
+    """Label the pictures in the given folders."""
+    folders = {name: getattr(arguments, name) for name in ("on", "off", "unsure", "unlabelled")}
     if not any(folders.values()):
         raise UserError("labels import: give at least one of --on DIR, --off DIR, --unsure DIR, --unlabelled DIR")
-    log = label_snapshots.log(given.dataset)
+    log = label_snapshots.log(arguments.dataset)
     before = len(log.effective())
-    print(import_folders(log, normalize=_normalized(given.dataset), **folders))
+    print(import_folders(log, normalize=_normalized(arguments.dataset), **folders))
     print(f"labels: {before} → {len(log.effective())}; `python -m tasks plan` says what that changes")
     return 0
 
 
-def labels_export(given: Namespace) -> int:
-    """Copy the pictures into one folder a label, to be sorted by hand and imported again."""
-    labels = label_snapshots.log(given.dataset).effective()
-    print(export_folders(labels, normalize=_normalized(given.dataset), to=given.to))
+def labels_export(arguments: Namespace) -> int:
+    """Copy the squares into one folder for each label, for sorting by hand and importing again."""
+    labels = label_snapshots.log(arguments.dataset).effective()
+    print(export_folders(labels, normalize=_normalized(arguments.dataset), to=arguments.to))
     return 0
 
 
-def labels_repair(given: Namespace) -> int:
-    """Set unreadable lines of the label log aside; all others stay."""
-    print(f"{label_snapshots.log(_known(given.dataset)).repair()} unreadable lines set aside")
+def labels_repair(arguments: Namespace) -> int:
+    """Move unreadable lines out of the label log; all others stay."""
+    count = label_snapshots.log(_existing_dataset(arguments.dataset)).repair()
+    print(f"{count} unreadable lines moved out of the label log")
     return 0
 
 
-def gc(given: Namespace) -> int:
-    """Delete old folders and say what that freed."""
-    removed = cleanup.collect_garbage(_pipeline(given), keep=given.keep, dry_run=given.dry_run)
+def gc(arguments: Namespace) -> int:
+    """Delete old artifacts and print the space that this frees."""
+    removed = cleanup.collect_garbage(_pipeline(arguments), keep=arguments.keep, dry_run=arguments.dry_run)
     for folder, size in removed.items():
         print(f"{size / 1e6:9.1f} MB  {folder}")
-    print(f"{sum(removed.values()) / 1e6:9.1f} MB {'would be' if given.dry_run else ''} freed".replace("  ", " "))
+    print(f"{sum(removed.values()) / 1e6:9.1f} MB {'would be' if arguments.dry_run else ''} freed".replace("  ", " "))
     return 0
 
 
-def _pipeline(given: Namespace, *, again: list[str] | None = None) -> RunPipeline:
+def _pipeline(arguments: Namespace, *, forced_stages: list[str] | None = None) -> RunPipeline:
     """The run that the flags and luigi.cfg describe."""
-    overrides = {name: value for name, value in vars(given).items() if "." in name}
-    if "query" in given:
-        overrides["download.query"] = given.query
+    overrides = {name: value for name, value in vars(arguments).items() if "." in name}
+    if "query" in arguments:
+        overrides["download.query"] = arguments.query
     if overrides.get("download.urls") == STANDARD_INPUT:
-        overrides["download.urls"] = str(settings.from_standard_input(given.dataset))
+        overrides["download.urls"] = str(settings.from_standard_input(arguments.dataset))
     run_name = run_log.new_name()
     return RunPipeline(
-        dataset=given.dataset,
-        settings=settings.resolve(given.dataset, overrides).text(),
-        forced=f"{run_name}:{','.join(again)}" if again else "",
+        dataset=arguments.dataset,
+        settings=settings.resolve(arguments.dataset, overrides).text(),
+        forced=f"{run_name}:{','.join(forced_stages)}" if forced_stages else "",
         run_name=run_name,
     )
 
 
-def _known(dataset: str) -> str:
-    """`dataset`; a `UserError` that names the nearest one if nothing of it is there."""
+def _existing_dataset(dataset: str) -> str:
+    """Return `dataset`; raises a `UserError` with the nearest name if it does not exist."""
     if dataset not in (names := paths.datasets()):
         raise UserError(f"there is no dataset '{dataset}'" + (f"; {nearest(dataset, names)}" if names else " yet"))
     return dataset
 
 
 def _normalized(dataset: str) -> Path:
-    """The folder of squares that the settings in luigi.cfg name, or else the newest."""
-    found = RunPipeline(dataset=dataset).upstream(Normalize).published() or paths.shelf(dataset, "normalize").newest()
+    """The folder of squares for the current settings, or the newest one."""
+    found = (
+        RunPipeline(dataset=dataset).upstream(Normalize).published()
+        or paths.artifact_store(dataset, "normalize").newest()
+    )
     if found is None:
-        raise UserError(f"{dataset} has no pictures yet; `python -m tasks run --dataset {dataset}` fetches them")
+        raise UserError(f"{dataset} has no squares yet; `python -m tasks run --dataset {dataset}` makes them")
     return found.folder
 
 
-LINE = 500  # characters of a description that a line shows
+DESCRIPTION_WIDTH = 500  # characters of a description in one line
 
 
-def models_list(given: Namespace) -> int:
-    """Print a line for each definition in models/: its loss and what it is for, or what is wrong with it."""
-    found = paths.definitions()
-    name_width = max(map(len, found), default=0)
-    for name, path in found.items():
-        print(f"{name.ljust(name_width)}  {_line(path)}".rstrip())
+def models_list(arguments: Namespace) -> int:
+    """Print a line for each definition in models/: its loss and description, or its error."""
+    definitions = paths.definitions()
+    name_width = max(map(len, definitions), default=0)
+    for name, path in definitions.items():
+        print(f"{name.ljust(name_width)}  {_definition_line(path)}".rstrip())
     return 0
 
 
-def models_show(given: Namespace) -> int:
-    """Print what one definition has other than the defaults, what that means, and the whole of it."""
-    path = _file(given.name)
-    reading = _read_aloud(path)
+def models_show(arguments: Namespace) -> int:
+    """Print how a definition differs from the defaults, with explanations, and the whole definition."""
+    path = _definition_path(arguments.name)
+    reading = _read_with_warnings(path)
     definition = reading.definition
-    print(f"{path}: {plain(definition.description, LINE)}".rstrip(": "))
+    print(f"{path}: {plain(definition.description, DESCRIPTION_WIDTH)}".rstrip(": "))
     changed = differences(definition)
-    print("\nother than the defaults:" if changed else "\nevery key has its default")
+    print("\ndifferent from the defaults:" if changed else "\nevery field has its default")
     for difference in changed:
-        print(f"  {_difference(difference)}")
-    print(f"\nthe whole of it:\n{_whole(definition)}")
+        print(f"  {_difference_line(difference)}")
+    print(f"\nall fields:\n{_as_json(definition)}")
     return 0
 
 
-def models_check(given: Namespace) -> int:
-    """Print what is wrong with each definition and what of it is not followed; 2 if any cannot be used."""
-    wrong = 0
-    for name in given.names or paths.definitions():
+def models_check(arguments: Namespace) -> int:
+    """Print the errors and warnings of each definition; returns 2 if any cannot be used."""
+    errors = 0
+    for name in arguments.names or paths.definitions():
         try:
-            path = _file(name)
+            path = _definition_path(name)
             if path.name == paths.SCHEMA:
-                print(f"{path}: what editors read, no definition")
+                print(f"{path}: a JSON schema for editors, not a definition")
                 continue
-            _read_aloud(path)
+            _read_with_warnings(path)
             print(f"{path}: ok")
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
-            wrong += 1
-    return 2 if wrong else 0
+            errors += 1
+    return 2 if errors else 0
 
 
-def models_schema(given: Namespace) -> int:
-    """Write the JSON schema that `"$schema"` in a definition leads editors to."""
+def models_schema(arguments: Namespace) -> int:
+    """Write the JSON schema that `"$schema"` in a definition refers to."""
     try:
-        given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(schema_text(), encoding="utf-8")
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(schema_text(), encoding="utf-8")
     except OSError as error:
-        raise UserError(f"--output {given.output}: cannot be written: {error.strerror}") from None
-    print(given.output)
+        raise UserError(f"--output {arguments.output}: cannot be written: {error.strerror}") from None
+    print(arguments.output)
     return 0
 
 
-def _line(path: Path) -> str:
+def _definition_line(path: Path) -> str:
     try:
         reading = read(path)
     except UserError as error:
         return f"wrong: {str(error).removeprefix(f'{path}: ')}"
     many = len(reading.warnings)
-    which = "1 key is" if many == 1 else f"{many} keys are"
-    note = f" ({which} not followed: `models check {path.stem}` says why)" if many else ""
-    return f"{reading.definition.loss.ljust(14)}  {plain(reading.definition.description, LINE)}{note}"
+    which = "1 field is" if many == 1 else f"{many} fields are"
+    note = f" ({which} ignored: `models check {path.stem}` says why)" if many else ""
+    return f"{reading.definition.loss.ljust(14)}  {plain(reading.definition.description, DESCRIPTION_WIDTH)}{note}"
 
 
-def _read_aloud(path: Path) -> Reading:
-    """The definition in `path`; what of it is not followed is printed."""
+def _read_with_warnings(path: Path) -> LoadedDefinition:
+    """Read the definition in `path`, and print its warnings."""
     reading = read(path)
     for warning in reading.warnings:
         print(f"{path}: warning: {warning}", file=sys.stderr)
     return reading
 
 
-def _difference(difference: Difference) -> str:
+def _difference_line(difference: Difference) -> str:
     value, default = (json.dumps(each, ensure_ascii=False) for each in (difference.value, difference.default))
     return f"{difference.key} = {value}  (default {default}): {difference.meaning}"
 
 
-def _whole(definition: Definition) -> str:
+def _as_json(definition: Definition) -> str:
     return json.dumps(as_tree(definition), indent=2, ensure_ascii=False)
 
 
-def _file(name: str) -> Path:
+def _definition_path(name: str) -> Path:
     """The file that `name` means: a definition in models/, or a path."""
     known = paths.definitions()
     if name in known:
         return known[name]
-    if name.endswith(".json") or Path(name).parent != Path() or os.path.isfile(name):  # of any length
+    if (
+        name.endswith(".json") or Path(name).parent != Path() or os.path.isfile(name)
+    ):  # also if the name is too long for a file
         return Path(name)
     raise UserError(f"there is no models/{name}.json; {nearest(name, known)}")
 
 
 def show_status(pipeline: RunPipeline, *, verify: bool = False) -> list[str]:
-    """Print the state of one dataset; returns what is wrong with it, a line each."""
+    """Print the state of one dataset; returns its damage, a line each."""
     print(f"{pipeline.dataset}: {_last_run(pipeline.dataset)}; {_labels(pipeline.dataset)}")
     for step, task in zip(make_plan(pipeline), pipeline.stages(), strict=True):
         newest = task.published() or task.shelf.newest()
         line = console.stage_line(newest.manifest) if newest else ""
         print(f"  {step.stage:<11}{step.state:<11}{line}".rstrip())
-    wrong = _wrong_state(pipeline, verify=verify)
-    for line in wrong:
+    damage = _find_damage(pipeline, verify=verify)
+    for line in damage:
         print(f"  damaged: {line}")
-    return wrong
+    return damage
 
 
 def _last_run(dataset: str) -> str:
@@ -310,8 +318,8 @@ def _last_run(dataset: str) -> str:
         return "never ran"
     rows = record.rows()
     if not rows:
-        return f"last run not known: {record.path} holds no whole line"
-    outcome = rows[-1]["outcome"] if rows[-1]["event"] == "end" else "running, or killed"
+        return f"last run unknown: {record.path} holds no complete line"
+    outcome = rows[-1]["outcome"] if rows[-1]["event"] == "end" else "running or killed"
     stages = Counter(record.stages().values())
     counts = ", ".join(f"{number} {word}" for word, number in stages.items())
     return f"last run {rows[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "")
@@ -319,15 +327,16 @@ def _last_run(dataset: str) -> str:
 
 def _labels(dataset: str) -> str:
     found = Counter(label_snapshots.log(dataset).effective().values())
-    return "labels: " + (", ".join(f"{number} {label}" for label, number in sorted(found.items())) or "none")
+    shown = ", ".join(f"{found[label]} {name}" for label, name in LABEL_NAMES.items() if found[label])
+    return f"labels: {shown or 'none'}"
 
 
-def _wrong_state(pipeline: RunPipeline, *, verify: bool) -> list[str]:
-    wrong = [text for task in pipeline.stages() for text in task.shelf.damaged().values()]
+def _find_damage(pipeline: RunPipeline, *, verify: bool) -> list[str]:
+    damage = [text for task in pipeline.stages() for text in task.shelf.damaged().values()]
     for task in pipeline.stages() if verify else []:
         for published in task.shelf.all():
             try:
                 check_contents(published.manifest, published.folder)
             except DamagedState as error:
-                wrong.append(f"{error}; `python -m tasks rerun {task.stage}` makes it again")
-    return wrong
+                damage.append(f"{error}; `python -m tasks rerun {task.stage}` makes it again")
+    return damage

@@ -1,32 +1,30 @@
-"""Console output of a run: one line for each stage, progress, and the six lines at the end."""
+"""Console output of a run: the lines of its events, a progress bar in a terminal, and the six lines at the end."""
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from pipeline.progress_log import LONGEST_NOTE, Event, duration, line_about
 from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
+from pipeline.text import plain
 
 
-def say(stage: str, line: str) -> None:
+def show(event: Event) -> None:
+    """Print the line of an event of the run's record, if it has one."""
+    if line := event.line():
+        print(line, file=sys.stderr, flush=True)
+
+
+def say(stage: str, text: str) -> None:
     """Print one line about a stage."""
-    print(f"{stage:<11}{line}", file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """`3.2 s`, `4 min 05 s`, `2 h 10 min`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    print(line_about(stage, text), file=sys.stderr, flush=True)
 
 
 def figure(value: Any) -> str:
-    """A figure as people read it: three digits for a share or a score, `-` for none."""
+    """A figure as a person reads it: three digits for a share or a score, `-` for None."""
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
@@ -38,7 +36,7 @@ def stage_line(manifest: Manifest) -> str:
 
 
 def notices(manifest: Manifest) -> list[str]:
-    """What a person should know of a stage that did its work all the same."""
+    """What a person should know of a stage although it did its work."""
     summary = manifest.summary
     return [*summary.get("notices", ()), *([summary["notice"]] if summary.get("notice") else ())]
 
@@ -60,7 +58,8 @@ def _normalize(found: dict[str, Any]) -> str:
 def _classifier(found: dict[str, Any]) -> str:
     held = found["average_precision"]
     return (
-        f"learned from {found['labels_on']} on + {found['labels_off']} off, backbone {found.get('backbone', 'none')};"
+        f"learned from {found['labels_on']} on target + {found['labels_off']} off target,"
+        f" backbone {found.get('backbone', 'none')};"
         f" average precision {figure(found['out_of_fold_average_precision'])} out of fold"
         + (f", {figure(held)} on {found['holdout']} held out" if held is not None else "")
     )
@@ -70,8 +69,8 @@ def _filter(found: dict[str, Any]) -> str:
     if found["threshold"] is None:
         return f"kept {found['kept']} of {found['images']} without a classifier"
     low, high = found["band"]
-    unsure = f", {found['unsure']} unsure from {figure(low)}" if found["unsure"] else ""
-    return f"kept {found['kept']} of {found['images']} at a score of {figure(high)} or above{unsure}{_proof(found)}"
+    borderline = f", {found['unsure']} borderline from {figure(low)}" if found["unsure"] else ""
+    return f"kept {found['kept']} of {found['images']} at a score of {figure(high)} or above{borderline}{_proof(found)}"
 
 
 def _proof(found: dict[str, Any]) -> str:
@@ -93,7 +92,7 @@ def _gan(found: dict[str, Any]) -> str:
 
 def _generate(found: dict[str, Any]) -> str:
     return (
-        f"drew {found['count']} pictures; KID {figure(found['kid'])} (reals against reals"
+        f"drew {found['count']} samples; KID {figure(found['kid'])} (reals against reals"
         f" {figure(found['kid_floor'])}), precision {figure(found['precision'])}, recall {figure(found['recall'])}"
     )
 
@@ -114,7 +113,7 @@ LINES = {
 
 
 def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
-    """The end of a run: what came in, what was kept, how good filter and samples are, how long, where to look."""
+    """The six lines at the end: pictures found, squares kept, quality of filter and samples, time, where to look."""
     summaries = {stage: found.manifest.summary for stage, found in published.items()}
     generated = published["report"].folder.parents[1]
     quality = [_classifier(summaries["classifier"]) if "classifier" in summaries else "none: every picture is kept"]
@@ -135,43 +134,23 @@ def _page(folder: Path) -> Path:
     return folder.parent / "latest" / "index.html"
 
 
-EVERY = 10.0  # seconds between plain lines: a nightly log stays short, a stalled stage still shows
+class ProgressBar:
+    """The progress of one stage in a terminal. It is drawn at most ten times a second."""
 
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+        self._bar: tqdm | None = None
 
-class Console:
-    """The progress of one stage. Give `update` as the stage's `progress`; use as a context manager."""
-
-    def __init__(self, stage: str, tell: Callable[[str, float | None], None] = lambda note, percent: None) -> None:
-        self.stage = stage
-        self.tell = tell  # the scheduler's page
-        self.bar: tqdm | None = None
-        self.watched = sys.stderr.isatty()
-        self.last = time.monotonic()
-
-    def __enter__(self) -> "Console":
-        if not self.watched:
-            print(f"{self.stage:<11}starts", file=sys.stderr, flush=True)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self.bar is not None:
-            self.bar.leave = False
-            self.bar.close()
-
-    def update(self, done: int, total: int, note: str = "") -> None:
+    def draw(self, done: int, total: int, note: str) -> None:
         """Show that `done` of `total` is finished; `total` 0 means not known yet."""
-        if self.watched:
-            self._draw(done, total, note)
-        if (now := time.monotonic()) - self.last >= EVERY:
-            self.last = now
-            self.tell(note, 100 * done / total if total else None)
-            if not self.watched:
-                part = f"{done} of {total} ({100 * done // total} %)" if total else str(done)
-                print(f"{self.stage:<11}{part} {note}".rstrip(), file=sys.stderr, flush=True)
+        if self._bar is None:
+            self._bar = tqdm(desc=f"{self._stage:<10}", dynamic_ncols=True, leave=False, file=sys.stderr)
+        self._bar.total = total or None
+        self._bar.set_postfix_str(plain(note, LONGEST_NOTE), refresh=False)
+        self._bar.update(done - self._bar.n)
 
-    def _draw(self, done: int, total: int, note: str) -> None:
-        if self.bar is None:
-            self.bar = tqdm(desc=f"{self.stage:<10}", dynamic_ncols=True, leave=False, file=sys.stderr)
-        self.bar.total = total or None
-        self.bar.set_postfix_str(note, refresh=False)
-        self.bar.update(done - self.bar.n)
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,5 +1,7 @@
-"""Imported last by the server that stages are forked from, so that it ends at once when its run does: it holds nothing
-but what it has imported, and TensorFlow takes a second to take that down."""
+"""Makes the fork server of stages exit at once when its run ends; it is imported last.
+
+The server holds only imported modules, and TensorFlow's normal shutdown would take a second.
+"""
 
 import atexit
 import os

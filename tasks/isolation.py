@@ -1,7 +1,8 @@
-"""A stage in a process of its own, which gives the GPU's memory back when it ends.
+"""Run a stage in a process of its own, so that the GPU's memory is free again when the stage ends.
 
-Processes come from a server that imported TensorFlow once and never touched a device, so a run pays the import once
-and while it is still crawling. macOS and Windows start fresh processes: there forking is unsafe or not to be had.
+On Linux the processes are forked from a server that has imported TensorFlow but never used a device: TensorFlow is
+imported once in a run, while the run is still crawling. On macOS, where forking is unsafe, and on Windows, which cannot
+fork, each process is started anew.
 """
 
 import multiprocessing
@@ -23,25 +24,24 @@ from typing import Any
 from filelock import FileLock
 
 from pipeline.errors import Stopped, UserError
+from pipeline.machine import BACKEND_ENVIRONMENT
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 
+# What the server imports before it forks
 PRELOAD = ["tensorflow", "keras", "pipeline.filter.train_classifier", "pipeline.gan.train_gan", "tasks.forkserver_exit"]
 METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 OUTPUT = (1, 2)  # standard output and standard error
-POLL = 0.2  # seconds between looks at the request to stop
-# Set before TensorFlow loads. oneDNN doubles the speed on processors where it is off by default; the log level
-# silences its start-up lines.
-ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+POLL = 0.2  # seconds from one check for a request to stop to the next
 AGAIN = "running again goes on from there"
 
 
 class StageCrashed(Exception):
-    """A stage died of a fault in code or environment; the text is the traceback or the signal."""
+    """A stage ended by an error in the code or the environment; the text is the traceback, or names the signal."""
 
 
 def warm_up(log: Path) -> None:
-    """Begin to import TensorFlow in the background; its chatter goes into the file `log`."""
+    """Start the server, which imports TensorFlow in the background; what that prints goes into the file `log`."""
     _context()
     if METHOD == "forkserver":
         with _output_into(log):
@@ -51,24 +51,23 @@ def warm_up(log: Path) -> None:
 def call(
     work: Callable[..., Result], *, folder: Path, progress: Progress, should_stop: ShouldStop, log: Path
 ) -> Result:
-    """Run `work(folder=..., progress=..., should_stop=...)` in a process of its own and return what it returns.
+    """Run `work(folder=..., progress=..., should_stop=...)` in a process of its own and return its result.
 
-    Errors: `UserError` and `Stopped` come through as they are; anything else as `StageCrashed`.
+    Errors: `UserError` and `Stopped` as `work` raised them; `StageCrashed` for any other error.
     """
     warm_up(log)
     here, there = _context().Pipe()
     child = _context().Process(target=_child, args=(work, folder, there, log), daemon=True)
     try:
         child.start()
-    except (OSError, EOFError):  # the server was killed: it holds TensorFlow, and so most of the memory
+    except (OSError, EOFError):  # the server was killed, probably for its memory, as it holds TensorFlow
         raise StageCrashed(f"no process could be started for it; {AGAIN}") from None
     there.close()
     return _follow(child, here, progress, should_stop)
 
 
 def _context() -> Any:
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    os.environ |= BACKEND_ENVIRONMENT | os.environ
     context = multiprocessing.get_context(METHOD)
     if METHOD == "forkserver":
         context.set_forkserver_preload(PRELOAD)
@@ -77,8 +76,10 @@ def _context() -> Any:
 
 @contextmanager
 def _output_into(log: Path) -> Iterator[None]:
-    """Give processes started meanwhile the file `log` to write to: with a pipe of ours, its reader would wait for them
-    to end too."""
+    """Let processes that are started inside the `with` write to the file `log`.
+
+    If they inherited a pipe of this process, whoever reads the pipe would wait until they end too.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()
@@ -95,7 +96,7 @@ def _output_into(log: Path) -> Iterator[None]:
 
 
 def _follow(child: BaseProcess, pipe: Connection, progress: Progress, should_stop: ShouldStop) -> Result:
-    """Pass progress on and the request to stop down until the child has said how it ended."""
+    """Pass on the child's progress, and the request to stop to the child, until the child sends how it ended."""
     asked = False
     while True:
         try:
@@ -107,7 +108,7 @@ def _follow(child: BaseProcess, pipe: Connection, progress: Progress, should_sto
             kind, value = pipe.recv()
         except (EOFError, OSError):
             child.join()
-            if should_stop():  # the signal met it before it could ignore it
+            if should_stop():  # the signal ended the child before it began to ignore signals
                 raise Stopped from None
             raise StageCrashed(epitaph(child.exitcode)) from None
         if kind == "progress":
@@ -124,7 +125,7 @@ def _outcome(kind: str, value: Any) -> Result:
 
 
 def epitaph(code: int | None) -> str:
-    """What is known of a process that ended before it could say how its work went, and what to do."""
+    """The error message for a process that ended without a result: its exit code or signal, and what to do."""
     if code is None or code >= 0:
         return f"its process ended with code {code} and said nothing; {AGAIN}"
     cause = "most often means that memory ran out" if -code == signal.SIGKILL else "is a fault in a library, or a kill"
@@ -132,14 +133,14 @@ def epitaph(code: int | None) -> str:
 
 
 def _child(work: Callable[..., Result], folder: Path, pipe: Connection, log: Path) -> None:
-    """The other side: do the work, say how it ended. Dies with its parent, however that dies."""
+    """Run in the child: do the work and send how it ended. The child ends if its parent does, even by SIGKILL."""
     stop = threading.Event()
     with log.open("ab") as file:
         os.dup2(file.fileno(), 2)
-    for number in (signal.SIGINT, signal.SIGTERM):  # the parent hears them and asks
+    for number in (signal.SIGINT, signal.SIGTERM):  # the parent gets them too, and asks the child to stop
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
-    # An orphan of a killed run may still be writing here for a moment
+    # The child of a run that was killed may still write to the folder for a moment
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         kind, value = _attempt(partial(work, folder=folder), pipe, stop)
     pipe.send((kind, value))
@@ -158,7 +159,7 @@ def _attempt(work: Callable[..., Result], pipe: Connection, stop: threading.Even
 
 
 def _sender(pipe: Connection) -> Progress:
-    """A `Progress` that sends, but not more than the eye can follow."""
+    """A `Progress` that sends to the parent, at most once in POLL seconds."""
     last = 0.0
 
     def send(done: int, total: int, note: str = "") -> None:
@@ -171,7 +172,7 @@ def _sender(pipe: Connection) -> Progress:
 
 
 def _listen(pipe: Connection, stop: threading.Event) -> None:
-    """Wait for the request to stop; if the parent is gone instead, end at once."""
+    """Wait for the request to stop. If the parent ends, end this process at once."""
     while True:
         try:
             pipe.recv()

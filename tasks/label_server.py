@@ -1,4 +1,4 @@
-"""`python -m tasks web`: the label page, told where this working folder keeps things."""
+"""The command `python -m tasks web`: the label page, with the paths of this working folder."""
 
 import sys
 import threading
@@ -12,55 +12,60 @@ from tasks import label_snapshots, paths, settings
 from tasks.run_pipeline import RunPipeline
 from tasks.stages import Normalize
 
-_CHOOSING = threading.Lock()  # the settings are the process's, and pages ask in threads
+_SETTINGS_LOCK = threading.Lock()  # settings are global in the process, and requests run in threads
 
 
 def web(given: Namespace) -> int:
     """Serve the label page until ctrl-C."""
+    # Here, because this imports FastAPI, which only this command needs
     from pipeline.web.dataset_paths import Site
-    from pipeline.web.security import Rules, is_loopback, new_token  # FastAPI: only this command waits for it
+    from pipeline.web.security import AccessRules, is_loopback, new_token
     from pipeline.web.server import serve
 
     if not 0 < given.port < 65536:
         raise UserError(f"--port {given.port}: expected a number from 1 to 65535, for example 8090")
     token = given.token or ("" if is_loopback(given.host) else new_token())
-    address = f"http://{_named(given.host)}:{given.port}{_path(given.dataset)}" + (
+    address = f"http://{_browser_host(given.host)}:{given.port}{_page_path(given.dataset)}" + (
         f"?token={quote(token, safe='')}" if token else ""
     )
 
     def ready() -> None:
-        print(f"label page: {address}  (ctrl-C ends it; what was marked is kept)", file=sys.stderr, flush=True)
+        print(f"label page: {address}  (ctrl-C ends it; labels are saved)", file=sys.stderr, flush=True)
         if given.browser:
             webbrowser.open(address)
 
-    site = Site(datasets=paths.datasets, place=place, command=(sys.executable, "-m", "tasks"))
-    serve(site, Rules(host=given.host, port=given.port, token=token), ready=ready, first=given.dataset)
+    site = Site(datasets=paths.datasets, paths=dataset_paths, command=(sys.executable, "-m", "tasks"))
+    serve(site, AccessRules(host=given.host, port=given.port, token=token), ready=ready, first=given.dataset)
     return 0
 
 
-def place(dataset: str):
-    """Where the page finds a dataset."""
+def dataset_paths(dataset: str):
+    """The paths of a dataset for the label page."""
     from pipeline.web.dataset_paths import DatasetPaths
 
-    shelves = {stage: paths.shelf(dataset, stage) for stage in ("download", "normalize", "classifier", "filter")}
+    stores = {
+        stage: paths.artifact_store(dataset, stage) for stage in ("download", "normalize", "classifier", "filter")
+    }
     folder = paths.dataset_folder(dataset)
     files = (settings.FILE, settings.path(dataset))
-    return DatasetPaths(dataset=dataset, folder=folder, chosen=lambda: chosen(dataset), settings=files, **shelves)
+    return DatasetPaths(
+        dataset=dataset, folder=folder, current_squares=lambda: current_squares(dataset), settings=files, **stores
+    )
 
 
-def chosen(dataset: str) -> Path | None:
-    """The folder of squares that the settings in luigi.cfg name; None if it is not there, or they are wrong."""
+def current_squares(dataset: str) -> Path | None:
+    """The folder of squares for the settings in luigi.cfg; None if it does not exist or the settings are wrong."""
     try:
-        with _CHOOSING:
-            settings.reread()  # a server may run for days
-            # Squares depend on no label, so none are looked at
+        with _SETTINGS_LOCK:
+            settings.reread()  # they may have changed since the server started
+            # Squares do not depend on labels, so the labels need not be read
             found = RunPipeline(dataset=dataset, labels=label_snapshots.EMPTY).upstream(Normalize).published()
     except UserError:
         return None
     return found.folder if found else None
 
 
-def _path(dataset: str) -> str:
+def _page_path(dataset: str) -> str:
     if not dataset:
         return "/"
     if dataset not in paths.datasets():
@@ -68,8 +73,8 @@ def _path(dataset: str) -> str:
     return f"/d/{quote(dataset, safe='')}/"
 
 
-def _named(host: str) -> str:
-    """An address that a browser can open."""
+def _browser_host(host: str) -> str:
+    """A host name that a browser can open."""
     if host in ("0.0.0.0", "::"):
         import socket
 

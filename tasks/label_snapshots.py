@@ -1,4 +1,4 @@
-"""The labels as they stand when a run starts: one file a state, named by its digest."""
+"""Snapshots of the labels at the start of a run: one file for each state, named by its digest."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from pipeline.labels.snapshot import read_snapshot, snapshot_digest, write_snaps
 from tasks import paths
 from tasks.settings import Settings
 
-SEED = "seed"  # the embedded subject before its first run: its labels are made once its pictures are there
+SEED = "seed"  # the demo before its first run: its labels are made after its squares
 EMPTY = snapshot_digest({})
-_held: dict[tuple[str, str], dict[str, str]] = {}  # by dataset and digest: what this process has found
+_labels_by_digest: dict[tuple[str, str], dict[str, str]] = {}  # by dataset and digest, for this process
 
 
 def log(dataset: str) -> LabelLog:
@@ -17,30 +17,32 @@ def log(dataset: str) -> LabelLog:
     return LabelLog(paths.dataset_folder(dataset) / "labels.jsonl")
 
 
-def take(dataset: str, chosen: Settings) -> str:
-    """The digest that names the labels there are now, or SEED. They are held until a run writes them down (`keep`): a
-    plan writes nothing."""
+def take_snapshot(dataset: str, settings: Settings) -> str:
+    """Read the current labels and return their digest, or SEED.
+
+    The labels stay in memory until a run saves them (`save_snapshot`), because a plan must not write files.
+    """
     labels = log(dataset).effective()
     if not labels:
-        return SEED if chosen["download"].sources == ("demo",) else EMPTY
-    name = snapshot_digest(labels)
-    _held[dataset, name] = labels
-    return name
+        return SEED if settings["download"].sources == ("demo",) else EMPTY
+    key = snapshot_digest(labels)
+    _labels_by_digest[dataset, key] = labels
+    return key
 
 
-def keep(dataset: str, labels: str) -> None:
-    """Write down the labels that `take` found, so that later edits belong to the next run."""
-    if (held := _held.get((dataset, labels))) is not None:
-        write_snapshot(held, paths.dataset_folder(dataset))
+def save_snapshot(dataset: str, labels: str) -> None:
+    """Save the labels that `take_snapshot` read, so that later edits belong to the next run."""
+    if (labels_taken := _labels_by_digest.get((dataset, labels))) is not None:
+        write_snapshot(labels_taken, paths.dataset_folder(dataset))
 
 
-def digest(dataset: str, labels: str) -> str:
-    """The digest that `labels` (a digest, or SEED) stands for."""
+def digest_of(dataset: str, labels: str) -> str:
+    """The digest that `labels` (a digest or SEED) stands for."""
     return snapshot_digest(log(dataset).effective()) if labels == SEED else labels
 
 
 def path(dataset: str, labels: str) -> Path:
-    """The file that holds those labels; written now if they are the seed or none."""
+    """The file with those labels; written now for SEED and EMPTY."""
     folder = paths.dataset_folder(dataset)
     if labels in (SEED, EMPTY):
         return write_snapshot(log(dataset).effective() if labels == SEED else {}, folder)
@@ -48,8 +50,8 @@ def path(dataset: str, labels: str) -> Path:
 
 
 def count(dataset: str, labels: str) -> int:
-    """How many labels those are."""
+    """How many labels there are."""
     if labels in (SEED, EMPTY):
         return len(log(dataset).effective()) if labels == SEED else 0
-    held = _held.get((dataset, labels))
-    return len(read_snapshot(path(dataset, labels)) if held is None else held)
+    labels_taken = _labels_by_digest.get((dataset, labels))
+    return len(read_snapshot(path(dataset, labels)) if labels_taken is None else labels_taken)

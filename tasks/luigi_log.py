@@ -1,5 +1,7 @@
-"""Luigi's own command with this project's manners: one line where it would print a traceback, and a luigid that dies or
-a process that is killed told as `python -m tasks` tells it."""
+"""Makes Luigi's own command print one line instead of a traceback for errors that a user can fix.
+
+A luigid that dies and a process that is killed are reported as `python -m tasks` reports them.
+"""
 
 import logging
 
@@ -10,15 +12,15 @@ from pipeline.errors import Stopped, UserError
 from tasks.isolation import StageCrashed
 from tasks.runner import Factory
 
-TOLD = (UserError, Stopped, RPCError)  # what they say is what a person needs
-FACE = "This progress looks :( because "
+TOLD = (UserError, Stopped, RPCError)  # their text is enough for a user
+SMILEY = "This progress looks :( because "
 
 
 class OneLine(logging.Filter):
-    """Cuts a traceback that ends in an error of `TOLD`, or in a process that died, down to what that says."""
+    """Replaces the traceback of an error of `TOLD`, or of a process that died, by the text of the error."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always true: nothing is left out but the traceback."""
+        """Always true: only the traceback is removed."""
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, TOLD) or (isinstance(error, StageCrashed) and "\n" not in str(error).strip()):
             record.msg, record.args, record.exc_info = f"{record.getMessage()}: {_said(error)}", None, None
@@ -31,7 +33,7 @@ def _said(error: BaseException) -> str:
 
 
 def _cut(text: str) -> str:
-    text = text.replace(FACE, "Not finished: ")
+    text = text.replace(SMILEY, "Not finished: ")
     head, mark, tail = text.partition("Traceback (most recent call last):")
     last = tail.strip().splitlines()[-1] if tail.strip() else ""
     if not mark or not last.startswith("pipeline.errors."):
@@ -40,7 +42,7 @@ def _cut(text: str) -> str:
 
 
 def install() -> None:
-    """Hang the filter into Luigi's logger, and our worker into Luigi; once is enough."""
+    """Add the filter to Luigi's logger and give Luigi this project's worker. May be called more than once."""
     luigi.interface._WorkerSchedulerFactory = Factory
     logger = logging.getLogger("luigi-interface")
     if not any(isinstance(each, OneLine) for each in logger.filters):

@@ -1,38 +1,49 @@
-"""luigid, Luigi's scheduler, as a run sees it: whether it answers, whether it is paused, what its silence means.
+"""The client of luigid, Luigi's scheduler: timeouts, retries, pauses, and the status message on luigid's page.
 
-Luigi's own client waits 60 s for each answer without a word, also for what luigid's page alone shows: a luigid that
-dies made the stage fail that had worked for hours. Here what the page shows is sent once, and what a run needs is asked
-for `PATIENCE` seconds: long enough for a restart, and short enough to watch.
+Luigi's own client waits 60 s for each answer and prints nothing, also for requests that only change luigid's page: when
+luigid died, a stage failed that had worked for hours. This client sends progress once, and repeats a request that the
+run depends on for `PATIENCE` seconds: long enough for a restart of luigid, short enough for a person who waits.
 """
 
+import html
 import json
 import logging
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 
+import luigi
 from luigi import configuration
 from luigi.rpc import RemoteScheduler, RPCError
 from tenacity import RetryCallState, Retrying, stop_after_delay, stop_any, wait_fixed
+from tenacity.stop import stop_base
 
 from pipeline.errors import UserError
 from tasks import signals
 
 LOG = logging.getLogger("luigi-interface")
-PATIENCE = 12.0  # seconds for which what a run needs is asked for
-TIMEOUT = 5.0  # seconds for one answer; `[core] rpc_connect_timeout` in luigi.cfg has another
-SHOWN = ("set_task_status_message", "set_task_progress_percentage", "ping")  # asked once: no run depends on them
-SHORT = 2.0  # seconds for one answer to these
-QUIET = 30.0  # seconds without progress for the page after it could not be sent
+PATIENCE = 12.0  # seconds for which a request that the run depends on is repeated
+TIMEOUT = 5.0  # seconds for one answer, unless luigi.cfg sets `[core] rpc_connect_timeout`
+SHOWN = ("set_task_status_message", "set_task_progress_percentage", "ping")  # sent once: no run depends on them
+SHORT = 2.0  # seconds for one answer to them
+QUIET = 30.0  # seconds for which no progress is sent after it could not be sent
 SILENCE = 5.0  # seconds without an answer until the console says so
 LARGEST = 1 << 20  # bytes of an answer that are read
-NO_ANSWER = (OSError, ValueError, HTTPException, RecursionError)  # of luigid; the last three are another server's
+NO_ANSWER = (OSError, ValueError, HTTPException, RecursionError)  # of luigid; the last three come from another server
 PAUSED = (
-    "waits: luigid at {url} is paused, by its own page or by any other page in a browser; to go on, use the switch at"
+    "luigid at {url} is paused, by its own page or by any other page in a browser; to go on, use the switch at"
     " {url} or `curl {url}/api/unpause`"
 )
+
+
+class _RunStopped(stop_base):
+    """No more tries once the run was asked to stop."""
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return signals.should_stop()
 
 
 class Luigid(RemoteScheduler):
@@ -42,11 +53,11 @@ class Luigid(RemoteScheduler):
         wanted = configuration.get_config().getfloat("core", "rpc_connect_timeout", TIMEOUT)
         super().__init__(url, connect_timeout or wanted)
         self._heard = time.monotonic()  # when it last answered a ping
-        self._told = False  # that it does not
-        self._page_from = 0.0  # when progress may be sent again
+        self._told = False  # whether the console said that it does not answer
+        self._page_from = 0.0  # time from which progress may be sent again
 
     def _request(self, url: str, data: dict[str, Any], attempts: int = 3, allow_null: bool = True) -> Any:
-        """Ask luigid. Errors: `RPCError`, with the reason in a few words."""
+        """Send a request to luigid. Errors: `RPCError` with the reason in one line."""
         name = url.rpartition("/")[2]
         if name == "ping":
             return self._ping(url, data)
@@ -60,11 +71,11 @@ class Luigid(RemoteScheduler):
             raise RPCError("another server answers there", error) from None
 
     def _get_retryer(self) -> Retrying:
-        over = stop_any(stop_after_delay(PATIENCE), lambda _: signals.should_stop())
+        over = stop_any(stop_after_delay(PATIENCE), _RunStopped())
         return Retrying(wait=wait_fixed(1), stop=over, reraise=True, after=self._failed)
 
     def _failed(self, state: RetryCallState) -> None:
-        if state.attempt_number == 1:
+        if state.attempt_number == 1 and state.outcome is not None:
             why = reason(state.outcome.exception())
             say(f"luigid at {self._url} does not answer ({why}); the run waits {PATIENCE:.0f} s for it")
 
@@ -73,7 +84,7 @@ class Luigid(RemoteScheduler):
         return json.loads(page)["response"]
 
     def _ping(self, url: str, data: dict[str, Any]) -> dict[str, Any] | None:
-        """Say that the worker lives; returns what luigid wants it to do, None if that cannot be understood."""
+        """Tell luigid that the worker is alive; returns luigid's orders, or None if the answer is not valid."""
         try:
             answer = self._once(url, data)
         except (self._fetcher.raises, ValueError, KeyError, TypeError) as error:
@@ -86,17 +97,17 @@ class Luigid(RemoteScheduler):
         return answer if whole else None
 
     def _silent(self, error: BaseException) -> None:
-        """Say once that luigid does not answer, while a stage works and needs it for nothing."""
+        """Say once that luigid does not answer while a stage works, which does not need luigid."""
         silence = time.monotonic() - self._heard
         if silence >= SILENCE and not self._told:
             self._told = True
             say(
-                f"luigid at {self._url} does not answer ({reason(error)}); the stage that works goes on, and what it"
-                " makes is kept; start luigid again for the stages after it"
+                f"luigid at {self._url} does not answer ({reason(error)}); the stage that works goes on, and its result"
+                " is kept; start luigid again for the stages after it"
             )
 
     def _show(self, url: str, data: dict[str, Any]) -> None:
-        """Send what the page shows, but hold nobody up for long."""
+        """Send progress for luigid's page without delaying the stage for long."""
         if time.monotonic() < self._page_from:
             return
         try:
@@ -106,35 +117,44 @@ class Luigid(RemoteScheduler):
             LOG.warning("luigid was not told of progress: %s", reason(error))
 
 
+def show_progress(task: luigi.Task, message: str, percent: int | None) -> None:
+    """Show a status message and a percentage on luigid's page; nothing if no worker runs `task`."""
+    if task.set_status_message:
+        task.set_status_message(html.escape(message, quote=False))  # the page puts it into its HTML as it is
+    if task.set_progress_percentage and percent is not None:
+        task.set_progress_percentage(percent)
+
+
 class Waiting:
-    """Says why a run waits, and that it still does every `REMIND` seconds."""
+    """Tells `tell` why a run waits, and again every `REMIND` seconds."""
 
     REMIND = 300.0
-    LOOK = 2.0  # seconds between looks
+    LOOK = 2.0  # seconds between two questions to luigid
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tell: Callable[[str], None]) -> None:
         self.url = url  # empty without luigid
+        self._tell = tell
         self._rounds = 0
         self._said = ""
         self._at = 0.0
 
     def a_while(self) -> None:
-        """Wait until it makes sense to ask for work again, or until a signal asks to stop."""
+        """Wait until luigid may have work again, or until a signal asks the run to stop."""
         self._rounds += 1
         paused = False
         while self.url and not signals.should_stop() and is_paused(self.url):
             paused = True
             self._say(PAUSED.format(url=self.url.rstrip("/")))
             time.sleep(self.LOOK)
-        if not paused and self._rounds > 1:  # a luigid that was just restarted is told of this run in the second round
-            self._say("waits: another worker is at it, or holds the GPU")
+        if not paused and self._rounds > 1:  # after a restart luigid learns of this run only in the second round
+            self._say("another worker runs it, or uses the GPU")
         time.sleep(self.LOOK)
 
-    def _say(self, line: str) -> None:
+    def _say(self, reason: str) -> None:
         now = time.monotonic()
-        if line != self._said or now - self._at >= self.REMIND:
-            say(line)
-            self._said, self._at = line, now
+        if reason != self._said or now - self._at >= self.REMIND:
+            self._tell(reason)
+            self._said, self._at = reason, now
 
 
 def say(line: str) -> None:
@@ -143,7 +163,7 @@ def say(line: str) -> None:
 
 
 def check(url: str) -> None:
-    """Ask luigid anything before a run begins. Errors: `UserError` if it does not answer, or another server does."""
+    """Check before a run that luigid answers. Errors: `UserError` if it does not, or if another server answers."""
     try:
         if not isinstance(_ask(url, "resource_list"), list):
             raise ValueError("it is another server")
@@ -156,7 +176,7 @@ def check(url: str) -> None:
 
 
 def is_paused(url: str) -> bool:
-    """Whether luigid gives out no work by somebody's wish; false if it does not say."""
+    """Whether somebody paused luigid, so that it gives out no work; false if it does not answer."""
     try:
         answer = _ask(url, "is_paused")
     except NO_ANSWER:
@@ -165,7 +185,7 @@ def is_paused(url: str) -> bool:
 
 
 def _ask(url: str, question: str) -> Any:
-    """luigid's answer. Errors: `OSError`; `ValueError` if it is not luigid that answers."""
+    """The answer of luigid. Errors: `OSError`; `ValueError` if another server answers."""
     with urllib.request.urlopen(f"{url.rstrip('/')}/api/{question}?data=%7B%7D", timeout=TIMEOUT) as answer:
         found = json.loads(answer.read(LARGEST))
     if not isinstance(found, dict) or "response" not in found:
@@ -174,7 +194,7 @@ def _ask(url: str, question: str) -> Any:
 
 
 def reason(error: BaseException | None) -> str:
-    """What the system says of a failed request; libraries wrap it in many words."""
+    """Why a request failed, in the words of the operating system, without those of the libraries around it."""
     last, inner = error, error
     while inner is not None:
         if isinstance(inner, OSError) and inner.strerror:

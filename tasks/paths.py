@@ -1,11 +1,11 @@
-"""Where each stage's folders live, below the folder that luigi.cfg is in (the working folder)."""
+"""The paths of each stage's artifacts, relative to the working folder, which contains luigi.cfg."""
 
 from pathlib import Path
 
 from pipeline.gan.config import loading
 from pipeline.store.artifacts import ArtifactStore
 
-HOMES = {
+STAGE_ROOTS = {
     "download": "data",
     "normalize": "data",
     "classifier": "models",
@@ -17,33 +17,33 @@ HOMES = {
 SCHEMA = loading.SCHEMA
 
 
-def shelf(dataset: str, stage: str) -> ArtifactStore:
-    """The shelf of one stage: `data/pikachu/normalize`, say."""
-    return ArtifactStore(Path(HOMES[stage]) / dataset / stage)
+def artifact_store(dataset: str, stage: str) -> ArtifactStore:
+    """The artifact store of one stage, for example `data/pikachu/normalize`."""
+    return ArtifactStore(Path(STAGE_ROOTS[stage]) / dataset / stage)
 
 
 def dataset_folder(dataset: str) -> Path:
-    """What belongs to a dataset and to no single stage: raw images, label log, runs."""
+    """The folder of a dataset's pictures, label log and runs, which belong to no single stage."""
     return Path("data") / dataset
 
 
 def training_sheets(dataset: str, key: str) -> Path:
-    """Where sample sheets appear while a GAN trains."""
+    """The folder of sample sheets of a GAN that is training."""
     return Path("generated") / dataset / "training" / key[:12]
 
 
 def definitions() -> dict[str, Path]:
-    """The file of each GAN definition by name; those of the working folder hide ours of the same name."""
+    """The file of each GAN definition by name; files in the working folder override those of this program."""
     return loading.definitions()
 
 
 def definition(name: str) -> Path:
-    """The file of the GAN definition called `name`; a `UserError` that names the nearest one if it is missing."""
+    """The file of the GAN definition `name`; raises a `UserError` with the nearest name if it is missing."""
     return loading.find_definition(name, asked="gan.definition")
 
 
 def datasets() -> list[str]:
-    """The datasets that have anything under data/."""
+    """The datasets that have run folders under data/."""
     root = Path("data")
     return sorted(path.name for path in root.iterdir() if _is_dataset(path)) if root.is_dir() else []
 
@@ -51,5 +51,5 @@ def datasets() -> list[str]:
 def _is_dataset(path: Path) -> bool:
     try:
         return (path / "runs").is_dir()
-    except OSError:  # it may not be looked into: whoever asks for it is told that
+    except OSError:  # unreadable: an error follows when it is used
         return True

@@ -1,6 +1,8 @@
-"""The record of a run: `data/<dataset>/runs/<run>/` holds record.jsonl (what ran, what was reused) and log.txt."""
+"""Writes the record of a run: `data/<dataset>/runs/<run>/` holds record.jsonl (its events) and log.txt (what libraries
+log). The fields of the events are in pipeline/progress_log.py."""
 
 import logging
+import multiprocessing
 import os
 import platform
 import sys
@@ -12,12 +14,24 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import DamagedState, of_system
-from pipeline.store.jsonl import dump_row, parse_row
-from tasks import paths
+from pipeline.errors import of_system
+from pipeline.progress_log import (
+    KINDS,
+    LONGEST_LINE,
+    LONGEST_NOTE,
+    NAME,
+    RunState,
+    process_start,
+    read_events,
+    read_state,
+)
+from pipeline.store.jsonl import dump_row
+from pipeline.text import plain
+from tasks import console, paths
 
 PACKAGES = ("tensorflow", "keras", "luigi", "icrawler", "numpy", "opencv-python-headless", "Pillow", "scikit-learn")
-NAME = "record.jsonl"
+# The longest text of each field that quotes something: the record stays small, and a line of it is one line
+LONGEST = {"note": LONGEST_NOTE, **dict.fromkeys(("reason", "text", "made", "error"), LONGEST_LINE)}
 
 
 def now() -> str:
@@ -26,14 +40,14 @@ def now() -> str:
 
 
 def versions() -> dict[str, str]:
-    """What decides how the figures come out: Python, the system, the packages."""
+    """What the figures depend on: the versions of Python, the system and the packages."""
     found = {"python": platform.python_version(), "system": platform.platform(terse=True)}
     return found | {name: metadata.version(name) for name in PACKAGES}
 
 
 @dataclass(frozen=True)
 class RunLog:
-    """One run of one dataset. Every line is on the disk when the call returns."""
+    """One run of one dataset. Every line is in the file when the call returns; all but progress are on the disk too."""
 
     folder: Path
 
@@ -44,64 +58,74 @@ class RunLog:
 
     @property
     def path(self) -> Path:
-        """What happened, a line an event."""
+        """The events, one JSON object a line."""
         return self.folder / NAME
 
     @property
     def log(self) -> Path:
-        """The log of everything that the console does not show."""
+        """The log of the libraries, which the console does not show."""
         return self.folder / "log.txt"
 
-    def add(self, event: str, **facts: Any) -> None:
-        """Append one line. Where the disk does not take it, this process keeps it, and says so once: a run must not
-        fail for its record, nor a record hide why a run fails."""
-        row = {"event": event, "time": now(), **facts}
+    def add(self, event: str, **facts: Any) -> Any:
+        """Append one event, and return it as the model that `KINDS` has for it; `facts` are its fields.
+
+        If the disk does not take it, this process keeps it, says so once and tries again with the next event: a run
+        must not fail because of its record, and a record must not hide why a run fails.
+        """
+        texts = {name: plain(str(facts[name]), most) for name, most in LONGEST.items() if name in facts}
+        row = {"event": event, "time": now(), **facts, **texts}
+        made = KINDS[event].model_validate(row)
+        waiting = [*_unwritten.pop(self.path, []), row]
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(dump_row(row))
-                file.flush()
-                os.fsync(file.fileno())
+            durable = any(each["event"] != "progress" for each in waiting)
+            self._append("".join(map(dump_row, waiting)).encode(), durable=durable)
         except OSError as error:
-            if not _unwritten.get(self.path):
+            if len(waiting) == 1:
                 print(f"the record of this run cannot be written: {of_system(error, self.path)}", file=sys.stderr)
-            _unwritten.setdefault(self.path, []).append(row)
+            kept = [each for each in waiting if each["event"] != "progress"]
+            _unwritten[self.path] = kept if kept and event == "progress" else waiting
+        return made
+
+    def tell(self, event: str, **facts: Any) -> None:
+        """Append one event and print its line on the console."""
+        console.show(self.add(event, **facts))
+
+    def _append(self, data: bytes, *, durable: bool) -> None:
+        """Write `data` in one call, so that processes of one run do not mix their lines."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a+b", buffering=0) as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                data = data if file.read(1) == b"\n" else b"\n" + data  # a torn line must not swallow the next one
+            while data:
+                data = data[file.write(data) :]
+            if durable:  # of progress the next line comes soon, and a sync may wait for all that a stage writes
+                os.fsync(file.fileno())
 
     def rows(self) -> list[dict[str, Any]]:
-        """What was recorded so far. Lines that a power cut or a hand has damaged are left out."""
-        return [*_readable(self.path), *_unwritten.get(self.path, [])]
+        """The events so far, as JSON objects. Lines that are damaged are left out."""
+        return [*(event.row() for event in read_events(self.path)), *_unwritten.get(self.path, [])]
+
+    def state(self) -> RunState:
+        """How the run stands."""
+        found = read_state(self.folder)
+        for row in _unwritten.get(self.path, []):
+            found.add(KINDS[row["event"]].model_validate(row))
+        return found
 
     def began(self) -> datetime | None:
-        """When the run started; None where the record does not say."""
+        """When the run started; None if the record does not say."""
         try:
-            return datetime.fromisoformat(self.rows()[0]["time"])
-        except (IndexError, KeyError, TypeError, ValueError):
+            return datetime.fromisoformat(self.state().began)
+        except ValueError:
             return None
 
     def stages(self) -> dict[str, str]:
         """Each stage that this run has touched and how it ended: ran, reused, failed or stopped."""
-        return {row["stage"]: row["outcome"] for row in self.rows() if row["event"] == "stage"}
+        return {stage: event.outcome for stage, event in self.state().ended.items()}
 
 
-_unwritten: dict[Path, list[dict[str, Any]]] = {}  # lines that no disk took, by record
-_FIELDS = {"start": set(), "options": set(), "stage": {"stage", "outcome"}, "end": {"outcome"}}
-
-
-def _readable(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a record that are whole and say what a line of their event says."""
-    try:
-        lines = path.read_bytes().splitlines(keepends=True)
-    except OSError:  # it is not there, or may not be read
-        return
-    if lines:
-        for line in lines:
-            try:
-                row = parse_row(line, str(path))
-            except DamagedState:
-                continue
-            needed = _FIELDS.get(str(row.get("event")))
-            if needed is not None and all(isinstance(row.get(name), str) for name in needed | {"time"}):
-                yield row
+_unwritten: dict[Path, list[dict[str, Any]]] = {}  # events that the disk did not take, by record
 
 
 def runs_folder(dataset: str) -> Path:
@@ -110,15 +134,17 @@ def runs_folder(dataset: str) -> Path:
 
 
 def new_name() -> str:
-    """A name for a run that starts now: sorts by time, and no two processes share one."""
+    """The name of a run that starts now. Names sort by time, and no two processes get the same."""
     return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}-{os.getpid()}"
 
 
 def record(dataset: str, run: str) -> RunLog:
-    """The record of a run, begun if it is not there yet."""
+    """The record of a run; writes the first event if there is none."""
     found = RunLog(runs_folder(dataset) / run)
     if not found.rows():
-        found.add("start", versions=versions(), pid=os.getpid())
+        parent = multiprocessing.parent_process()  # Luigi's worker forks a process for a task; the run is the parent
+        pid = (parent.pid if parent else None) or os.getpid()
+        found.add("start", pid=pid, born=process_start(pid), host=platform.node(), versions=versions())
     return found
 
 
@@ -129,7 +155,7 @@ def last(dataset: str) -> RunLog | None:
 
 
 class _Quiet(logging.FileHandler):
-    """A log that cannot be written costs its lines, and no traceback for each of them on the console."""
+    """A log file; lines that cannot be written are lost without a traceback on the console."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Leave the line out."""
@@ -143,13 +169,13 @@ class _Quiet(logging.FileHandler):
 def _handler(path: Path) -> logging.Handler:
     try:
         return _Quiet(path, encoding="utf-8")
-    except OSError:  # the record, beside it, says that nothing can be written there
+    except OSError:  # `RunLog.add` says that nothing can be written there
         return logging.NullHandler()
 
 
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
-    """Send what libraries log, meanwhile, to the file `path`."""
+    """Send what libraries log to the file `path` until the block ends."""
     handler = _handler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()

@@ -1,12 +1,11 @@
-"""Hand a task to Luigi and tell how it ended.
+"""Runs a task with Luigi: prints and records how the run ended, and returns the exit code.
 
-Luigi 3.8.1 waits for ever for a process that ended with code 0 and no result, prints a traceback if an order of luigid
-cannot be followed, and ends with a face. The worker here tells in one line what became of a stage.
+Luigi 3.8.1 waits without end for a process that ended with code 0 and no result, prints a traceback for an order of
+luigid that it cannot follow, and prints a smiley at the end. The worker here reports each failed stage in one line.
 """
 
 import json
 import logging
-import re
 import sys
 import threading
 import time
@@ -19,15 +18,16 @@ import luigi
 from luigi import LuigiStatusCode, configuration, scheduler, worker
 from luigi.rpc import RPCError
 
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
+from pipeline.progress_log import StageEnded
 from tasks import backbones, console, isolation, luigid, run_log, signals
 from tasks.luigid import Luigid
 from tasks.run_pipeline import RunPipeline
-from tasks.stage_task import DEFAULT_DATASET, StageTask
+from tasks.stage_task import STOPPED, StageTask, for_dataset, one_line
 from tasks.stages import Measured
 
 LOG = logging.getLogger("luigi-interface")
-GRACE = 5.0  # seconds in which the result of a process that has ended may still arrive
+GRACE = 5.0  # seconds for which the result of an ended process may still arrive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +39,17 @@ class Fault:
 
     @property
     def stage(self) -> str:
-        """What the console calls it."""
+        """The name on the console."""
         return getattr(self.task, "stage", "run")
 
 
 class Worker(worker.Worker):
-    """A worker that keeps what failed in `faults`."""
+    """Luigi's worker, which also keeps the tasks that failed in `faults`."""
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
         self.faults: list[Fault] = []
-        self._ended: dict[str, float] = {}  # when a process was first seen to have ended, by its task
+        self._ended: dict[str, float] = {}  # time at which a process was first seen to have ended, by task id
 
     def _add_task(self, *arguments: Any, **keywords: Any) -> None:
         process = self._running_tasks.get(keywords["task_id"])
@@ -66,8 +66,8 @@ class Worker(worker.Worker):
         LOG.warning("%s failed: %s", fault.stage, line)
 
     def _purge_children(self) -> None:
-        """Give up the tasks whose processes have died."""
-        super()._purge_children()  # those that ended with another code than 0
+        """Mark tasks as failed whose processes died."""
+        super()._purge_children()  # handles exit codes other than 0
         for task_id, process in self._running_tasks.items():
             if process.exitcode != 0:  # None for a task in this process, or while it works
                 continue
@@ -83,7 +83,7 @@ class Worker(worker.Worker):
         super()._log_dependency_error(task, trace)
 
     def _handle_rpc_message(self, message: Any) -> None:
-        """Do what luigid asks. It has no password, so that may be anything."""
+        """Follow an order of luigid. luigid has no password, so the order may be anything."""
         try:
             super()._handle_rpc_message(message)
         except Exception as error:
@@ -91,13 +91,13 @@ class Worker(worker.Worker):
 
 
 class Factory:
-    """What Luigi makes its schedulers and workers with."""
+    """Creates Luigi's schedulers and workers."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []  # of the worker that was made last
+        self.faults: list[Fault] = []  # of the newest worker
 
     def create_local_scheduler(self) -> scheduler.Scheduler:
-        """A scheduler within this process."""
+        """A scheduler in this process."""
         return scheduler.Scheduler(prune_on_get_work=True, record_task_history=False)
 
     def create_remote_scheduler(self, url: str) -> Luigid:
@@ -105,7 +105,7 @@ class Factory:
         return Luigid(url)
 
     def create_worker(self, scheduler: Any, worker_processes: int, assistant: bool = False) -> Worker:
-        """A worker that runs so many tasks at once."""
+        """A worker that runs `worker_processes` tasks at once."""
         made = Worker(scheduler=scheduler, worker_processes=worker_processes, assistant=assistant)
         self.faults = made.faults
         return made
@@ -113,7 +113,7 @@ class Factory:
 
 @contextmanager
 def threads_logged() -> Iterator[None]:
-    """Send tracebacks of threads to the log, meanwhile: the console is for what a person can do something about."""
+    """Send tracebacks of threads to the log instead of the console, where nobody could act on them."""
 
     def log(fault: threading.ExceptHookArgs) -> None:
         LOG.error("a thread ended", exc_info=(fault.exc_type, fault.exc_value, fault.exc_traceback))
@@ -126,12 +126,12 @@ def threads_logged() -> Iterator[None]:
 
 
 def _last_line(text: Any) -> str:
-    """What a traceback, or a line, comes to."""
+    """The last line of a traceback, which names the error."""
     return (str(text or "").strip().splitlines() or [""])[-1].removeprefix("pipeline.errors.")
 
 
-# What Luigi calls it when nothing failed but a part was not its to run
-OTHERS_AT_IT = (LuigiStatusCode.SUCCESS, LuigiStatusCode.NOT_RUN)
+# How Luigi ends when nothing failed but another worker runs a part
+RUN_BY_OTHERS = (LuigiStatusCode.SUCCESS, LuigiStatusCode.NOT_RUN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ class Ending:
 
     summary: str
     faults: tuple[Fault, ...] = ()
-    lost: str = ""  # why luigid could not be asked any more
+    lost: str = ""  # why luigid did not answer any more; empty if it did
 
 
 def launch(
@@ -162,34 +162,60 @@ def launch(
     if url:
         luigid.check(url)
     record = run_log.record(pipeline.dataset, pipeline.run_name)
+    with _end_recorded(record):
+        return _run(pipeline, task, record, url=url, workers=workers, finish=finish)
+
+
+@contextmanager
+def _end_recorded(record: run_log.RunLog) -> Iterator[None]:
+    """Record the end of a run also if an error or a signal ends it before Luigi does."""
+    try:
+        yield
+    except BaseException as error:
+        stopped = isinstance(error, (KeyboardInterrupt, Stopped))
+        if not record.state().end:
+            record.add("end", outcome="stopped" if stopped else "failed", error=STOPPED if stopped else one_line(error))
+        raise
+
+
+def _run(
+    pipeline: RunPipeline,
+    task: luigi.Task,
+    record: run_log.RunLog,
+    *,
+    url: str,
+    workers: int,
+    finish: Callable[[], None],
+) -> int:
     record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced=pipeline.forced)
-    ahead = pipeline.stages_until(getattr(task, "stage", ""))
+    until = getattr(task, "stage", "")
+    ahead = pipeline.stages_until(until)
+    record.add("plan", until=until, stages=[stage.stage for stage in ahead])
     for stage in ahead:
         if not stage.complete():
-            _bring_weights(stage)
+            _bring_weights(stage, lambda name, text: record.tell("note", stage=name, text=text))
             for warning in stage.warnings():
-                console.say(stage.stage, warning)
+                record.tell("note", stage=stage.stage, text=warning)
     if workers == 1 and any(stage.isolated and not stage.complete() for stage in ahead):
         isolation.warm_up(record.log.absolute())
     configuration.get_config().set("core", "no_configure_logging", "true")
     with run_log.logging_to(record.log), threads_logged(), signals.listening():
-        ending = _build(task, workers, url)
+        ending = _build(task, workers, luigid.Waiting(url, lambda reason: record.tell("wait", reason=reason)))
     if task.complete():
         finish()
-    return _verdict(task, pipeline.dataset, record, ending)
+    return _verdict(task, record, ending)
 
 
-def _bring_weights(stage: StageTask) -> None:
+def _bring_weights(stage: StageTask, say: Callable[[str, str], None]) -> None:
     if stage.stage == "classifier":
-        backbones.bring(stage.options.backbone)
+        backbones.fetch_classifier_weights(stage.options.backbone, say)
     if isinstance(stage, Measured):
-        backbones.bring_to_measure(stage.stage, stage.options.extractor)
+        backbones.fetch_extractor_weights(stage.stage, stage.options.extractor, say)
 
 
-def _build(task: luigi.Task, workers: int, url: str) -> Ending:
-    """Let Luigi run `task`; while another worker is at a part of it, holds the GPU or pauses luigid, ask again."""
-    where = {"scheduler_url": url} if url else {"local_scheduler": True}
-    waiting = luigid.Waiting(url)
+def _build(task: luigi.Task, workers: int, waiting: luigid.Waiting) -> Ending:
+    """Let Luigi run `task`; while another worker runs a part of it or uses the GPU, or luigid is paused, ask again."""
+    where = {"scheduler_url": waiting.url} if waiting.url else {"local_scheduler": True}
     while True:
         factory = Factory()
         try:
@@ -197,37 +223,37 @@ def _build(task: luigi.Task, workers: int, url: str) -> Ending:
         except RPCError as error:
             return Ending(summary="", faults=tuple(factory.faults), lost=str(error))
         ending = Ending(summary=outcome.status.value[1], faults=tuple(factory.faults))
-        if outcome.status not in OTHERS_AT_IT or task.complete() or signals.should_stop():
+        if outcome.status not in RUN_BY_OTHERS or task.complete() or signals.should_stop():
             return ending
         waiting.a_while()
         if signals.should_stop():
             return ending
 
 
-def _verdict(task: luigi.Task, dataset: str, record: run_log.RunLog, ending: Ending) -> int:
+def _verdict(task: luigi.Task, record: run_log.RunLog, ending: Ending) -> int:
+    """Record how the run ended and print it; returns the exit code."""
     if task.complete():
-        if record.rows()[-1]["event"] != "end":
+        if not record.state().end:
             _end_without_luigi(task, record)
         return 0
     _record_faults(record, ending)
     failed, stopped = (_ended(record, outcome) for outcome in ("failed", "stopped"))
-    if signals.should_stop() or (stopped and not failed):  # a stage may have a limit of its own
-        record.add("end", outcome="stopped")
-        print(stopped[-1]["error"] if stopped else "stopped; the next run goes on from here", file=sys.stderr)
+    if signals.should_stop() or (stopped and not failed):  # a stage stops by itself after `gan.max_minutes`
+        record.tell("end", outcome="stopped", error=stopped[-1].error if stopped else STOPPED)
         return 130
-    record.add("end", outcome="failed")
-    for row in failed:
-        console.say(row["stage"], f"failed: {_for_dataset(row['error'], dataset)}")
-    if ending.lost:
-        print(f"not finished: {_without_luigid(ending.lost)}", file=sys.stderr)
-    elif not failed:
-        print(f"not finished: {_of_the_run(ending)}", file=sys.stderr)
-    print(f"the whole story is in {record.log}", file=sys.stderr)
+    for stage in failed:
+        console.show(stage)
+    if ending.lost or not failed:
+        why = _without_luigid(ending.lost) if ending.lost else _of_the_run(ending)
+        record.tell("end", outcome="failed", error=f"not finished: {why}")
+    else:
+        record.add("end", outcome="failed", error=failed[0].line())
+    print(f"details are in {record.log}", file=sys.stderr)
     return 1
 
 
 def _end_without_luigi(task: luigi.Task, record: run_log.RunLog) -> None:
-    """Close the record of a run that made everything; Luigi's last task does so, unless luigid was lost before it."""
+    """Record the end of a run that made everything. Luigi's last task does so, unless luigid died before it ran."""
     if isinstance(task, RunPipeline):
         task.run()
     else:
@@ -235,11 +261,12 @@ def _end_without_luigi(task: luigi.Task, record: run_log.RunLog) -> None:
 
 
 def _record_faults(record: run_log.RunLog, ending: Ending) -> None:
-    """Write down the stages that could not do so themselves, as their processes died."""
+    """Record the failure of stages that could not do so themselves because their processes died."""
     written = record.stages()
     for fault in ending.faults:
         if isinstance(fault.task, StageTask) and fault.stage not in written:
-            record.add("stage", stage=fault.stage, outcome="failed", error=fault.line)
+            error = for_dataset(fault.line, fault.task.dataset)
+            record.add("stage", stage=fault.stage, outcome="failed", error=error)
 
 
 def _of_the_run(ending: Ending) -> str:
@@ -253,13 +280,6 @@ def _without_luigid(why: str) -> str:
     )
 
 
-def _ended(record: run_log.RunLog, outcome: str) -> list[dict[str, Any]]:
-    """The rows of the stages that ended so."""
-    return [row for row in record.rows() if row["event"] == "stage" and row["outcome"] == outcome]
-
-
-def _for_dataset(advice: str, dataset: str) -> str:
-    """The stages know no dataset; the commands that they advise are for this one."""
-    if dataset == DEFAULT_DATASET:
-        return advice
-    return re.sub(r"(python -m tasks (?:labels )?\w+)", rf"\1 --dataset {dataset}", advice)
+def _ended(record: run_log.RunLog, outcome: str) -> list[StageEnded]:
+    """The stages that ended with `outcome`."""
+    return [stage for stage in record.state().ended.values() if stage.outcome == outcome]

@@ -1,8 +1,8 @@
-"""The settings of a run: every stage's options, from the command line, luigi.cfg and the defaults.
+"""The settings of a run: the options of every stage, from flags, luigi.cfg and the defaults (`resolve`).
 
-In luigi.cfg `[gan]` holds for every dataset and `[pikachu.gan]` for one. On the command line an option is named
-`gan.epochs`; the flag for it is `--gan-epochs`. Search words that were once given on the command line are remembered,
-and URLs given on standard input are kept in a file.
+In luigi.cfg the section [gan] is for every dataset and [pikachu.gan] for one. The setting gan.epochs is the option
+`epochs` of the stage gan; its flag is --gan-epochs. Search words that were given by flag once are remembered for the
+dataset, and URLs from standard input are kept in a file.
 """
 
 import configparser
@@ -20,12 +20,13 @@ from typing import Any
 from luigi import configuration
 
 from pipeline.errors import DamagedState, UserError
-from pipeline.options import STAGE_OPTIONS, DownloadOptions
-from pipeline.options.option import Options, as_json, as_text, field_of, nearest, parse
+from pipeline.option_types import Options, as_json, as_text, field_of, nearest, parse
+from pipeline.options import STAGE_OPTIONS, STAGES, DownloadOptions
 from pipeline.store import digest
+from pipeline.store.atomic import write_whole
 from tasks import paths
 
-# Sections of luigi.cfg that are Luigi's own (its documentation, "Configuration")
+# Sections of luigi.cfg that Luigi itself reads (its documentation, "Configuration")
 LUIGI_SECTIONS = {
     "DEFAULT", "RunPipeline", "core", "worker", "elasticsearch", "email", "execution_summary", "hadoop", "hdfs", "hive",
     "kubernetes", "logging", "mysql", "postgres", "prometheus", "redshift", "resources", "retcode", "s3", "scalding",
@@ -34,8 +35,8 @@ LUIGI_SECTIONS = {
 }  # fmt: skip
 DATASET = re.compile(r"\w[\w-]*")
 FILE = Path("luigi.cfg")
-LONGEST = 100  # bytes of a dataset's name: folders and locks are named by it, and a system takes 255
-RESERVED = {"luigid"}  # data/luigid holds the scheduler's own state
+LONGEST = 100  # bytes of a dataset's name: it is part of the names of folders and locks, which may have 255 bytes
+RESERVED = {"luigid"}  # data/luigid holds the state of Luigi's scheduler
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,11 @@ class Settings:
         return self.stages[stage]
 
     def text(self, upto: str | None = None) -> str:
-        """What differs from the defaults, as JSON, for the stages as far as `upto`: a Luigi parameter."""
-        names = list(STAGE_OPTIONS)
-        wanted = names[: names.index(upto) + 1] if upto else names
+        """The options that differ from the defaults, as JSON, of the stages up to `upto`: a Luigi parameter."""
         pairs = {}
-        for stage in wanted:
-            options, default = self.stages[stage], STAGE_OPTIONS[stage]()
-            for name in vars(default):
-                if (value := getattr(options, name)) != getattr(default, name):
+        for stage in STAGES[: STAGES.index(upto) + 1] if upto else STAGES:
+            for name, field in STAGE_OPTIONS[stage].model_fields.items():
+                if (value := getattr(self.stages[stage], name)) != field.default:
                     pairs[f"{stage}.{name}"] = as_json(value)
         return json.dumps(pairs, sort_keys=True, ensure_ascii=False)
 
@@ -71,8 +69,15 @@ def check_dataset(dataset: str) -> None:
 
 
 def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) -> Settings:
-    """The settings for `dataset`. What comes first wins: `overrides` (`{"gan.epochs": "20"}`), luigi.cfg for this
-    dataset, with `memory` what this dataset was last run with, luigi.cfg for all, the defaults.
+    """The settings for `dataset`. The first of these that gives a setting wins:
+
+    1. `overrides`, the flags: `{"gan.epochs": "20"}`
+    2. luigi.cfg, in a section for this dataset, [pikachu.gan]
+    3. with `memory`, the search words or other subject that this dataset was last run with (`remember`)
+    4. luigi.cfg, in a section for all datasets, [gan]
+    5. the default
+
+    Errors: `UserError` for an unknown name or section and for a value that is not allowed.
     """
     check_dataset(dataset)
     for section in configuration.get_config().sections():
@@ -82,7 +87,7 @@ def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) 
         texts |= {name: (text, f"remembered {name}") for name, text in remembered(dataset).items()}
     texts |= _section_texts(f"{dataset}.")
     texts |= {name: (text, name) for name, text in overrides.items()}
-    values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGE_OPTIONS}
+    values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
     for name, (text, where) in texts.items():
         stage, option = split(name)
         values[stage][option] = parse(field_of(STAGE_OPTIONS[stage], option, stage), text, where)
@@ -90,19 +95,19 @@ def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) 
 
 
 def reread() -> None:
-    """Take luigi.cfg as it is now; Luigi itself reads it once a process. Errors: `UserError` if it cannot be read."""
+    """Read luigi.cfg again, which Luigi reads once a process. Errors: `UserError` if it cannot be read."""
     config = configuration.get_config()
-    config.clear()  # sections that are gone from the file too
+    config.clear()  # or else sections that were removed from the file would stay
     try:
         config.read(config._config_paths, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError) as error:
         raise UserError(f"luigi.cfg cannot be read: {' '.join(str(error).split())}") from None
 
 
-@lru_cache(maxsize=64)  # each stage of a run is asked for its own again and again
+@lru_cache(maxsize=64)  # every task of a run calls this many times
 def from_text(text: str) -> Settings:
     """The settings that `Settings.text` wrote."""
-    values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGE_OPTIONS}
+    values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
     for name, value in json.loads(text).items():
         stage, option = split(name)
         values[stage][option] = tuple(value) if isinstance(value, list) else value
@@ -110,7 +115,7 @@ def from_text(text: str) -> Settings:
 
 
 def read_words(words: str) -> dict[str, str]:
-    """`gan.epochs=20 download.query='a,b'` as pairs: how the plain Luigi command line gives options."""
+    """The pairs in `gan.epochs=20 download.query='a,b'`: how Luigi's own command line gives options."""
     pairs = {}
     for word in shlex.split(words):
         name, equals, text = word.partition("=")
@@ -121,10 +126,10 @@ def read_words(words: str) -> dict[str, str]:
 
 
 def split(name: str) -> tuple[str, str]:
-    """`gan.epochs` as its stage and option; a `UserError` for a stage that is not there."""
+    """The stage and the option that `gan.epochs` names. Errors: `UserError` if there is no such stage."""
     stage, dot, option = name.partition(".")
-    if not dot or stage not in STAGE_OPTIONS:
-        known = [f"{stage}.{name}" for stage, options in STAGE_OPTIONS.items() for name in vars(options())]
+    if not dot or stage not in STAGES:
+        known = [f"{stage}.{name}" for stage, options in STAGE_OPTIONS.items() for name in options.model_fields]
         raise UserError(f"there is no option '{name}'; {nearest(name, known) if dot else 'write stage.option=value'}")
     return stage, option
 
@@ -137,9 +142,9 @@ def _make(stage: str, chosen: dict[str, Any]) -> Options:
 
 
 def _section_texts(prefix: str) -> dict[str, tuple[str, str]]:
-    """`{"gan.epochs": (text, where it stands)}` from the sections of luigi.cfg whose names begin with `prefix`."""
+    """`{"gan.epochs": (text, where it is written)}` from the sections `<prefix><stage>` of luigi.cfg."""
     config, found = configuration.get_config(), {}
-    for stage in STAGE_OPTIONS:
+    for stage in STAGES:
         section = f"{prefix}{stage}"
         for written, text in _items(config, section):
             name = written.replace("-", "_")
@@ -151,59 +156,55 @@ def _section_texts(prefix: str) -> dict[str, tuple[str, str]]:
 def _items(config: Any, section: str) -> list[tuple[str, str]]:
     try:
         return list(config.items(section)) if config.has_section(section) else []
-    except configparser.Error as error:  # a % or a ${...} that leads nowhere
+    except configparser.Error as error:  # a % or a ${...} that refers to nothing
         raise UserError(f"luigi.cfg [{section}]: {' '.join(str(error).split())}; write %% for a %") from None
 
 
 def _check_section(section: str) -> None:
     stage = section.rpartition(".")[2]
-    if section not in LUIGI_SECTIONS and stage not in STAGE_OPTIONS:
-        raise UserError(f"luigi.cfg: nothing reads the section [{section}]; {nearest(section, STAGE_OPTIONS)}")
+    if section not in LUIGI_SECTIONS and stage not in STAGES:
+        raise UserError(f"luigi.cfg: nothing reads the section [{section}]; {nearest(section, STAGES)}")
 
 
-SUBJECT = ("query", "sources", "site", "urls", "folder")  # what a dataset is; how much of it is said anew each time
+SUBJECT = ("query", "sources", "site", "urls", "folder")  # what a dataset is about: these options are remembered
 
 
 def remembered(dataset: str) -> dict[str, str]:
-    """The search words or the like that `dataset` was last run with beside luigi.cfg: `{"download.query": "..."}`."""
+    """What `dataset` is about, if flags said so in its last run: `{"download.query": "..."}`."""
     file = path(dataset)
     if not file.exists():
         return {}
     try:
         return {str(name): str(text) for name, text in json.loads(file.read_text(encoding="utf-8")).items()}
     except (ValueError, AttributeError):
-        raise DamagedState(f"{file} cannot be read; delete it, and give --query or its like once more") from None
+        raise DamagedState(f"{file} cannot be read; delete it, and give --query or another source again") from None
 
 
 def remember(dataset: str, options: DownloadOptions, known: DownloadOptions) -> None:
-    """Keep what `options` has other than `known`, which luigi.cfg gives; whole or not at all."""
+    """Write down what the dataset is about where `options` differ from `known`, the options that luigi.cfg gives."""
     names = [name for name in SUBJECT if getattr(options, name) != getattr(known, name)]
     text = json.dumps({f"download.{name}": as_text(getattr(options, name)) for name in names}, ensure_ascii=False)
     file = path(dataset)
     if file.exists() and file.read_text(encoding="utf-8") == text + "\n":
-        return  # a run that makes nothing new needs no disk that can be written to
+        return  # so that a run that makes nothing new works on a read-only disk
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_text(text + "\n", encoding="utf-8")
-    os.replace(draft, file)
+    write_whole(file, f"{text}\n".encode(), sync=False, unique=True)
 
 
 def path(dataset: str) -> Path:
-    """Where that is kept."""
+    """The file that remembers what a dataset is about."""
     return paths.dataset_folder(dataset) / "subject.json"
 
 
 def from_standard_input(dataset: str) -> Path:
-    """Write what comes on the standard input to data/<dataset>/urls/ and return the file, named by its content."""
+    """Copy the URLs on standard input to a file in data/<dataset>/urls/, named by its content, and return its path."""
     check_dataset(dataset)
     if sys.stdin.isatty():
-        print("reading addresses, one a line; ctrl-D ends them", file=sys.stderr)
+        print("reading URLs from standard input, one a line; ctrl-D ends the list", file=sys.stderr)
     text = sys.stdin.buffer.read()
     if not text.strip():
-        raise UserError("--download-urls -: nothing came on the standard input; write one address a line")
+        raise UserError("--download-urls -: nothing came on the standard input; write one URL a line")
     path = paths.dataset_folder(dataset) / "urls" / f"{digest.of_bytes(text)[:12]}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(text)
-    os.replace(draft, path)
+    write_whole(path, text, sync=False, unique=True)
     return path

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a request that stages ask for: what was done is kept, then the run ends."""
+"""SIGINT and SIGTERM become a request to stop that stages poll: they save what is done, then the run ends."""
 
 import multiprocessing
 import signal
@@ -11,16 +11,16 @@ _asked = threading.Event()
 
 
 def should_stop() -> bool:
-    """True once SIGINT or SIGTERM came while `listening`."""
+    """Whether SIGINT or SIGTERM came while `listening`."""
     return _asked.is_set()
 
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into a request to stop; a second one ends the process at once."""
+    """Turn the first SIGINT or SIGTERM into a request to stop. A second signal ends the process at once."""
     main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    if not main or _ask in before.values():  # nothing to do in a thread, or where this is in force already
+    if not main or _ask in before.values():  # Python sets handlers in the main thread only, once is enough
         yield
         return
     for number in SIGNALS:
@@ -33,11 +33,11 @@ def listening() -> Iterator[None]:
 
 
 def _ask(number: int, frame: object) -> None:
-    """Remember the request, pass it on to the processes that Luigi forked, and let the next signal through."""
+    """Keep the request, pass it on to the processes that Luigi forked, and restore the default for the next signal."""
     _asked.set()
     for child in multiprocessing.active_children():
         child.terminate()
-    # A forked worker hears the terminal's signal and its parent's: the second must not cost the checkpoint
+    # A forked worker gets the signal of the terminal and that of its parent: the second must not lose the checkpoint
     forked = multiprocessing.parent_process() is not None
     signal.signal(signal.SIGINT, signal.SIG_IGN if forked else signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_IGN if forked else signal.SIG_DFL)

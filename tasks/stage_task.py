@@ -1,21 +1,22 @@
-"""The base of every stage's Luigi task: parameters, content key, completeness, and making the artifact.
+"""The base class of the Luigi task of a stage: parameters, content key, `complete()`, and making the artifact.
 
-Making takes a lock, looks again, works in a temporary folder, publishes it and writes the run log.
+`make` takes a lock, checks again whether the artifact is there, works in a temporary folder, then publishes and records
+it.
 """
 
 import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import luigi
 from filelock import BaseFileLock, FileLock, Timeout
@@ -26,19 +27,20 @@ from pipeline.result import Result
 from pipeline.store import digest
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest, list_files
-from tasks import console, isolation, label_snapshots, paths, run_log, signals
-from tasks.console import Console
+from tasks import isolation, label_snapshots, luigid, paths, run_log, signals
 from tasks.settings import Settings, from_text, resolve
+from tasks.stage_reporter import StageReporter
 
 DEFAULT_DATASET = "demo"
+STOPPED = "stopped; the next run goes on from here"
 
 
 class RunTask(luigi.Task):
     """A task of one run of one dataset.
 
-    `settings` (what differs from the defaults), `labels` (the digest of the labels when the run started) and `forced`
-    (which stages to make again) are fixed when the first task of a run is made and handed up the chain, so that a
-    label edited meanwhile belongs to the next run.
+    `settings` (options that differ from the defaults), `labels` (the digest of the labels when the run started) and
+    `forced` (stages to make again) are set when the first task of a run is created, and passed up the chain: a label
+    that is edited during the run belongs to the next run.
     """
 
     dataset = luigi.Parameter(default=DEFAULT_DATASET, description="the subject's short name; folders are named by it")
@@ -49,82 +51,87 @@ class RunTask(luigi.Task):
 
     @classmethod
     def get_param_values(cls, params, args, kwargs):
-        """Luigi's own, with what was left empty filled in as things stand now."""
+        """Luigi's parameters, with the empty ones filled in from luigi.cfg and the labels as they are now."""
         values = dict(super().get_param_values(params, args, kwargs))
         dataset = values["dataset"]
         values["settings"] = values["settings"] or resolve(dataset, cls.overrides(values)).text()
-        values["labels"] = values["labels"] or label_snapshots.take(dataset, from_text(values["settings"]))
+        values["labels"] = values["labels"] or label_snapshots.take_snapshot(dataset, from_text(values["settings"]))
         values["run_name"] = values["run_name"] or run_log.new_name()
         return list(values.items())
 
     @classmethod
     def overrides(cls, values: dict[str, str]) -> dict[str, str]:
-        """The options that these parameters give beside luigi.cfg: `{"gan.epochs": "20"}`."""
+        """The options that these parameters set and luigi.cfg does not: `{"gan.epochs": "20"}`."""
         return {}
 
     @property
     def chosen(self) -> Settings:
-        """The options of the stages as far as this task knows them."""
+        """The options of the stages up to this task."""
         return from_text(self.settings)
 
     def upstream(self, task: type["RunTask"]) -> "RunTask":
-        """Another task of the same run; a stage is told the options of the stages up to itself, no others."""
+        """Another task of the same run; a stage gets only the options of the stages up to itself."""
         return self.clone(task, settings=self.chosen.text(getattr(task, "stage", None)))
 
 
-if TYPE_CHECKING:
-    pass
-
-
 def make(task: "StageTask") -> None:
-    """Publish the folder of `task`, unless another run does so first."""
+    """Publish the artifact of `task`, unless another run does so first."""
     record = run_log.record(task.dataset, task.run_name)
     with signals.listening(), run_log.logging_to(record.log), _disk_faults(task.shelf.root):
-        # What it reads may be made anew while it waits for its turn, and then it is another key that is to be made
+        # While it waits for a lock, another run may change its inputs: then it needs another key
         while not _made(task, task.key(), record):
             continue
 
 
 def _made(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
-    """Make `key` once it is this run's turn; false if that is not what is to be made any more."""
+    """Make `key` once the locks are free; false if the task needs another key by then."""
     with ExitStack() as stack:
         for lock, reason in _locks(task, key):
-            stack.enter_context(_taken(lock, f"waits: {reason}", task.stage))
+            stack.enter_context(_taken(lock, partial(record.tell, "wait", stage=task.stage, reason=reason)))
         if task.key() != key:
             return False
         if not task.complete():
             if damage := task.shelf.damage(key):
-                console.say(task.stage, f"{damage}; it is made again")
+                record.tell("note", stage=task.stage, text=f"{damage}; it is made again")
             _make(task, key, record)
         return True
 
 
 def explain(error: BaseException) -> str:
-    """One line for an error that a user can mend or asked for; empty for a fault of ours."""
+    """One line for an error that a user can fix or asked for; empty for a fault of this program."""
     if isinstance(error, Stopped):
-        return str(error) or "stopped; the next run goes on from here"
+        return str(error) or STOPPED
     return str(error) if isinstance(error, UserError) else ""
 
 
-def _last_line(error: BaseException) -> str:
-    """What a fault of ours is called; its traceback is in the log."""
+def for_dataset(advice: str, dataset: str) -> str:
+    """`advice` with `--dataset` in the commands that it names: a stage does not know the name of its dataset."""
+    if dataset == DEFAULT_DATASET:
+        return advice
+    return re.sub(r"(python -m tasks (?:labels )?\w+)", rf"\1 --dataset {dataset}", advice)
+
+
+def one_line(error: BaseException) -> str:
+    """`explain(error)`, or the name of a fault of this program; its traceback is in the log."""
+    if explained := explain(error):
+        return explained
     if isinstance(error, isolation.StageCrashed):
         return str(error).strip().splitlines()[-1]
     return " ".join(f"{type(error).__name__}: {error}".splitlines()[-1:])
 
 
 def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
-    """The locks that this stage takes, each with what it waits for if it is taken."""
+    """The locks that this stage needs, each with the reason to wait if it is taken."""
     locks = [(task.shelf.lock(key), "another run makes the same")]
     if "gpu" in task.resources:  # the local scheduler counts resources within one process only
         device = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
         name = "-".join(["ganmill-gpu", *filter(None, [device])])
-        locks.append((FileLock(Path(tempfile.gettempdir()) / f"{name}.lock", mode=0o666), "another run has the GPU"))
+        locks.append((FileLock(Path(tempfile.gettempdir()) / f"{name}.lock", mode=0o666), "another run uses the GPU"))
     return locks
 
 
-def _taken(lock: BaseFileLock, reason: str, stage: str):
-    """Take `lock`, saying so if that takes a while; give up when asked to stop."""
+def _taken(lock: BaseFileLock, say: Callable[[], None]) -> AbstractContextManager:
+    """Take `lock`; call `say` once if it is not free. Errors: `Stopped` if the run is asked to stop meanwhile."""
     said = False
     while True:
         try:
@@ -133,30 +140,29 @@ def _taken(lock: BaseFileLock, reason: str, stage: str):
             if signals.should_stop():
                 raise Stopped from None
             if not said:
-                console.say(stage, reason)
+                say()
             said = True
 
 
 def _make(task: "StageTask", key: str, record: run_log.RunLog) -> None:
+    reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
     try:
         with _disk_faults(task.shelf.root):
-            manifest = _publish(task, key, record)
+            manifest = _publish(task, key, record, reporter)
     except BaseException as error:
-        outcome = "stopped" if isinstance(error, Stopped) else "failed"
-        record.add("stage", stage=task.stage, key=key, outcome=outcome, error=explain(error) or _last_line(error))
+        why = for_dataset(one_line(error), task.dataset)
+        reporter.failed("stopped" if isinstance(error, Stopped) else "failed", why, key)
         raise
-    record.add("stage", stage=task.stage, key=key, outcome="ran", seconds=manifest.seconds, summary=manifest.summary)
-    console.say(task.stage, f"{console.stage_line(manifest)} ({console.duration(manifest.seconds)})")
-    for notice in console.notices(manifest):
-        console.say(task.stage, notice)
+    reporter.made(manifest)
 
 
-def _publish(task: "StageTask", key: str, record: run_log.RunLog) -> Manifest:
+def _publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: StageReporter) -> Manifest:
     """Do the work and publish its folder."""
     began = time.monotonic()
-    draft = _draft(task, key, record.run)  # what goes in is written down before the work, which may take hours
+    draft = _draft(task, key, record.run)  # first: the inputs may change during hours of work
     folder = task.shelf.work(key, resume=task.resumable)
-    result = _work(task, folder, record)
+    reporter.started(key)
+    result = _work(task, folder, record, reporter)
     manifest = replace(
         draft,
         outputs=result.outputs,
@@ -171,7 +177,7 @@ def _publish(task: "StageTask", key: str, record: run_log.RunLog) -> Manifest:
 
 @contextmanager
 def _disk_faults(place: Path) -> Iterator[None]:
-    """A disk that is full or may not be written to is for the user to mend, and no fault of this program."""
+    """A full disk, or one without the right to write, becomes a `UserError`: it is no fault of this program."""
     try:
         yield
     except OSError as error:
@@ -181,7 +187,7 @@ def _disk_faults(place: Path) -> Iterator[None]:
 
 
 def _draft(task: "StageTask", key: str, run: str) -> Manifest:
-    """The manifest as far as it is known beforehand."""
+    """The manifest without the results."""
     return Manifest(
         stage=task.stage,
         version=task.version,
@@ -196,13 +202,12 @@ def _draft(task: "StageTask", key: str, run: str) -> Manifest:
     )
 
 
-def _work(task: "StageTask", folder: Path, record: run_log.RunLog) -> Result:
+def _work(task: "StageTask", folder: Path, record: run_log.RunLog, reporter: StageReporter) -> Result:
     work = partial(_call, task.function, task.options, {**task.arguments(), **task.folders()})
-    with Console(task.stage, partial(_tell, task)) as shown:
-        hooks = {"progress": shown.update, "should_stop": signals.should_stop}
-        if task.isolated:
-            return isolation.call(work, folder=folder, log=record.log.absolute(), **hooks)
-        return work(folder=folder, **hooks)
+    hooks: dict[str, Any] = {"progress": reporter.progress, "should_stop": signals.should_stop}
+    if task.isolated:
+        return isolation.call(work, folder=folder, log=record.log.absolute(), **hooks)
+    return work(folder=folder, **hooks)
 
 
 def _call(name: str, options: object, arguments: dict, *, folder: Path, progress: Progress, should_stop: ShouldStop):
@@ -213,20 +218,12 @@ def _call(name: str, options: object, arguments: dict, *, folder: Path, progress
         return work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop)
 
 
-def _tell(task: "StageTask", note: str, percent: float | None) -> None:
-    """Show progress on luigid's page; outside a worker there is no one to tell."""
-    if task.set_status_message:
-        task.set_status_message(note)
-    if task.set_progress_percentage and percent is not None:
-        task.set_progress_percentage(percent)
-
-
 _found: ContextVar[dict[str, Artifact | None] | None] = ContextVar("_found", default=None)
 
 
 @contextmanager
-def _one_look() -> Iterator[dict[str, Artifact | None]]:
-    """What was found of each task in this look up the chain, which comes by most stages several times."""
+def _one_walk() -> Iterator[dict[str, Artifact | None]]:
+    """The artifact of each task, kept during one walk up the chain, which visits most stages several times."""
     if (found := _found.get()) is not None:
         yield found
         return
@@ -242,33 +239,33 @@ class StageTask(RunTask):
 
     stage: ClassVar[str]
     function: ClassVar[str]  # "module:name"; imported when it runs, so that no task loads TensorFlow
-    version: ClassVar[int] = 1  # bumped when the same inputs would give another output
-    keyword: ClassVar[str] = ""  # what the functions that read this stage's folder call it, if not by the stage
-    resumable: ClassVar[bool] = False  # goes on from what a stopped run left in its work folder
+    version: ClassVar[int] = 1  # increased when the same inputs would give another output
+    keyword: ClassVar[str] = ""  # argument for its folder in functions that read it; empty: the stage's name
+    resumable: ClassVar[bool] = False  # resumes from the work folder of a stopped run
     isolated: ClassVar[bool] = False  # uses TensorFlow: runs in a process of its own
 
     def reads(self) -> dict[type["StageTask"], tuple[str, ...]]:
-        """The stages whose folders this one reads, each with the outputs whose digests enter the key."""
+        """The stages whose folders this one reads, each with the outputs whose digests are part of the content key."""
         return {}
 
     def content(self) -> dict[str, str]:
-        """Digests of what else this stage reads: the labels, a definition, a folder of the user's."""
+        """Digests of the other inputs: the labels, a definition, a folder of the user."""
         return {}
 
     def notes(self) -> dict[str, Any]:
-        """What a person would call that content: how many labels, which definition."""
+        """The same content in words for the manifest: how many labels, which definition."""
         return {}
 
     def remark(self, *, again: bool) -> str:
-        """What the plan should say of this stage besides, whether it runs `again` or not."""
+        """What the plan adds about this stage, whether it runs `again` or not."""
         return ""
 
     def warnings(self) -> list[str]:
-        """What a person should know before this stage takes its time."""
+        """What a person should know before this stage runs, a line each."""
         return []
 
-    def arguments(self) -> dict[str, Any]:
-        """What the function wants beside its options and the folders of the stages it reads."""
+    def arguments(self) -> Mapping[str, object]:
+        """The function's arguments besides its options and the folders of the stages it reads; typed in each stage."""
         return {}
 
     @property
@@ -279,11 +276,11 @@ class StageTask(RunTask):
     @property
     def shelf(self) -> ArtifactStore:
         """This stage's finished folders."""
-        return paths.shelf(self.dataset, self.stage)
+        return paths.artifact_store(self.dataset, self.stage)
 
     @property
     def forced_by(self) -> str:
-        """The rerun that wants this stage made again; empty when none does."""
+        """The name of the run that makes this stage again on request; empty if none does."""
         run, _, stages = self.forced.partition(":")
         return run if self.stage in stages.split(",") else ""
 
@@ -295,7 +292,7 @@ class StageTask(RunTask):
         return self.stages_read()
 
     def inputs(self) -> dict[str, str] | None:
-        """Content digests of everything this stage reads; None while something upstream is still to be made."""
+        """Content digests of everything this stage reads; None while a stage upstream is not complete."""
         if not all(task.complete() for task in self.requires()):
             return None
         found = {}
@@ -306,15 +303,15 @@ class StageTask(RunTask):
         return found | self.content()
 
     def key(self) -> str | None:
-        """SHA-256 over the stage's name, version, significant options and inputs; None while those are not known."""
+        """The content key: SHA-256 over name, version, significant options and inputs; None while these are unknown."""
         inputs = self.inputs()
         if inputs is None:
             return None
         return digest.of_value([self.stage, self.version, self.options.significant(), inputs])
 
     def published(self) -> Artifact | None:
-        """The finished folder made from just these inputs and options, if it is there and whole."""
-        with _one_look() as found:
+        """The artifact made from exactly these inputs and options, if it is there and undamaged."""
+        with _one_walk() as found:
             if self.task_id not in found:
                 key = self.key()
                 found[self.task_id] = None if key is None else self.shelf.find(key, forced=self.forced_by)
@@ -327,19 +324,19 @@ class StageTask(RunTask):
         return StageTarget(self)
 
     def folders(self) -> dict[str, Path]:
-        """The folders of the stages it reads, named as its function takes them."""
+        """The folders of the stages it reads, by the name of the argument of its function."""
         return {task.keyword or task.stage: task.published().folder for task in self.stages_read()}
 
     def run(self) -> None:
         make(self)
 
     def on_failure(self, exception: BaseException) -> str:
-        """What luigid's page shows: one line for a user's mistake, a traceback for ours."""
+        """What luigid's page shows: one line for an error of the user, a traceback for a fault of this program."""
         return explain(exception) or super().on_failure(exception)
 
 
 class StageTarget(luigi.Target):
-    """The finished folder of a stage, as Luigi asks after it."""
+    """The artifact of a stage as a Luigi target."""
 
     def __init__(self, task: StageTask) -> None:
         self.task = task

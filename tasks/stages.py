@@ -1,93 +1,122 @@
-"""The seven stages, in order: what each reads, and which function does its work."""
+"""The seven stages as Luigi tasks, in order: what each reads, and which function of pipeline/ does its work.
+
+The function is a string, "module:name", so that a task and a plan never load TensorFlow. It is called with the options
+of the stage, the folders of the stages that it reads, the `arguments()` of the task, and `folder`, `progress` and
+`should_stop` (`tasks.stage_task`). A test resolves each string and compares the function with what its task gives.
+"""
 
 from functools import cached_property
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+import luigi
 
 from pipeline.crawl.validate import content_inputs
 from pipeline.errors import UserError, of_system
-from pipeline.gan.config.__init__ import definition_digest, read, read_definition
-from pipeline.gan.config.resolutions import cautions
-from pipeline.pretrained import uses_classifier
+from pipeline.gan.config import definition_digest, read, read_definition
+from pipeline.gan.config.resolutions import definition_warnings
+from pipeline.pretrained import Weights, uses_classifier
 from tasks import backbones, label_snapshots, paths
 from tasks.stage_task import RunTask, StageTask
 
 ONE_GPU = {"gpu": 1}
+Reads = dict[type[StageTask], tuple[str, ...]]
+
+
+class DownloadArguments(TypedDict):
+    """What `download` is given beside options and folders."""
+
+    dataset: Path  # the folder of the dataset, for the raw pictures and the archive of URLs
 
 
 class Download(StageTask):
-    """Pictures from the chosen sources, and a row for every address."""
+    """Pictures from the chosen sources, and a row for every URL."""
 
     stage = "download"
     function = "pipeline.crawl.download:download"
 
-    def content(self):
+    def content(self) -> dict[str, str]:
         return self._content
 
-    @cached_property  # a folder of pictures is read once a run
-    def _content(self):
+    @cached_property  # so that a folder of pictures is read once in a run
+    def _content(self) -> dict[str, str]:
         return content_inputs(self.options, paths.dataset_folder(self.dataset))
 
-    def arguments(self):
+    def arguments(self) -> DownloadArguments:
         return {"dataset": paths.dataset_folder(self.dataset)}
 
 
 class Normalize(StageTask):
-    """Squares of one size, without copies and what is no picture."""
+    """Squares of one size, without duplicates and without files that are not pictures."""
 
     stage = "normalize"
     function = "pipeline.images.normalize:normalize"
     version = 2
     resumable = True
 
-    def reads(self):
+    def reads(self) -> Reads:
         return {Download: ("images",)}
 
 
 class SeedLabels(RunTask):
-    """The first labels of the embedded subject, from the truth that it knows; any other subject's come from people."""
+    """The first labels of the demo, which knows the truth about its pictures. Other datasets are labelled by people."""
 
-    stage = "normalize"  # the last one whose options matter here
+    stage = "normalize"  # the options of later stages do not matter here
 
-    def requires(self):
+    def requires(self) -> list[Any]:
         return [self.upstream(Download), self.upstream(Normalize)]
 
-    def complete(self):
+    def complete(self) -> bool:
         return bool(label_snapshots.log(self.dataset).effective())
 
-    def run(self):
-        from pipeline.labels.seed import seed_from  # it draws: OpenCV is not loaded for a plan
+    def run(self) -> None:
+        from pipeline.labels.seed import seed_from  # here, as it loads OpenCV, which a plan does not need
 
         if not self.complete():  # another run may have been faster
             download, normalize = (task.published().folder for task in self.requires())
             label_snapshots.log(self.dataset).append(seed_from(download=download, normalize=normalize), how="seed")
 
 
+class LabelArguments(TypedDict):
+    """What a stage that reads the labels is given beside options and folders."""
+
+    labels: Path  # the file of the label snapshot
+
+
 class Labelled(StageTask):
     """A stage that reads the labels."""
 
-    def deps(self):
-        """What Luigi asks for when it begins to run a chain, and a plan never does: the labels are written down now."""
+    def deps(self) -> list[luigi.Task]:
+        """The tasks that must be done first. Luigi asks for them only when it runs a chain, never for a plan: the label
+        snapshot of the run is written now."""
         try:
-            label_snapshots.keep(self.dataset, self.labels)
+            label_snapshots.save_snapshot(self.dataset, self.labels)
         except OSError as error:
             raise of_system(error, paths.dataset_folder(self.dataset)) from error
         return super().deps()
 
-    def requires(self):
+    def requires(self) -> list[luigi.Task]:
         seeds = [self.upstream(SeedLabels)] if self.labels == label_snapshots.SEED else []
         return [*self.stages_read(), *seeds]
 
-    def content(self):
-        return {"labels": label_snapshots.digest(self.dataset, self.labels)}
+    def content(self) -> dict[str, str]:
+        return {"labels": label_snapshots.digest_of(self.dataset, self.labels)}
 
-    def notes(self):
+    def notes(self) -> dict[str, Any]:
         return {"labels": label_snapshots.count(self.dataset, self.labels)}
 
-    def arguments(self):
+    def arguments(self) -> LabelArguments:
         return {"labels": label_snapshots.path(self.dataset, self.labels)}
 
 
+class ClassifierArguments(LabelArguments):
+    """What `train_classifier` is given beside options and folders."""
+
+    weights: Weights | None  # of the pretrained backbone
+
+
 class TrainClassifier(Labelled):
-    """What tells on target from off: a small CNN and its companions, or a backbone's features."""
+    """The classifier, which tells on target from off target: small CNNs, or the features of a pretrained backbone."""
 
     stage = "classifier"
     function = "pipeline.filter.train_classifier:train_classifier"
@@ -95,25 +124,31 @@ class TrainClassifier(Labelled):
     isolated = True
     resources = ONE_GPU
 
-    def reads(self):
+    def reads(self) -> Reads:
         return {Normalize: ("images",)}
 
-    def content(self):
-        weights = backbones.chosen(self.options.backbone)
+    def content(self) -> dict[str, str]:
+        weights = backbones.classifier_weights(self.options.backbone)
         return super().content() | {"backbone": weights.digest if weights else "none"}
 
-    def notes(self):
-        return super().notes() | {"backbone": str(backbones.chosen(self.options.backbone) or "none")}
+    def notes(self) -> dict[str, Any]:
+        return super().notes() | {"backbone": str(backbones.classifier_weights(self.options.backbone) or "none")}
 
-    def remark(self, *, again):
-        return backbones.remark(self.options.backbone, again=again)
+    def remark(self, *, again: bool) -> str:
+        return backbones.describe_weights(self.options.backbone, will_train=again)
 
-    def arguments(self):
-        return super().arguments() | {"weights": backbones.chosen(self.options.backbone)}
+    def arguments(self) -> ClassifierArguments:
+        return {**super().arguments(), "weights": backbones.classifier_weights(self.options.backbone)}
+
+
+class FilterArguments(LabelArguments):
+    """What `filter_images` is given beside options and folders."""
+
+    classifier: Path | None  # None stands here; the folder of the classifier takes its place if the stage reads it
 
 
 class Filter(Labelled):
-    """Which pictures are kept."""
+    """Which squares are kept."""
 
     stage = "filter"
     function = "pipeline.filter.filter_images:filter_images"
@@ -122,30 +157,38 @@ class Filter(Labelled):
     isolated = True
     resources = ONE_GPU
 
-    def reads(self):
-        classifier = {} if self.options.method == "none" else {TrainClassifier: ("model",)}
-        return {Normalize: ("images",)} | classifier
+    def reads(self) -> Reads:
+        classifier: Reads = {} if self.options.method == "none" else {TrainClassifier: ("model",)}
+        return {Normalize: ("images",), **classifier}
 
-    def arguments(self):
-        return {"classifier": None, **super().arguments()}
+    def arguments(self) -> FilterArguments:
+        return {**super().arguments(), "classifier": None}
 
 
 class Measured(StageTask):
-    """A stage that measures samples with what its option `extractor` means."""
+    """A stage that measures samples with the features that its option `extractor` names."""
 
     @property
     def has_classifier(self) -> bool:
-        """Whether there is one, and so features of its own."""
+        """Whether there is a classifier, whose features may be used."""
         return self.chosen["filter"].method != "none"
 
-    def measured_by(self) -> dict[type[StageTask], tuple[str, ...]]:
-        """The classifier, if its features are what is meant."""
+    def measured_by(self) -> Reads:
+        """The stage whose features measure the samples: the classifier, or none."""
         own = self.has_classifier and uses_classifier(self.options.extractor)
         return {TrainClassifier: ("model",)} if own else {}
 
-    def content(self):
-        weights = backbones.measuring(self.options.extractor, self.has_classifier)
+    def content(self) -> dict[str, str]:
+        weights = backbones.extractor_weights(self.options.extractor, self.has_classifier)
         return {"extractor": weights.digest if weights else "own"}
+
+
+class GanArguments(TypedDict):
+    """What `train_gan` is given beside options and folders."""
+
+    classifier: Path | None  # as in FilterArguments
+    definition: Path  # the JSON file
+    live: Path  # the folder for sample sheets while the training runs
 
 
 class TrainGan(Measured):
@@ -157,60 +200,83 @@ class TrainGan(Measured):
     isolated = True
     resources = ONE_GPU
 
-    def reads(self):
-        # The digest of the kept covers their pixels: other images of the normalised set do not matter
-        # The classifier's figures are looked at, and nothing hangs on them: labels that keep the same pictures train
-        # nothing anew. Nor does anything hang on where the pictures come from, which the model card tells
+    def reads(self) -> Reads:
+        # The digest of the kept squares covers their pixels, so the other squares of `normalize` do not matter. The
+        # classifier only measures: other labels that keep the same squares do not train a new generator. `download` is
+        # read for the model card alone, which names where the pictures come from.
         return {Download: (), Normalize: (), Filter: ("kept",), **dict.fromkeys(self.measured_by(), ())}
 
-    def content(self):
+    def content(self) -> dict[str, str]:
         return super().content() | {"definition": self._definition}
 
     @cached_property  # as it was when the run began
-    def _definition(self):
+    def _definition(self) -> str:
         return definition_digest(read_definition(paths.definition(self.options.definition)))
 
-    def warnings(self):
+    def warnings(self) -> list[str]:
         path = paths.definition(self.options.definition)
-        return cautions(read(path), file=path.name, size=self.chosen["normalize"].size)
+        return definition_warnings(read(path), file=path.name, size=self.chosen["normalize"].size)
 
-    def arguments(self):
+    def arguments(self) -> GanArguments:
         path = paths.definition(self.options.definition)
         if definition_digest(read_definition(path)) != self._definition:
             raise UserError(f"{path} was changed while the run was at earlier stages; run again to train with it")
-        return {"classifier": None, "definition": path, "live": paths.training_sheets(self.dataset, self.key())}
+        key = cast(str, self.key())  # known, as arguments are asked for when all that the stage reads is there
+        return {"classifier": None, "definition": path, "live": paths.training_sheets(self.dataset, key)}
+
+
+class GenerateArguments(TypedDict):
+    """What `generate` is given beside options and folders."""
+
+    classifier: Path | None  # as in FilterArguments
 
 
 class Generate(Measured):
-    """What the generator draws, and how good it is."""
+    """Samples of the generator, and their scores."""
 
     stage = "generate"
     function = "pipeline.gan.generate:generate"
     isolated = True
     resources = ONE_GPU
 
-    def reads(self):
-        return {Normalize: (), Filter: ("kept",), TrainGan: ("generator",)} | self.measured_by()
+    def reads(self) -> Reads:
+        return {Normalize: (), Filter: ("kept",), TrainGan: ("generator",), **self.measured_by()}
 
-    def arguments(self):
+    def arguments(self) -> GenerateArguments:
         return {"classifier": None}
 
 
+class ReportArguments(TypedDict):
+    """What `write_report` is given beside options and folders."""
+
+    dataset: str  # its name
+
+
 class Report(StageTask):
-    """One page about all of it."""
+    """One page about all stages."""
 
     stage = "report"
     function = "pipeline.report.report:write_report"
     version = 3
 
-    def reads(self):
-        # The page shows every figure of every folder, so another folder means another page
-        stages = [Download, Normalize, Filter, TrainGan, Generate]
-        classifier = [] if self.chosen["filter"].method == "none" else [TrainClassifier]
-        return dict.fromkeys(stages + classifier, ("folder",))
+    def reads(self) -> Reads:
+        # The page shows figures of every folder, so it is written again for any new folder, even with the same outputs
+        stages: list[type[StageTask]] = [Download, Normalize, Filter, TrainGan, Generate]
+        if self.chosen["filter"].method != "none":
+            stages.append(TrainClassifier)
+        return dict.fromkeys(stages, ("folder",))
 
-    def arguments(self):
-        return {"dataset": self.dataset, "classifier": None}
+    def arguments(self) -> ReportArguments:
+        return {"dataset": self.dataset}
 
 
-STAGES: tuple[type[StageTask], ...] = (Download, Normalize, TrainClassifier, Filter, TrainGan, Generate, Report)
+# In the order of pipeline.options.STAGES, which a test compares
+STAGE_TASKS: tuple[type[StageTask], ...] = (
+    Download,
+    Normalize,
+    TrainClassifier,
+    Filter,
+    TrainGan,
+    Generate,
+    Report,
+)

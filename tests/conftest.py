@@ -8,12 +8,50 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the testers have the cores among them
 
 import pytest
 
-from tasks import isolation
+from pipeline.machine import BACKEND_ENVIRONMENT
 
 os.environ["GANMILL_MEASURE"] = "0"  # what is fastest is measured in its own tests
-os.environ.update(isolation.ENVIRONMENT)  # before any test loads TensorFlow: as in a stage's own process
+os.environ.update(BACKEND_ENVIRONMENT)  # before any test loads TensorFlow: as in a stage's own process
 
 REPOSITORY = Path(__file__).parent.parent
+# What `make test-fast` runs: the tests of these folders that are not marked slow or long, ...
+FAST = {"", "crawl", "demo", "gan/config", "images", "labels", "report", "store", "tasks", "web"}
+# ... but for modules that load TensorFlow, start processes or servers, or look at thousands of pictures
+NOT_FAST = {
+    "images/test_duplicates.py",
+    "images/test_fuzz.py",
+    "images/test_normalize.py",
+    "images/test_worker_pool.py",
+    "report/test_report_plots.py",
+    "tasks/test_isolation.py",
+    "tasks/test_label_server.py",
+    "tasks/test_signals.py",
+    "test_devices.py",
+    "test_pretrained.py",
+    "web/test_background_run.py",
+    "web/test_connections.py",
+    "web/test_server.py",
+}
+
+
+def is_fast(path: Path) -> bool:
+    """Whether `make test-fast` runs the module `path`."""
+    module = path.relative_to(REPOSITORY / "tests")
+    return module.parent.as_posix().removeprefix(".") in FAST and module.as_posix() not in NOT_FAST
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Spare `make test-fast` the import of the other modules, and so of TensorFlow."""
+    only_fast = config.option.markexpr == "fast"
+    return True if only_fast and collection_path.name.startswith("test_") and not is_fast(collection_path) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the tests that `make test-fast` runs."""
+    for item in items:
+        if is_fast(item.path) and not (item.get_closest_marker("slow") or item.get_closest_marker("long")):
+            item.add_marker(pytest.mark.fast)
 
 
 @pytest.fixture

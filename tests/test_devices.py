@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import devices
+from pipeline import devices, machine
 from pipeline.devices import BFLOAT16, choose_dtype, has_bfloat16
 from pipeline.errors import UserError
+
+REPOSITORY = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def processor(monkeypatch):
 
     def has(*flags):
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-        monkeypatch.setattr(devices, "_processor_flags", lambda: set(flags))
+        monkeypatch.setattr(devices, "processor_flags", lambda: set(flags))
 
     return has
 
@@ -99,3 +101,42 @@ def test_what_the_user_set_in_the_environment_stays():
             check=False,
         )
         assert done.stdout.strip() == expected, done.stderr
+
+
+def test_the_versions_name_the_release_of_this_project(monkeypatch):
+    monkeypatch.setattr(devices.metadata, "version", lambda name: {"ganmill": "0.1.0"}.get(name, "1"))
+    assert devices.versions()["ganmill"] == "0.1.0"
+
+
+def test_the_versions_say_so_if_this_project_is_not_installed(monkeypatch):
+    def version(name):
+        if name == "ganmill":
+            raise devices.metadata.PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(devices.metadata, "version", version)
+    assert devices.versions()["ganmill"] == "not installed as a package"
+
+
+def test_only_cores_that_this_process_may_use_are_counted(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 5}, raising=False)
+    assert machine.usable_cores() == 2
+
+
+def test_what_the_system_tells_of_the_processor_is_read(monkeypatch, tmp_path):
+    (tmp_path / "cpuinfo").write_text("model name\t: Some CPU\nflags\t\t: fpu avx2\nmodel name\t: Another\n")
+    monkeypatch.setattr(machine, "Path", lambda _: tmp_path / "cpuinfo")
+    assert machine.processor_name() == "Some CPU"
+    assert machine.processor_flags() == {"fpu", "avx2"}
+    (tmp_path / "cpuinfo").unlink()
+    assert machine.processor_flags() == set()
+    assert machine.processor_name()
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "3"), ({"TF_CPP_MIN_LOG_LEVEL": "1"}, "1")])
+def test_the_environment_of_the_user_comes_before_ours(given, expected):
+    environment = {name: value for name, value in os.environ.items() if name not in machine.BACKEND_ENVIRONMENT}
+    code = "import os, pipeline.devices; print(os.environ['TF_CPP_MIN_LOG_LEVEL'], os.environ['KERAS_BACKEND'])"
+    asked = [sys.executable, "-c", code]
+    found = subprocess.run(asked, env=environment | given, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == [expected, "tensorflow"]

@@ -10,7 +10,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 # Each room of pipeline/ and the rooms it may read from; every room may read the ground floor
-GROUND = {"errors", "progress", "result", "options", "text"}
+GROUND = {"errors", "machine", "neighbours", "progress", "result", "option_types", "options", "text"}
 MAY_READ = {
     "options": set(),
     "store": set(),
@@ -23,7 +23,8 @@ MAY_READ = {
     "filter": {"store", "images", "labels", "devices", "pretrained"},
     "gan": {"store", "images", "labels", "filter", "devices", "pretrained"},
     "report": {"store", "images", "labels", "filter", "gan", "demo"},
-    "web": {"store", "images", "labels", "filter"},
+    "progress_log": {"store"},
+    "web": {"store", "images", "labels", "filter", "progress_log"},
 }
 NETWORKS = {"tensorflow", "keras", "jax", "torch"}
 
@@ -72,6 +73,12 @@ def test_pipeline_knows_nothing_of_luigi_or_tasks(path):
 def test_only_filter_and_gan_import_a_network_library(path):
     used = {name.split(".")[0] for name in imports(path)} & NETWORKS
     assert not used or {"filter", "gan"} & {parent.name for parent in path.parents} or path.stem == "devices"
+
+
+def test_keras_comes_from_devices_alone_which_sets_its_environment_first():
+    paths = modules("pipeline") + modules("tasks")
+    found = [path for path in paths if "keras" in {name.split(".")[0] for name in imports(path)}]
+    assert found == [REPOSITORY / "pipeline" / "devices.py"]
 
 
 def test_loading_the_tasks_and_the_command_line_loads_no_network_library():

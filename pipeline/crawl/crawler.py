@@ -110,6 +110,9 @@ FATAL_ERRORS = (StorageError, sqlite3.OperationalError, DamagedState)
 class _Worker:
     """The common part of the three kinds of threads. Their icrawler `session` is an `HttpClient`."""
 
+    work: Callable[..., None]
+    signal: Any  # icrawler's
+
     def worker_exec(self) -> None:
         """Work until the queue ends; store an error for the crawler to raise."""
         try:
@@ -219,7 +222,7 @@ class PictureDownloader(_Worker, Downloader):
         """
         outcome = self.outcome_from_archive(task) if task["archived"] else self.outcome_of_request(task)
         saved = outcome is not None and outcome.outcome == "saved"
-        task.update(outcome=outcome, success=saved, filename=outcome.file if saved else None)
+        task.update(outcome=outcome, success=saved, filename=outcome.file if outcome is not None and saved else None)
         with self.lock:
             self.fetched_num += saved
         return saved

@@ -5,9 +5,10 @@ from datetime import datetime, timezone
 from io import BytesIO
 
 from pipeline.crawl import image_type
-from pipeline.crawl.request import MAX_SIZE_VALUE, NOAI, PRIVATE, ROBOTS, TOO_LARGE, TOO_MANY_PIXELS, Fault, Response
+from pipeline.crawl.request import MAX_SIZE_VALUE, NOAI, PRIVATE, ROBOTS, TOO_LARGE, Fault, Response
 from pipeline.crawl.storage import TempFile
 from pipeline.crawl.url import shorten_url
+from pipeline.images.rejected import TOO_MANY_PIXELS
 from pipeline.options import DownloadOptions
 from pipeline.text import escaped, plain
 

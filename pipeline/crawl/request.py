@@ -54,7 +54,6 @@ ROBOTS = "robots.txt"
 PRIVATE = "private address"
 NOT_HTTP = "not http(s)"
 TOO_LARGE = "too large"
-TOO_MANY_PIXELS = "too many pixels"
 NOAI = "X-Robots-Tag"
 MAX_REASON_LENGTH = 200  # characters; some reasons quote the server
 MAX_SIZE_VALUE = 2**53  # a larger size is not plausible, and not exact in JSON readers that use doubles

@@ -43,7 +43,8 @@ def reasons(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
 
 def _row(entry: Entry, outcome: Outcome, seen: set[str]) -> dict[str, Any]:
     duplicate = outcome.id in seen
-    seen.update({outcome.id} - {None})
+    if outcome.id is not None:
+        seen.add(outcome.id)
     candidate = entry.candidate
     return {
         "url": candidate.url,

@@ -5,7 +5,6 @@ killed process leaves complete rows, and two crawls may write at the same time.
 """
 
 import dataclasses
-import re
 import sqlite3
 import threading
 import time
@@ -18,6 +17,7 @@ from pipeline.crawl.image_type import EXTENSIONS
 from pipeline.crawl.outcome import Candidate, Outcome
 from pipeline.crawl.sources.base import Source
 from pipeline.errors import DamagedState
+from pipeline.store.digest import is_digest
 from pipeline.text import plain
 
 BUSY_TIMEOUT = 30.0  # seconds to wait while another process writes
@@ -72,7 +72,6 @@ _DISK_REMEDIES = {
     "out of memory": "close other programs",
 }
 RECORDED_OUTCOMES = ("saved", "rejected", "failed")
-_PICTURE_ID = re.compile("[0-9a-f]{64}")
 
 
 class UnwritableRow(ValueError):
@@ -194,5 +193,5 @@ def _is_valid(row: dict[str, Any]) -> bool:
     texts = (row[name] for name in ("outcome", "reason", "time"))
     numbers = (row[name] for name in ("status", "bytes", "width", "height"))
     right = all(isinstance(text, str) for text in texts) and all(isinstance(each, int | None) for each in numbers)
-    named = row["type"] in EXTENSIONS and isinstance(row["id"], str) and bool(_PICTURE_ID.fullmatch(row["id"]))
+    named = row["type"] in EXTENSIONS and is_digest(row["id"])
     return right and row["outcome"] in RECORDED_OUTCOMES and (named or row["outcome"] != "saved")

@@ -1,5 +1,7 @@
-"""The demo dataset, toadstools: draw a small web site (`pages`, `picture`), serve it on loopback, and know the true
-label of each picture (`catalogue`).
+"""The demo dataset, toadstools: draw a small web site and serve it on loopback.
+
+`catalogue` says which pictures there are and knows the true label of each; `picture` draws one (`scene`, `canvas`, and
+`toadstool`, `relatives`, `clutter`); `files` and `pages` make files and HTML of them; `loopback_site` serves it.
 """
 
 from pipeline.demo.catalogue import truth

@@ -65,7 +65,7 @@ class Canvas:
         self.size = (width, height)
         self.look = look
         self.unit = self.FINER * min(width, height)
-        self.pixels = np.zeros((self.FINER * height, self.FINER * width, 3), np.uint8)
+        self.pixels: np.ndarray = np.zeros((self.FINER * height, self.FINER * width, 3), np.uint8)
         self.right, self.bottom = width / min(width, height) / 2, height / min(width, height) / 2
 
     def finished(self) -> np.ndarray:

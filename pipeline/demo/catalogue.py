@@ -42,14 +42,14 @@ def _crayon(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     slant = np.eye(7, dtype=np.float32)[::-1] / 7
     strokes = cv2.filter2D(_noise(rng, (height, width)), -1, slant)
     paper = np.clip(0.06 + 0.42 * strokes, 0, 0.6)[..., np.newaxis]
-    return (moved + (np.float32([250, 247, 238]) - moved) * paper).astype(np.uint8)
+    return (moved + (np.array([250, 247, 238], np.float32) - moved) * paper).astype(np.uint8)
 
 
 def _dusk(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Evening light: dark and violet at the top, warmer at the bottom."""
     height = pixels.shape[0]
     warm = np.linspace(0, 1, height, dtype=np.float32)[:, np.newaxis, np.newaxis]
-    tint = np.float32([0.60, 0.52, 0.78]) * (1 - warm) + np.float32([0.88, 0.62, 0.60]) * warm
+    tint = np.array([0.60, 0.52, 0.78], np.float32) * (1 - warm) + np.array([0.88, 0.62, 0.60], np.float32) * warm
     return np.clip(pixels * tint * np.float32(rng.uniform(0.9, 1.15)), 0, 255).astype(np.uint8)
 
 
@@ -166,8 +166,10 @@ def truth(urls: Iterable[str]) -> dict[str, str]:
 
 def _truth_of(url: str) -> str | None:
     match = _PATH.search(url.partition("?")[0])
-    found = entry(int(match[1])) if match else None
-    return found.truth if found and found.path == match[0] else None
+    if match is None:
+        return None
+    found = entry(int(match[1]))
+    return found.truth if found.path == match[0] else None
 
 
 @lru_cache(maxsize=64)

@@ -105,6 +105,7 @@ def file_of(entry_: Entry, seed: int) -> bytes | None:
     if entry_.form == "page":
         return _LOGIN
     if entry_.form == "again":
+        assert entry_.of is not None  # its form says that there is another
         return file_of(entry(entry_.of), seed)
     rng = np.random.default_rng([seed, entry_.number])
     return encode(_pixels(entry_, seed, rng), entry_.form, rng)

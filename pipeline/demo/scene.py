@@ -8,6 +8,8 @@ import numpy as np
 
 from pipeline.demo.canvas import WHITE, Canvas, blob, box, darker, ellipse, hsv, lighter, mix, near
 
+Hsv = tuple[float, float, float]  # a hue in degrees, saturation and value in [0, 1]
+
 
 def furnish(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
     """Draw some objects on the ground below the y coordinate `horizon`; nearer ones are larger and drawn later."""
@@ -165,9 +167,14 @@ def _autumn(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
     )
     _soften(
         canvas,
-        lambda far: [far.fill(ellipse(x, y, 0.16, 0.13), near(rng, 30, 0.7, 0.85)) for x, y in _above(rng, canvas, 6)],
+        lambda far: _crowns(far, rng, _above(rng, canvas, 6)),
     )
     _litter(canvas, rng, _rows(rng, canvas, horizon, 34), (26, 0.8, 0.80))
+
+
+def _crowns(far: Canvas, rng: np.random.Generator, places: np.ndarray) -> None:
+    for x, y in places:
+        far.fill(ellipse(x, y, 0.16, 0.13), near(rng, 30, 0.7, 0.85))
 
 
 def _above(rng: np.random.Generator, canvas: Canvas, count: int) -> np.ndarray:
@@ -197,7 +204,7 @@ def _forest_front(canvas: Canvas, rng: np.random.Generator, foot: tuple[float, f
         _blades(canvas, rng, moss, [(foot[0] + rng.normal(0, 0.15), foot[1] + 0.03) for _ in range(12)])
 
 
-def _leaves_at(canvas: Canvas, rng: np.random.Generator, foot: tuple[float, float], colour: tuple) -> None:
+def _leaves_at(canvas: Canvas, rng: np.random.Generator, foot: tuple[float, float], colour: Hsv) -> None:
     for _ in range(7):
         x, y = foot[0] + rng.normal(0, 0.13), foot[1] + rng.uniform(-0.005, 0.04)
         canvas.fill(blob(rng, x, y, rng.uniform(0.03, 0.06), 0.018), near(rng, *colour, 2.0))
@@ -211,7 +218,8 @@ def _night(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
         [-canvas.bottom, horizon - 0.01, horizon + 0.01, canvas.bottom],
     )
     for x, y in rng.uniform((-canvas.right, -canvas.bottom), (canvas.right, horizon - 0.1), (rng.integers(8, 22), 2)):
-        canvas.fill(ellipse(x, y, *[rng.uniform(0.003, 0.007)] * 2, 8), lighter(blue, 0.85))
+        radius = rng.uniform(0.003, 0.007)
+        canvas.fill(ellipse(x, y, radius, radius, 8), lighter(blue, 0.85))
     if rng.random() < 0.6:
         x, y = rng.choice([-0.36, 0.36]), rng.uniform(-0.4, -0.28)
         canvas.glaze(ellipse(x, y, 0.10, 0.10), hsv(50, 0.2, 1), 0.18)
@@ -225,7 +233,8 @@ def _snow(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
         [-canvas.bottom, horizon - 0.02, horizon + 0.03, canvas.bottom],
     )
     for x, y in rng.uniform((-canvas.right, -canvas.bottom), (canvas.right, canvas.bottom), (rng.integers(10, 30), 2)):
-        canvas.fill(ellipse(x, y, *[rng.uniform(0.005, 0.011)] * 2, 10), WHITE)
+        radius = rng.uniform(0.005, 0.011)
+        canvas.fill(ellipse(x, y, radius, radius, 10), WHITE)
 
 
 def _snow_front(canvas: Canvas, rng: np.random.Generator, foot: tuple[float, float]) -> None:

@@ -1,49 +1,57 @@
-"""A pretrained network without its last layer, made small and fast: pictures in, features out.
+"""A pretrained network without its classification layer, converted to TensorFlow Lite: squares in, features out.
 
-TensorFlow Lite runs it at twice the speed of Keras on a CPU. MobileNet it also brings to 8-bit integers: that is six
-times the speed, and its features are as good for telling pictures apart (average precision over six subjects .882
-against .879). The steps of the integers are set on some of the pictures at hand, so the converted network belongs to
-the classifier and is kept with it. MobileNetV3 has parts that integers make slower, and stays as it is.
+TensorFlow Lite runs the network twice as fast as Keras on a CPU. MobileNet is also quantised to 8-bit integers: that is
+six times as fast, and its features separate on-target from off-target squares as well (mean average precision over six
+subjects .882 against .879). The quantisation is calibrated on squares of the dataset, so the converted network belongs
+to the classifier and is saved with it. MobileNetV3 has layers that become slower in integers, so it stays in floats.
 """
 
 import math
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
-import keras
 import numpy as np
 
-from pipeline.images.normalize import cores
+from pipeline.devices import keras
 from pipeline.images.raster import squares
+from pipeline.machine import usable_cores
 from pipeline.pretrained import KNOWN, NONE, Weights, identify, unusable_weights
 
-SIDE = 192  # pixels: 160 costs .01 of average precision, 224 gains .003 and takes half as long again
-BATCH = 8  # pictures at once: what flows between two layers then stays in the processor's cache
-INTEGERS = {"MobileNet"}  # networks that are brought to integers
-ASKED = {"option": "classifier.backbone", "alternative": NONE}
-MOST = 1 << 28  # numbers in all tensors for one picture; MobileNet has a tenth of it
-CALIBRATED_ON = 64  # pictures; more change nothing
+SIDE = 192  # pixels: at 160 average precision falls by .01; 224 gains .003 and takes 50 % longer
+SIDES = dict.fromkeys(KNOWN, SIDE)
+BATCH = 8  # squares at once: the activations between two layers then fit into the processor's cache
+QUANTIZED = {"MobileNet"}  # networks that are quantised to 8-bit integers
+OPTION = "classifier.backbone"
+MAX_TENSOR_SIZE = 1 << 28  # elements in all tensors for one square; MobileNet has a tenth of it
+CALIBRATION_SAMPLES = 64  # squares; more of them change nothing
 
 
 class Backbone:
-    """A converted network."""
+    """A converted network (TensorFlow Lite) that computes features."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content  # a TensorFlow Lite file
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`images` (N, H, W, C) uint8, C 1 or 3, as features of the last layer (N, D) and of a middle one (N, E),
-        float32, each averaged over the picture."""
+        """Compute features, each averaged over the square.
+
+        Args:
+            images: (N, H, W, C) uint8, C 1 or 3.
+
+        Returns:
+            Features of the last layer (N, D) and of a middle layer (N, E), float32.
+        """
         parts = [self._batch(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
-        deep, middle = (np.concatenate(kind) for kind in zip(*parts, strict=True))
+        deep, middle = (np.concatenate(part) for part in zip(*parts, strict=True))
         return deep, middle
 
     def _batch(self, images: np.ndarray) -> list[np.ndarray]:
-        batch = np.zeros((BATCH, SIDE, SIDE, 3), np.float32)  # always full: another size would mean new buffers
+        batch = np.zeros((BATCH, SIDE, SIDE, 3), np.float32)  # always full: another size would need new buffers
         batch[: len(images)] = enlarge(images)
         self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], batch)
         self._interpreter.invoke()
@@ -51,89 +59,109 @@ class Backbone:
         return [self._interpreter.get_tensor(output["index"])[: len(images)] for output in outputs]
 
     @cached_property
-    def _interpreter(self):
+    def _interpreter(self) -> Any:
         import tensorflow
 
-        interpreter = tensorflow.lite.Interpreter(model_content=self.content, num_threads=cores())
+        interpreter = tensorflow.lite.Interpreter(model_content=self.content, num_threads=usable_cores())
         tensors = (math.prod(map(int, each["shape"])) for each in interpreter.get_tensor_details())
-        if sum(tensors) > MOST:
-            raise ValueError("has tensors that no network known here has")
+        if sum(tensors) > MAX_TENSOR_SIZE:
+            raise ValueError("has larger tensors than any known network")
         interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], [BATCH, SIDE, SIDE, 3])
         interpreter.allocate_tensors()
         return interpreter
 
 
 def enlarge(images: np.ndarray) -> np.ndarray:
-    """`images` (N, H, W, C) uint8 as (N, SIDE, SIDE, 3) float32 in [0, 255]."""
-    colour = squares(images, images.shape[1])
-    return np.array([cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for image in colour], np.float32)
+    """Resize `images` (N, H, W, C) uint8 to (N, SIDE, SIDE, 3) float32 in [0, 255]."""
+    colour_squares = squares(images, images.shape[1])
+    return np.array(
+        [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for image in colour_squares], np.float32
+    )
 
 
-def convert(weights: Weights, images: np.ndarray) -> Backbone:
-    """The network of `weights`, its integers fitted to `images` (N, H, W, C) uint8.
+def convert_backbone(weights: Weights, images: np.ndarray) -> Backbone:
+    """Convert a pretrained network to TensorFlow Lite, with its quantisation calibrated on `images`.
 
-    Errors: `UserError` if the file holds no weights of a network that is known here.
+    Args:
+        weights: A weights file of a known network.
+        images: (N, H, W, C) uint8 squares of the dataset.
+
+    Raises:
+        UserError: If the file does not hold the weights of a known network.
     """
     import tensorflow
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2 as freeze
 
     name, network = load_network(weights)
     prepare = preprocessing(name)
-    outputs = keras.Model(network.input, _outputs(network))
+    outputs = keras.Model(network.input, _feature_outputs(network))
 
-    @tensorflow.function(input_signature=[tensorflow.TensorSpec((None, SIDE, SIDE, 3), tensorflow.float32)])
-    def features(pictures):
+    @tensorflow.function(input_signature=[tensorflow.TensorSpec((None, SIDE, SIDE, 3), tensorflow.float32)])  # type: ignore[untyped-decorator]  # TensorFlow's
+    def features(pictures: Any) -> dict[str, Any]:
         deep, middle = outputs(prepare(pictures), training=False)
         return {"deep": deep, "middle": middle}
 
     converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([freeze(features.get_concrete_function())])
-    if name in INTEGERS:
-        pictures = enlarge(images[:CALIBRATED_ON])
+    if name in QUANTIZED:
+        pictures = enlarge(images[:CALIBRATION_SAMPLES])
         converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([picture[np.newaxis]] for picture in pictures)
     return Backbone(converter.convert())
 
 
-def load_network(weights: Weights) -> tuple[str, keras.Model]:
-    """The name and the network that the weights file is of: the named one, or the one that the file fits."""
-    name = identify_backbone(weights)
-    if network := network_of(name, weights.path, side=SIDE):
+def load_network(
+    weights: Weights, sides: Mapping[str, int] = SIDES, *, option: str = OPTION, alternative: str = NONE
+) -> tuple[str, keras.Model]:
+    """Build the keras.applications network, without its top, that a weights file belongs to, and load its weights.
+
+    Args:
+        weights: The file; the network it names, or the one of `sides` that it fits.
+        sides: Side in pixels of the pictures for each network.
+        option: The option that named the file, for the error.
+        alternative: A value of that option that would work, for the error.
+
+    Raises:
+        UserError: If the file does not hold the weights of one of these networks.
+    """
+    name = identify(weights, sides, option=option, alternative=alternative)
+    shape = (sides[name], sides[name], 3)
+    network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=shape)
+    if _load_weights(network, weights.path):
         return name, network
-    raise unusable_weights(weights, [name], "has other layers", **ASKED)
+    raise unusable_weights(weights, [name], "has other layers", option=option, alternative=alternative)
 
 
 def identify_backbone(weights: Weights) -> str:
-    """The name of the network that `weights` are of; no network is built. Errors: `UserError` for anything else."""
-    return identify(weights, KNOWN, **ASKED)
+    """Name the network that a weights file belongs to, without building the network.
+
+    Raises:
+        UserError: If the file does not hold the weights of a known network.
+    """
+    return identify(weights, KNOWN, option=OPTION, alternative=NONE)
 
 
-def network_of(name: str, path: Path, *, side: int) -> keras.Model | None:
-    """The network of keras.applications called `name`, without its top, for pictures of `side` pixels; None unless
-    `path` holds its weights."""
-    network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(side, side, 3))
-    return network if _load(network, path) else None
+def _load_weights(network: keras.Model, path: Path) -> bool:
+    """Load all weights of `network` from `path`; returns whether every weight was found.
 
-
-def _load(network: keras.Model, path: Path) -> bool:
-    """Whether `path` holds all the weights of `network`, which has them then. Keras itself skips what it finds no place
-    for, with a warning."""
+    Keras only warns about weights that the file lacks, so all weights are set to NaN first and checked afterwards.
+    """
     network.set_weights([np.full_like(weight, np.nan) for weight in network.get_weights()])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             network.load_weights(path)
-        except Exception:  # of any kind: it depends on where in the file what is sought is not
+        except Exception:  # Keras raises several types, depending on what the file lacks
             return False
     return all(np.isfinite(weight).all() for weight in network.get_weights())
 
 
 def preprocessing(name: str) -> Callable:
-    """What brings pictures in [0, 255] to the range that the network called `name` was trained on."""
+    """The function that scales squares in [0, 255] to the range that the network `name` was trained on."""
     return sys.modules[getattr(keras.applications, name).__module__].preprocess_input
 
 
-def _outputs(network: keras.Model) -> list[keras.KerasTensor]:
-    """The last layer, and the last one whose answers are twice as many a side."""
+def _feature_outputs(network: keras.Model) -> list[keras.KerasTensor]:
+    """Averaged outputs of the last layer, and of the last layer with twice its resolution."""
     side = network.output.shape[1]
     middle = [layer.output for layer in network.layers if layer.output.shape[1:3] == (2 * side, 2 * side)][-1]
     return [keras.layers.GlobalAveragePooling2D()(found) for found in (network.output, middle)]

@@ -1,4 +1,4 @@
-"""The whole classifier: a kernel machine and, without a backbone, some networks, their scores added."""
+"""The trained classifier: a kernel machine and, without a backbone, an ensemble of CNNs, whose scores are added."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,17 +7,18 @@ import numpy as np
 
 from pipeline.filter.calibration import Calibration
 from pipeline.filter.cnn import Network
-from pipeline.filter.features import Describer, pick
+from pipeline.filter.features import FeatureExtractor, select_rows
 from pipeline.filter.kernel import KernelMachine
 
-NETWORKS_SHARE = 0.5  # of their mean against the machine's 1: best from 80 labels, and near the best from 200
-BATCH = 256  # pictures at once
-LANDMARKS = 256  # known pictures that others are compared with, to tell what is like what
+NETWORK_WEIGHT = 0.5  # of the networks' mean; the kernel machine has 1. Best with 80 labels, near the best with 200
+BATCH = 256  # squares at once
+LANDMARKS = 256  # training squares that others are compared with, for features on the label page
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """Brings scores of one origin to mean 0 and spread 1 over the pictures trained with, so that they can be added."""
+    """Standardises the scores of one model to mean 0 and standard deviation 1 on the training squares, so that they add
+    up."""
 
     mean: float
     spread: float
@@ -27,55 +28,59 @@ class Scale:
 
 
 def fit_scale(scores: np.ndarray) -> Scale:
-    """The scale of the pictures with `scores` (N,)."""
+    """Fit the scale to `scores` (N,) of the training squares."""
     return Scale(mean=float(scores.mean()), spread=max(float(scores.std()), 1e-6))
 
 
-def combine(machine: np.ndarray, networks: Sequence[np.ndarray]) -> np.ndarray:
-    """One score a picture from the scaled ones of the machine, (N,) or (M, N), and of each network, (N,)."""
-    return machine + NETWORKS_SHARE * np.mean(networks, axis=0) if len(networks) else machine
+def combine(kernel_scores: np.ndarray, network_scores: Sequence[np.ndarray]) -> np.ndarray:
+    """Add the scaled scores of the kernel machine, (N,) or (M, N), and the mean of the networks' scores, each (N,)."""
+    return kernel_scores + NETWORK_WEIGHT * np.mean(network_scores, axis=0) if len(network_scores) else kernel_scores
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What a classifier says of N pictures."""
+class Predictions:
+    """Predictions of a classifier for N squares."""
 
-    probability: np.ndarray  # (N,) of being on target, where their share is `calibration.prior`
-    spread: np.ndarray  # (N,) its standard error as far as it comes from which labels there are (a jackknife)
-    likeness: np.ndarray  # (N, up to LANDMARKS) float32, to known pictures
+    probability: np.ndarray  # (N,) of being on target, for the class prior `calibration.prior`
+    standard_error: np.ndarray  # (N,) of `probability`, as far as it depends on which labels exist (jackknife)
+    similarity: np.ndarray  # (N, up to LANDMARKS) float32, kernel similarity to the landmarks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
-    """Says how likely pictures are on target."""
+    """Predicts the probability that a square is on target."""
 
-    describe: Describer
+    extract: FeatureExtractor
     machine: KernelMachine
     machine_scale: Scale
     networks: tuple[Network, ...]
     network_scales: tuple[Scale, ...]
     calibration: Calibration
 
-    def __call__(self, images: np.ndarray) -> Answers:
-        """The answers to `images` (N, H, W, C) uint8, at most `BATCH` at once."""
+    def __call__(self, images: np.ndarray) -> Predictions:
+        """Predict `images` (N, H, W, C) uint8, at most `BATCH` at once."""
         pairs = zip(self.networks, self.network_scales, strict=True)
-        scores = [scale(network(images).scores) for network, scale in pairs]
-        likeness = self.machine.kernel(self.describe(images), self.machine.support)
-        machines = self.machine_scale(likeness @ self.machine.weights).T
-        probability, *others = self.calibration(combine(machines, scores))
-        return Answers(
+        network_scores = [scale(network(images).scores) for network, scale in pairs]
+        similarity = self.machine.kernel(self.extract(images), self.machine.support)
+        kernel_scores = self.machine_scale(similarity @ self.machine.weights).T
+        probability, *jackknife_replicates = self.calibration(combine(kernel_scores, network_scores))
+        return Predictions(
             probability=probability,
-            spread=_jackknife(np.array(others)),
-            likeness=likeness[:, : min(LANDMARKS, likeness.shape[1])].astype(np.float32),
+            standard_error=_jackknife(np.array(jackknife_replicates)),
+            similarity=similarity[:, : min(LANDMARKS, similarity.shape[1])].astype(np.float32),
         )
 
     def landmarks(self) -> np.ndarray:
-        """How like the known pictures that others are compared with are to each other, (M, M)."""
-        known = pick(self.machine.support, np.arange(min(LANDMARKS, len(self.machine.weights))))
+        """Kernel similarity between the landmarks, (M, M)."""
+        known = select_rows(self.machine.support, np.arange(min(LANDMARKS, len(self.machine.weights))))
         return self.machine.kernel(known, known)
 
 
 def _jackknife(left_out: np.ndarray) -> np.ndarray:
-    """The standard error (N,) of values that `left_out` (G, N) were found for with one group left out (J. Tukey)."""
+    """Jackknife standard error (N,) of values that were computed with one group left out (J. Tukey).
+
+    Args:
+        left_out: (G, N), row g without group g.
+    """
     groups = len(left_out)
     return np.sqrt((groups - 1) / groups * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))

@@ -1,7 +1,7 @@
-"""Save and load a classifier (JSON, arrays and networks, nothing pickled), and compute embeddings with it.
+"""Save and load a classifier (JSON, arrays and networks; nothing is pickled), and compute embeddings with it.
 
-classifier.json   figures, and a digest of all weights     kernel.npz   features of the known squares, the dictionary
-member-0.keras    one file for each CNN                    backbone.tflite   with a backbone, in place of the CNNs
+classifier.json   parameters, and a digest of all weights     kernel.npz         kernel machine and patch dictionary
+member-0.keras    one file for each CNN                       backbone.tflite    with a backbone, instead of CNNs
 """
 
 import contextlib
@@ -20,133 +20,141 @@ from pipeline.filter.backbone import Backbone
 from pipeline.filter.calibration import Calibration
 from pipeline.filter.classifier import BATCH, Classifier, Scale
 from pipeline.filter.cnn import SIDE, Network, read_network
-from pipeline.filter.features import BackboneDescriber, Describer, SmallDescriber
-from pipeline.filter.figures import NAME as FIGURES
-from pipeline.filter.figures import Figures, kernel_forms, read_figures
+from pipeline.filter.features import BackboneExtractor, FeatureExtractor, HistogramPatchExtractor
+from pipeline.filter.figures import FILE_NAME as PARAMETERS
+from pipeline.filter.figures import SavedParameters, kernel_array_forms, read_parameters
 from pipeline.filter.kernel import Kernel, KernelMachine
-from pipeline.filter.patches import PatchDictionary, Words
+from pipeline.filter.patches import DictionaryLayer, PatchDictionary
 from pipeline.pretrained import MAX_BYTES
 from pipeline.store import digest
 from pipeline.store.npz import Damaged, Foreign, Unfit, check_finite, or_damaged, read_npz
 
 ARRAYS, BACKBONE = "kernel.npz", "backbone.tflite"
-BLACK = np.zeros((1, 64, 64, 3), np.uint8)  # a picture
-WAY_OUT = "`python -m tasks rerun classifier` makes it again"
+PROBE = np.zeros((1, 64, 64, 3), np.uint8)  # one square
+REMEDY = "`python -m tasks rerun classifier` makes it again"
 
 
 def save_classifier(classifier: Classifier, folder: Path) -> str:
-    """Write `classifier` into `folder`; returns the digest of its weights, which no time stamp goes into."""
-    figures, arrays = _figures(classifier), _arrays(classifier)
+    """Save `classifier` in `folder`; returns the digest of its weights, which contains no time stamp."""
+    parameters, arrays = _parameters(classifier), _arrays(classifier)
     np.savez(folder / ARRAYS, **arrays)
-    for place, network in enumerate(classifier.networks):
-        network.model.save(_member(folder, place))
-    if isinstance(classifier.describe, BackboneDescriber):
-        (folder / BACKBONE).write_bytes(classifier.describe.backbone.content)
-    figures["digest"] = _digest(figures, arrays, classifier)
-    (folder / FIGURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    return figures["digest"]
+    for index, network in enumerate(classifier.networks):
+        network.model.save(_member(folder, index))
+    if isinstance(classifier.extract, BackboneExtractor):
+        (folder / BACKBONE).write_bytes(classifier.extract.backbone.content)
+    parameters["digest"] = _digest(parameters, arrays, classifier)
+    (folder / PARAMETERS).write_text(json.dumps(parameters, indent=1) + "\n", encoding="utf-8")
+    return parameters["digest"]
 
 
 def load_classifier(folder: Path) -> Classifier:
-    """The classifier that `folder` holds; `DamagedState` if it is not what was written."""
-    with _told(folder):
-        figures, tree = read_figures(folder)
-        networks = load_networks(folder, len(figures.network_scales))
-        found, arrays = _assemble(folder, figures, networks, load_backbone(folder))
-        if figures.digest != _digest(tree, arrays, found):
-            raise Damaged("has other weights than those that were written")
-        _try_out(found)
-    return found
+    """Load and check the classifier in `folder`.
+
+    Raises:
+        DamagedState: If a file is missing, damaged or not what `save_classifier` wrote.
+    """
+    with _as_damaged_state(folder):
+        parameters, raw = read_parameters(folder)
+        networks = load_networks(folder, len(parameters.network_scales))
+        classifier, arrays = _assemble(folder, parameters, networks, load_backbone(folder))
+        if parameters.digest != _digest(raw, arrays, classifier):
+            raise Damaged("has other weights than those that were saved")
+        _check_prediction(classifier)
+    return classifier
 
 
-def load_figures(folder: Path) -> Figures:
-    """What the classifier in `folder` says of itself. Errors: `DamagedState`."""
-    with _told(folder):
-        return read_figures(folder)[0]
+def load_parameters(folder: Path) -> SavedParameters:
+    """Read classifier.json in `folder`; raises `DamagedState`."""
+    with _as_damaged_state(folder):
+        return read_parameters(folder)[0]
 
 
 def load_networks(folder: Path, count: int) -> tuple[Network, ...]:
-    """The first `count` networks of `folder`. Errors: `DamagedState`."""
-    with _told(folder):
-        return tuple(read_network(_member(folder, place)) for place in range(count))
+    """Load the first `count` CNNs of `folder`; raises `DamagedState`."""
+    with _as_damaged_state(folder):
+        return tuple(read_network(_member(folder, index)) for index in range(count))
 
 
 def load_backbone(folder: Path) -> Backbone | None:
-    """The backbone of `folder`, if it has one. Errors: `DamagedState`."""
+    """Load the backbone of `folder`, if it has one; raises `DamagedState`."""
     path = folder / BACKBONE
     if not path.exists():
         return None
-    with _told(folder):
+    with _as_damaged_state(folder):
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            raise Damaged(f"holds a {BACKBONE} that is no file of at most {MAX_BYTES:,} bytes")
-        found = Backbone(path.read_bytes())
-        with or_damaged(f"holds a {BACKBONE} that is no network that was converted here"):
-            if not all(np.isfinite(features).all() for features in found(BLACK)):
+            raise Damaged(f"holds a {BACKBONE} that is not a file of at most {MAX_BYTES:,} bytes")
+        backbone = Backbone(path.read_bytes())
+        with or_damaged(f"holds a {BACKBONE} that is not a converted network of this program"):
+            if not all(np.isfinite(features).all() for features in backbone(PROBE)):
                 raise ValueError
-    return found
+    return backbone
 
 
 @contextlib.contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """What is wrong inside becomes a `DamagedState` about the classifier in `folder`."""
+def _as_damaged_state(folder: Path) -> Iterator[None]:
+    """Turn errors about file contents into a `DamagedState` about the classifier in `folder`."""
     try:
         yield
     except Unfit as error:
-        raise DamagedState(f"{folder} {error}; {WAY_OUT}") from None
+        raise DamagedState(f"{folder} {error}; {REMEDY}") from None
     except OSError as error:
-        raise DamagedState(f"{folder} cannot be read ({error.strerror}); {WAY_OUT}") from None
+        raise DamagedState(f"{folder} cannot be read ({error.strerror}); {REMEDY}") from None
 
 
-def _try_out(classifier: Classifier) -> None:
-    """Ask about a picture. Errors: `Foreign` if the parts do not fit each other, or the answer is no number."""
+def _check_prediction(classifier: Classifier) -> None:
+    """Predict one square as a test.
+
+    Raises:
+        Foreign: If the parts do not fit each other, or the prediction is NaN or infinite.
+    """
     try:
-        sound = np.isfinite(classifier(BLACK).probability).all()
-    except ValueError:  # of arrays whose shapes do not fit
-        sound = False
-    if not sound:
+        finite = np.isfinite(classifier(PROBE).probability).all()
+    except ValueError:  # shapes of arrays do not fit
+        finite = False
+    if not finite:
         raise Foreign("holds a classifier whose parts do not fit each other")
 
 
-def _member(folder: Path, place: int) -> Path:
-    return folder / f"member-{place}.keras"
+def _member(folder: Path, index: int) -> Path:
+    return folder / f"member-{index}.keras"
 
 
-def _figures(classifier: Classifier) -> dict[str, Any]:
+def _parameters(classifier: Classifier) -> dict[str, Any]:
     return {
         "calibration": dataclasses.asdict(classifier.calibration),
         "machine_scale": dataclasses.asdict(classifier.machine_scale),
         "network_scales": [dataclasses.asdict(scale) for scale in classifier.network_scales],
         "widths": list(classifier.machine.kernel.widths),
-        **_dictionary_figures(classifier.describe),
+        **_dictionary_parameters(classifier.extract),
     }
 
 
-def _dictionary_figures(describe: Describer) -> dict[str, Any]:
-    if isinstance(describe, BackboneDescriber):
+def _dictionary_parameters(extract: FeatureExtractor) -> dict[str, Any]:
+    if isinstance(extract, BackboneExtractor):
         return {}
-    dictionary = describe.dictionary
+    dictionary = extract.dictionary
     return {"thresholds": [dictionary.first.threshold, dictionary.second.threshold], "energy": dictionary.energy}
 
 
 def _arrays(classifier: Classifier) -> dict[str, np.ndarray]:
-    support = zip(classifier.describe.kinds, classifier.machine.support, strict=True)
+    support = zip(classifier.extract.kinds, classifier.machine.support, strict=True)
     return {
         "weights": classifier.machine.weights,
         **{f"support_{kind}": _packed(view) for kind, view in support},
-        **_dictionary_arrays(classifier.describe),
+        **_dictionary_arrays(classifier.extract),
     }
 
 
 def _packed(view: np.ndarray) -> np.ndarray:
-    """In half the space, if nothing is lost by it."""
+    """As float16 if that loses nothing."""
     half = view.astype(np.float16)
     return half if np.array_equal(half, view) else view
 
 
-def _dictionary_arrays(describe: Describer) -> dict[str, np.ndarray]:
-    if isinstance(describe, BackboneDescriber):
+def _dictionary_arrays(extract: FeatureExtractor) -> dict[str, np.ndarray]:
+    if isinstance(extract, BackboneExtractor):
         return {}
-    dictionary = describe.dictionary
+    dictionary = extract.dictionary
     return {
         "first_directions": dictionary.first.directions,
         "first_offsets": dictionary.first.offsets,
@@ -158,50 +166,52 @@ def _dictionary_arrays(describe: Describer) -> dict[str, np.ndarray]:
 
 
 def _assemble(
-    folder: Path, figures: Figures, networks: tuple[Network, ...], backbone: Backbone | None
+    folder: Path, parameters: SavedParameters, networks: tuple[Network, ...], backbone: Backbone | None
 ) -> tuple[Classifier, dict[str, np.ndarray]]:
-    """The classifier, and the arrays that it is made of. Errors: `Damaged`, `Foreign`."""
-    kind = BackboneDescriber if backbone else SmallDescriber
-    arrays = read_npz(folder / ARRAYS, kernel_forms(kind.kinds, backbone=backbone is not None))
+    """Build the classifier; returns it and the arrays that it is made of. Raises `Damaged`, `Foreign`."""
+    kind = BackboneExtractor if backbone else HistogramPatchExtractor
+    arrays = read_npz(folder / ARRAYS, kernel_array_forms(kind.kinds, backbone=backbone is not None))
     check_finite(arrays)
-    describe = BackboneDescriber(backbone=backbone) if backbone else _small_describer(figures, arrays)
-    if len(figures.widths) != len(kind.kinds):
-        raise Foreign(f"has {len(figures.widths)} widths for {len(kind.kinds)} kinds of features")
-    scales = [Scale(**scale.model_dump()) for scale in (figures.machine_scale, *figures.network_scales)]
+    extract = BackboneExtractor(backbone=backbone) if backbone else _patch_extractor(parameters, arrays)
+    if len(parameters.widths) != len(kind.kinds):
+        raise Foreign(f"has {len(parameters.widths)} widths for {len(kind.kinds)} kinds of features")
+    scales = [Scale(**scale.model_dump()) for scale in (parameters.machine_scale, *parameters.network_scales)]
     classifier = Classifier(
-        describe=describe,
+        extract=extract,
         machine=KernelMachine(
-            kernel=Kernel(shares=describe.shares, widths=figures.widths),
-            support=tuple(arrays[f"support_{kind}"].astype(np.float32) for kind in describe.kinds),
+            kernel=Kernel(coefficients=extract.coefficients, widths=parameters.widths),
+            support=tuple(arrays[f"support_{kind}"].astype(np.float32) for kind in extract.kinds),
             weights=arrays["weights"],
         ),
         machine_scale=scales[0],
         networks=networks,
         network_scales=tuple(scales[1:]),
-        calibration=Calibration(**figures.calibration.model_dump()),
+        calibration=Calibration(**parameters.calibration.model_dump()),
     )
     return classifier, arrays
 
 
-def _small_describer(figures: Figures, arrays: dict[str, np.ndarray]) -> SmallDescriber:
-    if figures.thresholds is None or figures.energy is None:
-        raise Foreign("has no backbone, and no figures of a dictionary of patches")
+def _patch_extractor(parameters: SavedParameters, arrays: dict[str, np.ndarray]) -> HistogramPatchExtractor:
+    if parameters.thresholds is None or parameters.energy is None:
+        raise Foreign("has no backbone, and no parameters of a patch dictionary")
     first, second = (
-        Words(directions=arrays[f"{layer}_directions"], offsets=arrays[f"{layer}_offsets"], threshold=threshold)
-        for layer, threshold in zip(("first", "second"), figures.thresholds, strict=True)
+        DictionaryLayer(
+            directions=arrays[f"{layer}_directions"], offsets=arrays[f"{layer}_offsets"], threshold=threshold
+        )
+        for layer, threshold in zip(("first", "second"), parameters.thresholds, strict=True)
     )
     dictionary = PatchDictionary(
-        first=first, centre=arrays["centre"], channels=arrays["channels"], energy=figures.energy, second=second
+        first=first, centre=arrays["centre"], channels=arrays["channels"], energy=parameters.energy, second=second
     )
-    return SmallDescriber(dictionary=dictionary)
+    return HistogramPatchExtractor(dictionary=dictionary)
 
 
-def _digest(figures: Mapping[str, Any], arrays: dict[str, np.ndarray], classifier: Classifier) -> str:
+def _digest(parameters: Mapping[str, Any], arrays: dict[str, np.ndarray], classifier: Classifier) -> str:
     weights = [[_of_array(array) for array in network.model.get_weights()] for network in classifier.networks]
-    figures = {name: value for name, value in figures.items() if name != "digest"}
-    parts = [figures, {name: _of_array(array) for name, array in arrays.items()}, weights]
-    if isinstance(classifier.describe, BackboneDescriber):
-        parts.append(digest.of_bytes(classifier.describe.backbone.content))
+    parameters = {name: value for name, value in parameters.items() if name != "digest"}
+    parts = [parameters, {name: _of_array(array) for name, array in arrays.items()}, weights]
+    if isinstance(classifier.extract, BackboneExtractor):
+        parts.append(digest.of_bytes(classifier.extract.backbone.content))
     return digest.of_value(parts)
 
 
@@ -210,29 +220,36 @@ def _of_array(array: np.ndarray) -> list[Any]:
 
 
 def embed(classifier: Path, images: np.ndarray) -> np.ndarray:
-    """`images` (N, H, W, C) uint8 as (N, D) float32: what the backbone of the finished folder `classifier` sees, or
-    else the layers before the last of its networks side by side."""
-    see = _eyes(classifier)
-    return np.concatenate([see(images[start : start + BATCH]) for start in range(0, len(images), BATCH)])
+    """Compute an embedding of each square with the classifier's backbone or CNNs.
+
+    Args:
+        classifier: A finished classifier folder.
+        images: (N, H, W, C) uint8.
+
+    Returns:
+        (N, D) float32: features of the backbone, or the penultimate layers of the CNNs side by side.
+    """
+    embed_batch = _embedder(classifier)
+    return np.concatenate([embed_batch(images[start : start + BATCH]) for start in range(0, len(images), BATCH)])
 
 
 def extractor_name(classifier: Path) -> str:
-    """What those features are called, with the start of the weights' digest: figures of one name can be compared."""
+    """Name the embedding, with a digest of its weights: metrics with the same name can be compared."""
     if backbone := load_backbone(classifier):
         return f"backbone-{BACKBONE_SIDE}-{digest.of_bytes(backbone.content)[:8]}"
-    return f"ganmill-cnn-{SIDE}-{load_figures(classifier).digest[:8]}"
+    return f"ganmill-cnn-{SIDE}-{load_parameters(classifier).digest[:8]}"
 
 
 def has_backbone(classifier: Path) -> bool:
-    """Whether those features are a pretrained network's, whatever the labels say."""
+    """Whether the embedding comes from a pretrained network, which does not depend on the labels."""
     return (classifier / BACKBONE).exists()
 
 
-@lru_cache(maxsize=1)  # a GAN's training asks again and again; a finished folder does not change
-def _eyes(classifier: Path) -> Callable[[np.ndarray], np.ndarray]:
+@lru_cache(maxsize=1)  # called repeatedly while a GAN trains; a finished folder does not change
+def _embedder(classifier: Path) -> Callable[[np.ndarray], np.ndarray]:
     if backbone := load_backbone(classifier):
         return lambda images: backbone(images)[0]
-    networks = load_networks(classifier, len(load_figures(classifier).network_scales))
+    networks = load_networks(classifier, len(load_parameters(classifier).network_scales))
     return lambda images: _side_by_side(networks, images)
 
 

@@ -1,4 +1,4 @@
-"""The small CNN: its architecture, its training with augmentation, and its predictions."""
+"""A small CNN that classifies squares: its architecture, its training with augmentation, and its predictions."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,37 +6,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
-from keras import layers
 
-from pipeline.filter.keras_files import fill
+from pipeline.devices import keras
+from pipeline.filter.keras_files import load_keras_weights
 from pipeline.images.raster import squares
 
-SIDE = 32  # pixels: at 64 a network learns no better from so few labels, in four times the time
+layers = keras.layers
+
+SIDE = 32  # pixels: at 64 a network is no better with so few labels, and takes four times as long
 BATCH = 64
 LEARNING_RATE, DECAY = 2e-3, 1e-3
-DROPPED = 0.3
+DROPOUT = 0.3
 
-Batch = tuple[np.ndarray, dict[str, np.ndarray]]  # pictures, and what to say of them
+Batch = tuple[np.ndarray, dict[str, np.ndarray]]  # images, and the target of each output
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSet:
-    """What one network learns from."""
+    """The data that one network trains on."""
 
     images: np.ndarray  # (N, 32, 32, 3) uint8
-    odds: np.ndarray  # (N,) float64, how often each is drawn; sums to 1
-    target: np.ndarray  # (N,) float32, the probability that it is on target
-    components: np.ndarray  # (N, D) float32, what the kernel sees in it
+    sampling_probability: np.ndarray  # (N,) float64, sums to 1
+    target: np.ndarray  # (N,) float32, the probability that the square is on target
+    components: np.ndarray  # (N, D) float32, principal components of the kernel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What a network says about pictures."""
+class NetworkOutput:
+    """Outputs of a network for N squares."""
 
     scores: np.ndarray  # (N,) float32 logits
-    features: np.ndarray  # (N, 128) float32, the layer before the last
+    features: np.ndarray  # (N, 128) float32, the penultimate layer
 
 
 class Network:
@@ -45,107 +46,120 @@ class Network:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
 
-    def __call__(self, images: np.ndarray) -> Answers:
-        """`images` (N, H, W, C) uint8, a few hundred at once."""
-        found = self.model(squares(images, SIDE).astype(np.float32) / 255, training=False)
-        scores = keras.ops.convert_to_numpy(found["score"])[:, 0]
-        return Answers(scores=scores, features=keras.ops.convert_to_numpy(found["features"]))
+    def __call__(self, images: np.ndarray) -> NetworkOutput:
+        """Predict `images` (N, H, W, C) uint8, a few hundred at once."""
+        outputs = self.model(squares(images, SIDE).astype(np.float32) / 255, training=False)
+        scores = keras.ops.convert_to_numpy(outputs["score"])[:, 0]
+        return NetworkOutput(scores=scores, features=keras.ops.convert_to_numpy(outputs["features"]))
 
 
-def train_network(lesson: TrainingSet, *, seed: int, steps: int, tick: Callable[[], None]) -> Network:
+def train_network(training_set: TrainingSet, *, seed: int, steps: int, tick: Callable[[], None]) -> Network:
     """Train a network for `steps` batches; `tick` is called before each.
 
-    It learns to name the label, and to tell how the kernel sees the picture: with that, features that fit the whole
-    crawl and not its labelled part alone, and a little better scores.
+    The network predicts the label, and as an auxiliary task the kernel's principal components. That gives features that
+    represent all squares and not only the labelled ones, and slightly better scores.
     """
-    model = build_network(lesson.components.shape[1], seed)
-    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
+    model = build_network(training_set.components.shape[1], seed)
+    learning_rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     model.compile(
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=DECAY),
+        optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=DECAY),
         loss={"score": keras.losses.BinaryCrossentropy(from_logits=True), "components": "mean_squared_error"},
         loss_weights={"score": 1.0, "components": 0.5},
-        jit_compile=False,  # compiling takes longer than all the training
+        jit_compile=False,  # XLA compilation takes longer than the training
     )
-    for images, wanted in _ahead(_batches(lesson, steps, np.random.default_rng(seed))):
+    for images, targets in _prefetch(_batches(training_set, steps, np.random.default_rng(seed))):
         tick()
-        model.train_on_batch(images, wanted)
-    return Network(_answering(model))
+        model.train_on_batch(images, targets)
+    return Network(_inference_model(model))
 
 
 def read_network(path: Path) -> Network:
-    """The one that was saved at `path`. Of the file only the numbers are read. Errors: `Damaged`, `Foreign`."""
-    model = _answering(build_network(1, seed=0))
-    fill(model, path)
+    """Load a saved network from `path`; only its weights are read.
+
+    Raises:
+        Damaged: If the file cannot be read.
+        Foreign: If it holds the weights of another network.
+    """
+    model = _inference_model(build_network(1, seed=0))
+    load_keras_weights(model, path)
     return Network(model)
 
 
-def _answering(model: keras.Model) -> keras.Model:
-    """`model` without what it learnt by, and with the layer before the last."""
+def _inference_model(model: keras.Model) -> keras.Model:
+    """`model` without its auxiliary output, and with the penultimate layer as a second output."""
     features = model.get_layer("features").output
     return keras.Model(model.input, {"score": model.output["score"], "features": features})
 
 
-def _batches(lesson: TrainingSet, steps: int, random: np.random.Generator) -> Iterator[Batch]:
+def _batches(training_set: TrainingSet, steps: int, random: np.random.Generator) -> Iterator[Batch]:
     for _ in range(steps):
-        drawn = random.choice(len(lesson.odds), BATCH, p=lesson.odds)
-        wanted = {"score": lesson.target[drawn, np.newaxis], "components": lesson.components[drawn]}
-        yield augment(lesson.images[drawn], random), wanted
+        indices = random.choice(len(training_set.sampling_probability), BATCH, p=training_set.sampling_probability)
+        targets = {"score": training_set.target[indices, np.newaxis], "components": training_set.components[indices]}
+        yield augment(training_set.images[indices], random), targets
 
 
-def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches in the same order, each made while the one before it is learnt from."""
+def _prefetch(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield the same batches in the same order, each prepared in a thread while the previous one is trained on."""
     with ThreadPoolExecutor(1) as worker:
-        coming = worker.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = worker.submit(next, batches, None)
+        pending = worker.submit(next, batches, None)
+        while (batch := pending.result()) is not None:
+            pending = worker.submit(next, batches, None)
             yield batch
 
 
 def build_network(components: int, seed: int) -> keras.Model:
-    """(B, 32, 32, 3) in [0, 1] to {"score": (B, 1) logits, "components": (B, components)}; 150,000 weights."""
+    """Build the CNN: (B, 32, 32, 3) in [0, 1] to {"score": (B, 1) logits, "components": (B, components)}; 150,000
+    weights."""
     seeds = iter(range(100 * seed, 100 * seed + 100))
     picture = keras.Input((SIDE, SIDE, 3))
-    found = _block(layers.Rescaling(2.0, -1.0)(picture), 32, next(seeds))
-    found = _block(layers.MaxPooling2D()(found), 64, next(seeds))
-    found = _block(layers.MaxPooling2D()(found), 64, next(seeds))
-    found = _block(found, 128, next(seeds), strides=2)
-    features = layers.GlobalAveragePooling2D(name="features")(found)
-    thinned = layers.Dropout(DROPPED, seed=next(seeds))(features)
+    x = _block(layers.Rescaling(2.0, -1.0)(picture), 32, next(seeds))
+    x = _block(layers.MaxPooling2D()(x), 64, next(seeds))
+    x = _block(layers.MaxPooling2D()(x), 64, next(seeds))
+    x = _block(x, 128, next(seeds), strides=2)
+    features = layers.GlobalAveragePooling2D(name="features")(x)
+    dropped = layers.Dropout(DROPOUT, seed=next(seeds))(features)
     widths = {"score": 1, "components": components}
-    return keras.Model(picture, {name: _head(thinned, name, width, next(seeds)) for name, width in widths.items()})
+    return keras.Model(picture, {name: _head(dropped, name, width, next(seeds)) for name, width in widths.items()})
 
 
-def _block(found: keras.KerasTensor, channels: int, seed: int, strides: int = 1) -> keras.KerasTensor:
+def _block(x: keras.KerasTensor, channels: int, seed: int, strides: int = 1) -> keras.KerasTensor:
     start = keras.initializers.HeNormal(seed)
-    found = layers.Conv2D(channels, 3, strides, padding="same", use_bias=False, kernel_initializer=start)(found)
-    # A short memory: there are only some hundred steps to settle in
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(found))
+    x = layers.Conv2D(channels, 3, strides, padding="same", use_bias=False, kernel_initializer=start)(x)
+    # Low momentum: the moving averages have to converge within a few hundred steps
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
 def _head(features: keras.KerasTensor, name: str, width: int, seed: int) -> keras.KerasTensor:
     return layers.Dense(width, kernel_initializer=keras.initializers.GlorotUniform(seed), name=name)(features)
 
 
-TURN = 12.0  # degrees either way
-ZOOM = 0.2  # either way, in natural logarithms
-MOVE = 0.1  # of the side, either way
-SATURATION, CONTRAST, LIGHT, TINT = 0.5, 0.3, 0.15, 0.05  # either way; light and tint of full white
-HIDDEN = 0.4  # of the side, a square that hides a part of every other picture ("cutout")
+MAX_ROTATION = 12.0  # degrees in either direction
+MAX_ZOOM = 0.2  # in either direction, natural logarithm of the factor
+MAX_SHIFT = 0.1  # of the side, in either direction
+SATURATION, CONTRAST, LIGHT, TINT = 0.5, 0.3, 0.15, 0.05  # in either direction; light and tint as a fraction of white
+CUTOUT_SIDE = 0.4  # of the side: a grey area hides part of every second square ("cutout")
 
 
 def augment(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """`images` (N, S, S, 3) uint8 turned, moved, mirrored, recoloured and partly hidden, as float32 around [0, 1]."""
-    moved = np.stack([_move(image, random) for image in images]).astype(np.float32) / 255
-    return np.stack([_hide(image, random) for image in _recolour(moved, random)])
+    """Rotate, zoom, shift, mirror, recolour and partly hide each square at random.
+
+    Args:
+        images: (N, S, S, 3) uint8.
+
+    Returns:
+        (N, S, S, 3) float32, about [0, 1].
+    """
+    moved = np.stack([_transform(image, random) for image in images]).astype(np.float32) / 255
+    return np.stack([_cutout(image, random) for image in _recolour(moved, random)])
 
 
-def _move(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _transform(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     side = len(image)
-    turn, zoom = random.uniform(-TURN, TURN), np.exp(random.uniform(-ZOOM, ZOOM))
+    turn, zoom = random.uniform(-MAX_ROTATION, MAX_ROTATION), np.exp(random.uniform(-MAX_ZOOM, MAX_ZOOM))
     matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), turn, zoom)
-    matrix[:, 2] += random.uniform(-MOVE, MOVE, 2) * side
-    shown = image[:, ::-1] if random.random() < 0.5 else image
-    return cv2.warpAffine(np.ascontiguousarray(shown), matrix, (side, side), borderMode=cv2.BORDER_REFLECT_101)
+    matrix[:, 2] += random.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * side
+    source = image[:, ::-1] if random.random() < 0.5 else image
+    return cv2.warpAffine(np.ascontiguousarray(source), matrix, (side, side), borderMode=cv2.BORDER_REFLECT_101)
 
 
 def _recolour(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -158,9 +172,9 @@ def _recolour(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return mean + (images - mean) * (1 + factor(CONTRAST)) + factor(LIGHT) + factor(TINT, 3)
 
 
-def _hide(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _cutout(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     side = len(image)
-    hidden = int(side * HIDDEN)
+    hidden = int(side * CUTOUT_SIDE)
     top, left = random.integers(-hidden // 2, side - hidden // 2, 2)
     if random.random() < 0.5:
         image[max(top, 0) : top + hidden, max(left, 0) : left + hidden] = 0.5

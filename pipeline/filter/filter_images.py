@@ -1,4 +1,4 @@
-"""The stage filter: which pictures the generator learns from."""
+"""The filter stage: decide which squares the generator learns from."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -9,13 +9,13 @@ import numpy as np
 
 from pipeline.devices import prepare_devices
 from pipeline.errors import UserError
-from pipeline.filter.calibration import Counts, infer_class_prior, move
-from pipeline.filter.classifier import BATCH, Answers, Classifier
+from pipeline.filter.calibration import LabelCounts, infer_class_prior, shift_logits
+from pipeline.filter.classifier import BATCH, Classifier, Predictions
 from pipeline.filter.classifier_io import load_classifier
 from pipeline.filter.kernel import principal_components
-from pipeline.filter.scores import FEATURES, KEPT, REJECTED, UNSURE, Score, read_unseen, write_scores
+from pipeline.filter.scores import BORDERLINE, FEATURES, KEPT, REJECTED, Score, read_unseen, write_scores
 from pipeline.filter.threshold import (
-    MOST,
+    MAX_EXTRA_LABELS,
     Evidence,
     PrecisionEstimate,
     Threshold,
@@ -23,8 +23,8 @@ from pipeline.filter.threshold import (
     confusion,
     estimate_precision,
     evaluate_threshold,
-    interval,
-    suspects,
+    find_suspect_labels,
+    jeffreys_interval,
 )
 from pipeline.images.dataset import read_images
 from pipeline.labels.snapshot import read_snapshot
@@ -34,9 +34,9 @@ from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
 from pipeline.store import digest, verified
 
-MATTERS = 0.005  # a precision short of the wish by less is not worth a word
-FAIR = 30  # labels of a fair sample, from which on it is told what share of them is on target
-DIMENSIONS = 32  # of the features by which pictures are compared on the label page
+PRECISION_TOLERANCE = 0.005  # a smaller shortfall of precision gives no notice
+MIN_RANDOM_LABELS = 30  # of a random sample; with fewer the fraction on target is not reported
+FEATURE_DIMENSIONS = 32  # of the features that compare squares on the label page
 
 
 def filter_images(
@@ -49,171 +49,187 @@ def filter_images(
     progress: Progress,
     should_stop: ShouldStop,
 ) -> Result:
-    """Score every normalised picture and leave in `folder` which of them are kept, rejected or unsure.
+    """Score every square and write to `folder` which ones are kept, rejected or borderline.
 
-    A label outdoes any score: what a person called on is kept, off and unsure are not. The others are kept above the
-    band around the threshold, rejected below it, and unsure within. With method 'none' all of them are kept, and
-    `classifier` is None. Pictures are not copied: `scores.jsonl` has a row for each.
-    Errors: `UserError` if nothing would be kept; `Stopped`, leaving nothing.
+    A label overrides the score: squares labelled on target are kept, squares labelled off target or skip are not. Other
+    squares are kept above the band around the threshold, rejected below it, and borderline within it. With method
+    'none' all of them are kept, and `classifier` is None. Squares are not copied: `scores.jsonl` has a row for each.
+
+    Raises:
+        UserError: If nothing would be kept.
+        Stopped: If the run was asked to stop.
     """
-    given = read_snapshot(labels) if labels else {}
+    labels_by_id = read_snapshot(labels) if labels else {}
     rows = verified.read_rows(normalize, "images.jsonl")
-    files = {row["id"]: row["sha256"] for row in rows if row["outcome"] == "kept"}
+    sha256_by_id = {row["id"]: row["sha256"] for row in rows if row["outcome"] == "kept"}
     if options.method == "none":
-        judged = Judged(scores={}, spreads={}, suspects=frozenset(), share=None, line=None, proof=None, figures={})
+        decision = Decision(
+            scores={},
+            standard_errors={},
+            suspects=frozenset(),
+            class_prior=None,
+            threshold=None,
+            precision_estimate=None,
+            statistics={},
+        )
     else:
-        judged = _judge(options, normalize, given, classifier, folder, Watching(progress, should_stop))
-    scores = [_score(id, given.get(id), judged) for id in sorted(files)]
+        stage_progress = StageProgress(progress, should_stop)
+        decision = _score_squares(options, normalize, labels_by_id, classifier, folder, stage_progress)
+    scores = [_score(id, labels_by_id.get(id), decision) for id in sorted(sha256_by_id)]
     kept = [score.id for score in scores if score.outcome == KEPT]
     if not kept:
-        raise UserError(_nothing_kept(scores, judged))
+        raise UserError(_nothing_kept(scores, decision))
     write_scores(scores, folder)
     return Result(
-        outputs={"kept": digest.of_set([id, files[id]] for id in kept)}, summary=_summary(scores, judged, options)
+        outputs={"kept": digest.of_set([id, sha256_by_id[id]] for id in kept)},
+        summary=_summary(scores, decision, options),
     )
 
 
-@dataclass(frozen=True)
-class Watching:
-    """How far the work is, and whether to stop."""
-
-    progress: Progress
-    should_stop: ShouldStop
-
-
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What the classifier says of every picture, and where the line is; nothing with method 'none'."""
+class Decision:
+    """The score of every square, the threshold, and how precise the filter is; all empty with method 'none'."""
 
     scores: Mapping[str, float]  # probabilities of being on target, by id
-    spreads: Mapping[str, float]  # their standard errors, of those without a label
-    suspects: frozenset[str]  # ids of labels that may be wrong
-    share: float | None  # of the pictures without a label that are thought to be on target
-    line: Threshold | None
-    proof: PrecisionEstimate | None
-    figures: Mapping[str, Any]
+    standard_errors: Mapping[str, float]  # by id, of squares without a label
+    suspects: frozenset[str]  # ids of squares whose labels may be wrong
+    class_prior: float | None  # expected fraction of unlabelled squares that are on target
+    threshold: Threshold | None
+    precision_estimate: PrecisionEstimate | None
+    statistics: Mapping[str, Any]
 
 
-def _judge(
+def _score_squares(
     options: FilterOptions,
     normalize: Path,
-    given: Mapping[str, str],
+    labels: Mapping[str, str],
     classifier: Path,
     folder: Path,
-    watching: Watching,
-) -> Judged:
+    progress: StageProgress,
+) -> Decision:
     prepare_devices()
     ids, images = read_images(normalize)
     model = load_classifier(classifier)
-    watch = StageProgress(watching.progress, watching.should_stop, -(-len(ids) // BATCH))
-    answers = _ask(model, images, watch)
-    features = principal_components(answers.likeness, model.landmarks(), DIMENSIONS)
+    predictions = _predict(model, images, progress)
+    features = principal_components(predictions.similarity, model.landmarks(), FEATURE_DIMENSIONS)
     np.save(folder / FEATURES, features.astype(np.float16))
-    found = dict(zip(ids, answers.probability.tolist(), strict=True))
-    unseen = {id: score for id, score in read_unseen(classifier).items() if id in found}
-    found.update(unseen)
-    spreads = dict(zip(ids, answers.spread.round(6).tolist(), strict=True))
-    return _draw(found, spreads, unseen, given, model.calibration.prior, options)
+    probabilities = dict(zip(ids, predictions.probability.tolist(), strict=True))
+    unseen = {id: score for id, score in read_unseen(classifier).items() if id in probabilities}
+    probabilities.update(unseen)
+    standard_errors = dict(zip(ids, predictions.standard_error.round(6).tolist(), strict=True))
+    return _decide(probabilities, standard_errors, unseen, labels, model.calibration.prior, options)
 
 
-def _ask(model: Classifier, images: np.ndarray, watch: StageProgress) -> Answers:
-    parts = []
+def _predict(model: Classifier, images: np.ndarray, progress: StageProgress) -> Predictions:
+    batches = []
     for start in range(0, len(images), BATCH):
-        watch("scoring the pictures")
-        parts.append(model(images[start : start + BATCH]))
-    names = (field.name for field in fields(Answers))
-    return Answers(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+        batches.append(model(images[start : start + BATCH]))
+        progress.report(min(start + BATCH, len(images)), len(images), "squares scored")
+    names = (field.name for field in fields(Predictions))
+    return Predictions(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in names})
 
 
-def _draw(
-    found: Mapping[str, float],
-    spreads: Mapping[str, float],
+def _decide(
+    probabilities: Mapping[str, float],
+    standard_errors: Mapping[str, float],
     unseen: Mapping[str, float],
-    given: Mapping[str, str],
+    labels: Mapping[str, str],
     prior: float,
     options: FilterOptions,
-) -> Judged:
-    """Move the probabilities of pictures without a label to what their share of on-target ones is thought to be, draw
-    the line there, and see what the labels prove of it. Labelled pictures keep the probability that was said of them
-    by a classifier that did not know their labels."""
-    free = sorted(set(found) - set(given))
-    fair = [given[id] for id in random_slice(list(found), given) if given[id] != "unsure"]
-    certain = {id: given[id] for id in unseen if given.get(id) in ("on", "off")}
-    evidence = _evidence(np.array([found[id] for id in free]), prior, fair, certain, unseen)
-    moved = move(evidence.free, evidence.offset)
+) -> Decision:
+    """Shift the probabilities of unlabelled squares to their class prior, choose the threshold and estimate the
+    precision.
+
+    Labelled squares keep the probability from a classifier that did not train on their labels.
+    """
+    unlabelled = sorted(set(probabilities) - set(labels))
+    random_labels = [labels[id] for id in random_slice(list(probabilities), labels) if labels[id] != "unsure"]
+    on_off = {id: labels[id] for id in unseen if labels.get(id) in ("on", "off")}
+    evidence = _evidence(np.array([probabilities[id] for id in unlabelled]), prior, random_labels, on_off, unseen)
+    shifted = shift_logits(evidence.unlabelled, evidence.offset)
     if options.threshold is None:
-        line = choose_threshold(moved, options.precision, options.unsure)
+        threshold = choose_threshold(shifted, options.precision, options.unsure)
     else:
-        line = evaluate_threshold(moved, options.threshold, options.unsure)
-    steeper = moved * (1 - moved) / np.maximum(evidence.free * (1 - evidence.free), 1e-9)
-    errors = np.array([spreads[id] for id in free]) * steeper
-    return Judged(
-        scores={**found, **dict(zip(free, moved.round(6).tolist(), strict=True))},
-        spreads=dict(zip(free, errors.round(6).tolist(), strict=True)),
-        suspects=frozenset(suspects(certain, unseen)),
-        share=evidence.share.mean,
-        line=line,
-        proof=estimate_precision(line, evidence, options.precision),
-        figures={"offset": round(evidence.offset, 6), "confusion": confusion(line, evidence), **_fair_figures(fair)},
+        threshold = evaluate_threshold(shifted, options.threshold, options.unsure)
+    slope = shifted * (1 - shifted) / np.maximum(evidence.unlabelled * (1 - evidence.unlabelled), 1e-9)
+    shifted_errors = np.array([standard_errors[id] for id in unlabelled]) * slope
+    return Decision(
+        scores={**probabilities, **dict(zip(unlabelled, shifted.round(6).tolist(), strict=True))},
+        standard_errors=dict(zip(unlabelled, shifted_errors.round(6).tolist(), strict=True)),
+        suspects=frozenset(find_suspect_labels(on_off, unseen)),
+        class_prior=evidence.class_prior.mean,
+        threshold=threshold,
+        precision_estimate=estimate_precision(threshold, evidence, options.precision),
+        statistics={
+            "offset": round(evidence.offset, 6),
+            "confusion": confusion(threshold, evidence),
+            **_random_label_statistics(random_labels),
+        },
     )
 
 
 def _evidence(
-    free: np.ndarray, prior: float, fair: list[str], certain: Mapping[str, str], unseen: Mapping[str, float]
+    unlabelled: np.ndarray,
+    prior: float,
+    random_labels: list[str],
+    on_off: Mapping[str, str],
+    unseen: Mapping[str, float],
 ) -> Evidence:
-    labels = list(certain.values())
-    counts = Counts(
-        fair_on=fair.count("on"),
-        fair_off=fair.count("off"),
+    labels = list(on_off.values())
+    counts = LabelCounts(
+        random_on=random_labels.count("on"),
+        random_off=random_labels.count("off"),
         on=labels.count("on"),
         off=labels.count("off"),
-        free=len(free),
+        unlabelled=len(unlabelled),
     )
     return Evidence(
-        scores=np.array([unseen[id] for id in certain]),
+        scores=np.array([unseen[id] for id in on_off]),
         on=np.array([label == "on" for label in labels], bool),
-        free=free,
-        share=infer_class_prior(free if len(free) else np.array([prior]), prior, counts),
+        unlabelled=unlabelled,
+        class_prior=infer_class_prior(unlabelled if len(unlabelled) else np.array([prior]), prior, counts),
     )
 
 
-def _fair_figures(fair: list[str]) -> dict[str, Any]:
-    share = [round(value, 4) for value in interval(fair.count("on"), len(fair))]
-    return {"fair_labels": len(fair), "fair_share": share if len(fair) >= FAIR else None}
+def _random_label_statistics(random_labels: list[str]) -> dict[str, Any]:
+    share = [round(value, 4) for value in jeffreys_interval(random_labels.count("on"), len(random_labels))]
+    return {"fair_labels": len(random_labels), "fair_share": share if len(random_labels) >= MIN_RANDOM_LABELS else None}
 
 
-def _score(id: str, label: str | None, judged: Judged) -> Score:
-    score, spread = judged.scores.get(id), judged.spreads.get(id)
-    outcome = _outcome(score, label, judged.line)
-    return Score(id=id, score=score, spread=spread, label=label, suspect=id in judged.suspects, outcome=outcome)
+def _score(id: str, label: str | None, decision: Decision) -> Score:
+    score, standard_error = decision.scores.get(id), decision.standard_errors.get(id)
+    outcome = _outcome(score, label, decision.threshold)
+    return Score(
+        id=id, score=score, spread=standard_error, label=label, suspect=id in decision.suspects, outcome=outcome
+    )
 
 
-def _outcome(score: float | None, label: str | None, line: Threshold | None) -> str:
+def _outcome(score: float | None, label: str | None, threshold: Threshold | None) -> str:
     if label:
         return KEPT if label == "on" else REJECTED
-    if line is None or score >= line.high:
+    if threshold is None or score >= threshold.high:
         return KEPT
-    return REJECTED if score < line.low else UNSURE
+    return REJECTED if score < threshold.low else BORDERLINE
 
 
-def _summary(scores: list[Score], judged: Judged, options: FilterOptions) -> dict[str, Any]:
-    line, proof = judged.line, judged.proof
-    counts = {outcome: sum(score.outcome == outcome for score in scores) for outcome in (KEPT, REJECTED, UNSURE)}
+def _summary(scores: list[Score], decision: Decision, options: FilterOptions) -> dict[str, Any]:
+    threshold, precision_estimate = decision.threshold, decision.precision_estimate
+    counts = {outcome: sum(score.outcome == outcome for score in scores) for outcome in (KEPT, REJECTED, BORDERLINE)}
     return {
         "images": len(scores),
         **counts,
-        "threshold": line and line.threshold,
-        "band": line and [line.low, line.high],
+        "threshold": threshold and threshold.threshold,
+        "band": threshold and [threshold.low, threshold.high],
         "labelled_on": sum(score.label == "on" for score in scores),
         "labelled_off": sum(score.label == "off" for score in scores),
         "labelled_unsure": sum(score.label == "unsure" for score in scores),
-        "suspect": len(judged.suspects),
-        "expected_share": _rounded(judged.share),
-        "expected_precision": _rounded(line and line.precision),
-        "expected_recall": _rounded(line and line.recall),
-        "proof": proof and {name: _rounded(value) for name, value in asdict(proof).items()},
-        **judged.figures,
-        "notice": _notice(judged, options),
+        "suspect": len(decision.suspects),
+        "expected_share": _rounded(decision.class_prior),
+        "expected_precision": _rounded(threshold and threshold.precision),
+        "expected_recall": _rounded(threshold and threshold.recall),
+        "proof": precision_estimate and {name: _rounded(value) for name, value in asdict(precision_estimate).items()},
+        **decision.statistics,
+        "notice": _notice(decision, options),
     }
 
 
@@ -221,31 +237,31 @@ def _rounded(value: float | None) -> float | None:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def _notice(judged: Judged, options: FilterOptions) -> str:
-    """What a person should know of the precision: that it is out of reach, or not proved yet."""
-    line, proof, wanted = judged.line, judged.proof, options.precision
-    if line is None or line.precision is None or options.threshold is not None:
+def _notice(decision: Decision, options: FilterOptions) -> str:
+    """Tell the user if the requested precision is out of reach, or not confirmed yet."""
+    threshold, estimate, target = decision.threshold, decision.precision_estimate, options.precision
+    if threshold is None or threshold.precision is None or options.threshold is not None:
         return ""
-    if line.precision < wanted - MATTERS:
+    if threshold.precision < target - PRECISION_TOLERANCE:
         return (
-            f"precision {wanted:g} is out of reach: of what is kept without a label about {line.precision:.2f} should"
-            f" be on target; label more pictures, those with scores near {line.threshold:.2f} first"
+            f"precision {target:g} is out of reach: about {threshold.precision:.2f} of the unlabelled squares that are"
+            f" kept should be on target; label more, squares with scores near {threshold.threshold:.2f} first"
         )
-    if proof.more == 0:
+    if estimate.more == 0:
         return ""
-    more = f"some {proof.more} more labels" if proof.more else f"more than {MOST} further labels"
+    more = f"about {estimate.more} more labels" if estimate.more else f"more than {MAX_EXTRA_LABELS} more labels"
     return (
-        f"precision {wanted:g} is expected but not shown yet: {proof.labels} labels above the line say {proof.low:.2f}"
-        f" to {proof.high:.2f}; {more} of pictures with high scores would show it"
+        f"precision {target:g} is expected but not confirmed yet: {estimate.labels} labels above the threshold give"
+        f" {estimate.low:.2f} to {estimate.high:.2f}; {more} of squares with high scores would confirm it"
     )
 
 
-def _nothing_kept(scores: list[Score], judged: Judged) -> str:
-    if judged.line is None:
-        return f"all {len(scores)} pictures are labelled off or unsure, so nothing is kept; label some on"
+def _nothing_kept(scores: list[Score], decision: Decision) -> str:
+    if decision.threshold is None:
+        return f"all {len(scores)} squares are labelled off target or skip, so nothing is kept; label some on target"
     highest = max((score.score for score in scores if score.label is None), default=0.0)
     return (
-        f"nothing is kept: no picture is labelled on, and none reaches {judged.line.high:g}, the upper edge of the band"
-        f" around the threshold (the highest score is {highest:.3f}); lower --filter-threshold, or leave it at auto, or"
-        " label some on"
+        f"nothing is kept: no square is labelled on target, and no score reaches {decision.threshold.high:g}, the upper"
+        f" edge of the band around the threshold (the highest score is {highest:.3f}); lower --filter-threshold, or set"
+        " it to auto, or label some squares on target"
     )

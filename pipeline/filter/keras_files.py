@@ -1,7 +1,7 @@
-"""Read the weights of a .keras file into a network that is built here.
+"""Load the weights of a .keras file into a network that this program builds.
 
-Keras would build whatever such a file describes, of any size and of any layers. Here the network is known, and only
-numbers are read from the file.
+Keras would build whatever architecture the file describes, of any size and with any layers. Here the architecture is
+known, and only the weights are read from the file.
 """
 
 import io
@@ -11,43 +11,43 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import keras
-
+from pipeline.devices import keras
 from pipeline.store.hdf5 import check_weights
 from pipeline.store.npz import Foreign, StoredZip, or_damaged
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
-ROOM = 8 << 20  # bytes of a file of weights beside the numbers: names, and how they are laid out
-MOST_CONFIG = 1 << 22  # bytes
+HEADER_ROOM = 8 << 20  # bytes of a weights file beside the weights: names and layout
+MAX_CONFIG_BYTES = 1 << 22  # bytes
 
 
-def fill(network: keras.Model, path: Path) -> None:
-    """Give `network` the weights in the .keras file `path`, which is of one like it.
+def load_keras_weights(network: keras.Model, path: Path) -> None:
+    """Load the weights of the .keras file `path` into `network`; takes about three times the memory of the weights.
 
-    It takes some three times the memory of the weights. Errors: `Damaged`; `Foreign` if it is of another network, or
-    holds NaN.
+    Raises:
+        Damaged: If the file cannot be read.
+        Foreign: If it belongs to another network, or a weight is NaN.
     """
     size = sum(4 * math.prod(weight.shape) for weight in network.weights)
     with StoredZip(path) as archive:
-        check_weights(io.BytesIO(archive.read(WEIGHTS, 2 * size + ROOM)), most=2 * size + ROOM)
+        check_weights(io.BytesIO(archive.read(WEIGHTS, 2 * size + HEADER_ROOM)), most=2 * size + HEADER_ROOM)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what Keras finds no place for
+            warnings.simplefilter("ignore")  # about weights that the network lacks
             network.load_weights(path)
-    except Exception:  # of any kind: it depends on where in the file what is sought is not
+    except Exception:  # Keras raises several types, depending on what the file lacks
         raise Foreign("holds the weights of another network") from None
 
 
 def read_config(path: Path) -> Any:
-    """How the network in the .keras file `path` was built, as JSON has it. Errors: `Damaged`, `Foreign`."""
+    """Read config.json of the .keras file `path`: how its network was built. Raises `Damaged`, `Foreign`."""
     with StoredZip(path) as archive:
-        text = archive.read(CONFIG, MOST_CONFIG)
+        text = archive.read(CONFIG, MAX_CONFIG_BYTES)
     with or_damaged(f"holds a {CONFIG} that is not JSON"):
         return json.loads(text)
 
 
 def weights_size(path: Path) -> int:
-    """The bytes that weights take in the .keras file `path`. Errors: `Damaged`, `Foreign`."""
+    """Size in bytes of the weights in the .keras file `path`. Raises `Damaged`, `Foreign`."""
     with StoredZip(path) as archive:
         if WEIGHTS not in archive.sizes:
             raise Foreign(f"holds no {WEIGHTS}")

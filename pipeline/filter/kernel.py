@@ -1,9 +1,9 @@
-"""Kernel ridge regression on features, with exact leave-group-out scores, and label propagation to near neighbours.
+"""Kernel ridge regression on features, with exact leave-group-out scores, and propagation of scores to neighbours.
 
-From 80 labels this is the best single classifier that was measured, and it trains in seconds. Label propagation is
-after D. Zhou et al., "Learning with Local and Global Consistency" (2004), but it propagates the scores of a machine
-that knows the labels, not the labels. With a backbone's features it adds .012 of average precision from 80 labels; with
-histograms and patches, whose nearest squares are often of another kind, it adds nothing.
+With 80 labels this is the best single classifier that was measured, and it trains in seconds. Propagation is after D.
+Zhou et al., "Learning with Local and Global Consistency" (2004), but it propagates the scores of a trained machine
+instead of the labels. With a backbone's features it adds .012 of average precision with 80 labels; with histograms and
+patches, whose nearest squares often have another label, it adds nothing.
 """
 
 from collections.abc import Callable
@@ -11,43 +11,39 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.filter.features import FeatureViews, pick
+from pipeline.filter.features import FeatureViews, select_rows
+from pipeline.neighbours import squared_distances
 
-FOLDS = 8  # of labels that are left out in turn, to see how much a score depends on which labels there are
+FOLDS = 8  # of the labels, each left out once, to measure how much a score depends on the choice of labels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kernel:
-    """A weighted sum of Gaussian kernels, one for each kind of features, each with the mean distance as its width."""
+    """A weighted sum of Gaussian kernels, one for each view, each as wide as the mean squared distance in that view."""
 
-    shares: tuple[float, ...]
-    widths: tuple[float, ...]  # mean squared distance between two pictures of the pool
+    coefficients: tuple[float, ...]
+    widths: tuple[float, ...]  # mean squared distance between two squares of the pool
 
     def __call__(self, left: FeatureViews, right: FeatureViews) -> np.ndarray:
-        """How like the pictures are, (N, M) float64 in (0, 1]."""
-        parts = zip(self.shares, self.widths, left, right, strict=True)
-        return sum(share * np.exp(-_squared_distances(a, b) / width) for share, width, a, b in parts)
+        """Compute the similarity of squares, (N, M) float64 in (0, 1]."""
+        parts = zip(self.coefficients, self.widths, left, right, strict=True)
+        return sum(c * np.exp(-squared_distances(a, b).astype(np.float64) / width) for c, width, a, b in parts)
 
 
-def fit_kernel(views: FeatureViews, shares: tuple[float, ...]) -> Kernel:
-    """The kernel whose widths fit the pictures of `views`, two at least."""
+def fit_kernel(views: FeatureViews, coefficients: tuple[float, ...]) -> Kernel:
+    """Fit the widths to the squares of `views`, at least two."""
     count = len(views[0])
     pairs = max(count * (count - 1), 1)
-    widths = tuple(max(float(_squared_distances(view, view).sum()) / pairs, 1e-6) for view in views)
-    return Kernel(shares=shares, widths=widths)
-
-
-def _squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(N, M) float64 of (N, D) and (M, D) float32; that is twice as fast, and exact to six digits."""
-    squares = (left**2).sum(axis=1)[:, np.newaxis] + (right**2).sum(axis=1) - 2 * left @ right.T
-    return np.maximum(squares, 0).astype(np.float64)
+    totals = [float(squared_distances(view, view).astype(np.float64).sum()) for view in views]
+    widths = tuple(max(total / pairs, 1e-6) for total in totals)
+    return Kernel(coefficients=coefficients, widths=widths)
 
 
 @dataclass(frozen=True, kw_only=True)
 class KernelMachine:
-    """A score for any picture from its likeness to known ones; about 1 for on target, -1 for off.
+    """Scores any square by its similarity to training squares: about 1 for on target, -1 for off target.
 
-    The first column of `weights` is the machine; each other one a machine that a part of the labels was kept from.
+    The first column of `weights` is the machine; each other column is a machine trained without one fold of the labels.
     """
 
     kernel: Kernel
@@ -55,65 +51,73 @@ class KernelMachine:
     weights: np.ndarray  # (M, 1 + FOLDS) float64
 
     def __call__(self, views: FeatureViews) -> np.ndarray:
-        """The scores (N, 1 + FOLDS) float64 of the pictures of `views`."""
+        """Score the squares of `views`: (N, 1 + FOLDS) float64."""
         return self.kernel(views, self.support) @ self.weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ridge:
-    """What regression makes of L labelled pictures, and what it would make of all but some of them."""
+    """Ridge regression on L labelled squares, from which regressions without some of them follow exactly."""
 
     inverse: np.ndarray  # (L, L), of the kernel matrix with the ridge on its diagonal
     weights: np.ndarray  # (L,)
 
-    def without(self, places: np.ndarray) -> np.ndarray:
-        """The weights (L,) of a regression that never saw the labels at `places`, where they are 0.
+    def without(self, indices: np.ndarray) -> np.ndarray:
+        """The weights (L,) of a regression without the labels at `indices`; the weights there are 0.
 
-        Exact, by the inverse of a partitioned matrix; for one place it is equation 5.12 of Rasmussen and Williams,
-        "Gaussian Processes for Machine Learning" (2006).
+        Exact, by the inverse of a partitioned matrix; for one index it is equation 5.12 of C. Rasmussen and C.
+        Williams, "Gaussian Processes for Machine Learning" (2006).
         """
-        block = self.inverse[np.ix_(places, places)]
-        found = self.weights - self.inverse[:, places] @ np.linalg.solve(block, self.weights[places])
-        found[places] = 0
-        return found
+        block = self.inverse[np.ix_(indices, indices)]
+        weights = self.weights - self.inverse[:, indices] @ np.linalg.solve(block, self.weights[indices])
+        weights[indices] = 0
+        return weights
 
-    def leave_out(self, groups: np.ndarray) -> np.ndarray:
-        """(L, G): in column g the weights without all pictures of group g."""
+    def leave_groups_out(self, groups: np.ndarray) -> np.ndarray:
+        """The weights (L, G): column g of a regression without all squares of group g."""
         return np.stack([self.without((groups == group).nonzero()[0]) for group in range(groups.max() + 1)], axis=1)
 
 
-def fit_ridge(likeness: np.ndarray, on: np.ndarray, ridge: float) -> Ridge:
-    """Regress `on` (L,) bool on `likeness` (L, L); both labels weigh the same in all, however many there are."""
+def fit_ridge(similarity: np.ndarray, on: np.ndarray, ridge: float) -> Ridge:
+    """Regress `on` (L,) bool on `similarity` (L, L), with equal total weight for both labels."""
     target = np.where(on, 1.0, -1.0)
-    share = np.where(on, on.mean(), 1 - on.mean())
-    inverse = np.linalg.inv(likeness + np.diag(2 * ridge * share))
+    class_fraction = np.where(on, on.mean(), 1 - on.mean())
+    inverse = np.linalg.inv(similarity + np.diag(2 * ridge * class_fraction))
     return Ridge(inverse=inverse, weights=inverse @ target)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """A trained machine, and the score (L,) that each of its pictures gets from one trained without its group."""
+    """A trained machine, and the score (L,) of each training square by a machine trained without its group."""
 
     machine: KernelMachine
-    left_out: np.ndarray
-    likeness: np.ndarray  # (L, L), of the pictures
-    reach: np.ndarray  # (L, L): what the regression's weights are multiplied with to give their scores
+    out_of_fold: np.ndarray
+    similarity: np.ndarray  # (L, L), of the labelled squares
+    design: np.ndarray  # (L, L): scores = design @ weights of the regression
 
 
 def fit_machine(kernel: Kernel, views: FeatureViews, on: np.ndarray, groups: np.ndarray, *, ridge: float) -> Fit:
-    """Train on the pictures of `views`; `on` (L,) bool, `groups` (L,) int from 0: equal where pictures are alike."""
-    likeness = kernel(views, views)
-    fit = fit_ridge(likeness, on, ridge)
-    weights = np.column_stack([fit.weights, fit.leave_out(groups % FOLDS)])
+    """Train a kernel machine.
+
+    Args:
+        kernel: The kernel.
+        views: Features of L labelled squares.
+        on: (L,) bool, whether each is on target.
+        groups: (L,) int from 0, equal for near-duplicates.
+        ridge: The regularisation.
+    """
+    similarity = kernel(views, views)
+    fit = fit_ridge(similarity, on, ridge)
+    weights = np.column_stack([fit.weights, fit.leave_groups_out(groups % FOLDS)])
     return Fit(
         machine=KernelMachine(kernel=kernel, support=views, weights=weights),
-        left_out=own_scores(likeness, fit.leave_out(groups), groups),
-        likeness=likeness,
-        reach=likeness,
+        out_of_fold=leave_group_out_scores(similarity, fit.leave_groups_out(groups), groups),
+        similarity=similarity,
+        design=similarity,
     )
 
 
-def fit_carried(
+def fit_propagated(
     kernel: Kernel,
     views: FeatureViews,
     labelled: np.ndarray,
@@ -121,80 +125,96 @@ def fit_carried(
     groups: np.ndarray,
     *,
     ridge: float,
-    carry: Callable[[np.ndarray], np.ndarray],
+    propagate: Callable[[np.ndarray], np.ndarray],
 ) -> Fit:
-    """The same, trained on the pictures of `views` (N pictures) at `labelled` (L,); but it is learnt from what this
-    says of all N, brought from likeness (N, N) to weights by the matrix `carry(likeness)`, (N, N)."""
-    likeness = kernel(views, views)
-    among = likeness[np.ix_(labelled, labelled)]
-    fit = fit_ridge(among, on, ridge)
-    carried = carry(likeness) @ likeness[:, labelled]  # (N, L): from the weights of the labelled to those of all
-    weights = carried @ np.column_stack([fit.weights, fit.leave_out(groups % FOLDS)])
-    reach = likeness[labelled] @ carried
+    """Train a kernel machine whose scores are propagated to neighbours among all N squares, labelled or not.
+
+    Args:
+        kernel: The kernel.
+        views: Features of N squares.
+        labelled: (L,) indices of the labelled squares.
+        on: (L,) bool, whether each is on target.
+        groups: (L,) int from 0, equal for near-duplicates.
+        ridge: The regularisation.
+        propagate: Returns for a similarity matrix (N, N) the matrix (N, N) from scores to weights of all squares.
+    """
+    similarity = kernel(views, views)
+    labelled_similarity = similarity[np.ix_(labelled, labelled)]
+    fit = fit_ridge(labelled_similarity, on, ridge)
+    # (N, L): from weights of labelled squares to weights of all
+    propagation = propagate(similarity) @ similarity[:, labelled]
+    weights = propagation @ np.column_stack([fit.weights, fit.leave_groups_out(groups % FOLDS)])
+    design = similarity[labelled] @ propagation
     return Fit(
         machine=KernelMachine(kernel=kernel, support=views, weights=weights),
-        left_out=own_scores(reach, fit.leave_out(groups), groups),
-        likeness=among,
-        reach=reach,
+        out_of_fold=leave_group_out_scores(design, fit.leave_groups_out(groups), groups),
+        similarity=labelled_similarity,
+        design=design,
     )
 
 
-def own_scores(reach: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """The score (L,) of each picture by the weights (L, G) that its own group was kept from."""
-    return (reach * weights[:, groups].T).sum(axis=1)
+def leave_group_out_scores(design: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Score each of L squares with the weights (L, G) of the regression without its own group."""
+    return (design * weights[:, groups].T).sum(axis=1)
 
 
 def components(kernel: Kernel, views: FeatureViews, *, landmarks: int, count: int) -> np.ndarray:
-    """The `count` strongest principal components of what the kernel sees, (N, count) float32 of variance about 1."""
-    near = pick(views, np.arange(min(landmarks, len(views[0]))))
-    inner = kernel(near, near)
-    found = principal_components(kernel(views, near), inner, count)
-    return found / np.sqrt(_eigen(inner, found.shape[1])[0] / len(inner)).astype(np.float32)
+    """The `count` strongest principal components of the squares in kernel space, (N, count) float32, variance
+    about 1."""
+    landmark_views = select_rows(views, np.arange(min(landmarks, len(views[0]))))
+    inner = kernel(landmark_views, landmark_views)
+    projected = principal_components(kernel(views, landmark_views), inner, count)
+    return projected / np.sqrt(_eigen(inner, projected.shape[1])[0] / len(inner)).astype(np.float32)
 
 
 def principal_components(outer: np.ndarray, inner: np.ndarray, count: int) -> np.ndarray:
-    """The `count` strongest principal components (N, count) float32 of what a kernel sees in N pictures.
+    """The `count` strongest principal components of N squares in kernel space, (N, count) float32.
 
-    Found on M landmarks that are like each other as `inner` (M, M) says, and carried over to the pictures by their
-    likeness `outer` (N, M) to these (Nyström's method). Distances are those that the kernel sees.
+    They are computed on M landmarks and extended to all squares (Nyström's method); distances are those of the kernel.
+
+    Args:
+        outer: (N, M) similarity of the squares to the landmarks.
+        inner: (M, M) similarity of the landmarks.
+        count: How many components.
     """
     values, vectors = _eigen(inner, count)
     return (_centred(outer, inner) @ vectors / np.sqrt(values)).astype(np.float32)
 
 
 def _eigen(inner: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest eigenvalues of the centred kernel matrix `inner` and their vectors, but for empty ones."""
+    """The largest eigenvalues of the centred kernel matrix `inner` and their vectors, without those near zero."""
     values, vectors = np.linalg.eigh(_centred(inner, inner))
     values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
-    keep = values > 1e-6 * values[0]
-    keep[0] = True  # also of pictures that are all alike
-    return np.maximum(values[keep], 1e-12), vectors[:, keep]
+    nonzero = values > 1e-6 * values[0]
+    nonzero[0] = True  # also if all squares are equal
+    return np.maximum(values[nonzero], 1e-12), vectors[:, nonzero]
 
 
 def _centred(rows: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """Kernel values `rows` (N, M) with the mean of the M landmarks taken as the origin."""
+    """Centre kernel values `rows` (N, M) on the mean of the M landmarks."""
     return rows - rows.mean(axis=1, keepdims=True) - inner.mean(axis=0) + inner.mean()
 
 
 NEIGHBOURS = 10
-# Of a score that comes from the neighbours. Kinds of flowers gain .005 more at .5, but on a real crawl, where what does
-# not belong is of many kinds, more than .3 costs precision, and the more so the more labels there are
+# The fraction of a score that comes from neighbours. Flower datasets gain .005 more at .5, but on a real crawl, where
+# off-target squares are of many kinds, more than .3 reduces precision, even more so with many labels
 SPREAD = 0.3
-RIDGE = 0.03  # of the regression that learns the spread scores: nearly what they are
+RIDGE = 0.03  # of the regression on the propagated scores: small, so that it reproduces them closely
 
 
-def propagate_labels(features: np.ndarray, likeness: np.ndarray) -> np.ndarray:
-    """The matrix (N, N) that brings scores of N pictures to the weights, over all of them, of a machine that gives each
-    picture the mean over its neighbours and theirs.
+def propagate_labels(features: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+    """The matrix (N, N) that turns scores of N squares into kernel weights for scores smoothed over neighbours.
 
-    `features` (N, D) say who is whose neighbour, `likeness` (N, N) is the machine's kernel matrix.
+    Args:
+        features: (N, D), which define the neighbours.
+        similarity: (N, N), the kernel matrix of the machine.
     """
     spread = (1 - SPREAD) * np.linalg.inv(np.eye(len(features)) - SPREAD * _steps(features))
-    return np.linalg.solve(likeness + RIDGE * np.eye(len(features)), spread)
+    return np.linalg.solve(similarity + RIDGE * np.eye(len(features)), spread)
 
 
 def _steps(features: np.ndarray) -> np.ndarray:
-    """How likely a walk goes from each picture to each other one, (N, N): only to near ones, more to nearer ones."""
+    """Transition probabilities of a random walk between nearest neighbours, (N, N), higher for nearer ones."""
     alike = np.maximum(_cosines(features), 0) ** 3
     np.fill_diagonal(alike, 0)
     nearest = np.partition(alike, -min(NEIGHBOURS, len(alike)), axis=1)[:, -min(NEIGHBOURS, len(alike))]

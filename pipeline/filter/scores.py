@@ -1,6 +1,7 @@
-"""Scores on disk: of every square, with kept or rejected; and of labelled squares that the classifier did not train on.
+"""Score files: of every square, with kept or rejected; and of labelled squares by a classifier that did not train on
+them.
 
-The second kind are the only honest figures of a filter.
+Only the second kind gives unbiased metrics of the filter.
 """
 
 import dataclasses
@@ -14,73 +15,75 @@ import numpy as np
 from pipeline.store import verified
 from pipeline.store.jsonl import write_rows
 
-NAME = "scores.jsonl"
+FILE_NAME = "scores.jsonl"
 FEATURES = "features.npy"
-KEPT, REJECTED, UNSURE = "kept", "rejected", "unsure"
+KEPT, REJECTED, BORDERLINE = "kept", "rejected", "unsure"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """What the filter found about one picture."""
+    """The filter's verdict on one square."""
 
     id: str
-    # The probability that it is on target; of a labelled picture as a classifier says that does not know its label.
-    # None when nothing was scored
+    # The probability of being on target; of a labelled square by a classifier that did not train on its label. None
+    # with method 'none'
     score: float | None
-    label: str | None  # on, off, unsure
-    outcome: str  # kept, rejected, unsure
-    spread: float | None = None  # standard error of the score, as far as it comes from which labels there are; None
-    # for labelled pictures
-    suspect: bool = False  # the label does not go with what the classifier says, not knowing it
+    label: str | None  # on, off, unsure (shown as skip)
+    outcome: str  # kept, rejected, unsure (shown as borderline)
+    spread: float | None = None  # standard error of the score, as far as it depends on which labels exist; None for
+    # labelled squares
+    suspect: bool = False  # the label contradicts the score, and may be wrong
 
 
 def write_scores(scores: Iterable[Score], folder: Path) -> None:
-    """Leave `scores`, sorted by id, in `folder`."""
-    write_rows(folder / NAME, (dataclasses.asdict(score) for score in sorted(scores, key=lambda score: score.id)))
+    """Write `scores`, sorted by id, to `folder`."""
+    write_rows(folder / FILE_NAME, (dataclasses.asdict(score) for score in sorted(scores, key=lambda score: score.id)))
 
 
 def read_scores(folder: Path) -> list[Score]:
-    """The scores in the finished filter folder `folder`, sorted by id; `DamagedState` if they are not those written."""
-    return [Score(**row) for row in verified.read_rows(folder, NAME)]
+    """Read the scores in the finished filter folder `folder`, sorted by id; raises `DamagedState` if they were
+    changed."""
+    return [Score(**row) for row in verified.read_rows(folder, FILE_NAME)]
 
 
 def kept_ids(folder: Path) -> list[str]:
-    """The ids of the pictures that the finished filter folder `folder` keeps, sorted."""
+    """The sorted ids of the squares that the finished filter folder `folder` keeps."""
     return [score.id for score in read_scores(folder) if score.outcome == KEPT]
 
 
 def read_features(folder: Path) -> np.ndarray | None:
-    """Features by which pictures can be compared, (N, D) float16, in the order of `read_scores`; None where the
-    finished filter folder `folder` holds none."""
+    """Read the features that compare squares, (N, D) float16, in the order of `read_scores`; None if `folder` has
+    none."""
     return verified.read_array(folder, FEATURES) if (folder / FEATURES).exists() else None
 
 
 HOLDOUT, OUT_OF_FOLD = "holdout.jsonl", "out_of_fold.jsonl"
-MIDDLE = 0.5  # the threshold at which precision and recall are told; the filter draws its own line
-LEAST = 3  # of each label, below which there is nothing to measure
+METRICS_THRESHOLD = 0.5  # for precision and recall of the classifier; the filter chooses its own threshold
+MIN_LABELS = 3  # of each kind; with fewer there is nothing to measure
 
 
 def write_unseen(labels: Mapping[str, str], scores: Mapping[str, float], path: Path) -> None:
-    """Leave a row {id, label, score} for each of `labels`, picture id to 'on' or 'off', at `path`."""
+    """Write a row {id, label, score} for each of `labels`, square id to 'on' or 'off', to `path`."""
     write_rows(path, ({"id": id, "label": labels[id], "score": round(scores[id], 6)} for id in sorted(labels)))
 
 
 def read_unseen(classifier: Path) -> dict[str, float]:
-    """The probability of every labelled picture, by id, from the finished folder `classifier`."""
+    """Read the probability of every labelled square, by id, from the finished classifier folder `classifier`."""
     return {row["id"]: row["score"] for name in (HOLDOUT, OUT_OF_FOLD) for row in verified.read_rows(classifier, name)}
 
 
 def measure(labels: Mapping[str, str], scores: Mapping[str, float]) -> dict[str, Any]:
-    """Average precision over `labels`, and precision and recall at `MIDDLE`; None where there is too little to tell."""
+    """Average precision over `labels`, and precision and recall at `METRICS_THRESHOLD`; None with too few labels."""
     ids = sorted(labels)
-    on, found = np.array([labels[id] == "on" for id in ids]), np.array([scores[id] for id in ids])
-    if min(on.sum(), (~on).sum()) < LEAST:
+    on, probabilities = np.array([labels[id] == "on" for id in ids]), np.array([scores[id] for id in ids])
+    if min(on.sum(), (~on).sum()) < MIN_LABELS:
         return {"average_precision": None, "precision": None, "recall": None}
-    from sklearn.metrics import average_precision_score  # takes a second to load; readers of scores do without
+    # Here, because the import takes a second, and readers of scores do not need it
+    from sklearn.metrics import average_precision_score
 
-    kept = found >= MIDDLE
+    kept = probabilities >= METRICS_THRESHOLD
     return {
-        "average_precision": round(float(average_precision_score(on, found)), 4),
+        "average_precision": round(float(average_precision_score(on, probabilities)), 4),
         "precision": round(float(on[kept].mean()), 4) if kept.any() else None,
         "recall": round(float(kept[on].mean()), 4),
     }

@@ -1,6 +1,6 @@
 """Choose the threshold between kept and rejected, and estimate the filter's precision with an interval.
 
-It also tells how many more labels would prove a precision, and which labels are probably wrong.
+It also estimates how many more labels would confirm a precision, and finds labels that are probably wrong.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,56 +12,59 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from pipeline.filter.calibration import ClassPrior, move, offsets
+from pipeline.filter.calibration import ClassPrior, logit_offsets, shift_logits
 
-# The line keeps at least this share of the pictures thought to be on target: without it, a wish for more precision
-# than the classifier can give would be met by keeping one picture, or none
-LEAST_RECALL = 0.1
-# However easy the subject, a picture that is more likely off than on is not kept to fill up the precision wished for.
-# Only where the wish is out of reach the line may lie lower, so that something is kept
-LEAST_LIKELY = 0.5
-HIGHEST = 0.99  # score that the band may ask for
-STEP = 0.005  # between the thresholds that are tried: a person can read them
+# At least this fraction of the squares expected on target is kept. Otherwise a precision that the classifier cannot
+# give would be reached by keeping one square, or none
+MIN_RECALL = 0.1
+# A square that is more likely off target than on target is not kept, even if the precision would allow it. Only if the
+# precision is out of reach the threshold may be lower, so that something is kept
+MIN_THRESHOLD = 0.5
+MAX_UPPER_EDGE = 0.99  # highest score that the band may require
+STEP = 0.005  # between candidate thresholds: coarse enough to be readable
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """A threshold, the band around it, and what it should mean for the pictures without a label.
+    """A threshold, the band around it, and the expected precision and recall on squares without a label.
 
-    Kept is what scores `high` or more, rejected what scores less than `low`. Precision is None when nothing is kept.
+    Scores of `high` or more are kept, scores below `low` are rejected. Precision is None if nothing is kept.
     """
 
     threshold: float
     low: float
     high: float
-    precision: float | None  # share of the kept that is on target
-    recall: float | None  # share of the on-target that is kept
+    precision: float | None  # fraction of kept squares that are on target
+    recall: float | None  # fraction of on-target squares that are kept
 
 
 def choose_threshold(probabilities: np.ndarray, precision: float, band: float) -> Threshold:
-    """The lowest threshold, `LEAST_LIKELY` at least, at which the kept reach `precision`; if that keeps less than
-    `LEAST_RECALL`, the highest that keeps as much.
+    """Choose the lowest threshold, at least `MIN_THRESHOLD`, with the expected precision `precision`.
 
-    `probabilities` (N,) are those of pictures without a label; a set's precision is expected to be their mean over it.
-    `band` is how far on either side of the threshold a score is unsure.
+    If that would keep less than `MIN_RECALL`, choose the highest threshold that keeps as much.
+
+    Args:
+        probabilities: (N,) of squares without a label; their mean over a set is its expected precision.
+        precision: The precision to reach.
+        band: How far on either side of the threshold a score is borderline.
     """
     if not len(probabilities):
-        return evaluate_threshold(probabilities, LEAST_LIKELY, band)
-    falling = np.sort(probabilities)[::-1]
-    gained = np.concatenate([[0.0], np.cumsum(falling)])
-    tried = np.arange(0, 1, STEP).round(6)
-    kept = np.searchsorted(-falling, -_upper(tried, band), side="right")
-    found = gained[kept] / np.maximum(kept, 1)
-    much = (kept > 0) & (gained[kept] >= LEAST_RECALL * gained[-1])
-    if not much.any():  # no score is beyond the band of even the lowest threshold: nothing here is on target
-        return evaluate_threshold(probabilities, LEAST_LIKELY, band)
-    enough = (much & (found >= precision) & (tried >= LEAST_LIKELY)).nonzero()[0]
-    threshold = tried[enough[0]] if len(enough) else tried[much.nonzero()[0][-1]]
+        return evaluate_threshold(probabilities, MIN_THRESHOLD, band)
+    descending = np.sort(probabilities)[::-1]
+    expected_on = np.concatenate([[0.0], np.cumsum(descending)])
+    candidates = np.arange(0, 1, STEP).round(6)
+    kept = np.searchsorted(-descending, -_upper(candidates, band), side="right")
+    precisions = expected_on[kept] / np.maximum(kept, 1)
+    enough_recall = (kept > 0) & (expected_on[kept] >= MIN_RECALL * expected_on[-1])
+    if not enough_recall.any():  # no score is above the band of the lowest threshold: nothing is on target
+        return evaluate_threshold(probabilities, MIN_THRESHOLD, band)
+    suitable = (enough_recall & (precisions >= precision) & (candidates >= MIN_THRESHOLD)).nonzero()[0]
+    threshold = candidates[suitable[0]] if len(suitable) else candidates[enough_recall.nonzero()[0][-1]]
     return evaluate_threshold(probabilities, float(threshold), band)
 
 
 def evaluate_threshold(probabilities: np.ndarray, threshold: float, band: float) -> Threshold:
-    """What that threshold should mean."""
+    """Compute the expected precision and recall of `threshold`."""
     low, high = max(threshold - band, 0.0), float(_upper(threshold, band))
     kept, total = probabilities[probabilities >= high], probabilities.sum()
     return Threshold(
@@ -74,137 +77,157 @@ def evaluate_threshold(probabilities: np.ndarray, threshold: float, band: float)
 
 
 def _upper(threshold: np.ndarray | float, band: float) -> np.ndarray | float:
-    """The upper edge of the band: never so high that no score would reach it."""
-    return np.minimum(threshold + band, np.maximum(threshold, HIGHEST))
+    """The upper edge of the band, limited so that some score can reach it."""
+    return np.minimum(threshold + band, np.maximum(threshold, MAX_UPPER_EDGE))
 
 
-SURE = 0.9  # of all intervals: their lower end is passed in 95 of 100 cases
+CONFIDENCE = 0.9  # of all intervals: the true value is above the lower end in 95 of 100 cases
 DRAWS, KNOTS = 4000, 40
-STRATUM = 15  # labelled pictures that a stratum needs to have a say of its own
-STRATA = 3
-MOST = 5000  # labels: who is told that more are needed will rather change the wish
-PARTS = 1.0, 0.75, 0.5  # of the kept, those with the highest scores: less is hardly a set to train with
+MIN_STRATUM_LABELS = 15  # labelled squares that each stratum needs
+MAX_STRATA = 3
+MAX_EXTRA_LABELS = 5000  # a user who would need more will rather ask for less precision
+KEPT_FRACTIONS = 1.0, 0.75, 0.5  # of kept squares, those with the highest scores: fewer are too few to train with
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What there is to prove with."""
+    """The data that the precision is estimated from."""
 
-    scores: np.ndarray  # (L,) probabilities of labelled pictures by a classifier that did not know their labels
+    scores: np.ndarray  # (L,) out-of-fold probabilities of labelled squares
     on: np.ndarray  # (L,) bool
-    free: np.ndarray  # (N,) probabilities of the pictures without a label
-    share: ClassPrior  # of those that are on target
+    unlabelled: np.ndarray  # (N,) probabilities of squares without a label
+    class_prior: ClassPrior  # of the unlabelled squares
 
     @cached_property
     def offset(self) -> float:
-        """By how much all probabilities are moved so that those of the pictures without a label have the right mean."""
-        return float(offsets(self.free, np.array([self.share.mean]))[0]) if len(self.free) else 0.0
+        """The shift in logits that gives the probabilities of unlabelled squares their expected class prior as mean."""
+        return (
+            float(logit_offsets(self.unlabelled, np.array([self.class_prior.mean]))[0]) if len(self.unlabelled) else 0.0
+        )
 
     @property
-    def moved(self) -> np.ndarray:
-        """The scores as the line is drawn for them."""
-        return move(self.scores, self.offset)
+    def shifted(self) -> np.ndarray:
+        """Scores of labelled squares, shifted like the probabilities that the threshold was chosen for."""
+        return shift_logits(self.scores, self.offset)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrecisionEstimate:
-    """What is shown about the precision of what is kept without a label."""
+    """An interval for the precision of squares that are kept without a label."""
 
-    low: float | None  # the interval; None where nothing is kept
+    low: float | None  # lower end of the interval; None if nothing is kept
     high: float | None
-    labels: int  # labelled pictures above the line, which it comes from
-    more: int | None  # further ones that would lift the lower end to the wish, for the upper half of the kept at
-    # least; 0 if it is there, None if no number would
+    labels: int  # labelled squares above the threshold, which it is estimated from
+    more: int | None  # how many more would raise the lower end to the target, at least for the upper half of the kept
+    # squares; 0 if it is reached, None if no number would
 
 
-def estimate_precision(line: Threshold, evidence: Evidence, wanted: float) -> PrecisionEstimate:
-    """How surely the pictures without a label that `line` keeps reach the precision `wanted`.
+def estimate_precision(threshold: Threshold, evidence: Evidence, target: float) -> PrecisionEstimate:
+    """Estimate with an interval the precision of the unlabelled squares that `threshold` keeps.
 
-    In each stratum of scores the labelled pictures say how often such a picture is on target (Jeffreys' interval, L.
-    Brown, T. Cai and A. DasGupta, "Interval Estimation for a Binomial Proportion", 2001), moved as the probabilities
-    are; strata count by how many of the kept lie in them. That the share of on-target pictures is itself not known for
-    certain widens the interval. Where labels were chosen by score or by label it holds all the same, and is rather too
-    wide than too narrow.
+    In each stratum of scores, the labelled squares give the fraction on target (Jeffreys interval: L. Brown, T. Cai and
+    A. DasGupta, "Interval Estimation for a Binomial Proportion", 2001), shifted like the probabilities; strata are
+    weighted by how many kept squares they contain. The uncertainty of the class prior widens the interval. The interval
+    is also valid for labels that were chosen by score or by label; it is then rather too wide than too narrow.
+
+    Args:
+        threshold: The threshold of the filter.
+        evidence: Labelled and unlabelled squares.
+        target: The precision to reach.
     """
-    scores, kept = evidence.moved, move(evidence.free, evidence.offset)
-    above, kept = scores >= line.high, kept[kept >= line.high]
+    scores, kept = evidence.shifted, shift_logits(evidence.unlabelled, evidence.offset)
+    above, kept = scores >= threshold.high, kept[kept >= threshold.high]
     if not len(kept):
         return PrecisionEstimate(low=None, high=None, labels=int(above.sum()), more=None)
     random = np.random.default_rng(0)
-    further = _further(evidence, random)
+    further = _offset_uncertainty(evidence, random)
     draws = np.zeros(DRAWS)
-    for low, high in _strata(line, kept, int(above.sum())):
+    for low, high in _strata(threshold, kept, int(above.sum())):
         inside = above & (scores >= low) & (scores < high)
-        right, all_ = (evidence.on & inside).sum(), inside.sum()
-        found = random.beta(right + 0.5, all_ - right + 0.5, DRAWS)
-        draws += ((kept >= low) & (kept < high)).mean() * move(found, evidence.offset + further)
-    low, high = np.quantile(draws, [(1 - SURE) / 2, (1 + SURE) / 2])
-    more = 0 if low >= wanted else _more(kept, wanted)
+        on, total = (evidence.on & inside).sum(), inside.sum()
+        stratum_precision = random.beta(on + 0.5, total - on + 0.5, DRAWS)
+        draws += ((kept >= low) & (kept < high)).mean() * shift_logits(stratum_precision, evidence.offset + further)
+    low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    more = 0 if low >= target else _labels_needed(kept, target)
     return PrecisionEstimate(low=float(low), high=float(high), labels=int(above.sum()), more=more)
 
 
-def _further(evidence: Evidence, random: np.random.Generator) -> np.ndarray:
-    """How much further probabilities might have to be moved, (DRAWS,), as the share may be another. Where labels were
-    chosen by score, those of a stratum are a fair sample of it, whatever the share."""
-    shares = evidence.share.draw(DRAWS, random)
-    known = np.quantile(shares, np.linspace(0, 1, KNOTS))
-    return evidence.share.by_label * (np.interp(shares, known, offsets(evidence.free, known)) - evidence.offset)
+def _offset_uncertainty(evidence: Evidence, random: np.random.Generator) -> np.ndarray:
+    """Random deviations of the offset in logits, (DRAWS,), because the class prior is uncertain.
+
+    Where labels were chosen by score, the labels of a stratum are a random sample of it for any class prior.
+    """
+    priors = evidence.class_prior.draw(DRAWS, random)
+    knots = np.quantile(priors, np.linspace(0, 1, KNOTS))
+    return evidence.class_prior.chosen_by_label * (
+        np.interp(priors, knots, logit_offsets(evidence.unlabelled, knots)) - evidence.offset
+    )
 
 
-def _strata(line: Threshold, kept: np.ndarray, labels: int) -> Iterator[tuple[float, float]]:
-    """Lower and upper edges of scores; of as many kept pictures each."""
-    strata = int(np.clip(labels // STRATUM, 1, STRATA))
-    return pairwise([line.high, *np.quantile(kept, np.arange(1, strata) / strata), np.inf])
+def _strata(threshold: Threshold, kept: np.ndarray, labels: int) -> Iterator[tuple[float, float]]:
+    """Lower and upper edges of score strata that contain equally many kept squares."""
+    count = int(np.clip(labels // MIN_STRATUM_LABELS, 1, MAX_STRATA))
+    return pairwise([threshold.high, *np.quantile(kept, np.arange(1, count) / count), np.inf])
 
 
-def _more(kept: np.ndarray, wanted: float) -> int | None:
-    """The fewest labels of kept pictures, or of the upper part of them, that show the precision `wanted` there by
-    themselves, if they turn out as their probabilities `kept` promise."""
-    labels, found = np.arange(1, MOST), []
-    for part in PARTS:
-        right = kept[kept >= np.quantile(kept, 1 - part)].mean()
-        low = beta.ppf((1 - SURE) / 2, labels * right + 0.5, labels * (1 - right) + 0.5)
-        found += labels[low >= wanted][:1].tolist()
-    return min(found, default=None)
+def _labels_needed(kept: np.ndarray, target: float) -> int | None:
+    """The smallest number of labels of kept squares that would confirm the precision `target`; None if none would.
+
+    The labels may also cover only the upper part of the kept squares. They are assumed to turn out as the probabilities
+    `kept` predict.
+    """
+    labels, needed = np.arange(1, MAX_EXTRA_LABELS), []
+    for fraction in KEPT_FRACTIONS:
+        expected = kept[kept >= np.quantile(kept, 1 - fraction)].mean()
+        low = beta.ppf((1 - CONFIDENCE) / 2, labels * expected + 0.5, labels * (1 - expected) + 0.5)
+        needed += labels[low >= target][:1].tolist()
+    return min(needed, default=None)
 
 
-def confusion(line: Threshold, evidence: Evidence) -> dict[str, Any]:
-    """How many pictures of each label the line keeps, rejects and is unsure of, not knowing the labels; and the share
-    of each that it keeps, with its interval."""
-    found: dict[str, Any] = {}
-    for label, which in (("on", evidence.on), ("off", ~evidence.on)):
-        scores = evidence.moved[which]
-        kept, rejected = int((scores >= line.high).sum()), int((scores < line.low).sum())
-        found[label] = {"kept": kept, "unsure": len(scores) - kept - rejected, "rejected": rejected}
-        found[f"{label}_kept"] = [round(value, 4) for value in interval(kept, len(scores))]
-    return found
+def confusion(threshold: Threshold, evidence: Evidence) -> dict[str, Any]:
+    """Confusion matrix of labelled squares, by out-of-fold scores: how many are kept, borderline or rejected.
+
+    Also the fraction of each label that is kept, with its interval.
+    """
+    matrix: dict[str, Any] = {}
+    for label, rows in (("on", evidence.on), ("off", ~evidence.on)):
+        scores = evidence.shifted[rows]
+        kept, rejected = int((scores >= threshold.high).sum()), int((scores < threshold.low).sum())
+        matrix[label] = {"kept": kept, "unsure": len(scores) - kept - rejected, "rejected": rejected}
+        matrix[f"{label}_kept"] = [round(value, 4) for value in jeffreys_interval(kept, len(scores))]
+    return matrix
 
 
-def interval(count: int, total: int) -> tuple[float, float, float]:
-    """The share `count` / `total` and Jeffreys' interval for it; 0 to 1 where there is nothing to tell."""
+def jeffreys_interval(count: int, total: int) -> tuple[float, float, float]:
+    """The fraction `count` / `total` and its Jeffreys interval; 0 to 1 if `total` is 0."""
     if not total:
         return 0.0, 0.0, 1.0
-    low = beta.ppf((1 - SURE) / 2, count + 0.5, total - count + 0.5) if count else 0.0
-    high = beta.ppf((1 + SURE) / 2, count + 0.5, total - count + 0.5) if count < total else 1.0
+    low = beta.ppf((1 - CONFIDENCE) / 2, count + 0.5, total - count + 0.5) if count else 0.0
+    high = beta.ppf((1 + CONFIDENCE) / 2, count + 0.5, total - count + 0.5) if count < total else 1.0
     return count / total, float(low), float(high)
 
 
-def suspects(labels: Mapping[str, str], scores: Mapping[str, float]) -> list[str]:
-    """The ids of labels, 'on' or 'off', that are likely wrong, the likeliest first, by what was said of them out of
-    fold (C. Northcutt, L. Jiang and I. Chuang, "Confident Learning", 2021). About half of such are: a person decides.
+def find_suspect_labels(labels: Mapping[str, str], scores: Mapping[str, float]) -> list[str]:
+    """Find labels that are probably wrong, the most probable first; about half of them are, so a person decides.
+
+    After C. Northcutt, L. Jiang and I. Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels" (2021).
+
+    Args:
+        labels: 'on' or 'off' by id.
+        scores: Out-of-fold probabilities by id.
     """
     from cleanlab.filter import find_label_issues
 
     ids = sorted(labels)
-    given = np.array([labels[id] == "on" for id in ids], int)
-    if len(set(given.tolist())) < 2:
+    classes = np.array([labels[id] == "on" for id in ids], int)
+    if len(set(classes.tolist())) < 2:
         return []
-    said = np.array([scores[id] for id in ids])
+    probabilities = np.array([scores[id] for id in ids])
     order = find_label_issues(
-        given,
-        np.column_stack([1 - said, said]),
+        classes,
+        np.column_stack([1 - probabilities, probabilities]),
         return_indices_ranked_by="self_confidence",
         filter_by="confident_learning",
         n_jobs=1,
     )
-    return [ids[place] for place in order]
+    return [ids[index] for index in order]

@@ -1,8 +1,8 @@
-"""The classifier stage: split the labels into training and hold-out, train, and measure."""
+"""The classifier stage: split the labels into training and hold-out set, train, and measure."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ from pipeline.errors import UserError
 from pipeline.filter.backbone import identify_backbone
 from pipeline.filter.classifier import BATCH, Classifier
 from pipeline.filter.classifier_io import save_classifier
-from pipeline.filter.learn import Pool, Tick, learn, ticks
-from pipeline.filter.scores import HOLDOUT, MIDDLE, OUT_OF_FOLD, measure, write_unseen
+from pipeline.filter.learn import Pool, Tick, count_ticks, learn
+from pipeline.filter.scores import HOLDOUT, METRICS_THRESHOLD, OUT_OF_FOLD, measure, write_unseen
 from pipeline.images.dataset import ImageSet, read_images
 from pipeline.images.duplicates import group_alike
 from pipeline.labels.snapshot import read_snapshot
@@ -26,20 +26,23 @@ from pipeline.store.digest import of_bytes
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Labels by picture id, in two parts that share no picture and no group."""
+    """Labels by square id in two parts, which share no square and no group of near-duplicates."""
 
     train: dict[str, str]
     holdout: dict[str, str]
 
 
 def is_held_out(name: str, share: float) -> bool:
-    """Whether the picture or group `name` is kept aside. It depends on the name alone, so it never changes when labels
-    come and go; what a smaller share keeps aside, a larger one does too."""
-    return _place("holdout", name) < share
+    """Whether the square or group `name` belongs to the hold-out set.
+
+    It depends on the name alone, so it does not change when labels are added or removed; a larger fraction `share`
+    holds out everything that a smaller one does.
+    """
+    return _uniform("holdout", name) < share
 
 
 def split_labels(labels: Mapping[str, str], share: float, groups: Mapping[str, str] | None = None) -> Split:
-    """Keep about `share` of `labels` aside. Near-duplicates that `groups` gives one name stay on one side together."""
+    """Hold out about the fraction `share` of `labels`; squares that `groups` gives the same name stay together."""
     groups = groups or {}
     held = {id for id in labels if is_held_out(groups.get(id, id), share)}
     return Split(
@@ -49,80 +52,85 @@ def split_labels(labels: Mapping[str, str], share: float, groups: Mapping[str, s
 
 
 def number_groups(labels: Mapping[str, str], groups: Mapping[str, str] | None = None) -> dict[str, int]:
-    """A number from 0 up for the group of each picture, so that every n-th number has its share of each label.
+    """Number the groups of squares from 0, such that every n-th number has the same fraction of each label.
 
-    Near-duplicates that `groups` gives one name get one number: folds made of numbers never part them.
+    Near-duplicates, which `groups` gives the same name, get the same number, so folds by number do not separate them.
     """
     groups = groups or {}
     members: dict[str, list[str]] = {}
     for id in sorted(labels):
         members.setdefault(groups.get(id, id), []).append(id)
-    order = sorted(members, key=lambda name: (labels[members[name][0]], _place("fold", name)))
+    order = sorted(members, key=lambda name: (labels[members[name][0]], _uniform("fold", name)))
     return {id: number for number, name in enumerate(order) for id in members[name]}
 
 
-def _place(purpose: str, name: str) -> float:
-    """A number in [0, 1) that follows from `name`, another one for each purpose."""
+def _uniform(purpose: str, name: str) -> float:
+    """A hash of `name` as a number in [0, 1), independent for each purpose."""
     return int(of_bytes(f"{purpose}:{name}".encode())[:13], 16) / 16**13
 
 
-LEAST = 8  # of each label: fewer say nothing that could be measured
-LEAST_TRAINED = 4  # of each label after some are held out
-HOW = "`python -m tasks web` in the browser, or `python -m tasks labels export DIR` for folders"
+MIN_LABELS = 8  # of each kind: with fewer nothing can be measured
+MIN_TRAINING_LABELS = 4  # of each kind, after the hold-out
+LABELLING_HINT = "`python -m tasks web` in the browser, or `python -m tasks labels export DIR` for folders"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingLabels:
-    """The labels of the pictures at hand."""
+    """The labels of the dataset's squares."""
 
-    split: Split  # on and off
+    split: Split  # labels on target and off target
     unsure: int
-    gone: int  # labels of pictures that are not, or no longer, among the normalised ones
+    missing: int  # labels of squares that do not exist, or no longer exist
 
     def count(self, label: str) -> int:
         return sum(value == label for part in (self.split.train, self.split.holdout) for value in part.values())
 
 
 def read_training_labels(snapshot: Path, groups: Mapping[str, str], holdout: float) -> TrainingLabels:
-    """The labels in the file `snapshot` of the pictures that `groups` has, id to the name of its group; the share
-    `holdout` of them kept aside, whole groups at a time.
+    """Read a label snapshot and hold out a part of it.
 
-    Errors: `UserError` if there are too few to learn from, saying how many there are and how to give more.
+    Args:
+        snapshot: The snapshot file.
+        groups: The squares, id to the name of their group of near-duplicates.
+        holdout: The fraction to hold out; groups stay together.
+
+    Raises:
+        UserError: If there are too few labels; says how many there are and how to label more.
     """
     labels = read_snapshot(snapshot)
     present = {id: label for id, label in labels.items() if id in groups}
     certain = {id: label for id, label in present.items() if label != "unsure"}
-    marks = TrainingLabels(
+    training_labels = TrainingLabels(
         split=split_labels(certain, holdout, groups),
         unsure=len(present) - len(certain),
-        gone=len(labels) - len(present),
+        missing=len(labels) - len(present),
     )
-    _check_enough(marks, holdout)
-    return marks
+    _check_enough(training_labels, holdout)
+    return training_labels
 
 
-def _check_enough(marks: TrainingLabels, holdout: float) -> None:
-    if min(marks.count("on"), marks.count("off")) < LEAST:
-        gone = f" (and {marks.gone} of pictures that are not there)" if marks.gone else ""
+def _check_enough(training_labels: TrainingLabels, holdout: float) -> None:
+    if min(training_labels.count("on"), training_labels.count("off")) < MIN_LABELS:
+        missing = f" (and {training_labels.missing} of squares that do not exist)" if training_labels.missing else ""
         raise UserError(
-            f"labels: {marks.count('on')} on, {marks.count('off')} off{gone}; the classifier needs {LEAST} of each and"
-            f" is good from 30 and 50. Label more: {HOW}. Or keep every picture: --filter-method none"
+            f"labels: {training_labels.count('on')} on target, {training_labels.count('off')} off target{missing}; the"
+            f" classifier needs {MIN_LABELS} of each and is good with 30 and 50. Label more: {LABELLING_HINT}. Or keep"
+            " every square: --filter-method none"
         )
-    trained = _tally(marks.split.train)
-    if min(trained.values()) < LEAST_TRAINED:
+    trained = _count_by_label(training_labels.split.train)
+    if min(trained.values()) < MIN_TRAINING_LABELS:
         raise UserError(
-            f"labels: with holdout = {holdout} only {trained['on']} on and {trained['off']} off are left to learn from;"
-            f" label more, or hold out less: --classifier-holdout 0.1"
+            f"labels: with holdout = {holdout} only {trained['on']} on target and {trained['off']} off target are left"
+            " for training; label more, or hold out less: --classifier-holdout 0.1"
         )
 
 
-def _tally(labels: Mapping[str, str]) -> dict[str, int]:
+def _count_by_label(labels: Mapping[str, str]) -> dict[str, int]:
     return {value: list(labels.values()).count(value) for value in ("on", "off")}
 
 
-# Pictures without a label that are learnt from at most: more add little, and what a backbone's neighbours take grows
-# with the square
-UNLABELLED = 3000
+# Unlabelled squares to learn from: more add little, and the memory of a backbone's neighbours grows quadratically
+MAX_UNLABELLED = 3000
 
 
 def train_classifier(
@@ -135,69 +143,80 @@ def train_classifier(
     progress: Progress,
     should_stop: ShouldStop,
 ) -> Result:
-    """Learn from the labels in the snapshot `labels` which pictures are on target; leave the classifier in `folder`.
+    """Train a classifier of on-target squares from labels and write it to `folder`.
 
-    `weights` are those of the backbone; None for none. Beside the classifier lie `holdout.jsonl` and
-    `out_of_fold.jsonl`: what it says of labelled pictures without knowing their labels. The same pictures, labels,
-    weights and options give the same classifier, bit for bit, on the same machine.
-    Errors: `UserError` with fewer than 8 labels of either kind, or for weights of no known network; `Stopped`, leaving
-    nothing.
+    `holdout.jsonl` and `out_of_fold.jsonl` beside it hold the probabilities of labelled squares from models that did
+    not train on their labels. The result is bit-identical for the same squares, labels, weights and options on one
+    machine.
+
+    Args:
+        options: Options of the stage.
+        normalize: The finished folder of squares.
+        labels: The label snapshot.
+        weights: Weights of the backbone; None for no backbone.
+        folder: Where to write.
+        progress: Called often.
+        should_stop: Asked often.
+
+    Raises:
+        UserError: With fewer than 8 labels of either kind, or for weights of an unknown network.
+        Stopped: If the run was asked to stop.
     """
     started = time.monotonic()
-    if weights:
-        identify_backbone(weights)  # first: it may be of no network at all
+    # First, so that a wrong file fails early. The file is read once: its network's name is known from here on
+    known = replace(weights, name=identify_backbone(weights)) if weights else None
     prepare_devices()
     pictures = read_images(normalize)
     groups = group_alike(pictures.ids, pictures.images)
-    marks = read_training_labels(labels, groups, options.holdout)
-    ids, pool = _pool(pictures, marks, groups)
-    watch = StageProgress(progress, should_stop, ticks(len(ids), options, weights) + 1)
-    learned = learn(pool, options, weights, watch)
+    training_labels = read_training_labels(labels, groups, options.holdout)
+    ids, pool = _pool(pictures, training_labels, groups)
+    tick = StageProgress(progress, should_stop, count_ticks(len(ids), options, weights) + 1)
+    learned = learn(pool, options, known, tick)
     out_of_fold = dict(zip(np.array(ids)[pool.labelled].tolist(), learned.out_of_fold.tolist(), strict=True))
-    holdout = _judge(learned.classifier, pictures, list(marks.split.holdout), watch)
+    holdout = _predict(learned.classifier, pictures, list(training_labels.split.holdout), tick)
 
     model = save_classifier(learned.classifier, folder)
-    write_unseen(marks.split.holdout, holdout, folder / HOLDOUT)
-    write_unseen(marks.split.train, out_of_fold, folder / OUT_OF_FOLD)
+    write_unseen(training_labels.split.holdout, holdout, folder / HOLDOUT)
+    write_unseen(training_labels.split.train, out_of_fold, folder / OUT_OF_FOLD)
     figures = {
         "backbone": str(weights) if weights else "none",
-        "labels_on": marks.count("on"),
-        "labels_off": marks.count("off"),
-        "labels_unsure": marks.unsure,
-        "labels_gone": marks.gone,
-        "trained_on": len(marks.split.train),
-        "holdout": len(marks.split.holdout),
-        **measure(marks.split.holdout, holdout),
-        **{f"out_of_fold_{name}": value for name, value in measure(marks.split.train, out_of_fold).items()},
-        **learned.gain,
-        "threshold": MIDDLE,
+        "labels_on": training_labels.count("on"),
+        "labels_off": training_labels.count("off"),
+        "labels_unsure": training_labels.unsure,
+        "labels_gone": training_labels.missing,
+        "trained_on": len(training_labels.split.train),
+        "holdout": len(training_labels.split.holdout),
+        **measure(training_labels.split.holdout, holdout),
+        **{f"out_of_fold_{name}": value for name, value in measure(training_labels.split.train, out_of_fold).items()},
+        **learned.learning_curve,
+        "threshold": METRICS_THRESHOLD,
         "seconds": round(time.monotonic() - started, 1),
     }
     return Result(outputs={"model": model}, summary=figures)
 
 
-def _pool(pictures: ImageSet, marks: TrainingLabels, groups: Mapping[str, str]) -> tuple[list[str], Pool]:
-    """The pictures to learn from, in the order of their ids, which is random: they are hashes."""
-    train, holdout = marks.split.train, marks.split.holdout
+def _pool(pictures: ImageSet, training_labels: TrainingLabels, groups: Mapping[str, str]) -> tuple[list[str], Pool]:
+    """The squares to learn from, sorted by id. Ids are hashes, so the order is random."""
+    train, holdout = training_labels.split.train, training_labels.split.holdout
     others = [id for id in pictures.ids if id not in train and id not in holdout]
-    wanted = {*train, *holdout, *others[:UNLABELLED]}
-    places = [place for place, id in enumerate(pictures.ids) if id in wanted]
-    ids, numbers = [pictures.ids[place] for place in places], number_groups(train, groups)
+    chosen = {*train, *holdout, *others[:MAX_UNLABELLED]}
+    indices = [index for index, id in enumerate(pictures.ids) if id in chosen]
+    ids, group_numbers = [pictures.ids[index] for index in indices], number_groups(train, groups)
     pool = Pool(
-        images=pictures.images[places],
+        images=pictures.images[indices],
         on=np.array([train.get(id) == "on" for id in ids]),
-        group=np.array([numbers.get(id, -1) for id in ids]),
+        group=np.array([group_numbers.get(id, -1) for id in ids]),
     )
     return ids, pool
 
 
-def _judge(classifier: Classifier, pictures: ImageSet, ids: list[str], tick: Tick) -> dict[str, float]:
+def _predict(classifier: Classifier, pictures: ImageSet, ids: list[str], tick: Tick) -> dict[str, float]:
     """The probability of each of `ids`."""
     tick("measuring")
-    places = [place for place, id in enumerate(pictures.ids) if id in set(ids)]
+    indices = [index for index, id in enumerate(pictures.ids) if id in set(ids)]
     scores: dict[str, float] = {}
-    for start in range(0, len(places), BATCH):
-        batch = places[start : start + BATCH]
+    for start in range(0, len(indices), BATCH):
+        batch = indices[start : start + BATCH]
         found = classifier(pictures.images[batch]).probability.tolist()
-        scores.update(zip([pictures.ids[place] for place in batch], found, strict=True))
+        scores.update(zip([pictures.ids[index] for index in batch], found, strict=True))
     return scores

@@ -1,4 +1,4 @@
-"""The stage generate: pictures from a trained generator, and how near they come to the reals."""
+"""The stage generate: samples from a trained generator, and their scores against the reals."""
 
 import json
 from collections.abc import Iterator
@@ -9,29 +9,30 @@ from typing import Any
 import numpy as np
 
 from pipeline.devices import keras, prepare_devices
-from pipeline.errors import DamagedState, Stopped, UserError
+from pipeline.errors import DamagedState, UserError
 from pipeline.filter.scores import kept_ids
-from pipeline.gan.config.__init__ import read_definition
+from pipeline.gan.config import read_definition
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
-from pipeline.gan.evaluation.metrics import Reference, nearest_reals
+from pipeline.gan.evaluation.metrics import Reference
 from pipeline.gan.networks.export import GENERATOR, read_generator
-from pipeline.gan.sampling import BATCH, draw, fixed_latents, loop
+from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents, latent_walk
 from pipeline.gan.training.saved import DEFINITION
-from pipeline.gan.video import Film, write_film
+from pipeline.gan.video import Video, write_video
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import read_images
+from pipeline.neighbours import neighbours
 from pipeline.options import GenerateOptions
-from pipeline.progress import Progress, ShouldStop
+from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
 from pipeline.store import verified
 from pipeline.store.digest import of_bytes
 from pipeline.store.npz import Unfit
 
-SHOWN, NEAREST = 12, 5  # rows of neighbours.png, and the reals beside each sample there
-WAY_OUT = "`python -m tasks rerun gan` makes it again"
-AT_ONCE = 256  # pictures measured from one word on how far it is to the next; whole batches of every extractor
-FPS = 20  # of the film: each of its frames stays for a whole number of a GIF's hundredths of a second
-MOST_ACROSS, FILM_SIDE = 3, 400  # walks side by side, and the pixels that they may take: nine of 128 px, one of 256
+SHOWN, NEAREST = 12, 5  # rows of neighbours.png, and reals in each row
+REMEDY = "`python -m tasks rerun gan` makes it again"
+MEASURE_BATCH = 256  # pictures between two progress reports; a multiple of the batch of every extractor
+FPS = 20  # of the video; 100 is divisible by it, as a GIF counts hundredths of a second
+MAX_WALKS, VIDEO_SIDE = 3, 400  # walks in a row, and their width in pixels: nine walks of 128 px, one of 256
 
 
 def generate(
@@ -45,123 +46,110 @@ def generate(
     progress: Progress,
     should_stop: ShouldStop,
 ) -> Result:
-    """Draw `count` pictures into `folder`/images, with a sheet, a film, their nearest reals and their scores beside.
+    """Generate `count` samples into `folder`/images, with a contact sheet, a video, nearest reals and scores.
 
-    They are scored against the kept pictures, with the features that the option `extractor` names. Nothing is chosen
-    among the samples: the n-th follows from the seed, n and the truncation. Errors: `Stopped`, and the next run draws
-    anew; `UserError` where a film is wanted that OpenCV cannot write; `DamagedState` for a damaged generator.
+    They are scored against the kept pictures, with the features of the option `extractor`. No sample is selected: the
+    n-th follows from the seed, n and the truncation. Errors: `Stopped`, and the next run starts again; `UserError` if
+    OpenCV cannot write the video; `DamagedState` for a damaged generator.
     """
     prepare_devices()
-    extractor = choose_extractor(options.extractor, classifier)  # first: it may not be to be had
-    on_the_way = _OnTheWay(progress, should_stop)
-    pen = _Pen(options, _generator(gan), on_the_way)
-    drawn = _draw_images(options, pen, folder)
+    extractor = choose_extractor(options.extractor, classifier)  # first, as it may be unavailable
+    stage_progress = StageProgress(progress, should_stop)
+    sampler = _Sampler(options, _load_generator(gan), stage_progress)
+    drawn = _write_samples(options, sampler, folder)
     images = drawn[: options.count]
     write_png(folder / "grid.png", contact_sheet(drawn[: options.grid**2], options.grid))
     if options.film:
-        write_film(_draw_film(options, pen), folder, name="film")
-    figures = _compare(read_images(normalize, kept_ids(kept)).images, images, _Eyes(extractor, on_the_way), folder)
-    told = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **figures}
-    (folder / "samples.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    return Result(outputs={"samples": of_bytes(images.tobytes())}, summary=told)
+        write_video(_make_video(options, sampler), folder, name="film")
+    reals = read_images(normalize, kept_ids(kept)).images
+    scores = _compare(reals, images, _ProgressExtractor(extractor, stage_progress), folder)
+    summary = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **scores}
+    (folder / "samples.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return Result(outputs={"samples": of_bytes(images.tobytes())}, summary=summary)
 
 
-def _generator(gan: Path) -> keras.Model:
-    """The one in the finished folder `gan`. Errors: `DamagedState`."""
+def _load_generator(gan: Path) -> keras.Model:
+    """Load the generator in the finished folder `gan`. Errors: `DamagedState`."""
     path, definition = gan / GENERATOR, gan / DEFINITION
     if missing := [each for each in (path, definition) if not each.exists()]:
-        raise DamagedState(f"{missing[0]} is missing; {WAY_OUT}")
+        raise DamagedState(f"{missing[0]} is missing; {REMEDY}")
     for each in (path, definition):
         verified.read_bytes(gan, each.name)
     try:
         return read_generator(path, read_definition(definition))
     except Unfit as error:
-        raise DamagedState(f"{path} is no generator of the {DEFINITION} beside it: it {error}; {WAY_OUT}") from None
+        raise DamagedState(f"{path} is not a generator of its {DEFINITION}: it {error}; {REMEDY}") from None
     except UserError as error:
-        raise DamagedState(f"{error}; {WAY_OUT}") from None
+        raise DamagedState(f"{error}; {REMEDY}") from None
 
 
 @dataclass(frozen=True)
-class _OnTheWay:
-    """Says how far a piece of work is, and hears a request to stop."""
-
-    progress: Progress
-    should_stop: ShouldStop
-
-    def tell(self, done: int, total: int, what: str) -> None:
-        """`done` of `total` are `what`, such as "pictures drawn". Errors: `Stopped`."""
-        self.progress(done, total, what)
-        if self.should_stop():
-            raise Stopped(f"stopped with {done} of {total} {what}")
-
-
-@dataclass(frozen=True)
-class _Pen:
-    """The generator and its latents."""
+class _Sampler:
+    """Makes samples from the generator, in batches."""
 
     options: GenerateOptions
     generator: keras.Model
-    on_the_way: _OnTheWay
+    progress: StageProgress
 
     @property
     def side(self) -> int:
-        """Width and height of what it draws, in pixels."""
+        """Width and height of a sample in pixels."""
         return self.generator.output_shape[1]
 
     def latents(self, count: int) -> np.ndarray:
-        """The first `count` latents of the options' seed and truncation, (count, latent) float32."""
+        """The first `count` latents (count, latent) float32 of the options' seed and truncation."""
         seed, truncation = self.options.seed, self.options.truncation
         return fixed_latents(count, size=self.generator.input_shape[1], seed=seed, truncation=truncation)
 
-    def draw(self, latents: np.ndarray, what: str) -> Iterator[np.ndarray]:
-        """What becomes of `latents` (N, latent), `BATCH` by `BATCH`: (<= BATCH, S, S, C) uint8. Errors: `Stopped`."""
+    def sample(self, latents: np.ndarray, what: str) -> Iterator[np.ndarray]:
+        """Samples for `latents` (N, latent) in batches (<= BATCH, S, S, C) uint8. Errors: `Stopped`."""
         for start in range(0, len(latents), BATCH):
-            yield draw(self.generator, latents[start : start + BATCH])
-            self.on_the_way.tell(min(start + BATCH, len(latents)), len(latents), f"{what} drawn")
+            yield draw_samples(self.generator, latents[start : start + BATCH])
+            self.progress.report(min(start + BATCH, len(latents)), len(latents), f"{what} generated")
 
 
 @dataclass(frozen=True)
-class _Eyes:
-    """What pictures are measured with."""
+class _ProgressExtractor:
+    """A feature extractor that reports its progress."""
 
-    extractor: FeatureExtractor
-    on_the_way: _OnTheWay
+    base: FeatureExtractor
+    progress: StageProgress
 
     def features(self, images: np.ndarray, what: str) -> np.ndarray:
-        """Of `images` (N, S, S, C) uint8, (N, D) float32. Errors: `Stopped`."""
+        """Features (N, D) float32 of `images` (N, S, S, C) uint8. Errors: `Stopped`."""
         found = []
-        for start in range(0, len(images), AT_ONCE):
-            found.append(self.extractor.features(images[start : start + AT_ONCE]))
-            self.on_the_way.tell(min(start + AT_ONCE, len(images)), len(images), f"{what} measured")
+        for start in range(0, len(images), MEASURE_BATCH):
+            found.append(self.base.features(images[start : start + MEASURE_BATCH]))
+            self.progress.report(min(start + MEASURE_BATCH, len(images)), len(images), f"{what} measured")
         return np.concatenate(found)
 
 
-def _draw_images(options: GenerateOptions, pen: _Pen, folder: Path) -> np.ndarray:
-    """Draw the pictures and write `count` of them; all, (N, S, S, C) uint8: the sheet may have more."""
+def _write_samples(options: GenerateOptions, sampler: _Sampler, folder: Path) -> np.ndarray:
+    """Make the samples and write `count` of them; returns all (N, S, S, C) uint8, also those for the contact sheet."""
     (folder / "images").mkdir(exist_ok=True)
     digits, images = max(5, len(str(options.count - 1))), []
-    for part in pen.draw(pen.latents(max(options.count, options.grid**2)), "pictures"):
+    for part in sampler.sample(sampler.latents(max(options.count, options.grid**2)), "samples"):
         for number, image in enumerate(part[: max(0, options.count - len(images))], start=len(images)):
             write_png(folder / "images" / f"{number:0{digits}d}.png", image)
         images += [*part]
     return np.stack(images)
 
 
-def _draw_film(options: GenerateOptions, pen: _Pen) -> Film:
-    """Several walks at once through the latents of the first pictures and back, as many as fit beside each other."""
-    across = min(MOST_ACROSS, max(1, FILM_SIDE // pen.side))
-    latents = pen.latents(options.film * across**2)
-    ways = loop(latents.reshape(options.film, across**2, -1), options.frames)  # (frames, walks, latent)
-    drawn = np.concatenate([*pen.draw(ways.reshape(-1, latents.shape[1]), "pictures of the film")])
-    frames = drawn.reshape(*ways.shape[:2], *drawn.shape[1:])
-    return Film(frames=np.stack([contact_sheet(frame, across) for frame in frames]), fps=FPS)
+def _make_video(options: GenerateOptions, sampler: _Sampler) -> Video:
+    """Several walks through the latents of the first samples and back, side by side, as many as fit."""
+    across = min(MAX_WALKS, max(1, VIDEO_SIDE // sampler.side))
+    latents = sampler.latents(options.film * across**2)
+    walks = latent_walk(latents.reshape(options.film, across**2, -1), options.frames)  # (frames, walks, latent)
+    drawn = np.concatenate([*sampler.sample(walks.reshape(-1, latents.shape[1]), "frames of the video")])
+    frames = drawn.reshape(*walks.shape[:2], *drawn.shape[1:])
+    return Video(frames=np.stack([contact_sheet(frame, across) for frame in frames]), fps=FPS)
 
 
-def _compare(reals: np.ndarray, images: np.ndarray, eyes: _Eyes, folder: Path) -> dict[str, Any]:
-    """Write neighbours.png; the scores by name, with the extractor that they hang on."""
-    of_reals, of_images = eyes.features(reals, "kept pictures"), eyes.features(images, "samples")
-    near = nearest_reals(of_images[:SHOWN], of_reals, min(NEAREST, len(reals)))
-    rows = [picture for image, places in zip(images, near, strict=False) for picture in (image, *reals[places])]
+def _compare(reals: np.ndarray, images: np.ndarray, extractor: _ProgressExtractor, folder: Path) -> dict[str, Any]:
+    """Write neighbours.png; returns the scores by name, with their extractor."""
+    real_features, sample_features = extractor.features(reals, "kept pictures"), extractor.features(images, "samples")
+    near = neighbours(sample_features[:SHOWN], real_features, count=min(NEAREST, len(reals))).places
+    rows = [picture for image, indices in zip(images, near, strict=False) for picture in (image, *reals[indices])]
     write_png(folder / "neighbours.png", contact_sheet(rows, 1 + near.shape[1]))
-    scores = asdict(Reference(of_reals).score(of_images))
-    return {**scores, "extractor": eyes.extractor.name}
+    scores = asdict(Reference(real_features).score(sample_features))
+    return {**scores, "extractor": extractor.base.name}

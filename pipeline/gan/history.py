@@ -1,4 +1,4 @@
-"""What a training has done so far, epoch by epoch."""
+"""The history of a training: its statistics, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class History:
-    """The lines of a training, one an epoch; the figures as arrays (E,) float64, NaN where an epoch has none.
+    """The rows of a training, one per epoch; each value as an array (E,) float64, with NaN for an epoch that lacks it.
 
-    `rows` are those of stats.jsonl: beside the losses they have learning rates, gradients, speed, and where samples
-    were looked at `kid`, `precision`, `recall`, `diversity`, `memorised`, `alarms`.
+    `rows` are those of stats.jsonl: losses, learning rates, gradients, speed, and for epochs with scored samples `kid`,
+    `precision`, `recall`, `diversity`, `memorised`, `alarms`.
     """
 
     rows: tuple[Row, ...]
 
     def __repr__(self) -> str:
-        """Such as <History of 50 epochs>: the rows would fill the screen."""
+        """For example <History of 50 epochs>: the rows would fill the screen."""
         return f"<History of {len(self)} epochs>"
 
     def __len__(self) -> int:
-        """How many epochs there are."""
+        """The number of epochs."""
         return len(self.rows)
 
     def figure(self, name: str) -> np.ndarray:
-        """The figure of the rows called `name`, such as 'kid'."""
+        """The values called `name` in the rows, such as 'kid'."""
         return np.array([np.nan if row.get(name) is None else row[name] for row in self.rows], float)
 
     @property
     def epochs(self) -> np.ndarray:
-        """Their numbers, from 1."""
+        """The numbers of the epochs, from 1."""
         return self.figure("epoch").astype(int)
 
     @property
@@ -54,30 +54,30 @@ class History:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """How often the discriminator is right, from 0 to 1."""
+        """The discriminator's accuracy, from 0 to 1."""
         return self.figure("d_accuracy")
 
     @property
     def d_real(self) -> np.ndarray:
-        """The mean probability that the discriminator gives reals."""
+        """The mean probability of being real that the discriminator gives reals."""
         return self.figure("d_real")
 
     @property
     def d_fake(self) -> np.ndarray:
-        """The mean probability that the discriminator gives fakes."""
+        """The mean probability of being real that the discriminator gives fakes."""
         return self.figure("d_fake")
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """What is or was wrong, and what happened, in words."""
+        """Alarms and notes in words: what is or was wrong, and what was done."""
         found = ([*row.get("alarms", []), *filter(None, [row.get("note")])] for row in self.rows)
         return tuple(text for texts in found for text in texts)
 
     def plot(self, folder: Path | str | None = None) -> dict[str, Figure] | list[Path]:
-        """The plots of losses, accuracy, probabilities, gradients, speed and scores, as far as there are figures.
+        """Plot losses, accuracy, probabilities, gradients, speed and scores, as far as there are values.
 
-        Matplotlib's figures by name, for a notebook to show; or with a `folder`, made if need be, the paths of the
-        PNG files written into it.
+        Returns Matplotlib's figures by name, for a notebook; with a `folder`, created if missing, the paths of the PNG
+        files written into it.
         """
         if folder is None:
             return figures(self.rows)

@@ -1,7 +1,6 @@
 """The model card: README.md for people and card.json for programs, with the lineage of the training pictures."""
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,23 +13,25 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline import devices
 from pipeline.errors import DamagedState
-from pipeline.gan.config.__init__ import definition_digest, differences
-from pipeline.gan.networks.builder import GrowingNetwork
+from pipeline.gan.config import definition_digest, differences
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
 from pipeline.gan.stats_log import Row
 from pipeline.gan.training.loop import Trainer
-from pipeline.gan.training.schedule import grown_after
-from pipeline.images.png import write_whole
+from pipeline.gan.training.schedule import images_until_full_size
 from pipeline.store import manifest as manifests
 from pipeline.store import verified
+from pipeline.store.atomic import write_whole
 from pipeline.store.manifest import Manifest
 
-FILTER_FIGURES = ("threshold", "expected_precision", "labelled_on", "labelled_off", "labelled_unsure", "notice")
+FILTER_FIELDS = ("threshold", "expected_precision", "labelled_on", "labelled_off", "labelled_unsure", "notice")
+CARD, README = "card.json", "README.md"
+SCORES = ("kid", "kid_error", "kid_floor", "precision", "recall", "diversity", "memorised", "extractor")
+MARKUP = re.compile(r"([\\`*_{}\[\]<>|#])")  # what Markdown would read in a word from the web
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origins:
-    """How many of the pictures each source found, and each licence is given for; '' counts those without one."""
+    """How many of the pictures come from each source, and have each licence; '' counts pictures without a licence."""
 
     sources: dict[str, int]
     licences: dict[str, int]
@@ -40,10 +41,10 @@ class Origins:
 
 @dataclass(frozen=True, kw_only=True)
 class Lineage:
-    """What is known of the pictures and of how they were chosen; None, or empty, is not known.
+    """What is known of the pictures and of their selection; None, or empty, if it is not known.
 
-    `keys` are those of the stages by name, `labels` is the digest of the label snapshot, and `filter` holds how the
-    kept were told: method, threshold, precision, and how many labels there were.
+    `keys` are the content keys of the stages by name, `labels` is the digest of the label snapshot, and `filter` holds
+    the method, threshold, precision, and numbers of labels of the filter.
     """
 
     dataset: str | None = None
@@ -54,60 +55,9 @@ class Lineage:
     keys: dict[str, str]
 
 
-def read_lineage(ids: Iterable[str], *, normalize: Path, kept: Path, download: Path | None) -> Lineage:
-    """That of the pictures called `ids`, from the finished folders of the stages download, normalize and filter."""
-    folders = {"download": download, "normalize": normalize, "filter": kept}
-    found = {stage: manifest for stage, folder in folders.items() if folder and (manifest := _manifest(folder))}
-    chosen = found.get("filter")
-    return Lineage(
-        dataset=next((manifest.dataset for manifest in found.values()), None),
-        queries=tuple(found["download"].options.get("query", ())) if "download" in found else (),
-        origins=_origins(set(ids), download) if download else None,
-        labels=chosen and chosen.inputs.get("labels"),
-        filter=chosen and _filter(chosen),
-        keys={stage: manifest.key for stage, manifest in found.items()},
-    )
-
-
-def _manifest(folder: Path) -> Manifest | None:
-    """None where a folder has none, or not a whole one: a card can do without."""
-    try:
-        return manifests.read(folder)
-    except DamagedState:
-        return None
-
-
-def _origins(ids: set[str], download: Path) -> Origins | None:
-    try:
-        every = verified.read_rows(download, "images.jsonl")
-    except DamagedState:
-        return None
-    rows = [row for row in every if row["outcome"] == "saved" and row["id"] in ids]
-    return Origins(
-        sources=_counts(row["engine"] for row in rows),
-        licences=_counts(row["license"] for row in rows),
-        credited=sum(bool(row["creator"]) for row in rows),
-        unknown=len(ids) - len(rows),
-    )
-
-
-def _counts(values: Iterable[str]) -> dict[str, int]:
-    """How often each value is there, the most frequent first."""
-    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
-
-
-def _filter(manifest: Manifest) -> dict[str, Any]:
-    return {"method": manifest.options.get("method"), **{name: manifest.summary.get(name) for name in FILTER_FIGURES}}
-
-
-CARD, README = "card.json", "README.md"
-FIGURES = ("kid", "kid_error", "kid_floor", "precision", "recall", "diversity", "memorised", "extractor")
-MARKUP = re.compile(r"([\\`*_{}\[\]<>|#])")  # what Markdown would read in a word from the web
-
-
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What there is to say of a GAN, as JSON has it. None is not known, or was not measured."""
+    """The model card of a GAN as JSON values; None if a value is not known, or was not measured."""
 
     made: str  # ISO 8601, UTC
     definition: dict[str, Any]
@@ -131,7 +81,7 @@ def write_card(
 ) -> None:
     """Write README.md and card.json about `training` into `folder`, beside its networks and sheets.
 
-    `epoch` is the one whose weights generator.keras holds, if not the last; `warnings` are on the definition.
+    `epoch` is that of the weights in generator.keras, if not the last; `warnings` are about the definition.
     """
     epoch = training.epoch if epoch is None else epoch
     card = make_card(training, epoch=epoch, lineage=lineage, warnings=warnings)
@@ -140,7 +90,7 @@ def write_card(
 
 
 def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warnings: Sequence[str]) -> Card:
-    """The card of `training` as it stands."""
+    """The model card of the current state of `training`."""
     rows = {row["epoch"]: row for row in training.log.rows}
     count, side, _, channels = training.images.shape
     return Card(
@@ -148,19 +98,65 @@ def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warning
         definition=_definition(training),
         pictures={"count": count, "size": side, "channels": channels},
         lineage=lineage and asdict(lineage),
-        training=_course(training),
+        training=_training_summary(training),
         networks=_networks(training),
         drawn=_scores(epoch, rows),
         last=_scores(max((each for each in rows if "extractor" in rows[each]), default=training.epoch), rows),
-        notices=[*warnings, *_growing(training), *(text for row in rows.values() for text in _notices(row))],
+        notices=[*warnings, *_growing_notice(training), *(text for row in rows.values() for text in _notices(row))],
         versions=devices.versions(),
     )
+
+
+def read_lineage(ids: Iterable[str], *, normalize: Path, kept: Path, download: Path | None) -> Lineage:
+    """Read the lineage of the pictures with `ids` from the finished folders of download, normalize and filter."""
+    folders = {"download": download, "normalize": normalize, "filter": kept}
+    found = {stage: manifest for stage, folder in folders.items() if folder and (manifest := _manifest(folder))}
+    chosen = found.get("filter")
+    return Lineage(
+        dataset=next((manifest.dataset for manifest in found.values()), None),
+        queries=tuple(found["download"].options.get("query", ())) if "download" in found else (),
+        origins=_origins(set(ids), download) if download else None,
+        labels=chosen and chosen.inputs.get("labels"),
+        filter=chosen and _filter(chosen),
+        keys={stage: manifest.key for stage, manifest in found.items()},
+    )
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder; None if it has none, or a damaged one: the card can do without it."""
+    try:
+        return manifests.read(folder)
+    except DamagedState:
+        return None
+
+
+def _origins(ids: set[str], download: Path) -> Origins | None:
+    try:
+        every = verified.read_rows(download, "images.jsonl")
+    except DamagedState:
+        return None
+    rows = [row for row in every if row["outcome"] == "saved" and row["id"] in ids]
+    return Origins(
+        sources=_counts(row["engine"] for row in rows),
+        licences=_counts(row["license"] for row in rows),
+        credited=sum(bool(row["creator"]) for row in rows),
+        unknown=len(ids) - len(rows),
+    )
+
+
+def _counts(values: Iterable[str]) -> dict[str, int]:
+    """Count each value, the most frequent first."""
+    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+
+
+def _filter(manifest: Manifest) -> dict[str, Any]:
+    return {"method": manifest.options.get("method"), **{name: manifest.summary.get(name) for name in FILTER_FIELDS}}
 
 
 def _definition(training: Trainer) -> dict[str, Any]:
     definition = training.definition
     return {
-        "name": training.terms.name,
+        "name": training.config.name,
         "description": definition.description,
         "digest": definition_digest(definition),
         "loss": definition.loss,
@@ -168,16 +164,16 @@ def _definition(training: Trainer) -> dict[str, Any]:
     }
 
 
-def _course(training: Trainer) -> dict[str, Any]:
+def _training_summary(training: Trainer) -> dict[str, Any]:
     return {
-        "seed": training.terms.seed,
+        "seed": training.config.seed,
         "epochs": training.epoch,
-        "steps": training.number,
+        "steps": training.steps_done,
         "batch": training.batches.batch,
-        "images_seen": training.director.seen(training.number),
+        "images_seen": training.step_planner.images_seen(training.steps_done),
         "seconds": round(sum(row["seconds"] for row in training.log.rows), 1),
         "device": devices.device(),
-        "precision": training.way.precision,
+        "precision": training.compute_mode.precision,
     }
 
 
@@ -185,31 +181,27 @@ def _networks(training: Trainer) -> dict[str, Any]:
     state = training.state
     return {
         "latent": training.definition.latent,
-        "generator": _parameters(state.generator),
-        "discriminator": _parameters(state.discriminator),
+        "generator": state.generator.parameters,
+        "discriminator": state.discriminator.parameters,
         "own_layers": training.definition.discriminator.minibatch != "none",
     }
 
 
-def _growing(training: Trainer) -> list[str]:
-    """The files hold finished networks: until the last side is there, what they make of anything is not learnt."""
-    director = training.director
-    if director.grown(max(training.number - 1, 0)):
+def _growing_notice(training: Trainer) -> list[str]:
+    """A notice if a growing GAN is not at full size yet: its files hold full-size networks, not fully trained."""
+    step_planner = training.step_planner
+    if step_planner.is_full_size(max(training.steps_done - 1, 0)):
         return []
-    needed = grown_after(training.definition.growing, stages=director.stages)
-    seen = director.seen(training.number)
+    needed = images_until_full_size(training.definition.growing, stages=step_planner.stages)
+    seen = step_planner.images_seen(training.steps_done)
     return [
-        f"it still grows: full size comes after {needed} images, and {seen} were seen; until then {GENERATOR} and"
-        f" {DISCRIMINATOR}, which are of full size, are of no use, and Dcgan.load draws at the side it has come to"
+        f"it still grows: it reaches full size after {needed} images, and has seen {seen}; until then {GENERATOR} and"
+        f" {DISCRIMINATOR}, which have full size, are useless, and Dcgan.load generates samples at the current side"
     ]
 
 
-def _parameters(network: GrowingNetwork) -> int:
-    return sum(math.prod(variable.shape) for variable in network.trainable_variables)
-
-
 def _scores(epoch: int, rows: dict[int, Row]) -> dict[str, Any]:
-    return {"epoch": epoch, **{name: rows.get(epoch, {}).get(name) for name in FIGURES}}
+    return {"epoch": epoch, **{name: rows.get(epoch, {}).get(name) for name in SCORES}}
 
 
 def _notices(row: Row) -> list[str]:
@@ -235,5 +227,5 @@ def _render(card: Card, folder: Path) -> str:
 
 
 def _plain(text: object) -> str:
-    """`text` in one line, and as Markdown shows it unread."""
+    """`text` in one line, with Markdown's characters escaped."""
     return MARKUP.sub(r"\\\1", " ".join(str(text).split()))

@@ -1,4 +1,4 @@
-"""stats.jsonl: one flat line an epoch, on disk before the checkpoint that follows it."""
+"""The statistics log stats.jsonl: one flat JSON row per epoch, on disk before the checkpoint that follows it."""
 
 import contextlib
 import os
@@ -8,85 +8,85 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import DamagedState
-from pipeline.images.png import write_whole
+from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import dump_row, parse_row
 
 Row = dict[str, Any]
 STATS = "stats.jsonl"
-MOST, LONGEST = 1 << 28, 1 << 16  # bytes of the file and of a line; a line has some hundreds
-LAST_EPOCH = 10**12
-ALWAYS = {"epoch", "step", "images_seen", "d_loss", "g_loss", "images_per_second", "seconds"}
-OF_KID = {"kid_error", "extractor"}  # what a KID does not come without
+MAX_FILE_BYTES, MAX_LINE_BYTES = 1 << 28, 1 << 16  # a line has a few hundred
+MAX_EPOCH = 10**12
+REQUIRED = {"epoch", "step", "images_seen", "d_loss", "g_loss", "images_per_second", "seconds"}
+REQUIRED_WITH_KID = {"kid_error", "extractor"}  # in rows with a KID
 TEXTS = ("note", "extractor")
 
 
 def comparable(rows: Sequence[Row]) -> list[Row]:
-    """`rows` without those whose scores are by another extractor than the last ones are: they say something else."""
+    """`rows` without those whose scores are of another extractor than the last scores: they cannot be compared."""
     last = next((row["extractor"] for row in reversed(rows) if "extractor" in row), None)
     return [row for row in rows if row.get("extractor", last) == last]
 
 
 class StatsLog:
-    """The lines of one training. Opened after a stop, it drops what lies beyond the checkpoint: it comes again."""
+    """The rows of one training. When it resumes, rows after its checkpoint are dropped, since they come again."""
 
     def __init__(self, path: Path, *, epochs_done: int) -> None:
-        self._path, self._file, self.rows = path, None, _whole_rows(path)
+        self._path, self._file, self.rows = path, None, _read_rows(path)
         self.rewind(epochs_done)
 
     def rewind(self, epochs_done: int) -> None:
-        """Drop the lines of epochs beyond `epochs_done`."""
+        """Drop the rows of epochs after `epochs_done`."""
         self.close()
         self.rows = [row for row in self.rows if row["epoch"] <= epochs_done]
         write_whole(self._path, "".join(map(dump_row, self.rows)).encode())
         self._file = self._path.open("a", encoding="utf-8")
 
     def append(self, row: Row) -> None:
-        """Add one epoch's line and see it onto the disk."""
+        """Add the row of one epoch and sync it to disk."""
         self.rows.append(row)
         self._file.write(dump_row(row))
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
 
-def _whole_rows(path: Path) -> list[Row]:
-    """The rows up to the first damaged one: a killed process may have left half a line, and a disk anything."""
+def _read_rows(path: Path) -> list[Row]:
+    """The rows up to the first damaged one: a killed process may leave half a line, and a damaged disk anything."""
     rows: list[Row] = []
     with contextlib.suppress(DamagedState):
         for line in _lines(path):
             row = parse_row(line, path.name)
-            if not (_is_whole(row) and _follows(row, rows[-1]["epoch"] if rows else 0)):
+            if not (_is_complete(row) and _is_later(row, rows[-1]["epoch"] if rows else 0)):
                 break
             rows.append(row)
     return rows
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """The lines of the file `path`, up to one that no training writes, and none of a file that none writes."""
-    if not path.is_file() or path.stat().st_size > MOST:
+    """The lines of the file `path`, up to the first that is too long or incomplete; none if the file is too large."""
+    if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
         return
     with path.open("rb") as file:
-        while (line := file.readline(LONGEST)).endswith(b"\n"):
+        while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
             yield line
 
 
-def _follows(row: Row, epoch: int) -> bool:
-    """Whether `row` is of an epoch after `epoch`; not always the next, as earlier lines may have been lost."""
-    return type(row["epoch"]) is int and epoch < row["epoch"] <= LAST_EPOCH
+def _is_later(row: Row, epoch: int) -> bool:
+    """Whether `row` is of an epoch after `epoch`; it need not be the next, as earlier rows may have been lost."""
+    return type(row["epoch"]) is int and epoch < row["epoch"] <= MAX_EPOCH
 
 
-def _is_whole(row: Row) -> bool:
-    """Whether `row` says all that every line says, and nothing that none can."""
-    needed = ALWAYS | (OF_KID if row.get("kid") is not None else set())
-    return all(row.get(name) is not None for name in needed) and all(map(_is_told, row, row.values()))
+def _is_complete(row: Row) -> bool:
+    """Whether `row` has all required fields, and only valid values."""
+    needed = REQUIRED | (REQUIRED_WITH_KID if row.get("kid") is not None else set())
+    return all(row.get(name) is not None for name in needed) and all(map(_is_valid, row, row.values()))
 
 
-def _is_told(name: str, value: Any) -> bool:
-    """Whether `value` can stand in a line under `name`: a number, None for one that was not to be had, or text."""
+def _is_valid(name: str, value: Any) -> bool:
+    """Whether `value` is valid in the field `name`: a finite number, None for a missing one, or text."""
     if name == "alarms":
         return isinstance(value, list) and all(map(_is_text, value))
     if name in TEXTS:

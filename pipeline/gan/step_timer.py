@@ -1,4 +1,4 @@
-"""Something that can be done again and again, and how long it takes: here, or in a process of its own."""
+"""Time repeated work, in this process or in a fork of it."""
 
 import ctypes
 import os
@@ -11,37 +11,37 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-Work = Callable[[int], None]  # does it so many times
-PR_SET_PDEATHSIG = 1  # of Linux' prctl(2): the signal when the parent dies
-PATIENCE = 120.0  # seconds for one answer; a process that takes longer is slower than anything worth having
+Work = Callable[[int], None]  # repeats the work so many times
+PR_SET_PDEATHSIG = 1  # option of Linux' prctl(2): the signal that a process gets when its parent dies
+ANSWER_SECONDS = 120.0  # for one answer; a fork that takes longer is given up
 
 
-class Timed(Protocol):
-    """What can be timed."""
+class StepTimer(Protocol):
+    """Times repeated work."""
 
     def seconds(self, count: int) -> float | None:
-        """Do it `count` times; the seconds that each took on average, None if it cannot be done."""
+        """Do the work `count` times; the mean seconds of one, or None if it fails."""
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release all resources."""
 
 
-class InProcess:
-    """Timed in this process. `make` prepares the work when it is first wanted."""
+class InProcessTimer:
+    """Times work in this process. `make` prepares the work when it is first needed."""
 
     def __init__(self, make: Callable[[], Work], should_stop: Callable[[], bool] = lambda: False) -> None:
         self._make = make
         self._work: Work | None = None
 
     def seconds(self, count: int) -> float | None:
-        """As `Timed`."""
+        """See `StepTimer`."""
         try:
-            return _timed(self._ready(), count)
-        except Exception:  # memory runs out in ways of each library's own
+            return _seconds_per_call(self._ready(), count)
+        except Exception:  # each library has errors of its own for lack of memory
             return None
 
     def close(self) -> None:
-        """As `Timed`."""
+        """See `StepTimer`."""
         self._work = None
 
     def _ready(self) -> Work:
@@ -50,9 +50,12 @@ class InProcess:
         return self._work
 
 
-class OwnProcess:
-    """Timed in a fork of this process, which may tell TensorFlow other threads than this one will: it can be told but
-    once. So nothing may be at work on it here yet. The fork ends with this object, or with this process."""
+class ForkedTimer:
+    """Times work in a fork of this process, which can give TensorFlow other threads than this process will.
+
+    TensorFlow accepts its threads only once, so it must not have started here yet. The fork ends with this object, or
+    with this process.
+    """
 
     def __init__(self, make: Callable[[], Work], should_stop: Callable[[], bool] = lambda: False) -> None:
         self._should_stop = should_stop
@@ -68,20 +71,20 @@ class OwnProcess:
         return sys.platform == "linux"
 
     def seconds(self, count: int) -> float | None:
-        """As `Timed`."""
-        until = time.monotonic() + PATIENCE
+        """See `StepTimer`."""
+        until = time.monotonic() + ANSWER_SECONDS
         try:
             self._pipe.send(count)
             while not self._pipe.poll(0.1):
                 if self._should_stop() or time.monotonic() > until:
-                    self.close()  # its answer would come to the next question
+                    self.close()  # a late answer would be taken for that of the next request
                     return None
             return self._pipe.recv()
-        except (OSError, EOFError):  # memory ran out, say; or it was given up
+        except (OSError, EOFError):  # the fork died, for example of lack of memory, or was given up
             return None
 
     def close(self) -> None:
-        """As `Timed`."""
+        """See `StepTimer`."""
         if self._pipe.closed:
             return
         self._pipe.close()
@@ -92,20 +95,20 @@ class OwnProcess:
 
 
 def _serve(make: Callable[[], Work], theirs: Connection, pipe: Connection) -> None:
-    """Answer until the other end is closed; never returns into what this process was forked from."""
+    """Answer requests until the other end closes the pipe; never returns to the code of the forking process."""
     try:
         theirs.close()
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody waits for it then
-        for number in (signal.SIGINT, signal.SIGTERM):  # who forked it hears them, and ends it
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # no orphans
+        for number in (signal.SIGINT, signal.SIGTERM):  # the parent handles them, and ends the fork
             signal.signal(number, signal.SIG_IGN)
         work = make()
         while True:
-            pipe.send(_timed(work, pipe.recv()))
+            pipe.send(_seconds_per_call(work, pipe.recv()))
     finally:
         os._exit(0)
 
 
-def _timed(work: Work, count: int) -> float:
+def _seconds_per_call(work: Work, count: int) -> float:
     began = time.perf_counter()
     work(count)
     return (time.perf_counter() - began) / count

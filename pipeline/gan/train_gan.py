@@ -1,7 +1,6 @@
-"""The stage gan: from the kept pictures to a trained generator."""
+"""The stage gan: train a generator on the kept pictures."""
 
 import contextlib
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ import numpy as np
 from pipeline.devices import ComputeMode, prepare_devices
 from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
-from pipeline.gan.config.__init__ import Definition, read
-from pipeline.gan.config.resolutions import cautions
+from pipeline.gan.config import Definition, read
+from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.model_card import Lineage, read_lineage, write_card
-from pipeline.gan.networks.builder import GrowingNetwork
 from pipeline.gan.networks.export import GENERATOR, write_networks
 from pipeline.gan.stats_log import Row
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
@@ -47,48 +45,55 @@ def train_gan(
     should_stop: ShouldStop,
     download: Path | None = None,
 ) -> Result:
-    """Train a generator on the kept pictures; leave it, its sheets, its figures and its last checkpoint in `folder`.
+    """Train a generator on the kept pictures; write it, its sheets, statistics and last checkpoint into `folder`.
 
-    `definition` is a file of models/, `kept` the folder of filter. What an earlier attempt left in `folder` is gone
-    on from, bit for bit. `classifier`, if given, is what samples are scored with where no pretrained network is at
-    hand. `live`, if given, gets each sheet, plot and line as it is made; from `download`, if given, the model card
-    knows where the pictures come from. Errors: `UserError` for a wrong definition, a size that no network fits, too few
-    pictures, too few epochs to grow in, losses that stay no numbers, too little memory; `Stopped` after a checkpoint.
+    `definition` is a file of models/, `kept` the folder of the stage filter. An interrupted training in `folder` is
+    resumed bit-identically. `classifier`, if given, scores the samples if there is no pretrained network. `live`, if
+    given, gets each sheet, plot and row as it is made; `download`, if given, tells the model card where the pictures
+    come from.
+
+    Errors: `UserError` for a wrong definition, a size that no network can be built for, too few pictures, too few
+    epochs to grow in, losses that stay NaN, lack of memory; `Stopped` after a checkpoint.
     """
-    reading = read(definition)
+    loaded = read(definition)
     ids = kept_ids(kept)
     check_count(len(ids))
     images = read_images(normalize, ids).images
-    way = recorded_compute_mode(folder) or _fastest(reading.definition, options, images, progress, should_stop)
-    prepare_devices(way.threads)
-    monitor = SampleEvaluator(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
-    watch = Observer(folder, live=live, epochs=options.epochs, monitor=monitor)
-    training = Trainer(_terms(options), reading.definition, images, folder=folder, watch=watch, way=way)
+    compute_mode = recorded_compute_mode(folder) or _choose_mode(
+        loaded.definition, options, images, progress, should_stop
+    )
+    prepare_devices(compute_mode.threads)
+    evaluator = SampleEvaluator(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
+    observer = Observer(folder, live=live, epochs=options.epochs, evaluator=evaluator)
+    training = Trainer(
+        _train_config(options), loaded.definition, images, folder=folder, observer=observer, compute_mode=compute_mode
+    )
     try:
-        if training.number > training.director.steps:
-            raise DamagedState(f"{folder} is at step {training.number}, beyond the last; move it away to begin anew")
-        training.director.check_growth()
+        if training.steps_done > training.step_planner.steps:
+            found = f"{folder} is at step {training.steps_done}, beyond the last"
+            raise DamagedState(f"{found}; move it away to start again")
+        training.step_planner.check_growth()
         training.run(progress, should_stop)
     finally:
         training.log.close()
     lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
-    return _leave(training, lineage, cautions(reading, file=definition.name, size=images.shape[1]))
+    return _write_outputs(training, lineage, definition_warnings(loaded, file=definition.name, size=images.shape[1]))
 
 
-def _fastest(
+def _choose_mode(
     definition: Definition, options: GanOptions, images: np.ndarray, progress: Progress, should_stop: ShouldStop
 ) -> ComputeMode:
-    """How this machine computes the steps fastest."""
+    """The compute mode in which this machine trains fastest."""
     steps = options.epochs * len(images) // definition.batch
     _, size, _, channels = images.shape
-    asked = {"say": lambda line: progress(0, 0, line), "should_stop": should_stop}
-    way = choose_compute_mode(definition, size=size, channels=channels, steps=steps, **asked)
-    if should_stop():  # before the way is recorded: it may not be the one that a whole measurement comes to
-        raise Stopped("stopped before the first step; the next run begins there")
-    return way
+    callbacks = {"notify": lambda line: progress(0, 0, line), "should_stop": should_stop}
+    compute_mode = choose_compute_mode(definition, size=size, channels=channels, steps=steps, **callbacks)
+    if should_stop():  # before the mode is recorded: an interrupted measurement may choose another mode
+        raise Stopped("stopped before the first step; the next run starts there")
+    return compute_mode
 
 
-def _terms(options: GanOptions) -> TrainConfig:
+def _train_config(options: GanOptions) -> TrainConfig:
     return TrainConfig(
         epochs=options.epochs,
         seed=options.seed,
@@ -100,61 +105,59 @@ def _terms(options: GanOptions) -> TrainConfig:
     )
 
 
-def _leave(training: Trainer, lineage: Lineage, warnings: list[str]) -> Result:
-    """Write what others read, and let the last checkpoint stay as the one from which more epochs could go on."""
-    folder, state, monitor = training.folder, training.state, training.watch.monitor
+def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> Result:
+    """Write networks, video and model card; keep the last checkpoint, from which more epochs could be trained."""
+    folder, state, evaluator = training.folder, training.state, training.observer.evaluator
     write_definition(training.definition, folder)
-    _keep_last(training)
-    # Features of a network that was trained on these labels, or of none, are not enough to choose by
-    best = training.best.weights() if monitor is not None and monitor.extractor.pretrained else None
+    _keep_final_checkpoint(training)
+    # The best epoch is only chosen by features of a pretrained network; others are not reliable enough
+    best = training.best.weights() if evaluator is not None and evaluator.extractor.pretrained else None
     if best:
         state.restore_average(best)
     write_networks(training.definition, folder, generator=state.average, discriminator=state.discriminator)
-    _film(training)
+    _write_videos(training)
     epoch = training.best.epoch if best else training.epoch
     write_card(training, folder, epoch=epoch, lineage=lineage, warnings=warnings)
     weights = {name: array for name, array in state.arrays().items() if name.startswith("average/")}
-    outputs = {"generator": digest_arrays(weights), "sheets": training.watch.sheets.digest()}
-    summary = {**_summary(training, epoch=epoch), "notices": [*warnings, *_told(training.log.rows)]}
+    outputs = {"generator": digest_arrays(weights), "sheets": training.observer.sheets.digest()}
+    summary = {**_summary(training, epoch=epoch), "notices": [*warnings, *_notices(training.log.rows)]}
     return Result(outputs=outputs, summary=summary)
 
 
-def _keep_last(training: Trainer) -> None:
-    """The newest checkpoint alone, as final.npz; an attempt that was cut off here may have left it already, whole."""
+def _keep_final_checkpoint(training: Trainer) -> None:
+    """Keep only the newest checkpoint, as final.npz; an attempt that was interrupted here may have moved it already."""
     folder, final = training.folder / CHECKPOINTS, training.folder / FINAL
     if (found := checkpoints(folder)) and read_arrays(final, training.forms) is None:
         found[0].replace(final)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _film(training: Trainer) -> None:
-    """The sheets as a film, for those who watch too; without a coder for MP4 there is the GIF alone."""
-    for out in {training.folder / "plots", training.watch.live or training.folder / "plots"}:
+def _write_videos(training: Trainer) -> None:
+    """Write the videos of the sample sheets, also to the live folder; without an MP4 encoder only the GIF."""
+    for out in {training.folder / "plots", training.observer.live or training.folder / "plots"}:
         with contextlib.suppress(UserError):
-            animate(training.watch.sheets.folder, out)
+            animate(training.observer.sheets.folder, out)
 
 
 def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
     rows, state = training.log.rows, training.state
     seconds = sum(row["seconds"] for row in rows)
-    timed = len(rows) * training.director.seen(training.batches.steps)  # lines that a disk has lost tell no time
+    timed = len(rows) * training.step_planner.images_seen(
+        training.batches.steps
+    )  # lines that a disk has lost tell no time
     return {
         "epochs": training.epoch,
         "epoch_kept": epoch,
         "images": len(training.images),
-        "images_seen": training.director.seen(training.number),
+        "images_seen": training.step_planner.images_seen(training.steps_done),
         "images_per_second": round(timed / seconds, 1) if seconds else 0.0,
         "seconds": round(seconds, 1),
         "size": training.images.shape[1],
-        "precision": training.way.precision,
-        "parameters": _parameters(state.generator) + _parameters(state.discriminator),
+        "precision": training.compute_mode.precision,
+        "parameters": state.generator.parameters + state.discriminator.parameters,
     }
 
 
-def _told(rows: list[Row]) -> list[str]:
-    """What the training had to say: breakdowns, and alarms."""
+def _notices(rows: list[Row]) -> list[str]:
+    """Notes and alarms of the training."""
     return [text for row in rows for text in [*filter(None, [row.get("note")]), *row.get("alarms", [])]]
-
-
-def _parameters(network: GrowingNetwork) -> int:
-    return sum(math.prod(variable.shape) for variable in network.trainable_variables)

@@ -6,7 +6,7 @@ import io
 import typing
 from pathlib import Path
 
-from pipeline.images.png import write_whole
+from pipeline.store.atomic import write_whole
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes

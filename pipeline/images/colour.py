@@ -78,7 +78,8 @@ def _to_srgb(picture: Image.Image) -> Image.Image:
         picture.info["icc_profile"] = profile
     transform = _transform(picture)
     if transform is not None:
-        return ImageCms.applyTransform(picture, transform)
+        # None is returned only for a picture that is changed in place
+        return ImageCms.applyTransform(picture, transform) or picture
     return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 

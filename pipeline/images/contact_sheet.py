@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.images.png import encode_png, write_whole
+from pipeline.images.png import encode_png
+from pipeline.store.atomic import write_whole
 
 
 def contact_sheet(

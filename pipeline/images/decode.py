@@ -1,6 +1,5 @@
 """Decode a picture to upright RGB pixels, or return the reason why it is rejected. No input raises an exception."""
 
-import dataclasses
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -77,7 +76,7 @@ def decode_partially(data: bytes, options: NormalizeOptions) -> Decoded | Reject
     """
     before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
     try:
-        return decode(data, dataclasses.replace(options, min_side=1, max_aspect=UNLIMITED_ASPECT))
+        return decode(data, options.model_copy(update={"min_side": 1, "max_aspect": UNLIMITED_ASPECT}))
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 

@@ -18,7 +18,7 @@ _LOW = 8  # rows and columns of the lowest frequencies, one bit each
 # Distance from the median in root mean squares. In a symmetric picture half of the frequencies are only noise around
 # zero, and so is the median; without this margin their bits would differ between copies.
 _MARGIN = 0.05
-_MIRROR = np.float32([1, -1] * (_LOW // 2))
+_MIRROR = np.array([1, -1] * (_LOW // 2), np.float32)
 _QUARTERS, _BITS = 4, 16
 _CHUNK = 1 << 14  # hashes looked up at a time
 _MAX_BUCKET = 256  # hashes with an equal quarter that are compared; for more the answer is True, to bound memory
@@ -40,11 +40,6 @@ def phash_both_ways(pixels: np.ndarray) -> tuple[int, int]:
     """
     low = _low_frequencies(pixels)
     return _to_bits(low), _to_bits(low * _MIRROR)
-
-
-def mirrored(pixels: np.ndarray) -> np.ndarray:
-    """Flip `pixels` (..., W, C) horizontally."""
-    return np.ascontiguousarray(pixels[..., ::-1, :])
 
 
 def may_have_near(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 A journal on disk records what is done, so that a stopped run resumes there.
 """
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -15,6 +14,7 @@ from pipeline.images.duplicates import find_duplicates
 from pipeline.images.overview import write_overview
 from pipeline.images.prepare import Picture, Prepared, prepare
 from pipeline.images.worker_pool import Lost, work_through
+from pipeline.machine import usable_cores
 from pipeline.options import NormalizeOptions
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
@@ -43,7 +43,7 @@ class Journal:
     def __enter__(self) -> "Journal":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def add(self, row: Prepared) -> None:
@@ -85,7 +85,7 @@ def normalize(
         pictures,
         options=options,
         folder=folder,
-        processes=options.processes or cores(),
+        processes=options.processes or usable_cores(),
         seconds=MAX_SECONDS,
         should_stop=should_stop,
     )
@@ -124,15 +124,10 @@ def prepare_pictures(
         [picture for picture in pictures if picture.id not in journal.rows],
         partial(prepare, options=options, folder=images),
         record,
-        processes=options.processes or cores(),
+        processes=options.processes or usable_cores(),
         seconds=MAX_SECONDS,
         should_stop=should_stop,
     )
-
-
-def cores() -> int:
-    """The number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def make_rows(pictures: Sequence[Prepared], near_duplicates: int) -> list[dict[str, Any]]:

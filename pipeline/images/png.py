@@ -1,7 +1,4 @@
-"""PNG files: encoding, decoding, and atomic writes."""
-
-import os
-from pathlib import Path
+"""Encode pixels as PNG, without loss, and decode them."""
 
 import cv2
 import numpy as np
@@ -23,17 +20,3 @@ def decode_png(data: bytes) -> np.ndarray:
 def is_readable(data: bytes) -> bool:
     """Whether `decode_png` can decode `data`."""
     return bool(data) and cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is not None
-
-
-def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
-    """Put `data` at `path` in one step: a reader sees all of it or what was there before.
-
-    With `sync` it is on the disk when this returns; without, a loss of power soon after may still take it.
-    """
-    draft = path.with_name(f".{path.name}.part")  # always this name, so that a later try sweeps up after a killed one
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        if sync:
-            os.fsync(file.fileno())
-    os.replace(draft, path)

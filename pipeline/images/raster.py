@@ -89,8 +89,8 @@ def squares(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def mirrored(images: np.ndarray) -> np.ndarray:
-    """Flip `images` (N, H, W, C) horizontally."""
-    return images[:, :, ::-1]
+    """Flip `images` (..., H, W, C) horizontally."""
+    return np.ascontiguousarray(images[..., ::-1, :])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +166,7 @@ def _weights(count: int, start: float, length: float, cells: int) -> np.ndarray:
 def _weighted_averages(pixels: np.ndarray, rows: list[_Band], columns: list[_Band]) -> np.ndarray:
     """Resample `pixels` (H, W, C) uint8 by the weights of rows and columns: (h, w, C) uint8."""
     height, width, channels = pixels.shape
-    planes = np.empty((height, channels, width), np.float32)
+    planes: np.ndarray = np.empty((height, channels, width), np.float32)
     planes[:] = pixels.transpose(0, 2, 1)
     planes = planes.reshape(height, channels * width)
     short = np.empty((rows[-1].cells.stop, channels * width), np.float32)

@@ -1,7 +1,6 @@
 """The label log: every label ever given, in an append-only file. A later row overrides an earlier one."""
 
 import os
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -12,10 +11,11 @@ from typing import Any, BinaryIO
 from filelock import FileLock
 
 from pipeline.errors import DamagedState, UserError
+from pipeline.store.atomic import write_whole
+from pipeline.store.digest import is_digest
 from pipeline.store.jsonl import dump_row, parse_row
 
 LABELS = ("on", "off", "unsure")
-_PICTURE_ID = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Label:
 
 def label_problem(row: dict[str, Any]) -> str:
     """What is wrong with `row` as a label; empty if nothing is."""
-    if not isinstance(row.get("id"), str) or not _PICTURE_ID.fullmatch(row["id"]):
+    if not is_digest(row.get("id")):
         return f"id {row.get('id')!r} is not 64 hex digits"
     if "label" not in row or row["label"] not in (*LABELS, None):
         return f"label {row.get('label')!r} is none of {', '.join(LABELS)}, null"
@@ -115,10 +115,9 @@ class LabelLog:
             lines = self._lines()
             damaged = [line for line in lines if not _is_readable(line)]
             if damaged:
-                _append(
-                    self.path.with_suffix(".damaged.jsonl"), b"".join(line.rstrip(b"\n") + b"\n" for line in damaged)
-                )
-                self._replace(b"".join(line for line in lines if _is_readable(line)))
+                damaged_path = self.path.with_suffix(".damaged.jsonl")
+                _append(damaged_path, b"".join(line.rstrip(b"\n") + b"\n" for line in damaged))
+                write_whole(self.path, b"".join(line for line in lines if _is_readable(line)))
         return len(damaged)
 
     def _lines(self) -> list[bytes]:
@@ -147,12 +146,6 @@ class LabelLog:
             except OSError as error:
                 file.truncate(before)
                 raise UserError(f"{self.path}: nothing was added ({error}); free some space and try again") from None
-
-    def _replace(self, data: bytes) -> None:
-        repaired = self.path.with_name(f".{self.path.name}.repair")
-        repaired.unlink(missing_ok=True)
-        _append(repaired, data)
-        os.replace(repaired, self.path)
 
 
 def parse_label(line: bytes, path: Path, number: int) -> Label:

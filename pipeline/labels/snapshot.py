@@ -1,13 +1,12 @@
 """A snapshot of the labels for a run, in a file named by the digest of its content."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import DamagedState
 from pipeline.labels.log import label_problem
 from pipeline.store import digest
+from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import dump_row, read_rows
 
 REMEDY = "delete that file; the next run writes it again from the label log"
@@ -25,11 +24,8 @@ def write_snapshot(labels: Mapping[str, str], dataset: Path) -> Path:
     """
     path = dataset / "labels" / f"{snapshot_digest(labels)}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
-        file.writelines(dump_row({"id": id, "label": labels[id]}) for id in sorted(labels))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
+    rows = (dump_row({"id": id, "label": labels[id]}) for id in sorted(labels))
+    write_whole(path, "".join(rows).encode(), unique=True)
     return path
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.neighbours import squared_distances
 from pipeline.store.digest import of_bytes
 
 UNCERTAIN, DIFFERENT, RANDOM = "uncertain", "different", "random"
@@ -118,7 +119,6 @@ class _Coverage:
 
     def __init__(self, features: np.ndarray, labelled: np.ndarray) -> None:
         self.features = np.asarray(features, np.float32)
-        self.squares = (self.features**2).sum(axis=1)
         middle = self.features.mean(axis=0)
         self.distances = ((self.features - middle) ** 2).sum(axis=1)  # before any label: distance from the mean
         self.median_distance = float(np.median(self.distances)) or 1.0
@@ -129,15 +129,14 @@ class _Coverage:
         """The squared distance of each picture from the nearest of those at `indices`."""
         found = np.full(len(self.features), np.inf, np.float32)
         for start in range(0, len(indices), CHUNK_SIZE):
-            known = indices[start : start + CHUNK_SIZE]
-            squared = self.squares[:, None] + self.squares[known] - 2 * self.features @ self.features[known].T
-            found = np.minimum(found, squared.min(axis=1))
-        return np.maximum(found, 0)
+            known = self.features[indices[start : start + CHUNK_SIZE]]
+            found = np.minimum(found, squared_distances(self.features, known).min(axis=1))
+        return found
 
     def add(self, index: int) -> None:
         """Treat the picture at `index` as labelled."""
-        squared = self.squares + self.squares[index] - 2 * self.features @ self.features[index]
-        self.distances = np.minimum(self.distances, np.maximum(squared, 0))
+        apart = squared_distances(self.features, self.features[index : index + 1])[:, 0]
+        self.distances = np.minimum(self.distances, apart)
 
     def novelty(self) -> np.ndarray:
         """0 for a copy of a labelled picture, up to 1 for the median distance or more."""

@@ -1,4 +1,4 @@
-"""The report stage: one page about what came in, what was kept, how the training went and what came out."""
+"""The report stage: an HTML page about the crawl, the filter, the training and the samples."""
 
 import base64
 import dataclasses
@@ -15,10 +15,9 @@ from markupsafe import Markup
 from sklearn.metrics import precision_recall_curve
 
 from pipeline import demo
-from pipeline.errors import Stopped
-from pipeline.filter.calibration import move
-from pipeline.filter.scores import HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED, UNSURE
-from pipeline.filter.threshold import interval
+from pipeline.filter.calibration import shift_logits
+from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED
+from pipeline.filter.threshold import jeffreys_interval
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.video import animate
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, new_axes, save
@@ -26,20 +25,20 @@ from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import read_images
 from pipeline.images.overview import SHOWN, sheet_name
 from pipeline.options import ReportOptions
-from pipeline.progress import Progress, ShouldStop
+from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
 from pipeline.store import verified
 from pipeline.store.manifest import Manifest
 
-OUTCOMES = KEPT, REJECTED, UNSURE
-PICTURES = ".png", ".gif", ".mp4"
-COLUMNS = 20  # of a contact sheet: 20 squares of 64 px fit a laptop's screen
+OUTCOMES = KEPT, REJECTED, BORDERLINE
+IMAGE_SUFFIXES = ".png", ".gif", ".mp4"
+SHEET_COLUMNS = 20  # of a contact sheet: 20 squares of 64 px fit on a laptop's screen
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources:
-    """The folders of the stages that the page is about; no classifier where every picture is kept."""
+class StageFolders:
+    """The artifacts that the page is about; no classifier if every square is kept."""
 
     download: Path
     normalize: Path
@@ -50,188 +49,215 @@ class Sources:
 
     def manifests(self) -> dict[str, Manifest]:
         """The manifest of each stage."""
-        folders = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        found = [manifests.read(folder) for folder in folders.values() if folder]
+        paths = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        found = [manifests.read(folder) for folder in paths.values() if folder]
         return {manifest.stage: manifest for manifest in found}
 
 
 def write_report(
     options: ReportOptions, *, dataset: str, folder: Path, progress: Progress, should_stop: ShouldStop, **stages: Path
 ) -> Result:
-    """Write `folder/index.html` and its pictures; `stages` are the fields of `Sources`."""
-    sources = Sources(**stages)
+    """Write `folder/index.html` and its images.
+
+    Args:
+        options: Options of the stage.
+        dataset: The dataset's name.
+        folder: Where to write.
+        progress: Called before each step.
+        should_stop: Asked before each step.
+        **stages: The fields of `StageFolders`.
+
+    Raises:
+        Stopped: If the run was asked to stop.
+    """
+    folders = StageFolders(**stages)
     steps = [_copy_overview, _write_sheets, _write_filter, _write_training, _copy_samples]
-    for number, step in enumerate(steps):
-        progress(number, len(steps) + 1, step.__name__.strip("_").replace("_", " "))
-        if should_stop():
-            raise Stopped
-        step(options, sources, folder)
-    truth = against_truth(
-        verified.read_rows(sources.download, "images.jsonl"), verified.read_rows(sources.kept, "scores.jsonl")
+    stage_progress = StageProgress(progress, should_stop, len(steps) + 1)
+    for step in steps:
+        stage_progress(step.__name__.strip("_").replace("_", " "))
+        step(options, folders, folder)
+    ground_truth = measure_against_ground_truth(
+        verified.read_rows(folders.download, "images.jsonl"), verified.read_rows(folders.kept, "scores.jsonl")
     )
-    found = sources.manifests()
-    summary = {"figures": len(list(folder.glob("*.png"))), "truth": truth}
-    (folder / "index.html").write_text(_render(dataset, found, folder, summary), encoding="utf-8")
+    stage_manifests = folders.manifests()
+    summary = {"figures": len(list(folder.glob("*.png"))), "truth": ground_truth}
+    (folder / "index.html").write_text(_render(dataset, stage_manifests, folder, summary), encoding="utf-8")
     return Result(outputs={}, summary=summary)
 
 
-def _copy_overview(options: ReportOptions, sources: Sources, folder: Path) -> None:
-    for path in (sources.normalize / "sheets").glob("*.png"):
+def _copy_overview(options: ReportOptions, folders: StageFolders, folder: Path) -> None:
+    for path in (folders.normalize / "sheets").glob("*.png"):
         shutil.copyfile(path, folder / f"squares-{path.name}")
 
 
-def _write_sheets(options: ReportOptions, sources: Sources, folder: Path) -> None:
-    """Contact sheets of the kept, the rejected and the unsure, evenly over the scores; of those nearest to the band
-    around the threshold; and of labels that may be wrong, the likeliest first."""
-    rows = sorted(verified.read_rows(sources.kept, "scores.jsonl"), key=lambda row: (row["score"] or 0, row["id"]))
+def _write_sheets(options: ReportOptions, folders: StageFolders, folder: Path) -> None:
+    """Write contact sheets of the kept, rejected and borderline squares, evenly spaced over the scores; of the
+    unlabelled ones nearest to the band around the threshold; and of suspect labels, the most suspect first."""
+    rows = sorted(verified.read_rows(folders.kept, "scores.jsonl"), key=lambda row: (row["score"] or 0, row["id"]))
     by_outcome = {name: [row["id"] for row in rows if row["outcome"] == name] for name in OUTCOMES}
     count = options.thumbnails
-    sheets = {name: _spread(ids, count) for name, ids in by_outcome.items()}
-    if sources.classifier:
-        free = {row["id"] for row in rows if row["label"] is None}
-        barely = {name: [id for id in ids if id in free] for name, ids in by_outcome.items()}
-        sheets["barely-kept"] = barely["kept"][: count // 2]
-        sheets["barely-rejected"] = barely["rejected"][: -count // 2 - 1 : -1]
-        for label, falling in (("on", False), ("off", True)):
+    sheets = {name: _evenly_spaced(ids, count) for name, ids in by_outcome.items()}
+    if folders.classifier:
+        unlabelled = {row["id"] for row in rows if row["label"] is None}
+        unlabelled_by_outcome = {name: [id for id in ids if id in unlabelled] for name, ids in by_outcome.items()}
+        sheets["barely-kept"] = unlabelled_by_outcome["kept"][: count // 2]
+        sheets["barely-rejected"] = unlabelled_by_outcome["rejected"][: -count // 2 - 1 : -1]
+        for label, descending in (("on", False), ("off", True)):
             suspects = [row["id"] for row in rows if row["suspect"] and row["label"] == label]
-            sheets[f"suspect-{label}"] = (suspects[::-1] if falling else suspects)[:count]
+            sheets[f"suspect-{label}"] = (suspects[::-1] if descending else suspects)[:count]
     for name, ids in sheets.items():
         if ids:
-            found = read_images(sources.normalize, ids)
-            places = {each: place for place, each in enumerate(found.ids)}
+            squares = read_images(folders.normalize, ids)
+            index_by_id = {each: index for index, each in enumerate(squares.ids)}
             write_png(
-                folder / f"sheet-{name}.png", contact_sheet(found.images[[places[each] for each in ids]], COLUMNS)
+                folder / f"sheet-{name}.png",
+                contact_sheet(squares.images[[index_by_id[each] for each in ids]], SHEET_COLUMNS),
             )
 
 
-def _spread(ids: list[str], count: int) -> list[str]:
-    """At most `count` of `ids`, evenly over their order: no picture is chosen for its looks."""
+def _evenly_spaced(ids: list[str], count: int) -> list[str]:
+    """At most `count` of `ids`, evenly spaced: none is chosen by how it looks."""
     step = max(1, -(-len(ids) // count))
     return ids[::step]
 
 
-def _write_filter(options: ReportOptions, sources: Sources, folder: Path) -> None:
-    rows = verified.read_rows(sources.kept, "scores.jsonl")
-    summary = manifests.read(sources.kept).summary
-    found = {
+def _write_filter(options: ReportOptions, folders: StageFolders, folder: Path) -> None:
+    rows = verified.read_rows(folders.kept, "scores.jsonl")
+    summary = manifests.read(folders.kept).summary
+    scores_by_outcome = {
         name: [row["score"] for row in rows if row["outcome"] == name and row["score"] is not None] for name in OUTCOMES
     }
-    if any(found.values()):
-        scores(found, summary["threshold"], folder / "filter-scores.png")
-    if sources.classifier:
-        unseen = [row for name in (HOLDOUT, OUT_OF_FOLD) for row in verified.read_rows(sources.classifier, name)]
-        truth, said = [row["label"] == "on" for row in unseen], [row["score"] for row in unseen]
-        # The line is drawn for other pictures than the labelled ones, and so for moved probabilities
-        at = move(np.array(said), summary["offset"]).tolist()
-        precision_recall(truth, at, summary["band"][1], folder / "filter-precision-recall.png")
-        reliability(truth, said, folder / "filter-reliability.png")
+    if any(scores_by_outcome.values()):
+        scores(scores_by_outcome, summary["threshold"], folder / "filter-scores.png")
+    if folders.classifier:
+        unseen = [row for name in (HOLDOUT, OUT_OF_FOLD) for row in verified.read_rows(folders.classifier, name)]
+        labels, probabilities = [row["label"] == "on" for row in unseen], [row["score"] for row in unseen]
+        # The threshold was chosen for probabilities of unlabelled squares, which are shifted
+        shifted = shift_logits(np.array(probabilities), summary["offset"]).tolist()
+        precision_recall(labels, shifted, summary["band"][1], folder / "filter-precision-recall.png")
+        reliability(labels, probabilities, folder / "filter-reliability.png")
 
 
-def _write_training(options: ReportOptions, sources: Sources, folder: Path) -> None:
-    draw_plots(verified.read_rows(sources.gan, "stats.jsonl"), folder, prefix="training-")
-    animate(sources.gan / "samples", folder)
+def _write_training(options: ReportOptions, folders: StageFolders, folder: Path) -> None:
+    draw_plots(verified.read_rows(folders.gan, "stats.jsonl"), folder, prefix="training-")
+    animate(folders.gan / "samples", folder)
 
 
-def _copy_samples(options: ReportOptions, sources: Sources, folder: Path) -> None:
-    """The page shows copies, so that it can be sent to someone as it is."""
-    for path in (sources.gan / "samples").glob("*.png"):
+def _copy_samples(options: ReportOptions, folders: StageFolders, folder: Path) -> None:
+    """Copy the images, so that the page can be sent as a folder."""
+    for path in (folders.gan / "samples").glob("*.png"):
         shutil.copyfile(path, folder / f"training-{path.name}")
-    for path in sources.generate.iterdir():
-        if path.suffix in PICTURES:
+    for path in folders.generate.iterdir():
+        if path.suffix in IMAGE_SUFFIXES:
             shutil.copyfile(path, folder / f"samples-{path.name}")
 
 
-def _render(dataset: str, found: dict[str, Manifest], folder: Path, summary: dict[str, Any]) -> str:
+def _render(dataset: str, stage_manifests: dict[str, Manifest], folder: Path, summary: dict[str, Any]) -> str:
     loader = FileSystemLoader(Path(__file__).parent)
-    # Always: what servers say, as a content type or a title, stands in this page
+    # Always escape: the page contains text from servers, such as content types and titles
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     sheets = sorted(path.name for path in folder.glob("training-epoch-*.png"))
-    pictures = {path.name for path in folder.iterdir() if path.suffix in PICTURES}
+    pictures = {path.name for path in folder.iterdir() if path.suffix in IMAGE_SUFFIXES}
     page = environment.get_template("page.html.jinja")
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     return page.render(
         dataset=dataset,
         style=Markup(style),
         style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        stages=found,
+        stages=stage_manifests,
         sheets=sheets,
-        overview=_overview(found["normalize"].summary),
+        overview=_overview(stage_manifests["normalize"].summary),
         shown=SHOWN,
         pictures=pictures,
-        truth=summary["truth"],
+        ground_truth=summary["truth"],
     )
 
 
 def _overview(normalized: dict[str, Any]) -> list[tuple[str, str, int]]:
-    """File, kind and number of each sheet that the normalise stage left, the largest reason first."""
+    """File, kind and number of each contact sheet of the normalise stage, the most frequent reason first."""
     kinds = [("kept", normalized["kept"]), ("duplicates", normalized["duplicate"])]
     kinds += sorted(normalized["reasons"].items(), key=lambda item: (-item[1], item[0]))
     return [(f"squares-{sheet_name(kind)}", kind.replace("_", " "), number) for kind, number in kinds if number]
 
 
-def against_truth(downloaded: Iterable[dict[str, Any]], scores: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """Precision and recall of what was kept, over pictures that no hand labelled; None where no truth is known.
+def measure_against_ground_truth(
+    downloaded: Iterable[dict[str, Any]], scores: Iterable[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """Precision and recall of the filter on unlabelled squares of the demo subject; None for other subjects.
 
-    `downloaded` are the rows of the download stage (url, id), `scores` those of the filter (id, label, outcome).
+    Args:
+        downloaded: The rows of the download stage (url, id).
+        scores: The rows of the filter (id, label, outcome).
     """
     rows = [row for row in downloaded if row["engine"] == "demo" and row["outcome"] == "saved"]
     by_url = demo.truth(row["url"] for row in rows)
-    truth = {row["id"]: by_url[row["url"]] for row in rows if row["url"] in by_url}
-    judged = [(row["outcome"] == "kept", truth[row["id"]] == "on") for row in scores if _counts(row, truth)]
-    if not judged:
+    ground_truth = {row["id"]: by_url[row["url"]] for row in rows if row["url"] in by_url}
+    decisions = [
+        (row["outcome"] == "kept", ground_truth[row["id"]] == "on")
+        for row in scores
+        if _is_unlabelled(row, ground_truth)
+    ]
+    if not decisions:
         return None
-    kept, on = sum(kept for kept, _ in judged), sum(on for _, on in judged)
-    right = sum(kept and on for kept, on in judged)
-    return {"pictures": len(judged), "precision": right / max(kept, 1), "recall": right / max(on, 1)}
+    kept, on = sum(kept for kept, _ in decisions), sum(on for _, on in decisions)
+    correct = sum(kept and on for kept, on in decisions)
+    return {"pictures": len(decisions), "precision": correct / max(kept, 1), "recall": correct / max(on, 1)}
 
 
-def _counts(row: dict[str, Any], truth: dict[str, str]) -> bool:
-    return row["label"] is None and row["id"] in truth
+def _is_unlabelled(row: dict[str, Any], ground_truth: dict[str, str]) -> bool:
+    return row["label"] is None and row["id"] in ground_truth
 
 
-COLOURS = {"rejected": OFF, "unsure": ACCENT, "kept": ON}
-BINS, A_BIN = 8, 10  # of the reliability diagram at most; labels that each needs
+SHOWN_NAMES = {BORDERLINE: "borderline"}  # stored as 'unsure'
+OUTCOME_COLOURS = {"rejected": OFF, "unsure": ACCENT, "kept": ON}
+MAX_BINS, MIN_LABELS_PER_BIN = 8, 10  # of the reliability diagram
 
 
-def precision_recall(truth: Sequence[bool], scores: Sequence[float], least: float | None, path: Path) -> None:
-    """Precision against recall over all thresholds, the chosen one marked: pictures of score `least` are kept."""
-    precision, recall, thresholds = precision_recall_curve(truth, scores)
-    axes = new_axes("filter on labels it was not trained on", "recall")
+def precision_recall(labels: Sequence[bool], scores: Sequence[float], lowest_kept: float | None, path: Path) -> None:
+    """Plot the precision-recall curve, and mark the threshold from which squares are kept."""
+    precision, recall, thresholds = precision_recall_curve(labels, scores)
+    axes = new_axes("filter on labels it did not train on", "recall")
     axes.set_ylabel("precision")
     axes.step(recall, precision, where="post", color=LINE)
-    if least is not None:
-        at = min((thresholds < least).sum(), len(precision) - 1)
-        axes.plot(recall[at], precision[at], "o", color=OFF, label=f"kept from {least:.2f} up")
+    if lowest_kept is not None:
+        chosen = min((thresholds < lowest_kept).sum(), len(precision) - 1)
+        axes.plot(recall[chosen], precision[chosen], "o", color=OFF, label=f"kept from {lowest_kept:.2f}")
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     save(axes, path)
 
 
-def reliability(truth: Sequence[bool], said: Sequence[float], path: Path) -> None:
-    """How often pictures are on target that are said to be so with some probability: on the diagonal if the
-    probabilities are right. Each bar is the interval that its labels allow."""
-    axes = new_axes("are the probabilities right?", "probability said, of labels not trained on")
-    axes.set_ylabel("share labelled on")
+def reliability(labels: Sequence[bool], probabilities: Sequence[float], path: Path) -> None:
+    """Plot a reliability diagram: how often squares with a given probability are on target.
+
+    Calibrated probabilities lie on the diagonal. Each bar is the interval that its labels allow.
+    """
+    axes = new_axes("reliability of the probabilities", "probability, of labels it did not train on")
+    axes.set_ylabel("fraction labelled on target")
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.6)
-    order = sorted(zip(said, truth, strict=True))
-    bins = max(2, min(BINS, len(order) // A_BIN))
+    order = sorted(zip(probabilities, labels, strict=True))
+    bins = max(2, min(MAX_BINS, len(order) // MIN_LABELS_PER_BIN))
     for part in (order[len(order) * bin // bins : len(order) * (bin + 1) // bins] for bin in range(bins)):
         if part:
-            share, low, high = interval(sum(on for _, on in part), len(part))
+            fraction, low, high = jeffreys_interval(sum(on for _, on in part), len(part))
             middle = sum(score for score, _ in part) / len(part)
-            axes.errorbar(middle, share, [[share - low], [high - share]], fmt="o", color=LINE, capsize=2, markersize=4)
+            axes.errorbar(
+                middle, fraction, [[fraction - low], [high - fraction]], fmt="o", color=LINE, capsize=2, markersize=4
+            )
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
     save(axes, path)
 
 
-def scores(found: Mapping[str, Sequence[float]], threshold: float | None, path: Path) -> None:
-    """How the filter's scores are spread over the pictures of each outcome."""
+def scores(scores_by_outcome: Mapping[str, Sequence[float]], threshold: float | None, path: Path) -> None:
+    """Plot a histogram of the filter's scores for each verdict."""
     axes = new_axes("filter scores", "score")
-    names = [name for name in COLOURS if found.get(name)]
-    shown, colours = [found[name] for name in names], [COLOURS[name] for name in names]
-    axes.hist(shown, bins=25, range=(0, 1), stacked=True, color=colours, label=names)
+    names = [name for name in OUTCOME_COLOURS if scores_by_outcome.get(name)]
+    shown, colours = [scores_by_outcome[name] for name in names], [OUTCOME_COLOURS[name] for name in names]
+    axes.hist(
+        shown, bins=25, range=(0, 1), stacked=True, color=colours, label=[SHOWN_NAMES.get(name, name) for name in names]
+    )
     if threshold is not None:
         axes.axvline(threshold, color="black", linewidth=0.8)
-    axes.set_ylabel("pictures")
+    axes.set_ylabel("squares")
     save(axes, path)

@@ -1,6 +1,6 @@
 """The artifact store: publish folders atomically, and read files without trusting them.
 
 `artifacts` publishes a folder under its content key and finds it again; `manifest` and `digest` describe its content;
-`verified` reads a file only if its SHA-256 is the manifest's; `jsonl` reads and writes JSON lines; `npz` and `hdf5`
-read weights from untrusted files within bounds.
+`atomic` writes a file in one step; `verified` reads a file only if its SHA-256 is the manifest's; `jsonl` reads and
+writes JSON lines; `npz` and `hdf5` read weights from untrusted files within bounds.
 """

@@ -2,9 +2,17 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+_HEX = re.compile("[0-9a-f]{64}")
+
+
+def is_digest(value: Any) -> bool:
+    """Whether `value` is text that can be a hex SHA-256, as the id of every picture is."""
+    return isinstance(value, str) and bool(_HEX.fullmatch(value))
 
 
 def of_value(value: Any) -> str:

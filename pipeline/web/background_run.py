@@ -1,58 +1,73 @@
-"""The run that the page starts: a process of its own that outlives the server and is found again by the next one.
+"""The run of a dataset that the page shows, and the one that it starts: a process that outlives the server.
 
-It is written down in data/<dataset>/page-run/: run.json says which process it is, log.txt is what it says. Whoever
-asks reads those; nothing is held in memory but the process that this server itself started.
+How a run stands is read from its record (pipeline/progress_log.py), whoever started it: this page, a terminal or cron.
+data/<dataset>/page-run/ knows what no record does: run.json says which process the page started last and, if a server
+saw it, its exit code; stop.json which process was asked to stop; log.txt is what that process printed. Nothing is held
+in memory, so that another server goes on with all of it.
 """
 
 import json
 import os
-import re
+import platform
+import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock
 
 from pipeline.errors import UserError
+from pipeline.progress_log import LONGEST_LINE, LONGEST_NOTE, NAME, SHOWN_LINES, RunState, process_start, read_state
+from pipeline.store.atomic import write_whole
+from pipeline.text import plain
 
 FOLDER = "page-run"
 PLAN_SECONDS = 120
 _PLANNING = threading.BoundedSemaphore(2)  # each plan is a process: pages that ask for many wait their turn
 TAIL = 20_000  # bytes of the log that are read: its last lines
-LINES = 12
-PERCENT = re.compile(r"^(\w+)\s+\d+ of \d+ \((\d+) %\)")
-STAGE = re.compile(r"^(download|normalize|classifier|filter|gan|generate|report)\s")
-DONE = re.compile(r"^(took|look at)\s")  # how a run begins its last line
-FAULT = re.compile(r"^error: |^\w+\s+failed: |^not finished: |\w*Error: ")
+LOOKED_AT = 8  # of the newest runs: a short one may begin and end while an older one still works
+SILENCE = 900.0  # seconds after which a run on another machine, whose process cannot be seen, counts as ended
+STOPPING = 60.0  # seconds in which a run that was asked to stop is not asked again
+FULL = 1 << 20  # free bytes under which a disk counts as full
+STOPPED_CODES = (130, -signal.SIGINT)
+KILLED = "its process ended before it could record why: it was killed, or the machine went down"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """Which process it is. `birth` tells it from a later one that was given the same number."""
+    """The process that the page started last. `born` tells it from a later one with the same number."""
 
     until: str  # the last stage; empty for the whole chain
     pid: int
-    birth: str
+    born: float | None
     began: str  # ISO 8601, UTC
     code: int | None = None  # what it ended with, if a server was there to see it
-    stopping: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How a run stands. `state` is 'none', 'running', 'done', 'failed', 'stopped' or 'ended' when nobody saw how."""
+class RunStatus:
+    """What the page shows of a run. `state` is 'none', 'running', 'done', 'failed', 'stopped', or 'ended' if nobody
+    knows how."""
 
     state: str
     until: str = ""
     began: str = ""
+    here: bool = True  # the page started it
     stage: str = ""
+    done: int = 0
+    total: int = 0  # 0 if not known
     percent: int | None = None
-    lines: tuple[str, ...] = ()  # the last ones it said
+    note: str = ""  # how far the stage is, in words, or what it waits for
+    lines: tuple[str, ...] = ()  # the last ones that the console printed
     outcome: str = ""  # one line, when it is over
     stopping: bool = False
 
@@ -62,15 +77,16 @@ class Progress:
 
 
 class BackgroundRun:
-    """The one run that the page may have started for a dataset."""
+    """The runs of one dataset: what the newest one does, and starting and stopping one."""
 
     def __init__(self, *, command: Sequence[str], dataset: str, folder: Path) -> None:
         self.command = tuple(command)
         self.dataset = dataset
+        self.runs = folder / "runs"
         self.folder = folder / FOLDER
 
     def plan(self, until: str) -> list[dict[str, str]]:
-        """What a run would do. Errors: `UserError` with the line that the command said."""
+        """What a run would do. Errors: `UserError` with the line that the command printed."""
         words = [*self.command, "plan", "--json", "--dataset", self.dataset, *_until(until)]
         try:
             with _PLANNING:
@@ -80,48 +96,104 @@ class BackgroundRun:
         except subprocess.TimeoutExpired:
             raise UserError(f"the plan was not ready after {PLAN_SECONDS} s") from None
         if found.returncode:
-            raise UserError(_outcome(found.stderr.splitlines()) or f"the plan ended with code {found.returncode}")
+            raise UserError(_last(_lines(found.stderr)) or f"the plan ended with code {found.returncode}")
         return json.loads(found.stdout)
 
-    def start(self, until: str) -> Progress:
-        """Start a run, unless one is running: then a `UserError` says so."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def start(self, until: str) -> RunStatus:
+        """Start a run. Errors: `UserError` if a run of this dataset is under way, whoever started it."""
+        self.folder.mkdir(parents=True, exist_ok=True)  # for the lock
         with FileLock(self.folder / ".lock"):
             if self.progress().state == "running":
                 raise UserError(f"a run of {self.dataset} is under way; wait for it, or stop it")
-            words = [*self.command, "run", "--dataset", self.dataset, *_until(until)]
-            process = self._launch(words)
-            self._write(Started(until=until, pid=process.pid, birth=birth(process.pid), began=_now()))
+            process = self._launch([*self.command, "run", "--dataset", self.dataset, *_until(until)])
+            born = process_start(process.pid)
+            try:
+                self._write("run.json", asdict(Started(until=until, pid=process.pid, born=born, began=_now())))
+            except OSError:  # a full disk: the page could not find the run again
+                process.kill()
+                process.wait()
+                raise
         threading.Thread(target=self._await, args=(process,), daemon=True, name="rerun").start()
         return self.progress()
 
-    def stop(self) -> Progress:
-        """Ask the run to stop, as ctrl-C does; what it did is kept. Errors: `UserError` when none is running."""
-        started = self._started()
-        if started is None or not _alive(started):
+    def stop(self) -> RunStatus:
+        """Ask the run to stop, as ctrl-C does; what it did is kept. A second SIGINT would end it at once, without a
+        checkpoint: it is sent only if somebody asks again after `STOPPING` seconds.
+
+        Errors: `UserError` if none is under way, or if it runs on another machine or for another user.
+        """
+        shown, pid, born = self._shown()
+        if shown.state != "running":
             raise UserError(f"no run of {self.dataset} is under way")
-        self._write(replace(started, stopping=True))
-        os.kill(started.pid, signal.SIGINT)
+        if shown.stopping:
+            return shown
+        if born is None:
+            raise UserError("the run is on another machine; stop it there with ctrl-C")
+        try:
+            with suppress(OSError):  # a full disk must not keep the run from being stopped
+                self._write("stop.json", {"pid": pid, "born": born, "at": time.time()})
+            psutil.Process(pid).send_signal(signal.SIGINT)
+        except psutil.AccessDenied:
+            raise UserError("the run belongs to another user of this machine, who alone can stop it") from None
+        except psutil.NoSuchProcess:  # it ended meanwhile
+            pass
         return self.progress()
 
-    def progress(self) -> Progress:
-        """How the run stands."""
-        started = self._started()
-        if started is None:
-            return Progress(state="none")
-        lines = self._lines()
-        running = started.code is None and _alive(started)
-        stage, percent = _at(lines)
-        return Progress(
-            state="running" if running else _ending(started, lines),
-            until=started.until,
-            began=started.began,
-            stage=stage,
-            percent=percent,
-            lines=tuple(lines[-LINES:]),
-            outcome="" if running else _outcome(lines),
-            stopping=running and started.stopping,
-        )
+    def progress(self) -> RunStatus:
+        """How the run stands that works now, or else how the last one ended."""
+        return self._shown()[0]
+
+    def _shown(self) -> tuple[RunStatus, int, float | None]:
+        """The run to show, its process, and that one's `process_start` if it is on this machine."""
+        started = self._read("run.json", Started)
+        states = self._states()
+        own = next((state for state in states if started and _is_of(state, started)), None)
+        if started and own is None and (_is_alive(started.pid, started.born) or _is_newer(started, states)):
+            return self._without_record(started), started.pid, started.born
+        working = next((state for state in states if _works(state, self.runs / state.name)), None)
+        chosen = working or (states[0] if states else None)
+        if chosen is None:
+            return RunStatus(state="none"), 0, None
+        status, born = replace(_at_work(chosen), here=chosen is own), _born(chosen)
+        if working:
+            return replace(status, stopping=self._asked_to_stop(chosen.pid, born)), chosen.pid, born
+        code = started.code if started and chosen is own else None
+        state, outcome = self._ending(chosen, code)
+        return replace(status, state=state, outcome=outcome), chosen.pid, born
+
+    def _without_record(self, started: Started) -> RunStatus:
+        """A run of the page that did not get as far as its record: it starts, or it was refused."""
+        lines = tuple(self._log_lines())
+        asked = self._asked_to_stop(started.pid, started.born)
+        status = RunStatus(state="running", until=started.until, began=started.began, lines=lines)
+        if started.code is None and _is_alive(started.pid, started.born):
+            return replace(status, stopping=asked)
+        last = _last(lines)
+        if started.code is None:
+            return replace(status, state="stopped" if asked else "ended", outcome=last)
+        return replace(status, state=_by_code(started.code), outcome=last or _died(started.code))
+
+    def _ending(self, state: RunState, code: int | None) -> tuple[str, str]:
+        """State and outcome of a run whose process is gone: by its record, or else by the exit code `code`."""
+        if state.outcome:
+            return state.outcome, state.final_line
+        if _is_elsewhere(state):
+            return "ended", f"{plain(state.host, LONGEST_NOTE)} has written nothing for {SILENCE / 60:.0f} minutes"
+        full = "; the disk is full" if _is_full(self.runs) else ""
+        return ("failed", KILLED + full) if code is None else (_by_code(code), _died(code) + full)
+
+    def _states(self) -> list[RunState]:
+        """The newest runs by their records, the newest first."""
+        try:
+            names = sorted((entry.name for entry in os.scandir(self.runs)), reverse=True)[:LOOKED_AT]
+        except OSError:
+            return []
+        return [state for name in names if (state := _state(self.runs / name))]
+
+    def _asked_to_stop(self, pid: int, born: float | None) -> bool:
+        asked = self._read("stop.json", dict) or {}
+        same = born is not None and (asked.get("pid"), asked.get("born")) == (pid, born)
+        return same and time.time() - asked.get("at", 0) < STOPPING
 
     def _launch(self, words: Sequence[str]) -> subprocess.Popen:
         with (self.folder / "log.txt").open("wb") as log:
@@ -130,82 +202,136 @@ class BackgroundRun:
             )
 
     def _await(self, process: subprocess.Popen) -> None:
-        """Write down how the process ended; a server that is gone by then leaves that to its log."""
+        """Write down how the process ended, for a run that could not record it."""
         code = process.wait()
-        started = self._started()
+        started = self._read("run.json", Started)
         if started is not None and started.pid == process.pid:
-            self._write(replace(started, code=code))
+            with suppress(OSError):  # a full disk: then the record alone says how it ended
+                self._write("run.json", asdict(replace(started, code=code)))
 
-    def _started(self) -> Started | None:
+    def _read(self, name: str, kind: type) -> Any:
+        """The file `name` as a `kind`; None if it is not there or not whole."""
         try:
-            return Started(**json.loads((self.folder / "run.json").read_text(encoding="utf-8")))
+            return kind(**json.loads((self.folder / name).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
-    def _write(self, started: Started) -> None:
-        draft = self.folder / f".run.{os.getpid()}.{threading.get_ident()}"
-        draft.write_text(json.dumps(asdict(started)), encoding="utf-8")
-        os.replace(draft, self.folder / "run.json")
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / name, json.dumps(content).encode(), sync=False, unique=True)
 
-    def _lines(self) -> list[str]:
+    def _log_lines(self) -> list[str]:
         try:
             with (self.folder / "log.txt").open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(0, size - TAIL))
-                return [line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+                return _lines(file.read().decode("utf-8", "replace"))
         except OSError:
             return []
 
 
-def birth(pid: int) -> str:
-    """When a process began, as the system puts it; empty when there is none or it has ended."""
-    stat = Path(f"/proc/{pid}/stat")
-    if stat.parent.parent.joinpath("self").exists():
-        try:
-            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:
-            return ""
-        return "" if fields[0] in "ZX" else fields[19]  # state, and start time in ticks since boot: proc(5)
-    found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return found.stdout.strip()
+def _at_work(state: RunState) -> RunStatus:
+    """What there is to show of a run while it works."""
+    found = RunStatus(
+        state="running", until=state.until, began=state.began, stage=state.stage, lines=tuple(state.lines)
+    )
+    if state.waits:
+        return replace(found, note=plain(f"waits: {state.waits}", LONGEST_LINE))
+    if state.progress is None:
+        return found
+    at = state.progress
+    return replace(found, done=at.done, total=at.total, percent=at.percent, note=plain(at.note, LONGEST_NOTE))
 
 
-def _alive(started: Started) -> bool:
-    return bool(started.birth) and birth(started.pid) == started.birth
+@lru_cache(maxsize=64)
+def _parsed(folder: Path, changed: int, size: int) -> RunState:
+    return read_state(folder)
+
+
+def _state(folder: Path) -> RunState | None:
+    """The run recorded in `folder`; None if there is no record, or no whole line in it."""
+    try:
+        found = (folder / NAME).stat()
+    except OSError:
+        return None
+    state = _parsed(folder, found.st_mtime_ns, found.st_size)
+    return state if state.began else None
+
+
+def _is_elsewhere(state: RunState) -> bool:
+    """Whether the run is on another machine, which shares this disk."""
+    return state.host not in ("", platform.node())
+
+
+def _born(state: RunState) -> float | None:
+    """The `process_start` of the run's process; None if that is on another machine, or not known any more."""
+    if _is_elsewhere(state) or state.born is not None:
+        return None if _is_elsewhere(state) else state.born
+    try:  # an older version recorded the number of the process alone: a later process with it began after the record
+        before = psutil.Process(state.pid).create_time() <= datetime.fromisoformat(state.began).timestamp()
+    except (psutil.Error, ValueError, OverflowError):
+        return None
+    return process_start(state.pid) if before else None
+
+
+def _works(state: RunState, folder: Path) -> bool:
+    """Whether the process of the run is still there; of one on another machine, whether it wrote lately."""
+    if state.end:
+        return False
+    if not _is_elsewhere(state):
+        return _is_alive(state.pid, _born(state))
+    try:
+        return time.time() - (folder / NAME).stat().st_mtime < SILENCE
+    except OSError:
+        return False
+
+
+def _is_alive(pid: int, born: float | None) -> bool:
+    return born is not None and process_start(pid) == born
+
+
+def _is_of(state: RunState, started: Started) -> bool:
+    """Whether `started` is the process that recorded `state`."""
+    return state.pid == started.pid and started.born is not None and _born(state) == started.born
+
+
+def _is_newer(started: Started, states: Sequence[RunState]) -> bool:
+    return not states or started.began > states[0].began
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < FULL
+    except OSError:
+        return False
+
+
+def _by_code(code: int) -> str:
+    """The state of a run that ended with the exit code `code`."""
+    return "done" if code == 0 else "stopped" if code in STOPPED_CODES else "failed"
+
+
+def _died(code: int) -> str:
+    """One line for a run whose exit code alone is known."""
+    if code in (0, *STOPPED_CODES):
+        return "its record could not be written"
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+    return f"its process {how} before it could record why"
 
 
 def _until(stage: str) -> list[str]:
     return ["--until", stage] if stage else []
 
 
-def _at(lines: Sequence[str]) -> tuple[str, int | None]:
-    """The stage that was named last, and how far it is if it says."""
-    for line in reversed(lines):
-        if found := PERCENT.match(line):
-            return found[1], int(found[2])
-        if found := STAGE.match(line):
-            return found[1], None
-    return "", None
+def _lines(text: str) -> list[str]:
+    """The last lines of what a process printed."""
+    return [plain(line, LONGEST_LINE) for line in text.splitlines() if line.strip()][-SHOWN_LINES:]
 
 
-def _ending(started: Started, lines: Sequence[str]) -> str:
-    """How a run that is over ended: by its exit code, or by what it said last where no server saw that."""
-    if started.code == 0:
-        return "done"
-    if started.code is None and lines and DONE.match(lines[-1]):
-        return "done"
-    if started.stopping or (lines and lines[-1].startswith("stopped")):
-        return "stopped"
-    return "failed" if started.code is not None or any(map(FAULT.search, lines)) else "ended"
-
-
-def _outcome(lines: Sequence[str]) -> str:
-    """The line that says how it ended: the fault if there was one, or what the last stage made, or the last of all."""
-    last = (list(lines) or [""])[-1]
-    faults = [line for line in lines if FAULT.search(line)]
-    made = [line for line in lines if STAGE.match(line)] if DONE.match(last) else []
-    return re.sub(r"\s+", " ", (faults or made or [last])[-1].removeprefix("error: "))
+def _last(lines: Sequence[str]) -> str:
+    """The line with which a command refuses what it was asked, without its mark."""
+    return lines[-1].removeprefix("error: ") if lines else ""
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

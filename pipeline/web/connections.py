@@ -1,8 +1,8 @@
-"""Limits on connections: how many there are at once, and how long each may wait.
+"""Limits on connections of the web server: how many are open, and how long each may wait.
 
-uvicorn 0.54 waits without end for the rest of a request, and for a client that does not read its answer; and it takes
-connections until the process has no descriptors left. Here each wait has a deadline, and when there are too many
-connections, the one that has waited longest makes room for the next, so that a browser is answered during a flood.
+uvicorn 0.54 waits forever for the rest of a request, and for a client that does not read its response; and it accepts
+connections until the process runs out of file descriptors. Here every wait has a timeout, and if there are too many
+connections, the one that has waited longest is closed, so that a browser is served even during a flood.
 """
 
 import ipaddress
@@ -18,195 +18,197 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 try:
     import resource
-except ModuleNotFoundError:  # Windows, where sockets are no files
+except ModuleNotFoundError:  # Windows, where sockets are not files
     resource = None
 
 LOG = logging.getLogger("uvicorn.error")
-WANTED_FILES = 1024  # descriptors to ask the system for, which gives 256 on macOS
-SHARE = 3  # one descriptor in so many is a connection's; the rest is for pictures, runs, and sockets being closed
+WANTED_DESCRIPTORS = 1024  # to ask the system for; macOS gives 256 by default
+DESCRIPTORS_PER_CONNECTION = 3  # the others are for files, runs, and sockets that are being closed
 
-# What a connection waits for
-IDLE, HEADERS, BODY, ANSWER, READER = "idle", "headers", "body", "answer", "reader"
+# What a connection is waiting for
+IDLE, HEADERS, BODY, RESPONSE, CLIENT = "idle", "headers", "body", "answer", "reader"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What is allowed; times in seconds."""
+    """Limits on connections; times in seconds."""
 
-    connections: int = 256  # a browser opens six, and a flood should cost some megabytes at most
-    per_address: int = 64  # of one other machine: ten browsers behind one address
-    headers: float = 10.0  # from a request's first byte to the end of its headers; nginx takes 60
+    connections: int = 256  # a browser opens six, and a flood should cost a few megabytes at most
+    per_address: int = 64  # from one other machine: ten browsers behind one address
+    headers: float = 10.0  # from a request's first byte to the end of its headers; nginx allows 60
     body: float = 30.0  # from there to its end: 1 MiB at 35 kB/s, a slow tunnel
-    reader: float = 30.0  # in which a client must read at least `read` bytes of what waits for it
-    read: int = 16_000
-    idle: float = 10.0  # for a connection to begin; between two requests uvicorn's own 5 s come first
-    burst: int = 32  # connections accepted before any of them is counted
+    client: float = 30.0  # within which a client must read `client_bytes` of its response
+    client_bytes: int = 16_000
+    idle: float = 10.0  # before the first request; between two requests uvicorn's own 5 s apply
+    burst: int = 32  # connections accepted before any of them is registered
 
 
 def limits() -> Limits:
-    """The default limits, or fewer connections where the system allows few descriptors; asks it for more first."""
+    """The default limits; fewer connections if the system allows few file descriptors, after asking it for more."""
     if resource is None:
         return Limits()
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if allowed < WANTED_FILES and allowed != resource.RLIM_INFINITY:
-        allowed = WANTED_FILES if most == resource.RLIM_INFINITY else min(WANTED_FILES, most)
+    if allowed < WANTED_DESCRIPTORS and allowed != resource.RLIM_INFINITY:
+        allowed = WANTED_DESCRIPTORS if most == resource.RLIM_INFINITY else min(WANTED_DESCRIPTORS, most)
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
     if allowed == resource.RLIM_INFINITY:
         return Limits()
-    most = max(8, min(Limits.connections, allowed // SHARE))
+    most = max(8, min(Limits.connections, allowed // DESCRIPTORS_PER_CONNECTION))
     return Limits(connections=most, burst=min(Limits.burst, most // 2))
 
 
 class Connections:
-    """All connections that are open. Not for threads: the event loop alone calls it."""
+    """All open connections. Not thread-safe: only the event loop calls it."""
 
     def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self.clock = clock
-        self.closed = False  # the server ends: what was accepted before is dropped as it comes
+        self.closed = False  # the server is shutting down: new connections are dropped
         self._open: set[Connection] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
     def protocol(self) -> type["Connection"]:
-        """What uvicorn takes as `http`: a protocol whose connections are counted here."""
-        return type("Connection", (Connection,), {"all": self})
+        """The protocol class for uvicorn's `http` setting; its connections register here."""
+        return type("Connection", (Connection,), {"registry": self})
 
-    def admit(self, new: "Connection") -> None:
-        """Count a connection; the one that has waited longest goes if there are too many, or else the new one."""
+    def add(self, connection: "Connection") -> None:
+        """Register a connection; if there are too many, close the one that has waited longest, or the new one."""
         if self.closed:
-            return new.drop()
-        if new.address:
-            mine = {each for each in self._open if each.address == new.address}
-            self._make_room(mine, self.limits.per_address, new, f"from {new.address}")
-        self._make_room(self._open, self.limits.connections, new, "at once")
-        if not new.dropped:
-            self._open.add(new)
+            return connection.drop()
+        if connection.address:
+            same_address = {each for each in self._open if each.address == connection.address}
+            self._make_room(same_address, self.limits.per_address, connection, f"from {connection.address}")
+        self._make_room(self._open, self.limits.connections, connection, "at once")
+        if not connection.dropped:
+            self._open.add(connection)
 
-    def leave(self, connection: "Connection") -> None:
-        """Count a connection no more."""
+    def remove(self, connection: "Connection") -> None:
+        """Unregister a connection."""
         self._open.discard(connection)
 
-    def sweep(self) -> None:
-        """Close the connections whose wait is over."""
+    def close_expired(self) -> None:
+        """Close the connections whose timeout is over."""
         now = self.clock()
         allowed = {IDLE: self.limits.idle, HEADERS: self.limits.headers, BODY: self.limits.body}
         for each in list(self._open):
-            each.look()
-            if each.waits == READER and now - each.since > self.limits.reader:
+            each.update_wait()
+            if each.waiting_for == CLIENT and now - each.since > self.limits.client:
                 each.drop()
-            elif now - each.since > allowed.get(each.waits, float("inf")):
+            elif now - each.since > allowed.get(each.waiting_for, float("inf")):
                 each.expire()
 
-    def relieve(self) -> None:
-        """Close half of those that wait: the process has no descriptors left."""
-        waiting = sorted((each for each in self._open if each.waits != ANSWER), key=lambda each: each.since)
+    def close_longest_waiting(self) -> None:
+        """Close the half of the waiting connections that has waited longest, to free file descriptors."""
+        waiting = sorted((each for each in self._open if each.waiting_for != RESPONSE), key=lambda each: each.since)
         for each in waiting[: (len(waiting) + 1) // 2]:
             each.drop()
 
-    def _make_room(self, among: set["Connection"], most: int, new: "Connection", where: str) -> None:
-        if new.dropped or len(among) < most:
+    def _make_room(self, among: set["Connection"], limit: int, connection: "Connection", where: str) -> None:
+        if connection.dropped or len(among) < limit:
             return
-        LOG.warning("more than %d connections %s; those that have waited longest are closed", most, where)
-        waiting = [each for each in among if each.waits != ANSWER]
-        min(waiting, key=lambda each: each.since, default=new).drop()
+        LOG.warning("more than %d connections %s; those that have waited longest are closed", limit, where)
+        waiting = [each for each in among if each.waiting_for != RESPONSE]
+        min(waiting, key=lambda each: each.since, default=connection).drop()
 
 
 class Connection(H11Protocol):
-    """uvicorn's connection, which knows what it waits for and since when. Its class is made by `Connections`."""
+    """uvicorn's connection, with what it waits for and since when. `Connections.protocol` makes its class."""
 
-    all: Connections
-    conn: "_Parser"
-    waits = IDLE
+    registry: Connections
+    conn: "_RequestParser"
+    waiting_for = IDLE
     since = 0.0
-    address = ""  # empty for this machine, whose tunnels and browsers share one
+    address = ""  # empty for this machine, where tunnels and browsers share one
     dropped = False
-    _unread = 0  # bytes that waited for the client at its last progress
+    _unread = 0  # bytes in the write buffer when the client last read some
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.conn = _Parser(h11.SERVER)
+        self.conn = _RequestParser(h11.SERVER)
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Count it."""
+        """Register the connection."""
         super().connection_made(transport)
-        self.address = _counted(self.client[0]) if self.client else ""
-        self.since = self.all.clock()
-        self.all.admit(self)
+        self.address = _address_key(self.client[0]) if self.client else ""
+        self.since = self.registry.clock()
+        self.registry.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Count it no more."""
-        self.all.leave(self)
+        """Unregister the connection."""
+        self.registry.remove(self)
         super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        """Take some bytes."""
+        """Process received bytes."""
         if not self.dropped:
             super().data_received(data)
-            self.look()
+            self.update_wait()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request; one that was sent before this answer has to be sent again."""
+        """Wait for the next request; a request that was sent before this response is dropped."""
         if self.conn.trailing_data[0] and self.conn.their_state is h11.DONE:
-            self.transport.close()  # browsers do not pipeline, and a flood in few connections would be first for long
+            self.transport.close()  # browsers do not pipeline, and pipelined floods would occupy the server
         super().on_response_complete()
-        self.look()
+        self.update_wait()
 
     def pause_writing(self) -> None:
-        """Make nothing more for a client that does not read what waits for it."""
+        """Pause while the client does not read its response."""
         super().pause_writing()
-        self.look()
+        self.update_wait()
 
     def send_400_response(self, reason: str) -> None:
-        """Say what is wrong with the request, and close the connection."""
+        """Respond that the request is malformed, and close the connection."""
         if self.conn.chunked:
-            self._say(411, b"a request must say how long it is (content-length)")
+            self._respond(411, b"a request needs a content-length")
             self._disconnect()
             return self.transport.close()
         super().send_400_response(reason)
 
-    def look(self) -> None:
-        """Bring `waits` and `since` up to date."""
-        waits, unread = self._waits(), self.transport.get_write_buffer_size()
-        progress = waits == READER and (unread > self._unread or self._unread - unread >= self.all.limits.read)
-        if waits != self.waits or progress:
-            self.waits, self.since, self._unread = waits, self.all.clock(), unread
+    def update_wait(self) -> None:
+        """Update `waiting_for` and `since`."""
+        waiting_for, unread = self._waits_for(), self.transport.get_write_buffer_size()
+        progress = waiting_for == CLIENT and (
+            unread > self._unread or self._unread - unread >= self.registry.limits.client_bytes
+        )
+        if waiting_for != self.waiting_for or progress:
+            self.waiting_for, self.since, self._unread = waiting_for, self.registry.clock(), unread
 
     def expire(self) -> None:
-        """Close it as its request was too slow; a client that has begun one is told so."""
-        begun, self.dropped = self.waits != IDLE, True
+        """Close the connection because its request was too slow; a client that has begun a request gets status 408."""
+        begun, self.dropped = self.waiting_for != IDLE, True
         if begun and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            LOG.warning("a request that did not arrive in time was given up")
-            self._say(408, b"the request did not arrive in time")
+            LOG.warning("a request timed out")
+            self._respond(408, b"the request did not arrive in time")
         self._disconnect()
         self.transport.close()
 
     def drop(self) -> None:
-        """Close it at once, whatever is still to be sent."""
+        """Close the connection at once, without sending the rest."""
         self.dropped = True
-        self.all.leave(self)
+        self.registry.remove(self)
         self._disconnect()
         self.transport.abort()
 
     def shutdown(self) -> None:
-        """The server ends: wait for answers being made, and for nothing else."""
-        self.look()
-        if self.waits == ANSWER:
+        """Shut down with the server: wait only for responses in progress."""
+        self.update_wait()
+        if self.waiting_for == RESPONSE:
             super().shutdown()
         else:
             self.drop()
 
-    def _waits(self) -> str:
+    def _waits_for(self) -> str:
         if self.transport.get_write_buffer_size():
-            return READER
+            return CLIENT
         if self.conn.their_state is h11.SEND_BODY:
             return BODY
         if self.cycle is not None and not self.cycle.response_complete:
-            return ANSWER
+            return RESPONSE
         return HEADERS if self.conn.trailing_data[0] else IDLE
 
-    def _say(self, status: int, line: bytes) -> None:
+    def _respond(self, status: int, line: bytes) -> None:
         headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(line)), (b"connection", b"close")]
         response = h11.Response(status_code=status, headers=headers, reason=STATUS_PHRASES[status])
         for event in (response, h11.Data(data=line), h11.EndOfMessage()):
@@ -220,22 +222,23 @@ class Connection(H11Protocol):
             self.cycle.message_event.set()
 
 
-class _Parser(h11.Connection):
-    """h11, but without chunked requests: no browser sends them, and a chunk of one byte costs as much as a request."""
+class _RequestParser(h11.Connection):
+    """h11's parser without chunked requests: no browser sends them, and one-byte chunks cost as much as requests."""
 
     chunked = False
 
     def next_event(self) -> Any:
-        """The next part of a request. Errors: `h11.RemoteProtocolError`."""
+        """The next part of a request; raises `h11.RemoteProtocolError` for chunked requests."""
         event = super().next_event()
         if isinstance(event, h11.Request) and any(name == b"transfer-encoding" for name, _ in event.headers):
             self.chunked = True
-            raise h11.RemoteProtocolError("a request without a length")
+            raise h11.RemoteProtocolError("a request without a content-length")
         return event
 
 
-def _counted(host: Any) -> str:
-    """The address that connections are counted by: for IPv6 the network, as one machine has all of it."""
+def _address_key(host: Any) -> str:
+    """The address to count connections by: for IPv6 the /64 network, because one machine owns all of it; empty for this
+    machine."""
     try:
         address = ipaddress.ip_address(str(host).partition("%")[0])
     except ValueError:

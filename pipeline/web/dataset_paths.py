@@ -1,4 +1,4 @@
-"""Where the page finds things: folders and the command to run, as tasks describes them."""
+"""Paths of a dataset's folders, and the command to run; `tasks` fills them in for the label page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from pipeline.store.artifacts import ArtifactStore
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetPaths:
-    """One dataset on the disk."""
+    """The folders of one dataset."""
 
     dataset: str
-    folder: Path  # the label log, raw pictures, runs
+    folder: Path  # contains the label log, raw pictures and runs
     download: ArtifactStore
     normalize: ArtifactStore
     classifier: ArtifactStore
     filter: ArtifactStore
-    chosen: Callable[[], Path | None]  # the folder of squares that the settings name, if it is there
-    settings: tuple[Path, ...] = ()  # the files that `chosen` reads
+    current_squares: Callable[[], Path | None]  # the folder of squares for the current settings, if it exists
+    settings: tuple[Path, ...] = ()  # the files that `current_squares` reads
 
     @property
     def labels(self) -> Path:
@@ -28,8 +28,8 @@ class DatasetPaths:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """All that a server shows."""
+    """All datasets that a server shows."""
 
     datasets: Callable[[], list[str]]
-    place: Callable[[str], DatasetPaths]
-    command: tuple[str, ...]  # what `run`, `plan` and their flags come after
+    paths: Callable[[str], DatasetPaths]
+    command: tuple[str, ...]  # the program: `run`, `plan` and their flags are appended

@@ -1,4 +1,4 @@
-"""One dataset on the label page: catalogue, labels, suggestions, run, and what the last labels gained."""
+"""One dataset on the label page: its squares, labels, suggestions and run, and what the last labels changed."""
 
 import threading
 import uuid
@@ -13,209 +13,222 @@ from pipeline.store.artifacts import Artifact, load
 from pipeline.web import views
 from pipeline.web.background_run import BackgroundRun
 from pipeline.web.dataset_paths import DatasetPaths
-from pipeline.web.label_sync import Answer, LabelEdit, LabelSync, Since, tally
-from pipeline.web.picture_index import Catalogue, CatalogueCache, known_once, scored
+from pipeline.web.label_sync import EditResult, LabelChanges, LabelEdit, LabelSync, count_labels
+from pipeline.web.picture_index import PictureIndex, PictureIndexCache, downloaded_ids, filters_of
 from pipeline.web.suggestions import Suggestions
 
-ORDERS = 64  # views that are held as they were when they were opened
+MAX_ORDERS = 64  # orders of views that are remembered
 
 
 class DatasetView:
-    """What the routes ask about one dataset."""
+    """Answers the routes for one dataset."""
 
-    def __init__(self, place: DatasetPaths, command: Sequence[str]) -> None:
-        self.place = place
-        self.keeper = CatalogueCache(place)
-        self.marks = LabelSync(place.labels)
-        self.batches = Suggestions()
-        self.rerun = BackgroundRun(command=command, dataset=place.dataset, folder=place.folder)
+    def __init__(self, paths: DatasetPaths, command: Sequence[str]) -> None:
+        self.paths = paths
+        self.index_cache = PictureIndexCache(paths)
+        self.label_sync = LabelSync(paths.labels)
+        self.suggestions = Suggestions()
+        self.background_run = BackgroundRun(command=command, dataset=paths.dataset, folder=paths.folder)
         self._orders: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._lock = threading.Lock()
-        self._known: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {}
 
-    def catalogue(self) -> Catalogue:
-        """The pictures as things stand."""
+    def index(self) -> PictureIndex:
+        """The current picture index."""
         try:
-            return self.keeper.now()
-        except FileNotFoundError:  # a folder that was deleted while it was read
-            self.keeper.forget()
-            return self.keeper.now()
+            return self.index_cache.current()
+        except FileNotFoundError:  # a folder was deleted while it was read
+            self.index_cache.invalidate()
+            return self.index_cache.current()
 
-    def page(self, *, view: str, sort: str, source: str, held: str, start: int, count: int) -> dict[str, Any]:
-        """One page of a view. `held` names the order that an earlier page was of, so that no tile moves up while
-        pictures before it are marked; where it is not known any more the view is opened anew."""
-        catalogue, (labels, _) = self.catalogue(), self.marks.standing()
+    def page(self, *, view: str, sort: str, source: str, order: str, start: int, count: int) -> dict[str, Any]:
+        """One page of a view, in a fixed order.
+
+        Args:
+            view: One of `views.VIEWS`.
+            sort: One of `views.SORTS`, or empty for the view's default.
+            source: Only squares of this source; empty for all.
+            order: The order of an earlier page, so that squares do not move while others are labelled. A new order is
+                made if
+            it is empty or not remembered any more.
+            start: The first position.
+            count: How many squares.
+        """
+        index, (labels, _) = self.index(), self.label_sync.readable_labels()
         with self._lock:
-            ids = self._orders.get(held)
+            ids = self._orders.get(order)
         if ids is None:
-            if held and view in views.BY_LABEL:
-                start = 0  # what was passed has labels by now and is in this view no more, or all of it is
-            held = uuid.uuid4().hex[:12]
-            ids = tuple(views.order(catalogue, labels, view=view, sort=sort, source=source))
-            self._hold(held, ids)
+            if order and view in views.BY_LABEL:
+                start = 0  # squares that were labelled have left this view, so the rest begins at 0
+            order = uuid.uuid4().hex[:12]
+            ids = tuple(views.order(index, labels, view=view, sort=sort, source=source))
+            self._remember_order(order, ids)
         start = min(start, max(0, (len(ids) - 1) // count * count))
-        return {"order": held, "total": len(ids), "start": start, **self.facts(ids[start : start + count])}
+        return {"order": order, "total": len(ids), "start": start, **self.facts(ids[start : start + count])}
 
-    def _hold(self, name: str, ids: tuple[str, ...]) -> None:
+    def _remember_order(self, name: str, ids: tuple[str, ...]) -> None:
         with self._lock:
             self._orders[name] = ids
-            while len(self._orders) > ORDERS:
+            while len(self._orders) > MAX_ORDERS:
                 self._orders.popitem(last=False)
 
     def facts(self, ids: Sequence[str]) -> dict[str, Any]:
-        """What is known of those of `ids` that are there, in their order, with the revision that the labels are of."""
-        catalogue = self.catalogue()
+        """What is known about those of `ids` that exist, in their order, with the revision of the labels."""
+        index = self.index()
         revision = self._revision()
-        labels, _ = self.marks.standing()
-        known = [catalogue.by_id[id] for id in ids if id in catalogue.by_id]
+        labels, _ = self.label_sync.readable_labels()
+        known = [index.by_id[id] for id in ids if id in index.by_id]
         return {
             "revision": revision,
-            "generation": catalogue.generation,
-            "pictures": [picture.facts() | {"label": labels.get(picture.id)} for picture in known],
+            "generation": index.generation,
+            "pictures": [picture.as_json() | {"label": labels.get(picture.id)} for picture in known],
         }
 
-    def batch(self, count: int) -> dict[str, Any]:
-        """What to label next, each with the reason why."""
-        found = self.batches.next(self.catalogue(), self.marks.standing()[0], count)
-        why = {each.id: each.why for each in found}
-        facts = self.facts(list(why))
-        for picture in facts["pictures"]:
+    def next_batch(self, count: int) -> dict[str, Any]:
+        """Squares to label next, each with the reason."""
+        suggested = self.suggestions.next(self.index(), self.label_sync.readable_labels()[0], count)
+        why = {each.id: each.why for each in suggested}
+        page = self.facts(list(why))
+        for picture in page["pictures"]:
             picture["why"] = why[picture["id"]]
-        return {"order": "", "total": len(facts["pictures"]), "start": 0, **facts}
+        return {"order": "", "total": len(page["pictures"]), "start": 0, **page}
 
-    def mark(self, marks: Sequence[LabelEdit]) -> Answer:
-        """Put marks on the disk. Errors, before any is: `NoSquares`, which may pass, and `UnknownPictures`."""
-        catalogue = self.catalogue()
-        if not catalogue.pictures:
-            raise NoSquares(catalogue.problem or "the squares cannot be read just now; labels wait until they can")
-        strange = {mark.id for mark in marks if mark.id not in catalogue.by_id}
-        if strange and (unknown := strange - self.marks.mentioned() - known_once(self.place, strange)):
+    def edit_labels(self, edits: Sequence[LabelEdit]) -> EditResult:
+        """Write label edits to the disk.
+
+        Raises:
+            NoSquares: If the squares cannot be read now; nothing was written, and the edits may be sent again.
+            UnknownPictures: If this dataset never had one of the squares; nothing was written.
+        """
+        index = self.index()
+        if not index.pictures:
+            raise NoSquares(index.problem or "the squares cannot be read now; labels are kept until they can")
+        unknown = {edit.id for edit in edits if edit.id not in index.by_id}
+        if unknown and (unknown := unknown - self.label_sync.ever_labelled() - downloaded_ids(self.paths, unknown)):
             raise UnknownPictures(sorted(unknown))
-        return self.marks.apply(marks)
+        return self.label_sync.apply(edits)
 
     def summary(self, source: str = "") -> dict[str, Any]:
         """The counts and sentences around the grid."""
-        catalogue, (labels, problem) = self.catalogue(), self.marks.standing()
-        hint, enough = advice(catalogue)
-        fixed = self._once(catalogue, f"counts {source}", lambda: views.fixed_counts(catalogue, source))
+        index, (labels, problem) = self.index(), self.label_sync.readable_labels()
+        hint, enough = labelling_advice(index)
+        fixed = self._cached(index, f"counts {source}", lambda: views.fixed_counts(index, source))
         return {
-            "pictures": len(catalogue.pictures),
-            "problem": problem or catalogue.problem,
-            "labels": tally(labels),
-            "counts": views.counts(catalogue, labels, fixed, source),
-            "sources": self._once(catalogue, "sources", lambda: views.sources(catalogue)),
-            "threshold": catalogue.threshold,
-            "filtered": catalogue.filter is not None,
-            "newer": newer(catalogue, labels),
-            "gain": self._once(catalogue, "gain", lambda: str(last_gain(self.place, catalogue) or "")),
+            "pictures": len(index.pictures),
+            "problem": problem or index.problem,
+            "labels": count_labels(labels),
+            "counts": views.counts(index, labels, fixed, source),
+            "sources": self._cached(index, "sources", lambda: views.sources(index)),
+            "threshold": index.threshold,
+            "filtered": index.filter is not None,
+            "newer": count_unseen_labels(index, labels),
+            "gain": self._cached(index, "gain", lambda: str(last_label_effect(self.paths, index) or "")),
             "hint": hint,
             "enough": enough,
         }
 
     def changes(self, since: str) -> dict[str, Any]:
-        """What other tabs and commands did, asked for every few seconds."""
-        found, problem = Since(everything=False, labels={}, revision=since), ""
+        """What other tabs and commands changed since revision `since`; the page polls it."""
+        changed, problem = LabelChanges(everything=False, labels={}, revision=since), ""
         try:
-            found = self.marks.since(since)
+            changed = self.label_sync.since(since)
         except UserError as error:
             problem = str(error)
-        run, catalogue = self.rerun.progress(), self.catalogue()
+        run, index = self.background_run.progress(), self.index()
         return {
-            "revision": found.revision,
-            "generation": catalogue.generation,
-            "all": found.everything,
-            "labels": found.labels,
-            "problem": problem or catalogue.problem,
+            "revision": changed.revision,
+            "generation": index.generation,
+            "all": changed.everything,
+            "labels": changed.labels,
+            "problem": problem or index.problem,
             "run": run.row(),
         }
 
     def _revision(self) -> str:
         try:
-            return self.marks.revision()
+            return self.label_sync.revision()
         except UserError:
             return ""
 
-    def _once(self, catalogue: Catalogue, name: str, find: Callable[[], Any]) -> Any:
-        """What `find` returns, which is the same as long as the catalogue is: found out once for each."""
+    def _cached(self, index: PictureIndex, name: str, find: Callable[[], Any]) -> Any:
+        """What `find` returns, computed once for each version of the index."""
         with self._lock:
-            if self._known.get("generation") != catalogue.generation or len(self._known) > ORDERS:
-                self._known = {"generation": catalogue.generation}
-            if name not in self._known:
-                self._known[name] = find()
-            return self._known[name]
+            if self._cache.get("generation") != index.generation or len(self._cache) > MAX_ORDERS:
+                self._cache = {"generation": index.generation}
+            if name not in self._cache:
+                self._cache[name] = find()
+            return self._cache[name]
 
 
 class NoSquares(UserError):
-    """There is nothing to hold marks against now; the same marks may be taken later."""
+    """The squares cannot be read now; the same edits may be accepted later."""
 
 
 class UnknownPictures(UserError):
-    """Marks for pictures that this dataset never had."""
+    """Label edits of squares that this dataset never had."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         self.ids = tuple(ids)
         more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
-        super().__init__(f"there is no picture {ids[0][:12]}…{more} in this dataset; nothing was labelled")
+        super().__init__(f"there is no square {ids[0][:12]}…{more} in this dataset; nothing was labelled")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gain:
-    """How two filters with different labels differ."""
+class LabelEffect:
+    """How the decisions of two filters with different labels differ."""
 
     labels: int  # given, changed or taken back between the two
-    changed: int  # pictures that are kept, rejected or unsure in one and not in the other
-    unlabelled: int  # those of them that nobody labelled: what the classifier learned
-    decisions: int  # pictures that both judged
+    changed: int  # squares with another verdict (kept, rejected, borderline)
+    unlabelled: int  # of these, squares without a label: what the classifier learned
+    decisions: int  # squares with a verdict of both
 
     def __str__(self) -> str:
         labels = "The last label" if self.labels == 1 else f"The last {self.labels} labels"
         return (
             f"{labels} changed {self.changed} of {self.decisions} decisions"
-            f" ({self.unlabelled} on pictures without a label)."
+            f" ({self.unlabelled} on squares without a label)."
         )
 
 
-def gain(before: list[Score], after: list[Score]) -> Gain:
-    """What changed from one filter's scores to the next one's."""
+def label_effect(before: list[Score], after: list[Score]) -> LabelEffect:
+    """Compare the scores of one filter with those of the next one."""
     known = {score.id: score for score in before}
     pairs = [(known[score.id], score) for score in after if score.id in known]
-    changed = [(was, now) for was, now in pairs if was.outcome != now.outcome]
-    return Gain(
-        labels=sum(was.label != now.label for was, now in pairs),
+    changed = [(old, new) for old, new in pairs if old.outcome != new.outcome]
+    return LabelEffect(
+        labels=sum(old.label != new.label for old, new in pairs),
         changed=len(changed),
-        unlabelled=sum(now.label is None and was.label is None for was, now in changed),
+        unlabelled=sum(new.label is None and old.label is None for old, new in changed),
         decisions=len(pairs),
     )
 
 
-def last_gain(place: DatasetPaths, catalogue: Catalogue) -> Gain | None:
-    """The gain from the filter before the one that counts now, if the two had different labels."""
-    if catalogue.squares is None or catalogue.filter is None:
+def last_label_effect(paths: DatasetPaths, index: PictureIndex) -> LabelEffect | None:
+    """The effect of the last labels: the current filter against the previous one with different labels."""
+    if index.squares is None or index.filter is None:
         return None
     try:
-        found = scored(place, load(catalogue.squares))
-        now = catalogue.filter
-        earlier = [each for each in found if _labels(each) != _labels(now) and each.folder != now.folder]
-        return gain(read_scores(earlier[-1].folder), read_scores(now.folder)) if earlier else None
+        filters = filters_of(paths, load(index.squares))
+        current = index.filter
+        earlier = [each for each in filters if _labels(each) != _labels(current) and each.folder != current.folder]
+        return label_effect(read_scores(earlier[-1].folder), read_scores(current.folder)) if earlier else None
     except (DamagedState, OSError, TypeError):
         return None
 
 
-def newer(catalogue: Catalogue, labels: Mapping[str, str]) -> int:
-    """How many labels the filter has not seen: given, changed or taken back since."""
-    return sum(
-        labels.get(picture.id) != (picture.score.label if picture.score else None) for picture in catalogue.pictures
-    )
+def count_unseen_labels(index: PictureIndex, labels: Mapping[str, str]) -> int:
+    """How many labels were given, changed or taken back since the filter ran."""
+    return sum(labels.get(picture.id) != (picture.score.label if picture.score else None) for picture in index.pictures)
 
 
-def advice(catalogue: Catalogue) -> tuple[str, bool]:
-    """What the newest classifier and filter say about more labels, and whether there are enough.
+def labelling_advice(index: PictureIndex) -> tuple[str, bool]:
+    """What the newest classifier and filter say about more labels, and whether there are enough labels.
 
-    The classifier looks at average precision alone. As long as the filter has a notice about the precision of what it
-    keeps, there are not enough.
+    The classifier considers average precision only. As long as the filter has a notice about its precision, there are
+    not enough labels.
     """
-    summary = catalogue.classifier.manifest.summary if catalogue.classifier else {}
-    notice = str(catalogue.filter.manifest.summary.get("notice") or "") if catalogue.filter else ""
+    summary = index.classifier.manifest.summary if index.classifier else {}
+    notice = str(index.filter.manifest.summary.get("notice") or "") if index.filter else ""
     said = " ".join(_sentence(text) for text in (str(summary.get("hint") or ""), notice) if text)
     return said, summary.get("enough") is True and not notice
 

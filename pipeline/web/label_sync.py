@@ -1,4 +1,4 @@
-"""Labels given on the page: what holds now, and marks that must not overwrite newer ones."""
+"""Labels given on the page: the current labels, and edits that must not overwrite newer ones."""
 
 import threading
 import uuid
@@ -9,22 +9,23 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.labels.log import LabelLog, parse_label
 
-HOW = "page"
-TAIL = 256  # bytes before the place read so far that must be the same, or the file was written anew
+HOW_LABELLED = "page"
+COMPARED_BYTES = 256  # before the end of what was read: if they differ, the file was replaced
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelEdit:
-    """What somebody said about a picture. `was` is what its label may have been as they saw it; None is no label."""
+    """A label that a person gave a square. `previous` are the labels it may have had as they saw it; None is no
+    label."""
 
     id: str
     label: str | None
-    was: frozenset[str | None]
+    previous: frozenset[str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refused:
-    """A mark that came too late: the label was changed elsewhere after that person last saw it."""
+class ConflictingEdit:
+    """An edit that came too late: the label was changed elsewhere after the person last saw it."""
 
     id: str
     label: str | None
@@ -32,57 +33,57 @@ class Refused:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What became of some marks."""
+class EditResult:
+    """The result of label edits."""
 
-    labels: dict[str, str | None]  # what holds now for each picture that was marked
-    refused: tuple[Refused, ...]
-    written: tuple[int, ...]  # places of the marks that changed something; to undo another would undo somebody else
+    labels: dict[str, str | None]  # the current label of each edited square
+    refused: tuple[ConflictingEdit, ...]
+    written: tuple[int, ...]  # indices of the edits that changed a label; only these may be undone
     revision: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Since:
-    """What was said after some revision."""
+class LabelChanges:
+    """Labels that changed since a revision."""
 
-    everything: bool  # that revision is not known any more: `labels` are all that hold
+    everything: bool  # the revision is unknown: `labels` are all current labels
     labels: dict[str, str | None]
-    revision: str  # the next look goes on from here
+    revision: str  # to ask for the next changes
 
 
 @dataclass
-class _Read:
-    """The log as far as it was read."""
+class _ReadState:
+    """How far the log was read, and what it contains."""
 
     inode: int = -1
     bytes: int = 0
     tail: bytes = b""
-    epoch: str = ""  # another one whenever the log had to be read from its beginning
+    epoch: str = ""  # changes whenever the log is read from its beginning
     changes: list[tuple[str, str | None]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
 
 
 class LabelSync:
-    """The labels of a dataset. The log is the truth; this reads what was added to it, by whomever."""
+    """The labels of a dataset, synchronised with the label log: reads what anybody appends to it."""
 
     def __init__(self, path: Path) -> None:
         self.log = LabelLog(path)
         self._lock = threading.RLock()
-        self._read = _Read(epoch=uuid.uuid4().hex[:12])
+        self._read = _ReadState(epoch=uuid.uuid4().hex[:12])
 
     def labels(self) -> dict[str, str]:
-        """The labels that hold now, by id: a copy. Errors: `DamagedState` naming the line that cannot be read."""
+        """A copy of the current labels, by id; raises `DamagedState` with the line that cannot be read."""
         with self._lock:
-            return dict(self._follow().labels)
+            return dict(self._read_new_lines().labels)
 
-    def mentioned(self) -> set[str]:
-        """The ids of all pictures that were ever labelled, as far as the log can be read."""
+    def ever_labelled(self) -> set[str]:
+        """The ids of all squares that were ever labelled, as far as the log can be read."""
         with self._lock:
-            self.standing()
+            self.readable_labels()
             return {id for id, _ in self._read.changes}
 
-    def standing(self) -> tuple[dict[str, str], str]:
-        """The labels as far as they can be read, and what is wrong with the log; empty when nothing is."""
+    def readable_labels(self) -> tuple[dict[str, str], str]:
+        """The labels as far as the log can be read, and the problem with it; empty if there is none."""
         with self._lock:
             try:
                 return self.labels(), ""
@@ -90,48 +91,54 @@ class LabelSync:
                 return dict(self._read.labels), str(error)
 
     def revision(self) -> str:
-        """Names the state of the log; another one after every label."""
+        """The revision of the log, which changes with every label."""
         with self._lock:
-            found = self._follow()
+            found = self._read_new_lines()
             return f"{found.epoch}.{len(found.changes)}"
 
-    def since(self, revision: str) -> Since:
-        """What was said since `revision`, by id."""
+    def since(self, revision: str) -> LabelChanges:
+        """Labels that changed since `revision`, by id."""
         epoch, _, count = revision.partition(".")
         with self._lock:
-            found, now = self._follow(), self.revision()
+            found, now = self._read_new_lines(), self.revision()
             if epoch != found.epoch or not (count.isascii() and count.isdecimal()):
-                return Since(everything=True, labels=dict(found.labels), revision=now)
-            return Since(everything=False, labels=dict(found.changes[int(count) :]), revision=now)
+                return LabelChanges(everything=True, labels=dict(found.labels), revision=now)
+            return LabelChanges(everything=False, labels=dict(found.changes[int(count) :]), revision=now)
 
-    def apply(self, marks: Sequence[LabelEdit]) -> Answer:
-        """Put `marks` on the disk, but for those whose picture was labelled otherwise meanwhile.
+    def apply(self, edits: Sequence[LabelEdit]) -> EditResult:
+        """Write `edits` to the disk, except for squares whose label was changed elsewhere meanwhile.
 
-        A mark that holds already is not written again, so that one sent twice, because its answer was lost, counts
-        once. When this returns, what was accepted outlasts a crash of the machine.
+        An edit that is already in effect is not written again, so an edit that was sent twice counts once. When this
+        returns, the accepted edits survive a crash of the machine.
         """
-        with self.log.locked(), self._lock:  # nobody else writes between the look at what holds and the append
-            merged, before = merge(marks), self.labels()
-            given = {id: mark.label for id, mark in merged.items() if _counts(mark, before.get(id))}
-            stale = [mark for mark in merged.values() if before.get(mark.id) not in (mark.label, *mark.was)]
-            written = tuple(_written([(place, mark) for place, mark in enumerate(marks) if mark.id in given], before))
-            refused = tuple(Refused(id=mark.id, label=mark.label, now=before.get(mark.id)) for mark in stale)
-            self.log.append(given, how=HOW)
-            labels = self._follow().labels
-            return Answer(
+        with self.log.locked(), self._lock:  # nobody else writes between reading and appending
+            merged, before = merge_edits(edits), self.labels()
+            labels_to_write = {id: edit.label for id, edit in merged.items() if _has_effect(edit, before.get(id))}
+            conflicting = [edit for edit in merged.values() if before.get(edit.id) not in (edit.label, *edit.previous)]
+            written = tuple(
+                _effective_indices(
+                    [(index, edit) for index, edit in enumerate(edits) if edit.id in labels_to_write], before
+                )
+            )
+            refused = tuple(
+                ConflictingEdit(id=edit.id, label=edit.label, now=before.get(edit.id)) for edit in conflicting
+            )
+            self.log.append(labels_to_write, how=HOW_LABELLED)
+            labels = self._read_new_lines().labels
+            return EditResult(
                 labels={id: labels.get(id) for id in merged}, refused=refused, written=written, revision=self.revision()
             )
 
-    def _follow(self) -> _Read:
-        """Read what was added since the last look; from the beginning if the file is another one."""
+    def _read_new_lines(self) -> _ReadState:
+        """Read the lines that were appended since the last call; all lines if the file was replaced."""
         stat = self._stat()
         known = self._read
         if stat == (known.inode, known.bytes):
             return known
-        if not self._grown(stat):
-            self._read = _Read(inode=stat[0], epoch=uuid.uuid4().hex[:12])
+        if not self._is_appended(stat):
+            self._read = _ReadState(inode=stat[0], epoch=uuid.uuid4().hex[:12])
         if stat[1]:
-            self._take(self._read)
+            self._read_lines(self._read)
         return self._read
 
     def _stat(self) -> tuple[int, int]:
@@ -141,8 +148,8 @@ class LabelSync:
             return -1, 0
         return found.st_ino, found.st_size
 
-    def _grown(self, stat: tuple[int, int]) -> bool:
-        """Whether the file begins with what was read."""
+    def _is_appended(self, stat: tuple[int, int]) -> bool:
+        """Whether the file still begins with what was read."""
         known = self._read
         if stat[0] != known.inode or stat[1] < known.bytes:
             return False
@@ -150,14 +157,14 @@ class LabelSync:
             file.seek(known.bytes - len(known.tail))
             return file.read(len(known.tail)) == known.tail
 
-    def _take(self, known: _Read) -> None:
-        """Enter the lines after those that are known; those before a damaged one stay entered."""
+    def _read_lines(self, known: _ReadState) -> None:
+        """Apply the new lines; the lines before a damaged one stay applied."""
         with self.log.path.open("rb") as file:
             file.seek(known.bytes)
             for line in file:
-                self._enter(known, line)
+                self._apply_line(known, line)
 
-    def _enter(self, known: _Read, line: bytes) -> None:
+    def _apply_line(self, known: _ReadState, line: bytes) -> None:
         row = parse_label(line, self.log.path, len(known.changes) + 1)
         known.changes.append((row.id, row.label))
         if row.label is None:
@@ -165,39 +172,39 @@ class LabelSync:
         else:
             known.labels[row.id] = row.label
         known.bytes += len(line)
-        known.tail = (known.tail + line)[-TAIL:]
+        known.tail = (known.tail + line)[-COMPARED_BYTES:]
 
 
-def merge(marks: Sequence[LabelEdit]) -> dict[str, LabelEdit]:
-    """One mark a picture: the last label said of it, which any earlier one of these may already have changed."""
+def merge_edits(edits: Sequence[LabelEdit]) -> dict[str, LabelEdit]:
+    """Merge edits to one for each square: its last label, and all labels it may have had before."""
     chains: dict[str, list[LabelEdit]] = {}
-    for mark in marks:
-        chains.setdefault(mark.id, []).append(mark)
-    return {id: _as_one(chain) for id, chain in chains.items()}
+    for edit in edits:
+        chains.setdefault(edit.id, []).append(edit)
+    return {id: _merge_chain(chain) for id, chain in chains.items()}
 
 
-def _as_one(chain: Sequence[LabelEdit]) -> LabelEdit:
-    """Marks of one picture as one. Those that come back to where they began change nothing, whatever holds now."""
+def _merge_chain(chain: Sequence[LabelEdit]) -> LabelEdit:
+    """Merge edits of one square. Edits that return to the first label have no effect."""
     first, last = chain[0], chain[-1]
-    if len(chain) > 1 and last.label in first.was:
-        return replace(last, was=frozenset())
-    return replace(last, was=first.was.union(mark.label for mark in chain[:-1]))
+    if len(chain) > 1 and last.label in first.previous:
+        return replace(last, previous=frozenset())
+    return replace(last, previous=first.previous.union(edit.label for edit in chain[:-1]))
 
 
-def _written(marks: Sequence[tuple[int, LabelEdit]], before: Mapping[str, str]) -> Iterator[int]:
-    """The places of those marks that change something, each seeing what those before it left."""
+def _effective_indices(edits: Sequence[tuple[int, LabelEdit]], before: Mapping[str, str]) -> Iterator[int]:
+    """The indices of edits that change a label, each applied after those before it."""
     now: dict[str, str | None] = {}
-    for place, mark in marks:
-        if _counts(mark, now.get(mark.id, before.get(mark.id))):
-            now[mark.id] = mark.label
-            yield place
+    for index, edit in edits:
+        if _has_effect(edit, now.get(edit.id, before.get(edit.id))):
+            now[edit.id] = edit.label
+            yield index
 
 
-def _counts(mark: LabelEdit, before: str | None) -> bool:
-    return before != mark.label and before in mark.was
+def _has_effect(edit: LabelEdit, before: str | None) -> bool:
+    return before != edit.label and before in edit.previous
 
 
-def tally(labels: Mapping[str, str]) -> dict[str, int]:
+def count_labels(labels: Mapping[str, str]) -> dict[str, int]:
     """How many labels of each kind there are."""
     found = list(labels.values())
     return {name: found.count(name) for name in ("on", "off", "unsure")}

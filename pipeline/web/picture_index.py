@@ -1,6 +1,5 @@
-"""The catalogue of one dataset: every square, where it came from, and what the newest filter says of it."""
+"""The index of one dataset: every square, where it came from, and what the newest filter decided about it."""
 
-import re
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
@@ -13,21 +12,22 @@ from pipeline.filter.scores import Score, read_scores
 from pipeline.labels.log import dataset_flag
 from pipeline.store import verified
 from pipeline.store.artifacts import Artifact, ArtifactStore, load
+from pipeline.store.digest import is_digest
 from pipeline.web.dataset_paths import DatasetPaths
 
-TEXTS = ("url", "page", "title", "engine", "query", "creator", "license")  # of the crawl's row
+CRAWL_FIELDS = ("url", "page", "title", "engine", "query", "creator", "license")  # of the crawl's row
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A square, joined with the crawl's row and the filter's score where there are any."""
+    """A square, joined with its row of the crawl and its score of the filter."""
 
-    id: str  # SHA-256 of the raw bytes, in hex
+    id: str  # SHA-256 of the picture file, in hex
     square: str  # path in the folder of squares
-    version: str  # the beginning of the square's own hash: another square has another address
+    version: str  # first digits of the square's own hash: a new square gets a new address
     width: int | None
     height: int | None
-    place: int  # in the order in which the crawl found them
+    position: int  # in crawl order
     url: str = ""
     page: str = ""
     title: str = ""
@@ -39,21 +39,21 @@ class Picture:
 
     @property
     def source(self) -> str:
-        """Who found it, and by which words."""
+        """The source that found it, with its search words."""
         return f"{self.engine}: {self.query}" if self.query else self.engine
 
     @property
     def host(self) -> str:
-        """The host of the page it stood on, or of the picture itself."""
+        """The host of the page that it was on, or of the picture itself."""
         return host_of(self.page) or host_of(self.url)
 
     @property
     def probability(self) -> float | None:
-        """The filter's score; None where nothing was scored."""
+        """The filter's score; None if there is none."""
         return self.score.score if self.score else None
 
-    def facts(self) -> dict[str, Any]:
-        """What the page shows of it."""
+    def as_json(self) -> dict[str, Any]:
+        """What the page shows about it."""
         score = self.score
         return {
             "id": self.id,
@@ -74,27 +74,27 @@ class Picture:
         }
 
 
-def picture(square: dict[str, Any], row: dict[str, Any], place: int, score: Score | None) -> Picture:
-    """The picture of a row of the squares and one of the crawl; the crawl's may be empty."""
+def picture(square: dict[str, Any], row: dict[str, Any], position: int, score: Score | None) -> Picture:
+    """Join a row of the squares and a row of the crawl, which may be empty."""
     return Picture(
         id=square["id"],
         square=square["file"],
         version=str(square.get("sha256", ""))[:16],
         width=square.get("width"),
         height=square.get("height"),
-        place=place,
+        position=position,
         score=score,
-        **{name: str(row.get(name) or "") for name in TEXTS},
+        **{name: str(row.get(name) or "") for name in CRAWL_FIELDS},
     )
 
 
 def web_address(text: str) -> str:
-    """`text` if it is an http or https address, and otherwise nothing: a link must not run or open anything else."""
+    """`text` if it is an http or https address, and otherwise empty, so that a link cannot run scripts."""
     return text if host_of(text) else ""
 
 
 def host_of(text: str) -> str:
-    """The host of an http or https address; empty for all else."""
+    """The host of an http or https address; empty for anything else."""
     try:
         parts = urlsplit(text)
         return parts.hostname or "" if parts.scheme in ("http", "https") else ""
@@ -103,86 +103,90 @@ def host_of(text: str) -> str:
 
 
 KEPT = "kept"
-_ID = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Catalogue:
-    """The pictures at one moment; another folder on a shelf makes another catalogue."""
+class PictureIndex:
+    """The squares at one moment; when a stage publishes an artifact, a new index is made."""
 
-    generation: str  # names the folders that it was read from
+    generation: str  # the names of the folders that it was read from
     squares: Path | None = None
     download: Path | None = None
     filter: Artifact | None = None
     classifier: Artifact | None = None
     pictures: tuple[Picture, ...] = ()  # sorted by id
     by_id: dict[str, Picture] = field(default_factory=dict)
-    problem: str = ""  # why there are no pictures, or no scores or sources, where they are there and cannot be read
+    problem: str = ""  # why squares, scores or sources cannot be read, although they exist
 
     @property
     def threshold(self) -> float | None:
-        """The score from which the filter keeps; None where it drew no line."""
+        """The threshold of the filter; None if it has none."""
         return self.filter.manifest.summary.get("threshold") if self.filter else None
 
 
-class CatalogueCache:
-    """Holds the newest catalogue of a dataset, and reads it anew when a stage made something."""
+class PictureIndexCache:
+    """Caches the index of a dataset, and reads it again after a stage has published something."""
 
-    def __init__(self, place: DatasetPaths) -> None:
-        self.place = place
-        self._stamp: object = None
-        self._held: Catalogue | None = None
+    def __init__(self, paths: DatasetPaths) -> None:
+        self.paths = paths
+        self._loaded_at: object = None
+        self._index: PictureIndex | None = None
         self._lock = threading.Lock()
 
-    def now(self) -> Catalogue:
-        """The catalogue as things stand. While another thread reads a new one, this is the old one."""
-        stamp = _stamp(self.place)
-        if self._held is not None and (stamp == self._stamp or not self._lock.acquire(blocking=False)):
-            return self._held
-        if self._held is None:
+    def current(self) -> PictureIndex:
+        """The current index; the previous one while another thread reads it."""
+        modified = _modification_times(self.paths)
+        if self._index is not None and (modified == self._loaded_at or not self._lock.acquire(blocking=False)):
+            return self._index
+        if self._index is None:
             self._lock.acquire()
         try:
-            if stamp != self._stamp or self._held is None:
-                self._held = read(self.place, self._held)
-                self._stamp = stamp if self._held.pictures else None  # what is not whole may be put right in its place
-            return self._held
+            if modified != self._loaded_at or self._index is None:
+                self._index = read(self.paths, self._index)
+                # Without squares it is read again next time: they may be repaired without a new modification time
+                self._loaded_at = modified if self._index.pictures else None
+            return self._index
         finally:
             self._lock.release()
 
-    def held(self) -> Catalogue | None:
-        """The catalogue, if it is the newest and asking for it costs nothing."""
-        return self._held if self._held is not None and _stamp(self.place) == self._stamp else None
+    def if_current(self) -> PictureIndex | None:
+        """The cached index if it is up to date, without reading files."""
+        return self._index if self._index is not None and _modification_times(self.paths) == self._loaded_at else None
 
-    def forget(self) -> None:
-        """Read anew next time: a file was gone that should be there."""
-        self._stamp = None
+    def invalidate(self) -> None:
+        """Read again next time, because a file was missing."""
+        self._loaded_at = None
 
 
-def read(place: DatasetPaths, before: Catalogue | None = None) -> Catalogue:
-    """The catalogue as the disk has it; `before`, if it is still right."""
-    squares = _squares(place)
-    found = _scored(place, squares)
-    download = _named(place.download, squares.manifest.inputs.get("download.images") if squares else None, "images")
-    classifier = place.classifier.newest()
-    parts = (squares, found, download, classifier)
-    generation = "-".join(part.folder.name if part else "" for part in parts)
+def read(paths: DatasetPaths, before: PictureIndex | None = None) -> PictureIndex:
+    """Read the index from the disk; returns `before` if nothing was published since."""
+    squares = _current_squares(paths)
+    current_filter = _current_filter(paths, squares)
+    download = _artifact_with_output(
+        paths.download, squares.manifest.inputs.get("download.images") if squares else None, "images"
+    )
+    classifier = paths.classifier.newest()
+    artifacts = (squares, current_filter, download, classifier)
+    generation = "-".join(artifact.folder.name if artifact else "" for artifact in artifacts)
     if before and before.generation == generation and before.pictures:
         return before
-    nothing = Catalogue(generation=generation, filter=found, classifier=classifier)
+    empty = PictureIndex(generation=generation, filter=current_filter, classifier=classifier)
     if squares is None:
-        return replace(nothing, problem=_damage(place, place.normalize.damaged().values()))
+        return replace(empty, problem=_damaged_squares(paths, paths.normalize.damaged().values()))
     try:
         rows = _rows(squares.folder)
     except DamagedState as error:
-        return replace(nothing, problem=_damage(place, [str(error)]))
-    crawled, no_sources = _or_why(lambda: _crawled(download.folder) if download else {})
-    scores, no_scores = _or_why(lambda: {score.id: score for score in read_scores(found.folder)} if found else {})
+        return replace(empty, problem=_damaged_squares(paths, [str(error)]))
+    crawled, no_sources = _or_problem(lambda: _crawled(download.folder) if download else {})
+    scores, no_scores = _or_problem(
+        lambda: {score.id: score for score in read_scores(current_filter.folder)} if current_filter else {}
+    )
     pictures = _pictures(rows, crawled, scores)
-    return Catalogue(
+    return PictureIndex(
         generation=generation,
         squares=squares.folder,
         download=download.folder if download else None,
-        filter=found,
+        filter=current_filter,
         classifier=classifier,
         pictures=pictures,
         by_id={picture.id: picture for picture in pictures},
@@ -190,86 +194,86 @@ def read(place: DatasetPaths, before: Catalogue | None = None) -> Catalogue:
     )
 
 
-def _damage(place: DatasetPaths, found: Iterable[str]) -> str:
-    """One line about squares of which none can be shown; empty if there are none."""
-    again = f"`python -m tasks rerun normalize{dataset_flag(place.dataset)}` makes them again"
+def _damaged_squares(paths: DatasetPaths, found: Iterable[str]) -> str:
+    """One line about damaged squares; empty if there are none."""
+    again = f"`python -m tasks rerun normalize{dataset_flag(paths.dataset)}` makes them again"
     return next((f"the squares are damaged: {text}; {again}" for text in found), "")
 
 
 def _rows(squares: Path) -> list[dict]:
-    """The row of every kept square; none where the folder was deleted while the server runs."""
+    """The row of every kept square; none if the folder was deleted meanwhile."""
     if not squares.is_dir():
         return []
     every = verified.read_rows(squares, "images.jsonl")
-    return [row for row in every if row["outcome"] == KEPT and _ID.fullmatch(row["id"])]
+    return [row for row in every if row["outcome"] == KEPT and is_digest(row["id"])]
 
 
 def _pictures(rows: list[dict], crawled: dict[str, dict], scores: dict[str, Score]) -> tuple[Picture, ...]:
-    """Every kept square. What is damaged or gone beside them costs their facts, not the page."""
-    places = {id: place for place, id in enumerate(crawled)}
-    made = [
-        picture(row, crawled.get(row["id"], {}), places.get(row["id"], len(places)), scores.get(row["id"]))
+    """Every kept square; missing rows of the crawl or the filter leave fields empty."""
+    positions = {id: position for position, id in enumerate(crawled)}
+    indexed = [
+        picture(row, crawled.get(row["id"], {}), positions.get(row["id"], len(positions)), scores.get(row["id"]))
         for row in rows
     ]
-    return tuple(sorted(made, key=lambda picture: picture.id))
+    return tuple(sorted(indexed, key=lambda picture: picture.id))
 
 
 def _crawled(download: Path) -> dict[str, dict]:
-    """The saved rows of the crawl by id, in its order."""
+    """The saved rows of the crawl by id, in crawl order."""
     return {row["id"]: row for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"}
 
 
-def known_once(place: DatasetPaths, ids: Collection[str]) -> set[str]:
-    """Those of `ids` that were downloaded once, whether or not a square is made of them now."""
-    found = {id for id in ids if next((place.folder / "raw" / id[:2]).glob(f"{id}.*"), None)}
-    for download in place.download.all():
-        found |= _or_why(lambda download=download: _crawled(download.folder))[0].keys() & set(ids)
+def downloaded_ids(paths: DatasetPaths, ids: Collection[str]) -> set[str]:
+    """Those of `ids` that were ever downloaded, even if they have no square now."""
+    found = {id for id in ids if next((paths.folder / "raw" / id[:2]).glob(f"{id}.*"), None)}
+    for download in paths.download.all():
+        found |= _or_problem(lambda download=download: _crawled(download.folder))[0].keys() & set(ids)
     return found
 
 
-def _or_why(reads: Callable[[], dict]) -> tuple[dict, str]:
-    """What `reads` returns and an empty line; or nothing, and the line that says why."""
+def _or_problem(reads: Callable[[], dict]) -> tuple[dict, str]:
+    """What `reads` returns and an empty line; on errors nothing and a line about the problem."""
     try:
         return reads(), ""
     except DamagedState as error:
         return {}, str(error)
-    except (TypeError, KeyError) as error:  # an earlier version of the program wrote other fields
+    except (TypeError, KeyError) as error:  # rows of an earlier version with other fields
         return {}, f"{type(error).__name__}: {error}"
 
 
-def _squares(place: DatasetPaths) -> Artifact | None:
-    """The folder of squares that the settings name, or else the newest."""
-    chosen = place.chosen()
+def _current_squares(paths: DatasetPaths) -> Artifact | None:
+    """The artifact of squares for the current settings, or the newest one."""
+    configured = paths.current_squares()
     try:
-        return load(chosen) if chosen else place.normalize.newest()
+        return load(configured) if configured else paths.normalize.newest()
     except DamagedState:
-        return place.normalize.newest()
+        return paths.normalize.newest()
 
 
-def scored(place: DatasetPaths, squares: Artifact | None) -> list[Artifact]:
-    """The filter's folders that judged just these squares, the one that counts now last."""
+def filters_of(paths: DatasetPaths, squares: Artifact | None) -> list[Artifact]:
+    """The filter artifacts for these squares, the current one last."""
     if squares is None:
         return []
     digest = squares.manifest.outputs.get("images")
-    found = [each for each in place.filter.all() if each.manifest.inputs.get("normalize.images") == digest]
-    latest = place.filter.latest_name()  # a run that went back to earlier labels made nothing new
+    found = [each for each in paths.filter.all() if each.manifest.inputs.get("normalize.images") == digest]
+    latest = paths.filter.latest_name()  # a run with earlier labels reuses an older artifact
     return sorted(found, key=lambda each: each.folder.name == latest)
 
 
-def _scored(place: DatasetPaths, squares: Artifact | None) -> Artifact | None:
-    return (scored(place, squares) or [None])[-1]
+def _current_filter(paths: DatasetPaths, squares: Artifact | None) -> Artifact | None:
+    return (filters_of(paths, squares) or [None])[-1]
 
 
-def _named(shelf: ArtifactStore, digest: str | None, output: str) -> Artifact | None:
-    """The newest folder with that content, or else the newest."""
-    found = shelf.all()
+def _artifact_with_output(store: ArtifactStore, digest: str | None, output: str) -> Artifact | None:
+    """The newest artifact whose output has the digest, or the newest of all."""
+    found = store.all()
     return ([each for each in found if each.manifest.outputs.get(output) == digest] or found or [None])[-1]
 
 
-def _stamp(place: DatasetPaths) -> tuple[int, ...]:
-    """Changes whenever a folder is published, deleted or gone back to, or other settings are written."""
-    shelves = (place.download, place.normalize, place.classifier, place.filter)
-    return tuple(_changed(path) for path in (*(shelf.root for shelf in shelves), *place.settings))
+def _modification_times(paths: DatasetPaths) -> tuple[int, ...]:
+    """Times that change when an artifact is published or deleted, `latest` changes, or settings are written."""
+    stores = (paths.download, paths.normalize, paths.classifier, paths.filter)
+    return tuple(_changed(path) for path in (*(store.root for store in stores), *paths.settings))
 
 
 def _changed(path: Path) -> int:

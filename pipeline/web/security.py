@@ -1,8 +1,8 @@
-"""Who may ask, and what every answer says about itself.
+"""Who may send requests, and the security headers of every response.
 
-The server listens on this machine, but so does every page that is open in the browser here: any web site can send
-requests to 127.0.0.1. So requests must name this server as their host (another name that was pointed here is refused),
-requests that change something must come from its own pages and be JSON, and answers forbid scripts, frames and guesses.
+The server listens on this machine, but any web page that is open in a browser here can send requests to 127.0.0.1. So
+requests must name this server as their host (against DNS rebinding), requests that change something must come from its
+own pages and be JSON (against cross-site request forgery), and responses forbid foreign scripts, frames and sniffing.
 """
 
 import hmac
@@ -18,9 +18,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pipeline.store.digest import of_bytes
 
-LARGEST = 1 << 20  # bytes of a request: some thousand marks
-LONGEST = 16_384  # bytes of all its headers; servers on this machine share their cookies
-SAFE = ("GET", "HEAD")
+MAX_BODY = 1 << 20  # bytes of a request's body: some thousand label edits
+MAX_HEADERS = 16_384  # bytes; servers on this machine share their cookies, so there may be many
+SAFE_METHODS = ("GET", "HEAD")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEADERS = {
     "content-security-policy": (
@@ -35,37 +35,37 @@ HEADERS = {
 }
 
 
-class _Gone(Exception):
-    """The client left, or was left, before it had sent its whole request."""
+class _Disconnected(Exception):
+    """The client disconnected before it had sent its whole request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """Why a request is not answered."""
+    """Why a request is refused."""
 
     status: int
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
-    """Who may ask: under which host names, and with which token if there is one."""
+class AccessRules:
+    """Who may send requests: the host names, and a token if there is one."""
 
-    host: str  # what the server listens on
+    host: str  # the address that the server listens on
     port: int
     token: str = ""
 
     @property
     def cookie(self) -> str:
-        """The cookie's name. Cookies know no ports, and two servers must not take each other's."""
+        """The cookie's name, with the port: browsers share cookies between ports, and servers must not mix them up."""
         return f"ganmill-{self.port}"
 
-    def knows(self, host: str) -> bool:
-        """Whether a Host header names this server. The port is not compared: a tunnel has another one."""
-        name = _name(host)
+    def accepts_host(self, host: str) -> bool:
+        """Whether a Host header names this server. The port is not compared, because a tunnel has another one."""
+        name = _host_name(host)
         if name in LOOPBACK or name == self.host.lower():
             return True
-        return not is_loopback(self.host) and (_is_address(name) or name in _own_names())
+        return not is_loopback(self.host) and (_is_address(name) or name in _machine_names())
 
 
 def is_loopback(host: str) -> bool:
@@ -77,61 +77,65 @@ def is_loopback(host: str) -> bool:
 
 
 def new_token() -> str:
-    """A token that nobody guesses."""
+    """A random token."""
     return secrets.token_urlsafe(24)
 
 
-class Guard:
-    """ASGI middleware: refuses what the rules forbid, and adds the headers to what is answered."""
+class SecurityMiddleware:
+    """ASGI middleware that refuses forbidden requests and adds security headers to responses."""
 
-    def __init__(self, app: Any, rules: Rules) -> None:
+    def __init__(self, app: Any, access_rules: AccessRules) -> None:
         self.app = app
-        self.rules = rules
+        self.access_rules = access_rules
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
-            return  # a web socket: there is none here
-        answer = _with_headers(send)
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > LONGEST:
-            return await _say(answer, 431, f"the headers of a request may have {LONGEST} bytes at most")
+            return  # web sockets are not supported
+        respond = _with_headers(send)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+            return await _respond(respond, 431, f"the headers of a request may have {MAX_HEADERS} bytes at most")
         headers = _headers(scope)
-        if refusal := refused(scope["method"], headers, self.rules):
-            return await _say(answer, refusal.status, refusal.reason)
-        if self.rules.token:
-            if scope["method"] in SAFE and _same(_token(scope), self.rules.token):
-                return await self._enter(scope, answer)
-            if not _has_cookie(headers, self.rules):
-                return await _say(answer, 401, "this page needs the token in the address that the server printed")
+        if refusal := check_request(scope["method"], headers, self.access_rules):
+            return await _respond(respond, refusal.status, refusal.reason)
+        if self.access_rules.token:
+            if scope["method"] in SAFE_METHODS and _equal(_query_token(scope), self.access_rules.token):
+                return await self._log_in(scope, respond)
+            if not _has_cookie(headers, self.access_rules):
+                return await _respond(
+                    respond, 401, "this page needs the token: open the address that the server printed"
+                )
         try:
             body = await _body(scope["method"], headers, receive)
-        except _Gone:
-            return  # half a request is none, and nobody waits for an answer
+        except _Disconnected:
+            return  # the request is incomplete, and nobody waits for a response
         if body is None:
-            return await _say(answer, 413, f"a request may have {LARGEST} bytes at most")
-        await self.app(scope, _replay(body, receive), answer)
+            return await _respond(respond, 413, f"a request may have {MAX_BODY} bytes at most")
+        await self.app(scope, _replay(body, receive), respond)
 
-    async def _enter(self, scope: dict, send: Any) -> None:
-        """Let in who brought the token in the address, and take it out of the address bar."""
+    async def _log_in(self, scope: dict, send: Any) -> None:
+        """Set the cookie for a valid token in the address, and remove the token from the address bar."""
         rest = urlencode([(name, value) for name, value in _query(scope) if name != "token"])
         path = "/" + scope["raw_path"].decode("latin-1").partition("?")[0].lstrip("/")  # never //host
-        cookie = f"{self.rules.cookie}={_pass(self.rules.token)}; HttpOnly; SameSite=Strict; Path=/"
+        cookie = (
+            f"{self.access_rules.cookie}={_cookie_value(self.access_rules.token)}; HttpOnly; SameSite=Strict; Path=/"
+        )
         headers = [(b"location", (path + (f"?{rest}" if rest else "")).encode()), (b"set-cookie", cookie.encode())]
-        await _say(send, 303, "", headers)
+        await _respond(send, 303, "", headers)
 
 
-def refused(method: str, headers: Mapping[str, str], rules: Rules) -> Refusal | None:
-    """Why a request with these headers is not answered; None if it may be."""
+def check_request(method: str, headers: Mapping[str, str], access_rules: AccessRules) -> Refusal | None:
+    """Check the headers of a request; returns why it is refused, or None."""
     host = headers.get("host", "")
-    if not rules.knows(host):
-        return Refusal(status=421, reason="this server does not go by that name; open it at the address it printed")
+    if not access_rules.accepts_host(host):
+        return Refusal(status=421, reason="this is not a name of this server; open the address that it printed")
     site = headers.get("sec-fetch-site", "")
-    if method in SAFE:
-        looking = headers.get("sec-fetch-mode", "navigate") == "navigate"
-        inside = site in ("", "none", "same-origin")
-        return None if inside or looking else Refusal(status=403, reason="another site may not read this")
+    if method in SAFE_METHODS:
+        navigating = headers.get("sec-fetch-mode", "navigate") == "navigate"
+        same_site = site in ("", "none", "same-origin")
+        return None if same_site or navigating else Refusal(status=403, reason="another site may not read this")
     if site not in ("", "same-origin") or not _own_origin(headers.get("origin"), host):
         return Refusal(status=403, reason="only this server's own pages may change anything")
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -140,14 +144,14 @@ def refused(method: str, headers: Mapping[str, str], rules: Rules) -> Refusal | 
 
 
 def _own_origin(origin: str | None, host: str) -> bool:
-    """Whether a request comes from this server's pages. A program that is no browser names no origin."""
+    """Whether a request comes from this server's pages; programs other than browsers send no origin."""
     if origin is None:
         return True
     parts = urlsplit(origin)
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
-def _name(host: str) -> str:
+def _host_name(host: str) -> str:
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
@@ -155,14 +159,14 @@ def _name(host: str) -> str:
 
 
 def _is_address(name: str) -> bool:
-    """Addresses cannot be pointed elsewhere, as names can."""
+    """Whether `name` is an IP address, which DNS rebinding cannot use."""
     try:
         return bool(ipaddress.ip_address(name))
     except ValueError:
         return False
 
 
-def _own_names() -> set[str]:
+def _machine_names() -> set[str]:
     name = socket.gethostname().lower()
     return {name, f"{name}.local"}
 
@@ -171,16 +175,16 @@ def _headers(scope: dict) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def _has_cookie(headers: Mapping[str, str], rules: Rules) -> bool:
+def _has_cookie(headers: Mapping[str, str], access_rules: AccessRules) -> bool:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(rules.cookie)
+        found = SimpleCookie(headers.get("cookie", "")).get(access_rules.cookie)
     except CookieError:
         return False
-    return found is not None and _same(found.value, _pass(rules.token))
+    return found is not None and _equal(found.value, _cookie_value(access_rules.token))
 
 
-def _pass(token: str) -> str:
-    """What the cookie holds: a token that a person chose may have characters that a cookie may not."""
+def _cookie_value(token: str) -> str:
+    """A hash of the token: a token chosen by a person may contain characters that cookies may not."""
     return of_bytes(token.encode("utf-8", "surrogateescape"))
 
 
@@ -188,36 +192,36 @@ def _query(scope: dict) -> list[tuple[str, str]]:
     return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
-def _token(scope: dict) -> str:
+def _query_token(scope: dict) -> str:
     return dict(_query(scope)).get("token", "")
 
 
-def _same(given: str, token: str) -> bool:
-    """Compared in a time that tells nothing of where they differ."""
+def _equal(given: str, token: str) -> bool:
+    """Compare in constant time."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode("utf-8", "replace"))
 
 
 async def _body(method: str, headers: Mapping[str, str], receive: Any) -> bytes | None:
-    """The whole body of a request; None as soon as it is too long. Errors: `_Gone`."""
-    if method in SAFE:
+    """The body of a request; None as soon as it is too long. Raises `_Disconnected`."""
+    if method in SAFE_METHODS:
         return b""
     length = headers.get("content-length", "0")
-    if not (length.isascii() and length.isdecimal()) or int(length) > LARGEST:
+    if not (length.isascii() and length.isdecimal()) or int(length) > MAX_BODY:
         return None
     body = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Gone
+            raise _Disconnected
         body += message.get("body", b"")
-        if len(body) > LARGEST:
+        if len(body) > MAX_BODY:
             return None
         if not message.get("more_body"):
             return body
 
 
 def _replay(body: bytes, receive: Any) -> Any:
-    """A `receive` that hands over `body`, and after it whatever comes."""
+    """A `receive` that returns `body` first."""
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> dict:
@@ -241,7 +245,7 @@ def _with_headers(send: Any) -> Any:
     return sends
 
 
-async def _say(send: Any, status: int, line: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+async def _respond(send: Any, status: int, line: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
     body = json.dumps({"error": line}).encode() if line else b""
     kind = (b"content-type", b"application/json")
     size = (b"content-length", str(len(body)).encode())

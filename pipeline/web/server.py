@@ -15,27 +15,34 @@ from pipeline.errors import UserError
 from pipeline.web.connections import LOG, Connections, limits
 from pipeline.web.dataset_paths import Site
 from pipeline.web.routes import make_app
-from pipeline.web.security import Rules
+from pipeline.web.security import AccessRules
 
-UNREAD = 1 << 17  # bytes that the system holds for a client that does not read; Linux would let it grow to megabytes
-QUEUE = 1024  # connections that the system holds for us while we are busy
-GRACE = 5  # seconds that answers being made may take once the server was asked to end
-NO_ROOM = (errno.EMFILE, errno.ENFILE)
+SEND_BUFFER = 1 << 17  # bytes that the system buffers for a slow client; Linux would allow megabytes
+QUEUE = 1024  # connections that the system queues while the server is busy
+SHUTDOWN_SECONDS = 5  # for responses in progress
+TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
-def serve(site: Site, rules: Rules, *, ready: Callable[[], None], first: str = "") -> None:
-    """Answer requests until ctrl-C; `ready` is called once they are answered. `first` will be asked for first.
+def serve(site: Site, access_rules: AccessRules, *, ready: Callable[[], None], first: str = "") -> None:
+    """Serve requests until ctrl-C.
 
-    Errors: `UserError` when the port is taken or the address is not this machine's.
+    Args:
+        site: The datasets.
+        access_rules: Who may send requests.
+        ready: Called when the server accepts requests.
+        first: The dataset to load first.
+
+    Raises:
+        UserError: If the port is in use, or the address does not belong to this machine.
     """
-    with listen(rules.host, rules.port) as listener:
-        app = make_app(site, rules, first=first)
+    with listen(access_rules.host, access_rules.port) as listener:
+        app = make_app(site, access_rules, first=first)
         with suppress(KeyboardInterrupt):  # the usual way to end it
             Server(app, Connections(limits()), ready).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on `host` and `port`."""
+    """Open a socket that listens on `host` and `port`; raises `UserError`."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family)
@@ -47,25 +54,25 @@ def listen(host: str, port: int) -> socket.socket:
         raise UserError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
     except OverflowError:
         raise UserError(f"--port {port}: expected a number from 0 to 65535") from None
-    # Named as TCP, as asyncio turns Nagle's delay off for no other; it would cost 40 ms for every square
+    # Declared as TCP, because asyncio disables Nagle's algorithm only then; it would add 40 ms to every square
     named = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=listener.detach())
-    named.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)  # of all that it accepts
+    named.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # accepted connections inherit it
     return named
 
 
 class Server(uvicorn.Server):
-    """uvicorn with our limits on connections."""
+    """uvicorn with limits on connections."""
 
     def __init__(self, app: Any, connections: Connections, ready: Callable[[], None]) -> None:
         super().__init__(_config(app, connections))
         self._connections = connections
         self._ready = ready
-        seldom = Seldom()
+        repeated_lines = RepeatedLineFilter()
         for name in (LOG.name, "asyncio"):
-            logging.getLogger(name).addFilter(seldom)
+            logging.getLogger(name).addFilter(repeated_lines)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        asyncio.get_running_loop().set_exception_handler(self._fault)
+        asyncio.get_running_loop().set_exception_handler(self._handle_loop_error)
         await super().startup(sockets)
         for each in sockets or ():
             each.listen(QUEUE)
@@ -73,19 +80,19 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 5 == 0:  # twice a second
-            self._connections.sweep()
+            self._connections.close_expired()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._connections.closed = True
         await super().shutdown(sockets)
 
-    def _fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Where there are no descriptors left, asyncio says so for each connection that it would take."""
-        if getattr(context.get("exception"), "errno", None) not in NO_ROOM:
+    def _handle_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Free file descriptors when asyncio reports that it cannot accept a connection without them."""
+        if getattr(context.get("exception"), "errno", None) not in TOO_MANY_FILES:
             return loop.default_exception_handler(context)
         LOG.warning("no more files can be opened; the connections that have waited longest are closed")
-        self._connections.relieve()
+        self._connections.close_longest_waiting()
 
 
 def _config(app: Any, connections: Connections) -> uvicorn.Config:
@@ -93,23 +100,23 @@ def _config(app: Any, connections: Connections) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=connections.protocol(),
-        ws="none",  # a web socket would leave the protocol that has the limits
+        ws="none",  # web sockets would bypass the limits on connections
         loop="asyncio",
         lifespan="off",
         log_level="warning",
-        access_log=False,  # an address may hold the token
-        limit_concurrency=2 * allowed.connections,  # answers being made for clients that are gone count too
-        backlog=allowed.burst,  # asyncio accepts so many before it looks at any
-        timeout_graceful_shutdown=GRACE,
+        access_log=False,  # addresses may contain the token
+        limit_concurrency=2 * allowed.connections,  # includes responses to clients that are gone
+        backlog=allowed.burst,  # asyncio accepts this many before it handles any
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 
 
-EVERY = 60.0  # seconds between two lines of one kind
-KINDS = 100  # that are remembered
+LOG_INTERVAL = 60.0  # seconds between two lines of one kind
+MAX_KINDS = 100  # remembered
 
 
-class Seldom(logging.Filter):
-    """Lets the first line of each kind through, and one a minute after it with the number of those between."""
+class RepeatedLineFilter(logging.Filter):
+    """Passes the first log line of each kind, then one a minute with the number of those left out."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -118,12 +125,12 @@ class Seldom(logging.Filter):
         self._left_out: dict[tuple, int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is to be shown."""
-        kind, now = _kind(record), self.clock()
-        if now - self._last.get(kind, -EVERY) < EVERY:
+        """Whether the record is logged."""
+        kind, now = _record_kind(record), self.clock()
+        if now - self._last.get(kind, -LOG_INTERVAL) < LOG_INTERVAL:
             self._left_out[kind] = self._left_out.get(kind, 0) + 1
             return False
-        if len(self._last) >= KINDS:
+        if len(self._last) >= MAX_KINDS:
             self._last.clear()
         self._last[kind] = now
         if left_out := self._left_out.pop(kind, 0):
@@ -131,11 +138,11 @@ class Seldom(logging.Filter):
         return True
 
 
-def _kind(record: logging.LogRecord) -> tuple[Any, ...]:
-    """Records are of one kind that were written at one place, of one fault."""
+def _record_kind(record: logging.LogRecord) -> tuple[Any, ...]:
+    """Records are of one kind if they come from the same line of code, with the same exception."""
     error = record.exc_info[1] if record.exc_info else None
     trace = error.__traceback__ if error else None
     while trace and trace.tb_next:
         trace = trace.tb_next
-    place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else ()
-    return (record.name, record.pathname, record.lineno, type(error), place)
+    location = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else ()
+    return (record.name, record.pathname, record.lineno, type(error), location)

@@ -1,4 +1,4 @@
-"""What to label next: a batch that stays as it is while somebody works through it."""
+"""What to label next: a batch of squares that does not change while somebody labels it."""
 
 import threading
 from collections.abc import Mapping
@@ -8,78 +8,81 @@ import numpy as np
 from pipeline.errors import DamagedState
 from pipeline.filter.scores import read_features, read_scores
 from pipeline.labels.suggest import Suggestion, coarse_features, suggest
-from pipeline.web.picture_index import Catalogue
+from pipeline.web.picture_index import PictureIndex
 
-PATIENCE = 1.5  # seconds for a first glance, enough for some thousand squares; longer and the page would seem stuck
-DIMENSIONS = 64  # are enough to tell near from far (Johnson and Lindenstrauss), and keep 20,000 pictures quick
+MAX_WAIT = 1.5  # seconds for the first page: enough for some thousand squares, short enough not to seem stuck
+MAX_DIMENSIONS = 64  # enough to preserve distances (Johnson and Lindenstrauss), and fast for 20,000 squares
 
 
 class Suggestions:
-    """Suggestions for one dataset. What pictures look like is found out aside; no page waits for it long."""
+    """Suggestions for one dataset. Features are computed in a thread, and a page waits only briefly for them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: tuple[str, np.ndarray | None] = ("", None)
-        self._under_way = ""
+        self._computed: tuple[str, np.ndarray | None] = ("", None)
+        self._computing = ""
         self._worker: threading.Thread | None = None
 
-    def next(self, catalogue: Catalogue, labels: Mapping[str, str], count: int) -> list[Suggestion]:
-        """Up to `count` unlabelled pictures, the most useful first."""
-        ids = [picture.id for picture in catalogue.pictures]
-        scores = {each.id: each.probability for each in catalogue.pictures if each.probability is not None}
-        features = self.features(catalogue)
+    def next(self, index: PictureIndex, labels: Mapping[str, str], count: int) -> list[Suggestion]:
+        """Up to `count` unlabelled squares, the most useful first."""
+        ids = [picture.id for picture in index.pictures]
+        scores = {each.id: each.probability for each in index.pictures if each.probability is not None}
+        features = self.features(index)
         return suggest(ids, labels=labels, scores=scores or None, features=features, count=count) if ids else []
 
-    def features(self, catalogue: Catalogue) -> np.ndarray | None:
-        """What likeness is measured by, a row a picture of `catalogue`; None while it is not known yet."""
+    def features(self, index: PictureIndex) -> np.ndarray | None:
+        """Features that compare squares, a row for each picture of `index`; None while they are not computed yet."""
         with self._lock:
-            if self._under_way != catalogue.generation and catalogue.pictures:
-                self._begin(catalogue)
+            if self._computing != index.generation and index.pictures:
+                self._start(index)
             worker = self._worker
         if worker:
-            worker.join(PATIENCE)
+            worker.join(MAX_WAIT)
         with self._lock:
-            generation, found = self._known
-            return found if generation == catalogue.generation else None
+            generation, found = self._computed
+            return found if generation == index.generation else None
 
-    def _begin(self, catalogue: Catalogue) -> None:
-        """Take the filter's features, one small file, or else begin to look at every square."""
-        self._under_way, self._worker = catalogue.generation, None
-        if (found := _of_filter(catalogue)) is not None:
-            self._known = (catalogue.generation, found)
+    def _start(self, index: PictureIndex) -> None:
+        """Take the filter's features, one small file, or else start to compute them from every square."""
+        self._computing, self._worker = index.generation, None
+        if (found := _filter_features(index)) is not None:
+            self._computed = (index.generation, found)
             return
-        self._worker = threading.Thread(target=self._look, args=(catalogue,), daemon=True, name="glance")
+        self._worker = threading.Thread(target=self._compute, args=(index,), daemon=True, name="features")
         self._worker.start()
 
     def wait(self) -> None:
-        """Until the pictures have been looked at."""
+        """Wait until the features are computed."""
         if self._worker:
             self._worker.join()
 
-    def _look(self, catalogue: Catalogue) -> None:
-        found = coarse_features([catalogue.squares / picture.square for picture in catalogue.pictures])
+    def _compute(self, index: PictureIndex) -> None:
+        found = coarse_features([index.squares / picture.square for picture in index.pictures])
         with self._lock:
-            if self._under_way == catalogue.generation:
-                self._known = (catalogue.generation, found)
+            if self._computing == index.generation:
+                self._computed = (index.generation, found)
 
 
-def _of_filter(catalogue: Catalogue) -> np.ndarray | None:
-    """The filter's own features in the order of the catalogue; None if it left none for just these pictures."""
-    if catalogue.filter is None:
+def _filter_features(index: PictureIndex) -> np.ndarray | None:
+    """The filter's features in the order of the index; None if it has none for exactly these squares."""
+    if index.filter is None:
         return None
     try:
-        found, scores = read_features(catalogue.filter.folder), read_scores(catalogue.filter.folder)
+        found, scores = read_features(index.filter.folder), read_scores(index.filter.folder)
     except (DamagedState, OSError, ValueError, TypeError):
         return None
     rows = {score.id: row for row, score in enumerate(scores)}
-    if found is None or len(found) != len(rows) or not all(each.id in rows for each in catalogue.pictures):
+    if found is None or len(found) != len(rows) or not all(each.id in rows for each in index.pictures):
         return None
-    return reduced(found[[rows[picture.id] for picture in catalogue.pictures]])
+    return project(found[[rows[picture.id] for picture in index.pictures]])
 
 
-def reduced(features: np.ndarray) -> np.ndarray:
-    """`features`, (N, D), with at most `DIMENSIONS` columns between which distances are about the same."""
-    if features.shape[1] <= DIMENSIONS:
+def project(features: np.ndarray) -> np.ndarray:
+    """Project `features` (N, D) to at most `MAX_DIMENSIONS` columns with about the same distances (random
+    projection)."""
+    if features.shape[1] <= MAX_DIMENSIONS:
         return features.astype(np.float32)
-    turns = np.random.default_rng(0).standard_normal((features.shape[1], DIMENSIONS), np.float32) / DIMENSIONS**0.5
+    turns = (
+        np.random.default_rng(0).standard_normal((features.shape[1], MAX_DIMENSIONS), np.float32) / MAX_DIMENSIONS**0.5
+    )
     return features.astype(np.float32) @ turns

@@ -1,20 +1,19 @@
-"""Which pictures a view shows, and in which order: what deserves a look comes first."""
+"""Which squares a view shows, and in which order: those most worth checking come first."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pipeline.filter.scores import UNSURE
-from pipeline.web.picture_index import Catalogue, Picture
+from pipeline.filter.scores import BORDERLINE
+from pipeline.web.picture_index import Picture, PictureIndex
 
-# From the threshold, in probability: where the filter's decision could have gone either way. What it calls unsure is
-# near in any case
-NEAR = 0.1
-EVEN = 0.5
+# Largest distance from the threshold in the view "near the threshold", which also contains all borderline squares
+NEAR_DISTANCE = 0.1
+EVEN_ODDS = 0.5
 VIEWS = ("all", "unlabelled", "on", "off", "unsure", "kept", "rejected", "near", "disagree")
-BY_LABEL = ("unlabelled", "on", "off", "unsure", "disagree")  # views that marks change
+BY_LABEL = ("unlabelled", "on", "off", "unsure", "disagree")  # views that depend on labels
 SORTS = ("best", "worst", "near", "found")
-# A mistake among what was called on is most likely where the score is lowest, and so forth
-USUAL = {
+# A wrong label 'on target' is most likely where the score is lowest, and so on
+DEFAULT_SORT = {
     "all": "found",
     "unlabelled": "best",
     "on": "worst",
@@ -25,18 +24,18 @@ USUAL = {
     "near": "near",
     "disagree": "far",
 }
-MOST_SOURCES = 60  # of each kind in the list: a crawl may have met a thousand hosts
+MAX_SOURCES = 60  # of each kind: a crawl may have a thousand hosts
 
 
-def order(catalogue: Catalogue, labels: Mapping[str, str], *, view: str, sort: str = "", source: str = "") -> list[str]:
-    """The ids of the pictures in a view, in order."""
-    shown = [each for each in catalogue.pictures if _from(each, source) and within(each, view, catalogue, labels)]
-    key = _key(sort or USUAL[view], catalogue.threshold)
-    return [each.id for each in sorted(shown, key=lambda each: (key(each), each.place, each.id))]
+def order(index: PictureIndex, labels: Mapping[str, str], *, view: str, sort: str = "", source: str = "") -> list[str]:
+    """The ids of the squares in a view, in order."""
+    shown = [each for each in index.pictures if _has_source(each, source) and is_in_view(each, view, index, labels)]
+    key = _sort_key(sort or DEFAULT_SORT[view], index.threshold)
+    return [each.id for each in sorted(shown, key=lambda each: (key(each), each.position, each.id))]
 
 
-def within(picture: Picture, view: str, catalogue: Catalogue, labels: Mapping[str, str]) -> bool:
-    """Whether a picture belongs in a view."""
+def is_in_view(picture: Picture, view: str, index: PictureIndex, labels: Mapping[str, str]) -> bool:
+    """Whether a square is in a view."""
     if view == "all":
         return True
     label = labels.get(picture.id)
@@ -45,62 +44,62 @@ def within(picture: Picture, view: str, catalogue: Catalogue, labels: Mapping[st
     if view in ("on", "off", "unsure"):
         return label == view
     if view in ("kept", "rejected"):
-        return bool(picture.score) and picture.score.outcome == view
+        return picture.score is not None and picture.score.outcome == view
     if view == "near":
-        return _distance(picture, catalogue.threshold) <= NEAR or bool(
-            picture.score and picture.score.outcome == UNSURE
+        return _distance(picture, index.threshold) <= NEAR_DISTANCE or bool(
+            picture.score and picture.score.outcome == BORDERLINE
         )
     return disagrees(picture, label)
 
 
 def disagrees(picture: Picture, label: str | None) -> bool:
-    """Whether a label contradicts the filter: it was found suspect, or the score says the other thing.
+    """Whether a label contradicts the filter: the label is suspect, or the score says the opposite.
 
-    A labelled picture's score is the probability given by classifiers that did not learn from it, so an even chance is
-    the border and not the threshold, which is set for a precision.
+    The score of a labelled square comes from models that did not train on its label, so it is compared with one half;
+    the filter's threshold is set for a precision.
     """
     if label not in ("on", "off") or picture.score is None:
         return False
     if picture.score.suspect and picture.score.label == label:
         return True
-    return picture.probability is not None and (picture.probability >= EVEN) != (label == "on")
+    return picture.probability is not None and (picture.probability >= EVEN_ODDS) != (label == "on")
 
 
-def fixed_counts(catalogue: Catalogue, source: str = "") -> dict[str, int]:
-    """How many pictures there are in each view that no mark changes."""
-    pictures = [each for each in catalogue.pictures if _from(each, source)]
+def fixed_counts(index: PictureIndex, source: str = "") -> dict[str, int]:
+    """How many squares are in each view that does not depend on labels."""
+    pictures = [each for each in index.pictures if _has_source(each, source)]
     views = [view for view in VIEWS if view not in BY_LABEL]
-    return {view: sum(within(each, view, catalogue, {}) for each in pictures) for view in views}
+    return {view: sum(is_in_view(each, view, index, {}) for each in pictures) for view in views}
 
 
 def counts(
-    catalogue: Catalogue, labels: Mapping[str, str], fixed: Mapping[str, int], source: str = ""
+    index: PictureIndex, labels: Mapping[str, str], fixed: Mapping[str, int], source: str = ""
 ) -> dict[str, int]:
-    """How many pictures each view has; looks at the labelled ones alone, as marks come quickly one after the other."""
-    known = catalogue.by_id
-    labelled = [known[id] for id in labels if id in known and _from(known[id], source)]
-    changing = {view: sum(within(each, view, catalogue, labels) for each in labelled) for view in BY_LABEL}
+    """How many squares are in each view; checks only labelled squares, as it is called after every label."""
+    known = index.by_id
+    labelled = [known[id] for id in labels if id in known and _has_source(known[id], source)]
+    changing = {view: sum(is_in_view(each, view, index, labels) for each in labelled) for view in BY_LABEL}
     return {**fixed, **changing, "unlabelled": fixed["all"] - len(labelled)}
 
 
-def sources(catalogue: Catalogue) -> list[dict[str, object]]:
-    """Who found the pictures and which hosts showed them, the largest first; `name` is what a view is asked for."""
-    found = _counted("found", (each.source for each in catalogue.pictures))
-    return [*found, *_counted("host", (each.host for each in catalogue.pictures))]
+def sources(index: PictureIndex) -> list[dict[str, object]]:
+    """Sources and hosts with their numbers of squares, the largest first; `name` is the parameter of a view."""
+    found = _count_names("found", (each.source for each in index.pictures))
+    return [*found, *_count_names("host", (each.host for each in index.pictures))]
 
 
-def _counted(kind: str, names: Iterable[str]) -> Sequence[dict[str, object]]:
-    found = Counter(filter(None, names)).most_common(MOST_SOURCES)
+def _count_names(kind: str, names: Iterable[str]) -> Sequence[dict[str, object]]:
+    found = Counter(filter(None, names)).most_common(MAX_SOURCES)
     return [{"kind": kind, "name": f"{kind}={name}", "text": name, "count": count} for name, count in found]
 
 
-def _from(picture: Picture, source: str) -> bool:
+def _has_source(picture: Picture, source: str) -> bool:
     kind, _, name = source.partition("=")
     return not source or name == (picture.host if kind == "host" else picture.source)
 
 
-def _key(sort: str, threshold: float | None) -> Callable[[Picture], float]:
-    """Pictures without a score come last, in the order in which they were found."""
+def _sort_key(sort: str, threshold: float | None) -> Callable[[Picture], float]:
+    """The sort key; squares without a score come last, in crawl order."""
     if sort == "best":
         return lambda picture: -picture.probability if picture.probability is not None else 2.0
     if sort == "worst":
@@ -108,7 +107,7 @@ def _key(sort: str, threshold: float | None) -> Callable[[Picture], float]:
     if sort == "near":
         return lambda picture: _distance(picture, threshold)
     if sort == "far":
-        return lambda picture: -_distance(picture, EVEN)
+        return lambda picture: -_distance(picture, EVEN_ODDS)
     return lambda picture: 0.0
 
 

@@ -1,4 +1,4 @@
-"""benchmarks/gpu_check.py, small and on a processor."""
+"""benchmarks/gpu_check.py, at a small size on a CPU."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ from benchmarks.gpu_jobs import Budget, Job, Outcome, run_job
 from benchmarks.gpu_resume import compared
 from benchmarks.gpu_rows import Scale, chosen, ratios, speed_rows
 from pipeline.images.contact_sheet import write_png
-from tests.gan.discs import discs
+from tests.gan.drawn_discs import draw_discs
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "benchmarks" / "gpu_check.py"
@@ -36,7 +36,7 @@ sys.meta_path.insert(0, Refuses())
 
 
 def check(*arguments: str, **environment: str) -> tuple[str, dict]:
-    """What the script prints, and the JSON of its last line."""
+    """The output of the script, and the JSON of its last line."""
     command = [sys.executable, str(SCRIPT), *arguments]
     environment = os.environ | {"OUT": "", "JAX_PLATFORMS": "cpu"} | environment
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -45,7 +45,7 @@ def check(*arguments: str, **environment: str) -> tuple[str, dict]:
 
 
 def jax_alone(folder: Path, *names: str) -> dict[str, str]:
-    """An environment in which Keras runs on JAX, and none of `names` can be imported."""
+    """An environment in which Keras uses JAX, and none of `names` can be imported."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("needs jax, which is not installed (requirements-dev.txt names it)")
     (folder / "sitecustomize.py").write_text(GUARD.replace("{names}", repr(set(names))))
@@ -53,7 +53,7 @@ def jax_alone(folder: Path, *names: str) -> dict[str, str]:
 
 
 def job(tmp_path: Path, monkeypatch, code: str) -> Job:
-    """A job whose worker is `code`; `told` writes a finding."""
+    """A job whose worker runs `code`; `told` writes a result."""
     worker = tmp_path / "worker.py"
     worker.write_text(
         "import json, os, sys, time\njob = json.loads(sys.argv[1])\n"
@@ -63,7 +63,7 @@ def job(tmp_path: Path, monkeypatch, code: str) -> Job:
     return Job(kind="step", given={})
 
 
-def test_a_row_is_measured_and_one_that_fails_says_why_and_the_next_goes_on(tmp_path):
+def test_gpu_check_continues_after_a_failed_row(tmp_path):
     """On JAX, where nothing may want TensorFlow, Luigi, or what makes plots, sheets and crawls."""
     unwanted = ("tensorflow", "luigi", "PIL", "h5py", "matplotlib", "icrawler", "bs4", "jinja2", "cleanlab")
     environment = jax_alone(tmp_path, *unwanted)
@@ -84,7 +84,7 @@ def test_a_row_is_measured_and_one_that_fails_says_why_and_the_next_goes_on(tmp_
     assert len(failed) == 1
 
 
-def test_the_rows_begin_with_the_most_telling_and_are_all_there():
+def test_gpu_rows_are_complete_and_ordered_by_importance():
     names = [row.name for row in speed_rows(Scale(), backend="jax")]
     assert names[:4] == [
         "DCGAN, 64 px, batch 64, bfloat16",
@@ -100,7 +100,7 @@ def test_the_rows_begin_with_the_most_telling_and_are_all_there():
     assert "XLA" in "\n".join(row.name for row in speed_rows(Scale(), backend="tensorflow"))
 
 
-def test_figures_stand_beside_those_of_pytorch():
+def test_gpu_report_compares_with_pytorch():
     rows = speed_rows(Scale(), backend="jax")
     (theirs,) = (row for row in chosen(rows, ["pytorch"]) if "batch 64, bfloat16" in row.name)
     found = [{"name": theirs.beside, "images_per_second": 300.0}, {"name": theirs.name, "images_per_second": 200.0}]
@@ -108,7 +108,7 @@ def test_figures_stand_beside_those_of_pytorch():
     assert ratios(found[:1], rows) == {}
 
 
-def test_a_row_is_begun_only_if_the_longest_of_its_kind_would_fit():
+def test_gpu_row_starts_only_if_the_longest_of_its_kind_fits():
     budget = Budget(100)
     assert budget.expected("step", 2.0) == 0
     budget.took("step", 1.0, 20.0)
@@ -120,11 +120,11 @@ def test_a_row_is_begun_only_if_the_longest_of_its_kind_would_fit():
     assert budget.limit(500) == pytest.approx(125, abs=1)
 
 
-def test_rows_that_do_not_fit_are_told_and_a_failed_one_says_nothing_of_the_others(monkeypatch, capsys):
+def test_gpu_check_reports_skipped_rows_and_ignores_failed_durations(monkeypatch, capsys):
     """Each row takes 20 of 50 seconds, but the first, which fails late."""
     clock, taken = [0.0], []
 
-    def run(job, *, limit, heard):
+    def run(job, *, limit, on_finding):
         clock[0] += 5 if not taken else 20
         taken.append(job)
         figures = {"images_per_second": 1.0, "ms_per_step": 1.0, "compile_seconds": 1.0, "peak_bytes": 1}
@@ -142,10 +142,10 @@ def test_rows_that_do_not_fit_are_told_and_a_failed_one_says_nothing_of_the_othe
     assert len(taken) == 3
 
 
-def test_a_job_that_hangs_is_ended_and_what_it_found_is_kept(tmp_path, monkeypatch):
+def test_hanging_gpu_job_is_killed_and_its_results_kept(tmp_path, monkeypatch):
     code = "told(a=1)\nimport subprocess; other = subprocess.Popen(['sleep', '60'])\ntold(b=other.pid)\ntime.sleep(60)"
     begun, heard = time.monotonic(), []
-    outcome = run_job(job(tmp_path, monkeypatch, code), limit=1.5, heard=heard.append)
+    outcome = run_job(job(tmp_path, monkeypatch, code), limit=1.5, on_finding=heard.append)
     assert time.monotonic() - begun < 10
     assert "took longer than" in outcome.failed
     assert heard == outcome.found
@@ -157,7 +157,7 @@ def test_a_job_that_hangs_is_ended_and_what_it_found_is_kept(tmp_path, monkeypat
 
 
 def _runs(process: int) -> bool:
-    """Whether it is there, and more than an entry that nobody has waited for."""
+    """Whether the process exists and is not a zombie."""
     status = Path(f"/proc/{process}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
@@ -169,12 +169,12 @@ def _runs(process: int) -> bool:
         ("sys.exit('no kernel image is available')", "ended with code 1: no kernel image is available"),
     ],
 )
-def test_a_job_that_dies_is_told_in_a_line(tmp_path, monkeypatch, code, said):
+def test_crashed_gpu_job_gives_one_line(tmp_path, monkeypatch, code, said):
     outcome = run_job(job(tmp_path, monkeypatch, code), limit=30)
     assert outcome.failed == said
 
 
-def test_how_far_two_trainings_are_apart():
+def test_resume_difference_is_measured():
     one = {"a": np.array([1.0, np.nan]), "b": np.array([1, 2])}
     assert compared(one, {name: array.copy() for name, array in one.items()})["bit_identical"]
     found = compared(one, {"a": one["a"], "b": np.array([1, 5])})
@@ -182,13 +182,13 @@ def test_how_far_two_trainings_are_apart():
 
 
 @pytest.mark.slow
-def test_quality_scores_samples_of_a_training_on_a_folder(tmp_path):
+def test_gpu_quality_scores_samples_of_a_folder(tmp_path):
     """On the backend of this process."""
     import keras
 
     weights, pictures = tmp_path / "some.weights.h5", tmp_path / "pictures"
     pictures.mkdir()
-    for number, image in enumerate(discs(20, size=24)):
+    for number, image in enumerate(draw_discs(20, size=24)):
         write_png(pictures / f"{number}.png", image)
     (pictures / "notes.txt").write_text("no picture")
     keras.applications.MobileNet(weights=None, include_top=False, input_shape=(192, 192, 3)).save_weights(weights)
@@ -208,7 +208,7 @@ def test_quality_scores_samples_of_a_training_on_a_folder(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_a_resumed_training_is_bit_identical(tmp_path, backend):
+def test_gpu_resume_is_bit_identical(tmp_path, backend):
     environment = jax_alone(tmp_path, "tensorflow") if backend == "jax" else {"KERAS_BACKEND": backend}
     _, found = check(*TINY_SPEED, "--seconds", "200", "--only", "resume", "XLA", **environment)
     rows = {row["name"]: row for row in found["rows"]}

@@ -8,7 +8,7 @@ from benchmarks.turns import WARM_UP, time_turns
 
 @pytest.fixture
 def take(monkeypatch):
-    """Steps that take so many seconds each of a clock of their own; `calls` has the counts that were asked for."""
+    """Steps with given durations on a fake clock; `calls` records how many steps were requested."""
     clock, calls = [0.0], []
 
     def made(*seconds):
@@ -23,14 +23,14 @@ def take(monkeypatch):
     return made
 
 
-def test_a_turn_fills_its_seconds_and_the_figure_is_the_median_after_the_warm_up(take):
+def test_turns_fill_their_seconds_and_return_the_median_after_warm_up(take):
     steps = take(0.5, 0.3, 0.01, 0.02, 0.03, 0.02, 0.09)
     found = time_turns(steps, seconds=0.9)
     assert steps.calls == [1, WARM_UP, *5 * [3]]
     assert (found.median, found.fastest, found.slowest) == pytest.approx((0.02, 0.01, 0.09))
 
 
-def test_a_slow_device_takes_no_more_than_a_step_a_turn(take):
+def test_turns_on_a_slow_device_take_one_step(take):
     steps = take(20.0)
     assert time_turns(steps, seconds=1.0, turns=3).median == 20.0
     assert steps.calls == [1, 1, 1, 1]

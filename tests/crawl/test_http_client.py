@@ -83,7 +83,7 @@ def test_private_address_is_rejected(client, host):
 def test_response_that_is_not_http_is_a_fault(client):
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
-        client.options = replace(client.options, retries=0)
+        client.options = client.options.model_copy(update={"retries": 0})
         assert client.get(f"http://127.0.0.1:{server.getsockname()[1]}/", POLICY).reason == "connection broken"
 
 

@@ -1,4 +1,4 @@
-"""Working folders in which the chain has run."""
+"""Working folders in which all stages have run."""
 
 import os
 import shutil
@@ -37,5 +37,5 @@ def _finish(home: Home) -> None:
 
 @pytest.fixture
 def home(finished, tmp_path) -> Home:
-    """A copy of the finished folder, to do with as one likes."""
+    """A copy of the finished folder, which the test may change."""
     return finished.copy(tmp_path / "home")

@@ -1,4 +1,4 @@
-"""A whole working folder, at a size that trains in seconds, driven from outside as a user would."""
+"""A working folder with settings that train in seconds, used through the command line like a user."""
 
 import json
 import os
@@ -48,7 +48,7 @@ STAGES = ("download", "normalize", "classifier", "filter", "gan", "generate", "r
 
 @dataclass(frozen=True)
 class Home:
-    """A working folder: what a clone is to a user."""
+    """A working folder."""
 
     folder: Path
 
@@ -67,14 +67,14 @@ class Home:
         )
 
     def do(self, *words: str, code: int = 0, **keywords) -> str:
-        """Run a command to its end; returns what it said."""
+        """Run a command to its end; returns its output."""
         process = self.start(*words, **keywords)
         said, _ = process.communicate(timeout=300)
         assert process.returncode == code, f"{words} ended with {process.returncode}:\n{said}"
         return said
 
     def run(self, *words: str) -> list[str]:
-        """`python -m tasks run`; returns the stages that ran, in order."""
+        """Run `python -m tasks run`; returns the stages that ran, in order."""
         before = set(self.runs())
         self.do("run", *words)
         (new,) = set(self.runs()) - before
@@ -89,21 +89,21 @@ class Home:
         return [row["stage"] for row in self.rows(run) if row.get("outcome") == "ran"]
 
     def rows(self, run: str) -> list[dict]:
-        """The record of `run`."""
+        """The run log of `run`."""
         path = self.folder / "data" / "demo" / "runs" / run / "record.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()]
 
-    def shelf(self, stage: str) -> Path:
-        """Where a stage's folders are."""
+    def stage_folder(self, stage: str) -> Path:
+        """The folder of a stage's artifacts."""
         (found,) = (
             path for top in ("data", "models", "generated") if (path := self.folder / top / "demo" / stage).exists()
         )
         return found
 
     def outputs(self) -> dict[str, dict[str, str]]:
-        """The content digests of each stage's newest folder, with its key."""
+        """The output digests and the content key of each stage's latest artifact."""
         manifests = {
-            stage: json.loads((self.shelf(stage) / "latest" / "manifest.json").read_text()) for stage in STAGES
+            stage: json.loads((self.stage_folder(stage) / "latest" / "manifest.json").read_text()) for stage in STAGES
         }
         return {stage: {"key": found["key"], **found["outputs"]} for stage, found in manifests.items()}
 
@@ -112,7 +112,7 @@ class Home:
         return [json.loads(line) for line in (self.folder / "data" / "demo" / "labels.jsonl").read_text().splitlines()]
 
     def label(self, *rows: dict) -> None:
-        """Append to the label log, as the label page does."""
+        """Append to the label log, like the label page."""
         from pipeline.labels.log import LabelLog
 
         LabelLog(self.folder / "data" / "demo" / "labels.jsonl").append(
@@ -120,6 +120,6 @@ class Home:
         )
 
     def copy(self, folder: Path) -> "Home":
-        """The same again elsewhere."""
+        """Copy the working folder."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Home(folder)

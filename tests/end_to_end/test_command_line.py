@@ -1,4 +1,4 @@
-"""What a user sees at the prompt: help, plans, mistakes."""
+"""The command line: help, plans, errors."""
 
 import json
 import re
@@ -21,18 +21,18 @@ def empty(tmp_path) -> Home:
     return Home(tmp_path)
 
 
-def test_a_plan_before_the_first_run_names_every_stage(empty):
+def test_plan_before_the_first_run_lists_every_stage(empty):
     lines = empty.do("plan").splitlines()
     assert [line.split()[0] for line in lines] == list(STAGES)
     assert all("never ran" in line for line in lines)
     assert not (empty.folder / "generated").exists()
 
 
-def test_status_before_the_first_run_says_how_to_begin(empty):
+def test_status_before_the_first_run_names_make_run(empty):
     assert "make run" in empty.do("status")
 
 
-def test_help_lists_the_commands(empty):
+def test_help_lists_every_command(empty):
     said = empty.do("--help")
     for command in ("run", "plan", "rerun", "status", "labels", "models", "generate", "gc", "options"):
         assert re.search(rf"^ +{command} ", said, re.MULTILINE)
@@ -56,29 +56,29 @@ def test_help_lists_the_commands(empty):
         (["rerun", "classifier", "--filter-method", "none"], "do not use the stage classifier"),
         (["generate"], "has no generator trained with these settings"),
         (["labels", "import"], "give at least one of --on DIR"),
-        (["labels", "export", "sorted"], "demo has no pictures yet"),
+        (["labels", "export", "sorted"], "demo has no squares yet"),
     ],
 )
-def test_a_mistake_is_one_line(empty, words, says):
+def test_wrong_arguments_give_one_line_error(empty, words, says):
     said = empty.do(*words, code=2)
     assert says in said
     assert said.startswith("error: ")
     assert len(said.splitlines()) == 1
 
 
-def test_a_mistake_in_a_definition_is_told_before_anything_runs(empty):
+def test_wrong_definition_is_an_error_before_anything_runs(empty):
     (empty.folder / "models" / "tiny.json").write_text('{"generator": {"width": 2}}')
     said = empty.do("plan", code=2)
     assert said.startswith("error: models/tiny.json: generator.width = 2: expected a whole number, at least 4")
     assert len(said.splitlines()) == 1
 
 
-def test_a_subject_that_cannot_be_is_not_remembered(empty):
+def test_invalid_subject_is_not_remembered(empty):
     empty.do("run", "--download-sources", "urls", "--download-urls", "missing.txt", code=2)
     assert not (empty.folder / "data" / "demo" / "subject.json").exists()
 
 
-def test_one_broken_subject_does_not_hide_the_others(empty):
+def test_status_shows_other_datasets_beside_a_broken_one(empty):
     for name in ("cats", "dogs"):
         (empty.folder / "data" / name / "runs").mkdir(parents=True)
     with (empty.folder / "luigi.cfg").open("a") as file:
@@ -89,7 +89,7 @@ def test_one_broken_subject_does_not_hide_the_others(empty):
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"[gan]\nepochs = %(missing)s\n", None])
-def test_a_luigi_cfg_that_cannot_be_read_is_one_line_and_not_passed_over(empty, content):
+def test_unreadable_luigi_cfg_gives_one_line_error(empty, content):
     path = empty.folder / "luigi.cfg"
     path.unlink()
     path.mkdir() if content is None else path.write_bytes(content)
@@ -100,7 +100,7 @@ def test_a_luigi_cfg_that_cannot_be_read_is_one_line_and_not_passed_over(empty, 
     assert line.startswith("error: luigi.cfg")
 
 
-def test_a_broken_luigi_cfg_is_one_line(empty):
+def test_malformed_luigi_cfg_gives_one_line_error(empty):
     (empty.folder / "luigi.cfg").write_text("epochs = 5\n")
     process = empty.start("plan")
     said, _ = process.communicate(timeout=60)
@@ -109,7 +109,7 @@ def test_a_broken_luigi_cfg_is_one_line(empty):
     assert len(said.splitlines()) == 1
 
 
-def test_a_mistake_in_the_plain_luigi_way_is_told_without_a_traceback(empty):
+def test_luigi_command_prints_wrong_options_without_a_traceback(empty):
     words = ["--local-scheduler", "--options", "gan.epohcs=3"]
     process = empty.start(*words, program=("-m", "luigi", "--module", "tasks", "RunPipeline"))
     said, _ = process.communicate(timeout=60)
@@ -118,7 +118,7 @@ def test_a_mistake_in_the_plain_luigi_way_is_told_without_a_traceback(empty):
     assert "Traceback" not in said
 
 
-def test_the_luigi_command_finds_the_tasks():
+def test_luigi_command_finds_the_tasks():
     luigi = REPOSITORY / ".venv" / "bin" / "luigi"
     if not luigi.exists() or Path(sys.prefix) != REPOSITORY / ".venv":
         pytest.skip("needs the .venv that make sets up")
@@ -127,14 +127,14 @@ def test_the_luigi_command_finds_the_tasks():
     assert "--dataset" in said
 
 
-def test_options_lists_every_setting_with_its_value(empty):
+def test_options_command_lists_every_setting_with_its_value(empty):
     said = empty.do("options")
     assert re.search(r"^\[gan\]$", said, re.MULTILINE)
     assert re.search(r"^size = 16 +# side of the square", said, re.MULTILINE)
 
 
 @pytest.mark.slow
-def test_generate_draws_without_training(home):
+def test_generate_command_runs_only_generate(home):
     said = home.do("generate", "--generate-count", "9", "--generate-seed", "77")
     folder = home.folder / said.strip().splitlines()[-1]
     assert len(list((folder / "images").glob("*.png"))) == 9
@@ -144,7 +144,7 @@ def test_generate_draws_without_training(home):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["generate", pytest.param("gan", marks=pytest.mark.long)])
-def test_gc_keeps_what_is_current_and_says_what_it_freed(home, stage):
+def test_gc_keeps_current_artifacts_and_prints_freed_space(home, stage):
     other = (f"--{stage}-seed", "9")
     home.run(*other)
     before = home.outputs()
@@ -161,18 +161,18 @@ def test_gc_keeps_what_is_current_and_says_what_it_freed(home, stage):
 
 
 @pytest.mark.slow
-def test_gc_after_a_label_edit_leaves_a_training_that_can_go_on(home):
-    begun = home.shelf("gan") / ".work-0123456789ab"
+def test_gc_after_a_label_edit_keeps_a_resumable_training(home):
+    begun = home.stage_folder("gan") / ".work-0123456789ab"
     begun.mkdir()
     home.label(next(row for row in home.labels() if row["label"] == "on") | {"label": "off"})
-    current = (home.shelf("gan") / "latest").resolve()
+    current = (home.stage_folder("gan") / "latest").resolve()
     home.do("gc", "--keep", "0")
     assert begun.is_dir()
     assert current.is_dir()
 
 
 @pytest.mark.slow
-def test_labels_go_out_to_folders_and_come_back_sorted(home):
+def test_labels_export_and_import_round_trip(home):
     before = home.labels()
     home.do("labels", "export", "sorted")
     sorted_folder = home.folder / "sorted"
@@ -185,14 +185,16 @@ def test_labels_go_out_to_folders_and_come_back_sorted(home):
 
 
 @pytest.mark.slow
-def test_every_sample_leads_back_to_its_labels_and_urls(home):
-    generate = json.loads((home.shelf("generate") / "latest" / "manifest.json").read_text())
+def test_samples_can_be_traced_to_labels_and_urls(home):
+    generate = json.loads((home.stage_folder("generate") / "latest" / "manifest.json").read_text())
     outputs = home.outputs()
     assert generate["inputs"]["gan.generator"] == outputs["gan"]["generator"]
-    kept = json.loads((home.shelf("filter") / "latest" / "manifest.json").read_text())
+    kept = json.loads((home.stage_folder("filter") / "latest" / "manifest.json").read_text())
     snapshot = home.folder / "data" / "demo" / "labels" / f"{kept['inputs']['labels']}.jsonl"
     assert snapshot.is_file()
-    scores = [json.loads(line) for line in (home.shelf("filter") / "latest" / "scores.jsonl").read_text().splitlines()]
-    download = (home.shelf("download") / "latest" / "images.jsonl").read_text().splitlines()
+    scores = [
+        json.loads(line) for line in (home.stage_folder("filter") / "latest" / "scores.jsonl").read_text().splitlines()
+    ]
+    download = (home.stage_folder("download") / "latest" / "images.jsonl").read_text().splitlines()
     urls = {row["id"]: row["url"] for row in map(json.loads, download) if row["outcome"] == "saved"}
     assert all("/pictures/" in urls[row["id"]] for row in scores)

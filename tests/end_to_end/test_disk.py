@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or forbidden: one line that says so, from every command, and nothing is lost."""
+"""A disk that is full, read-only or unreadable: every command gives a one-line error, and nothing is lost."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ PAGE = 4096  # bytes by which a file takes up the room of a tmpfs
 
 @pytest.fixture
 def small_disk(finished, tmp_path) -> Iterator[Home]:
-    """The finished folder on a disk of its own that has some room left."""
+    """The finished folder on its own disk with some free space."""
     place = tmp_path / "disk"
     place.mkdir()
     size = sum(-(-path.lstat().st_size // PAGE) * PAGE + PAGE for path in finished.folder.rglob("*")) + (4 << 20)
@@ -32,7 +32,7 @@ def small_disk(finished, tmp_path) -> Iterator[Home]:
 
 
 def fill(home: Home) -> Path:
-    """Take up all room that is left; returns the file that does."""
+    """Fill the disk; returns the file that fills it."""
     path = home.folder.parent / "filler"
     with path.open("wb", buffering=0) as file:
         for size in (1 << 20, PAGE, 1):
@@ -45,13 +45,13 @@ def fill(home: Home) -> Path:
 
 
 def told(said: str) -> str:
-    """What a command said, which is no traceback and names no fault of a library."""
+    """The output of a command, which must contain no traceback."""
     for word in ("Traceback", "Logging error", "Errno", ":("):
         assert word not in said, said
     return said
 
 
-def test_a_full_disk_is_one_line_and_gc_makes_room(small_disk: Home):
+def test_full_disk_gives_one_line_error_and_gc_frees_space(small_disk: Home):
     before = small_disk.outputs()
     small_disk.run("--generate-seed", "5")  # something old, that gc may delete
     fill(small_disk)
@@ -68,11 +68,11 @@ def test_a_full_disk_is_one_line_and_gc_makes_room(small_disk: Home):
     assert small_disk.outputs() == before
 
 
-def test_labels_given_on_a_full_disk_are_refused_and_those_before_stay(small_disk: Home):
+def test_labels_on_a_full_disk_are_refused_and_earlier_ones_stay(small_disk: Home):
     before = small_disk.labels()
     taken = small_disk.folder / "taken" / "on"
     taken.mkdir(parents=True)
-    square = next((small_disk.shelf("normalize") / "latest" / "images").glob("*.png"))
+    square = next((small_disk.stage_folder("normalize") / "latest" / "images").glob("*.png"))
     for path in square.parent.glob("*.png"):
         shutil.copyfile(path, taken / path.name)
     fill(small_disk)
@@ -81,7 +81,7 @@ def test_labels_given_on_a_full_disk_are_refused_and_those_before_stay(small_dis
     assert small_disk.labels() == before
 
 
-def test_a_read_only_disk_can_be_looked_at(small_disk: Home):
+def test_read_only_disk_allows_plan_and_status(small_disk: Home):
     subprocess.run(["mount", "-o", "remount,ro", small_disk.folder.parent], check=True)
     assert "up to date" in told(small_disk.do("plan"))
     assert "last run" in told(small_disk.do("status", "--verify"))
@@ -98,7 +98,7 @@ AS_COMMON = f"import os, sys; os.execvp('setpriv', {[*COMMON]!r} + [sys.executab
 
 
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, to be a user that may not read everything")
-def test_a_forbidden_folder_is_one_line_and_does_not_hide_the_others(home: Home):
+def test_unreadable_dataset_gives_one_line_error_and_others_are_shown(home: Home):
     shutil.copytree(home.folder / "data" / "demo", home.folder / "data" / "other", symlinks=True)
     for path in (home.folder / "data" / "demo", home.folder / "data" / "other" / "labels.jsonl"):
         path.chmod(0)

@@ -1,4 +1,4 @@
-"""Each stage on a disk that becomes full while it works: one line, and the next run comes to the same end."""
+"""Each stage on a disk that fills up while it works: one-line error, and the next run is bit-identical."""
 
 import re
 import resource
@@ -17,7 +17,7 @@ __all__ = ["small_disk"]
 
 @pytest.mark.parametrize("room", [0, 24 << 10, 200 << 10])
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_whose_disk_is_full_says_so(small_disk: Home, stage: str, room: int):
+def test_stage_on_a_full_disk_gives_one_line_error(small_disk: Home, stage: str, room: int):
     expected = small_disk.outputs()
     unmake(small_disk, stage)
     filler = fill(small_disk)

@@ -1,4 +1,4 @@
-"""SIGKILL in every stage: the next run goes on, and comes to the same end."""
+"""SIGKILL in every stage: the next run resumes, and its result is bit-identical."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def unmake(home: Home, stage: str) -> tuple[Path, str]:
 
     The stages after it keep what they made from the undisturbed run, and are up to date only if the same comes out.
     """
-    shelf = home.shelf(stage)
+    shelf = home.stage_folder(stage)
     shutil.rmtree(shelf)
     if stage == "download":
         (home.folder / "data" / "demo" / "archive.sqlite").unlink()
@@ -32,7 +32,7 @@ def unmake(home: Home, stage: str) -> tuple[Path, str]:
 
 
 def kill_while_working(home: Home, sign: tuple[Path, str], number: int = signal.SIGKILL) -> subprocess.Popen:
-    """Start a run and send it a signal as soon as the stage is at work."""
+    """Start a run and send it a signal as soon as the stage works."""
     process = home.start("run")
     deadline = time.monotonic() + 120
     while not any(sign[0].glob(sign[1])) and process.poll() is None:
@@ -47,19 +47,19 @@ def kill_while_working(home: Home, sign: tuple[Path, str], number: int = signal.
 @pytest.mark.parametrize(
     "stage", [stage if stage in ("normalize", "gan") else pytest.param(stage, marks=LONG) for stage in STAGES]
 )
-def test_a_run_that_is_killed_in_a_stage_is_finished_by_the_next(home, finished, stage):
+def test_run_after_sigkill_in_a_stage_is_bit_identical(home, finished, stage):
     expected = finished.outputs()
     assert kill_while_working(home, unmake(home, stage)).returncode == -signal.SIGKILL
-    assert not any(home.shelf(stage).glob("[0-9a-f]*")), "the stage was done before the kill"
+    assert not any(home.stage_folder(stage).glob("[0-9a-f]*")), "the stage was done before the kill"
     assert home.run() == [stage]
     assert home.outputs() == expected
-    assert not any(home.shelf(stage).glob(".work-*/"))
+    assert not any(home.stage_folder(stage).glob(".work-*/"))
 
 
 @pytest.mark.parametrize(
     ("stage", "number"), [pytest.param("download", signal.SIGTERM, marks=LONG), ("gan", signal.SIGINT)]
 )
-def test_a_run_that_is_asked_to_stop_stops_and_the_next_goes_on(home, finished, stage, number):
+def test_run_after_a_stop_request_resumes(home, finished, stage, number):
     expected = finished.outputs()
     assert kill_while_working(home, unmake(home, stage), number).returncode == 130
     row = home.rows(home.runs()[-1])[-2]
@@ -69,15 +69,15 @@ def test_a_run_that_is_asked_to_stop_stops_and_the_next_goes_on(home, finished, 
 
 
 @LONG
-def test_a_training_whose_minutes_are_over_is_no_failure_and_goes_on(home):
+def test_training_stopped_by_max_minutes_resumes(home):
     limited = ("--gan-seed", "8", "--gan-max-minutes", "0.0001")
     said = home.do("run", *limited, code=130)
-    assert re.fullmatch(r"stopped in epoch 1 of 4; the next run goes on there", said.splitlines()[-1])
+    assert re.fullmatch(r"stopped in epoch 1 of 4; the next run resumes there", said.splitlines()[-1])
     assert home.rows(home.runs()[-1])[-1]["outcome"] == "stopped"
     assert home.run("--gan-seed", "8", "--until", "gan") == ["gan"]
 
 
-def test_labels_torn_by_a_kill_are_named_and_can_be_repaired(home):
+def test_label_log_torn_by_a_kill_can_be_repaired(home):
     path = home.folder / "data" / "demo" / "labels.jsonl"
     before = home.labels()
     path.write_bytes(path.read_bytes() + b'{"id": "12')
@@ -90,8 +90,8 @@ def test_labels_torn_by_a_kill_are_named_and_can_be_repaired(home):
     assert home.run() == []
 
 
-def test_a_missing_picture_is_named_and_made_again(home):
-    victim = next((home.shelf("normalize") / "latest" / "images").resolve().glob("*.png"))
+def test_missing_square_is_reported_and_made_again(home):
+    victim = next((home.stage_folder("normalize") / "latest" / "images").resolve().glob("*.png"))
     victim.unlink()
     said = home.do("plan")
     assert "damaged" in said
@@ -103,16 +103,16 @@ def test_a_missing_picture_is_named_and_made_again(home):
 
 
 @pytest.mark.parametrize("stage", ["report", pytest.param("classifier", marks=LONG)])
-def test_a_manifest_cut_short_is_named_and_the_stage_made_again(home, stage):
-    path = (home.shelf(stage) / "latest" / "manifest.json").resolve()
+def test_truncated_manifest_is_reported_and_the_stage_made_again(home, stage):
+    path = (home.stage_folder(stage) / "latest" / "manifest.json").resolve()
     path.write_bytes(path.read_bytes()[:100])
     assert "manifest.json cannot be read" in home.do("plan")
     assert home.do("status", code=1).count("damaged") >= 1
     assert home.run()[0] == stage
 
 
-def test_a_changed_picture_of_the_same_size_is_not_used(home):
-    victim = next((home.shelf("normalize") / "latest" / "images").resolve().glob("*.png"))
+def test_changed_square_of_equal_size_is_not_used(home):
+    victim = next((home.stage_folder("normalize") / "latest" / "images").resolve().glob("*.png"))
     blob = bytearray(victim.read_bytes())
     blob[-20] ^= 1
     victim.write_bytes(blob)
@@ -132,8 +132,8 @@ def test_a_changed_picture_of_the_same_size_is_not_used(home):
         pytest.param("classifier", "out_of_fold.jsonl", ("--filter-threshold", "0.4"), marks=LONG),
     ],
 )
-def test_rows_changed_at_the_same_size_are_not_used(home, stage, name, flags):
-    path = (home.shelf(stage) / "latest" / name).resolve()
+def test_changed_rows_of_equal_size_are_not_used(home, stage, name, flags):
+    path = (home.stage_folder(stage) / "latest" / name).resolve()
     blob = path.read_bytes()
     changed = re.sub(rb'"id": "([0-9a-f])', lambda found: b'"id": "' + bytes([found[1][0] ^ 1]), blob, count=1)
     assert len(changed) == len(blob)
@@ -146,12 +146,12 @@ def test_rows_changed_at_the_same_size_are_not_used(home, stage, name, flags):
 
 
 @LONG
-def test_a_raw_picture_that_went_missing_is_fetched_again(home):
-    victim = next((home.shelf("download") / "latest" / "images").resolve().glob("*"))
+def test_missing_picture_is_fetched_again(home):
+    victim = next((home.stage_folder("download") / "latest" / "images").resolve().glob("*"))
     (raw,) = (home.folder / "data" / "demo" / "raw").rglob(f"{victim.stem}*")
     victim.unlink()
     raw.unlink()
     assert home.run()[0] == "download"
-    rows = (home.shelf("download") / "latest" / "images.jsonl").read_text().splitlines()
+    rows = (home.stage_folder("download") / "latest" / "images.jsonl").read_text().splitlines()
     assert any(json.loads(row)["id"] == victim.stem for row in rows)
     assert home.run() == []

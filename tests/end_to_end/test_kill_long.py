@@ -1,4 +1,4 @@
-"""A hundred kills at moments that nobody chose: nothing is lost, and no byte of what comes out is another."""
+"""A hundred kills at random moments: nothing is lost, and the result is bit-identical."""
 
 import random
 import resource
@@ -19,7 +19,7 @@ COMMANDS = 21  # kills of `labels import`, `labels export` and `rerun`, by turns
 
 
 def killed_after(home: Home, seconds: float, *words: str) -> bool:
-    """Start a command, and kill it after so many seconds; false if it had ended by then."""
+    """Start a command and kill it after so many seconds; false if it ended before."""
     process = home.start(*words)
     time.sleep(seconds)
     process.kill()
@@ -36,7 +36,7 @@ def told(what: str, began: float, **figures: object) -> None:
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_runs_killed_again_and_again_come_to_the_same_end(home: Home, number: int):
+def test_repeatedly_killed_runs_are_bit_identical(home: Home, number: int):
     chance, began = random.Random(number), time.monotonic()
     expected, stages = home.outputs(), chance.sample(STAGES, 3)
     for stage in stages:
@@ -49,11 +49,11 @@ def test_runs_killed_again_and_again_come_to_the_same_end(home: Home, number: in
     told(f"run, round {number}", began, kills=f"{kills} of {KILLS}", stages="+".join(stages))
 
 
-def test_labels_and_reruns_killed_again_and_again_lose_nothing(home: Home):
+def test_repeatedly_killed_labels_and_reruns_lose_nothing(home: Home):
     chance, began = random.Random(0), time.monotonic()
     expected, kills = home.outputs(), Counter()
     before = {row["id"]: row["label"] for row in home.labels()}
-    squares = [path.stem for path in (home.shelf("normalize") / "latest" / "images").glob("*.png")]
+    squares = [path.stem for path in (home.stage_folder("normalize") / "latest" / "images").glob("*.png")]
     free = sorted(set(squares) - before.keys())
     for number in range(COMMANDS):
         command = ("import", "export", "rerun")[number % 3]
@@ -61,7 +61,9 @@ def test_labels_and_reruns_killed_again_and_again_lose_nothing(home: Home):
             folder = home.folder / f"on-{number}"
             folder.mkdir()
             for name in chance.sample(free, 5):
-                shutil.copyfile(home.shelf("normalize") / "latest" / "images" / f"{name}.png", folder / f"{name}.png")
+                shutil.copyfile(
+                    home.stage_folder("normalize") / "latest" / "images" / f"{name}.png", folder / f"{name}.png"
+                )
             words = ("labels", "import", "--unsure", folder.name)
         else:
             words = (

@@ -1,4 +1,4 @@
-"""A real luigid on a free port: runs against it, its page's data, exit codes, one GAN a GPU."""
+"""A real luigid on a free port: runs that use it, the data of its page, exit codes, one GAN at a time on a GPU."""
 
 import json
 import os
@@ -22,7 +22,7 @@ LUIGI = ("-m", "luigi", "--module", "tasks", "RunPipeline")
 
 @pytest.fixture(scope="module")
 def luigid(tmp_path_factory):
-    """The address of a scheduler that runs as long as this module's tests."""
+    """The URL of a luigid for this module's tests."""
     folder = tmp_path_factory.mktemp("luigid")
     (folder / "luigi.cfg").write_bytes((REPOSITORY / "luigi.cfg").read_bytes())
     (folder / "data" / "luigid").mkdir(parents=True)
@@ -56,14 +56,14 @@ def wait_until_it_answers(url: str) -> None:
 
 
 def ask(luigid: str, question: str, **arguments) -> dict:
-    """What luigid's page asks it."""
+    """Query luigid like its page."""
     query = urllib.parse.urlencode({"data": json.dumps(arguments)})
     with urllib.request.urlopen(f"{luigid}/api/{question}?{query}", timeout=10) as answer:
         return json.load(answer)["response"]
 
 
 @pytest.mark.parametrize("stage", ["generate", pytest.param("gan", marks=pytest.mark.long)])
-def test_a_run_shows_in_luigid_with_its_graph_and_its_outcome(home, luigid, stage):
+def test_luigid_shows_a_run_with_its_graph_and_outcome(home, luigid, stage):
     assert home.run("--scheduler", luigid, f"--{stage}-seed", "3") == list(STAGES[STAGES.index(stage) :])
     done = ask(luigid, "task_list", status="DONE", upstream_status="")
     mine = {task["display_name"].split("(")[0]: name for name, task in done.items()}
@@ -72,26 +72,26 @@ def test_a_run_shows_in_luigid_with_its_graph_and_its_outcome(home, luigid, stag
     assert len(graph) >= len(STAGES)
 
 
-def test_the_plain_luigi_way_does_the_same(home, luigid):
+def test_luigi_command_with_luigid_makes_the_same(home, luigid):
     options = "generate.seed=4 generate.count=16"
     home.do("--dataset", "demo", "--options", options, "--scheduler-url", luigid, program=LUIGI)
     assert home.ran(home.runs()[-1]) == ["generate", "report"]
     assert home.run("--generate-seed", "4", "--generate-count", "16") == []
 
 
-def test_the_plain_luigi_way_works_without_luigid(home):
+def test_luigi_command_works_without_luigid(home):
     said = home.do("--options", "generate.seed=8", "--local-scheduler", program=LUIGI)
     assert home.ran(home.runs()[-1]) == ["generate", "report"]
     assert "samples" in said
 
 
-def test_two_edits_within_a_second_are_both_seen(home, luigid):
+def test_two_setting_edits_within_a_second_are_both_used(home, luigid):
     for count in ("21", "22"):
         assert home.run("--scheduler", luigid, "--report-thumbnails", count) == ["report"]
 
 
 @pytest.mark.long
-def test_two_labels_within_a_second_are_both_seen(home, luigid):
+def test_two_label_edits_within_a_second_are_both_used(home, luigid):
     on = next(row for row in home.labels() if row["label"] == "on")
     for label in ("off", "on"):
         home.label(on | {"label": label})
@@ -99,7 +99,7 @@ def test_two_labels_within_a_second_are_both_seen(home, luigid):
         assert ("classifier" in home.ran(home.runs()[-1])) == (label == "off")
 
 
-def test_a_failure_ends_with_an_error_and_a_line_that_says_what_to_do(home, luigid):
+def test_failed_stage_ends_with_an_error_and_a_remedy(home, luigid):
     home.label(*(row | {"label": "on"} for row in home.labels()))
     said = home.do("run", "--scheduler", luigid, code=1)
     assert re.search(r"classifier +failed: .*labels", said)
@@ -108,12 +108,12 @@ def test_a_failure_ends_with_an_error_and_a_line_that_says_what_to_do(home, luig
     assert "Traceback" not in said
 
 
-def test_a_luigid_that_does_not_answer_is_named(home):
+def test_unreachable_luigid_is_named(home):
     said = home.do("run", "--generate-seed", "6", "--scheduler", "http://127.0.0.1:9", code=2)
     assert "luigid at http://127.0.0.1:9 does not answer" in said
 
 
-def test_a_paused_luigid_is_named_and_waited_for(home, luigid):
+def test_paused_luigid_is_named_and_waited_for(home, luigid):
     ask(luigid, "pause")
     run = home.start("run", "--report-thumbnails", "23", "--scheduler", luigid)
     try:
@@ -128,7 +128,7 @@ def test_a_paused_luigid_is_named_and_waited_for(home, luigid):
 
 
 @pytest.mark.long
-def test_two_workers_never_train_two_gans_at_once(home, luigid):
+def test_two_workers_train_one_gan_at_a_time(home, luigid):
     before = home.runs()
     words = ("run", "--until", "gan", "--scheduler", luigid, "--gan-seed")
     runs = [home.start(*words, seed) for seed in ("31", "32")]

@@ -1,4 +1,4 @@
-"""luigid and workers that are killed, hung, restarted or paused while the GAN trains; what is said, and when."""
+"""luigid and workers that are killed, hung, restarted or paused while the GAN trains: what is printed, and when."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ PROGRAM = "import sys; from luigi.cmdline import luigid; luigid(sys.argv[1:])"
 
 
 class Daemon:
-    """A luigid that can be killed and started again, on the same port and without what it knew."""
+    """A luigid that can be killed and restarted on the same port without its state."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
@@ -44,7 +44,7 @@ class Daemon:
 
 
 class Watched:
-    """A run whose lines are kept with the seconds at which they came."""
+    """A run whose output lines are recorded with their times in seconds."""
 
     def __init__(self, process: subprocess.Popen) -> None:
         self.process, self.began = process, time.monotonic()
@@ -57,7 +57,7 @@ class Watched:
             self.lines.append((time.monotonic() - self.began, line.rstrip()))
 
     def at(self, part: str) -> float:
-        """Seconds at which a line with `part` came; waits for it."""
+        """Wait for a line that contains `part`; returns its time in seconds."""
         while time.monotonic() - self.began < SECONDS:
             if found := [when for when, line in self.lines if part in line]:
                 return found[0]
@@ -66,7 +66,7 @@ class Watched:
         raise TimeoutError(f"{part}: {self.text}")
 
     def end(self, code: int) -> float:
-        """Wait for the end; returns the seconds at which it came."""
+        """Wait for the end; returns its time in seconds."""
         self.process.wait(SECONDS)
         self.thread.join(30)
         assert self.process.returncode == code, self.text
@@ -80,8 +80,8 @@ class Watched:
 
 @pytest.fixture
 def daemon(home):
-    """A luigid of the home's own; its GAN is to be trained anew."""
-    shutil.rmtree(home.shelf("gan"))
+    """A luigid for this folder, whose GAN must be trained again."""
+    shutil.rmtree(home.stage_folder("gan"))
     made = Daemon(home.folder)
     yield made
     made.process.send_signal(signal.SIGCONT)
@@ -90,7 +90,7 @@ def daemon(home):
 
 @pytest.fixture
 def start(home, daemon) -> Callable[..., Watched]:
-    """`start(*words)` begins a run of some half a minute and returns when the GAN trains."""
+    """`start(*words)` starts a run of about half a minute and returns when the GAN trains."""
 
     def begin(*words: str) -> Watched:
         run = Watched(home.start("run", "--scheduler", daemon.url, "--gan-epochs", "30", *words))
@@ -106,7 +106,7 @@ def stages(home: Home) -> list[str]:
 
 
 @pytest.mark.parametrize("hung", [False, True])
-def test_a_luigid_that_is_gone_is_told_within_15_s_and_what_was_begun_is_finished(home, daemon, start, hung):
+def test_killed_luigid_is_reported_within_15_s_and_the_stage_finishes(home, daemon, start, hung):
     run = start()
     daemon.process.send_signal(signal.SIGSTOP if hung else signal.SIGKILL)
     began = time.monotonic() - run.began
@@ -120,7 +120,7 @@ def test_a_luigid_that_is_gone_is_told_within_15_s_and_what_was_begun_is_finishe
     assert home.run("--gan-epochs", "30") == ["generate", "report"]
 
 
-def test_a_luigid_that_is_started_again_while_a_stage_works_costs_nothing(home, daemon, start):
+def test_luigid_restarted_during_a_stage_is_used_again(home, daemon, start):
     run = start()
     daemon.kill()
     run.at("the stage that works goes on")
@@ -130,7 +130,7 @@ def test_a_luigid_that_is_started_again_while_a_stage_works_costs_nothing(home, 
     assert stages(home) == ["gan", "generate", "report"]
 
 
-def test_a_luigid_that_is_started_again_between_two_stages_costs_nothing(home, daemon, start):
+def test_luigid_restarted_between_stages_is_used_again(home, daemon, start):
     run = start()
     daemon.kill()
     run.at("the run waits 12 s for it")
@@ -139,7 +139,7 @@ def test_a_luigid_that_is_started_again_between_two_stages_costs_nothing(home, d
     assert stages(home) == ["gan", "generate", "report"]
 
 
-def test_ctrl_c_while_luigid_is_gone_stops_at_once_and_the_next_run_goes_on(home, daemon, start):
+def test_ctrl_c_without_luigid_stops_at_once_and_the_next_run_resumes(home, daemon, start):
     run = start()
     daemon.kill()
     run.at("the stage that works goes on")
@@ -150,7 +150,7 @@ def test_ctrl_c_while_luigid_is_gone_stops_at_once_and_the_next_run_goes_on(home
     assert home.run("--gan-epochs", "30") == ["gan", "generate", "report"]
 
 
-def test_a_pause_during_a_run_is_named_and_ended(home, daemon, start):
+def test_luigid_paused_during_a_run_is_named(home, daemon, start):
     run = start()
     ask(daemon.url, "pause")
     run.at(f"waits: luigid at {daemon.url} is paused")
@@ -160,7 +160,7 @@ def test_a_pause_during_a_run_is_named_and_ended(home, daemon, start):
 
 
 def child(pid: int, *, helper: bool = False) -> int:
-    """The process that a process has started: its own, or the helper that Python starts stages from. Waits for it."""
+    """Wait for a process's child: the stage's process, or the fork server that starts stages."""
     for _ in range(600):
         for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             words = Path(f"/proc/{each}/cmdline").read_text()
@@ -171,7 +171,7 @@ def child(pid: int, *, helper: bool = False) -> int:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_stage_whose_process_is_killed_is_one_sentence(home, daemon, start, workers):
+def test_killed_stage_process_gives_one_sentence(home, daemon, start, workers):
     run = start("--workers", workers)
     victim = child(run.process.pid) if workers == "2" else child(child(run.process.pid, helper=True))
     os.kill(victim, signal.SIGKILL)
@@ -185,7 +185,7 @@ def test_a_stage_whose_process_is_killed_is_one_sentence(home, daemon, start, wo
     assert home.run("--gan-epochs", "30") == ["gan", "generate", "report"]
 
 
-def test_luigis_own_command_tells_of_a_luigid_that_is_gone(home, daemon):
+def test_luigi_command_reports_a_killed_luigid(home, daemon):
     run = Watched(home.start("--options", "gan.epochs=30", "--scheduler-url", daemon.url, program=LUIGI))
     run.at("gan        starts")
     daemon.kill()

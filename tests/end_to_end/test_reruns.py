@@ -1,4 +1,4 @@
-"""What runs again after a change, and what does not: exactly that."""
+"""Which stages run again after a change, and which do not."""
 
 import json
 import re
@@ -10,21 +10,21 @@ from tests.end_to_end.home import STAGES
 pytestmark = pytest.mark.slow
 
 
-def test_a_second_run_does_nothing_and_says_so(home):
+def test_second_run_is_up_to_date(home):
     said = home.do("run")
     assert "demo: everything is up to date" in said
     assert home.ran(home.runs()[-1]) == []
     assert [row["outcome"] for row in home.rows(home.runs()[-1]) if row["event"] == "stage"] == ["reused"] * len(STAGES)
 
 
-def test_the_end_of_a_run_is_six_lines(home):
+def test_run_ends_with_six_lines(home):
     lines = home.do("run").splitlines()[-6:]
     assert [line.split()[0] for line in lines] == ["came", "kept", "filter", "samples", "took", "look"]
     page = re.search(r"look at\s+(\S+index\.html)", lines[-1])
     assert (home.folder / page[1]).is_file()
 
 
-def test_changed_labels_run_classifier_filter_and_what_hangs_below(home):
+def test_changed_labels_rerun_classifier_filter_and_later_stages(home):
     flipped = [row | {"label": "off"} for row in home.labels() if row["label"] == "on"][:5]
     home.label(*flipped)
     plan = home.do("plan")
@@ -36,15 +36,18 @@ def test_changed_labels_run_classifier_filter_and_what_hangs_below(home):
     assert ran == ["classifier", "filter", "gan", "generate", "report"]
 
 
-def test_more_labels_are_counted_in_the_plan(home):
+def test_plan_counts_new_labels(home):
     labelled = {row["id"] for row in home.labels()}
-    rows = [json.loads(line) for line in (home.shelf("normalize") / "latest" / "images.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (home.stage_folder("normalize") / "latest" / "images.jsonl").read_text().splitlines()
+    ]
     fresh = [row["id"] for row in rows if row["outcome"] == "kept" and row["id"] not in labelled][:3]
     home.label(*({"id": each, "label": "on"} for each in fresh))
     assert f"labels changed: {len(labelled)} → {len(labelled) + 3}" in home.do("plan")
 
 
-def test_when_the_same_pictures_are_kept_the_gan_does_not_train_again(home):
+def test_gan_does_not_retrain_if_the_same_squares_are_kept(home):
     # unsure instead of off: the picture stays out either way, and the threshold is set by hand to keep or leave all
     words = ("--filter-threshold", "0", "--until", "gan")
     home.do("run", *words)
@@ -54,14 +57,14 @@ def test_when_the_same_pictures_are_kept_the_gan_does_not_train_again(home):
 
 
 @pytest.mark.long
-def test_a_changed_sample_interval_runs_the_training_and_the_report_alone(home):
+def test_changed_sample_interval_reruns_gan_and_report_only(home):
     assert "sample_every 2 → 1" in home.do("plan", "--gan-sample-every", "1")
     ran = home.run("--gan-sample-every", "1")
     assert ran == ["gan", "report"]  # the same weights come out, so nothing is drawn again
 
 
 @pytest.mark.parametrize("until", ["filter", pytest.param("report", marks=pytest.mark.long)])
-def test_a_changed_size_runs_all_but_the_crawl_and_going_back_runs_nothing(home, until):
+def test_changed_size_reruns_all_but_the_crawl_and_the_old_size_nothing(home, until):
     before, words = home.outputs(), ("--normalize-size", "32", "--until", until)
     assert "size 16 → 32" in home.do("plan", "--normalize-size", "32")
     assert home.run(*words) == list(STAGES[1 : STAGES.index(until) + 1])
@@ -72,25 +75,25 @@ def test_a_changed_size_runs_all_but_the_crawl_and_going_back_runs_nothing(home,
     assert home.outputs()["download"] == before["download"]
 
 
-def test_a_refresh_that_finds_nothing_new_makes_nothing_but_its_own_part_of_the_report(home):
-    assert re.search(r"download +will run +asked for", home.do("plan", "--refresh"))
+def test_refresh_without_new_pictures_reruns_download_and_report_only(home):
+    assert re.search(r"download +will run +requested", home.do("plan", "--refresh"))
     assert home.run("--refresh") == ["download", "report"]
     assert home.run() == []
 
 
 @pytest.mark.long
-def test_two_worker_processes_make_the_same_as_one(home):
+def test_two_workers_are_bit_identical_to_one(home):
     assert home.run("--workers", "2", "--generate-seed", "6") == ["generate", "report"]
     assert home.run("--generate-seed", "6") == []
 
 
-def test_an_extractor_that_comes_to_the_same_features_measures_nothing_anew(home):
+def test_extractor_with_the_same_features_reruns_nothing(home):
     assert home.run("--generate-extractor", "own", "--gan-extractor", "own") == []
     (home.folder / "no-weights.h5").write_text("no weights")
     assert re.search(r"generate +will run +extractor changed", home.do("plan", "--generate-extractor", "no-weights.h5"))
 
 
-def test_two_runs_at_once_make_each_stage_once(home):
+def test_two_concurrent_runs_make_each_stage_once(home):
     before = home.runs()
     words = ("run", "--generate-seed", "5")
     both = [home.start(*words) for _ in range(2)]
@@ -100,19 +103,19 @@ def test_two_runs_at_once_make_each_stage_once(home):
     assert sorted(ran) == ["generate", "report"]
 
 
-def test_rerun_makes_one_stage_again_and_what_it_does_not_change_stays(home):
+def test_rerun_makes_one_stage_again(home):
     home.do("rerun", "filter")
     assert home.ran(home.runs()[-1]) == ["filter", "report"]
     assert home.run() == []
 
 
 @pytest.mark.long
-def test_rerun_downstream_makes_all_below_again(home):
+def test_rerun_downstream_makes_all_later_stages_again(home):
     home.do("rerun", "filter", "--downstream")
     assert home.ran(home.runs()[-1]) == ["filter", "gan", "generate", "report"]
 
 
-def test_a_changed_definition_is_seen(home):
+def test_changed_definition_reruns_the_training(home):
     path = home.folder / "models" / "tiny.json"
     definition = json.loads(path.read_text())
     path.write_text(json.dumps(definition | {"latent": definition["latent"] * 2}))
@@ -120,7 +123,7 @@ def test_a_changed_definition_is_seen(home):
 
 
 @pytest.mark.long
-def test_the_same_seed_gives_the_same_again_elsewhere(home, finished, tmp_path):
+def test_run_elsewhere_with_the_same_seed_is_bit_identical(home, finished, tmp_path):
     (home.folder / "data" / "demo" / "labels.jsonl").unlink()
     for top in ("data", "generated"):
         for path in sorted((home.folder / top / "demo").glob("*")):

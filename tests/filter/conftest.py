@@ -17,7 +17,7 @@ QUICK = ClassifierOptions(steps=4, members=2)
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """Sixty pictures, every second one on target, the first forty of them labelled."""
+    """Sixty squares, every second one on target, the first forty of them labelled."""
 
     normalize: Path
     truth: dict[str, str]
@@ -60,7 +60,7 @@ def trained(subject, tmp_path_factory) -> Trained:
 
 @pytest.fixture
 def run_filter(subject, trained, tmp_path):
-    """The stage filter on the tiny subject; options and inputs can be given otherwise."""
+    """Run the filter stage on the small subject; options and inputs can be replaced."""
     from pipeline.filter.filter_images import filter_images
 
     def run(options, **other):

@@ -1,4 +1,4 @@
-"""A tiny subject: discs are on target, bars are not."""
+"""A small drawn subject: discs are on target, bars are off target."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ SIDE = 40
 
 
 def draw(number: int, on: bool, channels: int = 3) -> np.ndarray:
-    """One picture (40, 40, channels) uint8, of a colour, a place and a noise of its own."""
+    """Draw one square (40, 40, channels) uint8 with its own colour, position and noise."""
     random = np.random.default_rng([number, on])
     image = random.integers(60, 120, (SIDE, SIDE, channels)) + random.integers(-20, 20, channels)
     row, column = np.mgrid[:SIDE, :SIDE] - random.integers(15, 25, 2)[:, np.newaxis, np.newaxis]
@@ -22,7 +22,7 @@ def draw(number: int, on: bool, channels: int = 3) -> np.ndarray:
 
 
 def write_normalized(folder: Path, images: list[np.ndarray]) -> list[str]:
-    """Make `folder` a finished normalise folder of `images`; returns their ids in the same order."""
+    """Write a finished folder of squares; returns their ids in the order of `images`."""
     (folder / "images").mkdir(parents=True)
     ids, rows = [], []
     for image in images:

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
 from pipeline.filter import backbone as backbones
-from pipeline.filter.backbone import INTEGERS, Backbone, convert, load_network
+from pipeline.filter.backbone import QUANTIZED, Backbone, convert_backbone, load_network
 from pipeline.filter.classifier_io import embed, extractor_name, load_classifier
 from pipeline.filter.train_classifier import train_classifier
 from pipeline.images.dataset import read_images
@@ -18,12 +18,13 @@ from pipeline.images.raster import resize
 from pipeline.options import ClassifierOptions
 from pipeline.pretrained import KNOWN, Weights, find_backbone
 from pipeline.progress import never, silent
+from pipeline.store.hdf5 import check_weights
 
 from .drawn import draw
-from .photos import read_folder
+from .photos import read_squares
 
 pytestmark = pytest.mark.slow
-# Soft shapes: an untrained network sees little in pictures of few colours
+# Smooth random squares: an untrained network hardly separates squares of few colours
 COARSE = np.random.default_rng(0).integers(0, 255, (20, 8, 8, 3)).astype(np.uint8)
 PICTURES = np.stack([resize(image, 64, 64) for image in COARSE])
 PROCESS = """
@@ -40,9 +41,9 @@ print(result.outputs["model"])
 """
 
 
-def save_some_weights(name: str, path: Path) -> Weights:
-    """Weights of the network called `name` that has learnt nothing but how bright pictures are: its features tell
-    little, but they differ from picture to picture as those of a trained one do."""
+def save_untrained_weights(name: str, path: Path) -> Weights:
+    """Save weights of the network `name` that was trained on nothing, only its batch normalisation adapted: its
+    features are poor, but they differ between squares like those of a trained network."""
     keras.utils.set_random_seed(0)
     shape = (backbones.SIDE, backbones.SIDE, 3)
     network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=shape)
@@ -56,7 +57,7 @@ def save_some_weights(name: str, path: Path) -> Weights:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Weights:
-    return save_some_weights("MobileNet", tmp_path_factory.mktemp("weights") / "some.weights.h5")
+    return save_untrained_weights("MobileNet", tmp_path_factory.mktemp("weights") / "some.weights.h5")
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +75,10 @@ def trained(weights, subject, tmp_path_factory):
     return folder, result
 
 
-def kept_features(weights: Weights, images: np.ndarray) -> float:
-    """How well the converted network's deep features go with the network's own: their correlation."""
+def feature_correlation(weights: Weights, images: np.ndarray) -> float:
+    """The correlation between deep features of the converted network and of the original network."""
     name, network = load_network(weights)
-    deep, middle = convert(weights, images)(images)
+    deep, middle = convert_backbone(weights, images)(images)
     assert len(deep) == len(middle) == len(images)
     wanted = network.predict(backbones.preprocessing(name)(backbones.enlarge(images)), verbose=0).mean(axis=(1, 2))
     assert deep.shape == wanted.shape
@@ -87,31 +88,31 @@ def kept_features(weights: Weights, images: np.ndarray) -> float:
 @pytest.mark.parametrize(
     "name", [name if name == "MobileNetV3Small" else pytest.param(name, marks=pytest.mark.long) for name in KNOWN]
 )
-def test_every_known_network_is_told_by_its_file_and_can_be_converted(name, tmp_path):
-    weights = save_some_weights(name, tmp_path / "some.weights.h5")
+def test_every_known_network_is_identified_by_its_weights_and_converted(name, tmp_path):
+    weights = save_untrained_weights(name, tmp_path / "some.weights.h5")
     assert load_network(weights)[0] == name
-    # What little an untrained network sees partly drowns in the steps of integers
-    assert kept_features(weights, PICTURES) > (0.3 if name in INTEGERS else 0.999)
+    # The small differences in an untrained network's features are partly lost by quantisation
+    assert feature_correlation(weights, PICTURES) > (0.3 if name in QUANTIZED else 0.999)
 
 
 @pytest.mark.long
-def test_integers_keep_what_a_trained_network_sees(shared_data):
+def test_quantised_features_correlate_with_those_of_the_trained_network(shared_data):
     weights = find_backbone(str(shared_data / "weights" / "mobilenet_1_0_224_no_top.weights.h5"))
-    images = read_folder(shared_data / "pikachu" / "on")[:64]
-    assert kept_features(weights, np.stack(images)) > 0.95
+    images = read_squares(shared_data / "pikachu" / "on")[:64]
+    assert feature_correlation(weights, np.stack(images)) > 0.95
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_features_do_not_depend_on_what_else_is_in_the_batch(weights, channels):
+def test_backbone_features_do_not_depend_on_the_batch(weights, channels):
     images = np.stack([draw(number, on=True, channels=channels) for number in range(35)])
-    see = convert(weights, images)
-    deep, middle = see(images)
+    backbone = convert_backbone(weights, images)
+    deep, middle = backbone(images)
     assert (deep.shape, middle.shape) == ((35, 1024), (35, 512))
-    assert np.array_equal(see(images[33:])[0], deep[33:])
-    assert np.array_equal(Backbone(see.content)(images)[1], middle)
+    assert np.array_equal(backbone(images[33:])[0], deep[33:])
+    assert np.array_equal(Backbone(backbone.content)(images)[1], middle)
 
 
-def test_a_file_that_holds_something_else_is_one_line(tmp_path):
+def test_weights_file_of_another_network_raises_one_line_error(tmp_path):
     path = tmp_path / "other.weights.h5"
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     model.save_weights(path)
@@ -123,7 +124,34 @@ def test_a_file_that_holds_something_else_is_one_line(tmp_path):
         assert "\n" not in str(caught.value)
 
 
-def test_the_classifier_holds_the_backbone_and_no_networks(trained):
+def test_weights_file_is_read_once_before_training(weights, subject, tmp_path, monkeypatch):
+    looked, learnt = [], []
+
+    def look(path, *, most):
+        looked.append(path)
+        return check_weights(path, most=most)
+
+    def learn(pool, options, weights, tick):
+        learnt.append(load_network(weights)[0])
+        raise Stopped
+
+    monkeypatch.setattr("pipeline.store.hdf5.check_weights", look)
+    monkeypatch.setattr("pipeline.filter.train_classifier.learn", learn)
+    with pytest.raises(Stopped):
+        train_classifier(
+            ClassifierOptions(),
+            normalize=subject.normalize,
+            labels=subject.labels,
+            weights=weights,
+            folder=tmp_path,
+            progress=silent,
+            should_stop=never,
+        )
+    assert looked == [weights.path]
+    assert learnt == ["MobileNet"]
+
+
+def test_classifier_with_backbone_saves_no_cnns(trained):
     folder, result = trained
     assert {path.name for path in folder.iterdir()} == {
         *("backbone.tflite", "classifier.json", "kernel.npz", "holdout.jsonl", "out_of_fold.jsonl")
@@ -132,7 +160,7 @@ def test_the_classifier_holds_the_backbone_and_no_networks(trained):
     assert len(result.summary["curve"]) > 1
 
 
-def test_what_was_saved_scores_as_it_did(trained, subject):
+def test_loaded_classifier_gives_the_saved_holdout_scores(trained, subject):
     folder, _ = trained
     held = [json.loads(line) for line in (folder / "holdout.jsonl").read_text().splitlines()]
     found = read_images(subject.normalize, [row["id"] for row in held])
@@ -140,7 +168,7 @@ def test_what_was_saved_scores_as_it_did(trained, subject):
     assert [row["score"] for row in held] == pytest.approx([said[row["id"]] for row in held], abs=1e-5)
 
 
-def test_samples_are_measured_with_what_the_backbone_sees(trained):
+def test_embedding_comes_from_the_backbone(trained):
     folder, _ = trained
     images = np.stack([draw(number, on=True) for number in range(5)])
     assert embed(folder, images).shape == (5, 1024)
@@ -148,7 +176,7 @@ def test_samples_are_measured_with_what_the_backbone_sees(trained):
 
 
 @pytest.mark.long
-def test_two_processes_make_the_same_classifier(weights, subject, tmp_path):
+def test_classifier_with_backbone_is_bit_identical_in_two_processes(weights, subject, tmp_path):
     running = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""Classifiers that are not what was written, or that somebody else has made: one line, and nothing of them is used."""
+"""Classifiers with damaged or foreign files: one line of error, and nothing of them is used."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import DamagedState
-from pipeline.filter.classifier_io import BACKBONE, _eyes, embed, extractor_name, load_backbone, load_classifier
+from pipeline.filter.classifier_io import BACKBONE, _embedder, embed, extractor_name, load_backbone, load_classifier
 
 from .drawn import draw
 
@@ -19,7 +19,7 @@ def folder(trained, tmp_path) -> Path:
     return Path(shutil.copytree(trained.folder, tmp_path / "classifier"))
 
 
-def told(folder: Path) -> str:
+def load_error(folder: Path) -> str:
     with pytest.raises(DamagedState) as caught:
         load_classifier(folder)
     message = str(caught.value)
@@ -30,22 +30,22 @@ def told(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["classifier.json", "kernel.npz", "member-1.keras"])
-def test_a_changed_or_missing_file_is_damage(folder, name):
+def test_changed_or_missing_file_raises_damaged_state(folder, name):
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2])
-    told(folder)
+    load_error(folder)
     (folder / name).unlink()
-    told(folder)
+    load_error(folder)
     (folder / name).mkdir()
-    told(folder)
+    load_error(folder)
 
 
-def test_weights_of_another_training_are_damage(folder):
+def test_weights_of_another_training_raise_damaged_state(folder):
     shutil.copy(folder / "member-1.keras", folder / "member-0.keras")
-    assert "other weights than those that were written" in told(folder)
+    assert "other weights than those that were saved" in load_error(folder)
 
 
-def figures(folder: Path, **changed) -> None:
+def change_parameters(folder: Path, **changed) -> None:
     known = json.loads((folder / "classifier.json").read_text())
     (folder / "classifier.json").write_text(json.dumps(known | changed))
 
@@ -70,26 +70,26 @@ def figures(folder: Path, **changed) -> None:
     ],
     ids=str,
 )
-def test_figures_that_were_not_written_here_are_told(folder, changed):
-    figures(folder, **changed)
-    told(folder)
+def test_wrong_parameters_raise_damaged_state(folder, changed):
+    change_parameters(folder, **changed)
+    load_error(folder)
 
 
 @pytest.mark.parametrize("text", ["", "[" * 99_999, "5", "{}", "\udcff"], ids=lambda text: ascii(text[:9]))
-def test_figures_that_are_none_are_told(folder, text):
+def test_unreadable_classifier_json_raises_damaged_state(folder, text):
     (folder / "classifier.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    told(folder)
+    load_error(folder)
     with (folder / "classifier.json").open("wb") as file:
         file.truncate(1 << 42)
-    assert "classifier.json of at most" in told(folder)
+    assert "classifier.json of at most" in load_error(folder)
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "expected"),
     [
         ({"weights": np.zeros((10**6, 9))}, "weights is float64 (1000000, 9)"),
         ({"weights": np.full((40, 9), np.nan)}, "weights holds NaN or infinite numbers"),
-        ({"weights": np.zeros((39, 9))}, "other weights than those that were written"),
+        ({"weights": np.zeros((39, 9))}, "other weights than those that were saved"),
         ({"support_patches": np.full((40, 3072), np.inf, np.float16)}, "support_patches holds NaN or infinite numbers"),
         ({"support_patches": np.zeros((40, 3071), np.float16)}, "support_patches is float16 (40, 3071)"),
         ({"centre": np.zeros(256)}, "centre is float64 (256,) where float32 (256,) is expected"),
@@ -98,28 +98,28 @@ def test_figures_that_are_none_are_told(folder, text):
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_arrays_that_were_not_written_here_are_told(folder, changed, said):
+def test_wrong_arrays_raise_damaged_state(folder, changed, expected):
     with np.load(folder / "kernel.npz") as file:
         np.savez(folder / "kernel.npz", **dict(file) | changed)
-    assert said in told(folder)
+    assert expected in load_error(folder)
 
 
-def test_a_bomb_of_arrays_is_told(folder):
+def test_compressed_arrays_raise_damaged_state(folder):
     with np.load(folder / "kernel.npz") as file:
         np.savez_compressed(folder / "kernel.npz", **dict(file))
-    assert "compressed" in told(folder)
+    assert "compressed" in load_error(folder)
 
 
-def test_parts_that_do_not_fit_each_other_are_told_though_their_digest_is_right(folder, monkeypatch):
+def test_mismatched_parts_with_a_right_digest_raise_damaged_state(folder, monkeypatch):
     with np.load(folder / "kernel.npz") as file:
         np.savez(folder / "kernel.npz", **dict(file) | {"weights": np.zeros((39, 9))})
     monkeypatch.setattr("pipeline.filter.classifier_io._digest", lambda *_: json.loads(text)["digest"])
     text = (folder / "classifier.json").read_text()
-    assert "parts do not fit each other" in told(folder)
+    assert "parts do not fit each other" in load_error(folder)
 
 
-def test_a_network_that_would_be_built_otherwise_is_never_built(folder, trained):
-    """Layers of any size and code in a Lambda layer: of the file only numbers are read."""
+def test_network_architecture_in_the_file_is_ignored(folder, trained):
+    """The file could describe layers of any size, and code in a Lambda layer: only its weights are read."""
     path = folder / "member-0.keras"
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -132,10 +132,10 @@ def test_a_network_that_would_be_built_otherwise_is_never_built(folder, trained)
 
 
 @pytest.mark.parametrize("content", [b"", b"no network", b"\x1c\0\0\0TFL3" + bytes(200)])
-def test_a_backbone_of_something_else_is_told(folder, content):
+def test_wrong_backbone_file_raises_damaged_state(folder, content):
     (folder / BACKBONE).write_bytes(content)
-    assert "holds a backbone.tflite that is no network that was converted here" in told(folder)
-    for look in (load_backbone, extractor_name, lambda folder: embed(folder, np.zeros((1, 8, 8, 3), np.uint8))):
-        _eyes.cache_clear()
+    assert "holds a backbone.tflite that is not a converted network of this program" in load_error(folder)
+    for load in (load_backbone, extractor_name, lambda folder: embed(folder, np.zeros((1, 8, 8, 3), np.uint8))):
+        _embedder.cache_clear()
         with pytest.raises(DamagedState, match=r"backbone\.tflite"):
-            look(folder)
+            load(folder)

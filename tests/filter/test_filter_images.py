@@ -10,7 +10,7 @@ from pipeline.options import FilterOptions
 from pipeline.progress import silent
 
 
-def test_every_picture_has_a_row_in_the_order_of_ids(run_filter, subject, tmp_path):
+def test_scores_have_a_row_for_every_square_sorted_by_id(run_filter, subject, tmp_path):
     summary = run_filter(FilterOptions()).summary
     scores = read_scores(tmp_path)
     assert [score.id for score in scores] == sorted(subject.truth)
@@ -21,7 +21,7 @@ def test_every_picture_has_a_row_in_the_order_of_ids(run_filter, subject, tmp_pa
     assert all(list(row) == ["id", "score", "label", "outcome", "spread", "suspect"] for row in rows)
 
 
-def test_most_of_what_is_kept_is_on_target(run_filter, subject, tmp_path):
+def test_kept_squares_reach_the_requested_precision(run_filter, subject, tmp_path):
     summary = run_filter(FilterOptions(precision=0.8)).summary
     free = [id for id in kept_ids(tmp_path) if id not in subject.given]
     assert sum(subject.truth[id] == "on" for id in free) >= 0.8 * len(free)
@@ -29,7 +29,7 @@ def test_most_of_what_is_kept_is_on_target(run_filter, subject, tmp_path):
     assert summary["expected_precision"] >= 0.795
 
 
-def test_a_label_outdoes_every_score(run_filter, subject, tmp_path):
+def test_label_overrides_the_score(run_filter, subject, tmp_path):
     ids = sorted(subject.truth)
     values = {id: ("on", "off", "unsure")[place % 3] for place, id in enumerate(ids)}
     summary = run_filter(FilterOptions(), labels=write_snapshot(values, tmp_path.parent)).summary
@@ -37,7 +37,7 @@ def test_a_label_outdoes_every_score(run_filter, subject, tmp_path):
     assert (summary["labelled_on"], summary["labelled_off"], summary["labelled_unsure"]) == (20, 20, 20)
 
 
-def test_a_given_threshold_is_kept_to(run_filter, tmp_path):
+def test_given_threshold_is_used(run_filter, tmp_path):
     summary = run_filter(FilterOptions(threshold=0.3, unsure=0.1)).summary
     assert (summary["threshold"], summary["band"]) == (0.3, [0.2, 0.4])
     free = [score for score in read_scores(tmp_path) if score.label is None]
@@ -46,7 +46,7 @@ def test_a_given_threshold_is_kept_to(run_filter, tmp_path):
         assert score.outcome == wanted
 
 
-def test_labelled_pictures_show_what_is_said_of_them_unseen(run_filter, trained, tmp_path):
+def test_labelled_squares_have_scores_from_models_that_did_not_train_on_them(run_filter, trained, tmp_path):
     run_filter(FilterOptions())
     unseen = {}
     for name in ("holdout.jsonl", "out_of_fold.jsonl"):
@@ -56,7 +56,7 @@ def test_labelled_pictures_show_what_is_said_of_them_unseen(run_filter, trained,
     assert shown == unseen
 
 
-def test_scores_say_how_sure_they_are_and_features_what_is_like_what(run_filter, tmp_path):
+def test_scores_have_standard_errors_and_features_are_written(run_filter, tmp_path):
     run_filter(FilterOptions())
     scores, features = read_scores(tmp_path), read_features(tmp_path)
     assert all(score.spread is None for score in scores if score.label)
@@ -66,8 +66,8 @@ def test_scores_say_how_sure_they_are_and_features_what_is_like_what(run_filter,
     assert features.std(axis=0).max() > 0
 
 
-def test_a_label_that_does_not_go_with_the_picture_is_a_suspect(run_filter, subject, trained, tmp_path):
-    """Its label is turned round after the training, so that what is said of it out of fold contradicts it."""
+def test_wrong_label_is_suspect(run_filter, subject, trained, tmp_path):
+    """The label is reversed after the training, so that the out-of-fold score contradicts it."""
     scores = {score.id: score for score in (run_filter(FilterOptions()), read_scores(tmp_path))[1]}
     wrong = max((id for id in subject.given if subject.given[id] == "on"), key=lambda id: scores[id].score)
     other = tmp_path / "other"
@@ -78,7 +78,7 @@ def test_a_label_that_does_not_go_with_the_picture_is_a_suspect(run_filter, subj
     assert sum(score.suspect for score in read_scores(other)) <= 3
 
 
-def test_what_the_labels_prove_is_told(run_filter):
+def test_summary_has_the_precision_interval_and_confusion(run_filter):
     summary = run_filter(FilterOptions(precision=0.8)).summary
     proof = summary["proof"]
     assert 0 < proof["low"] <= proof["high"] <= 1
@@ -88,7 +88,7 @@ def test_what_the_labels_prove_is_told(run_filter):
     assert summary["confusion"]["on"]["kept"] > summary["confusion"]["off"]["kept"]
 
 
-def test_a_fair_sample_says_how_many_are_on_target(run_filter, subject, tmp_path):
+def test_random_labels_give_the_class_prior(run_filter, subject, tmp_path):
     fair = random_order(sorted(subject.truth))[:40]
     given = {id: subject.truth[id] for id in fair} | dict.fromkeys(fair[::10], "unsure")
     summary = run_filter(FilterOptions(), labels=write_snapshot(given, tmp_path.parent)).summary
@@ -99,51 +99,51 @@ def test_a_fair_sample_says_how_many_are_on_target(run_filter, subject, tmp_path
     assert 0.3 < summary["expected_share"] < 0.7
 
 
-def test_labels_that_say_nothing_keep_what_is_labelled_on_and_fail_nothing(run_filter, subject, tmp_path):
-    """All that belongs is labelled: the rest has nothing for any line to keep."""
+def test_filter_keeps_labelled_squares_if_all_on_target_ones_are_labelled(run_filter, subject, tmp_path):
+    """No threshold keeps any of the other squares."""
     on = write_snapshot({id: "on" for id, label in subject.truth.items() if label == "on"}, tmp_path.parent)
     summary = run_filter(FilterOptions(), labels=on).summary
     assert summary["kept"] >= 30
 
 
-def test_precision_out_of_reach_is_said(run_filter):
+def test_precision_out_of_reach_gives_a_notice(run_filter):
     summary = run_filter(FilterOptions(precision=1.0)).summary
     assert summary["expected_precision"] < 0.995
     assert "precision 1 is out of reach" in summary["notice"]
 
 
-def test_the_digest_follows_what_is_kept(run_filter):
+def test_output_digest_depends_on_the_kept_squares(run_filter):
     base, same, fewer = (run_filter(FilterOptions(threshold=at, unsure=0.0)).outputs["kept"] for at in (0.0, 0.0, 0.6))
     assert base == same
     assert base != fewer
 
 
-def test_method_none_keeps_all_without_labels(run_filter, subject, tmp_path):
+def test_method_none_keeps_every_square(run_filter, subject, tmp_path):
     summary = run_filter(FilterOptions(method="none"), labels=None, classifier=None).summary
     assert kept_ids(tmp_path) == sorted(subject.truth)
     assert summary["threshold"] is None
     assert {score.score for score in read_scores(tmp_path)} == {None}
 
 
-def test_method_none_still_leaves_out_what_is_labelled_off(run_filter, subject, tmp_path):
+def test_method_none_rejects_squares_labelled_off(run_filter, subject, tmp_path):
     run_filter(FilterOptions(method="none"), classifier=None)
     assert kept_ids(tmp_path) == sorted(id for id in subject.truth if subject.given.get(id) != "off")
 
 
-def test_nothing_kept_names_the_threshold_and_the_way_out(run_filter, tmp_path):
+def test_nothing_kept_error_names_the_threshold_and_the_remedy(run_filter, tmp_path):
     none = write_snapshot({}, tmp_path.parent)
-    with pytest.raises(UserError, match=r"none reaches 1, .*highest score is 0\.\d+.*lower --filter-threshold"):
+    with pytest.raises(UserError, match=r"no score reaches 1, .*highest score is 0\.\d+.*lower --filter-threshold"):
         run_filter(FilterOptions(threshold=1.0), labels=none)
     assert not (tmp_path / "scores.jsonl").exists()
 
 
-def test_all_labelled_off_is_said_too(run_filter, subject, tmp_path):
+def test_all_labelled_off_raises_an_error(run_filter, subject, tmp_path):
     off = write_snapshot(dict.fromkeys(subject.truth, "off"), tmp_path.parent)
-    with pytest.raises(UserError, match="all 60 pictures are labelled off or unsure"):
+    with pytest.raises(UserError, match="all 60 squares are labelled off target or skip"):
         run_filter(FilterOptions(method="none"), labels=off, classifier=None)
 
 
-def test_a_request_to_stop_is_heard(run_filter, tmp_path):
+def test_filter_stops_on_request(run_filter, tmp_path):
     with pytest.raises(Stopped):
         run_filter(FilterOptions(), progress=silent, should_stop=lambda: True)
     assert not list(tmp_path.iterdir())

@@ -5,6 +5,6 @@ import pytest
 
 
 @pytest.mark.parametrize("module", ["pipeline.filter", "pipeline.filter.scores", "pipeline.pretrained"])
-def test_what_other_packages_import_loads_no_network_library(module):
+def test_light_filter_modules_do_not_import_tensorflow(module):
     code = f"import sys, {module}; sys.exit(bool({{'tensorflow', 'keras', 'sklearn'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

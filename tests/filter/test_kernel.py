@@ -3,13 +3,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from pipeline.filter.features import pick
+from pipeline.filter.features import select_rows
 from pipeline.filter.kernel import (
     FOLDS,
     components,
-    fit_carried,
     fit_kernel,
     fit_machine,
+    fit_propagated,
     principal_components,
     propagate_labels,
 )
@@ -31,7 +31,7 @@ def train(kernel, pictures, on, groups=EACH):
     return fit_machine(kernel, pictures, on, groups, ridge=RIDGE)
 
 
-def test_likeness_is_one_to_itself_and_falls_with_distance(views):
+def test_kernel_is_one_on_the_diagonal_and_decreases_with_distance(views):
     pictures, _ = views
     found = fit_kernel(pictures, SHARES)(pictures, pictures)
     assert np.diag(found) == pytest.approx(1, abs=1e-5)
@@ -39,7 +39,7 @@ def test_likeness_is_one_to_itself_and_falls_with_distance(views):
     assert np.allclose(found, found.T)
 
 
-def test_it_tells_on_from_off(views):
+def test_kernel_machine_separates_on_from_off(views):
     pictures, on = views
     scores = train(fit_kernel(pictures, SHARES), pictures, on).machine(pictures)
     assert scores.shape == (30, 1 + FOLDS)
@@ -47,20 +47,22 @@ def test_it_tells_on_from_off(views):
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_left_out_scores_are_those_of_a_machine_trained_without_the_whole_group(views, size):
+def test_out_of_fold_scores_equal_retraining_without_the_group(views, size):
     pictures, on = views
     kernel, groups = fit_kernel(pictures, SHARES), EACH // size
     fit = train(kernel, pictures, on, groups)
     target, share = np.where(on, 1.0, -1.0), np.where(on, on.mean(), 1 - on.mean())
     for place in range(0, 30, 7):
         others = groups != groups[place]
-        system = kernel(pick(pictures, others), pick(pictures, others)) + np.diag(2 * RIDGE * share[others])
+        system = kernel(select_rows(pictures, others), select_rows(pictures, others)) + np.diag(
+            2 * RIDGE * share[others]
+        )
         weights = np.linalg.solve(system, target[others])
-        alone = kernel(pick(pictures, place == EACH), pick(pictures, others)) @ weights
-        assert fit.left_out[place] == pytest.approx(alone[0])
+        alone = kernel(select_rows(pictures, place == EACH), select_rows(pictures, others)) @ weights
+        assert fit.out_of_fold[place] == pytest.approx(alone[0])
 
 
-def test_each_further_machine_never_saw_its_part_of_the_groups(views):
+def test_jackknife_machines_equal_retraining_without_their_fold(views):
     pictures, on = views
     kernel = fit_kernel(pictures, SHARES)
     fit = train(kernel, pictures, on)
@@ -70,14 +72,16 @@ def test_each_further_machine_never_saw_its_part_of_the_groups(views):
     assert not np.allclose(fit.machine.weights[:, 0], train(kernel, pictures, other).machine.weights[:, 0])
 
 
-def test_scores_carried_to_neighbours_are_left_out_as_exactly(views):
+def test_propagated_out_of_fold_scores_do_not_depend_on_their_own_labels(views):
     """What is said of a group must not change when the labels within it are exchanged."""
     pictures, on = views
     kernel, labelled = fit_kernel(pictures, SHARES), EACH[::2]
-    carry = partial(propagate_labels, pictures[1])
+    propagate = partial(propagate_labels, pictures[1])
 
     def left_out(labels):
-        return fit_carried(kernel, pictures, labelled, labels, np.arange(15) // 2, ridge=RIDGE, carry=carry).left_out
+        return fit_propagated(
+            kernel, pictures, labelled, labels, np.arange(15) // 2, ridge=RIDGE, propagate=propagate
+        ).out_of_fold
 
     given, exchanged = on[labelled], on[labelled].copy()
     assert given[0] != given[1]
@@ -86,16 +90,16 @@ def test_scores_carried_to_neighbours_are_left_out_as_exactly(views):
     assert left_out(given)[2:] != pytest.approx(left_out(exchanged)[2:])
 
 
-def test_a_carried_machine_tells_on_from_off_for_pictures_it_never_saw(views):
+def test_propagated_machine_separates_unlabelled_squares(views):
     pictures, on = views
     kernel, labelled = fit_kernel(pictures, SHARES), EACH[::2]
-    carry = partial(propagate_labels, pictures[1])
-    fit = fit_carried(kernel, pictures, labelled, on[labelled], np.arange(15), ridge=RIDGE, carry=carry)
-    scores = fit.machine(pick(pictures, EACH[1::2]))[:, 0]
+    propagate = partial(propagate_labels, pictures[1])
+    fit = fit_propagated(kernel, pictures, labelled, on[labelled], np.arange(15), ridge=RIDGE, propagate=propagate)
+    scores = fit.machine(select_rows(pictures, EACH[1::2]))[:, 0]
     assert scores[on[1::2]].mean() > scores[~on[1::2]].mean()
 
 
-def test_components_are_of_even_size_and_carry_over_from_landmarks(views):
+def test_components_have_unit_variance_and_extend_from_landmarks(views):
     pictures, _ = views
     kernel = fit_kernel(pictures, SHARES)
     whole, some = (components(kernel, pictures, landmarks=count, count=4) for count in (30, 20))
@@ -104,19 +108,19 @@ def test_components_are_of_even_size_and_carry_over_from_landmarks(views):
     assert np.all(np.isfinite(some))
 
 
-def test_principal_components_keep_the_distances_that_the_kernel_sees(views):
+def test_principal_components_preserve_kernel_distances(views):
     pictures, _ = views
-    likeness = fit_kernel(pictures, SHARES)(pictures, pictures)
-    found = principal_components(likeness, likeness, 30)
+    similarity = fit_kernel(pictures, SHARES)(pictures, pictures)
+    found = principal_components(similarity, similarity, 30)
     apart = ((found[0] - found[1:]) ** 2).sum(axis=1)
-    assert apart == pytest.approx(2 - 2 * likeness[0, 1:], abs=1e-3)
+    assert apart == pytest.approx(2 - 2 * similarity[0, 1:], abs=1e-3)
 
 
-def test_pictures_that_are_all_alike_are_no_trouble():
+def test_identical_squares_give_finite_scores():
     same = tuple(np.ones((6, width), np.float32) for width in (5, 9))
     on, kernel = np.array([True, True, True, False, False, False]), fit_kernel(same, SHARES)
     assert np.all(np.isfinite(train(kernel, same, on, np.arange(6)).machine(same)))
     assert np.all(np.isfinite(components(kernel, same, landmarks=6, count=3)))
-    carry = partial(propagate_labels, same[0])
-    fit = fit_carried(kernel, same, np.arange(6), on, np.arange(6), ridge=RIDGE, carry=carry)
+    propagate = partial(propagate_labels, same[0])
+    fit = fit_propagated(kernel, same, np.arange(6), on, np.arange(6), ridge=RIDGE, propagate=propagate)
     assert np.all(np.isfinite(fit.machine(same)))

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from pipeline.filter.kernel import fit_kernel, fit_machine
-from pipeline.filter.learn import _words, learning_curve
+from pipeline.filter.learn import _hint, learning_curve
 
 
 def fit(apart: float, count: int):
-    """A machine trained on two clouds of points."""
+    """A kernel machine trained on two clouds of points."""
     random = np.random.default_rng(0)
     on = np.arange(count) % 2 == 0
     views = (random.normal(apart * on[:, np.newaxis], 1, (count, 4)).astype(np.float32),)
@@ -15,7 +15,7 @@ def fit(apart: float, count: int):
 
 
 @pytest.mark.parametrize("apart", [0.7, 1.5])
-def test_more_labels_help_and_the_curve_says_how_much(apart):
+def test_learning_curve_rises_with_labels(apart):
     found = learning_curve(*fit(apart, 120), ridge=0.2, seed=0)
     labels, precisions = zip(*found["curve"], strict=True)
     assert labels == (30, 60, 90, 120)
@@ -23,21 +23,21 @@ def test_more_labels_help_and_the_curve_says_how_much(apart):
     assert f"{precisions[-1]:.3f} from 120" in found["hint"]
 
 
-def test_where_all_is_clear_already_it_says_that_more_is_hardly_worth_it():
+def test_learning_curve_of_an_easy_subject_is_enough():
     found = learning_curve(*fit(6.0, 80), ridge=0.2, seed=0)
     assert found["enough"]
     assert "hardly worth it" in found["hint"]
 
 
-def test_a_hard_subject_is_not_declared_done_by_a_curve_that_wavers():
-    found = _words([[20, 0.75], [40, 0.77], [60, 0.76], [80, 0.758]])
+def test_noisy_learning_curve_of_a_hard_subject_is_not_enough():
+    found = _hint([[20, 0.75], [40, 0.77], [60, 0.76], [80, 0.758]])
     assert not found["enough"]
 
 
-def test_too_few_labels_for_a_curve_give_no_hint():
-    assert _words([[10, 0.7]]) == {"hint": "", "enough": False}
+def test_learning_curve_with_one_point_gives_no_hint():
+    assert _hint([[10, 0.7]]) == {"hint": "", "enough": False}
 
 
-def test_the_same_labels_give_the_same_curve():
+def test_learning_curve_is_reproducible():
     one, two = (learning_curve(*fit(1.0, 60), ridge=0.2, seed=0) for _ in range(2))
     assert one == two

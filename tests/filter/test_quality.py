@@ -11,14 +11,15 @@ from pipeline.pretrained import find_backbone
 from pipeline.progress import never, silent
 
 from .drawn import write_normalized
-from .photos import read_folder
+from .photos import read_squares
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def scores_of_a_real_crawl(shared_data, tmp_path, weights):
-    """Learn from 30 + 50 random labels; of every other picture whether it is on, its score, whether it was kept."""
-    on, off = read_folder(shared_data / "pikachu" / "on"), read_folder(shared_data / "pikachu" / "off")
+    """Train on 30 + 50 random labels and filter; returns for every other square whether it is on target, its score, and
+    whether it was kept."""
+    on, off = read_squares(shared_data / "pikachu" / "on"), read_squares(shared_data / "pikachu" / "off")
     ids = write_normalized(tmp_path / "normalize", [*on, *off])
     truth = dict(zip(ids, ["on"] * len(on) + ["off"] * len(off), strict=True))
     random = np.random.default_rng(0)
@@ -35,7 +36,7 @@ def scores_of_a_real_crawl(shared_data, tmp_path, weights):
     return on_target, np.array([score.score for score in free]), np.array([score.outcome == "kept" for score in free])
 
 
-def test_eighty_labels_of_a_real_crawl_are_enough(shared_data, tmp_path):
+def test_eighty_labels_reach_the_precision_on_a_real_crawl(shared_data, tmp_path):
     """Histograms alone reach 0.92 to 0.94 here, a network trained on the labels alone less than 0.9."""
     on_target, scores, kept = scores_of_a_real_crawl(shared_data, tmp_path, weights=None)
     assert average_precision_score(on_target, scores) > 0.93
@@ -43,7 +44,7 @@ def test_eighty_labels_of_a_real_crawl_are_enough(shared_data, tmp_path):
     assert kept[on_target].mean() > 0.3
 
 
-def test_eighty_labels_of_a_real_crawl_with_real_weights(shared_data, tmp_path):
+def test_eighty_labels_with_pretrained_weights_on_a_real_crawl(shared_data, tmp_path):
     """Logistic regression on features of the same network, at a larger size, reaches 0.963 here on average."""
     weights = find_backbone(str(shared_data / "weights" / "mobilenet_1_0_224_no_top.weights.h5"))
     on_target, scores, kept = scores_of_a_real_crawl(shared_data, tmp_path, weights)

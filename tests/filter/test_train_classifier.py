@@ -39,14 +39,14 @@ def rows(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_labels_are_counted_and_figures_told(trained):
+def test_summary_counts_labels_and_has_metrics(trained):
     summary = trained.result.summary
     assert (summary["labels_on"], summary["labels_off"], summary["labels_gone"]) == (20, 20, 0)
     assert summary["trained_on"] + summary["holdout"] == 40
     assert summary["out_of_fold_average_precision"] > 0.9
 
 
-def test_every_labelled_picture_is_judged_once_by_what_does_not_know_its_label(trained, subject):
+def test_every_labelled_square_has_one_unseen_score(trained, subject):
     split = split_labels(subject.given, QUICK.holdout)
     for name, labels in (("holdout", split.holdout), ("out_of_fold", split.train)):
         found = rows(trained.folder / f"{name}.jsonl")
@@ -54,8 +54,8 @@ def test_every_labelled_picture_is_judged_once_by_what_does_not_know_its_label(t
         assert all(0 <= row["score"] <= 1 for row in found)
 
 
-def test_what_is_nearly_alike_is_never_parted_by_a_fold_or_the_holdout(tmp_path):
-    """Ten pictures four times over, a little changed: each stays with its likes on one side, and in one group."""
+def test_near_duplicates_stay_in_one_fold_or_the_holdout(tmp_path):
+    """Ten squares, each four times with small changes: near-duplicates stay on one side, and in one group."""
     random = np.random.default_rng(0)
     scenes = [resize(random.integers(0, 255, (8, 8, 3)).astype(np.uint8), 40, 40) for _ in range(40)]
     images = [np.clip(scene * 0.97 + random.normal(0, 4, scene.shape), 0, 255) for scene in scenes for _ in range(4)]
@@ -75,7 +75,7 @@ def test_what_is_nearly_alike_is_never_parted_by_a_fold_or_the_holdout(tmp_path)
 
 
 @pytest.mark.slow
-def test_two_processes_train_the_same_weights(subject, tmp_path):
+def test_training_is_bit_identical_in_two_processes(subject, tmp_path):
     """Not this one: another test may have told its TensorFlow to share the cores otherwise."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     running = []
@@ -88,7 +88,7 @@ def test_two_processes_train_the_same_weights(subject, tmp_path):
 
 
 @pytest.mark.slow
-def test_another_seed_trains_other_weights(trained, subject, tmp_path):
+def test_another_seed_gives_other_weights(trained, subject, tmp_path):
     options = type(QUICK)(steps=1, members=2, seed=1)
     result = train_classifier(
         options,
@@ -103,7 +103,7 @@ def test_another_seed_trains_other_weights(trained, subject, tmp_path):
     assert extractor_name(tmp_path) != extractor_name(trained.folder)
 
 
-def test_progress_runs_to_the_end(trained):
+def test_progress_reaches_the_total(trained):
     done = [call[0] for call in trained.calls]
     assert done == list(range(len(done)))
     assert {call[1] for call in trained.calls} == {len(done)}
@@ -111,7 +111,7 @@ def test_progress_runs_to_the_end(trained):
 
 
 @pytest.mark.parametrize("after", [0, 3, 9])
-def test_a_request_to_stop_is_heard_and_nothing_is_left(subject, tmp_path, after):
+def test_training_stops_on_request_and_leaves_nothing(subject, tmp_path, after):
     asked = iter(range(1000))
     with pytest.raises(Stopped):
         train_classifier(
@@ -126,20 +126,20 @@ def test_a_request_to_stop_is_heard_and_nothing_is_left(subject, tmp_path, after
     assert not list(tmp_path.iterdir())
 
 
-def test_what_was_saved_scores_pictures_it_never_saw(trained):
+def test_loaded_classifier_scores_new_squares(trained):
     on, off = (np.stack([draw(number, on=on) for number in range(500, 520)]) for on in (True, False))
     classifier = load_classifier(trained.folder)
     assert np.median(classifier(on).probability) > 0.6
     assert np.median(classifier(off).probability) < 0.4
 
 
-def test_nothing_is_pickled(trained):
+def test_saved_classifier_contains_no_pickle(trained):
     with np.load(trained.folder / "kernel.npz", allow_pickle=False) as file:
         assert all(file[name].dtype != object for name in file.files)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_embedding_gives_one_row_a_picture_whatever_the_batch(trained, channels):
+def test_embedding_does_not_depend_on_the_batch(trained, channels):
     pictures = np.stack([draw(number, on=True, channels=channels) for number in range(300)])
     found = embed(trained.folder, pictures)
     assert found.shape == (300, 256)
@@ -148,16 +148,16 @@ def test_embedding_gives_one_row_a_picture_whatever_the_batch(trained, channels)
     assert found.std(axis=0).max() > 0
 
 
-def test_the_extractor_is_named_after_its_weights(trained):
+def test_extractor_name_contains_the_weights_digest(trained):
     assert extractor_name(trained.folder) == f"ganmill-cnn-32-{trained.result.outputs['model'][:8]}"
 
 
-def test_too_little_to_measure_is_none():
+def test_metrics_are_none_with_too_few_labels():
     labels = {"a": "on", "b": "on", "c": "off", "d": "off"}
     assert measure(labels, dict.fromkeys(labels, 0.7))["average_precision"] is None
 
 
-def test_precision_and_recall_are_those_at_one_half():
+def test_precision_and_recall_are_measured_at_one_half():
     labels = dict(zip("abcdefgh", ["on"] * 4 + ["off"] * 4, strict=True))
     scores = dict(zip("abcdefgh", [0.9, 0.8, 0.5, 0.1, 0.6, 0.2, 0.2, 0.0], strict=True))
     found = measure(labels, scores)
@@ -165,7 +165,7 @@ def test_precision_and_recall_are_those_at_one_half():
     assert found["average_precision"] == pytest.approx((1 + 1 + 3 / 4 + 4 / 7) / 4, abs=0.03)
 
 
-def test_weights_of_no_network_are_told_before_any_picture_is_read(tmp_path):
+def test_wrong_weights_file_raises_before_squares_are_read(tmp_path):
     (tmp_path / "some.h5").write_bytes(b"no weights at all")
     nowhere = dict.fromkeys(("normalize", "labels", "folder"), tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"classifier\.backbone = .*some\.h5: these are no weights of MobileNet or "):

@@ -9,23 +9,23 @@ LABELS = {hashlib.sha256(b"%d" % n).hexdigest(): "on" if n % 4 == 0 else "off" f
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
-def test_about_the_share_is_held_out(share):
+def test_holdout_has_about_the_requested_fraction(share):
     split = split_labels(LABELS, share)
     assert abs(len(split.holdout) / len(LABELS) - share) < 0.04
     assert split.train | split.holdout == LABELS
     assert not split.train.keys() & split.holdout.keys()
 
 
-def test_more_labels_move_no_picture_to_the_other_side():
+def test_more_labels_do_not_change_the_holdout_of_others():
     few = dict(list(LABELS.items())[:100])
     assert split_labels(few, 0.2).holdout.items() <= split_labels(LABELS, 0.2).holdout.items()
 
 
-def test_a_larger_share_holds_out_what_a_smaller_one_does():
+def test_larger_holdout_contains_the_smaller_one():
     assert split_labels(LABELS, 0.1).holdout.items() <= split_labels(LABELS, 0.3).holdout.items()
 
 
-def test_near_duplicates_stay_together():
+def test_near_duplicates_stay_on_one_side_of_the_holdout():
     ids = list(LABELS)
     groups = {id: ids[place - place % 10] for place, id in enumerate(ids)}
     held = split_labels(LABELS, 0.3, groups).holdout.keys()
@@ -34,7 +34,7 @@ def test_near_duplicates_stay_together():
     assert set(sizes.values()) == {10}
 
 
-def test_every_nth_number_has_its_share_of_each_label():
+def test_folds_are_stratified_by_label():
     numbers = number_groups(LABELS)
     assert sorted(numbers.values()) == list(range(1000))
     sizes = Counter((LABELS[id], number % 3) for id, number in numbers.items())
@@ -42,7 +42,7 @@ def test_every_nth_number_has_its_share_of_each_label():
     assert number_groups(dict(reversed(LABELS.items()))) == numbers
 
 
-def test_near_duplicates_have_one_number_even_with_different_labels():
+def test_near_duplicates_share_a_fold_with_different_labels():
     ids = list(LABELS)
     groups = {id: ids[place - place % 4] for place, id in enumerate(ids)}
     numbers = number_groups(LABELS, groups)

@@ -1,4 +1,4 @@
-"""Tiny pictures, and the folders that a training reads and writes."""
+"""Tiny pictures, and workspaces with the folders that a training reads and writes."""
 
 import json
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from pipeline.progress import never, silent
 from pipeline.result import Result
 from pipeline.store.digest import of_bytes, of_file
 from pipeline.store.jsonl import write_rows
-from tests.gan.discs import discs
+from tests.gan.drawn_discs import draw_discs
 
 if TYPE_CHECKING:
     from pipeline.gan import Dcgan
-    from tests.gan.loop import Faults
+    from tests.gan.fake_steps import FakeSteps
 
-SLOWLY = {"learning_rate": 2e-4}  # in eight steps at the default's rate all that is drawn becomes one colour
+SLOWLY = {"learning_rate": 2e-4}  # at the default rate all samples become one colour within eight steps
 TINY = {
     "latent": 8,
     "generator": {"width": 8, "optimizer": SLOWLY},
@@ -32,8 +32,8 @@ OPTIONS = {"definition": "tiny", "extractor": "own", "epochs": 4, "sample_every"
 
 
 @dataclass(frozen=True)
-class Place:
-    """What a training reads, and where it writes."""
+class Workspace:
+    """The folders that a training reads and writes."""
 
     root: Path
     images: np.ndarray
@@ -47,13 +47,13 @@ class Place:
         return self.root / "tiny.json"
 
     def folder(self, name: str) -> Path:
-        """A folder to train into."""
+        """The training folder `name`, created if missing."""
         path = self.root / name
         path.mkdir(exist_ok=True)
         return path
 
     def train(self, name: str, *, progress=silent, should_stop=never, live: Path | None = None, **options) -> Result:
-        """Train, or go on training, in the folder `name`."""
+        """Train, or resume training, in the folder `name`."""
         from pipeline.gan.train_gan import train_gan
 
         return train_gan(
@@ -69,49 +69,49 @@ class Place:
 
 
 @pytest.fixture
-def faults(monkeypatch) -> "Faults":
-    """Steps that take a moment, in place of those of every training; what goes wrong with them is to be set."""
+def fake_steps(monkeypatch) -> "FakeSteps":
+    """Replaces the steps of every training by fast ones that can fail on request."""
     from pipeline.gan.training import loop
-    from tests.gan.loop import Faults
+    from tests.gan.fake_steps import FakeSteps
 
-    made = Faults()
+    made = FakeSteps()
     monkeypatch.setattr(loop, "compile_step", made)
     return made
 
 
 @pytest.fixture
-def make_place(tmp_path) -> Callable[..., Place]:
-    """Lays out normalise and filter folders for so many pictures, and a definition."""
+def make_workspace(tmp_path) -> Callable[..., Workspace]:
+    """Makes a workspace with `count` pictures and a definition."""
 
-    def make(count: int = 40, *, definition: dict | None = None, **shape: int) -> Place:
-        return lay_out(tmp_path, discs(count, **shape), definition=definition)
+    def make(count: int = 40, *, definition: dict | None = None, **shape: int) -> Workspace:
+        return build_workspace(tmp_path, draw_discs(count, **shape), definition=definition)
 
     return make
 
 
 @pytest.fixture
-def place(make_place) -> Place:
-    """Forty pictures of 16 px, of which eight are rejected: two batches of sixteen remain."""
-    return make_place()
+def workspace(make_workspace) -> Workspace:
+    """Forty pictures of 16 px, of which eight are rejected: two batches of sixteen."""
+    return make_workspace()
 
 
 @pytest.fixture(scope="package")
-def trained(tmp_path_factory) -> Place:
-    """The same place again, with a training that nothing disturbed in the folder `gan`. To be read only."""
-    place = lay_out(tmp_path_factory.mktemp("trained"), discs(40))
-    place.train("gan")
-    return place
+def trained(tmp_path_factory) -> Workspace:
+    """The same workspace with an uninterrupted training in the folder `gan`. Read only."""
+    workspace = build_workspace(tmp_path_factory.mktemp("trained"), draw_discs(40))
+    workspace.train("gan")
+    return workspace
 
 
 @pytest.fixture(scope="package")
 def images() -> np.ndarray:
     """Forty pictures of 16 px: two batches of sixteen."""
-    return discs(40)
+    return draw_discs(40)
 
 
 @pytest.fixture(scope="package")
 def undisturbed(images) -> "Dcgan":
-    """Four epochs of them at one go. To be read only."""
+    """A `Dcgan` after one uninterrupted training of four epochs. Read only."""
     from pipeline.gan import Dcgan
 
     gan = Dcgan(images, TINY, seed=3)
@@ -119,24 +119,24 @@ def undisturbed(images) -> "Dcgan":
     return gan
 
 
-def lay_out(root: Path, images: np.ndarray, *, definition: dict | None = None) -> Place:
-    """Normalise and filter folders in `root` for `images`, of which every fifth is rejected, and a definition."""
-    place = Place(root, images)
-    _write_inputs(place, TINY if definition is None else definition)
-    return place
+def build_workspace(root: Path, images: np.ndarray, *, definition: dict | None = None) -> Workspace:
+    """Write the folders of normalise and filter into `root` for `images`, of which every fifth is rejected."""
+    workspace = Workspace(root, images)
+    _write_inputs(workspace, TINY if definition is None else definition)
+    return workspace
 
 
-def _write_inputs(place: Place, definition: dict) -> None:
-    place.definition.write_text(json.dumps(definition))
-    (place.root / "normalize" / "images").mkdir(parents=True)
-    (place.root / "filter").mkdir()
+def _write_inputs(workspace: Workspace, definition: dict) -> None:
+    workspace.definition.write_text(json.dumps(definition))
+    (workspace.root / "normalize" / "images").mkdir(parents=True)
+    (workspace.root / "filter").mkdir()
     rows, scores = [], []
-    for number, image in enumerate(place.images):
+    for number, image in enumerate(workspace.images):
         name = of_bytes(str(number).encode())
-        path = place.root / "normalize" / "images" / f"{name}.png"
+        path = workspace.root / "normalize" / "images" / f"{name}.png"
         write_png(path, image)
         rows.append({"id": name, "outcome": "kept", "sha256": of_file(path), "file": f"images/{name}.png"})
         outcome = "rejected" if number % 5 == 4 else "kept"
         scores.append({"id": name, "score": 0.9, "label": None, "outcome": outcome})
-    write_rows(place.root / "normalize" / "images.jsonl", rows)
-    write_rows(place.root / "filter" / "scores.jsonl", scores)
+    write_rows(workspace.root / "normalize" / "images.jsonl", rows)
+    write_rows(workspace.root / "filter" / "scores.jsonl", scores)

@@ -1,5 +1,4 @@
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,30 +8,30 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.gan import Dcgan
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
+from tests.gan.compare_dcgan import checkpoint_arrays
 from tests.gan.conftest import TINY
-from tests.gan.discs import discs
-from tests.gan.points import point
+from tests.gan.drawn_discs import draw_discs
 
 REPOSITORY = Path(__file__).parent.parent.parent
 COUNT = 40  # pictures
 
 
-def test_definitions_do_not_load_tensorflow():
+def test_importing_definitions_does_not_load_tensorflow():
     code = "import sys, pipeline.gan, pipeline.gan.config.loading; print({'tensorflow', 'keras'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 
 
-def test_floats_and_whole_numbers_are_the_same_pictures(images, undisturbed):
+def test_float_and_integer_pictures_are_equivalent(images, undisturbed):
     expected = undisturbed.discriminate(images)
     assert np.array_equal(undisturbed.discriminate(images.astype(np.int64)), expected)
     assert np.array_equal(undisturbed.discriminate(images / 255), expected)
     assert np.array_equal(undisturbed.discriminate((images / 255).astype(np.float32)), expected)
 
 
-def test_grey_pictures_need_no_last_axis():
-    grey = discs(20, size=28, channels=1)
+def test_grey_pictures_need_no_channel_axis():
+    grey = draw_discs(20, size=28, channels=1)
     gan = Dcgan(grey[..., 0], TINY)
     gan.train(grey[..., 0], epochs=1)
     assert gan.generate(3).shape == (3, 28, 28, 1)
@@ -40,7 +39,7 @@ def test_grey_pictures_need_no_last_axis():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (np.zeros((20, 18, 18, 3), np.uint8), r"18 pixels: resize them to 16 or 20"),
         (np.zeros((20, 16, 20, 3), np.uint8), r"20 x 16 pixels: crop them or pad them"),
@@ -58,13 +57,13 @@ def test_grey_pictures_need_no_last_axis():
         (np.zeros((20, 20, 20, 3), np.uint8), r"this GAN is for \(16, 16, 3\)"),
     ],
 )
-def test_pictures_that_do_not_fit_are_refused_with_what_would_do(undisturbed, given, told):
-    with pytest.raises(UserError, match=told):
+def test_invalid_pictures_error_says_how_to_convert_them(undisturbed, given, message):
+    with pytest.raises(UserError, match=message):
         undisturbed.train(given)
     assert undisturbed.epochs == 4
 
 
-def test_definitions_come_by_name_path_tree_or_as_they_are(tmp_path):
+def test_definition_can_be_a_name_path_dict_or_object(tmp_path):
     (tmp_path / "mine.json").write_text('{"latent": 7}')
     definition = Definition(latent=9)
     assert Dcgan((16, 16, 3), tmp_path / "mine.json").definition.latent == 7
@@ -76,21 +75,21 @@ def test_definitions_come_by_name_path_tree_or_as_they_are(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("wid", r"definition = 'wid': there is no models/wid\.json; did you mean 'wide'"),
         ({"bach": 3}, r"did you mean 'batch'"),
-        ({"latent": {1}}, r"not what JSON can say"),
+        ({"latent": {1}}, r"cannot be written as JSON"),
         ("missing/mine.json", r"missing/mine\.json: cannot be read"),
         (42, r"definition = 42: expected a name, a path, a dict"),
     ],
 )
-def test_a_definition_that_is_none_is_the_users_to_mend(given, told):
-    with pytest.raises(UserError, match=told):
+def test_invalid_definition_is_a_user_error(given, message):
+    with pytest.raises(UserError, match=message):
         Dcgan((16, 16, 3), given)
 
 
-def test_what_it_generates_follows_from_seed_and_number(undisturbed):
+def test_samples_depend_on_seed_and_number_only(undisturbed):
     few, many = undisturbed.generate(5, seed=7), undisturbed.generate(70, seed=7)
     assert (few.shape, few.dtype) == ((5, 16, 16, 3), np.uint8)
     assert np.array_equal(few, many[:5])
@@ -101,7 +100,7 @@ def test_what_it_generates_follows_from_seed_and_number(undisturbed):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"count": 0}, "count = 0: expected a whole number, at least 1"),
         ({"count": 2.5}, "count = 2.5: expected a whole number"),
@@ -112,57 +111,57 @@ def test_what_it_generates_follows_from_seed_and_number(undisturbed):
     ],
     ids=str,
 )
-def test_numbers_that_make_no_sense_are_refused_by_name(undisturbed, given, told):
-    with pytest.raises(UserError, match=told):
+def test_invalid_argument_error_names_the_argument(undisturbed, given, message):
+    with pytest.raises(UserError, match=message):
         undisturbed.generate(**given)
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, None])
-def test_a_seed_is_a_whole_number(seed):
+def test_invalid_seed_is_refused(seed):
     with pytest.raises(UserError, match=f"seed = {seed}: expected a whole number, at least 0"):
         Dcgan((16, 16, 3), TINY, seed=seed)
 
 
-def test_it_draws_what_its_keras_model_draws(undisturbed):
+def test_generate_equals_the_keras_generator(undisturbed):
     latents = undisturbed.sample_latents(64)
     drawn = (np.asarray(undisturbed.generator(latents, training=False)) + 1) * 127.5
     assert np.abs(undisturbed.generate(latents=latents) - drawn).max() <= 0.51
 
 
 @pytest.mark.parametrize(
-    ("latents", "told"),
+    ("latents", "message"),
     [
         *((np.zeros(shape), r"expected \(N, 8\)") for shape in (8, (2, 9), (0, 8))),
-        ("abc", r"no array of numbers: give \(N, 8\)"),
-        ([[0.0] * 8, [0.0]], r"no array of numbers"),
-        (np.full((1, 8), np.nan), r"no finite numbers"),
+        ("abc", r"not an array of numbers: give \(N, 8\)"),
+        ([[0.0] * 8, [0.0]], r"not an array of numbers"),
+        (np.full((1, 8), np.nan), r"NaN or infinite"),
     ],
     ids=str,
 )
-def test_what_is_no_latents_is_refused(undisturbed, latents, told):
-    with pytest.raises(UserError, match=told):
+def test_invalid_latents_are_refused(undisturbed, latents, message):
+    with pytest.raises(UserError, match=message):
         undisturbed.generate(latents=latents)
 
 
-def test_an_extractor_is_a_name_or_a_file(images, undisturbed):
+def test_invalid_extractor_is_refused(images, undisturbed):
     with pytest.raises(UserError, match=r"extractor = None: expected a name or a file of weights"):
         undisturbed.score(images, extractor=None)
 
 
-def test_attention_that_finds_no_side_is_told():
+def test_attention_at_missing_sides_gives_a_warning():
     with pytest.warns(UserWarning, match=r"attention = \[32\]: feature maps of 16 px pictures are 8, 4 wide"):
         Dcgan((16, 16, 3), TINY | {"generator": {"width": 8, "attention": [32]}})
 
 
-def test_a_name_may_have_a_dot(tmp_path, monkeypatch):
+def test_definition_name_may_have_a_dot(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "v1.5.json").write_text('{"latent": 7}')
     monkeypatch.chdir(tmp_path)
     assert Dcgan((16, 16, 3), "v1.5").definition.latent == 7
 
 
-def test_it_says_how_real_pictures_are_and_how_both_networks_stand(images, undisturbed):
-    before = point(undisturbed)
+def test_discriminate_and_evaluate_agree_and_change_nothing(images, undisturbed):
+    before = checkpoint_arrays(undisturbed)
     real, fakes = undisturbed.discriminate(images), undisturbed.generate(COUNT)
     found = undisturbed.evaluate(images)
     assert real.shape == (COUNT,)
@@ -171,43 +170,43 @@ def test_it_says_how_real_pictures_are_and_how_both_networks_stand(images, undis
     assert found.d_loss == pytest.approx(-np.log(real).mean() - np.log(1 - found.d_fake), abs=1e-2)
     assert found.real_accuracy == np.mean(real > 0.5)
     assert found.accuracy == (found.real_accuracy + found.fake_accuracy) / 2
-    assert all(np.array_equal(array, before[name]) for name, array in point(undisturbed).items())
+    assert all(np.array_equal(array, before[name]) for name, array in checkpoint_arrays(undisturbed).items())
 
 
-def test_its_discriminator_is_a_model_that_gives_logits(images, undisturbed):
+def test_discriminator_model_gives_logits(images, undisturbed):
     logits = np.asarray(undisturbed.discriminator(images[:4] / 127.5 - 1, training=False))
     assert undisturbed.discriminate(images[:4]) == pytest.approx(1 / (1 + np.exp(-logits[:, 0])), abs=1e-3)
 
 
-def test_a_critic_has_no_accuracy(images):
+def test_evaluate_gives_no_accuracy_of_a_critic(images):
     wasserstein = TINY | {"loss": "wasserstein", "penalties": {"clip": 0.01}}
     assert Dcgan(images, wasserstein).evaluate(images).accuracy is None
 
 
-def test_a_growing_gan_is_asked_at_the_side_it_has_come_to(images):
+def test_growing_gan_is_evaluated_at_its_current_side(images):
     plain = {"width": 8, "norm": "none"}
     growing = {"generator": plain, "discriminator": plain, "growing": {"start": 8, "hold": 100, "fade": 100}}
     gan = Dcgan(images, TINY | growing)
     assert not np.array_equal(drawn := gan.generate(2), gan.generate(2, seed=1))
     assert np.array_equal(drawn[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2), drawn)
-    with pytest.warns(UserWarning, match=r"growing comes to full size after 200 images, and this training sees 128"):
-        gan.train(images, epochs=4)  # the second side is coming in
+    with pytest.warns(UserWarning, match=r"growing reaches full size after 200 images, and this training sees 128"):
+        gan.train(images, epochs=4)  # the second side is fading in
     assert 0 < gan.evaluate(images).d_real < 1
 
 
-def test_the_card_of_a_gan_that_still_grows_says_that_its_files_draw_nothing_yet(images, undisturbed, tmp_path):
+def test_card_of_a_growing_gan_says_that_its_files_are_not_ready(images, undisturbed, tmp_path):
     growing = {"discriminator": {"width": 8, "norm": "none"}, "growing": {"start": 8, "hold": 30, "fade": 30}}
     gan = Dcgan(images, TINY | growing)
     gan.save(tmp_path / "small")
     gan.train(images, epochs=4)
     gan.save(tmp_path / "grown")
     undisturbed.save(tmp_path / "plain")
-    told = {path.parent.name: json.loads(path.read_text())["notices"] for path in tmp_path.glob("*/card.json")}
-    assert "full size comes after 60 images, and 0 were seen" in told["small"][0]
-    assert told["grown"] == told["plain"] == []
+    notices = {path.parent.name: json.loads(path.read_text())["notices"] for path in tmp_path.glob("*/card.json")}
+    assert "it reaches full size after 60 images, and has seen 0" in notices["small"][0]
+    assert notices["grown"] == notices["plain"] == []
 
 
-def test_samples_are_scored_with_what_they_were_measured_by(images, undisturbed):
+def test_score_gives_scores_and_their_extractor(images, undisturbed):
     found = undisturbed.score(images, extractor="own", count=40)
     assert found.extractor == "histograms-64"
     assert found.kid > found.kid_floor
@@ -216,7 +215,7 @@ def test_samples_are_scored_with_what_they_were_measured_by(images, undisturbed)
         undisturbed.score(images, extractor="inception")
 
 
-def test_history_is_in_arrays_and_plots(undisturbed, tmp_path):
+def test_history_gives_arrays_and_plots(undisturbed, tmp_path):
     history = undisturbed.history
     assert history.d_loss.tolist() == [row["d_loss"] for row in history.rows]
     assert history.accuracy.shape == history.g_loss.shape == history.d_real.shape == history.d_fake.shape == (4,)
@@ -225,17 +224,3 @@ def test_history_is_in_arrays_and_plots(undisturbed, tmp_path):
     assert [*history.plot()] == names
     assert [*map(str, undisturbed.plot(tmp_path / "plots"))] == [str(tmp_path / "plots" / f"{n}.png") for n in names]
     assert repr(history) == "<History of 4 epochs>"
-
-
-def test_the_readmes_example_works(tmp_path, monkeypatch):
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("## As an object, in a notebook")[2].partition("\n## ")[0]
-    (example,) = re.findall(r"```python\n(.+?)```", section, re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.pretrained.is_cached", lambda name: False)
-    np.save("pictures.npy", discs(20))
-    names = {}
-    exec(example, names)
-    assert names["pictures"].shape == (64, 16, 16, 3)
-    assert names["gan"].epochs == 25
-    assert {"losses.png", "accuracy.png", "probabilities.png"} <= {path.name for path in Path("plots").iterdir()}

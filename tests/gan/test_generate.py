@@ -12,8 +12,8 @@ from PIL import Image
 
 from pipeline.devices import keras
 from pipeline.errors import DamagedState, Stopped, UserError
-from pipeline.gan.generate import _generator, generate
-from pipeline.gan.sampling import draw, fixed_latents
+from pipeline.gan.generate import _load_generator, generate
+from pipeline.gan.sampling import draw_samples, fixed_latents
 from pipeline.gan.train_gan import GENERATOR
 from pipeline.images.png import decode_png
 from pipeline.options import GenerateOptions
@@ -47,7 +47,7 @@ def pixels(path) -> np.ndarray:
     return decode_png(path.read_bytes())
 
 
-def test_it_leaves_the_pictures_a_sheet_and_the_nearest_reals(run):
+def test_generate_writes_samples_sheet_and_nearest_reals(run):
     folder, result = run()
     names = [path.name for path in sorted((folder / "images").iterdir())]
     assert names == [f"{number:05d}.png" for number in range(20)]
@@ -57,7 +57,7 @@ def test_it_leaves_the_pictures_a_sheet_and_the_nearest_reals(run):
     assert (result.summary["seed"], result.summary["truncation"]) == (5, 0.0)
 
 
-def test_the_sheet_shows_the_first_pictures_and_no_chosen_ones(run):
+def test_contact_sheet_shows_the_first_samples_unselected(run):
     folder, _ = run()
     sheet = pixels(folder / "grid.png")
     step = SIZE + 2
@@ -67,29 +67,29 @@ def test_the_sheet_shows_the_first_pictures_and_no_chosen_ones(run):
         assert np.array_equal(sheet[top : top + SIZE, left : left + SIZE], image)
 
 
-def test_the_same_seed_draws_the_same_and_another_draws_others(run):
+def test_samples_depend_on_the_seed(run):
     outputs = [run("a")[1].outputs, run("b")[1].outputs, run("c", seed=6)[1].outputs]
     assert outputs[0] == outputs[1] != outputs[2]
 
 
 @pytest.mark.parametrize("truncation", [0.0, 0.6])
-def test_a_larger_count_begins_with_the_same_pictures(run, truncation):
+def test_larger_count_begins_with_the_same_samples(run, truncation):
     few, _ = run("few", truncation=truncation)
     many, _ = run("many", count=70, truncation=truncation)
     for path in (few / "images").iterdir():
         assert path.read_bytes() == (many / "images" / path.name).read_bytes()
 
 
-def test_a_truncated_picture_is_what_the_truncated_latent_gives(run, trained):
+def test_truncated_sample_comes_from_the_truncated_latent(run, trained):
     folder, result = run(truncation=0.3)
     generator = keras.models.load_model(trained.folder("gan") / GENERATOR, compile=False)
     latents = fixed_latents(20, size=8, seed=5, truncation=0.3)
     assert np.abs(latents).max() <= 0.3
-    assert np.array_equal(pixels(folder / "images" / "00019.png"), draw(generator, latents)[19])
+    assert np.array_equal(pixels(folder / "images" / "00019.png"), draw_samples(generator, latents)[19])
     assert result.summary["truncation"] == 0.3
 
 
-def test_the_film_walks_from_the_first_nine_pictures_through_others_and_back(run):
+def test_video_walks_from_the_first_nine_samples_and_back(run):
     folder, _ = run(film=3, frames=4)
     film = Image.open(folder / "film.gif")
     side = 3 * SIZE + 2 * 2
@@ -100,34 +100,34 @@ def test_the_film_walks_from_the_first_nine_pictures_through_others_and_back(run
     assert cv2.VideoCapture(str(folder / "film.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 12
 
 
-def test_without_a_film_the_same_pictures_are_drawn(run):
+def test_video_does_not_change_the_samples(run):
     assert run("with", film=2, frames=2)[1] == run("without")[1]
 
 
-def test_a_film_of_one_picture_is_a_mistake():
+def test_video_of_one_sample_is_refused():
     with pytest.raises(UserError, match="film = 1: expected 0 for none, or at least 2"):
         GenerateOptions(film=1)
 
 
-def test_the_figures_are_there_with_the_name_of_what_they_hang_on(run):
+def test_summary_has_scores_and_their_extractor(run):
     _, result = run()
     assert {"count", "kid", "kid_error", "kid_floor", "precision", "recall", "extractor"} <= result.summary.keys()
     assert result.summary["extractor"] == "histograms-64"
-    assert result.summary["kid"] > result.summary["kid_floor"]  # sixteen steps make no good generator
+    assert result.summary["kid"] > result.summary["kid_floor"]  # a few steps train no good generator
 
 
-def test_an_extractor_that_is_not_to_be_had_is_told_before_anything_is_drawn(run, tmp_path):
+def test_unavailable_extractor_is_an_error_before_sampling(run, tmp_path):
     with pytest.raises(UserError, match="did you mean 'Inception'"):
         run("out", extractor="inception")
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_handful_of_pictures_is_drawn_but_not_scored(run):
+def test_few_samples_are_not_scored(run):
     _, result = run(count=3)
     assert (result.summary["count"], result.summary["kid"]) == (3, None)
 
 
-def test_beside_each_sample_stand_its_nearest_reals(run, trained):
+def test_neighbours_sheet_shows_nearest_reals_beside_each_sample(run, trained):
     folder, _ = run()
     sheet = pixels(folder / "neighbours.png")
     step = SIZE + 2
@@ -138,24 +138,24 @@ def test_beside_each_sample_stand_its_nearest_reals(run, trained):
         assert any(np.array_equal(beside, image) for image in kept)
 
 
-def test_a_request_to_stop_is_heard(run):
+def test_stop_while_sampling(run):
     with pytest.raises(Stopped, match="64 of 200"):
         run(count=200, should_stop=lambda: True)
 
 
-def test_while_it_draws_the_film_too(run):
-    heard = iter([False, True])
-    with pytest.raises(Stopped, match="64 of 108 pictures of the film"):
-        run(film=3, frames=4, should_stop=lambda: next(heard))
+def test_stop_while_making_the_video(run):
+    answers = iter([False, True])
+    with pytest.raises(Stopped, match="64 of 108 frames of the video"):
+        run(film=3, frames=4, should_stop=lambda: next(answers))
 
 
-def test_while_it_measures_too(run):
-    heard = iter([False, True])
+def test_stop_while_computing_features(run):
+    answers = iter([False, True])
     with pytest.raises(Stopped, match="32 of 32 kept pictures measured"):
-        run(should_stop=lambda: next(heard))
+        run(should_stop=lambda: next(answers))
 
 
-def test_a_sheet_of_more_than_are_asked_for_is_full_all_the_same(run):
+def test_contact_sheet_larger_than_count_is_full(run):
     folder, result = run(count=3)
     assert len(list((folder / "images").iterdir())) == result.summary["count"] == 3
     whole, _ = run("whole", count=16)
@@ -164,7 +164,7 @@ def test_a_sheet_of_more_than_are_asked_for_is_full_all_the_same(run):
 
 @pytest.fixture
 def copied(trained, tmp_path):
-    """What is drawn with, of a finished folder."""
+    """A copy of the files of a finished training that `generate` reads."""
     (tmp_path / "gan").mkdir()
     for name in (GENERATOR, "definition.json"):
         shutil.copy(trained.folder("gan") / name, tmp_path / "gan")
@@ -172,13 +172,13 @@ def copied(trained, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["missing", "emptied", "cut", "flipped", "locked"])
-def test_a_damaged_generator_is_named_with_the_way_out(run, copied, damage):
+def test_damaged_generator_error_names_the_remedy(run, copied, damage):
     path = copied / GENERATOR
     data = path.read_bytes()
     middle = len(data) // 2
     flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
     locked = bytearray(data)
-    for entry in re.finditer(rb"PK\x01\x02", data):  # of the archive's directory: a bit that asks for a password
+    for entry in re.finditer(rb"PK\x01\x02", data):  # set the encryption bit in the ZIP directory
         locked[entry.start() + 8] |= 1
     damaged = {"missing": b"", "emptied": b"", "cut": data[:-200], "flipped": flipped, "locked": locked}
     path.write_bytes(damaged[damage])
@@ -189,7 +189,7 @@ def test_a_damaged_generator_is_named_with_the_way_out(run, copied, damage):
 
 
 def member(path, name, change):
-    """Another content of the member `name`, as `change` makes it of the one that is there; None takes it out."""
+    """Replace the member `name` of the ZIP file `path` by `change` of its data; None removes it."""
     with zipfile.ZipFile(path) as archive:
         members = {each: archive.read(each) for each in archive.namelist()}
     members[name] = change(members[name])
@@ -200,7 +200,7 @@ def member(path, name, change):
 
 
 def weights(change):
-    """A change of the file of weights."""
+    """A function that changes the weights in a .keras file."""
 
     def changed(data):
         with h5py.File(buffer := io.BytesIO(data), "a") as file:
@@ -211,7 +211,7 @@ def weights(change):
 
 
 def config(change):
-    """A change of what says how the network is built."""
+    """A function that changes the description of the network in a .keras file."""
 
     def changed(data):
         change(tree := json.loads(data))
@@ -249,33 +249,39 @@ HOSTILE = {
     "garbage": (lambda path: member(path, "model.weights.h5", lambda data: data[::-1]), "is no HDF5 file"),
     "no config": (lambda path: member(path, "config.json", lambda data: None), "holds no config.json"),
     "nested": (lambda path: member(path, "config.json", lambda data: b"[" * 99999), "a config.json that is not JSON"),
-    "another side": (config(lambda tree: layer(tree, "square")["config"].update(target_shape=[10**9])), "no generator"),
-    "no side": (config(lambda tree: layer(tree, "square")["config"].update(target_shape="ab")), "no generator"),
+    "another side": (
+        config(lambda tree: layer(tree, "square")["config"].update(target_shape=[10**9])),
+        "is not a generator that ganmill saved",
+    ),
+    "no side": (
+        config(lambda tree: layer(tree, "square")["config"].update(target_shape="ab")),
+        "is not a generator that ganmill saved",
+    ),
     "larger": (
         config(lambda tree: layer(tree, "square")["config"].update(target_shape=[6, 6, 4])),
         "another network",
     ),
-    "wider": (widen, "bytes of generator where its definition calls for"),
+    "wider": (widen, "bytes of generator; its definition needs"),
     "no definition": (lambda path: (path.parent / "definition.json").unlink(), "definition.json is missing"),
     "definition of what": (lambda path: (path.parent / "definition.json").write_text("[" * 9999), "definition.json"),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_generator_of_somebody_else_is_told_and_not_drawn_with(copied, name):
-    change, told = HOSTILE[name]
+def test_foreign_generator_file_is_refused(copied, name):
+    change, message = HOSTILE[name]
     change(copied / GENERATOR)
     with pytest.raises(DamagedState) as caught:
-        _generator(copied)
-    assert told in str(caught.value)
+        _load_generator(copied)
+    assert message in str(caught.value)
     assert str(copied) in str(caught.value)
     assert str(caught.value).endswith("`python -m tasks rerun gan` makes it again")
     assert str(caught.value).isprintable()
 
 
-def test_what_a_generator_says_of_its_layers_is_never_built(copied, trained):
-    """Code in a Lambda layer, and layers of any size, are not looked at: only numbers are read."""
-    whole = _generator(trained.folder("gan"))
+def test_layers_described_in_a_generator_file_are_never_built(copied, trained):
+    """Code in a Lambda layer, and layers of any size, are ignored: only weights are read."""
+    whole = _load_generator(trained.folder("gan"))
 
     def hostile(tree):
         layer(tree, "norm_0").update(class_name="Lambda", config={"name": "norm_0", "function": "os.abort"})
@@ -283,4 +289,4 @@ def test_what_a_generator_says_of_its_layers_is_never_built(copied, trained):
 
     config(hostile)(copied / GENERATOR)
     latents = np.ones((2, 8), np.float32)
-    assert np.array_equal(_generator(copied).predict(latents, verbose=0), whole.predict(latents, verbose=0))
+    assert np.array_equal(_load_generator(copied).predict(latents, verbose=0), whole.predict(latents, verbose=0))

@@ -10,69 +10,69 @@ import pytest
 
 from pipeline.filter.scores import kept_ids
 from pipeline.gan import Dcgan
-from pipeline.gan.config.__init__ import definition_digest, read_definition
+from pipeline.gan.config import definition_digest, read_definition
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.train_gan import train_gan
 from pipeline.options import GanOptions
 from pipeline.progress import never, silent
 from pipeline.store import manifest as manifests
 from pipeline.store.jsonl import write_rows
-from tests.gan.conftest import OPTIONS, TINY, discs
+from tests.gan.conftest import OPTIONS, TINY, draw_discs
 
 CC_BY, LABELS = "by 2.0 (https://creativecommons.org/licenses/by/2.0/)", "1a" * 32
 
 
-def describe(place) -> Path:
-    """Give the folders of `place` what stages leave beside pictures; returns the one of download."""
-    download = place.root / "download"
+def describe(workspace) -> Path:
+    """Add manifests and download rows to the folders of `workspace`; returns the download folder."""
+    download = workspace.root / "download"
     download.mkdir()
-    summary = {"threshold": 0.7, "expected_precision": 0.96, "labelled_on": 30, "labelled_off": 50,
-               "labelled_unsure": 2, "notice": ""}  # fmt: skip
-    ids = kept_ids(place.inputs["kept"])
-    rows = [_row(id, number) for number, id in enumerate(ids[:-1])]  # of the last one there is no record
+    scores = {"threshold": 0.7, "expected_precision": 0.96, "labelled_on": 30, "labelled_off": 50,
+              "labelled_unsure": 2, "notice": ""}  # fmt: skip
+    ids = kept_ids(workspace.inputs["kept"])
+    rows = [_row(id, number) for number, id in enumerate(ids[:-1])]  # no row for the last one
     write_rows(download / "images.jsonl", [*rows, _row("f" * 64, 0), {**_row(ids[0], 0), "outcome": "duplicate"}])
-    for folder, stage, inputs, options, told in [
+    for folder, stage, inputs, options, summary in [
         (download, "download", {}, {"query": ["toad*stool", "きのこ"]}, {}),
-        (place.inputs["normalize"], "normalize", {}, {"size": 16}, {}),
-        (place.inputs["kept"], "filter", {"labels": LABELS}, {"method": "cnn"}, summary),
+        (workspace.inputs["normalize"], "normalize", {}, {"size": 16}, {}),
+        (workspace.inputs["kept"], "filter", {"labels": LABELS}, {"method": "cnn"}, scores),
     ]:
         key = stage[0] * 64
         given = {"stage": stage, "version": 1, "dataset": "mush_rooms", "key": key, "inputs": inputs}
         files = manifests.list_files(folder)
-        manifests.write(manifests.Manifest(**given, options=options, summary=told, files=files), folder)
+        manifests.write(manifests.Manifest(**given, options=options, summary=summary, files=files), folder)
     return download
 
 
 def _row(id: str, number: int) -> dict:
-    """Of eight pictures the first six are Openverse's."""
+    """A download row; six of eight pictures are from Openverse."""
     open_one = number % 8 < 6
     return {"id": id, "outcome": "saved", "engine": "openverse" if open_one else "bing",
             "license": CC_BY if open_one else "", "creator": "Ada" if open_one else ""}  # fmt: skip
 
 
-def train(place, *, download: Path | None, folder: str = "gan", **options) -> Path:
+def train(workspace, *, download: Path | None, folder: str = "gan", **options) -> Path:
     train_gan(
         GanOptions(**OPTIONS | {"epochs": 2} | options),
-        definition=place.definition,
-        **place.inputs,
+        definition=workspace.definition,
+        **workspace.inputs,
         classifier=None,
-        folder=place.folder(folder),
+        folder=workspace.folder(folder),
         live=None,
         progress=silent,
         should_stop=never,
         download=download,
     )
-    return place.folder(folder)
+    return workspace.folder(folder)
 
 
 def read(folder: Path) -> tuple[str, dict]:
-    """The card for people, its lines joined, and the one for programs."""
+    """The README.md with its lines joined, and card.json."""
     text = (folder / "README.md").read_text(encoding="utf-8")
     return re.sub(r"\s+", " ", text), json.loads((folder / "card.json").read_text(encoding="utf-8"))
 
 
 def run_alone(code: str, folder: Path) -> str:
-    """Run `code` in `folder` where this project cannot be imported; what it prints."""
+    """Run `code` in `folder` without ganmill; returns its output."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-c", code + "\nimport sys; assert 'pipeline' not in sys.modules"]
     found = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -86,17 +86,17 @@ def snippets(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory) -> Path:
-    """The folder of a GAN of which nothing is known but what it was given."""
+    """The folder of a saved GAN without lineage."""
     folder = tmp_path_factory.mktemp("card") / "saved"
-    gan = Dcgan(images := discs(20), TINY, seed=4)
+    gan = Dcgan(images := draw_discs(20), TINY, seed=4)
     gan.train(images, epochs=1)
     gan.save(folder)
     return folder
 
 
-def test_the_card_of_a_stage_tells_where_its_pictures_come_from(make_place):
-    place = make_place()
-    text, card = read(train(place, download=describe(place)))
+def test_card_of_a_stage_has_the_lineage_of_its_pictures(make_workspace):
+    workspace = make_workspace()
+    text, card = read(train(workspace, download=describe(workspace)))
     origins = card["lineage"]["origins"]
     assert card["pictures"] == {"count": 32, "size": 16, "channels": 3}
     assert origins["sources"] == {"openverse": 24, "bing": 7}
@@ -106,16 +106,16 @@ def test_the_card_of_a_stage_tells_where_its_pictures_come_from(make_place):
     assert "# mush\\_rooms: pictures of 16 x 16 pixels, RGB" in text
     assert "Searched for: toad\\*stool, きのこ." in text
     assert "| by 2.0 (https://creativecommons.org/licenses/by/2.0/) | 24 | | not known | 7 | | no record | 1 |" in text
-    assert "30 on, 50 off, 2 unsure" in text
+    assert "30 on target, 50 off target, 2 skipped" in text
     assert f"Label snapshot: `{LABELS}`. Stages: download `dddddddddddd`, normalize `nnnnnnnnnnnn`" in text
-    assert "Pictures whose licence is not known have owners all the same" in text
+    assert "Pictures whose licence is not known also have owners" in text
 
 
-def test_it_tells_how_the_training_went_and_how_good_it_is(make_place):
-    place = make_place()
-    folder = train(place, download=None)
+def test_card_has_training_and_scores(make_workspace):
+    workspace = make_workspace()
+    folder = train(workspace, download=None)
     text, card = read(folder)
-    definition = read_definition(place.definition)
+    definition = read_definition(workspace.definition)
     rows = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
     assert card["definition"]["name"] == "tiny"
     assert card["definition"]["digest"] == definition_digest(definition)
@@ -132,10 +132,10 @@ def test_it_tells_how_the_training_went_and_how_good_it_is(make_place):
     assert card["drawn"]["kid"] == rows[-1]["kid"]
     assert f"KID | {rows[-1]['kid']:.4f} ± {rows[-1]['kid_error']:.4f}" in text
     assert f"{100 * rows[-1]['memorised']:.0f} % of its samples were copies" in text
-    assert text.count("FID") == text.count("It is no FID") == 1
+    assert text.count("FID") == text.count("It is not an FID") == 1
 
 
-def test_it_names_the_epoch_that_draws_if_that_is_not_the_last(make_place, monkeypatch):
+def test_card_names_the_best_epoch_if_it_is_not_the_last(make_workspace, monkeypatch):
     calls = []
 
     def worse_and_worse(pictures: np.ndarray) -> np.ndarray:
@@ -144,23 +144,23 @@ def test_it_names_the_epoch_that_draws_if_that_is_not_the_last(make_place, monke
         draw = np.random.default_rng(len(calls))
         return draw.normal(len(calls), 1, (len(pictures), 8)).astype(np.float32)
 
-    eyes = FeatureExtractor(name="eyes-1", features=worse_and_worse, pretrained=True)
-    monkeypatch.setattr("pipeline.gan.train_gan.choose_extractor", lambda *_: eyes)
-    text, card = read(train(make_place(), download=None, sample_every=1))
+    extractor = FeatureExtractor(name="eyes-1", features=worse_and_worse, pretrained=True)
+    monkeypatch.setattr("pipeline.gan.train_gan.choose_extractor", lambda *_: extractor)
+    text, card = read(train(make_workspace(), download=None, sample_every=1))
     assert (card["drawn"]["epoch"], card["last"]["epoch"]) == (1, 2)
     assert card["drawn"]["kid"] < card["last"]["kid"]
     assert "samples/epoch-0001.png" in text
-    assert "`generator.keras` is that of epoch 1, whose KID was the lowest" in text
+    assert "`generator.keras` is the generator of epoch 1, whose KID was the lowest" in text
 
 
-def test_what_is_not_known_is_said_to_be_unknown(saved, make_place):
+def test_card_says_what_is_not_known(saved, make_workspace):
     text, card = read(saved)
     assert card["lineage"] is None
-    assert "Where they come from, and under which licences, is not known: they were given as an array." in text
-    assert "Its samples were not measured." in text
-    assert "Whether it draws pictures that it learnt by heart was not measured." in text
+    assert "Their source and licences are not known: they were given as an array." in text
+    assert "Its samples were not scored." in text
+    assert "Whether its samples are memorised pictures was not measured." in text
     assert "Definition without a name" in text
-    bare, card = read(train(make_place(), download=None))
+    bare, card = read(train(make_workspace(), download=None))
     assert card["lineage"] == {
         "dataset": None,
         "queries": [],
@@ -169,46 +169,46 @@ def test_what_is_not_known_is_said_to_be_unknown(saved, make_place):
         "filter": None,
         "keys": {},
     }
-    assert "By whom they were found, and under which licences, is not known." in bare
-    assert "How they were chosen is not known." in bare
+    assert "Their source and licences are not known." in bare
+    assert "How they were selected is not known." in bare
     assert "Label snapshot: not known." in bare
     assert "None" not in text + bare
 
 
-def test_keras_alone_loads_and_draws_as_the_card_says(saved):
+def test_keras_snippet_of_the_card_runs_without_ganmill(saved):
     code = snippets(saved)[0] + "\nprint(pictures.shape, pictures.dtype, pictures.std() > 0)"
     assert run_alone(code, saved).strip() == "(16, 16, 16, 3) uint8 True"
 
 
-def test_the_cards_other_snippet_works_too(saved, monkeypatch):
+def test_ganmill_snippet_of_the_card_runs(saved, monkeypatch):
     monkeypatch.chdir(saved)
     exec(snippets(saved)[1], names := {})
     assert names["gan"].epochs == 1
 
 
 @pytest.mark.parametrize("minibatch", ["stddev", pytest.param("none", marks=pytest.mark.long)])
-def test_it_says_what_the_discriminator_needs_and_only_then(minibatch, tmp_path):
+def test_card_says_when_the_discriminator_needs_ganmill(minibatch, tmp_path):
     own = minibatch != "none"
     gan = Dcgan((16, 16, 3), TINY | {"discriminator": {"width": 8, "minibatch": minibatch}})
     gan.save(tmp_path / "saved")
     text, _ = read(tmp_path / "saved")
     assert ("`import pipeline.gan.networks`" in text) is own
-    assert ("It too is of Keras' own layers." in text) is not own
+    assert ("It also has Keras' own layers only." in text) is not own
     code = "import keras\ntry:\n    keras.models.load_model('discriminator.keras', compile=False); print('fine')\n"
     code += "except TypeError:\n    print('unknown layer')"
     assert run_alone(code, tmp_path / "saved").strip() == ("unknown layer" if own else "fine")
 
 
-def test_every_picture_that_the_card_links_is_there(make_place, saved):
-    for folder in (train(make_place(), download=None), saved):
+def test_links_of_the_card_exist(make_workspace, saved):
+    for folder in (train(make_workspace(), download=None), saved):
         text, _ = read(folder)
         links = re.findall(r"\]\(([^)]+)\)", text)
         assert links
         assert all((folder / link).is_file() for link in links)
-    assert "reals.png" not in text  # a saved GAN shows no picture that it was not asked to show
+    assert "reals.png" not in text  # a saved GAN shows no training pictures
 
 
-def test_alarms_notes_and_what_was_not_followed_are_on_it(saved, tmp_path):
+def test_card_has_alarms_and_notes(saved, tmp_path):
     gan = Dcgan.load(saved)
     gan._training.log.rows[-1] |= {"note": "went back *once*", "alarms": ["since epoch 1: all | alike"]}
     gan.save(tmp_path / "told")

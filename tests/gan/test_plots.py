@@ -12,26 +12,26 @@ LINE, OFF = (0x7A, 0x50, 0x31), (0x3B, 0x52, 0xB5)  # BGR
 
 
 def row(epoch: int, **figures) -> dict:
-    """A line of stats.jsonl with every figure."""
+    """A row of stats.jsonl with every value."""
     always = {"d_loss": 1.2, "g_loss": 1.5, "d_accuracy": 0.8, "d_real": 0.7, "d_fake": 0.3, "images_per_second": 90.0}
     rest = {"d_gradient": 2.0, "g_gradient": 0.4, "kid": 0.3 / epoch, "kid_error": 0.01, "kid_floor": 0.002}
     return {"epoch": epoch, **always, **rest, "precision": 0.5, "recall": 0.1, **figures}
 
 
 def shown(path, colour) -> int:
-    """How many pixels of a plot have just this colour."""
+    """The number of pixels of exactly this colour in a plot."""
     return int((cv2.imread(str(path)) == colour).all(axis=2).sum())
 
 
 @pytest.mark.parametrize("epochs", [1, 7, 200])
-def test_every_plot_is_drawn_from_few_epochs_and_many(tmp_path, epochs):
+def test_every_plot_is_drawn_for_few_and_many_epochs(tmp_path, epochs):
     written = draw_plots([row(epoch) for epoch in range(1, epochs + 1)], tmp_path)
     assert set(written) == ALL == {path.name for path in tmp_path.iterdir()}
     for name in ALL:
         assert shown(tmp_path / name, LINE if name != "probabilities.png" else OFF) > 20
 
 
-def test_what_is_not_there_is_not_drawn(tmp_path):
+def test_missing_values_are_not_drawn(tmp_path):
     rows = [{"epoch": 1, "d_loss": 1.0, "g_loss": None}, {"epoch": 2, "d_loss": float("nan"), "kid": None}]
     assert draw_plots(rows, tmp_path, prefix="training-") == ["training-losses.png"]
     assert [path.name for path in tmp_path.iterdir()] == ["training-losses.png"]
@@ -39,22 +39,22 @@ def test_what_is_not_there_is_not_drawn(tmp_path):
     assert shown(tmp_path / "training-losses.png", OFF) == 0
 
 
-def test_no_rows_draw_nothing(tmp_path):
+def test_no_rows_give_no_plots(tmp_path):
     assert draw_plots([], tmp_path) == []
 
 
-def test_scores_of_some_epochs_alone_are_enough(tmp_path):
+def test_scores_of_a_few_epochs_are_plotted(tmp_path):
     rows = [{"epoch": 1}, {"epoch": 10, "kid": -0.001, "kid_error": None}, {"epoch": 20, "recall": 0.2}]
     assert draw_plots(rows, tmp_path) == ["scores.png"]
 
 
-def test_a_smoothed_line_keeps_to_the_middle_and_meets_the_ends():
+def test_smoothed_line_follows_the_mean_up_to_the_ends():
     rows = [{"epoch": epoch, "g_loss": epoch + (-1) ** epoch} for epoch in range(200)]
     smoothed = Curve.of(rows, "g_loss").smoothed()
     assert np.abs(smoothed - np.arange(200))[20:-20].max() < 0.1
     assert np.abs(smoothed - np.arange(200)).max() < 6
 
 
-def test_matplotlib_waits_for_the_first_plot_and_no_network_library_is_loaded():
+def test_importing_plots_loads_neither_matplotlib_nor_tensorflow():
     code = "import sys, pipeline.gan.plots; print(sorted({'matplotlib', 'tensorflow', 'keras'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

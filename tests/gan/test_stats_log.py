@@ -8,9 +8,9 @@ from pipeline.store.jsonl import read_rows
 
 
 def line(epoch, **more):
-    """What every line says at the least."""
-    told = {"step": 2 * epoch, "images_seen": 32 * epoch, "d_loss": 0.7, "g_loss": 0.7}
-    return {"epoch": epoch, **told, "images_per_second": 9.5, "seconds": 1, **more}
+    """A row with the required fields."""
+    values = {"step": 2 * epoch, "images_seen": 32 * epoch, "d_loss": 0.7, "g_loss": 0.7}
+    return {"epoch": epoch, **values, "images_per_second": 9.5, "seconds": 1, **more}
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def epochs(path):
     return [row["epoch"] for row in read_rows(path)]
 
 
-def test_a_line_is_on_disk_before_the_log_is_closed(tmp_path):
+def test_row_is_on_disk_before_the_log_is_closed(tmp_path):
     log = StatsLog(tmp_path / "stats.jsonl", epochs_done=0)
     log.append(line(1))
     assert epochs(tmp_path / "stats.jsonl") == [1]
     log.close()
 
 
-def test_what_lies_beyond_the_checkpoint_comes_once(path):
+def test_rows_after_the_checkpoint_are_dropped(path):
     log = StatsLog(path, epochs_done=2)
     log.append(line(3))
     log.close()
@@ -46,7 +46,7 @@ def test_half_a_line_is_dropped(path):
     assert epochs(path) == [1, 2]
 
 
-def strange(**changed):
+def invalid_row(**changed):
     return json.dumps(line(4) | changed)
 
 
@@ -54,19 +54,25 @@ def strange(**changed):
     "text",
     [
         *('{"kid": 1.0}', '{"epoch": 4}', "[4]", "\udcff", "[" * 9999),
-        *(strange(epoch=epoch) for epoch in ("4", None, 2, True, 4.0, 10**30, float("nan"))),
-        *(strange(d_loss=loss) for loss in ("0.7", None, [0.7], {"a": 1}, 10**400, float("inf"), True)),
-        *(strange(kid=0.1), strange(note=1), strange(note="a\x1b[2J"), strange(alarms="a"), strange(alarms=[1])),
+        *(invalid_row(epoch=epoch) for epoch in ("4", None, 2, True, 4.0, 10**30, float("nan"))),
+        *(invalid_row(d_loss=loss) for loss in ("0.7", None, [0.7], {"a": 1}, 10**400, float("inf"), True)),
+        *(
+            invalid_row(kid=0.1),
+            invalid_row(note=1),
+            invalid_row(note="a\x1b[2J"),
+            invalid_row(alarms="a"),
+            invalid_row(alarms=[1]),
+        ),
     ],
     ids=lambda text: ascii(text[:60]),
 )
-def test_what_is_no_line_of_a_later_epoch_is_dropped_with_all_after_it(path, text):
+def test_invalid_row_is_dropped_with_all_after_it(path, text):
     path.write_bytes(path.read_bytes() + f"{text}\n{json.dumps(line(4))}\n".encode("utf-8", "surrogateescape"))
     StatsLog(path, epochs_done=9).close()
     assert epochs(path) == [1, 2, 3]
 
 
-def test_a_line_that_does_not_end_and_a_file_without_end_take_no_memory(path):
+def test_endless_line_and_endless_file_take_no_memory(path):
     with path.open("ab") as file:
         file.truncate(200 << 20)
     tracemalloc.start()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import parse_definition
-from pipeline.gan.tuning import AS_IT_LIKES, Threads, heaviest, share_cores
+from pipeline.gan.config import parse_definition
+from pipeline.gan.tuning import AS_IT_LIKES, Threads, heaviest_layer, share_cores
 
 REPOSITORY = Path(__file__).parent.parent.parent
 ASKING = """
@@ -27,28 +27,28 @@ def definition(**keys):
     return parse_definition(json.dumps(keys), "a test")
 
 
-def test_the_heaviest_layer_is_counted():
-    # 4x4 kernels from 16 to 32 channels, at 4x4 places, of 10 pictures of 16 px
-    assert heaviest(definition(batch=10, discriminator={"width": 16}), size=16) == 2 * 10 * 16 * 16 * 32 * 16
+def test_heaviest_layer_counts_operations():
+    # 4x4 kernels from 16 to 32 channels, at 4x4 positions, of 10 pictures of 16 px
+    assert heaviest_layer(definition(batch=10, discriminator={"width": 16}), size=16) == 2 * 10 * 16 * 16 * 32 * 16
 
 
-def test_small_steps_run_side_by_side_and_large_ones_spread_each_layer():
+def test_small_steps_run_layers_at_once_and_large_steps_split_layers():
     assert share_cores(definition(batch=16), size=32, cores=2) == Threads(within=1, between=2)
     assert share_cores(definition(batch=64, discriminator={"width": 64}), size=64, cores=2) == AS_IT_LIKES
     assert share_cores(definition(batch=16), size=32, cores=1) == AS_IT_LIKES
 
 
-def test_a_size_that_fits_no_network_is_refused():
+def test_invalid_size_is_refused():
     with pytest.raises(UserError, match="18 pixels"):
         share_cores(definition(), size=18, cores=2)
 
 
-def test_tensorflow_is_told_unless_the_environment_has_told_it():
+def test_threads_are_set_unless_the_environment_sets_them():
     done = subprocess.run([sys.executable, "-c", ASKING], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["0 0", "1 2"], done.stderr
 
 
-def test_only_cores_that_it_may_use_are_counted(monkeypatch):
+def test_only_usable_cores_are_counted(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {3}, raising=False)
     assert share_cores(definition(batch=16), size=32) == AS_IT_LIKES
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 4}, raising=False)

@@ -2,18 +2,18 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.validation import finite, whole
+from pipeline.gan.validation import check_number, check_whole
 
 
-def test_a_whole_number_of_numpy_becomes_pythons():
-    assert type(whole("seed", np.int64(3))) is int  # JSON has no other
+def test_check_whole_converts_numpy_integers():
+    assert type(check_whole("seed", np.int64(3))) is int  # for JSON
 
 
-def test_a_number_of_numpy_is_one():
-    assert finite("truncation", np.float32(0.5)) == 0.5
+def test_check_number_accepts_numpy_floats():
+    assert check_number("truncation", np.float32(0.5)) == 0.5
 
 
 @pytest.mark.parametrize("value", [0, float("inf"), "2", None])
-def test_what_is_not_above_0_is_refused_by_name(value):
+def test_check_number_error_names_the_argument(value):
     with pytest.raises(UserError, match=r"minutes = .*: expected a number, above 0"):
-        finite("minutes", value, above=True)
+        check_number("minutes", value, above=True)

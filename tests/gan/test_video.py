@@ -4,15 +4,15 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.gan.video import Film, write_film, write_gif, write_mp4
+from pipeline.gan.video import Video, write_gif, write_mp4, write_video
 
 
-def film(count: int = 6, *, height: int = 10, width: int = 14, channels: int = 3, **options) -> Film:
-    """A bright bar that moves a pixel a frame over a dark ground."""
+def make_video(count: int = 6, *, height: int = 10, width: int = 14, channels: int = 3, **options) -> Video:
+    """A bright bar that moves by a pixel per frame on a dark ground."""
     frames = np.full((count, height, width, channels), 40, np.uint8)
     for number, frame in enumerate(frames):
         frame[:, number : number + 3] = np.array([250, 180, 90])[:channels]
-    return Film(frames=frames, **{"fps": 20} | options)
+    return Video(frames=frames, **{"fps": 20} | options)
 
 
 def read_gif(path) -> tuple[np.ndarray, list[int]]:
@@ -28,7 +28,7 @@ def read_gif(path) -> tuple[np.ndarray, list[int]]:
 
 
 def read_mp4(path) -> tuple[np.ndarray, float]:
-    """Frames (N, H, W, 3) RGB and the frames a second."""
+    """Frames (N, H, W, 3) RGB, and the frames per second."""
     video, found = cv2.VideoCapture(str(path)), []
     while (read := video.read())[0]:
         found.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
@@ -36,54 +36,54 @@ def read_mp4(path) -> tuple[np.ndarray, float]:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_both_files_hold_every_frame_enlarged_by_a_whole_factor(tmp_path, channels):
-    made = film(channels=channels)
-    write_film(made, tmp_path, name="bar")
+def test_gif_and_mp4_have_every_frame_enlarged(tmp_path, channels):
+    made = make_video(channels=channels)
+    write_video(made, tmp_path, name="bar")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bar.gif", "bar.mp4"]
     large = made.frames.repeat(32, axis=1).repeat(32, axis=2)
     if channels == 1:
         large = large.repeat(3, axis=3)
     gif, times = read_gif(tmp_path / "bar.gif")
-    mp4, pace = read_mp4(tmp_path / "bar.mp4")
+    mp4, frame_ms = read_mp4(tmp_path / "bar.mp4")
     assert gif.shape == mp4.shape == (6, 320, 448, 3)
-    assert np.array_equal(gif, large)  # few colours, so all of them
+    assert np.array_equal(gif, large)  # few colours are kept exactly
     assert np.abs(mp4.astype(int) - large).mean() < 4
-    assert (times, pace) == ([50] * 6, 20)
+    assert (times, frame_ms) == ([50] * 6, 20)
 
 
-def test_a_last_frame_may_be_held(tmp_path):
-    write_film(film(hold=1.5), tmp_path, name="bar")
+def test_last_frame_is_held(tmp_path):
+    write_video(make_video(hold=1.5), tmp_path, name="bar")
     assert read_gif(tmp_path / "bar.gif")[1] == [50] * 5 + [1550]
     frames, _ = read_mp4(tmp_path / "bar.mp4")
     assert len(frames) == 6 + 30
     assert np.abs(frames[5].astype(int) - frames[-1]).mean() < 2
 
 
-def test_an_mp4_has_even_sides(tmp_path):
-    write_mp4(film(height=301, width=455), tmp_path / "odd.mp4")
+def test_mp4_has_even_sides(tmp_path):
+    write_mp4(make_video(height=301, width=455), tmp_path / "odd.mp4")
     assert read_mp4(tmp_path / "odd.mp4")[0].shape[1:3] == (302, 456)
 
 
-def test_a_gif_that_would_be_too_large_is_shrunk_until_it_is_not(tmp_path):
-    noise = Film(frames=np.random.default_rng(0).integers(0, 256, (4, 100, 60, 3)).astype(np.uint8), fps=10)
+def test_gif_is_shrunk_to_max_bytes(tmp_path):
+    noise = Video(frames=np.random.default_rng(0).integers(0, 256, (4, 100, 60, 3)).astype(np.uint8), fps=10)
     sizes = []
-    for most in (10_000_000, 60_000, 10_000):
-        write_gif(noise, tmp_path / "noise.gif", most=most)
-        assert (tmp_path / "noise.gif").stat().st_size <= most
+    for max_bytes in (10_000_000, 60_000, 10_000):
+        write_gif(noise, tmp_path / "noise.gif", max_bytes=max_bytes)
+        assert (tmp_path / "noise.gif").stat().st_size <= max_bytes
         sizes.append(read_gif(tmp_path / "noise.gif")[0].shape[1:3])
     assert sizes[0] == (400, 240)
     assert sizes[0] > sizes[1] > sizes[2]
 
 
-def test_colours_come_near_in_a_gif(tmp_path):
+def test_gif_palette_is_close_to_the_colours(tmp_path):
     y, x = np.mgrid[:64, :64].astype(np.uint8) * 4
     frames = np.stack([np.dstack([x, y, np.full_like(x, blue)]) for blue in (0, 90, 200)])
-    write_gif(Film(frames=frames, fps=2), tmp_path / "ramp.gif")
+    write_gif(Video(frames=frames, fps=2), tmp_path / "ramp.gif")
     found, _ = read_gif(tmp_path / "ramp.gif")
     assert np.abs(found[:, ::7, ::7].astype(int) - frames).mean() < 12
 
 
-def test_an_opencv_that_writes_no_films_is_named(tmp_path, monkeypatch):
+def test_opencv_without_mp4_encoder_is_a_user_error(tmp_path, monkeypatch):
     class Closed:
         def __init__(self, *_): ...
 
@@ -93,6 +93,6 @@ def test_an_opencv_that_writes_no_films_is_named(tmp_path, monkeypatch):
         def release(self): ...
 
     monkeypatch.setattr(cv2, "VideoWriter", Closed)
-    with pytest.raises(UserError, match="cannot write MP4 films"):
-        write_mp4(film(), tmp_path / "film.mp4")
+    with pytest.raises(UserError, match="cannot write MP4 videos"):
+        write_mp4(make_video(), tmp_path / "film.mp4")
     assert not list(tmp_path.iterdir())

@@ -10,7 +10,7 @@ from pipeline.images.contact_sheet import write_png
 
 @pytest.fixture
 def make_sheets(tmp_path):
-    """Lays out sheets of the epochs 0, 10, 20 ..., the later the lighter; returns their folder."""
+    """Writes sheets of the epochs 0, 10, 20 ..., each lighter than the one before; returns their folder."""
 
     def make(count: int, *, side: int = 300, channels: int = 3):
         folder = tmp_path / "samples"
@@ -34,7 +34,7 @@ def frames_of_mp4(path) -> int:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_sheet_is_a_frame_and_the_last_stays(make_sheets, tmp_path, channels):
+def test_animate_has_a_frame_per_sheet_and_holds_the_last(make_sheets, tmp_path, channels):
     assert animate(make_sheets(4, channels=channels), tmp_path) == 4
     film, greys, times = gif(tmp_path), [], []
     for number in range(film.n_frames):
@@ -46,7 +46,7 @@ def test_every_sheet_is_a_frame_and_the_last_stays(make_sheets, tmp_path, channe
     assert frames_of_mp4(tmp_path) == 4 + 4
 
 
-def test_below_each_sheet_stands_its_epoch(make_sheets, tmp_path):
+def test_animate_captions_each_sheet_with_its_epoch(make_sheets, tmp_path):
     animate(make_sheets(3), tmp_path)
     film, strips = gif(tmp_path), []
     assert film.size == (300, 316)
@@ -57,9 +57,9 @@ def test_below_each_sheet_stands_its_epoch(make_sheets, tmp_path):
     assert not np.array_equal(strips[1], strips[2])
 
 
-def test_a_long_training_is_thinned_evenly_and_ends_with_its_last_sheet(make_sheets, tmp_path, monkeypatch):
-    monkeypatch.setattr(video, "MOST", 9)
-    monkeypatch.setattr(video, "MOST_IN_GIF", 5)
+def test_animate_thins_a_long_training_evenly(make_sheets, tmp_path, monkeypatch):
+    monkeypatch.setattr(video, "MAX_FRAMES", 9)
+    monkeypatch.setattr(video, "MAX_GIF_FRAMES", 5)
     assert animate(make_sheets(33), tmp_path) == 9
     film, greys = gif(tmp_path), []
     for number in range(film.n_frames):
@@ -68,11 +68,11 @@ def test_a_long_training_is_thinned_evenly_and_ends_with_its_last_sheet(make_she
     assert np.abs(np.subtract(greys, [40, 88, 136, 184, 232])).max() <= 2
 
 
-def test_large_sheets_are_shrunk(make_sheets, tmp_path):
+def test_animate_shrinks_large_sheets(make_sheets, tmp_path):
     animate(make_sheets(2, side=1500), tmp_path)
     assert gif(tmp_path).size == (720, 768)
 
 
-def test_without_sheets_there_is_no_film(tmp_path):
+def test_animate_without_sheets_writes_nothing(tmp_path):
     assert animate(tmp_path, tmp_path) == 0
     assert not list(tmp_path.iterdir())

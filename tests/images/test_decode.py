@@ -1,4 +1,3 @@
-import dataclasses
 import struct
 import warnings
 import zlib
@@ -208,7 +207,7 @@ def test_square_of_a_large_picture_is_close_to_that_of_full_decoding(draw, encod
     whole = decode(body, OPTIONS)
     assert max(whole.pixels.shape) == 1501
     for fitting in ("crop", "pad", "squash"):
-        options = dataclasses.replace(OPTIONS, fit=fitting)
+        options = OPTIONS.model_copy(update={"fit": fitting})
         drift = fit_to_square(reduced.raster, options).astype(int) - fit_to_square(whole.raster, options)
         assert np.abs(drift).mean() <= 1
 

@@ -7,9 +7,8 @@ import pytest
 
 from pipeline.images.decode import decode
 from pipeline.images.duplicates import ALIKE, PLAIN, VIEWS, difference, find_duplicates, look_of, variance
-from pipeline.images.hashing import mirrored
 from pipeline.images.prepare import LOOK, Picture, Prepared, prepare
-from pipeline.images.raster import resize
+from pipeline.images.raster import mirrored, resize
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
 

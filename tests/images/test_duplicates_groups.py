@@ -55,3 +55,24 @@ def test_blank_pictures_are_grouped_without_error(channels):
 
 def test_single_picture_is_its_own_group():
     assert group_alike(["a"], random_scene(1)[np.newaxis]) == {"a": "a"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_are_the_closure_of_similar_pairs(seed):
+    random = np.random.default_rng(seed)
+    scenes = [random_scene(number) for number in range(5)]
+    mixed = [
+        np.clip(0.7 * scenes[a] + 0.3 * scenes[b], 0, 255).astype(np.uint8)[:, :: random.choice([1, -1])]
+        for a, b in random.integers(0, 5, (24, 2))
+    ]
+    ids = [f"{number:02d}" for number in random.permutation(len(mixed))]
+    expected = {id: {id} for id in ids}
+    for later in range(len(ids)):
+        for earlier in range(later):
+            if len(set(group_alike(["a", "b"], np.stack([mixed[earlier], mixed[later]])).values())) == 1:
+                joined = expected[ids[earlier]] | expected[ids[later]]
+                expected |= dict.fromkeys(joined, joined)
+    found = group_alike(ids, np.stack(mixed))
+    assert found == {id: min(expected[id]) for id in ids}
+    assert list(found) == ids
+    assert 1 < len(set(found.values())) < len(ids)

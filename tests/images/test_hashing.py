@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images.hashing import mirrored, phash, phash_both_ways
-from pipeline.images.raster import resize
+from pipeline.images.hashing import phash, phash_both_ways
+from pipeline.images.raster import mirrored, resize
 
 
 def hamming_distance(one: np.ndarray, other: np.ndarray) -> int:

@@ -1,4 +1,4 @@
-"""What servers, files and settings say is shown in the page as text, and can neither run nor load anything."""
+"""Text from servers, files and settings is shown as text in the report, and cannot run or load anything."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ SUMMARIES = {
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> BeautifulSoup:
-    """The page of stages that were told nothing but hostile words."""
+    """The report of stages whose manifests contain only hostile text."""
     folder = tmp_path_factory.mktemp("page")
     for name in ("samples-grid.png", "training-epoch-0001.png", "squares-kept.png"):
         (folder / name).write_bytes(b"")
@@ -55,7 +55,7 @@ def page(tmp_path_factory) -> BeautifulSoup:
     return BeautifulSoup(_render(HOSTILE, found, folder, {"truth": truth}), "lxml")
 
 
-def test_hostile_words_in_every_field_stay_words(page):
+def test_report_escapes_hostile_text_in_every_field(page):
     assert not page.find_all(["script", "iframe", "object", "embed", "link", "base", "form", "svg"])
     assert not [name for tag in page.find_all(True) for name in tag.attrs if name.startswith("on") or name == "style"]
     assert {tag["src"] for tag in page.find_all("img")} == {
@@ -63,10 +63,10 @@ def test_hostile_words_in_every_field_stay_words(page):
     }  # fmt: skip
     assert len(page.find_all(True, string=lambda text: text and "alert(1)" in text)) > 20
     assert "49" not in page.text
-    assert page.title.text == f"{HOSTILE}: what came in, what came out"
+    assert page.title.text == f"{HOSTILE}: crawl, filter, training, samples"
 
 
-def test_the_browser_is_told_to_run_nothing(page):
+def test_report_has_a_strict_content_security_policy(page):
     policy = page.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"

@@ -17,3 +17,10 @@ def test_of_file_is_the_digest_of_its_bytes(tmp_path):
     blob = bytes(range(256)) * 9000  # more than one piece
     (tmp_path / "blob").write_bytes(blob)
     assert digest.of_file(tmp_path / "blob") == digest.of_bytes(blob) == hashlib.sha256(blob).hexdigest()
+
+
+def test_only_64_lower_hex_digits_are_a_digest():
+    good = digest.of_bytes(b"picture")
+    assert digest.is_digest(good)
+    for bad in (good[:-1], good + "0", good.upper(), f"{good}\n", f"../{good[3:]}", good.encode(), None, 7):
+        assert not digest.is_digest(bad)

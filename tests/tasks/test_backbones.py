@@ -6,46 +6,48 @@ from tasks import backbones
 
 
 @pytest.fixture(autouse=True)
-def nothing_cached(tmp_path, monkeypatch):
+def no_cached_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(pretrained, "BASE_URL", "http://127.0.0.1:9")  # where nobody answers
-    backbones.chosen.cache_clear()
+    backbones.classifier_weights.cache_clear()
     yield
-    backbones.chosen.cache_clear()
+    backbones.classifier_weights.cache_clear()
 
 
-def test_the_plan_says_what_auto_comes_to_and_that_a_run_may_fetch():
-    assert "backbone none (auto: no weights in" in backbones.remark("auto", again=True)
-    assert backbones.remark("auto", again=False) == "backbone none"
-    assert backbones.remark("none", again=True) == "backbone none"
-    assert backbones.remark("MobileNet", again=True) == "backbone MobileNet 725ccbd03d61"
+def test_describe_weights_says_what_auto_means():
+    assert "backbone none (auto: no weights in" in backbones.describe_weights("auto", will_train=True)
+    assert backbones.describe_weights("auto", will_train=False) == "backbone none"
+    assert backbones.describe_weights("none", will_train=True) == "backbone none"
+    assert backbones.describe_weights("MobileNet", will_train=True) == "backbone MobileNet 725ccbd03d61"
 
 
-def test_auto_goes_on_without_a_network_and_says_so(capsys):
-    backbones.bring("auto")
-    assert "goes on without pretrained weights" in capsys.readouterr().err
+def test_auto_backbone_continues_without_a_network(capsys):
+    backbones.fetch_classifier_weights("auto")
+    assert "continues without pretrained weights" in capsys.readouterr().err
 
 
-def test_weights_that_were_named_must_be_had():
-    with pytest.raises(UserError, match=r"classifier\.backbone = MobileNet: .*cannot be fetched.*; or give auto, none"):
-        backbones.bring("MobileNet")
+def test_named_weights_that_cannot_be_fetched_raise_an_error():
+    with pytest.raises(
+        UserError, match=r"classifier\.backbone = MobileNet: .*cannot be fetched.*; or set it to auto, none"
+    ):
+        backbones.fetch_classifier_weights("MobileNet")
 
 
-def test_none_and_a_file_fetch_nothing(tmp_path, capsys):
+def test_backbone_none_or_a_file_fetches_nothing(tmp_path, capsys):
     (tmp_path / "some.h5").write_bytes(b"some")
-    backbones.bring("none")
-    backbones.bring(str(tmp_path / "some.h5"))
+    backbones.fetch_classifier_weights("none")
+    backbones.fetch_classifier_weights(str(tmp_path / "some.h5"))
     assert capsys.readouterr().err == ""
-    assert backbones.remark(str(tmp_path / "some.h5"), again=True).startswith("backbone some.h5 ")
+    assert backbones.describe_weights(str(tmp_path / "some.h5"), will_train=True).startswith("backbone some.h5 ")
 
 
-def test_what_is_measured_with_must_be_had_before_the_run(tmp_path, capsys):
+def test_extractor_weights_are_fetched_before_the_run(tmp_path, capsys):
     (tmp_path / "some.h5").write_bytes(b"some")
     for fetched in ("auto", "own", str(tmp_path / "some.h5")):
-        backbones.bring_to_measure("gan", fetched)
+        backbones.fetch_extractor_weights("gan", fetched)
     assert capsys.readouterr().err == ""
     with pytest.raises(UserError, match=r"extractor = Inception: .*cannot be fetched.*; or give auto, own"):
-        backbones.bring_to_measure("gan", "Inception")
+        backbones.fetch_extractor_weights("gan", "Inception")
     assert "fetches the weights of Inception" in capsys.readouterr().err
     with pytest.raises(UserError, match="did you mean 'Inception'"):
-        backbones.bring_to_measure("gan", "Inceptoin")
+        backbones.fetch_extractor_weights("gan", "Inceptoin")

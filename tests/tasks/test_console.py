@@ -11,16 +11,22 @@ def made(stage: str, **summary) -> Manifest:
 @pytest.mark.parametrize(
     ("seconds", "text"), [(3.21, "3.2 s"), (59.94, "59.9 s"), (245, "4 min 05 s"), (7800, "2 h 10 min")]
 )
-def test_durations_are_told_as_people_tell_them(seconds, text):
+def test_duration_is_in_the_units_that_a_person_uses(seconds, text):
     assert console.duration(seconds) == text
 
 
-def test_a_figure_that_could_not_be_measured_is_a_dash():
+def test_stage_line_shows_a_dash_for_a_figure_that_was_not_measured():
     summary = {"count": 3, "kid": None, "kid_floor": None, "precision": None, "recall": None}
     assert console.stage_line(made("generate", **summary)).count("-") == 4
 
 
-def test_what_a_stage_wants_known_is_said():
+def test_stage_line_calls_squares_of_the_band_borderline():
+    found = {"kept": 8, "images": 12, "unsure": 3, "band": [0.4, 0.6], "threshold": 0.5, "expected_precision": None}
+    line = console.stage_line(made("filter", proof=None, **found))
+    assert line == "kept 8 of 12 at a score of 0.600 or above, 3 borderline from 0.400"
+
+
+def test_notices_has_the_notices_of_the_manifest():
     assert console.notices(made("filter", notice="precision 0.95 is out of reach")) == [
         "precision 0.95 is out of reach"
     ]

@@ -1,11 +1,11 @@
-"""What the label page is told of this working folder."""
+"""The paths of this working folder on the label page."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from pipeline.web.picture_index import CatalogueCache
+from pipeline.web.picture_index import PictureIndexCache
 from tasks import label_server, paths, settings
 from tasks.cli import main
 
@@ -19,51 +19,51 @@ def squares(configure):
     (folder / "models").mkdir()
     shutil.copy(REPOSITORY / "models" / "dcgan.json", folder / "models")
     assert main(["run", "--until", "normalize"]) == 0
-    return paths.shelf("demo", "normalize").newest().folder
+    return paths.artifact_store("demo", "normalize").newest().folder
 
 
-def test_the_squares_are_those_that_the_settings_name(squares):
-    assert label_server.chosen("demo") == squares
-    catalogue = CatalogueCache(label_server.place("demo")).now()
-    assert catalogue.squares == squares
-    assert catalogue.pictures[0].url
+def test_page_shows_squares_of_the_current_settings(squares):
+    assert label_server.current_squares("demo") == squares
+    index = PictureIndexCache(label_server.dataset_paths("demo")).current()
+    assert index.squares == squares
+    assert index.pictures[0].url
 
 
-def test_squares_of_other_settings_are_shown_where_those_named_are_not_there(squares, configure):
+def test_page_shows_newest_squares_if_none_match_the_settings(squares, configure):
     configure("[demo.download]\nsources = demo\ndemo_pictures = 20\n[normalize]\nsize = 32\n")
-    assert label_server.chosen("demo") is None
-    assert CatalogueCache(label_server.place("demo")).now().squares == squares
+    assert label_server.current_squares("demo") is None
+    assert PictureIndexCache(label_server.dataset_paths("demo")).current().squares == squares
 
 
-def test_wrong_settings_hide_no_squares(squares, configure):
+def test_page_shows_squares_despite_wrong_settings(squares, configure):
     configure("[normalize]\nsize = large\n")
-    assert label_server.chosen("demo") is None
-    assert CatalogueCache(label_server.place("demo")).now().squares == squares
+    assert label_server.current_squares("demo") is None
+    assert PictureIndexCache(label_server.dataset_paths("demo")).current().squares == squares
 
 
-def test_settings_that_change_while_the_server_runs_are_followed(squares):
-    keeper, file = CatalogueCache(label_server.place("demo")), Path("luigi.cfg")
+def test_page_follows_settings_that_change_while_it_runs(squares):
+    index_cache, file = PictureIndexCache(label_server.dataset_paths("demo")), Path("luigi.cfg")
     before = file.read_text()
-    assert keeper.now().squares == squares
+    assert index_cache.current().squares == squares
     assert main(["run", "--until", "normalize", "--normalize-size", "32"]) == 0
-    assert keeper.now().squares == squares  # that was for once
+    assert index_cache.current().squares == squares  # that was for once
     file.write_text(before.replace("size = 16", "size = 32"))
-    assert keeper.now().squares == paths.shelf("demo", "normalize").newest().folder != squares
+    assert index_cache.current().squares == paths.artifact_store("demo", "normalize").newest().folder != squares
     file.write_text(before + "[gan")
-    assert len(keeper.now().pictures) == 20
+    assert len(index_cache.current().pictures) == 20
     file.write_text(before)
-    assert keeper.now().squares == squares
+    assert index_cache.current().squares == squares
 
 
-def test_what_a_dataset_is_about_counts_as_a_setting(squares, configure):
-    stamps = CatalogueCache(label_server.place("demo"))
-    before = stamps.now()
+def test_changed_subject_invalidates_the_picture_index(squares, configure):
+    index_cache = PictureIndexCache(label_server.dataset_paths("demo"))
+    before = index_cache.current()
     settings.path("demo").write_text('{"download.sources": "folder"}')
-    assert stamps.held() is None
-    assert stamps.now() is before  # luigi.cfg says what this dataset is
+    assert index_cache.if_current() is None
+    assert index_cache.current() is before  # luigi.cfg says what this dataset is
 
 
-def test_looking_leaves_nothing_behind(squares):
+def test_current_squares_writes_nothing(squares):
     before = sorted(Path().rglob("*"))
-    label_server.chosen("demo")
+    label_server.current_squares("demo")
     assert sorted(Path().rglob("*")) == before

@@ -28,21 +28,21 @@ def printed(message: str, error: BaseException | None = None) -> str:
         (RPCError("Connection refused"), "failed: luigid does not answer (Connection refused)"),
     ],
 )
-def test_what_a_person_can_mend_is_one_line(error, expected):
+def test_luigi_log_shows_one_line_for_an_error_that_a_user_can_fix(error, expected):
     (line,) = printed("failed", error).splitlines()
     assert line.startswith(expected)
 
 
-def test_a_fault_of_ours_keeps_its_traceback():
+def test_luigi_log_keeps_the_traceback_of_a_fault_of_this_program():
     assert "KeyError" in printed("failed", KeyError("surprise"))
     assert len(printed("failed", StageCrashed("Traceback:\nKeyError: 1")).splitlines()) == 3
 
 
-def test_an_end_has_no_face():
+def test_luigi_log_removes_the_smiley():
     assert printed("\nThis progress looks :( because there were failed tasks\n").strip() == (
         "Not finished: there were failed tasks"
     )
 
 
-def test_luigis_own_command_has_our_worker():
+def test_install_gives_luigi_the_worker_of_this_project():
     assert luigi.interface._WorkerSchedulerFactory is Factory

@@ -49,22 +49,22 @@ def nowhere() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-def test_a_luigid_is_known_by_its_answer(server):
+def test_check_accepts_a_luigid(server):
     luigid.check(server('{"response": []}') + "/")
 
 
 @pytest.mark.parametrize("text", ["<html>It works!</html>", '{"error": 1}', "[]"])
-def test_another_server_at_that_address_is_named(server, text):
+def test_check_rejects_another_server(server, text):
     with pytest.raises(UserError, match="it is another server"):
         luigid.check(server(text))
 
 
-def test_no_server_at_all_is_named_with_the_way_out():
+def test_check_says_how_to_start_a_luigid_that_does_not_answer():
     with pytest.raises(UserError, match=r"refused.*start it with `make luigid`"):
         luigid.check("http://127.0.0.1:9")
 
 
-def test_what_a_run_needs_is_asked_for_some_seconds_and_the_console_says_so_at_once(nowhere, monkeypatch, capsys):
+def test_client_repeats_what_a_run_needs_for_some_seconds_and_says_so_at_once(nowhere, monkeypatch, capsys):
     monkeypatch.setattr(luigid, "PATIENCE", 0.8)
     began = time.monotonic()
     with pytest.raises(RPCError, match=r"^Connection refused$"):
@@ -74,12 +74,12 @@ def test_what_a_run_needs_is_asked_for_some_seconds_and_the_console_says_so_at_o
     assert line == f"luigid at {nowhere} does not answer (Connection refused); the run waits 1 s for it"
 
 
-def test_a_luigid_that_is_started_again_in_time_costs_nothing(server, nowhere):
+def test_client_goes_on_with_a_luigid_that_is_restarted_in_time(server, nowhere):
     threading.Timer(0.7, lambda: server('{"response": "done"}', int(nowhere.rpartition(":")[2]))).start()
     assert luigid.Luigid(nowhere).add_task(task_id="a", worker="w", status="DONE") == "done"
 
 
-def test_a_signal_ends_the_patience(nowhere, monkeypatch):
+def test_client_stops_repeating_after_a_signal(nowhere, monkeypatch):
     monkeypatch.setattr(signals, "should_stop", lambda: True)
     began = time.monotonic()
     with pytest.raises(RPCError):
@@ -88,12 +88,12 @@ def test_a_signal_ends_the_patience(nowhere, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["<html>It works!</html>", '{"error": 1}', "[]"])
-def test_another_server_during_a_run_is_an_error_of_one_line(server, text):
+def test_client_reports_another_server_in_one_line(server, text):
     with pytest.raises(RPCError, match=r"^another server answers there$"):
         luigid.Luigid(server(text)).add_task(task_id="a", worker="w", status="DONE")
 
 
-def test_a_stage_is_not_held_up_by_what_the_page_shows(monkeypatch):
+def test_client_does_not_delay_a_stage_for_its_progress(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections and never answers
         client = luigid.Luigid(f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setattr(luigid, "SHORT", 0.3)
@@ -104,7 +104,7 @@ def test_a_stage_is_not_held_up_by_what_the_page_shows(monkeypatch):
         assert time.monotonic() - began < 1
 
 
-def test_a_silent_luigid_is_told_once_while_a_stage_works_and_its_return_too(server, nowhere, monkeypatch, capsys):
+def test_client_says_once_that_luigid_is_silent_and_once_that_it_is_back(server, nowhere, monkeypatch, capsys):
     monkeypatch.setattr(luigid, "SILENCE", 0.1)
     client = luigid.Luigid(nowhere)
     for _ in range(4):
@@ -119,36 +119,37 @@ def test_a_silent_luigid_is_told_once_while_a_stage_works_and_its_return_too(ser
 
 
 @pytest.mark.parametrize("text", ["null", "[]", '{"response": null}', '{"response": {"rpc_messages": 3}}'])
-def test_nonsense_in_answer_to_a_ping_is_no_order(server, text):
+def test_client_takes_an_invalid_answer_to_a_ping_for_no_order(server, text):
     assert luigid.Luigid(server(text)).ping(worker="w") is None
 
 
-def test_a_pause_is_said_at_once_and_again_after_minutes_and_ends(server, monkeypatch, capsys):
+def test_waiting_tells_of_a_pause_at_once_and_again_after_minutes_until_it_ends(server, monkeypatch):
     looks = count()
     url = server(lambda path: json.dumps({"response": {"paused": next(looks) < 9}}))
     monkeypatch.setattr(luigid.Waiting, "LOOK", 0.05)
     monkeypatch.setattr(luigid.Waiting, "REMIND", 0.2)
-    luigid.Waiting(url).a_while()
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith(f"waits: luigid at {url} is paused")
+    lines = []
+    luigid.Waiting(url, lines.append).a_while()
+    assert lines[0].startswith(f"luigid at {url} is paused")
     assert f"curl {url}/api/unpause" in lines[0]
     assert 2 <= len(lines) <= 4
     assert len(set(lines)) == 1
 
 
-def test_a_signal_ends_the_wait_for_a_paused_luigid(server, monkeypatch):
+def test_waiting_for_a_paused_luigid_ends_after_a_signal(server, monkeypatch):
     url = server('{"response": {"paused": true}}')
     asked = iter([False, False, True])
     monkeypatch.setattr(signals, "should_stop", lambda: next(asked))
     monkeypatch.setattr(luigid.Waiting, "LOOK", 0.01)
-    luigid.Waiting(url).a_while()
+    luigid.Waiting(url, print).a_while()
 
 
-def test_another_worker_is_what_a_run_waits_for_only_when_nothing_came_of_asking_anew(monkeypatch, capsys):
+def test_waiting_names_another_worker_only_from_the_second_round_on(monkeypatch):
     monkeypatch.setattr(luigid.Waiting, "LOOK", 0.01)
-    waiting = luigid.Waiting("")
+    told = []
+    waiting = luigid.Waiting("", told.append)
     waiting.a_while()
-    assert capsys.readouterr().err == ""
+    assert told == []
     for _ in range(3):
         waiting.a_while()
-    assert capsys.readouterr().err == "waits: another worker is at it, or holds the GPU\n"
+    assert told == ["another worker runs it, or uses the GPU"]

@@ -35,38 +35,38 @@ def build(monkeypatch, *outcomes) -> runner.Ending:
 
     monkeypatch.setattr(luigi, "build", one)
     monkeypatch.setattr(luigid.Waiting, "LOOK", 0)
-    return runner._build(Undone(), 1, "")
+    return runner._build(Undone(), 1, luigid.Waiting("", print))
 
 
-def test_a_luigid_that_is_lost_ends_the_run_with_one_line_and_what_is_made_is_kept(record, monkeypatch, capsys):
+def test_verdict_on_a_lost_luigid_is_one_line_that_says_what_to_do(record, monkeypatch, capsys):
     ending = build(monkeypatch, luigi.LuigiStatusCode.NOT_RUN, RPCError("Connection refused"))
-    assert runner._verdict(Undone(), "demo", record, ending) == 1
+    assert runner._verdict(Undone(), record, ending) == 1
     first, last = capsys.readouterr().err.splitlines()
     assert first.startswith("not finished: luigid does not answer (Connection refused); what is made is kept: start it")
     assert str(record.log) in last
     assert (record.rows()[-1]["event"], record.rows()[-1]["outcome"]) == ("end", "failed")
 
 
-def test_a_stage_whose_process_died_is_named_and_recorded(record, capsys):
+def test_verdict_names_and_records_a_stage_whose_process_died(record, capsys):
     fault = Fault(task=TrainGan(dataset="demo"), line="its process was ended by signal 9")
     ending = runner.Ending(summary="there were failed tasks", faults=(fault,))
-    assert runner._verdict(Undone(), "demo", record, ending) == 1
+    assert runner._verdict(Undone(), record, ending) == 1
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "gan        failed: its process was ended by signal 9"
     assert len(said) == 2
     assert record.stages() == {"gan": "failed"}
 
 
-def test_luigis_own_words_for_an_end_have_no_face(record, monkeypatch, capsys):
+def test_verdict_in_the_words_of_luigi_has_no_smiley(record, monkeypatch, capsys):
     ending = build(monkeypatch, luigi.LuigiStatusCode.SCHEDULING_FAILED)
-    assert runner._verdict(Undone(), "demo", record, ending) == 1
+    assert runner._verdict(Undone(), record, ending) == 1
     said = capsys.readouterr().err
     assert said.startswith("not finished: there were tasks whose scheduling failed")
     assert ":" + "(" not in said
 
 
-def test_a_run_that_lost_luigid_when_all_was_made_is_done(record, monkeypatch):
+def test_verdict_is_done_if_luigid_was_lost_after_everything_was_made(record, monkeypatch):
     ending = runner.Ending(summary="", lost="Connection refused")
     monkeypatch.setattr(Undone, "complete", lambda self: True)
-    assert runner._verdict(Undone(), "demo", record, ending) == 0
+    assert runner._verdict(Undone(), record, ending) == 0
     assert record.rows()[-1]["outcome"] == "done"

@@ -48,13 +48,13 @@ def run(task: luigi.Task) -> list[runner.Fault]:
         (0, "its process ended with code 0 and said nothing"),
     ],
 )
-def test_a_process_that_dies_is_one_sentence_and_never_waited_for_without_end(monkeypatch, number, expected):
+def test_worker_reports_a_dead_process_in_one_line_and_does_not_wait_for_it_without_end(monkeypatch, number, expected):
     monkeypatch.setattr(runner, "GRACE", 0.5)
     (fault,) = run(Mortal(number=number))
     assert fault.line == f"{expected}; running again goes on from there"
 
 
-def test_a_task_that_cannot_be_looked_at_is_one_line():
+def test_worker_reports_an_error_of_complete_in_one_line():
     (fault,) = run(Broken())
     assert fault.line == "ValueError: the disk is gone"
 
@@ -62,11 +62,11 @@ def test_a_task_that_cannot_be_looked_at_is_one_line():
 @pytest.mark.parametrize(
     "message", [{"name": "set_worker_processes", "kwargs": {"n": "many"}}, {"name": "nothing", "kwargs": {}}, {}, 3]
 )
-def test_an_order_that_cannot_be_followed_ends_no_thread(message):
+def test_worker_survives_an_order_of_luigid_that_it_cannot_follow(message):
     runner.Worker(scheduler=runner.Factory().create_local_scheduler())._handle_rpc_message(message)
 
 
-def test_a_thread_that_ends_with_a_fault_goes_into_the_log(caplog, capsys):
+def test_threads_logged_sends_the_traceback_of_a_thread_to_the_log(caplog, capsys):
     with runner.threads_logged(), caplog.at_level(logging.ERROR, logger="luigi-interface"):
         thread = threading.Thread(target=lambda: 1 / 0)
         thread.start()

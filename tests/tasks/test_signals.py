@@ -17,7 +17,7 @@ def run(code: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_the_second_ends(number):
+def test_first_signal_asks_to_stop_and_second_signal_ends_the_process(number):
     done = run(f"""
         import os
         from tasks import signals
@@ -31,7 +31,7 @@ def test_the_first_signal_asks_and_the_second_ends(number):
     assert done.returncode in (-number, 1, 130)
 
 
-def test_a_signal_before_or_after_is_no_request():
+def test_listening_restores_the_signal_handlers():
     done = run("""
         import signal
         from tasks import signals

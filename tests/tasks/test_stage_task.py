@@ -51,14 +51,14 @@ def task(tmp_path, monkeypatch):
     return Task()
 
 
-def test_what_is_made_is_what_is_wanted_once_its_turn_has_come(task):
+def test_make_uses_the_key_that_is_needed_once_the_lock_is_free(task):
     old, new = "a" * 64, "b" * 64
     task.keys = [old, new]  # another run made its input anew while this one waited
     stage_task.make(task)
     assert [found.manifest.key for found in task.shelf.all()] == [new]
 
 
-def test_a_full_disk_is_for_the_user_to_mend(task):
+def test_make_reports_a_full_disk_as_a_user_error(task):
     task.function = f"{__name__}:fill_the_disk"
     with pytest.raises(UserError, match=r"made: No space left on device; free some space"):
         stage_task.make(task)
@@ -66,13 +66,13 @@ def test_a_full_disk_is_for_the_user_to_mend(task):
     assert (row["outcome"], "No space left" in row["error"]) == ("failed", True)
 
 
-def test_another_fault_of_the_system_is_ours(task):
+def test_make_raises_other_errors_of_the_system_as_they_are(task):
     task.function = f"{__name__}:go_wrong"
     with pytest.raises(BrokenPipeError):
         stage_task.make(task)
 
 
-def test_a_fault_while_publishing_is_recorded_too(task, monkeypatch):
+def test_make_records_an_error_of_publishing(task, monkeypatch):
     def fail(*_):
         raise OSError(errno.EROFS, "Read-only file system")
 

@@ -1,36 +1,82 @@
-"""Stands in for `python -m tasks`: says what a run says, and goes on until a file lets it end."""
+"""Stands in for `python -m tasks`: records what a run records, and goes on until a file lets it end.
+
+`GATE run ...` works until the file GATE is there. Its text says how the run ends: `failed: WHY`, `refused: WHY` (before
+any record), or what the stage filter made.
+"""
 
 import json
+import os
+import platform
 import signal
 import sys
 import time
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 LONGEST = 50.0  # seconds, so that nothing is left running when a test fails
+STAGE = "classifier"
+
+
+class Record:
+    """A record in `folder`, written without loading Luigi. tests/tasks/test_run_contract.py has real ones."""
+
+    def __init__(self, folder: Path) -> None:
+        from pipeline.progress_log import NAME, process_start
+
+        folder.mkdir(parents=True)
+        self.path = folder / NAME
+        self.add("start", pid=os.getpid(), born=process_start(os.getpid()), host=platform.node())
+
+    def add(self, event: str, **facts: Any) -> None:
+        """Append one event."""
+        row = {"event": event, "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"), **facts}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
 
 
 def main() -> int:
-    signal.signal(signal.SIGINT, stopped)
     gate = Path(sys.argv[1])
-    command = sys.argv[2]
+    command, dataset = sys.argv[2], sys.argv[sys.argv.index("--dataset") + 1]
     if command == "plan":
         print(json.dumps([{"stage": "filter", "state": "will run", "reason": "labels changed: 8 → 9"}]))
         return 0
     with gate.with_suffix(".runs").open("a") as file:
         file.write(" ".join(sys.argv[2:]) + "\n")
-    print("classifier starts", file=sys.stderr, flush=True)
-    print("classifier 40 of 80 (50 %) learning", file=sys.stderr, flush=True)
+    if gate.exists() and gate.read_text().startswith("refused"):
+        print(f"error: {gate.read_text()}", file=sys.stderr)
+        return 2
+    record = Record(gate.parent / "data" / dataset / "runs" / f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}")
+    signal.signal(signal.SIGINT, lambda *_: stop(record))
+    record.add("plan", until="filter", stages=[STAGE, "filter"])
+    record.add("stage_start", stage=STAGE, key="k")
+    record.add("progress", stage=STAGE, done=40, total=80, note="learning")
     for _ in range(int(LONGEST / 0.05)):
         if gate.exists():
             break
         time.sleep(0.05)
-    said = gate.read_text() if gate.exists() else "failed: nobody opened the gate"
-    print(said, file=sys.stderr, flush=True)
-    return 1 if "failed" in said else 0
+    return end(record, gate.read_text() if gate.exists() else "failed: nobody opened the gate")
 
 
-def stopped(*_: object) -> None:
-    print("stopped; the next run goes on from here", file=sys.stderr, flush=True)
+def end(record: Record, how: str) -> int:
+    """Record an end, and return the exit code."""
+    _, failed, why = how.partition("failed: ")
+    if failed:
+        record.add("stage", stage=STAGE, outcome="failed", error=why)
+        record.add("end", outcome="failed", error=f"{STAGE} failed: {why}")
+        return 1
+    how = how.splitlines()[0].removeprefix("filter").strip()
+    record.add("stage", stage=STAGE, outcome="ran", made="learned from 8 on + 8 off", seconds=1.0)
+    record.add("stage", stage="filter", outcome="ran", made=how, seconds=0.5)
+    record.add("end", outcome="done", seconds=1.5)
+    return 0
+
+
+def stop(record: Record) -> None:
+    """End as ctrl-C ends a run."""
+    record.add("stage", stage=STAGE, outcome="stopped", error="stopped; the next run goes on from here")
+    record.add("end", outcome="stopped", error="stopped; the next run goes on from here")
     sys.exit(130)
 
 

@@ -1,4 +1,4 @@
-"""Limits on connections: slow requests, slow readers, floods; by sockets, against a server with short deadlines."""
+"""Limits on connections: slow requests, slow readers, floods; over sockets, against a server with short timeouts."""
 
 import asyncio
 import os
@@ -15,11 +15,11 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.web import connections
-from pipeline.web.connections import ANSWER, BODY, IDLE, Connections, Limits
+from pipeline.web.connections import BODY, IDLE, RESPONSE, Connections, Limits
 from pipeline.web.server import Server, listen
-from tests.web.live import Live
+from tests.web.live_server import LiveServer
 
-SHORT = Limits(connections=12, headers=0.6, body=0.9, reader=1.0, idle=0.6)
+SHORT = Limits(connections=12, headers=0.6, body=0.9, client=1.0, idle=0.6)
 LARGE = 30_000_000  # bytes: more than a loopback socket takes without a reader
 GET = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: localhost\r\n"
@@ -27,7 +27,7 @@ PATIENCE = 6.0
 
 
 async def application(scope, receive, send):
-    """Read the request and say how long it was; `/large` answers with many bytes, `/late` after a while."""
+    """Respond with the length of the request; `/large` responds with many bytes, `/late` after a delay."""
     length, more = 0, scope["method"] == "POST"
     while more:
         message = await receive()
@@ -42,20 +42,20 @@ async def application(scope, receive, send):
     await send({"type": "http.response.body", "body": b"done"})
 
 
-class Counted(Connections):
-    """Also counts the connections there ever were."""
+class CountingConnections(Connections):
+    """Also counts all connections that were ever opened."""
 
     ever = 0
 
-    def admit(self, new) -> None:
+    def add(self, new) -> None:
         self.ever += 1
-        super().admit(new)
+        super().add(new)
 
 
 @contextmanager
 def served(limits: Limits):
     """The port of a server of `application`, and its connections."""
-    ready, found = threading.Event(), Counted(limits)
+    ready, found = threading.Event(), CountingConnections(limits)
     with listen("127.0.0.1", 0) as listener:
         server = Server(application, found, ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -71,22 +71,22 @@ def served(limits: Limits):
 
 
 @pytest.fixture(scope="module")
-def short():
-    """A server with short deadlines."""
+def short_timeouts():
+    """A server with short timeouts."""
     with served(SHORT) as server:
         yield server
 
 
 @pytest.fixture(autouse=True)
-def no_others(request):
-    """Each test begins without the connections of the one before."""
+def no_other_connections(request):
+    """Each test starts without the connections of the previous one."""
     yield
-    if "short" in request.fixturenames:
-        until(lambda: not len(request.getfixturevalue("short")[1]))
+    if "short_timeouts" in request.fixturenames:
+        wait_until(lambda: not len(request.getfixturevalue("short_timeouts")[1]))
 
 
-def until(true) -> None:
-    """Wait until `true()`."""
+def wait_until(true) -> None:
+    """Wait until `true()` is true."""
     deadline = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < deadline
@@ -100,7 +100,7 @@ def connect(port: int) -> socket.socket:
 
 
 def answer(client: socket.socket) -> bytes:
-    """All that the server sends until it closes the connection."""
+    """Everything that the server sends until it closes the connection."""
     said = b""
     with suppress(ConnectionError):
         while piece := client.recv(1 << 20):
@@ -109,7 +109,7 @@ def answer(client: socket.socket) -> bytes:
 
 
 def drip(client: socket.socket, first: bytes, more: bytes) -> tuple[float, bytes]:
-    """Send `first` and then `more` ten times a second until the server closes; returns seconds and what it said."""
+    """Send `first`, then `more` ten times a second until the server closes; returns the seconds and its response."""
     began = time.monotonic()
     client.sendall(first)
     client.settimeout(0.1)
@@ -138,11 +138,11 @@ SLOW = {
 }
 
 
-def test_a_request_that_does_not_arrive_is_given_up_however_it_drips(short):
+def test_slow_request_times_out(short_timeouts):
     found = {}
 
     def attack(name: str) -> None:
-        with connect(short[0]) as client:
+        with connect(short_timeouts[0]) as client:
             found[name] = drip(client, *SLOW[name])
 
     threads = [threading.Thread(target=attack, args=(name,)) for name in SLOW]
@@ -156,8 +156,8 @@ def test_a_request_that_does_not_arrive_is_given_up_however_it_drips(short):
     assert found["nothing"][1] == b""
 
 
-def test_a_request_that_arrives_in_pieces_within_the_time_is_answered(short):
-    with connect(short[0]) as client:
+def test_request_in_pieces_is_answered_within_the_timeout(short_timeouts):
+    with connect(short_timeouts[0]) as client:
         for _ in range(2):  # and the second on the same connection
             for piece in (POST[:7], POST[7:] + b"content-length: 4\r\n\r\nab", b"cd"):
                 client.sendall(piece)
@@ -167,111 +167,121 @@ def test_a_request_that_arrives_in_pieces_within_the_time_is_answered(short):
             assert b"x-length: 4" in said
 
 
-def test_the_time_that_an_answer_takes_to_make_is_not_the_clients(short):
-    with connect(short[0]) as client:
+def test_slow_response_does_not_count_as_client_timeout(short_timeouts):
+    with connect(short_timeouts[0]) as client:
         client.sendall(GET.replace(b"/", b"/late", 1))
         assert client.recv(65536).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("half_closed", [False, True])
-def test_a_client_that_reads_nothing_is_closed_and_what_waits_for_it_is_freed(short, half_closed):
-    before = short[1].ever
-    with connect(short[0]) as client:
+def test_client_that_reads_nothing_is_closed_and_its_buffer_freed(short_timeouts, half_closed):
+    before = short_timeouts[1].ever
+    with connect(short_timeouts[0]) as client:
         client.sendall(GET.replace(b"/", b"/large", 1) * 20)
         if half_closed:
             client.shutdown(socket.SHUT_WR)
-        until(lambda: short[1].ever > before)
-        until(lambda: not len(short[1]))
+        wait_until(lambda: short_timeouts[1].ever > before)
+        wait_until(lambda: not len(short_timeouts[1]))
         assert len(answer(client)) < LARGE
 
 
-def test_a_client_that_reads_slowly_gets_all_of_it(short):
+def test_slow_reader_gets_the_whole_response(short_timeouts):
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        client.connect(("127.0.0.1", short[0]))
+        client.connect(("127.0.0.1", short_timeouts[0]))
         client.sendall(GET.replace(b"/", b"/large", 1).replace(b"host", b"connection: close\r\nhost", 1))
         length, began = 0, time.monotonic()
         while piece := client.recv(65536):
             length += len(piece)
-            if time.monotonic() - began < 2 * SHORT.reader:
+            if time.monotonic() - began < 2 * SHORT.client:
                 time.sleep(0.05)
         assert length > LARGE
 
 
-def test_a_request_without_a_length_is_refused_before_its_chunks_are_read(short):
-    with connect(short[0]) as client:
+def test_chunked_request_is_refused_before_its_chunks_are_read(short_timeouts):
+    with connect(short_timeouts[0]) as client:
         client.sendall(POST + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 10_000)
         assert answer(client).startswith(b"HTTP/1.1 411")
 
 
-def test_requests_that_are_sent_before_the_answer_do_not_hold_a_connection(short):
-    with connect(short[0]) as client:
+def test_pipelined_requests_close_the_connection(short_timeouts):
+    with connect(short_timeouts[0]) as client:
         client.sendall(GET * 100)
         assert answer(client).count(b"HTTP/1.1 200") == 1
 
 
-def test_the_connections_that_have_waited_longest_make_room(short):
+def test_longest_waiting_connections_are_closed_first(short_timeouts):
     with ExitStack() as stack:
-        clients = [stack.enter_context(connect(short[0])) for _ in range(3 * SHORT.connections)]
+        clients = [stack.enter_context(connect(short_timeouts[0])) for _ in range(3 * SHORT.connections)]
         for each in clients:
             each.sendall(b"GET / HT")
-        last = stack.enter_context(connect(short[0]))
+        last = stack.enter_context(connect(short_timeouts[0]))
         last.sendall(GET)
         assert last.recv(65536).startswith(b"HTTP/1.1 200")
-        assert len(short[1]) <= SHORT.connections
+        assert len(short_timeouts[1]) <= SHORT.connections
         assert answer(clients[0]) == b""
 
 
-def test_half_sent_requests_do_not_use_up_the_descriptors_nor_fill_the_console(home, tmp_path):
-    live = Live(home)
+def test_incomplete_requests_do_not_exhaust_file_descriptors(fake_dataset, tmp_path):
+    live_server = LiveServer(fake_dataset)
     path = tmp_path / "console"
     half = (POST, POST + b"content-length: 9\r\ncontent-type: application/json\r\n\r\n{")
     with path.open("wb") as said, ExitStack() as stack:
-        live.start(files=200, said=said)
+        live_server.start(files=200, said=said)
         try:
             for number in range(300):
-                stack.enter_context(connect(live.port)).sendall(half[number % 2])
+                stack.enter_context(connect(live_server.port)).sendall(half[number % 2])
             began = time.monotonic()
-            assert urllib.request.urlopen(live.page, timeout=10).status == 200
+            assert urllib.request.urlopen(live_server.page, timeout=10).status == 200
             assert time.monotonic() - began < 2
-            live.process.send_signal(signal.SIGINT)
-            assert live.process.wait(5) == 0
+            live_server.process.send_signal(signal.SIGINT)
+            assert live_server.process.wait(5) == 0
         finally:
-            live.kill()
+            live_server.kill()
     lines = path.read_text().splitlines()
     assert len(lines) <= 3, lines
     assert "more than 66 connections at once" in lines[0]
 
 
-class Fake:
-    """A connection for `Connections.admit`."""
+class FakeConnection:
+    """A fake connection for `Connections.add`."""
 
     number = count()
 
-    def __init__(self, address: str = "", *, waits: str = IDLE) -> None:
-        self.address, self.waits, self.since, self.dropped = address, waits, next(self.number), False
+    def __init__(self, address: str = "", *, waiting_for: str = IDLE) -> None:
+        self.address, self.waiting_for, self.since, self.dropped = address, waiting_for, next(self.number), False
 
     def drop(self) -> None:
         self.dropped = True
 
 
-def admitted(*fakes: Fake, **limits: int) -> list[bool]:
-    """Which of these connections are dropped when they come one after the other."""
+def dropped_when_added(*fakes: FakeConnection, **limits: int) -> list[bool]:
+    """Which of these connections are dropped if they arrive one after the other."""
     held = Connections(Limits(**limits))
     for each in fakes:
-        each.drop = lambda each=each: (setattr(each, "dropped", True), held.leave(each))
-        held.admit(each)
+        each.drop = lambda each=each: (setattr(each, "dropped", True), held.remove(each))
+        held.add(each)
     return [each.dropped for each in fakes]
 
 
-def test_one_other_machine_has_fewer_connections_than_all_together():
-    fakes = [Fake("192.0.2.1"), Fake(), Fake("192.0.2.1"), Fake("192.0.2.1"), Fake("192.0.2.2")]
-    assert admitted(*fakes, per_address=2) == [True, False, False, False, False]
+def test_connections_from_one_address_are_limited():
+    fakes = [
+        FakeConnection("192.0.2.1"),
+        FakeConnection(),
+        FakeConnection("192.0.2.1"),
+        FakeConnection("192.0.2.1"),
+        FakeConnection("192.0.2.2"),
+    ]
+    assert dropped_when_added(*fakes, per_address=2) == [True, False, False, False, False]
 
 
-def test_what_is_being_answered_is_not_closed_for_a_newcomer():
-    assert admitted(Fake(waits=ANSWER), Fake(waits=BODY), Fake(), connections=2) == [False, True, False]
-    assert admitted(Fake(waits=ANSWER), Fake(waits=ANSWER), Fake(), connections=2) == [False, False, True]
+def test_connection_with_a_response_in_progress_is_not_closed():
+    assert dropped_when_added(
+        FakeConnection(waiting_for=RESPONSE), FakeConnection(waiting_for=BODY), FakeConnection(), connections=2
+    ) == [False, True, False]
+    assert dropped_when_added(
+        FakeConnection(waiting_for=RESPONSE), FakeConnection(waiting_for=RESPONSE), FakeConnection(), connections=2
+    ) == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -286,8 +296,8 @@ def test_what_is_being_answered_is_not_closed_for_a_newcomer():
         ("fe80::1%eth0", "fe80::/64"),
     ],
 )
-def test_addresses_are_counted_by_machine_and_this_one_not_at_all(address, counted):
-    assert connections._counted(address) == counted
+def test_address_key_groups_by_machine_and_ignores_loopback(address, counted):
+    assert connections._address_key(address) == counted
 
 
 @pytest.mark.parametrize(
@@ -300,7 +310,7 @@ def test_addresses_are_counted_by_machine_and_this_one_not_at_all(address, count
         (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None, 256),
     ],
 )
-def test_connections_leave_most_descriptors_to_others(monkeypatch, allowed, most, asked, expected):
+def test_connection_limit_follows_the_descriptor_limit(monkeypatch, allowed, most, asked, expected):
     given = []
     system = SimpleNamespace(
         RLIMIT_NOFILE=0,
@@ -313,12 +323,12 @@ def test_connections_leave_most_descriptors_to_others(monkeypatch, allowed, most
     assert given == ([asked] if asked else [])
 
 
-def test_without_descriptors_half_of_those_that_wait_are_closed_and_one_line_says_so(capsys):
+def test_descriptor_exhaustion_closes_half_of_the_waiting_connections(capsys):
     held = Connections(Limits())
-    fakes = [Fake(), Fake(waits=ANSWER), Fake(), Fake()]
+    fakes = [FakeConnection(), FakeConnection(waiting_for=RESPONSE), FakeConnection(), FakeConnection()]
     for each in fakes:
-        held.admit(each)
+        held.add(each)
     server = Server(application, held, lambda: None)
-    server._fault(None, {"message": "", "exception": OSError(24, os.strerror(24))})
+    server._handle_loop_error(None, {"message": "", "exception": OSError(24, os.strerror(24))})
     assert [each.dropped for each in fakes] == [True, False, True, False]
     assert "no more files can be opened" in capsys.readouterr().err

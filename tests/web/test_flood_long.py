@@ -1,4 +1,4 @@
-"""Floods of up to two thousand connections on this machine, with what they cost: seconds, memory, lines."""
+"""Floods of up to two thousand connections on this machine, and their cost: seconds, memory, log lines."""
 
 import gc
 import socket
@@ -11,8 +11,8 @@ from urllib.error import HTTPError
 
 import pytest
 
-from tests.web.drawn_home import DrawnHome, picture_id
-from tests.web.live import Live
+from tests.web.fake_dataset import FakeDataset, picture_id
+from tests.web.live_server import LiveServer
 
 pytestmark = pytest.mark.long
 
@@ -50,7 +50,7 @@ MEGABYTES = 100.0  # that a flood may cost: 256 connections with what waits in e
 
 
 class Flood:
-    """Connections that are opened again when the server closes them, for as long as the context lasts."""
+    """Connections that are reopened when the server closes them, until the context ends."""
 
     def __init__(self, port: int, kind: str, number: int) -> None:
         self.port, self.number, self.again = port, number, kind not in WHOLE
@@ -98,29 +98,32 @@ class Flood:
 
 
 @pytest.fixture
-def live(tmp_path):
-    """A server whose pictures are large, its console in a file."""
-    home = DrawnHome(tmp_path / "home")
-    home.draw(200)
-    large = next((home.shelf("download").newest().folder / "images").glob(f"{picture_id(0)}*"))
+def live_server(tmp_path):
+    """A server with large squares, and its console in a file."""
+    fake_dataset = FakeDataset(tmp_path / "home")
+    fake_dataset.draw(200)
+    large = next((fake_dataset.store("download").newest().folder / "images").glob(f"{picture_id(0)}*"))
     large.write_bytes(large.read_bytes() + bytes(5_000_000))
-    made = Live(home)
+    made = LiveServer(fake_dataset)
     with (tmp_path / "console").open("wb") as said:
         yield made.start(files=1024, said=said)
     made.kill()
 
 
-def memory(live: Live) -> float:
-    """Megabytes that the server holds."""
-    lines = Path(f"/proc/{live.process.pid}/status").read_text().splitlines()
+def memory(live_server: LiveServer) -> float:
+    """Memory of the server in megabytes."""
+    lines = Path(f"/proc/{live_server.process.pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1000
 
 
-def asked(live: Live) -> float:
-    """Seconds until an ordinary request, on a connection of its own, is answered; asked again when that is refused."""
+def asked(live_server: LiveServer) -> float:
+    """Seconds until an ordinary request on its own connection is answered; repeated if it is refused."""
     began = time.monotonic()
     while time.monotonic() - began < 10:
-        with suppress(ConnectionError, HTTPError), urllib.request.urlopen(f"{live.page}summary", timeout=10) as answer:
+        with (
+            suppress(ConnectionError, HTTPError),
+            urllib.request.urlopen(f"{live_server.page}summary", timeout=10) as answer,
+        ):
             answer.read()
             return time.monotonic() - began
         time.sleep(0.05)
@@ -129,19 +132,19 @@ def asked(live: Live) -> float:
 
 @pytest.mark.parametrize("number", [300, 2000])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_flood_costs_little_and_others_are_answered(live, tmp_path, kind, number):
+def test_flood_uses_little_memory_and_others_are_answered(live_server, tmp_path, kind, number):
     gc.collect()
-    asked(live)
-    before, most, slowest = memory(live), 0.0, 0.0
-    with Flood(live.port, kind, number) as flood:
+    asked(live_server)
+    before, most, slowest = memory(live_server), 0.0, 0.0
+    with Flood(live_server.port, kind, number) as flood:
         ends = time.monotonic() + SECONDS
         while time.monotonic() < ends:
-            slowest = max(slowest, asked(live))
-            most = max(most, memory(live))
+            slowest = max(slowest, asked(live_server))
+            most = max(most, memory(live_server))
             time.sleep(0.3)
-        live.process.send_signal(2)
+        live_server.process.send_signal(2)
         began = time.monotonic()
-        assert live.process.wait(15) == 0
+        assert live_server.process.wait(15) == 0
         ended = time.monotonic() - began
     lines = (tmp_path / "console").read_text().splitlines()
     print(
@@ -154,8 +157,8 @@ def test_a_flood_costs_little_and_others_are_answered(live, tmp_path, kind, numb
     assert ended < 5
 
 
-def test_after_a_flood_the_server_works_as_before(live):
-    with Flood(live.port, "body", 2000):
+def test_server_works_after_a_flood(live_server):
+    with Flood(live_server.port, "body", 2000):
         time.sleep(3)
-    assert max(asked(live) for _ in range(5)) < 0.5
-    assert memory(live) < 200
+    assert max(asked(live_server) for _ in range(5)) < 0.5
+    assert memory(live_server) < 200

@@ -1,4 +1,4 @@
-"""Marks: what is written, what is refused, and what is read of what others wrote."""
+"""Label edits: which are written, which are refused, and which labels of others are read."""
 
 import threading
 
@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.errors import DamagedState
 from pipeline.labels.log import LabelLog
-from pipeline.web.label_sync import LabelEdit, LabelSync, Since
-from tests.web.drawn_home import picture_id
+from pipeline.web.label_sync import LabelChanges, LabelEdit, LabelSync
+from tests.web.fake_dataset import picture_id
 
 ONE, TWO = picture_id(1), picture_id(2)
 
@@ -18,131 +18,131 @@ def log(tmp_path):
 
 
 @pytest.fixture
-def marks(log):
+def label_sync(log):
     return LabelSync(log.path)
 
 
-def mark(id, label, *was):
-    return LabelEdit(id=id, label=label, was=frozenset(was))
+def edit(id, label, *was):
+    return LabelEdit(id=id, label=label, previous=frozenset(was))
 
 
 def rows(log):
     return [(row.id, row.label) for row in log.rows()]
 
 
-def test_a_mark_is_written_and_answered_with_what_holds_now(log, marks):
-    answer = marks.apply([mark(ONE, "on", None)])
+def test_edit_is_written_and_returns_current_labels(log, label_sync):
+    answer = label_sync.apply([edit(ONE, "on", None)])
     assert (answer.labels, answer.refused) == ({ONE: "on"}, ())
     assert [(row.label, row.how) for row in log.rows()] == [("on", "page")]
 
 
-def test_a_mark_sent_twice_is_written_once(log, marks):
-    marks.apply([mark(ONE, "on", None)])
-    again = marks.apply([mark(ONE, "on", None)])
+def test_edit_sent_twice_is_written_once(log, label_sync):
+    label_sync.apply([edit(ONE, "on", None)])
+    again = label_sync.apply([edit(ONE, "on", None)])
     assert (again.refused, rows(log)) == ((), [(ONE, "on")])
 
 
-def test_an_old_mark_does_not_overwrite_a_newer_one(log, marks):
+def test_old_edit_does_not_overwrite_a_newer_label(log, label_sync):
     log.append({ONE: "off"}, how="folder")
-    answer = marks.apply([mark(ONE, "on", None), mark(TWO, "on", None)])
+    answer = label_sync.apply([edit(ONE, "on", None), edit(TWO, "on", None)])
     assert answer.labels == {ONE: "off", TWO: "on"}
     assert [(each.id, each.label, each.now) for each in answer.refused] == [(ONE, "on", "off")]
 
 
-def test_marks_whose_answer_was_lost_may_come_again_with_later_ones(log, marks):
-    marks.apply([mark(ONE, "on", None)])
-    answer = marks.apply([mark(ONE, "on", None), mark(ONE, "off", "on")])
+def test_edits_may_be_resent_with_later_ones(log, label_sync):
+    label_sync.apply([edit(ONE, "on", None)])
+    answer = label_sync.apply([edit(ONE, "on", None), edit(ONE, "off", "on")])
     assert (answer.labels, answer.refused, rows(log)) == ({ONE: "off"}, (), [(ONE, "on"), (ONE, "off")])
-    again = marks.apply([mark(ONE, "on", None), mark(ONE, "off", "on")])
+    again = label_sync.apply([edit(ONE, "on", None), edit(ONE, "off", "on")])
     assert (again.refused, len(rows(log))) == ((), 2)
 
 
-def test_an_undo_appends_the_earlier_label_only_where_its_own_still_holds(log, marks):
-    marks.apply([mark(ONE, "on", None), mark(TWO, "on", None)])
+def test_undo_restores_the_label_only_if_unchanged(log, label_sync):
+    label_sync.apply([edit(ONE, "on", None), edit(TWO, "on", None)])
     log.append({TWO: "unsure"}, how="folder")
-    answer = marks.apply([mark(ONE, None, "on"), mark(TWO, None, "on")])
+    answer = label_sync.apply([edit(ONE, None, "on"), edit(TWO, None, "on")])
     assert answer.labels == {ONE: None, TWO: "unsure"}
     assert [each.id for each in answer.refused] == [TWO]
     assert log.effective() == {TWO: "unsure"}
 
 
-def test_the_answer_says_which_marks_changed_something(log, marks):
+def test_edit_result_lists_effective_edits(log, label_sync):
     log.append({ONE: "on"}, how="folder")
-    answer = marks.apply([mark(ONE, "on", None), mark(TWO, "on", None), mark(TWO, "off", "on")])
+    answer = label_sync.apply([edit(ONE, "on", None), edit(TWO, "on", None), edit(TWO, "off", "on")])
     assert answer.written == (1, 2)
-    assert marks.apply([mark(TWO, "on", None)]).written == ()
-    assert marks.apply([mark(ONE, "on", None), mark(ONE, "off", "on")]).written == (1,)
+    assert label_sync.apply([edit(TWO, "on", None)]).written == ()
+    assert label_sync.apply([edit(ONE, "on", None), edit(ONE, "off", "on")]).written == (1,)
 
 
-def test_a_mark_and_its_undo_sent_together_leave_what_another_said(log, marks):
+def test_edit_and_undo_together_keep_the_label_of_another_person(log, label_sync):
     log.append({ONE: "on"}, how="folder")
-    answer = marks.apply([mark(ONE, "on", None), mark(ONE, None, "on")])
+    answer = label_sync.apply([edit(ONE, "on", None), edit(ONE, None, "on")])
     assert (answer.written, log.effective()) == ((), {ONE: "on"})
     assert [(each.label, each.now) for each in answer.refused] == [(None, "on")]
-    quiet = marks.apply([mark(TWO, "on", None), mark(TWO, None, "on")])
+    quiet = label_sync.apply([edit(TWO, "on", None), edit(TWO, None, "on")])
     assert (quiet.refused, quiet.written, len(rows(log))) == ((), (), 1)
 
 
-def test_labels_of_others_are_read_as_they_come(log, marks):
-    assert marks.labels() == {}
-    before = marks.revision()
+def test_labels_appended_by_others_are_read(log, label_sync):
+    assert label_sync.labels() == {}
+    before = label_sync.revision()
     log.append({ONE: "on"}, how="folder")
-    assert marks.labels() == {ONE: "on"}
-    assert marks.revision() != before
+    assert label_sync.labels() == {ONE: "on"}
+    assert label_sync.revision() != before
     log.append({ONE: None, TWO: "off"}, how="folder")
-    assert marks.labels() == {TWO: "off"}
+    assert label_sync.labels() == {TWO: "off"}
 
 
-def test_only_what_is_new_is_told(log, marks):
+def test_since_returns_only_new_labels(log, label_sync):
     log.append({ONE: "on"}, how="folder")
-    revision = marks.revision()
-    assert marks.since(revision) == Since(everything=False, labels={}, revision=revision)
+    revision = label_sync.revision()
+    assert label_sync.since(revision) == LabelChanges(everything=False, labels={}, revision=revision)
     log.append({TWO: "off", ONE: None}, how="folder")
-    found = marks.since(revision)
-    assert found == Since(everything=False, labels={TWO: "off", ONE: None}, revision=marks.revision())
-    assert marks.since(found.revision).labels == {}
+    found = label_sync.since(revision)
+    assert found == LabelChanges(everything=False, labels={TWO: "off", ONE: None}, revision=label_sync.revision())
+    assert label_sync.since(found.revision).labels == {}
 
 
-def test_who_knows_another_log_is_told_everything(log, marks):
+def test_unknown_revision_returns_all_labels(log, label_sync):
     log.append({ONE: "on"}, how="folder")
-    epoch = marks.revision().partition(".")[0]
+    epoch = label_sync.revision().partition(".")[0]
     for revision in ("", "other.1", "nonsense", "a.b.c", f"{epoch}.²", f"{epoch}.-1", f"{epoch}."):
-        found = marks.since(revision)
+        found = label_sync.since(revision)
         assert (found.everything, found.labels) == (True, {ONE: "on"})
 
 
-def test_a_log_that_was_cut_short_is_read_anew(log, marks):
+def test_truncated_log_is_read_from_the_beginning(log, label_sync):
     log.append({ONE: "on", TWO: "off"}, how="folder")
-    revision = marks.revision()
+    revision = label_sync.revision()
     log.path.write_text(log.path.read_text().splitlines(keepends=True)[0])
-    assert marks.labels() == {ONE: "on"}
-    assert marks.since(revision).everything
-    assert marks.since(revision).labels == {ONE: "on"}
+    assert label_sync.labels() == {ONE: "on"}
+    assert label_sync.since(revision).everything
+    assert label_sync.since(revision).labels == {ONE: "on"}
 
 
-def test_a_log_in_whose_place_another_was_put_is_read_anew(log, marks):
+def test_replaced_log_is_read_from_the_beginning(log, label_sync):
     log.append({ONE: "on"}, how="folder")
-    marks.labels()
+    label_sync.labels()
     lines = log.path.read_text()
     log.path.write_text(lines.replace('"on"', '"no"').replace('"no"', '"off"') + lines.replace(ONE, TWO))
-    assert marks.labels() == log.effective() == {ONE: "off", TWO: "on"}
+    assert label_sync.labels() == log.effective() == {ONE: "off", TWO: "on"}
 
 
-def test_a_damaged_log_takes_no_mark_and_says_the_line_until_it_is_repaired(log, marks):
+def test_damaged_log_refuses_edits_until_repaired(log, label_sync):
     log.append({ONE: "on"}, how="folder")
     with log.path.open("a") as file:
         file.write('{"id": "')
     with pytest.raises(DamagedState, match=r"line 2: .* labels repair"):
-        marks.apply([mark(TWO, "on", None)])
-    labels, problem = marks.standing()
+        label_sync.apply([edit(TWO, "on", None)])
+    labels, problem = label_sync.readable_labels()
     assert labels == {ONE: "on"}
     assert "line 2" in problem
     log.repair()
-    assert marks.standing() == ({ONE: "on"}, "")
-    assert marks.apply([mark(TWO, "on", None)]).labels == {TWO: "on"}
+    assert label_sync.readable_labels() == ({ONE: "on"}, "")
+    assert label_sync.apply([edit(TWO, "on", None)]).labels == {TWO: "on"}
 
 
-def test_nobody_writes_between_the_look_at_what_holds_and_the_append(log, marks, monkeypatch):
+def test_edits_hold_the_log_lock_while_they_are_checked(log, label_sync, monkeypatch):
     append = LabelLog.append
     other = threading.Thread(target=lambda: append(LabelLog(log.path), {ONE: "off"}, how="folder"))
 
@@ -152,14 +152,14 @@ def test_nobody_writes_between_the_look_at_what_holds_and_the_append(log, marks,
         return append(self, given, how=how)
 
     monkeypatch.setattr(LabelLog, "append", late)
-    marks.apply([mark(ONE, "on", None)])
+    label_sync.apply([edit(ONE, "on", None)])
     other.join()
     assert rows(log) == [(ONE, "on"), (ONE, "off")]
 
 
-def test_two_servers_of_one_dataset_do_not_both_write(log):
+def test_two_servers_write_each_edit_once(log):
     ids = [picture_id(number) for number in range(30)]
-    given = [mark(id, "on", None) for id in ids]
+    given = [edit(id, "on", None) for id in ids]
     servers = [threading.Thread(target=LabelSync(log.path).apply, args=(given,)) for _ in range(4)]
     for server in servers:
         server.start()

@@ -1,100 +1,100 @@
-"""What the page knows of a dataset while stages are made, deleted and gone back to."""
+"""The index of a dataset while stages publish artifacts and `gc` deletes them."""
 
 import dataclasses
 import shutil
 
 import pytest
 
-from pipeline.web.picture_index import CatalogueCache
-from tests.web.drawn_home import DrawnHome, picture_id
+from pipeline.web.picture_index import PictureIndexCache
+from tests.web.fake_dataset import FakeDataset, picture_id
 
 
 @pytest.fixture
-def keeper(home):
-    return CatalogueCache(home.place())
+def index_cache(fake_dataset):
+    return PictureIndexCache(fake_dataset.paths())
 
 
-def test_pictures_are_joined_with_the_crawl_and_the_scores(home, keeper):
-    home.filter(dict.fromkeys(home.ids(30), 0.75))
-    found = keeper.now().by_id[picture_id(4)]
+def test_index_joins_squares_with_crawl_and_scores(fake_dataset, index_cache):
+    fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.75))
+    found = index_cache.current().by_id[picture_id(4)]
     assert (found.title, found.source, found.host) == ("picture 4", "bing: cat", "host0.example")
     assert (found.score.score, found.score.spread) == (0.75, 0.05)
-    assert keeper.now().threshold == 0.5
+    assert index_cache.current().threshold == 0.5
 
 
-def test_it_is_read_once_as_long_as_nothing_is_made(keeper):
-    assert keeper.now() is keeper.now()
+def test_index_is_cached_until_something_is_published(index_cache):
+    assert index_cache.current() is index_cache.current()
 
 
-def test_a_new_filter_is_seen(home, keeper):
-    assert keeper.now().filter is None
-    home.filter(dict.fromkeys(home.ids(30), 0.75))
-    assert keeper.now().by_id[picture_id(0)].probability == 0.75
+def test_index_sees_a_new_filter(fake_dataset, index_cache):
+    assert index_cache.current().filter is None
+    fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.75))
+    assert index_cache.current().by_id[picture_id(0)].probability == 0.75
 
 
-def test_going_back_to_earlier_labels_goes_back_to_their_scores(home, keeper):
-    first = home.filter(dict.fromkeys(home.ids(30), 0.25))
-    home.filter(dict.fromkeys(home.ids(30), 0.75), labels={picture_id(0): "on"})
-    assert keeper.now().by_id[picture_id(0)].probability == 0.75
-    home.shelf("filter").point_latest(first.folder)
-    assert keeper.now().by_id[picture_id(0)].probability == 0.25
+def test_index_uses_the_filter_that_latest_names(fake_dataset, index_cache):
+    first = fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.25))
+    fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.75), labels={picture_id(0): "on"})
+    assert index_cache.current().by_id[picture_id(0)].probability == 0.75
+    fake_dataset.store("filter").point_latest(first.folder)
+    assert index_cache.current().by_id[picture_id(0)].probability == 0.25
 
 
-def test_a_filter_of_other_squares_does_not_count(home, keeper):
-    home.filter(dict.fromkeys(home.ids(30), 0.75))
-    home.draw(20)
-    assert len(keeper.now().pictures) == 20
-    assert keeper.now().filter is None
+def test_index_ignores_a_filter_of_other_squares(fake_dataset, index_cache):
+    fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.75))
+    fake_dataset.draw(20)
+    assert len(index_cache.current().pictures) == 20
+    assert index_cache.current().filter is None
 
 
-def test_the_squares_that_the_settings_name_come_before_newer_ones(home):
-    chosen = home.shelf("normalize").newest().folder
-    home.draw(20)
-    place = dataclasses.replace(home.place(), chosen=lambda: chosen)
-    assert len(CatalogueCache(place).now().pictures) == 30
+def test_index_prefers_squares_of_the_current_settings(fake_dataset):
+    current_squares = fake_dataset.store("normalize").newest().folder
+    fake_dataset.draw(20)
+    dataset_paths = dataclasses.replace(fake_dataset.paths(), current_squares=lambda: current_squares)
+    assert len(PictureIndexCache(dataset_paths).current().pictures) == 30
 
 
-def test_squares_that_are_gone_leave_those_that_are_there(home, keeper):
-    chosen = home.shelf("normalize").newest().folder
-    keeper.place = dataclasses.replace(keeper.place, chosen=lambda: chosen)
-    home.draw(20)
-    assert len(keeper.now().pictures) == 30
-    shutil.rmtree(chosen)
-    assert len(keeper.now().pictures) == 20
-    shutil.rmtree(home.shelf("normalize").root)
-    assert keeper.now().pictures == ()
+def test_index_uses_older_squares_if_newer_ones_are_deleted(fake_dataset, index_cache):
+    current_squares = fake_dataset.store("normalize").newest().folder
+    index_cache.paths = dataclasses.replace(index_cache.paths, current_squares=lambda: current_squares)
+    fake_dataset.draw(20)
+    assert len(index_cache.current().pictures) == 30
+    shutil.rmtree(current_squares)
+    assert len(index_cache.current().pictures) == 20
+    shutil.rmtree(fake_dataset.store("normalize").root)
+    assert index_cache.current().pictures == ()
 
 
-def test_a_crawl_or_a_filter_that_is_gone_costs_only_its_facts(home, keeper):
-    home.filter(dict.fromkeys(home.ids(30), 0.75))
-    keeper.now()
-    shutil.rmtree(home.shelf("download").root)
-    shutil.rmtree(home.shelf("filter").root)
-    found = keeper.now().by_id[picture_id(4)]
-    assert (len(keeper.now().pictures), found.title, found.score) == (30, "", None)
+def test_index_without_crawl_or_filter_keeps_the_squares(fake_dataset, index_cache):
+    fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.75))
+    index_cache.current()
+    shutil.rmtree(fake_dataset.store("download").root)
+    shutil.rmtree(fake_dataset.store("filter").root)
+    found = index_cache.current().by_id[picture_id(4)]
+    assert (len(index_cache.current().pictures), found.title, found.score) == (30, "", None)
 
 
-def test_nothing_at_all_is_an_empty_catalogue(tmp_path):
-    assert CatalogueCache(DrawnHome(tmp_path).place()).now().pictures == ()
+def test_index_of_an_empty_dataset_is_empty(tmp_path):
+    assert PictureIndexCache(FakeDataset(tmp_path).paths()).current().pictures == ()
 
 
 @pytest.mark.parametrize(
     "page", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "http://[", "//x", ""]
 )
-def test_only_web_addresses_become_links(tmp_path, page):
-    home = DrawnHome(tmp_path)
-    home.draw(1, rows={0: {"page": page, "url": page}})
-    facts = CatalogueCache(home.place()).now().pictures[0].facts()
+def test_only_http_addresses_become_links(tmp_path, page):
+    fake_dataset = FakeDataset(tmp_path)
+    fake_dataset.draw(1, rows={0: {"page": page, "url": page}})
+    facts = PictureIndexCache(fake_dataset.paths()).current().pictures[0].as_json()
     assert (facts["page"], facts["url"]) == ("", "")
 
 
-def test_a_page_that_is_open_survives_what_gc_deletes(home, client):
+def test_a_page_that_is_open_survives_what_gc_deletes(fake_dataset, client):
     shown = client.get("/d/cats/pictures?view=all").json()["pictures"]
-    shutil.rmtree(home.shelf("normalize").root)
-    shutil.rmtree(home.shelf("download").root)
+    shutil.rmtree(fake_dataset.store("normalize").root)
+    shutil.rmtree(fake_dataset.store("download").root)
     assert client.get(f"/d/cats/square/{shown[0]['id']}").status_code == 404
     assert client.get("/d/cats/changes").status_code == 200
     assert client.get("/d/cats/summary").json()["pictures"] == 0
     answer = client.post("/d/cats/marks", json={"marks": [{"id": shown[0]["id"], "label": "on", "was": [None]}]})
     assert (answer.status_code, "unknown" in answer.json()) == (503, False)
-    assert home.logged() == []
+    assert fake_dataset.logged() == []

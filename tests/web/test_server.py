@@ -1,4 +1,4 @@
-"""Listening, and the command that does it."""
+"""The listening socket, and the `web` command."""
 
 import os
 import signal
@@ -12,26 +12,26 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.web.server import listen
 from tasks.cli import main
-from tests.web.live import free_port
+from tests.web.live_server import free_port
 
 REPOSITORY = Path(__file__).parent.parent.parent
 SEARCHED = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
 ENVIRONMENT = os.environ | {"PYTHONPATH": SEARCHED}
 
 
-def test_a_port_in_use_is_one_clear_line():
+def test_port_in_use_gives_one_line_error():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"port {port} is in use"):
             listen("127.0.0.1", port)
 
 
-def test_answers_are_not_held_back_to_be_sent_with_later_ones():
+def test_listening_socket_allows_tcp_nodelay():
     with listen("127.0.0.1", free_port()) as listener:
         assert listener.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY on nothing else
 
 
-def test_an_address_of_another_machine_is_one_clear_line():
+def test_foreign_address_gives_one_line_error():
     with pytest.raises(UserError, match=r"192\.0\.2\.1"):
         listen("192.0.2.1", free_port())
 
@@ -44,16 +44,16 @@ def test_an_address_of_another_machine_is_one_clear_line():
         (["--dataset", "nothing"], "no dataset 'nothing'"),
     ],
 )
-def test_a_mistake_in_what_was_asked_is_one_clear_line(tmp_path, monkeypatch, capsys, words, expected):
+def test_wrong_web_option_gives_one_line_error(tmp_path, monkeypatch, capsys, words, expected):
     monkeypatch.chdir(tmp_path)
     assert main(["web", "--no-browser", *words]) == 2
-    said = capsys.readouterr().err
-    assert expected in said
-    assert len(said.splitlines()) == 1
+    output = capsys.readouterr().err
+    assert expected in output
+    assert len(output.splitlines()) == 1
 
 
 @pytest.mark.parametrize("words", [["--help"], ["web", "--help"], ["status"]])
-def test_other_commands_do_not_wait_for_the_server(tmp_path, words):
+def test_other_commands_do_not_import_fastapi(tmp_path, words):
     code = (
         f"import sys, tasks.cli\ntry: tasks.cli.main({words})\nexcept SystemExit: pass\nprint('fastapi' in sys.modules)"
     )
@@ -64,7 +64,7 @@ def test_other_commands_do_not_wait_for_the_server(tmp_path, words):
 
 
 @pytest.mark.parametrize(("host", "token"), [("127.0.0.1", False), ("0.0.0.0", True)])
-def test_the_command_prints_its_address_and_ends_with_ctrl_c(tmp_path, host, token):
+def test_web_command_prints_its_address_and_ends_with_ctrl_c(tmp_path, host, token):
     words = [sys.executable, "-m", "tasks", "web", "--no-browser", "--host", host, "--port", str(free_port())]
     server = subprocess.Popen(words, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     try:

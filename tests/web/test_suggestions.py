@@ -4,94 +4,94 @@ import time
 
 import numpy as np
 
-from pipeline.web.picture_index import CatalogueCache
-from pipeline.web.suggestions import DIMENSIONS, Suggestions, reduced
-from tests.web.drawn_home import picture_id
+from pipeline.web.picture_index import PictureIndexCache
+from pipeline.web.suggestions import MAX_DIMENSIONS, Suggestions, project
+from tests.web.fake_dataset import picture_id
 
 
-def reasons(batches, catalogue, labels=None, count=20):
-    return {each.why for each in batches.next(catalogue, labels or {}, count)}
+def reasons(suggestions, index, labels=None, count=20):
+    return {each.why for each in suggestions.next(index, labels or {}, count)}
 
 
-def test_before_the_pictures_were_looked_at_nobody_waits(home):
-    batches, catalogue = Suggestions(), CatalogueCache(home.place()).now()
-    batches.features = lambda catalogue: None
-    assert reasons(batches, catalogue) == {"random"}
+def test_suggestions_are_random_without_features(fake_dataset):
+    suggestions, index = Suggestions(), PictureIndexCache(fake_dataset.paths()).current()
+    suggestions.features = lambda index: None
+    assert reasons(suggestions, index) == {"random"}
 
 
-def test_pictures_unlike_the_labelled_ones_are_suggested_before_any_filter(home):
-    batches, catalogue = Suggestions(), CatalogueCache(home.place()).now()
-    batches.features(catalogue)
-    batches.wait()
-    assert reasons(batches, catalogue) == {"random", "different"}
-    assert batches.features(catalogue).shape == (30, 48)
+def test_suggestions_without_a_filter_include_different_squares(fake_dataset):
+    suggestions, index = Suggestions(), PictureIndexCache(fake_dataset.paths()).current()
+    suggestions.features(index)
+    suggestions.wait()
+    assert reasons(suggestions, index) == {"random", "different"}
+    assert suggestions.features(index).shape == (30, 48)
 
 
-def test_after_a_filter_those_that_it_is_uncertain_of_are_suggested(home):
-    scores = dict.fromkeys(home.ids(30), 0.99) | {picture_id(7): 0.5}
-    home.filter(scores, features=np.random.default_rng(0).random((30, 8)).astype(np.float16))
-    batches, catalogue = Suggestions(), CatalogueCache(home.place()).now()
-    first = batches.next(catalogue, {}, 5)
+def test_suggestions_with_a_filter_include_uncertain_squares(fake_dataset):
+    scores = dict.fromkeys(fake_dataset.ids(30), 0.99) | {picture_id(7): 0.5}
+    fake_dataset.filter(scores, features=np.random.default_rng(0).random((30, 8)).astype(np.float16))
+    suggestions, index = Suggestions(), PictureIndexCache(fake_dataset.paths()).current()
+    first = suggestions.next(index, {}, 5)
     assert (first[0].id, first[0].why) == (picture_id(7), "uncertain")
-    assert batches.features(catalogue).shape == (30, 8)
+    assert suggestions.features(index).shape == (30, 8)
 
 
-def test_the_filters_features_are_put_in_the_order_of_the_pictures(home):
+def test_filter_features_are_in_index_order(fake_dataset):
     features = np.arange(30, dtype=np.float16)[:, None]
-    home.filter(dict.fromkeys(home.ids(30), 0.5), features=features)
-    batches, catalogue = Suggestions(), CatalogueCache(home.place()).now()
-    batches.features(catalogue)
-    batches.wait()
-    assert batches.features(catalogue)[:, 0].tolist() == list(range(30))  # both are sorted by id
+    fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.5), features=features)
+    suggestions, index = Suggestions(), PictureIndexCache(fake_dataset.paths()).current()
+    suggestions.features(index)
+    suggestions.wait()
+    assert suggestions.features(index)[:, 0].tolist() == list(range(30))  # both are sorted by id
 
 
-def test_features_that_do_not_fit_the_pictures_are_not_used(home):
-    home.filter(dict.fromkeys(home.ids(30), 0.5), features=np.zeros((12, 8), np.float16))
-    batches, catalogue = Suggestions(), CatalogueCache(home.place()).now()
-    batches.features(catalogue)
-    batches.wait()
-    assert batches.features(catalogue).shape == (30, 48)
+def test_mismatched_filter_features_are_ignored(fake_dataset):
+    fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.5), features=np.zeros((12, 8), np.float16))
+    suggestions, index = Suggestions(), PictureIndexCache(fake_dataset.paths()).current()
+    suggestions.features(index)
+    suggestions.wait()
+    assert suggestions.features(index).shape == (30, 48)
 
 
-def test_the_first_batch_after_a_filter_knows_what_is_different(home, monkeypatch):
-    from pipeline.web import suggestions
+def test_first_batch_with_a_filter_includes_different_squares(fake_dataset, monkeypatch):
+    from pipeline.web import suggestions as suggestions_module
 
-    monkeypatch.setattr(suggestions, "PATIENCE", 0.0)
-    batches, keeper = Suggestions(), CatalogueCache(home.place())
-    batches.next(keeper.now(), {}, 5)
+    monkeypatch.setattr(suggestions_module, "MAX_WAIT", 0.0)
+    suggestions, index_cache = Suggestions(), PictureIndexCache(fake_dataset.paths())
+    suggestions.next(index_cache.current(), {}, 5)
     features = np.random.default_rng(0).random((30, 8)).astype(np.float16)
-    home.filter(dict.fromkeys(home.ids(30), 0.9), features=features)
-    assert "different" in reasons(batches, keeper.now())
+    fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.9), features=features)
+    assert "different" in reasons(suggestions, index_cache.current())
 
 
-def test_a_glance_that_is_soon_over_is_waited_for(home):
-    assert "different" in reasons(Suggestions(), CatalogueCache(home.place()).now())
+def test_suggestions_wait_for_fast_features(fake_dataset):
+    assert "different" in reasons(Suggestions(), PictureIndexCache(fake_dataset.paths()).current())
 
 
-def test_many_columns_are_reduced_and_near_stays_near():
+def test_projection_preserves_distances():
     features = np.random.default_rng(1).standard_normal((40, 512)).astype(np.float16)
     features[1] = features[0]
-    found = reduced(features)
-    assert found.shape == (40, DIMENSIONS)
+    found = project(features)
+    assert found.shape == (40, MAX_DIMENSIONS)
     distances = ((found - found[0]) ** 2).sum(axis=1)
     assert distances[1] == 0
     assert (distances[2:] > 100).all()
 
 
-def test_labelled_pictures_are_not_suggested(home, client):
-    home.label(dict.fromkeys(home.ids(25), "on"))
+def test_labelled_squares_are_not_suggested(fake_dataset, client):
+    fake_dataset.label(dict.fromkeys(fake_dataset.ids(25), "on"))
     found = client.get("/d/cats/pictures?view=next&count=60").json()
     assert sorted(picture["id"] for picture in found["pictures"]) == sorted(picture_id(n) for n in range(25, 30))
     assert all(picture["why"] for picture in found["pictures"])
 
 
-def test_when_all_are_labelled_there_is_nothing_to_suggest(home, client):
-    home.label(dict.fromkeys(home.ids(30), "off"))
+def test_suggestions_are_empty_if_all_are_labelled(fake_dataset, client):
+    fake_dataset.label(dict.fromkeys(fake_dataset.ids(30), "off"))
     assert client.get("/d/cats/pictures?view=next&count=60").json()["total"] == 0
 
 
-def test_the_page_is_answered_while_the_pictures_are_looked_at(home, client, monkeypatch):
-    from pipeline.web import suggestions
+def test_page_responds_while_features_are_computed(fake_dataset, client, monkeypatch):
+    from pipeline.web import suggestions as suggestions_module
 
     looking = []
 
@@ -100,8 +100,8 @@ def test_the_page_is_answered_while_the_pictures_are_looked_at(home, client, mon
         time.sleep(0.5)
         return np.zeros((len(paths), 48), np.float32)
 
-    monkeypatch.setattr(suggestions, "coarse_features", slow)
-    monkeypatch.setattr(suggestions, "PATIENCE", 0.01)
+    monkeypatch.setattr(suggestions_module, "coarse_features", slow)
+    monkeypatch.setattr(suggestions_module, "MAX_WAIT", 0.01)
     for _ in range(3):
         found = client.get("/d/cats/pictures?view=next&count=5").json()["pictures"]
         assert {picture["why"] for picture in found} == {"random"}

@@ -1,6 +1,5 @@
 """The demo dataset as a source: a small web site on loopback, crawled like any other."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -28,4 +27,4 @@ def serve_demo(options: DownloadOptions) -> Iterator[DemoSource]:
     """Serve the demo's web site while its source is in use."""
     with demo.serve(seed=0, pictures=options.demo_pictures) as site:
         # Its address is loopback, which other sources may use only with the option allow_private.
-        yield DemoSource(dataclasses.replace(options, allow_private=True), site.url)
+        yield DemoSource(options.model_copy(update={"allow_private": True}), site.url)

@@ -1,12 +1,13 @@
-"""The definition of a GAN: what a user writes in models/<name>.json, without code.
+"""GAN definitions: the JSON files in models/ that say how to build and train a GAN, without code.
 
-`schema` has every field with its default, `rules` the combinations that cannot work; `loading` reads a file, a name or
-a dict; `messages` words mistakes; `ibm_toolkit` translates files of IBM's gan-toolkit.
+`schema` has every field with its default; `rules` has the combinations that cannot work. `loading` reads a file, a name
+or a dict into a checked `Definition`; `messages` writes the error messages. `ibm_toolkit` translates files of IBM's
+gan-toolkit. `resolutions` has the image sizes that networks can be built for.
 """
 
 from pipeline.gan.config.loading import (
     Difference,
-    Reading,
+    LoadedDefinition,
     as_tree,
     definition_digest,
     definition_schema,
@@ -43,11 +44,11 @@ __all__ = [
     "Ema",
     "Generator",
     "Growing",
+    "LoadedDefinition",
     "Network",
     "Optimizer",
     "Penalties",
     "Penalty",
-    "Reading",
     "Schedule",
     "Smoothing",
     "as_tree",

@@ -1,4 +1,4 @@
-"""The text of a JSON file as values, and what is wrong with the text itself, in one line that says where."""
+"""Read JSON text, and report a syntax error in one line that says where it is."""
 
 import json
 from pathlib import Path
@@ -6,74 +6,77 @@ from typing import Any
 
 from pipeline.errors import UserError
 
-MOST = 1 << 18  # bytes of a file
-LONGEST = 60  # characters of a value that a message shows
-USUAL_FAULTS = "a comma too many, a comment, or single quotes?"
+MAX_BYTES = 1 << 18  # bytes of a file
+MAX_SHOWN = 60  # characters of a value in a message
+COMMON_CAUSES = "a comma too many, a comment, or single quotes?"
 
 
-class Twice:
-    """Stands where a key was given a second time: JSON's own rule, that the last one wins, hides a mistake."""
+class DuplicateKey:
+    """The value of a key that appears twice: by JSON's own rule the last one wins, which hides a mistake."""
 
 
 def read_text(path: Path) -> str:
-    """What the file `path` holds, without the byte-order mark that some editors begin with."""
+    """Read the text file `path`, without the byte-order mark that some editors write.
+
+    Errors: a `UserError` if the file cannot be read, is too large, or is not UTF-8.
+    """
     try:
         with path.open("rb") as file:
-            data = file.read(MOST + 1)
-        if len(data) > MOST:
-            raise UserError(f"{path}: has more than {MOST:,} bytes, and a definition has some hundreds")
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise UserError(f"{path}: has more than {MAX_BYTES:,} bytes; a definition has a few hundred")
         return data.decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not JSON: no text in UTF-8 from byte {error.start} on; save it as UTF-8") from None
+        raise UserError(f"{path}: not JSON: not UTF-8 text from byte {error.start} on; save it as UTF-8") from None
 
 
-def parse_document(text: str, where: str) -> Any:
-    """The values in the JSON `text`; `where` names it in a `UserError`."""
+def parse_json(text: str, source: str) -> Any:
+    """Parse the JSON `text`; a `UserError` names the `source` of the text, such as its file."""
     if not text.strip():
-        raise UserError(f"{where}: is empty; a definition that takes every default is {{}}")
+        raise UserError(f"{source}: is empty; a definition that takes every default is {{}}")
     try:
-        tree = json.loads(text, object_pairs_hook=_object)
-        twice = _twice(tree)
+        tree = json.loads(text, object_pairs_hook=_object_from_pairs)
+        duplicate = _duplicate_key_path(tree)
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise UserError(f"{where}: not JSON at {place}: {error.msg} ({USUAL_FAULTS})") from None
+        path = f"line {error.lineno}, column {error.colno}"
+        raise UserError(f"{source}: not JSON at {path}: {error.msg} ({COMMON_CAUSES})") from None
     except RecursionError:
-        raise UserError(f"{where}: not JSON that can be read: too many brackets inside each other") from None
+        raise UserError(f"{source}: JSON that cannot be read: too many nested brackets") from None
     except ValueError:  # Python reads no number of more than 4300 digits
-        raise UserError(f"{where}: not JSON that can be read: a number with thousands of digits") from None
-    if twice:
-        raise UserError(f"{where}: {dotted(twice)} stands there twice; delete one of the two")
+        raise UserError(f"{source}: JSON that cannot be read: a number with thousands of digits") from None
+    if duplicate:
+        raise UserError(f"{source}: {dotted(duplicate)} appears twice; delete one of the two")
     return tree
 
 
-def shown(value: Any) -> str:
-    """`value` as JSON has it, in one line and not too long for a message."""
+def short_json(value: Any) -> str:
+    """`value` as JSON text in one line, cut to `MAX_SHOWN` characters for a message."""
     text = json.dumps(value, ensure_ascii=False)
     text = text if text.isprintable() else json.dumps(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
-def dotted(place: tuple[str | int, ...]) -> str:
-    """Where a key stands, as messages write it: generator.optimizer.learning_rate."""
-    return ".".join(key if str(key).isidentifier() else repr(key) for key in map(str, place))
+def dotted(path: tuple[str | int, ...]) -> str:
+    """The path of a field as messages write it: generator.optimizer.learning_rate."""
+    return ".".join(key if str(key).isidentifier() else repr(key) for key in map(str, path))
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _object_from_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
     for key, value in pairs:
-        found[key] = Twice() if key in found else value
-    return found
+        result[key] = DuplicateKey() if key in result else value
+    return result
 
 
-def _twice(tree: Any) -> tuple[str | int, ...]:
-    """Where the first key that was given twice stands; empty if there is none."""
+def _duplicate_key_path(tree: Any) -> tuple[str | int, ...]:
+    """The path of the first key that appears twice; empty if there is none."""
     if not isinstance(tree, dict | list):
         return ()
     for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-        if isinstance(value, Twice):
+        if isinstance(value, DuplicateKey):
             return (key,)
-        if below := _twice(value):
-            return (key, *below)
+        if inner := _duplicate_key_path(value):
+            return (key, *inner)
     return ()

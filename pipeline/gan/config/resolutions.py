@@ -1,67 +1,75 @@
-"""Which image sizes the networks can be built for, the side of each feature map, and the least size of the weights.
+"""Image sizes that networks can be built for, the side of each feature map, and the minimum size of the weights.
 
-A definition of one line can ask for gigabytes. A file of weights is compared with `least_bytes` before it is read.
+A definition of one line can ask for gigabytes, so a file of weights is compared with `min_weight_bytes` before it is
+read.
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
 
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import Definition, Network, Reading
+from pipeline.gan.config import Definition, LoadedDefinition, Network
 from pipeline.store.npz import Foreign
 
 SMALLEST_SIDE, LARGEST_SIDE = 16, 512
-COARSEST = range(4, 8)  # side of the coarsest feature map: DCGAN's 4, or what doubles to 40, 48 and 56
+COARSEST_SIDES = range(4, 8)  # side of the coarsest feature map: 4 as in DCGAN; 5 to 7 for sizes such as 40, 48, 56
+NETWORKS = ("generator", "average", "discriminator")
+STRIDED, RESIZED, RESIDUAL = 16, 9, 9  # area of a kernel: strided 4x4, 3x3 after resizing, 3x3 in a residual block
+DISCRIMINATION_VALUES = 128  # weights of minibatch discrimination for each feature
+BYTES_PER_WEIGHT = 4  # weights are float32 whatever the precision of the computation
 
 
-def halvings(size: int) -> int | None:
-    """How often a side of `size` pixels halves until it is 4 to 7 pixels; None if it does not come out whole."""
+def halving_count(size: int) -> int | None:
+    """How often a side of `size` pixels can be halved until it is 4 to 7 pixels; None if a half is not whole."""
     count = 0
-    while size >= 2 * COARSEST.start and size % 2 == 0:
+    while size >= 2 * COARSEST_SIDES.start and size % 2 == 0:
         size, count = size // 2, count + 1
-    return count if size in COARSEST else None
+    return count if size in COARSEST_SIDES else None
 
 
-SIZES = tuple(size for size in range(SMALLEST_SIDE, LARGEST_SIDE + 1) if halvings(size))
+SIZES = tuple(size for size in range(SMALLEST_SIDE, LARGEST_SIDE + 1) if halving_count(size))
 
 
-def check_size(size: int, *, cure: str = "set the size of normalize to") -> None:
-    """Raise a `UserError` with the `cure` and the nearest size that works, unless `size` does."""
+def check_size(size: int, *, remedy: str = "set the size of normalize to") -> None:
+    """Raise a `UserError` with the `remedy` and the nearest valid sizes, unless `size` is valid."""
     if size not in SIZES:
         below = max((known for known in SIZES if known < size), default=SIZES[0])
         above = min((known for known in SIZES if known > size), default=SIZES[-1])
         near = " or ".join(str(known) for known in sorted({below, above}))
-        raise UserError(f"no generator can be built for pictures of {size} pixels: {cure} {near}")
+        raise UserError(f"no generator can be built for pictures of {size} pixels: {remedy} {near}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resolutions:
-    """Levels of feature maps from the coarsest, 4 to 7 pixels, doubling up to half the picture's `size`."""
+    """The levels of feature maps for pictures of `size` pixels.
+
+    The coarsest is 4 to 7 pixels wide, and each next one is twice as wide, up to half of `size`.
+    """
 
     size: int
     levels: int
 
     @classmethod
     def of(cls, size: int) -> "Resolutions":
-        """For pictures of `size` pixels. Errors: `UserError` naming the nearest size that works."""
+        """The levels for pictures of `size` pixels. Errors: `UserError` with the nearest valid sizes."""
         check_size(size)
-        return cls(size=size, levels=halvings(size))
+        return cls(size=size, levels=halving_count(size))
 
-    def map(self, level: int) -> int:
-        """The side of the feature map at `level`, 0 the coarsest."""
+    def map_side(self, level: int) -> int:
+        """The side in pixels of the feature map at `level`; level 0 is the coarsest."""
         return self.size >> (self.levels - level)
 
-    def picture(self, level: int) -> int:
-        """The side of the picture that is drawn from, and read into, the feature map at `level`."""
-        return 2 * self.map(level)
+    def picture_side(self, level: int) -> int:
+        """The side in pixels of the picture at `level`: twice that of the feature map."""
+        return 2 * self.map_side(level)
 
     def width(self, network: Network, level: int) -> int:
-        """Channels at `level`: `width` at the finest, doubling towards the coarsest."""
+        """Channels at `level`: `network.width` at the finest; they double with each coarser level up to `max_width`."""
         return min(network.width << (self.levels - 1 - level), network.max_width)
 
-    def unattended(self, definition: Definition) -> list[str]:
-        """A line for each network whose attention finds none of the sides that it names."""
-        sides = [self.map(level) for level in reversed(range(self.levels))]
+    def unused_attention(self, definition: Definition) -> list[str]:
+        """A warning for each network that has no feature map of a side that its `attention` names."""
+        sides = [self.map_side(level) for level in reversed(range(self.levels))]
         return [
             f"{name}.attention = {list(network.attention)}: feature maps of {self.size} px pictures are"
             f" {', '.join(map(str, sides))} wide, so there is no attention; name one of these"
@@ -70,61 +78,62 @@ class Resolutions:
         ]
 
     def stages(self, definition: Definition) -> tuple[int, ...]:
-        """The levels at which pictures are drawn in turn; the last alone when nothing grows."""
+        """The levels that a growing GAN goes through; without progressive growing, the finest level alone."""
         start = definition.growing.start
         if not start:
             return (self.levels - 1,)
-        found = tuple(level for level in range(self.levels) if self.picture(level) >= start)
+        found = tuple(level for level in range(self.levels) if self.picture_side(level) >= start)
         if len(found) < 2:
             raise UserError(
-                f"growing.start = {start}: pictures of {self.size} pixels leave nothing to grow; set it to"
-                f" {self.picture(0)}, or to 0"
+                f"growing.start = {start}: too large for pictures of {self.size} pixels to grow; set it to"
+                f" {self.picture_side(0)}, or to 0"
             )
         return found
 
 
-def cautions(reading: Reading, *, file: str, size: int) -> list[str]:
-    """A line for each key of the definition in `file` that is not followed, or has no effect on pictures of `size`
-    pixels. Errors: `UserError` for a size that no network fits."""
-    return [f"{file}: {told}" for told in (*reading.warnings, *Resolutions.of(size).unattended(reading.definition))]
+def definition_warnings(loaded: LoadedDefinition, *, file: str, size: int) -> list[str]:
+    """Warn of each field of the definition in `file` that is not followed, or has no effect at this picture `size`.
+
+    Errors: `UserError` for a size that no network can be built for.
+    """
+    unused = Resolutions.of(size).unused_attention(loaded.definition)
+    return [f"{file}: {warning}" for warning in (*loaded.warnings, *unused)]
 
 
-NETWORKS = ("generator", "average", "discriminator")
-KERNEL, RESIZED, INNER = 16, 9, 9  # numbers in a kernel's plane: strided, after resizing, within a residual block
-VIEWS = 128  # of a feature by minibatch discrimination
-BYTES = 4  # that a number takes: weights are float32 whatever is computed in
+def min_weight_bytes(definition: Definition, *, size: int, channels: int) -> dict[str, int]:
+    """The minimum bytes of the weights of each of NETWORKS for pictures (size, size, channels).
+
+    Counts the kernels, but not those of attention and shortcuts, which are always the smaller part.
+    """
+    resolutions = Resolutions.of(size)
+    generator = BYTES_PER_WEIGHT * _generator_weights(definition, resolutions, channels)
+    discriminator = BYTES_PER_WEIGHT * _discriminator_weights(definition, resolutions, channels)
+    return {"generator": generator, "average": generator, "discriminator": discriminator}
 
 
-def least_bytes(definition: Definition, *, size: int, channels: int) -> dict[str, int]:
-    """What each of NETWORKS takes at least for pictures (size, size, channels): their kernels,
-    but for those of attention and shortcuts, which are never the larger part."""
-    sides = Resolutions.of(size)
-    generator, discriminator = (of(definition, sides, channels) for of in (_of_generator, _of_discriminator))
-    return dict(zip(NETWORKS, (BYTES * generator, BYTES * generator, BYTES * discriminator), strict=True))
+def check_weight_bytes(definition: Definition, found: dict[str, int], *, size: int, channels: int) -> None:
+    """Raise `Foreign` if a network in `found` (its bytes by name) has fewer bytes than `definition` needs."""
+    least = min_weight_bytes(definition, size=size, channels=channels)
+    for name, bytes_held in found.items():
+        if bytes_held < least[name]:
+            raise Foreign(f"holds {bytes_held:,} bytes of {name}; its definition needs {least[name]:,} or more")
 
 
-def check_extent(definition: Definition, found: dict[str, int], *, size: int, channels: int) -> None:
-    """Raise `Foreign` unless each network in `found` has as many bytes as `definition` calls for at the least."""
-    least = least_bytes(definition, size=size, channels=channels)
-    for name, held in found.items():
-        if held < least[name]:
-            raise Foreign(f"holds {held:,} bytes of {name} where its definition calls for {least[name]:,} or more")
-
-
-def _of_generator(definition: Definition, sides: Resolutions, channels: int) -> int:
+def _generator_weights(definition: Definition, resolutions: Resolutions, channels: int) -> int:
     network = definition.generator
-    widths = [sides.width(network, level) for level in range(sides.levels)]  # the coarsest first
-    kernel = KERNEL if network.upsample == "transposed" else RESIZED
-    inner = INNER if network.blocks == "residual" else 0
-    first = definition.latent * sides.map(0) ** 2 * widths[0]
-    blocks = sum(kernel * before * width + inner * width**2 for before, width in pairwise(widths))
+    widths = [resolutions.width(network, level) for level in range(resolutions.levels)]  # the coarsest first
+    kernel = STRIDED if network.upsample == "transposed" else RESIZED
+    residual = RESIDUAL if network.blocks == "residual" else 0
+    first = definition.latent * resolutions.map_side(0) ** 2 * widths[0]
+    blocks = sum(kernel * before * width + residual * width**2 for before, width in pairwise(widths))
     return first + blocks + kernel * widths[-1] * channels
 
 
-def _of_discriminator(definition: Definition, sides: Resolutions, channels: int) -> int:
+def _discriminator_weights(definition: Definition, resolutions: Resolutions, channels: int) -> int:
     network = definition.discriminator
-    widths = [sides.width(network, level) for level in range(sides.levels)]
-    inner = INNER if network.blocks == "residual" else 0
-    blocks = sum(KERNEL * width * before + inner * before**2 for width, before in pairwise(widths))
-    seen = sides.map(0) ** 2 * widths[0] * VIEWS if network.minibatch == "discrimination" else 0
-    return KERNEL * channels * widths[-1] + blocks + seen
+    widths = [resolutions.width(network, level) for level in range(resolutions.levels)]
+    residual = RESIDUAL if network.blocks == "residual" else 0
+    blocks = sum(STRIDED * width * before + residual * before**2 for width, before in pairwise(widths))
+    features = resolutions.map_side(0) ** 2 * widths[0]
+    discrimination = features * DISCRIMINATION_VALUES if network.minibatch == "discrimination" else 0
+    return STRIDED * channels * widths[-1] + blocks + discrimination

@@ -1,4 +1,4 @@
-"""Evaluate samples during training, and what the discriminator makes of pictures."""
+"""Evaluate samples during a training (KID, diversity, memorisation), and the discriminator on given pictures."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -9,20 +9,20 @@ from sklearn.metrics import pairwise_distances_chunked
 
 from pipeline.devices import keras
 from pipeline.gan.evaluation.features import FeatureExtractor
-from pipeline.gan.evaluation.metrics import FEWEST, Copies, Reference, Scores
-from pipeline.gan.training.losses import feature_distance, find_loss
+from pipeline.gan.evaluation.metrics import MIN_IMAGES, Copies, Reference, Scores
+from pipeline.gan.training.losses import Loss, feature_distance, find_loss
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import StepPlan
 
-MOST = 2000  # reals; their features are made once, and more make the figures hardly steadier
+MAX_REALS = 2000  # more reals make the scores hardly more stable
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleScores(Scores):
-    """The scores of some samples, and two figures beside. All are None where there are too few pictures to tell.
+    """The scores of some samples. All are None if there are too few pictures.
 
     `diversity` is the mean distance between two samples over that between two reals: about 1 for a good generator, 0
-    for one that draws one picture. `memorised` is the share of samples that are copies of reals (see `Copies`).
+    for one that generates one picture. `memorised` is the share of samples that are copies of reals (see `Copies`).
     """
 
     diversity: float | None = None
@@ -30,28 +30,28 @@ class SampleScores(Scores):
 
 
 class SampleEvaluator:
-    """Compares samples with the reals of one training; the figures of one monitor can be compared with each other.
+    """Scores samples against the reals of one training; the scores of one evaluator can be compared with each other.
 
-    `images` are the reals (N, S, S, C) uint8, of which at most MOST are looked at, chosen by `seed`. `count` is how
-    many samples one look wants: a look costs the features of so many, and about half a second besides.
+    `images` are the reals (N, S, S, C) uint8; of more than MAX_REALS some are chosen by `seed`. `count` is the number
+    of samples for one evaluation, which costs their features and about half a second.
     """
 
     def __init__(self, images: np.ndarray, *, extractor: FeatureExtractor, seed: int, count: int = 500) -> None:
         self.extractor, self.seed, self.count = extractor, seed, count
-        chosen = np.random.default_rng((seed, *b"monitor")).permutation(len(images))[:MOST]
+        chosen = np.random.default_rng((seed, *b"monitor")).permutation(len(images))[:MAX_REALS]
         self._images = images[np.sort(chosen)]
-        self._known = len(chosen) / max(len(images), 1)
+        self._known_share = len(chosen) / max(len(images), 1)
 
-    def look(self, samples: np.ndarray) -> SampleScores:
-        """The figures of the first `count` of `samples` (M, S, S, C) uint8, as the generator drew them, none chosen."""
+    def evaluate(self, samples: np.ndarray) -> SampleScores:
+        """The scores of the first `count` of `samples` (M, S, S, C) uint8, none of them selected."""
         samples = samples[: self.count]
-        if len(self._images) < 2 * FEWEST or len(samples) < FEWEST:
+        if len(self._images) < 2 * MIN_IMAGES or len(samples) < MIN_IMAGES:
             return SampleScores()
-        seen = self._features(samples)
+        features = self._features(samples)
         return SampleScores(
-            **asdict(self._reference.score(seen)),
-            diversity=spread(seen) / self._spread if self._spread else None,
-            memorised=self._copies.share(seen, known=self._known),
+            **asdict(self._reference.score(features)),
+            diversity=mean_distance(features) / self._mean_distance if self._mean_distance else None,
+            memorised=self._copies.share(features, known=self._known_share),
         )
 
     @cached_property
@@ -59,7 +59,7 @@ class SampleEvaluator:
         return self._features(self._images)
 
     def _features(self, images: np.ndarray) -> np.ndarray:
-        """In float64: they are compared in it, and would else be converted for each figure."""
+        """Features in float64: the metrics compute in it, and would convert them for each score."""
         return self.extractor.features(images).astype(np.float64)
 
     @cached_property
@@ -67,47 +67,46 @@ class SampleEvaluator:
         return Reference(self._reals, seed=self.seed)
 
     @cached_property
-    def _spread(self) -> float:
-        return spread(self._reals)
+    def _mean_distance(self) -> float:
+        return mean_distance(self._reals)
 
     @cached_property
     def _copies(self) -> Copies:
         return Copies(self._reals)
 
 
-def spread(features: np.ndarray) -> float:
+def mean_distance(features: np.ndarray) -> float:
     """The mean distance between two of `features` (N, D), N at least 2."""
     if not np.ptp(features, axis=0).any():
-        return 0.0  # to the last bit: it is divided by
+        return 0.0  # exactly: rounding would give a tiny divisor
     sums = pairwise_distances_chunked(features, reduce_func=lambda part, _: part.sum(axis=1, dtype=float))
     return float(np.concatenate(list(sums)).sum()) / (len(features) * (len(features) - 1))
 
 
 ops = keras.ops
-CRITIC = "wasserstein"  # its logits are a scale, and no answer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """How the two networks stand on some pictures: means, of reals and of as many fakes.
+    """Losses and accuracies of the two networks on some pictures: means over reals and as many fakes.
 
     The losses are those of the definition, without penalties and augmentation. The accuracies are None for a
-    Wasserstein GAN, whose discriminator takes no side.
+    Wasserstein GAN, whose discriminator is a critic.
     """
 
     d_loss: float
     g_loss: float
-    accuracy: float | None  # of both
+    accuracy: float | None  # on reals and fakes
     real_accuracy: float | None
     fake_accuracy: float | None
-    d_real: float  # the probability that reals are given
+    d_real: float  # mean probability of being real that D gives reals
     d_fake: float
 
 
 class DiscriminatorEvaluator:
-    """Asks the networks of `state` at the stage of `plan`, by batch norm's stored statistics and without augmentation.
+    """Evaluates the networks of `state` at the stage of `plan`, without augmentation.
 
-    A discriminator that compares the pictures of a batch sees them in batches as large as those it learnt from.
+    Batch norm uses its stored statistics. A discriminator with minibatch layers sees batches as large as in training.
     """
 
     def __init__(self, state: TrainState, plan: StepPlan) -> None:
@@ -117,12 +116,12 @@ class DiscriminatorEvaluator:
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """The sigmoid of the logit of each of `pictures` (N, S, S, C) uint8: (N,) float32."""
-        return _sigmoid(self._asked(self._seen(pictures))[0])[:, 0]
+        return _sigmoid(self._predict(self._image_batches(pictures))[0])[:, 0]
 
-    def judge(self, pictures: np.ndarray, latents: np.ndarray) -> Evaluation:
-        """`pictures` (N, S, S, C) uint8 against what the averaged generator makes of `latents` (N, latent)."""
-        real, real_mean = self._asked(self._seen(pictures))
-        fake, fake_mean = self._asked(self._drawn(latents))
+    def evaluate(self, pictures: np.ndarray, latents: np.ndarray) -> Evaluation:
+        """Evaluate `pictures` (N, S, S, C) uint8 against the averaged generator's samples for `latents` (N, latent)."""
+        real, real_mean = self._predict(self._image_batches(pictures))
+        fake, fake_mean = self._predict(self._sample_batches(latents))
         definition, loss = self.state.definition, find_loss(self.state.definition.loss)
         g_loss = loss.generator(real, fake)
         if weight := definition.feature_matching:
@@ -132,11 +131,11 @@ class DiscriminatorEvaluator:
             g_loss=float(g_loss),
             d_real=float(_sigmoid(real).mean()),
             d_fake=float(_sigmoid(fake).mean()),
-            **_accuracies(definition.loss, real, fake),
+            **_accuracies(loss, real, fake),
         )
 
-    def _asked(self, parts: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Logits (N, 1) and the mean of the features (1, F), float32: those of all pictures would fill the memory."""
+    def _predict(self, parts: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (N, 1) and the mean of the features (1, F), float32: all features might not fit into memory."""
         logits, total = [], np.float32(0)
         for part in parts:
             logit, features = map(_array, self.discriminator(part, training=False))
@@ -145,26 +144,26 @@ class DiscriminatorEvaluator:
         found = np.concatenate(logits)
         return found, (total / len(found)).astype(np.float32)
 
-    def _seen(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
-        """Batches in [-1, 1], at the side that a growing discriminator has come to."""
+    def _image_batches(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
+        """Batches in [-1, 1], at the current side of a growing discriminator."""
         side = self.discriminator.input_shape[1]
         times = pictures.shape[1] // side
-        for part in self._parts(pictures):
+        for part in self._split(pictures):
             cells = (part / np.float32(127.5) - 1).reshape(len(part), side, times, side, times, -1)
             yield cells.mean(axis=(2, 4), dtype=np.float32)
 
-    def _drawn(self, latents: np.ndarray) -> Iterator[np.ndarray]:
-        for part in self._parts(latents):
+    def _sample_batches(self, latents: np.ndarray) -> Iterator[np.ndarray]:
+        for part in self._split(latents):
             yield _array(self.generator(part, training=False))
 
-    def _parts(self, array: np.ndarray) -> list[np.ndarray]:
+    def _split(self, array: np.ndarray) -> list[np.ndarray]:
         return np.array_split(array, -(-len(array) // self.batch))  # none much smaller than the others
 
 
-def _accuracies(loss: str, real: np.ndarray, fake: np.ndarray) -> dict[str, float | None]:
-    if loss == CRITIC:
+def _accuracies(loss: Loss, real: np.ndarray, fake: np.ndarray) -> dict[str, float | None]:
+    if loss.is_critic:  # a logit is a score, and no answer
         return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"))
-    if loss == "relativistic":  # right or wrong on each pair
+    if loss.is_paired:  # right or wrong on each pair
         return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"), float((real > fake).mean()))
     on_real, on_fake = float((real > 0).mean()), float((fake < 0).mean())
     return {"accuracy": (on_real + on_fake) / 2, "real_accuracy": on_real, "fake_accuracy": on_fake}

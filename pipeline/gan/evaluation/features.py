@@ -1,4 +1,4 @@
-"""Which features the scores are made of."""
+"""Feature extractors for the scores: the classifier's features, MobileNet, Inception, or histograms."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,24 +9,23 @@ from PIL import Image
 
 from pipeline.devices import keras
 from pipeline.errors import UserError
-from pipeline.filter.backbone import network_of, preprocessing
+from pipeline.filter.backbone import load_network, preprocessing
 from pipeline.filter.classifier_io import embed, extractor_name, has_backbone
 from pipeline.filter.features import SIDE, histograms
 from pipeline.images.raster import squares
-from pipeline.pretrained import AUTO, Weights, fetch_extractor, find_extractor, identify, unusable_weights
+from pipeline.pretrained import AUTO, Weights, fetch_extractor, find_extractor
 
-# Pixels a side that the networks see. MobileNet's are those that the filter's backbone sees; at 224 it tells pictures
-# apart no better
+# Side in pixels of the networks' input. MobileNet's is that of the filter's backbone; 224 separates pictures no better
 SIDES = {"MobileNet": 192, "InceptionV3": 299}
-BATCH = 8  # pictures at once, always full: what a picture's features are must not depend on the others
+BATCH = 8  # always full, so that the features of a picture do not depend on the number of others
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureExtractor:
-    """A way from images (N, S, S, C) uint8, C 1 or 3, to features (N, D) float32.
+    """A function from images (N, S, S, C) uint8, C 1 or 3, to features (N, D) float32, with a name.
 
-    The name holds the network, the side of what it sees, and the start of its weights' digest. Scores under different
-    names cannot be compared. `pretrained` ones have learned from other pictures than those they are to judge.
+    The name holds the network, the side of its input, and the start of its weights' digest. Scores under different
+    names cannot be compared. A `pretrained` extractor has learned from other pictures than those that it scores.
     """
 
     name: str
@@ -35,13 +34,15 @@ class FeatureExtractor:
 
 
 def choose_extractor(wanted: str, classifier: Path | None) -> FeatureExtractor:
-    """The extractor that the option `wanted` means; `classifier` is the finished folder of that stage, if there is one.
+    """The extractor that the option `wanted` names; `classifier` is the finished folder of that stage, if there is one.
 
-    'auto' is what the classifier sees; without one, MobileNet if its weights are cached, else histograms, which need
-    no training. 'own' is the classifier or histograms whatever is cached. 'MobileNet' and 'Inception' are networks
-    with weights that Keras publishes (ImageNet), fetched if need be; a path is a file of weights of either. A KID on
-    Keras' Inception is not the published ones', which are on the weights of 2015, and no figure here is an FID.
-    Errors: `UserError` for a name that is not known, weights that cannot be fetched, a file of something else.
+    'auto' is the classifier's features; without a classifier it is MobileNet if its weights are cached, else
+    histograms, which need no training. 'own' is the classifier or histograms in any case. 'MobileNet' and 'Inception'
+    are networks with the weights that Keras publishes (ImageNet), downloaded if necessary; a path is a file of weights
+    of either. A KID on Keras' Inception differs from published ones, which use the weights of 2015, and no score here
+    is an FID.
+
+    Errors: `UserError` for an unknown name, for weights that cannot be downloaded, and for a file of something else.
     """
     if not isinstance(wanted, str | Path):
         raise UserError(f"extractor = {wanted!r}: expected a name or a file of weights, for example 'auto'")
@@ -50,39 +51,33 @@ def choose_extractor(wanted: str, classifier: Path | None) -> FeatureExtractor:
         return _pretrained(weights)
     if classifier is None:
         return FeatureExtractor(name=f"histograms-{SIDE}", features=lambda images: histograms(squares(images, SIDE)))
-    see, name = (lambda images: embed(classifier, images)), extractor_name(classifier)
-    return FeatureExtractor(name=name, features=see, pretrained=has_backbone(classifier))
+    extract, name = (lambda images: embed(classifier, images)), extractor_name(classifier)
+    return FeatureExtractor(name=name, features=extract, pretrained=has_backbone(classifier))
 
 
 def enlarge(images: np.ndarray, side: int) -> np.ndarray:
-    """`images` (N, H, W, C) uint8, C 1 or 3, as (N, side, side, 3) float32 in [0, 255]: bicubic and, where they shrink,
-    antialiased, as Parmar et al. 2022 ("On aliased resizing") find scores to need."""
+    """Resize `images` (N, H, W, C) uint8, C 1 or 3, to (N, side, side, 3) float32 in [0, 255].
+
+    Bicubic, and antialiased where the images shrink, as scores need it (Parmar et al. 2022, "On aliased resizing").
+    """
     found = np.empty((len(images), side, side, 3), np.float32)
-    for place, image in enumerate(np.broadcast_to(images, (*images.shape[:3], 3))):
-        found[place] = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    for index, image in enumerate(np.broadcast_to(images, (*images.shape[:3], 3))):
+        found[index] = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
     return found
 
 
 def _pretrained(weights: Weights) -> FeatureExtractor:
-    """The last layer of the network of `weights`, averaged over the picture: 1,024 features of MobileNet, 2,048 of
-    Inception."""
-    name, network = _load(weights)
+    """The extractor of `weights`: the last layer averaged over H and W, with 1,024 or 2,048 features."""
+    name, network = load_network(weights, SIDES, option="extractor", alternative=AUTO)
     pooled = keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(network.output))
-    see = _Eyes(pooled, prepare=preprocessing(name), side=SIDES[name])
-    return FeatureExtractor(name=f"{name.lower()}-{SIDES[name]}-{weights.digest[:8]}", features=see, pretrained=True)
+    extract = _NetworkExtractor(pooled, prepare=preprocessing(name), side=SIDES[name])
+    return FeatureExtractor(
+        name=f"{name.lower()}-{SIDES[name]}-{weights.digest[:8]}", features=extract, pretrained=True
+    )
 
 
-def _load(weights: Weights) -> tuple[str, keras.Model]:
-    """The name and the network of `weights`: the named one, or the one that the file fits."""
-    told = {"option": "extractor", "alternative": AUTO}
-    name = identify(weights, SIDES, **told)
-    if network := network_of(name, weights.path, side=SIDES[name]):
-        return name, network
-    raise unusable_weights(weights, [name], "has other layers", **told)
-
-
-class _Eyes:
-    """A network as a function of pictures."""
+class _NetworkExtractor:
+    """A Keras network as a function from images to features."""
 
     def __init__(self, network: keras.Model, *, prepare: Callable, side: int) -> None:
         self.network, self.prepare, self.side = network, prepare, side

@@ -1,6 +1,6 @@
-"""Metrics from features of samples and reals: KID, precision, recall, diversity, memorised samples. NumPy only.
+"""Metrics from features of samples and reals: KID, precision, recall, memorised samples. NumPy only.
 
-Figures from different extractors cannot be compared, and none of these is an FID.
+Scores of different extractors cannot be compared, and none of these is an FID.
 """
 
 import functools
@@ -13,16 +13,25 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import pairwise_distances_chunked
 
-SUBSETS, SUBSET_SIZE = 100, 1000  # of the KID, as its authors have them
+from pipeline.neighbours import neighbours
+
+SUBSETS, SUBSET_SIZE = 100, 1000  # of the KID, as in its paper
 NEIGHBOURS = 3  # Kynkäänniemi et al. 2019
-MOST = 5000  # precision and recall look at so many at most: their cost grows with the square
-AT_ONCE = 25_000_000  # values of the kernel, 200 MB: so many are held to take all subsets from
-FEWEST = 8  # half of them must still hold a few pairs
+MAX_IMAGES = 5000  # for precision and recall, whose cost grows with the square
+MAX_KERNEL_VALUES = 25_000_000  # 200 MB: up to this size the whole kernel is kept, and subsets are taken from it
+MIN_IMAGES = 8  # half of them must still have a few pairs
+# A sample is a copy if its distance to the nearest real is below COPY_DISTANCE times the distance from that real to its
+# NEIGHBOUR-th nearest real. Measured on photographs and drawings of three subjects, with histograms and MobileNet: the
+# rule finds 99 in 100 copies that were shifted by 2 px of 64, 3 in 4 that were warped, and 1 in 100 new pictures; the
+# mean of all reals, to which generators collapse, has a ratio of .85 or more. Near-duplicates among the reals, up to
+# NEIGHBOUR - 1 of one picture, do not change it. Histograms do not recognise a mirrored picture; MobileNet does.
+COPY_DISTANCE, NEIGHBOUR = 0.6, 5
+MIN_KNOWN_SHARE = 0.2  # below this share of known reals the score would be mostly noise
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kid:
-    """A kernel distance and its standard error; 0 when samples cannot be told from reals, below it by chance."""
+    """A kernel inception distance and its standard error; about 0 if samples cannot be distinguished from reals."""
 
     value: float
     error: float
@@ -30,8 +39,10 @@ class Kid:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Samples against reals. `kid_floor` is one half of the reals against the other: about what a perfect generator
-    would get. All are None where there are too few pictures to tell."""
+    """Scores of samples against reals; all are None if there are too few pictures.
+
+    `kid_floor` is the KID of one half of the reals against the other: about that of a perfect generator.
+    """
 
     kid: float | None = None
     kid_error: float | None = None
@@ -41,19 +52,19 @@ class Scores:
 
 
 class Reference:
-    """Features (N, D) of reals: what hangs on them alone is worked out once for all samples that they meet."""
+    """The features (N, D) of the reals; what depends on them alone is computed once for all samples."""
 
     def __init__(self, reals: np.ndarray, *, seed: int = 0) -> None:
         self.reals, self.seed = reals, seed
-        self._mixed = reals[np.random.default_rng((seed, *b"halves")).permutation(len(reals))]
-        self._radii = functools.cache(lambda count: _radii(self._mixed[:count]))
+        self._shuffled = reals[np.random.default_rng((seed, *b"halves")).permutation(len(reals))]
+        self._radii = functools.cache(lambda count: _radii(self._shuffled[:count]))
 
     def score(self, samples: np.ndarray) -> Scores:
-        """Compare features (M, D) of samples; no figures when N < 2 * FEWEST or M < FEWEST."""
-        if len(self.reals) < 2 * FEWEST or len(samples) < FEWEST:
+        """Score the features (M, D) of samples; all scores are None if N < 2 * MIN_IMAGES or M < MIN_IMAGES."""
+        if len(self.reals) < 2 * MIN_IMAGES or len(samples) < MIN_IMAGES:
             return Scores()
-        count = min(len(self.reals), len(samples), MOST)  # as many of each: both figures depend on the counts
-        some, others = self._mixed[:count], samples[:count]
+        count = min(len(self.reals), len(samples), MAX_IMAGES)  # equal counts: both scores depend on them
+        some, others = self._shuffled[:count], samples[:count]
         distance = kid(self.reals, samples, seed=self.seed, within=self._within)
         return Scores(
             kid=distance.value,
@@ -65,24 +76,24 @@ class Reference:
 
     @cached_property
     def _floor(self) -> float:
-        return kid(self._mixed[::2], self._mixed[1::2], seed=self.seed).value
+        return kid(self._shuffled[::2], self._shuffled[1::2], seed=self.seed).value
 
     @cached_property
     def _within(self) -> np.ndarray | None:
-        """The kernel within the reals, where it may be held."""
-        return _cubic(self.reals, self.reals) if len(self.reals) ** 2 <= AT_ONCE else None
+        """The kernel matrix of the reals with themselves, if it is small enough to keep."""
+        return _cubic(self.reals, self.reals) if len(self.reals) ** 2 <= MAX_KERNEL_VALUES else None
 
 
 def kid(reals: np.ndarray, samples: np.ndarray, *, seed: int = 0, within: np.ndarray | None = None) -> Kid:
-    """The kernel inception distance's estimator (Binkowski et al. 2018) on features (N, D) and (M, D).
+    """The kernel inception distance (Binkowski et al. 2018) of features (N, D) and (M, D), with its standard error.
 
-    The value is the mean over random subsets of the unbiased squared MMD. A subset is at most half of the smaller
-    set, so that subsets differ and the error can be told from their spread: the delete-d jackknife (Shao and Wu 1989).
-    `within` is the kernel (N, N) of the reals, if it is known.
+    The value is the mean of the unbiased squared MMD over random subsets. A subset is at most half of the smaller set,
+    so that subsets differ and the error follows from their spread: the delete-d jackknife (Shao and Wu 1989). `within`
+    is the kernel (N, N) of the reals, if it is known.
     """
     fewer = min(len(reals), len(samples))
-    size, draw = min(SUBSET_SIZE, fewer // 2), np.random.default_rng((seed, *b"kid"))
-    subsets = [(_some(reals, size, draw), _some(samples, size, draw)) for _ in range(SUBSETS)]
+    size, rng = min(SUBSET_SIZE, fewer // 2), np.random.default_rng((seed, *b"kid"))
+    subsets = [(_sample_rows(reals, size, rng), _sample_rows(samples, size, rng)) for _ in range(SUBSETS)]
     values = [_unbiased(kernels) for kernels in _kernels_of(reals, samples, subsets, within)]
     return Kid(value=float(np.mean(values)), error=float(np.std(values) * math.sqrt(size / (fewer - size))))
 
@@ -93,37 +104,27 @@ def squared_mmd(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def precision_recall(reals: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
-    """The share of samples that lie among the reals, and of reals that lie among the samples.
+    """Precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2) of features (N, D) and (M, D).
 
-    Features (N, D) and (M, D), each more than NEIGHBOURS; Kynkäänniemi et al. 2019, equations 1 and 2.
+    Precision is the share of samples that lie among the reals, recall the share of reals that lie among the samples.
+    Both sets must have more than NEIGHBOURS rows.
     """
     return _share_within(samples, reals, _radii(reals)), _share_within(reals, samples, _radii(samples))
 
 
-def nearest_reals(samples: np.ndarray, reals: np.ndarray, count: int) -> np.ndarray:
-    """The places (M, count) of the `count` reals nearest to each sample, the nearest first."""
-
-    def nearest(distances: np.ndarray, _: int) -> np.ndarray:
-        return np.argsort(distances, axis=1, kind="stable")[:, :count]
-
-    return np.concatenate(list(pairwise_distances_chunked(samples, reals, reduce_func=nearest)))
-
-
 def _share_within(points: np.ndarray, support: np.ndarray, radius: np.ndarray) -> float:
-    """The share of `points` (N, D) nearer to some point of `support` (M, D) than its `radius` (M,) says."""
+    """The share of `points` (N, D) that are within `radius` (M,) of some point of `support` (M, D)."""
     inside = pairwise_distances_chunked(points, support, reduce_func=lambda part, _: (part <= radius).any(axis=1))
     return float(np.concatenate(list(inside)).mean())
 
 
 def _radii(support: np.ndarray) -> np.ndarray:
-    """How far the k-th neighbour in `support` (M, D) is from each; (M,)."""
-    k = NEIGHBOURS  # the nearest of all is the point itself
-    radii = pairwise_distances_chunked(support, reduce_func=lambda part, _: np.partition(part, k, axis=1)[:, k])
-    return np.concatenate(list(radii))
+    """The distance of each point of `support` (M, D) to its k-th neighbour; (M,)."""
+    return neighbours(support, count=NEIGHBOURS).distances[:, -1]
 
 
 class _Kernels(NamedTuple):
-    """The kernel within x, within y, and between the two."""
+    """The kernel matrices of x with x, y with y, and x with y."""
 
     xx: np.ndarray
     yy: np.ndarray
@@ -137,10 +138,10 @@ def _kernels(x: np.ndarray, y: np.ndarray, xx: np.ndarray | None = None) -> _Ker
 def _kernels_of(
     x: np.ndarray, y: np.ndarray, subsets: list[tuple[np.ndarray, np.ndarray]], xx: np.ndarray | None
 ) -> Iterator[_Kernels]:
-    """Those of each pair of subsets, places in x and in y: taken from the whole's where that means less work."""
+    """The kernels of each pair of subsets (indices into x and y), taken from the whole kernel if that is less work."""
     of_whole = len(x) ** 2 + len(y) ** 2 + len(x) * len(y)
     of_subsets = sum(len(some) ** 2 + len(others) ** 2 + len(some) * len(others) for some, others in subsets)
-    if of_whole > min(AT_ONCE, of_subsets):
+    if of_whole > min(MAX_KERNEL_VALUES, of_subsets):
         yield from (_kernels(x[some], y[others]) for some, others in subsets)
         return
     whole = _kernels(x, y, xx)
@@ -157,33 +158,16 @@ def _unbiased(kernels: _Kernels) -> float:
 
 def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     base = x.astype(np.float64, copy=False) @ y.astype(np.float64, copy=False).T / x.shape[1] + 1
-    return base * base * base  # a power takes many times as long
+    return base * base * base  # many times as fast as a power
 
 
-def _some(features: np.ndarray, size: int, draw: np.random.Generator) -> np.ndarray:
-    """The places of `size` rows."""
-    return draw.choice(len(features), size, replace=False)
-
-
-# A sample is a copy if its nearest real is nearer than CLOSE of the way from that real to its NEIGHBOUR-th nearest.
-# Measured on photographs and drawings of three subjects, with histograms and MobileNet: so near are 99 in 100 copies
-# that were moved by 2 px of 64, 3 in 4 that were bent, and 1 in 100 new pictures; the average of all reals, to which
-# generators collapse, stays at .85 and more. Near-duplicates among the reals, up to so many of one, leave it as it is.
-# Histograms do not know a mirror image again; MobileNet does.
-CLOSE, NEIGHBOUR = 0.6, 5
-LEAST = 0.2  # below this share of known reals the figure would be mostly noise
-
-
-@dataclass(frozen=True, kw_only=True)
-class Neighbours:
-    """The reals nearest to each of some pictures (N), the nearest first."""
-
-    places: np.ndarray  # (N, count), in the reals
-    distances: np.ndarray  # (N, count)
+def _sample_rows(features: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """The indices of `size` random rows."""
+    return rng.choice(len(features), size, replace=False)
 
 
 class Copies:
-    """Tells what of samples is copied from reals, by the features (N, D) of more than NEIGHBOUR + 1 reals."""
+    """Measures which samples are copies of reals, by the features (N, D) of more than NEIGHBOUR + 1 reals."""
 
     def __init__(self, reals: np.ndarray) -> None:
         self.reals = reals
@@ -191,36 +175,21 @@ class Copies:
         self.expected = float(self._held_out().mean())  # share of new pictures that look like copies
 
     def share(self, samples: np.ndarray, *, known: float = 1.0) -> float:
-        """The share, in [0, 1], of samples (M, D) that are copies; about 0 if they are new, whether good or bad.
+        """The share, in [0, 1], of samples (M, D) that are copies of reals; about 0 for new samples, good or bad.
 
-        Each real in its turn, measured against the others, says how often a new picture looks like a copy (that is
-        the usual test: generated to train against held-out to train). Only what goes beyond that counts. `known` is
-        the share of the reals learnt from that are among `reals`: copies of the others look new.
+        Each real, measured against the others, tells how often a new picture looks like a copy (the usual test:
+        generated to train against held-out to train). Only what exceeds that rate counts. `known` is the share of the
+        training pictures that are among `reals`: copies of the others look new.
         """
         found = neighbours(samples, self.reals, count=1)
         places, distances = found.places[:, 0], found.distances[:, 0]
-        close = np.mean(distances < CLOSE * self._near.distances[places, NEIGHBOUR - 1])
+        close = np.mean(distances < COPY_DISTANCE * self._near.distances[places, NEIGHBOUR - 1])
         beyond = (close - self.expected) / max(1 - self.expected, 1 / len(self.reals))
-        return float(np.clip(beyond / max(known, LEAST), 0, 1))
+        return float(np.clip(beyond / max(known, MIN_KNOWN_SHARE), 0, 1))
 
     def _held_out(self) -> np.ndarray:
-        """Whether each real looks like a copy of another, (N,): as if it were a sample and not among the reals."""
+        """Whether each real looks like a copy of another real, as if it were a sample; (N,)."""
         places, distances = self._near.places[:, 0], self._near.distances[:, 0]
         itself = (self._near.places[places, :NEIGHBOUR] == np.arange(len(places))[:, np.newaxis]).any(axis=1)
         reach = self._near.distances[places, np.where(itself, NEIGHBOUR, NEIGHBOUR - 1)]
-        return distances < CLOSE * reach
-
-
-def neighbours(pictures: np.ndarray, reals: np.ndarray | None = None, *, count: int) -> Neighbours:
-    """The `count` nearest of `reals` (N, D) to each of `pictures` (M, D); without `reals`, of the other pictures."""
-    alone = reals is None
-
-    def nearest(distances: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
-        if alone:
-            distances[np.arange(len(distances)), start + np.arange(len(distances))] = np.inf
-        places = np.argsort(distances, axis=1, kind="stable")[:, :count]
-        return places, np.take_along_axis(distances, places, axis=1)
-
-    parts = list(pairwise_distances_chunked(pictures, reals, reduce_func=nearest))
-    places, distances = (np.concatenate(kind) for kind in zip(*parts, strict=True))
-    return Neighbours(places=places, distances=distances)
+        return distances < COPY_DISTANCE * reach

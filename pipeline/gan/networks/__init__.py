@@ -1,7 +1,8 @@
 """Networks: from a definition to the generator and the discriminator as Keras models.
 
-`generator` and `discriminator` say which layers there are; `builder` makes and names them, and lets networks grow;
-`layers` has those that Keras lacks; `export` writes plain .keras files and reads them back.
+`generator` and `discriminator` define the layers of each network; `builder` makes and names the layers, and builds the
+stages of a growing network; `layers` has the layers that Keras lacks; `export` writes plain .keras files and reads
+them.
 """
 
 from pipeline.gan.networks.builder import GrowingNetwork

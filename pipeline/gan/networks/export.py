@@ -1,13 +1,16 @@
-"""Networks as files that Keras alone can load: spectral and weight norm folded into kernels, no stage but the last."""
+"""Export networks as .keras files that Keras alone can load, and read them back.
+
+Spectral and weight norm are folded into the kernels, and only the last stage of a growing network is written.
+"""
 
 from pathlib import Path
 from typing import Any
 
 from pipeline.devices import keras
 from pipeline.errors import UserError
-from pipeline.filter.keras_files import fill, read_config, weights_size
-from pipeline.gan.config.__init__ import Definition
-from pipeline.gan.config.resolutions import LARGEST_SIDE, check_extent
+from pipeline.filter.keras_files import load_keras_weights, read_config, weights_size
+from pipeline.gan.config import Definition
+from pipeline.gan.config.resolutions import LARGEST_SIDE, check_weight_bytes
 from pipeline.gan.networks.builder import GrowingNetwork
 from pipeline.gan.networks.discriminator import build_discriminator
 from pipeline.gan.networks.generator import build_generator
@@ -16,69 +19,71 @@ from pipeline.gan.validation import check_shape
 from pipeline.store.npz import Foreign
 
 GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
-MOST_LEVELS = LARGEST_SIDE.bit_length()
+MAX_LEVELS = LARGEST_SIDE.bit_length()
 
 
 def write_networks(
     definition: Definition, folder: Path, *, generator: GrowingNetwork, discriminator: GrowingNetwork
 ) -> None:
-    """Leave both networks in `folder`, finished, as Keras loads them."""
+    """Write generator.keras and discriminator.keras, at full size, into `folder`."""
     plain_generator(definition, generator).save(folder / GENERATOR)
     plain_discriminator(definition, discriminator).save(folder / DISCRIMINATOR)
 
 
 def read_generator(path: Path, definition: Definition) -> keras.Model:
-    """The generator of `definition` with the weights that `write_networks` left in the .keras file `path`.
+    """Build the generator of `definition` and load its weights from the .keras file `path` of `write_networks`.
 
-    Of the file only the numbers are read, and the side of the pictures: nothing that it describes is built or run.
-    Errors: `Damaged`; `Foreign` if it is of another network, or holds NaN.
+    Reads only the weights and the picture size from the file: nothing that the file describes is built or run.
+    Errors: `Damaged`; `Foreign` if the file is of another network, or holds NaN.
     """
-    size, channels = _picture(read_config(path))
-    check_extent(definition, {"generator": weights_size(path)}, size=size, channels=channels)
+    size, channels = _image_shape(read_config(path))
+    check_weight_bytes(definition, {"generator": weights_size(path)}, size=size, channels=channels)
     network = build_generator(definition, size=size, channels=channels, seed=0, plain=True).whole
-    fill(network, path)
+    load_keras_weights(network, path)
     return network
 
 
-def _picture(config: Any) -> tuple[int, int]:
-    """Side and channels of what a generator draws whose layers `config` names. Errors: `Foreign`."""
+def _image_shape(config: Any) -> tuple[int, int]:
+    """The side and channels of a generator's samples, from its Keras `config`. Errors: `Foreign`."""
     try:
         layers = {layer["name"]: layer["config"] for layer in config["config"]["layers"]}
         coarsest = layers["square"]["target_shape"][0]
-        level = max(level for level in range(MOST_LEVELS) if f"image_{level}" in layers)
+        level = max(level for level in range(MAX_LEVELS) if f"image_{level}" in layers)
         side = 2 * coarsest << level
         _, _, channels = check_shape((side, side, layers[f"image_{level}"]["filters"]))
     except (LookupError, TypeError, ValueError, UserError):
-        raise Foreign("holds no generator that was saved here") from None
+        raise Foreign("is not a generator that ganmill saved") from None
     return side, channels
 
 
 def plain_generator(definition: Definition, generator: GrowingNetwork) -> keras.Model:
-    """The finished generator of `definition`, in float32, of layers that Keras has itself."""
+    """A copy of the full-size generator in float32, of Keras' own layers."""
     _, size, _, channels = generator.whole.output_shape
     plain = build_generator(definition, size=size, channels=channels, seed=0, plain=True)
-    _fill(plain.whole, generator)
+    _copy_weights(plain.whole, generator)
     return plain.whole
 
 
 def plain_discriminator(definition: Definition, discriminator: GrowingNetwork) -> keras.Model:
-    """The finished discriminator, in float32, with its logits alone. Its minibatch layers, if it has any, are this
-    project's own: `import pipeline.gan.networks` makes them known to Keras."""
+    """A copy of the full-size discriminator in float32 with logits (B, 1) as its only output.
+
+    Its minibatch layers, if any, are not Keras' own: `import pipeline.gan.networks` registers them.
+    """
     _, size, _, channels = discriminator.whole.input_shape
     plain = build_discriminator(definition, size=size, channels=channels, seed=0, plain=True).whole
-    _fill(plain, discriminator)
+    _copy_weights(plain, discriminator)
     return keras.Model(plain.input, plain.outputs[0], name="discriminator")
 
 
-def _fill(plain: keras.Model, source: GrowingNetwork) -> None:
-    """Give the layers of `plain` the weights of those of the same names."""
+def _copy_weights(plain: keras.Model, source: GrowingNetwork) -> None:
+    """Copy the weights of `source` to the layers of `plain` that have the same names."""
     for layer in plain.layers:
-        if (known := source.layers.known(layer.name)) is not None:
-            layer.set_weights(_weights(known))
+        if (existing := source.layers.get(layer.name)) is not None:
+            layer.set_weights(_weights(existing))
 
 
 def _weights(layer: keras.layers.Layer) -> list:
-    """As Keras' own layer of this name has them."""
+    """The weights of `layer` as Keras' own layer of its kind has them."""
     if not isinstance(layer, Bounded):
         return layer.get_weights()
     kernel = keras.ops.convert_to_numpy(layer.kernel)

@@ -1,25 +1,25 @@
-"""Keras layers: fused batch norm, layer norm, spectral and weight norm, fade-in, minibatch statistics.
+"""Keras layers: fused batch norm, layer norm, spectral norm, weight norm, fade-in, minibatch statistics.
 
-Batch norm is Keras' own with TensorFlow's fused kernel in training, three times faster on a CPU. Layer norm (Ba et al.
-2016) can be differentiated twice. Spectral norm (Miyato et al. 2018) and weight norm (Salimans and Kingma 2016) keep
-the free kernel, unlike Keras' own `SpectralNormalization`: the gradient runs through the norm, and calling the layer
-changes nothing; the step asks for a power iteration. Minibatch layers let D see how alike the samples of a batch are
-(Salimans et al. 2016; Karras et al. 2018).
+Batch norm uses TensorFlow's fused kernel in training, three times faster on a CPU than Keras' own. Layer norm (Ba et
+al. 2016) can be differentiated twice. Spectral norm (Miyato et al. 2018) and weight norm (Salimans and Kingma 2016)
+store the unnormalised kernel, unlike Keras' `SpectralNormalization`: the gradient flows through the norm, and calling
+the layer changes no state; the training step calls `power_iteration`. Minibatch layers show D how similar the samples
+of a batch are (Salimans et al. 2016; Karras et al. 2018).
 """
 
 from typing import Any
 
 from pipeline.devices import keras
 
-Tensor = Any  # the backend's own
+Tensor = Any  # a tensor of the backend
 
 
 @keras.saving.register_keras_serializable("ganmill")
 class FusedBatchNorm(keras.layers.BatchNormalization):
-    """`BatchNormalization` over (B, H, W, C); the same figures but for rounding. On JAX, Keras' own."""
+    """`BatchNormalization` over (B, H, W, C) with the same results up to rounding. On JAX it is Keras' own."""
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """(B, H, W, C), normalised over all but C; in training by the batch's own mean and variance."""
+        """Normalise (B, H, W, C) over all axes but C; in training by the mean and variance of the batch."""
         if not training or keras.backend.backend() != "tensorflow":
             return keras.ops.cast(super().call(x, training=training), self.compute_dtype)
         import tensorflow as tf
@@ -29,48 +29,50 @@ class FusedBatchNorm(keras.layers.BatchNormalization):
             x=x, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon, is_training=True
         )
         count = tf.cast(tf.size(x) // tf.shape(x)[-1], tf.float32)
-        self._trail(self.moving_mean, mean)
-        self._trail(self.moving_variance, variance * (count - 1.0) / count)  # the kernel's is the unbiased one
+        self._update_moving(self.moving_mean, mean)
+        # The fused kernel returns the unbiased variance, Keras stores the biased one
+        self._update_moving(self.moving_variance, variance * (count - 1.0) / count)
         return y
 
-    def _trail(self, moving: keras.Variable, now: Tensor) -> None:
+    def _update_moving(self, moving: keras.Variable, now: Tensor) -> None:
         moving.assign(moving * self.momentum + now * (1.0 - self.momentum))
 
 
-PICTURE = (1, 2, 3)  # the axes of one
+IMAGE_AXES = (1, 2, 3)
 ops = keras.ops
 
 
 @keras.saving.register_keras_serializable("ganmill")
 class LayerNorm(keras.layers.GroupNormalization):
-    """`GroupNormalization` of one group; the same figures but for rounding.
+    """`GroupNormalization` of one group with the same results up to rounding.
 
-    Keras' own takes TensorFlow's moments, whose variance holds the mean still while it is differentiated. That is
-    right once; a penalty on D's slope is differentiated a second time.
+    Keras' own uses TensorFlow's moments, whose variance treats the mean as a constant in the gradient. That is correct
+    for the first derivative, but a gradient penalty needs the second.
     """
 
     def add_weight(self, **options: Any) -> keras.Variable:
-        """Scale and offset in float32, which Keras before 3.13 would round to what the layer computes in."""
+        """Keep scale and offset in float32; Keras before 3.13 would cast them to the compute dtype."""
         return super().add_weight(**options | {"autocast": False})
 
     def call(self, x: Tensor) -> Tensor:
-        """(B, H, W, C), each picture normalised over all of it, then scaled and shifted channel by channel."""
+        """Normalise each picture of (B, H, W, C) over H, W and C, then scale and shift each channel."""
         wide = ops.cast(x, "float32")
-        apart = wide - ops.mean(wide, axis=PICTURE, keepdims=True)
-        variance = ops.mean(ops.square(apart), axis=PICTURE, keepdims=True)
-        return ops.cast(apart * ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta, self.compute_dtype)
+        centred = wide - ops.mean(wide, axis=IMAGE_AXES, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=IMAGE_AXES, keepdims=True)
+        return ops.cast(centred * ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta, self.compute_dtype)
 
 
-FIRST_TURNS = 20  # of the power iteration when a layer is built
+INITIAL_ITERATIONS = 20  # power iterations when a layer is built
 TINY = 1e-12
 
 
 @keras.saving.register_keras_serializable("ganmill")
 class Bounded(keras.layers.Layer):
-    """A convolution ('conv'), a transposed one ('up') or a product with a matrix ('dense'), its kernel under `rule`.
+    """A convolution ('conv'), transposed convolution ('up') or dense layer ('dense') with a normalised kernel.
 
-    'spectral': the kernel as a matrix, outputs apart, divided by its largest singular value. 'weight': each output's
-    kernel has a learned length and a direction apart. A `gated` one is multiplied by a number that starts at 0.
+    `rule` 'spectral': the kernel as a matrix (outputs, rest) is divided by its largest singular value. 'weight': the
+    kernel of each output has a direction and a learned length. With `gated` the kernel is multiplied by a learned
+    number that starts at 0.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class Bounded(keras.layers.Layer):
         self.kernel_initializer, self.gated = kernel_initializer, gated
 
     def build(self, shape: tuple) -> None:
-        """Make the free kernel, and what its rule remembers beside it."""
+        """Create the unnormalised kernel `free`, and the state of its rule."""
         inputs, side = shape[-1], (self.kernel_size, self.kernel_size)
         shapes = {"conv": (*side, inputs, self.width), "up": (*side, self.width, inputs), "dense": (inputs, self.width)}
         self.free = self._weight("free", shapes[self.kind], initializer=self.kernel_initializer)
@@ -105,26 +107,26 @@ class Bounded(keras.layers.Layer):
         if self.gated:
             self.gate = self._weight("gate", (), initializer="zeros")
 
-    def settle(self) -> None:
-        """Make what the rule remembers fit the free kernel, which has just been drawn."""
+    def init_norms(self) -> None:
+        """Set the state of the rule to fit the kernel `free`, after its initialisation."""
         if self.rule == "weight":
             self.length.assign(ops.sqrt(ops.sum(ops.square(self._matrix()), axis=1)))
-        for _ in range(FIRST_TURNS):
-            self.turn()
+        for _ in range(INITIAL_ITERATIONS):
+            self.power_iteration()
 
     @property
     def kernel(self) -> Tensor:
-        """The kernel that is used, in the shape that Keras' own layer has."""
-        return self._held() * self.gate if self.gated else self._held()
+        """The normalised kernel, in the shape that Keras' own layer has."""
+        return self._normalised_kernel() * self.gate if self.gated else self._normalised_kernel()
 
-    def turn(self) -> None:
-        """One turn of the power iteration towards the largest singular value's left vector."""
+    def power_iteration(self) -> None:
+        """One step of power iteration towards the left vector of the largest singular value."""
         if self.rule == "spectral":
             matrix = ops.stop_gradient(self._matrix())
             self.left.assign(_unit(ops.matmul(matrix, _unit(ops.matmul(self.left, matrix)))))
 
     def call(self, x: Tensor) -> Tensor:
-        """As Keras' own layer of this kind, with the bounded kernel."""
+        """Compute what Keras' own layer of this kind computes, with the normalised kernel."""
         kernel = ops.cast(self.kernel, self.compute_dtype)
         if self.kind == "conv":
             x = ops.conv(x, kernel, strides=self.strides, padding="same")
@@ -135,36 +137,36 @@ class Bounded(keras.layers.Layer):
         return x + ops.cast(self.bias, self.compute_dtype) if self.use_bias else x
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same layer again."""
+        """The arguments that create the same layer."""
         names = ("kind", "width", "rule", "kernel_size", "strides", "use_bias", "kernel_initializer", "gated")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def compute_output_shape(self, shape: tuple) -> tuple:
-        """Of an input of `shape`."""
+        """The output shape for an input of `shape`."""
         if self.kind == "dense":
             return (*shape[:-1], self.width)
-        sides = [side * self.strides if self.kind == "up" else -(-side // self.strides) for side in shape[1:3]]
-        return (shape[0], *sides, self.width)
+        resolutions = [side * self.strides if self.kind == "up" else -(-side // self.strides) for side in shape[1:3]]
+        return (shape[0], *resolutions, self.width)
 
-    def _held(self) -> Tensor:
+    def _normalised_kernel(self) -> Tensor:
         matrix = self._matrix()
         if self.rule == "spectral":
-            return ops.convert_to_tensor(self.free) / self._largest(matrix)
+            return ops.convert_to_tensor(self.free) / self._largest_singular_value(matrix)
         scale = ops.convert_to_tensor(self.length) / ops.sqrt(ops.sum(ops.square(matrix), axis=1) + TINY)
         return self.free * (scale[:, None] if self.kind == "up" else scale)
 
     def _weight(self, name: str, shape: tuple, *, initializer: str = "ones", trainable: bool = True) -> keras.Variable:
-        """Norms are taken of float32, whatever the layer computes in."""
+        """Add a weight in float32: norms are computed in float32 whatever the compute dtype."""
         return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=trainable, autocast=False)
 
     def _matrix(self) -> Tensor:
-        """The free kernel as (width, the rest)."""
+        """The kernel `free` as a matrix (width, rest)."""
         kernel = ops.convert_to_tensor(self.free)
         if self.kind == "up":
             kernel = ops.swapaxes(kernel, -1, -2)
         return ops.transpose(ops.reshape(kernel, (-1, self.width)))
 
-    def _largest(self, matrix: Tensor) -> Tensor:
+    def _largest_singular_value(self, matrix: Tensor) -> Tensor:
         left = ops.stop_gradient(ops.convert_to_tensor(self.left))
         right = ops.stop_gradient(_unit(ops.matmul(left, matrix)))
         return ops.sum(left * ops.matmul(matrix, right)) + TINY
@@ -176,71 +178,75 @@ def _unit(vector: Tensor) -> Tensor:
 
 @keras.saving.register_keras_serializable("ganmill")
 class Blend(keras.layers.Layer):
-    """`fade` of the new and the rest of the old (Karras et al. 2018, figure 2). The step sets `fade`, from 0 to 1."""
+    """Linear mixture of an old and a new tensor (Karras et al. 2018, figure 2); the step sets `fade`, from 0 to 1."""
 
     def build(self, shapes: list) -> None:
-        """Make the one number."""
+        """Create the weight `fade`."""
         self.fade = self.add_weight(name="fade", shape=(), initializer="ones", trainable=False, dtype="float32")
 
     def call(self, tensors: list[Tensor]) -> Tensor:
-        """From [old, new], of one shape, to the mixture."""
+        """Mix [old, new], two tensors of one shape."""
         old, new = tensors
         share = keras.ops.cast(self.fade, new.dtype)
         return old + (new - old) * share
 
 
-GROUP = 4  # pictures that are compared with one another (Karras et al. 2018)
+GROUP_SIZE = 4  # pictures over which the deviation is computed (Karras et al. 2018)
 
 
 @keras.saving.register_keras_serializable("ganmill")
 class MinibatchStddev(keras.layers.Layer):
-    """Adds a channel: the mean standard deviation over a group of pictures (Karras et al. 2018, section 3)."""
+    """Add a channel: the mean standard deviation over a group of pictures (Karras et al. 2018, section 3)."""
 
     def call(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C + 1). Pictures i, i + B/G, i + 2B/G, ... are a group of G."""
         batch = x.shape[0]
-        if batch is None:  # while the graph is built, and when the batch is not known
-            return self._of(x, 1)
-        # A batch that does not divide, as of seventeen pictures, is one group: each alone would show nothing
-        return self._of(x, next((group for group in range(GROUP, 1, -1) if batch % group == 0), batch))
+        if batch is None:  # while the graph is built, and if the batch size is unknown
+            return self._append_deviation(x, 1)
+        # A batch that no group size divides, such as 17 pictures, is one group: groups of one have no deviation
+        group = next((group for group in range(GROUP_SIZE, 1, -1) if batch % group == 0), batch)
+        return self._append_deviation(x, group)
 
     def compute_output_shape(self, shape: tuple) -> tuple:
-        """Of an input of `shape`."""
+        """The output shape for an input of `shape`."""
         return (*shape[:-1], shape[-1] + 1)
 
-    def _of(self, x: Tensor, group: int) -> Tensor:
+    def _append_deviation(self, x: Tensor, group: int) -> Tensor:
         _, height, width, channels = x.shape
         y = ops.cast(ops.reshape(x, (group, -1, height, width, channels)), "float32")
         variance = ops.mean(ops.square(y - ops.mean(y, axis=0, keepdims=True)), axis=0)
-        spread = ops.mean(ops.sqrt(variance + 1e-8), axis=(1, 2, 3))  # (B / G,)
-        plane = ops.tile(ops.reshape(spread, (-1, 1, 1, 1)), (group, height, width, 1))
+        deviation = ops.mean(ops.sqrt(variance + 1e-8), axis=(1, 2, 3))  # (B / G,)
+        plane = ops.tile(ops.reshape(deviation, (-1, 1, 1, 1)), (group, height, width, 1))
         return ops.concatenate([x, ops.cast(plane, x.dtype)], axis=-1)
 
 
 @keras.saving.register_keras_serializable("ganmill")
 class MinibatchDiscrimination(keras.layers.Layer):
-    """Adds features: how near each picture is to the others in `kernels` learned views (Salimans et al. 2016, 3.2)."""
+    """Minibatch discrimination: add features of the distances to the other pictures (Salimans et al. 2016, 3.2).
+
+    `kernels` is the number of added features, `views` the dimension in which each measures distance.
+    """
 
     def __init__(self, kernels: int = 16, views: int = 8, **common: Any) -> None:
         super().__init__(**common)
         self.kernels, self.views = kernels, views
 
     def build(self, shape: tuple) -> None:
-        """Make the tensor that features are seen through."""
+        """Create the projection tensor (F, kernels * views)."""
         self.tensor = self.add_weight(name="tensor", shape=(shape[-1], self.kernels * self.views), initializer="zeros")
 
     def call(self, x: Tensor) -> Tensor:
         """(B, F) to (B, F + kernels)."""
-        seen = ops.reshape(ops.matmul(x, ops.cast(self.tensor, x.dtype)), (-1, self.kernels, self.views))
-        seen = ops.cast(seen, "float32")
-        distance = ops.sum(ops.abs(seen[:, None] - seen[None]), axis=3)  # (B, B, kernels)
+        projected = ops.reshape(ops.matmul(x, ops.cast(self.tensor, x.dtype)), (-1, self.kernels, self.views))
+        projected = ops.cast(projected, "float32")
+        distance = ops.sum(ops.abs(projected[:, None] - projected[None]), axis=3)  # (B, B, kernels)
         nearness = ops.sum(ops.exp(-distance), axis=1) - 1.0  # without the picture itself
         return ops.concatenate([x, ops.cast(nearness, x.dtype)], axis=1)
 
     def compute_output_shape(self, shape: tuple) -> tuple:
-        """Of an input of `shape`."""
+        """The output shape for an input of `shape`."""
         return (shape[0], shape[1] + self.kernels)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same layer again."""
+        """The arguments that create the same layer."""
         return {**super().get_config(), "kernels": self.kernels, "views": self.views}

@@ -1,6 +1,7 @@
-"""Training: `loop` runs step after step, and writes statistics, samples and checkpoints at the end of an epoch.
+"""Training a GAN: `loop` runs step after step; after an epoch it writes statistics, sample sheets and checkpoints.
 
-A step: `step_inputs` (reals, latents, learning rates by `schedule`) -> `train_step` (`augment`, `losses`), compiled by
-`backend_tensorflow` or `backend_jax`, changes `state`. `recovery` handles NaN. `checkpoint` and `resume_point` save and
-resume; `observer` shows samples, plots and alarms; `session` and `saved` serve `Dcgan`.
+A step: `step_inputs` (reals, latents, learning rates from `schedule`) -> `train_step` (`augment`, `losses`), compiled
+by `backend_tensorflow` or `backend_jax`, updates `state`. `recovery` handles NaN and lack of memory. `checkpoint` and
+`resume_point` save and resume; `saved` has the folder of a training, `session` the training behind `Dcgan`; `observer`
+shows samples, plots and alarms.
 """

@@ -1,4 +1,4 @@
-"""The step on JAX: Keras' stateless scopes around pure functions, compiled by XLA."""
+"""The training step on JAX: Keras' stateless scopes around pure functions, compiled by XLA."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,38 +7,41 @@ import jax
 
 from pipeline.devices import keras
 from pipeline.gan.training.state import TrainState
-from pipeline.gan.training.train_step import Objective, Tensor, Variables
+from pipeline.gan.training.train_step import Backward, Objective, Tensor, Variables
 
 
 class PureAutodiff:
-    """A `Autodiff` inside one stateless scope: each function runs in a scope of its own that starts where that one is,
-    and what it changes besides `variables` is carried out."""
+    """`Autodiff` on JAX, inside one stateless scope.
+
+    Each function runs in a scope of its own that starts from the current values; what it changes besides `variables` is
+    assigned to the outer scope.
+    """
 
     def __init__(self, state: TrainState) -> None:
         self.state = state
 
-    def by_variables(self, objective: Objective, variables: Variables) -> tuple[Any, list[Tensor]]:
+    def variable_gradients(self, objective: Objective, variables: Variables) -> tuple[Any, list[Tensor]]:
         pure = self._pure(objective, variables)
-        (_, (aside, changed)), gradients = jax.value_and_grad(pure, has_aux=True)(_values(variables))
-        self._carry_out(changed, variables)
-        return aside, gradients
+        (_, (aux, others)), gradients = jax.value_and_grad(pure, has_aux=True)(_values(variables))
+        self._assign_others(others, variables)
+        return aux, gradients
 
-    def by_input(self, objective: Callable[[Tensor], tuple[Tensor, Any]], x: Tensor) -> tuple[Any, Tensor]:
+    def input_gradient(self, objective: Callable[[Tensor], tuple[Tensor, Any]], x: Tensor) -> tuple[Any, Tensor]:
         def pure(x: Tensor) -> tuple[Tensor, Any]:
-            loss, more = self._pure(lambda: objective(x), [])([])
-            return loss, more
+            loss, aux = self._pure(lambda: objective(x), [])([])
+            return loss, aux
 
-        (_, (aside, changed)), gradient = jax.value_and_grad(pure, has_aux=True)(x)
-        self._carry_out(changed, [])
-        return aside, gradient
+        (_, (aux, others)), gradient = jax.value_and_grad(pure, has_aux=True)(x)
+        self._assign_others(others, [])
+        return aux, gradient
 
-    def pull(self, draw: Callable[[], Tensor], variables: Variables) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
-        pure = self._pure(lambda: (draw(), None), variables)
-        drawn, back, (_, changed) = jax.vjp(pure, _values(variables), has_aux=True)
-        self._carry_out(changed, variables)
-        return drawn, lambda by_drawn: back(by_drawn)[0]
+    def vjp(self, function: Callable[[], Tensor], variables: Variables) -> tuple[Tensor, Backward]:
+        pure = self._pure(lambda: (function(), None), variables)
+        samples, backward, (_, others) = jax.vjp(pure, _values(variables), has_aux=True)
+        self._assign_others(others, variables)
+        return samples, lambda cotangent: backward(cotangent)[0]
 
-    def slopes(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    def per_example_gradients(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         return jax.grad(lambda x: function(x).sum())(x)
 
     def _pure(self, objective: Objective, variables: Variables) -> Callable[[list[Tensor]], tuple[Tensor, Any]]:
@@ -47,24 +50,24 @@ class PureAutodiff:
         def pure(values: list[Tensor]) -> tuple[Tensor, Any]:
             now = [*zip(everything, _values(everything), strict=True), *zip(variables, values, strict=True)]
             with keras.StatelessScope(state_mapping=now):
-                loss, aside = objective()
-                return loss, (aside, _values(self._others(variables)))
+                loss, aux = objective()
+                return loss, (aux, _values(self._others(variables)))
 
         return pure
 
-    def _carry_out(self, changed: list[Tensor], variables: Variables) -> None:
-        for variable, value in zip(self._others(variables), changed, strict=True):
+    def _assign_others(self, others: list[Tensor], variables: Variables) -> None:
+        for variable, value in zip(self._others(variables), others, strict=True):
             variable.assign(value)
 
     def _others(self, variables: Variables) -> Variables:
-        """All but `variables`: batch norm statistics among them."""
+        """All variables but `variables`, such as batch norm statistics."""
         named = {id(variable) for variable in variables}
         return [variable for variable in self.state.variables if id(variable) not in named]
 
 
 def compile_with(update: Callable[[dict[str, Tensor]], Tensor], state: TrainState, *, xla: bool) -> Callable:
-    """`update` as a function from arrays to its metrics; it changes `state`. JAX always compiles with XLA."""
-    variables = state.variables  # looked up once: a small step is over sooner than they are found
+    """Compile `update` into a function from arrays to its metrics that updates `state`; JAX always uses XLA."""
+    variables = state.variables  # looked up once: it takes longer than a small step
 
     def pure(values: list[Tensor], arrays: dict[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):

@@ -1,4 +1,4 @@
-"""The step on TensorFlow: gradient tapes, and one traced function a plan."""
+"""The training step on TensorFlow: gradient tapes, and one traced function for each step plan."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,31 +7,31 @@ import tensorflow as tf
 
 from pipeline.devices import keras
 from pipeline.gan.training.state import TrainState
-from pipeline.gan.training.train_step import Objective, Tensor, Variables
+from pipeline.gan.training.train_step import Backward, Objective, Tensor, Variables
 
 
 class TapeAutodiff:
-    """A `Autodiff` of gradient tapes."""
+    """`Autodiff` on TensorFlow, with gradient tapes."""
 
-    def by_variables(self, objective: Objective, variables: Variables) -> tuple[Any, list[Tensor]]:
+    def variable_gradients(self, objective: Objective, variables: Variables) -> tuple[Any, list[Tensor]]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             _watch(tape, variables)
-            loss, aside = objective()
-        return aside, _or_zeros(tape.gradient(loss, variables), variables)
+            loss, aux = objective()
+        return aux, _zeros_if_none(tape.gradient(loss, variables), variables)
 
-    def by_input(self, objective: Callable[[Tensor], tuple[Tensor, Any]], x: Tensor) -> tuple[Any, Tensor]:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:  # D's weights stay: no gradients for them
+    def input_gradient(self, objective: Callable[[Tensor], tuple[Tensor, Any]], x: Tensor) -> tuple[Any, Tensor]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:  # no gradients for D's weights
             tape.watch(x)
-            loss, aside = objective(x)
-        return aside, tape.gradient(loss, x)
+            loss, aux = objective(x)
+        return aux, tape.gradient(loss, x)
 
-    def pull(self, draw: Callable[[], Tensor], variables: Variables) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
+    def vjp(self, function: Callable[[], Tensor], variables: Variables) -> tuple[Tensor, Backward]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             _watch(tape, variables)
-            drawn = draw()
-        return drawn, lambda by_drawn: _or_zeros(tape.gradient(drawn, variables, by_drawn), variables)
+            samples = function()
+        return samples, lambda cotangent: _zeros_if_none(tape.gradient(samples, variables, cotangent), variables)
 
-    def slopes(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    def per_example_gradients(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             total = tf.reduce_sum(function(x))
@@ -39,7 +39,7 @@ class TapeAutodiff:
 
 
 def compile_with(update: Callable[[dict[str, Tensor]], Tensor], state: TrainState, *, xla: bool) -> Callable:
-    """`update` as a function from arrays to its metrics; it changes `state`."""
+    """Compile `update` into a function from arrays to its metrics that updates `state`."""
     traced = tf.function(update, jit_compile=xla, autograph=False)
     return lambda arrays: traced({name: tf.convert_to_tensor(array) for name, array in arrays.items()})
 
@@ -48,7 +48,7 @@ def _watch(tape: tf.GradientTape, variables: Variables) -> None:
     tape.watch([variable.value for variable in variables])
 
 
-def _or_zeros(gradients: list[Tensor | None], variables: Variables) -> list[Tensor]:
-    """A stage of a growing GAN leaves the variables of other sides alone."""
+def _zeros_if_none(gradients: list[Tensor | None], variables: Variables) -> list[Tensor]:
+    """Replace missing gradients by zeros: a stage of a growing GAN does not use the variables of other sides."""
     pairs = zip(gradients, variables, strict=True)
     return [keras.ops.zeros(variable.shape) if found is None else found for found, variable in pairs]

@@ -1,6 +1,6 @@
-"""Checkpoints that survive a power cut: one checksummed file each, written atomically, the last few kept.
+"""Checkpoints that survive a power cut: one checksummed NPZ file each, written atomically, the last few kept.
 
-They are read with the shapes that the networks require: what such a file says of itself is not believed (see
+A checkpoint is read with the shapes that the networks require; the shapes that the file states are not trusted (see
 `pipeline.store.npz`). The averaged generator of the best epoch is kept in the same way.
 """
 
@@ -14,37 +14,38 @@ import numpy as np
 
 from pipeline.devices import keras
 from pipeline.gan.networks.builder import GrowingNetwork
-from pipeline.images.png import write_whole
+from pipeline.store.atomic import write_whole
 from pipeline.store.npz import Arrays, Damaged, Foreign, Form, Forms, Npz, Unfit, check_finite
 
-KEPT = 3  # the one before stands in when the newest turns out damaged, and so on
+MAX_CHECKPOINTS = 3  # if the newest is damaged, training resumes from the one before
 CHECKSUM = "sha256"
-OF_CHECKSUM = Form(("uint8",), (hashlib.sha256().digest_size,))
-Made = TypeVar("Made")
+CHECKSUM_FORM = Form(("uint8",), (hashlib.sha256().digest_size,))
+T = TypeVar("T")
 
 
 def save_checkpoint(folder: Path, step: int, arrays: Arrays) -> None:
-    """Put a checkpoint into `folder`, made if need be; all but the last few go, and what killed writes left.
+    """Write a checkpoint into `folder`, which is created if missing, and delete all but the last few.
 
-    Those of later steps go too: they were damaged, and passed over, or this would not be the newest.
+    Checkpoints of later steps are deleted too: they were found damaged, or this would not be the newest. So are partial
+    files of killed writes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_arrays(path := folder / f"step-{step:09d}.npz", arrays)
-    kept = [each for each in _files(folder) if each <= path][-KEPT:]
+    kept = [each for each in _files(folder) if each <= path][-MAX_CHECKPOINTS:]
     for old in {*_files(folder), *folder.glob(".*.part")} - {*kept}:
         old.unlink()
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Those in `folder`, whole or not, the newest first; of more than a training leaves, the newest alone."""
-    return _files(folder)[: -1 - 4 * KEPT : -1]
+    """The checkpoints in `folder`, damaged ones too, the newest first; at most a few more than a training keeps."""
+    return _files(folder)[: -1 - 4 * MAX_CHECKPOINTS : -1]
 
 
-def newest(paths: Iterable[Path], read: Callable[[Path], Made]) -> Made | None:
-    """What `read` makes of the first of `paths` that it can use; others are passed over. None if all are damaged.
+def read_newest(paths: Iterable[Path], read: Callable[[Path], T]) -> T | None:
+    """The result of `read` for the first of `paths` that is usable; None if all are damaged.
 
-    Errors: `Foreign`, which names the file, if none can be used, and one not because it is damaged but because of what
-    it holds: to begin anew would throw away what is somebody's.
+    Errors: `Foreign`, which names the file, if none is usable and one is intact but of something else: to start again
+    would delete what may be another training.
     """
     foreign = None
     for path in paths:
@@ -60,23 +61,23 @@ def newest(paths: Iterable[Path], read: Callable[[Path], Made]) -> Made | None:
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Put `arrays` and their checksum into the NPZ file `path`: either all of it is there afterwards, or nothing."""
+    """Write `arrays` and their checksum to the NPZ file `path` atomically: all of it, or nothing."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays, **{CHECKSUM: np.frombuffer(_checksum(arrays), np.uint8)})
     write_whole(path, buffer.getbuffer())
 
 
 def load_arrays(path: Path, forms: Forms | None = None) -> Arrays:
-    """What `write_arrays` wrote; it takes no more memory than arrays of `forms`, or without them than the file is long.
+    """Read a file of `write_arrays`; its arrays are those of `forms`, or without them no larger than the file.
 
-    Errors: `Damaged` if it is missing, cut short or changed; `Foreign` if it is not of `forms`, or not all numbers in
-    it are finite: a training never leaves such a one.
+    Errors: `Damaged` if the file is missing, cut short or changed; `Foreign` if it does not fit `forms`, or holds NaN
+    or infinite numbers: a training never writes such a file.
     """
     with Npz(path) as file:
         if forms is None:
             headers = {name: file.header(name) for name in file.names}
         else:
-            headers = file.check({**forms, CHECKSUM: OF_CHECKSUM})
+            headers = file.check({**forms, CHECKSUM: CHECKSUM_FORM})
         arrays = {name: file.array(name, header) for name, header in headers.items()}
     checksum = arrays.pop(CHECKSUM, np.zeros(0, np.uint8))
     if checksum.tobytes() != _checksum(arrays):
@@ -86,7 +87,7 @@ def load_arrays(path: Path, forms: Forms | None = None) -> Arrays:
 
 
 def read_arrays(path: Path, forms: Forms | None = None) -> Arrays | None:
-    """As `load_arrays`, but None for all that cannot be used."""
+    """Read as `load_arrays` does, but return None for a file that cannot be used."""
     try:
         return load_arrays(path, forms)
     except Unfit:
@@ -94,7 +95,7 @@ def read_arrays(path: Path, forms: Forms | None = None) -> Arrays | None:
 
 
 def digest_arrays(arrays: Arrays) -> str:
-    """The hex SHA-256 over names, types, shapes and every bit of `arrays`."""
+    """The hex SHA-256 over the names, types, shapes and values of `arrays`."""
     return _checksum(arrays).hex()
 
 
@@ -111,7 +112,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 BEST, AVERAGE = "best.npz", "average/"
-SAID = {
+BEST_FORMS = {
     "epoch": Form(("int64",)),
     "kid": Form(("float64",)),
     "extractor": Form(("uint8",), (None,), most=1 << 10),
@@ -119,41 +120,41 @@ SAID = {
 
 
 class BestCheckpoint:
-    """The file best.npz in the folder of a training: weights, epoch, KID and what it was measured with.
+    """The file best.npz of a training: the averaged generator of the epoch with the lowest KID.
 
-    `forms` are those of a training's state, of which the file holds the averaged generator. A damaged one, or one of
-    something else, counts as none.
+    It holds weights, epoch, KID and extractor. `forms` are those of the training's state. A damaged file, or one of
+    another training, counts as none.
     """
 
     def __init__(self, folder: Path, forms: Forms) -> None:
         self._path = folder / BEST
-        self._forms = {**SAID, **{name: form for name, form in forms.items() if name.startswith(AVERAGE)}}
+        self._forms = {**BEST_FORMS, **{name: form for name, form in forms.items() if name.startswith(AVERAGE)}}
         self.epoch, self.kid, self.extractor = 0, None, ""
         if arrays := read_arrays(self._path, self._forms):
             self.epoch, self.kid = int(arrays["epoch"]), float(arrays["kid"])
             self.extractor = arrays["extractor"].tobytes().decode(errors="replace")
 
-    def saw(self, row: dict[str, Any]) -> bool:
-        """Whether the line `row` has the lowest KID so far, or the first with its extractor."""
+    def is_better(self, row: dict[str, Any]) -> bool:
+        """Whether `row` of the statistics has the lowest KID so far, or is the first with its extractor."""
         kid = row.get("kid")
         return kid is not None and (self.kid is None or kid < self.kid or row["extractor"] != self.extractor)
 
-    def keep(self, row: dict[str, Any], average: GrowingNetwork) -> None:
-        """Put `average` into the file, as that of `row`."""
+    def save(self, row: dict[str, Any], average: GrowingNetwork) -> None:
+        """Write the weights of `average` with the scores of `row`."""
         self.epoch, self.kid, self.extractor = row["epoch"], row["kid"], row["extractor"]
-        weights = {f"{AVERAGE}{place:03d}": _array(variable) for place, variable in enumerate(average.variables)}
-        said = {"epoch": np.int64(self.epoch), "kid": np.float64(self.kid)}
-        said["extractor"] = np.frombuffer(self.extractor.encode(), np.uint8)
-        write_arrays(self._path, {**said, **weights})
+        weights = {f"{AVERAGE}{index:03d}": _array(variable) for index, variable in enumerate(average.variables)}
+        scores = {"epoch": np.int64(self.epoch), "kid": np.float64(self.kid)}
+        scores["extractor"] = np.frombuffer(self.extractor.encode(), np.uint8)
+        write_arrays(self._path, {**scores, **weights})
 
-    def forget_after(self, epoch: int) -> None:
-        """Drop what comes from beyond `epoch`, from which training goes on: it comes again."""
+    def drop_after(self, epoch: int) -> None:
+        """Delete the file if it is of an epoch after `epoch`, from which training resumes: that epoch comes again."""
         if self.epoch > epoch:
             self._path.unlink(missing_ok=True)
             self.epoch, self.kid, self.extractor = 0, None, ""
 
     def weights(self) -> Arrays | None:
-        """The averaged generator's arrays, as `TrainState.arrays()` has them; None if nothing was kept."""
+        """The averaged generator's arrays, named as in `TrainState.arrays()`; None if there are none."""
         arrays = read_arrays(self._path, self._forms)
         return arrays and {name: array for name, array in arrays.items() if name.startswith(AVERAGE)}
 

@@ -1,4 +1,4 @@
-"""What people see of a training while it runs: sheets, figures, plots, alarms."""
+"""What people see of a training while it runs: sample sheets, scores, plots and alarms."""
 
 import time
 from collections.abc import Callable
@@ -7,58 +7,59 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.gan.evaluation.diagnostics import news
+from pipeline.gan.evaluation.diagnostics import new_alarms
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.sampling import GRID, SampleSheets, fixed_latents
 from pipeline.gan.stats_log import STATS, Row
-from pipeline.images.png import write_whole
+from pipeline.store.atomic import write_whole
 
-SECONDS = 20.0  # from one drawing of the plots to the next, or as many times as long as it took
+SECONDS = 20.0  # at least between two drawings of the plots; longer if drawing takes over a second
 Draw = Callable[[np.ndarray], np.ndarray]  # latents (N, latent) to pictures (N, S, S, C) uint8
 
 
 class Observer:
-    """Of one training in `folder`. All of it appears in `live` too, as it is made, unless that is None.
+    """Writes sample sheets, plots and alarms of one training into `folder`, and copies them to `live`, if given.
 
-    Without a `monitor` the samples are shown, and not scored.
+    Without an `evaluator` the samples are shown but not scored.
     """
 
-    def __init__(self, folder: Path, *, live: Path | None, epochs: int, monitor: SampleEvaluator | None) -> None:
-        self.folder, self.live, self.monitor = folder, live, monitor
+    def __init__(self, folder: Path, *, live: Path | None, epochs: int, evaluator: SampleEvaluator | None) -> None:
+        self.folder, self.live, self.evaluator = folder, live, evaluator
         self.sheets = SampleSheets(folder / "samples", epochs=epochs, live=live)
-        self._due = time.monotonic() + SECONDS  # when the plots are drawn anew
+        self._next_plots = time.monotonic() + SECONDS  # when the plots are redrawn
 
     def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:
-        """Show the reals, and what the generator draws before it has learned."""
+        """Write the sheet of the reals, and the first sheet of samples, before any training."""
         self.sheets.add_reals(reals)
         self.sheets.add(0, draw(latents))
 
-    def look(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int, rows: list[Row]) -> Row:
-        """Show the pictures of `latents`; the figures of this look, to go into `row`, which comes after `rows`."""
-        if self.monitor is None:
+    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int, rows: list[Row]) -> Row:
+        """Write the sample sheet of `latents`; return scores and new alarms to add to `row`, which follows `rows`."""
+        if self.evaluator is None:
             self.sheets.add(row["epoch"], draw(latents))
             return {}
-        more = fixed_latents(max(self.monitor.count, GRID**2), size=latents.shape[1], seed=seed)
-        pictures = draw(np.concatenate([latents, more[len(latents) :]]))
+        extra = fixed_latents(max(self.evaluator.count, GRID**2), size=latents.shape[1], seed=seed)
+        pictures = draw(np.concatenate([latents, extra[len(latents) :]]))
         self.sheets.add(row["epoch"], pictures[: len(latents)])
-        figures = {name: value for name, value in asdict(self.monitor.look(pictures)).items() if value is not None}
-        if figures:
-            figures["extractor"] = self.monitor.extractor.name  # those of others cannot be compared
-        new = [alarm.text for alarm in news([*rows, {**row, **figures}])]
-        return {**figures, **({"alarms": new} if new else {})}
+        found = asdict(self.evaluator.evaluate(pictures))
+        scores = {name: value for name, value in found.items() if value is not None}
+        if scores:
+            scores["extractor"] = self.evaluator.extractor.name  # scores of different extractors cannot be compared
+        alarms = [alarm.text for alarm in new_alarms([*rows, {**row, **scores}])]
+        return {**scores, **({"alarms": alarms} if alarms else {})}
 
-    def tell(self, rows: list[Row], *, last: bool) -> None:
-        """Draw the plots of `rows` anew, unless that was just done and these are not the `last`."""
-        if last or time.monotonic() > self._due:
-            begun = time.monotonic()
+    def update_plots(self, rows: list[Row], *, last: bool) -> None:
+        """Redraw the plots of `rows`, unless that was done a moment ago and these are not the `last`."""
+        if last or time.monotonic() > self._next_plots:
+            started = time.monotonic()
             plots = self.folder / "plots"
             plots.mkdir(exist_ok=True)
-            self._show([plots / name for name in draw_plots(rows, plots)])
-            self._due = time.monotonic() + SECONDS * max(1.0, time.monotonic() - begun)
-        self._show([self.folder / STATS])
+            self._copy_to_live([plots / name for name in draw_plots(rows, plots)])
+            self._next_plots = time.monotonic() + SECONDS * max(1.0, time.monotonic() - started)
+        self._copy_to_live([self.folder / STATS])
 
-    def _show(self, paths: list[Path]) -> None:
+    def _copy_to_live(self, paths: list[Path]) -> None:
         if self.live is not None:
             self.live.mkdir(parents=True, exist_ok=True)
             for path in paths:
@@ -66,16 +67,16 @@ class Observer:
 
 
 class NullObserver:
-    """Stands for a `Watch` where nobody looks."""
+    """An `Observer` that shows nothing."""
 
-    monitor = None
+    evaluator = None
 
     def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:
         """Show nothing."""
 
-    def look(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int, rows: list[Row]) -> Row:
-        """No figures."""
+    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int, rows: list[Row]) -> Row:
+        """Return no scores."""
         return {}
 
-    def tell(self, rows: list[Row], *, last: bool) -> None:
+    def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Draw nothing."""

@@ -1,4 +1,4 @@
-"""Where a training stands: what a checkpoint holds beside networks and optimizers, checked."""
+"""The resume point of a training: the validated contents of a checkpoint beside networks and optimizers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.devices import BFLOAT16, ComputeMode, Threads
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import Definition, definition_digest
+from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import NETWORKS
 from pipeline.gan.sampling import GRID
 from pipeline.gan.training.checkpoint import load_arrays
 from pipeline.gan.training.recovery import RETRIES
-from pipeline.gan.training.step_inputs import FEWEST
+from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.training.train_step import METRICS
 from pipeline.gan.validation import Shape, check_shape
 from pipeline.store.npz import Arrays, Foreign, Form, Forms, Npz, shown
@@ -22,16 +22,20 @@ from pipeline.store.npz import Arrays, Foreign, Form, Forms, Npz, shown
 if TYPE_CHECKING:
     from pipeline.gan.training.step_inputs import Batches
 
-LONGEST = 1 << 14  # bytes of a note, and of what a training says of itself; they have some hundreds
-MOST_PICTURES = 10**9
-LAST_STEP = 10**15
+MAX_TEXT_BYTES = 1 << 14  # of a note and of an origin, which have a few hundred
+MAX_IMAGES = 10**9
+MAX_STEP = 10**15
 Count = Annotated[int, Field(ge=0, le=4096)]  # of threads
-NUMBER, WHOLE, TEXT = Form(("float64",)), Form(("int64",)), Form(("uint8",), (None,), most=LONGEST)
+FLOAT_FORM, INTEGER_FORM = Form(("float64",)), Form(("int64",))
+TEXT_FORM = Form(("uint8",), (None,), most=MAX_TEXT_BYTES)
 
 
 class Origin(BaseModel):
-    """What a training said of itself: which pictures and noise a step gets follows from `seed` and `images`, their
-    shape (N, S, S, C). `definition` is a digest; earlier versions left out what may be None."""
+    """What a training is of, as its checkpoints record it.
+
+    The pictures and noise of a step follow from `seed` and `images`, their shape (N, S, S, C). `definition` is a
+    digest. The fields that may be None are missing in checkpoints of earlier versions.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -45,9 +49,9 @@ class Origin(BaseModel):
 
     @field_validator("images")
     @classmethod
-    def _can_be_drawn(cls, images: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        if not FEWEST <= images[0] <= MOST_PICTURES:
-            raise ValueError(f"expected {FEWEST} pictures or more")
+    def _check_images(cls, images: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        if not MIN_IMAGES <= images[0] <= MAX_IMAGES:
+            raise ValueError(f"expected {MIN_IMAGES} pictures or more")
         try:
             check_shape(images[1:])
         except UserError as error:
@@ -56,19 +60,19 @@ class Origin(BaseModel):
 
     @field_validator("name", "rounding")
     @classmethod
-    def _can_be_told(cls, text: str | None) -> str | None:
+    def _check_text(cls, text: str | None) -> str | None:
         if text and not text.isprintable():
             raise ValueError("expected one line of text")
         return text
 
-    def is_of(self, seed: int, images: tuple[int, ...], definition: Definition) -> bool:
-        """Whether a training by `seed` and `definition` on `images`, their shape, says the same of itself."""
+    def matches(self, seed: int, images: tuple[int, ...], definition: Definition) -> bool:
+        """Whether a training with `seed` and `definition` on images of shape `images` has this origin."""
         known = self.definition in (None, definition_digest(definition))
         return known and (self.seed, self.images) == (seed, tuple(images))
 
     @property
-    def way(self) -> ComputeMode | None:
-        """How the training computes, and has to go on; None where an earlier version did not say."""
+    def compute_mode(self) -> ComputeMode | None:
+        """How the training computes, and must compute when it resumes; None if an earlier version did not record it."""
         if self.precision is None or self.threads is None:
             return None
         within, between = self.threads
@@ -77,94 +81,97 @@ class Origin(BaseModel):
 
     @property
     def shape(self) -> Shape:
-        """Of one picture, (S, S, C)."""
+        """The shape (S, S, C) of one picture."""
         return self.images[1:]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResumePoint:
-    """The numbers of one checkpoint, checked."""
+    """The validated contents of one checkpoint."""
 
-    number: int  # steps done
+    steps_done: int  # steps done
     retries: int
     metrics: np.ndarray  # (steps of this epoch so far, METRICS) float32
     latents: np.ndarray  # (GRID², latent) float32
     note: str
     seconds: float
-    lead: float
-    caution: float
+    accuracy_average: float
+    lr_scale: float
     origin: Origin
-    arrays: Arrays  # all that the file holds, those of the state among them
+    arrays: Arrays  # all arrays of the file, with those of the state
 
 
 @dataclass(frozen=True)
 class CheckpointOutline:
-    """What can be told of a checkpoint without reading its weights; whether it is whole cannot."""
+    """What can be read of a checkpoint without its weights; whether it is intact is not known yet."""
 
     path: Path
-    number: int
-    origin: Origin | None  # None in one of an early version
-    bytes: dict[str, int]  # that each of NETWORKS takes
+    steps_done: int
+    origin: Origin | None  # None in checkpoints of an early version
+    bytes: dict[str, int]  # of the weights of each of NETWORKS
 
 
 def point_forms(batches: "Batches", *, latent: int) -> Forms:
-    """What every checkpoint of a training on `batches` holds beside its state."""
+    """The forms of the arrays that every checkpoint of a training on `batches` holds beside its state."""
     return {
-        "step": WHOLE,
-        "retries": WHOLE,
+        "step": INTEGER_FORM,
+        "retries": INTEGER_FORM,
         "metrics": Form(("float32",), (None, len(METRICS)), most=batches.steps),
         "latents": Form(("float32",), (GRID**2, latent)),
-        "note": TEXT,
-        "origin": TEXT,
-        **dict.fromkeys(("seconds", "lead", "caution"), NUMBER),
+        "note": TEXT_FORM,
+        "origin": TEXT_FORM,
+        **dict.fromkeys(("seconds", "lead", "caution"), FLOAT_FORM),
     }
 
 
 def load_point(path: Path, forms: Forms, batches: "Batches") -> ResumePoint:
-    """The checkpoint `path` of a training on `batches`, which holds arrays of `forms`, those of the state included.
+    """Read and validate the checkpoint `path` of a training on `batches`; `forms` are those of all its arrays.
 
-    Errors: `Damaged`; `Foreign` if it is of something else, or holds numbers that no training comes to.
+    Errors: `Damaged`; `Foreign` if it is of something else, or holds numbers that no training reaches.
     """
     arrays = load_arrays(path, forms)
-    numbers = {name: float(arrays[name]) for name in ("seconds", "lead", "caution")}
     found = ResumePoint(
-        number=_step(arrays["step"]),
+        steps_done=_step(arrays["step"]),
         retries=int(arrays["retries"]),
         metrics=arrays["metrics"],
         latents=arrays["latents"],
         note=_text(arrays["note"], "note"),
         origin=_origin(arrays["origin"]),
         arrays=arrays,
-        **numbers,
+        seconds=float(arrays["seconds"]),
+        accuracy_average=float(arrays["lead"]),
+        lr_scale=float(arrays["caution"]),
     )
-    if not (0 <= found.retries <= RETRIES and found.seconds >= 0 and 0 <= found.lead <= 1 and 0 < found.caution <= 1):
+    in_bounds = 0 <= found.retries <= RETRIES and found.seconds >= 0
+    if not (in_bounds and 0 <= found.accuracy_average <= 1 and 0 < found.lr_scale <= 1):
         raise Foreign("holds retries, seconds, lead or caution out of bounds")
-    if len(found.metrics) != found.number % batches.steps:
-        raise Foreign(f"holds metrics of {len(found.metrics)} steps, which is not how far step {found.number} is")
+    if len(found.metrics) != found.steps_done % batches.steps:
+        raise Foreign(f"holds metrics of {len(found.metrics)} steps, which does not fit step {found.steps_done}")
     return found
 
 
 def load_outline(path: Path) -> CheckpointOutline:
-    """What the checkpoint `path` says of itself. It takes next to no memory. Errors: `Damaged`, `Foreign`."""
+    """Read the step, origin and sizes of the checkpoint `path`, with little memory. Errors: `Damaged`, `Foreign`."""
     with Npz(path) as file:
         headers = {name: file.header(name) for name in file.names}
-        small = {}
-        for name, form in (("step", WHOLE), ("origin", TEXT)):
+        arrays = {}
+        for name, form in (("step", INTEGER_FORM), ("origin", TEXT_FORM)):
             if name in headers and not form.fits(headers[name]):
                 raise Foreign(f"{name} is {headers[name]} where {form} is expected")
-            small |= {name: file.array(name, headers[name])} if name in headers else {}
-    if "step" not in small:
+            arrays |= {name: file.array(name, headers[name])} if name in headers else {}
+    if "step" not in arrays:
         raise Foreign("holds no step")
     sizes = {
         network: sum(header.bytes for name, header in headers.items() if name.startswith(f"{network}/"))
         for network in NETWORKS
     }
-    return CheckpointOutline(path, _step(small["step"]), _origin(small["origin"]) if "origin" in small else None, sizes)
+    origin = _origin(arrays["origin"]) if "origin" in arrays else None
+    return CheckpointOutline(path, _step(arrays["step"]), origin, sizes)
 
 
 def _step(array: np.ndarray) -> int:
-    if not 0 <= (step := int(array)) <= LAST_STEP:
-        raise Foreign(f"says that it is of step {step}")
+    if not 0 <= (step := int(array)) <= MAX_STEP:
+        raise Foreign(f"is of step {step}, which is out of bounds")
     return step
 
 
@@ -173,8 +180,8 @@ def _origin(array: np.ndarray) -> Origin:
         return Origin.model_validate_json(array.tobytes())
     except ValidationError as error:
         first = error.errors()[0]
-        place = "".join(f"{each}: " for each in first["loc"][:1])
-        raise Foreign(f"has an origin that no training writes: {place}{shown(first['msg'])}") from None
+        field_name = "".join(f"{each}: " for each in first["loc"][:1])
+        raise Foreign(f"has an origin that no training writes: {field_name}{shown(first['msg'])}") from None
 
 
 def _text(array: np.ndarray, name: str) -> str:

@@ -1,35 +1,40 @@
-"""Schedules: learning rates, the stage of a growing GAN, when to sample and save, and when D sits out."""
+"""Schedules: learning rates, the stage of a growing GAN, intervals of samples and checkpoints, skipping of D."""
 
 import math
 from dataclasses import dataclass
 
-from pipeline.gan.config.__init__ import Balance, Growing, Optimizer
+from pipeline.gan.config import Balance, Growing, Optimizer
+
+# Steps between two sample sheets, which take seconds, and between two checkpoints, which take tenths of a second
+SAMPLE_STEPS, CHECKPOINT_STEPS = 1000, 500
+MIN_SHEETS, MAX_SHEETS = 10, 40  # of a whole training
+AVERAGED_STEPS = 30  # for D's average accuracy
 
 
 def rate_at(optimizer: Optimizer, *, seen: int, total: int) -> float:
-    """The learning rate after `seen` images of the `total` that the training is to see."""
+    """The learning rate after `seen` of the `total` images of the training."""
     schedule = optimizer.schedule
     warm = min(1.0, (seen + 1) / schedule.warmup) if schedule.warmup else 1.0
     done = min(1.0, seen / (schedule.over or max(total, 1)))
-    way = {"constant": 0.0, "linear": done, "cosine": 0.5 - 0.5 * math.cos(math.pi * done)}[schedule.kind]
-    return optimizer.learning_rate * warm * (1.0 + (schedule.final - 1.0) * way)
+    decay = {"constant": 0.0, "linear": done, "cosine": 0.5 - 0.5 * math.cos(math.pi * done)}[schedule.kind]
+    return optimizer.learning_rate * warm * (1.0 + (schedule.final - 1.0) * decay)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Where a growing GAN stands: the place of its side among all, and for how much a new side counts."""
+    """The stage of a growing GAN: the index of its side, and the weight of that side while it fades in."""
 
     index: int
     fade: float = 1.0
 
     @property
     def fading(self) -> bool:
-        """Whether the side is still coming in."""
+        """Whether the side is still fading in."""
         return self.fade < 1.0
 
 
 def stage_at(growing: Growing, *, seen: int, stages: int) -> Stage:
-    """The stage after `seen` images, of `stages`: the first is held, each later one faded in and held."""
+    """The stage of `stages` after `seen` images: the first side is held, each later side is faded in and held."""
     if stages == 1:
         return Stage(index=0)
     later, span = seen - growing.hold, growing.fade + growing.hold
@@ -42,56 +47,48 @@ def stage_at(growing: Growing, *, seen: int, stages: int) -> Stage:
     return Stage(index=index, fade=min(1.0, into / growing.fade) if growing.fade else 1.0)
 
 
-def grown_after(growing: Growing, *, stages: int) -> int:
-    """The images after which the last of `stages` is there in full."""
+def images_until_full_size(growing: Growing, *, stages: int) -> int:
+    """The number of images after which the last of `stages` is fully faded in."""
     return growing.hold + (stages - 2) * (growing.fade + growing.hold) + growing.fade if stages > 1 else 0
 
 
 def ema_share(*, half_life: float, ramp: float, seen: int, batch: int) -> float:
-    """By how much the averaged generator moves towards the generator in a step of `batch` images, after `seen`.
+    """The share by which the averaged generator moves towards the generator in a step of `batch` images, after `seen`.
 
-    The half-life, in images, is at most `ramp` of the images seen (StyleGAN2-ADA's `ema_rampup`); 0: no limit.
+    The half-life, in images, is at most `ramp` times the images seen (StyleGAN2-ADA's `ema_rampup`); 0: no limit.
     """
-    lasting = min(half_life, seen * ramp) if ramp else half_life
-    return 1.0 - 0.5 ** (batch / lasting) if lasting > 0 else 1.0
-
-
-# Steps that pay for what happens between them: a look takes seconds, a checkpoint tenths of one
-LOOK_STEPS, SAVE_STEPS = 1000, 500
-LEAST_LOOKS, MOST_LOOKS = 10, 40  # over a training, however short or long
+    effective = min(half_life, seen * ramp) if ramp else half_life
+    return 1.0 - 0.5 ** (batch / effective) if effective > 0 else 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
-    """Epochs from one look, and from one checkpoint, to the next."""
+    """Epochs between two sample sheets, and between two checkpoints."""
 
-    look: int
-    save: int
+    sample_every: int
+    checkpoint_every: int
 
 
 def choose_intervals(*, sample_every: int | None, checkpoint_every: int | None, epochs: int, steps: int) -> Intervals:
-    """What was asked for, or what suits `epochs` of so many `steps`."""
-    seldom = max(math.ceil(LOOK_STEPS / steps), math.ceil(epochs / MOST_LOOKS))
+    """The requested intervals; for None, intervals that suit `epochs` of `steps` steps each."""
+    interval = max(math.ceil(SAMPLE_STEPS / steps), math.ceil(epochs / MAX_SHEETS))
     return Intervals(
-        look=sample_every or min(seldom, max(1, epochs // LEAST_LOOKS)),
-        save=checkpoint_every or math.ceil(SAVE_STEPS / steps),
+        sample_every=sample_every or min(interval, max(1, epochs // MIN_SHEETS)),
+        checkpoint_every=checkpoint_every or math.ceil(CHECKPOINT_STEPS / steps),
     )
 
 
-MEMORY = 30  # steps over which D's accuracy is averaged
-
-
 class AccuracyAverage:
-    """D's accuracy averaged over some thirty steps; it starts where guessing is."""
+    """The discriminator's accuracy averaged over about thirty steps; it starts at 0.5, that of guessing."""
 
     def __init__(self, rule: Balance) -> None:
         self.rule, self.accuracy = rule, 0.5
 
     @property
     def learns(self) -> bool:
-        """Whether D is to learn in the next step."""
+        """Whether D learns in the next step."""
         return not self.rule.skip_above or self.accuracy <= self.rule.skip_above
 
-    def saw(self, accuracy: float) -> None:
-        """Take note of D's accuracy in one step."""
-        self.accuracy += (accuracy - self.accuracy) / MEMORY
+    def update(self, accuracy: float) -> None:
+        """Add D's accuracy in one step."""
+        self.accuracy += (accuracy - self.accuracy) / AVERAGED_STEPS

@@ -1,6 +1,6 @@
-"""Everything that training changes, and nothing else: networks, optimizers, the averaged generator.
+"""All that training changes: networks, optimizers, the averaged generator, the strength of augmentation.
 
-What a checkpoint holds is what the next step depends on. Adam uses TensorFlow's fused kernel, twice as fast.
+A checkpoint holds these variables and no others. Adam uses TensorFlow's fused kernel, which is twice as fast.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import Definition, Optimizer
+from pipeline.gan.config import Definition, Optimizer
 from pipeline.gan.networks import build_discriminator, build_generator
 from pipeline.store.npz import Form, Forms
 
@@ -17,12 +17,12 @@ from pipeline.store.npz import Form, Forms
 class TrainState:
     """Both networks with their batch norm statistics, both optimizers with their counters, and the averaged generator.
 
-    `average` is a generator whose weights, batch norm statistics included, trail those of `generator`; `strength` is
-    the probability that augmentation has come to.
+    `average` is a generator whose weights and batch norm statistics follow those of `generator` as a moving average;
+    `strength` is the current probability of augmentation.
     """
 
     def __init__(self, definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32") -> None:
-        built = {"size": size, "channels": channels, "seed": seed}
+        built: dict[str, Any] = {"size": size, "channels": channels, "seed": seed}
         self.definition = definition
         self.generator = build_generator(definition, **built, dtype=dtype)
         self.discriminator = build_discriminator(definition, **built, dtype=dtype)
@@ -36,27 +36,29 @@ class TrainState:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """All of them, in a fixed order."""
+        """All variables in a fixed order."""
         return [variable for _, variable in self._named()]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """A copy of every number, by part and place: `generator/003`."""
+        """A copy of every variable, named by part and index: `generator/003`."""
         return {name: np.array(keras.ops.convert_to_numpy(variable.value)) for name, variable in self._named()}
 
     def forms(self) -> Forms:
-        """What `arrays()` gives, and so what `restore` takes. The backends count steps in integers of different
-        widths."""
+        """The forms of the arrays of `arrays()`, which `restore` requires.
+
+        Step counters may be int32 or int64, as the backends differ.
+        """
         return {name: Form(_types(variable), tuple(variable.shape)) for name, variable in self._named()}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Set every number to what `arrays()` gave."""
+        """Set every variable from the arrays of `arrays()`."""
         for name, variable in self._named():
             variable.assign(arrays[name])
 
     def restore_average(self, arrays: dict[str, np.ndarray]) -> None:
-        """Set the averaged generator alone, from arrays named as those of `arrays()`."""
-        for place, variable in enumerate(self.average.variables):
-            variable.assign(arrays[f"average/{place:03d}"])
+        """Set the averaged generator alone, from arrays named as in `arrays()`."""
+        for index, variable in enumerate(self.average.variables):
+            variable.assign(arrays[f"average/{index:03d}"])
 
     def _named(self) -> Iterator[tuple[str, keras.Variable]]:
         for part, owner in vars(self).items():
@@ -72,11 +74,11 @@ def _types(variable: keras.Variable) -> tuple[str, ...]:
     return ("int32", "int64") if name in ("int32", "int64") else (name,)
 
 
-Tensor = Any  # the backend's own
+Tensor = Any  # a tensor of the backend
 
 
 def make_optimizer(options: Optimizer, variables: list[keras.Variable]) -> keras.optimizers.Optimizer:
-    """The optimizer that `options` describes, built for `variables`."""
+    """Build the optimizer that `options` describes for `variables`."""
     rate = options.learning_rate
     if options.name == "adam":
         kind = FusedAdam if keras.backend.backend() == "tensorflow" else keras.optimizers.Adam
@@ -90,17 +92,17 @@ def make_optimizer(options: Optimizer, variables: list[keras.Variable]) -> keras
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Keras' Adam, each variable updated by one kernel instead of a dozen; the same figures but for rounding."""
+    """Keras' Adam with one kernel instead of a dozen for each variable; the results are the same up to rounding."""
 
     def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
-        """Move `variable` and its two moments."""
+        """Update `variable` and its two moments."""
         import tensorflow as tf
 
-        place, step = self._get_variable_index(variable), tf.cast(self.iterations + 1, tf.float32)
+        index, step = self._get_variable_index(variable), tf.cast(self.iterations + 1, tf.float32)
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
-            m=_handle(self._momentums[place]),
-            v=_handle(self._velocities[place]),
+            m=_handle(self._momentums[index]),
+            v=_handle(self._velocities[index]),
             beta1_power=tf.pow(tf.constant(self.beta_1, tf.float32), step),
             beta2_power=tf.pow(tf.constant(self.beta_2, tf.float32), step),
             lr=tf.cast(learning_rate, tf.float32),
@@ -112,5 +114,5 @@ class FusedAdam(keras.optimizers.Adam):
 
 
 def _handle(variable: Any) -> Tensor:
-    """What a kernel changes a variable by; Keras hands out its own variables and TensorFlow's."""
+    """The resource handle of a variable for a TensorFlow kernel; Keras passes its own variables and TensorFlow's."""
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle

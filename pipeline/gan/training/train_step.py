@@ -1,7 +1,7 @@
-"""One training step, the same code for every backend: D learns `k` times, then G once, then the average follows.
+"""One training step, the same code for every backend: D learns `k` times, then G once, then the average is updated.
 
-G draws once a turn. Its own turn uses what D saw last, so the samples are drawn once and judged twice. `compile_step`
-compiles it for the backend that Keras runs on.
+G generates once per turn. Its own turn uses the fakes of D's last turn, so these are generated once and seen twice.
+`compile_step` compiles the step for the Keras backend in use.
 """
 
 import functools
@@ -19,32 +19,31 @@ from pipeline.gan.training.losses import (
     feature_distance,
     find_loss,
     one_centred,
-    right,
-    sureness,
     zero_centred,
 )
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import StepInputs, StepPlan
 
-Tensor = Any  # the backend's own
+Tensor = Any  # a tensor of the backend
 Variables = list[keras.Variable]
-Objective = Callable[[], tuple[Tensor, Any]]  # a loss, and what else is worth knowing
+Objective = Callable[[], tuple[Tensor, Any]]  # gives a loss and auxiliary values
+Backward = Callable[[Tensor], list[Tensor]]  # from a gradient by an output to gradients by variables
 
 
 class Autodiff(Protocol):
-    """Derivatives of functions that call Keras models, which may change batch norm statistics on the way."""
+    """Derivatives of functions that call Keras models, which may change batch norm statistics."""
 
-    def by_variables(self, objective: Objective, variables: Variables) -> tuple[Any, list[Tensor]]:
+    def variable_gradients(self, objective: Objective, variables: Variables) -> tuple[Any, list[Tensor]]:
         """The second value of `objective()`, and the gradients of the first by `variables`; 0 where unused."""
 
-    def by_input(self, objective: Callable[[Tensor], tuple[Tensor, Any]], x: Tensor) -> tuple[Any, Tensor]:
+    def input_gradient(self, objective: Callable[[Tensor], tuple[Tensor, Any]], x: Tensor) -> tuple[Any, Tensor]:
         """The second value of `objective(x)`, and the gradient of the first by `x`."""
 
-    def pull(self, draw: Callable[[], Tensor], variables: Variables) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
-        """`draw()`, and what turns a gradient by it into gradients by `variables`."""
+    def vjp(self, draw: Callable[[], Tensor], variables: Variables) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
+        """The value of `function()`, and a function from a gradient by that value to gradients by `variables`."""
 
-    def slopes(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """The gradient of each of `function(x)` (B, 1) by its own x; may itself be differentiated."""
+    def per_example_gradients(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """The gradient of each of `function(x)` (B, 1) by its own `x`; it can be differentiated again."""
 
 
 METRICS = ("d_loss", "g_loss", "d_accuracy", "d_real", "d_fake", "d_sureness", "d_penalty", "d_gradient", "g_gradient",
@@ -52,44 +51,47 @@ METRICS = ("d_loss", "g_loss", "d_accuracy", "d_real", "d_fake", "d_sureness", "
 ops = keras.ops
 
 
-# What D made of a batch of reals and one of fakes: its logits on both (B, 1), its losses; and the reals as it saw them
-Judged = dict[str, Tensor]
+# D's logits (B, 1) on reals and fakes, its loss and penalty, and the augmented reals
+DiscriminatorOutput = dict[str, Tensor]
 
 
-def train_step(state: TrainState, plan: StepPlan, arrays: dict[str, Tensor], calculus: Autodiff) -> Tensor:
-    """Move `state` by one step of `plan` on `arrays` (see `Inputs`); METRICS, float32."""
-    return _Update(state, plan, calculus).run(arrays)
+def train_step(state: TrainState, plan: StepPlan, arrays: dict[str, Tensor], autodiff: Autodiff) -> Tensor:
+    """Update `state` by one step of `plan` on `arrays` (see `StepInputs`); returns METRICS, float32."""
+    return _Update(state, plan, autodiff).run(arrays)
 
 
 class _Update:
-    """One step while it is being traced."""
+    """One step while it is traced."""
 
-    def __init__(self, state: TrainState, plan: StepPlan, calculus: Autodiff) -> None:
-        self.state, self.plan, self.calculus, self.definition = state, plan, calculus, state.definition
+    def __init__(self, state: TrainState, plan: StepPlan, autodiff: Autodiff) -> None:
+        self.state, self.plan, self.autodiff, self.definition = state, plan, autodiff, state.definition
         self.generator = state.generator.at(plan.stage, fading=plan.fading)
         self.discriminator = state.discriminator.at(plan.stage, fading=plan.fading)
         self.loss = find_loss(self.definition.loss)
         network = self.definition.discriminator
-        # Batch norm over both together gives stripes, and pictures of a batch are compared with their like alone
-        self.apart = network.norm == "batch" or network.minibatch != "none"
-        # What G wants then hangs on how the D that has just learned sees reals
-        self.beside_reals = self.definition.loss == "relativistic" or self.definition.feature_matching > 0
+        # Batch norm over reals and fakes together gives stripes, and minibatch layers must not mix the two
+        self.separate_batches = network.norm == "batch" or network.minibatch != "none"
+        # G's loss then depends on the reals, as seen by the updated D
+        self.needs_reals = self.loss.is_paired or self.definition.feature_matching > 0
 
     def run(self, arrays: dict[str, Tensor]) -> Tensor:
         state, turns = self.state, arrays["reals"].shape[0]
         self._set(arrays)
         for turn in range(turns):
-            reals = self._seen(to_unit(arrays["reals"][turn]), arrays["fade"])
-            fakes, back = self._drawn(arrays["latents"][turn], keep=turn == turns - 1)
+            reals = self._at_stage(to_unit(arrays["reals"][turn]), arrays["fade"])
+            fakes, backward = self._generate(arrays["latents"][turn], keep=turn == turns - 1)
             draws = arrays["draws"][2 * turn : 2 * turn + 2]
-            judged, d_gradient = self._discriminator_learns(reals, ops.stop_gradient(fakes), draws, arrays["mix"][turn])
-        g_loss, by_fakes = self.calculus.by_input(lambda x: self._deceived(x, arrays["draws"][-1], judged), fakes)
-        gradients = back(by_fakes)
+            fixed, mix = ops.stop_gradient(fakes), arrays["mix"][turn]
+            d_output, d_gradient = self._train_discriminator(reals, fixed, draws, mix)
+        g_loss, fake_gradient = self.autodiff.input_gradient(
+            lambda x: self._generator_loss(x, arrays["draws"][-1], d_output), fakes
+        )
+        gradients = backward(fake_gradient)
         state.generator_optimizer.apply(gradients, state.generator.trainable_variables)
-        self._adapt(judged, batch=turns * fakes.shape[0])
-        follow(state.average, state.generator, arrays["share"])
-        state.average.turn()  # a mean of singular vectors is none
-        return self._metrics(judged, g_loss, d_gradient, _length(gradients))
+        self._adapt_augmentation(d_output, batch=turns * fakes.shape[0])
+        update_average(state.average, state.generator, arrays["share"])
+        state.average.power_iteration()  # the mean of singular vectors is not a singular vector
+        return self._metrics(d_output, g_loss, d_gradient, _global_norm(gradients))
 
     def _set(self, arrays: dict[str, Tensor]) -> None:
         state = self.state
@@ -98,8 +100,8 @@ class _Update:
         for network in (state.generator, state.discriminator, state.average):
             network.set_fade(arrays["fade"])
 
-    def _seen(self, reals: Tensor, fade: Tensor) -> Tensor:
-        """Reals at the side of the stage; while it fades in, mixed with how they looked before."""
+    def _at_stage(self, reals: Tensor, fade: Tensor) -> Tensor:
+        """Reals at the side of the stage; while that fades in, mixed with the reals of the side before."""
         side = self.discriminator.input_shape[1]
         if (times := reals.shape[1] // side) > 1:
             reals = ops.average_pool(reals, times, strides=times)
@@ -109,42 +111,44 @@ class _Update:
             reals = old + (reals - old) * fade
         return reals
 
-    def _drawn(self, latents: Tensor, *, keep: bool) -> tuple[Tensor, Any]:
-        """Fakes, and for G's own turn the way back from a gradient by them."""
-        self.state.generator.turn()
+    def _generate(self, latents: Tensor, *, keep: bool) -> tuple[Tensor, Any]:
+        """Fakes; with `keep` also the function that turns a gradient by them into gradients of G."""
+        self.state.generator.power_iteration()
         if not keep:
             return self.generator(latents, training=True), None
         variables = self.state.generator.trainable_variables
-        return self.calculus.pull(lambda: self.generator(latents, training=True), variables)
+        return self.autodiff.vjp(lambda: self.generator(latents, training=True), variables)
 
-    def _discriminator_learns(self, reals: Tensor, fakes: Tensor, draws: Tensor, mix: Tensor) -> tuple[Judged, Tensor]:
-        """D's turn; what it made of the pictures before it learned, and the length of the gradient."""
+    def _train_discriminator(
+        self, reals: Tensor, fakes: Tensor, draws: Tensor, mix: Tensor
+    ) -> tuple[DiscriminatorOutput, Tensor]:
+        """D's turn: its output before the update, and the norm of its gradient."""
         state, network = self.state, self.state.discriminator
-        network.turn()
-        # Before the tape: no gradient goes into the pictures
-        reals, fakes = self._distorted(reals, draws[0]), self._distorted(fakes, draws[1])
+        network.power_iteration()
+        # Outside the tape: no gradients by the pictures are needed
+        reals, fakes = self._augmented(reals, draws[0]), self._augmented(fakes, draws[1])
         if not self.plan.learn:
-            return self._told_apart(reals, fakes, mix)[1] | {"reals": reals}, ops.zeros(())
-        judged, gradients = self.calculus.by_variables(
-            lambda: self._told_apart(reals, fakes, mix), network.trainable_variables
+            return self._discriminator_loss(reals, fakes, mix)[1] | {"reals": reals}, ops.zeros(())
+        d_output, gradients = self.autodiff.variable_gradients(
+            lambda: self._discriminator_loss(reals, fakes, mix), network.trainable_variables
         )
         state.discriminator_optimizer.apply(gradients, network.trainable_variables)
         self._clip(network)
-        return judged | {"reals": reals}, _length(gradients)
+        return d_output | {"reals": reals}, _global_norm(gradients)
 
-    def _told_apart(self, reals: Tensor, fakes: Tensor, mix: Tensor) -> tuple[Tensor, Any]:
-        """What D wants small, and what it made of the pictures."""
-        if self.apart:
+    def _discriminator_loss(self, reals: Tensor, fakes: Tensor, mix: Tensor) -> tuple[Tensor, Any]:
+        """D's loss with penalties, and its output on reals and fakes."""
+        if self.separate_batches:
             real, fake = (self.discriminator(x, training=True)[0] for x in (reals, fakes))
         else:
             real, fake = ops.split(self.discriminator(ops.concatenate([reals, fakes]), training=True)[0], 2)
         loss = self.loss.discriminator(real, fake, self.definition.smoothing)
         penalty = self._penalty(reals, fakes, mix)
-        judged = {"real": real, "fake": fake, "loss": loss, "penalty": penalty}
-        return loss + penalty, {name: ops.stop_gradient(value) for name, value in judged.items()}
+        d_output = {"real": real, "fake": fake, "loss": loss, "penalty": penalty}
+        return loss + penalty, {name: ops.stop_gradient(value) for name, value in d_output.items()}
 
     def _penalty(self, reals: Tensor, fakes: Tensor, mix: Tensor) -> Tensor:
-        """The penalties that are due, each for all the steps until its next turn."""
+        """The penalties that are due, each weighted for all the steps until it is due again."""
         rules, plan, total = self.definition.penalties, self.plan, ops.zeros(())
         if plan.r1:
             total += rules.r1.weight * rules.r1.every * zero_centred(self._slopes(reals))
@@ -156,46 +160,46 @@ class _Update:
         return total
 
     def _slopes(self, pictures: Tensor) -> Tensor:
-        return self.calculus.slopes(lambda x: self.discriminator(x, training=True)[0], pictures)
+        return self.autodiff.per_example_gradients(lambda x: self.discriminator(x, training=True)[0], pictures)
 
     def _clip(self, network: GrowingNetwork) -> None:
-        """Every weight into the first WGAN's bounds (Arjovsky et al. 2017, algorithm 1)."""
+        """Clip every weight of D to the bounds of the first WGAN (Arjovsky et al. 2017, algorithm 1)."""
         if bound := self.definition.penalties.clip:
             for variable in network.trainable_variables:
                 variable.assign(ops.clip(variable, -bound, bound))
 
-    def _deceived(self, fakes: Tensor, draws: Tensor, judged: Judged) -> tuple[Tensor, Tensor]:
-        """What G wants small, through the D that has just learned."""
-        fake, features = self.discriminator(self._distorted(fakes, draws), training=True)
-        real, real_features = judged["real"], None
-        if self.beside_reals:
-            real, real_features = map(ops.stop_gradient, self.discriminator(judged["reals"], training=True))
+    def _generator_loss(self, fakes: Tensor, draws: Tensor, d_output: DiscriminatorOutput) -> tuple[Tensor, Tensor]:
+        """G's loss by the D that has just learned."""
+        fake, features = self.discriminator(self._augmented(fakes, draws), training=True)
+        real, real_features = d_output["real"], None
+        if self.needs_reals:
+            real, real_features = map(ops.stop_gradient, self.discriminator(d_output["reals"], training=True))
         loss = self.loss.generator(real, fake)
         if weight := self.definition.feature_matching:
             loss += weight * feature_distance(real_features, features)
         return loss, ops.stop_gradient(loss)
 
-    def _distorted(self, pictures: Tensor, draws: Tensor) -> Tensor:
+    def _augmented(self, pictures: Tensor, draws: Tensor) -> Tensor:
         return augment(pictures, draws, self.definition.augment, ops.convert_to_tensor(self.state.strength))
 
-    def _adapt(self, judged: Judged, *, batch: int) -> None:
+    def _adapt_augmentation(self, d_output: DiscriminatorOutput, *, batch: int) -> None:
         """Augment more while D is too sure of the reals, and less otherwise (Karras et al. 2020, section 3)."""
         rule, strength = self.definition.augment, self.state.strength
         if rule.target:
-            sure = sureness(self.definition.loss, judged["real"], judged["fake"])
+            sure = self.loss.sureness(d_output["real"], d_output["fake"])
             moved = strength + ops.sign(sure - rule.target) * (batch / rule.ramp)
             strength.assign(ops.clip(moved, 0.0, rule.probability))
 
-    def _metrics(self, judged: Judged, g_loss: Tensor, d_gradient: Tensor, g_gradient: Tensor) -> Tensor:
-        real, fake, loss = judged["real"], judged["fake"], self.definition.loss
+    def _metrics(self, d_output: DiscriminatorOutput, g_loss: Tensor, d_gradient: Tensor, g_gradient: Tensor) -> Tensor:
+        real, fake = d_output["real"], d_output["fake"]
         found = {
-            "d_loss": judged["loss"],
+            "d_loss": d_output["loss"],
             "g_loss": g_loss,
-            "d_accuracy": ops.mean(right(loss, real, fake)),
+            "d_accuracy": ops.mean(self.loss.right(real, fake)),
             "d_real": ops.mean(ops.sigmoid(real)),
             "d_fake": ops.mean(ops.sigmoid(fake)),
-            "d_sureness": sureness(loss, real, fake),
-            "d_penalty": judged["penalty"],
+            "d_sureness": self.loss.sureness(real, fake),
+            "d_penalty": d_output["penalty"],
             "d_gradient": d_gradient,
             "g_gradient": g_gradient,
             "augment": ops.convert_to_tensor(self.state.strength),
@@ -204,55 +208,55 @@ class _Update:
 
 
 def to_unit(pictures: Tensor) -> Tensor:
-    """uint8 pixels as float32 in [-1, 1]."""
+    """Convert uint8 pixels to float32 in [-1, 1]."""
     return ops.cast(pictures, "float32") / 127.5 - 1.0
 
 
-def follow(average: GrowingNetwork, generator: GrowingNetwork, share: Tensor) -> None:
+def update_average(average: GrowingNetwork, generator: GrowingNetwork, share: Tensor) -> None:
     """Move the averaged generator towards the generator (Karras et al. 2020, StyleGAN2-ADA's `G_ema`).
 
-    Batch norm's statistics are averaged alike, so that they fit the averaged weights.
+    Batch norm's statistics are averaged too, so that they fit the averaged weights.
     """
-    for trailing, leading in zip(average.variables, generator.variables, strict=True):
-        trailing.assign(trailing + (ops.convert_to_tensor(leading) - trailing) * share)
+    for averaged, current in zip(average.variables, generator.variables, strict=True):
+        averaged.assign(averaged + (ops.convert_to_tensor(current) - averaged) * share)
 
 
-def _length(gradients: list[Tensor]) -> Tensor:
-    """The length of all gradients as one vector."""
+def _global_norm(gradients: list[Tensor]) -> Tensor:
+    """The norm of all gradients as one vector."""
     return ops.sqrt(sum(ops.sum(ops.square(ops.cast(gradient, "float32"))) for gradient in gradients))
 
 
 @dataclass(frozen=True)
 class Step:
-    """Moves one `TrainState`. `compiled` gives the function of a plan."""
+    """Runs steps on one `TrainState`. `compiled` gives the compiled function of a plan."""
 
     compiled: Callable[[StepPlan], Callable]
 
     def __call__(self, plan: StepPlan, inputs: StepInputs) -> np.ndarray:
-        """Take one step, and wait for its METRICS, float32."""
+        """Run one step, and wait for its METRICS, float32."""
         return np.asarray(self.start(plan, inputs))
 
     def start(self, plan: StepPlan, inputs: StepInputs) -> Tensor:
-        """Take one step without waiting until the device has done it: its METRICS as a tensor of the backend."""
+        """Start one step without waiting for the device: its METRICS as a tensor of the backend."""
         return self.compiled(plan)(inputs.arrays())
 
 
 def compile_step(state: TrainState, *, xla: bool = False) -> Step:
-    """What moves `state` by one step. Each plan is compiled when it first comes up."""
+    """The step that updates `state`. Each plan is compiled when it first occurs."""
     if keras.backend.backend() == "jax":
         from pipeline.gan.training import backend_jax as backend
 
-        calculus = backend.PureAutodiff(state)
+        autodiff = backend.PureAutodiff(state)
     else:
         from pipeline.gan.training import backend_tensorflow as backend
 
-        calculus = backend.TapeAutodiff()
+        autodiff = backend.TapeAutodiff()
 
     @functools.cache
     def compiled(plan: StepPlan) -> Callable:
         return backend.compile_with(functools.partial(_update, plan), state, xla=xla)
 
     def _update(plan: StepPlan, arrays: dict) -> object:
-        return train_step(state, plan, arrays, calculus)
+        return train_step(state, plan, arrays, autodiff)
 
     return Step(compiled)

@@ -1,4 +1,4 @@
-// The batches of this tab, so that one can go back to them; a reload goes on with the same.
+// The batches of this tab: the previous and next buttons go through them, and a reload keeps them.
 
 const MOST = 50;
 
@@ -7,7 +7,7 @@ export class Batches {
     this.key = `ganmill:${dataset}:batches`;
   }
 
-  /** The batch that this tab is at, as [id, why] of each picture; empty when a new one is wanted. */
+  /** The current batch, as [id, why] of each square; empty when a new batch is needed. */
   get current() {
     const { kept, at } = this.read();
     return kept[at] || [];
@@ -22,7 +22,7 @@ export class Batches {
     return at >= kept.length - 1;
   }
 
-  /** Go to the batch after, -1 to the one before; past the last one a new one is wanted. */
+  /** Go to the next batch (1) or the previous one (-1); after the last one a new batch is needed. */
   go(by) {
     const { kept, at } = this.read();
     this.write({ kept, at: Math.max(0, Math.min(kept.length, at + by)) });
@@ -34,10 +34,10 @@ export class Batches {
     this.write({ kept, at: kept.length - 1 });
   }
 
-  /** Forget the batch that this tab is at: a better one is to be had. */
+  /** Remove the current batch, because a better one is available. */
   drop() {
     const { kept, at } = this.read();
-    this.write({ kept: kept.filter((_, place) => place !== at), at: kept.length - 1 });
+    this.write({ kept: kept.filter((_, index) => index !== at), at: kept.length - 1 });
   }
 
   read() {
@@ -53,7 +53,7 @@ export class Batches {
     try {
       sessionStorage.setItem(this.key, JSON.stringify(held));
     } catch {
-      sessionStorage.removeItem(this.key); // full: the next batch counts for more than the last
+      sessionStorage.removeItem(this.key); // storage is full: the next batch matters more than the previous ones
     }
   }
 }

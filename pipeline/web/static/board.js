@@ -1,7 +1,9 @@
-// The grid: tiles in a fixed order, and the cursor among them.
+// The grid: tiles in a fixed order, and the cursor.
+
+import { LABEL_NAMES } from "./texts.js";
 
 const SIGNS = { on: "✓", off: "✗", unsure: "?" };
-const WHY = { uncertain: "the filter is uncertain", different: "unlike all that is labelled", random: "drawn at random" };
+const WHY = { uncertain: "the filter is uncertain", different: "unlike all labelled squares", random: "drawn at random" };
 
 export class Board {
   constructor(grid, server, { moved, clicked, opened }) {
@@ -9,24 +11,24 @@ export class Board {
     this.server = server;
     this.pictures = [];
     this.tiles = [];
-    this.places = new Map();
+    this.positions = new Map();
     this.cursor = 0;
     this.moved = moved;
     grid.addEventListener("click", (event) => this.at(event, clicked));
     grid.addEventListener("dblclick", (event) => this.at(event, opened));
   }
 
-  at(event, tell) {
+  at(event, callback) {
     const tile = event.target.closest(".tile");
     if (!tile) return;
     this.go(this.tiles.indexOf(tile));
-    tell(event);
+    callback(event);
   }
 
-  /** Show these pictures, the cursor on the first that has no label. */
+  /** Show these squares, with the cursor on the first one without a label. */
   show(pictures) {
     this.pictures = pictures;
-    this.places = new Map(pictures.map((picture, place) => [picture.id, place]));
+    this.positions = new Map(pictures.map((picture, index) => [picture.id, index]));
     this.tiles = pictures.map((picture) => this.tile(picture));
     this.grid.replaceChildren(...this.tiles);
     window.scrollTo(0, 0);
@@ -37,10 +39,10 @@ export class Board {
     return this.pictures[this.cursor];
   }
 
-  go(place, { scroll = true } = {}) {
+  go(index, { scroll = true } = {}) {
     this.tiles[this.cursor]?.setAttribute("tabindex", "-1");
     this.tiles[this.cursor]?.removeAttribute("aria-selected");
-    this.cursor = Math.max(0, Math.min(place, this.pictures.length - 1));
+    this.cursor = Math.max(0, Math.min(index, this.pictures.length - 1));
     const tile = this.tiles[this.cursor];
     if (tile) {
       tile.setAttribute("tabindex", "0");
@@ -50,45 +52,45 @@ export class Board {
     this.moved();
   }
 
-  /** How many tiles stand side by side. */
+  /** The number of columns. */
   columns() {
     const top = this.tiles[0]?.offsetTop;
     const below = this.tiles.findIndex((tile) => tile.offsetTop !== top);
     return below < 0 ? this.tiles.length : below;
   }
 
-  /** The pictures of the row that the cursor is in. */
+  /** The squares in the row of the cursor. */
   row() {
     const columns = this.columns();
     const start = Math.floor(this.cursor / columns) * columns;
     return this.pictures.slice(start, start + columns);
   }
 
-  /** Give a picture the label that the server said it has. */
+  /** Set the label that the server has saved. */
   label(id, label) {
-    const picture = this.pictures[this.places.get(id)];
+    const picture = this.pictures[this.positions.get(id)];
     if (picture) picture.label = label;
   }
 
-  /** Bring every tile to what is known: labels on the disk, and those on their way. */
+  /** Draw every tile: saved labels, and labels that are being saved. */
   paint(pending) {
-    this.pictures.forEach((picture, place) => paint(this.tiles[place], picture, pending, place, this.pictures.length));
+    this.pictures.forEach((picture, index) => paint(this.tiles[index], picture, pending, index, this.pictures.length));
   }
 
-  /** When every square of the page is here, or known to be missing. */
+  /** Resolves when every square of the page has loaded or failed. */
   loaded() {
     return Promise.allSettled(this.tiles.map((tile) => tile.querySelector("img").decode()));
   }
 
-  /** Newer facts for pictures that stay where they are. */
+  /** Update what is known about the squares; they keep their positions. */
   renew(found) {
     for (const picture of found) {
-      const place = this.places.get(picture.id);
-      if (place === undefined) continue;
-      const before = this.pictures[place];
-      this.pictures[place] = { ...picture, why: before.why };
-      this.tiles[place].querySelector(".score").textContent = score(picture);
-      if (picture.version !== before.version) this.tiles[place].querySelector("img").src = this.server.square(picture);
+      const index = this.positions.get(picture.id);
+      if (index === undefined) continue;
+      const before = this.pictures[index];
+      this.pictures[index] = { ...picture, why: before.why };
+      this.tiles[index].querySelector(".score").textContent = score(picture);
+      if (picture.version !== before.version) this.tiles[index].querySelector("img").src = this.server.square(picture);
     }
   }
 
@@ -110,7 +112,7 @@ export class Board {
   }
 }
 
-/** "0.82 ± 0.05": the filter's score, and how far its parts are apart. */
+/** "0.82 ± 0.05": the filter's score and its standard error. */
 export function score(picture) {
   if (picture.score === null) return "";
   const shown = picture.score.toFixed(2);
@@ -124,7 +126,7 @@ export function made(name, kind = "", text = "") {
   return element;
 }
 
-function paint(tile, picture, pending, place, total) {
+function paint(tile, picture, pending, index, total) {
   const saving = pending.has(picture.id);
   const coming = saving ? pending.get(picture.id) : null;
   const state = `${picture.label}|${saving}|${coming}|${picture.suspect}|${picture.score}`;
@@ -134,11 +136,11 @@ function paint(tile, picture, pending, place, total) {
   tile.classList.toggle("saving", saving);
   tile.classList.toggle("suspect", picture.suspect);
   tile.querySelector(".mark").textContent = saving ? `${SIGNS[coming] || "–"} saving` : SIGNS[picture.label] || "";
-  tile.setAttribute("aria-label", spoken(picture, saving, place, total));
+  tile.setAttribute("aria-label", ariaLabel(picture, saving, index, total));
 }
 
-function spoken(picture, saving, place, total) {
-  const parts = [`picture ${place + 1} of ${total}`, saving ? "not yet saved" : picture.label || "no label"];
+function ariaLabel(picture, saving, index, total) {
+  const parts = [`square ${index + 1} of ${total}`, saving ? "not yet saved" : LABEL_NAMES[picture.label] || "no label"];
   if (picture.score !== null) parts.push(`score ${score(picture)}`);
   if (picture.why) parts.push(WHY[picture.why]);
   if (picture.title) parts.push(picture.title.slice(0, 80));

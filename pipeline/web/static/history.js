@@ -1,4 +1,4 @@
-// What this tab has marked, step by step, so that it can be undone; a reload keeps it.
+// The labels given in this tab, for undo; a reload keeps them.
 
 const DEEPEST = 500;
 
@@ -7,12 +7,12 @@ export class History {
     this.key = `ganmill:${dataset}:undo`;
   }
 
-  /** Remember a step: a list of {id, before, after, name}. */
+  /** Add a step: a list of {id, before, after, name}. */
   push(step) {
     if (step.length) this.write([...this.steps(), step].slice(-DEEPEST));
   }
 
-  /** Take the last step off; undefined when there is none. */
+  /** Remove and return the last step; undefined if there is none. */
   pop() {
     const steps = this.steps();
     const step = steps.pop();
@@ -20,7 +20,7 @@ export class History {
     return step;
   }
 
-  /** Take marks off that changed nothing: what they would be undone to is what somebody else said. */
+  /** Remove edits that changed nothing: undoing them would change a label that somebody else gave. */
   forget(names) {
     if (!names.length) return;
     const left = this.steps().map((step) => step.filter(({ name }) => !names.includes(name)));
@@ -39,7 +39,7 @@ export class History {
     try {
       sessionStorage.setItem(this.key, JSON.stringify(steps));
     } catch {
-      sessionStorage.removeItem(this.key); // full: marks count for more than their undoing
+      sessionStorage.removeItem(this.key); // storage is full: labels matter more than their undo
     }
   }
 }

@@ -1,4 +1,4 @@
-// What each key asks for.
+// The command of each key.
 
 const KEYS = {
   KeyY: "on", Digit1: "on", Numpad1: "on",
@@ -7,7 +7,7 @@ const KEYS = {
   Digit0: "clear", Numpad0: "clear", Delete: "clear", Backspace: "clear",
   KeyZ: "undo", Enter: "zoom", Space: "zoom", KeyS: "source", KeyR: "rest",
   BracketLeft: "previous", BracketRight: "next",
-}; // by place on the keyboard
+}; // by position on the keyboard
 const LETTERS = {
   y: "on", n: "off", u: "unsure", z: "undo", s: "source", r: "rest",
   "[": "previous", "]": "next", "?": "help", "+": "larger", "=": "larger", "-": "smaller",
@@ -19,13 +19,13 @@ const STEPS = {
   ArrowDown: (columns) => columns,
 };
 
-/** What a key asks for. Latin letters count wherever they lie; other keys, and other alphabets, by their place. */
+/** The command of a key: Latin letters in any layout; other keys and other alphabets by position on the keyboard. */
 export function command(event) {
   const key = event.key.toLowerCase();
   return LETTERS[key] || (/^[a-z]$/.test(key) ? undefined : KEYS[event.code]);
 }
 
-/** The tile that a key goes to; undefined for keys that go nowhere. */
+/** The index of the tile that a key moves to; undefined for other keys. */
 export function movedTo(event, board) {
   if (event.key in STEPS) return board.cursor + STEPS[event.key](board.columns());
   if (event.key === "Home") return 0;

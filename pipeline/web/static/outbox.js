@@ -1,56 +1,56 @@
-// Marks on their way to the disk. Each lies in localStorage, under a key of its own, until the server has said that it
-// is on the disk: a closed tab, a reload or a dead server loses none. Tabs share the outbox and send in turn.
+// Label edits that are not saved yet. Each stays in localStorage, with its own key, until the server confirms that it is
+// on the disk, so a closed tab, a reload or a stopped server loses none. Tabs share the outbox and send one at a time.
 
-const AT_ONCE = 200; // marks in one request
-const SOON = 500; // ms before the second try, doubled for each further one
+const AT_ONCE = 200; // edits in one request
+const SOON = 500; // ms before the second attempt, doubled for each further one
 const LATE = 4000;
-const HOPELESS = [400, 413, 415, 422]; // the server will never take these
+const PERMANENT = [400, 413, 415, 422]; // the server will never accept these
 
 export class Outbox {
   constructor(dataset, server, { saved, dropped, changed }) {
     this.prefix = `ganmill:${dataset}:mark:`;
     this.server = server;
-    this.tell = { saved, dropped, changed };
-    this.unstored = new Map(); // where localStorage is full or forbidden
+    this.callbacks = { saved, dropped, changed };
+    this.unstored = new Map(); // edits, if localStorage is full or forbidden
     this.last = 0;
     this.busy = false;
     this.fault = "";
     this.wait = SOON;
     window.addEventListener("storage", (event) => {
-      if (event.key === null || event.key.startsWith(this.prefix)) this.tell.changed();
+      if (event.key === null || event.key.startsWith(this.prefix)) this.callbacks.changed();
     });
   }
 
-  /** Take marks {id, label, was} and send them after all earlier ones. One may have a name, by which it is told that it
-      changed nothing, or the name of the mark that it undoes. */
-  add(marks) {
-    for (const mark of marks) this.keep(this.newKey(), JSON.stringify(mark));
-    this.tell.changed();
+  /** Add edits {id, label, was} and send them after all earlier ones. An edit may have a name, for reporting that it
+      changed nothing, or the name of the edit that it undoes. */
+  add(edits) {
+    for (const edit of edits) this.keep(this.newKey(), JSON.stringify(edit));
+    this.callbacks.changed();
     this.send();
   }
 
-  /** What is not yet on the disk, oldest first. */
+  /** Unsaved edits, oldest first. */
   items() {
     const found = [...this.unstored];
     for (let at = 0; at < localStorage.length; at++) {
       const key = localStorage.key(at);
       if (key.startsWith(this.prefix)) found.push([key, localStorage.getItem(key)]);
     }
-    return found.sort(([one], [other]) => (one < other ? -1 : 1)).map(([key, text]) => ({ key, mark: JSON.parse(text) }));
+    return found.sort(([one], [other]) => (one < other ? -1 : 1)).map(([key, text]) => ({ key, edit: JSON.parse(text) }));
   }
 
-  /** The last label on its way for each picture. */
+  /** The last unsaved label of each square. */
   pending() {
-    return new Map(this.items().map(({ mark }) => [mark.id, mark.label]));
+    return new Map(this.items().map(({ edit }) => [edit.id, edit.label]));
   }
 
-  /** Send all there is, one request at a time. */
+  /** Send all edits, one request at a time. */
   async send() {
     if (this.busy) return;
     this.busy = true;
     clearTimeout(this.timer);
     try {
-      while (await alone(this.prefix, () => this.sendSome()));
+      while (await exclusively(this.prefix, () => this.sendSome()));
       this.fault = "";
       this.wait = SOON;
     } catch (error) {
@@ -59,26 +59,26 @@ export class Outbox {
       this.wait = Math.min(LATE, 2 * this.wait);
     }
     this.busy = false;
-    this.tell.changed();
-    if (!this.fault && this.items().length) this.send(); // one came in while the last answer was being read
+    this.callbacks.changed();
+    if (!this.fault && this.items().length) this.send(); // another was added meanwhile
   }
 
-  /** Send one request; false when there was nothing to send. */
+  /** Send one request; false if there was nothing to send. */
   async sendSome() {
     const items = this.items().slice(0, AT_ONCE);
     if (!items.length) return false;
     try {
-      const marks = items.map(({ mark: { id, label, was } }) => ({ id, label, was }));
-      const answer = await this.server.post("marks", { marks });
-      const idle = items.filter((_, place) => !answer.written.includes(place)).map(({ mark }) => mark.name);
+      const edits = items.map(({ edit: { id, label, was } }) => ({ id, label, was }));
+      const answer = await this.server.post("marks", { marks: edits });
+      const idle = items.filter((_, index) => !answer.written.includes(index)).map(({ edit }) => edit.name);
       const names = idle.filter(Boolean);
-      this.drop([...items, ...this.items().filter(({ mark }) => names.includes(mark.undoes))]);
-      this.tell.saved(answer, names);
+      this.drop([...items, ...this.items().filter(({ edit }) => names.includes(edit.undoes))]);
+      this.callbacks.saved(answer, names);
     } catch (error) {
       const hopeless = refusedFor(error, items);
       if (!hopeless.length) throw error;
       this.drop(hopeless);
-      this.tell.dropped(hopeless.map(({ mark }) => mark), error.message);
+      this.callbacks.dropped(hopeless.map(({ edit }) => edit), error.message);
     }
     return true;
   }
@@ -104,14 +104,14 @@ export class Outbox {
   }
 }
 
-/** The items that would be refused for ever; the others wait. */
+/** The items that the server will never accept; the others wait. */
 function refusedFor(error, items) {
-  if (error.body?.unknown) return items.filter(({ mark }) => error.body.unknown.includes(mark.id));
-  return HOPELESS.includes(error.status) ? items : [];
+  if (error.body?.unknown) return items.filter(({ edit }) => error.body.unknown.includes(edit.id));
+  return PERMANENT.includes(error.status) ? items : [];
 }
 
-/** Of all tabs only one at a time, so that no mark is sent by two. Browsers have locks on this machine's pages only;
-    elsewhere the server takes a mark that is sent twice as one. */
-function alone(name, work) {
+/** Run `work` in one tab at a time, so that no edit is sent twice. Browsers offer locks only to secure origins such as
+    this machine; elsewhere the server ignores the second of two equal edits. */
+function exclusively(name, work) {
   return navigator.locks ? navigator.locks.request(name, work) : work();
 }

@@ -1,4 +1,4 @@
-// The page: keys and buttons in, marks out, and what the server says shown.
+// The page: handles keys and buttons, sends label edits, and shows the server's data.
 
 import { Batches } from "./batches.js";
 import { Board } from "./board.js";
@@ -8,12 +8,12 @@ import { Outbox } from "./outbox.js";
 import { Rerun } from "./rerun.js";
 import { Server } from "./server.js";
 import { resize, restoreSize } from "./size.js";
-import { adviceText, refusedText, savingText } from "./texts.js";
+import { adviceText, LABEL_NAMES, refusedText, savingText } from "./texts.js";
 import { asked, drawSources, drawViews, emptyText, PAGE, remember } from "./views.js";
 import { Zoom } from "./zoom.js";
 
-const EVERY = 2000; // ms between looks at what others did
-const SHORTLY = 700; // ms after a mark before the counts are asked for again
+const EVERY = 2000; // ms between polls for changes by others
+const SHORTLY = 700; // ms after a label before the counts are updated
 const LABELS = { on: "on", off: "off", unsure: "unsure", clear: null };
 
 const dataset = document.body.dataset.dataset;
@@ -23,8 +23,8 @@ const steps = new History(dataset);
 const zoom = new Zoom(server);
 const board = new Board(element("grid"), server, { moved, clicked, opened: () => zoom.toggle(board.current) });
 const outbox = new Outbox(dataset, server, { saved, dropped, changed: repaint });
-const rerun = new Rerun(dataset, server, { ended: runEnded, told: toast });
-const tabs = new BroadcastChannel(`ganmill:${dataset}:idle`); // any tab may send the marks of all
+const rerun = new Rerun(dataset, server, { ended: runEnded, notify: toast });
+const tabs = new BroadcastChannel(`ganmill:${dataset}:idle`); // any tab may send the edits of all
 tabs.addEventListener("message", (event) => steps.forget(event.data));
 const batches = new Batches(dataset);
 
@@ -32,12 +32,12 @@ let state = asked();
 let total = 0;
 let revision = "";
 let generation = "";
-let everyone = { counts: {}, sources: [] };
+let summaryData = { counts: {}, sources: [] };
 let reachable = true;
 let armed = false; // R was pressed: the next label is for the rest of the page
 let loading = 0;
 
-// --- pictures in
+// --- load squares
 
 async function load() {
   const mine = ++loading;
@@ -46,7 +46,7 @@ async function load() {
   drawAround();
   try {
     const found = state.view === "next" ? await batch() : await server.get("pictures", { ...state, count: PAGE });
-    if (mine !== loading) return; // another view was asked for meanwhile
+    if (mine !== loading) return; // another view was opened meanwhile
     state = { ...state, order: found.order, start: found.start };
     total = found.total;
     revision ||= found.revision;
@@ -65,7 +65,7 @@ async function load() {
   }
 }
 
-/** The batch that this tab is at, or a new one where the last has no picture left to label. */
+/** The current batch, or a new one if no square of the last batch needs a label. */
 async function batch() {
   const held = batches.current;
   if (held.length) {
@@ -81,7 +81,7 @@ async function batch() {
   return found;
 }
 
-/** Have the next page's squares at hand before they are asked for. */
+/** Load the next page's squares in advance. */
 async function prefetch() {
   const start = state.start + PAGE;
   if (state.view === "next" || start >= total) return;
@@ -101,7 +101,7 @@ function show(change) {
 function turn(pages) {
   if (state.view === "next") {
     if (pages < 0 && batches.isFirst) return;
-    if (outbox.items().length) return toast("Some labels are not saved yet; the other batch comes when they are.");
+    if (outbox.items().length) return toast("Some labels are not saved yet; open the other batch when they are.");
     batches.go(pages);
     return load();
   }
@@ -111,10 +111,10 @@ function turn(pages) {
   load();
 }
 
-// --- marks out
+// --- give labels
 
-/** Give pictures a label, or take it back with null; returns how many that changes. */
-function mark(pictures, label) {
+/** Give squares a label, or remove it with null; returns how many labels changed. */
+function giveLabel(pictures, label) {
   const pending = outbox.pending();
   const before = (picture) => (pending.has(picture.id) ? pending.get(picture.id) : picture.label);
   const step = pictures
@@ -125,23 +125,23 @@ function mark(pictures, label) {
   return step.length;
 }
 
-function give(label, reach) {
+function labelReach(label, reach) {
   armed = false;
   if (!board.current) return;
   if (reach === "rest") {
-    const count = mark(rest(), label);
-    return toast(`${count} labelled ${label ?? "nothing"}; Z undoes it`);
+    const count = giveLabel(rest(), label);
+    return toast(label ? `${count} labelled ${LABEL_NAMES[label]}; Z undoes it` : `${count} labels removed; Z undoes it`);
   }
   if (reach === "row") {
     const row = board.row();
-    mark(row, label);
-    return board.go(board.places.get(row.at(-1).id) + 1);
+    giveLabel(row, label);
+    return board.go(board.positions.get(row.at(-1).id) + 1);
   }
-  mark([board.current], label);
+  giveLabel([board.current], label);
   board.go(board.cursor + 1);
 }
 
-/** The pictures from the cursor to the end of the page that have no label. */
+/** The unlabelled squares from the cursor to the end of the page. */
 function rest() {
   const pending = outbox.pending();
   return board.pictures.slice(board.cursor).filter((picture) => !pending.has(picture.id) && picture.label === null);
@@ -151,8 +151,8 @@ function undo() {
   const step = steps.pop();
   if (!step) return toast("Nothing more to undo in this tab.");
   outbox.add(step.map(({ id, before, after, name }) => ({ id, label: before, was: [after], undoes: name })));
-  const place = board.places.get(step[0].id);
-  if (place !== undefined) board.go(place);
+  const index = board.positions.get(step[0].id);
+  if (index !== undefined) board.go(index);
   else toast(`${step.length} ${step.length === 1 ? "label" : "labels"} undone, on another page`);
 }
 
@@ -164,35 +164,35 @@ function saved(answer, idle) {
   summarizeSoon();
 }
 
-function dropped(marks, why) {
-  forget(marks.map(({ name }) => name).filter(Boolean));
-  toast(`${marks.length} not saved: ${why}`);
+function dropped(edits, why) {
+  forget(edits.map(({ name }) => name).filter(Boolean));
+  toast(`${edits.length} not saved: ${why}`);
   repaint();
 }
 
-/** Marks that changed nothing are not there to be undone, in whichever tab they were made. */
+/** Edits that changed nothing cannot be undone, in any tab. */
 function forget(names) {
   steps.forget(names);
   if (names.length) tabs.postMessage(names);
 }
 
-// --- what others did
+// --- changes by others
 
-async function look() {
+async function poll() {
   try {
     const found = await server.get("changes", { since: revision });
     reachable = true;
-    take(found);
+    applyChanges(found);
   } catch (error) {
     reachable = error.status !== undefined;
     problem(reachable ? error.message : "");
   }
   if (reachable && outbox.items().length) outbox.send();
   drawSaving();
-  setTimeout(look, EVERY);
+  setTimeout(poll, EVERY);
 }
 
-function take(found) {
+function applyChanges(found) {
   const known = revision === found.revision && generation === found.generation;
   if (found.all) for (const picture of board.pictures) picture.label = found.labels[picture.id] ?? null;
   else for (const [id, label] of Object.entries(found.labels)) board.label(id, label);
@@ -206,7 +206,7 @@ function take(found) {
   }
 }
 
-/** The filter or the squares were made anew: newer facts for the same tiles. */
+/** There is a new filter or new squares: update the same tiles. */
 async function renew(newest) {
   generation = newest;
   try {
@@ -222,7 +222,7 @@ async function renew(newest) {
 function runEnded(run) {
   const touched = board.pictures.some((picture) => picture.label !== null) || outbox.items().length;
   if (state.view === "next" && run.state === "done" && !touched) batches.drop(), load();
-  else if (run.state === "done") toast("The run is done. The pictures stay where they are; the next batch knows the new filter.");
+  else if (run.state === "done") toast("The run is done. The squares keep their positions; the next batch uses the new filter.");
   summarizeSoon();
 }
 
@@ -235,23 +235,23 @@ function summarizeSoon() {
 async function summarize() {
   const found = await server.get("summary", { source: state.source }).catch(() => null);
   if (!found) return;
-  everyone = found;
+  summaryData = found;
   problem(found.problem);
   drawAround();
 }
 
-// --- what is shown around the grid
+// --- the area around the grid
 
 function drawAround() {
-  const { counts, sources, labels, enough } = everyone;
+  const { counts, sources, labels, enough } = summaryData;
   drawViews(element("views"), { counts, chosen: state.view, choose: (view) => show({ view, sort: "" }) });
   drawSources(element("source"), sources, state.source);
   element("source").disabled = state.view === "next";
   element("sort").value = state.sort;
   element("sort").disabled = state.view === "next";
   if (!labels) return;
-  element("tally").textContent = `${labels.on} on, ${labels.off} off, ${labels.unsure} unsure`;
-  element("gain").textContent = adviceText(everyone);
+  element("tally").textContent = `${labels.on} on target, ${labels.off} off target, ${labels.unsure} skip`;
+  element("gain").textContent = adviceText(summaryData);
   element("gain").classList.toggle("enough", enough);
 }
 
@@ -263,7 +263,7 @@ function repaint() {
 
 function drawSaving() {
   const count = outbox.items().length;
-  const fault = reachable ? outbox.fault : "The server does not answer.";
+  const fault = reachable ? outbox.fault : "The server does not respond.";
   element("saving").className = count || fault ? "waits" : "";
   element("saving").textContent = savingText(count, fault);
 }
@@ -299,9 +299,9 @@ function toast(text) {
   fading = setTimeout(() => (element("toast").textContent = ""), 6000);
 }
 
-// --- hands
+// --- keys and buttons
 
-/** What a label is for. The list counts for one click, never for keys: the next one is not to label more by a slip. */
+/** What a label applies to. The list applies to one click and never to keys, so that nothing is labelled by accident. */
 function reachOf(event) {
   if (armed) return "rest";
   if (event.shiftKey) return "row";
@@ -312,7 +312,7 @@ function reachOf(event) {
 }
 
 function act(name, event) {
-  if (name in LABELS) return give(LABELS[name], reachOf(event));
+  if (name in LABELS) return labelReach(LABELS[name], reachOf(event));
   if (name !== "rest") armed = false;
   const doing = {
     undo,
@@ -325,7 +325,7 @@ function act(name, event) {
     smaller: () => resize(-12),
     rest: () => {
       armed = true;
-      toast(`The next label is for the ${rest().length} pictures from here on that have none. Esc cancels.`);
+      toast(`The next label is for the ${rest().length} unlabelled squares from here to the end of the page. Esc cancels.`);
     },
   };
   doing[name]();
@@ -345,23 +345,23 @@ document.addEventListener("keydown", (event) => {
   const name = command(event);
   if (!name) return;
   event.preventDefault();
-  if (!event.repeat) act(name, event); // a key held too long must not label a row
+  if (!event.repeat) act(name, event); // a held key must not label several squares
 });
 
 function move(event) {
-  const place = movedTo(event, board);
-  if (place !== undefined) board.go(place);
-  return place !== undefined;
+  const index = movedTo(event, board);
+  if (index !== undefined) board.go(index);
+  return index !== undefined;
 }
 
 function clicked(event) {
   const brush = element("brush").value;
-  if (brush) give(brush, reachOf(event));
+  if (brush) labelReach(brush, reachOf(event));
 }
 
 for (const each of document.querySelectorAll(".act")) {
   each.addEventListener("click", (event) => act(each.dataset.act, event));
-  each.addEventListener("mousedown", (event) => event.preventDefault()); // the grid keeps the keys
+  each.addEventListener("mousedown", (event) => event.preventDefault()); // the grid keeps the focus
 }
 element("sort").addEventListener("change", (event) => show({ sort: event.target.value }));
 element("source").addEventListener("change", (event) => {
@@ -389,4 +389,4 @@ restoreSize();
 await load();
 outbox.send();
 summarize();
-look();
+poll();

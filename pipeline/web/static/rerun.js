@@ -1,4 +1,4 @@
-// Running what depends on the labels: the plan first, then how the run goes.
+// Run the stages that depend on labels: first show the plan, then the progress.
 
 import { made } from "./board.js";
 
@@ -7,11 +7,11 @@ const PLANNING = 150_000; // ms
 const STATES = { done: "Done", failed: "Failed", stopped: "Stopped", ended: "Ended" };
 
 export class Rerun {
-  constructor(dataset, server, { ended, told }) {
+  constructor(dataset, server, { ended, notify }) {
     this.server = server;
     this.key = `ganmill:${dataset}:seen-run`;
     this.ended = ended;
-    this.told = told;
+    this.notify = notify;
     this.running = false;
     this.dialog = element("plan");
     element("update").addEventListener("click", () => this.ask("filter"));
@@ -23,12 +23,12 @@ export class Rerun {
     element("run-log-toggle").addEventListener("click", () => (element("run-log").hidden = !element("run-log").hidden));
   }
 
-  /** Show what a run would do. */
+  /** Show the plan of a run. */
   async ask(until) {
     this.until = until;
     element("plan-title").textContent = TITLES[until];
     element("plan-steps").replaceChildren();
-    element("plan-note").textContent = "Looking at what there is to do…";
+    element("plan-note").textContent = "Making the plan…";
     element("plan-start").disabled = true;
     this.dialog.showModal();
     try {
@@ -49,9 +49,9 @@ export class Rerun {
     const idle = steps.every((step) => step.state === "up to date");
     element("plan-note").textContent = idle
       ? "Everything is up to date; a run changes nothing."
-      : "You can go on labelling meanwhile; labels given from now on count in the next run.";
+      : "You can continue to label; labels given from now on are used by the next run.";
     element("plan-start").disabled = this.running;
-    if (this.running) element("plan-note").textContent = "A run is under way; wait for it, or stop it.";
+    if (this.running) element("plan-note").textContent = "A run is in progress; wait for it, or stop it.";
     else element("plan-start").focus();
   }
 
@@ -64,21 +64,25 @@ export class Rerun {
     try {
       this.show(await this.server.post(path, body));
     } catch (error) {
-      this.told(error.message);
+      this.notify(error.message);
     }
   }
 
-  /** Bring the bar to how the run stands; the server says so every few seconds. */
+  /** Show the progress of the run; the server reports it every few seconds. */
   show(run) {
     const was = this.running;
     this.running = run.state === "running";
     this.began = run.began;
     const over = run.state in STATES;
     if (was && over) this.ended(run);
-    element("run").hidden = !(this.running || (over && localStorage.getItem(this.key) !== run.began));
+    if (this.running) this.followed = run.began;
+    // A run that went well in a terminal, before this page was open, is no news
+    const news = run.here || run.state !== "done" || this.followed === run.began;
+    element("run").hidden = !(this.running || (over && news && localStorage.getItem(this.key) !== run.began));
     element("run").dataset.state = run.state;
-    element("run-state").textContent = STATES[run.state] || (run.stopping ? "Stopping…" : `${TITLES[run.until] || "Run"}…`);
+    element("run-state").textContent = STATES[run.state] || (run.stopping ? "Stopping…" : `${title(run)}…`);
     element("run-line").textContent = this.running ? progress(run) : run.outcome;
+    element("run-note").textContent = this.running ? run.note : "";
     element("run-log").textContent = run.lines.join("\n");
     element("run-stop").hidden = !this.running;
     element("run-stop").disabled = run.stopping;
@@ -90,6 +94,10 @@ export class Rerun {
     localStorage.setItem(this.key, this.began);
     element("run").hidden = true;
   }
+}
+
+function title(run) {
+  return run.here ? TITLES[run.until] || "Run" : "Run started elsewhere";
 }
 
 function progress(run) {

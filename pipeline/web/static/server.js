@@ -1,8 +1,8 @@
-// Asking the server: what it answers, or an error that says whether it answered at all.
+// Requests to the server: its response, or an error that says whether it responded.
 
 export class Refusal extends Error {
   constructor(status, body) {
-    super(body.error || `the server answered with ${status}`);
+    super(body.error || `the server responded with status ${status}`);
     this.status = status;
     this.body = body;
   }
@@ -10,11 +10,11 @@ export class Refusal extends Error {
 
 export class Unreachable extends Error {
   constructor() {
-    super("The server does not answer.");
+    super("The server does not respond.");
   }
 }
 
-const PATIENCE = 20_000; // ms; a server that takes longer is as good as gone
+const TIMEOUT = 20_000; // ms; a slower server counts as unreachable
 
 export class Server {
   constructor(dataset) {
@@ -34,17 +34,17 @@ export class Server {
     return ask(`${this.root}${path}?${query}`, {});
   }
 
-  post(path, body, patience = PATIENCE) {
+  post(path, body, timeout = TIMEOUT) {
     const headers = { "content-type": "application/json" };
-    return ask(this.root + path, { method: "POST", headers, body: JSON.stringify(body) }, patience);
+    return ask(this.root + path, { method: "POST", headers, body: JSON.stringify(body) }, timeout);
   }
 }
 
-async function ask(address, options, patience = PATIENCE) {
+async function ask(address, options, timeout = TIMEOUT) {
   let answer;
   let body;
   try {
-    answer = await fetch(address, { ...options, signal: AbortSignal.timeout(patience) });
+    answer = await fetch(address, { ...options, signal: AbortSignal.timeout(timeout) });
     body = await answer.text();
   } catch {
     throw new Unreachable();

@@ -4,13 +4,13 @@ const KEY = "ganmill:size";
 const NARROW = 600; // px: a phone
 const slider = document.getElementById("size");
 
-/** Make the tiles larger, or smaller. */
+/** Change the size of the tiles by some pixels. */
 export function resize(by) {
   slider.valueAsNumber += by;
   apply();
 }
 
-/** Begin with the size that was chosen last. */
+/** Restore the last size. */
 export function restoreSize() {
   slider.value = localStorage.getItem(KEY) || (window.innerWidth < NARROW ? 84 : 104);
   slider.addEventListener("input", apply);

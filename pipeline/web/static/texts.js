@@ -1,21 +1,24 @@
-// The sentences of the page.
+// The texts of the page.
 
-/** How the marks are on their way: `fault` says why they wait, and is empty when nothing is wrong. */
+export const LABEL_NAMES = { on: "on target", off: "off target", unsure: "skip" };
+
+/** How many labels are not saved yet; `fault` is the reason why they wait, or empty. */
 export function savingText(count, fault) {
-  if (fault && count) return `${count} not yet saved: ${fault} They are kept here and sent when it answers.`;
-  if (fault) return `${fault} What you mark is kept here.`;
+  if (fault && count) return `${count} not yet saved: ${fault} They are kept in this browser and sent when it responds.`;
+  if (fault) return `${fault} Labels are kept in this browser.`;
   return count ? `saving ${count}…` : "all saved";
 }
 
-/** What the last labels did, and whether more would help. */
+/** What the last labels changed, and whether more would help. */
 export function adviceText({ filtered, newer, gain, hint }) {
-  const first = "The filter has not run yet: some 30 pictures that belong and 50 that do not are enough to begin with.";
+  const first = "The filter has not run yet: about 30 squares on target and 50 off target are enough to begin with.";
   const fresh = newer ? `${newer} ${newer === 1 ? "label is" : "labels are"} newer than the filter.` : "";
   return [filtered ? fresh : first, gain, hint].filter(Boolean).join(" ");
 }
 
-/** What became of marks that came too late. */
+/** Edits that were refused because another label was given meanwhile. */
 export function refusedText(refused) {
-  const now = refused[0].now ?? "otherwise";
-  return `${refused.length} not saved: labelled ${now} elsewhere meanwhile, and that stays`;
+  const now = LABEL_NAMES[refused[0].now];
+  const change = now ? `labelled ${now}` : "unlabelled";
+  return `${refused.length} not saved: ${change} elsewhere meanwhile, and that stays`;
 }

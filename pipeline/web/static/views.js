@@ -1,4 +1,4 @@
-// Which pictures are shown: the view, its order, its source and its page, all in the address after the #.
+// Which squares are shown: the view, its order, its source and its page, all in the address after the #.
 
 import { made } from "./board.js";
 
@@ -6,27 +6,28 @@ export const NAMES = {
   next: "What to label next",
   all: "all",
   unlabelled: "unlabelled",
-  on: "on",
-  off: "off",
-  unsure: "unsure",
+  on: "on target",
+  off: "off target",
+  unsure: "skip",
   kept: "kept",
   rejected: "rejected",
   near: "near the threshold",
   disagree: "disagreements",
 };
 const MEANING = {
-  next: "uncertain ones, ones unlike all that is labelled, and some at random",
-  on: "labelled on; those with the lowest scores first",
-  off: "labelled off; those with the highest scores first",
-  kept: "kept by the filter; barely kept ones first",
-  rejected: "rejected by the filter; barely rejected ones first",
-  near: "within 0.1 of the threshold, nearest first",
-  disagree: "labels that contradict the filter; the most surprising first",
+  next: "uncertain squares, squares unlike all labelled ones, and some at random",
+  on: "labelled on target; lowest scores first",
+  off: "labelled off target; highest scores first",
+  unsure: "labelled skip: not used for training, and not kept",
+  kept: "kept by the filter; lowest scores first",
+  rejected: "rejected by the filter; highest scores first",
+  near: "borderline, or within 0.1 of the threshold; nearest first",
+  disagree: "labels that contradict the filter; largest contradiction first",
 };
 const EMPTY = {
-  next: "Every picture has a label.",
+  next: "Every square has a label.",
   kept: "Nothing is kept yet: the filter has not run.",
-  rejected: "Nothing is rejected: the filter has not run, or keeps all.",
+  rejected: "Nothing is rejected: the filter has not run, or keeps every square.",
   near: "Nothing is near the threshold, or the filter has not run.",
   disagree: "No label contradicts the filter.",
 };
@@ -45,18 +46,18 @@ export function asked() {
   };
 }
 
-/** Put it into the address, so that a reload shows the same. */
+/** Write it to the address, so that a reload shows the same. */
 export function remember(state) {
   const given = new URLSearchParams(Object.entries(state).filter(([, value]) => value));
   history.replaceState(null, "", `#${given}`);
 }
 
 export function emptyText(view) {
-  return EMPTY[view] || "There is no such picture.";
+  return EMPTY[view] || "There is no such square.";
 }
 
-/** The buttons for the views, with how many pictures each has. */
-export function drawViews(place, { counts, chosen, choose }) {
+/** The buttons of the views, with the number of squares in each. */
+export function drawViews(container, { counts, chosen, choose }) {
   const buttons = Object.entries(NAMES).map(([view, name]) => {
     const button = made("button", "view", name);
     button.type = "button";
@@ -67,16 +68,16 @@ export function drawViews(place, { counts, chosen, choose }) {
     button.addEventListener("click", () => choose(view));
     return button;
   });
-  const focused = place.contains(document.activeElement) ? document.activeElement.dataset.view : "";
-  place.replaceChildren(...buttons);
+  const focused = container.contains(document.activeElement) ? document.activeElement.dataset.view : "";
+  container.replaceChildren(...buttons);
   buttons.find((button) => button.dataset.view === focused)?.focus();
 }
 
-/** The list of sources, those of the crawl and the hosts apart. */
+/** The list of sources: search services and hosts in two groups. */
 export function drawSources(select, sources, chosen) {
   const drawn = JSON.stringify(sources);
   select.value = chosen;
-  if (select.dataset.drawn === drawn) return; // it may be open
+  if (select.dataset.drawn === drawn) return; // unchanged, and the list may be open
   select.dataset.drawn = drawn;
   const groups = [["found", "found by"], ["host", "on the host"]].map(([kind, title]) => {
     const group = made("optgroup");

@@ -1,8 +1,9 @@
-// The original picture, large, with what is known of it.
+// The original picture, large, with what is known about it.
 
 import { made, score } from "./board.js";
+import { LABEL_NAMES } from "./texts.js";
 
-const OUTCOMES = { kept: "kept by the filter", rejected: "rejected by the filter", unsure: "left out as unsure" };
+const OUTCOMES = { kept: "kept", rejected: "rejected", unsure: "borderline, not kept" };
 
 export class Zoom {
   constructor(server) {
@@ -36,10 +37,10 @@ export class Zoom {
 
 function facts(picture) {
   return [
-    ["label", picture.label || "none"],
+    ["label", LABEL_NAMES[picture.label] || "none"],
     ["score", score(picture)],
     ["filter", OUTCOMES[picture.outcome] || ""],
-    ["", picture.suspect ? "the label contradicts what the classifier says, not knowing it" : ""],
+    ["", picture.suspect ? "the label contradicts the classifier, and may be wrong" : ""],
     ["size", picture.width && picture.height ? `${picture.width} × ${picture.height}` : ""],
     ["found by", picture.source],
     ["page", picture.page && link(picture.page)],
@@ -58,7 +59,7 @@ function described(value) {
 
 function link(address) {
   const found = made("a", "", address);
-  found.href = address; // the server lets through http and https only
+  found.href = address; // the server sends only http and https addresses
   found.target = "_blank";
   found.rel = "noopener noreferrer";
   return found;

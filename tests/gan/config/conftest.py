@@ -1,4 +1,4 @@
-"""Files as a user writes them."""
+"""Definition files as a user writes them."""
 
 import json
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import read
+from pipeline.gan.config import read
 
 
 @pytest.fixture
 def write(tmp_path) -> Callable[[Any], Path]:
-    """Writes a file: text or bytes as they are, anything else as JSON."""
+    """Writes a definition file: text or bytes as they are, anything else as JSON."""
 
     def write(content: Any) -> Path:
         path = tmp_path / "mine.json"
@@ -26,7 +26,7 @@ def write(tmp_path) -> Callable[[Any], Path]:
 
 @pytest.fixture
 def mistake(write) -> Callable[[Any], str]:
-    """What a user is told of a file: one line that begins with the file's path, which is left out here."""
+    """The error message for a file: one line that begins with the path, which is removed."""
 
     def mistake(content: Any) -> str:
         path = write(content)

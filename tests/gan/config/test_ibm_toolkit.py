@@ -5,30 +5,30 @@ from typing import Any
 
 import pytest
 
-from pipeline.gan.config.__init__ import Definition, read
+from pipeline.gan.config import Definition, read
 from pipeline.gan.config.ibm_toolkit import CHOICES, LOSSES
 
 
 def networks(generator: Any = "dcgan", discriminator: Any = "dcgan", **others: Any) -> dict[str, Any]:
-    """A file that chooses two networks; each is a name, or an object that may hold more."""
+    """A gan-toolkit file that chooses two networks; each is a name, or an object with more fields."""
     chosen = {"generator": generator, "discriminator": discriminator}
     return {key: {"choice": value} if isinstance(value, str) else value for key, value in chosen.items()} | others
 
 
 @pytest.fixture
-def told(write):
-    """The definition that a file is read as, and its warnings."""
+def translated(write):
+    """Reads a file; returns the definition and its warnings."""
 
-    def told(tree: Any) -> tuple[Definition, list[str]]:
+    def translated(tree: Any) -> tuple[Definition, list[str]]:
         reading = read(write(tree))
         assert all(line.isprintable() for line in reading.warnings)
         return reading.definition, list(reading.warnings)
 
-    return told
+    return translated
 
 
-def test_dcgan_is_followed_without_a_warning(told):
-    found, warnings = told(networks("dcgan", "dcgan"))
+def test_dcgan_translates_without_warnings(translated):
+    found, warnings = translated(networks("dcgan", "dcgan"))
     assert warnings == []
     assert (found.loss, found.latent, found.batch) == ("non_saturating", 100, 64)
     assert (found.generator.norm, found.discriminator.norm) == ("batch", "batch")
@@ -45,8 +45,10 @@ def test_dcgan_is_followed_without_a_warning(told):
         ("wgan_gp", "wasserstein", 0, 10, 5, "adam", 2e-4),
     ],
 )
-def test_what_a_file_leaves_out_is_as_the_toolkit_has_it(told, choice, loss, clip, penalty, steps, optimizer, rate):
-    found, _ = told(networks(choice, choice))
+def test_missing_fields_get_the_defaults_of_the_toolkit(
+    translated, choice, loss, clip, penalty, steps, optimizer, rate
+):
+    found, _ = translated(networks(choice, choice))
     assert found.loss == loss
     assert (found.penalties.clip, found.penalties.gradient.weight) == (clip, penalty)
     assert found.balance.discriminator_steps == steps
@@ -54,21 +56,21 @@ def test_what_a_file_leaves_out_is_as_the_toolkit_has_it(told, choice, loss, cli
         assert (network.optimizer.name, network.optimizer.learning_rate) == (optimizer, rate)
 
 
-def test_adam_where_the_kind_has_rmsprop_is_adam_as_the_toolkit_has_it(told):
+def test_adam_for_a_wgan_gets_the_betas_of_the_toolkit(translated):
     adam = {"choice": "Adam", "learning_rate": 0.001}
-    found = told(networks({"choice": "wgan", "optimizer": adam}, "wgan"))[0].generator.optimizer
+    found = translated(networks({"choice": "wgan", "optimizer": adam}, "wgan"))[0].generator.optimizer
     assert (found.name, found.learning_rate, found.beta_1, found.beta_2) == ("adam", 0.001, 0.5, 0.999)
 
 
 @pytest.mark.parametrize("given", [{"latent_dim": 64}, {"latent_dim": "64"}, {"latent_dim": 64.0}])
-def test_numbers_may_be_text(told, given):
-    assert told(networks({"choice": "dcgan"} | given))[0].latent == 64
+def test_numbers_may_be_text(translated, given):
+    assert translated(networks({"choice": "dcgan"} | given))[0].latent == 64
 
 
-def test_what_means_the_same_is_taken_over(told):
+def test_equivalent_fields_are_translated(translated):
     adam = {"choice": "Adam", "learning_rate": "0.001", "b1": 0.4, "b2": "0.9"}
     rmsprop = {"choice": "RMSprop", "learning_rate": 0.002, "b1": -1, "b2": -1}
-    found, warnings = told(
+    found, warnings = translated(
         networks(
             {"choice": "dcgan", "optimizer": adam},
             {"choice": "dcgan", "optimizer": rmsprop, "loss": "Mean"},
@@ -79,23 +81,23 @@ def test_what_means_the_same_is_taken_over(told):
     assert (first.name, first.learning_rate, first.beta_1, first.beta_2) == ("adam", 0.001, 0.4, 0.9)
     assert (second.name, second.learning_rate, second.beta_2) == ("rmsprop", 0.002, 0.99)
     assert (found.batch, found.penalties.clip, found.balance.discriminator_steps) == (32, 0.02, 3)
-    assert warnings == ['generator.loss = "BCE" is not followed: one loss for both here; read as "Mean"']
+    assert warnings == ['generator.loss = "BCE" is not followed: both networks have one loss here; read as "Mean"']
 
 
-def test_adams_memories_that_are_off_are_the_toolkits_own(told):
+def test_disabled_adam_betas_get_the_defaults_of_the_toolkit(translated):
     adam = {"choice": "Adam", "b1": -1, "b2": -1}
-    found = told(networks({"choice": "dcgan", "optimizer": adam}))[0].generator.optimizer
+    found = translated(networks({"choice": "dcgan", "optimizer": adam}))[0].generator.optimizer
     assert (found.beta_1, found.beta_2) == (0.5, 0.999)
 
 
 @pytest.mark.parametrize(("asked", "why"), [(0, 'discriminator.loss is "Mean"'), ("2", "knows 0 and 1; read as 0")])
-def test_a_wasserstein_loss_that_is_turned_off_and_stays_is_said(told, asked, why):
-    found, warnings = told(networks("wgan", "wgan", GAN_model={"w_loss": asked}))
+def test_disabled_w_loss_with_a_wasserstein_loss_warns(translated, asked, why):
+    found, warnings = translated(networks("wgan", "wgan", GAN_model={"w_loss": asked}))
     assert found.loss == "wasserstein"
     assert any(warning.startswith("GAN_model.w_loss = ") and why in warning for warning in warnings)
 
 
-def test_what_is_null_or_off_is_as_if_left_out(told):
+def test_null_and_disabled_fields_equal_missing_fields(translated):
     off = {
         "clip_value": -1,
         "lambda_gp": "-1",
@@ -106,7 +108,7 @@ def test_what_is_null_or_off_is_as_if_left_out(told):
         "epochs": None,
     }
     given = networks(GAN_model=off, data_path="", result_path=None)
-    assert told(given) == told(networks())
+    assert translated(given) == translated(networks())
 
 
 @pytest.mark.parametrize(
@@ -117,75 +119,82 @@ def test_what_is_null_or_off_is_as_if_left_out(told):
         ({"result_path": "out"}, 'result_path = "out" is not followed: sheets go to generated/<dataset>/training'),
         ({"save_model_path": "out"}, "trained networks go to models/<dataset>/gan"),
         ({"performance_log": "logs"}, "the log goes to data/<dataset>/runs"),
-        ({"metric_evaluate": "FID"}, "the report has kernel distance"),
+        ({"metric_evaluate": "FID"}, "the report has the kernel distance"),
         ({"cuda": False}, "cuda = false is not followed: a GPU is used where there is one"),
         ({"data_path": "pictures/cats"}, "set download.sources = folder and download.folder"),
-        ({"GAN_model": {"classes": 10}}, "GAN_model.classes = 10 is not followed: there are no classes"),
-        ({"GAN_model": {"data_label": "1"}}, 'GAN_model.data_label = "1" is not followed: there are no classes'),
+        ({"GAN_model": {"classes": 10}}, "GAN_model.classes = 10 is not followed: ganmill has no classes"),
+        ({"GAN_model": {"data_label": "1"}}, 'GAN_model.data_label = "1" is not followed: ganmill has no classes'),
         ({"GAN_model": {"epoch": 5}}, "has no such key; did you mean 'epochs'?"),
         ({"sample_intervall": 5}, "the gan-toolkit has no such key; did you mean 'sample_interval'?"),
         ({"GAN_model": {"clip_value": 0.01}}, "GAN_model.clip_value = 0.01 is not followed: it is for the Wasserstein"),
         ({"GAN_model": {"lambda_gp": 10}}, "GAN_model.lambda_gp = 10 is not followed: it is for the Wasserstein loss"),
-        (networks({"choice": "dcgan", "input_shape": 32}), "generator.input_shape = 32 is not followed: the pictures"),
+        (
+            networks({"choice": "dcgan", "input_shape": 32}),
+            "generator.input_shape = 32 is not followed: the size",
+        ),
         (networks({"choice": "dcgan", "channels": 1}), "set normalize.colour in luigi.cfg to grey for 1"),
         (networks({"choice": "dcgan", "input": "[d_channels]"}), "generator.input"),
         (networks({"choice": "dcgan", "pre_trained_path": "a.pt"}), "pickled data, which is never loaded"),
         (networks({"choice": "dcgan", "optimizer": {"lr": 1}}), "generator.optimizer.lr = 1 is not followed"),
         (networks({"choice": "dcgan", "optimizer": {"choice": "RMSprop", "b1": 0.5}}), "b1 = 0.5 is not followed: RMS"),
-        (networks({"choice": "dcgan", "loss": "MSE"}), 'generator.loss = "MSE" is not followed: one loss for both'),
-        (networks("gan"), 'generator.choice = "gan" is followed in how it trains; its layers are convolutions'),
+        (
+            networks({"choice": "dcgan", "loss": "MSE"}),
+            'generator.loss = "MSE" is not followed: both networks',
+        ),
+        (networks("gan"), 'generator.choice = "gan" is followed in its training only: its layers are convolutions'),
         (
             networks({"choice": "cgan", "loss": "BCE"}),
-            'generator.choice = "cgan" is not followed: there are no classes',
+            'generator.choice = "cgan" is not followed: ganmill has no classes',
         ),
     ],
     ids=str,
 )
-def test_each_key_that_cannot_be_followed_is_one_warning(told, tree, warning):
-    _, (said,) = told(networks() | tree)
+def test_each_field_that_is_not_followed_gives_one_warning(translated, tree, warning):
+    _, (said,) = translated(networks() | tree)
     assert warning in said
 
 
-def test_what_is_off_there_is_not_warned_of(told):
+def test_disabled_fields_give_no_warning(translated):
     off = {"choice": "dcgan", "pre_trained_path": "-1", "input": -1}
     training = {"classes": "-1", "data_label": 0, "seq": -1}
-    assert told(networks(off, off, data_path="-1", GAN_model=training))[1] == told(networks("dcgan", "dcgan"))[1]
+    assert (
+        translated(networks(off, off, data_path="-1", GAN_model=training))[1]
+        == translated(networks("dcgan", "dcgan"))[1]
+    )
 
 
-def test_a_value_that_makes_no_sense_where_it_is_not_followed_is_a_warning_too(told):
-    _, (said, other) = told(networks(GAN_model={"classes": "ten", "data_label": True}))
+def test_bad_value_of_a_field_that_is_not_followed_gives_a_warning(translated):
+    _, (said, other) = translated(networks(GAN_model={"classes": "ten", "data_label": True}))
     assert 'GAN_model.classes = "ten" is not followed' in said
     assert "GAN_model.data_label = true is not followed" in other
 
 
-def test_with_both_bounds_the_penalty_is_taken(told):
-    found, warnings = told(networks("wgan", "wgan", GAN_model={"lambda_gp": 1}))
+def test_gradient_penalty_wins_over_clipping(translated):
+    found, warnings = translated(networks("wgan", "wgan", GAN_model={"lambda_gp": 1}))
     assert (found.penalties.clip, found.penalties.gradient.weight) == (0, 1)
-    assert any(
-        "GAN_model.clip_value = 0.01 is not followed: the gradient penalty does the same" in one for one in warnings
-    )
+    assert any("GAN_model.clip_value = 0.01 is not followed: the gradient penalty bounds D" in one for one in warnings)
 
 
-@pytest.mark.parametrize(("judge", "clip", "penalty"), [("wgan", 0.01, 0), ("wgan_gp", 0, 10)])
-def test_a_wasserstein_discriminator_is_bounded_though_the_generators_kind_has_no_bound(told, judge, clip, penalty):
-    found, warnings = told(networks({"choice": "dcgan", "loss": "Mean"}, judge))
+@pytest.mark.parametrize(("choice", "clip", "penalty"), [("wgan", 0.01, 0), ("wgan_gp", 0, 10)])
+def test_wasserstein_discriminator_is_always_bounded(translated, choice, clip, penalty):
+    found, warnings = translated(networks({"choice": "dcgan", "loss": "Mean"}, choice))
     assert (found.loss, found.penalties.clip, found.penalties.gradient.weight) == ("wasserstein", clip, penalty)
-    assert any("runs away without a bound; read as" in warning for warning in warnings)
+    assert any("diverges without a bound; read as" in warning for warning in warnings)
 
 
-def test_batch_norm_goes_where_the_slope_is_penalised(told):
-    found, warnings = told(networks("wgan_gp", "dcgan"))
+def test_gradient_penalty_removes_batch_norm(translated):
+    found, warnings = translated(networks("wgan_gp", "dcgan"))
     assert (found.discriminator.norm, found.discriminator.initial) == ("none", "he")
     assert any("without its batch norm" in warning for warning in warnings)
-    assert told(networks("wgan", "dcgan"))[0].discriminator.norm == "batch"  # clipping goes with it
+    assert translated(networks("wgan", "dcgan"))[0].discriminator.norm == "batch"  # clipping allows it
 
 
 @pytest.mark.parametrize(("generator", "discriminator"), [*itertools.product(CHOICES, CHOICES)])
-def test_any_generator_goes_with_any_discriminator(told, generator, discriminator):
+def test_any_generator_works_with_any_discriminator(translated, generator, discriminator):
     bounds = ({}, {"w_loss": 1}, {"w_loss": 0}, {"clip_value": 0.01, "lambda_gp": 1})
     for first, second, training in itertools.product((None, *LOSSES), (None, *LOSSES), bounds):
         given = ({"choice": generator, "loss": first}, {"choice": discriminator, "loss": second})
-        told(networks(*given, GAN_model=training))
+        translated(networks(*given, GAN_model=training))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +204,7 @@ def test_any_generator_goes_with_any_discriminator(told, generator, discriminato
         (networks("gan", "seq_gan"), 'discriminator.choice = "seq_gan": that is for text'),
         (networks({"choice": "gan", "loss": "NLL"}), 'generator.loss = "NLL": that is for text'),
         (networks(GAN_model={"seq": "1"}), 'GAN_model.seq = "1": that is for text'),
-        (networks("custom"), "that is Python code, and a definition holds none; take one of gan, dcgan"),
+        (networks("custom"), "that is Python code, and a definition has no code; use one of gan, dcgan"),
         (networks(data_path="sets/one.p"), 'data_path = "sets/one.p": pickled data can run code and is never loaded'),
         (networks(data_path="sets/one.pkl.gz"), "pickled data can run code and is never loaded"),
         (networks(data_path="sets/one.PKL"), "run with --download-sources folder --download-folder DIR"),
@@ -220,5 +229,5 @@ def test_any_generator_goes_with_any_discriminator(told, generator, discriminato
     ],
     ids=str,
 )
-def test_what_cannot_be_done_is_refused_by_the_names_that_the_file_uses(mistake, tree, says):
+def test_impossible_file_is_refused_with_the_field_names_of_the_file(mistake, tree, says):
     assert says in mistake(tree)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import Definition, Smoothing, as_tree, definition_digest, differences, read_definition
+from pipeline.gan.config import Definition, Smoothing, as_tree, definition_digest, differences, read_definition
 
 MODELS = Path(__file__).parent.parent.parent.parent / "models"
 COMMITTED = [path for path in sorted(MODELS.glob("*.json")) if path.stem != "schema"]
@@ -15,15 +15,15 @@ def digest(path) -> str:
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
-def test_every_committed_definition_is_valid_and_says_what_it_is_for(path):
+def test_every_built_in_definition_is_valid_and_described(path):
     assert read_definition(path).description
 
 
-def test_dcgan_is_what_the_defaults_are():
+def test_dcgan_equals_the_defaults():
     assert differences(read_definition(MODELS / "dcgan.json")) == []
 
 
-def test_values_arrive_where_they_belong(write):
+def test_values_are_read_into_their_fields(write):
     generator = {"width": 9, "optimizer": {"learning_rate": 1}}
     found = read_definition(write({"latent": 7, "generator": generator, "augment": {"policies": ["cutout"]}}))
     assert (found.latent, found.generator.width, found.generator.optimizer.learning_rate) == (7, 9, 1.0)
@@ -31,16 +31,16 @@ def test_values_arrive_where_they_belong(write):
     assert found.discriminator == Definition().discriminator
 
 
-def test_smoothing_may_be_one_number_which_is_that_of_the_reals(write):
+def test_smoothing_as_one_number_is_that_of_the_reals(write):
     assert read_definition(write({"smoothing": 0.1})).smoothing == Smoothing(real=0.1, fake=0.0)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_missing_file_error_names_the_file(tmp_path):
     with pytest.raises(UserError, match=r"none\.json: cannot be read: No such file"):
         read_definition(tmp_path / "none.json")
 
 
-def test_a_folder_is_named(tmp_path):
+def test_folder_instead_of_file_error_names_it(tmp_path):
     with pytest.raises(UserError, match=f"{tmp_path}: cannot be read"):
         read_definition(tmp_path)
 
@@ -55,22 +55,22 @@ def test_a_folder_is_named(tmp_path):
         {"description": "for flowers", "$schema": "./schema.json"},
     ],
 )
-def test_the_digest_is_of_what_is_meant_not_of_how_it_is_written(write, tree):
+def test_digest_depends_on_the_meaning_not_the_spelling(write, tree):
     assert digest(write(tree)) == definition_digest(Definition())
 
 
-def test_every_value_counts_in_the_digest(write):
+def test_digest_depends_on_every_value(write):
     trees = [{}, {"ema": {"half_life": 20001}}, {"smoothing": 0.1}, {"generator": {"width": 65}}, {"latent": 99}]
     assert len({digest(write(tree)) for tree in trees}) == len(trees)
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
-def test_the_tree_reads_back_as_the_same_definition(write, path):
+def test_as_tree_reads_back_as_the_same_definition(write, path):
     found = read_definition(path)
     assert read_definition(write(as_tree(found))) == found
 
 
-def test_a_definition_cannot_be_changed_or_made_wrong_in_code():
+def test_definition_is_frozen_and_validated_in_code():
     with pytest.raises(ValueError, match="frozen"):
         Definition().batch = 5
     with pytest.raises(ValueError, match="finite"):

@@ -12,9 +12,9 @@ SHARE = "expected a number, at least 0, at most 1, for example"
         ({"a\nb": 7}, r"unknown key 'a\nb'"),
         ({"": 7}, "unknown key ''"),
         ({"generator": {"optimizer": {"learning_rat": 1}}}, "generator.optimizer: unknown key 'learning_rat'; did you"),
-        ({"width": 7}, "unknown key 'width'; its place is discriminator.width or generator.width"),
-        ({"generator": {"batch": 7}}, "generator: unknown key 'batch'; its place is batch at the top"),
-        ({"generator": {"minibatch": "stddev"}}, "its place is discriminator.minibatch"),
+        ({"width": 7}, "unknown key 'width'; it belongs in discriminator.width or generator.width"),
+        ({"generator": {"batch": 7}}, "generator: unknown key 'batch'; it belongs in batch at the top"),
+        ({"generator": {"minibatch": "stddev"}}, "it belongs in discriminator.minibatch"),
         ({"discriminator_step": 5}, "did you mean balance.discriminator_steps?"),
         ({"polices": []}, "did you mean augment.policies?"),
         ({"generator": {"learning_rat": 1}}, "did you mean generator.optimizer.learning_rate?"),
@@ -25,7 +25,7 @@ SHARE = "expected a number, at least 0, at most 1, for example"
         ({"generator": {"width": True}}, f"generator.width = true: {WIDTH}"),
         ({"generator": {"width": 64.5}}, f"generator.width = 64.5: {WIDTH}"),
         ({"generator": {"width": [64]}}, f"generator.width = [64]: {WIDTH}"),
-        ({"generator": {"width": None}}, f"generator.width = null: {WIDTH}; leave the key out to have the default"),
+        ({"generator": {"width": None}}, f"generator.width = null: {WIDTH}; remove the key to use the default"),
         ({"generator": {"width": 10**400}}, f"…: {WIDTH}"),
         ({"ema": {"ramp": 1.5}}, f"ema.ramp = 1.5: {SHARE} 0.05"),
         ({"ema": {"ramp": float("nan")}}, f"ema.ramp = NaN: {SHARE} 0.05"),
@@ -52,9 +52,9 @@ SHARE = "expected a number, at least 0, at most 1, for example"
     ],
     ids=str,
 )
-def test_a_mistake_is_named_with_key_value_and_what_would_do(mistake, tree, says):
+def test_validation_error_names_field_value_and_what_is_expected(mistake, tree, says):
     assert says in mistake(tree)
 
 
-def test_of_several_mistakes_the_unknown_key_is_named_which_may_cause_the_others(mistake):
+def test_unknown_key_is_reported_before_other_errors(mistake):
     assert "unknown key 'lss'" in mistake({"batch": 0, "lss": "hinge"})

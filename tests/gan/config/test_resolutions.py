@@ -2,44 +2,49 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.gan.config.resolutions import Resolutions
-from tests.gan.play import define
+from tests.gan.step_runner import define
 
 
-def test_maps_double_from_the_coarsest_to_half_the_picture():
-    sides = Resolutions.of(48)
-    assert [sides.map(level) for level in range(sides.levels)] == [6, 12, 24]
-    assert [sides.picture(level) for level in range(sides.levels)] == [12, 24, 48]
+def test_feature_maps_double_up_to_half_the_picture():
+    resolutions = Resolutions.of(48)
+    assert [resolutions.map_side(level) for level in range(resolutions.levels)] == [6, 12, 24]
+    assert [resolutions.picture_side(level) for level in range(resolutions.levels)] == [12, 24, 48]
 
 
-def test_channels_double_towards_the_coarsest_up_to_the_most():
+def test_channels_double_towards_the_coarsest_up_to_max_width():
     network = define({"generator": {"width": 8, "max_width": 20}}).generator
-    sides = Resolutions.of(64)
-    assert [sides.width(network, level) for level in range(sides.levels)] == [20, 20, 16, 8]
+    resolutions = Resolutions.of(64)
+    assert [resolutions.width(network, level) for level in range(resolutions.levels)] == [20, 20, 16, 8]
 
 
-def test_a_size_that_does_not_halve_is_refused():
+def test_size_that_cannot_be_halved_is_refused():
     with pytest.raises(UserError, match="48 or 56"):
         Resolutions.of(50)
 
 
 @pytest.mark.parametrize(("start", "pictures"), [(0, [64]), (8, [8, 16, 32, 64]), (12, [16, 32, 64]), (32, [32, 64])])
-def test_pictures_grow_from_the_first_side_that_is_as_large_as_asked(start, pictures):
-    sides, definition = Resolutions.of(64), define({"discriminator": {"norm": "none"}, "growing": {"start": start}})
-    assert [sides.picture(level) for level in sides.stages(definition)] == pictures
+def test_stages_begin_at_the_first_side_of_at_least_start(start, pictures):
+    resolutions, definition = (
+        Resolutions.of(64),
+        define({"discriminator": {"norm": "none"}, "growing": {"start": start}}),
+    )
+    assert [resolutions.picture_side(level) for level in resolutions.stages(definition)] == pictures
 
 
 @pytest.mark.parametrize("start", [64, 128])
-def test_a_start_that_leaves_nothing_to_grow_is_refused(start):
-    with pytest.raises(UserError, match=f"growing.start = {start}: pictures of 64 pixels.*set it to 8, or to 0"):
+def test_growing_start_that_leaves_one_stage_is_refused(start):
+    with pytest.raises(
+        UserError, match=f"growing.start = {start}: too large for pictures of 64 pixels.*set it to 8, or to 0"
+    ):
         Resolutions.of(64).stages(define({"discriminator": {"norm": "none"}, "growing": {"start": start}}))
 
 
-def test_attention_at_sides_that_a_picture_lacks_is_told():
+def test_attention_at_missing_sides_gives_a_warning():
     definition = define({"generator": {"attention": [32, 16]}, "discriminator": {"attention": [24]}})
-    (told,) = Resolutions.of(64).unattended(definition)
-    assert told == (
+    (warning,) = Resolutions.of(64).unused_attention(definition)
+    assert warning == (
         "discriminator.attention = [24]: feature maps of 64 px pictures are 32, 16, 8, 4 wide, so there is no"
         " attention; name one of these"
     )
-    assert len(Resolutions.of(20).unattended(definition)) == 2
-    assert Resolutions.of(64).unattended(define()) == []
+    assert len(Resolutions.of(20).unused_attention(definition)) == 2
+    assert Resolutions.of(64).unused_attention(define()) == []

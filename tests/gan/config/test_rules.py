@@ -1,4 +1,4 @@
-"""Every rule is caused once: the message names what clashes, why, and what would do; that remedy is then tried."""
+"""Every rule is violated once: the message names the conflict, the reason and a remedy, which is then applied."""
 
 import ast
 import json
@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipeline.gan.config import rules
-from pipeline.gan.config.__init__ import Definition, read_definition
+from pipeline.gan.config import Definition, read_definition, rules
 
 PENALTY = {"weight": 1}
 WGAN_GP = {"loss": "wasserstein", "penalties": {"gradient": {"weight": 10}}, "discriminator": {"norm": "layer"}}
@@ -24,17 +23,17 @@ REFUSED = {
     ),
     "a memory that RMSprop has not": (
         {"discriminator": {"optimizer": {"name": "rmsprop", "beta_1": 0.9}}},
-        ['optimizer: beta_1 and name "rmsprop"', "no memory of the gradient", "take beta_1 out"],
+        ['optimizer: beta_1 and name "rmsprop"', "no memory of the gradient", "remove beta_1"],
         {"discriminator": {"optimizer": {"name": "adam"}}},
     ),
     "weight norm under batch norm": (
         {"generator": {"weights": "weight"}},
-        ["generator: ", "takes the length of a kernel away", 'norm to "none"'],
+        ["generator: ", "removes the length of a kernel", 'norm to "none"'],
         {"generator": {"norm": "none"}},
     ),
     "weight norm under batch norm in D": (
         {"discriminator": {"weights": "weight"}},
-        ["discriminator: ", "takes the length of a kernel away", 'weights to "free"'],
+        ["discriminator: ", "removes the length of a kernel", 'weights to "free"'],
         {"discriminator": {"weights": "free"}},
     ),
     "a memory that plain descent has not": (
@@ -54,12 +53,12 @@ REFUSED = {
     ),
     "attention twice": (
         {"generator": {"attention": [16, 16]}},
-        ["attention = [16, 16]", "named twice", "name each once"],
+        ["attention = [16, 16]", "appears twice", "name each once"],
         {"generator": {"attention": [16]}},
     ),
     "spectral norm under batch norm": (
         {"discriminator": {"weights": "spectral"}},
-        ["discriminator: ", "scales the bound away", 'to "none"'],
+        ["discriminator: ", "cancels the bound", 'to "none"'],
         NO_NORM,
     ),
     "gradient penalty and batch norm": (
@@ -79,7 +78,7 @@ REFUSED = {
     ),
     "pairs and batch norm": (
         {"loss": "relativistic"},
-        ['loss "relativistic" and batch norm', "the difference that the loss pairs them for", 'to "none" or "layer"'],
+        ['loss "relativistic" and batch norm', "the difference that the loss compares", 'to "none" or "layer"'],
         NO_NORM,
     ),
     "Wasserstein without a bound": (
@@ -94,7 +93,7 @@ REFUSED = {
     ),
     "two bounds": (
         WGAN_GP | {"penalties": {"gradient": {"weight": 10}, "clip": 0.01}},
-        ["clip and gradient do the same work twice", "set one of them to 0"],
+        ["clip and gradient both bound", "set one of them to 0"],
         {"penalties": {"clip": 0}},
     ),
     "a bound that layer norm takes away": (
@@ -104,12 +103,12 @@ REFUSED = {
     ),
     "clip under spectral norm": (
         {"loss": "wasserstein", "discriminator": {"norm": "none", "weights": "spectral"}, "penalties": {"clip": 0.01}},
-        ["penalties.clip and weights", "is given back to it", "0 or free"],
+        ["penalties.clip and weights", "undoes the clipping", 'weights to "free"'],
         {"penalties": {"clip": 0}},
     ),
     "a penalty of no weight": (
         {"penalties": {"r1": {"every": 16}}} | NO_NORM,
-        ["penalties.r1: every = 16 and weight = 0", "no penalty to be due", "set weight"],
+        ["penalties.r1: every = 16 and weight = 0", "no penalty to apply", "set weight"],
         {"penalties": {"r1": {"weight": 1}}},
     ),
     "growing without a start": (
@@ -124,7 +123,7 @@ REFUSED = {
     ),
     "smoothing until nothing is left": (
         {"smoothing": {"real": 0.5, "fake": 0.5}},
-        ["the same label", "nothing to tell apart", "lower one of them"],
+        ["the same label", "cannot distinguish", "lower one of them"],
         {"smoothing": {"real": 0.1}},
     ),
     "an accuracy that Wasserstein's D has not": (
@@ -139,7 +138,7 @@ REFUSED = {
     ),
     "a policy twice": (
         {"augment": {"policies": ["cutout", "cutout"]}},
-        ['augment.policies = ["cutout", "cutout"]', "named twice", "name each once"],
+        ['augment.policies = ["cutout", "cutout"]', "appears twice", "name each once"],
         {"augment": {"policies": ["cutout"]}},
     ),
     "growing from too small": (
@@ -149,7 +148,7 @@ REFUSED = {
     ),
     "growing and batch norm": (
         {"growing": {"start": 8}},
-        ["growing and batch norm in both networks", "D tells fakes by them", 'discriminator to "none"'],
+        ["growing and batch norm in both networks", "D detects fakes by them", 'discriminator to "none"'],
         NO_NORM,
     ),
 }
@@ -163,7 +162,7 @@ def merged(tree: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("tree", "words", "remedy"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_work_is_refused_with_why_and_what_would_do(write, mistake, tree, words, remedy):
+def test_impossible_combination_is_refused_and_its_remedy_works(write, mistake, tree, words, remedy):
     said = mistake(tree)
     assert [word for word in words if word not in said] == []
     read_definition(write(merged(tree, remedy)))
@@ -181,11 +180,11 @@ def test_what_cannot_work_is_refused_with_why_and_what_would_do(write, mistake, 
     ],
     ids=str,
 )
-def test_what_published_recipes_join_is_taken(write, tree):
+def test_combinations_of_published_recipes_are_accepted(write, tree):
     read_definition(write(tree))
 
 
-def test_every_rule_is_caused_above():
+def test_every_rule_has_a_test_case():
     source = ast.parse(Path(rules.__file__).read_text())
     written = {node.lineno for node in ast.walk(source) if isinstance(node, ast.Raise)}
     assert {line_of_rule(tree) for tree, _, _ in REFUSED.values()} == written

@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.gan.evaluation.diagnostics import BALANCE, COLLAPSE, MEMORISING, PLATEAU, alarms, news
+from pipeline.gan.evaluation.diagnostics import BALANCE, COLLAPSE, MEMORISING, PLATEAU, alarms, new_alarms
 
 EPOCHS, EVERY = 120, 10
 
 
 def history(*, epochs=EPOCHS, wrong=lambda epoch: {}, seed=0):
-    """The lines of a training that goes well, but for what `wrong(epoch)` gives: figures that replace its own."""
+    """The rows of a good training, with the values that `wrong(epoch)` replaces."""
     draw = np.random.default_rng(seed)
     rows = []
     for epoch in range(1, epochs + 1):
@@ -52,11 +52,11 @@ def only(rows):
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("epochs", [1, 9, 15, 40, 120])
-def test_a_training_that_goes_well_raises_none(epochs, seed):
+def test_good_training_raises_no_alarm(epochs, seed):
     assert alarms(history(epochs=epochs, seed=seed)) == ()
 
 
-def test_nothing_is_said_of_no_rows_or_rows_without_figures():
+def test_missing_rows_or_values_raise_no_alarm():
     assert alarms([]) == ()
     bare = [{"epoch": epoch, "d_loss": 0.7, "g_loss": 0.7} for epoch in range(1, 60)]
     assert alarms(bare) == ()
@@ -64,23 +64,23 @@ def test_nothing_is_said_of_no_rows_or_rows_without_figures():
     assert alarms([row | dict.fromkeys(names) for row in bare]) == ()
 
 
-def test_samples_that_are_alike_are_a_collapse():
+def test_low_diversity_is_mode_collapse():
     alarm = only(history(wrong=lambda epoch: {"diversity": 0.31, "recall": 0.05} if epoch > 85 else {}))
     assert (alarm.kind, alarm.epoch) == (COLLAPSE, 90)
     assert "0.31 times" in alarm.text
     assert "augment" in alarm.text
 
 
-def test_the_first_looks_may_be_as_bad_as_they_like():
+def test_first_scores_raise_no_alarm():
     bad = {"diversity": 0.1, "recall": 0.0, "memorised": 0.9, "kid": 0.9, "d_accuracy": 1.0, "g_gradient": 20.0}
     assert alarms(history(epochs=19, wrong=lambda epoch: bad)) == ()
 
 
-def test_a_collapse_that_came_right_is_not_named():
+def test_recovered_collapse_raises_no_alarm():
     assert alarms(history(wrong=lambda epoch: {"diversity": 0.3} if epoch == 60 else {})) == ()
 
 
-def test_recall_that_falls_three_looks_running_to_under_half_is_a_collapse():
+def test_recall_falling_three_times_to_under_half_is_mode_collapse():
     falling = {80: 0.52, 90: 0.40, 100: 0.31, 110: 0.2, 120: 0.2}
     alarm = only(history(wrong=lambda epoch: {"recall": falling.get(epoch, 0.5)}))
     assert (alarm.kind, alarm.epoch) == (COLLAPSE, 80)
@@ -96,43 +96,43 @@ def test_recall_that_falls_three_looks_running_to_under_half_is_a_collapse():
         pytest.param((0.5, 0.3, 0.2, 0.1, 0.4), id="came back"),
     ],
 )
-def test_other_falls_of_recall_are_none(recalls):
+def test_other_falls_of_recall_raise_no_alarm(recalls):
     given = dict(zip(range(130 - 10 * len(recalls), 130, 10), recalls, strict=True))
     assert alarms(history(wrong=lambda epoch: {"recall": given.get(epoch, recalls[0])})) == ()
 
 
-def test_a_discriminator_that_is_never_wrong_is_too_far_ahead():
+def test_perfect_discriminator_is_too_far_ahead():
     alarm = only(history(wrong=lambda epoch: {"d_accuracy": 0.995} if epoch > 70 else {}))
     assert (alarm.kind, alarm.epoch) == (BALANCE, 71)
     assert "99.5%" in alarm.text
     assert "balance.skip_above" in alarm.text
 
 
-def test_a_discriminator_that_is_ahead_for_some_epochs_is_as_it_should_be():
+def test_discriminator_ahead_for_a_few_epochs_raises_no_alarm():
     assert alarms(history(wrong=lambda epoch: {"d_accuracy": 0.995} if epoch > 112 else {})) == ()
     assert alarms(history(wrong=lambda epoch: {"d_accuracy": 0.995} if epoch % 5 else {"d_accuracy": 0.97})) == ()
 
 
-def test_a_gradient_that_dies_is_told():
+def test_vanishing_generator_gradient_raises_an_alarm():
     alarm = only(history(wrong=lambda epoch: {"g_gradient": 1e-4} if epoch > 90 else {}))
     assert (alarm.kind, alarm.epoch) == (BALANCE, 91)
     assert "gradient is 0.0001" in alarm.text
 
 
-def test_a_discriminator_that_is_taken_in_cannot_keep_up():
+def test_discriminator_below_chance_cannot_keep_up():
     alarm = only(history(wrong=lambda epoch: {"d_accuracy": 0.2} if epoch > 90 else {}))
     assert (alarm.kind, alarm.epoch) == (BALANCE, 91)
     assert "right only 20% of the time: it cannot keep up" in alarm.text
 
 
-def test_a_discriminator_that_answers_the_same_to_all_has_given_up():
+def test_constant_discriminator_has_given_up():
     said = {"d_accuracy": 0.5, "d_real": 0.501, "d_fake": 0.499}
     alarm = only(history(wrong=lambda epoch: said if epoch > 100 else {}))
     assert (alarm.kind, alarm.epoch) == (BALANCE, 101)
     assert "given up" in alarm.text
 
 
-def test_a_discriminator_that_is_hard_pressed_has_not_given_up():
+def test_discriminator_near_chance_that_varies_raises_no_alarm():
     def pressed(epoch):
         wander = 0.02 * math.sin(epoch)
         return {"d_accuracy": 0.52, "d_real": 0.51 + wander, "d_fake": 0.50 + wander}
@@ -140,17 +140,17 @@ def test_a_discriminator_that_is_hard_pressed_has_not_given_up():
     assert alarms(history(wrong=pressed)) == ()
 
 
-def test_copies_of_the_reals_are_told():
+def test_memorised_samples_raise_an_alarm():
     alarm = only(history(wrong=lambda epoch: {"memorised": epoch / 200} if epoch > 60 else {}))
     assert (alarm.kind, alarm.epoch) == (MEMORISING, 70)
     assert "60% of the samples" in alarm.text
 
 
-def test_one_look_with_copies_is_no_alarm():
+def test_memorised_samples_in_one_scored_epoch_raise_no_alarm():
     assert alarms(history(wrong=lambda epoch: {"memorised": 0.3} if epoch == 120 else {})) == ()
 
 
-def test_a_kid_that_stays_is_a_plateau_and_the_best_epoch_is_named():
+def test_constant_kid_is_a_plateau_that_names_the_best_epoch():
     noise = {10 * n: value for n, value in enumerate((1, -2, 2, -1, 0, 1, 2, -1), start=5)}
     alarm = only(history(wrong=lambda epoch: {"kid": 0.05 + 0.001 * noise[epoch]} if epoch in noise else {}))
     assert (alarm.kind, alarm.epoch) == (PLATEAU, 60)
@@ -158,17 +158,17 @@ def test_a_kid_that_stays_is_a_plateau_and_the_best_epoch_is_named():
     assert "0.0480 ± 0.0040" in alarm.text
 
 
-def test_a_kid_that_gets_worse_is_a_plateau_too():
+def test_rising_kid_is_a_plateau():
     alarm = only(history(wrong=lambda epoch: {"kid": 0.05 + abs(epoch - 60) / 500}))
     assert (alarm.kind, alarm.epoch) == (PLATEAU, 60)
 
 
-def test_five_looks_are_too_few_for_a_plateau():
+def test_five_scored_epochs_are_too_few_for_a_plateau():
     assert alarms(history(epochs=59, wrong=lambda epoch: {"kid": 0.05})) == ()
     assert only(history(epochs=60, wrong=lambda epoch: {"kid": 0.05})).kind == PLATEAU
 
 
-def test_several_things_may_be_wrong_at_once():
+def test_several_alarms_can_be_raised_at_once():
     wrong = {"diversity": 0.2, "d_accuracy": 1.0, "kid": 0.4, "memorised": 0.7}
     assert [alarm.kind for alarm in alarms(history(wrong=lambda epoch: wrong))] == [
         COLLAPSE,
@@ -178,40 +178,40 @@ def test_several_things_may_be_wrong_at_once():
     ]
 
 
-def test_an_alarm_keeps_its_epoch_while_the_training_goes_on():
+def test_alarm_keeps_its_epoch_while_training_continues():
     rows = history(wrong=lambda epoch: {"diversity": 0.3} if epoch > 60 else {})
     assert only(rows[:80]) == only(rows[:89])
     assert only(rows[:110]).epoch == only(rows[:80]).epoch == 70
 
 
-def told(rows):
-    """What is told in the course of a training, look by look."""
-    ends = [place for place, row in enumerate(rows, start=1) if row.get("kid") is not None]
-    return [(end, alarm.kind) for end in ends for alarm in news(rows[:end])]
+def announced(rows):
+    """The new alarms during a training: the epochs and kinds."""
+    ends = [index for index, row in enumerate(rows, start=1) if row.get("kid") is not None]
+    return [(end, alarm.kind) for end in ends for alarm in new_alarms(rows[:end])]
 
 
 @pytest.mark.parametrize("onset", [1, 71, 74])
 @pytest.mark.parametrize("every", [10, 30, 60])
-def test_what_goes_wrong_between_two_looks_is_told_at_the_next_and_once(onset, every):
+def test_alarm_between_two_scored_epochs_is_new_at_the_next_only(onset, every):
     rows = history(wrong=lambda epoch: {"d_accuracy": 0.999} if epoch >= onset else {})
     rows = [row if row["epoch"] % every == 0 else row | {"kid": None} for row in rows]
-    first = max(onset + 9, 20)  # ten epochs running, and none of the first ten
-    assert told(rows) == [(-(-first // every) * every, BALANCE)]
+    first = max(onset + 9, 20)  # after ten epochs in a row, not counting the first ten
+    assert announced(rows) == [(-(-first // every) * every, BALANCE)]
 
 
-def test_what_came_right_and_goes_wrong_again_is_told_again():
+def test_recurring_problem_raises_a_new_alarm():
     rows = history(wrong=lambda epoch: {"d_accuracy": 0.999} if 30 <= epoch <= 55 or epoch > 80 else {})
-    assert told(rows) == [(40, BALANCE), (90, BALANCE)]
+    assert announced(rows) == [(40, BALANCE), (90, BALANCE)]
 
 
-def test_long_epochs_are_not_waited_for_by_tens():
+def test_long_epochs_shorten_the_patience():
     rows = history(epochs=4, wrong=lambda epoch: {"d_accuracy": 0.999, "step": epoch * 3750})
     alarm = only(rows)
     assert (alarm.kind, alarm.epoch) == (BALANCE, 3)
     assert alarms(rows[:3]) == ()
 
 
-def test_scores_of_another_extractor_are_not_compared():
+def test_scores_of_another_extractor_are_ignored():
     rows = [
         row | {"kid": 2.0 - row["epoch"] / 100, "extractor": "one"} if row["epoch"] > 60 and "kid" in row else row
         for row in history()
@@ -221,7 +221,7 @@ def test_scores_of_another_extractor_are_not_compared():
     assert only([{**row, "extractor": "one"} for row in rows]).kind == PLATEAU
 
 
-def test_a_critic_is_not_advised_by_its_accuracy():
+def test_alarm_of_a_critic_does_not_advise_skip_above():
     rows = history(wrong=lambda epoch: {"g_gradient": 1e-4} if epoch > 90 else {})
     alarm = only([{name: value for name, value in row.items() if name != "d_accuracy"} for row in rows])
     assert alarm.kind == BALANCE

@@ -11,27 +11,27 @@ from pipeline.errors import UserError
 from pipeline.gan.evaluation import features as extractors
 from pipeline.gan.evaluation.features import choose_extractor, enlarge
 from pipeline.pretrained import Published, find_extractor, is_extractor_missing
-from tests.gan.conftest import discs
+from tests.gan.conftest import draw_discs
 
-IMAGES = discs(11)
+IMAGES = draw_discs(11)
 MOBILE = "mobilenet_1_0_224_no_top.weights.h5"
 
 
 @pytest.fixture(autouse=True)
 def nothing_cached(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(pretrained, "BASE_URL", "http://127.0.0.1:9")  # where nobody answers
+    monkeypatch.setattr(pretrained, "BASE_URL", "http://127.0.0.1:9")  # no server here
 
 
 @pytest.fixture
 def small_sides(monkeypatch):
-    """Both networks at the smallest side that they work on: they are not good, but quick."""
+    """Both networks at their smallest input side, which is fast."""
     monkeypatch.setattr(extractors, "SIDES", {"MobileNet": 32, "InceptionV3": 75})
 
 
 @pytest.fixture
 def publish(monkeypatch):
-    """`publish(name, path)`: from now on the network serves that file as the weights of `name`."""
+    """`publish(name, path)` makes the network serve that file as the weights of `name`."""
     bodies = {}
 
     class Handler(BaseHTTPRequestHandler):
@@ -68,21 +68,21 @@ def save_some_weights(name, path):
     return path
 
 
-def test_without_anything_it_is_histograms():
+def test_extractor_without_classifier_and_weights_is_histograms():
     for wanted in ("auto", "own"):
         assert choose_extractor(wanted, None).name == "histograms-64"
         assert choose_extractor(wanted, None).features(IMAGES).shape == (11, 2196)
 
 
 @pytest.mark.slow
-def test_auto_takes_mobilenet_where_it_is_cached_and_own_does_not(small_sides, publish, tmp_path):
+def test_auto_uses_cached_mobilenet_and_own_does_not(small_sides, publish, tmp_path):
     md5 = publish("MobileNet", save_some_weights("MobileNet", tmp_path / "some.weights.h5"))
-    assert choose_extractor("auto", None).name == "histograms-64"  # it fetches nothing by itself
+    assert choose_extractor("auto", None).name == "histograms-64"  # auto downloads nothing
     assert is_extractor_missing("MobileNet")
     named = choose_extractor("MobileNet", None)
     assert named.name == choose_extractor("auto", None).name == f"mobilenet-32-{md5[:8]}"
     assert choose_extractor("own", None).name == "histograms-64"
-    assert find_extractor("auto", classifier=True) is None  # which has features of its own
+    assert find_extractor("auto", classifier=True) is None  # the classifier has its own features
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_auto_takes_mobilenet_where_it_is_cached_and_own_does_not(small_sides, p
         pytest.param("InceptionV3", "Inception", 2048, marks=pytest.mark.long),
     ],
 )
-def test_a_file_is_told_by_its_content(small_sides, publish, tmp_path, name, wanted, count):
+def test_weights_file_is_identified_by_its_content(small_sides, publish, tmp_path, name, wanted, count):
     path = save_some_weights(name, tmp_path / "some.weights.h5")
     publish(name, path)
     from_file, fetched = choose_extractor(str(path), None), choose_extractor(wanted, None)
@@ -103,11 +103,11 @@ def test_a_file_is_told_by_its_content(small_sides, publish, tmp_path, name, wan
 
 
 @pytest.mark.slow
-def test_features_do_not_depend_on_the_other_pictures_and_grey_is_a_colour(small_sides, tmp_path):
-    see = choose_extractor(str(save_some_weights("MobileNet", tmp_path / "some.weights.h5")), None).features
-    assert np.array_equal(see(IMAGES)[9:], see(IMAGES[9:]))
+def test_features_do_not_depend_on_the_batch_and_accept_grey(small_sides, tmp_path):
+    extractor = choose_extractor(str(save_some_weights("MobileNet", tmp_path / "some.weights.h5")), None).features
+    assert np.array_equal(extractor(IMAGES)[9:], extractor(IMAGES[9:]))
     grey = IMAGES[..., :1]
-    assert np.array_equal(see(grey), see(np.repeat(grey, 3, axis=3)))
+    assert np.array_equal(extractor(grey), extractor(np.repeat(grey, 3, axis=3)))
 
 
 def test_grey_pictures_have_histograms():
@@ -115,15 +115,15 @@ def test_grey_pictures_have_histograms():
 
 
 @pytest.mark.slow
-def test_trained_weights_see_more_than_brightness(shared_data):
-    see = choose_extractor(str(shared_data / "weights" / MOBILE), None)
-    assert see.name.startswith("mobilenet-192-")
+def test_pretrained_features_ignore_brightness(shared_data):
+    extractor = choose_extractor(str(shared_data / "weights" / MOBILE), None)
+    assert extractor.name.startswith("mobilenet-192-")
     darker = (IMAGES * 0.9).astype(np.uint8)
-    apart = np.linalg.norm(see.features(darker)[:, None] - see.features(IMAGES), axis=2)
-    assert (apart.argmin(axis=1) == np.arange(11)).all()
+    distances = np.linalg.norm(extractor.features(darker)[:, None] - extractor.features(IMAGES), axis=2)
+    assert (distances.argmin(axis=1) == np.arange(11)).all()
 
 
-def test_pictures_shrink_without_aliasing():
+def test_enlarge_shrinks_without_aliasing():
     stripes = np.zeros((1, 64, 64, 1), np.uint8)
     stripes[:, :, ::2] = 255
     small = enlarge(stripes, 20)
@@ -141,14 +141,14 @@ def test_pictures_shrink_without_aliasing():
         ("Inception", "cannot be fetched"),
     ],
 )
-def test_what_cannot_be_had_is_one_line(wanted, said):
+def test_unavailable_extractor_error_is_one_line(wanted, said):
     with pytest.raises(UserError, match=f"extractor = .*{said}") as caught:
         choose_extractor(wanted, None)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow
-def test_a_file_of_something_else_is_one_line(tmp_path):
+def test_invalid_weights_file_error_is_one_line(tmp_path):
     path = tmp_path / "text.weights.h5"
     path.write_text("no weights")
     with pytest.raises(UserError, match="no weights of MobileNet or InceptionV3") as caught:

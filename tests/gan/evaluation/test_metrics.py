@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.gan.evaluation import metrics
-from pipeline.gan.evaluation.metrics import FEWEST, Reference, kid, nearest_reals, precision_recall, squared_mmd
+from pipeline.gan.evaluation.metrics import MIN_IMAGES, Reference, kid, precision_recall, squared_mmd
 
 
 def score(reals, samples):
@@ -13,7 +13,7 @@ def cloud(count, *, seed, centre=0.0, spread=1.0):
     return np.random.default_rng(seed).normal(centre, spread, (count, 12)).astype(np.float32)
 
 
-def test_squared_mmd_is_the_double_sum_of_the_paper():
+def test_squared_mmd_equals_the_double_sum_of_the_paper():
     x, y = cloud(7, seed=1), cloud(7, seed=2)
     kernel = lambda a, b: (float(a.astype(float) @ b.astype(float)) / 12 + 1) ** 3  # noqa: E731
     pairs = [(i, j) for i in range(7) for j in range(7)]
@@ -23,45 +23,45 @@ def test_squared_mmd_is_the_double_sum_of_the_paper():
     assert squared_mmd(x, y) == pytest.approx(expected)
 
 
-def test_the_same_source_scores_nothing_and_another_more_the_further_it_is():
+def test_kid_is_zero_for_the_same_source_and_grows_with_distance():
     reals = cloud(400, seed=0)
     same, near, far = (kid(reals, cloud(300, seed=1, centre=centre)) for centre in (0.0, 0.3, 1.0))
     assert abs(same.value) < 4 * same.error
     assert same.value + 4 * same.error < near.value < far.value
 
 
-def test_the_error_is_about_as_large_as_the_figure_really_varies():
+def test_kid_error_matches_the_real_variation():
     drawn = [kid(cloud(120, seed=2 * n), cloud(120, seed=2 * n + 1)) for n in range(40)]
     really = np.std([one.value for one in drawn])
     assert really / 1.7 < np.median([one.error for one in drawn]) < really * 1.7
 
 
-def test_the_floor_is_what_a_perfect_generator_would_get():
+def test_kid_floor_equals_the_kid_of_the_same_source():
     found = score(cloud(400, seed=0), cloud(400, seed=1))
     assert abs(found.kid - found.kid_floor) < 6 * found.kid_error
     assert found.precision > 0.8
     assert found.recall > 0.8
 
 
-def test_copies_of_a_few_reals_are_precise_and_recall_little():
+def test_copies_of_a_few_reals_have_precision_one_and_low_recall():
     reals = cloud(200, seed=0)
     precision, recall = precision_recall(reals, np.repeat(reals[:4], 50, axis=0) + cloud(200, seed=1, spread=0.01))
     assert precision == 1.0
     assert recall < 0.1
 
 
-def test_samples_far_away_are_neither_precise_nor_cover_anything():
+def test_distant_samples_have_no_precision_and_no_recall():
     assert precision_recall(cloud(100, seed=0), cloud(100, seed=1, centre=50)) == (0.0, 0.0)
 
 
-def test_the_subsets_are_worth_the_same_taken_from_the_whole_or_each_by_itself(monkeypatch):
+def test_kid_is_the_same_from_whole_kernel_and_from_subsets(monkeypatch):
     whole = kid(cloud(200, seed=0), cloud(100, seed=1))
-    monkeypatch.setattr(metrics, "AT_ONCE", 0)
+    monkeypatch.setattr(metrics, "MAX_KERNEL_VALUES", 0)
     each = kid(cloud(200, seed=0), cloud(100, seed=1))
     assert (each.value, each.error) == pytest.approx((whole.value, whole.error), rel=1e-9)
 
 
-def test_a_reference_says_of_its_second_samples_what_a_new_one_says():
+def test_reference_can_be_reused():
     reference = Reference(cloud(100, seed=0))
     for count in (40, 60, 40):
         samples = cloud(count, seed=count)
@@ -70,19 +70,14 @@ def test_a_reference_says_of_its_second_samples_what_a_new_one_says():
         assert found.kid == pytest.approx(kid(cloud(100, seed=0), samples).value, rel=1e-9)
         some = min(count, 100)
         assert 0 <= found.precision <= 1
-        assert found.recall == precision_recall(reference._mixed[:some], samples)[1]
+        assert found.recall == precision_recall(reference._shuffled[:some], samples)[1]
 
 
-def test_scores_are_the_same_every_time():
+def test_scores_are_deterministic():
     assert score(cloud(50, seed=0), cloud(40, seed=1)) == score(cloud(50, seed=0), cloud(40, seed=1))
 
 
-def test_too_few_pictures_give_no_figures():
-    assert score(cloud(100, seed=0), cloud(FEWEST - 1, seed=1)).kid is None
-    assert score(cloud(2 * FEWEST - 1, seed=0), cloud(100, seed=1)).precision is None
-    assert score(cloud(2 * FEWEST, seed=0), cloud(FEWEST, seed=1)).kid is not None
-
-
-def test_the_nearest_real_comes_first():
-    reals = np.array([[0.0], [10.0], [4.0]])
-    assert nearest_reals(np.array([[9.0], [1.0]]), reals, 2).tolist() == [[1, 2], [0, 2]]
+def test_too_few_pictures_give_no_scores():
+    assert score(cloud(100, seed=0), cloud(MIN_IMAGES - 1, seed=1)).kid is None
+    assert score(cloud(2 * MIN_IMAGES - 1, seed=0), cloud(100, seed=1)).precision is None
+    assert score(cloud(2 * MIN_IMAGES, seed=0), cloud(MIN_IMAGES, seed=1)).kid is not None

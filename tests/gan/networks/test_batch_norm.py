@@ -11,7 +11,9 @@ WEIGHT = np.random.default_rng(2).standard_normal(X.shape).astype(np.float32)
 
 
 def learned(kind, dtype: str):
-    """The output in training, the gradients by input, scale and offset, the stored statistics, and the output after."""
+    """The output in training, its gradients by input, scale and offset, the stored statistics, and the output at
+    inference.
+    """
     layer = kind(momentum=0.9, epsilon=1e-5, dtype=dtype)
     layer.build(X.shape)
     layer.gamma.assign([1.0, 0.5, 2.0, -1.0])
@@ -27,7 +29,7 @@ def learned(kind, dtype: str):
 
 
 @pytest.mark.parametrize(("dtype", "error"), [("float32", 2e-5), ("mixed_bfloat16", 2e-2)])
-def test_it_gives_what_keras_own_gives(dtype, error):
+def test_fused_batch_norm_equals_keras_own(dtype, error):
     found, kind = learned(FusedBatchNorm, dtype)
     expected, kind_expected = learned(keras.layers.BatchNormalization, dtype)
     assert kind == kind_expected
@@ -36,14 +38,14 @@ def test_it_gives_what_keras_own_gives(dtype, error):
         assert np.allclose(one, other, atol=error * max(1.0, np.abs(other).max())), name
 
 
-def test_statistics_trail_the_batch_by_the_momentum():
+def test_moving_statistics_follow_the_batch_by_momentum():
     layer = FusedBatchNorm(momentum=0.75, epsilon=1e-5)
     layer(X, training=True)
     assert np.allclose(layer.moving_mean, 0.25 * X.mean(axis=(0, 1, 2)), atol=1e-5)
     assert np.allclose(layer.moving_variance, 0.75 + 0.25 * X.var(axis=(0, 1, 2)), atol=1e-4)
 
 
-def test_drawing_leaves_the_statistics_alone():
+def test_inference_does_not_change_the_statistics():
     layer = FusedBatchNorm()
     layer(X, training=False)
     assert not np.asarray(layer.moving_mean).any()

@@ -7,8 +7,8 @@ import pytest
 from pipeline.devices import keras
 from pipeline.gan.networks import build_discriminator, build_generator
 from pipeline.gan.networks.export import plain_discriminator, plain_generator
-from tests.gan.discs import discs
-from tests.gan.play import Play, define
+from tests.gan.drawn_discs import draw_discs
+from tests.gan.step_runner import StepRunner, define
 
 GENERATORS = {
     "batch norm": {},
@@ -42,33 +42,33 @@ for name in given.files:
 """
 
 
-def shaken(variables: list[keras.Variable]) -> None:
-    """Give every variable, gates and statistics too, a value of its own, as if it had been learned."""
-    draw = np.random.default_rng(1)
+def randomise(variables: list[keras.Variable]) -> None:
+    """Give every variable, gates and statistics too, a random value, as if it had been trained."""
+    rng = np.random.default_rng(1)
     for variable in variables:
-        variable.assign(np.abs(variable + 0.3 * draw.standard_normal(variable.shape)))
+        variable.assign(np.abs(variable + 0.3 * rng.standard_normal(variable.shape)))
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """The folder in which Keras alone has loaded every network and drawn with it; and what the networks draw here."""
+def loaded_by_keras(tmp_path_factory):
+    """The folder with the outputs of every network in Keras alone, and the expected outputs."""
     folder, given, expected = tmp_path_factory.mktemp("alone"), {}, {}
     for name, tree in GENERATORS.items():
         definition, key = define(tree), f"g-{name}"
         generator = build_generator(definition, size=16, channels=3, seed=0)
-        shaken(generator.variables)
-        generator.turn()
+        randomise(generator.variables)
+        generator.power_iteration()
         given[key], expected[key] = LATENTS, np.asarray(generator.whole(LATENTS, training=False))
         plain_generator(definition, generator).save(folder / f"{key}.keras")
     for name, tree in DISCRIMINATORS.items():
         definition, key = define({"discriminator": tree}), f"d-{name}"
         discriminator = build_discriminator(definition, size=16, channels=3, seed=0)
-        shaken(discriminator.variables)
-        discriminator.turn()
-        pictures = discs(8).astype(np.float32) / 127.5 - 1
+        randomise(discriminator.variables)
+        discriminator.power_iteration()
+        pictures = draw_discs(8).astype(np.float32) / 127.5 - 1
         expected[key] = np.asarray(discriminator.whole(pictures, training=False)[0])
         plain_discriminator(definition, discriminator).save(folder / f"{key}.keras")
-        if not tree.get("minibatch"):  # those layers are ours
+        if not tree.get("minibatch"):  # minibatch layers are ganmill's own
             given[key] = pictures
     np.savez(folder / "given.npz", **given)
     command = [sys.executable, "-c", DRAW]
@@ -81,31 +81,31 @@ def alone(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", GENERATORS)
-def test_keras_alone_loads_a_generator_and_draws_the_same(alone, name):
-    folder, expected = alone
+def test_exported_generator_gives_the_same_samples_in_keras_alone(loaded_by_keras, name):
+    folder, expected = loaded_by_keras
     drawn = np.load(folder / f"g-{name}.npy")
     assert drawn.std() > 0.01
     assert np.allclose(drawn, expected[f"g-{name}"], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", [name for name, tree in DISCRIMINATORS.items() if not tree.get("minibatch")])
-def test_keras_alone_loads_a_discriminator_and_judges_the_same(alone, name):
-    folder, expected = alone
+def test_exported_discriminator_gives_the_same_logits_in_keras_alone(loaded_by_keras, name):
+    folder, expected = loaded_by_keras
     assert np.allclose(np.load(folder / f"d-{name}.npy"), expected[f"d-{name}"], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", [name for name, tree in DISCRIMINATORS.items() if tree.get("minibatch")])
-def test_with_this_project_at_hand_one_with_minibatch_layers_loads_too(alone, name):
-    folder, expected = alone
-    pictures = discs(8).astype(np.float32) / 127.5 - 1
-    judged = keras.models.load_model(folder / f"d-{name}.keras")(pictures, training=False)
-    assert np.allclose(judged, expected[f"d-{name}"], rtol=1e-4, atol=1e-4)
+def test_exported_discriminator_with_minibatch_layers_loads_with_ganmill(loaded_by_keras, name):
+    folder, expected = loaded_by_keras
+    pictures = draw_discs(8).astype(np.float32) / 127.5 - 1
+    logits = keras.models.load_model(folder / f"d-{name}.keras")(pictures, training=False)
+    assert np.allclose(logits, expected[f"d-{name}"], rtol=1e-4, atol=1e-4)
 
 
-def test_after_some_steps_in_bfloat16_the_file_draws_what_the_average_draws():
-    play = Play(define(GENERATORS["spectral with attention"]), dtype="mixed_bfloat16")
-    play.run(range(2))
-    plain = plain_generator(play.definition, play.state.average)
+def test_exported_generator_equals_the_average_after_bfloat16_steps():
+    runner = StepRunner(define(GENERATORS["spectral with attention"]), dtype="mixed_bfloat16")
+    runner.run(range(2))
+    plain = plain_generator(runner.definition, runner.state.average)
     assert plain.compute_dtype == "float32"
-    expected = np.asarray(play.state.average.whole(LATENTS, training=False))
+    expected = np.asarray(runner.state.average.whole(LATENTS, training=False))
     assert np.allclose(plain(LATENTS, training=False), expected, atol=1e-6)

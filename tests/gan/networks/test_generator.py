@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.config.schema import Generator
 from pipeline.gan.networks import build_generator
-from tests.gan.play import define
+from tests.gan.step_runner import define
 
 KINDS = {
     "dcgan": {},
@@ -18,71 +18,71 @@ KINDS = {
 LATENTS = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
 
 
-def built(kind: dict | None = None, **options):
+def build(kind: dict | None = None, **options):
     return build_generator(define({"generator": kind or {}}), **{"size": 16, "channels": 3, "seed": 0} | options)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize(("size", "channels"), [(16, 3), (24, 1)])
-def test_latents_become_pictures_each_its_own(kind, size, channels):
-    pictures = np.asarray(built(kind, size=size, channels=channels).whole(LATENTS, training=True))
+def test_generator_gives_a_different_picture_for_each_latent(kind, size, channels):
+    pictures = np.asarray(build(kind, size=size, channels=channels).whole(LATENTS, training=True))
     assert pictures.shape == (4, size, size, channels)
     assert pictures.dtype == np.float32
     assert 0 < np.abs(pictures).max() <= 1
     assert np.abs(pictures[0] - pictures[1]).max() > 1e-4
 
 
-def test_pictures_are_float32_where_layers_compute_in_bfloat16():
-    pictures = np.asarray(built(dtype="mixed_bfloat16").whole(LATENTS))
+def test_pictures_are_float32_from_a_bfloat16_generator():
+    pictures = np.asarray(build(dtype="mixed_bfloat16").whole(LATENTS))
     assert pictures.dtype == np.float32
-    assert np.allclose(pictures, built().whole(LATENTS), atol=0.05)
+    assert np.allclose(pictures, build().whole(LATENTS), atol=0.05)
 
 
-def test_dcgan_at_64_px_has_the_papers_3_6_million_weights():
+def test_dcgan_generator_at_64_px_has_3_6_million_weights():
     generator = build_generator(Definition(generator=Generator(width=64)), size=64, channels=3, seed=0)
     count = sum(int(np.prod(weight.shape)) for weight in generator.trainable_variables)
     dense, convolutions = 100 * 8192, 16 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3)
     assert count == dense + convolutions + 2 * (512 + 256 + 128 + 64) + 3
 
 
-def test_weights_follow_from_the_seed_alone():
-    first, again, other = (built(seed=seed).whole.get_weights() for seed in (1, 1, 2))
+def test_initial_weights_depend_on_the_seed_only():
+    first, again, other = (build(seed=seed).whole.get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
 
 
-def test_a_layer_starts_alike_whatever_else_there_is():
-    plain, more = (built(kind).layers.known("up_1").kernel for kind in ({}, {"attention": [4]}))
+def test_initial_weights_of_a_layer_do_not_depend_on_other_layers():
+    plain, more = (build(kind).layers.get("up_1").kernel for kind in ({}, {"attention": [4]}))
     assert np.array_equal(plain, more)
 
 
-@pytest.mark.parametrize(("initial", "spread"), [("dcgan", 0.02), ("he", np.sqrt(2 / (4 * 4 * 256 / 4)))])
-def test_first_kernels_are_as_spread_as_asked(initial, spread):
-    kernel = np.asarray(built({"initial": initial, "width": 128, "max_width": 256}).layers.known("up_1").kernel)
-    assert kernel.std() == pytest.approx(spread, rel=0.02)
+@pytest.mark.parametrize(("initial", "deviation"), [("dcgan", 0.02), ("he", np.sqrt(2 / (4 * 4 * 256 / 4)))])
+def test_initial_kernels_have_the_requested_deviation(initial, deviation):
+    kernel = np.asarray(build({"initial": initial, "width": 128, "max_width": 256}).layers.get("up_1").kernel)
+    assert kernel.std() == pytest.approx(deviation, rel=0.02)
 
 
-def test_he_keeps_the_size_of_the_signal_from_layer_to_layer():
-    generator = built({"initial": "he", "norm": "none", "width": 32, "max_width": 256}, size=64).whole
+def test_he_initialisation_keeps_the_signal_variance():
+    generator = build({"initial": "he", "norm": "none", "width": 32, "max_width": 256}, size=64).whole
     latents = np.random.default_rng(0).standard_normal((16, 6)).astype(np.float32)
     assert 0.2 < np.asarray(generator(latents)).std() < 0.9
 
 
-def test_without_norm_there_are_no_statistics_to_store():
-    assert built({"norm": "none"}).whole.non_trainable_variables == []
+def test_generator_without_norm_has_no_statistics():
+    assert build({"norm": "none"}).whole.non_trainable_variables == []
 
 
-def test_attention_at_sides_that_are_not_there_is_left_out():
-    assert len(built({"attention": [32, 64]}).variables) == len(built().variables)
-    assert len(built({"attention": [8, 64]}).variables) > len(built().variables)
+def test_attention_at_missing_sides_is_ignored():
+    assert len(build({"attention": [32, 64]}).variables) == len(build().variables)
+    assert len(build({"attention": [8, 64]}).variables) > len(build().variables)
 
 
-def test_a_size_that_does_not_halve_is_refused():
+def test_size_that_cannot_be_halved_is_refused():
     with pytest.raises(UserError, match="48 or 56"):
-        built(size=50)
+        build(size=50)
 
 
-def test_a_side_fades_in_from_the_side_below():
+def test_generator_fades_in_from_the_side_below():
     definition = define({"generator": {"norm": "layer"}, "discriminator": {"norm": "none"}, "growing": {"start": 8}})
     generator = build_generator(definition, size=16, channels=3, seed=0)
     small = np.asarray(generator.at(0, fading=False)(LATENTS))

@@ -8,10 +8,10 @@ tf = pytest.importorskip("tensorflow")
 
 X = (np.random.default_rng(1).standard_normal((3, 4, 4, 2)) * 2 + 1).astype(np.float32)
 WEIGHT = np.random.default_rng(2).standard_normal(X.shape).astype(np.float32)
-BEFORE = np.random.default_rng(4).standard_normal(X.shape).astype(np.float32)  # stands for the layers before
+BEFORE = np.random.default_rng(4).standard_normal(X.shape).astype(np.float32)  # in place of the earlier layers
 
 
-def made(kind, dtype: str = "float32"):
+def make_layer(kind, dtype: str = "float32"):
     layer = kind(groups=1, epsilon=1e-5, dtype=dtype)
     layer.build(X.shape)
     layer.gamma.assign([1.5, -0.5])
@@ -20,7 +20,7 @@ def made(kind, dtype: str = "float32"):
 
 
 def slope(layer, x: np.ndarray) -> tf.Tensor:
-    """The gradient by `x` of a weighted sum of what the layer makes of it."""
+    """The gradient by `x` of a weighted sum of the layer's output."""
     with tf.GradientTape() as tape:
         tape.watch(x)
         total = tf.reduce_sum(tf.cast(layer(x), tf.float32) * WEIGHT)
@@ -28,30 +28,30 @@ def slope(layer, x: np.ndarray) -> tf.Tensor:
 
 
 @pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-5), ("mixed_bfloat16", 2e-2)])
-def test_it_gives_what_keras_own_gives(dtype, error):
-    own, layer = made(keras.layers.GroupNormalization, dtype), made(LayerNorm, dtype)
+def test_layer_norm_equals_keras_own(dtype, error):
+    own, layer = make_layer(keras.layers.GroupNormalization, dtype), make_layer(LayerNorm, dtype)
     x = tf.cast(X, layer.compute_dtype)
     assert layer(x).dtype == own(x).dtype
     for found, expected in ((layer(x), own(x)), (slope(layer, x), slope(own, x))):
         assert np.allclose(tf.cast(found, "float32"), tf.cast(expected, "float32"), atol=error * 3)
 
 
-def test_the_slope_of_the_squared_slope_is_right_too():
-    layer, x = made(LayerNorm), tf.constant(X)
+def test_layer_norm_second_derivative_is_correct():
+    layer, x = make_layer(LayerNorm), tf.constant(X)
     with tf.GradientTape() as tape:
         tape.watch(x)
         squared = tf.reduce_sum((slope(layer, x) * BEFORE) ** 2)
     found = np.asarray(tape.gradient(squared, x)).astype(float)
-    way = np.random.default_rng(3).standard_normal(X.shape)
-    ends = [_squared_slope(X + step * way) for step in (1e-5, -1e-5)]
-    assert (found * way).sum() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-3)
+    direction = np.random.default_rng(3).standard_normal(X.shape)
+    ends = [_squared_slope(X + step * direction) for step in (1e-5, -1e-5)]
+    assert (found * direction).sum() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-3)
 
 
 def _squared_slope(x: np.ndarray) -> float:
-    """The same by NumPy in double precision, from the formula of the first derivative."""
+    """The squared weighted slope by NumPy in double precision, from the formula of the first derivative."""
     axes, gamma = (1, 2, 3), np.array([1.5, -0.5])
-    apart = x - x.mean(axis=axes, keepdims=True)
-    spread = np.sqrt((apart**2).mean(axis=axes, keepdims=True) + 1e-5)
-    unit, back = apart / spread, WEIGHT * gamma
+    centred = x - x.mean(axis=axes, keepdims=True)
+    deviation = np.sqrt((centred**2).mean(axis=axes, keepdims=True) + 1e-5)
+    unit, back = centred / deviation, WEIGHT * gamma
     by_x = back - back.mean(axis=axes, keepdims=True) - unit * (back * unit).mean(axis=axes, keepdims=True)
-    return float(((by_x / spread * BEFORE) ** 2).sum())
+    return float(((by_x / deviation * BEFORE) ** 2).sum())

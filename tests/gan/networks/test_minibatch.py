@@ -9,7 +9,7 @@ def features(*shape: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("batch", "group"), [(8, 4), (6, 3), (10, 2), (7, 7), (4, 4), (1, 1)])
-def test_stddev_is_that_of_every_group(batch, group):
+def test_minibatch_stddev_is_computed_per_group(batch, group):
     x = features(batch, 4, 4, 3)
     y = np.asarray(MinibatchStddev()(x))
     assert np.array_equal(y[..., :3], x)
@@ -20,26 +20,26 @@ def test_stddev_is_that_of_every_group(batch, group):
     assert np.allclose(y[..., 3], expected[:, None, None], atol=1e-5)
 
 
-def test_stddev_of_pictures_that_are_all_alike_is_nothing():
+def test_minibatch_stddev_of_identical_pictures_is_zero():
     assert np.asarray(MinibatchStddev()(np.ones((8, 4, 4, 2), np.float32)))[..., 2].max() < 2e-4
 
 
-def test_discrimination_sums_the_nearness_to_all_others():
+def test_minibatch_discrimination_sums_over_all_other_pictures():
     x = features(5, 12)
     layer = MinibatchDiscrimination(kernels=3, views=2)
     layer.build((None, 12))
     layer.tensor.assign(features(12, 6) * 0.1)
     y = np.asarray(layer(x))
-    seen = (x.astype(float) @ np.asarray(layer.tensor)).reshape(5, 3, 2)
+    projected = (x.astype(float) @ np.asarray(layer.tensor)).reshape(5, 3, 2)
     expected = np.array([
-        [sum(np.exp(-np.abs(seen[i, k] - seen[j, k]).sum()) for j in range(5) if j != i) for k in range(3)]
+        [sum(np.exp(-np.abs(projected[i, k] - projected[j, k]).sum()) for j in range(5) if j != i) for k in range(3)]
         for i in range(5)
     ])  # fmt: skip
     assert np.array_equal(y[:, :12], x)
     assert np.allclose(y[:, 12:], expected, atol=1e-5)
 
 
-def test_discrimination_counts_those_who_are_just_the_same():
+def test_minibatch_discrimination_counts_identical_pictures():
     layer = MinibatchDiscrimination(kernels=3, views=2)
     layer.build((None, 12))
     layer.tensor.assign(features(12, 6) * 50)
@@ -50,6 +50,6 @@ def test_discrimination_counts_those_who_are_just_the_same():
 
 
 @pytest.mark.parametrize("layer", [MinibatchStddev(), MinibatchDiscrimination(kernels=3)], ids=["stddev", "nearness"])
-def test_the_shape_that_is_promised_comes_out(layer):
+def test_minibatch_layers_compute_their_output_shape(layer):
     shape = (8, 4, 4, 5) if isinstance(layer, MinibatchStddev) else (8, 5)
     assert layer(features(*shape)).shape == layer.compute_output_shape(shape)

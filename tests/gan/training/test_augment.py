@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import POLICIES, Augment
+from pipeline.gan.config import POLICIES, Augment
 from pipeline.gan.training import augment as module
 from pipeline.gan.training.augment import DRAWS
 
@@ -27,7 +27,7 @@ def augment(images, draws, rule, probability=1.0):
     return module.augment(images, draws, rule, probability)
 
 
-def test_translation_moves_by_whole_pixels_and_fills_with_grey(images, draws):
+def test_translation_shifts_by_whole_pixels_and_fills_with_grey(images, draws):
     draws[:, 4], draws[:, 5] = 0.999, 0.0  # two pixels up, two to the right: an eighth of the side
     moved = np.asarray(augment(images, draws, rule("translation")))
     assert np.array_equal(moved[:, :-2, 2:], images[:, 2:, :-2])
@@ -42,7 +42,7 @@ def test_cutout_makes_one_square_hole(images, draws):
     assert holes[0, 4:12, 4:12].all()
 
 
-def test_colour_keeps_shapes_and_greys_grey(images, draws):
+def test_colour_keeps_grey_pictures_grey(images, draws):
     grey = np.repeat(images[..., :1], 3, axis=3)
     changed = np.asarray(augment(grey, draws, rule("colour")))
     assert np.allclose(changed[..., 0], changed[..., 2], atol=1e-5)
@@ -51,14 +51,14 @@ def test_colour_keeps_shapes_and_greys_grey(images, draws):
     assert not np.allclose(changed, grey)
 
 
-def test_flip_mirrors_about_half(images, draws):
+def test_flip_mirrors_half_of_the_pictures(images, draws):
     draws[:, 10] = [0.1, 0.9, 0.1, 0.9, 0.1, 0.9]
     flipped = np.asarray(augment(images, draws, rule(flip=True)))
     assert np.array_equal(flipped[::2], images[::2])
     assert np.array_equal(flipped[1::2], images[1::2, :, ::-1])
 
 
-def test_probability_is_the_share_of_pictures_that_are_changed():
+def test_probability_is_the_share_of_changed_pictures():
     count = 2000
     images = np.ones((count, SIZE, SIZE, 1), np.float32)
     draws = np.random.default_rng(2).uniform(0, 1, (count, DRAWS)).astype(np.float32)
@@ -71,11 +71,11 @@ def test_nothing_changes_at_probability_zero_or_without_policies(images, draws):
         assert np.allclose(np.asarray(augment(images, draws, quiet, probability)), images, atol=1e-6)
 
 
-def test_grey_pictures_and_all_policies_together(images, draws):
+def test_all_policies_together_keep_the_shape(images, draws):
     assert np.asarray(augment(images[..., :1], draws, rule(*POLICIES, flip=True))).shape == (6, SIZE, SIZE, 1)
 
 
-def test_gradients_flow_back_to_the_pixels_that_are_left(images, draws):
+def test_gradients_flow_to_the_visible_pixels(images, draws):
     tf = pytest.importorskip("tensorflow")
     pixels = tf.constant(images)
     with tf.GradientTape() as tape:

@@ -1,4 +1,4 @@
-"""The same definition comes to the same figures on TensorFlow and on JAX. JAX runs in a process of its own."""
+"""The same definition gives the same metrics on TensorFlow and on JAX, which runs in another process."""
 
 import importlib.util
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gan.training.definitions import DEFINITIONS, metrics
+from tests.gan.training.step_definitions import DEFINITIONS, metrics
 
 pytestmark = pytest.mark.slow
 
@@ -19,11 +19,11 @@ QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=
 
 
 def both() -> tuple[dict, dict]:
-    """What the steps come to on TensorFlow, and on JAX meanwhile."""
+    """The metrics of the steps on TensorFlow, and at the same time on JAX."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("needs jax, which is not installed (requirements-dev.txt names it)")
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK}
-    command = [sys.executable, "-m", "tests.gan.training.definitions"]
+    command = [sys.executable, "-m", "tests.gan.training.step_definitions"]
     with subprocess.Popen(
         command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -33,7 +33,7 @@ def both() -> tuple[dict, dict]:
     return here, json.loads(out)
 
 
-def test_each_definition_comes_to_the_same_on_tensorflow_and_jax():
+def test_steps_are_equal_on_tensorflow_and_jax():
     here, there = both()
     assert here.keys() == there.keys() == DEFINITIONS.keys()
     for name in DEFINITIONS:

@@ -7,8 +7,8 @@ from pipeline.gan.training.checkpoint import (
     checkpoints,
     digest_arrays,
     load_arrays,
-    newest,
     read_arrays,
+    read_newest,
     save_checkpoint,
     write_arrays,
 )
@@ -23,24 +23,24 @@ FORMS = {"step": Form(("int64",)), "weights": Form(("float32",), (300, 2)), "non
 
 
 def newest_checkpoint(folder: Path) -> dict[str, np.ndarray] | None:
-    return newest(checkpoints(folder), lambda path: load_arrays(path, FORMS))
+    return read_newest(checkpoints(folder), lambda path: load_arrays(path, FORMS))
 
 
 def same(a, b) -> bool:
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
-def test_what_was_saved_comes_back(tmp_path):
+def test_saved_checkpoint_is_read_back(tmp_path):
     save_checkpoint(tmp_path / "c", 3, arrays(3))
     assert same(newest_checkpoint(tmp_path / "c"), arrays(3))
 
 
-def test_no_folder_and_no_checkpoint_are_none(tmp_path):
+def test_missing_folder_and_missing_file_give_none(tmp_path):
     assert newest_checkpoint(tmp_path / "none") is None
     assert read_arrays(tmp_path / "none.npz") is None
 
 
-def test_the_last_three_are_kept_and_nothing_of_killed_writes(tmp_path):
+def test_last_three_checkpoints_are_kept_and_partial_files_deleted(tmp_path):
     (tmp_path / ".step-000000001.npz.part").write_bytes(b"half")
     for number in (8, 9, 10, 11):
         save_checkpoint(tmp_path, number, arrays(number))
@@ -48,33 +48,33 @@ def test_the_last_three_are_kept_and_nothing_of_killed_writes(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "foreign"])
-def test_a_damaged_one_is_passed_over_for_the_one_before(tmp_path, damage):
+def test_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path, damage):
     for number in (1, 2):
         save_checkpoint(tmp_path, number, arrays(number))
-    newest = tmp_path / "step-000000002.npz"
-    data = bytearray(newest.read_bytes())
+    path = tmp_path / "step-000000002.npz"
+    data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
-    newest.write_bytes({"cut": data[:-20], "flip": data, "empty": b"", "foreign": b"not at all an archive"}[damage])
+    path.write_bytes({"cut": data[:-20], "flip": data, "empty": b"", "foreign": b"not at all an archive"}[damage])
     assert same(newest_checkpoint(tmp_path), arrays(1))
 
 
-def test_whichever_byte_of_the_directory_is_changed_the_weights_are_as_they_were_or_none(tmp_path):
+def test_changed_byte_in_the_zip_directory_gives_the_same_arrays_or_none(tmp_path):
     path = tmp_path / "a.npz"
     write_arrays(path, arrays(1))
     data = path.read_bytes()
-    for place in range(data.index(b"PK\x01\x02"), len(data)):  # where the archive says what it holds, and how
-        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+    for index in range(data.index(b"PK\x01\x02"), len(data)):  # the directory of the ZIP file
+        path.write_bytes(data[:index] + bytes([data[index] ^ 1]) + data[index + 1 :])
         found = read_arrays(path)
         assert found is None or same(found, arrays(1))
 
 
-def test_an_array_alone_is_no_checkpoint(tmp_path):
+def test_single_array_file_is_not_a_checkpoint(tmp_path):
     with (tmp_path / "a.npz").open("wb") as file:
         np.save(file, np.zeros(3))
     assert read_arrays(tmp_path / "a.npz") is None
 
 
-def test_an_archive_changed_by_hand_is_not_believed(tmp_path):
+def test_wrong_checksum_is_refused(tmp_path):
     path = tmp_path / "a.npz"
     write_arrays(path, arrays(1))
     with np.load(path) as file:
@@ -90,13 +90,13 @@ def test_pickles_are_not_loaded(tmp_path):
     assert read_arrays(path) is None
 
 
-def test_the_digest_sees_names_types_shapes_and_bits():
+def test_digest_depends_on_names_types_shapes_and_values():
     one = {"a": np.zeros((2, 3), np.float32)}
     others = [{"b": one["a"]}, {"a": one["a"].astype(np.int32)}, {"a": one["a"].T}, {"a": one["a"] + 1e-30}]
     assert len({digest_arrays(each) for each in [one, *others]}) == 5
 
 
-def test_damaged_ones_of_later_steps_go_when_training_begins_anew(tmp_path):
+def test_damaged_later_checkpoints_are_deleted_when_training_restarts(tmp_path):
     for number in (300, 400, 500):
         save_checkpoint(tmp_path, number, arrays(number))
     for path in tmp_path.iterdir():

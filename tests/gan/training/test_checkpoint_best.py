@@ -1,4 +1,4 @@
-"""Which of a training's generators is kept."""
+"""The best checkpoint of a training: which generator is kept."""
 
 from pathlib import Path
 
@@ -10,50 +10,53 @@ from pipeline.gan.training import loop as module
 from pipeline.gan.training.checkpoint import BEST, read_arrays
 from pipeline.gan.training.loop import CHECKPOINTS
 from pipeline.gan.training.observer import NullObserver
-from tests.gan.loop import GROWING, STEPS, assert_same, begun, run
+from tests.gan.fake_steps import GROWING, STEPS, assert_same, make_trainer, run
 
 
-class Scored(NullObserver):
-    """Tells the KID of each epoch as given."""
+class ScriptedObserver(NullObserver):
+    """An observer that returns given KIDs by epoch."""
 
     def __init__(self, kids, extractor="eyes"):
-        self.kids, self.looked, self.extractor = dict(enumerate(kids, 1)), [], extractor
+        self.kids, self.evaluated, self.extractor = dict(enumerate(kids, 1)), [], extractor
 
-    def look(self, row, draw, *, latents, seed, rows):
-        self.looked.append(row["epoch"])
+    def evaluate(self, row, draw, *, latents, seed, rows):
+        self.evaluated.append(row["epoch"])
         return {"kid": self.kids[row["epoch"]], "kid_error": 0.1, "extractor": self.extractor}
 
 
-def kept(folder: Path) -> tuple[int, float]:
+def read_best(folder: Path) -> tuple[int, float]:
     found = read_arrays(folder / BEST)
     return int(found["epoch"]), float(found["kid"])
 
 
-def test_the_average_of_the_lowest_kid_is_kept(tmp_path, faults):
-    watch, averages = Scored([3.0, 1.0, 2.0, 1.0]), {}
-    training = begun(tmp_path / "a", watch=watch)
-    watch.tell = lambda told, last: averages.update({told[-1]["epoch"]: training.state.arrays()})
+def test_best_checkpoint_is_the_average_of_the_lowest_kid(tmp_path, fake_steps):
+    observer, averages = ScriptedObserver([3.0, 1.0, 2.0, 1.0]), {}
+    training = make_trainer(tmp_path / "a", observer=observer)
+    observer.update_plots = lambda rows, last: averages.update({rows[-1]["epoch"]: training.state.arrays()})
     run(training)
-    assert kept(tmp_path / "a") == (2, 1.0)  # of two alike the first
+    assert read_best(tmp_path / "a") == (2, 1.0)  # the first of two equal KIDs
     best = training.best.weights()
     assert best.keys() == {name for name in averages[2] if name.startswith("average/")}
     assert all(np.array_equal(best[name], averages[2][name]) for name in best)
 
 
-def test_what_another_extractor_found_best_gives_way(tmp_path, faults):
+def test_best_checkpoint_of_another_extractor_is_replaced(tmp_path, fake_steps):
     with pytest.raises(Stopped):
-        run(begun(tmp_path / "a", watch=Scored([1.0] * 4)), should_stop=lambda: faults.done >= 2 * STEPS)
-    run(begun(tmp_path / "a", watch=Scored([9.0, 9.0, 8.0, 7.0], extractor="others")))
-    assert kept(tmp_path / "a") == (4, 7.0)
+        run(
+            make_trainer(tmp_path / "a", observer=ScriptedObserver([1.0] * 4)),
+            should_stop=lambda: fake_steps.done >= 2 * STEPS,
+        )
+    run(make_trainer(tmp_path / "a", observer=ScriptedObserver([9.0, 9.0, 8.0, 7.0], extractor="others")))
+    assert read_best(tmp_path / "a") == (4, 7.0)
 
 
-def test_killed_between_the_best_and_its_checkpoint_it_comes_to_the_same(tmp_path, faults, monkeypatch):
+def test_resume_after_kill_between_best_and_checkpoint_is_bit_identical(tmp_path, fake_steps, monkeypatch):
     kids = [3.0, 2.0, 1.0, 4.0]
-    whole = run(begun(tmp_path / "whole", watch=Scored(kids), checkpoint_every=100))
-    faults.done = 0
+    whole = run(make_trainer(tmp_path / "whole", observer=ScriptedObserver(kids), checkpoint_every=100))
+    fake_steps.done = 0
 
     class Killed(BaseException):
-        """Stands for SIGKILL."""
+        """A fake SIGKILL."""
 
     really = module.save_checkpoint
 
@@ -64,34 +67,34 @@ def test_killed_between_the_best_and_its_checkpoint_it_comes_to_the_same(tmp_pat
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "save_checkpoint", save)
-        killed = begun(tmp_path / "a", watch=Scored(kids), checkpoint_every=100)
+        killed = make_trainer(tmp_path / "a", observer=ScriptedObserver(kids), checkpoint_every=100)
         with pytest.raises(Killed):
             run(killed)
-    assert kept(tmp_path / "a") == (3, 1.0)
-    resumed = begun(tmp_path / "a", watch=Scored(kids), checkpoint_every=100)
+    assert read_best(tmp_path / "a") == (3, 1.0)
+    resumed = make_trainer(tmp_path / "a", observer=ScriptedObserver(kids), checkpoint_every=100)
     assert resumed.epoch == 2
     assert_same(run(resumed), whole)
     one, other = (read_arrays(tmp_path / name / BEST) for name in ("a", "whole"))
     assert all(np.array_equal(one[name], other[name]) for name in other)
 
 
-def test_what_a_broken_network_draws_is_not_looked_at_and_the_best_before_it_stays(tmp_path, faults):
-    faults.breaks = (3 * STEPS - 1,)  # the very step before a look
-    watch = Scored([3.0, 2.0, 5.0, 4.0])
-    training = run(begun(tmp_path / "a", watch=watch))
-    assert watch.looked == [1, 2, 3, 4]
-    assert kept(tmp_path / "a") == (2, 2.0)
+def test_samples_of_nan_weights_are_not_scored_and_the_best_stays(tmp_path, fake_steps):
+    fake_steps.nan_weights = (3 * STEPS - 1,)  # the last step before samples are scored
+    observer = ScriptedObserver([3.0, 2.0, 5.0, 4.0])
+    training = run(make_trainer(tmp_path / "a", observer=observer))
+    assert observer.evaluated == [1, 2, 3, 4]
+    assert read_best(tmp_path / "a") == (2, 2.0)
     assert all(np.isfinite(array).all() for array in training.best.weights().values())
 
 
-def test_what_was_best_in_a_training_whose_checkpoints_are_gone_counts_no_more(tmp_path, faults):
-    run(begun(tmp_path / "a", watch=Scored([1.0, 2.0, 3.0, 4.0])))
+def test_best_of_a_lost_training_is_dropped(tmp_path, fake_steps):
+    run(make_trainer(tmp_path / "a", observer=ScriptedObserver([1.0, 2.0, 3.0, 4.0])))
     for path in (tmp_path / "a" / CHECKPOINTS).iterdir():
         path.unlink()
-    run(begun(tmp_path / "a", watch=Scored([4.0, 3.0, 2.0, 5.0])))
-    assert kept(tmp_path / "a") == (3, 2.0)
+    run(make_trainer(tmp_path / "a", observer=ScriptedObserver([4.0, 3.0, 2.0, 5.0])))
+    assert read_best(tmp_path / "a") == (3, 2.0)
 
 
-def test_of_a_growing_gan_the_best_of_full_size_is_kept(tmp_path, faults):
-    run(begun(tmp_path / "a", watch=Scored([1.0, 2.0, 4.0, 3.0]), tree=GROWING))
-    assert kept(tmp_path / "a") == (4, 3.0)
+def test_best_of_a_growing_gan_is_at_full_size(tmp_path, fake_steps):
+    run(make_trainer(tmp_path / "a", observer=ScriptedObserver([1.0, 2.0, 4.0, 3.0]), tree=GROWING))
+    assert read_best(tmp_path / "a") == (4, 3.0)

@@ -1,4 +1,4 @@
-"""Folders of GANs that somebody else has made: one line says what is wrong, and what they claim takes no memory."""
+"""Folders of GANs from untrusted sources: one line says what is wrong, and false claims take no memory."""
 
 import json
 import os
@@ -13,10 +13,10 @@ import pytest
 
 from pipeline.errors import DamagedState, UserError
 from pipeline.gan import Dcgan
-from pipeline.gan.config.__init__ import definition_digest, read_definition
+from pipeline.gan.config import definition_digest, read_definition
 from pipeline.gan.training.checkpoint import BestCheckpoint, load_arrays, write_arrays
 from pipeline.gan.training.saved import read_saved
-from tests.gan.loop import begun, run
+from tests.gan.fake_steps import make_trainer, run
 
 ORIGIN = {"seed": 3, "images": [40, 16, 16, 3], "name": "unnamed"}
 WEIGHTS = "generator/000"
@@ -35,7 +35,7 @@ def saved(whole, tmp_path) -> Path:
 
 
 def rewrite(path: Path, **changed) -> None:
-    """Others of the arrays in `path`, or without those that are None, with a checksum that is right."""
+    """Replace arrays in `path`, or remove those that are None, with a correct checksum."""
     arrays = load_arrays(path) | {name.replace("__", "/"): array for name, array in changed.items()}
     write_arrays(path, {name: np.asarray(array) for name, array in arrays.items() if array is not None})
 
@@ -50,19 +50,19 @@ def origin(folder: Path, **changed) -> np.ndarray:
 
 
 def refused(load: Callable[[], object]) -> str:
-    """The one line with which it is refused."""
+    """The one-line error message of `load`."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(UserError) as caught:
         load()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10  # KiB, of which TensorFlow has most
-    told = str(caught.value)
-    assert told.isprintable()
-    assert len(told) < 500
-    return told
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10  # KiB, mostly of TensorFlow
+    line = str(caught.value)
+    assert line.isprintable()
+    assert len(line) < 500
+    return line
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
         *(({"seed": seed}, "seed") for seed in (-1, 1.5, "3", None, [3], True, float("nan"))),
         *(({"images": images}, "images") for images in ([40, 16, 16], [40, 16, 16, 3, 1], "abcd", 7, None, {})),
@@ -74,10 +74,10 @@ def refused(load: Callable[[], object]) -> str:
     ],
     ids=lambda value: ascii(value)[:60],
 )
-def test_an_origin_that_no_training_writes_is_told(saved, changed, told):
+def test_invalid_origin_is_refused(saved, changed, expected):
     rewrite(saved / "final.npz", origin=origin(saved, **changed))
     message = refused(lambda: Dcgan.load(saved))
-    assert told in message
+    assert expected in message
     assert str(saved) in message
 
 
@@ -90,13 +90,13 @@ def test_an_origin_that_no_training_writes_is_told(saved, changed, told):
     ],
     ids=lambda array: ascii(array.tobytes()[:20]),
 )
-def test_an_origin_that_is_no_text_of_one_is_told(saved, array):
+def test_origin_that_is_not_json_is_refused(saved, array):
     rewrite(saved / "final.npz", origin=array)
     assert "origin" in refused(lambda: Dcgan.load(saved))
 
 
 @pytest.mark.parametrize("step", [np.int64(-1), np.int64(2**62), np.uint64(2**63), 4.0, np.nan, [8], np.array("8")])
-def test_a_step_that_is_none_is_told(saved, step):
+def test_invalid_step_is_refused(saved, step):
     rewrite(saved / "final.npz", step=np.asarray(step))
     assert "step" in refused(lambda: Dcgan.load(saved))
 
@@ -106,7 +106,7 @@ def without_step(folder: Path) -> None:
 
 
 def bomb(folder: Path) -> None:
-    """Arrays of zeros that are a thousand times as long as the file."""
+    """Arrays of zeros that are a thousand times as large as the file."""
     arrays = load_arrays(folder / "final.npz")
     np.savez_compressed(folder / "final.npz", **arrays | {WEIGHTS: np.zeros(1 << 22, np.float32)})
 
@@ -136,34 +136,34 @@ def endless(folder: Path) -> None:
 
 
 def huge_networks(folder: Path) -> None:
-    """Gigabytes of weights in a hundred bytes, with a checkpoint that says that it is theirs."""
+    """A definition of gigabytes of weights, with a checkpoint that claims to be of it."""
     wide = {"width": 1024, "max_width": 4096}
     (folder / "definition.json").write_text(json.dumps({"generator": wide, "discriminator": wide}))
     rewrite(folder / "final.npz", origin=origin(folder, images=[40, 512, 512, 3]))
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "expected"),
     [
         (without_step, "final.npz holds no step"),
         (bomb, "final.npz is damaged"),
         (no_arrays, "final.npz is damaged"),
         (pipe, "final.npz is damaged"),
         (pipe_for_a_definition, "there is no definition.json"),
-        (nested, "brackets inside each other"),
+        (nested, "too many nested brackets"),
         (endless, "definition.json"),
         (huge_networks, "do not belong together"),
     ],
 )
-def test_what_would_take_memory_or_time_is_refused_before_anything_is_built(saved, make, told):
+def test_huge_claims_are_refused_before_anything_is_built(saved, make, expected):
     make(saved)
-    assert told in refused(lambda: read_saved(saved))
+    assert expected in refused(lambda: read_saved(saved))
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
-        ({WEIGHTS: np.zeros((3, 3), np.float32)}, "bytes of generator where its definition calls for"),
+        ({WEIGHTS: np.zeros((3, 3), np.float32)}, "bytes of generator; its definition needs"),
         ({"generator/001": np.zeros((3, 3), np.float32)}, "generator/001 is float32 (3, 3) where float32"),
         ({WEIGHTS: np.zeros((8, 256))}, "generator/000 is float64 (8, 256) where float32"),
         ({"generator/001": None}, "holds no generator/001"),
@@ -183,27 +183,27 @@ def test_what_would_take_memory_or_time_is_refused_before_anything_is_built(save
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_a_checkpoint_of_other_things_is_told(saved, changed, told, monkeypatch, undisturbed):
-    # Networks of this definition are there already: to build them each time would take a minute
+def test_foreign_checkpoint_is_refused(saved, changed, expected, monkeypatch, undisturbed):
+    # Reuse built networks: building them each time would take a minute
     monkeypatch.setattr("pipeline.gan.dcgan.Session", lambda *_, **__: undisturbed._session)
-    before, home = undisturbed._session.training, undisturbed._session._own
+    before, home = undisturbed._session.training, undisturbed._session._own_folder
     rewrite(saved / "final.npz", **changed)
     try:
         message = refused(lambda: Dcgan.load(saved))
     finally:
-        undisturbed._session.training, undisturbed._session._own = before, home
-    assert told in message
+        undisturbed._session.training, undisturbed._session._own_folder = before, home
+    assert expected in message
     assert str(saved) in message
 
 
-def test_after_one_with_nan_the_checkpoint_before_it_stands_in(saved, whole):
+def test_nan_checkpoint_is_skipped_for_the_one_before(saved, whole):
     (saved / "checkpoints").mkdir()
     shutil.copy(whole / "final.npz", saved / "checkpoints" / "step-000000008.npz")
     rewrite(saved / "final.npz", **{WEIGHTS: np.full((8, 256), np.nan, np.float32)})
     assert Dcgan.load(saved).epochs == 4
 
 
-def test_links_in_the_folder_are_not_followed_out_of_it(saved, tmp_path):
+def test_symbolic_links_are_not_followed(saved, tmp_path):
     (tmp_path / "secret").write_text("mine")
     (saved / "samples" / "epoch-0001.png").symlink_to(tmp_path / "secret")
     Dcgan.load(saved).save(tmp_path / "again")
@@ -221,26 +221,26 @@ NOT_ITS_OWN = [
 ]
 
 
-def test_a_stage_does_not_go_on_from_what_is_not_its_own(tmp_path, faults):
-    run(begun(tmp_path / "a"))
+def test_stage_does_not_resume_from_a_foreign_checkpoint(tmp_path, fake_steps):
+    run(make_trainer(tmp_path / "a"))
     *others, path = sorted((tmp_path / "a" / "checkpoints").iterdir())
     for other in others:
         other.unlink()
     data = path.read_bytes()
-    for changed, told in NOT_ITS_OWN:
+    for changed, expected in NOT_ITS_OWN:
         path.write_bytes(data)
         rewrite(path, **changed)
-        message = refused(lambda: begun(tmp_path / "a"))
-        assert told in message
+        message = refused(lambda: make_trainer(tmp_path / "a"))
+        assert expected in message
         assert f"{path} " in message
-        assert "move it away to begin anew" in message
+        assert "move it away to start again" in message
         assert path.exists()
 
 
-def test_a_stage_does_not_go_on_beyond_its_last_step(place, whole, undisturbed, trained):
-    shutil.copytree(trained.folder("gan"), place.folder("b"), dirs_exist_ok=True)
-    with pytest.raises(DamagedState, match=r"is at step 8, beyond the last; move it away to begin anew$"):
-        place.train("b", epochs=2)
+def test_stage_does_not_resume_beyond_its_last_step(workspace, whole, undisturbed, trained):
+    shutil.copytree(trained.folder("gan"), workspace.folder("b"), dirs_exist_ok=True)
+    with pytest.raises(DamagedState, match=r"is at step 8, beyond the last; move it away to start again$"):
+        workspace.train("b", epochs=2)
 
 
 @pytest.mark.parametrize(
@@ -248,9 +248,9 @@ def test_a_stage_does_not_go_on_beyond_its_last_step(place, whole, undisturbed, 
     [{"epoch": np.int64(2)}, {"kid": np.nan}, {"average/000": np.zeros(3)}, {"average/000": None}, {"epoch": "a"}],
     ids=str,
 )
-def test_a_best_generator_of_something_else_counts_as_none(tmp_path, faults, changed):
-    training = begun(tmp_path / "a")
-    training.best.keep({"epoch": 1, "kid": 0.5, "extractor": "eyes"}, training.state.average)
+def test_foreign_best_checkpoint_is_ignored(tmp_path, fake_steps, changed):
+    training = make_trainer(tmp_path / "a")
+    training.best.save({"epoch": 1, "kid": 0.5, "extractor": "eyes"}, training.state.average)
     training.log.close()
     rewrite(tmp_path / "a" / "best.npz", **changed)
     best = BestCheckpoint(tmp_path / "a", training.forms)

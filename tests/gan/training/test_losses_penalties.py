@@ -5,8 +5,8 @@ from pipeline.devices import keras
 from pipeline.gan.networks import build_discriminator
 from pipeline.gan.training.backend_tensorflow import TapeAutodiff
 from pipeline.gan.training.losses import between, one_centred, zero_centred
-from tests.gan.discs import discs
-from tests.gan.play import define
+from tests.gan.drawn_discs import draw_discs
+from tests.gan.step_runner import define
 
 tf = pytest.importorskip("tensorflow")
 ops = keras.ops
@@ -19,13 +19,13 @@ def test_r1_and_r2_are_half_the_mean_squared_slope():
     assert float(zero_centred(SLOPES)) == pytest.approx((LENGTHS**2).mean() / 2, rel=1e-5)
 
 
-def test_the_gradient_penalty_is_how_far_slopes_are_from_1():
+def test_gradient_penalty_is_the_squared_distance_of_slopes_from_1():
     assert float(one_centred(SLOPES)) == pytest.approx(((LENGTHS - 1) ** 2).mean(), rel=1e-5)
     unit = (SLOPES / LENGTHS[:, None, None, None]).astype(np.float32)
     assert float(one_centred(unit)) == pytest.approx(0, abs=1e-6)
 
 
-def test_where_d_is_flat_the_gradient_penalty_has_a_gradient_that_is_a_number():
+def test_gradient_penalty_of_a_flat_d_has_a_finite_gradient():
     flat = tf.zeros((2, 4, 4, 3))
     with tf.GradientTape() as tape:
         tape.watch(flat)
@@ -34,31 +34,31 @@ def test_where_d_is_flat_the_gradient_penalty_has_a_gradient_that_is_a_number():
     assert np.isfinite(tape.gradient(penalty, flat)).all()
 
 
-def test_pictures_between_lie_on_the_line_from_fake_to_real():
+def test_between_interpolates_from_fakes_to_reals():
     reals, fakes = np.ones((3, 2, 2, 1), np.float32), np.zeros((3, 2, 2, 1), np.float32)
     mixed = np.asarray(between(reals, fakes, np.array([0.0, 0.25, 1.0], np.float32)))
     assert mixed[:, 0, 0, 0].tolist() == [0, 0.25, 1]
 
 
-def test_a_slope_is_how_fast_the_logit_of_that_picture_rises():
+def test_slope_equals_the_numerical_derivative():
     definition = define({"discriminator": {"norm": "layer", "initial": "he"}})
     network = build_discriminator(definition, size=16, channels=3, seed=0).whole
-    pictures = discs(3).astype(np.float32) / 127.5 - 1
-    slopes = np.asarray(TapeAutodiff().slopes(lambda x: network(x)[0], tf.constant(pictures)))
-    way = np.random.default_rng(2).standard_normal(pictures.shape).astype(np.float32)
-    up, down = (np.asarray(network(pictures + step * way)[0], float) for step in (1e-3, -1e-3))
-    assert np.allclose((slopes * way).sum(axis=(1, 2, 3)), (up - down)[:, 0] / 2e-3, rtol=0.02, atol=0.02)
+    pictures = draw_discs(3).astype(np.float32) / 127.5 - 1
+    slopes = np.asarray(TapeAutodiff().per_example_gradients(lambda x: network(x)[0], tf.constant(pictures)))
+    direction = np.random.default_rng(2).standard_normal(pictures.shape).astype(np.float32)
+    up, down = (np.asarray(network(pictures + step * direction)[0], float) for step in (1e-3, -1e-3))
+    assert np.allclose((slopes * direction).sum(axis=(1, 2, 3)), (up - down)[:, 0] / 2e-3, rtol=0.02, atol=0.02)
 
 
-def test_a_penalty_may_be_differentiated_by_the_weights():
-    """Of a network whose logit is the sum of w x^2: the slope is 2 w x, and R1 half the mean of its square."""
+def test_penalty_can_be_differentiated_by_the_weights():
+    """For a network whose logit is the sum of w x^2 the slope is 2 w x, and R1 is half the mean of its square."""
     w, x = keras.Variable(np.float32(1.5)), tf.constant(SLOPES)
-    calculus = TapeAutodiff()
+    autodiff = TapeAutodiff()
 
     def penalty():
-        slopes = calculus.slopes(lambda x: ops.sum(w * x**2, axis=(1, 2, 3))[:, None], x)
+        slopes = autodiff.per_example_gradients(lambda x: ops.sum(w * x**2, axis=(1, 2, 3))[:, None], x)
         return zero_centred(slopes), slopes
 
-    slopes, (by_w,) = calculus.by_variables(penalty, [w])
+    slopes, (by_w,) = autodiff.variable_gradients(penalty, [w])
     assert np.allclose(slopes, 3 * SLOPES, rtol=1e-5)
     assert float(by_w) == pytest.approx(4 * 1.5 * (LENGTHS**2).mean(), rel=1e-5)

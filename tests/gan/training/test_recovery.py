@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.training.recovery import broken, gave_up, out_of_memory, too_big
+from pipeline.gan.training.recovery import gave_up_error, is_out_of_memory, non_finite_metrics, out_of_memory_error
 from pipeline.gan.training.train_step import METRICS
 
 
-def test_what_is_no_number_is_named():
+def test_non_finite_metrics_are_named():
     metrics = np.zeros(len(METRICS), np.float32)
-    assert broken(metrics) == ""
+    assert non_finite_metrics(metrics) == ""
     metrics[METRICS.index("g_loss")] = np.nan
     metrics[METRICS.index("d_gradient")] = np.inf
-    assert broken(metrics) == "g_loss, d_gradient"
+    assert non_finite_metrics(metrics) == "g_loss, d_gradient"
 
 
 class ResourceExhaustedError(Exception):
-    """Named as TensorFlow's is."""
+    """Has the name of TensorFlow's error."""
 
 
 @pytest.mark.parametrize(
@@ -27,19 +27,19 @@ class ResourceExhaustedError(Exception):
         (KeyboardInterrupt(), False),
     ],
 )
-def test_backends_ways_to_say_that_memory_ran_out_are_known(error, is_memory):
-    assert out_of_memory(error) == is_memory
+def test_out_of_memory_errors_of_all_backends_are_recognised(error, is_memory):
+    assert is_out_of_memory(error) == is_memory
 
 
 @pytest.mark.parametrize(("batch", "advice"), [(64, '"batch": 32'), (5, '"batch": 2'), (3, '"batch": 2'), (2, "width")])
-def test_who_runs_out_of_memory_is_told_what_to_try(batch, advice):
-    text = str(too_big(batch=batch, size=128, definition="mine"))
+def test_out_of_memory_error_says_what_to_try(batch, advice):
+    text = str(out_of_memory_error(batch=batch, size=128, definition="mine"))
     assert f"{batch} pictures of 128 pixels" in text
     assert advice in text
     assert "mine" in text
 
 
-def test_who_gave_up_says_when_and_what_to_change():
-    text = str(gave_up("d_loss", epoch=7, definition="mine"))
-    for part in ("epoch 7", "d_loss was no number", "learning rates", "mine", 'weights "spectral"'):
+def test_gave_up_error_says_when_and_what_to_change():
+    text = str(gave_up_error("d_loss", epoch=7, definition="mine"))
+    for part in ("epoch 7", "d_loss became NaN", "learning rates", "mine", 'weights "spectral"'):
         assert part in text

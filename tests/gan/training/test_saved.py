@@ -11,8 +11,8 @@ from pipeline.gan import Dcgan
 from pipeline.gan.training.checkpoint import read_arrays
 from pipeline.images.dataset import read_images
 from pipeline.images.png import decode_png
+from tests.gan.compare_dcgan import assert_same, checkpoint_arrays
 from tests.gan.conftest import TINY
-from tests.gan.points import assert_same, point
 
 SAVED = ["README.md", "card.json", "definition.json", "discriminator.keras", "final.npz", "generator.keras", "samples",
          "stats.jsonl"]  # fmt: skip
@@ -24,7 +24,7 @@ def saved(undisturbed, tmp_path) -> Path:
     return tmp_path / "saved"
 
 
-def test_saved_and_loaded_it_goes_on_as_if_it_had_never_ended(images, undisturbed, tmp_path):
+def test_save_load_and_train_is_bit_identical_to_one_training(images, undisturbed, tmp_path):
     gan = Dcgan(images, TINY, seed=3)
     gan.train(images, epochs=3)
     gan.save(tmp_path / "saved")
@@ -34,7 +34,7 @@ def test_saved_and_loaded_it_goes_on_as_if_it_had_never_ended(images, undisturbe
     assert_same(loaded, undisturbed)
 
 
-def test_a_finished_stage_is_taken_up_and_stays_as_it_is(trained, make_place):
+def test_loading_a_finished_stage_resumes_it_and_leaves_its_folder_unchanged(trained, make_workspace):
     folder = trained.folder("gan")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     kept = read_images(trained.inputs["normalize"], kept_ids(trained.inputs["kept"])).images
@@ -43,25 +43,27 @@ def test_a_finished_stage_is_taken_up_and_stays_as_it_is(trained, make_place):
     assert np.array_equal(gan.generate(1)[0], sheet[:16, :16])
     gan.train(kept, epochs=1)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    longer = make_place()
+    longer = make_workspace()
     longer.train("gan", epochs=5)
     expected = read_arrays(longer.folder("gan") / "final.npz")
-    assert all(np.array_equal(array, expected[name]) for name, array in point(gan).items() if "/" in name)
+    assert all(np.array_equal(array, expected[name]) for name, array in checkpoint_arrays(gan).items() if "/" in name)
 
 
-def test_what_is_saved_is_all_there_and_nothing_is_pickled(saved):
+def test_saved_folder_has_all_files_and_no_pickles(saved):
     assert sorted(path.name for path in saved.iterdir()) == SAVED
     files = {path.relative_to(saved).as_posix(): path.read_bytes() for path in saved.rglob("*") if path.is_file()}
     for path in saved.glob("*.keras"):
         with zipfile.ZipFile(path) as archive:
             files |= {f"{path.name}/{name}": archive.read(name) for name in archive.namelist()}
-    assert not [name for name, data in files.items() if data[:1] == b"\x80"]  # how every pickle since 2003 begins
+    assert not [
+        name for name, data in files.items() if data[:1] == b"\x80"
+    ]  # the first byte of every pickle since 2003
     assert {Path(name).suffix for name in files} == {".md", ".json", ".jsonl", ".keras", ".npz", ".png", ".h5"}
     with np.load(saved / "final.npz", allow_pickle=False) as arrays:
         assert all(arrays[name].dtype.kind in "fiu" for name in arrays.files)
 
 
-def test_saved_again_it_takes_the_place_of_what_was_there(images, saved):
+def test_saving_again_replaces_the_gan(images, saved):
     gan = Dcgan.load(saved)
     gan.train(images, epochs=1)
     gan.save(saved)
@@ -69,9 +71,9 @@ def test_saved_again_it_takes_the_place_of_what_was_there(images, saved):
     assert json.loads((saved / "card.json").read_text())["training"]["epochs"] == 5
 
 
-def test_it_is_not_saved_over_something_else(undisturbed, trained, tmp_path):
+def test_saving_over_something_else_is_refused(undisturbed, trained, tmp_path):
     (tmp_path / "README.md").write_text("mine")
-    with pytest.raises(UserError, match=r"not empty, and what it holds is no GAN"):
+    with pytest.raises(UserError, match=r"not empty and holds no GAN"):
         undisturbed.save(tmp_path)
     assert (tmp_path / "README.md").read_text() == "mine"
     with pytest.raises(UserError, match="is a file"):
@@ -87,14 +89,17 @@ def cut(path: Path) -> None:
 
 
 def edit(path: Path) -> None:
-    """Another loss for the same networks."""
+    """Change the loss, which keeps the same networks."""
     path.write_text(path.read_text().replace('"non_saturating"', '"hinge"'))
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
-        (lambda folder: cut(folder / "final.npz"), r"final\.npz is damaged.*generator\.keras can still draw"),
+        (
+            lambda folder: cut(folder / "final.npz"),
+            r"final\.npz is damaged.*generator\.keras can still generate samples",
+        ),
         (lambda folder: (folder / "final.npz").unlink(), r"final\.npz is missing"),
         (lambda folder: (folder / "definition.json").unlink(), r"holds no GAN: there is no definition\.json"),
         (lambda folder: cut(folder / "definition.json"), r"definition\.json: not JSON"),
@@ -104,7 +109,7 @@ def edit(path: Path) -> None:
         (lambda folder: cut(folder / "stats.jsonl"), r"stats\.jsonl lacks epochs"),
     ],
 )
-def test_what_is_damaged_is_said(saved, damage, told):
+def test_loading_a_damaged_folder_says_what_is_damaged(saved, damage, message):
     damage(saved)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         Dcgan.load(saved)

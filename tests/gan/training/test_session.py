@@ -10,15 +10,15 @@ from pipeline.gan import Dcgan
 from pipeline.gan.training.checkpoint import read_arrays
 from pipeline.gan.training.saved import read_saved
 from pipeline.images.dataset import read_images
-from pipeline.images.png import write_whole
+from pipeline.store.atomic import write_whole
+from tests.gan.compare_dcgan import assert_same, checkpoint_arrays
 from tests.gan.conftest import OPTIONS, TINY
-from tests.gan.discs import discs
-from tests.gan.points import assert_same, point
+from tests.gan.drawn_discs import draw_discs
 
 STEPS = 2  # in an epoch of the pictures here
 
 
-def test_twice_two_epochs_are_four_bit_for_bit(images, undisturbed):
+def test_two_calls_of_two_epochs_are_bit_identical_to_four_epochs(images, undisturbed):
     gan = Dcgan(images, TINY, seed=3)
     assert len(gan.train(images, epochs=2)) == 2
     history = gan.train(images, epochs=2)
@@ -26,17 +26,17 @@ def test_twice_two_epochs_are_four_bit_for_bit(images, undisturbed):
     assert_same(gan, undisturbed)
 
 
-def test_it_trains_as_the_stage_does(trained):
+def test_dcgan_training_is_bit_identical_to_the_stage(trained):
     kept = read_images(trained.inputs["normalize"], kept_ids(trained.inputs["kept"])).images
     gan = Dcgan(kept, trained.definition, seed=OPTIONS["seed"])
     gan.train(kept, epochs=OPTIONS["epochs"])
-    mine, theirs = point(gan), read_arrays(trained.folder("gan") / "final.npz")
+    mine, theirs = checkpoint_arrays(gan), read_arrays(trained.folder("gan") / "final.npz")
     weights = [name for name in theirs if "/" in name]
     assert len(weights) > 30
     assert all(np.array_equal(mine[name], theirs[name]) for name in weights)
 
 
-def test_minutes_end_it_quietly_and_the_next_call_goes_on_in_the_epoch(images, undisturbed, monkeypatch):
+def test_minutes_end_a_call_and_the_next_call_resumes_within_the_epoch(images, undisturbed, monkeypatch):
     gan, done = Dcgan(images, TINY, seed=3), []
     monkeypatch.setattr("time.monotonic", lambda: 60.0 * len(done))
     history = gan.train(images, epochs=4, minutes=2.5, progress=lambda step, *_: done.append(step))
@@ -47,7 +47,7 @@ def test_minutes_end_it_quietly_and_the_next_call_goes_on_in_the_epoch(images, u
     assert_same(gan, undisturbed)
 
 
-def test_ctrl_c_ends_it_after_the_step_and_one_can_go_on(images, undisturbed):
+def test_ctrl_c_stops_after_the_step_and_resume_is_bit_identical(images, undisturbed):
     gan, done = Dcgan(images, TINY, seed=3), []
 
     def press(step, *_):
@@ -64,7 +64,7 @@ def test_ctrl_c_ends_it_after_the_step_and_one_can_go_on(images, undisturbed):
     assert_same(gan, undisturbed)
 
 
-def test_after_an_error_it_is_where_its_last_checkpoint_was(images, undisturbed):
+def test_error_restores_the_last_checkpoint(images, undisturbed):
     gan = Dcgan(images, TINY, seed=3)
     gan.train(images, epochs=1)
 
@@ -79,23 +79,23 @@ def test_after_an_error_it_is_where_its_last_checkpoint_was(images, undisturbed)
     assert_same(gan, undisturbed)
 
 
-def test_with_another_number_of_pictures_networks_go_on_and_epochs_begin_anew(undisturbed, tmp_path):
+def test_other_number_of_pictures_keeps_networks_and_restarts_epochs(undisturbed, tmp_path):
     undisturbed.save(tmp_path / "saved")
     gan = Dcgan.load(tmp_path / "saved")
-    rate, begun = [], []
+    rate, iterations = [], []
 
-    def look(step, *_):
+    def record(step, *_):
         rate.append(step)
-        begun.append(gan.state.generator_optimizer.iterations.numpy())
+        iterations.append(gan.state.generator_optimizer.iterations.numpy())
 
-    history = gan.train(discs(20), epochs=2, progress=look)
+    history = gan.train(draw_discs(20), epochs=2, progress=record)
     assert history.epochs.tolist() == [1, 2]
-    assert (rate, begun) == ([1, 2], [4 * STEPS + 1, 4 * STEPS + 2])
+    assert (rate, iterations) == ([1, 2], [4 * STEPS + 1, 4 * STEPS + 2])
 
 
-def test_in_a_folder_it_shows_itself_and_outlives_a_crash(images, undisturbed, tmp_path):
+def test_training_in_a_folder_survives_a_crash(images, undisturbed, tmp_path):
     class Crash(BaseException):
-        """Stands in for the end of a process."""
+        """A fake crash of the process."""
 
     def crash(step, *_):
         if step == 5:
@@ -108,7 +108,7 @@ def test_in_a_folder_it_shows_itself_and_outlives_a_crash(images, undisturbed, t
     assert {"checkpoints", "definition.json", "samples", "stats.jsonl"} <= left
     sheets = {path.name for path in (tmp_path / "run" / "samples").iterdir()}
     assert sheets == {"reals.png", "epoch-0000.png", "epoch-0001.png", "epoch-0002.png"}
-    with pytest.raises(UserError, match=r"holds a training already: take it up with Dcgan\.load"):
+    with pytest.raises(UserError, match=r"holds a training already: resume it with Dcgan\.load"):
         Dcgan(images, TINY, seed=3).train(images, folder=tmp_path / "run")
     gan = Dcgan.load(tmp_path / "run")
     gan.train(images, epochs=2, folder=tmp_path / "run")
@@ -116,9 +116,9 @@ def test_in_a_folder_it_shows_itself_and_outlives_a_crash(images, undisturbed, t
     assert_same(Dcgan.load(tmp_path / "run"), undisturbed)
 
 
-def test_cut_off_before_its_first_checkpoint_it_may_begin_anew(images, undisturbed, tmp_path, monkeypatch):
+def test_training_killed_before_its_first_checkpoint_can_start_again(images, undisturbed, tmp_path, monkeypatch):
     class Killed(BaseException):
-        """Stands for SIGKILL."""
+        """A fake SIGKILL."""
 
     def kill(*_):
         raise Killed
@@ -127,16 +127,16 @@ def test_cut_off_before_its_first_checkpoint_it_may_begin_anew(images, undisturb
         patch.setattr("pipeline.gan.training.observer.Observer.begin", kill)
         with pytest.raises(Killed):
             Dcgan(images, TINY, seed=3).train(images, epochs=4, folder=tmp_path / "run")
-    with pytest.raises(UserError, match="cut off before its first checkpoint; begin it anew"):
+    with pytest.raises(UserError, match="interrupted before its first checkpoint; start it again"):
         Dcgan.load(tmp_path / "run")
     gan = Dcgan(images, TINY, seed=3)
     gan.train(images, epochs=4, folder=tmp_path / "run")
     assert_same(gan, undisturbed)
 
 
-def test_killed_while_it_moves_back_into_its_folder_it_can_be_loaded_still(images, tmp_path, monkeypatch):
+def test_training_killed_while_moving_into_its_folder_can_be_loaded(images, tmp_path, monkeypatch):
     class Killed(BaseException):
-        """Stands for SIGKILL."""
+        """A fake SIGKILL."""
 
     home, left = tmp_path / "run", []
 
@@ -160,7 +160,7 @@ def test_killed_while_it_moves_back_into_its_folder_it_can_be_loaded_still(image
         assert sorted((home / "samples").iterdir()) == sheets
 
 
-def test_one_moves_into_a_folder_and_is_saved_there_too(images, undisturbed, tmp_path):
+def test_training_moves_into_a_folder_and_is_saved_there(images, undisturbed, tmp_path):
     gan = Dcgan(images, TINY, seed=3)
     gan.train(images, epochs=1)
     gan.train(images, epochs=1, folder=tmp_path / "run")
@@ -170,7 +170,7 @@ def test_one_moves_into_a_folder_and_is_saved_there_too(images, undisturbed, tmp
     assert_same(Dcgan.load(tmp_path / "run"), undisturbed)
 
 
-def test_watched_it_scores_its_samples(images):
+def test_watch_scores_the_samples(images):
     gan = Dcgan(images, TINY, seed=3)
     history = gan.train(images, epochs=4, watch=True, sample_every=2, extractor="own")
     assert np.isnan(history.figure("kid")).tolist() == [True, False, True, False]
@@ -190,7 +190,7 @@ def test_watched_it_scores_its_samples(images):
     ],
     ids=str,
 )
-def test_no_time_to_train_in_is_a_mistake(images, undisturbed, options):
+def test_invalid_epochs_minutes_and_intervals_are_refused(images, undisturbed, options):
     (name,) = options
     with pytest.raises(UserError, match=rf"^{name} = .*: expected a (whole )?number, (at least 1|above 0)$"):
         undisturbed.train(images, **options)

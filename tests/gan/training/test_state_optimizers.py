@@ -4,23 +4,23 @@ import numpy as np
 import pytest
 
 from pipeline.devices import keras
-from pipeline.gan.config.__init__ import Optimizer
+from pipeline.gan.config import Optimizer
 from pipeline.gan.training.state import FusedAdam, make_optimizer
 
 STEPS = 6
 SHAPES = [(3, 4), (5,), ()]
 
 
-def drawn() -> Iterator[list[np.ndarray]]:
-    """Where the variables begin, then the gradients of each step."""
+def random_values() -> Iterator[list[np.ndarray]]:
+    """Initial values of the variables, then the gradients of each step."""
     draw = np.random.default_rng(1)
     while True:
         yield [draw.standard_normal(shape).astype(np.float32) for shape in SHAPES]
 
 
-def walked(make) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Where the variables of an optimizer are after some steps, and what it remembers."""
-    draws = drawn()
+def run_optimizer(make) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The variables after some steps, and the optimizer's variables."""
+    draws = random_values()
     variables = [keras.Variable(value) for value in next(draws)]
     optimizer = make(variables)
     for _ in range(STEPS):
@@ -42,13 +42,13 @@ def rmsprop(g: np.ndarray, memory: np.ndarray, step: int) -> np.ndarray:
 
 
 def descent(g: np.ndarray, memory: np.ndarray, step: int) -> np.ndarray:
-    """With half of the last step as momentum."""
+    """Gradient descent with a momentum of 0.5."""
     memory[0] = 0.5 * memory[0] - 0.01 * g
     return memory[0]
 
 
 @pytest.mark.parametrize(("beta_1", "beta_2"), [(0.5, 0.999), (0.0, 0.9), (0.9, 0.99)])
-def test_adam_goes_where_keras_own_goes_and_remembers_the_same(beta_1, beta_2):
+def test_fused_adam_equals_keras_adam(beta_1, beta_2):
     pytest.importorskip("tensorflow")
 
     def own(variables):
@@ -59,7 +59,9 @@ def test_adam_goes_where_keras_own_goes_and_remembers_the_same(beta_1, beta_2):
     options = Optimizer(learning_rate=0.01, beta_1=beta_1, beta_2=beta_2)
     fused = make_optimizer(options, [keras.Variable(0.0)])
     assert isinstance(fused, FusedAdam)
-    for one, other in zip(walked(lambda variables: make_optimizer(options, variables)), walked(own), strict=True):
+    for one, other in zip(
+        run_optimizer(lambda variables: make_optimizer(options, variables)), run_optimizer(own), strict=True
+    ):
         assert all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(one, other, strict=True))
 
 
@@ -71,19 +73,19 @@ def test_adam_goes_where_keras_own_goes_and_remembers_the_same(beta_1, beta_2):
         ({"name": "sgd"}, descent),
     ],
 )
-def test_each_goes_where_its_formula_goes(options, rule):
+def test_optimizers_follow_their_formulas(options, rule):
     options = Optimizer(learning_rate=0.01, **options)
-    values, _ = walked(lambda variables: make_optimizer(options, variables))
-    draws = drawn()
+    values, _ = run_optimizer(lambda variables: make_optimizer(options, variables))
+    draws = random_values()
     expected = [value.astype(float) for value in next(draws)]
     memories = [np.zeros((2, *shape)) for shape in SHAPES]
     for step in range(1, STEPS + 1):
-        for place, g in enumerate(next(draws)):
-            expected[place] = expected[place] + rule(g.astype(float), memories[place], step)
+        for index, g in enumerate(next(draws)):
+            expected[index] = expected[index] + rule(g.astype(float), memories[index], step)
     assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(values, expected, strict=True))
 
 
-def test_a_rate_that_is_set_later_counts():
+def test_learning_rate_can_be_changed_later():
     variable = keras.Variable(1.0)
     optimizer = make_optimizer(Optimizer(), [variable])
     optimizer.learning_rate.assign(0.25)

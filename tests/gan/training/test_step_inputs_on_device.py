@@ -1,4 +1,4 @@
-"""Reals on the device: the same training to the last bit. Run as a program, prints whether it is so on its backend."""
+"""Reals on the device: training is bit-identical. Run as a program, it prints whether it is on its backend."""
 
 import dataclasses
 import importlib.util
@@ -13,32 +13,32 @@ import pytest
 
 from pipeline.gan.training import loop, step_inputs
 from pipeline.gan.training.step_inputs import DeviceImages, keep_on_device, memory_limit
-from tests.gan.discs import discs
-from tests.gan.loop import STEPS, begun, run
-from tests.gan.play import Play, define, same
+from tests.gan.drawn_discs import draw_discs
+from tests.gan.fake_steps import STEPS, make_trainer, run
+from tests.gan.step_runner import StepRunner, define, same
 
 REPOSITORY = Path(__file__).parents[3]
 QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-TREE = {"balance": {"discriminator_steps": 2}}  # so that places are of two axes
+TREE = {"balance": {"discriminator_steps": 2}}  # so that indices have two axes
 
 
-def played(*, near: bool) -> Play:
-    """A GAN after three steps, on reals that lie on the device or on the host."""
-    play = Play(define(TREE))
-    if near:
-        play.director = dataclasses.replace(play.director, images=DeviceImages(play.director.images))
-    play.run(range(3))
-    return play
+def run_steps(*, on_device: bool) -> StepRunner:
+    """A GAN after three steps on reals on the device or on the host."""
+    runner = StepRunner(define(TREE))
+    if on_device:
+        runner.step_planner = dataclasses.replace(runner.step_planner, images=DeviceImages(runner.step_planner.images))
+    runner.run(range(3))
+    return runner
 
 
 def is_the_same_training() -> bool:
-    host, device = played(near=False), played(near=True)
-    assert not isinstance(device.director.inputs(0).reals, np.ndarray)
+    host, device = run_steps(on_device=False), run_steps(on_device=True)
+    assert not isinstance(device.step_planner.inputs(0).reals, np.ndarray)
     return same(host.state.arrays(), device.state.arrays())
 
 
 def gpu(monkeypatch, memory: dict | None) -> None:
-    """Let JAX have found a GPU that tells so much of its memory."""
+    """Make JAX report a GPU with these memory statistics."""
     jax = pytest.importorskip("jax")
     monkeypatch.setattr(step_inputs, "backend", lambda: "jax")
     device = SimpleNamespace(platform="gpu", memory_stats=lambda: memory)
@@ -46,29 +46,29 @@ def gpu(monkeypatch, memory: dict | None) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_it_gives_the_pictures_of_those_places(channels):
-    images = discs(11, size=24)[..., :channels]
-    places = np.array([[3, 0, 10], [3, 9, 1]])
-    found = np.asarray(DeviceImages(images)[places])
+def test_device_images_gather_by_index(channels):
+    images = draw_discs(11, size=24)[..., :channels]
+    indices = np.array([[3, 0, 10], [3, 9, 1]])
+    found = np.asarray(DeviceImages(images)[indices])
     assert found.dtype == np.uint8
-    assert np.array_equal(found, images[places])
+    assert np.array_equal(found, images[indices])
 
 
-def test_every_byte_survives():
+def test_device_images_keep_every_byte():
     images = np.random.default_rng(0).integers(0, 256, (64, 16, 16, 3), np.uint8)
-    images[0], images[1] = 255, 0  # words of float32 that are not finite, and nothing
+    images[0], images[1] = 255, 0  # NaN as float32 words, and zeros
     images[2, ..., :] = np.frombuffer(b"\x01\x00\x80\x7f", np.uint8).repeat(192).reshape(16, 16, 3)
     images[3] = np.resize(np.frombuffer(b"\x01\x00\x80\x7f", np.uint8), (16, 16, 3))  # signalling NaN
     images[4] = np.resize(np.frombuffer(b"\x01\x00\x00\x00", np.uint8), (16, 16, 3))  # denormal
     assert np.array_equal(np.asarray(DeviceImages(images)[np.arange(64)]), images)
 
 
-def test_a_training_on_pictures_on_the_device_is_bit_identical():
+def test_training_on_device_images_is_bit_identical():
     assert is_the_same_training()
 
 
 @pytest.mark.long
-def test_a_training_on_pictures_on_the_device_is_bit_identical_on_jax_too():
+def test_training_on_device_images_is_bit_identical_on_jax():
     if importlib.util.find_spec("jax") is None:
         pytest.skip("needs jax, which is not installed (requirements-dev.txt names it)")
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK}
@@ -77,38 +77,38 @@ def test_a_training_on_pictures_on_the_device_is_bit_identical_on_jax_too():
     assert done.stdout.split() == ["jax", "True"], done.stderr
 
 
-def test_a_training_takes_its_reals_from_where_they_were_brought(tmp_path, monkeypatch, faults):
+def test_trainer_takes_reals_from_the_device(tmp_path, monkeypatch, fake_steps):
     monkeypatch.setattr(loop, "keep_on_device", DeviceImages)
-    begun_there, taken = begun(tmp_path / "a", epochs=1), []
-    really = begun_there._step
-    begun_there._step = lambda plan, inputs: taken.append(inputs.reals) or really(plan, inputs)
-    run(begun_there)
+    trainer, taken = make_trainer(tmp_path / "a", epochs=1), []
+    really = trainer._step
+    trainer._step = lambda plan, inputs: taken.append(inputs.reals) or really(plan, inputs)
+    run(trainer)
     assert len(taken) == STEPS
-    places = [begun_there.batches.of_step(number) for number in range(STEPS)]
-    for reals, expected in zip(taken, places, strict=True):
+    indices = [trainer.batches.batch_indices(number) for number in range(STEPS)]
+    for reals, expected in zip(taken, indices, strict=True):
         assert not isinstance(reals, np.ndarray)
-        assert np.array_equal(np.asarray(reals), begun_there.images[expected])
+        assert np.array_equal(np.asarray(reals), trainer.images[expected])
 
 
-def test_without_a_gpu_pictures_stay_where_they_are():
-    images = discs(4)
+def test_keep_on_device_without_a_gpu_changes_nothing():
+    images = draw_discs(4)
     assert memory_limit() == 0
     assert keep_on_device(images) is images
 
 
 @pytest.mark.parametrize(("memory", "limit"), [({"bytes_limit": 8000}, 2000), (None, 2**30), ({}, 2**30)])
-def test_pictures_take_a_quarter_of_a_gpu_at_most(monkeypatch, memory, limit):
+def test_memory_limit_is_a_quarter_of_the_gpu(monkeypatch, memory, limit):
     gpu(monkeypatch, memory)
     assert memory_limit() == limit
 
 
-@pytest.mark.parametrize(("spare", "near"), [(0, True), (-4, False)])
-def test_pictures_go_to_the_gpu_only_where_they_fit(monkeypatch, spare, near):
-    images = discs(4)
+@pytest.mark.parametrize(("spare", "on_device"), [(0, True), (-4, False)])
+def test_keep_on_device_only_if_the_images_fit(monkeypatch, spare, on_device):
+    images = draw_discs(4)
     gpu(monkeypatch, {"bytes_limit": 4 * images.nbytes + spare})
     held = keep_on_device(images)
-    assert (held is not images) is near
-    if near:
+    assert (held is not images) is on_device
+    if on_device:
         assert np.array_equal(np.asarray(held[np.array([2, 0])]), images[[2, 0]])
 
 

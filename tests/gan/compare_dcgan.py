@@ -1,4 +1,4 @@
-"""Where two trainings stand, compared bit for bit."""
+"""Compares the checkpoints and statistics of two `Dcgan`s: they must be bit-identical."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from pipeline.gan import Dcgan
 from pipeline.gan.training.checkpoint import read_arrays
 
 
-def point(gan: Dcgan) -> dict[str, np.ndarray]:
-    """All that going on from here depends on, without how long it took."""
+def checkpoint_arrays(gan: Dcgan) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint, without the seconds."""
     gan.save(folder := Path(gan._session._new_folder()))
     return {name: array for name, array in read_arrays(folder / "final.npz").items() if name != "seconds"}
 
 
 def assert_same(one: Dcgan, other: Dcgan) -> None:
-    """Two GANs are at the same point of the same training, bit for bit."""
-    mine, theirs = point(one), point(other)
+    """Assert that two GANs are bit-identical and have the same statistics."""
+    mine, theirs = checkpoint_arrays(one), checkpoint_arrays(other)
     assert mine.keys() == theirs.keys()
     assert [name for name in mine if not np.array_equal(mine[name], theirs[name])] == []
     assert _figures(one) == _figures(other)

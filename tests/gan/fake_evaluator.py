@@ -1,4 +1,4 @@
-"""Stand-ins for a monitor, whose looks take seconds."""
+"""Fake sample evaluators: a real evaluation takes seconds."""
 
 from typing import Any
 
@@ -8,27 +8,27 @@ from pipeline.gan.evaluation.evaluator import SampleScores
 from pipeline.gan.evaluation.features import FeatureExtractor
 
 
-class Glance:
-    """Tells pictures by how bright they are, as far as a KID goes."""
+class BrightnessEvaluator:
+    """Uses the difference in mean brightness as the KID."""
 
     count = 64
 
     def __init__(self, images: np.ndarray, *, extractor: FeatureExtractor, **more: Any) -> None:
         self.extractor, self.brightness = extractor, images.mean()
 
-    def look(self, samples: np.ndarray) -> SampleScores:
-        """The distance from the brightness of the reals."""
+    def evaluate(self, samples: np.ndarray) -> SampleScores:
+        """The difference of the brightness from that of the reals."""
         return SampleScores(kid=abs(float(samples.mean() - self.brightness)), kid_error=1.0)
 
 
-class Told:
-    """Gives the KIDs that it is told, one a look."""
+class ScriptedEvaluator:
+    """Returns the given KIDs, one per evaluation."""
 
     count = 64
 
     def __init__(self, extractor: FeatureExtractor, kids: list[float]) -> None:
         self.extractor, self._kids = extractor, iter(kids)
 
-    def look(self, samples: np.ndarray) -> SampleScores:
-        """The next."""
+    def evaluate(self, samples: np.ndarray) -> SampleScores:
+        """The next KID."""
         return SampleScores(kid=next(self._kids), kid_error=0.1)

@@ -1,4 +1,4 @@
-"""Trainings of a few steps, and steps that take a moment and may go wrong."""
+"""Trainers with few steps, and fake steps without networks that can fail on request."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,19 +10,19 @@ from pipeline.gan.training.observer import NullObserver
 from pipeline.gan.training.train_step import METRICS
 from pipeline.progress import never, silent
 from pipeline.store.jsonl import read_rows
-from tests.gan.discs import discs
-from tests.gan.play import define
+from tests.gan.drawn_discs import draw_discs
+from tests.gan.step_runner import define
 
 EPOCHS, STEPS = 4, 3  # steps in an epoch
 TIMED = ("seconds", "images_per_second")
 
 
-def begun(folder: Path, *, watch=None, tree: dict | None = None, epochs: int = EPOCHS, **terms) -> Trainer:
-    """A training at the point where `folder` is."""
+def make_trainer(folder: Path, *, observer=None, tree: dict | None = None, epochs: int = EPOCHS, **config) -> Trainer:
+    """A trainer at the checkpoint in `folder`."""
     folder.mkdir(exist_ok=True)
-    options = {"seed": 1, "sample_every": 1, "checkpoint_every": 1, "name": "mine"} | terms
-    given = {"folder": folder, "watch": watch or NullObserver()}
-    return Trainer(TrainConfig(epochs=epochs, **options), define(tree), discs(8 * STEPS), **given)
+    options = {"seed": 1, "sample_every": 1, "checkpoint_every": 1, "name": "mine"} | config
+    given = {"folder": folder, "observer": observer or NullObserver()}
+    return Trainer(TrainConfig(epochs=epochs, **options), define(tree), draw_discs(8 * STEPS), **given)
 
 
 def run(training: Trainer, *, should_stop=never) -> Trainer:
@@ -52,13 +52,15 @@ def weight(training: Trainer) -> object:
 
 
 @dataclass
-class Faults:
-    """Steps in a moment, without networks: a weight moves by the rate, the noise and what it was. Counts them, and
-    does what is asked of it at the step of a count, or always (-1)."""
+class FakeSteps:
+    """Fast steps without networks: a weight changes by the learning rate, the noise and its value. Counts the steps.
+
+    It can make losses or a weight NaN at the steps with given numbers (-1: always), or raise an error.
+    """
 
     done: int = 0
-    no_number: tuple[int, ...] = ()  # whose losses are none
-    breaks: tuple[int, ...] = ()  # that leave a weight that is none
+    nan_losses: tuple[int, ...] = ()  # steps with NaN losses
+    nan_weights: tuple[int, ...] = ()  # steps that leave a NaN weight
     raises: BaseException | None = None
     rates: list[float] = field(default_factory=list)
 
@@ -69,14 +71,14 @@ class Faults:
                 raise self.raises
             variable = state.generator.trainable_variables[0]
             moved = np.asarray(variable) * 0.9 + np.float32(inputs.rates[0] * inputs.noise.latents.mean())
-            variable.assign(moved * np.nan if number in self.breaks else moved)
+            variable.assign(moved * np.nan if number in self.nan_weights else moved)
             state.average.trainable_variables[0].assign(variable)
             self.rates.append(inputs.rates[0])
-            told = np.nan if number in self.no_number or -1 in self.no_number else np.abs(moved).mean()
-            return np.full(len(METRICS), told, np.float32)
+            value = np.nan if number in self.nan_losses or -1 in self.nan_losses else np.abs(moved).mean()
+            return np.full(len(METRICS), value, np.float32)
 
         return step
 
 
-# Of a growing GAN: an epoch for each side, and for its coming in
+# A growing GAN: an epoch for each side, and for fading it in
 GROWING = {"discriminator": {"norm": "none"}, "growing": {"start": 8, "fade": 24, "hold": 24}}

@@ -1,4 +1,4 @@
-"""A small home on the disk, as the stages leave it: drawn squares, the crawl's rows, scores; no stage has to run."""
+"""A small fake dataset on the disk, as the stages leave it: squares, crawl rows and scores; no stage has to run."""
 
 import json
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ SIZE = 16
 
 
 def picture_id(number: int) -> str:
-    """The id of the drawn picture with that number."""
+    """The id of the fake square with that number."""
     return of_bytes(f"picture {number}".encode())
 
 
 @dataclass(frozen=True)
-class DrawnHome:
+class FakeDataset:
     """A working folder with one dataset."""
 
     folder: Path
@@ -40,16 +40,18 @@ class DrawnHome:
     def log(self) -> LabelLog:
         return LabelLog(self.data / "labels.jsonl")
 
-    def shelf(self, stage: str) -> ArtifactStore:
+    def store(self, stage: str) -> ArtifactStore:
         return ArtifactStore(self.folder / STAGES[stage] / self.dataset / stage)
 
-    def place(self, dataset: str = "") -> DatasetPaths:
-        home = DrawnHome(self.folder, dataset or self.dataset)
-        shelves = {stage: home.shelf(stage) for stage in STAGES}
-        return DatasetPaths(dataset=home.dataset, folder=home.data, chosen=lambda: None, **shelves)
+    def paths(self, dataset: str = "") -> DatasetPaths:
+        fake_dataset = FakeDataset(self.folder, dataset or self.dataset)
+        stores = {stage: fake_dataset.store(stage) for stage in STAGES}
+        return DatasetPaths(
+            dataset=fake_dataset.dataset, folder=fake_dataset.data, current_squares=lambda: None, **stores
+        )
 
     def site(self, *command: str) -> Site:
-        return Site(datasets=self.datasets, place=self.place, command=command or ("false",))
+        return Site(datasets=self.datasets, paths=self.paths, command=command or ("false",))
 
     def datasets(self) -> list[str]:
         return sorted(path.name for path in (self.folder / "data").iterdir() if (path / "runs").is_dir())
@@ -58,7 +60,7 @@ class DrawnHome:
         return [picture_id(number) for number in range(count)]
 
     def draw(self, count: int, *, titles: dict[int, str] | None = None, rows: dict[int, dict] | None = None) -> None:
-        """The crawl and the squares of `count` pictures; half of them greenish."""
+        """Write the crawl and the squares of `count` pictures; half of them are green."""
         (self.data / "runs").mkdir(parents=True, exist_ok=True)
         found = [row(number, (titles or {}).get(number, ""), (rows or {}).get(number, {})) for number in range(count)]
         self.publish("download", found, {"images": of_value(count)}, self.crawl)
@@ -93,10 +95,10 @@ class DrawnHome:
         inputs: dict[str, str] | None = None,
         summary: dict[str, Any] | None = None,
     ) -> Artifact:
-        shelf = self.shelf(stage)
-        created = f"2026-01-01T00:00:{len(shelf.folders()):02d}"
+        store = self.store(stage)
+        created = f"2026-01-01T00:00:{len(store.folders()):02d}"
         key = of_value([stage, outputs, inputs, summary, created])
-        work = shelf.work(key, resume=False)
+        work = store.work(key, resume=False)
         fill(rows, work)
         manifest = Manifest(
             stage=stage,
@@ -110,7 +112,7 @@ class DrawnHome:
             files=list_files(work),
             created=created,
         )
-        return shelf.publish(work, manifest)
+        return store.publish(work, manifest)
 
     def filter(
         self,
@@ -123,7 +125,7 @@ class DrawnHome:
         notice: str = "",
         spread: float | None = 0.05,
     ) -> Artifact:
-        """What a filter leaves that has given these scores."""
+        """Publish a filter artifact with these scores."""
         given = labels or {}
         found = [
             Score(
@@ -150,7 +152,7 @@ class DrawnHome:
         return self.publish("classifier", None, {"model": "one"}, lambda rows, work: None, summary=summary)
 
     def label(self, given: dict[str, str | None]) -> None:
-        """Label as another command does."""
+        """Label like another command."""
         self.log.append(given, how="folder")
 
     def logged(self) -> list[dict[str, Any]]:
@@ -158,7 +160,7 @@ class DrawnHome:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def damage(self) -> None:
-        """Cut the log short, as a crash of the machine does."""
+        """Cut the log short, like a crash of the machine."""
         with (self.data / "labels.jsonl").open("a") as file:
             file.write(dump_row({"id": picture_id(0)})[:20])
 
@@ -188,6 +190,6 @@ def row(number: int, title: str, more: dict[str, Any]) -> dict[str, Any]:
 
 
 def draw(number: int, size: int) -> Image.Image:
-    """A plain picture; even ones are green, odd ones red."""
+    """A picture of one colour; even ones are green, odd ones red."""
     shade = 60 + number * 37 % 180
     return Image.new("RGB", (size, size), (20, shade, 60) if number % 2 == 0 else (shade, 30, 90))

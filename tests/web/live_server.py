@@ -1,4 +1,4 @@
-"""A server in a process of its own, which a test can kill: `python -m tests.web.live HOME PORT COMMAND...`."""
+"""A server in its own process, which a test can kill: `python -m tests.web.live_server FOLDER PORT COMMAND...`."""
 
 import signal
 import socket
@@ -9,17 +9,17 @@ import urllib.request
 from pathlib import Path
 from typing import IO
 
-from tests.web.drawn_home import DrawnHome
+from tests.web.fake_dataset import FakeDataset
 
 REPOSITORY = Path(__file__).parent.parent.parent
 PATIENCE = 30.0  # seconds for a server to start
 
 
-class Live:
-    """A label page of a drawn home, on this machine."""
+class LiveServer:
+    """The label page of a fake dataset on this machine."""
 
-    def __init__(self, home: DrawnHome, *command: str) -> None:
-        self.home = home
+    def __init__(self, fake_dataset: FakeDataset, *command: str) -> None:
+        self.fake_dataset = fake_dataset
         self.command = command
         self.port = free_port()
         self.process: subprocess.Popen | None = None
@@ -30,11 +30,18 @@ class Live:
 
     @property
     def page(self) -> str:
-        return f"{self.address}/d/{self.home.dataset}/"
+        return f"{self.address}/d/{self.fake_dataset.dataset}/"
 
-    def start(self, *, files: int = 0, said: IO[bytes] | None = None) -> "Live":
-        """Start it, with at most so many open files and its console in `said`, and wait until it answers."""
-        words = [sys.executable, "-m", "tests.web.live", str(self.home.folder), str(self.port), *self.command]
+    def start(self, *, files: int = 0, said: IO[bytes] | None = None) -> "LiveServer":
+        """Start the server with at most `files` open files and its console in `said`, and wait until it responds."""
+        words = [
+            sys.executable,
+            "-m",
+            "tests.web.live_server",
+            str(self.fake_dataset.folder),
+            str(self.port),
+            *self.command,
+        ]
         if files:  # the limit is the process's, so a shell sets it
             words = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *words]
         self.process = subprocess.Popen(words, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stderr=said)
@@ -45,10 +52,10 @@ class Live:
                     return self
             except OSError:
                 time.sleep(0.1)
-        raise AssertionError("the server does not answer")
+        raise AssertionError("the server does not respond")
 
     def kill(self) -> None:
-        """As the machine's own fault would: no time to put anything away."""
+        """Kill it with SIGKILL: it cannot save anything."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
@@ -62,11 +69,11 @@ def free_port() -> int:
 
 
 def main(folder: str, port: str, *command: str) -> None:
-    from pipeline.web.security import Rules
+    from pipeline.web.security import AccessRules
     from pipeline.web.server import serve
 
-    home = DrawnHome(Path(folder))
-    serve(home.site(*command), Rules(host="127.0.0.1", port=int(port)), ready=lambda: None)
+    fake_dataset = FakeDataset(Path(folder))
+    serve(fake_dataset.site(*command), AccessRules(host="127.0.0.1", port=int(port)), ready=lambda: None)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Steps of tiny GANs, without a folder and a loop around them. Loads on either backend."""
+"""Runs training steps of tiny GANs without a folder and a training loop, on either backend."""
 
 import json
 from collections.abc import Iterable
@@ -7,26 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.gan.config.__init__ import Definition
+from pipeline.gan.config import Definition
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, StepPlan, StepPlanner
 from pipeline.gan.training.train_step import METRICS, compile_step
-from tests.gan.discs import discs
+from tests.gan.drawn_discs import draw_discs
 
 BATCH = 8
 NARROW = {"width": 4, "max_width": 8}
 
 
 def define(tree: dict[str, Any] | None = None) -> Definition:
-    """The definition of `tree`, narrow and in float32 where it says nothing else."""
+    """The definition `tree`, narrow and in float32 unless it says otherwise."""
     tree = {"latent": 6, "batch": BATCH, "precision": "float32"} | (tree or {})
     networks = {name: NARROW | tree.get(name, {}) for name in ("generator", "discriminator")}
     return Definition.model_validate_json(json.dumps(tree | networks))
 
 
 @dataclass
-class Play:
-    """A GAN and the steps that it may take, of `steps` in all; it goes on from the arrays `start`, if given."""
+class StepRunner:
+    """A GAN and its steps, `steps` in all; it starts from the arrays `start`, if given."""
 
     definition: Definition
     seed: int = 0
@@ -37,30 +37,30 @@ class Play:
     state: TrainState = field(init=False)
 
     def __post_init__(self) -> None:
-        first = self.seed if self.start is None else self.seed + 1000  # weights that nothing may be left of
+        first = self.seed if self.start is None else self.seed + 1000  # other weights, all to be overwritten
         self.state = TrainState(self.definition, size=self.size, channels=3, seed=first, dtype=self.dtype)
         if self.start is not None:
             self.state.restore(self.start)
-        images, turns = discs(24, size=self.size), self.definition.balance.discriminator_steps
-        self.director = StepPlanner(
+        images, turns = draw_discs(24, size=self.size), self.definition.balance.discriminator_steps
+        self.step_planner = StepPlanner(
             definition=self.definition,
             images=images,
-            batches=Batches(count=len(images), wanted=self.definition.batch, seed=self.seed, turns=turns),
+            batches=Batches(count=len(images), max_batch=self.definition.batch, seed=self.seed, turns=turns),
             steps=self.steps,
             stages=len(self.state.generator.settled),
         )
         self._step = compile_step(self.state)
 
     def plan(self, number: int, *, learn: bool = True) -> StepPlan:
-        """What step `number` is to do."""
-        return self.director.plan(number, learn=learn)
+        """The plan of step `number`."""
+        return self.step_planner.plan(number, learn=learn)
 
     def run(self, numbers: Iterable[int], *, learn: bool = True) -> list[dict[str, float]]:
-        """Take the steps of those numbers; the metrics of each."""
-        taken = [self._step(self.plan(number, learn=learn), self.director.inputs(number)) for number in numbers]
+        """Run the steps `numbers`; the metrics of each."""
+        taken = [self._step(self.plan(number, learn=learn), self.step_planner.inputs(number)) for number in numbers]
         return [dict(zip(METRICS, metrics.tolist(), strict=True)) for metrics in taken]
 
 
 def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
-    """Whether all arrays are there in both, equal to the last bit."""
+    """Whether both have the same arrays, bit-identical."""
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)

@@ -1,10 +1,10 @@
-"""Definitions that between them use every part of a step. Run as a program, prints what some steps of each come to."""
+"""Definitions that together use every part of a step. Run as a program, it prints the metrics of some steps of each."""
 
 import json
 
-from tests.gan.play import Play, define
+from tests.gan.step_runner import StepRunner, define
 
-STEPS = range(2, 5)  # the growing one is in its fading stage
+STEPS = range(2, 5)  # a growing GAN is fading in
 PLAIN = {"norm": "none", "initial": "he"}
 R3 = PLAIN | {"blocks": "residual"}
 
@@ -53,8 +53,8 @@ DEFINITIONS = {
 
 
 def metrics() -> dict[str, list[dict[str, float]]]:
-    """What those steps of each definition come to, on the backend that Keras has here."""
-    return {name: Play(definition).run(STEPS) for name, definition in DEFINITIONS.items()}
+    """The metrics of STEPS of each definition, on the Keras backend of this process."""
+    return {name: StepRunner(definition).run(STEPS) for name, definition in DEFINITIONS.items()}
 
 
 if __name__ == "__main__":

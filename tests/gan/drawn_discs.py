@@ -1,10 +1,10 @@
-"""Pictures to learn from."""
+"""Draws pictures of discs to train on."""
 
 import numpy as np
 
 
-def discs(count: int, *, size: int = 16, channels: int = 3) -> np.ndarray:
-    """Bright discs on dark grounds, (count, size, size, channels) uint8: something a network can tell from noise."""
+def draw_discs(count: int, *, size: int = 16, channels: int = 3) -> np.ndarray:
+    """Bright discs on dark grounds, (count, size, size, channels) uint8: a network can distinguish them from noise."""
     draw = np.random.default_rng(1)
     y, x = np.mgrid[:size, :size] + 0.5
     images = np.empty((count, size, size, channels), np.uint8)

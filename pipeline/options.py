@@ -1,0 +1,215 @@
+"""Every option of every stage: name, default, bounds, and its meaning, which the flags and docs/settings.md show too.
+
+STAGE_OPTIONS holds the options of each stage by the stage's name, and STAGES is the one list of stages, in order.
+"""
+
+from typing import Any, Literal
+
+from pydantic import field_validator
+
+from pipeline.option_types import Options, option
+
+Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder"]
+
+
+class DownloadOptions(Options):
+    """Where pictures come from, and how requests are limited."""
+
+    query: tuple[str, ...] = option((), "search words, separated by commas; each is searched for in turn")
+    sources: tuple[Source, ...] = option(
+        ("bing", "openverse"), "where pictures come from, in this order up to the limit"
+    )
+    mixed: bool = option(
+        False, "take pictures from all sources and search words in turn, not from one source after another"
+    )
+    limit: int = option(1000, "most pictures that one crawl requests, over all sources and search words", low=1)
+    site: str = option("", "first page for the source 'site'; links within its host are followed")
+    urls: str = option("", "file for the source 'urls', one image URL a line; - reads the URLs from standard input")
+    folder: str = option("", "folder for the source 'folder'; every file in it and below it is taken as a picture")
+    demo_pictures: int = option(700, "pictures on the web site of the source 'demo'", low=1)
+    pages: int = option(1000, "most pages read for one source and search word, as some web sites never end", low=1)
+    robots: bool = option(
+        True, "obey robots.txt and the header X-Robots-Tag (noai, noimageai), for the pages of a site and every picture"
+    )
+    allow_private: bool = option(False, "allow URLs that lead to this machine or into a private network")
+    max_bytes: int = option(20_000_000, "bytes; a picture is rejected if its file is larger", low=1)
+    max_pixels: int = option(100_000_000, "a picture is rejected if its file announces more pixels", low=1)
+    redirects: int = option(5, "most redirects that are followed for one picture; browsers allow 20", low=0, high=20)
+    timeout: float = option(20.0, "seconds that one request may take from start to end", low=0.1, significant=False)
+    retries: int = option(2, "how often a request is repeated after a temporary failure", low=0, significant=False)
+    connections: int = option(16, "most requests at the same time", low=1, high=256, significant=False)
+    host_connections: int | None = option(
+        None,
+        "most requests at the same time to one host; auto: 6, as browsers do, and no limit in private networks",
+        low=1,
+        high=256,
+        significant=False,
+    )
+    host_rate: float | None = option(
+        None,
+        "most requests a second to one host; auto: 10, and no limit in private networks",
+        low=0.001,
+        significant=False,
+    )
+    user_agent: str = option(
+        "ganmill/1 (image research)", "name that every request sends; add an address where you can be reached"
+    )
+
+
+class NormalizeOptions(Options):
+    """Which pictures are accepted, and how they become squares."""
+
+    size: int = option(64, "side of the squares in pixels; the first DCGAN used 64", low=16, high=512)
+    fit: Literal["crop", "pad", "squash"] = option(
+        "crop", "crop cuts off what is beyond the centre, pad adds a border, squash changes the proportions"
+    )
+    colour: Literal["rgb", "grey"] = option("rgb", "make the squares coloured or grey")
+    background: str = option("white", "colour behind transparent pixels and of the border, a name or #rrggbb")
+    min_side: int = option(32, "pixels; a picture is rejected if its shorter side has fewer", low=1)
+    max_pixels: int = option(  # Pillow itself refuses little more than the upper bound
+        100_000_000, "a picture is rejected before it is decoded if it has more pixels", low=1, high=178_000_000
+    )
+    max_aspect: float = option(
+        4.0, "a picture is rejected if its longer side is more than this many times the shorter one", low=1
+    )
+    near_duplicates: int = option(  # 8 finds the copies of drawings that 4 misses; a second comparison limits errors
+        8,
+        "most bits of 64 in which the hashes of near-duplicates differ, if they also look alike; -1: keep duplicates",
+        low=-1,
+        high=16,
+    )
+    blurry: float = option(0.0, "least score for sharpness; pictures with a lower one are rejected", low=0, high=1)
+    dark: float = option(0.0, "least score for bright parts; pictures with a lower one are rejected", low=0, high=1)
+    light: float = option(0.0, "least score for dark parts; pictures with a lower one are rejected", low=0, high=1)
+    low_information: float = option(
+        0.0, "least score for the variety of grey levels; pictures with a lower one are rejected", low=0, high=1
+    )
+    odd_aspect_ratio: float = option(
+        0.0, "least share of the shorter side in the longer one; pictures with a lower one are rejected", low=0, high=1
+    )
+    processes: int = option(0, "worker processes; 0: one for each processor core", low=0, high=256, significant=False)
+
+    @field_validator("background")
+    @classmethod
+    def _check_colour(cls, text: str) -> str:
+        from PIL import ImageColor  # here, as most commands need no picture library
+
+        try:
+            ImageColor.getrgb(text)
+        except ValueError:
+            raise ValueError("a colour, for example white or #ffeedd") from None
+        return text
+
+
+class ClassifierOptions(Options):
+    """How the classifier learns from the labels which squares are on target."""
+
+    backbone: str = option(
+        "auto",
+        "pretrained network: 'auto' (one whose weights are here or quickly fetched, else none), 'none', MobileNet,"
+        " MobileNetV3Small, MobileNetV3Large, or a file with weights of one of these",
+        significant=False,  # the content key has the digest of the weights instead
+    )
+    steps: int = option(
+        200, "training steps of each small CNN if there is no backbone; enough for some hundred labels", low=1
+    )
+    members: int = option(
+        3,
+        "small CNNs if there is no backbone; the labels are split into as many parts, and each CNN leaves one out",
+        low=2,
+        high=20,
+    )
+    holdout: float = option(0.2, "share of the labels that is held out, to measure with", low=0.05, high=0.5)
+    seed: int = option(0, "seed of every random choice", low=0)
+
+
+class FilterOptions(Options):
+    """Which squares are kept for the generator."""
+
+    method: Literal["cnn", "none"] = option("cnn", "cnn asks the classifier; none keeps every square without labels")
+    threshold: float | None = option(
+        None, "a square is kept if it has this score or a higher one; auto: chosen from the labels", low=0, high=1
+    )
+    precision: float = option(
+        0.95, "share of the kept squares that should be on target, if the threshold is auto", low=0.5, high=1
+    )
+    unsure: float = option(
+        0.05,
+        "a square is borderline, neither kept nor rejected, if its score is closer to the threshold than this",
+        low=0,
+        high=0.4,
+    )
+
+
+def _extractor() -> Any:
+    """The option of both stages that measure samples."""
+    return option(
+        "auto",
+        "network whose features measure the samples: 'auto' (the classifier's; without a classifier MobileNet if it is"
+        " cached, else histograms), 'own' (never MobileNet), MobileNet, Inception, or a file with weights of either",
+        significant=False,  # the content key has the digest of the weights instead
+    )
+
+
+class GanOptions(Options):
+    """How the generator is trained."""
+
+    definition: str = option("dcgan", "name of the GAN definition: NAME for the file models/NAME.json")
+    epochs: int = option(100, "passes over the kept squares", low=1)
+    sample_every: int | None = option(
+        None, "epochs from one sample sheet and its scores to the next; auto: some 1000 steps, 10 to 40 sheets", low=1
+    )
+    checkpoint_every: int | None = option(
+        None,
+        "epochs from one checkpoint to the next; a run that is killed loses what came after the last one, a run that is"
+        " stopped loses nothing; auto: some 500 steps",
+        low=1,
+        significant=False,
+    )
+    max_minutes: float = option(
+        0.0, "minutes, after which training stops and the next run resumes it; 0: no limit", low=0, significant=False
+    )
+    xla: bool = option(False, "compile the training step with XLA; seldom faster on a CPU", significant=False)
+    extractor: str = _extractor()
+    seed: int = option(0, "seed of every random choice", low=0)
+
+
+class GenerateOptions(Options):
+    """What the trained generator makes."""
+
+    count: int = option(200, "samples to make", low=1)
+    grid: int = option(10, "rows and columns of the sample sheet, which shows the first samples", low=1, high=50)
+    extractor: str = _extractor()
+    seed: int = option(0, "seed of the latents; no sample is chosen or left out", low=0)
+    truncation: float = option(  # the scores of a generator are about all that it makes, so there is none by default
+        0.0,
+        "bound on the values of a latent: 2 or 1.5 gives less varied samples, lower bounds pale ones; 0: no bound",
+        low=0,
+    )
+    film: int = option(5, "samples that the film shows before it returns to the first; 0: no film", low=0, high=100)
+    frames: int = option(20, "frames of the film from one of these samples to the next, 20 a second", low=1, high=200)
+
+    @field_validator("film")
+    @classmethod
+    def _check_film(cls, samples: int) -> int:
+        if samples == 1:
+            raise ValueError("0 for none, or at least 2 samples to pass between, for example 5")
+        return samples
+
+
+class ReportOptions(Options):
+    """How much the report shows."""
+
+    thumbnails: int = option(100, "most pictures on each contact sheet", low=1, high=1000)
+
+
+STAGE_OPTIONS: dict[str, type[Options]] = {
+    "download": DownloadOptions,
+    "normalize": NormalizeOptions,
+    "classifier": ClassifierOptions,
+    "filter": FilterOptions,
+    "gan": GanOptions,
+    "generate": GenerateOptions,
+    "report": ReportOptions,
+}
+STAGES = tuple(STAGE_OPTIONS)  # each stage reads only from stages before it

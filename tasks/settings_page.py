@@ -1,0 +1,86 @@
+"""The page docs/settings.md: every setting with its default, the values it accepts and its meaning.
+
+`python -m tasks options --markdown > docs/settings.md` writes it; a test holds the file to the options.
+"""
+
+from pydantic.fields import FieldInfo
+
+from pipeline.option_types import Options, accepted, as_text
+from pipeline.options import STAGE_OPTIONS
+from tasks.settings import SUBJECT
+
+INTRODUCTION = f"""\
+# Settings
+
+This page is generated: `python -m tasks options --markdown > docs/settings.md`. `python -m tasks options` prints the
+values that hold now, for a dataset if you add `--dataset pikachu`.
+
+Each stage of the pipeline has options of its own. The setting `gan.epochs` is the option `epochs` of the stage `gan`.
+Set it by a flag, for one run, or in luigi.cfg, for every run. In the name of a flag, `-` stands for `.` and `_`:
+
+```
+python -m tasks run --dataset pikachu --gan-epochs 300
+make run DATASET=pikachu ARGS="--gan-epochs 300"
+```
+
+In luigi.cfg, the section `[gan]` is for every dataset and `[pikachu.gan]` for the dataset pikachu:
+
+```
+[gan]
+epochs = 200
+
+[pikachu.gan]
+epochs = 300
+```
+
+Luigi's own command line has one flag for all settings:
+
+```
+luigi --module tasks RunPipeline --local-scheduler --dataset pikachu --options 'gan.epochs=300 normalize.size=32'
+```
+
+If a setting is given in several places, the first of these wins:
+
+1. a flag
+2. luigi.cfg, in a section for the dataset: `[pikachu.gan]`
+3. for {", ".join(f"`download.{name}`" for name in SUBJECT)}:
+   the flag of the last run with this dataset, which is remembered in `data/<dataset>/subject.json`
+4. luigi.cfg, in a section for every dataset: `[gan]`
+5. the default
+
+A list is written with commas: `query = cat,kitten`. A switch is `true` or `false`; `yes`, `no`, `on` and `off` mean the
+same. Where `auto` is accepted, the program chooses. In luigi.cfg, write `%%` for `%`. A wrong name or value stops the
+command before anything runs, and the message says what is accepted.
+
+If you change a setting, the next run makes its stage again, and the later stages if the result is different. Settings
+marked with \\* are the exception: they change how fast or where a stage works but not what it makes, so its result is
+used again. For `backbone` and `extractor`, it is the weights that count: other weights make the stage run again.
+"""
+# What a reader should know about the settings of a stage besides
+NOTES = {
+    "normalize": """\
+Every picture gets five scores from 0 (it has the problem) to 1 (it has not): `blurry`, `dark`, `light`,
+`low_information` and `odd_aspect_ratio`, which are CleanVision's names for these problems. They are in
+`data/<dataset>/normalize/latest/images.jsonl`, under `quality`. By default no picture is rejected for its scores: look
+at them first, then set for example `normalize.blurry` to 0.3.
+"""
+}
+
+
+def as_markdown() -> str:
+    """The whole page."""
+    return "\n".join([INTRODUCTION, *(_section(stage, options) for stage, options in STAGE_OPTIONS.items())])
+
+
+def _section(stage: str, options: type[Options]) -> str:
+    head = ["| setting | default | accepts | meaning |", "|---|---|---|---|"]
+    rows = [row(stage, name, field) for name, field in options.model_fields.items()]
+    note = [NOTES[stage]] if stage in NOTES else []
+    return "\n".join([f"## {stage}", "", (options.__doc__ or "").splitlines()[0], "", *note, *head, *rows, ""])
+
+
+def row(stage: str, name: str, field: FieldInfo) -> str:
+    """The row of one setting in the table of its stage."""
+    default = f"`{text}`" if (text := as_text(field.default)) else ""
+    mark = r"\*" if field.exclude else ""
+    return f"| `{stage}.{name}`{mark} | {default} | {accepted(field)} | {field.description} |"
