@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.crawl.http_client import HttpClient
@@ -85,8 +86,8 @@ class Source(ABC):
         """The maximum number of pictures of one page: twice the limit, because other pages may show the same ones."""
         return 2 * self.options.limit
 
-    def _policy(self, max_bytes: int, **settings: object) -> RequestPolicy:
-        rules = {"allow_private": self.options.allow_private, "robots": self.options.robots}
+    def _policy(self, max_bytes: int, **settings: Any) -> RequestPolicy:
+        rules: dict[str, Any] = {"allow_private": self.options.allow_private, "robots": self.options.robots}
         return RequestPolicy(max_bytes=max_bytes, **(rules | settings))
 
 
@@ -103,15 +104,12 @@ class WebSource(Source):
 
     def read(self, address: str, http_client: HttpClient) -> Page | Fault:
         """Fetch the page and parse it."""
-        robots = self.options.robots and self.crawls_pages
-        settings = {
-            "robots": robots,
-            "referer": self.referer,
-            "accept": ",".join(PAGE_TYPES),
-            "content_types": PAGE_TYPES,
-        }
+        robots, accept = self.options.robots and self.crawls_pages, ",".join(PAGE_TYPES)
+        policy = self._policy(
+            self.max_page_bytes, robots=robots, referer=self.referer, accept=accept, content_types=PAGE_TYPES
+        )
         try:
-            response = http_client.get(address, self._policy(self.max_page_bytes, **settings))
+            response = http_client.get(address, policy)
             return response if isinstance(response, Fault) else self.parse(response, address)
         except Exception as error:  # an unexpected page fails alone; the notices name it
             return Fault(reason=f"page cannot be parsed: {type(error).__name__}")
