@@ -76,12 +76,12 @@ class BackboneExtractor:
 
     def __call__(self, images: np.ndarray) -> FeatureViews:
         found = squares(images, SIDE)
-        colour_features = np.array([colours(image) for image in found])
+        colour_histograms = np.array([colours(image) for image in found])
         deep, middle = self.backbone(images)
         return (
             _rounded(np.sqrt(np.maximum(deep, 0))),
             _rounded(np.sqrt(np.maximum(middle, 0))),
-            _rounded(colour_features),
+            _rounded(colour_histograms),
         )
 
 
