@@ -31,8 +31,9 @@ BATCH = 60  # suggestions at once: some minutes' work
 
 Id = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Label = Literal["on", "off", "unsure"] | None
-View = Literal[("next", *views.VIEWS)]  # type: ignore[valid-type]  # told apart when a request comes
-Sort = Literal[("", *views.SORTS)]  # type: ignore[valid-type]  # as above
+SHOWN, SORTED = ("next", *views.VIEWS), ("", *views.SORTS)
+View = Literal[SHOWN]  # type: ignore[valid-type]  # told apart when a request comes
+Sort = Literal[SORTED]  # type: ignore[valid-type]  # as above
 Until = Literal["filter", ""]
 
 
