@@ -1,5 +1,6 @@
 """The package, what it depends on, and the lock files agree."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -149,3 +150,17 @@ def test_the_wheel_holds_every_module_template_and_page_file(tmp_path):
     (wheel,) = tmp_path.glob("ganmill-*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert held == expected - {"pyproject.toml", "README.md"}
+
+
+def test_an_installed_package_is_found_from_any_folder(tmp_path):
+    """`luigi --module tasks RunPipeline` and `ganmill` rely on it."""
+    try:
+        metadata.distribution("ganmill")
+    except metadata.PackageNotFoundError:
+        pytest.skip("ganmill is not installed as a package; `make test` installs it")
+    code = "import pipeline, tasks; print(pipeline.__file__, tasks.__file__)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == [str(REPOSITORY / name / "__init__.py") for name in ("pipeline", "tasks")]

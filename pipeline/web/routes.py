@@ -31,8 +31,9 @@ BATCH = 60  # suggestions at once: a few minutes of labelling
 
 Id = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Label = Literal["on", "off", "unsure"] | None
-View = Literal[("next", *views.VIEWS)]
-Sort = Literal[("", *views.SORTS)]
+VIEW_NAMES, SORT_NAMES = ("next", *views.VIEWS), ("", *views.SORTS)
+View = Literal[VIEW_NAMES]  # type: ignore[valid-type]  # FastAPI checks the names when a request comes
+Sort = Literal[SORT_NAMES]  # type: ignore[valid-type]  # as above
 Until = Literal["filter", ""]
 
 
