@@ -47,15 +47,15 @@ class Crawl:
             total = max(self.options.limit, len(self.frontier.entries))
             progress(len(self.frontier.outcomes), total, f"{self.frontier.saved} saved")
 
-        parts = {
-            "http_client": self.http_client,
-            "frontier": self.frontier,
-            "archive": self.archive,
-            "storage": self.storage,
-        }
         try:
             with open_sources(self.options) as sources:
-                crawler = PictureCrawler(sources, **parts)
+                crawler = PictureCrawler(
+                    sources,
+                    http_client=self.http_client,
+                    frontier=self.frontier,
+                    archive=self.archive,
+                    storage=self.storage,
+                )
                 crawler.crawl(poll)
         except KeyboardInterrupt:
             raise Stopped("the crawl was interrupted; what it fetched is kept") from None

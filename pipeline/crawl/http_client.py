@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import certifi
@@ -214,7 +215,7 @@ class HttpClient:
         """The proxy that the environment variables define for `url`; empty for none and for URLs of this machine."""
         parts = urlsplit(url)
         proxy = self._proxies.get(parts.scheme) or self._proxies.get("all", "")
-        direct = not proxy or names_private(url) or urllib.request.proxy_bypass(parts.hostname)
+        direct = not proxy or names_private(url) or urllib.request.proxy_bypass(parts.hostname or "")
         return "" if direct else proxy
 
     def _pool_manager(self, proxy: str) -> PoolManager:
@@ -226,7 +227,7 @@ class HttpClient:
     def _new_pool_manager(self, proxy: str) -> PoolManager:
         bundle = next((os.environ[name] for name in CA_BUNDLE_VARIABLES if os.environ.get(name)), certifi.where())
         # One more than the downloaders: the parser thread reads pages at the same time.
-        pool = {"num_pools": 64, "maxsize": self.options.connections + 1, "ca_certs": bundle}
+        pool: dict[str, Any] = {"num_pools": 64, "maxsize": self.options.connections + 1, "ca_certs": bundle}
         return ProxyManager(proxy, **pool) if proxy else PoolManager(**pool)
 
 

@@ -2,10 +2,12 @@
 
 import re
 import warnings
+from collections.abc import Callable
 from typing import BinaryIO
 
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -17,7 +19,7 @@ MAX_READS = 10_000
 MAX_READ_BYTES = 64_000_000
 
 # Plugin classes instead of Image.open, which also tries other decoders and prints warnings about large pictures.
-_READERS = {
+_READERS: dict[str, Callable[..., ImageFile]] = {
     "jpeg": JpegImageFile,
     "png": PngImageFile,
     "gif": GifImageFile,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from io import BytesIO
+from typing import Any
 
 from pipeline.crawl import image_type
 from pipeline.crawl.request import MAX_SIZE_VALUE, NOAI, PRIVATE, ROBOTS, TOO_LARGE, Fault, Response
@@ -60,7 +61,7 @@ class Outcome:
     @property
     def file(self) -> str:
         """The file name of a saved picture: its id and the extension of its detected type."""
-        return f"{self.id}.{image_type.EXTENSIONS[self.type]}"
+        return f"{self.id}.{image_type.EXTENSIONS[str(self.type)]}"
 
 
 def of_fault(fault: Fault) -> Outcome:
@@ -82,7 +83,7 @@ def of_response(response: Response, options: DownloadOptions) -> Outcome:
     """
     temp_file: TempFile = response.data
     kind = image_type.detect_type(temp_file.head)
-    known = {"status": response.status, "type": kind, "bytes": temp_file.bytes, "time": _now()}
+    known: dict[str, Any] = {"status": response.status, "type": kind, "bytes": temp_file.bytes, "time": _now()}
     if kind not in image_type.EXTENSIONS:
         return Outcome(outcome="rejected", reason=f"not an image: {kind}", **known)
     width, height = _image_size(temp_file, kind)

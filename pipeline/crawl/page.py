@@ -95,7 +95,7 @@ class PageContents:
         if self._unread_depth:
             wanted = self.scripts is not None
         else:
-            wanted = bool(self._open_links) or (self._in_title and len(self.title) < MAX_TEXT_LENGTH)
+            wanted = bool(self._open_links) or (self._in_title and len(self.title or "") < MAX_TEXT_LENGTH)
         if wanted:
             self._text.append(text)
 
@@ -158,7 +158,7 @@ class PageContents:
                 self.scripts.append(text)
             return
         if self._in_title:
-            self.title += text.strip()[:MAX_TEXT_LENGTH]
+            self.title = (self.title or "") + text.strip()[:MAX_TEXT_LENGTH]
         if self._open_links and (words := text.strip()[:MAX_TEXT_LENGTH]):
             self._open_words.append(words)
 

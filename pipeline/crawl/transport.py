@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 from urllib3 import PoolManager, ProxyManager
@@ -154,7 +155,7 @@ def open_socket(host: str, port: int, exchange: Exchange) -> socket.socket:
     """
     failure = OSError("no address found")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        exchange.admit(address[0])
+        exchange.admit(str(address[0]))
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -178,7 +179,7 @@ def _effective_address(
     return ip.ipv4_mapped or ip.sixtofour or translated or ip
 
 
-class _WatchedConnection:
+class _WatchedConnection(HTTPConnection):
     """The common part of both connection classes: open the socket within the exchange and register it."""
 
     def _new_conn(self) -> socket.socket:
@@ -191,7 +192,7 @@ class _WatchedConnection:
         except OSError as error:
             raise NewConnectionError(self, str(error)) from error
 
-    def request(self, *args, **kwargs) -> None:
+    def request(self, *args: Any, **kwargs: Any) -> None:
         """Send the request; a connection that was kept alive is registered again."""
         current_exchange().hold(self.sock)  # kept alive from an earlier request, or None
         super().request(*args, **kwargs)
@@ -199,7 +200,7 @@ class _WatchedConnection:
             self.sock.setsockopt(socket.IPPROTO_TCP, TCP_QUICKACK, 1)
 
 
-class WatchedHTTPConnection(_WatchedConnection, HTTPConnection):
+class WatchedHTTPConnection(_WatchedConnection):
     """An HTTP connection that the watchdog can cancel."""
 
 

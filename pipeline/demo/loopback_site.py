@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.demo import pages
@@ -75,7 +76,7 @@ class _Content:
         if path in self._entries:
             return self._picture(self._entries[path])
         if path == pages.SKETCH:
-            return Response(body=file_of(entry(0), self.seed + 1), kind=_TYPES["jpg"])
+            return Response(body=file_of(entry(0), self.seed + 1) or b"", kind=_TYPES["jpg"])
         return Response(status=HTTPStatus.NOT_FOUND, body=b"Not here.\n")
 
     def _picture(self, entry_: Entry) -> Response:
@@ -100,7 +101,7 @@ class _Server(ThreadingHTTPServer):
         self.content = content
         self._open: dict[threading.Thread, socket.socket] = {}
 
-    def process_request(self, request: socket.socket, client_address: object) -> None:
+    def process_request(self, request: Any, client_address: object) -> None:
         """Handle a connection in its own thread, and remember both."""
         self._open = {thread: each for thread, each in self._open.items() if thread.is_alive()}
         thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
@@ -114,7 +115,7 @@ class _Server(ThreadingHTTPServer):
                 request.shutdown(socket.SHUT_RDWR)
             thread.join()
 
-    def handle_error(self, request: socket.socket, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Print an error, unless the client disconnected, as stopped crawls do."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)

@@ -36,10 +36,12 @@ def new_panels(titles: list[str], xlabel: str) -> list[Axes]:
 
 def finished(axes: Axes) -> Figure:
     """The figure of `axes`, with a legend for each plot whose lines have labels."""
-    for each in axes.figure.axes:
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # `new_panels` made it
+    for each in figure.axes:
         if each.get_legend_handles_labels()[0]:
             each.legend(fontsize=8, frameon=False)
-    return axes.figure
+    return figure
 
 
 def save(axes: Axes, path: Path) -> None:

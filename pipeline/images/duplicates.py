@@ -53,7 +53,7 @@ def find_duplicates(pictures: Sequence[Prepared], distance: int) -> dict[str, st
 
 
 def _best_first(picture: Prepared) -> tuple[int, int, str]:
-    return -picture.width * picture.height, -picture.bytes, picture.id
+    return -(picture.width or 0) * (picture.height or 0), -picture.bytes, picture.id
 
 
 class _View:
@@ -89,7 +89,7 @@ class _View:
     def _near(self, phash: np.uint64, look: np.ndarray) -> np.ndarray:
         """The indices of the kept pictures with a near hash and a similar thumbnail."""
         near = np.flatnonzero(np.bitwise_count(self.kept[: self.count] ^ phash) <= self.distance)
-        if near.size:  # often only the hash or that of the mirror image is near
+        if near.size and self.looks is not None:  # often only the hash or that of the mirror image is near
             near = near[difference(self.looks[near], look) <= ALIKE]
         return self.places[near]
 

@@ -14,6 +14,7 @@ def encode_png(pixels: np.ndarray) -> bytes:
 def decode_png(data: bytes) -> np.ndarray:
     """Decode a PNG file of `encode_png` to (H, W, 1) or (H, W, 3) RGB uint8."""
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None  # it is a PNG file
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels[..., np.newaxis]
 
 

@@ -3,7 +3,7 @@
 import base64
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -70,7 +70,7 @@ def prepare(picture: Picture, *, options: NormalizeOptions, folder: Path) -> Pre
         )
     square = fit_to_square(decoded.raster, options)
     quality = _quality(decoded, square, options)
-    size = {"width": decoded.width, "height": decoded.height, "quality": quality._asdict()}
+    size: dict[str, Any] = {"width": decoded.width, "height": decoded.height, "quality": quality._asdict()}
     if issue := quality.issue(options):
         return Prepared(id=picture.id, bytes=len(data), reason=issue, **size)
     png = encode_png(square)
@@ -86,7 +86,7 @@ def prepare(picture: Picture, *, options: NormalizeOptions, folder: Path) -> Pre
     )
 
 
-def _comparison_fields(pixels: np.ndarray, name: str) -> dict[str, str]:
+def _comparison_fields(pixels: np.ndarray, name: str) -> dict[str, Any]:
     """The fields by which the square `pixels` is compared with other pictures."""
     phash, mirror = phash_both_ways(pixels)
     look = base64.b64encode(resize(pixels, LOOK, LOOK).tobytes()).decode()

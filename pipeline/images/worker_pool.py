@@ -65,10 +65,10 @@ def work_through(
 
 
 class _Pool:
-    def __init__(self, waiting: deque, work: Callable, take: Callable, seconds: float) -> None:
+    def __init__(self, waiting: deque[Any], work: Callable[..., Any], take: Callable[..., Any], seconds: float) -> None:
         self.waiting, self.work, self.take, self.seconds = waiting, work, take, seconds
         self.workers: list[_Worker] = []
-        self.losses: Counter = Counter()
+        self.losses: Counter[Any] = Counter()
 
     def start(self, count: int) -> None:
         """Start `count` processes."""
@@ -121,10 +121,11 @@ class _Pool:
 class _Worker:
     """A process, and the items whose results it has not sent yet."""
 
-    def __init__(self, work: Callable, seconds: float) -> None:
+    def __init__(self, work: Callable[..., Any], seconds: float) -> None:
         # spawn, because a fork would copy locks of other threads and the memory of a large process
         context = multiprocessing.get_context("spawn")
-        self.seconds, self.shard, self.ready, self.since = seconds, deque(), False, time.monotonic()
+        self.shard: deque[Any] = deque()
+        self.seconds, self.ready, self.since = seconds, False, time.monotonic()
         self.begun = context.RawValue("L", 0)  # number of items that it has started
         self.answered = self.seen = 0
         self.pipe, there = context.Pipe()
@@ -133,7 +134,7 @@ class _Worker:
             self.process.start()
         there.close()
 
-    def fill(self, waiting: deque) -> None:
+    def fill(self, waiting: deque[Any]) -> None:
         """Send more items before the last ones are done, so that the process never waits."""
         room = SHARD - len(self.shard)
         if room < BATCH or not self.ready or not waiting:
@@ -238,5 +239,6 @@ def _answer(work: Callable[[Any], Any], items: list[Any], pipe: Connection, begu
 
 
 def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
     os._exit(1)

@@ -72,7 +72,8 @@ class ArtifactStore:
 
     def newest(self) -> Artifact | None:
         """The artifact that was published last, or None."""
-        return (self.all() or [None])[-1]
+        found = self.all()
+        return found[-1] if found else None
 
     def damaged(self) -> dict[Path, str]:
         """The damaged artifacts that were not made again, with what is wrong."""

@@ -31,7 +31,7 @@ class Manifest:
     summary: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
-    files: dict[str, list] = field(default_factory=dict)
+    files: dict[str, list[Any]] = field(default_factory=dict)
     run: str = ""
     forced: str = ""
     created: str = ""
@@ -62,7 +62,7 @@ def read(folder: Path) -> Manifest:
     return manifest
 
 
-def list_files(folder: Path) -> dict[str, list]:
+def list_files(folder: Path) -> dict[str, list[Any]]:
     """Every file below `folder` except the manifest: relative path to [size in bytes, SHA-256]."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
     return {path.relative_to(folder).as_posix(): [path.stat().st_size, digest.of_file(path)] for path in paths}

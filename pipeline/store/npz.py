@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.lib import format as npy
@@ -34,6 +34,9 @@ class Damaged(Unfit):
 
 class Foreign(Unfit):
     """The file may be undamaged, but it has other content than expected."""
+
+
+_Zip = TypeVar("_Zip", bound="StoredZip")
 
 
 class StoredZip:
@@ -58,15 +61,15 @@ class StoredZip:
             self._file.close()
             raise
 
-    def __enter__(self) -> "StoredZip":
+    def __enter__(self: _Zip) -> _Zip:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
 
-    def open(self, name: str) -> IO[bytes]:
+    def open(self, name: str) -> zipfile.ZipExtFile:
         """Open the member `name`, to be read inside `or_damaged`; its checksum is verified at the end."""
-        return self._archive.open(self._members[name])
+        return cast(zipfile.ZipExtFile, self._archive.open(self._members[name]))
 
     def read(self, name: str, most: int) -> bytes:
         """Read the member `name`; raises `Foreign` if it is missing or has more than `most` bytes."""
@@ -226,7 +229,7 @@ class Npz(StoredZip):
     def array(self, name: str, header: Header) -> np.ndarray:
         """Read the array `name` with that `header`, whose size the caller has checked; raises `Damaged`."""
         array = np.empty(header.numbers, header.dtype)
-        rest = memoryview(array.view(np.uint8))
+        rest = array.view(np.uint8).data
         with or_damaged(f"holds {shown(name)}, which is not what was written"), self.open(name + SUFFIX) as member:
             member.read(header.begins)
             while rest:

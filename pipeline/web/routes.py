@@ -31,8 +31,8 @@ BATCH = 60  # suggestions at once: a few minutes of labelling
 
 Id = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Label = Literal["on", "off", "unsure"] | None
-View = Literal[("next", *views.VIEWS)]
-Sort = Literal[("", *views.SORTS)]
+View = Literal[("next", *views.VIEWS)]  # type: ignore[valid-type]  # pydantic reads the values at runtime
+Sort = Literal[("", *views.SORTS)]  # type: ignore[valid-type]  # the same
 Until = Literal["filter", ""]
 
 
@@ -193,12 +193,14 @@ def _add_pictures(app: FastAPI, dataset_views: DatasetViews) -> None:
 
 
 def _square(index: PictureIndex, id: str) -> Response | None:
-    found = index.by_id.get(id)
+    found, squares = index.by_id.get(id), index.squares
+    if found is None or squares is None:
+        return None
     try:
-        data, kind = thumbnail(index.squares / found.square, index.squares) if found else (b"", "")
+        data, kind = thumbnail(squares / found.square, squares)
     except (OSError, ValueError):
         return None
-    return Response(data, media_type=kind, headers=IMMUTABLE) if found else None
+    return Response(data, media_type=kind, headers=IMMUTABLE)
 
 
 def _add_changing(app: FastAPI, dataset_views: DatasetViews) -> None:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.crawl.http_client import HttpClient
@@ -85,8 +86,8 @@ class Source(ABC):
         """The maximum number of pictures of one page: twice the limit, because other pages may show the same ones."""
         return 2 * self.options.limit
 
-    def _policy(self, max_bytes: int, **settings: object) -> RequestPolicy:
-        rules = {"allow_private": self.options.allow_private, "robots": self.options.robots}
+    def _policy(self, max_bytes: int, **settings: Any) -> RequestPolicy:
+        rules: dict[str, Any] = {"allow_private": self.options.allow_private, "robots": self.options.robots}
         return RequestPolicy(max_bytes=max_bytes, **(rules | settings))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 from urllib.parse import urlencode
 
 from pipeline.crawl import html
@@ -71,12 +72,12 @@ class _ResultHandler:
         """Ignore text."""
 
 
-def _page(row: dict) -> str:
+def _page(row: dict[str, Any]) -> str:
     page = normalize_url(str(row.get("purl") or ""))
     return page if host_of(page) else ""
 
 
-def _parse_json(text: str) -> dict:
+def _parse_json(text: str) -> dict[str, Any]:
     try:
         row = json.loads(text)
     except (ValueError, RecursionError):

@@ -42,7 +42,7 @@ class GoogleSource(SearchSource):
         contents.finish()
         found = [
             *islice(_from_links(contents), self.max_candidates),
-            *islice(_from_scripts(contents.scripts), self.max_candidates),
+            *islice(_from_scripts(contents.scripts or []), self.max_candidates),
         ]
         # After the first page, no results mean the end of the results.
         return found if found or self._seen_urls else Fault(reason=SCRIPTS_ONLY, status=response.status)

@@ -1,6 +1,7 @@
 """Openverse: openly licensed pictures with licence, creator and page, by an API that needs no key."""
 
 import json
+from typing import Any
 from urllib.parse import urlencode
 
 from pipeline.crawl.outcome import Candidate
@@ -47,7 +48,7 @@ class OpenverseSource(WebSource):
         return f"{SEARCH}?{urlencode({'q': self.query, 'page': number, 'page_size': PAGE_SIZE})}"
 
 
-def candidate_of(row: dict) -> Candidate:
+def candidate_of(row: dict[str, Any]) -> Candidate:
     """The candidate of one result of the API."""
     name = f"{_text_field(row, 'license')} {_text_field(row, 'license_version')}".strip()
     deed = _url_field(row, "license_url")
@@ -61,11 +62,11 @@ def candidate_of(row: dict) -> Candidate:
     )
 
 
-def _text_field(row: dict, name: str) -> str:
+def _text_field(row: dict[str, Any], name: str) -> str:
     return row[name] if isinstance(row.get(name), str) else ""
 
 
-def _url_field(row: dict, name: str) -> str:
+def _url_field(row: dict[str, Any], name: str) -> str:
     """The web URL in a field; empty if there is none."""
     address = normalize_url(_text_field(row, name))
     return address if host_of(address) else ""

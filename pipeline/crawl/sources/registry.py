@@ -1,6 +1,6 @@
 """Create the sources that the option `sources` names."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from pipeline.crawl.sources.baidu import BaiduSource
@@ -13,7 +13,12 @@ from pipeline.crawl.sources.site import SiteSource
 from pipeline.crawl.url import normalize_url
 from pipeline.options import DownloadOptions
 
-SEARCH_SOURCES = {"bing": BingSource, "openverse": OpenverseSource, "baidu": BaiduSource, "google": GoogleSource}
+SEARCH_SOURCES: dict[str, Callable[[DownloadOptions, str], Source]] = {
+    "bing": BingSource,
+    "openverse": OpenverseSource,
+    "baidu": BaiduSource,
+    "google": GoogleSource,
+}
 
 
 @contextmanager
