@@ -56,7 +56,7 @@ def of_system(error: OSError, path: object = "") -> UserError:
 
 @contextmanager
 def disk_faults(place: Path) -> Iterator[None]:
-    """A disk that is full or may not be written to is for the user to mend, and no fault of this program."""
+    """A full disk, or one without the right to write, becomes a `UserError`: it is no fault of this program."""
     try:
         yield
     except OSError as error:

@@ -124,7 +124,7 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
 def _add_options(parser: CommandParser) -> None:
     parser.add_argument("--query", default=argparse.SUPPRESS, help="search words, separated by commas")
     for stage, options in STAGE_OPTIONS.items():
-        group = parser.add_argument_group(f"{stage} ({options.__doc__.splitlines()[0].rstrip('.').lower()})")
+        group = parser.add_argument_group(f"{stage} ({str(options.__doc__).splitlines()[0].rstrip('.').lower()})")
         for name, field in options.model_fields.items():
             default = as_json(field.default)
             group.add_argument(

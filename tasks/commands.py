@@ -89,7 +89,7 @@ def generate(arguments: Namespace) -> int:
     task = pipeline.upstream(Generate)
     if not task.complete() and (code := runner.launch(pipeline, task, scheduler=arguments.scheduler)):
         return code
-    found = task.published()
+    found = task.finished()
     print(console.stage_line(found.manifest), file=sys.stderr)
     print(found.folder)
     return 0

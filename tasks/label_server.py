@@ -5,12 +5,16 @@ import threading
 import webbrowser
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pipeline.errors import UserError
 from tasks import label_snapshots, paths, settings
 from tasks.run_pipeline import RunPipeline
 from tasks.stages import Normalize
+
+if TYPE_CHECKING:
+    from pipeline.web.dataset_paths import DatasetPaths
 
 _SETTINGS_LOCK = threading.Lock()  # settings are global in the process, and requests run in threads
 
@@ -39,7 +43,7 @@ def web(given: Namespace) -> int:
     return 0
 
 
-def dataset_paths(dataset: str):
+def dataset_paths(dataset: str) -> "DatasetPaths":
     """The paths of a dataset for the label page."""
     from pipeline.web.dataset_paths import DatasetPaths
 

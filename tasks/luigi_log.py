@@ -43,7 +43,7 @@ def _cut(text: str) -> str:
 
 def install() -> None:
     """Add the filter to Luigi's logger and give Luigi this project's worker. May be called more than once."""
-    luigi.interface._WorkerSchedulerFactory = Factory
+    luigi.interface._WorkerSchedulerFactory = Factory  # type: ignore[misc, assignment]  # Luigi calls the class of this name
     logger = logging.getLogger("luigi-interface")
     if not any(isinstance(each, OneLine) for each in logger.filters):
         logger.addFilter(OneLine())

@@ -7,6 +7,7 @@ import luigi
 
 from pipeline.errors import UserError
 from pipeline.gan.config.resolutions import check_size
+from pipeline.progress_log import duration
 from pipeline.store.artifacts import Artifact
 from tasks import console, run_log, settings
 from tasks.stage_task import RunTask, StageTask
@@ -45,7 +46,7 @@ class RunPipeline(RunTask):
 
     def stages(self) -> list[StageTask]:
         """The tasks of the stages that this run needs, in order."""
-        tasks = [self.upstream(stage) for stage in STAGE_TASKS]
+        tasks: list[StageTask] = [self.upstream(stage) for stage in STAGE_TASKS]
         needed = {"report", *(task.stage for task in tasks[-1].stages_read())}
         return [task for task in tasks if task.stage in needed]
 
@@ -75,13 +76,13 @@ class RunPipeline(RunTask):
         """Log and print the end of a run that stopped after `stage`."""
         published, seconds = self._record_results(self.stages_until(stage))
         console.say(stage, console.stage_line(published[stage].manifest))
-        console.say("took", console.duration(seconds))
+        console.say("took", duration(seconds))
 
     def _record_results(self, tasks: list[StageTask]) -> tuple[dict[str, Artifact], float]:
         """Log that `tasks` are done; returns their artifacts by stage, and the duration in seconds."""
         record = run_log.record(self.dataset, self.run_name)
         touched = record.stages()
-        published = {task.stage: task.published() for task in tasks}
+        published = {task.stage: task.finished() for task in tasks}
         for task in tasks:
             # An older artifact, if earlier settings are used again
             task.shelf.point_latest(published[task.stage].folder)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import luigi
-from luigi import LuigiStatusCode, configuration, scheduler, worker
+from luigi import LuigiStatusCode, configuration, scheduler, task_status, worker
 from luigi.rpc import RPCError
 
 from pipeline.errors import Stopped, UserError
@@ -53,7 +53,7 @@ class Worker(worker.Worker):
 
     def _add_task(self, *arguments: Any, **keywords: Any) -> None:
         process = self._running_tasks.get(keywords["task_id"])
-        if process is not None and keywords["status"] == worker.FAILED:
+        if process is not None and keywords["status"] == task_status.FAILED:
             line = _last_line(json.loads(keywords["expl"]))
             if process.exitcode or (process.exitcode == 0 and line == ""):
                 line = isolation.epitaph(process.exitcode)
@@ -72,7 +72,7 @@ class Worker(worker.Worker):
             if process.exitcode != 0:  # None for a task in this process, or while it works
                 continue
             if time.monotonic() - self._ended.setdefault(task_id, time.monotonic()) >= GRACE:
-                self._task_result_queue.put((task_id, worker.FAILED, "", [], []))
+                self._task_result_queue.put((task_id, task_status.FAILED, "", [], []))
 
     def _log_complete_error(self, task: luigi.Task, trace: str) -> None:
         self._keep(task, _last_line(trace))
@@ -116,7 +116,7 @@ def threads_logged() -> Iterator[None]:
     """Send tracebacks of threads to the log instead of the console, where nobody could act on them."""
 
     def log(fault: threading.ExceptHookArgs) -> None:
-        LOG.error("a thread ended", exc_info=(fault.exc_type, fault.exc_value, fault.exc_traceback))
+        LOG.error("a thread ended", exc_info=fault.exc_value)
 
     before, threading.excepthook = threading.excepthook, log
     try:

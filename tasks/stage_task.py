@@ -16,12 +16,12 @@ from datetime import datetime, timezone
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import luigi
 from filelock import BaseFileLock, FileLock, Timeout
 
-from pipeline.errors import Stopped, UserError, is_for_the_user, of_system
+from pipeline.errors import Stopped, UserError, disk_faults
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 from pipeline.store import digest
@@ -33,6 +33,7 @@ from tasks.stage_reporter import StageReporter
 
 DEFAULT_DATASET = "demo"
 STOPPED = "stopped; the next run goes on from here"
+AnyTask = TypeVar("AnyTask", bound="RunTask")
 
 
 class RunTask(luigi.Task):
@@ -69,17 +70,17 @@ class RunTask(luigi.Task):
         """The options of the stages up to this task."""
         return from_text(self.settings)
 
-    def upstream(self, task: type["RunTask"]) -> "RunTask":
+    def upstream(self, task: type[AnyTask]) -> AnyTask:
         """Another task of the same run; a stage gets only the options of the stages up to itself."""
-        return self.clone(task, settings=self.chosen.text(getattr(task, "stage", None)))
+        return cast(AnyTask, self.clone(task, settings=self.chosen.text(getattr(task, "stage", None))))
 
 
 def make(task: "StageTask") -> None:
     """Publish the artifact of `task`, unless another run does so first."""
     record = run_log.record(task.dataset, task.run_name)
-    with signals.listening(), run_log.logging_to(record.log), _disk_faults(task.shelf.root):
+    with signals.listening(), run_log.logging_to(record.log), disk_faults(task.shelf.root):
         # While it waits for a lock, another run may change its inputs: then it needs another key
-        while not _made(task, task.key(), record):
+        while not _made(task, cast(str, task.key()), record):  # known: Luigi runs a stage when its inputs are there
             continue
 
 
@@ -122,7 +123,7 @@ def one_line(error: BaseException) -> str:
 
 def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
     """The locks that this stage needs, each with the reason to wait if it is taken."""
-    locks = [(task.shelf.lock(key), "another run makes the same")]
+    locks: list[tuple[BaseFileLock, str]] = [(task.shelf.lock(key), "another run makes the same")]
     if "gpu" in task.resources:  # the local scheduler counts resources within one process only
         device = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
         name = "-".join(["ganmill-gpu", *filter(None, [device])])
@@ -130,7 +131,7 @@ def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
     return locks
 
 
-def _taken(lock: BaseFileLock, say: Callable[[], None]) -> AbstractContextManager:
+def _taken(lock: BaseFileLock, say: Callable[[], None]) -> AbstractContextManager[Any]:
     """Take `lock`; call `say` once if it is not free. Errors: `Stopped` if the run is asked to stop meanwhile."""
     said = False
     while True:
@@ -147,7 +148,7 @@ def _taken(lock: BaseFileLock, say: Callable[[], None]) -> AbstractContextManage
 def _make(task: "StageTask", key: str, record: run_log.RunLog) -> None:
     reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
     try:
-        with _disk_faults(task.shelf.root):
+        with disk_faults(task.shelf.root):
             manifest = _publish(task, key, record, reporter)
     except BaseException as error:
         why = for_dataset(one_line(error), task.dataset)
@@ -175,17 +176,6 @@ def _publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: Stag
     return manifest
 
 
-@contextmanager
-def _disk_faults(place: Path) -> Iterator[None]:
-    """A full disk, or one without the right to write, becomes a `UserError`: it is no fault of this program."""
-    try:
-        yield
-    except OSError as error:
-        if not is_for_the_user(error):
-            raise
-        raise of_system(error, place) from error
-
-
 def _draft(task: "StageTask", key: str, run: str) -> Manifest:
     """The manifest without the results."""
     return Manifest(
@@ -194,7 +184,7 @@ def _draft(task: "StageTask", key: str, run: str) -> Manifest:
         dataset=task.dataset,
         key=key,
         options=task.options.significant(),
-        inputs=task.inputs(),
+        inputs=task.inputs() or {},  # never None here: the key is known
         notes=task.notes(),
         versions=run_log.versions(),
         run=run,
@@ -210,12 +200,14 @@ def _work(task: "StageTask", folder: Path, record: run_log.RunLog, reporter: Sta
     return work(folder=folder, **hooks)
 
 
-def _call(name: str, options: object, arguments: dict, *, folder: Path, progress: Progress, should_stop: ShouldStop):
+def _call(
+    name: str, options: object, arguments: dict[str, Any], *, folder: Path, progress: Progress, should_stop: ShouldStop
+) -> Result:
     """Import the stage's function and run it, here or in a process of its own."""
     module, _, function = name.partition(":")
     work = getattr(import_module(module), function)
-    with _disk_faults(folder):
-        return work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop)
+    with disk_faults(folder):
+        return cast(Result, work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop))
 
 
 _found: ContextVar[dict[str, Artifact | None] | None] = ContextVar("_found", default=None)
@@ -288,16 +280,16 @@ class StageTask(RunTask):
         """The tasks of the stages that this one reads."""
         return [self.upstream(task) for task in self.reads()]
 
-    def requires(self) -> list[luigi.Task]:
+    def requires(self) -> Any:
         return self.stages_read()
 
     def inputs(self) -> dict[str, str] | None:
         """Content digests of everything this stage reads; None while a stage upstream is not complete."""
         if not all(task.complete() for task in self.requires()):
             return None
-        found = {}
+        found: dict[str, str] = {}
         for task, outputs in self.reads().items():
-            published = self.upstream(task).published()
+            published = self.upstream(task).finished()
             digests = {"folder": published.folder.name, **published.manifest.outputs}
             found |= {f"{task.stage}.{name}": digests[name] for name in outputs}
         return found | self.content()
@@ -317,6 +309,12 @@ class StageTask(RunTask):
                 found[self.task_id] = None if key is None else self.shelf.find(key, forced=self.forced_by)
             return found[self.task_id]
 
+    def finished(self) -> Artifact:
+        """`published()` of a stage that is complete."""
+        found = self.published()
+        assert found is not None
+        return found
+
     def complete(self) -> bool:
         return self.published() is not None
 
@@ -325,7 +323,7 @@ class StageTask(RunTask):
 
     def folders(self) -> dict[str, Path]:
         """The folders of the stages it reads, by the name of the argument of its function."""
-        return {task.keyword or task.stage: task.published().folder for task in self.stages_read()}
+        return {task.keyword or task.stage: task.finished().folder for task in self.stages_read()}
 
     def run(self) -> None:
         make(self)

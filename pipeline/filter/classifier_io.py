@@ -130,13 +130,13 @@ def _parameters(classifier: Classifier) -> dict[str, Any]:
 
 
 def _dictionary_parameters(extract: FeatureExtractor) -> dict[str, Any]:
-    if isinstance(extract, BackboneExtractor):
+    if not isinstance(extract, HistogramPatchExtractor):
         return {}
     dictionary = extract.dictionary
     return {"thresholds": [dictionary.first.threshold, dictionary.second.threshold], "energy": dictionary.energy}
 
 
-def _arrays(classifier: Classifier) -> dict[str, np.ndarray]:
+def _arrays(classifier: Classifier) -> dict[str, Any]:
     support = zip(classifier.extract.kinds, classifier.machine.support, strict=True)
     return {
         "weights": classifier.machine.weights,
@@ -152,7 +152,7 @@ def _packed(view: np.ndarray) -> np.ndarray:
 
 
 def _dictionary_arrays(extract: FeatureExtractor) -> dict[str, np.ndarray]:
-    if isinstance(extract, BackboneExtractor):
+    if not isinstance(extract, HistogramPatchExtractor):
         return {}
     dictionary = extract.dictionary
     return {

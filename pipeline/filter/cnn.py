@@ -156,7 +156,7 @@ def augment(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def _transform(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     side = len(image)
     turn, zoom = random.uniform(-MAX_ROTATION, MAX_ROTATION), np.exp(random.uniform(-MAX_ZOOM, MAX_ZOOM))
-    matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), turn, zoom)
+    matrix = np.asarray(cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), turn, zoom), np.float64)
     matrix[:, 2] += random.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * side
     source = image[:, ::-1] if random.random() < 0.5 else image
     return cv2.warpAffine(np.ascontiguousarray(source), matrix, (side, side), borderMode=cv2.BORDER_REFLECT_101)

@@ -73,6 +73,7 @@ def filter_images(
             statistics={},
         )
     else:
+        assert classifier is not None  # the task reads one for every other method
         stage_progress = StageProgress(progress, should_stop)
         decision = _score_squares(options, normalize, labels_by_id, classifier, folder, stage_progress)
     scores = [_score(id, labels_by_id.get(id), decision) for id in sorted(sha256_by_id)]
@@ -207,7 +208,10 @@ def _score(id: str, label: str | None, decision: Decision) -> Score:
 def _outcome(score: float | None, label: str | None, threshold: Threshold | None) -> str:
     if label:
         return KEPT if label == "on" else REJECTED
-    if threshold is None or score >= threshold.high:
+    if threshold is None:
+        return KEPT
+    assert score is not None  # the classifier scores every square
+    if score >= threshold.high:
         return KEPT
     return REJECTED if score < threshold.low else BORDERLINE
 
@@ -225,8 +229,8 @@ def _summary(scores: list[Score], decision: Decision, options: FilterOptions) ->
         "labelled_unsure": sum(score.label == "unsure" for score in scores),
         "suspect": len(decision.suspects),
         "expected_share": _rounded(decision.class_prior),
-        "expected_precision": _rounded(threshold and threshold.precision),
-        "expected_recall": _rounded(threshold and threshold.recall),
+        "expected_precision": _rounded(threshold.precision if threshold else None),
+        "expected_recall": _rounded(threshold.recall if threshold else None),
         "proof": precision_estimate and {name: _rounded(value) for name, value in asdict(precision_estimate).items()},
         **decision.statistics,
         "notice": _notice(decision, options),
@@ -247,7 +251,7 @@ def _notice(decision: Decision, options: FilterOptions) -> str:
             f"precision {target:g} is out of reach: about {threshold.precision:.2f} of the unlabelled squares that are"
             f" kept should be on target; label more, squares with scores near {threshold.threshold:.2f} first"
         )
-    if estimate.more == 0:
+    if estimate is None or estimate.more == 0:
         return ""
     more = f"about {estimate.more} more labels" if estimate.more else f"more than {MAX_EXTRA_LABELS} more labels"
     return (
@@ -259,7 +263,7 @@ def _notice(decision: Decision, options: FilterOptions) -> str:
 def _nothing_kept(scores: list[Score], decision: Decision) -> str:
     if decision.threshold is None:
         return f"all {len(scores)} squares are labelled off target or skip, so nothing is kept; label some on target"
-    highest = max((score.score for score in scores if score.label is None), default=0.0)
+    highest = max((score.score or 0.0 for score in scores if score.label is None), default=0.0)
     return (
         f"nothing is kept: no square is labelled on target, and no score reaches {decision.threshold.high:g}, the upper"
         f" edge of the band around the threshold (the highest score is {highest:.3f}); lower --filter-threshold, or set"

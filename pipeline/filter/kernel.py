@@ -8,6 +8,7 @@ patches, whose nearest squares often have another label, it adds nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,9 @@ class Kernel:
     def __call__(self, left: FeatureViews, right: FeatureViews) -> np.ndarray:
         """Compute the similarity of squares, (N, M) float64 in (0, 1]."""
         parts = zip(self.coefficients, self.widths, left, right, strict=True)
-        return sum(c * np.exp(-squared_distances(a, b).astype(np.float64) / width) for c, width, a, b in parts)
+        terms = (c * np.exp(-squared_distances(a, b).astype(np.float64) / width) for c, width, a, b in parts)
+        similarity: Any = sum(terms)
+        return similarity
 
 
 def fit_kernel(views: FeatureViews, coefficients: tuple[float, ...]) -> Kernel:

@@ -28,6 +28,7 @@ import warnings
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -235,9 +236,9 @@ class Dcgan:
         Errors: `UserError` for pictures that do not fit, losses that stay NaN, lack of memory, a folder that is in use;
         `KeyboardInterrupt` at the end of the current step. After any of them training can be resumed.
         """
-        intervals = {"sample_every": sample_every, "checkpoint_every": checkpoint_every}
-        intervals = {
-            name: None if value is None else check_whole(name, value, least=1) for name, value in intervals.items()
+        given = {"sample_every": sample_every, "checkpoint_every": checkpoint_every}
+        intervals: dict[str, Any] = {
+            name: None if value is None else check_whole(name, value, least=1) for name, value in given.items()
         }
         epochs = check_whole("epochs", epochs, least=1)
         minutes = 0.0 if minutes is None else check_number("minutes", minutes, above=True)
@@ -307,5 +308,5 @@ class Dcgan:
         return observer
 
 
-def _is_shape(like: object) -> bool:
+def _is_shape(like: object) -> TypeGuard[Shape]:
     return isinstance(like, tuple | list) and len(like) < 4 and all(isinstance(side, int | np.integer) for side in like)

@@ -127,7 +127,8 @@ class _ProgressExtractor:
 def _write_samples(options: GenerateOptions, sampler: _Sampler, folder: Path) -> np.ndarray:
     """Make the samples and write `count` of them; returns all (N, S, S, C) uint8, also those for the contact sheet."""
     (folder / "images").mkdir(exist_ok=True)
-    digits, images = max(5, len(str(options.count - 1))), []
+    digits = max(5, len(str(options.count - 1)))
+    images: list[np.ndarray] = []
     for part in sampler.sample(sampler.latents(max(options.count, options.grid**2)), "samples"):
         for number, image in enumerate(part[: max(0, options.count - len(images))], start=len(images)):
             write_png(folder / "images" / f"{number:0{digits}d}.png", image)

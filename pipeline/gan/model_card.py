@@ -97,7 +97,7 @@ def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warning
         made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         definition=_definition(training),
         pictures={"count": count, "size": side, "channels": channels},
-        lineage=lineage and asdict(lineage),
+        lineage=asdict(lineage) if lineage else None,
         training=_training_summary(training),
         networks=_networks(training),
         drawn=_scores(epoch, rows),
@@ -116,8 +116,8 @@ def read_lineage(ids: Iterable[str], *, normalize: Path, kept: Path, download: P
         dataset=next((manifest.dataset for manifest in found.values()), None),
         queries=tuple(found["download"].options.get("query", ())) if "download" in found else (),
         origins=_origins(set(ids), download) if download else None,
-        labels=chosen and chosen.inputs.get("labels"),
-        filter=chosen and _filter(chosen),
+        labels=chosen.inputs.get("labels") if chosen else None,
+        filter=_filter(chosen) if chosen else None,
         keys={stage: manifest.key for stage, manifest in found.items()},
     )
 

@@ -3,9 +3,9 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.errors import DamagedState
 from pipeline.store.atomic import write_whole
@@ -20,7 +20,10 @@ REQUIRED_WITH_KID = {"kid_error", "extractor"}  # in rows with a KID
 TEXTS = ("note", "extractor")
 
 
-def comparable(rows: Sequence[Row]) -> list[Row]:
+AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
+
+
+def comparable(rows: Sequence[AnyRow]) -> list[AnyRow]:
     """`rows` without those whose scores are of another extractor than the last scores: they cannot be compared."""
     last = next((row["extractor"] for row in reversed(rows) if "extractor" in row), None)
     return [row for row in rows if row.get("extractor", last) == last]
@@ -30,12 +33,15 @@ class StatsLog:
     """The rows of one training. When it resumes, rows after its checkpoint are dropped, since they come again."""
 
     def __init__(self, path: Path, *, epochs_done: int) -> None:
-        self._path, self._file, self.rows = path, None, _read_rows(path)
-        self.rewind(epochs_done)
+        self._path, self.rows = path, _read_rows(path)
+        self._keep_until(epochs_done)
 
     def rewind(self, epochs_done: int) -> None:
         """Drop the rows of epochs after `epochs_done`."""
         self.close()
+        self._keep_until(epochs_done)
+
+    def _keep_until(self, epochs_done: int) -> None:
         self.rows = [row for row in self.rows if row["epoch"] <= epochs_done]
         write_whole(self._path, "".join(map(dump_row, self.rows)).encode())
         self._file = self._path.open("a", encoding="utf-8")
@@ -49,8 +55,7 @@ class StatsLog:
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
 
 def _read_rows(path: Path) -> list[Row]:

@@ -86,8 +86,14 @@ def _choose_mode(
     """The compute mode in which this machine trains fastest."""
     steps = options.epochs * len(images) // definition.batch
     _, size, _, channels = images.shape
-    callbacks = {"notify": lambda line: progress(0, 0, line), "should_stop": should_stop}
-    compute_mode = choose_compute_mode(definition, size=size, channels=channels, steps=steps, **callbacks)
+    compute_mode = choose_compute_mode(
+        definition,
+        size=size,
+        channels=channels,
+        steps=steps,
+        notify=lambda line: progress(0, 0, line),
+        should_stop=should_stop,
+    )
     if should_stop():  # before the mode is recorded: an interrupted measurement may choose another mode
         raise Stopped("stopped before the first step; the next run starts there")
     return compute_mode
@@ -107,7 +113,9 @@ def _train_config(options: GanOptions) -> TrainConfig:
 
 def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> Result:
     """Write networks, video and model card; keep the last checkpoint, from which more epochs could be trained."""
-    folder, state, evaluator = training.folder, training.state, training.observer.evaluator
+    folder, state, observer = training.folder, training.state, training.observer
+    assert isinstance(observer, Observer)  # `train_gan` made it
+    evaluator = observer.evaluator
     write_definition(training.definition, folder)
     _keep_final_checkpoint(training)
     # The best epoch is only chosen by features of a pretrained network; others are not reliable enough
@@ -115,11 +123,11 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
     if best:
         state.restore_average(best)
     write_networks(training.definition, folder, generator=state.average, discriminator=state.discriminator)
-    _write_videos(training)
+    _write_videos(training, observer)
     epoch = training.best.epoch if best else training.epoch
     write_card(training, folder, epoch=epoch, lineage=lineage, warnings=warnings)
     weights = {name: array for name, array in state.arrays().items() if name.startswith("average/")}
-    outputs = {"generator": digest_arrays(weights), "sheets": training.observer.sheets.digest()}
+    outputs = {"generator": digest_arrays(weights), "sheets": observer.sheets.digest()}
     summary = {**_summary(training, epoch=epoch), "notices": [*warnings, *_notices(training.log.rows)]}
     return Result(outputs=outputs, summary=summary)
 
@@ -132,11 +140,11 @@ def _keep_final_checkpoint(training: Trainer) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_videos(training: Trainer) -> None:
+def _write_videos(training: Trainer, observer: Observer) -> None:
     """Write the videos of the sample sheets, also to the live folder; without an MP4 encoder only the GIF."""
-    for out in {training.folder / "plots", training.observer.live or training.folder / "plots"}:
+    for out in {training.folder / "plots", observer.live or training.folder / "plots"}:
         with contextlib.suppress(UserError):
-            animate(training.observer.sheets.folder, out)
+            animate(observer.sheets.folder, out)
 
 
 def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:

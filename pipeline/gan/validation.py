@@ -3,6 +3,7 @@
 import math
 import operator
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ CHANNELS = (1, 3)
 Shape = tuple[int, int, int]  # (S, S, C)
 
 
-def check_whole(name: str, value: object, *, least: int = 0) -> int:
+def check_whole(name: str, value: Any, *, least: int = 0) -> int:
     """`value`, which must be a whole number of at least `least`; `name` is its name in the `UserError`."""
     try:
         found = operator.index(value)

@@ -95,7 +95,8 @@ def _gif(video: Video, scale: float) -> bytes:
     images = _quantized(video.frames if scale >= 1 else _shrunk(video.frames, scale))
     if scale > 1:
         images = [
-            image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST) for image in images
+            image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.NEAREST)
+            for image in images
         ]
     frame_ms = 10 * max(2, round(100 / video.fps))  # at least 20: browsers read 10 as 100
     durations = [frame_ms] * (len(images) - 1) + [frame_ms + round(video.hold * 1000)]
@@ -124,7 +125,7 @@ def _encode(video: Video, path: Path) -> None:
     """Let OpenCV write the frames to `path`; it reports no errors except that it is not open."""
     frames = _enlarged(video)
     size = [side * video.factor + side * video.factor % 2 for side in video.frames.shape[2:0:-1]]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*CODEC), video.fps, size)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODEC), video.fps, size)
     try:
         if not writer.isOpened():
             raise UserError(

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 try:
     import resource
 except ModuleNotFoundError:  # Windows, where sockets are not files
-    resource = None
+    resource = None  # type: ignore[assignment]  # every use checks for None
 
 LOG = logging.getLogger("uvicorn.error")
 WANTED_DESCRIPTORS = 1024  # to ask the system for; macOS gives 256 by default

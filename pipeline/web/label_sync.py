@@ -51,13 +51,16 @@ class LabelChanges:
     revision: str  # to ask for the next changes
 
 
+Bytes = bytes  # a field of the class below has that name
+
+
 @dataclass
 class _ReadState:
     """How far the log was read, and what it contains."""
 
     inode: int = -1
     bytes: int = 0
-    tail: bytes = b""
+    tail: Bytes = b""
     epoch: str = ""  # changes whenever the log is read from its beginning
     changes: list[tuple[str, str | None]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)

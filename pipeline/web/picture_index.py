@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -227,7 +228,7 @@ def downloaded_ids(paths: DatasetPaths, ids: Collection[str]) -> set[str]:
     """Those of `ids` that were ever downloaded, even if they have no square now."""
     found = {id for id in ids if next((paths.folder / "raw" / id[:2]).glob(f"{id}.*"), None)}
     for download in paths.download.all():
-        found |= _or_problem(lambda download=download: _crawled(download.folder))[0].keys() & set(ids)
+        found |= _or_problem(partial(_crawled, download.folder))[0].keys() & set(ids)
     return found
 
 
@@ -261,13 +262,15 @@ def filters_of(paths: DatasetPaths, squares: Artifact | None) -> list[Artifact]:
 
 
 def _current_filter(paths: DatasetPaths, squares: Artifact | None) -> Artifact | None:
-    return (filters_of(paths, squares) or [None])[-1]
+    found = filters_of(paths, squares)
+    return found[-1] if found else None
 
 
 def _artifact_with_output(store: ArtifactStore, digest: str | None, output: str) -> Artifact | None:
     """The newest artifact whose output has the digest, or the newest of all."""
     found = store.all()
-    return ([each for each in found if each.manifest.outputs.get(output) == digest] or found or [None])[-1]
+    found = [each for each in found if each.manifest.outputs.get(output) == digest] or found
+    return found[-1] if found else None
 
 
 def _modification_times(paths: DatasetPaths) -> tuple[int, ...]:

@@ -194,12 +194,14 @@ def _add_pictures(app: FastAPI, dataset_views: DatasetViews) -> None:
 
 
 def _square(index: PictureIndex, id: str) -> Response | None:
-    found = index.by_id.get(id)
+    found, squares = index.by_id.get(id), index.squares
+    if found is None or squares is None:
+        return None
     try:
-        data, kind = thumbnail(index.squares / found.square, index.squares) if found else (b"", "")
+        data, kind = thumbnail(squares / found.square, squares)
     except (OSError, ValueError):
         return None
-    return Response(data, media_type=kind, headers=IMMUTABLE) if found else None
+    return Response(data, media_type=kind, headers=IMMUTABLE)
 
 
 def _add_changing(app: FastAPI, dataset_views: DatasetViews) -> None:

@@ -57,7 +57,8 @@ class Suggestions:
             self._worker.join()
 
     def _compute(self, index: PictureIndex) -> None:
-        found = coarse_features([index.squares / picture.square for picture in index.pictures])
+        squares = index.squares
+        found = coarse_features([squares / picture.square for picture in index.pictures] if squares else [])
         with self._lock:
             if self._computing == index.generation:
                 self._computed = (index.generation, found)

@@ -43,10 +43,10 @@ def thumbnail(path: Path, folder: Path) -> tuple[bytes, str]:
 @lru_cache(maxsize=4096)  # some 40 MB at most
 def _shrink(path: Path, stamp: int) -> bytes:
     with Image.open(path) as picture:
-        picture = picture.convert("RGB")
-        picture.thumbnail((SIDE, SIDE))
+        small = picture.convert("RGB")
+        small.thumbnail((SIDE, SIDE))
         made = BytesIO()
-        picture.save(made, "JPEG", quality=85)
+        small.save(made, "JPEG", quality=85)
     return made.getvalue()
 
 
@@ -55,8 +55,8 @@ def original(id: str, *, raw: Path, download: Path | None) -> tuple[Path, str] |
 
     `id` must be one of the index.
     """
-    for folder in (raw / id[:2], download / "images" if download else None):
-        for path in sorted(folder.glob(f"{id}.*")) if folder else []:
+    for folder in (raw / id[:2], *([download / "images"] if download else [])):
+        for path in sorted(folder.glob(f"{id}.*")):
             if kind := _type_within(path, folder):
                 return path, kind
     return None

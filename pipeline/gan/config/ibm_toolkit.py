@@ -26,7 +26,7 @@ ADAM = {"choice": "Adam", "learning_rate": 2e-4, "b1": 0.5, "b2": 0.999}
 DEFAULT_OPTIMIZERS = dict.fromkeys(CHOICES, ADAM) | {"wgan": {"choice": "RMSprop", "learning_rate": 5e-5}}
 DEFAULT_LOSSES = {"gan": "BCE", "dcgan": "BCE", "cgan": "MSE", "wgan": "Mean", "wgan_gp": "Mean"}
 NO_EXTRAS = {"mini_batch_size": 64, "clip_value": -1, "n_critic": -1, "lambda_gp": -1, "w_loss": 0}
-DEFAULT_TRAINING = dict.fromkeys(CHOICES, NO_EXTRAS) | {
+DEFAULT_TRAINING: dict[str, dict[str, Any]] = dict.fromkeys(CHOICES, NO_EXTRAS) | {
     "wgan": NO_EXTRAS | {"clip_value": 0.01, "n_critic": 5, "w_loss": 1},
     "wgan_gp": NO_EXTRAS | {"lambda_gp": 10, "n_critic": 5, "w_loss": 1},
 }

@@ -53,7 +53,7 @@ class Resolutions:
     def of(cls, size: int) -> "Resolutions":
         """The levels for pictures of `size` pixels. Errors: `UserError` with the nearest valid sizes."""
         check_size(size)
-        return cls(size=size, levels=halving_count(size))
+        return cls(size=size, levels=halving_count(size) or 0)
 
     def map_side(self, level: int) -> int:
         """The side in pixels of the feature map at `level`; level 0 is the coarsest."""

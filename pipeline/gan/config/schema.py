@@ -14,7 +14,8 @@ from pipeline.gan.config.rules import (
 )
 from pipeline.option_types import StrictModel
 
-POLICIES = ("colour", "translation", "cutout")
+Policy = Literal["colour", "translation", "cutout"]
+POLICIES: tuple[Policy, ...] = ("colour", "translation", "cutout")
 Kind = TypeVar("Kind", int, float)
 
 
@@ -158,9 +159,7 @@ class Balance(Part):
 class Augment(Part):
     """DiffAugment (Zhao et al. 2020): D sees reals and fakes distorted alike, lest it memorise the reals."""
 
-    policies: tuple[Literal["colour", "translation", "cutout"], ...] = Field(
-        POLICIES, description="distortions of what D sees; [] for none"
-    )
+    policies: tuple[Policy, ...] = Field(POLICIES, description="distortions of what D sees; [] for none")
     probability: float = number(
         0.8, "probability of each policy for each picture; at 1 cutout shows in the samples", low=0, high=1
     )

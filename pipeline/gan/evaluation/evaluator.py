@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import pairwise_distances_chunked
@@ -136,7 +137,8 @@ class DiscriminatorEvaluator:
 
     def _predict(self, parts: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, 1) and the mean of the features (1, F), float32: all features might not fit into memory."""
-        logits, total = [], np.float32(0)
+        logits: list[np.ndarray] = []
+        total: Any = np.float32(0)
         for part in parts:
             logit, features = map(_array, self.discriminator(part, training=False))
             logits.append(logit)

@@ -62,7 +62,7 @@ def enlarge(images: np.ndarray, side: int) -> np.ndarray:
     """
     found = np.empty((len(images), side, side, 3), np.float32)
     for index, image in enumerate(np.broadcast_to(images, (*images.shape[:3], 3))):
-        found[index] = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+        found[index] = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
     return found
 
 

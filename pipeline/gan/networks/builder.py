@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,7 +23,7 @@ KERNEL = 4  # side of strided kernels; a multiple of the stride avoids checkerbo
 MOMENTUM = 0.9
 EPSILON = 1e-5
 RELU_GAIN = math.sqrt(2.0)  # keeps the variance through a ReLU (He et al. 2015)
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 class LayerFactory:
@@ -70,17 +71,17 @@ class LayerFactory:
             self._layers[name] = make()
         return self._layers[name]
 
-    def conv(self, x: Tensor, width: int, *, name: str, kernel: int = 3, stride: int = 1, **options: object) -> Tensor:
+    def conv(self, x: Tensor, width: int, *, name: str, kernel: int = 3, stride: int = 1, **options: Any) -> Tensor:
         """A convolution with 'same' padding."""
         fan_in = kernel * kernel * x.shape[-1]
         return self._kernel_layer("conv", x, width, kernel=kernel, stride=stride, fan_in=fan_in, name=name, **options)
 
-    def conv_transpose(self, x: Tensor, width: int, *, name: str, **options: object) -> Tensor:
+    def conv_transpose(self, x: Tensor, width: int, *, name: str, **options: Any) -> Tensor:
         """A transposed convolution that doubles the side."""
         fan_in = KERNEL * KERNEL * x.shape[-1] // 4  # a quarter of the kernel contributes to each pixel
         return self._kernel_layer("up", x, width, kernel=KERNEL, stride=2, fan_in=fan_in, name=name, **options)
 
-    def dense(self, x: Tensor, width: int, *, name: str, **options: object) -> Tensor:
+    def dense(self, x: Tensor, width: int, *, name: str, **options: Any) -> Tensor:
         """A dense layer."""
         return self._kernel_layer("dense", x, width, kernel=0, stride=0, fan_in=x.shape[-1], name=name, **options)
 
@@ -155,7 +156,9 @@ class LayerFactory:
             self.init_kernel(layer, fan_in=fan_in, gain=gain)
         return y
 
-    def _make_layer(self, kind: str, width: int, *, kernel: int, stride: int, options: dict) -> keras.layers.Layer:
+    def _make_layer(
+        self, kind: str, width: int, *, kernel: int, stride: int, options: dict[str, Any]
+    ) -> keras.layers.Layer:
         if self._bounded:
             return Bounded(kind, width, rule=self.network.weights, kernel_size=kernel, strides=stride, **options)
         if kind == "dense":

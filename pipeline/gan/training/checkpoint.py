@@ -63,7 +63,8 @@ def read_newest(paths: Iterable[Path], read: Callable[[Path], T]) -> T | None:
 def write_arrays(path: Path, arrays: Arrays) -> None:
     """Write `arrays` and their checksum to the NPZ file `path` atomically: all of it, or nothing."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays, **{CHECKSUM: np.frombuffer(_checksum(arrays), np.uint8)})
+    members: dict[str, Any] = {**arrays, CHECKSUM: np.frombuffer(_checksum(arrays), np.uint8)}
+    np.savez(buffer, **members)
     write_whole(path, buffer.getbuffer())
 
 
@@ -103,7 +104,7 @@ def _checksum(arrays: Arrays) -> bytes:
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.digest()
 
 
@@ -143,7 +144,7 @@ class BestCheckpoint:
         """Write the weights of `average` with the scores of `row`."""
         self.epoch, self.kid, self.extractor = row["epoch"], row["kid"], row["extractor"]
         weights = {f"{AVERAGE}{index:03d}": _array(variable) for index, variable in enumerate(average.variables)}
-        scores = {"epoch": np.int64(self.epoch), "kid": np.float64(self.kid)}
+        scores = {"epoch": np.asarray(np.int64(self.epoch)), "kid": np.asarray(np.float64(self.kid))}
         scores["extractor"] = np.frombuffer(self.extractor.encode(), np.uint8)
         write_arrays(self._path, {**scores, **weights})
 

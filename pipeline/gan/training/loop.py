@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from pipeline.progress import Progress, ShouldStop
 from pipeline.store.npz import Foreign
 
 if typing.TYPE_CHECKING:  # a benchmark trains without the libraries for scores and plots
-    from pipeline.gan.training.observer import Observer
+    from pipeline.gan.training.observer import NullObserver, Observer
 
 PROBABILITY_METRICS = ("d_accuracy", "d_real", "d_fake", "d_sureness")
 CHECKPOINTS, FINAL = "checkpoints", "final.npz"
@@ -69,7 +69,7 @@ class Trainer:
         images: np.ndarray,
         *,
         folder: Path,
-        observer: Observer,
+        observer: Observer | NullObserver,
         state: TrainState | None = None,
         compute_mode: ComputeMode | None = None,
     ) -> None:
@@ -80,11 +80,9 @@ class Trainer:
         check_size(images.shape[1])
         shape = {"size": images.shape[1], "channels": images.shape[3]}
         self.compute_mode = compute_mode or ComputeMode(dtype=choose_dtype(definition.precision))
-        self._rounding, options = (
-            rounding(self.compute_mode.dtype),
-            {"seed": config.seed, "dtype": self.compute_mode.dtype},
-        )
-        self.state = state or self._explain_errors(lambda: TrainState(definition, **shape, **options))
+        self._rounding = rounding(self.compute_mode.dtype)
+        options: dict[str, Any] = {**shape, "seed": config.seed, "dtype": self.compute_mode.dtype}
+        self.state = state or self._explain_errors(lambda: TrainState(definition, **options))
         self.step_planner = StepPlanner(
             definition=definition,
             images=images,
@@ -118,7 +116,7 @@ class Trainer:
             steps=self.batches.steps,
         )
 
-    def continue_with(self, config: TrainConfig, images: np.ndarray, observer: Observer) -> None:
+    def continue_with(self, config: TrainConfig, images: np.ndarray, observer: Observer | NullObserver) -> None:
         """Continue with another config: more epochs, another observer, or as many other `images`."""
         self.config, self.images, self.observer = config, images, observer
         steps = config.epochs * self.batches.steps
@@ -166,13 +164,13 @@ class Trainer:
         }
         numbers = {"seconds": self.seconds, "lead": self.accuracy_average.accuracy, "caution": self.lr_scale}
         return {
-            "step": np.int64(self.steps_done),
-            "retries": np.int64(self.retries),
+            "step": np.asarray(np.int64(self.steps_done)),
+            "retries": np.asarray(np.int64(self.retries)),
             "metrics": self._metrics(),
             "latents": self.latents,
             "note": np.frombuffer(self.note.encode(), np.uint8),
             "origin": np.frombuffer(json.dumps(origin).encode(), np.uint8),
-            **{name: np.float64(value) for name, value in numbers.items()},
+            **{name: np.asarray(np.float64(value)) for name, value in numbers.items()},
             **self.state.arrays(),
         }
 
@@ -218,7 +216,7 @@ class Trainer:
         row = self._row()
         self.metrics, self.seconds, self.note = [], 0.0, ""
         if sampled:
-            inputs = {"latents": self.latents, "seed": self.config.seed, "rows": self.log.rows}
+            inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed, "rows": self.log.rows}
             row |= self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
         self.log.append(row)
         if sampled:

@@ -154,7 +154,7 @@ def load_outline(path: Path) -> CheckpointOutline:
     """Read the step, origin and sizes of the checkpoint `path`, with little memory. Errors: `Damaged`, `Foreign`."""
     with Npz(path) as file:
         headers = {name: file.header(name) for name in file.names}
-        arrays = {}
+        arrays: Arrays = {}
         for name, form in (("step", INTEGER_FORM), ("origin", TEXT_FORM)):
             if name in headers and not form.fits(headers[name]):
                 raise Foreign(f"{name} is {headers[name]} where {form} is expected")

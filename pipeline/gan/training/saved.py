@@ -39,7 +39,9 @@ class SavedTraining:
     @property
     def origin(self) -> Origin:
         """What the training is of, as its latest checkpoint records it."""
-        return self.outlines[0].origin
+        origin = self.outlines[0].origin
+        assert origin is not None  # `find` skips checkpoints without one
+        return origin
 
     @property
     def named(self) -> NamedDefinition:

@@ -46,8 +46,10 @@ class Session:
         self._scratch = tempfile.TemporaryDirectory(prefix="ganmill-", ignore_cleanup_errors=True)
         self._own_folder: Path | None = None  # the folder that this training was loaded from or saved to
         images = _placeholder_images((MIN_IMAGES, *shape))
-        options = {"folder": self._new_folder(), "observer": NullObserver(), "compute_mode": compute_mode}
-        self.training = Trainer(config, definition, images, **options)
+        folder = self._new_folder()
+        self.training = Trainer(
+            config, definition, images, folder=folder, observer=NullObserver(), compute_mode=compute_mode
+        )
         self.training.log.close()
 
     @property
@@ -120,8 +122,15 @@ class Session:
         """Restart from the checkpoint in `folder`; without one, from step 0 with the current state."""
         before = self.training
         before.log.close()
-        options = {"folder": folder, "observer": NullObserver(), "compute_mode": before.compute_mode}
-        self.training = Trainer(before.config, before.definition, images, state=before.state, **options)
+        self.training = Trainer(
+            before.config,
+            before.definition,
+            images,
+            folder=folder,
+            observer=NullObserver(),
+            state=before.state,
+            compute_mode=before.compute_mode,
+        )
         self.training.log.close()
 
     def _new_folder(self) -> Path:

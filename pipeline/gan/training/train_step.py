@@ -243,18 +243,19 @@ class Step:
 
 def compile_step(state: TrainState, *, xla: bool = False) -> Step:
     """The step that updates `state`. Each plan is compiled when it first occurs."""
+    autodiff: Autodiff
     if keras.backend.backend() == "jax":
-        from pipeline.gan.training import backend_jax as backend
+        from pipeline.gan.training import backend_jax
 
-        autodiff = backend.PureAutodiff(state)
+        compile_with, autodiff = backend_jax.compile_with, backend_jax.PureAutodiff(state)
     else:
-        from pipeline.gan.training import backend_tensorflow as backend
+        from pipeline.gan.training import backend_tensorflow
 
-        autodiff = backend.TapeAutodiff()
+        compile_with, autodiff = backend_tensorflow.compile_with, backend_tensorflow.TapeAutodiff()
 
     @functools.cache
     def compiled(plan: StepPlan) -> Callable:
-        return backend.compile_with(functools.partial(_update, plan), state, xla=xla)
+        return compile_with(functools.partial(_update, plan), state, xla=xla)
 
     def _update(plan: StepPlan, arrays: dict) -> object:
         return train_step(state, plan, arrays, autodiff)
