@@ -125,7 +125,8 @@ def _encode(video: Video, path: Path) -> None:
     """Let OpenCV write the frames to `path`; it reports no errors except that it is not open."""
     frames = _enlarged(video)
     size = [side * video.factor + side * video.factor % 2 for side in video.frames.shape[2:0:-1]]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODEC), video.fps, size)
+    codec = cv2.VideoWriter_fourcc(*CODEC)  # type: ignore[attr-defined]  # missing in the types of OpenCV
+    writer = cv2.VideoWriter(str(path), codec, video.fps, size)
     try:
         if not writer.isOpened():
             raise UserError(

@@ -128,7 +128,7 @@ class Connection(H11Protocol):
         super().__init__(*arguments, **keywords)
         self.conn = _RequestParser(h11.SERVER)
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Register the connection."""
         super().connection_made(transport)
         self.address = _address_key(self.client[0]) if self.client else ""
