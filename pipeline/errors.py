@@ -55,11 +55,11 @@ def of_system(error: OSError, path: object = "") -> UserError:
 
 
 @contextmanager
-def disk_faults(place: Path) -> Iterator[None]:
+def disk_faults(path: Path) -> Iterator[None]:
     """A full disk, or one without the right to write, becomes a `UserError`: it is no fault of this program."""
     try:
         yield
     except OSError as error:
         if not is_for_the_user(error):
             raise
-        raise of_system(error, place) from error
+        raise of_system(error, path) from error

@@ -36,12 +36,12 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
 
 def _removable(task: StageTask, keep: int) -> list[Path]:
     """The folders of one stage that may be deleted."""
-    current, in_progress = task.published(), task.shelf.work_path(task.key() or "")
-    finished = [published.folder for published in task.shelf.all()]
-    broken = [path for path in task.shelf.folders() if path not in finished]
-    unfinished = [path for path in task.shelf.root.glob(f"{WORK}*") if path.is_dir() and path != in_progress]
+    current, in_progress = task.published(), task.artifact_store.work_path(task.key() or "")
+    finished = [published.folder for published in task.artifact_store.all()]
+    broken = [path for path in task.artifact_store.folders() if path not in finished]
+    unfinished = [path for path in task.artifact_store.root.glob(f"{WORK}*") if path.is_dir() and path != in_progress]
     if task.key() is None:  # unknown until the stages before it are done
-        latest = (task.shelf.root / "latest").resolve()
+        latest = (task.artifact_store.root / "latest").resolve()
         finished, unfinished = [path for path in finished if path.resolve() != latest], []
     candidates = [*finished[: max(0, len(finished) - keep)], *broken, *unfinished]
     return [folder for folder in candidates if not (current and folder == current.folder) and not _in_use(folder)]

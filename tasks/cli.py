@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _print_error(error)
     except (KeyboardInterrupt, Stopped):
-        print("stopped; the next run goes on from here", file=sys.stderr)
+        print("stopped; the next run resumes here", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the output was closed: `python -m tasks options | head`
         sys.stderr.close()

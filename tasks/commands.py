@@ -303,7 +303,7 @@ def show_status(pipeline: RunPipeline, *, verify: bool = False) -> list[str]:
     """Print the state of one dataset; returns its damage, a line each."""
     print(f"{pipeline.dataset}: {_last_run(pipeline.dataset)}; {_labels(pipeline.dataset)}")
     for step, task in zip(make_plan(pipeline), pipeline.stages(), strict=True):
-        newest = task.published() or task.shelf.newest()
+        newest = task.published() or task.artifact_store.newest()
         line = console.stage_line(newest.manifest) if newest else ""
         print(f"  {step.stage:<11}{step.state:<11}{line}".rstrip())
     damage = _find_damage(pipeline, verify=verify)
@@ -332,9 +332,9 @@ def _labels(dataset: str) -> str:
 
 
 def _find_damage(pipeline: RunPipeline, *, verify: bool) -> list[str]:
-    damage = [text for task in pipeline.stages() for text in task.shelf.damaged().values()]
+    damage = [text for task in pipeline.stages() for text in task.artifact_store.damaged().values()]
     for task in pipeline.stages() if verify else []:
-        for published in task.shelf.all():
+        for published in task.artifact_store.all():
             try:
                 check_contents(published.manifest, published.folder)
             except DamagedState as error:

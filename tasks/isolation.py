@@ -33,7 +33,7 @@ PRELOAD = ["tensorflow", "keras", "pipeline.filter.train_classifier", "pipeline.
 METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 OUTPUT = (1, 2)  # standard output and standard error
 POLL = 0.2  # seconds from one check for a request to stop to the next
-AGAIN = "running again goes on from there"
+AGAIN = "running again resumes there"
 
 
 class StageCrashed(Exception):

@@ -50,15 +50,15 @@ def _plan_stage(task: StageTask, pending: set[str]) -> PlanStep:
 
 def _own_reasons(task: StageTask, key: str | None) -> list[str]:
     """Why this stage runs whatever the stages before it make; empty if that alone decides."""
-    newest = task.shelf.newest()
+    newest = task.artifact_store.newest()
     if task.forced_by:
         return ["requested"]
-    if key is not None and (damage := task.shelf.damage(key)):
+    if key is not None and (damage := task.artifact_store.damage(key)):
         return [f"damaged: {damage}"]
-    if key is not None and task.shelf.begun(key):
+    if key is not None and task.artifact_store.begun(key):
         return ["started but not finished" + (", resumes" if task.resumable else "")]
     if newest is None:
-        return [*task.shelf.damaged().values()] or ["never ran"]
+        return [*task.artifact_store.damaged().values()] or ["never ran"]
     return changes(task, newest.manifest)
 
 

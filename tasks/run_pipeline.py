@@ -85,7 +85,7 @@ class RunPipeline(RunTask):
         published = {task.stage: task.finished() for task in tasks}
         for task in tasks:
             # An older artifact, if earlier settings are used again
-            task.shelf.point_latest(published[task.stage].folder)
+            task.artifact_store.point_latest(published[task.stage].folder)
             if task.stage not in touched:
                 made = console.stage_line(published[task.stage].manifest)
                 record.add("stage", stage=task.stage, key=task.key(), outcome="reused", made=made)

@@ -32,7 +32,7 @@ from tasks.settings import Settings, from_text, resolve
 from tasks.stage_reporter import StageReporter
 
 DEFAULT_DATASET = "demo"
-STOPPED = "stopped; the next run goes on from here"
+STOPPED = "stopped; the next run resumes here"
 AnyTask = TypeVar("AnyTask", bound="RunTask")
 
 
@@ -78,7 +78,7 @@ class RunTask(luigi.Task):
 def make(task: "StageTask") -> None:
     """Publish the artifact of `task`, unless another run does so first."""
     record = run_log.record(task.dataset, task.run_name)
-    with signals.listening(), run_log.logging_to(record.log), disk_faults(task.shelf.root):
+    with signals.listening(), run_log.logging_to(record.log), disk_faults(task.artifact_store.root):
         # While it waits for a lock, another run may change its inputs: then it needs another key
         while not _made(task, cast(str, task.key()), record):  # known: Luigi runs a stage when its inputs are there
             continue
@@ -92,7 +92,7 @@ def _made(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
         if task.key() != key:
             return False
         if not task.complete():
-            if damage := task.shelf.damage(key):
+            if damage := task.artifact_store.damage(key):
                 record.tell("note", stage=task.stage, text=f"{damage}; it is made again")
             _make(task, key, record)
         return True
@@ -123,7 +123,7 @@ def one_line(error: BaseException) -> str:
 
 def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
     """The locks that this stage needs, each with the reason to wait if it is taken."""
-    locks: list[tuple[BaseFileLock, str]] = [(task.shelf.lock(key), "another run makes the same")]
+    locks: list[tuple[BaseFileLock, str]] = [(task.artifact_store.lock(key), "another run makes the same")]
     if "gpu" in task.resources:  # the local scheduler counts resources within one process only
         device = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
         name = "-".join(["ganmill-gpu", *filter(None, [device])])
@@ -148,7 +148,7 @@ def _taken(lock: BaseFileLock, say: Callable[[], None]) -> AbstractContextManage
 def _make(task: "StageTask", key: str, record: run_log.RunLog) -> None:
     reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
     try:
-        with disk_faults(task.shelf.root):
+        with disk_faults(task.artifact_store.root):
             manifest = _publish(task, key, record, reporter)
     except BaseException as error:
         why = for_dataset(one_line(error), task.dataset)
@@ -161,7 +161,7 @@ def _publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: Stag
     """Do the work and publish its folder."""
     began = time.monotonic()
     draft = _draft(task, key, record.run)  # first: the inputs may change during hours of work
-    folder = task.shelf.work(key, resume=task.resumable)
+    folder = task.artifact_store.work(key, resume=task.resumable)
     reporter.started(key)
     result = _work(task, folder, record, reporter)
     manifest = replace(
@@ -172,7 +172,7 @@ def _publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: Stag
         created=datetime.now(timezone.utc).isoformat(),
         seconds=round(time.monotonic() - began, 2),
     )
-    task.shelf.publish(folder, manifest)
+    task.artifact_store.publish(folder, manifest)
     return manifest
 
 
@@ -266,7 +266,7 @@ class StageTask(RunTask):
         return self.chosen[self.stage]
 
     @property
-    def shelf(self) -> ArtifactStore:
+    def artifact_store(self) -> ArtifactStore:
         """This stage's finished folders."""
         return paths.artifact_store(self.dataset, self.stage)
 
@@ -306,7 +306,7 @@ class StageTask(RunTask):
         with _one_walk() as found:
             if self.task_id not in found:
                 key = self.key()
-                found[self.task_id] = None if key is None else self.shelf.find(key, forced=self.forced_by)
+                found[self.task_id] = None if key is None else self.artifact_store.find(key, forced=self.forced_by)
             return found[self.task_id]
 
     def finished(self) -> Artifact:

@@ -144,7 +144,7 @@ class TrainClassifier(Labelled):
 class FilterArguments(LabelArguments):
     """What `filter_images` is given beside options and folders."""
 
-    classifier: Path | None  # None stands here; the folder of the classifier takes its place if the stage reads it
+    classifier: Path | None  # None, replaced by the folder of the classifier if the stage reads it
 
 
 class Filter(Labelled):

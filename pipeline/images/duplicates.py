@@ -152,11 +152,11 @@ def _alike(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         len(images), SQUASHED, SQUASHED, -1
     )
     rows, columns = [], []
-    for place, others in _near(hashes):
-        for look in (looks[place], mirrored(looks[place])):
+    for index, others in _near(hashes):
+        for look in (looks[index], mirrored(looks[index])):
             found = others[difference(looks[others], look) <= ALIKE_IN_GROUPS]
             columns.append(found.astype(np.int32))
-            rows.append(np.full(len(found), place, np.int32))
+            rows.append(np.full(len(found), index, np.int32))
     none = np.empty(0, np.int32)
     return np.concatenate([none, *rows]), np.concatenate([none, *columns])
 

@@ -3,7 +3,7 @@
 How a run stands is read from its record (pipeline/progress_log.py), whoever started it: this page, a terminal or cron.
 data/<dataset>/page-run/ knows what no record does: run.json says which process the page started last and, if a server
 saw it, its exit code; stop.json which process was asked to stop; log.txt is what that process printed. Nothing is held
-in memory, so that another server goes on with all of it.
+in memory, so that another server can continue with it.
 """
 
 import json

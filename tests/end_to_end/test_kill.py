@@ -22,13 +22,13 @@ def unmake(home: Home, stage: str) -> tuple[Path, str]:
 
     The stages after it keep what they made from the undisturbed run, and are up to date only if the same comes out.
     """
-    shelf = home.stage_folder(stage)
-    shutil.rmtree(shelf)
+    stage_folder = home.stage_folder(stage)
+    shutil.rmtree(stage_folder)
     if stage == "download":
         (home.folder / "data" / "demo" / "archive.sqlite").unlink()
         shutil.rmtree(home.folder / "data" / "demo" / "raw")
         return home.folder / "data" / "demo" / "raw", "??/*"
-    return shelf, ".work-*/*"
+    return stage_folder, ".work-*/*"
 
 
 def kill_while_working(home: Home, sign: tuple[Path, str], number: int = signal.SIGKILL) -> subprocess.Popen:

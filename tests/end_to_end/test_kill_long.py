@@ -73,7 +73,7 @@ def test_repeatedly_killed_labels_and_reruns_lose_nothing(home: Home):
         home.do("labels")  # the log can be read; nothing torn has to be repaired
         now = {row["id"]: row["label"] for row in home.labels()}
         assert before.items() <= now.items()
-        if command == "export":  # goes on from what the killed one left
+        if command == "export":  # resumes from what the killed one left
             home.do(*words)
             assert sorted(path.stem for path in (home.folder / words[2]).rglob("*.png")) == sorted(squares)
     home.label(*({"id": id, "label": None} for id in now.keys() - before.keys()))  # as it was

@@ -179,7 +179,7 @@ def test_killed_stage_process_gives_one_sentence(home, daemon, start, workers):
     lines = [line for _, line in run.lines if "failed" in line]
     assert lines == [
         "gan        failed: its process was ended by signal 9; signal 9 most often means that memory ran out; running"
-        " again goes on from there"
+        " again resumes there"
     ]
     assert ":(" not in run.text
     assert home.run("--gan-epochs", "30") == ["gan", "generate", "report"]

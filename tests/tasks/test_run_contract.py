@@ -186,7 +186,7 @@ def test_contract_of_an_error_before_the_first_stage(seen, monkeypatch):
 
 def test_contract_of_a_stage_that_waits(seen, home):
     task = RunPipeline(dataset="demo", options="download.sources=demo download.demo_pictures=20").stages()[0]
-    with FileLock(task.shelf.lock(task.key()).lock_file) as lock:
+    with FileLock(task.artifact_store.lock(task.key()).lock_file) as lock:
         asked = iter([False, False])
 
         def release() -> bool:

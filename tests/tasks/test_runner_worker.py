@@ -51,7 +51,7 @@ def run(task: luigi.Task) -> list[runner.Fault]:
 def test_worker_reports_a_dead_process_in_one_line_and_does_not_wait_for_it_without_end(monkeypatch, number, expected):
     monkeypatch.setattr(runner, "GRACE", 0.5)
     (fault,) = run(Mortal(number=number))
-    assert fault.line == f"{expected}; running again goes on from there"
+    assert fault.line == f"{expected}; running again resumes there"
 
 
 def test_worker_reports_an_error_of_complete_in_one_line():

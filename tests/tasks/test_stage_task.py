@@ -29,7 +29,7 @@ def go_wrong(options, *, folder, progress, should_stop):
 def task(tmp_path, monkeypatch):
     """A task that is all its own: `task.keys` are what `key()` gives, one after the other, the last for ever."""
     monkeypatch.chdir(tmp_path)
-    shelf = ArtifactStore(tmp_path / "shelf")
+    store = ArtifactStore(tmp_path / "shelf")
 
     class Task:
         stage, dataset, run_name, version, forced_by, resources = "report", "x", run_log.new_name(), 1, "", {}
@@ -42,7 +42,7 @@ def task(tmp_path, monkeypatch):
         complete = StageTask.complete
 
         def __init__(self):
-            self.shelf, self.keys = shelf, ["a" * 64]
+            self.artifact_store, self.keys = store, ["a" * 64]
 
         def key(self):
             return self.keys.pop(0) if len(self.keys) > 1 else self.keys[0]
@@ -55,7 +55,7 @@ def test_make_uses_the_key_that_is_needed_once_the_lock_is_free(task):
     old, new = "a" * 64, "b" * 64
     task.keys = [old, new]  # another run made its input anew while this one waited
     stage_task.make(task)
-    assert [found.manifest.key for found in task.shelf.all()] == [new]
+    assert [found.manifest.key for found in task.artifact_store.all()] == [new]
 
 
 def test_make_reports_a_full_disk_as_a_user_error(task):

@@ -27,8 +27,8 @@ def finished(monkeypatch) -> list[Path]:
     """Every stage has a finished folder; the list fills with the stores that were asked for one."""
     looked = []
 
-    def find(shelf: ArtifactStore, key: str, *, forced: str) -> Artifact:
-        looked.append(shelf.root)
+    def find(artifact_store: ArtifactStore, key: str, *, forced: str) -> Artifact:
+        looked.append(artifact_store.root)
         outputs = dict.fromkeys(("images", "model", "kept", "generator"), key)
         return Artifact(Path(key[:12]), SimpleNamespace(outputs=outputs))
 

@@ -75,8 +75,8 @@ def end(record: Record, how: str) -> int:
 
 def stop(record: Record) -> None:
     """End as ctrl-C ends a run."""
-    record.add("stage", stage=STAGE, outcome="stopped", error="stopped; the next run goes on from here")
-    record.add("end", outcome="stopped", error="stopped; the next run goes on from here")
+    record.add("stage", stage=STAGE, outcome="stopped", error="stopped; the next run resumes here")
+    record.add("end", outcome="stopped", error="stopped; the next run resumes here")
     sys.exit(130)
 
 
