@@ -6,7 +6,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pipeline.progress_log import LONGEST_NOTE, Event, duration, line_about
+from pipeline.run_record import LONGEST_NOTE, Event, duration, line_about
 from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
 from pipeline.text import plain

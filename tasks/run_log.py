@@ -1,5 +1,5 @@
 """Writes the record of a run: `data/<dataset>/runs/<run>/` holds record.jsonl (its events) and log.txt (what libraries
-log). The fields of the events are in pipeline/progress_log.py."""
+log). The fields of the events are in pipeline/run_record.py."""
 
 import logging
 import multiprocessing
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import of_system
-from pipeline.progress_log import (
+from pipeline.run_record import (
     KINDS,
     LONGEST_LINE,
     LONGEST_NOTE,

@@ -7,7 +7,7 @@ import luigi
 
 from pipeline.errors import UserError
 from pipeline.gan.config.resolutions import check_size
-from pipeline.progress_log import duration
+from pipeline.run_record import duration
 from pipeline.store.artifacts import Artifact
 from tasks import console, run_log, settings
 from tasks.stage_task import RunTask, StageTask

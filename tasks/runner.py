@@ -19,7 +19,7 @@ from luigi import LuigiStatusCode, configuration, scheduler, task_status, worker
 from luigi.rpc import RPCError
 
 from pipeline.errors import Stopped, UserError
-from pipeline.progress_log import StageEnded
+from pipeline.run_record import StageEnded
 from tasks import backbones, console, isolation, luigid, run_log, signals
 from tasks.luigid import Luigid
 from tasks.run_pipeline import RunPipeline

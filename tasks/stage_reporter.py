@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.progress_log import Event
+from pipeline.run_record import Event
 from pipeline.store.manifest import Manifest
 from tasks import console
 from tasks.run_log import RunLog

@@ -23,8 +23,8 @@ MAY_READ = {
     "filter": {"store", "images", "labels", "devices", "pretrained"},
     "gan": {"store", "images", "labels", "filter", "devices", "pretrained"},
     "report": {"store", "images", "labels", "filter", "gan", "demo"},
-    "progress_log": {"store"},
-    "web": {"store", "images", "labels", "filter", "progress_log"},
+    "run_record": {"store"},
+    "web": {"store", "images", "labels", "filter", "run_record"},
 }
 NETWORKS = {"tensorflow", "keras", "jax", "torch"}
 

@@ -21,10 +21,10 @@ from pipeline.filter.calibration import Calibration
 from pipeline.filter.classifier import BATCH, Classifier, Scale
 from pipeline.filter.cnn import SIDE, Network, read_network
 from pipeline.filter.features import BackboneExtractor, FeatureExtractor, HistogramPatchExtractor
-from pipeline.filter.figures import FILE_NAME as PARAMETERS
-from pipeline.filter.figures import SavedParameters, kernel_array_forms, read_parameters
 from pipeline.filter.kernel import Kernel, KernelMachine
 from pipeline.filter.patches import DictionaryLayer, PatchDictionary
+from pipeline.filter.saved_parameters import FILE_NAME as PARAMETERS
+from pipeline.filter.saved_parameters import SavedParameters, kernel_array_forms, read_parameters
 from pipeline.pretrained import MAX_BYTES
 from pipeline.store import digest
 from pipeline.store.npz import Damaged, Foreign, Unfit, check_finite, or_damaged, read_npz

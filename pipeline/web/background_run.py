@@ -1,6 +1,6 @@
 """The run of a dataset that the page shows, and the one that it starts: a process that outlives the server.
 
-How a run stands is read from its record (pipeline/progress_log.py), whoever started it: this page, a terminal or cron.
+How a run stands is read from its record (pipeline/run_record.py), whoever started it: this page, a terminal or cron.
 data/<dataset>/page-run/ knows what no record does: run.json says which process the page started last and, if a server
 saw it, its exit code; stop.json which process was asked to stop; log.txt is what that process printed. Nothing is held
 in memory, so that another server can continue with it.
@@ -26,7 +26,7 @@ import psutil
 from filelock import FileLock
 
 from pipeline.errors import UserError
-from pipeline.progress_log import LONGEST_LINE, LONGEST_NOTE, NAME, SHOWN_LINES, RunState, process_start, read_state
+from pipeline.run_record import LONGEST_LINE, LONGEST_NOTE, NAME, SHOWN_LINES, RunState, process_start, read_state
 from pipeline.store.atomic import write_whole
 from pipeline.text import plain
 

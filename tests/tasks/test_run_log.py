@@ -10,8 +10,7 @@ import time
 import psutil
 import pytest
 
-from pipeline import progress_log
-from pipeline.progress_log import process_start, read_events, read_state
+from pipeline.run_record import process_start, read_events, read_state
 from tasks import commands, run_log
 from tasks.run_log import RunLog, logging_to
 from tests.end_to_end.home import REPOSITORY
@@ -141,8 +140,8 @@ def test_run_log_of_a_forked_worker_names_the_process_of_the_run(tmp_path, monke
 
 
 def test_read_events_reads_both_ends_of_a_record_that_is_too_large(record, monkeypatch):
-    monkeypatch.setattr(progress_log, "LARGEST", 4000)
-    monkeypatch.setattr(progress_log, "HEAD", 1000)
+    monkeypatch.setattr(run_record, "LARGEST", 4000)
+    monkeypatch.setattr(run_record, "HEAD", 1000)
     with record.path.open("a") as file:
         for number in range(5000):
             file.write(f'{{"event": "progress", "time": "x", "stage": "gan", "done": {number}, "total": 5000}}\n')

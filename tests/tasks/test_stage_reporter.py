@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline.progress_log import StageAdvanced, read_events
+from pipeline.run_record import StageAdvanced, read_events
 from pipeline.store.manifest import Manifest
 from tasks import stage_reporter
 from tasks.run_log import RunLog

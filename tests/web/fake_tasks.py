@@ -23,7 +23,7 @@ class Record:
     """A record in `folder`, written without loading Luigi. tests/tasks/test_run_contract.py has real ones."""
 
     def __init__(self, folder: Path) -> None:
-        from pipeline.progress_log import NAME, process_start
+        from pipeline.run_record import NAME, process_start
 
         folder.mkdir(parents=True)
         self.path = folder / NAME

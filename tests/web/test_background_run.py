@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.progress_log import NAME, process_start
+from pipeline.run_record import NAME, process_start
 from pipeline.web import background_run
 from pipeline.web.background_run import BackgroundRun
 from tests.web.fake_dataset import FakeDataset

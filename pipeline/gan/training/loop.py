@@ -97,7 +97,7 @@ class Trainer:
         self.note = ""  # a note for the next row of statistics
         self.forms = {**point_forms(self.batches, latent=definition.latent), **self.state.forms()}  # of its checkpoints
         self.best = BestCheckpoint(folder, self.forms)
-        self._resume()
+        self.resume()
         self.log = StatsLog(folder / STATS, epochs_done=self.epoch)
         self._step = compile_step(self.state, xla=config.xla)
 
@@ -183,36 +183,26 @@ class Trainer:
         self.seconds += time.perf_counter() - started
         self.metrics.append(metrics)
         if what := recovery.non_finite_metrics(metrics):
-            return self._roll_back(what, epoch=self.epoch + 1)
+            return recovery.roll_back(self, what, epoch=self.epoch + 1)
         self.accuracy_average.update(float(metrics[METRICS.index("d_accuracy")]))
         self.steps_done += 1
         if self.steps_done % self.batches.steps == 0:
             self._end_epoch()
 
     def _explain_errors(self, call: Callable[[], T], *, sampling: bool = False) -> T:
-        """The result of `call`, a step or, with `sampling`, the generation of samples.
-
-        Errors: `UserError` if memory runs out, or if XLA cannot compile the step.
-        """
-        try:
-            return call()
-        except Exception as error:
-            if recovery.is_out_of_memory(error) and sampling:
-                raise recovery.sampling_memory_error(size=self.images.shape[1], definition=self.config.name) from None
-            if recovery.is_out_of_memory(error):
-                shape = {"batch": self.batches.batch, "size": self.images.shape[1]}
-                raise recovery.out_of_memory_error(**shape, definition=self.config.name) from None
-            if self.config.xla and recovery.is_missing_kernel(error):
-                raise recovery.xla_error(self.config.name) from None
-            raise
+        """The result of `call`, a step or, with `sampling`, the generation of samples; errors as `explain_errors`."""
+        shape = {"batch": self.batches.batch, "size": self.images.shape[1]}
+        return recovery.explain_errors(
+            call, **shape, definition=self.config.name, xla=self.config.xla, sampling=sampling
+        )
 
     def _end_epoch(self) -> None:
         """Write the row, the samples and the checkpoint, in an order that survives a kill in between."""
         final = self.epoch == self.config.epochs
         sampled = final or self.epoch % self.intervals.sample_every == 0
         checkpoint_due = final or self.epoch % self.intervals.checkpoint_every == 0
-        if (sampled or checkpoint_due) and not self._is_finite():
-            return self._roll_back("a weight", epoch=self.epoch)
+        if (sampled or checkpoint_due) and not recovery.is_finite(self.state):
+            return recovery.roll_back(self, "a weight", epoch=self.epoch)
         row = self._row()
         self.metrics, self.seconds, self.note = [], 0.0, ""
         if sampled:
@@ -228,28 +218,9 @@ class Trainer:
         if checkpoint_due or is_best:
             self._save()
 
-    def _is_finite(self) -> bool:
-        """Whether the whole state is finite: losses may be finite although the step made a weight NaN."""
-        return all(np.isfinite(array).all() for array in self.state.arrays().values())
-
     def _save(self) -> None:
         """Write a checkpoint of the current step."""
         save_checkpoint(self.folder / CHECKPOINTS, self.steps_done, self.arrays())
-
-    def _roll_back(self, what: str, *, epoch: int) -> None:
-        """Restore the newest checkpoint with half the learning rates, because `what` became NaN in `epoch` (from 1).
-
-        The next row of statistics gets a note.
-        """
-        retries, lr_scale = self.retries + 1, self.lr_scale * recovery.LR_SCALE
-        if retries > recovery.RETRIES or not self._resume():
-            raise recovery.gave_up_error(what, epoch=epoch, definition=self.config.name)
-        self.retries, self.lr_scale = retries, lr_scale
-        self.log.rewind(self.epoch)
-        self.note = (
-            f"{what} became NaN in epoch {epoch}: rolled back to the checkpoint of epoch {self.epoch} and continued"
-            f" with learning rates times {lr_scale:g}"
-        )
 
     def read(self, path: Path) -> ResumePoint:
         """Read the checkpoint `path` of this training. Errors: `Damaged`, `Foreign`."""
@@ -258,7 +229,7 @@ class Trainer:
             raise Foreign("is of another seed, other pictures or another definition")
         return point
 
-    def _resume(self) -> bool:
+    def resume(self) -> bool:
         """Restore the newest intact checkpoint; returns whether there is one.
 
         It may be `final.npz`, if only the end of the training was interrupted. Errors: `DamagedState` if there are only
@@ -286,7 +257,9 @@ class Trainer:
             self.note = "; ".join(filter(None, [self.note, change]))
 
     def _stop(self) -> None:
-        if self._is_finite():  # otherwise the next run resumes from the checkpoint before, and repeats this step
+        if recovery.is_finite(
+            self.state
+        ):  # otherwise the next run resumes from the checkpoint before, and repeats this step
             self._save()
         raise Stopped(f"stopped in epoch {self.epoch + 1} of {self.config.epochs}; the next run resumes there")
 

@@ -1,10 +1,21 @@
-"""Recovery from NaN, and the error messages for NaN that persists, lack of memory, and XLA."""
+"""NaN during training: find it, roll back to the last checkpoint, or give up; and errors for lack of memory and XLA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.gan.config.loading import UNNAMED
+from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.train_step import METRICS
+
+if TYPE_CHECKING:
+    from pipeline.gan.training.loop import Trainer
+
+T = TypeVar("T")
 
 RETRIES = 3
 LR_SCALE = 0.5  # factor on both learning rates at each retry
@@ -15,6 +26,27 @@ def non_finite_metrics(metrics: np.ndarray) -> str:
     return ", ".join(name for name, value in zip(METRICS, metrics, strict=True) if not np.isfinite(value))
 
 
+def is_finite(state: TrainState) -> bool:
+    """Whether the whole state is finite: losses may be finite although the step made a weight NaN."""
+    return all(np.isfinite(array).all() for array in state.arrays().values())
+
+
+def roll_back(trainer: Trainer, what: str, *, epoch: int) -> None:
+    """Restore the newest checkpoint with half the learning rates, because `what` became NaN in `epoch` (from 1).
+
+    The next row of statistics gets a note. Errors: `UserError` after RETRIES, or if there is no checkpoint.
+    """
+    retries, lr_scale = trainer.retries + 1, trainer.lr_scale * LR_SCALE
+    if retries > RETRIES or not trainer.resume():
+        raise gave_up_error(what, epoch=epoch, definition=trainer.config.name)
+    trainer.retries, trainer.lr_scale = retries, lr_scale
+    trainer.log.rewind(trainer.epoch)
+    trainer.note = (
+        f"{what} became NaN in epoch {epoch}: rolled back to the checkpoint of epoch {trainer.epoch} and continued"
+        f" with learning rates times {lr_scale:g}"
+    )
+
+
 def gave_up_error(what: str, *, epoch: int, definition: str) -> UserError:
     """The error for a training whose losses or weights become NaN again after every retry."""
     return UserError(
@@ -22,6 +54,23 @@ def gave_up_error(what: str, *, epoch: int, definition: str) -> UserError:
         f" learning rates. Lower the learning rates in {_definition_file(definition)}, or bound D:"
         ' discriminator.weights "spectral", with its norm "none"'
     )
+
+
+def explain_errors(call: Callable[[], T], *, batch: int, size: int, definition: str, xla: bool, sampling: bool) -> T:
+    """The result of `call`, a step or, with `sampling`, the generation of samples.
+
+    Errors: `UserError` if memory runs out, or if XLA cannot compile the step.
+    """
+    try:
+        return call()
+    except Exception as error:
+        if is_out_of_memory(error) and sampling:
+            raise sampling_memory_error(size=size, definition=definition) from None
+        if is_out_of_memory(error):
+            raise out_of_memory_error(batch=batch, size=size, definition=definition) from None
+        if xla and is_missing_kernel(error):
+            raise xla_error(definition) from None
+        raise
 
 
 def is_out_of_memory(error: BaseException) -> bool:
