@@ -10,6 +10,7 @@ import time
 import psutil
 import pytest
 
+from pipeline import run_record
 from pipeline.run_record import process_start, read_events, read_state
 from tasks import commands, run_log
 from tasks.run_log import RunLog, logging_to
