@@ -155,7 +155,8 @@ def accepted(field: FieldInfo) -> str:
     """The values that an option accepts, in words: 'a whole number, at least 1, or auto'."""
     kind = value_type(field.annotation)
     if kind.choices:
-        words = [f"one of {', '.join(kind.choices)}"]
+        names = ", ".join(kind.choices)
+        words = [f"one or more of {names}, separated by commas" if kind.is_list else f"one of {names}"]
     else:
         words = ["a list, a,b,c" if kind.is_list else (KIND_WORDS | {str: "text"})[kind.plain]]
     return ", ".join([*words, *bounds(field), *(["or auto"] if kind.may_be_none else [])])

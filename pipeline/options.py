@@ -15,25 +15,29 @@ Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls",
 class DownloadOptions(Options):
     """Where pictures come from, and how requests are limited."""
 
-    query: tuple[str, ...] = option((), "search words, separated by commas; each is searched for in turn")
+    query: tuple[str, ...] = option((), "search terms, separated by commas; each is searched for in turn")
     sources: tuple[Source, ...] = option(
-        ("bing", "openverse"), "where pictures come from, in this order up to the limit"
+        ("bing", "openverse"), "where pictures come from; they are used in this order until the limit is reached"
     )
     mixed: bool = option(
-        False, "take pictures from all sources and search words in turn, not from one source after another"
+        False, "take pictures from all sources and search terms in turn, not from one source after another"
     )
-    limit: int = option(1000, "most pictures that one crawl requests, over all sources and search words", low=1)
+    limit: int = option(1000, "most pictures that one crawl requests, over all sources and search terms", low=1)
     site: str = option("", "first page for the source 'site'; links within its host are followed")
-    urls: str = option("", "file for the source 'urls', one image URL a line; - reads the URLs from standard input")
+    urls: str = option(
+        "", "file for the source 'urls', with one image URL on each line; - reads the URLs from standard input"
+    )
     folder: str = option("", "folder for the source 'folder'; every file in it and below it is taken as a picture")
     demo_pictures: int = option(700, "pictures on the web site of the source 'demo'", low=1)
-    pages: int = option(1000, "most pages read for one source and search word, as some web sites never end", low=1)
+    pages: int = option(
+        1000, "most pages read for one source and search term, because some web sites have no end", low=1
+    )
     robots: bool = option(
         True, "obey robots.txt and the header X-Robots-Tag (noai, noimageai), for the pages of a site and every picture"
     )
     allow_private: bool = option(False, "allow URLs that lead to this machine or into a private network")
     max_bytes: int = option(20_000_000, "bytes; a picture is rejected if its file is larger", low=1)
-    max_pixels: int = option(100_000_000, "a picture is rejected if its file announces more pixels", low=1)
+    max_pixels: int = option(100_000_000, "a picture is rejected if its header states more pixels", low=1)
     redirects: int = option(5, "most redirects that are followed for one picture; browsers allow 20", low=0, high=20)
     timeout: float = option(20.0, "seconds that one request may take from start to end", low=0.1, significant=False)
     retries: int = option(2, "how often a request is repeated after a temporary failure", low=0, significant=False)
@@ -106,12 +110,12 @@ class ClassifierOptions(Options):
 
     backbone: str = option(
         "auto",
-        "pretrained network: 'auto' (one whose weights are here or quickly fetched, else none), 'none', MobileNet,"
-        " MobileNetV3Small, MobileNetV3Large, or a file with weights of one of these",
+        "pretrained network: 'auto' (one whose weights are cached or can be fetched in seconds, else none), 'none',"
+        " MobileNet, MobileNetV3Small, MobileNetV3Large, or a file with weights of one of these",
         significant=False,  # the content key has the digest of the weights instead
     )
     steps: int = option(
-        200, "training steps of each small CNN if there is no backbone; enough for some hundred labels", low=1
+        200, "training steps of each small CNN if there is no backbone; enough for a few hundred labels", low=1
     )
     members: int = option(
         3,
@@ -126,16 +130,23 @@ class ClassifierOptions(Options):
 class FilterOptions(Options):
     """Which squares are kept for the generator."""
 
-    method: Literal["cnn", "none"] = option("cnn", "cnn asks the classifier; none keeps every square without labels")
+    method: Literal["cnn", "none"] = option(
+        "cnn",
+        "cnn asks the classifier; none keeps every square that is not labelled off target or skip, and needs no labels",
+    )
     threshold: float | None = option(
-        None, "a square is kept if it has this score or a higher one; auto: chosen from the labels", low=0, high=1
+        None,
+        "a square is kept if its score is at least threshold + unsure, and rejected if it is below threshold - unsure;"
+        " auto: the threshold is chosen from the labels",
+        low=0,
+        high=1,
     )
     precision: float = option(
         0.95, "share of the kept squares that should be on target, if the threshold is auto", low=0.5, high=1
     )
     unsure: float = option(
         0.05,
-        "a square is borderline, neither kept nor rejected, if its score is closer to the threshold than this",
+        "a square is borderline, neither kept nor rejected, if its score is within this distance of the threshold",
         low=0,
         high=0.4,
     )
@@ -157,12 +168,12 @@ class GanOptions(Options):
     definition: str = option("dcgan", "name of the GAN definition: NAME for the file models/NAME.json")
     epochs: int = option(100, "passes over the kept squares", low=1)
     sample_every: int | None = option(
-        None, "epochs from one sample sheet and its scores to the next; auto: some 1000 steps, 10 to 40 sheets", low=1
+        None, "epochs from one sample sheet and its scores to the next; auto: about 1000 steps, 10 to 40 sheets", low=1
     )
     checkpoint_every: int | None = option(
         None,
         "epochs from one checkpoint to the next; a run that is killed loses what came after the last one, a run that is"
-        " stopped loses nothing; auto: some 500 steps",
+        " stopped loses nothing; auto: about 500 steps",
         low=1,
         significant=False,
     )

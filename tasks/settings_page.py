@@ -1,6 +1,6 @@
 """The page docs/settings.md: every setting with its default, the values it accepts and its meaning.
 
-`python -m tasks options --markdown > docs/settings.md` writes it; a test holds the file to the options.
+`python -m tasks options --markdown > docs/settings.md` writes it; a test compares the file with the options.
 """
 
 from pydantic.fields import FieldInfo
@@ -13,10 +13,10 @@ INTRODUCTION = f"""\
 # Settings
 
 This page is generated: `python -m tasks options --markdown > docs/settings.md`. `python -m tasks options` prints the
-values that hold now, for a dataset if you add `--dataset pikachu`.
+current values, for a dataset if you add `--dataset pikachu`.
 
 Each stage of the pipeline has options of its own. The setting `gan.epochs` is the option `epochs` of the stage `gan`.
-Set it by a flag, for one run, or in luigi.cfg, for every run. In the name of a flag, `-` stands for `.` and `_`:
+Set it with a flag, for one run, or in luigi.cfg, for every run. In the name of a flag, `-` stands for `.` and `_`:
 
 ```
 python -m tasks run --dataset pikachu --gan-epochs 300
@@ -44,7 +44,7 @@ If a setting is given in several places, the first of these wins:
 1. a flag
 2. luigi.cfg, in a section for the dataset: `[pikachu.gan]`
 3. for {", ".join(f"`download.{name}`" for name in SUBJECT)}:
-   the flag of the last run with this dataset, which is remembered in `data/<dataset>/subject.json`
+   the flag of the last run with this dataset, which is kept in `data/<dataset>/subject.json`
 4. luigi.cfg, in a section for every dataset: `[gan]`
 5. the default
 
@@ -52,9 +52,11 @@ A list is written with commas: `query = cat,kitten`. A switch is `true` or `fals
 same. Where `auto` is accepted, the program chooses. In luigi.cfg, write `%%` for `%`. A wrong name or value stops the
 command before anything runs, and the message says what is accepted.
 
-If you change a setting, the next run makes its stage again, and the later stages if the result is different. Settings
-marked with \\* are the exception: they change how fast or where a stage works but not what it makes, so its result is
-used again. For `backbone` and `extractor`, it is the weights that count: other weights make the stage run again.
+If you change a setting, the next run makes its stage again, and the later stages if the output is different. Settings
+marked with \\* are not part of the content key: after a change the stage does not run again if its artifact (its
+finished folder) is there. Most of them change only how fast or where a stage works. `classifier.backbone`,
+`gan.extractor` and `generate.extractor` do change what is made: the digest of the weights that they name is part of the
+content key instead, so the stage runs again when the weights are different.
 """
 # What a reader should know about the settings of a stage besides
 NOTES = {
