@@ -38,7 +38,7 @@ def finished(monkeypatch) -> list[Path]:
 
 def test_there_is_one_list_of_stages_and_every_table_follows_it():
     assert tuple(task.stage for task in STAGE_TASKS) == STAGES
-    assert tuple(paths.HOMES) == STAGES
+    assert tuple(paths.STAGE_ROOTS) == STAGES
     assert tuple(console.LINES) == STAGES
 
 
