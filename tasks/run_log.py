@@ -86,9 +86,9 @@ class RunLog:
             _unwritten[self.path] = kept if kept and event == "progress" else waiting
         return made
 
-    def tell(self, event: str, **facts: Any) -> None:
+    def add_and_print(self, event: str, **facts: Any) -> None:
         """Append one event and print its line on the console."""
-        console.show(self.add(event, **facts))
+        console.print_event(self.add(event, **facts))
 
     def _append(self, data: bytes, *, durable: bool) -> None:
         """Write `data` in one call, so that processes of one run do not mix their lines."""
