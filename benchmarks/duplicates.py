@@ -27,7 +27,7 @@ from benchmarks.machine import machine
 from pipeline.demo.picture import SUBJECTS, draw
 from pipeline.images.decode import Decoded, decode
 from pipeline.images.duplicates import VIEWS, find_duplicates
-from pipeline.images.prepare import LOOK, Picture, Prepared, prepare
+from pipeline.images.prepare import THUMBNAIL_SIDE, Picture, Prepared, prepare
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
 
@@ -126,7 +126,7 @@ def make_random_pictures(count: int) -> list[Prepared]:
     random, pictures, others = np.random.default_rng(0), [], []
     for number in range(count):
         phash, mirror = (int(each) for each in random.integers(0, 1 << 63, 2))
-        look = random.integers(0, 256, (LOOK, LOOK, 3))
+        look = random.integers(0, 256, (THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3))
         if number % 10 == 9:
             phash, mirror, look = others[random.integers(len(others))]
             phash ^= 1 << int(random.integers(64))

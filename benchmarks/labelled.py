@@ -11,7 +11,7 @@ from pipeline.filter.learn import LearnResult, Pool, learn
 from pipeline.filter.train_classifier import number_groups
 from pipeline.images.crop import fit_to_square
 from pipeline.images.decode import Decoded, decode
-from pipeline.images.duplicates import group_alike
+from pipeline.images.duplicates import group_similar
 from pipeline.options import ClassifierOptions, NormalizeOptions
 from pipeline.pretrained import Weights
 
@@ -49,7 +49,7 @@ def train(subject: Subject, labelled: Sequence[int], weights: Weights | None) ->
     """Train on the labels of the squares at the indices `labelled`; all others are unlabelled."""
     ids = subject.ids
     labels = {ids[index]: "on" if subject.on[index] else "off" for index in labelled}
-    group_numbers = number_groups(labels, group_alike(ids, subject.images))
+    group_numbers = number_groups(labels, group_similar(ids, subject.images))
     order = np.argsort(ids)
     pool = Pool(
         images=subject.images[order],

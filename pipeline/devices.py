@@ -18,7 +18,7 @@ os.environ |= BACKEND_ENVIRONMENT | os.environ
 import keras  # reads them
 
 __all__ = [
-    "AS_IT_LIKES",
+    "BACKEND_DEFAULT_THREADS",
     "BFLOAT16",
     "ComputeMode",
     "Threads",
@@ -35,18 +35,22 @@ __all__ = [
 BACKENDS = ("tensorflow", "jax")
 BFLOAT16 = "mixed_bfloat16"  # Keras' name for computing in bfloat16 with weights in float32
 REPEATABLE = "xla_gpu_deterministic_ops"  # of XLA's flags
-IN_SILICON = {"avx512_bf16", "amx_bf16"}  # processors with one of these multiply bfloat16, some of them faster
+# Processor flags: with one of these a processor has instructions for bfloat16, which need not be faster
+NATIVE_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threads:
-    """On how many TensorFlow works `within` a layer, and `between` layers; 0 leaves it to it."""
+    """How many threads TensorFlow uses `within` a layer, and for how many layers at once (`between`).
+
+    0: TensorFlow chooses the number.
+    """
 
     within: int = 0
     between: int = 0
 
 
-AS_IT_LIKES = Threads()
+BACKEND_DEFAULT_THREADS = Threads()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,7 @@ class ComputeMode:
     """How a training computes: `dtype` is Keras' policy, `threads` how TensorFlow shares the cores."""
 
     dtype: str = "float32"
-    threads: Threads = AS_IT_LIKES
+    threads: Threads = BACKEND_DEFAULT_THREADS
 
     @property
     def precision(self) -> str:
@@ -72,7 +76,7 @@ def backend() -> str:
     return found
 
 
-def prepare_devices(threads: Threads = AS_IT_LIKES) -> None:
+def prepare_devices(threads: Threads = BACKEND_DEFAULT_THREADS) -> None:
     """Let GPUs hand out memory as it is needed, and choose kernels that give the same bits on every run.
 
     On a CPU the kernels used here are repeatable as they are; TensorFlow shares its cores as `threads` say.
@@ -96,10 +100,10 @@ def prepare_devices(threads: Threads = AS_IT_LIKES) -> None:
 
 def _make_jax_repeatable() -> None:
     """Have XLA leave out a GPU's kernels whose sums come in any order, and choose among the others without timing
-    them, unless the user has told it. Without a plugin for GPUs there is nothing to choose."""
-    told = os.environ.get("XLA_FLAGS", "")
-    if importlib.util.find_spec("jax_plugins") and REPEATABLE not in told:
-        os.environ["XLA_FLAGS"] = f"{told} --{REPEATABLE}=true".strip()
+    them, unless the user has set this flag. Without a plugin for GPUs there is nothing to choose."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if importlib.util.find_spec("jax_plugins") and REPEATABLE not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --{REPEATABLE}=true".strip()
 
 
 def rounding(dtype: str) -> str:
@@ -144,7 +148,7 @@ def _gains_by_bfloat16() -> bool:
 
 def has_bfloat16() -> bool:
     """Whether the processor has instructions for bfloat16, which need not mean that it gains by them."""
-    return bool(IN_SILICON & processor_flags())
+    return bool(NATIVE_BFLOAT16_FLAGS & processor_flags())
 
 
 def has_gpu() -> bool:
@@ -168,11 +172,11 @@ def tensorflow_has_started() -> bool:
 
 
 def _set_threads(threads: Threads) -> None:
-    """Tell TensorFlow, unless the environment has told it, or it is at work already, as in a notebook."""
+    """Set TensorFlow's threads, unless the environment sets them or TensorFlow has started, as in a notebook."""
     import tensorflow as tf
 
-    told = {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"} & os.environ.keys()
-    if threads.between and not told:
+    flags_set = {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"} & os.environ.keys()
+    if threads.between and not flags_set:
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(threads.within)
             tf.config.threading.set_inter_op_parallelism_threads(threads.between)

@@ -1,8 +1,9 @@
 """The errors that users see, and the exception of a requested stop.
 
-Exception ├── UserError        a mistake or a condition that the user can fix; its text is the one line they see │   └──
-DamagedState   a file on disk is not what was written; names the file and the command that recreates it └── Stopped
-SIGINT or SIGTERM was received; finished work is kept and the next run resumes
+Exception
+├── UserError        a mistake or a condition that the user can fix; its text is the one line they see
+│   └── DamagedState   a file on disk is not what was written; names it and the command that makes it again
+└── Stopped          SIGINT or SIGTERM was received; finished work is kept, and the next run resumes
 """
 
 import errno

@@ -3,12 +3,14 @@
 STAGE_OPTIONS holds the options of each stage by the stage's name, and STAGES is the one list of stages, in order.
 """
 
+import shlex
 from typing import Any, Literal
 
 from pydantic import field_validator
 
 from pipeline.option_types import Options, option
 
+DEFAULT_DATASET = "demo"  # of commands without --dataset
 Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder"]
 
 
@@ -224,3 +226,8 @@ STAGE_OPTIONS: dict[str, type[Options]] = {
     "report": ReportOptions,
 }
 STAGES = tuple(STAGE_OPTIONS)  # each stage reads only from stages before it
+
+
+def dataset_flag(dataset: str) -> str:
+    """The flag that selects `dataset` in a command; empty for the default dataset."""
+    return "" if dataset == DEFAULT_DATASET else f" --dataset {shlex.quote(dataset)}"

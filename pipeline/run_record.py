@@ -15,7 +15,7 @@ stage        stage, outcome, key, made, error, seconds   it ended: ran, reused, 
 end          outcome, error, seconds                     the run ended: done, failed or stopped
 
 Every event has `time` in UTC. A stage that ran also has `summary`, the figures of its manifest. Readers skip a line
-that is torn or lacks these fields, and a kind that they do not know: another version may have written the record.
+that is incomplete or lacks these fields, and a kind that they do not know: another version may have written the record.
 """
 
 import sys
@@ -184,10 +184,10 @@ def read_events(path: Path) -> list[Event]:
                 data = data[:HEAD].rpartition(b"\n")[0] + b"\n" + file.read(LARGEST).partition(b"\n")[2]
     except OSError:
         return []
-    return list(_whole(data.splitlines(keepends=True)))
+    return list(_valid_events(data.splitlines(keepends=True)))
 
 
-def _whole(lines: Iterable[bytes]) -> Iterator[Event]:
+def _valid_events(lines: Iterable[bytes]) -> Iterator[Event]:
     for line in lines:
         try:
             row = parse_row(line, NAME)

@@ -9,7 +9,7 @@ from pipeline.errors import UserError
 from pipeline.pretrained import AUTO, Weights
 from tasks import console
 
-Say = Callable[[str, str], None]  # a line about a stage
+Notify = Callable[[str, str], None]  # a line about a stage
 
 
 @lru_cache(maxsize=8)
@@ -32,7 +32,7 @@ def describe_weights(backbone: str, *, will_train: bool) -> str:
     return f"backbone {classifier_weights(backbone) or 'none'}"
 
 
-def fetch_classifier_weights(backbone: str, say: Say = console.say) -> None:
+def fetch_classifier_weights(backbone: str, notify: Notify = console.print_line) -> None:
     """Fetch the weights that `backbone` selects if they are missing; with 'auto' continue without them if that fails.
 
     Raises:
@@ -40,16 +40,16 @@ def fetch_classifier_weights(backbone: str, say: Say = console.say) -> None:
     """
     if not pretrained.missing_backbones(backbone):
         return
-    say("classifier", "looks for pretrained weights")
+    notify("classifier", "looks for pretrained weights")
     reason = pretrained.fetch_backbone(backbone)
     if reason and backbone != AUTO:
         raise UserError(f"classifier.backbone = {backbone}: {reason}; or set it to auto, none, or a weights file")
     if reason:
-        say("classifier", f"continues without pretrained weights: {reason}")
+        notify("classifier", f"continues without pretrained weights: {reason}")
     classifier_weights.cache_clear()
 
 
-def fetch_extractor_weights(stage: str, extractor: str, say: Say = console.say) -> None:
+def fetch_extractor_weights(stage: str, extractor: str, notify: Notify = console.print_line) -> None:
     """Fetch the weights that `extractor` names, before a training of hours starts.
 
     Raises:
@@ -57,5 +57,5 @@ def fetch_extractor_weights(stage: str, extractor: str, say: Say = console.say) 
     """
     pretrained.find_extractor(extractor, classifier=True)
     if pretrained.is_extractor_missing(extractor):
-        say(stage, f"fetches the weights of {extractor}")
+        notify(stage, f"fetches the weights of {extractor}")
         pretrained.fetch_extractor(extractor)

@@ -9,11 +9,10 @@ from typing import NoReturn
 
 from pipeline.errors import Stopped, UserError, of_system
 from pipeline.option_types import as_json, expected, nearest
-from pipeline.options import STAGE_OPTIONS, STAGES
+from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
 from pipeline.text import plain
 from tasks import commands, paths
 from tasks.label_server import web
-from tasks.stage_task import DEFAULT_DATASET
 
 MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
 EXIT_INTERRUPTED = 130  # the exit code of a process that SIGINT ended

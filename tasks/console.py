@@ -12,13 +12,13 @@ from pipeline.store.manifest import Manifest
 from pipeline.text import plain
 
 
-def show(event: Event) -> None:
+def print_event(event: Event) -> None:
     """Print the line of an event of the run's record, if it has one."""
     if line := event.line():
         print(line, file=sys.stderr, flush=True)
 
 
-def say(stage: str, text: str) -> None:
+def print_line(stage: str, text: str) -> None:
     """Print one line about a stage."""
     print(line_about(stage, text), file=sys.stderr, flush=True)
 

@@ -23,12 +23,12 @@ class OneLine(logging.Filter):
         """Always true: only the traceback is removed."""
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, TOLD) or (isinstance(error, StageCrashed) and "\n" not in str(error).strip()):
-            record.msg, record.args, record.exc_info = f"{record.getMessage()}: {_said(error)}", None, None
+            record.msg, record.args, record.exc_info = f"{record.getMessage()}: {_describe(error)}", None, None
         record.msg, record.args = _cut(record.getMessage()), None
         return True
 
 
-def _said(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     return f"luigid does not answer ({error}); what is made is kept" if isinstance(error, RPCError) else str(error)
 
 

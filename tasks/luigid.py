@@ -30,7 +30,7 @@ TIMEOUT = 5.0  # seconds for one answer, unless luigi.cfg sets `[core] rpc_conne
 SHOWN = ("set_task_status_message", "set_task_progress_percentage", "ping")  # sent once: no run depends on them
 SHORT = 2.0  # seconds for one answer to them
 QUIET = 30.0  # seconds for which no progress is sent after it could not be sent
-SILENCE = 5.0  # seconds without an answer until the console says so
+SILENCE_SECONDS = 5.0  # seconds without an answer until the console says so
 LARGEST = 1 << 20  # bytes of an answer that are read
 NO_ANSWER = (OSError, ValueError, HTTPException, RecursionError)  # of luigid; the last three come from another server
 PAUSED = (
@@ -53,7 +53,7 @@ class Luigid(RemoteScheduler):
         wanted = configuration.get_config().getfloat("core", "rpc_connect_timeout", TIMEOUT)
         super().__init__(url, connect_timeout or wanted)
         self._heard = time.monotonic()  # when it last answered a ping
-        self._told = False  # whether the console said that it does not answer
+        self._silence_printed = False  # whether the console said that it does not answer
         self._page_from = 0.0  # time from which progress may be sent again
 
     def _request(self, url: str, data: dict[str, Any], attempts: int = 3, allow_null: bool = True) -> Any:
@@ -77,7 +77,7 @@ class Luigid(RemoteScheduler):
     def _failed(self, state: RetryCallState) -> None:
         if state.attempt_number == 1 and state.outcome is not None:
             why = reason(state.outcome.exception())
-            say(f"luigid at {self._url} does not answer ({why}); the run waits {PATIENCE:.0f} s for it")
+            print_line(f"luigid at {self._url} does not answer ({why}); the run waits {PATIENCE:.0f} s for it")
 
     def _once(self, url: str, data: dict[str, Any]) -> Any:
         page = self._fetcher.fetch(f"{self._url}{url}", {"data": json.dumps(data)}, SHORT)
@@ -88,20 +88,20 @@ class Luigid(RemoteScheduler):
         try:
             answer = self._once(url, data)
         except (self._fetcher.raises, ValueError, KeyError, TypeError) as error:
-            self._silent(error)
+            self._report_silence(error)
             return None
-        if self._told:
-            say(f"luigid at {self._url} answers again")
-        self._heard, self._told = time.monotonic(), False
+        if self._silence_printed:
+            print_line(f"luigid at {self._url} answers again")
+        self._heard, self._silence_printed = time.monotonic(), False
         whole = isinstance(answer, dict) and isinstance(answer.get("rpc_messages"), list)
         return answer if whole else None
 
-    def _silent(self, error: BaseException) -> None:
+    def _report_silence(self, error: BaseException) -> None:
         """Say once that luigid does not answer while a stage works, which does not need luigid."""
         silence = time.monotonic() - self._heard
-        if silence >= SILENCE and not self._told:
-            self._told = True
-            say(
+        if silence >= SILENCE_SECONDS and not self._silence_printed:
+            self._silence_printed = True
+            print_line(
                 f"luigid at {self._url} does not answer ({reason(error)}); the stage that works goes on, and its result"
                 " is kept; start luigid again for the stages after it"
             )
@@ -126,17 +126,17 @@ def show_progress(task: luigi.Task, message: str, percent: int | None) -> None:
 
 
 class Waiting:
-    """Tells `tell` why a run waits, and again every `REMIND` seconds."""
+    """Tells `notify` why a run waits, and again every `REMIND_SECONDS` seconds."""
 
-    REMIND = 300.0
-    LOOK = 2.0  # seconds between two questions to luigid
+    REMIND_SECONDS = 300.0
+    POLL_SECONDS = 2.0  # seconds between two questions to luigid
 
-    def __init__(self, url: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, url: str, notify: Callable[[str], None]) -> None:
         self.url = url  # empty without luigid
-        self._tell = tell
+        self._notify = notify
         self._rounds = 0
-        self._said = ""
-        self._at = 0.0
+        self._last_reason = ""
+        self._notified_at = 0.0
 
     def a_while(self) -> None:
         """Wait until luigid may have work again, or until a signal asks the run to stop."""
@@ -144,20 +144,20 @@ class Waiting:
         paused = False
         while self.url and not signals.should_stop() and is_paused(self.url):
             paused = True
-            self._say(PAUSED.format(url=self.url.rstrip("/")))
-            time.sleep(self.LOOK)
+            self._notify_if_new(PAUSED.format(url=self.url.rstrip("/")))
+            time.sleep(self.POLL_SECONDS)
         if not paused and self._rounds > 1:  # after a restart luigid learns of this run only in the second round
-            self._say("another worker runs it, or uses the GPU")
-        time.sleep(self.LOOK)
+            self._notify_if_new("another worker runs it, or uses the GPU")
+        time.sleep(self.POLL_SECONDS)
 
-    def _say(self, reason: str) -> None:
+    def _notify_if_new(self, reason: str) -> None:
         now = time.monotonic()
-        if reason != self._said or now - self._at >= self.REMIND:
-            self._tell(reason)
-            self._said, self._at = reason, now
+        if reason != self._last_reason or now - self._notified_at >= self.REMIND_SECONDS:
+            self._notify(reason)
+            self._last_reason, self._notified_at = reason, now
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print one line at once."""
     print(line, file=sys.stderr, flush=True)
 

@@ -86,9 +86,9 @@ class RunLog:
             _unwritten[self.path] = kept if kept and event == "progress" else waiting
         return made
 
-    def tell(self, event: str, **facts: Any) -> None:
+    def add_and_print(self, event: str, **facts: Any) -> None:
         """Append one event and print its line on the console."""
-        console.show(self.add(event, **facts))
+        console.print_event(self.add(event, **facts))
 
     def _append(self, data: bytes, *, durable: bool) -> None:
         """Write `data` in one call, so that processes of one run do not mix their lines."""
@@ -96,7 +96,8 @@ class RunLog:
         with self.path.open("a+b", buffering=0) as file:
             if file.seek(0, os.SEEK_END):
                 file.seek(-1, os.SEEK_END)
-                data = data if file.read(1) == b"\n" else b"\n" + data  # a torn line must not swallow the next one
+                if file.read(1) != b"\n":  # an incomplete line must not swallow the next one
+                    data = b"\n" + data
             while data:
                 data = data[file.write(data) :]
             if durable:  # of progress the next line comes soon, and a sync may wait for all that a stage writes

@@ -75,8 +75,8 @@ class RunPipeline(RunTask):
     def finish_until(self, stage: str) -> None:
         """Log and print the end of a run that stopped after `stage`."""
         published, seconds = self._record_results(self.stages_until(stage))
-        console.say(stage, console.stage_line(published[stage].manifest))
-        console.say("took", duration(seconds))
+        console.print_line(stage, console.stage_line(published[stage].manifest))
+        console.print_line("took", duration(seconds))
 
     def _record_results(self, tasks: list[StageTask]) -> tuple[dict[str, Artifact], float]:
         """Log that `tasks` are done; returns their artifacts by stage, and the duration in seconds."""

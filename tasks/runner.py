@@ -23,7 +23,7 @@ from pipeline.run_record import StageEnded
 from tasks import backbones, console, isolation, luigid, run_log, signals
 from tasks.luigid import Luigid
 from tasks.run_pipeline import RunPipeline
-from tasks.stage_task import STOPPED, StageTask, for_dataset, one_line
+from tasks.stage_task import STOPPED, StageTask, one_line, with_dataset_flag
 from tasks.stages import Measured
 
 LOG = logging.getLogger("luigi-interface")
@@ -31,7 +31,7 @@ GRACE = 5.0  # seconds for which the result of an ended process may still arrive
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class TaskFailure:
     """A task that failed, and why in one line."""
 
     task: luigi.Task
@@ -44,11 +44,11 @@ class Fault:
 
 
 class Worker(worker.Worker):
-    """Luigi's worker, which also keeps the tasks that failed in `faults`."""
+    """Luigi's worker, which also keeps the tasks that failed in `failures`."""
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self.faults: list[Fault] = []
+        self.failures: list[TaskFailure] = []
         self._ended: dict[str, float] = {}  # time at which a process was first seen to have ended, by task id
 
     def _add_task(self, *arguments: Any, **keywords: Any) -> None:
@@ -62,8 +62,8 @@ class Worker(worker.Worker):
         super()._add_task(*arguments, **keywords)
 
     def _keep(self, task: luigi.Task, line: str) -> None:
-        self.faults.append(fault := Fault(task=task, line=line))
-        LOG.warning("%s failed: %s", fault.stage, line)
+        self.failures.append(failure := TaskFailure(task=task, line=line))
+        LOG.warning("%s failed: %s", failure.stage, line)
 
     def _purge_children(self) -> None:
         """Mark tasks as failed whose processes died."""
@@ -94,7 +94,7 @@ class Factory:
     """Creates Luigi's schedulers and workers."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []  # of the newest worker
+        self.failures: list[TaskFailure] = []  # of the newest worker
 
     def create_local_scheduler(self) -> scheduler.Scheduler:
         """A scheduler in this process."""
@@ -107,7 +107,7 @@ class Factory:
     def create_worker(self, scheduler: Any, worker_processes: int, assistant: bool = False) -> Worker:
         """A worker that runs `worker_processes` tasks at once."""
         made = Worker(scheduler=scheduler, worker_processes=worker_processes, assistant=assistant)
-        self.faults = made.faults
+        self.failures = made.failures
         return made
 
 
@@ -115,8 +115,8 @@ class Factory:
 def threads_logged() -> Iterator[None]:
     """Send tracebacks of threads to the log instead of the console, where nobody could act on them."""
 
-    def log(fault: threading.ExceptHookArgs) -> None:
-        LOG.error("a thread ended", exc_info=fault.exc_value)
+    def log(failure: threading.ExceptHookArgs) -> None:
+        LOG.error("a thread ended", exc_info=failure.exc_value)
 
     before, threading.excepthook = threading.excepthook, log
     try:
@@ -139,7 +139,7 @@ class Ending:
     """How Luigi's part of a run ended."""
 
     summary: str
-    faults: tuple[Fault, ...] = ()
+    failures: tuple[TaskFailure, ...] = ()
     lost: str = ""  # why luigid did not answer any more; empty if it did
 
 
@@ -193,24 +193,24 @@ def _run(
     record.add("plan", until=until, stages=[stage.stage for stage in ahead])
     for stage in ahead:
         if not stage.complete():
-            _bring_weights(stage, lambda name, text: record.tell("note", stage=name, text=text))
+            _bring_weights(stage, lambda name, text: record.add_and_print("note", stage=name, text=text))
             for warning in stage.warnings():
-                record.tell("note", stage=stage.stage, text=warning)
+                record.add_and_print("note", stage=stage.stage, text=warning)
     if workers == 1 and any(stage.isolated and not stage.complete() for stage in ahead):
         isolation.warm_up(record.log.absolute())
     configuration.get_config().set("core", "no_configure_logging", "true")
     with run_log.logging_to(record.log), threads_logged(), signals.listening():
-        ending = _build(task, workers, luigid.Waiting(url, lambda reason: record.tell("wait", reason=reason)))
+        ending = _build(task, workers, luigid.Waiting(url, lambda reason: record.add_and_print("wait", reason=reason)))
     if task.complete():
         finish()
     return _verdict(task, record, ending)
 
 
-def _bring_weights(stage: StageTask, say: Callable[[str, str], None]) -> None:
+def _bring_weights(stage: StageTask, notify: Callable[[str, str], None]) -> None:
     if stage.stage == "classifier":
-        backbones.fetch_classifier_weights(stage.options.backbone, say)
+        backbones.fetch_classifier_weights(stage.options.backbone, notify)
     if isinstance(stage, Measured):
-        backbones.fetch_extractor_weights(stage.stage, stage.options.extractor, say)
+        backbones.fetch_extractor_weights(stage.stage, stage.options.extractor, notify)
 
 
 def _build(task: luigi.Task, workers: int, waiting: luigid.Waiting) -> Ending:
@@ -221,8 +221,8 @@ def _build(task: luigi.Task, workers: int, waiting: luigid.Waiting) -> Ending:
         try:
             outcome = luigi.build([task], factory, detailed_summary=True, workers=workers, **where)
         except RPCError as error:
-            return Ending(summary="", faults=tuple(factory.faults), lost=str(error))
-        ending = Ending(summary=outcome.status.value[1], faults=tuple(factory.faults))
+            return Ending(summary="", failures=tuple(factory.failures), lost=str(error))
+        ending = Ending(summary=outcome.status.value[1], failures=tuple(factory.failures))
         if outcome.status not in RUN_BY_OTHERS or task.complete() or signals.should_stop():
             return ending
         waiting.a_while()
@@ -236,16 +236,16 @@ def _verdict(task: luigi.Task, record: run_log.RunLog, ending: Ending) -> int:
         if not record.state().end:
             _end_without_luigi(task, record)
         return 0
-    _record_faults(record, ending)
+    _record_failures(record, ending)
     failed, stopped = (_ended(record, outcome) for outcome in ("failed", "stopped"))
     if signals.should_stop() or (stopped and not failed):  # a stage stops by itself after `gan.max_minutes`
-        record.tell("end", outcome="stopped", error=stopped[-1].error if stopped else STOPPED)
+        record.add_and_print("end", outcome="stopped", error=stopped[-1].error if stopped else STOPPED)
         return 130
     for stage in failed:
-        console.show(stage)
+        console.print_event(stage)
     if ending.lost or not failed:
         why = _without_luigid(ending.lost) if ending.lost else _of_the_run(ending)
-        record.tell("end", outcome="failed", error=f"not finished: {why}")
+        record.add_and_print("end", outcome="failed", error=f"not finished: {why}")
     else:
         record.add("end", outcome="failed", error=failed[0].line())
     print(f"details are in {record.log}", file=sys.stderr)
@@ -260,17 +260,17 @@ def _end_without_luigi(task: luigi.Task, record: run_log.RunLog) -> None:
         record.add("end", outcome="done")
 
 
-def _record_faults(record: run_log.RunLog, ending: Ending) -> None:
+def _record_failures(record: run_log.RunLog, ending: Ending) -> None:
     """Record the failure of stages that could not do so themselves because their processes died."""
     written = record.stages()
-    for fault in ending.faults:
-        if isinstance(fault.task, StageTask) and fault.stage not in written:
-            error = for_dataset(fault.line, fault.task.dataset)
-            record.add("stage", stage=fault.stage, outcome="failed", error=error)
+    for failure in ending.failures:
+        if isinstance(failure.task, StageTask) and failure.stage not in written:
+            error = with_dataset_flag(failure.line, failure.task.dataset)
+            record.add("stage", stage=failure.stage, outcome="failed", error=error)
 
 
 def _of_the_run(ending: Ending) -> str:
-    return ending.faults[-1].line if ending.faults else ending.summary
+    return ending.failures[-1].line if ending.failures else ending.summary
 
 
 def _without_luigid(why: str) -> str:

@@ -1,7 +1,7 @@
 """The base class of the Luigi task of a stage: parameters, content key, `complete()`, and making the artifact.
 
-`make` takes a lock, checks again whether the artifact is there, works in a temporary folder, then publishes and records
-it.
+`make_artifact` takes a lock, checks again whether the artifact is there, works in a temporary folder, then publishes
+and records it.
 """
 
 import os
@@ -22,6 +22,7 @@ import luigi
 from filelock import BaseFileLock, FileLock, Timeout
 
 from pipeline.errors import Stopped, UserError, disk_faults
+from pipeline.options import DEFAULT_DATASET, dataset_flag
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 from pipeline.store import digest
@@ -31,7 +32,6 @@ from tasks import isolation, label_snapshots, luigid, paths, run_log, signals
 from tasks.settings import Settings, from_text, resolve
 from tasks.stage_reporter import StageReporter
 
-DEFAULT_DATASET = "demo"
 STOPPED = "stopped; the next run resumes here"
 AnyTask = TypeVar("AnyTask", bound="RunTask")
 
@@ -75,26 +75,27 @@ class RunTask(luigi.Task):
         return cast(AnyTask, self.clone(task, settings=self.chosen.text(getattr(task, "stage", None))))
 
 
-def make(task: "StageTask") -> None:
+def make_artifact(task: "StageTask") -> None:
     """Publish the artifact of `task`, unless another run does so first."""
     record = run_log.record(task.dataset, task.run_name)
     with signals.listening(), run_log.logging_to(record.log), disk_faults(task.artifact_store.root):
-        # While it waits for a lock, another run may change its inputs: then it needs another key
-        while not _made(task, cast(str, task.key()), record):  # known: Luigi runs a stage when its inputs are there
+        # The key is known: Luigi runs a stage when its inputs are there. While the stage waits for a lock, another run
+        # may change its inputs: then it needs another key
+        while not _make_if_missing(task, cast(str, task.key()), record):
             continue
 
 
-def _made(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
-    """Make `key` once the locks are free; false if the task needs another key by then."""
+def _make_if_missing(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
+    """Make the artifact `key`, if it is missing, once the locks are free; false if another key is needed then."""
     with ExitStack() as stack:
         for lock, reason in _locks(task, key):
-            stack.enter_context(_taken(lock, partial(record.tell, "wait", stage=task.stage, reason=reason)))
+            stack.enter_context(_acquire(lock, partial(record.add_and_print, "wait", stage=task.stage, reason=reason)))
         if task.key() != key:
             return False
         if not task.complete():
             if damage := task.artifact_store.damage(key):
-                record.tell("note", stage=task.stage, text=f"{damage}; it is made again")
-            _make(task, key, record)
+                record.add_and_print("note", stage=task.stage, text=f"{damage}; it is made again")
+            _make_and_report(task, key, record)
         return True
 
 
@@ -105,11 +106,9 @@ def explain(error: BaseException) -> str:
     return str(error) if isinstance(error, UserError) else ""
 
 
-def for_dataset(advice: str, dataset: str) -> str:
+def with_dataset_flag(advice: str, dataset: str) -> str:
     """`advice` with `--dataset` in the commands that it names: a stage does not know the name of its dataset."""
-    if dataset == DEFAULT_DATASET:
-        return advice
-    return re.sub(r"(python -m tasks (?:labels )?\w+)", rf"\1 --dataset {dataset}", advice)
+    return re.sub(r"python -m tasks (?:labels )?\w+", lambda command: command[0] + dataset_flag(dataset), advice)
 
 
 def one_line(error: BaseException) -> str:
@@ -131,41 +130,43 @@ def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
     return locks
 
 
-def _taken(lock: BaseFileLock, say: Callable[[], None]) -> AbstractContextManager[Any]:
-    """Take `lock`; call `say` once if it is not free. Errors: `Stopped` if the run is asked to stop meanwhile."""
-    said = False
+def _acquire(lock: BaseFileLock, notify: Callable[[], None]) -> AbstractContextManager[Any]:
+    """Take `lock`; call `notify` once if it is not free. Errors: `Stopped` if the run is asked to stop meanwhile."""
+    has_notified = False
     while True:
         try:
             return lock.acquire(timeout=0.5)
         except Timeout:
             if signals.should_stop():
                 raise Stopped from None
-            if not said:
-                say()
-            said = True
+            if not has_notified:
+                notify()
+            has_notified = True
 
 
-def _make(task: "StageTask", key: str, record: run_log.RunLog) -> None:
+def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> None:
+    """Make the artifact `key`; report its start, its progress, and its success or failure."""
     reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
     try:
         with disk_faults(task.artifact_store.root):
-            manifest = _publish(task, key, record, reporter)
+            manifest = _work_and_publish(task, key, record, reporter)
     except BaseException as error:
-        why = for_dataset(one_line(error), task.dataset)
+        why = with_dataset_flag(one_line(error), task.dataset)
         reporter.failed("stopped" if isinstance(error, Stopped) else "failed", why, key)
         raise
     reporter.made(manifest)
 
 
-def _publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: StageReporter) -> Manifest:
-    """Do the work and publish its folder."""
+def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: StageReporter) -> Manifest:
+    """Do the work in a folder of its own and publish that folder."""
     began = time.monotonic()
-    draft = _draft(task, key, record.run)  # first: the inputs may change during hours of work
+    # Before the work: the inputs may change during hours of it
+    without_results = _manifest_without_results(task, key, record.run)
     folder = task.artifact_store.work(key, resume=task.resumable)
     reporter.started(key)
     result = _work(task, folder, record, reporter)
     manifest = replace(
-        draft,
+        without_results,
         outputs=result.outputs,
         summary=result.summary,
         files=list_files(folder),
@@ -176,8 +177,8 @@ def _publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: Stag
     return manifest
 
 
-def _draft(task: "StageTask", key: str, run: str) -> Manifest:
-    """The manifest without the results."""
+def _manifest_without_results(task: "StageTask", key: str, run: str) -> Manifest:
+    """The manifest as far as it is known before the work."""
     return Manifest(
         stage=task.stage,
         version=task.version,
@@ -210,20 +211,20 @@ def _call(
         return cast(Result, work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop))
 
 
-_found: ContextVar[dict[str, Artifact | None] | None] = ContextVar("_found", default=None)
+_artifact_cache: ContextVar[dict[str, Artifact | None] | None] = ContextVar("_artifact_cache", default=None)
 
 
 @contextmanager
-def _one_walk() -> Iterator[dict[str, Artifact | None]]:
+def _cached_artifacts() -> Iterator[dict[str, Artifact | None]]:
     """The artifact of each task, kept during one walk up the chain, which visits most stages several times."""
-    if (found := _found.get()) is not None:
-        yield found
+    if (cache := _artifact_cache.get()) is not None:
+        yield cache
         return
-    token = _found.set(found := {})
+    token = _artifact_cache.set(cache := {})
     try:
-        yield found
+        yield cache
     finally:
-        _found.reset(token)
+        _artifact_cache.reset(token)
 
 
 class StageTask(RunTask):
@@ -287,12 +288,12 @@ class StageTask(RunTask):
         """Content digests of everything this stage reads; None while a stage upstream is not complete."""
         if not all(task.complete() for task in self.requires()):
             return None
-        found: dict[str, str] = {}
+        content_digests: dict[str, str] = {}
         for task, outputs in self.reads().items():
             published = self.upstream(task).finished()
             digests = {"folder": published.folder.name, **published.manifest.outputs}
-            found |= {f"{task.stage}.{name}": digests[name] for name in outputs}
-        return found | self.content()
+            content_digests |= {f"{task.stage}.{name}": digests[name] for name in outputs}
+        return content_digests | self.content()
 
     def key(self) -> str | None:
         """The content key: SHA-256 over name, version, significant options and inputs; None while these are unknown."""
@@ -303,17 +304,17 @@ class StageTask(RunTask):
 
     def published(self) -> Artifact | None:
         """The artifact made from exactly these inputs and options, if it is there and undamaged."""
-        with _one_walk() as found:
-            if self.task_id not in found:
+        with _cached_artifacts() as cache:
+            if self.task_id not in cache:
                 key = self.key()
-                found[self.task_id] = None if key is None else self.artifact_store.find(key, forced=self.forced_by)
-            return found[self.task_id]
+                cache[self.task_id] = None if key is None else self.artifact_store.find(key, forced=self.forced_by)
+            return cache[self.task_id]
 
     def finished(self) -> Artifact:
         """`published()` of a stage that is complete."""
-        found = self.published()
-        assert found is not None
-        return found
+        artifact = self.published()
+        assert artifact is not None
+        return artifact
 
     def complete(self) -> bool:
         return self.published() is not None
@@ -326,7 +327,7 @@ class StageTask(RunTask):
         return {task.keyword or task.stage: task.finished().folder for task in self.stages_read()}
 
     def run(self) -> None:
-        make(self)
+        make_artifact(self)
 
     def on_failure(self, exception: BaseException) -> str:
         """What luigid's page shows: one line for an error of the user, a traceback for a fault of this program."""

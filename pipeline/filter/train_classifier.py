@@ -15,7 +15,7 @@ from pipeline.filter.classifier_io import save_classifier
 from pipeline.filter.learn import Pool, Tick, count_ticks, learn
 from pipeline.filter.scores import HOLDOUT, METRICS_THRESHOLD, OUT_OF_FOLD, measure, write_unseen
 from pipeline.images.dataset import ImageSet, read_images
-from pipeline.images.duplicates import group_alike
+from pipeline.images.duplicates import group_similar
 from pipeline.labels.snapshot import read_snapshot
 from pipeline.options import ClassifierOptions
 from pipeline.pretrained import Weights
@@ -167,7 +167,7 @@ def train_classifier(
     known = replace(weights, name=identify_backbone(weights)) if weights else None
     prepare_devices()
     pictures = read_images(normalize)
-    groups = group_alike(pictures.ids, pictures.images)
+    groups = group_similar(pictures.ids, pictures.images)
     training_labels = read_training_labels(labels, groups, options.holdout)
     ids, pool = _pool(pictures, training_labels, groups)
     tick = StageProgress(progress, should_stop, count_ticks(len(ids), options, weights) + 1)

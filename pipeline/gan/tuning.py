@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from pipeline import devices
 from pipeline.devices import (
-    AS_IT_LIKES,
+    BACKEND_DEFAULT_THREADS,
     BFLOAT16,
     ComputeMode,
     Threads,
@@ -55,8 +55,9 @@ MAX_FILE_BYTES = 1 << 20
 LOCK_SECONDS = 2.0  # to wait for another process that writes the file
 MAX_ENTRIES = 200  # the newest are kept
 KERNEL_AREA = 16  # of the 4x4 convolutions, which do nearly all the work
-# Floating-point operations of one layer above which it is faster to run one layer on two cores. Below, D on reals and D
-# on fakes run at once, each on one core: up to twice as fast at 32 px and 16 pictures in a step
+# Floating-point operations of the heaviest layer. Above this it is faster to compute one layer at a time on all cores.
+# Up to this it is faster to compute two layers at once (D on reals, D on fakes), each on half of the cores: up to twice
+# as fast at 32 px and 16 pictures in a step
 HEAVY_LAYER = 1.5e9
 
 Notice = Callable[[str], None]
@@ -135,7 +136,7 @@ def share_cores(definition: Definition, *, size: int, cores: int | None = None) 
     """
     cores = cores or usable_cores()
     if cores == 1 or heaviest_layer(definition, size=size) > HEAVY_LAYER:
-        return AS_IT_LIKES
+        return BACKEND_DEFAULT_THREADS
     return side_by_side(cores)
 
 
@@ -188,7 +189,7 @@ def _alternatives(definition: Definition, default: ComputeMode) -> list[dict[str
     if definition.precision == "auto" and has_bfloat16():
         alternatives.append({"dtype": BFLOAT16})
     if usable_cores() > 1 and not tensorflow_has_started() and ForkedTimer.is_possible():
-        other = AS_IT_LIKES if default.threads != AS_IT_LIKES else side_by_side(usable_cores())
+        other = BACKEND_DEFAULT_THREADS if default.threads != BACKEND_DEFAULT_THREADS else side_by_side(usable_cores())
         alternatives.append({"threads": other})
     return alternatives
 

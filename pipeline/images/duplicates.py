@@ -12,32 +12,32 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pipeline.images.hashing import may_have_near, phash_both_ways
-from pipeline.images.prepare import LOOK, Prepared
+from pipeline.images.prepare import THUMBNAIL_SIDE, Prepared
 from pipeline.images.raster import mirrored, resize
 
 # Mean squared difference of two thumbnails, divided by the smaller of their variances. 98 of 100 re-encoded, resized or
 # mirrored copies are below it; other pictures with near hashes, drawings or photographs, are above 0.08.
-ALIKE = 0.03
+MAX_DIFFERENCE = 0.03
 # Variance, in grey levels squared, of a picture that shows only encoding noise. It is a duplicate only of equal pixels,
 # so that thousands of blank pictures, whose hashes are near, need not be compared with each other.
-PLAIN = 4.0
+BLANK_VARIANCE = 4.0
 VIEWS = ("", "whole_")  # prefixes of the fields of `Prepared`: the square, the whole picture
 
 
-def find_duplicates(pictures: Sequence[Prepared], distance: int) -> dict[str, str]:
+def find_duplicates(pictures: Sequence[Prepared], max_distance: int) -> dict[str, str]:
     """Map the id of each near-duplicate to the id of the picture that is kept.
 
     Pictures are compared by their squares, which finds copies that were cropped, and by the whole picture squashed to a
     square, which finds copies that were stretched. Of near-duplicates the one with the most pixels in the original is
     kept, then the one with the most bytes, then the one with the smallest id. Each duplicate is itself near the picture
-    that it is mapped to: similarity is not transitive here. The order of `pictures` does not matter. `distance` is the
-    maximum Hamming distance of hashes (of 64 bits); below 0 nothing is a duplicate. Time grows with the number of
-    pictures times the number of those with near hashes; memory grows linearly.
+    that it is mapped to: similarity is not transitive here. The order of `pictures` does not matter. Hashes (64 bits)
+    are near if their Hamming distance is at most `max_distance`; below 0 nothing is a duplicate. Time grows with the
+    number of pictures times the number of those with near hashes; memory grows linearly.
     """
-    if distance < 0:
+    if max_distance < 0:
         return {}
     pictures = sorted(pictures, key=_best_first)
-    views = [_View(pictures, name, distance) for name in VIEWS]
+    views = [_View(pictures, name, max_distance) for name in VIEWS]
     by_pixels: dict[str, str] = {}
     originals: dict[str, str] = {}
     for index, picture in enumerate(pictures):
@@ -59,38 +59,39 @@ def _best_first(picture: Prepared) -> tuple[int, int, str]:
 class _View:
     """One comparison of `pictures` (best first) with those kept so far, which are stored in preallocated arrays."""
 
-    def __init__(self, pictures: Sequence[Prepared], name: str, distance: int) -> None:
-        self.pictures, self.name, self.distance = pictures, name, distance
+    def __init__(self, pictures: Sequence[Prepared], name: str, max_distance: int) -> None:
+        self.pictures, self.name, self.max_distance = pictures, name, max_distance
         self.hashes, self.mirrors = self._hashes("phash"), self._hashes("mirror")
-        self.has_near_hash = may_have_near(self.hashes, self.hashes, distance)
-        self.has_near_hash |= may_have_near(self.hashes, self.mirrors, distance)
+        self.has_near_hash = may_have_near(self.hashes, self.hashes, max_distance)
+        self.has_near_hash |= may_have_near(self.hashes, self.mirrors, max_distance)
         self.count = 0
         self.indices = np.empty(len(pictures), int)
         self.kept = np.empty(len(pictures), np.uint64)
-        self.looks: np.ndarray | None = None  # (room, LOOK, LOOK, C) uint8
+        self.thumbnails: np.ndarray | None = None  # (capacity, S, S, C) uint8, S = THUMBNAIL_SIDE
 
     def keep(self, index: int) -> None:
         """Add the picture at `index` to the kept ones."""
-        look = look_of(self.pictures[index], self.name)
-        if self.looks is None:
-            self.looks = np.empty((len(self.kept), *look.shape), np.uint8)
-        self.looks[self.count], self.kept[self.count], self.indices[self.count] = look, self.hashes[index], index
+        thumbnail = thumbnail_of(self.pictures[index], self.name)
+        if self.thumbnails is None:
+            self.thumbnails = np.empty((len(self.kept), *thumbnail.shape), np.uint8)
+        self.thumbnails[self.count] = thumbnail
+        self.kept[self.count], self.indices[self.count] = self.hashes[index], index
         self.count += 1
 
     def near_duplicates(self, index: int) -> list[int]:
         """The indices of the kept near-duplicates of the picture at `index` or of its mirror image."""
-        if not self.has_near_hash[index] or self.looks is None:
+        if not self.has_near_hash[index] or self.thumbnails is None:
             return []
-        look = look_of(self.pictures[index], self.name)
-        if variance(look) < PLAIN:
+        thumbnail = thumbnail_of(self.pictures[index], self.name)
+        if variance(thumbnail) < BLANK_VARIANCE:
             return []
-        return [*self._near(self.hashes[index], look), *self._near(self.mirrors[index], mirrored(look))]
+        return [*self._near(self.hashes[index], thumbnail), *self._near(self.mirrors[index], mirrored(thumbnail))]
 
-    def _near(self, phash: np.uint64, look: np.ndarray) -> np.ndarray:
+    def _near(self, phash: np.uint64, thumbnail: np.ndarray) -> np.ndarray:
         """The indices of the kept pictures with a near hash and a similar thumbnail."""
-        near = np.flatnonzero(np.bitwise_count(self.kept[: self.count] ^ phash) <= self.distance)
-        if near.size and self.looks is not None:  # often only the hash or that of the mirror image is near
-            near = near[difference(self.looks[near], look) <= ALIKE]
+        near = np.flatnonzero(np.bitwise_count(self.kept[: self.count] ^ phash) <= self.max_distance)
+        if near.size and self.thumbnails is not None:  # often only the hash or that of the mirror image is near
+            near = near[difference(self.thumbnails[near], thumbnail) <= MAX_DIFFERENCE]
         return self.indices[near]
 
     def _hashes(self, kind: str) -> np.ndarray:
@@ -98,36 +99,37 @@ class _View:
         return np.fromiter((int(text, 16) for text in texts), np.uint64, len(self.pictures))
 
 
-def difference(looks: np.ndarray, look: np.ndarray) -> np.ndarray:
-    """Mean squared difference of `looks` (N, H, W, C) from `look` (H, W, C), divided by the smaller of the two
-    variances.
+def difference(thumbnails: np.ndarray, thumbnail: np.ndarray) -> np.ndarray:
+    """Mean squared difference of `thumbnails` (N, H, W, C) from `thumbnail` (H, W, C), divided by the smaller of the
+    two variances.
 
     Returns:
         (N,); infinite if one of the two has a single colour.
     """
-    squares = (looks.astype(np.float32) - look) ** 2
-    plainer = np.minimum(variance(looks), variance(look))
+    squares = (thumbnails.astype(np.float32) - thumbnail) ** 2
+    smaller_variance = np.minimum(variance(thumbnails), variance(thumbnail))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num(squares.mean(axis=(-3, -2, -1)) / plainer, nan=np.inf)
+        return np.nan_to_num(squares.mean(axis=(-3, -2, -1)) / smaller_variance, nan=np.inf)
 
 
-def variance(looks: np.ndarray) -> np.ndarray:
-    """The variance over the pixels of `looks` (..., H, W, C), averaged over the channels."""
-    return looks.var(axis=(-3, -2), dtype=np.float32).mean(axis=-1)
+def variance(thumbnails: np.ndarray) -> np.ndarray:
+    """The variance over the pixels of `thumbnails` (..., H, W, C), averaged over the channels."""
+    return thumbnails.var(axis=(-3, -2), dtype=np.float32).mean(axis=-1)
 
 
-def look_of(picture: Prepared, view: str) -> np.ndarray:
-    """The thumbnail of `picture` in one of `VIEWS`, (LOOK, LOOK, C) uint8."""
-    return np.frombuffer(base64.b64decode(getattr(picture, f"{view}look")), np.uint8).reshape(LOOK, LOOK, -1)
+def thumbnail_of(picture: Prepared, view: str) -> np.ndarray:
+    """The thumbnail of `picture` in one of `VIEWS`, (S, S, C) uint8, S = THUMBNAIL_SIDE."""
+    data = base64.b64decode(getattr(picture, f"{view}look"))
+    return np.frombuffer(data, np.uint8).reshape(THUMBNAIL_SIDE, THUMBNAIL_SIDE, -1)
 
 
-DISTANCE = 12  # maximum Hamming distance of hashes, of 64 bits
-ALIKE_IN_GROUPS = 0.25  # like ALIKE, for pictures of one group
-SQUASHED = 16  # pixels along each side of the thumbnails
+MAX_GROUP_HASH_DISTANCE = 12  # Hamming distance of the hashes (64 bits) of two pictures of one group
+MAX_GROUP_DIFFERENCE = 0.25  # like MAX_DIFFERENCE, for pictures of one group
+GROUP_THUMBNAIL_SIDE = 16  # pixels
 _CHUNK = 256  # pictures that are compared with all others at once
 
 
-def group_alike(ids: Sequence[str], images: np.ndarray) -> dict[str, str]:
+def group_similar(ids: Sequence[str], images: np.ndarray) -> dict[str, str]:
     """Map each id to its group: the smallest id among the pictures that are connected by similarity. Most groups have
     one.
 
@@ -136,7 +138,7 @@ def group_alike(ids: Sequence[str], images: np.ndarray) -> dict[str, str]:
     from scipy.sparse import coo_array  # a moment to load, and the plan and the workers need none
     from scipy.sparse.csgraph import connected_components
 
-    rows, columns = _alike(images)
+    rows, columns = _similar_pairs(images)
     graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(len(ids), len(ids)))
     numbers = connected_components(graph, directed=False)[1].tolist()
     names: dict[int, str] = {}
@@ -145,16 +147,16 @@ def group_alike(ids: Sequence[str], images: np.ndarray) -> dict[str, str]:
     return {id: names[number] for number, id in zip(numbers, ids, strict=True)}
 
 
-def _alike(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _similar_pairs(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The places of each two of `images` (N, H, W, C) that belong in one group: (P,) and (P,) int32."""
     hashes = np.array([phash_both_ways(image) for image in images], np.uint64).reshape(-1, 2)
-    looks = np.array([resize(image, SQUASHED, SQUASHED) for image in images]).reshape(
-        len(images), SQUASHED, SQUASHED, -1
+    thumbnails = np.array([resize(image, GROUP_THUMBNAIL_SIDE, GROUP_THUMBNAIL_SIDE) for image in images]).reshape(
+        len(images), GROUP_THUMBNAIL_SIDE, GROUP_THUMBNAIL_SIDE, -1
     )
     rows, columns = [], []
     for index, others in _near(hashes):
-        for look in (looks[index], mirrored(looks[index])):
-            found = others[difference(looks[others], look) <= ALIKE_IN_GROUPS]
+        for thumbnail in (thumbnails[index], mirrored(thumbnails[index])):
+            found = others[difference(thumbnails[others], thumbnail) <= MAX_GROUP_DIFFERENCE]
             columns.append(found.astype(np.int32))
             rows.append(np.full(len(found), index, np.int32))
     none = np.empty(0, np.int32)
@@ -165,8 +167,8 @@ def _near(hashes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each index with the smaller indices whose hash is near to its own or to that of its mirror image."""
     for start in range(0, len(hashes), _CHUNK):
         block = hashes[start : start + _CHUNK]
-        near = np.bitwise_count(block[:, :1] ^ hashes[:, 0]) <= DISTANCE
-        near |= np.bitwise_count(block[:, 1:] ^ hashes[:, 0]) <= DISTANCE
+        near = np.bitwise_count(block[:, :1] ^ hashes[:, 0]) <= MAX_GROUP_HASH_DISTANCE
+        near |= np.bitwise_count(block[:, 1:] ^ hashes[:, 0]) <= MAX_GROUP_HASH_DISTANCE
         for row in near.any(axis=1).nonzero()[0]:
             others = near[row].nonzero()[0]
             others = others[others < start + row]

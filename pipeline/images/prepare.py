@@ -20,7 +20,7 @@ from pipeline.options import NormalizeOptions
 from pipeline.store import digest
 
 COMPARED_SIDE = 32  # pixels of the square to which the whole picture is squashed for comparison
-LOOK = 16  # pixels along each side of the thumbnail by which pictures with near hashes are compared
+THUMBNAIL_SIDE = 16  # pixels along each side of the thumbnail by which pictures with near hashes are compared
 
 
 class Picture(NamedTuple):
@@ -35,9 +35,9 @@ class Prepared:
     """The result for one picture, in JSON values; also a row of the journal.
 
     `reason` is empty if the square was written; then the last seven fields are set: the SHA-256 of the PNG file, the
-    perceptual hashes of the square and of its mirror image (16 hex digits), and `look`, its thumbnail (LOOK, LOOK, C)
-    uint8 in base64; and the same for the whole picture squashed to a square. `width` and `height` (pixels) are the
-    original's, None if unknown; `quality` has the scores by name, None if the picture was not decoded.
+    perceptual hashes of the square and of its mirror image (16 hex digits), and `look`, its thumbnail (S, S, C) uint8
+    in base64, with S = THUMBNAIL_SIDE; and the same for the whole picture squashed to a square. `width` and `height`
+    (pixels) are the original's, None if unknown; `quality` has the scores by name, None if the picture was not decoded.
     """
 
     id: str
@@ -89,8 +89,8 @@ def prepare(picture: Picture, *, options: NormalizeOptions, folder: Path) -> Pre
 def _comparison_fields(pixels: np.ndarray, name: str) -> dict[str, Any]:
     """The fields by which the square `pixels` is compared with other pictures."""
     phash, mirror = phash_both_ways(pixels)
-    look = base64.b64encode(resize(pixels, LOOK, LOOK).tobytes()).decode()
-    return {f"{name}phash": f"{phash:016x}", f"{name}mirror": f"{mirror:016x}", f"{name}look": look}
+    thumbnail = base64.b64encode(resize(pixels, THUMBNAIL_SIDE, THUMBNAIL_SIDE).tobytes()).decode()
+    return {f"{name}phash": f"{phash:016x}", f"{name}mirror": f"{mirror:016x}", f"{name}look": thumbnail}
 
 
 def _quality(picture: Decoded, square: np.ndarray, options: NormalizeOptions) -> Quality:

@@ -1,7 +1,6 @@
 """The label log: every label ever given, in an append-only file. A later row overrides an earlier one."""
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock
 
 from pipeline.errors import DamagedState, UserError
+from pipeline.options import dataset_flag
 from pipeline.store.atomic import write_whole
 from pipeline.store.digest import is_digest
 from pipeline.store.jsonl import dump_row, parse_row
@@ -46,17 +46,9 @@ def timestamp() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-DEFAULT_DATASET = "demo"  # of commands without --dataset
-
-
 def repair_hint(path: Path) -> str:
     """What to do about a damaged log: a command to copy, with the name of the dataset."""
     return f"`python -m tasks labels repair{dataset_flag(path.parent.name)}` sets such lines aside and keeps all others"
-
-
-def dataset_flag(dataset: str) -> str:
-    """The flag that selects `dataset` in a command; empty for the default dataset."""
-    return "" if dataset == DEFAULT_DATASET else f" --dataset {shlex.quote(dataset)}"
 
 
 class LabelLog:

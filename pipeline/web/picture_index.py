@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import DamagedState
 from pipeline.filter.scores import Score, read_scores
-from pipeline.labels.log import dataset_flag
+from pipeline.options import dataset_flag
 from pipeline.store import verified
 from pipeline.store.artifacts import Artifact, ArtifactStore, load
 from pipeline.store.digest import is_digest

@@ -11,7 +11,7 @@ from pipeline.filter.classifier_io import embed, extractor_name, load_classifier
 from pipeline.filter.scores import measure
 from pipeline.filter.train_classifier import _pool, read_training_labels, split_labels, train_classifier
 from pipeline.images.dataset import read_images
-from pipeline.images.duplicates import group_alike
+from pipeline.images.duplicates import group_similar
 from pipeline.images.raster import resize
 from pipeline.labels.snapshot import write_snapshot
 from pipeline.pretrained import find_backbone
@@ -62,7 +62,7 @@ def test_near_duplicates_stay_in_one_fold_or_the_holdout(tmp_path):
     ids = write_normalized(tmp_path / "normalize", [image.astype(np.uint8) for image in images])
     labels = write_snapshot({id: "on" if place % 8 < 4 else "off" for place, id in enumerate(ids)}, tmp_path)
     pictures = read_images(tmp_path / "normalize")
-    groups = group_alike(pictures.ids, pictures.images)
+    groups = group_similar(pictures.ids, pictures.images)
     marks = read_training_labels(labels, groups, 0.3)
     known, pool = _pool(pictures, marks, groups)
     number = dict(zip(known, pool.group.tolist(), strict=True))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import devices
-from pipeline.devices import AS_IT_LIKES, BFLOAT16, ComputeMode, Threads
+from pipeline.devices import BACKEND_DEFAULT_THREADS, BFLOAT16, ComputeMode, Threads
 from pipeline.gan import dcgan, train_gan, tuning
 from pipeline.gan.config import parse_definition
 from pipeline.gan.training.saved import recorded_compute_mode
@@ -65,8 +65,8 @@ def seconds(*, float32=1.0, bfloat16=1.0, float32_other=1.0, bfloat16_other=1.0)
     return {
         ("float32", SIDE_BY_SIDE): float32,
         ("bfloat16", SIDE_BY_SIDE): bfloat16,
-        ("float32", AS_IT_LIKES): float32_other,
-        ("bfloat16", AS_IT_LIKES): bfloat16_other,
+        ("float32", BACKEND_DEFAULT_THREADS): float32_other,
+        ("bfloat16", BACKEND_DEFAULT_THREADS): bfloat16_other,
     }
 
 
@@ -76,8 +76,8 @@ def seconds(*, float32=1.0, bfloat16=1.0, float32_other=1.0, bfloat16_other=1.0)
         (seconds(bfloat16=1.4), ComputeMode(threads=SIDE_BY_SIDE)),
         (seconds(bfloat16=0.95), ComputeMode(threads=SIDE_BY_SIDE)),  # less than a tenth faster
         (seconds(bfloat16=0.6), ComputeMode(dtype=BFLOAT16, threads=SIDE_BY_SIDE)),
-        (seconds(float32_other=0.7), ComputeMode(threads=AS_IT_LIKES)),
-        (seconds(bfloat16=0.6, bfloat16_other=0.5), ComputeMode(dtype=BFLOAT16, threads=AS_IT_LIKES)),
+        (seconds(float32_other=0.7), ComputeMode(threads=BACKEND_DEFAULT_THREADS)),
+        (seconds(bfloat16=0.6, bfloat16_other=0.5), ComputeMode(dtype=BFLOAT16, threads=BACKEND_DEFAULT_THREADS)),
         (seconds(bfloat16=math.inf), ComputeMode(threads=SIDE_BY_SIDE)),  # a mode that fails
     ],
 )

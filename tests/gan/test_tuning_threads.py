@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.gan.config import parse_definition
-from pipeline.gan.tuning import AS_IT_LIKES, Threads, heaviest_layer, share_cores
+from pipeline.gan.tuning import BACKEND_DEFAULT_THREADS, Threads, heaviest_layer, share_cores
 
 REPOSITORY = Path(__file__).parent.parent.parent
 ASKING = """
@@ -34,8 +34,8 @@ def test_heaviest_layer_counts_operations():
 
 def test_small_steps_run_layers_at_once_and_large_steps_split_layers():
     assert share_cores(definition(batch=16), size=32, cores=2) == Threads(within=1, between=2)
-    assert share_cores(definition(batch=64, discriminator={"width": 64}), size=64, cores=2) == AS_IT_LIKES
-    assert share_cores(definition(batch=16), size=32, cores=1) == AS_IT_LIKES
+    assert share_cores(definition(batch=64, discriminator={"width": 64}), size=64, cores=2) == BACKEND_DEFAULT_THREADS
+    assert share_cores(definition(batch=16), size=32, cores=1) == BACKEND_DEFAULT_THREADS
 
 
 def test_invalid_size_is_refused():
@@ -50,6 +50,6 @@ def test_threads_are_set_unless_the_environment_sets_them():
 
 def test_only_usable_cores_are_counted(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {3}, raising=False)
-    assert share_cores(definition(batch=16), size=32) == AS_IT_LIKES
+    assert share_cores(definition(batch=16), size=32) == BACKEND_DEFAULT_THREADS
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 4}, raising=False)
     assert share_cores(definition(batch=16), size=32) == Threads(within=1, between=2)

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 from pipeline.images.decode import decode
-from pipeline.images.duplicates import ALIKE, PLAIN, VIEWS, difference, find_duplicates, look_of, variance
-from pipeline.images.prepare import LOOK, Picture, Prepared, prepare
+from pipeline.images.duplicates import (
+    BLANK_VARIANCE,
+    MAX_DIFFERENCE,
+    VIEWS,
+    difference,
+    find_duplicates,
+    thumbnail_of,
+    variance,
+)
+from pipeline.images.prepare import THUMBNAIL_SIDE, Picture, Prepared, prepare
 from pipeline.images.raster import mirrored, resize
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
@@ -146,7 +154,10 @@ def random_pictures(count: int, seed: int) -> list[Prepared]:
     only one.
     """
     source, pictures = np.random.default_rng(seed), []
-    families = [(source.integers(0, 1 << 63), source.integers(40, 200, (LOOK, LOOK, 3))) for _ in range(count // 6)]
+    families = [
+        (source.integers(0, 1 << 63), source.integers(40, 200, (THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3)))
+        for _ in range(count // 6)
+    ]
     for number in range(count):
         pictures.append(
             Prepared(
@@ -163,16 +174,18 @@ def random_pictures(count: int, seed: int) -> list[Prepared]:
 
 
 def random_view(source: np.random.Generator, families: list, name: str) -> dict[str, str]:
-    phash, look = families[source.integers(len(families))]
+    phash, thumbnail = families[source.integers(len(families))]
     if source.random() < 0.2:
-        _, look = families[source.integers(len(families))]
+        _, thumbnail = families[source.integers(len(families))]
     hashes = [int(phash), int(phash) * 3 % (1 << 64)]
     for index in source.integers(0, 64, source.integers(0, 12)):
         hashes[0] ^= 1 << int(index)
-    look = np.clip(look + source.normal(0, source.choice([1, 6, 12]), look.shape), 0, 255).astype(np.uint8)
+    thumbnail = np.clip(thumbnail + source.normal(0, source.choice([1, 6, 12]), thumbnail.shape), 0, 255).astype(
+        np.uint8
+    )
     if source.random() < 0.3:
-        hashes, look = hashes[::-1], mirrored(look)
-    text = base64.b64encode(look.tobytes()).decode()
+        hashes, thumbnail = hashes[::-1], mirrored(thumbnail)
+    text = base64.b64encode(thumbnail.tobytes()).decode()
     return {f"{name}phash": f"{hashes[0]:016x}", f"{name}mirror": f"{hashes[1]:016x}", f"{name}look": text}
 
 
@@ -191,11 +204,15 @@ def duplicates_by_brute_force(pictures: list[Prepared], distance: int) -> dict[s
 
 
 def are_near_duplicates(one: Prepared, other: Prepared, distance: int, view: str) -> bool:
-    look = look_of(other, view)
-    for kind, seen in (("phash", look), ("mirror", mirrored(look))):
+    thumbnail = thumbnail_of(other, view)
+    for kind, seen in (("phash", thumbnail), ("mirror", mirrored(thumbnail))):
         hashes = int(getattr(one, f"{view}phash"), 16), int(getattr(other, view + kind), 16)
         near = (hashes[0] ^ hashes[1]).bit_count() <= distance
-        if near and variance(seen) >= PLAIN and difference(look_of(one, view)[np.newaxis], seen)[0] <= ALIKE:
+        if (
+            near
+            and variance(seen) >= BLANK_VARIANCE
+            and difference(thumbnail_of(one, view)[np.newaxis], seen)[0] <= MAX_DIFFERENCE
+        ):
             return True
     return False
 

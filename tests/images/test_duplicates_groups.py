@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.images.duplicates import group_alike
+from pipeline.images.duplicates import group_similar
 from pipeline.images.raster import resize
 
 
@@ -25,7 +25,7 @@ def pictures():
 
 def test_edited_and_mirrored_copies_are_in_one_group(pictures):
     ids = [f"{index:02d}" for index in range(len(pictures))]
-    groups = group_alike(ids, pictures)
+    groups = group_similar(ids, pictures)
     assert {id for id in ids if groups[id] == "03"} == {"03", "40", "41"}
     assert {id for id in ids if groups[id] == "07"} == {"07", "42"}
     assert len(set(groups.values())) == 40
@@ -34,7 +34,7 @@ def test_edited_and_mirrored_copies_are_in_one_group(pictures):
 def test_group_is_named_by_its_smallest_id_regardless_of_order(pictures):
     ids = [f"{index:02d}" for index in range(len(pictures))]
     order = np.random.default_rng(0).permutation(len(ids))
-    assert group_alike([ids[index] for index in order], pictures[order]) == group_alike(ids, pictures)
+    assert group_similar([ids[index] for index in order], pictures[order]) == group_similar(ids, pictures)
 
 
 def test_groups_are_transitive(pictures):
@@ -43,18 +43,18 @@ def test_groups_are_transitive(pictures):
     chain = [first]
     for _ in range(6):
         chain.append(np.clip(chain[-1] * 0.94 + 0.06 * random_scene(101), 0, 255).astype(np.uint8))
-    groups = group_alike([str(index) for index in range(7)], np.stack(chain))
+    groups = group_similar([str(index) for index in range(7)], np.stack(chain))
     assert set(groups.values()) == {"0"}
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_blank_pictures_are_grouped_without_error(channels):
-    groups = group_alike(["a", "b"], np.full((2, 32, 32, channels), 9, np.uint8))
+    groups = group_similar(["a", "b"], np.full((2, 32, 32, channels), 9, np.uint8))
     assert groups.keys() == {"a", "b"}
 
 
 def test_single_picture_is_its_own_group():
-    assert group_alike(["a"], random_scene(1)[np.newaxis]) == {"a": "a"}
+    assert group_similar(["a"], random_scene(1)[np.newaxis]) == {"a": "a"}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -69,10 +69,10 @@ def test_groups_are_the_closure_of_similar_pairs(seed):
     expected = {id: {id} for id in ids}
     for later in range(len(ids)):
         for earlier in range(later):
-            if len(set(group_alike(["a", "b"], np.stack([mixed[earlier], mixed[later]])).values())) == 1:
+            if len(set(group_similar(["a", "b"], np.stack([mixed[earlier], mixed[later]])).values())) == 1:
                 joined = expected[ids[earlier]] | expected[ids[later]]
                 expected |= dict.fromkeys(joined, joined)
-    found = group_alike(ids, np.stack(mixed))
+    found = group_similar(ids, np.stack(mixed))
     assert found == {id: min(expected[id]) for id in ids}
     assert list(found) == ids
     assert 1 < len(set(found.values())) < len(ids)

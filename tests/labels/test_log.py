@@ -77,11 +77,11 @@ def test_lock_holder_may_append_while_others_wait(log):
 
 def test_append_after_a_truncated_line_raises_damaged_state(log):
     log.append({A: "on", B: "on"}, how="test")
-    torn = log.path.read_bytes()[:-20]
-    log.path.write_bytes(torn)
+    incomplete = log.path.read_bytes()[:-20]
+    log.path.write_bytes(incomplete)
     with pytest.raises(DamagedState, match=r"labels\.jsonl, line 2: .*labels repair"):
         log.append({C: "on"}, how="test")
-    assert log.path.read_bytes() == torn
+    assert log.path.read_bytes() == incomplete
     assert log.repair() == 1
     log.append({C: "on"}, how="test")
     assert log.effective() == {A: "on", C: "on"}

@@ -105,7 +105,7 @@ def test_client_does_not_delay_a_stage_for_its_progress(monkeypatch):
 
 
 def test_client_says_once_that_luigid_is_silent_and_once_that_it_is_back(server, nowhere, monkeypatch, capsys):
-    monkeypatch.setattr(luigid, "SILENCE", 0.1)
+    monkeypatch.setattr(luigid, "SILENCE_SECONDS", 0.1)
     client = luigid.Luigid(nowhere)
     for _ in range(4):
         assert client.ping(worker="w") is None
@@ -126,8 +126,8 @@ def test_client_takes_an_invalid_answer_to_a_ping_for_no_order(server, text):
 def test_waiting_tells_of_a_pause_at_once_and_again_after_minutes_until_it_ends(server, monkeypatch):
     looks = count()
     url = server(lambda path: json.dumps({"response": {"paused": next(looks) < 9}}))
-    monkeypatch.setattr(luigid.Waiting, "LOOK", 0.05)
-    monkeypatch.setattr(luigid.Waiting, "REMIND", 0.2)
+    monkeypatch.setattr(luigid.Waiting, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(luigid.Waiting, "REMIND_SECONDS", 0.2)
     lines = []
     luigid.Waiting(url, lines.append).a_while()
     assert lines[0].startswith(f"luigid at {url} is paused")
@@ -140,12 +140,12 @@ def test_waiting_for_a_paused_luigid_ends_after_a_signal(server, monkeypatch):
     url = server('{"response": {"paused": true}}')
     asked = iter([False, False, True])
     monkeypatch.setattr(signals, "should_stop", lambda: next(asked))
-    monkeypatch.setattr(luigid.Waiting, "LOOK", 0.01)
+    monkeypatch.setattr(luigid.Waiting, "POLL_SECONDS", 0.01)
     luigid.Waiting(url, print).a_while()
 
 
 def test_waiting_names_another_worker_only_from_the_second_round_on(monkeypatch):
-    monkeypatch.setattr(luigid.Waiting, "LOOK", 0.01)
+    monkeypatch.setattr(luigid.Waiting, "POLL_SECONDS", 0.01)
     told = []
     waiting = luigid.Waiting("", told.append)
     waiting.a_while()

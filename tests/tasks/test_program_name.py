@@ -33,9 +33,9 @@ def test_an_error_advises_the_console_script(capsys):
 
 
 def test_a_line_of_a_stage_advises_what_was_called(capsys, monkeypatch):
-    console.say("gan", "`python -m tasks rerun gan` makes it again")
+    console.print_line("gan", "`python -m tasks rerun gan` makes it again")
     monkeypatch.setattr(sys, "argv", ["ganmill"])
-    console.say("gan", "`python -m tasks rerun gan` makes it again")
+    console.print_line("gan", "`python -m tasks rerun gan` makes it again")
     said = capsys.readouterr().err.splitlines()
     assert [line.split("`")[1] for line in said] == ["python -m tasks rerun gan", "ganmill rerun gan"]
 

@@ -55,7 +55,7 @@ class Seen:
 def home(tmp_path, monkeypatch):
     """An empty working folder in which nothing that is reported is left out for being too soon."""
     monkeypatch.chdir(tmp_path)
-    for name in ("EVERY", "STEPS", "SAY_EVERY"):
+    for name in ("RECORD_EVERY", "STEPS", "SHOW_EVERY"):
         monkeypatch.setattr(stage_reporter, name, 1e-9 if name != "STEPS" else 10**12)
     monkeypatch.setattr(signals, "_asked", signals.threading.Event())
     return tmp_path

@@ -65,11 +65,11 @@ def test_run_log_keeps_in_memory_what_the_disk_does_not_take_and_says_so_once(tm
     assert "there is a file where a folder is needed" in line
 
 
-@pytest.mark.parametrize("torn", [b'{"event": "end", "outc', b'{"event": "end", "time": "x", "outcome": "done"}'])
-def test_run_log_ignores_torn_last_line_and_does_not_lose_the_next_one(record, torn):
+@pytest.mark.parametrize("incomplete", [b'{"event": "end", "outc', b'{"event": "end", "time": "x", "outcome": "done"}'])
+def test_run_log_ignores_incomplete_last_line_and_does_not_lose_the_next_one(record, incomplete):
     record.add("stage_start", stage="gan", key="k")
     with record.path.open("ab") as file:
-        file.write(torn)
+        file.write(incomplete)
     assert [row["event"] for row in record.rows()] == ["start", "stage_start"]
     record.add("progress", stage="gan", done=1, total=4)
     assert record.state().progress.percent == 25
@@ -118,7 +118,7 @@ def test_run_log_does_not_mix_the_lines_of_several_processes(record):
     assert len(record.rows()) == len(lines) == 1 + 3 * 200
 
 
-def test_run_log_of_a_killed_writer_has_at_most_one_torn_line(record):
+def test_run_log_of_a_killed_writer_has_at_most_one_incomplete_line(record):
     code = (
         "import sys; from pathlib import Path; from tasks.run_log import RunLog; record = RunLog(Path(sys.argv[1]))\n"
         "while True: record.add('progress', stage='gan', done=1, total=2, note='x' * 150)"

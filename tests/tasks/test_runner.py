@@ -7,7 +7,7 @@ import pytest
 from luigi.rpc import RPCError
 
 from tasks import luigid, run_log, runner
-from tasks.runner import Fault
+from tasks.runner import TaskFailure
 from tasks.stages import TrainGan
 
 
@@ -34,7 +34,7 @@ def build(monkeypatch, *outcomes) -> runner.Ending:
         return SimpleNamespace(status=outcome)
 
     monkeypatch.setattr(luigi, "build", one)
-    monkeypatch.setattr(luigid.Waiting, "LOOK", 0)
+    monkeypatch.setattr(luigid.Waiting, "POLL_SECONDS", 0)
     return runner._build(Undone(), 1, luigid.Waiting("", print))
 
 
@@ -48,8 +48,8 @@ def test_verdict_on_a_lost_luigid_is_one_line_that_says_what_to_do(record, monke
 
 
 def test_verdict_names_and_records_a_stage_whose_process_died(record, capsys):
-    fault = Fault(task=TrainGan(dataset="demo"), line="its process was ended by signal 9")
-    ending = runner.Ending(summary="there were failed tasks", faults=(fault,))
+    failure = TaskFailure(task=TrainGan(dataset="demo"), line="its process was ended by signal 9")
+    ending = runner.Ending(summary="there were failed tasks", failures=(failure,))
     assert runner._verdict(Undone(), record, ending) == 1
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "gan        failed: its process was ended by signal 9"

@@ -32,10 +32,10 @@ class Broken(luigi.Task):
         raise ValueError("the disk is gone")
 
 
-def run(task: luigi.Task) -> list[runner.Fault]:
+def run(task: luigi.Task) -> list[runner.TaskFailure]:
     factory = runner.Factory()
     luigi.build([task], factory, workers=2, local_scheduler=True)
-    return factory.faults
+    return factory.failures
 
 
 @pytest.mark.timeout(60)
@@ -50,13 +50,13 @@ def run(task: luigi.Task) -> list[runner.Fault]:
 )
 def test_worker_reports_a_dead_process_in_one_line_and_does_not_wait_for_it_without_end(monkeypatch, number, expected):
     monkeypatch.setattr(runner, "GRACE", 0.5)
-    (fault,) = run(Mortal(number=number))
-    assert fault.line == f"{expected}; running again resumes there"
+    (failure,) = run(Mortal(number=number))
+    assert failure.line == f"{expected}; running again resumes there"
 
 
 def test_worker_reports_an_error_of_complete_in_one_line():
-    (fault,) = run(Broken())
-    assert fault.line == "ValueError: the disk is gone"
+    (failure,) = run(Broken())
+    assert failure.line == "ValueError: the disk is gone"
 
 
 @pytest.mark.parametrize(

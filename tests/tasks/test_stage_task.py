@@ -54,14 +54,14 @@ def task(tmp_path, monkeypatch):
 def test_make_uses_the_key_that_is_needed_once_the_lock_is_free(task):
     old, new = "a" * 64, "b" * 64
     task.keys = [old, new]  # another run made its input anew while this one waited
-    stage_task.make(task)
+    stage_task.make_artifact(task)
     assert [found.manifest.key for found in task.artifact_store.all()] == [new]
 
 
 def test_make_reports_a_full_disk_as_a_user_error(task):
     task.function = f"{__name__}:fill_the_disk"
     with pytest.raises(UserError, match=r"made: No space left on device; free some space"):
-        stage_task.make(task)
+        stage_task.make_artifact(task)
     (row,) = run_log.record("x", task.run_name).rows()[-1:]
     assert (row["outcome"], "No space left" in row["error"]) == ("failed", True)
 
@@ -69,7 +69,7 @@ def test_make_reports_a_full_disk_as_a_user_error(task):
 def test_make_raises_other_errors_of_the_system_as_they_are(task):
     task.function = f"{__name__}:go_wrong"
     with pytest.raises(BrokenPipeError):
-        stage_task.make(task)
+        stage_task.make_artifact(task)
 
 
 def test_make_records_an_error_of_publishing(task, monkeypatch):
@@ -78,5 +78,5 @@ def test_make_records_an_error_of_publishing(task, monkeypatch):
 
     monkeypatch.setattr(ArtifactStore, "publish", fail)
     with pytest.raises(UserError, match="Read-only file system"):
-        stage_task.make(task)
+        stage_task.make_artifact(task)
     assert run_log.record("x", task.run_name).rows()[-1]["outcome"] == "failed"

@@ -24,7 +24,10 @@ class LossProperties:
 
     @property
     def has_zero(self) -> bool:
-        """Whether D says real with a logit above 0; without that, a logit means something only beside another one."""
+        """Whether the sign of a logit is D's decision: above 0 real, below 0 fake.
+
+        It is not for critics and paired losses: there only the difference of two logits has a meaning.
+        """
         return not (self.is_critic or self.is_paired)
 
 

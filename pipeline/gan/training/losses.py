@@ -19,9 +19,9 @@ class Loss(LossProperties):
     discriminator: Callable[[Tensor, Tensor, Smoothing], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
 
-    def right(self, real: Tensor, fake: Tensor) -> Tensor:
-        """1.0 for each logit that is on its side of 0, else 0.0: (2B, 1). Where logits have no zero, 1.0 for each pair
-        of which the real has the higher logit: (B, 1)."""
+    def is_correct(self, real: Tensor, fake: Tensor) -> Tensor:
+        """1.0 where D is correct, else 0.0: for each logit (2B, 1), above 0 on reals and below 0 on fakes. Without
+        `has_zero` for each pair (B, 1): the real has the higher logit."""
         if self.has_zero:
             return ops.cast(ops.concatenate([real > 0, fake < 0]), "float32")
         return ops.cast(real > fake, "float32")
@@ -29,7 +29,7 @@ class Loss(LossProperties):
     def sureness(self, real: Tensor, fake: Tensor) -> Tensor:
         """The mean sign of D's logits on reals, -1 to 1: near 1 it has memorised them (Karras et al. 2020, r_t).
 
-        Where logits have no zero, that of pairs of a real and a fake.
+        Without `has_zero`, the mean sign of the difference of each real's logit and its fake's.
         """
         return ops.mean(ops.sign(real if self.has_zero else real - fake))
 
@@ -44,27 +44,27 @@ def feature_distance(real: Tensor, fake: Tensor) -> Tensor:
     return ops.mean(ops.square(ops.mean(real, axis=0) - ops.mean(fake, axis=0)))
 
 
-def _entropy(logits: Tensor, label: float) -> Tensor:
+def _sigmoid_cross_entropy(logits: Tensor, label: float) -> Tensor:
     """The cross-entropy of sigmoid(logits) with `label`: -label log p - (1 - label) log(1 - p)."""
     return ops.mean(ops.softplus(logits) - label * logits)
 
 
-def _told_apart(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
+def _cross_entropy(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
     """Goodfellow et al. 2014, equation 1."""
-    return _entropy(real, 1.0 - smoothing.real) + _entropy(fake, smoothing.fake)
+    return _sigmoid_cross_entropy(real, 1.0 - smoothing.real) + _sigmoid_cross_entropy(fake, smoothing.fake)
 
 
-def _squares(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
+def _least_squares(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
     """Mao et al. 2017, equation 9 with labels 1 and 0."""
-    return _distance(real, 1.0 - smoothing.real) + _distance(fake, smoothing.fake)
+    return _squared_error(real, 1.0 - smoothing.real) + _squared_error(fake, smoothing.fake)
 
 
-def _distance(logits: Tensor, label: float) -> Tensor:
+def _squared_error(logits: Tensor, label: float) -> Tensor:
     """Half the squared distance from `label`, halfway between whose values a logit is 0, as with all other losses."""
     return 0.5 * ops.mean(ops.square(logits + 0.5 - label))
 
 
-def _margins(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
+def _hinge(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
     """Lim and Ye 2017: both sides leave off at a margin of 1."""
     return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
 
@@ -72,16 +72,16 @@ def _margins(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
 # By name: what the discriminator minimises, of (real, fake, smoothing), and what the generator does, of (real, fake)
 FUNCTIONS = {
     # Goodfellow et al. 2014: G makes log(1 - D) small, which saturates while D is ahead
-    "minimax": (_told_apart, lambda real, fake: -_entropy(fake, 0.0)),
+    "minimax": (_cross_entropy, lambda real, fake: -_sigmoid_cross_entropy(fake, 0.0)),
     # the same, section 3: G makes -log D small
-    "non_saturating": (_told_apart, lambda real, fake: _entropy(fake, 1.0)),
-    "least_squares": (_squares, lambda real, fake: _distance(fake, 1.0)),
+    "non_saturating": (_cross_entropy, lambda real, fake: _sigmoid_cross_entropy(fake, 1.0)),
+    "least_squares": (_least_squares, lambda real, fake: _squared_error(fake, 1.0)),
     # Arjovsky et al. 2017, equation 3
     "wasserstein": (
         lambda real, fake, smoothing: ops.mean(fake) - ops.mean(real),
         lambda real, fake: -ops.mean(fake),
     ),
-    "hinge": (_margins, lambda real, fake: -ops.mean(fake)),
+    "hinge": (_hinge, lambda real, fake: -ops.mean(fake)),
     # Jolicoeur-Martineau 2018, Huang et al. 2024 (R3GAN, equation 2): each fake is paired with a real
     "relativistic": (
         lambda real, fake, smoothing: ops.mean(ops.softplus(fake - real)),
@@ -101,12 +101,12 @@ def zero_centred(slopes: Tensor) -> Tensor:
     """R1 and R2: half the mean squared norm of `slopes`, D's gradients by reals or fakes (Mescheder et al. 2018, eq.
     9).
     """
-    return 0.5 * ops.mean(_squared(slopes))
+    return 0.5 * ops.mean(_squared_norm(slopes))
 
 
 def one_centred(slopes: Tensor) -> Tensor:
     """The mean of (slope - 1)^2 for pictures between reals and fakes (Gulrajani et al. 2017, equation 3)."""
-    return ops.mean(ops.square(ops.sqrt(_squared(slopes) + TINY) - 1.0))
+    return ops.mean(ops.square(ops.sqrt(_squared_norm(slopes) + TINY) - 1.0))
 
 
 def between(reals: Tensor, fakes: Tensor, mix: Tensor) -> Tensor:
@@ -114,6 +114,6 @@ def between(reals: Tensor, fakes: Tensor, mix: Tensor) -> Tensor:
     return fakes + (reals - fakes) * ops.reshape(mix, (-1, 1, 1, 1))
 
 
-def _squared(slopes: Tensor) -> Tensor:
+def _squared_norm(slopes: Tensor) -> Tensor:
     """The squared norm of each picture's slope, float32; (B,)."""
     return ops.sum(ops.square(ops.cast(slopes, "float32")), axis=(1, 2, 3))

@@ -195,7 +195,7 @@ class _Update:
         found = {
             "d_loss": d_output["loss"],
             "g_loss": g_loss,
-            "d_accuracy": ops.mean(self.loss.right(real, fake)),
+            "d_accuracy": ops.mean(self.loss.is_correct(real, fake)),
             "d_real": ops.mean(ops.sigmoid(real)),
             "d_fake": ops.mean(ops.sigmoid(fake)),
             "d_sureness": self.loss.sureness(real, fake),

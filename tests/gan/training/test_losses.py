@@ -94,14 +94,14 @@ def test_lowest_d_loss_has_full_accuracy_and_sureness(name):
     far = np.full((4, 1), 0.5 if name == "least_squares" else 3.0, np.float32)
     loss = find_loss(name)
     assert float(loss.discriminator(far, -far, Smoothing())) < float(loss.discriminator(0 * far, 0 * far, Smoothing()))
-    assert np.mean(loss.right(far, -far)) == 1
-    assert np.mean(loss.right(-far, far)) == 0
+    assert np.mean(loss.is_correct(far, -far)) == 1
+    assert np.mean(loss.is_correct(-far, far)) == 0
     assert (float(loss.sureness(far, -far)), float(loss.sureness(-far, far))) == (1, -1)
 
 
 def test_relativistic_accuracy_depends_on_pairs_only():
-    assert np.asarray(find_loss("relativistic").right(REAL - 10, FAKE - 10)).ravel().tolist() == [1, 1, 1]
-    assert np.mean(find_loss("hinge").right(REAL, FAKE)) == pytest.approx(4 / 6)
+    assert np.asarray(find_loss("relativistic").is_correct(REAL - 10, FAKE - 10)).ravel().tolist() == [1, 1, 1]
+    assert np.mean(find_loss("hinge").is_correct(REAL, FAKE)) == pytest.approx(4 / 6)
 
 
 def test_feature_distance_is_between_means():
