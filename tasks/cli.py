@@ -67,7 +67,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     """Build the parser; returns it and the parser of each command."""
-    parser = CommandParser(prog="python -m tasks", description="One search word in, a trained image generator out.")
+    parser = CommandParser(prog="python -m tasks", description="Search terms in, a trained image generator out.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parsers = {}
 
@@ -121,7 +121,7 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
 
 
 def _add_options(parser: CommandParser) -> None:
-    parser.add_argument("--query", default=argparse.SUPPRESS, help="search words, separated by commas")
+    parser.add_argument("--query", default=argparse.SUPPRESS, help="search terms, separated by commas")
     for stage, options in STAGE_OPTIONS.items():
         group = parser.add_argument_group(f"{stage} ({str(options.__doc__).splitlines()[0].rstrip('.').lower()})")
         for name, field in options.model_fields.items():

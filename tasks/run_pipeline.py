@@ -15,9 +15,9 @@ from tasks.stages import STAGE_TASKS, Report
 
 
 class RunPipeline(RunTask):
-    """All stages from the search words to the report."""
+    """All stages from the search terms to the report."""
 
-    query = luigi.Parameter(default="", description="search words, separated by commas")
+    query = luigi.Parameter(default="", description="search terms, separated by commas")
     options = luigi.Parameter(default="", description="options, as in: 'gan.epochs=20 normalize.size=32'")
 
     @classmethod

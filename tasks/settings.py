@@ -64,7 +64,7 @@ def check_dataset(dataset: str) -> None:
         shown = dataset if len(dataset) <= LONGEST else f"{dataset[:20]}…"
         raise UserError(
             f"dataset = {shown!r}: expected letters, digits, - and _, at most {LONGEST} bytes (a name for folders, not"
-            " the search words: those go into --query)"
+            " the search terms: those go into --query)"
         )
 
 
@@ -73,7 +73,7 @@ def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) 
 
     1. `overrides`, the flags: `{"gan.epochs": "20"}`
     2. luigi.cfg, in a section for this dataset, [pikachu.gan]
-    3. with `memory`, the search words or other subject that this dataset was last run with (`remember`)
+    3. with `memory`, the search terms or other subject that this dataset was last run with (`remember`)
     4. luigi.cfg, in a section for all datasets, [gan]
     5. the default
 

@@ -39,7 +39,7 @@ def _validate_nothing(name: str, options: DownloadOptions, dataset: Path) -> Non
 
 def _validate_search(name: str, options: DownloadOptions, dataset: Path) -> None:
     if not any(query.strip() for query in options.query):
-        raise UserError(f"source '{name}' needs a search word: set query, for example query = pikachu")
+        raise UserError(f"source '{name}' needs a search term: set query, for example query = pikachu")
 
 
 def _validate_site(name: str, options: DownloadOptions, dataset: Path) -> None:

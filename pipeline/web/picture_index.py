@@ -40,7 +40,7 @@ class Picture:
 
     @property
     def source(self) -> str:
-        """The source that found it, with its search words."""
+        """The source that found it, with its search terms."""
         return f"{self.engine}: {self.query}" if self.query else self.engine
 
     @property

@@ -104,8 +104,8 @@ def test_url_list_digest_depends_on_content(tmp_path):
     ("wanted", "says"),
     [
         ({"sources": ()}, "sources is empty"),
-        ({"sources": ("bing",)}, "source 'bing' needs a search word: set query"),
-        ({"sources": ("openverse",), "query": (" ",)}, "source 'openverse' needs a search word"),
+        ({"sources": ("bing",)}, "source 'bing' needs a search term: set query"),
+        ({"sources": ("openverse",), "query": (" ",)}, "source 'openverse' needs a search term"),
         ({"sources": ("site",)}, "site = ''.*for example"),
         ({"sources": ("site",), "site": "a.example"}, "site = 'a.example'.*https://"),
         ({"sources": ("urls",)}, "urls = ''.*no such file"),
