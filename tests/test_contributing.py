@@ -16,7 +16,7 @@ NAMES = {
     "FAST": "tests/conftest.py",
     "MAY_READ": "tests/test_imports.py",
     "WebSource": "pipeline/crawl/sources/base.py",
-    "SOURCES": "pipeline/options.py",
+    "Source": "pipeline/options.py",
     "LOSSES": "pipeline/gan/training/losses.py",
     "STAGE_OPTIONS": "pipeline/options.py",
     "STAGE_TASKS": "tasks/stages.py",
