@@ -11,7 +11,7 @@ from pipeline.errors import Stopped, UserError, of_system
 from pipeline.option_types import as_json, expected, nearest
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
 from pipeline.text import plain
-from tasks import commands, paths
+from tasks import commands, console, paths
 from tasks.label_server import web
 
 MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
@@ -22,7 +22,7 @@ class CommandParser(argparse.ArgumentParser):
     """argparse, but errors suggest the nearest flag."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (python -m tasks --help lists the commands)")
+        raise UserError(f"{message} ({console.program()} --help lists the commands)")
 
     def flags(self) -> list[str]:
         """All flags of this parser and its actions."""
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_error(error: UserError) -> int:
-    print(f"error: {plain(str(error), MAX_ERROR_LENGTH)}", file=sys.stderr)
+    print(f"error: {plain(console.as_called(str(error)), MAX_ERROR_LENGTH)}", file=sys.stderr)
     return 2
 
 
@@ -67,7 +67,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     """Build the parser; returns it and the parser of each command."""
-    parser = CommandParser(prog="python -m tasks", description="Search terms in, a trained image generator out.")
+    parser = CommandParser(prog=console.program(), description="Search terms in, a trained image generator out.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parsers = {}
 

@@ -11,16 +11,28 @@ from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
 from pipeline.text import plain
 
+MODULE, SCRIPT = "python -m tasks", "ganmill"
+
+
+def program() -> str:
+    """What the user called: the console script, or the module."""
+    return SCRIPT if Path(sys.argv[0]).stem == SCRIPT else MODULE
+
+
+def as_called(text: str) -> str:
+    """`text` with the commands that it advises spelled as the user called this program."""
+    return text.replace(MODULE, program())
+
 
 def print_event(event: Event) -> None:
     """Print the line of an event of the run's record, if it has one."""
     if line := event.line():
-        print(line, file=sys.stderr, flush=True)
+        print(as_called(line), file=sys.stderr, flush=True)
 
 
 def print_line(stage: str, text: str) -> None:
     """Print one line about a stage."""
-    print(line_about(stage, text), file=sys.stderr, flush=True)
+    print(as_called(line_about(stage, text)), file=sys.stderr, flush=True)
 
 
 def figure(value: Any) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.end_to_end.home import Home
 from tests.end_to_end.test_luigid import LUIGI, ask, wait_until_it_answers
-from tests.web.live import free_port
+from tests.web.live_server import free_port
 
 pytestmark = pytest.mark.long
 

@@ -10,7 +10,7 @@ from pipeline.filter.scores import Score, write_scores
 from pipeline.images.png import encode_png
 from pipeline.store.digest import of_bytes
 from pipeline.store.jsonl import write_rows
-from tests.gan.discs import discs
+from tests.gan.drawn_discs import draw_discs
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "notebooks.md"
 COUNT = 20  # pictures
@@ -34,8 +34,8 @@ def leave_dataset(data: Path, images: np.ndarray) -> None:
 def test_the_snippets_of_the_page_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.pretrained.is_cached", lambda name: False)
-    np.save("pictures.npy", discs(COUNT))
-    leave_dataset(Path("data/demo"), discs(COUNT))
+    np.save("pictures.npy", draw_discs(COUNT))
+    leave_dataset(Path("data/demo"), draw_discs(COUNT))
     names, epochs = {}, []
     for snippet in re.findall(r"```python\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
         exec(snippet, names)

@@ -33,9 +33,10 @@ def client(fake_dataset):
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """One browser for all tests; each test has its own profile."""
+    """One browser for the tests of a module; each test has its own profile. It must not outlive them: while it is open,
+    an event loop runs in this thread."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, which is not installed")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])

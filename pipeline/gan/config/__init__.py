@@ -1,4 +1,4 @@
-"""GAN definitions: JSON files that say how to build and train a GAN, without code.
+"""GAN definitions: the JSON files that say how to build and train a GAN, without code.
 
 `schema` has every field with its default; `rules` has the combinations that cannot work. `loading` reads a file, a name
 or a dict into a checked `Definition`; `messages` writes the error messages. `ibm_toolkit` translates files of IBM's
