@@ -77,8 +77,8 @@ def read_network(path: Path) -> Network:
     """Load a saved network from `path`; only its weights are read.
 
     Raises:
-        Damaged: If the file cannot be read.
-        Foreign: If it holds the weights of another network.
+        DamagedFile: If the file cannot be read.
+        ForeignFile: If it holds the weights of another network.
     """
     model = _inference_model(build_network(1, seed=0))
     load_keras_weights(model, path)

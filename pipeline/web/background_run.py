@@ -28,7 +28,7 @@ from filelock import FileLock
 from pipeline.errors import UserError
 from pipeline.run_record import LONGEST_LINE, LONGEST_NOTE, NAME, SHOWN_LINES, RunState, process_start, read_state
 from pipeline.store.atomic import write_whole
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 
 FOLDER = "page-run"
 PLAN_SECONDS = 120
@@ -178,7 +178,10 @@ class BackgroundRun:
         if state.outcome:
             return state.outcome, state.final_line
         if _is_elsewhere(state):
-            return "ended", f"{plain(state.host, LONGEST_NOTE)} has written nothing for {SILENCE / 60:.0f} minutes"
+            return (
+                "ended",
+                f"{to_plain_line(state.host, LONGEST_NOTE)} has written nothing for {SILENCE / 60:.0f} minutes",
+            )
         full = "; the disk is full" if _is_full(self.runs) else ""
         return ("failed", KILLED + full) if code is None else (_by_code(code), _died(code) + full)
 
@@ -236,11 +239,11 @@ def _at_work(state: RunState) -> RunStatus:
         state="running", until=state.until, began=state.began, stage=state.stage, lines=tuple(state.lines)
     )
     if state.waits:
-        return replace(found, note=plain(f"waits: {state.waits}", LONGEST_LINE))
+        return replace(found, note=to_plain_line(f"waits: {state.waits}", LONGEST_LINE))
     if state.progress is None:
         return found
     at = state.progress
-    return replace(found, done=at.done, total=at.total, percent=at.percent, note=plain(at.note, LONGEST_NOTE))
+    return replace(found, done=at.done, total=at.total, percent=at.percent, note=to_plain_line(at.note, LONGEST_NOTE))
 
 
 @lru_cache(maxsize=64)
@@ -325,7 +328,7 @@ def _until(stage: str) -> list[str]:
 
 def _lines(text: str) -> list[str]:
     """The last lines of what a process printed."""
-    return [plain(line, LONGEST_LINE) for line in text.splitlines() if line.strip()][-SHOWN_LINES:]
+    return [to_plain_line(line, LONGEST_LINE) for line in text.splitlines() if line.strip()][-SHOWN_LINES:]
 
 
 def _last(lines: Sequence[str]) -> str:
