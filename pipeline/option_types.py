@@ -109,8 +109,8 @@ class Options(StrictModel):
         if mistake["type"] == "extra_forbidden":
             return f"there is no option '{name}'; {nearest(name, cls.model_fields)}"
         own = mistake["type"] == "value_error"  # raised by a validator of the class, which says what it expects
-        wanted = str(mistake["ctx"]["error"]) if own else expected(cls.model_fields[name])
-        return f"{name} = {values[name]!r}: expected {wanted}"
+        expectation = str(mistake["ctx"]["error"]) if own else expected(cls.model_fields[name])
+        return f"{name} = {values[name]!r}: expected {expectation}"
 
 
 def field_of(options: type[Options], name: str, stage: str) -> FieldInfo:

@@ -146,8 +146,8 @@ class ArrayForm:
             any(header.dtype == np.dtype(each) for each in self.types)
             and len(header.shape) == len(self.shape)
             and all(
-                0 <= found <= self.most if wanted is None else found == wanted
-                for found, wanted in zip(header.shape, self.shape, strict=True)
+                0 <= actual <= self.most if length is None else actual == length
+                for actual, length in zip(header.shape, self.shape, strict=True)
             )
         )
 
