@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.filter.classifier import BATCH
-from pipeline.filter.learn import LearnResult, Pool, learn
+from pipeline.filter.learn import LearnResult, TrainingPool, learn
 from pipeline.filter.train_classifier import number_groups
 from pipeline.images.crop import fit_to_square
 from pipeline.images.decode import Decoded, decode
@@ -51,7 +51,7 @@ def train(subject: Subject, labelled: Sequence[int], weights: Weights | None) ->
     labels = {ids[index]: "on" if subject.on[index] else "off" for index in labelled}
     group_numbers = number_groups(labels, group_similar(ids, subject.images))
     order = np.argsort(ids)
-    pool = Pool(
+    pool = TrainingPool(
         images=subject.images[order],
         on=np.array([labels.get(ids[index]) == "on" for index in order]),
         group=np.array([group_numbers.get(ids[index], -1) for index in order]),

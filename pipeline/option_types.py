@@ -30,7 +30,7 @@ class StrictModel(BaseModel):
 class ValueType:
     """What a field may hold: `tuple[Literal["a", "b"], ...]` is a list of str, each of them "a" or "b"."""
 
-    plain: type  # int, float, bool or str; of a list, the type of its items
+    base_type: type  # int, float, bool or str; of a list, the type of its items
     choices: tuple[str, ...] = ()  # the only values that are allowed; empty if any value of the type is
     is_list: bool = False
     may_be_none: bool = False
@@ -40,12 +40,12 @@ def value_type(annotation: Any) -> ValueType:
     """What a field with this type annotation may hold."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
-        return ValueType(plain=str, choices=arguments)
+        return ValueType(base_type=str, choices=arguments)
     if origin is tuple:
         return replace(value_type(arguments[0]), is_list=True)
     if type(None) in arguments:
         return replace(value_type(next(each for each in arguments if each is not type(None))), may_be_none=True)
-    return ValueType(plain=annotation)
+    return ValueType(base_type=annotation)
 
 
 def bounds(field: FieldInfo) -> list[str]:
@@ -109,8 +109,8 @@ class Options(StrictModel):
         if mistake["type"] == "extra_forbidden":
             return f"there is no option '{name}'; {nearest(name, cls.model_fields)}"
         own = mistake["type"] == "value_error"  # raised by a validator of the class, which says what it expects
-        wanted = str(mistake["ctx"]["error"]) if own else expected(cls.model_fields[name])
-        return f"{name} = {values[name]!r}: expected {wanted}"
+        expectation = str(mistake["ctx"]["error"]) if own else expected(cls.model_fields[name])
+        return f"{name} = {values[name]!r}: expected {expectation}"
 
 
 def field_of(options: type[Options], name: str, stage: str) -> FieldInfo:
@@ -132,7 +132,7 @@ def parse(field: FieldInfo, text: str, where: str) -> Any:
             return None
         if kind.is_list:
             return tuple(part.strip() for part in text.split(",") if part.strip())
-        return PARSERS[kind.plain](text)
+        return PARSERS[kind.base_type](text)
     except (ValueError, OverflowError):
         raise UserError(f"{where} = {text!r}: expected {expected(field)}") from None
 
@@ -158,7 +158,7 @@ def accepted(field: FieldInfo) -> str:
         names = ", ".join(kind.choices)
         words = [f"one or more of {names}, separated by commas" if kind.is_list else f"one of {names}"]
     else:
-        words = ["a list, a,b,c" if kind.is_list else (KIND_WORDS | {str: "text"})[kind.plain]]
+        words = ["a list, a,b,c" if kind.is_list else (KIND_WORDS | {str: "text"})[kind.base_type]]
     return ", ".join([*words, *bounds(field), *(["or auto"] if kind.may_be_none else [])])
 
 

@@ -17,7 +17,7 @@ from pipeline.errors import UserError
 from pipeline.option_types import nearest
 from pipeline.store.atomic import open_whole
 from pipeline.store.digest import of_file
-from pipeline.store.npz import Unfit
+from pipeline.store.npz import UnusableFile
 
 AUTO, NONE = "auto", "none"
 OWN = "own"
@@ -152,7 +152,7 @@ def identify(weights: Weights, names: Iterable[str], *, option: str, alternative
         raise unusable_weights(weights, names, "has another suffix", option=option, alternative=alternative)
     try:
         numbers = check_weights(weights.path, most=MAX_BYTES)
-    except Unfit as error:
+    except UnusableFile as error:
         raise unusable_weights(weights, names, str(error), option=option, alternative=alternative) from None
     if numbers not in names_by_count:
         raise unusable_weights(weights, names, f"holds {numbers:,} numbers", option=option, alternative=alternative)

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import DamagedState
 from pipeline.store.jsonl import parse_row
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 
 NAME = "record.jsonl"
 LONGEST_NOTE = 200  # characters of a progress note
@@ -145,7 +145,7 @@ class RunEnded(Event):
     error: str = ""
 
     def line(self) -> str:
-        return plain(self.error, LONGEST_LINE)
+        return to_plain_line(self.error, LONGEST_LINE)
 
 
 KINDS: dict[str, type[Event]] = {
@@ -163,7 +163,7 @@ KINDS: dict[str, type[Event]] = {
 
 def line_about(stage: str, text: str) -> str:
     """One line about `stage`, whose name has a column of its own; control characters are taken out."""
-    return plain(f"{stage:<11}{text}" if stage else text, LONGEST_LINE)
+    return to_plain_line(f"{stage:<11}{text}" if stage else text, LONGEST_LINE)
 
 
 def duration(seconds: float) -> str:
@@ -237,7 +237,7 @@ class RunState:
         else:
             fault = next((each for each in self.ended.values() if each.outcome == self.outcome), None)
             text = (self.end.line() if self.end else "") or (fault.line() if fault else "")
-        return " ".join(plain(text, LONGEST_LINE).split())
+        return " ".join(to_plain_line(text, LONGEST_LINE).split())
 
     def add(self, event: Event) -> None:
         """Take `event`, the next of the record, into account."""

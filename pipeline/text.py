@@ -9,7 +9,7 @@ _JOINERS = "\u200c\u200d"
 _REPLACED = {"Cc": " ", "Zl": " ", "Zp": " ", "Cs": "?"}
 
 
-def plain(text: str, max_length: int) -> str:
+def to_plain_line(text: str, max_length: int) -> str:
     """`text` as one line of at most `max_length` characters without terminal control or bidirectional characters.
 
     Control characters and line breaks become spaces, format characters such as the bidirectional overrides are removed,
@@ -20,7 +20,7 @@ def plain(text: str, max_length: int) -> str:
 
 
 def escaped(url: str) -> str:
-    """Percent-encode the characters of `url` that `plain` would change, so that different URLs stay different."""
+    """Percent-encode what `to_plain_line` would change in `url`, so that different URLs stay different."""
     if url.isprintable():
         return url
     return "".join(each if _replacement(each) == each else _percent(each) for each in url)

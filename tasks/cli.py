@@ -10,7 +10,7 @@ from typing import NoReturn
 from pipeline.errors import Stopped, UserError, of_system
 from pipeline.option_types import as_json, expected, nearest
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 from tasks import commands, console, paths
 from tasks.label_server import web
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_error(error: UserError) -> int:
-    print(f"error: {plain(console.as_called(str(error)), MAX_ERROR_LENGTH)}", file=sys.stderr)
+    print(f"error: {to_plain_line(console.as_called(str(error)), MAX_ERROR_LENGTH)}", file=sys.stderr)
     return 2
 
 

@@ -17,7 +17,7 @@ from pipeline.labels.folders import export_folders, import_folders
 from pipeline.option_types import as_text, nearest
 from pipeline.options import STAGE_OPTIONS, STAGES
 from pipeline.store.manifest import check_contents
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 from tasks import cleanup, console, label_snapshots, paths, run_log, runner, settings, settings_page
 from tasks.plan import make_plan
 from tasks.run_pipeline import RunPipeline
@@ -222,7 +222,7 @@ def models_show(arguments: Namespace) -> int:
     path = _definition_path(arguments.name)
     reading = _read_with_warnings(path)
     definition = reading.definition
-    print(f"{path}: {plain(definition.description, DESCRIPTION_WIDTH)}".rstrip(": "))
+    print(f"{path}: {to_plain_line(definition.description, DESCRIPTION_WIDTH)}".rstrip(": "))
     changed = differences(definition)
     print("\ndifferent from the defaults:" if changed else "\nevery field has its default")
     for difference in changed:
@@ -267,7 +267,9 @@ def _definition_line(path: Path) -> str:
     many = len(reading.warnings)
     which = "1 field is" if many == 1 else f"{many} fields are"
     note = f" ({which} ignored: `models check {path.stem}` says why)" if many else ""
-    return f"{reading.definition.loss.ljust(14)}  {plain(reading.definition.description, DESCRIPTION_WIDTH)}{note}"
+    return (
+        f"{reading.definition.loss.ljust(14)}  {to_plain_line(reading.definition.description, DESCRIPTION_WIDTH)}{note}"
+    )
 
 
 def _read_with_warnings(path: Path) -> LoadedDefinition:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from pipeline.run_record import LONGEST_NOTE, Event, duration, line_about
 from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 
 MODULE, SCRIPT = "python -m tasks", "ganmill"
 
@@ -158,7 +158,7 @@ class ProgressBar:
         if self._bar is None:
             self._bar = tqdm(desc=f"{self._stage:<10}", dynamic_ncols=True, leave=False, file=sys.stderr)
         self._bar.total = total or None
-        self._bar.set_postfix_str(plain(note, LONGEST_NOTE), refresh=False)
+        self._bar.set_postfix_str(to_plain_line(note, LONGEST_NOTE), refresh=False)
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:

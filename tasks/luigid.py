@@ -50,8 +50,8 @@ class Luigid(RemoteScheduler):
     """The client of a luigid."""
 
     def __init__(self, url: str, connect_timeout: float | None = None) -> None:
-        wanted = configuration.get_config().getfloat("core", "rpc_connect_timeout", TIMEOUT)
-        super().__init__(url, connect_timeout or wanted)
+        configured_timeout = configuration.get_config().getfloat("core", "rpc_connect_timeout", TIMEOUT)
+        super().__init__(url, connect_timeout or configured_timeout)
         self._heard = time.monotonic()  # when it last answered a ping
         self._silence_printed = False  # whether the console said that it does not answer
         self._page_from = 0.0  # time from which progress may be sent again
@@ -138,7 +138,7 @@ class Waiting:
         self._last_reason = ""
         self._notified_at = 0.0
 
-    def a_while(self) -> None:
+    def wait(self) -> None:
         """Wait until luigid may have work again, or until a signal asks the run to stop."""
         self._rounds += 1
         paused = False

@@ -26,7 +26,7 @@ from pipeline.run_record import (
     read_state,
 )
 from pipeline.store.jsonl import dump_row
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 from tasks import console, paths
 
 PACKAGES = ("tensorflow", "keras", "luigi", "icrawler", "numpy", "opencv-python-headless", "Pillow", "scikit-learn")
@@ -72,7 +72,7 @@ class RunLog:
         If the disk does not take it, this process keeps it, says so once and tries again with the next event: a run
         must not fail because of its record, and a record must not hide why a run fails.
         """
-        texts = {name: plain(str(facts[name]), most) for name, most in LONGEST.items() if name in facts}
+        texts = {name: to_plain_line(str(facts[name]), most) for name, most in LONGEST.items() if name in facts}
         row = {"event": event, "time": now(), **facts, **texts}
         made = KINDS[event].model_validate(row)
         waiting = [*_unwritten.pop(self.path, []), row]

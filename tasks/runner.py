@@ -193,7 +193,7 @@ def _run(
     record.add("plan", until=until, stages=[stage.stage for stage in ahead])
     for stage in ahead:
         if not stage.complete():
-            _bring_weights(stage, lambda name, text: record.add_and_print("note", stage=name, text=text))
+            _fetch_weights(stage, lambda name, text: record.add_and_print("note", stage=name, text=text))
             for warning in stage.warnings():
                 record.add_and_print("note", stage=stage.stage, text=warning)
     if workers == 1 and any(stage.isolated and not stage.complete() for stage in ahead):
@@ -206,7 +206,7 @@ def _run(
     return _verdict(task, record, ending)
 
 
-def _bring_weights(stage: StageTask, notify: Callable[[str, str], None]) -> None:
+def _fetch_weights(stage: StageTask, notify: Callable[[str, str], None]) -> None:
     if stage.stage == "classifier":
         backbones.fetch_classifier_weights(stage.options.backbone, notify)
     if isinstance(stage, Measured):
@@ -225,7 +225,7 @@ def _build(task: luigi.Task, workers: int, waiting: luigid.Waiting) -> Ending:
         ending = Ending(summary=outcome.status.value[1], failures=tuple(factory.failures))
         if outcome.status not in RUN_BY_OTHERS or task.complete() or signals.should_stop():
             return ending
-        waiting.a_while()
+        waiting.wait()
         if signals.should_stop():
             return ending
 

@@ -58,11 +58,11 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 @pytest.mark.parametrize(
     ("annotation", "means"),
     [
-        (int, ValueType(plain=int)),
-        (float | None, ValueType(plain=float, may_be_none=True)),
-        (Literal["a", "b"], ValueType(plain=str, choices=("a", "b"))),
-        (tuple[int, ...], ValueType(plain=int, is_list=True)),
-        (tuple[Literal["a"], ...], ValueType(plain=str, choices=("a",), is_list=True)),
+        (int, ValueType(base_type=int)),
+        (float | None, ValueType(base_type=float, may_be_none=True)),
+        (Literal["a", "b"], ValueType(base_type=str, choices=("a", "b"))),
+        (tuple[int, ...], ValueType(base_type=int, is_list=True)),
+        (tuple[Literal["a"], ...], ValueType(base_type=str, choices=("a",), is_list=True)),
     ],
     ids=str,
 )

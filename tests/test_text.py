@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.text import escaped, plain
+from pipeline.text import escaped, to_plain_line
 
 
 @pytest.mark.parametrize(
@@ -19,14 +19,14 @@ from pipeline.text import escaped, plain
         ("wide\u3000space", "wide\u3000space"),
     ],
 )
-def test_plain_removes_control_characters(text, line):
-    assert plain(text, 100) == line
+def test_to_plain_line_removes_control_characters(text, line):
+    assert to_plain_line(text, 100) == line
 
 
-def test_plain_cuts_long_text_with_an_ellipsis():
-    assert plain("x" * 10, 10) == "x" * 10
-    assert plain("x" * 11, 10) == "x" * 9 + "…"
-    assert len(plain("\x1b" * 10_000_000, 300)) == 300
+def test_to_plain_line_cuts_long_text_with_an_ellipsis():
+    assert to_plain_line("x" * 10, 10) == "x" * 10
+    assert to_plain_line("x" * 11, 10) == "x" * 9 + "…"
+    assert len(to_plain_line("\x1b" * 10_000_000, 300)) == 300
 
 
 def test_escaped_keeps_different_urls_different():

@@ -21,7 +21,7 @@ from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Outcome
 from pipeline.crawl.rate_limit import END, HostQueue, Task
 from pipeline.crawl.reader import Reader, order
-from pipeline.crawl.request import Fault, Request, Response
+from pipeline.crawl.request import Request, RequestFault, Response
 from pipeline.crawl.sources.base import Source
 from pipeline.crawl.storage import PictureStorage, StorageError
 from pipeline.crawl.url_archive import UnwritableRow, UrlArchive
@@ -263,7 +263,7 @@ class PictureDownloader(_Worker, Downloader):
         entry, request = task["entry"], task["request"]
         request.policy = replace(request.policy, receive=self.storage.receive)
         result = entry.source.fetch(request, self.session)
-        if result is None or (self.session.stopping.is_set() and isinstance(result, Fault)):
+        if result is None or (self.session.stopping.is_set() and isinstance(result, RequestFault)):
             return None
         return self.store_response(result) if isinstance(result, Response) else outcomes.of_fault(result)
 
@@ -278,8 +278,8 @@ class PictureDownloader(_Worker, Downloader):
         return outcome
 
 
-def fault_of_unexpected(error: Exception) -> Fault:
+def fault_of_unexpected(error: Exception) -> RequestFault:
     """The fault for an unexpected error. It names only the type, because the text may quote a server."""
-    return Fault(
+    return RequestFault(
         reason="row not writable" if isinstance(error, UnwritableRow) else f"unexpected {type(error).__name__}"
     )

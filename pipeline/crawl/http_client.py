@@ -1,7 +1,7 @@
 """The HTTP client: fetch one URL within its rate limit, deadline and size limit. Errors are returned as values.
 
-The result is a `Response`, or a `Fault` with the reason. Errors of urllib3 and of the system are mapped to a few fixed
-reasons, because the stage counts reasons.
+The result is a `Response`, or a `RequestFault` with the reason. Errors of urllib3 and of the system are mapped to a few
+fixed reasons, because the stage counts reasons.
 """
 
 import logging
@@ -42,10 +42,11 @@ from pipeline.crawl.request import (
     STOPPED,
     TIMEOUT,
     TOO_LARGE,
-    Fault,
     Request,
+    RequestFault,
     RequestPolicy,
     Response,
+    ResponseOrRedirect,
     fault_of_status,
 )
 from pipeline.crawl.robots import Robots
@@ -71,10 +72,10 @@ class Reachability:
     reached: set[str] = field(default_factory=set)
     unreached: dict[str, str] = field(default_factory=dict)
 
-    def record(self, url: str, result: Response | Fault | str) -> None:
+    def record(self, url: str, result: ResponseOrRedirect) -> None:
         """Record the result of a request for `url`; a redirect, given as its target URL, counts as an answer."""
         host = urlsplit(url).netloc
-        if isinstance(result, Fault) and not result.host_answered:
+        if isinstance(result, RequestFault) and not result.host_answered:
             self.unreached.setdefault(host, result.reason)
         else:
             self.reached.add(host)
@@ -96,7 +97,7 @@ class HttpClient:
         self._lock = threading.Lock()
         self._proxies = urllib.request.getproxies()
 
-    def get(self, url: str, policy: RequestPolicy) -> Response | Fault:
+    def get(self, url: str, policy: RequestPolicy) -> Response | RequestFault:
         """Fetch `url` with redirects and retries; wait for the rate limit and for Retry-After."""
         request, result = Request(url, policy), None
         while result is None and not self.stopping.wait(request.delay):
@@ -107,9 +108,9 @@ class HttpClient:
                 result = self.send(request)
             finally:
                 self.rate_limiter.release(host)
-        return result or Fault(reason=STOPPED)
+        return result or RequestFault(reason=STOPPED)
 
-    def send(self, request: Request) -> Response | Fault | None:
+    def send(self, request: Request) -> Response | RequestFault | None:
         """Send the next HTTP request of `request`. The caller holds the rate limit of its host.
 
         Returns:
@@ -122,7 +123,7 @@ class HttpClient:
         self.rate_limiter.record(request.host, result)
         if isinstance(result, str):
             return self._follow_redirect(request, result)
-        return self._retry_later(request, result) if isinstance(result, Fault) and result.passing else result
+        return self._retry_later(request, result) if isinstance(result, RequestFault) and result.passing else result
 
     def stop(self) -> None:
         """Cancel every request and every wait; later requests end at once."""
@@ -138,20 +139,20 @@ class HttpClient:
         policy = RequestPolicy(max_bytes=MAX_ROBOTS_BYTES, require_whole=False, allow_private=private, robots=False)
         return Robots(lambda url: self._get_robots(url, policy), self.agent, self.rate_limiter)
 
-    def _get_robots(self, url: str, policy: RequestPolicy) -> Response | Fault:
+    def _get_robots(self, url: str, policy: RequestPolicy) -> Response | RequestFault:
         """Fetch robots.txt within the rate limit that the request for the page or picture holds already."""
         request, result = Request(url, policy), None
         while result is None and not self.stopping.wait(request.delay):
             result = self.send(request)
-        return result or Fault(reason=STOPPED)
+        return result or RequestFault(reason=STOPPED)
 
-    def _follow_redirect(self, request: Request, url: str) -> Fault | None:
+    def _follow_redirect(self, request: Request, url: str) -> RequestFault | None:
         if request.redirects >= self.options.redirects:
-            return Fault(reason="too many redirects")
+            return RequestFault(reason="too many redirects")
         request.redirect_to(url)
         return None
 
-    def _retry_later(self, request: Request, fault: Fault) -> Fault | None:
+    def _retry_later(self, request: Request, fault: RequestFault) -> RequestFault | None:
         """Prepare a retry after a transient fault and return None; return the fault if there is no retry left."""
         delay = fault.retry_after
         if delay is None:
@@ -163,19 +164,19 @@ class HttpClient:
         request.retry(delay)
         return None
 
-    def _refusal(self, url: str, policy: RequestPolicy) -> Fault | None:
+    def _refusal(self, url: str, policy: RequestPolicy) -> RequestFault | None:
         """The fault for a URL that must not be requested; None if it may be."""
         if self.stopping.is_set():
-            return Fault(reason=STOPPED)
+            return RequestFault(reason=STOPPED)
         if bad := url_fault(url):
             return bad
         if not policy.allow_private and names_private(url):
-            return Fault(reason=PRIVATE, outcome="rejected")
+            return RequestFault(reason=PRIVATE, outcome="rejected")
         if lost := self.rate_limiter.given_up(authority(url)):
-            return Fault(reason=lost, passing=True, host_answered=False)
+            return RequestFault(reason=lost, passing=True, host_answered=False)
         return self._robots[policy.allow_private].refusal(url) if policy.robots else None
 
-    def _send_once(self, url: str, policy: RequestPolicy) -> Response | Fault | str:
+    def _send_once(self, url: str, policy: RequestPolicy) -> ResponseOrRedirect:
         """Send one request; return its response, its fault, or the URL that it redirects to."""
         proxy, deadline = self._proxy_for(url), time.monotonic() + self.options.timeout
         # A proxy usually has a private address. It resolves the names, so only it could check their addresses.
@@ -183,7 +184,7 @@ class HttpClient:
             try:
                 result = self._request(url, policy, exchange, proxy)
             except PrivateAddress:
-                return Fault(reason=PRIVATE, outcome="rejected")
+                return RequestFault(reason=PRIVATE, outcome="rejected")
             except StorageError:
                 raise
             except Exception as error:  # unexpected errors of a library fail one URL, not the crawl
@@ -192,9 +193,9 @@ class HttpClient:
             return result
         if isinstance(result, Response) and isinstance(result.data, TempFile):
             result.data.discard()  # the body is truncated where the connection was cut
-        return Fault(reason=exchange.cut_reason, passing=exchange.cut_reason == TIMEOUT, host_answered=False)
+        return RequestFault(reason=exchange.cut_reason, passing=exchange.cut_reason == TIMEOUT, host_answered=False)
 
-    def _request(self, url: str, policy: RequestPolicy, exchange: Exchange, proxy: str) -> Response | Fault | str:
+    def _request(self, url: str, policy: RequestPolicy, exchange: Exchange, proxy: str) -> ResponseOrRedirect:
         headers = {"User-Agent": self.options.user_agent, "Accept": policy.accept, "Accept-Encoding": "identity"}
         headers |= {"Referer": policy.referer} if policy.referer else {}
         response = self._pool_manager(proxy).urlopen(
@@ -235,7 +236,7 @@ class _TooLarge(Exception):
     """The body is larger than allowed; the argument is its size in bytes, None if that is not plausible."""
 
 
-def read_response(url: str, response: BaseHTTPResponse, policy: RequestPolicy, agent: str) -> Response | Fault | str:
+def read_response(url: str, response: BaseHTTPResponse, policy: RequestPolicy, agent: str) -> ResponseOrRedirect:
     """Read `response` to a request for `url`: its body, the fault, or the URL that it redirects to.
 
     `agent` is the product token that X-Robots-Tag may name. Raises what urllib3 raises while it reads the body.
@@ -246,48 +247,48 @@ def read_response(url: str, response: BaseHTTPResponse, policy: RequestPolicy, a
     if not 200 <= status < 300:
         return fault_of_status(status, _retry_after(response.headers.get("Retry-After")))
     if policy.content_types and kind and not kind.lower().startswith(policy.content_types):
-        return Fault(reason=f"not a page: {kind.split(';')[0]}", outcome="rejected", status=status)
+        return RequestFault(reason=f"not a page: {kind.split(';')[0]}", outcome="rejected", status=status)
     if policy.robots and (word := robots.robots_tag_refusal(response.headers.getlist("X-Robots-Tag"), agent)):
-        return Fault(reason=f"{NOAI}: {word}", outcome="rejected", status=status)
+        return RequestFault(reason=f"{NOAI}: {word}", outcome="rejected", status=status)
     try:
         if policy.require_whole:
             _check_length(response.headers.get("Content-Length", ""), policy.max_bytes)
         data = policy.receive(_chunks(response, policy))
     except _TooLarge as error:
-        return Fault(reason=TOO_LARGE, outcome="rejected", status=status, bytes=error.args[0])
+        return RequestFault(reason=TOO_LARGE, outcome="rejected", status=status, bytes=error.args[0])
     return Response(url=url, data=data, status=status, content_type=kind)
 
 
-def url_fault(url: str) -> Fault | None:
+def url_fault(url: str) -> RequestFault | None:
     """The fault of a URL that cannot be requested at all; None if it can be."""
     if len(url) > MAX_URL_LENGTH:
-        return Fault(reason="address too long", outcome="rejected")
+        return RequestFault(reason="address too long", outcome="rejected")
     try:
         parts = urlsplit(url)
         is_valid = bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_valid, parts = False, None
     if parts is not None and parts.scheme not in ("http", "https"):
-        return Fault(reason=NOT_HTTP, outcome="rejected")
-    return None if is_valid else Fault(reason="bad address", outcome="rejected")
+        return RequestFault(reason=NOT_HTTP, outcome="rejected")
+    return None if is_valid else RequestFault(reason="bad address", outcome="rejected")
 
 
-def fault_of_error(error: Exception) -> Fault:
+def fault_of_error(error: Exception) -> RequestFault:
     """Map an error of urllib3, http.client or the system to a fault; any other error is named by its type."""
     for kind, reason in _REASONS:
         if isinstance(error, kind):
-            return Fault(reason=_system_message(error) or reason, passing=True, host_answered=False)
+            return RequestFault(reason=_system_message(error) or reason, passing=True, host_answered=False)
     if isinstance(error, DecodeError):
-        return Fault(reason="body not decodable")
+        return RequestFault(reason="body not decodable")
     if isinstance(error, ProtocolError | OSError):
         # IncompleteRead means that a body was cut short, so the host did answer.
         cut = isinstance(error.args[-1], IncompleteRead) if error.args else False
-        return Fault(reason="body cut short" if cut else "connection broken", passing=True, host_answered=cut)
+        return RequestFault(reason="body cut short" if cut else "connection broken", passing=True, host_answered=cut)
     if isinstance(error, ValueError):  # urllib3's LocationValueError is one
-        return Fault(reason="bad address", outcome="rejected")
+        return RequestFault(reason="bad address", outcome="rejected")
     if isinstance(error, HTTPException | InvalidHeader):
-        return Fault(reason="not HTTP")
-    return Fault(reason=f"unexpected {type(error).__name__}")
+        return RequestFault(reason="not HTTP")
+    return RequestFault(reason=f"unexpected {type(error).__name__}")
 
 
 def _check_length(announced: str, max_bytes: int) -> None:

@@ -6,12 +6,12 @@ from io import BytesIO
 from typing import Any
 
 from pipeline.crawl import image_type
-from pipeline.crawl.request import MAX_SIZE_VALUE, NOAI, PRIVATE, ROBOTS, TOO_LARGE, Fault, Response
+from pipeline.crawl.request import MAX_SIZE_VALUE, NOAI, PRIVATE, ROBOTS, TOO_LARGE, RequestFault, Response
 from pipeline.crawl.storage import TempFile
 from pipeline.crawl.url import shorten_url
 from pipeline.images.rejected import TOO_MANY_PIXELS
 from pipeline.options import DownloadOptions
-from pipeline.text import escaped, plain
+from pipeline.text import escaped, to_plain_line
 
 MAX_TEXT_LENGTH = 300  # characters of a title, licence or creator
 
@@ -36,7 +36,7 @@ class Candidate:
         for name in ("url", "page"):
             object.__setattr__(self, name, shorten_url(escaped(_text(getattr(self, name)))))
         for name in ("title", "license", "creator"):
-            object.__setattr__(self, name, plain(_text(getattr(self, name)), MAX_TEXT_LENGTH).strip())
+            object.__setattr__(self, name, to_plain_line(_text(getattr(self, name)), MAX_TEXT_LENGTH).strip())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class Outcome:
         return f"{self.id}.{image_type.EXTENSIONS[str(self.type)]}"
 
 
-def of_fault(fault: Fault) -> Outcome:
+def of_fault(fault: RequestFault) -> Outcome:
     """The outcome of a request without a body."""
     return Outcome(
         outcome=fault.outcome,

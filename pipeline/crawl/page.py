@@ -93,10 +93,10 @@ class PageContents:
     def text(self, text: str) -> None:
         """Handle text within a link, the title or, if requested, a script."""
         if self._unread_depth:
-            wanted = self.scripts is not None
+            is_read = self.scripts is not None
         else:
-            wanted = bool(self._open_links) or (self._in_title and len(self.title or "") < MAX_TEXT_LENGTH)
-        if wanted:
+            is_read = bool(self._open_links) or (self._in_title and len(self.title or "") < MAX_TEXT_LENGTH)
+        if is_read:
             self._text.append(text)
 
     def finish(self) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.request import RequestFault, ResponseOrRedirect
 from pipeline.crawl.transport import names_private
 from pipeline.options import DownloadOptions
 
@@ -127,11 +127,11 @@ class RateLimiter:
             host_limit.paused_until = max(host_limit.paused_until, now + seconds)
             host_limit.ready_at = max(host_limit.ready_at, host_limit.paused_until)
 
-    def record(self, host: str, result: Response | Fault | str) -> None:
+    def record(self, host: str, result: ResponseOrRedirect) -> None:
         """Record whether a request to `host` succeeded: a body, a redirect or an ordinary error status."""
         with self.condition:
             host_limit = self._host_limit(host)
-            if isinstance(result, Fault) and (not result.host_answered or result.status in OVERLOAD_STATUSES):
+            if isinstance(result, RequestFault) and (not result.host_answered or result.status in OVERLOAD_STATUSES):
                 host_limit.failures, host_limit.last_fault = host_limit.failures + 1, result.reason
             else:
                 host_limit.failures, host_limit.last_success = 0, self.clock()

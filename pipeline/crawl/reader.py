@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.request import Fault
+from pipeline.crawl.request import RequestFault
 from pipeline.crawl.sources.base import Source
 
 MAX_REASONS = 10  # shown in the notices
@@ -27,7 +27,7 @@ class Reader:
         self.found = False
         self.shown_urls: set[str] = set()
         self.omitted = 0
-        self.faults: list[tuple[str, Fault]] = []
+        self.faults: list[tuple[str, RequestFault]] = []
         self.cut_pages: list[tuple[str, str]] = []
         self._queue = deque([source.start()])
         self._known = set(self._queue)
@@ -45,7 +45,7 @@ class Reader:
 
     def _read(self, address: str, http_client: HttpClient) -> list[Candidate]:
         page = self.source.read(address, http_client)
-        if isinstance(page, Fault):
+        if isinstance(page, RequestFault):
             self.faults.append((address, page))
             return []
         self.pages += 1

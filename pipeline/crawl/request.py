@@ -1,11 +1,11 @@
-"""A request for one URL, its policy, and its result: a `Response` or a `Fault`."""
+"""A request for one URL, its policy, and its result: a `Response` or a `RequestFault`."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.crawl.url import authority
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +75,11 @@ class Response:
     content_type: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "content_type", plain(self.content_type, MAX_REASON_LENGTH))
+        object.__setattr__(self, "content_type", to_plain_line(self.content_type, MAX_REASON_LENGTH))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class RequestFault:
     """Why a request has no response.
 
     `outcome` is "rejected" if the program refused the body and "failed" if the request failed. `passing` means
@@ -96,10 +96,13 @@ class Fault:
     retry_after: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", plain(self.reason, MAX_REASON_LENGTH))
+        object.__setattr__(self, "reason", to_plain_line(self.reason, MAX_REASON_LENGTH))
 
 
-def fault_of_status(status: int, retry_after: float | None) -> Fault:
+ResponseOrRedirect = Response | RequestFault | str  # of one HTTP request; text is the URL that it redirects to
+
+
+def fault_of_status(status: int, retry_after: float | None) -> RequestFault:
     """The fault of an HTTP status other than 2xx."""
     passing = status in TRANSIENT_STATUSES or status >= 500
-    return Fault(reason=f"HTTP {status}", status=status, passing=passing, retry_after=retry_after)
+    return RequestFault(reason=f"HTTP {status}", status=status, passing=passing, retry_after=retry_after)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from protego import Protego
 
 from pipeline.crawl.rate_limit import RateLimiter
-from pipeline.crawl.request import ROBOTS, Fault, Response
+from pipeline.crawl.request import ROBOTS, RequestFault, Response
 from pipeline.crawl.url import authority
 
 AGENT_FIELDS = ("user-agent", "useragent", "user agent")  # that protego accepts
@@ -35,7 +35,7 @@ class _Host:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.rules: Protego | Fault | None = None
+        self.rules: Protego | RequestFault | None = None
 
 
 class Robots:
@@ -47,7 +47,7 @@ class Robots:
         rate_limiter: is told the crawl delay of each host.
     """
 
-    def __init__(self, fetch: Callable[[str], Response | Fault], agent: str, rate_limiter: RateLimiter) -> None:
+    def __init__(self, fetch: Callable[[str], Response | RequestFault], agent: str, rate_limiter: RateLimiter) -> None:
         self._fetch = fetch
         self._agent = agent
         self._rate_limiter = rate_limiter
@@ -55,39 +55,39 @@ class Robots:
         self._total_rules = 0
         self._lock = threading.Lock()
 
-    def refusal(self, url: str) -> Fault | None:
+    def refusal(self, url: str) -> RequestFault | None:
         """The fault if `url` must not be requested; None if it may be."""
         rules = self._rules("{0.scheme}://{0.netloc}".format(urlsplit(url)))
-        if isinstance(rules, Fault):
+        if isinstance(rules, RequestFault):
             return rules
-        return None if rules.can_fetch(url, self._agent) else Fault(reason=ROBOTS, outcome="rejected")
+        return None if rules.can_fetch(url, self._agent) else RequestFault(reason=ROBOTS, outcome="rejected")
 
-    def _rules(self, origin: str) -> Protego | Fault:
+    def _rules(self, origin: str) -> Protego | RequestFault:
         with self._lock:
             host = self._hosts.setdefault(origin, _Host())
         with host.lock:
             if host.rules is None:
                 host.rules = self._fetch_rules(origin)
                 self._rate_limiter.set_crawl_delay(
-                    authority(origin), 0.0 if isinstance(host.rules, Fault) else self._delay(host.rules)
+                    authority(origin), 0.0 if isinstance(host.rules, RequestFault) else self._delay(host.rules)
                 )
             return host.rules
 
-    def _fetch_rules(self, origin: str) -> Protego | Fault:
+    def _fetch_rules(self, origin: str) -> Protego | RequestFault:
         result = self._fetch(f"{origin}/robots.txt")
         if isinstance(result, Response):
             return self._parse_rules(keep_rules_for(self._agent, result.data.decode("utf-8", "replace")))
         # RFC 9309, 2.3.1: a missing file (4xx) allows everything; an unreachable one forbids everything in this crawl.
         return result if result.passing or not result.host_answered else Protego.parse("")
 
-    def _parse_rules(self, text: str) -> Protego | Fault:
+    def _parse_rules(self, text: str) -> Protego | RequestFault:
         with self._lock:
             self._total_rules += len(text)
             if self._total_rules > MAX_TOTAL_RULES and len(text) > SHORT_FILE:
-                return Fault(reason=f"{ROBOTS}: too long", outcome="rejected")
+                return RequestFault(reason=f"{ROBOTS}: too long", outcome="rejected")
         rules = Protego.parse(text)
         delay = self._delay(rules)
-        refused = Fault(reason=f"{ROBOTS}: {delay:g} s between requests", outcome="rejected")
+        refused = RequestFault(reason=f"{ROBOTS}: {delay:g} s between requests", outcome="rejected")
         return refused if delay > MAX_CRAWL_DELAY else rules
 
     def _delay(self, rules: Protego) -> float:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from pipeline.errors import UserError
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 
 MAX_URL_LENGTH = 4096  # characters of a URL that is requested; browsers and servers accept little more
 DIGEST_LENGTH = 17  # characters that replace the rest of a longer URL: an ellipsis and 16 hex digits
@@ -94,7 +94,9 @@ def absolute_path(text: str) -> Path:
     try:
         return Path(text).expanduser().resolve()
     except RuntimeError:
-        raise UserError(f"{plain(text, 200)}: there is no such user or no home folder; give a full path") from None
+        raise UserError(
+            f"{to_plain_line(text, 200)}: there is no such user or no home folder; give a full path"
+        ) from None
 
 
 def _overlong_url(base: str, href: str) -> str:

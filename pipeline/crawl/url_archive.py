@@ -18,7 +18,7 @@ from pipeline.crawl.outcome import Candidate, Outcome
 from pipeline.crawl.sources.base import Source
 from pipeline.errors import DamagedState
 from pipeline.store.digest import is_digest
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 
 BUSY_TIMEOUT = 30.0  # seconds to wait while another process writes
 COLUMNS = [field.name for field in dataclasses.fields(Outcome)]
@@ -179,7 +179,7 @@ class UrlArchive:
             raise self._damaged_state("it contains text that is not UTF-8") from None
 
     def _damaged_state(self, problem: str) -> DamagedState:
-        return DamagedState(f"{self.path}: {plain(problem, 200)}; {REMEDY}")
+        return DamagedState(f"{self.path}: {to_plain_line(problem, 200)}; {REMEDY}")
 
 
 def remedy(error: sqlite3.OperationalError) -> str:

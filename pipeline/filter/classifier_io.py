@@ -27,7 +27,7 @@ from pipeline.filter.saved_parameters import FILE_NAME as PARAMETERS
 from pipeline.filter.saved_parameters import SavedParameters, kernel_array_forms, read_parameters
 from pipeline.pretrained import MAX_BYTES
 from pipeline.store import digest
-from pipeline.store.npz import Damaged, Foreign, Unfit, check_finite, or_damaged, read_npz
+from pipeline.store.npz import DamagedFile, ForeignFile, UnusableFile, check_finite, or_damaged_file, read_npz
 
 ARRAYS, BACKBONE = "kernel.npz", "backbone.tflite"
 PROBE = np.zeros((1, 64, 64, 3), np.uint8)  # one square
@@ -58,7 +58,7 @@ def load_classifier(folder: Path) -> Classifier:
         networks = load_networks(folder, len(parameters.network_scales))
         classifier, arrays = _assemble(folder, parameters, networks, load_backbone(folder))
         if parameters.digest != _digest(raw, arrays, classifier):
-            raise Damaged("has other weights than those that were saved")
+            raise DamagedFile("has other weights than those that were saved")
         _check_prediction(classifier)
     return classifier
 
@@ -82,9 +82,9 @@ def load_backbone(folder: Path) -> Backbone | None:
         return None
     with _as_damaged_state(folder):
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            raise Damaged(f"holds a {BACKBONE} that is not a file of at most {MAX_BYTES:,} bytes")
+            raise DamagedFile(f"holds a {BACKBONE} that is not a file of at most {MAX_BYTES:,} bytes")
         backbone = Backbone(path.read_bytes())
-        with or_damaged(f"holds a {BACKBONE} that is not a converted network of this program"):
+        with or_damaged_file(f"holds a {BACKBONE} that is not a converted network of this program"):
             if not all(np.isfinite(features).all() for features in backbone(PROBE)):
                 raise ValueError
     return backbone
@@ -95,7 +95,7 @@ def _as_damaged_state(folder: Path) -> Iterator[None]:
     """Turn errors about file contents into a `DamagedState` about the classifier in `folder`."""
     try:
         yield
-    except Unfit as error:
+    except UnusableFile as error:
         raise DamagedState(f"{folder} {error}; {REMEDY}") from None
     except OSError as error:
         raise DamagedState(f"{folder} cannot be read ({error.strerror}); {REMEDY}") from None
@@ -105,14 +105,14 @@ def _check_prediction(classifier: Classifier) -> None:
     """Predict one square as a test.
 
     Raises:
-        Foreign: If the parts do not fit each other, or the prediction is NaN or infinite.
+        ForeignFile: If the parts do not fit each other, or the prediction is NaN or infinite.
     """
     try:
         finite = np.isfinite(classifier(PROBE).probability).all()
     except ValueError:  # shapes of arrays do not fit
         finite = False
     if not finite:
-        raise Foreign("holds a classifier whose parts do not fit each other")
+        raise ForeignFile("holds a classifier whose parts do not fit each other")
 
 
 def _member(folder: Path, index: int) -> Path:
@@ -168,13 +168,13 @@ def _dictionary_arrays(extract: FeatureExtractor) -> dict[str, np.ndarray]:
 def _assemble(
     folder: Path, parameters: SavedParameters, networks: tuple[Network, ...], backbone: Backbone | None
 ) -> tuple[Classifier, dict[str, np.ndarray]]:
-    """Build the classifier; returns it and the arrays that it is made of. Raises `Damaged`, `Foreign`."""
+    """Build the classifier; returns it and the arrays that it is made of. Raises `DamagedFile`, `ForeignFile`."""
     kind = BackboneExtractor if backbone else HistogramPatchExtractor
     arrays = read_npz(folder / ARRAYS, kernel_array_forms(kind.kinds, backbone=backbone is not None))
     check_finite(arrays)
     extract = BackboneExtractor(backbone=backbone) if backbone else _patch_extractor(parameters, arrays)
     if len(parameters.widths) != len(kind.kinds):
-        raise Foreign(f"has {len(parameters.widths)} widths for {len(kind.kinds)} kinds of features")
+        raise ForeignFile(f"has {len(parameters.widths)} widths for {len(kind.kinds)} kinds of features")
     scales = [Scale(**scale.model_dump()) for scale in (parameters.machine_scale, *parameters.network_scales)]
     classifier = Classifier(
         extract=extract,
@@ -193,7 +193,7 @@ def _assemble(
 
 def _patch_extractor(parameters: SavedParameters, arrays: dict[str, np.ndarray]) -> HistogramPatchExtractor:
     if parameters.thresholds is None or parameters.energy is None:
-        raise Foreign("has no backbone, and no parameters of a patch dictionary")
+        raise ForeignFile("has no backbone, and no parameters of a patch dictionary")
     first, second = (
         DictionaryLayer(
             directions=arrays[f"{layer}_directions"], offsets=arrays[f"{layer}_offsets"], threshold=threshold

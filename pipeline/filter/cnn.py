@@ -53,8 +53,8 @@ class Network:
         return NetworkOutput(scores=scores, features=keras.ops.convert_to_numpy(outputs["features"]))
 
 
-def train_network(training_set: TrainingSet, *, seed: int, steps: int, tick: Callable[[], None]) -> Network:
-    """Train a network for `steps` batches; `tick` is called before each.
+def train_network(training_set: TrainingSet, *, seed: int, steps: int, advance: Callable[[], None]) -> Network:
+    """Train a network for `steps` batches; `advance` is called before each.
 
     The network predicts the label, and as an auxiliary task the kernel's principal components. That gives features that
     represent all squares and not only the labelled ones, and slightly better scores.
@@ -68,7 +68,7 @@ def train_network(training_set: TrainingSet, *, seed: int, steps: int, tick: Cal
         jit_compile=False,  # XLA compilation takes longer than the training
     )
     for images, targets in _prefetch(_batches(training_set, steps, np.random.default_rng(seed))):
-        tick()
+        advance()
         model.train_on_batch(images, targets)
     return Network(_inference_model(model))
 
@@ -77,8 +77,8 @@ def read_network(path: Path) -> Network:
     """Load a saved network from `path`; only its weights are read.
 
     Raises:
-        Damaged: If the file cannot be read.
-        Foreign: If it holds the weights of another network.
+        DamagedFile: If the file cannot be read.
+        ForeignFile: If it holds the weights of another network.
     """
     model = _inference_model(build_network(1, seed=0))
     load_keras_weights(model, path)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.devices import keras
 from pipeline.store.hdf5 import check_weights
-from pipeline.store.npz import Foreign, StoredZip, or_damaged
+from pipeline.store.npz import ForeignFile, StoredZip, or_damaged_file
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 HEADER_ROOM = 8 << 20  # bytes of a weights file beside the weights: names and layout
@@ -24,8 +24,8 @@ def load_keras_weights(network: keras.Model, path: Path) -> None:
     """Load the weights of the .keras file `path` into `network`; takes about three times the memory of the weights.
 
     Raises:
-        Damaged: If the file cannot be read.
-        Foreign: If it belongs to another network, or a weight is NaN.
+        DamagedFile: If the file cannot be read.
+        ForeignFile: If it belongs to another network, or a weight is NaN.
     """
     size = sum(4 * math.prod(weight.shape) for weight in network.weights)
     with StoredZip(path) as archive:
@@ -35,20 +35,20 @@ def load_keras_weights(network: keras.Model, path: Path) -> None:
             warnings.simplefilter("ignore")  # about weights that the network lacks
             network.load_weights(path)
     except Exception:  # Keras raises several types, depending on what the file lacks
-        raise Foreign("holds the weights of another network") from None
+        raise ForeignFile("holds the weights of another network") from None
 
 
 def read_config(path: Path) -> Any:
-    """Read config.json of the .keras file `path`: how its network was built. Raises `Damaged`, `Foreign`."""
+    """Read config.json of the .keras file `path`: how its network was built. Raises `DamagedFile`, `ForeignFile`."""
     with StoredZip(path) as archive:
         text = archive.read(CONFIG, MAX_CONFIG_BYTES)
-    with or_damaged(f"holds a {CONFIG} that is not JSON"):
+    with or_damaged_file(f"holds a {CONFIG} that is not JSON"):
         return json.loads(text)
 
 
 def weights_size(path: Path) -> int:
-    """Size in bytes of the weights in the .keras file `path`. Raises `Damaged`, `Foreign`."""
+    """Size in bytes of the weights in the .keras file `path`. Raises `DamagedFile`, `ForeignFile`."""
     with StoredZip(path) as archive:
         if WEIGHTS not in archive.sizes:
-            raise Foreign(f"holds no {WEIGHTS}")
+            raise ForeignFile(f"holds no {WEIGHTS}")
         return archive.sizes[WEIGHTS]

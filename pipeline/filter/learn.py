@@ -43,11 +43,11 @@ COMPONENTS = 32  # of the kernel that the networks learn to predict
 RIDGE = 0.2  # anything from 0.05 to 0.5 is as good
 BACKBONE_RIDGE = 0.1  # better features need less regularisation
 
-Tick = Callable[[str], None]
+Advance = Callable[[str], None]  # reports one more unit of work as finished, with a note
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
+class TrainingPool:
     """All squares to learn from, in random order; unlabelled ones also show what squares look like."""
 
     images: np.ndarray  # (N, H, W, C) uint8
@@ -77,28 +77,28 @@ class EnsembleMember:
     scores: np.ndarray  # (N,), scaled
 
 
-def count_ticks(count: int, options: ClassifierOptions, weights: Weights | None) -> int:
-    """How often `learn` calls `tick` for `count` squares."""
+def count_advances(count: int, options: ClassifierOptions, weights: Weights | None) -> int:
+    """How often `learn` calls `advance` for `count` squares."""
     batches = -(-count // BATCH)
     return 1 + batches + (0 if weights else options.members * (options.steps + batches))
 
 
-def learn(pool: Pool, options: ClassifierOptions, weights: Weights | None, tick: Tick) -> LearnResult:
-    """Train on the labelled squares of `pool`, using the unlabelled ones as well; `tick(note)` is called often.
+def learn(pool: TrainingPool, options: ClassifierOptions, weights: Weights | None, advance: Advance) -> LearnResult:
+    """Train on the labelled squares of `pool`, using the unlabelled ones as well; `advance(note)` is called often.
 
     Every labelled square also gets an out-of-fold score, from models trained without its label and without those of its
     near-duplicates; the probabilities are calibrated on these scores.
     """
     if weights:
-        return _learn_with_backbone(pool, weights, tick)
-    return _learn_without_backbone(pool, options, tick)
+        return _learn_with_backbone(pool, weights, advance)
+    return _learn_without_backbone(pool, options, advance)
 
 
-def _learn_with_backbone(pool: Pool, weights: Weights, tick: Tick) -> LearnResult:
+def _learn_with_backbone(pool: TrainingPool, weights: Weights, advance: Advance) -> LearnResult:
     """Train on features of a pretrained network, with scores propagated to neighbours."""
-    tick("converting the backbone")
+    advance("converting the backbone")
     extract = BackboneExtractor(backbone=convert_backbone(weights, pool.images))
-    views = _extract(extract, pool.images, tick)
+    views = _extract(extract, pool.images, advance)
     fit = fit_propagated(
         fit_kernel(select_rows(views, np.arange(min(MAX_REFERENCE, len(pool.on)))), extract.coefficients),
         views,
@@ -112,11 +112,11 @@ def _learn_with_backbone(pool: Pool, weights: Weights, tick: Tick) -> LearnResul
     return _calibrated(pool, extract, fit, scale, members=[], network_scores=[])
 
 
-def _learn_without_backbone(pool: Pool, options: ClassifierOptions, tick: Tick) -> LearnResult:
+def _learn_without_backbone(pool: TrainingPool, options: ClassifierOptions, advance: Advance) -> LearnResult:
     """Train on histograms and patches, and train CNNs on the kernel machine's scores of all squares."""
-    tick("learning a dictionary of patches")
+    advance("learning a dictionary of patches")
     extract = HistogramPatchExtractor(dictionary=learn_dictionary(pool.images[:MAX_REFERENCE], options.seed))
-    views = _extract(extract, pool.images, tick)
+    views = _extract(extract, pool.images, advance)
     mirrored_views = extract(mirrored(pool.images[pool.labelled]))
     fit_teacher = partial(
         _fit_teacher,
@@ -127,7 +127,7 @@ def _learn_without_backbone(pool: Pool, options: ClassifierOptions, tick: Tick) 
     fit = fit_teacher(pool, pool.labelled)
     kernel_components = components(fit.machine.kernel, views, landmarks=MAX_REFERENCE, count=COMPONENTS)
     members = [
-        _train_member(member, pool, fit_teacher, views, kernel_components, options, tick)
+        _train_member(member, pool, fit_teacher, views, kernel_components, options, advance)
         for member in range(options.members)
     ]
     network_scores = np.array([member.scores for member in members])
@@ -138,7 +138,7 @@ def _learn_without_backbone(pool: Pool, options: ClassifierOptions, tick: Tick) 
 
 
 def _calibrated(
-    pool: Pool,
+    pool: TrainingPool,
     extract: FeatureExtractor,
     fit: Fit,
     scale: Scale,
@@ -164,16 +164,16 @@ def _calibrated(
     )
 
 
-def _extract(extract: FeatureExtractor, images: np.ndarray, tick: Tick) -> FeatureViews:
+def _extract(extract: FeatureExtractor, images: np.ndarray, advance: Advance) -> FeatureViews:
     parts = []
     for start in range(0, len(images), BATCH):
-        tick("extracting features")
+        advance("extracting features")
         parts.append(extract(images[start : start + BATCH]))
     return concatenate_views(parts)
 
 
 def _fit_teacher(
-    kernel: Kernel, views: FeatureViews, mirrored_views: FeatureViews, pool: Pool, known: np.ndarray
+    kernel: Kernel, views: FeatureViews, mirrored_views: FeatureViews, pool: TrainingPool, known: np.ndarray
 ) -> Fit:
     """Train a kernel machine on the `known` ones of the labelled squares, each as it is and mirrored.
 
@@ -205,12 +205,12 @@ def _renumber(groups: np.ndarray) -> np.ndarray:
 
 def _train_member(
     member: int,
-    pool: Pool,
-    fit_teacher: Callable[[Pool, np.ndarray], Fit],
+    pool: TrainingPool,
+    fit_teacher: Callable[[TrainingPool, np.ndarray], Fit],
     views: FeatureViews,
     kernel_components: np.ndarray,
     options: ClassifierOptions,
-    tick: Tick,
+    advance: Advance,
 ) -> EnsembleMember:
     """Train one network of the ensemble without the labels of fold `member`.
 
@@ -221,14 +221,14 @@ def _train_member(
     training_set = _training_set(pool, known, fit_teacher(pool, known), views, kernel_components)
     note = f"network {member + 1} of {options.members}"
     seed = options.seed * options.members + member
-    network = train_network(training_set, seed=seed, steps=options.steps, tick=partial(tick, note))
-    scores = _predict(network, training_set.images, partial(tick, note))
+    network = train_network(training_set, seed=seed, steps=options.steps, advance=partial(advance, note))
+    scores = _predict(network, training_set.images, partial(advance, note))
     scale = fit_scale(scores)
     return EnsembleMember(network=network, scale=scale, scores=scale(scores))
 
 
 def _training_set(
-    pool: Pool, known: np.ndarray, teacher: Fit, views: FeatureViews, kernel_components: np.ndarray
+    pool: TrainingPool, known: np.ndarray, teacher: Fit, views: FeatureViews, kernel_components: np.ndarray
 ) -> TrainingSet:
     """Half of the draws are labelled squares, as many on target as off target; the other half is any square."""
     target = calibrate(teacher.out_of_fold, pool.on[known])(teacher.machine(views)[:, 0])
@@ -243,10 +243,10 @@ def _training_set(
     )
 
 
-def _predict(network: Network, images: np.ndarray, tick: Callable[[], None]) -> np.ndarray:
+def _predict(network: Network, images: np.ndarray, advance: Callable[[], None]) -> np.ndarray:
     batches = []
     for start in range(0, len(images), BATCH):
-        tick()
+        advance()
         batches.append(network(images[start : start + BATCH]).scores)
     return np.concatenate(batches)
 

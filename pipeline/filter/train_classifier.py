@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.filter.backbone import identify_backbone
 from pipeline.filter.classifier import BATCH, Classifier
 from pipeline.filter.classifier_io import save_classifier
-from pipeline.filter.learn import Pool, Tick, count_ticks, learn
+from pipeline.filter.learn import Advance, TrainingPool, count_advances, learn
 from pipeline.filter.scores import HOLDOUT, METRICS_THRESHOLD, OUT_OF_FOLD, measure, write_unseen
 from pipeline.images.dataset import ImageSet, read_images
 from pipeline.images.duplicates import group_similar
@@ -170,10 +170,10 @@ def train_classifier(
     groups = group_similar(pictures.ids, pictures.images)
     training_labels = read_training_labels(labels, groups, options.holdout)
     ids, pool = _pool(pictures, training_labels, groups)
-    tick = StageProgress(progress, should_stop, count_ticks(len(ids), options, weights) + 1)
-    learned = learn(pool, options, known, tick)
+    advance = StageProgress(progress, should_stop, count_advances(len(ids), options, weights) + 1)
+    learned = learn(pool, options, known, advance)
     out_of_fold = dict(zip(np.array(ids)[pool.labelled].tolist(), learned.out_of_fold.tolist(), strict=True))
-    holdout = _predict(learned.classifier, pictures, list(training_labels.split.holdout), tick)
+    holdout = _predict(learned.classifier, pictures, list(training_labels.split.holdout), advance)
 
     model = save_classifier(learned.classifier, folder)
     write_unseen(training_labels.split.holdout, holdout, folder / HOLDOUT)
@@ -195,14 +195,16 @@ def train_classifier(
     return Result(outputs={"model": model}, summary=figures)
 
 
-def _pool(pictures: ImageSet, training_labels: TrainingLabels, groups: Mapping[str, str]) -> tuple[list[str], Pool]:
+def _pool(
+    pictures: ImageSet, training_labels: TrainingLabels, groups: Mapping[str, str]
+) -> tuple[list[str], TrainingPool]:
     """The squares to learn from, sorted by id. Ids are hashes, so the order is random."""
     train, holdout = training_labels.split.train, training_labels.split.holdout
     others = [id for id in pictures.ids if id not in train and id not in holdout]
     chosen = {*train, *holdout, *others[:MAX_UNLABELLED]}
     indices = [index for index, id in enumerate(pictures.ids) if id in chosen]
     ids, group_numbers = [pictures.ids[index] for index in indices], number_groups(train, groups)
-    pool = Pool(
+    pool = TrainingPool(
         images=pictures.images[indices],
         on=np.array([train.get(id) == "on" for id in ids]),
         group=np.array([group_numbers.get(id, -1) for id in ids]),
@@ -210,9 +212,9 @@ def _pool(pictures: ImageSet, training_labels: TrainingLabels, groups: Mapping[s
     return ids, pool
 
 
-def _predict(classifier: Classifier, pictures: ImageSet, ids: list[str], tick: Tick) -> dict[str, float]:
+def _predict(classifier: Classifier, pictures: ImageSet, ids: list[str], advance: Advance) -> dict[str, float]:
     """The probability of each of `ids`."""
-    tick("measuring")
+    advance("measuring")
     indices = [index for index, id in enumerate(pictures.ids) if id in set(ids)]
     scores: dict[str, float] = {}
     for start in range(0, len(indices), BATCH):

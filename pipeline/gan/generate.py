@@ -26,7 +26,7 @@ from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
 from pipeline.store import verified
 from pipeline.store.digest import of_bytes
-from pipeline.store.npz import Unfit
+from pipeline.store.npz import UnusableFile
 
 SHOWN, NEAREST = 12, 5  # rows of neighbours.png, and reals in each row
 REMEDY = "`python -m tasks rerun gan` makes it again"
@@ -77,7 +77,7 @@ def _load_generator(gan: Path) -> keras.Model:
         verified.read_bytes(gan, each.name)
     try:
         return read_generator(path, read_definition(definition))
-    except Unfit as error:
+    except UnusableFile as error:
         raise DamagedState(f"{path} is not a generator of its {DEFINITION}: it {error}; {REMEDY}") from None
     except UserError as error:
         raise DamagedState(f"{error}; {REMEDY}") from None

@@ -213,7 +213,7 @@ def _render(card: Card, folder: Path) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["plain"] = _plain
+    environment.filters["escape_markdown"] = _escape_markdown
     sheets = {path.stem: path.relative_to(folder).as_posix() for path in (folder / "samples").glob("*.png")}
     of_epochs = {int(name.partition("-")[2]): path for name, path in sheets.items() if name.startswith("epoch-")}
     return environment.get_template("card.md.jinja").render(
@@ -226,6 +226,6 @@ def _render(card: Card, folder: Path) -> str:
     )
 
 
-def _plain(text: object) -> str:
+def _escape_markdown(text: object) -> str:
     """`text` in one line, with Markdown's characters escaped."""
     return MARKUP.sub(r"\\\1", " ".join(str(text).split()))

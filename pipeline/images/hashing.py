@@ -42,9 +42,9 @@ def phash_both_ways(pixels: np.ndarray) -> tuple[int, int]:
     return _to_bits(low), _to_bits(low * _MIRROR)
 
 
-def may_have_near(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> np.ndarray:
-    """Whether each of `wanted` (N,) uint64 may be within Hamming distance `distance` of an earlier one of `hashes`
-    (N,).
+def may_have_near(hashes: np.ndarray, query_hashes: np.ndarray, distance: int) -> np.ndarray:
+    """Whether each of `query_hashes` (N,) uint64 may be within Hamming distance `distance` of an earlier one of
+    `hashes` (N,).
 
     Earlier means with a smaller index. False is exact; True means that there is one, or that too many hashes share a
     quarter to compare them.
@@ -52,14 +52,14 @@ def may_have_near(hashes: np.ndarray, wanted: np.ndarray, distance: int) -> np.n
     Returns:
         (N,) bool.
     """
-    found = np.zeros(len(wanted), bool)
+    found = np.zeros(len(query_hashes), bool)
     for quarter, radius in enumerate(_radii(distance)):
         index = _Index(hashes, quarter)
-        for first in range(0, len(wanted), _CHUNK):
+        for first in range(0, len(query_hashes), _CHUNK):
             undecided = first + np.flatnonzero(~found[first : first + _CHUNK])
-            keys = index.keys(wanted[undecided])
+            keys = index.keys(query_hashes[undecided])
             for mask in _bit_masks(radius):
-                near = index.near(wanted, undecided, keys ^ mask, distance)
+                near = index.near(query_hashes, undecided, keys ^ mask, distance)
                 if near.any():
                     found[undecided[near]] = True
                     undecided, keys = undecided[~near], keys[~near]
@@ -105,7 +105,7 @@ class _Index:
         """The value of the quarter of each hash."""
         return ((hashes >> self.shift) & np.uint64((1 << _BITS) - 1)).astype(np.intp)
 
-    def near(self, wanted: np.ndarray, indices: np.ndarray, keys: np.ndarray, distance: int) -> np.ndarray:
+    def near(self, query_hashes: np.ndarray, indices: np.ndarray, keys: np.ndarray, distance: int) -> np.ndarray:
         """Whether the hashes `wanted[indices]`, whose quarter is looked up as `keys`, have an earlier near hash or a
         full bucket.
 
@@ -120,6 +120,6 @@ class _Index:
         inside = np.arange(len(owners)) - np.repeat(counts.cumsum() - counts, counts)
         candidates = np.repeat(starts, counts) + inside
         queries = indices[owners]
-        near = np.bitwise_count(self.hashes[candidates] ^ wanted[queries]) <= distance
+        near = np.bitwise_count(self.hashes[candidates] ^ query_hashes[queries]) <= distance
         found[owners[near & (self.order[candidates] < queries)]] = True
         return found

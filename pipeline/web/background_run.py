@@ -28,16 +28,18 @@ from filelock import FileLock
 from pipeline.errors import UserError
 from pipeline.run_record import LONGEST_LINE, LONGEST_NOTE, NAME, SHOWN_LINES, RunState, process_start, read_state
 from pipeline.store.atomic import write_whole
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 
 FOLDER = "page-run"
 PLAN_SECONDS = 120
 _PLANNING = threading.BoundedSemaphore(2)  # each plan is a process: pages that ask for many wait their turn
-TAIL = 20_000  # bytes of the log that are read: its last lines
-LOOKED_AT = 8  # of the newest runs: a short one may begin and end while an older one still works
-SILENCE = 900.0  # seconds after which a run on another machine, whose process cannot be seen, counts as ended
-STOPPING = 60.0  # seconds in which a run that was asked to stop is not asked again
-FULL = 1 << 20  # free bytes under which a disk counts as full
+LOG_TAIL_BYTES = 20_000  # bytes of the log that are read: its last lines
+MAX_RUNS_READ = 8  # the newest ones: a short one may begin and end while an older one still works
+REMOTE_SILENCE_SECONDS = (
+    900.0  # seconds after which a run on another machine, whose process cannot be seen, counts as ended
+)
+STOP_REPEAT_SECONDS = 60.0  # in which a run that was asked to stop is not asked again
+DISK_FULL_BYTES = 1 << 20  # free bytes under which a disk counts as full
 STOPPED_CODES = (130, -signal.SIGINT)
 KILLED = "its process ended before it could record why: it was killed, or the machine went down"
 
@@ -118,7 +120,7 @@ class BackgroundRun:
 
     def stop(self) -> RunStatus:
         """Ask the run to stop, as ctrl-C does; what it did is kept. A second SIGINT would end it at once, without a
-        checkpoint: it is sent only if somebody asks again after `STOPPING` seconds.
+        checkpoint: it is sent only if somebody asks again after `STOP_REPEAT_SECONDS` seconds.
 
         Errors: `UserError` if none is under way, or if it runs on another machine or for another user.
         """
@@ -178,14 +180,15 @@ class BackgroundRun:
         if state.outcome:
             return state.outcome, state.final_line
         if _is_elsewhere(state):
-            return "ended", f"{plain(state.host, LONGEST_NOTE)} has written nothing for {SILENCE / 60:.0f} minutes"
+            host, minutes = to_plain_line(state.host, LONGEST_NOTE), REMOTE_SILENCE_SECONDS / 60
+            return "ended", f"{host} has written nothing for {minutes:.0f} minutes"
         full = "; the disk is full" if _is_full(self.runs) else ""
         return ("failed", KILLED + full) if code is None else (_by_code(code), _died(code) + full)
 
     def _states(self) -> list[RunState]:
         """The newest runs by their records, the newest first."""
         try:
-            names = sorted((entry.name for entry in os.scandir(self.runs)), reverse=True)[:LOOKED_AT]
+            names = sorted((entry.name for entry in os.scandir(self.runs)), reverse=True)[:MAX_RUNS_READ]
         except OSError:
             return []
         return [state for name in names if (state := _state(self.runs / name))]
@@ -193,7 +196,7 @@ class BackgroundRun:
     def _asked_to_stop(self, pid: int, born: float | None) -> bool:
         asked = self._read("stop.json", dict) or {}
         same = born is not None and (asked.get("pid"), asked.get("born")) == (pid, born)
-        return same and time.time() - asked.get("at", 0) < STOPPING
+        return same and time.time() - asked.get("at", 0) < STOP_REPEAT_SECONDS
 
     def _launch(self, words: Sequence[str]) -> subprocess.Popen:
         with (self.folder / "log.txt").open("wb") as log:
@@ -224,7 +227,7 @@ class BackgroundRun:
         try:
             with (self.folder / "log.txt").open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - TAIL))
+                file.seek(max(0, size - LOG_TAIL_BYTES))
                 return _lines(file.read().decode("utf-8", "replace"))
         except OSError:
             return []
@@ -236,11 +239,11 @@ def _at_work(state: RunState) -> RunStatus:
         state="running", until=state.until, began=state.began, stage=state.stage, lines=tuple(state.lines)
     )
     if state.waits:
-        return replace(found, note=plain(f"waits: {state.waits}", LONGEST_LINE))
+        return replace(found, note=to_plain_line(f"waits: {state.waits}", LONGEST_LINE))
     if state.progress is None:
         return found
     at = state.progress
-    return replace(found, done=at.done, total=at.total, percent=at.percent, note=plain(at.note, LONGEST_NOTE))
+    return replace(found, done=at.done, total=at.total, percent=at.percent, note=to_plain_line(at.note, LONGEST_NOTE))
 
 
 @lru_cache(maxsize=64)
@@ -281,7 +284,7 @@ def _works(state: RunState, folder: Path) -> bool:
     if not _is_elsewhere(state):
         return _is_alive(state.pid, _born(state))
     try:
-        return time.time() - (folder / NAME).stat().st_mtime < SILENCE
+        return time.time() - (folder / NAME).stat().st_mtime < REMOTE_SILENCE_SECONDS
     except OSError:
         return False
 
@@ -301,7 +304,7 @@ def _is_newer(started: Started, states: Sequence[RunState]) -> bool:
 
 def _is_full(folder: Path) -> bool:
     try:
-        return shutil.disk_usage(folder).free < FULL
+        return shutil.disk_usage(folder).free < DISK_FULL_BYTES
     except OSError:
         return False
 
@@ -325,7 +328,7 @@ def _until(stage: str) -> list[str]:
 
 def _lines(text: str) -> list[str]:
     """The last lines of what a process printed."""
-    return [plain(line, LONGEST_LINE) for line in text.splitlines() if line.strip()][-SHOWN_LINES:]
+    return [to_plain_line(line, LONGEST_LINE) for line in text.splitlines() if line.strip()][-SHOWN_LINES:]
 
 
 def _last(lines: Sequence[str]) -> str:

@@ -229,8 +229,8 @@ def labelling_advice(index: PictureIndex) -> tuple[str, bool]:
     """
     summary = index.classifier.manifest.summary if index.classifier else {}
     notice = str(index.filter.manifest.summary.get("notice") or "") if index.filter else ""
-    said = " ".join(_sentence(text) for text in (str(summary.get("hint") or ""), notice) if text)
-    return said, summary.get("enough") is True and not notice
+    text_shown = " ".join(_sentence(text) for text in (str(summary.get("hint") or ""), notice) if text)
+    return text_shown, summary.get("enough") is True and not notice
 
 
 def _sentence(text: str) -> str:

@@ -20,7 +20,7 @@ CRAWL_FIELDS = ("url", "page", "title", "engine", "query", "creator", "license")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class IndexedSquare:
     """A square, joined with its row of the crawl and its score of the filter."""
 
     id: str  # SHA-256 of the picture file, in hex
@@ -75,9 +75,9 @@ class Picture:
         }
 
 
-def picture(square: dict[str, Any], row: dict[str, Any], position: int, score: Score | None) -> Picture:
+def index_square(square: dict[str, Any], row: dict[str, Any], position: int, score: Score | None) -> IndexedSquare:
     """Join a row of the squares and a row of the crawl, which may be empty."""
-    return Picture(
+    return IndexedSquare(
         id=square["id"],
         square=square["file"],
         version=str(square.get("sha256", ""))[:16],
@@ -115,8 +115,8 @@ class PictureIndex:
     download: Path | None = None
     filter: Artifact | None = None
     classifier: Artifact | None = None
-    pictures: tuple[Picture, ...] = ()  # sorted by id
-    by_id: dict[str, Picture] = field(default_factory=dict)
+    pictures: tuple[IndexedSquare, ...] = ()  # sorted by id
+    by_id: dict[str, IndexedSquare] = field(default_factory=dict)
     problem: str = ""  # why squares, scores or sources cannot be read, although they exist
 
     @property
@@ -209,11 +209,11 @@ def _rows(squares: Path) -> list[dict]:
     return [row for row in every if row["outcome"] == KEPT and is_digest(row["id"])]
 
 
-def _pictures(rows: list[dict], crawled: dict[str, dict], scores: dict[str, Score]) -> tuple[Picture, ...]:
+def _pictures(rows: list[dict], crawled: dict[str, dict], scores: dict[str, Score]) -> tuple[IndexedSquare, ...]:
     """Every kept square; missing rows of the crawl or the filter leave fields empty."""
     positions = {id: position for position, id in enumerate(crawled)}
     indexed = [
-        picture(row, crawled.get(row["id"], {}), positions.get(row["id"], len(positions)), scores.get(row["id"]))
+        index_square(row, crawled.get(row["id"], {}), positions.get(row["id"], len(positions)), scores.get(row["id"]))
         for row in rows
     ]
     return tuple(sorted(indexed, key=lambda picture: picture.id))

@@ -48,13 +48,13 @@ class LabelEditBody(StrictBody):
 
     id: Id
     label: Label
-    was: list[Label] = Field(min_length=1, max_length=8)
+    previous: list[Label] = Field(min_length=1, max_length=8)
 
 
 class LabelEditsBody(StrictBody):
     """Label edits in the order in which they were made."""
 
-    marks: list[LabelEditBody] = Field(min_length=1, max_length=1000)
+    labels: list[LabelEditBody] = Field(min_length=1, max_length=1000)
 
 
 class IdsBody(StrictBody):
@@ -205,9 +205,11 @@ def _square(index: PictureIndex, id: str) -> Response | None:
 
 
 def _add_changing(app: FastAPI, dataset_views: DatasetViews) -> None:
-    @app.post("/d/{dataset}/marks")
-    def marks(dataset: str, body: LabelEditsBody) -> dict:
-        label_edits = [LabelEdit(id=edit.id, label=edit.label, previous=frozenset(edit.was)) for edit in body.marks]
+    @app.post("/d/{dataset}/labels")
+    def labels(dataset: str, body: LabelEditsBody) -> dict:
+        label_edits = [
+            LabelEdit(id=edit.id, label=edit.label, previous=frozenset(edit.previous)) for edit in body.labels
+        ]
         result = dataset_views(dataset).edit_labels(label_edits)
         refused = [{"id": conflict.id, "label": conflict.label, "now": conflict.now} for conflict in result.refused]
         return {"labels": result.labels, "refused": refused, "written": result.written, "revision": result.revision}

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pipeline.filter.scores import BORDERLINE
-from pipeline.web.picture_index import Picture, PictureIndex
+from pipeline.web.picture_index import IndexedSquare, PictureIndex
 
 # Largest distance from the threshold in the view "near the threshold", which also contains all borderline squares
 NEAR_DISTANCE = 0.1
@@ -34,7 +34,7 @@ def order(index: PictureIndex, labels: Mapping[str, str], *, view: str, sort: st
     return [each.id for each in sorted(shown, key=lambda each: (key(each), each.position, each.id))]
 
 
-def is_in_view(picture: Picture, view: str, index: PictureIndex, labels: Mapping[str, str]) -> bool:
+def is_in_view(picture: IndexedSquare, view: str, index: PictureIndex, labels: Mapping[str, str]) -> bool:
     """Whether a square is in a view."""
     if view == "all":
         return True
@@ -52,7 +52,7 @@ def is_in_view(picture: Picture, view: str, index: PictureIndex, labels: Mapping
     return disagrees(picture, label)
 
 
-def disagrees(picture: Picture, label: str | None) -> bool:
+def disagrees(picture: IndexedSquare, label: str | None) -> bool:
     """Whether a label contradicts the filter: the label is suspect, or the score says the opposite.
 
     The score of a labelled square comes from models that did not train on its label, so it is compared with one half;
@@ -93,12 +93,12 @@ def _count_names(kind: str, names: Iterable[str]) -> Sequence[dict[str, object]]
     return [{"kind": kind, "name": f"{kind}={name}", "text": name, "count": count} for name, count in found]
 
 
-def _has_source(picture: Picture, source: str) -> bool:
+def _has_source(picture: IndexedSquare, source: str) -> bool:
     kind, _, name = source.partition("=")
     return not source or name == (picture.host if kind == "host" else picture.source)
 
 
-def _sort_key(sort: str, threshold: float | None) -> Callable[[Picture], float]:
+def _sort_key(sort: str, threshold: float | None) -> Callable[[IndexedSquare], float]:
     """The sort key; squares without a score come last, in crawl order."""
     if sort == "best":
         return lambda picture: -picture.probability if picture.probability is not None else 2.0
@@ -111,7 +111,7 @@ def _sort_key(sort: str, threshold: float | None) -> Callable[[Picture], float]:
     return lambda picture: 0.0
 
 
-def _distance(picture: Picture, threshold: float | None) -> float:
+def _distance(picture: IndexedSquare, threshold: float | None) -> float:
     if picture.probability is None or threshold is None:
         return 2.0
     return abs(picture.probability - threshold)

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.crawl import http_client
 from pipeline.crawl.http_client import HttpClient
-from pipeline.crawl.request import Fault, RequestPolicy, Response
+from pipeline.crawl.request import RequestFault, RequestPolicy, Response
 from pipeline.crawl.url import MAX_URL_LENGTH, absolute_url, authority, normalize_url
 
 POLICY = RequestPolicy(max_bytes=1_000_000, allow_private=True, robots=False)
@@ -77,7 +77,7 @@ def test_invalid_url_is_rejected_without_a_request(client, url):
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.1.1"])
 def test_private_address_is_rejected(client, host):
     got = client.get(f"http://{host}:1/x.png", RequestPolicy(max_bytes=100, robots=False))
-    assert got == Fault(reason="private address", outcome="rejected")
+    assert got == RequestFault(reason="private address", outcome="rejected")
 
 
 def test_response_that_is_not_http_is_a_fault(client):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipeline.crawl.rate_limit import RateLimiter
-from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.request import RequestFault, Response
 from pipeline.options import DownloadOptions
 
 OTHER_HOST, LOCAL_HOST = "a.example", "127.0.0.1:80"
@@ -112,10 +112,10 @@ def test_acquire_returns_false_after_stop(clock):
     assert limiter.acquire(OTHER_HOST, lambda: True) is False
 
 
-TIMEOUT = Fault(reason="timeout", passing=True, host_answered=False)
+TIMEOUT = RequestFault(reason="timeout", passing=True, host_answered=False)
 
 
-@pytest.mark.parametrize("fault", [TIMEOUT, Fault(reason="HTTP 429", status=429, passing=True)])
+@pytest.mark.parametrize("fault", [TIMEOUT, RequestFault(reason="HTTP 429", status=429, passing=True)])
 def test_host_is_given_up_after_long_failures(clock, fault):
     limiter = rate_limiter(clock)
     for _ in range(20):
@@ -128,7 +128,9 @@ def test_host_is_given_up_after_long_failures(clock, fault):
     assert limiter.given_up(OTHER_HOST) == f"host given up: {fault.reason}"
 
 
-@pytest.mark.parametrize("good", [Response(url="", data=b""), Fault(reason="HTTP 404", status=404), "http://elsewhere"])
+@pytest.mark.parametrize(
+    "good", [Response(url="", data=b""), RequestFault(reason="HTTP 404", status=404), "http://elsewhere"]
+)
 def test_host_with_occasional_successes_is_not_given_up(clock, good):
     limiter = rate_limiter(clock)
     for number in range(100):

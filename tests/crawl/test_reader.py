@@ -7,7 +7,7 @@ import pytest
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.reader import Reader, one_after_another, round_robin
-from pipeline.crawl.request import Fault
+from pipeline.crawl.request import RequestFault
 from pipeline.crawl.sources.base import Page, Source
 from pipeline.options import DownloadOptions
 
@@ -26,7 +26,7 @@ class FakeSource(Source):
 
     def read(self, address, http_client):
         self.requested.append(address)
-        if isinstance(self.pages[address], Fault):
+        if isinstance(self.pages[address], RequestFault):
             return self.pages[address]
         pictures, links = self.pages[address]
         return Page(candidates=[Candidate(url=url, fetch_url=url) for url in pictures], links=list(links))
@@ -73,8 +73,8 @@ def test_pages_are_read_breadth_first_once_and_lazily(http_client):
 
 
 def test_notices_have_one_line_for_each_reason(http_client):
-    lost = Fault(reason="HTTP 500")
-    source = FakeSource("cat", {"p": ("a", "qrs"), "q": lost, "r": lost, "s": Fault(reason="timeout")})
+    lost = RequestFault(reason="HTTP 500")
+    source = FakeSource("cat", {"p": ("a", "qrs"), "q": lost, "r": lost, "s": RequestFault(reason="timeout")})
     (reader,) = readers(source)
     list(reader.candidates(http_client))
     assert reader.notices() == [
@@ -105,7 +105,7 @@ def test_queue_holds_no_more_links_than_pages_may_be_read(http_client):
 
 def test_notices_report_truncated_pages_and_limit_the_reasons(http_client):
     pages = {"p": ("a", [str(number) for number in range(40)])}
-    pages |= {str(number): Fault(reason=f"not a page: {number:02}") for number in range(40)}
+    pages |= {str(number): RequestFault(reason=f"not a page: {number:02}") for number in range(40)}
     source = FakeSource("cat", pages)
     read = source.read
     source.read = lambda address, http_client: (

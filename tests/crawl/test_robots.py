@@ -8,7 +8,7 @@ import pytest
 from protego import Protego
 
 from pipeline.crawl.rate_limit import RateLimiter
-from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.request import RequestFault, Response
 from pipeline.crawl.robots import Robots, keep_rules_for
 from pipeline.options import DownloadOptions
 
@@ -46,10 +46,12 @@ def test_rules_allow_or_reject_path(text, path, allowed):
 
 
 def test_missing_robots_txt_allows_everything():
-    assert robots_answering(Fault(reason="HTTP 404", status=404)).refusal("https://a.example/x") is None
+    assert robots_answering(RequestFault(reason="HTTP 404", status=404)).refusal("https://a.example/x") is None
 
 
-@pytest.mark.parametrize("fault", [Fault(reason="HTTP 503", passing=True), Fault(reason="x", host_answered=False)])
+@pytest.mark.parametrize(
+    "fault", [RequestFault(reason="HTTP 503", passing=True), RequestFault(reason="x", host_answered=False)]
+)
 def test_unreachable_robots_txt_forbids_everything(fault):
     assert robots_answering(fault).refusal("https://a.example/x") == fault
 

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.request import RequestFault, Response
 from pipeline.crawl.sources.baidu import CIPHER_LETTERS, CIPHER_SIGNS, BaiduSource, decipher
 from pipeline.options import DownloadOptions
 
@@ -86,7 +86,7 @@ def test_invalid_results_are_omitted(source, payload):
 )
 def test_refusal_is_a_fault_with_a_reason(source, text, says):
     got = source.parse(fake_response(text=text), "")
-    assert isinstance(got, Fault)
+    assert isinstance(got, RequestFault)
     assert got.reason == says
 
 

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pipeline.crawl.download import download
-from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.request import RequestFault, Response
 from pipeline.crawl.sources import google
 from pipeline.crawl.sources.google import GoogleSource
 from pipeline.options import DownloadOptions
@@ -47,7 +47,7 @@ def test_script_data_gives_pictures_not_thumbnails(source):
 
 def test_page_with_scripts_only_is_a_fault_with_advice(source):
     got = source.parse(body(SCRIPTS), "")
-    assert isinstance(got, Fault)
+    assert isinstance(got, RequestFault)
     assert got.reason == "Google answers automated clients with scripts only; use bing, openverse or baidu"
 
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pipeline.crawl.download import download
-from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.request import RequestFault, Response
 from pipeline.crawl.sources import openverse
 from pipeline.crawl.sources.openverse import OpenverseSource
 from pipeline.options import DownloadOptions
@@ -57,7 +57,7 @@ def test_paging_stops_after_the_last_page():
 @pytest.mark.parametrize("data", [b"<html>", b"[]", b'{"results": [1], "page_count": 1}', b'{"detail": "too many"}'])
 def test_response_of_another_shape_is_a_fault(data):
     got = OpenverseSource(DownloadOptions(), "cat").parse(Response(url="", data=data), "")
-    assert isinstance(got, Fault)
+    assert isinstance(got, RequestFault)
 
 
 @pytest.mark.parametrize("count", ["1e400", "9" * 300, "-1", "NaN"])
@@ -68,7 +68,9 @@ def test_implausible_page_count_loses_no_pictures(count):
 
 def test_deep_nesting_and_huge_numbers_are_faults():
     for data in (b"[" * 1_000_000, b'{"results": [], "page_count": ' + b"9" * 1_000_000 + b"}"):
-        assert isinstance(OpenverseSource(DownloadOptions(), "cat").parse(Response(url="", data=data), ""), Fault)
+        assert isinstance(
+            OpenverseSource(DownloadOptions(), "cat").parse(Response(url="", data=data), ""), RequestFault
+        )
 
 
 def test_only_web_urls_are_kept():

@@ -131,7 +131,7 @@ def test_weights_file_is_read_once_before_training(weights, subject, tmp_path, m
         looked.append(path)
         return check_weights(path, most=most)
 
-    def learn(pool, options, weights, tick):
+    def learn(pool, options, weights, advance):
         learnt.append(load_network(weights)[0])
         raise Stopped
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.store.hdf5 import check_weights
-from pipeline.store.npz import Damaged, Foreign, Unfit
+from pipeline.store.npz import DamagedFile, ForeignFile, UnusableFile
 
 MOST = 1 << 20
 
@@ -101,7 +101,7 @@ HOSTILE = [soft_link, external_link, external_storage, virtual_dataset, cycle, h
 
 def test_check_weights_counts_numbers(path):
     assert check_weights(path, most=MOST) == 330
-    with pytest.raises(Foreign, match="more numbers than"):
+    with pytest.raises(ForeignFile, match="more numbers than"):
         check_weights(path, most=1000)
 
 
@@ -110,7 +110,7 @@ def test_hostile_file_is_foreign_and_takes_little_memory(path, change: Callable[
     with h5py.File(path, "a") as file:
         change(file)
     tracemalloc.start()
-    with pytest.raises(Foreign, match=r"^holds /(other|layers|part6)") as caught:
+    with pytest.raises(ForeignFile, match=r"^holds /(other|layers|part6)") as caught:
         check_weights(path, most=MOST)
     assert tracemalloc.get_traced_memory()[1] < 8 << 20
     tracemalloc.stop()
@@ -122,7 +122,7 @@ def test_truncated_or_other_file_is_damaged(path, kept):
     data = path.read_bytes()
     for broken in (data[:kept], b"\x1cTFL3" + data[:kept], data[:8] + bytes(reversed(data[8:]))):
         path.write_bytes(broken)
-        with pytest.raises(Damaged, match="is no HDF5 file, or not a whole one"):
+        with pytest.raises(DamagedFile, match="is no HDF5 file, or not a whole one"):
             check_weights(path, most=MOST)
 
 
@@ -132,7 +132,7 @@ def test_any_changed_byte_is_accepted_or_reported(path):
         path.write_bytes(data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :])
         try:
             assert check_weights(path, most=MOST) <= MOST // 4
-        except Unfit as error:
+        except UnusableFile as error:
             messages.append(str(error))
     assert messages
     assert all(map(str.isprintable, messages))

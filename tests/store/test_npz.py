@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from numpy.lib import format as npy
 
-from pipeline.store.npz import PIECE, Damaged, Foreign, Form, Unfit, check_finite, read_npz
+from pipeline.store.npz import PIECE, ArrayForm, DamagedFile, ForeignFile, UnusableFile, check_finite, read_npz
 
 FORMS = {
-    "weights": Form(("float32",), (300, 20)),
-    "count": Form(("int32", "int64")),
-    "note": Form(("uint8",), (None,), most=50),
+    "weights": ArrayForm(("float32",), (300, 20)),
+    "count": ArrayForm(("int32", "int64")),
+    "note": ArrayForm(("uint8",), (None,), most=50),
 }
 ARRAYS = {"weights": np.ones((300, 20), np.float32), "count": np.int64(7), "note": np.zeros(3, np.uint8)}
 
@@ -29,7 +29,7 @@ def path(tmp_path) -> Path:
     return tmp_path / "a.npz"
 
 
-def error_of(path: Path, kind: type[Unfit] = Unfit) -> str:
+def error_of(path: Path, kind: type[UnusableFile] = UnusableFile) -> str:
     """The message of the error for the file `path`, which must be refused without taking much memory."""
     tracemalloc.start()
     with pytest.raises(kind) as caught:
@@ -91,7 +91,7 @@ def test_read_npz_returns_arrays_of_the_expected_forms(path):
     ],
 )
 def test_other_shape_or_type_is_foreign(path, array, expected):
-    message = error_of(archive_with(path, weights=array), Foreign)
+    message = error_of(archive_with(path, weights=array), ForeignFile)
     assert re.search(expected, message)
 
 
@@ -121,13 +121,13 @@ def test_wrong_or_invalid_header_is_refused(path, header):
 
 def test_huge_header_is_not_read(path):
     version_two = npy.magic(2, 0) + struct.pack("<I", 50 << 20) + b" " * (50 << 20)
-    assert "header" in error_of(archive_with(path, weights=version_two), Damaged)
+    assert "header" in error_of(archive_with(path, weights=version_two), DamagedFile)
 
 
 def test_pickle_is_not_loaded(path):
     buffer = io.BytesIO()
     np.save(buffer, np.array([{"a": 1}], object), allow_pickle=True)
-    error_of(archive_with(path, weights=buffer.getvalue()), Damaged)
+    error_of(archive_with(path, weights=buffer.getvalue()), DamagedFile)
 
 
 def missing_array(path: Path) -> None:
@@ -251,5 +251,5 @@ def test_hostile_archive_is_refused_and_takes_little_memory(path, make: Callable
 def test_check_finite_names_the_array_with_nan():
     check_finite({"a": np.ones(3), "b": np.array([1 << 60]), "c": np.zeros(0)})
     for wrong in (np.nan, np.inf, -np.inf):
-        with pytest.raises(Foreign, match=r"^b holds NaN or infinite numbers$"):
+        with pytest.raises(ForeignFile, match=r"^b holds NaN or infinite numbers$"):
             check_finite({"a": np.ones(3), "b": np.array([1.0, wrong, 2.0], np.float16)})

@@ -129,7 +129,7 @@ def test_waiting_tells_of_a_pause_at_once_and_again_after_minutes_until_it_ends(
     monkeypatch.setattr(luigid.Waiting, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(luigid.Waiting, "REMIND_SECONDS", 0.2)
     lines = []
-    luigid.Waiting(url, lines.append).a_while()
+    luigid.Waiting(url, lines.append).wait()
     assert lines[0].startswith(f"luigid at {url} is paused")
     assert f"curl {url}/api/unpause" in lines[0]
     assert 2 <= len(lines) <= 4
@@ -141,15 +141,15 @@ def test_waiting_for_a_paused_luigid_ends_after_a_signal(server, monkeypatch):
     asked = iter([False, False, True])
     monkeypatch.setattr(signals, "should_stop", lambda: next(asked))
     monkeypatch.setattr(luigid.Waiting, "POLL_SECONDS", 0.01)
-    luigid.Waiting(url, print).a_while()
+    luigid.Waiting(url, print).wait()
 
 
 def test_waiting_names_another_worker_only_from_the_second_round_on(monkeypatch):
     monkeypatch.setattr(luigid.Waiting, "POLL_SECONDS", 0.01)
     told = []
     waiting = luigid.Waiting("", told.append)
-    waiting.a_while()
+    waiting.wait()
     assert told == []
     for _ in range(3):
-        waiting.a_while()
+        waiting.wait()
     assert told == ["another worker runs it, or uses the GPU"]

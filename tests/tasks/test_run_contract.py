@@ -178,7 +178,7 @@ def test_contract_of_a_run_that_is_stopped(seen, monkeypatch):
 
 
 def test_contract_of_an_error_before_the_first_stage(seen, monkeypatch):
-    monkeypatch.setattr(runner, "_bring_weights", lambda *_: (_ for _ in ()).throw(UserError("no such weights")))
+    monkeypatch.setattr(runner, "_fetch_weights", lambda *_: (_ for _ in ()).throw(UserError("no such weights")))
     run = seen(*WORDS)
     assert (run.code, run.page.state, run.page.outcome) == (2, "failed", "no such weights")
     assert run.console == ["error: no such weights"]

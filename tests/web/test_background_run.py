@@ -145,7 +145,7 @@ def test_stop_sends_one_signal_a_minute_however_often_it_is_called(rerun, monkey
     assert rerun.stop().stopping
     assert rerun.stop().stopping
     assert sent == [signal.SIGINT]
-    monkeypatch.setattr(background_run, "STOPPING", 0)
+    monkeypatch.setattr(background_run, "STOP_REPEAT_SECONDS", 0)
     assert not rerun.progress().stopping
     rerun.stop()
     assert sent == [signal.SIGINT, signal.SIGINT]

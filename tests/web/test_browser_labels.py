@@ -96,12 +96,12 @@ def test_page_undo_keeps_the_label_of_another_person(profile, live_server, pace)
     wait_for(tab, ALL_SAVED)
     live_server.fake_dataset.label({picture_id(0): "on"})
     if pace == "offline":
-        tab.route("**/marks", lambda route: route.abort())
+        tab.route("**/labels", lambda route: route.abort())
     for key in "yz":
         press(tab, key)
         if pace == "slowly":
             wait_until_saved(tab)
-    tab.unroute("**/marks")
+    tab.unroute("**/labels")
     wait_until_saved(tab)
     wait_for(tab, f"document.querySelector(\".tile[data-id='{picture_id(0)}']\").dataset.label === 'on'")
     assert live_server.fake_dataset.log.effective() == {picture_id(0): "on"}

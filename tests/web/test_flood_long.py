@@ -16,7 +16,7 @@ from tests.web.live_server import LiveServer
 
 pytestmark = pytest.mark.long
 
-POST = b"POST /d/cats/marks HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+POST = b"POST /d/cats/labels HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 PAGE = b"GET /d/cats/pictures?view=all HTTP/1.1\r\nhost: localhost\r\n\r\n"
 PICTURE = f"GET /d/cats/original/{picture_id(0)} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
 # What each connection sends at first, and then again and again

@@ -95,6 +95,6 @@ def test_a_page_that_is_open_survives_what_gc_deletes(fake_dataset, client):
     assert client.get(f"/d/cats/square/{shown[0]['id']}").status_code == 404
     assert client.get("/d/cats/changes").status_code == 200
     assert client.get("/d/cats/summary").json()["pictures"] == 0
-    answer = client.post("/d/cats/marks", json={"marks": [{"id": shown[0]["id"], "label": "on", "was": [None]}]})
+    answer = client.post("/d/cats/labels", json={"labels": [{"id": shown[0]["id"], "label": "on", "previous": [None]}]})
     assert (answer.status_code, "unknown" in answer.json()) == (503, False)
     assert fake_dataset.logged() == []

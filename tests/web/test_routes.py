@@ -12,9 +12,9 @@ from tests.web.fake_dataset import picture_id
 REPOSITORY = Path(__file__).parent.parent.parent
 
 
-def mark(client, number, label, was=None, **more):
-    body = {"marks": [{"id": picture_id(number), "label": label, "was": [was]}]}
-    return client.post("/d/cats/marks", json=body, **more)
+def post_label(client, number, label, previous=None, **more):
+    body = {"labels": [{"id": picture_id(number), "label": label, "previous": [previous]}]}
+    return client.post("/d/cats/labels", json=body, **more)
 
 
 def test_home_page_lists_datasets_with_counts(fake_dataset, client):
@@ -34,7 +34,7 @@ def test_view_returns_squares_with_their_facts(fake_dataset, client):
 
 
 def test_label_is_on_the_disk_before_the_response(fake_dataset, client):
-    answer = mark(client, 3, "on")
+    answer = post_label(client, 3, "on")
     assert answer.status_code == 200
     assert answer.json()["labels"] == {picture_id(3): "on"}
     (logged,) = fake_dataset.logged()
@@ -54,7 +54,7 @@ def test_every_route_responds(fake_dataset, client, path):
 
 def test_get_requests_change_nothing(fake_dataset, client):
     before = sorted(fake_dataset.folder.rglob("*"))
-    for path in ("/d/cats/marks", "/d/cats/plan", "/d/cats/run", "/d/cats/stop", "/d/cats/lookup"):
+    for path in ("/d/cats/labels", "/d/cats/plan", "/d/cats/run", "/d/cats/stop", "/d/cats/lookup"):
         assert client.get(path).status_code == 405
     for path in ("/", "/d/cats/", "/d/cats/summary", "/d/cats/changes", "/d/cats/pictures"):
         client.get(path)
@@ -68,18 +68,18 @@ RUBBISH = [
     b"null",
     b"\xff\xfe",
     b"[" * 50_000,
-    b'{"marks": []}',
-    b'{"marks": [{}]}',
-    b'{"marks": [1, 2]}',
-    b'{"marks": {"id": "x"}}',
-    b'{"marks": [{"id": "x", "label": "on", "was": [null]}]}',
-    b'{"marks": [{"id": "../../../../etc/passwd", "label": "on", "was": [null]}]}',
+    b'{"labels": []}',
+    b'{"labels": [{}]}',
+    b'{"labels": [1, 2]}',
+    b'{"labels": {"id": "x"}}',
+    b'{"labels": [{"id": "x", "label": "on", "previous": [null]}]}',
+    b'{"labels": [{"id": "../../../../etc/passwd", "label": "on", "previous": [null]}]}',
 ]
 
 
 @pytest.mark.parametrize("body", RUBBISH, ids=range(len(RUBBISH)))
 def test_invalid_body_gives_one_line_error(fake_dataset, client, body):
-    answer = client.post("/d/cats/marks", content=body, headers={"content-type": "application/json"})
+    answer = client.post("/d/cats/labels", content=body, headers={"content-type": "application/json"})
     assert 400 <= answer.status_code < 500
     assert "\n" not in answer.json()["error"]
     assert fake_dataset.logged() == []
@@ -87,15 +87,15 @@ def test_invalid_body_gives_one_line_error(fake_dataset, client, body):
 
 @pytest.mark.parametrize("label", ["yes", "", "ON", 1, True, ["on"], {"on": 1}])
 def test_label_must_be_a_known_value(fake_dataset, client, label):
-    answer = mark(client, 0, label)
+    answer = post_label(client, 0, label)
     assert answer.status_code == 422
     assert "label" in answer.json()["error"]
     assert fake_dataset.logged() == []
 
 
 def test_unknown_square_is_named_and_nothing_is_labelled(fake_dataset, client):
-    marks = [{"id": picture_id(number), "label": "on", "was": [None]} for number in (0, 999)]
-    answer = client.post("/d/cats/marks", json={"marks": marks})
+    label_edits = [{"id": picture_id(number), "label": "on", "previous": [None]} for number in (0, 999)]
+    answer = client.post("/d/cats/labels", json={"labels": label_edits})
     assert answer.status_code == 404
     assert answer.json()["unknown"] == [picture_id(999)]
     assert fake_dataset.logged() == []
@@ -105,9 +105,9 @@ def test_labels_are_refused_with_503_while_squares_cannot_be_read(fake_dataset, 
     client.get("/d/cats/pictures")
     away = fake_dataset.folder / "away"
     fake_dataset.store("normalize").root.rename(away)
-    assert mark(client, 3, "on").status_code == 503
+    assert post_label(client, 3, "on").status_code == 503
     away.rename(fake_dataset.store("normalize").root)
-    assert mark(client, 3, "on").status_code == 200
+    assert post_label(client, 3, "on").status_code == 200
 
 
 @pytest.mark.parametrize("known", ["crawled", "raw", "labelled"])
@@ -123,7 +123,7 @@ def test_earlier_square_can_still_be_labelled(fake_dataset, client, known):
         (fake_dataset.data / "raw" / picture_id(999)[:2]).mkdir(parents=True)
         (fake_dataset.data / "raw" / picture_id(999)[:2] / f"{picture_id(999)}.png").touch()
     number = 35 if known == "crawled" else 999
-    assert mark(client, number, "off").status_code == 200
+    assert post_label(client, number, "off").status_code == 200
     assert fake_dataset.log.effective() == {picture_id(number): "off"}
 
 
@@ -154,7 +154,7 @@ def test_static_files_are_only_scripts_and_styles(client, path):
 def test_damaged_log_gives_one_line_error(fake_dataset, client):
     fake_dataset.label({picture_id(0): "on"})
     fake_dataset.damage()
-    answer = mark(client, 1, "on")
+    answer = post_label(client, 1, "on")
     assert answer.status_code == 409
     assert "`python -m tasks labels repair --dataset cats`" in answer.json()["error"]
     for path in ("/", "/d/cats/", "/d/cats/pictures", "/d/cats/pictures?view=on"):
@@ -187,7 +187,7 @@ def test_full_disk_gives_one_line_error(fake_dataset, client, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pipeline.labels.log._write_synced", full)
-    answer = mark(client, 1, "on")
+    answer = post_label(client, 1, "on")
     assert answer.status_code == 409
     assert "free some space" in answer.json()["error"]
 
@@ -216,10 +216,10 @@ def test_damaged_squares_give_one_line_error(fake_dataset, client, way):
         problem = client.get(f"/d/cats/{path}").json()["problem"]
         assert "rerun normalize --dataset cats" in problem
         assert "\n" not in problem
-    assert mark(client, 3, "on").status_code == 503
+    assert post_label(client, 3, "on").status_code == 503
     if way != "gone":
         rows.write_text(whole)
-        assert mark(client, 3, "on").status_code == 200
+        assert post_label(client, 3, "on").status_code == 200
 
 
 def test_dataset_name_with_special_characters_is_escaped(fake_dataset, client):

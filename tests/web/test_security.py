@@ -15,7 +15,7 @@ TOKEN = "a-token-of-this-test"
 
 
 def body(number=0):
-    return {"marks": [{"id": picture_id(number), "label": "on", "was": [None]}]}
+    return {"labels": [{"id": picture_id(number), "label": "on", "previous": [None]}]}
 
 
 @pytest.fixture
@@ -49,13 +49,13 @@ def test_foreign_host_name_is_refused(client, host):
     ],
 )
 def test_cross_site_requests_change_nothing(fake_dataset, client, headers):
-    assert client.post("/d/cats/marks", json=body(), headers=headers).status_code == 403
+    assert client.post("/d/cats/labels", json=body(), headers=headers).status_code == 403
     assert fake_dataset.logged() == []
 
 
 def test_same_origin_request_may_label(fake_dataset, client):
     headers = {"origin": HERE, "sec-fetch-site": "same-origin"}
-    assert client.post("/d/cats/marks", json=body(), headers=headers).status_code == 200
+    assert client.post("/d/cats/labels", json=body(), headers=headers).status_code == 200
 
 
 def test_cross_site_reads_are_refused_but_navigation_is_allowed(client):
@@ -66,16 +66,16 @@ def test_cross_site_reads_are_refused_but_navigation_is_allowed(client):
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
 def test_only_json_bodies_are_accepted(fake_dataset, client, kind):
-    answer = client.post("/d/cats/marks", content="{}", headers={"content-type": kind})
+    answer = client.post("/d/cats/labels", content="{}", headers={"content-type": kind})
     assert answer.status_code == 415
     assert fake_dataset.logged() == []
 
 
 def test_body_size_is_limited(client):
     headers = {"content-type": "application/json"}
-    assert client.post("/d/cats/marks", content=b" " * (MAX_BODY + 1), headers=headers).status_code == 413
+    assert client.post("/d/cats/labels", content=b" " * (MAX_BODY + 1), headers=headers).status_code == 413
     pieces = (b" " * 1000 for _ in range(MAX_BODY // 1000 + 2))
-    assert client.post("/d/cats/marks", content=pieces, headers=headers).status_code == 413
+    assert client.post("/d/cats/labels", content=pieces, headers=headers).status_code == 413
 
 
 def test_malformed_content_length_is_refused():
@@ -116,7 +116,7 @@ def test_token_is_replaced_by_a_cookie(client_with_token):
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
     assert client_with_token.get("/d/cats/").status_code == 200
-    assert client_with_token.post("/d/cats/marks", json=body()).status_code == 200
+    assert client_with_token.post("/d/cats/labels", json=body()).status_code == 200
 
 
 def test_token_is_removed_from_the_address_with_a_cookie(client_with_token):
@@ -137,7 +137,7 @@ def test_login_redirect_stays_on_this_server(client_with_token):
 
 
 def test_token_in_the_address_does_not_allow_changes(client_with_token):
-    assert client_with_token.post(f"/d/cats/marks?token={TOKEN}", json=body()).status_code == 401
+    assert client_with_token.post(f"/d/cats/labels?token={TOKEN}", json=body()).status_code == 401
 
 
 def test_public_server_refuses_foreign_host_names(client_with_token):
@@ -171,6 +171,6 @@ def test_request_of_a_disconnected_client_changes_nothing(fake_dataset):
         said.append(message)
 
     headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"transfer-encoding", b"chunked")]
-    scope = {"type": "http", "method": "POST", "path": "/d/cats/marks", "query_string": b"", "headers": headers}
+    scope = {"type": "http", "method": "POST", "path": "/d/cats/labels", "query_string": b"", "headers": headers}
     asyncio.run(make_app(fake_dataset.site(), AccessRules(host="127.0.0.1", port=8090))(scope, receive, send))
     assert fake_dataset.logged() == said == []

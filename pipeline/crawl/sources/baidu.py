@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from pipeline.crawl import html
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.request import RequestFault, Response
 from pipeline.crawl.sources.base import SearchSource
 from pipeline.crawl.url import host_of, normalize_url
 
@@ -33,15 +33,17 @@ class BaiduSource(SearchSource):
         query = {"tn": "resultjson_com", "ipn": "rj", "ie": "utf-8", "oe": "utf-8", "word": self.query}
         return f"{SEARCH}?{urlencode({**query, 'pn': count, 'rn': RESULTS_PER_PAGE})}"
 
-    def results(self, response: Response) -> list[Candidate] | Fault:
+    def results(self, response: Response) -> list[Candidate] | RequestFault:
         """The candidates of one page of results; results that cannot be parsed are omitted."""
         try:
             payload = json.loads(STRAY_ESCAPE.sub("", response.data.decode("utf-8", "replace")), strict=False)
             rows = payload.get("data")
         except (ValueError, AttributeError, RecursionError):
-            return Fault(reason="not an answer of Baidu's picture search", status=response.status)
+            return RequestFault(reason="not an answer of Baidu's picture search", status=response.status)
         if payload.get("antiFlag") or not isinstance(rows, list):
-            return Fault(reason=f"Baidu refuses: {_text(payload, 'message') or 'no results'}", status=response.status)
+            return RequestFault(
+                reason=f"Baidu refuses: {_text(payload, 'message') or 'no results'}", status=response.status
+            )
         found = [_candidate(row) for row in rows[: self.max_candidates] if isinstance(row, dict)]
         return [candidate for candidate in found if host_of(candidate.url)]
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.request import Fault, Request, RequestPolicy, Response
+from pipeline.crawl.request import Request, RequestFault, RequestPolicy, Response
 from pipeline.options import DownloadOptions
-from pipeline.text import plain
+from pipeline.text import to_plain_line
 
 MAX_PAGE_BYTES = 10_000_000
 MAX_RESULTS_BYTES = 4_000_000  # of one page with tens of results
@@ -53,7 +53,7 @@ class Source(ABC):
         """The URL (or path) of the first page."""
 
     @abstractmethod
-    def read(self, address: str, http_client: HttpClient) -> Page | Fault:
+    def read(self, address: str, http_client: HttpClient) -> Page | RequestFault:
         """Read the page at `address`: a URL or a path."""
 
     def stable_url(self, address: str) -> str:
@@ -65,8 +65,8 @@ class Source(ABC):
         try:
             parts = urlsplit(self.stable_url(address))
         except ValueError:
-            return plain(address, MAX_DISPLAY_LENGTH)
-        return plain(parts.netloc + parts.path, MAX_DISPLAY_LENGTH)
+            return to_plain_line(address, MAX_DISPLAY_LENGTH)
+        return to_plain_line(parts.netloc + parts.path, MAX_DISPLAY_LENGTH)
 
     def policy_for(self, candidate: Candidate) -> RequestPolicy:
         """The policy of the request for a picture."""
@@ -77,7 +77,7 @@ class Source(ABC):
         """The request for a picture."""
         return Request(candidate.fetch_url, self.policy_for(candidate))
 
-    def fetch(self, request: Request, http_client: HttpClient) -> Response | Fault | None:
+    def fetch(self, request: Request, http_client: HttpClient) -> Response | RequestFault | None:
         """Do the next step of a request: return the response or the fault, or None if another step is needed."""
         return http_client.send(request)
 
@@ -102,7 +102,7 @@ class WebSource(Source):
     max_page_bytes: int = MAX_PAGE_BYTES
     referer: str = ""  # for services that require their own site as the Referer
 
-    def read(self, address: str, http_client: HttpClient) -> Page | Fault:
+    def read(self, address: str, http_client: HttpClient) -> Page | RequestFault:
         """Fetch the page and parse it."""
         robots, accept = self.options.robots and self.crawls_pages, ",".join(PAGE_TYPES)
         policy = self._policy(
@@ -110,12 +110,12 @@ class WebSource(Source):
         )
         try:
             response = http_client.get(address, policy)
-            return response if isinstance(response, Fault) else self.parse(response, address)
+            return response if isinstance(response, RequestFault) else self.parse(response, address)
         except Exception as error:  # an unexpected page fails alone; the notices name it
-            return Fault(reason=f"page cannot be parsed: {type(error).__name__}")
+            return RequestFault(reason=f"page cannot be parsed: {type(error).__name__}")
 
     @abstractmethod
-    def parse(self, response: Response, address: str) -> Page | Fault:
+    def parse(self, response: Response, address: str) -> Page | RequestFault:
         """Parse the response to the request for `address`; `response.url` is the final URL after redirects."""
 
 
@@ -133,10 +133,10 @@ class SearchSource(WebSource):
         """The URL of the first page of results."""
         return self.results_url(0)
 
-    def parse(self, response: Response, address: str) -> Page | Fault:
+    def parse(self, response: Response, address: str) -> Page | RequestFault:
         """The results of one page; the next page is linked if any of them is new."""
         found = self.results(response)
-        if isinstance(found, Fault):
+        if isinstance(found, RequestFault):
             return found
         found = found[: self.max_candidates]
         before = len(self._seen_urls)
@@ -149,5 +149,5 @@ class SearchSource(WebSource):
         """The URL of the page of results after the first `count`."""
 
     @abstractmethod
-    def results(self, response: Response) -> list[Candidate] | Fault:
+    def results(self, response: Response) -> list[Candidate] | RequestFault:
         """The candidates of one page of results; results that cannot be parsed are omitted."""

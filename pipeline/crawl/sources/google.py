@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from pipeline.crawl import html
 from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.page import Link, PageContents
-from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.request import RequestFault, Response
 from pipeline.crawl.sources.base import SearchSource
 from pipeline.crawl.url import host_of, normalize_url
 
@@ -33,7 +33,7 @@ class GoogleSource(SearchSource):
         """The URL of the page of results after the first `count`."""
         return f"{SEARCH}?{urlencode({'q': self.query, 'tbm': 'isch', 'start': count})}"
 
-    def results(self, response: Response) -> list[Candidate] | Fault:
+    def results(self, response: Response) -> list[Candidate] | RequestFault:
         """The candidates of one page: the links of the page without scripts, or the pictures in the data of its
         scripts.
         """
@@ -45,7 +45,7 @@ class GoogleSource(SearchSource):
             *islice(_from_scripts(contents.scripts or []), self.max_candidates),
         ]
         # After the first page, no results mean the end of the results.
-        return found if found or self._seen_urls else Fault(reason=SCRIPTS_ONLY, status=response.status)
+        return found if found or self._seen_urls else RequestFault(reason=SCRIPTS_ONLY, status=response.status)
 
 
 def _from_links(contents: PageContents) -> Iterator[Candidate]:

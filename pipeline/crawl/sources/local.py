@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.request import TOO_LARGE, Fault, Request, Response
+from pipeline.crawl.request import TOO_LARGE, Request, RequestFault, Response
 from pipeline.crawl.sources.base import Page, Source
 from pipeline.crawl.storage import StorageError
 from pipeline.crawl.url import absolute_path, files_below, normalize_url, read_url_list
@@ -56,21 +56,21 @@ class FolderSource(Source):
         candidates = [self._candidate(path, root) for path in files[: self.max_candidates]]
         return Page(candidates=candidates, links=[], omitted=len(files) - len(candidates))
 
-    def fetch(self, request: Request, http_client: HttpClient) -> Response | Fault:
+    def fetch(self, request: Request, http_client: HttpClient) -> Response | RequestFault:
         """Read the file; a file that cannot be read is a fault."""
         path = Path(request.start_url)
         try:
             size = _file_size(path)
             if size > self.options.max_bytes:
-                return Fault(reason=TOO_LARGE, outcome="rejected", bytes=size)
+                return RequestFault(reason=TOO_LARGE, outcome="rejected", bytes=size)
             with path.open("rb") as file:
                 return Response(url=path.as_uri(), data=request.policy.receive(self._chunks(file)))
         except _FileTooLong:
-            return Fault(reason=TOO_LARGE, outcome="rejected", bytes=self.options.max_bytes + 1)
+            return RequestFault(reason=TOO_LARGE, outcome="rejected", bytes=self.options.max_bytes + 1)
         except StorageError:
             raise
         except OSError as error:
-            return Fault(reason=f"file: {(error.strerror or 'not readable').lower()}", passing=True)
+            return RequestFault(reason=f"file: {(error.strerror or 'not readable').lower()}", passing=True)
 
     def _chunks(self, file: BinaryIO) -> Iterator[bytes]:
         count = 0

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pipeline.crawl.outcome import Candidate
-from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.request import RequestFault, Response
 from pipeline.crawl.sources.base import MAX_RESULTS_BYTES, Page, WebSource
 from pipeline.crawl.url import host_of, normalize_url
 from pipeline.options import DownloadOptions
@@ -29,7 +29,7 @@ class OpenverseSource(WebSource):
         """The URL of the first page of results."""
         return self._page_url(1)
 
-    def parse(self, response: Response, address: str) -> Page | Fault:
+    def parse(self, response: Response, address: str) -> Page | RequestFault:
         """The results of one page; the next page is linked until the last."""
         try:
             payload = json.loads(response.data)
@@ -40,7 +40,7 @@ class OpenverseSource(WebSource):
             ]
             more = self._pages_read + 1 < payload["page_count"]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return Fault(reason="not an answer of Openverse's API", status=response.status)
+            return RequestFault(reason="not an answer of Openverse's API", status=response.status)
         self._pages_read += 1
         return Page(candidates=found, links=[self._page_url(self._pages_read + 1)] if more else [])
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pipeline.crawl import html, robots
 from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.page import Image, Link, PageContents, largest_in_srcset
-from pipeline.crawl.request import Fault, Response
+from pipeline.crawl.request import RequestFault, Response
 from pipeline.crawl.sources.base import Page, WebSource
 from pipeline.crawl.url import MAX_URL_LENGTH, absolute_url, authority, host_of
 from pipeline.options import DownloadOptions
@@ -35,7 +35,7 @@ class SiteSource(WebSource):
         """The URL of the first page."""
         return self.first_url
 
-    def parse(self, response: Response, address: str) -> Page | Fault:
+    def parse(self, response: Response, address: str) -> Page | RequestFault:
         """The pictures and links of one page in document order; a fault if its robots meta tag forbids training."""
         host = host_of(response.url)
         self._host = self._host or host  # after redirects: example.org may redirect to www.example.org
@@ -45,7 +45,7 @@ class SiteSource(WebSource):
         cut_reason = html.parse_html(response.data, contents, time.monotonic() + html.MAX_SECONDS)
         contents.finish()
         if word := robots.robots_tag_refusal(contents.robots, "") if self.options.robots else "":
-            return Fault(reason=f"meta robots: {word}", outcome="rejected", status=response.status)
+            return RequestFault(reason=f"meta robots: {word}", outcome="rejected", status=response.status)
         page_urls = PageUrls(base_url_of(response.url, contents.base), max_pictures=self.max_candidates)
         cut_reason = page_urls.collect(contents, time.monotonic() + html.MAX_SECONDS) or cut_reason
         pages = [link for link in page_urls.links if host_of(link) == self._host and not is_picture(link)]

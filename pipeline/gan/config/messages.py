@@ -67,8 +67,8 @@ def takes(field: FieldInfo, *, item: bool = False) -> str:
         return _takes_list(kind)
     if kind.choices:
         return f"one of {', '.join(kind.choices)}"
-    words = [WORDS[kind.plain], *bounds(field)]
-    if kind.plain in (int, float) and not item:
+    words = [WORDS[kind.base_type], *bounds(field)]
+    if kind.base_type in (int, float) and not item:
         words.append(f"for example {plain_number(field.default)}")
     return ", ".join(words)
 

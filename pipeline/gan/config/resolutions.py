@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from pipeline.errors import UserError
 from pipeline.gan.config import Definition, LoadedDefinition, Network
-from pipeline.store.npz import Foreign
+from pipeline.store.npz import ForeignFile
 
 SMALLEST_SIDE, LARGEST_SIDE = 16, 512
 COARSEST_SIDES = range(4, 8)  # side of the coarsest feature map: 4 as in DCGAN; 5 to 7 for sizes such as 40, 48, 56
@@ -112,11 +112,11 @@ def min_weight_bytes(definition: Definition, *, size: int, channels: int) -> dic
 
 
 def check_weight_bytes(definition: Definition, found: dict[str, int], *, size: int, channels: int) -> None:
-    """Raise `Foreign` if a network in `found` (its bytes by name) has fewer bytes than `definition` needs."""
+    """Raise `ForeignFile` if a network in `found` (its bytes by name) has fewer bytes than `definition` needs."""
     least = min_weight_bytes(definition, size=size, channels=channels)
     for name, bytes_held in found.items():
         if bytes_held < least[name]:
-            raise Foreign(f"holds {bytes_held:,} bytes of {name}; its definition needs {least[name]:,} or more")
+            raise ForeignFile(f"holds {bytes_held:,} bytes of {name}; its definition needs {least[name]:,} or more")
 
 
 def _generator_weights(definition: Definition, resolutions: Resolutions, channels: int) -> int:

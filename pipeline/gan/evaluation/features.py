@@ -33,8 +33,8 @@ class FeatureExtractor:
     pretrained: bool = False
 
 
-def choose_extractor(wanted: str, classifier: Path | None) -> FeatureExtractor:
-    """The extractor that the option `wanted` names; `classifier` is the finished folder of that stage, if there is one.
+def choose_extractor(extractor: str, classifier: Path | None) -> FeatureExtractor:
+    """The extractor that the option `extractor` names; `classifier` is that stage's finished folder, if there is one.
 
     'auto' is the classifier's features; without a classifier it is MobileNet if its weights are cached, else
     histograms, which need no training. 'own' is the classifier or histograms in any case. 'MobileNet' and 'Inception'
@@ -44,10 +44,10 @@ def choose_extractor(wanted: str, classifier: Path | None) -> FeatureExtractor:
 
     Errors: `UserError` for an unknown name, for weights that cannot be downloaded, and for a file of something else.
     """
-    if not isinstance(wanted, str | Path):
-        raise UserError(f"extractor = {wanted!r}: expected a name or a file of weights, for example 'auto'")
-    fetch_extractor(wanted)
-    if weights := find_extractor(wanted, classifier=classifier is not None):
+    if not isinstance(extractor, str | Path):
+        raise UserError(f"extractor = {extractor!r}: expected a name or a file of weights, for example 'auto'")
+    fetch_extractor(extractor)
+    if weights := find_extractor(extractor, classifier=classifier is not None):
         return _pretrained(weights)
     if classifier is None:
         return FeatureExtractor(name=f"histograms-{SIDE}", features=lambda images: histograms(squares(images, SIDE)))

@@ -29,17 +29,17 @@ Tensor: TypeAlias = keras.KerasTensor
 class LayerFactory:
     """Makes the layers of one network, each once by its name.
 
-    Initial kernels depend on `role`, `seed` and the layer's name, not on the order of creation. With `plain`, all
+    Initial kernels depend on `role`, `seed` and the layer's name, not on the order of creation. With `keras_only`, all
     layers are Keras' own: spectral and weight norm are left out.
     """
 
-    def __init__(self, network: Network, *, role: str, seed: int, dtype: str, plain: bool = False) -> None:
-        self.network, self.role, self.seed, self.dtype, self.plain = network, role, seed, dtype, plain
+    def __init__(self, network: Network, *, role: str, seed: int, dtype: str, keras_only: bool = False) -> None:
+        self.network, self.role, self.seed, self.dtype, self.keras_only = network, role, seed, dtype, keras_only
         self._layers: dict[str, keras.layers.Layer] = {}
 
     @property
     def _bounded(self) -> bool:
-        return self.network.weights != "free" and not self.plain
+        return self.network.weights != "free" and not self.keras_only
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -95,7 +95,7 @@ class LayerFactory:
         """A ReLU; with a `slope`, a leaky ReLU of that slope below zero."""
         if not slope:
             return keras.layers.ReLU(dtype=self.dtype)(x)
-        if keras.backend.backend() == "jax" and not self.plain:
+        if keras.backend.backend() == "jax" and not self.keras_only:
             return keras.layers.Activation(_leaky(slope), dtype=self.dtype)(x)
         return keras.layers.LeakyReLU(negative_slope=slope, dtype=self.dtype)(x)
 
@@ -118,9 +118,9 @@ class LayerFactory:
 
     def _norm(self, name: str) -> keras.layers.Layer:
         if self.network.norm == "layer":
-            layer = keras.layers.GroupNormalization if self.plain else LayerNorm
+            layer = keras.layers.GroupNormalization if self.keras_only else LayerNorm
             return layer(groups=1, epsilon=EPSILON, name=name, dtype=self.dtype)
-        make = keras.layers.BatchNormalization if self.plain else FusedBatchNorm
+        make = keras.layers.BatchNormalization if self.keras_only else FusedBatchNorm
         return make(momentum=MOMENTUM, epsilon=EPSILON, name=name, dtype=self.dtype)
 
     def _kernel_layer(

@@ -10,14 +10,14 @@ SLOPE = 0.2  # of the leaky ReLUs below zero
 
 
 def build_discriminator(
-    definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32", plain: bool = False
+    definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32", keras_only: bool = False
 ) -> GrowingNetwork:
     """Build a discriminator: pictures (B, S, S, channels) in [-1, 1] to [logits (B, 1), features (B, F)].
 
-    A logit above 0 means real. A `plain` discriminator has Keras' own layers only, except for minibatch layers, and
+    A logit above 0 means real. A `keras_only` discriminator has Keras' own layers only, but for minibatch layers, and
     takes weights from `export`.
     """
-    layers = LayerFactory(definition.discriminator, role="discriminator", seed=seed, dtype=dtype, plain=plain)
+    layers = LayerFactory(definition.discriminator, role="discriminator", seed=seed, dtype=dtype, keras_only=keras_only)
     builder = _DiscriminatorBuilder(
         definition=definition, resolutions=Resolutions.of(size), channels=channels, layers=layers
     )

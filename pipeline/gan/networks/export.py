@@ -16,7 +16,7 @@ from pipeline.gan.networks.discriminator import build_discriminator
 from pipeline.gan.networks.generator import build_generator
 from pipeline.gan.networks.layers import Bounded
 from pipeline.gan.validation import check_shape
-from pipeline.store.npz import Foreign
+from pipeline.store.npz import ForeignFile
 
 GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
 MAX_LEVELS = LARGEST_SIDE.bit_length()
@@ -26,25 +26,25 @@ def write_networks(
     definition: Definition, folder: Path, *, generator: GrowingNetwork, discriminator: GrowingNetwork
 ) -> None:
     """Write generator.keras and discriminator.keras, at full size, into `folder`."""
-    plain_generator(definition, generator).save(folder / GENERATOR)
-    plain_discriminator(definition, discriminator).save(folder / DISCRIMINATOR)
+    to_keras_only_generator(definition, generator).save(folder / GENERATOR)
+    to_keras_only_discriminator(definition, discriminator).save(folder / DISCRIMINATOR)
 
 
 def read_generator(path: Path, definition: Definition) -> keras.Model:
     """Build the generator of `definition` and load its weights from the .keras file `path` of `write_networks`.
 
     Reads only the weights and the picture size from the file: nothing that the file describes is built or run.
-    Errors: `Damaged`; `Foreign` if the file is of another network, or holds NaN.
+    Errors: `DamagedFile`; `ForeignFile` if the file is of another network, or holds NaN.
     """
     size, channels = _image_shape(read_config(path))
     check_weight_bytes(definition, {"generator": weights_size(path)}, size=size, channels=channels)
-    network = build_generator(definition, size=size, channels=channels, seed=0, plain=True).whole
+    network = build_generator(definition, size=size, channels=channels, seed=0, keras_only=True).whole
     load_keras_weights(network, path)
     return network
 
 
 def _image_shape(config: Any) -> tuple[int, int]:
-    """The side and channels of a generator's samples, from its Keras `config`. Errors: `Foreign`."""
+    """The side and channels of a generator's samples, from its Keras `config`. Errors: `ForeignFile`."""
     try:
         layers = {layer["name"]: layer["config"] for layer in config["config"]["layers"]}
         coarsest = layers["square"]["target_shape"][0]
@@ -52,32 +52,32 @@ def _image_shape(config: Any) -> tuple[int, int]:
         side = 2 * coarsest << level
         _, _, channels = check_shape((side, side, layers[f"image_{level}"]["filters"]))
     except (LookupError, TypeError, ValueError, UserError):
-        raise Foreign("is not a generator that ganmill saved") from None
+        raise ForeignFile("is not a generator that ganmill saved") from None
     return side, channels
 
 
-def plain_generator(definition: Definition, generator: GrowingNetwork) -> keras.Model:
+def to_keras_only_generator(definition: Definition, generator: GrowingNetwork) -> keras.Model:
     """A copy of the full-size generator in float32, of Keras' own layers."""
     _, size, _, channels = generator.whole.output_shape
-    plain = build_generator(definition, size=size, channels=channels, seed=0, plain=True)
-    _copy_weights(plain.whole, generator)
-    return plain.whole
+    exported = build_generator(definition, size=size, channels=channels, seed=0, keras_only=True)
+    _copy_weights(exported.whole, generator)
+    return exported.whole
 
 
-def plain_discriminator(definition: Definition, discriminator: GrowingNetwork) -> keras.Model:
+def to_keras_only_discriminator(definition: Definition, discriminator: GrowingNetwork) -> keras.Model:
     """A copy of the full-size discriminator in float32 with logits (B, 1) as its only output.
 
     Its minibatch layers, if any, are not Keras' own: `import pipeline.gan.networks` registers them.
     """
     _, size, _, channels = discriminator.whole.input_shape
-    plain = build_discriminator(definition, size=size, channels=channels, seed=0, plain=True).whole
-    _copy_weights(plain, discriminator)
-    return keras.Model(plain.input, plain.outputs[0], name="discriminator")
+    exported = build_discriminator(definition, size=size, channels=channels, seed=0, keras_only=True).whole
+    _copy_weights(exported, discriminator)
+    return keras.Model(exported.input, exported.outputs[0], name="discriminator")
 
 
-def _copy_weights(plain: keras.Model, source: GrowingNetwork) -> None:
-    """Copy the weights of `source` to the layers of `plain` that have the same names."""
-    for layer in plain.layers:
+def _copy_weights(exported: keras.Model, source: GrowingNetwork) -> None:
+    """Copy the weights of `source` to the layers of `exported` that have the same names."""
+    for layer in exported.layers:
         if (existing := source.layers.get(layer.name)) is not None:
             layer.set_weights(_weights(existing))
 

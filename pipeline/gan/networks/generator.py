@@ -9,14 +9,14 @@ from pipeline.gan.networks.builder import KERNEL, GrowingNetwork, LayerFactory, 
 
 
 def build_generator(
-    definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32", plain: bool = False
+    definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32", keras_only: bool = False
 ) -> GrowingNetwork:
     """Build a generator: latents (B, latent) to pictures (B, S, S, channels) in [-1, 1].
 
-    The initial weights depend on `seed`. A `plain` generator has Keras' own layers only and takes weights from
+    The initial weights depend on `seed`. A `keras_only` generator has Keras' own layers only and takes weights from
     `export`.
     """
-    layers = LayerFactory(definition.generator, role="generator", seed=seed, dtype=dtype, plain=plain)
+    layers = LayerFactory(definition.generator, role="generator", seed=seed, dtype=dtype, keras_only=keras_only)
     builder = _GeneratorBuilder(
         definition=definition, resolutions=Resolutions.of(size), channels=channels, layers=layers
     )

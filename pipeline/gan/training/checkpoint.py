@@ -15,11 +15,11 @@ import numpy as np
 from pipeline.devices import keras
 from pipeline.gan.networks.builder import GrowingNetwork
 from pipeline.store.atomic import write_whole
-from pipeline.store.npz import Arrays, Damaged, Foreign, Form, Forms, Npz, Unfit, check_finite
+from pipeline.store.npz import ArrayForm, ArrayForms, Arrays, DamagedFile, ForeignFile, Npz, UnusableFile, check_finite
 
 MAX_CHECKPOINTS = 3  # if the newest is damaged, training resumes from the one before
 CHECKSUM = "sha256"
-CHECKSUM_FORM = Form(("uint8",), (hashlib.sha256().digest_size,))
+CHECKSUM_FORM = ArrayForm(("uint8",), (hashlib.sha256().digest_size,))
 T = TypeVar("T")
 
 
@@ -44,16 +44,16 @@ def checkpoints(folder: Path) -> list[Path]:
 def read_newest(paths: Iterable[Path], read: Callable[[Path], T]) -> T | None:
     """The result of `read` for the first of `paths` that is usable; None if all are damaged.
 
-    Errors: `Foreign`, which names the file, if none is usable and one is intact but of something else: to start again
+    Errors: `ForeignFile`, which names the file, if none is usable and one is intact but of something else: a new start
     would delete what may be another training.
     """
     foreign = None
     for path in paths:
         try:
             return read(path)
-        except Foreign as error:
-            foreign = foreign or Foreign(f"{path} {error}")
-        except Damaged:
+        except ForeignFile as error:
+            foreign = foreign or ForeignFile(f"{path} {error}")
+        except DamagedFile:
             continue
     if foreign:
         raise foreign
@@ -68,11 +68,11 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     write_whole(path, buffer.getbuffer())
 
 
-def load_arrays(path: Path, forms: Forms | None = None) -> Arrays:
+def load_arrays(path: Path, forms: ArrayForms | None = None) -> Arrays:
     """Read a file of `write_arrays`; its arrays are those of `forms`, or without them no larger than the file.
 
-    Errors: `Damaged` if the file is missing, cut short or changed; `Foreign` if it does not fit `forms`, or holds NaN
-    or infinite numbers: a training never writes such a file.
+    Errors: `DamagedFile` if the file is missing, cut short or changed; `ForeignFile` if it does not fit `forms`, or has
+    NaN or infinite numbers: a training never writes such a file.
     """
     with Npz(path) as file:
         if forms is None:
@@ -82,16 +82,16 @@ def load_arrays(path: Path, forms: Forms | None = None) -> Arrays:
         arrays = {name: file.array(name, header) for name, header in headers.items()}
     checksum = arrays.pop(CHECKSUM, np.zeros(0, np.uint8))
     if checksum.tobytes() != _checksum(arrays):
-        raise Damaged("is not what was written")
+        raise DamagedFile("is not what was written")
     check_finite(arrays)
     return arrays
 
 
-def read_arrays(path: Path, forms: Forms | None = None) -> Arrays | None:
+def read_arrays(path: Path, forms: ArrayForms | None = None) -> Arrays | None:
     """Read as `load_arrays` does, but return None for a file that cannot be used."""
     try:
         return load_arrays(path, forms)
-    except Unfit:
+    except UnusableFile:
         return None
 
 
@@ -114,9 +114,9 @@ def _files(folder: Path) -> list[Path]:
 
 BEST, AVERAGE = "best.npz", "average/"
 BEST_FORMS = {
-    "epoch": Form(("int64",)),
-    "kid": Form(("float64",)),
-    "extractor": Form(("uint8",), (None,), most=1 << 10),
+    "epoch": ArrayForm(("int64",)),
+    "kid": ArrayForm(("float64",)),
+    "extractor": ArrayForm(("uint8",), (None,), most=1 << 10),
 }
 
 
@@ -127,7 +127,7 @@ class BestCheckpoint:
     another training, counts as none.
     """
 
-    def __init__(self, folder: Path, forms: Forms) -> None:
+    def __init__(self, folder: Path, forms: ArrayForms) -> None:
         self._path = folder / BEST
         self._forms = {**BEST_FORMS, **{name: form for name, form in forms.items() if name.startswith(AVERAGE)}}
         self.epoch, self.kid, self.extractor = 0, None, ""

@@ -31,7 +31,7 @@ from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepInputs, StepPlanner, keep_on_device
 from pipeline.gan.training.train_step import METRICS, compile_step
 from pipeline.progress import Progress, ShouldStop
-from pipeline.store.npz import Foreign
+from pipeline.store.npz import ForeignFile
 
 if typing.TYPE_CHECKING:  # a benchmark trains without the libraries for scores and plots
     from pipeline.gan.training.observer import NullObserver, Observer
@@ -223,10 +223,10 @@ class Trainer:
         save_checkpoint(self.folder / CHECKPOINTS, self.steps_done, self.arrays())
 
     def read(self, path: Path) -> ResumePoint:
-        """Read the checkpoint `path` of this training. Errors: `Damaged`, `Foreign`."""
+        """Read the checkpoint `path` of this training. Errors: `DamagedFile`, `ForeignFile`."""
         point = load_point(path, self.forms, self.batches)
         if not point.origin.matches(self.config.seed, self.images.shape, self.definition):
-            raise Foreign("is of another seed, other pictures or another definition")
+            raise ForeignFile("is of another seed, other pictures or another definition")
         return point
 
     def resume(self) -> bool:
@@ -237,7 +237,7 @@ class Trainer:
         """
         try:
             point = read_newest([self.folder / FINAL, *checkpoints(self.folder / CHECKPOINTS)], self.read)
-        except Foreign as error:
+        except ForeignFile as error:
             raise DamagedState(f"{error}: it is not of this training; move it away to start again") from None
         if not point:
             self.best.drop_after(0)

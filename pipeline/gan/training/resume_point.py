@@ -17,7 +17,7 @@ from pipeline.gan.training.recovery import RETRIES
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.training.train_step import METRICS
 from pipeline.gan.validation import Shape, check_shape
-from pipeline.store.npz import Arrays, Foreign, Form, Forms, Npz, shown
+from pipeline.store.npz import ArrayForm, ArrayForms, Arrays, ForeignFile, Npz, shown
 
 if TYPE_CHECKING:
     from pipeline.gan.training.step_inputs import Batches
@@ -26,8 +26,8 @@ MAX_TEXT_BYTES = 1 << 14  # of a note and of an origin, which have a few hundred
 MAX_IMAGES = 10**9
 MAX_STEP = 10**15
 Count = Annotated[int, Field(ge=0, le=4096)]  # of threads
-FLOAT_FORM, INTEGER_FORM = Form(("float64",)), Form(("int64",))
-TEXT_FORM = Form(("uint8",), (None,), most=MAX_TEXT_BYTES)
+FLOAT_FORM, INTEGER_FORM = ArrayForm(("float64",)), ArrayForm(("int64",))
+TEXT_FORM = ArrayForm(("uint8",), (None,), most=MAX_TEXT_BYTES)
 
 
 class Origin(BaseModel):
@@ -111,23 +111,23 @@ class CheckpointOutline:
     bytes: dict[str, int]  # of the weights of each of NETWORKS
 
 
-def point_forms(batches: "Batches", *, latent: int) -> Forms:
+def point_forms(batches: "Batches", *, latent: int) -> ArrayForms:
     """The forms of the arrays that every checkpoint of a training on `batches` holds beside its state."""
     return {
         "step": INTEGER_FORM,
         "retries": INTEGER_FORM,
-        "metrics": Form(("float32",), (None, len(METRICS)), most=batches.steps),
-        "latents": Form(("float32",), (GRID**2, latent)),
+        "metrics": ArrayForm(("float32",), (None, len(METRICS)), most=batches.steps),
+        "latents": ArrayForm(("float32",), (GRID**2, latent)),
         "note": TEXT_FORM,
         "origin": TEXT_FORM,
         **dict.fromkeys(("seconds", "lead", "caution"), FLOAT_FORM),
     }
 
 
-def load_point(path: Path, forms: Forms, batches: "Batches") -> ResumePoint:
+def load_point(path: Path, forms: ArrayForms, batches: "Batches") -> ResumePoint:
     """Read and validate the checkpoint `path` of a training on `batches`; `forms` are those of all its arrays.
 
-    Errors: `Damaged`; `Foreign` if it is of something else, or holds numbers that no training reaches.
+    Errors: `DamagedFile`; `ForeignFile` if it is of something else, or holds numbers that no training reaches.
     """
     arrays = load_arrays(path, forms)
     found = ResumePoint(
@@ -144,23 +144,26 @@ def load_point(path: Path, forms: Forms, batches: "Batches") -> ResumePoint:
     )
     in_bounds = 0 <= found.retries <= RETRIES and found.seconds >= 0
     if not (in_bounds and 0 <= found.accuracy_average <= 1 and 0 < found.lr_scale <= 1):
-        raise Foreign("holds retries, seconds, lead or caution out of bounds")
+        raise ForeignFile("holds retries, seconds, lead or caution out of bounds")
     if len(found.metrics) != found.steps_done % batches.steps:
-        raise Foreign(f"holds metrics of {len(found.metrics)} steps, which does not fit step {found.steps_done}")
+        raise ForeignFile(f"holds metrics of {len(found.metrics)} steps, which does not fit step {found.steps_done}")
     return found
 
 
 def load_outline(path: Path) -> CheckpointOutline:
-    """Read the step, origin and sizes of the checkpoint `path`, with little memory. Errors: `Damaged`, `Foreign`."""
+    """Read the step, origin and sizes of the checkpoint `path`, with little memory.
+
+    Errors: `DamagedFile`, `ForeignFile`.
+    """
     with Npz(path) as file:
         headers = {name: file.header(name) for name in file.names}
         arrays: Arrays = {}
         for name, form in (("step", INTEGER_FORM), ("origin", TEXT_FORM)):
             if name in headers and not form.fits(headers[name]):
-                raise Foreign(f"{name} is {headers[name]} where {form} is expected")
+                raise ForeignFile(f"{name} is {headers[name]} where {form} is expected")
             arrays |= {name: file.array(name, headers[name])} if name in headers else {}
     if "step" not in arrays:
-        raise Foreign("holds no step")
+        raise ForeignFile("holds no step")
     sizes = {
         network: sum(header.bytes for name, header in headers.items() if name.startswith(f"{network}/"))
         for network in NETWORKS
@@ -171,7 +174,7 @@ def load_outline(path: Path) -> CheckpointOutline:
 
 def _step(array: np.ndarray) -> int:
     if not 0 <= (step := int(array)) <= MAX_STEP:
-        raise Foreign(f"is of step {step}, which is out of bounds")
+        raise ForeignFile(f"is of step {step}, which is out of bounds")
     return step
 
 
@@ -181,7 +184,7 @@ def _origin(array: np.ndarray) -> Origin:
     except ValidationError as error:
         first = error.errors()[0]
         field_name = "".join(f"{each}: " for each in first["loc"][:1])
-        raise Foreign(f"has an origin that no training writes: {field_name}{shown(first['msg'])}") from None
+        raise ForeignFile(f"has an origin that no training writes: {field_name}{shown(first['msg'])}") from None
 
 
 def _text(array: np.ndarray, name: str) -> str:
@@ -190,5 +193,5 @@ def _text(array: np.ndarray, name: str) -> str:
     except UnicodeDecodeError:
         text = "\0"
     if not text.isprintable():
-        raise Foreign(f"holds a {name} that is not one line of text")
+        raise ForeignFile(f"holds a {name} that is not one line of text")
     return text

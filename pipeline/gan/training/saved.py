@@ -18,7 +18,7 @@ from pipeline.gan.training.loop import CHECKPOINTS, FINAL, Trainer
 from pipeline.gan.training.resume_point import CheckpointOutline, Origin, ResumePoint, load_outline
 from pipeline.store import manifest as manifests
 from pipeline.store.atomic import write_whole
-from pipeline.store.npz import Arrays, Damaged, Foreign
+from pipeline.store.npz import Arrays, DamagedFile, ForeignFile
 
 DEFINITION = "definition.json"
 COPIED_FILES = (STATS, BEST)  # files that a resumed training reads beside its checkpoint
@@ -57,7 +57,7 @@ class SavedTraining:
         """The result of `read` for the latest intact checkpoint. Errors: `DamagedState` if there is none."""
         try:
             found = read_newest([outline.path for outline in self.outlines], read)
-        except Foreign as error:
+        except ForeignFile as error:
             raise DamagedState(f"{error}, so training cannot resume from it; use another copy") from None
         if found is None:
             raise DamagedState(_cannot_resume(self.folder))
@@ -90,7 +90,7 @@ def read_saved(folder: Path) -> SavedTraining:
     size, _, channels = latest.origin.shape
     try:
         check_weight_bytes(definition, latest.bytes, size=size, channels=channels)
-    except Foreign as error:
+    except ForeignFile as error:
         mismatch = f"its checkpoint and {DEFINITION} do not belong together; use another copy"
         raise DamagedState(f"{latest.path} {error}: {mismatch}") from None
     return SavedTraining(folder, definition, tuple(each for each in outlines if each.origin == latest.origin))
@@ -112,9 +112,9 @@ def _outlines(folder: Path) -> list[CheckpointOutline]:
     for path in (folder / FINAL, *checkpoints(folder / CHECKPOINTS)):
         try:
             found.append(load_outline(path))
-        except Foreign as error:
+        except ForeignFile as error:
             foreign.append(f"{path} {error}; {_alternative(folder)}")
-        except Damaged:
+        except DamagedFile:
             continue
     if foreign and not found:
         raise DamagedState(foreign[0])

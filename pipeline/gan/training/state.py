@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.devices import keras
 from pipeline.gan.config import Definition, Optimizer
 from pipeline.gan.networks import build_discriminator, build_generator
-from pipeline.store.npz import Form, Forms
+from pipeline.store.npz import ArrayForm, ArrayForms
 
 
 class TrainState:
@@ -43,12 +43,12 @@ class TrainState:
         """A copy of every variable, named by part and index: `generator/003`."""
         return {name: np.array(keras.ops.convert_to_numpy(variable.value)) for name, variable in self._named()}
 
-    def forms(self) -> Forms:
+    def forms(self) -> ArrayForms:
         """The forms of the arrays of `arrays()`, which `restore` requires.
 
         Step counters may be int32 or int64, as the backends differ.
         """
-        return {name: Form(_types(variable), tuple(variable.shape)) for name, variable in self._named()}
+        return {name: ArrayForm(_types(variable), tuple(variable.shape)) for name, variable in self._named()}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Set every variable from the arrays of `arrays()`."""

@@ -21,7 +21,7 @@ export class Outbox {
     });
   }
 
-  /** Add edits {id, label, was} and send them after all earlier ones. An edit may have a name, for reporting that it
+  /** Add edits {id, label, previous} and send them after all earlier ones. An edit may have a name, for reporting that it
       changed nothing, or the name of the edit that it undoes. */
   add(edits) {
     for (const edit of edits) this.keep(this.newKey(), JSON.stringify(edit));
@@ -68,8 +68,9 @@ export class Outbox {
     const items = this.items().slice(0, AT_ONCE);
     if (!items.length) return false;
     try {
-      const edits = items.map(({ edit: { id, label, was } }) => ({ id, label, was }));
-      const answer = await this.server.post("marks", { marks: edits });
+      // `was` is the name of `previous` in edits that an earlier version stored
+      const edits = items.map(({ edit: { id, label, was, previous = was } }) => ({ id, label, previous }));
+      const answer = await this.server.post("labels", { labels: edits });
       const idle = items.filter((_, index) => !answer.written.includes(index)).map(({ edit }) => edit.name);
       const names = idle.filter(Boolean);
       this.drop([...items, ...this.items().filter(({ edit }) => names.includes(edit.undoes))]);

@@ -121,7 +121,7 @@ function giveLabel(pictures, label) {
     .filter((picture) => before(picture) !== label)
     .map((picture) => ({ id: picture.id, before: before(picture), after: label, name: Math.random().toString(36).slice(2) }));
   steps.push(step);
-  outbox.add(step.map(({ id, before, name }) => ({ id, label, was: [before], name })));
+  outbox.add(step.map(({ id, before, name }) => ({ id, label, previous: [before], name })));
   return step.length;
 }
 
@@ -150,7 +150,7 @@ function rest() {
 function undo() {
   const step = steps.pop();
   if (!step) return toast("Nothing more to undo in this tab.");
-  outbox.add(step.map(({ id, before, after, name }) => ({ id, label: before, was: [after], undoes: name })));
+  outbox.add(step.map(({ id, before, after, name }) => ({ id, label: before, previous: [after], undoes: name })));
   const index = board.positions.get(step[0].id);
   if (index !== undefined) board.go(index);
   else toast(`${step.length} ${step.length === 1 ? "label" : "labels"} undone, on another page`);

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.devices import keras
 from pipeline.gan.networks import build_discriminator, build_generator
-from pipeline.gan.networks.export import plain_discriminator, plain_generator
+from pipeline.gan.networks.export import to_keras_only_discriminator, to_keras_only_generator
 from tests.gan.drawn_discs import draw_discs
 from tests.gan.step_runner import StepRunner, define
 
@@ -59,7 +59,7 @@ def loaded_by_keras(tmp_path_factory):
         randomise(generator.variables)
         generator.power_iteration()
         given[key], expected[key] = LATENTS, np.asarray(generator.whole(LATENTS, training=False))
-        plain_generator(definition, generator).save(folder / f"{key}.keras")
+        to_keras_only_generator(definition, generator).save(folder / f"{key}.keras")
     for name, tree in DISCRIMINATORS.items():
         definition, key = define({"discriminator": tree}), f"d-{name}"
         discriminator = build_discriminator(definition, size=16, channels=3, seed=0)
@@ -67,7 +67,7 @@ def loaded_by_keras(tmp_path_factory):
         discriminator.power_iteration()
         pictures = draw_discs(8).astype(np.float32) / 127.5 - 1
         expected[key] = np.asarray(discriminator.whole(pictures, training=False)[0])
-        plain_discriminator(definition, discriminator).save(folder / f"{key}.keras")
+        to_keras_only_discriminator(definition, discriminator).save(folder / f"{key}.keras")
         if not tree.get("minibatch"):  # minibatch layers are ganmill's own
             given[key] = pictures
     np.savez(folder / "given.npz", **given)
@@ -105,7 +105,7 @@ def test_exported_discriminator_with_minibatch_layers_loads_with_ganmill(loaded_
 def test_exported_generator_equals_the_average_after_bfloat16_steps():
     runner = StepRunner(define(GENERATORS["spectral with attention"]), dtype="mixed_bfloat16")
     runner.run(range(2))
-    plain = plain_generator(runner.definition, runner.state.average)
-    assert plain.compute_dtype == "float32"
+    exported = to_keras_only_generator(runner.definition, runner.state.average)
+    assert exported.compute_dtype == "float32"
     expected = np.asarray(runner.state.average.whole(LATENTS, training=False))
-    assert np.allclose(plain(LATENTS, training=False), expected, atol=1e-6)
+    assert np.allclose(exported(LATENTS, training=False), expected, atol=1e-6)

@@ -12,14 +12,18 @@ from pipeline.gan.training.checkpoint import (
     save_checkpoint,
     write_arrays,
 )
-from pipeline.store.npz import Form
+from pipeline.store.npz import ArrayForm
 
 
 def arrays(number: int) -> dict[str, np.ndarray]:
     return {"step": np.int64(number), "weights": np.full((300, 2), number, np.float32), "none": np.zeros((0, 5))}
 
 
-FORMS = {"step": Form(("int64",)), "weights": Form(("float32",), (300, 2)), "none": Form(("float64",), (0, 5))}
+FORMS = {
+    "step": ArrayForm(("int64",)),
+    "weights": ArrayForm(("float32",), (300, 2)),
+    "none": ArrayForm(("float64",), (0, 5)),
+}
 
 
 def newest_checkpoint(folder: Path) -> dict[str, np.ndarray] | None:
