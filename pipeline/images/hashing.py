@@ -106,8 +106,8 @@ class _Index:
         return ((hashes >> self.shift) & np.uint64((1 << _BITS) - 1)).astype(np.intp)
 
     def near(self, query_hashes: np.ndarray, indices: np.ndarray, keys: np.ndarray, distance: int) -> np.ndarray:
-        """Whether the hashes `wanted[indices]`, whose quarter is looked up as `keys`, have an earlier near hash or a
-        full bucket.
+        """Whether the hashes `query_hashes[indices]`, whose quarter is looked up as `keys`, have an earlier near hash
+        or a full bucket.
 
         Returns:
             (len(indices),) bool.
