@@ -13,8 +13,8 @@ from pathlib import Path
 
 # Errors of the operating system that the user can fix, and how
 ADVICE = {
-    errno.ENOSPC: "free some space and run again, for example with `python -m tasks gc`",
-    errno.EDQUOT: "free some space and run again, for example with `python -m tasks gc`",
+    errno.ENOSPC: "free some space and run again, for example with `python -m tasks gc --keep 1`",
+    errno.EDQUOT: "free some space and run again, for example with `python -m tasks gc --keep 1`",
     errno.EFBIG: "free some space, or raise the limit on the size of a file (ulimit -f)",
     errno.EROFS: "make the disk writable, or choose another folder",
     errno.EACCES: "give this user the right to read and write there",

@@ -15,7 +15,8 @@ from pipeline.errors import DamagedState, UserError, of_system
 from pipeline.gan.config import Definition, Difference, LoadedDefinition, as_tree, differences, read, schema_text
 from pipeline.labels.folders import export_folders, import_folders
 from pipeline.option_types import as_text, nearest
-from pipeline.options import STAGE_OPTIONS, STAGES
+from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
+from pipeline.store.atomic import write_whole
 from pipeline.store.manifest import check_contents
 from pipeline.text import to_plain_line
 from tasks import cleanup, console, label_snapshots, paths, run_log, runner, settings, settings_page
@@ -144,7 +145,8 @@ def labels_import(arguments: Namespace) -> int:
     log = label_snapshots.log(arguments.dataset)
     before = len(log.effective())
     print(import_folders(log, normalize=_normalized(arguments.dataset), **folders))
-    print(f"labels: {before} → {len(log.effective())}; `python -m tasks plan` says what that changes")
+    command = f"python -m tasks plan{dataset_flag(arguments.dataset)}"
+    print(f"labels: {before} → {len(log.effective())}; `{command}` says what that changes")
     return 0
 
 
@@ -252,7 +254,7 @@ def models_schema(arguments: Namespace) -> int:
     """Write the JSON schema that `"$schema"` in a definition refers to."""
     try:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(schema_text(), encoding="utf-8")
+        write_whole(arguments.output, schema_text().encode("utf-8"), sync=False)
     except OSError as error:
         raise UserError(f"--output {arguments.output}: cannot be written: {error.strerror}") from None
     print(arguments.output)
@@ -340,5 +342,7 @@ def _find_damage(pipeline: RunPipeline, *, verify: bool) -> list[str]:
             try:
                 check_contents(published.manifest, published.folder)
             except DamagedState as error:
-                damage.append(f"{error}; `python -m tasks rerun {task.stage}` makes it again")
+                damage.append(
+                    f"{error}; `python -m tasks rerun {task.stage}{dataset_flag(task.dataset)}` makes it again"
+                )
     return damage

@@ -97,14 +97,14 @@ def _proof(found: dict[str, Any]) -> str:
 
 def _gan(found: dict[str, Any]) -> str:
     return (
-        f"{found['epochs']} epochs of {found['images']} pictures at {found['size']} px,"
-        f" {found['images_per_second']:.0f} pictures/s"
+        f"{found['epochs']} epochs of {found['images']} squares at {found['size']} px,"
+        f" {found['images_per_second']:.0f} squares/s"
     )
 
 
 def _generate(found: dict[str, Any]) -> str:
     return (
-        f"drew {found['count']} samples; KID {figure(found['kid'])} (reals against reals"
+        f"made {found['count']} samples; KID {figure(found['kid'])} (reals against reals"
         f" {figure(found['kid_floor'])}), precision {figure(found['precision'])}, recall {figure(found['recall'])}"
     )
 
@@ -128,7 +128,7 @@ def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
     """The six lines at the end: pictures found, squares kept, quality of filter and samples, time, where to look."""
     summaries = {stage: found.manifest.summary for stage, found in published.items()}
     generated = published["report"].folder.parents[1]
-    quality = [_classifier(summaries["classifier"]) if "classifier" in summaries else "none: every picture is kept"]
+    quality = [_classifier(summaries["classifier"]) if "classifier" in summaries else "none: every square is kept"]
     truth = summaries["report"].get("truth")
     if truth:
         quality.append(f"against the truth: precision {figure(truth['precision'])}, recall {figure(truth['recall'])}")

@@ -108,7 +108,8 @@ def explain(error: BaseException) -> str:
 
 def with_dataset_flag(advice: str, dataset: str) -> str:
     """`advice` with `--dataset` in the commands that it names: a stage does not know the name of its dataset."""
-    return re.sub(r"python -m tasks (?:labels )?\w+", lambda command: command[0] + dataset_flag(dataset), advice)
+    command = r"python -m tasks (?:labels )?\w+( --dataset)?"
+    return re.sub(command, lambda found: found[0] + ("" if found[1] else dataset_flag(dataset)), advice)
 
 
 def one_line(error: BaseException) -> str:

@@ -48,7 +48,8 @@ def timestamp() -> str:
 
 def repair_hint(path: Path) -> str:
     """What to do about a damaged log: a command to copy, with the name of the dataset."""
-    return f"`python -m tasks labels repair{dataset_flag(path.parent.name)}` sets such lines aside and keeps all others"
+    command = f"python -m tasks labels repair{dataset_flag(path.parent.name)}"
+    return f"`{command}` moves such lines to another file and keeps all others"
 
 
 class LabelLog:

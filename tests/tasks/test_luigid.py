@@ -50,7 +50,7 @@ def nowhere() -> str:
 
 
 def test_check_accepts_a_luigid(server):
-    luigid.check(server('{"response": []}') + "/")
+    assert luigid.check(server('{"response": []}') + "/") is None
 
 
 @pytest.mark.parametrize("text", ["<html>It works!</html>", '{"error": 1}', "[]"])
@@ -142,6 +142,7 @@ def test_waiting_for_a_paused_luigid_ends_after_a_signal(server, monkeypatch):
     monkeypatch.setattr(signals, "should_stop", lambda: next(asked))
     monkeypatch.setattr(luigid.Waiting, "POLL_SECONDS", 0.01)
     luigid.Waiting(url, print).wait()
+    assert next(asked, None) is None
 
 
 def test_waiting_names_another_worker_only_from_the_second_round_on(monkeypatch):

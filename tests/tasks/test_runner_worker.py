@@ -63,7 +63,9 @@ def test_worker_reports_an_error_of_complete_in_one_line():
     "message", [{"name": "set_worker_processes", "kwargs": {"n": "many"}}, {"name": "nothing", "kwargs": {}}, {}, 3]
 )
 def test_worker_survives_an_order_of_luigid_that_it_cannot_follow(message):
-    runner.Worker(scheduler=runner.Factory().create_local_scheduler())._handle_rpc_message(message)
+    worker = runner.Worker(scheduler=runner.Factory().create_local_scheduler())
+    worker._handle_rpc_message(message)
+    assert worker.worker_processes == 1
 
 
 def test_threads_logged_sends_the_traceback_of_a_thread_to_the_log(caplog, capsys):

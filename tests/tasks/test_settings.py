@@ -80,7 +80,7 @@ def test_a_dataset_that_cannot_name_a_folder_is_refused(configure, dataset):
 
 def test_a_dataset_may_be_named_in_any_script(configure):
     configure("")
-    settings.resolve("ピカチュウ", {})
+    assert settings.resolve("ピカチュウ", {}) == settings.resolve("pikachu", {})
 
 
 def test_words_of_the_plain_luigi_command_line_become_options():

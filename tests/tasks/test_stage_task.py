@@ -1,11 +1,13 @@
 """Making one stage, and what may happen meanwhile."""
 
 import errno
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store.artifacts import ArtifactStore
 from tasks import run_log, stage_task
@@ -80,3 +82,11 @@ def test_make_records_an_error_of_publishing(task, monkeypatch):
     with pytest.raises(UserError, match="Read-only file system"):
         stage_task.make_artifact(task)
     assert run_log.record("x", task.run_name).rows()[-1]["outcome"] == "failed"
+
+
+def test_dataset_flag_is_added_once_to_each_command_of_an_advice():
+    advice = f"{repair_hint(Path('data/pikachu/labels.jsonl'))}; `python -m tasks gc --keep 1` frees space"
+    shown = stage_task.with_dataset_flag(advice, "pikachu")
+    assert "`python -m tasks labels repair --dataset pikachu`" in shown
+    assert "`python -m tasks gc --dataset pikachu --keep 1`" in shown
+    assert stage_task.with_dataset_flag(advice, "demo") == advice

@@ -83,12 +83,12 @@ def out_of_memory_error(*, batch: int, size: int, definition: str) -> UserError:
     """The error for a step that does not fit into memory, with the batch size to try."""
     if batch > 2:
         return UserError(
-            f'out of memory with {batch} pictures of {size} pixels in a step: try "batch": {max(batch // 2, 2)} in'
+            f'out of memory with {batch} squares of {size} pixels in a step: try "batch": {max(batch // 2, 2)} in'
             f" {_definition_file(definition)}"
         )
     return UserError(
-        f"out of memory with {batch} pictures of {size} pixels in a step: try half the width of both networks in"
-        f" {_definition_file(definition)}, or smaller pictures"
+        f"out of memory with {batch} squares of {size} pixels in a step: try half the width of both networks in"
+        f" {_definition_file(definition)}, or a smaller normalize.size"
     )
 
 
@@ -96,7 +96,7 @@ def sampling_memory_error(*, size: int, definition: str) -> UserError:
     """The error for samples that do not fit into memory while they are generated or scored."""
     return UserError(
         f"out of memory while generating and scoring samples of {size} pixels: try half the width of the generator in"
-        f" {_definition_file(definition)}, smaller pictures, or extractor = own"
+        f" {_definition_file(definition)}, a smaller normalize.size, or extractor = own"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipeline.gan.config import Definition, read_definition, rules
+from pipeline.gan.config import Definition, as_tree, read_definition, rules
 
 PENALTY = {"weight": 1}
 WGAN_GP = {"loss": "wasserstein", "penalties": {"gradient": {"weight": 10}}, "discriminator": {"norm": "layer"}}
@@ -181,7 +181,15 @@ def test_impossible_combination_is_refused_and_its_remedy_works(write, mistake, 
     ids=str,
 )
 def test_combinations_of_published_recipes_are_accepted(write, tree):
-    read_definition(write(tree))
+    definition = as_tree(read_definition(write(tree)))
+    assert all(contains(definition[name], value) for name, value in tree.items())
+
+
+def contains(found, expected):
+    """Whether `found` has every field of `expected`, with its value."""
+    if isinstance(expected, dict):
+        return all(contains(found[name], value) for name, value in expected.items())
+    return found == expected
 
 
 def test_every_rule_has_a_test_case():

@@ -34,7 +34,7 @@ def test_out_of_memory_errors_of_all_backends_are_recognised(error, is_memory):
 @pytest.mark.parametrize(("batch", "advice"), [(64, '"batch": 32'), (5, '"batch": 2'), (3, '"batch": 2'), (2, "width")])
 def test_out_of_memory_error_says_what_to_try(batch, advice):
     text = str(out_of_memory_error(batch=batch, size=128, definition="mine"))
-    assert f"{batch} pictures of 128 pixels" in text
+    assert f"{batch} squares of 128 pixels" in text
     assert advice in text
     assert "mine" in text
 
