@@ -89,7 +89,7 @@ class ResourceExhaustedError(Exception):
 )
 def test_out_of_memory_error_names_a_batch_size_to_try(tmp_path, fake_steps, error):
     fake_steps.raises = error
-    with pytest.raises(UserError, match=r'8 pictures of 16 pixels.*"batch": 4 in models/mine\.json'):
+    with pytest.raises(UserError, match=r'8 squares of 16 pixels.*"batch": 4 in models/mine\.json'):
         run(make_trainer(tmp_path / "a"))
 
 
@@ -98,7 +98,7 @@ def test_out_of_memory_while_building_is_a_user_error(tmp_path, monkeypatch):
         raise ResourceExhaustedError("OOM")
 
     monkeypatch.setattr(module, "TrainState", build)
-    with pytest.raises(UserError, match="out of memory with 8 pictures of 16 pixels"):
+    with pytest.raises(UserError, match="out of memory with 8 squares of 16 pixels"):
         make_trainer(tmp_path / "a")
 
 
