@@ -145,3 +145,9 @@ def test_every_figure_of_the_page_is_of_a_benchmark_that_exists():
     named = re.findall(r"`(\w+\.py)\b", text_of(REPOSITORY / "docs" / "benchmarks.md"))
     assert named
     assert [name for name in named if not (REPOSITORY / "benchmarks" / name).exists()] == []
+
+
+@each_page
+def test_every_table_of_a_page_has_a_head(page):
+    tables = re.findall(r"(?:^\|.*\n)+", re.sub(r"```.*?```", "", text_of(page), flags=re.DOTALL), re.MULTILINE)
+    assert [table for table in tables if not re.match(r"\|.*\n\|[-:| ]+\|\n", table)] == []
