@@ -25,18 +25,13 @@ from pipeline.run_record import (
     read_events,
     read_state,
 )
-from pipeline.store.jsonl import dump_row
+from pipeline.store.jsonl import dump_row, timestamp
 from pipeline.text import to_plain_line
 from tasks import console, paths
 
 PACKAGES = ("tensorflow", "keras", "luigi", "icrawler", "numpy", "opencv-python-headless", "Pillow", "scikit-learn")
 # The longest text of each field that quotes something: the record stays small, and a line of it is one line
 LONGEST = {"note": LONGEST_NOTE, **dict.fromkeys(("reason", "text", "made", "error"), LONGEST_LINE)}
-
-
-def now() -> str:
-    """The time in UTC, ISO 8601, to the millisecond."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def versions() -> dict[str, str]:
@@ -73,7 +68,7 @@ class RunLog:
         must not fail because of its record, and a record must not hide why a run fails.
         """
         texts = {name: to_plain_line(str(facts[name]), most) for name, most in LONGEST.items() if name in facts}
-        row = {"event": event, "time": now(), **facts, **texts}
+        row = {"event": event, "time": timestamp("milliseconds"), **facts, **texts}
         made = KINDS[event].model_validate(row)
         waiting = [*_unwritten.pop(self.path, []), row]
         try:

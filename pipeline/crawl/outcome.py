@@ -1,7 +1,6 @@
 """Candidates (a picture's URL with what its page says about it) and outcomes (what became of the URL)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +10,7 @@ from pipeline.crawl.storage import TempFile
 from pipeline.crawl.url import shorten_url
 from pipeline.images.rejected import TOO_MANY_PIXELS
 from pipeline.options import DownloadOptions
+from pipeline.store.jsonl import timestamp
 from pipeline.text import escaped, to_plain_line
 
 MAX_TEXT_LENGTH = 300  # characters of a title, licence or creator
@@ -72,7 +72,7 @@ def of_fault(fault: RequestFault) -> Outcome:
         passing=fault.passing,
         status=fault.status,
         bytes=fault.bytes,
-        time=_now(),
+        time=timestamp(),
     )
 
 
@@ -83,7 +83,7 @@ def of_response(response: Response, options: DownloadOptions) -> Outcome:
     """
     temp_file: TempFile = response.data
     kind = image_type.detect_type(temp_file.head)
-    known: dict[str, Any] = {"status": response.status, "type": kind, "bytes": temp_file.bytes, "time": _now()}
+    known: dict[str, Any] = {"status": response.status, "type": kind, "bytes": temp_file.bytes, "time": timestamp()}
     if kind not in image_type.EXTENSIONS:
         return Outcome(outcome="rejected", reason=f"not an image: {kind}", **known)
     width, height = _image_size(temp_file, kind)
@@ -124,7 +124,3 @@ def _image_size(temp_file: TempFile, kind: str) -> tuple[int | None, int | None]
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

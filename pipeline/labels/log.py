@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,7 +12,7 @@ from pipeline.errors import DamagedState, UserError
 from pipeline.options import dataset_flag
 from pipeline.store.atomic import write_whole
 from pipeline.store.digest import is_digest
-from pipeline.store.jsonl import dump_row, parse_row
+from pipeline.store.jsonl import dump_row, parse_row, timestamp
 
 LABELS = ("on", "off", "unsure")
 
@@ -39,11 +38,6 @@ def label_problem(row: dict[str, Any]) -> str:
     if "label" not in row or row["label"] not in (*LABELS, None):
         return f"label {row.get('label')!r} is none of {', '.join(LABELS)}, null"
     return ""
-
-
-def timestamp() -> str:
-    """The current time as in labels: ISO 8601, UTC."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def repair_hint(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,8 @@ def parse_row(line: bytes, where: str) -> dict[str, Any]:
         shown = line[:60].decode("utf-8", "replace").rstrip("\n")
         raise DamagedState(f"{where}: not a whole JSON object: {shown!r}")
     return row
+
+
+def timestamp(timespec: str = "seconds") -> str:
+    """The current time as rows have it: ISO 8601 in UTC, to the second or what `timespec` of `datetime` says."""
+    return datetime.now(timezone.utc).isoformat(timespec=timespec)

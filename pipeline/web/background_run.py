@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from filelock import FileLock
 from pipeline.errors import UserError
 from pipeline.run_record import LONGEST_LINE, LONGEST_NOTE, NAME, SHOWN_LINES, RunState, process_start, read_state
 from pipeline.store.atomic import write_whole
+from pipeline.store.jsonl import timestamp
 from pipeline.text import to_plain_line
 
 FOLDER = "page-run"
@@ -110,7 +111,8 @@ class BackgroundRun:
             process = self._launch([*self.command, "run", "--dataset", self.dataset, *_until(until)])
             born = process_start(process.pid)
             try:
-                self._write("run.json", asdict(Started(until=until, pid=process.pid, born=born, began=_now())))
+                began = timestamp("milliseconds")
+                self._write("run.json", asdict(Started(until=until, pid=process.pid, born=born, began=began)))
             except OSError:  # a full disk: the page could not find the run again
                 process.kill()
                 process.wait()
@@ -334,7 +336,3 @@ def _lines(text: str) -> list[str]:
 def _last(lines: Sequence[str]) -> str:
     """The line with which a command refuses what it was asked, without its mark."""
     return lines[-1].removeprefix("error: ") if lines else ""
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
