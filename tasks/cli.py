@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipeline.errors import Stopped, UserError, of_system
+from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_json, expected, nearest
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
 from pipeline.text import to_plain_line
@@ -89,7 +90,9 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     for command in (run, plan):
         command.add_argument("--refresh", action="store_true", help="crawl again for new pictures")
         command.add_argument("--until", choices=STAGES, default="", help="only this stage and the stages it needs")
-    plan.add_argument("--json", action="store_true", help="one JSON list of {stage, state, reason}, for programs")
+    plan.add_argument(
+        "--json", action="store_true", help="for programs: a JSON list of {stage, state, reason, remark}, or {error}"
+    )
     rerun = add("rerun", commands.rerun, "make one stage again, and the stages that it changes", options=True)
     rerun.add_argument("stage", choices=STAGES, help="the stage")
     rerun.add_argument("--downstream", action="store_true", help="make all stages after it again, changed or not")
@@ -138,7 +141,7 @@ def _add_options(parser: CommandParser) -> None:
 def _add_labels(parser: CommandParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     import_ = actions.add_parser("import", help="label the pictures in folders", allow_abbrev=False)
-    for label, name in (("on", "on target"), ("off", "off target"), ("unsure", "skip")):
+    for label, name in LABEL_NAMES.items():
         import_.add_argument(f"--{label}", type=Path, metavar="DIR", help=f"folder of pictures to label {name}")
     import_.add_argument("--unlabelled", type=Path, metavar="DIR", help="folder of pictures to remove the label of")
     import_.set_defaults(function=commands.labels_import)

@@ -14,6 +14,7 @@ from pipeline.crawl.url import STANDARD_INPUT
 from pipeline.errors import DamagedState, UserError, of_system
 from pipeline.gan.config import Definition, Difference, LoadedDefinition, as_tree, differences, read, schema_text
 from pipeline.labels.folders import export_folders, import_folders
+from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_text, nearest
 from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
 from pipeline.store.atomic import write_whole
@@ -25,7 +26,6 @@ from tasks.run_pipeline import RunPipeline
 from tasks.stages import Generate, Normalize, TrainGan
 
 Command = Callable[[Namespace], int]
-LABEL_NAMES = {"on": "on target", "off": "off target", "unsure": "skip"}  # as the label page shows them
 
 
 def run(arguments: Namespace) -> int:
@@ -54,10 +54,14 @@ def _run_until(pipeline: RunPipeline, arguments: Namespace) -> int:
 
 
 def plan(arguments: Namespace) -> int:
-    """Print what `run` would do: lines for people, or with `json` a list for programs."""
-    steps = make_plan(
-        _pipeline(arguments, forced_stages=["download"] if arguments.refresh else None), until=arguments.until
-    )
+    """Print what `run` would do: lines for people, or with `json` a list for programs, or {"error": ...}."""
+    try:
+        pipeline = _pipeline(arguments, forced_stages=["download"] if arguments.refresh else None)
+        steps = make_plan(pipeline, until=arguments.until)
+    except (UserError, OSError) as error:
+        if arguments.json:
+            print(json.dumps({"error": str(of_system(error) if isinstance(error, OSError) else error)}))
+        raise
     print(
         json.dumps([dataclasses.asdict(step) for step in steps])
         if arguments.json

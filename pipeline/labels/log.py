@@ -15,6 +15,7 @@ from pipeline.store.digest import is_digest
 from pipeline.store.jsonl import dump_row, parse_row, timestamp
 
 LABELS = ("on", "off", "unsure")
+LABEL_NAMES = {"on": "on target", "off": "off target", "unsure": "skip"}  # as people are shown them
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ not used silently. A folder without a manifest is not an artifact: its files are
 """
 
 import io
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -41,14 +40,6 @@ def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
     """The rows of the JSONL file `name` of the artifact `folder`. Raises as `read_bytes`."""
     lines = read_bytes(folder, name).splitlines(keepends=True)
     return [parse_row(line, f"{folder / name}, line {number}") for number, line in enumerate(lines, start=1)]
-
-
-def read_json(folder: Path, name: str) -> Any:
-    """The value in the JSON file `name` of the artifact `folder`. Raises as `read_bytes`."""
-    try:
-        return json.loads(read_bytes(folder, name))
-    except (ValueError, RecursionError):
-        raise _damaged(folder / name, "is not JSON", _manifest(folder)) from None
 
 
 def read_array(folder: Path, name: str) -> np.ndarray:

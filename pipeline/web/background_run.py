@@ -89,7 +89,7 @@ class BackgroundRun:
         self.folder = folder / FOLDER
 
     def plan(self, until: str) -> list[dict[str, str]]:
-        """What a run would do. Errors: `UserError` with the line that the command printed."""
+        """What a run would do. Errors: `UserError` with the reason that the command gave."""
         words = [*self.command, "plan", "--json", "--dataset", self.dataset, *_until(until)]
         try:
             with _PLANNING:
@@ -98,9 +98,13 @@ class BackgroundRun:
                 )
         except subprocess.TimeoutExpired:
             raise UserError(f"the plan was not ready after {PLAN_SECONDS} s") from None
-        if found.returncode:
-            raise UserError(_last(_lines(found.stderr)) or f"the plan ended with code {found.returncode}")
-        return json.loads(found.stdout)
+        try:
+            answer = json.loads(found.stdout)
+        except ValueError:
+            raise UserError(f"the plan ended with code {found.returncode}") from None
+        if isinstance(answer, dict):
+            raise UserError(to_plain_line(str(answer.get("error")), LONGEST_LINE))
+        return answer
 
     def start(self, until: str) -> RunStatus:
         """Start a run. Errors: `UserError` if a run of this dataset is under way, whoever started it."""

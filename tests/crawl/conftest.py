@@ -194,3 +194,15 @@ def run(tmp_path, options):
         return result, folder
 
     return start
+
+
+@pytest.fixture
+def pictures(tmp_path, responders):
+    """A folder with two pictures, a copy and a text file."""
+    folder = tmp_path / "pictures"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "b.png").write_bytes(responders.png(1))
+    (folder / "deep" / "ピカ.jpg").write_bytes(responders.png(2))
+    (folder / "a copy.png").write_bytes(responders.png(1))
+    (folder / "notes.txt").write_text("no picture")
+    return folder

@@ -28,14 +28,14 @@ def folder(tmp_path):
 
 READ = {
     "scores.jsonl": (verified.read_rows, b"0.25", b"0.95"),
-    "samples.json": (verified.read_json, b"1", b"2"),
+    "samples.json": (verified.read_bytes, b"1", b"2"),
     "features.npy": (verified.read_array, np.float64(5).tobytes(), np.float64(7).tobytes()),
 }
 
 
 def test_unchanged_files_are_read(folder):
     assert verified.read_rows(folder, "scores.jsonl")[1] == {"id": "b", "score": 0.75}
-    assert verified.read_json(folder, "samples.json") == {"kid": 1}
+    assert verified.read_bytes(folder, "samples.json") == b'{"kid": 1}'
     assert verified.read_array(folder, "features.npy").tolist() == [0, 1, 2, 3, 4, 5]
 
 
@@ -51,10 +51,10 @@ def test_changed_file_raises_damaged_state_with_command(folder, name):
 def test_missing_or_added_file_raises_damaged_state(folder):
     (folder / "samples.json").unlink()
     with pytest.raises(DamagedState, match=r"samples.json cannot be read \(No such file"):
-        verified.read_json(folder, "samples.json")
+        verified.read_bytes(folder, "samples.json")
     (folder / "added.json").write_text("{}")
     with pytest.raises(DamagedState, match=r"added.json is not what was written"):
-        verified.read_json(folder, "added.json")
+        verified.read_bytes(folder, "added.json")
 
 
 def test_edited_manifest_raises_damaged_state(folder):

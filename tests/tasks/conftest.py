@@ -1,10 +1,13 @@
 """A working folder of one's own, with a luigi.cfg."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from luigi import configuration
 from luigi.configuration import LuigiConfigParser
+
+REPOSITORY = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -20,3 +23,12 @@ def configure(tmp_path, monkeypatch):
         return tmp_path
 
     return write
+
+
+@pytest.fixture
+def working_folder(tmp_path, monkeypatch):
+    """A working folder that contains only the GAN definitions."""
+    (tmp_path / "models").mkdir()
+    shutil.copy(REPOSITORY / "models" / "dcgan.json", tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

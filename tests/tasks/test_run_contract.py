@@ -18,11 +18,11 @@ from tasks.run_pipeline import RunPipeline
 
 SMALL = ["--download-sources", "demo", "--download-demo-pictures", "20", "--normalize-size", "16"]
 WORDS = ["run", "--until", "normalize", *SMALL, "--normalize-processes", "1"]
-EVIL = "\x1b[2J<img src=x onerror=alert(1)> \u202e"
+HOSTILE_TEXT = "\x1b[2J<img src=x onerror=alert(1)> \u202e"
 
 
 @dataclass
-class Told:
+class LuigidMessages:
     """What luigid's page shows, by stage: every status message, every percentage."""
 
     messages: dict[str, list[str]] = field(default_factory=dict)
@@ -30,13 +30,13 @@ class Told:
 
 
 @dataclass
-class Seen:
+class ObservedRun:
     """One run, from all sides."""
 
     code: int
     console: list[str]
     record: Path
-    luigid: Told
+    luigid: LuigidMessages
     pages: list[RunStatus]  # one after each event
 
     @property
@@ -52,7 +52,7 @@ class Seen:
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def eager_reports(tmp_path, monkeypatch):
     """An empty working folder in which nothing that is reported is left out for being too soon."""
     monkeypatch.chdir(tmp_path)
     for name in ("RECORD_EVERY", "STEPS", "SHOW_EVERY"):
@@ -62,9 +62,9 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def seen(home, monkeypatch, capsys):
-    """`seen(*words)` runs a command in this process; returns what each side saw of it."""
-    told, pages = Told(), []
+def observe_run(eager_reports, monkeypatch, capsys):
+    """`observe_run(*words)` runs a command in this process; returns what each side saw of it."""
+    told, pages = LuigidMessages(), []
 
     class Scheduler(luigi.scheduler.Scheduler):
         def set_task_status_message(self, task_id, status_message):
@@ -83,9 +83,9 @@ def seen(home, monkeypatch, capsys):
 
     monkeypatch.setattr(run_log.RunLog, "add", watched)
 
-    def run(*words: str) -> Seen:
+    def run(*words: str) -> ObservedRun:
         code = main(list(words))
-        return Seen(code, capsys.readouterr().err.splitlines(), run_log.last("demo").path, told, pages)
+        return ObservedRun(code, capsys.readouterr().err.splitlines(), run_log.last("demo").path, told, pages)
 
     return run
 
@@ -94,14 +94,14 @@ def stage_of(task_id: str) -> str:
     return task_id.partition("_")[0].lower()
 
 
-def broken(monkeypatch, stage: str, error: BaseException) -> None:
+def fail_stage(monkeypatch, stage: str, error: BaseException) -> None:
     """Have the function of `stage` report some progress and then raise `error`."""
     call = stage_task._call
 
     def work(name, *arguments, **keywords):
         if stage not in name:
             return call(name, *arguments, **keywords)
-        keywords["progress"](3, 12, f"half way {EVIL}")
+        keywords["progress"](3, 12, f"half way {HOSTILE_TEXT}")
         raise error
 
     monkeypatch.setattr(stage_task, "_call", work)
@@ -113,7 +113,7 @@ def counts(lines: list[str], stage: str) -> list[tuple[int, int]]:
     return [(int(match[1]), int(match[2])) for match in found if match]
 
 
-def assert_agree(run: Seen) -> None:
+def assert_agree(run: ObservedRun) -> None:
     """The same stages in the same order, the same done and total, the same final word of each stage and of the run."""
     started = [event.stage for event in run.events(StageStarted)]
     assert [line.split()[0] for line in run.console if line.endswith(" starts")] == started
@@ -134,8 +134,8 @@ def assert_agree(run: Seen) -> None:
     assert run.page.outcome == run.state.final_line
 
 
-def test_contract_of_a_run_that_is_done(seen):
-    run = seen(*WORDS)
+def test_contract_of_a_run_that_is_done(observe_run):
+    run = observe_run(*WORDS)
     assert (run.code, run.page.state) == (0, "done")
     assert_agree(run)
     last = run.state.ended["normalize"].made
@@ -143,17 +143,17 @@ def test_contract_of_a_run_that_is_done(seen):
     assert run.page.outcome == f"normalize {last}"
 
 
-def test_contract_of_a_run_that_finds_everything_up_to_date(seen):
-    seen(*WORDS)
-    run = seen(*WORDS)
+def test_contract_of_a_run_that_finds_everything_up_to_date(observe_run):
+    observe_run(*WORDS)
+    run = observe_run(*WORDS)
     assert run.state.ended["normalize"].outcome == "reused"
     assert (run.page.state, run.page.outcome) == ("done", f"normalize {run.state.ended['normalize'].made}")
     assert f"normalize  {run.state.ended['normalize'].made}" in run.console
 
 
-def test_contract_of_a_run_that_fails_with_hostile_text(seen, monkeypatch):
-    broken(monkeypatch, "normalize", UserError(f"no square in {EVIL}; run `python -m tasks labels`"))
-    run = seen(*WORDS)
+def test_contract_of_a_run_that_fails_with_hostile_text(observe_run, monkeypatch):
+    fail_stage(monkeypatch, "normalize", UserError(f"no square in {HOSTILE_TEXT}; run `python -m tasks labels`"))
+    run = observe_run(*WORDS)
     assert (run.code, run.page.state) == (1, "failed")
     assert_agree(run)
     (line,) = [line for line in run.console if "failed:" in line]
@@ -162,29 +162,29 @@ def test_contract_of_a_run_that_fails_with_hostile_text(seen, monkeypatch):
     assert not any("<img" in message for messages in run.luigid.messages.values() for message in messages)
 
 
-def test_contract_of_a_run_that_a_fault_of_ours_ends(seen, monkeypatch):
-    broken(monkeypatch, "normalize", KeyError("surprise"))
-    run = seen(*WORDS)
+def test_contract_of_a_run_that_a_fault_of_ours_ends(observe_run, monkeypatch):
+    fail_stage(monkeypatch, "normalize", KeyError("surprise"))
+    run = observe_run(*WORDS)
     assert (run.code, run.page.state, run.page.outcome) == (1, "failed", "normalize failed: KeyError: 'surprise'")
     assert "normalize  failed: KeyError: 'surprise'" in run.console
 
 
-def test_contract_of_a_run_that_is_stopped(seen, monkeypatch):
-    broken(monkeypatch, "normalize", Stopped("stopped after 3 of 12"))
-    run = seen(*WORDS)
+def test_contract_of_a_run_that_is_stopped(observe_run, monkeypatch):
+    fail_stage(monkeypatch, "normalize", Stopped("stopped after 3 of 12"))
+    run = observe_run(*WORDS)
     assert (run.code, run.page.state) == (130, "stopped")
     assert_agree(run)
     assert run.console[-1] == run.page.outcome == "stopped after 3 of 12"
 
 
-def test_contract_of_an_error_before_the_first_stage(seen, monkeypatch):
+def test_contract_of_an_error_before_the_first_stage(observe_run, monkeypatch):
     monkeypatch.setattr(runner, "_fetch_weights", lambda *_: (_ for _ in ()).throw(UserError("no such weights")))
-    run = seen(*WORDS)
+    run = observe_run(*WORDS)
     assert (run.code, run.page.state, run.page.outcome) == (2, "failed", "no such weights")
     assert run.console == ["error: no such weights"]
 
 
-def test_contract_of_a_stage_that_waits(seen, home):
+def test_contract_of_a_stage_that_waits(observe_run, eager_reports):
     task = RunPipeline(dataset="demo", options="download.sources=demo download.demo_pictures=20").stages()[0]
     with FileLock(task.artifact_store.lock(task.key()).lock_file) as lock:
         asked = iter([False, False])
@@ -196,7 +196,7 @@ def test_contract_of_a_stage_that_waits(seen, home):
 
         signals.should_stop, kept = release, signals.should_stop
         try:
-            run = seen(*WORDS)
+            run = observe_run(*WORDS)
         finally:
             signals.should_stop = kept
     (wait,) = run.events(Waiting)

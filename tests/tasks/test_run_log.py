@@ -7,11 +7,9 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 
-from pipeline import run_record
-from pipeline.run_record import process_start, read_events, read_state
+from pipeline.run_record import process_start, read_events
 from tasks import commands, run_log
 from tasks.run_log import RunLog, logging_to
 from tests.end_to_end.home import REPOSITORY
@@ -138,30 +136,6 @@ def test_run_log_of_a_forked_worker_names_the_process_of_the_run(tmp_path, monke
     child.join(timeout=60)
     state = run_log.record("cats", "a-run").state()
     assert (state.pid, state.born) == (os.getpid(), process_start(os.getpid()))
-
-
-def test_read_events_reads_both_ends_of_a_record_that_is_too_large(record, monkeypatch):
-    monkeypatch.setattr(run_record, "LARGEST", 4000)
-    monkeypatch.setattr(run_record, "HEAD", 1000)
-    with record.path.open("a") as file:
-        for number in range(5000):
-            file.write(f'{{"event": "progress", "time": "x", "stage": "gan", "done": {number}, "total": 5000}}\n')
-    state = read_state(record.folder)
-    assert (state.pid, state.progress.done) == (os.getpid(), 4999)
-    assert len(read_events(record.path)) < 60
-
-
-def test_process_start_tells_a_process_from_a_later_one_and_from_one_that_ended():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        first = process_start(process.pid)
-        assert first == process_start(process.pid) >= process_start(os.getpid())
-        process.kill()
-        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
-        assert process_start(process.pid) is None
-    assert process_start(process.pid) is None
-    assert process_start(-5) is None
-    assert process_start(10**30) is None
 
 
 @pytest.mark.parametrize("log", ["/dev/full", "missing/log.txt"])

@@ -64,10 +64,17 @@ def test_plan_is_what_the_command_prints(rerun):
     assert rerun.plan("filter") == [{"stage": "filter", "state": "will run", "reason": "labels changed: 8 → 9"}]
 
 
-def test_plan_that_fails_is_the_line_that_the_command_printed(tmp_path):
-    code = "import sys; sys.exit('error: download.query is empty; give --query')"
+def test_plan_that_fails_raises_the_reason_that_the_command_gives_as_json(tmp_path):
+    run = BackgroundRun(command=(sys.executable, "-m", "tasks"), dataset="no/name", folder=tmp_path)
+    with pytest.raises(UserError, match=r"^dataset = 'no/name': expected letters"):
+        run.plan("")
+
+
+@pytest.mark.parametrize("printed", ["", "Traceback (most recent call last)", "7 {}"])
+def test_plan_that_prints_no_json_raises_its_exit_code(tmp_path, printed):
+    code = f"import sys; print({printed!r}); sys.exit(3)"
     broken = BackgroundRun(command=(sys.executable, "-c", code), dataset="cats", folder=tmp_path)
-    with pytest.raises(UserError, match=r"^download.query is empty; give --query$"):
+    with pytest.raises(UserError, match=r"^the plan ended with code 3$"):
         broken.plan("")
 
 

@@ -1,14 +1,13 @@
 // Which squares are shown: the view, its order, its source and its page, all in the address after the #.
 
 import { made } from "./board.js";
+import { LABEL_NAMES } from "./texts.js";
 
 export const NAMES = {
   next: "What to label next",
   all: "all",
   unlabelled: "unlabelled",
-  on: "on target",
-  off: "off target",
-  unsure: "skip",
+  ...LABEL_NAMES,
   kept: "kept",
   rejected: "rejected",
   near: "near the threshold",

@@ -1,46 +1,8 @@
-"""`run --until` and `plan --until`: one stage and the stages it needs."""
-
-import json
-import shutil
-from pathlib import Path
-
-import pytest
+"""The whole chain as one task: the stages that a run needs, and how it ends."""
 
 from tasks import paths, run_log
 from tasks.cli import main
 from tasks.run_pipeline import RunPipeline
-
-REPOSITORY = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture
-def working_folder(tmp_path, monkeypatch):
-    """A working folder that contains only the GAN definitions."""
-    (tmp_path / "models").mkdir()
-    shutil.copy(REPOSITORY / "models" / "dcgan.json", tmp_path / "models")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def planned(capsys, *words: str) -> list[dict[str, str]]:
-    assert main(["plan", "--json", "--dataset", "cats", "--query", "cat", *words]) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def test_plan_json_has_stage_state_and_reason(working_folder, capsys):
-    steps = planned(capsys)
-    assert steps[0] == {"stage": "download", "state": "will run", "reason": "never ran", "remark": ""}
-    assert [step["stage"] for step in steps][-1] == "report"
-
-
-def test_plan_until_filter_lists_only_needed_stages(working_folder, capsys):
-    stages = [step["stage"] for step in planned(capsys, "--until", "filter")]
-    assert stages == ["download", "normalize", "classifier", "filter"]
-
-
-def test_plan_until_filter_without_a_classifier_needs_only_squares(working_folder, capsys):
-    stages = [step["stage"] for step in planned(capsys, "--until", "filter", "--filter-method", "none")]
-    assert stages == ["download", "normalize", "filter"]
 
 
 def test_run_until_an_unused_stage_is_an_error(working_folder, capsys):

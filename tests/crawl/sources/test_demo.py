@@ -3,7 +3,6 @@
 from pipeline import demo
 from pipeline.crawl.download import download
 from pipeline.crawl.sources.demo import DemoSource
-from pipeline.crawl.validate import content_inputs
 from pipeline.options import DownloadOptions
 from pipeline.store import jsonl
 
@@ -21,11 +20,3 @@ def test_demo_is_crawled_with_licence_and_each_url_once(tmp_path, monkeypatch):
     assert first.summary["requested"] == 40
     assert first.summary["saved"] > 30
     assert all(row["url"].startswith(f"demo:/v{demo.VERSION}/40/") and row["license"] for row in rows[0])
-
-
-def test_demo_input_depends_on_number_of_pictures_and_version(tmp_path, monkeypatch):
-    more = DownloadOptions(sources=("demo",), demo_pictures=41)
-    before = content_inputs(OPTIONS, tmp_path)
-    assert content_inputs(OPTIONS, tmp_path) == before != content_inputs(more, tmp_path)
-    monkeypatch.setattr(demo, "VERSION", demo.VERSION + 1)
-    assert content_inputs(OPTIONS, tmp_path) != before

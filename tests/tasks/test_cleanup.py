@@ -1,0 +1,100 @@
+"""Garbage collection: what is deleted, and what stays."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.store.manifest import Manifest, list_files
+from tasks import paths
+from tasks.cleanup import collect_garbage
+from tasks.run_pipeline import RunPipeline
+
+
+@pytest.fixture
+def pipeline(working_folder):
+    return RunPipeline(dataset="cats", query="cat")
+
+
+def publish(stage: str, letter: str, text: str = "pixels", *, key: str = "") -> Path:
+    """Publish an artifact of the dataset cats whose key is 64 times `letter`, or `key`; returns its folder."""
+    store, key = paths.artifact_store("cats", stage), key or letter * 64
+    work = store.work(key, resume=False)
+    (work / "file.txt").write_text(text)
+    facts = {"options": {}, "inputs": {}, "outputs": {"images": letter}, "files": list_files(work)}
+    return store.publish(work, Manifest(stage=stage, version=1, dataset="cats", key=key, **facts)).folder
+
+
+def begin(stage: str, letter: str):
+    """Begin to make an artifact; returns the folder of the work."""
+    work = paths.artifact_store("cats", stage).work(letter * 64, resume=True)
+    (work / "checkpoint").write_text("half")
+    return work
+
+
+def test_only_the_newest_artifacts_of_each_stage_stay(pipeline):
+    old, middle, new = (publish("download", letter) for letter in "abc")
+    assert collect_garbage(pipeline, keep=2).keys() == {old}
+    assert [folder.exists() for folder in (old, middle, new)] == [False, True, True]
+
+
+def test_artifact_of_the_current_settings_stays_whatever_its_age(pipeline):
+    current = publish("download", "a", key=pipeline.stages()[0].key())
+    newer = publish("download", "b")
+    assert collect_garbage(pipeline, keep=0).keys() == {newer}
+    assert current.exists()
+
+
+def test_dry_run_names_folders_and_bytes_and_deletes_nothing(pipeline):
+    old, _ = publish("download", "a", "x" * 5000), publish("download", "b")
+    sizes = collect_garbage(pipeline, keep=1, dry_run=True)
+    assert sizes.keys() == {old}
+    assert 5000 < sizes[old] < 10_000
+    assert old.exists()
+
+
+def test_unfinished_work_is_deleted_unless_a_run_holds_its_lock(pipeline):
+    busy, left = begin("download", "a"), begin("download", "b")
+    with paths.artifact_store("cats", "download").lock("a" * 64):
+        assert collect_garbage(pipeline, keep=3).keys() == {left}
+    assert (busy.exists(), left.exists()) == (True, False)
+
+
+def test_damaged_artifact_is_deleted_though_it_is_the_newest(pipeline):
+    good, bad = publish("download", "a"), publish("download", "b")
+    (bad / "manifest.json").write_text("{")
+    assert collect_garbage(pipeline, keep=1).keys() == {bad}
+    assert good.exists()
+
+
+def test_unfinished_training_stays_while_its_key_is_unknown(pipeline):
+    work, sheets = begin("gan", "a"), paths.training_sheets("cats", "a" * 64)
+    sheets.mkdir(parents=True)
+    assert collect_garbage(pipeline, keep=0) == {}
+    assert work.exists()
+    assert sheets.exists()
+
+
+def test_sheets_of_a_training_that_is_gone_are_deleted(pipeline):
+    kept, orphaned = (paths.training_sheets("cats", letter * 64) for letter in "ab")
+    publish("gan", "a")
+    for folder in (kept, orphaned):
+        folder.mkdir(parents=True)
+    assert collect_garbage(pipeline, keep=3).keys() == {orphaned}
+    assert kept.exists()
+
+
+def test_pictures_labels_and_records_stay(pipeline):
+    stays = [
+        paths.dataset_folder("cats") / name for name in ("pictures/one.jpg", "labels.jsonl", "runs/1/record.jsonl")
+    ]
+    for path in stays:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    collect_garbage(pipeline, keep=0)
+    assert all(path.exists() for path in stays)
+
+
+def test_negative_keep_is_refused(pipeline):
+    with pytest.raises(UserError, match="--keep -1: expected a whole number"):
+        collect_garbage(pipeline, keep=-1)

@@ -1,0 +1,51 @@
+"""Snapshots of the labels at the start of a run: later edits belong to the next run."""
+
+import pytest
+
+from pipeline.labels.snapshot import read_snapshot, snapshot_digest
+from tasks import label_snapshots, settings
+
+CAT, DOG = "a" * 64, "b" * 64
+LABELS = {CAT: "on", DOG: "off"}
+
+
+@pytest.fixture
+def log(configure):
+    configure("")
+    return label_snapshots.log("cats")
+
+
+def take(dataset: str = "cats") -> str:
+    return label_snapshots.take_snapshot(dataset, settings.resolve(dataset, {}))
+
+
+def test_snapshot_keeps_the_labels_of_its_time_whatever_is_labelled_later(log):
+    log.append(LABELS, how="page")
+    taken = take()
+    log.append({CAT: "off"}, how="page")
+    label_snapshots.save_snapshot("cats", taken)
+    assert read_snapshot(label_snapshots.path("cats", taken)) == LABELS
+    assert label_snapshots.count("cats", taken) == 2
+    assert take() != taken
+
+
+def test_snapshot_is_written_only_when_a_run_saves_it(log):
+    log.append(LABELS, how="page")
+    taken = take()
+    assert taken == snapshot_digest(LABELS)
+    assert not label_snapshots.path("cats", taken).exists()
+
+
+def test_snapshot_without_labels_is_empty(log):
+    assert take() == label_snapshots.EMPTY
+    assert read_snapshot(label_snapshots.path("cats", label_snapshots.EMPTY)) == {}
+    assert label_snapshots.count("cats", label_snapshots.EMPTY) == 0
+
+
+def test_demo_before_its_first_run_has_the_labels_that_are_made_with_its_squares(configure):
+    configure("[download]\nsources = demo\n")
+    assert take("demo") == label_snapshots.SEED
+    assert label_snapshots.count("demo", label_snapshots.SEED) == 0
+    label_snapshots.log("demo").append(LABELS, how="seed")
+    assert label_snapshots.digest_of("demo", label_snapshots.SEED) == snapshot_digest(LABELS)
+    assert read_snapshot(label_snapshots.path("demo", label_snapshots.SEED)) == LABELS
