@@ -181,7 +181,7 @@ def test_resume_difference_is_measured():
     assert (found["bit_identical"], found["arrays_that_differ"], found["largest_difference"]) == (False, 1, 3.0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gpu_quality_scores_samples_of_a_folder(tmp_path):
     """On the backend of this process."""
     import keras

@@ -63,7 +63,9 @@ def test_changed_sample_interval_reruns_gan_and_report_only(home):
     assert ran == ["gan", "report"]  # the same weights come out, so nothing is drawn again
 
 
-@pytest.mark.parametrize("until", ["filter", pytest.param("report", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "until", ["normalize", *(pytest.param(stage, marks=pytest.mark.long) for stage in ("filter", "report"))]
+)
 def test_changed_size_reruns_all_but_the_crawl_and_the_old_size_nothing(home, until):
     before, words = home.outputs(), ("--normalize-size", "32", "--until", until)
     assert "size 16 → 32" in home.do("plan", "--normalize-size", "32")

@@ -85,9 +85,8 @@ def feature_correlation(weights: Weights, images: np.ndarray) -> float:
     return float(np.corrcoef(deep.ravel(), wanted.ravel())[0, 1])
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "MobileNetV3Small" else pytest.param(name, marks=pytest.mark.long) for name in KNOWN]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", KNOWN)
 def test_every_known_network_is_identified_by_its_weights_and_converted(name, tmp_path):
     weights = save_untrained_weights(name, tmp_path / "some.weights.h5")
     assert load_network(weights)[0] == name

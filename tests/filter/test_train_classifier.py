@@ -74,7 +74,7 @@ def test_near_duplicates_stay_in_one_fold_or_the_holdout(tmp_path):
     assert len(set(number.values()) - {-1}) == len(marks.split.train) / 4
 
 
-@pytest.mark.slow
+@pytest.mark.long  # end_to_end/test_reruns.py compares two runs
 def test_training_is_bit_identical_in_two_processes(subject, tmp_path):
     """Not this one: another test may have told its TensorFlow to share the cores otherwise."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}

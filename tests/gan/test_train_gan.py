@@ -170,6 +170,7 @@ def test_seed_changes_the_training(workspace):
     assert one.outputs["sheets"] != other.outputs["sheets"]
 
 
+@pytest.mark.long  # end_to_end/test_kill.py kills the stage of a run
 def test_resume_after_kill_in_another_process_is_bit_identical(workspace):
     # Both in new processes: TensorFlow may have started with other threads here
     assert train_elsewhere(workspace, "a").returncode == 0

@@ -154,7 +154,7 @@ def test_explicit_precision_is_used(machine):
     assert chosen(precision="float32").precision == "float32"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_real_steps_of_each_mode_are_timed(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     tiny = define(batch=16, generator={"width": 4}, discriminator={"width": 4})
