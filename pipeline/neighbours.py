@@ -13,7 +13,7 @@ import numpy as np
 class Neighbours:
     """The points nearest to each of N others, the nearest first; of equally near ones the one with the lower index."""
 
-    places: np.ndarray  # (N, count) indices
+    indices: np.ndarray  # (N, count) int, of the others
     distances: np.ndarray  # (N, count) Euclidean
 
 
@@ -30,12 +30,12 @@ def neighbours(points: np.ndarray, others: np.ndarray | None = None, *, count: i
         if alone:  # no point is its own neighbour
             rows = np.arange(len(distances))
             distances[rows, start + rows] = np.inf
-        places = _smallest(distances, count)
-        return places, np.take_along_axis(distances, places, axis=1)
+        indices = _smallest(distances, count)
+        return indices, np.take_along_axis(distances, indices, axis=1)
 
     parts = list(pairwise_distances_chunked(points, others, reduce_func=nearest))
-    places, distances = (np.concatenate(kind) for kind in zip(*parts, strict=True))
-    return Neighbours(places=places, distances=distances)
+    indices, distances = (np.concatenate(kind) for kind in zip(*parts, strict=True))
+    return Neighbours(indices=indices, distances=distances)
 
 
 def _smallest(rows: np.ndarray, count: int) -> np.ndarray:

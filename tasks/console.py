@@ -133,7 +133,7 @@ def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
     if truth:
         quality.append(f"against the truth: precision {figure(truth['precision'])}, recall {figure(truth['recall'])}")
     return [
-        f"came in    {_download(summaries['download'])}",
+        f"pictures   {_download(summaries['download'])}",
         f"kept       {_filter(summaries['filter'])}",
         f"filter     {'; '.join(quality)}",
         f"samples    {_generate(summaries['generate'])}",

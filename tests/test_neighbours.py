@@ -14,8 +14,8 @@ def points(seed, count, dimensions, *, equal):
 
 
 def by_sorting(distances, count):
-    places = np.argsort(distances, axis=1, kind="stable")[:, :count]
-    return places, np.take_along_axis(distances, places, axis=1)
+    indices = np.argsort(distances, axis=1, kind="stable")[:, :count]
+    return indices, np.take_along_axis(distances, indices, axis=1)
 
 
 @SHAPES
@@ -23,8 +23,8 @@ def by_sorting(distances, count):
 def test_neighbours_are_those_of_a_full_sort(count, dimensions, equal):
     one, other = points(0, 70, dimensions, equal=equal), points(1, 90, dimensions, equal=equal)
     found = neighbours(one, other, count=count)
-    places, distances = by_sorting(pairwise_distances(one, other), count)
-    assert np.array_equal(found.places, places)
+    indices, distances = by_sorting(pairwise_distances(one, other), count)
+    assert np.array_equal(found.indices, indices)
     assert np.array_equal(found.distances, distances)
 
 
@@ -36,10 +36,10 @@ def test_neighbours_within_a_set_leave_out_the_point_itself_but_not_its_copies(c
     apart = pairwise_distances(one)
     np.fill_diagonal(apart, np.inf)
     found = neighbours(one, count=count)
-    places, distances = by_sorting(apart, count)
-    assert np.array_equal(found.places, places)
+    indices, distances = by_sorting(apart, count)
+    assert np.array_equal(found.indices, indices)
     assert np.array_equal(found.distances, distances)
-    assert 7 in found.places[50] or equal
+    assert 7 in found.indices[50] or equal
     assert found.distances[50, 0] == 0
 
 
@@ -48,13 +48,13 @@ def test_neighbours_in_many_blocks_are_those_in_one():
     whole = neighbours(one, count=5)
     with sklearn.config_context(working_memory=0.02):  # MiB: some 8 rows of float64 at a time
         parts = neighbours(one, count=5)
-    assert np.array_equal(parts.places, whole.places)
+    assert np.array_equal(parts.indices, whole.indices)
     assert np.array_equal(parts.distances, whole.distances)
 
 
 def test_neighbours_come_in_the_order_of_their_distance():
     reals = np.array([[0.0], [10.0], [4.0]])
-    assert neighbours(np.array([[9.0], [1.0]]), reals, count=2).places.tolist() == [[1, 2], [0, 2]]
+    assert neighbours(np.array([[9.0], [1.0]]), reals, count=2).indices.tolist() == [[1, 2], [0, 2]]
 
 
 def test_squared_distances_are_never_negative_and_nearly_exact():

@@ -149,7 +149,7 @@ def _make_video(options: GenerateOptions, sampler: _Sampler) -> Video:
 def _compare(reals: np.ndarray, images: np.ndarray, extractor: _ProgressExtractor, folder: Path) -> dict[str, Any]:
     """Write neighbours.png; returns the scores by name, with their extractor."""
     real_features, sample_features = extractor.features(reals, "kept pictures"), extractor.features(images, "samples")
-    near = neighbours(sample_features[:SHOWN], real_features, count=min(NEAREST, len(reals))).places
+    near = neighbours(sample_features[:SHOWN], real_features, count=min(NEAREST, len(reals))).indices
     rows = [picture for image, indices in zip(images, near, strict=False) for picture in (image, *reals[indices])]
     write_png(folder / "neighbours.png", contact_sheet(rows, 1 + near.shape[1]))
     scores = asdict(Reference(real_features).score(sample_features))

@@ -219,7 +219,7 @@ class Npz(StoredZip):
         if lacking := [name for name in forms if name + SUFFIX not in self.sizes]:
             raise ForeignFile(f"holds no {lacking[0]}")
         if unknown := [name for name in self.names if name not in forms]:
-            raise ForeignFile(f"holds {shown(unknown[0])}, which has no place here")
+            raise ForeignFile(f"holds {shown(unknown[0])}, which does not belong in it")
         headers = {name: self.header(name) for name in self.names}
         for name, form in forms.items():
             if not form.fits(headers[name]):

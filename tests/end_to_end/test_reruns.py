@@ -19,7 +19,7 @@ def test_second_run_is_up_to_date(home):
 
 def test_run_ends_with_six_lines(home):
     lines = home.do("run").splitlines()[-6:]
-    assert [line.split()[0] for line in lines] == ["came", "kept", "filter", "samples", "took", "look"]
+    assert [line.split()[0] for line in lines] == ["pictures", "kept", "filter", "samples", "took", "look"]
     page = re.search(r"look at\s+(\S+index\.html)", lines[-1])
     assert (home.folder / page[1]).is_file()
 

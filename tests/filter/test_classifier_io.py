@@ -94,7 +94,7 @@ def test_unreadable_classifier_json_raises_damaged_state(folder, text):
         ({"support_patches": np.zeros((40, 3071), np.float16)}, "support_patches is float16 (40, 3071)"),
         ({"centre": np.zeros(256)}, "centre is float64 (256,) where float32 (256,) is expected"),
         ({"channels": np.array(["a"])}, "channels is str"),
-        ({"strange": np.zeros(3)}, "holds strange, which has no place here"),
+        ({"strange": np.zeros(3)}, "holds strange, which does not belong in it"),
     ],
     ids=lambda value: str(value)[:30],
 )

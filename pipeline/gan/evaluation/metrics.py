@@ -182,14 +182,14 @@ class Copies:
         training pictures that are among `reals`: copies of the others look new.
         """
         found = neighbours(samples, self.reals, count=1)
-        places, distances = found.places[:, 0], found.distances[:, 0]
-        close = np.mean(distances < COPY_DISTANCE * self._near.distances[places, NEIGHBOUR - 1])
+        indices, distances = found.indices[:, 0], found.distances[:, 0]
+        close = np.mean(distances < COPY_DISTANCE * self._near.distances[indices, NEIGHBOUR - 1])
         beyond = (close - self.expected) / max(1 - self.expected, 1 / len(self.reals))
         return float(np.clip(beyond / max(known, MIN_KNOWN_SHARE), 0, 1))
 
     def _held_out(self) -> np.ndarray:
         """Whether each real looks like a copy of another real, as if it were a sample; (N,)."""
-        places, distances = self._near.places[:, 0], self._near.distances[:, 0]
-        itself = (self._near.places[places, :NEIGHBOUR] == np.arange(len(places))[:, np.newaxis]).any(axis=1)
-        reach = self._near.distances[places, np.where(itself, NEIGHBOUR, NEIGHBOUR - 1)]
+        indices, distances = self._near.indices[:, 0], self._near.distances[:, 0]
+        itself = (self._near.indices[indices, :NEIGHBOUR] == np.arange(len(indices))[:, np.newaxis]).any(axis=1)
+        reach = self._near.distances[indices, np.where(itself, NEIGHBOUR, NEIGHBOUR - 1)]
         return distances < COPY_DISTANCE * reach

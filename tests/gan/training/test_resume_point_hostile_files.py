@@ -167,7 +167,7 @@ def test_huge_claims_are_refused_before_anything_is_built(saved, make, expected)
         ({"generator/001": np.zeros((3, 3), np.float32)}, "generator/001 is float32 (3, 3) where float32"),
         ({WEIGHTS: np.zeros((8, 256))}, "generator/000 is float64 (8, 256) where float32"),
         ({"generator/001": None}, "holds no generator/001"),
-        ({"generator/999": np.zeros(3)}, "holds generator/999, which has no place here"),
+        ({"generator/999": np.zeros(3)}, "holds generator/999, which does not belong in it"),
         ({WEIGHTS: np.full((8, 256), np.nan, np.float32)}, "generator/000 holds NaN or infinite numbers"),
         ({"average/001": np.full(16, np.inf, np.float32)}, "average/001 holds NaN or infinite numbers"),
         ({"lead": np.nan}, "lead holds NaN"),
