@@ -33,10 +33,11 @@ class Quality(NamedTuple):
 def assess(square: np.ndarray, *, width: int, height: int) -> Quality:
     """Score a picture of `width` x `height` pixels whose centre is `square`, (SIZE, SIZE, 3) uint8 RGB.
 
-    blurry            v / (v + 60), where v is the variance of the Laplacian (differences to the four neighbours) dark
-    the 99th percentile of the levels, as a share of white light             1 minus the 5th percentile of the levels,
-    as a share of white low_information   the entropy of the histogram of levels, divided by 8 bits odd_aspect_ratio
-    the shorter side divided by the longer one
+    blurry            v / (v + 60), where v is the variance of the Laplacian (differences to the four neighbours)
+    dark              the 99th percentile of the levels, as a share of white
+    light             1 minus the 5th percentile of the levels, as a share of white
+    low_information   the entropy of the histogram of levels, divided by 8 bits
+    odd_aspect_ratio  the shorter side divided by the longer one
 
     Levels are Rec. 601 luma. All scores are rounded to four digits.
     """

@@ -1,4 +1,4 @@
-"""The reasons for which a picture is rejected; a rejection is returned as a value, not raised."""
+"""The reasons for which a picture cannot be used, as values, not as exceptions; `quality` names those of poor ones."""
 
 from dataclasses import dataclass
 
