@@ -142,8 +142,8 @@ def test_generate_command_runs_only_generate(home):
     assert home.ran(home.runs()[-1]) == ["generate"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", ["generate", pytest.param("gan", marks=pytest.mark.long)])
+@pytest.mark.long  # tests/tasks/test_cleanup.py has the short ones
+@pytest.mark.parametrize("stage", ["generate", "gan"])
 def test_gc_keeps_current_artifacts_and_prints_freed_space(home, stage):
     other = (f"--{stage}-seed", "9")
     home.run(*other)

@@ -81,6 +81,7 @@ def test_labels_on_a_full_disk_are_refused_and_earlier_ones_stay(small_disk: Hom
     assert small_disk.labels() == before
 
 
+@pytest.mark.long
 def test_read_only_disk_allows_plan_and_status(small_disk: Home):
     subprocess.run(["mount", "-o", "remount,ro", small_disk.folder.parent], check=True)
     assert "up to date" in told(small_disk.do("plan"))

@@ -90,6 +90,7 @@ def test_label_log_torn_by_a_kill_can_be_repaired(home):
     assert home.run() == []
 
 
+@pytest.mark.long
 def test_missing_square_is_reported_and_made_again(home):
     victim = next((home.stage_folder("normalize") / "latest" / "images").resolve().glob("*.png"))
     victim.unlink()

@@ -79,12 +79,14 @@ def test_luigi_command_with_luigid_makes_the_same(home, luigid):
     assert home.run("--generate-seed", "4", "--generate-count", "16") == []
 
 
+@pytest.mark.long
 def test_luigi_command_works_without_luigid(home):
     said = home.do("--options", "generate.seed=8", "--local-scheduler", program=LUIGI)
     assert home.ran(home.runs()[-1]) == ["generate", "report"]
     assert "samples" in said
 
 
+@pytest.mark.long
 def test_two_setting_edits_within_a_second_are_both_used(home, luigid):
     for count in ("21", "22"):
         assert home.run("--scheduler", luigid, "--report-thumbnails", count) == ["report"]
@@ -113,6 +115,7 @@ def test_unreachable_luigid_is_named(home):
     assert "luigid at http://127.0.0.1:9 does not answer" in said
 
 
+@pytest.mark.long
 def test_paused_luigid_is_named_and_waited_for(home, luigid):
     ask(luigid, "pause")
     run = home.start("run", "--report-thumbnails", "23", "--scheduler", luigid)

@@ -77,6 +77,7 @@ def test_changed_size_reruns_all_but_the_crawl_and_the_old_size_nothing(home, un
     assert home.outputs()["download"] == before["download"]
 
 
+@pytest.mark.long
 def test_refresh_without_new_pictures_reruns_download_and_report_only(home):
     assert re.search(r"download +will run +requested", home.do("plan", "--refresh"))
     assert home.run("--refresh") == ["download", "report"]
@@ -105,6 +106,7 @@ def test_two_concurrent_runs_make_each_stage_once(home):
     assert sorted(ran) == ["generate", "report"]
 
 
+@pytest.mark.long
 def test_rerun_makes_one_stage_again(home):
     home.do("rerun", "filter")
     assert home.ran(home.runs()[-1]) == ["filter", "report"]

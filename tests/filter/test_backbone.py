@@ -101,7 +101,7 @@ def test_quantised_features_correlate_with_those_of_the_trained_network(shared_d
     assert feature_correlation(weights, np.stack(images)) > 0.95
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_backbone_features_do_not_depend_on_the_batch(weights, channels):
     images = np.stack([draw(number, on=True, channels=channels) for number in range(35)])
     backbone = convert_backbone(weights, images)

@@ -87,7 +87,7 @@ def test_training_is_bit_identical_in_two_processes(subject, tmp_path):
     assert len(digests) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_seed_gives_other_weights(trained, subject, tmp_path):
     options = type(QUICK)(steps=1, members=2, seed=1)
     result = train_classifier(
@@ -110,7 +110,7 @@ def test_progress_reaches_the_total(trained):
     assert "network 2 of 2" in {call[2] for call in trained.calls}
 
 
-@pytest.mark.parametrize("after", [0, 3, 9])
+@pytest.mark.parametrize("after", [0, 3, pytest.param(9, marks=pytest.mark.long)])
 def test_training_stops_on_request_and_leaves_nothing(subject, tmp_path, after):
     asked = iter(range(1000))
     with pytest.raises(Stopped):

@@ -30,7 +30,7 @@ def leave_dataset(data: Path, images: np.ndarray) -> None:
     write_scores([Score(id=row["id"], score=1.0, label=None, outcome="kept") for row in rows], kept)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_snippets_of_the_page_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.pretrained.is_cached", lambda name: False)

@@ -225,11 +225,13 @@ def test_damaged_stats_or_sheets_do_not_stop_a_training(workspace, undisturbed, 
     assert all(np.array_equal(mine[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.long
 def test_checkpoint_interval_does_not_change_the_result(workspace, undisturbed):
     workspace.train("b", checkpoint_every=3)
     assert_same(workspace.folder("b"), undisturbed)
 
 
+@pytest.mark.long
 def test_live_folder_gets_each_sheet_at_once_and_all_after_resume(workspace):
     live, seen = workspace.root / "watch" / "here", []
 

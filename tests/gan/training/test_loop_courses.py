@@ -27,7 +27,7 @@ def alarm_texts(rows: list[dict]) -> str:
 
 
 def test_kid_improves_during_training():
-    kids = [row["kid"] for row in train_rows(100, sample_every=10) if "kid" in row]
+    kids = [row["kid"] for row in train_rows(60, sample_every=6) if "kid" in row]
     assert len(kids) == 10
     assert min(kids) < 0.6 * kids[0]
 

@@ -8,6 +8,7 @@ from tests.gan.step_runner import BATCH, StepRunner, define, same
 from tests.gan.training.step_definitions import PLAIN
 
 PRESETS = sorted(path for path in (Path(__file__).parents[3] / "models").glob("*.json") if path.stem != "schema")
+LIKE_OTHERS = {"dcgan-128", "lsgan", "sn-hinge", "wide"}  # that have no part which another one lacks
 # Between them, all that a step hands on to the next one
 LASTING = {
     "adaptive and scheduled": {
@@ -68,7 +69,10 @@ def _half_and_whole(runner: StepRunner) -> tuple[StepRunner, dict, list]:
     return runner, runner.state.arrays(), first + runner.run(FADING[2:])
 
 
-@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=[pytest.mark.long] * (path.stem in LIKE_OTHERS)) for path in PRESETS],
+)
 def test_every_built_in_definition_trains(path):
     """As written, except for small batches; a growing GAN starts to grow at once."""
     definition = read_definition(path).model_copy(update={"batch": BATCH})
