@@ -133,7 +133,9 @@ def test_what_the_system_tells_of_the_processor_is_read(monkeypatch, tmp_path):
     assert machine.processor_name()
 
 
-@pytest.mark.parametrize(("given", "expected"), [({}, "3"), ({"TF_CPP_MIN_LOG_LEVEL": "1"}, "1")])
+@pytest.mark.parametrize(
+    ("given", "expected"), [pytest.param({}, "3", marks=pytest.mark.long), ({"TF_CPP_MIN_LOG_LEVEL": "1"}, "1")]
+)
 def test_the_environment_of_the_user_comes_before_ours(given, expected):
     environment = {name: value for name, value in os.environ.items() if name not in machine.BACKEND_ENVIRONMENT}
     code = "import os, pipeline.devices; print(os.environ['TF_CPP_MIN_LOG_LEVEL'], os.environ['KERAS_BACKEND'])"

@@ -43,7 +43,6 @@ def kill_while_working(home: Home, sign: tuple[Path, str], number: int = signal.
     return process
 
 
-# Those that can go on in the middle are in `make test`, the others in `make test-long`
 @pytest.mark.parametrize(
     "stage", [stage if stage in ("normalize", "gan") else pytest.param(stage, marks=LONG) for stage in STAGES]
 )
@@ -57,7 +56,12 @@ def test_run_after_sigkill_in_a_stage_is_bit_identical(home, finished, stage):
 
 
 @pytest.mark.parametrize(
-    ("stage", "number"), [pytest.param("download", signal.SIGTERM, marks=LONG), ("gan", signal.SIGINT)]
+    ("stage", "number"),
+    [
+        ("normalize", signal.SIGINT),
+        pytest.param("download", signal.SIGTERM, marks=LONG),
+        pytest.param("gan", signal.SIGINT, marks=LONG),
+    ],
 )
 def test_run_after_a_stop_request_resumes(home, finished, stage, number):
     expected = finished.outputs()

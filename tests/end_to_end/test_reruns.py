@@ -96,6 +96,7 @@ def test_extractor_with_the_same_features_reruns_nothing(home):
     assert re.search(r"generate +will run +extractor changed", home.do("plan", "--generate-extractor", "no-weights.h5"))
 
 
+@pytest.mark.long
 def test_two_concurrent_runs_make_each_stage_once(home):
     before = home.runs()
     words = ("run", "--generate-seed", "5")

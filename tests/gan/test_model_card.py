@@ -10,14 +10,15 @@ import pytest
 
 from pipeline.filter.scores import kept_ids
 from pipeline.gan import Dcgan
-from pipeline.gan.config import definition_digest, read_definition
+from pipeline.gan.config import definition_digest
+from pipeline.gan.config.loading import choose_definition
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.train_gan import train_gan
 from pipeline.options import GanOptions
 from pipeline.progress import never, silent
 from pipeline.store import manifest as manifests
 from pipeline.store.jsonl import write_rows
-from tests.gan.conftest import OPTIONS, TINY, draw_discs
+from tests.gan.conftest import OPTIONS, TINY, build_workspace, draw_discs
 
 CC_BY, LABELS = "by 2.0 (https://creativecommons.org/licenses/by/2.0/)", "1a" * 32
 
@@ -94,6 +95,12 @@ def saved(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory) -> Path:
+    """The folder of a trained stage without lineage."""
+    return train(build_workspace(tmp_path_factory.mktemp("bare"), draw_discs(40)), download=None)
+
+
 def test_card_of_a_stage_has_the_lineage_of_its_pictures(make_workspace):
     workspace = make_workspace()
     text, card = read(train(workspace, download=describe(workspace)))
@@ -111,14 +118,11 @@ def test_card_of_a_stage_has_the_lineage_of_its_pictures(make_workspace):
     assert "Pictures whose licence is not known also have owners" in text
 
 
-def test_card_has_training_and_scores(make_workspace):
-    workspace = make_workspace()
-    folder = train(workspace, download=None)
-    text, card = read(folder)
-    definition = read_definition(workspace.definition)
-    rows = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+def test_card_has_training_and_scores(bare):
+    text, card = read(bare)
+    rows = [json.loads(line) for line in (bare / "stats.jsonl").read_text().splitlines()]
     assert card["definition"]["name"] == "tiny"
-    assert card["definition"]["digest"] == definition_digest(definition)
+    assert card["definition"]["digest"] == definition_digest(choose_definition(TINY).definition)
     assert {each["key"]: (each["value"], each["default"]) for each in card["definition"]["differences"]} == {
         "latent": (8, 100), "generator.width": (8, 32), "discriminator.width": (8, 32),
         "generator.optimizer.learning_rate": (2e-4, 1e-3), "discriminator.optimizer.learning_rate": (2e-4, 1e-3),
@@ -153,14 +157,14 @@ def test_card_names_the_best_epoch_if_it_is_not_the_last(make_workspace, monkeyp
     assert "`generator.keras` is the generator of epoch 1, whose KID was the lowest" in text
 
 
-def test_card_says_what_is_not_known(saved, make_workspace):
+def test_card_says_what_is_not_known(saved, bare):
     text, card = read(saved)
     assert card["lineage"] is None
     assert "Their source and licences are not known: they were given as an array." in text
     assert "Its samples were not scored." in text
     assert "Whether its samples are memorised pictures was not measured." in text
     assert "Definition without a name" in text
-    bare, card = read(train(make_workspace(), download=None))
+    text_of_stage, card = read(bare)
     assert card["lineage"] == {
         "dataset": None,
         "queries": [],
@@ -169,10 +173,10 @@ def test_card_says_what_is_not_known(saved, make_workspace):
         "filter": None,
         "keys": {},
     }
-    assert "Their source and licences are not known." in bare
-    assert "How they were selected is not known." in bare
-    assert "Label snapshot: not known." in bare
-    assert "None" not in text + bare
+    assert "Their source and licences are not known." in text_of_stage
+    assert "How they were selected is not known." in text_of_stage
+    assert "Label snapshot: not known." in text_of_stage
+    assert "None" not in text + text_of_stage
 
 
 def test_keras_snippet_of_the_card_runs_without_ganmill(saved):
