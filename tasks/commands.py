@@ -62,11 +62,8 @@ def plan(arguments: Namespace) -> int:
         if arguments.json:
             print(json.dumps({"error": str(of_system(error) if isinstance(error, OSError) else error)}))
         raise
-    print(
-        json.dumps([dataclasses.asdict(step) for step in steps])
-        if arguments.json
-        else "\n".join(step.line() for step in steps)
-    )
+    lines = "\n".join(step.line() for step in steps)
+    print(json.dumps([dataclasses.asdict(step) for step in steps]) if arguments.json else lines)
     return 0
 
 
