@@ -8,8 +8,9 @@ from typing import Protocol
 from tqdm import tqdm
 
 from pipeline.errors import Stopped
-from pipeline.run_record import LONGEST_NOTE
 from pipeline.text import to_plain_line
+
+LONGEST_NOTE = 200  # characters of a note that are shown
 
 
 class Progress(Protocol):
