@@ -8,6 +8,7 @@ import os
 import platform
 from pathlib import Path
 
+GPU_FILES = ("/dev/nvidiactl", "/dev/dxg")  # of Linux, and of Windows' subsystem for Linux
 # What TensorFlow and Keras read when they load, unless the user's environment has it. On some processors oneDNN is off
 # by default; it makes the convolutions about twice as fast. The log level silences the lines of TensorFlow's start.
 BACKEND_ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
@@ -26,6 +27,11 @@ def processor_flags() -> set[str]:
 def processor_name() -> str:
     """The processor, as its maker calls it where the system knows."""
     return _of_processor("model name") or platform.processor() or platform.machine()
+
+
+def has_gpu_driver() -> bool:
+    """Whether there is an NVIDIA GPU, as far as it is known without a network library: the files of its driver."""
+    return any(Path(path).exists() for path in GPU_FILES)
 
 
 def _of_processor(field: str) -> str:

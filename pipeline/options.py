@@ -71,7 +71,12 @@ class NormalizeOptions(Options):
     )
     colour: Literal["rgb", "grey"] = option("rgb", "make the squares coloured or grey")
     background: str = option("white", "colour behind transparent pixels and of the border, a name or #rrggbb")
-    min_side: int = option(32, "pixels; a picture is rejected if its shorter side has fewer", low=1)
+    min_side: int = option(
+        32,
+        "pixels; a picture is rejected if its shorter side has fewer; not in a set of pictures below 32 px only, such"
+        " as MNIST",
+        low=1,
+    )
     max_pixels: int = option(  # Pillow itself refuses little more than the upper bound
         100_000_000, "a picture is rejected before it is decoded if it has more pixels", low=1, high=178_000_000
     )

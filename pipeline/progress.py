@@ -1,8 +1,16 @@
-"""Progress callbacks and the request to stop. Both calls are cheap: a stage may call them for every image."""
+"""Progress callbacks, the progress bar, and the request to stop. A stage may call all of them for every image."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
+from tqdm import tqdm
+
 from pipeline.errors import Stopped
+from pipeline.text import to_plain_line
+
+LONGEST_NOTE = 200  # characters of a note that are shown
 
 
 class Progress(Protocol):
@@ -24,6 +32,46 @@ def silent(done: int, total: int, note: str = "") -> None:
 def never() -> bool:
     """A `ShouldStop` for callers that cannot be stopped."""
     return False
+
+
+class ProgressBar:
+    """Progress as a bar on standard error, for a person who watches. It is drawn at most ten times a second."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bar: tqdm | None = None
+
+    def draw(self, done: int, total: int, note: str = "") -> None:
+        """Show that `done` of `total` is finished; `total` 0 means not known yet."""
+        if self._bar is None:
+            self._bar = tqdm(desc=f"{self._title:<10}", dynamic_ncols=True, leave=False, file=sys.stderr)
+        self._bar.total = total or None
+        self._bar.set_postfix_str(to_plain_line(note, LONGEST_NOTE), refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def is_watched() -> bool:
+    """Whether standard error is a terminal or a notebook, where somebody may wait."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+@contextmanager
+def shown_if_watched(title: str) -> Iterator[Progress]:
+    """A `Progress` that draws a bar if somebody watches, and is silent if not."""
+    if not is_watched():
+        yield silent
+        return
+    bar = ProgressBar(title)
+    try:
+        yield bar.draw
+    finally:
+        bar.close()
 
 
 class StageProgress:

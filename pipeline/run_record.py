@@ -33,7 +33,6 @@ from pipeline.store.jsonl import parse_row
 from pipeline.text import to_plain_line
 
 NAME = "record.jsonl"
-LONGEST_NOTE = 200  # characters of a progress note
 LONGEST_LINE = 2000  # characters of any other text: an error may quote what was given
 LARGEST = 8 << 20  # bytes of a record that are read; a run of a month writes less than 1 MB
 HEAD = 64 << 10  # bytes of the beginning that are read of a larger record; the rest is its end

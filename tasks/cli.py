@@ -1,11 +1,12 @@
 """The command line `python -m tasks COMMAND`: each command is a function of the parsed arguments."""
 
 import argparse
+import difflib
 import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pipeline.errors import Stopped, UserError, of_system
 from pipeline.labels.log import LABEL_NAMES
@@ -24,6 +25,11 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} ({console.program()} --help lists the commands)")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            name = argparse._get_action_name(action)
+            raise UserError(f"{name} {value!r} is not known; {nearest(value, action.choices)}")
 
     def flags(self) -> list[str]:
         """All flags of this parser and its actions."""
@@ -63,7 +69,19 @@ def _dispatch(arguments: list[str]) -> int:
         flag = unknown[0].partition("=")[0]
         known = parsers[parsed.command].flags() if parsed.command in parsers else parser.flags()
         raise UserError(f"{parsed.command} does not take {flag!r}; {nearest(flag, known)}")
-    return parsed.function(parsed)
+    try:
+        return parsed.function(parsed)
+    except UserError as error:
+        raise _with_nearest_dataset(error, getattr(parsed, "dataset", "")) from None
+
+
+def _with_nearest_dataset(error: UserError, dataset: str) -> UserError:
+    """`error`, and the nearest name if there is no such `dataset`, but one whose name is similar."""
+    names = paths.datasets()
+    close = difflib.get_close_matches(dataset, names, n=1) if dataset and dataset not in names else []
+    if not close or "did you mean" in str(error):
+        return error
+    return UserError(f"{error}. There is no dataset '{dataset}' yet; did you mean '{close[0]}'?")
 
 
 def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
@@ -129,10 +147,12 @@ def _add_options(parser: CommandParser) -> None:
         group = parser.add_argument_group(f"{stage} ({str(options.__doc__).splitlines()[0].rstrip('.').lower()})")
         for name, field in options.model_fields.items():
             default = as_json(field.default)
+            switch: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
             group.add_argument(
                 f"--{stage}-{name.replace('_', '-')}",
                 dest=f"{stage}.{name}",
                 default=argparse.SUPPRESS,
+                **switch,
                 metavar="VALUE",
                 help=f"{field.description} (default: {default}; {expected(field)})".replace("%", "%%"),
             )

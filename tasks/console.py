@@ -4,12 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from pipeline.run_record import LONGEST_NOTE, Event, duration, line_about
+from pipeline.run_record import Event, duration, line_about
 from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
-from pipeline.text import to_plain_line
 
 MODULE, SCRIPT = "python -m tasks", "ganmill"
 
@@ -144,25 +141,3 @@ def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
 
 def _page(folder: Path) -> Path:
     return folder.parent / "latest" / "index.html"
-
-
-class ProgressBar:
-    """The progress of one stage in a terminal. It is drawn at most ten times a second."""
-
-    def __init__(self, stage: str) -> None:
-        self._stage = stage
-        self._bar: tqdm | None = None
-
-    def draw(self, done: int, total: int, note: str) -> None:
-        """Show that `done` of `total` is finished; `total` 0 means not known yet."""
-        if self._bar is None:
-            self._bar = tqdm(desc=f"{self._stage:<10}", dynamic_ncols=True, leave=False, file=sys.stderr)
-        self._bar.total = total or None
-        self._bar.set_postfix_str(to_plain_line(note, LONGEST_NOTE), refresh=False)
-        self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        """Take the bar off the terminal."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None

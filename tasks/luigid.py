@@ -147,7 +147,7 @@ class Waiting:
             self._notify_if_new(PAUSED.format(url=self.url.rstrip("/")))
             time.sleep(self.POLL_SECONDS)
         if not paused and self._rounds > 1:  # after a restart luigid learns of this run only in the second round
-            self._notify_if_new("another worker runs it, or uses the GPU")
+            self._notify_if_new("another worker runs it, or another training is under way")
         time.sleep(self.POLL_SECONDS)
 
     def _notify_if_new(self, reason: str) -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import of_system
+from pipeline.progress import LONGEST_NOTE
 from pipeline.run_record import (
     KINDS,
     LONGEST_LINE,
-    LONGEST_NOTE,
     NAME,
     RunState,
     process_start,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from pipeline.progress import ProgressBar
 from pipeline.run_record import Event
 from pipeline.store.manifest import Manifest
 from tasks import console
@@ -34,7 +35,7 @@ class StageReporter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._record, self._stage, self._show_on_luigid, self._clock = record, stage, show_on_luigid, clock
-        self._bar = console.ProgressBar(stage) if sys.stderr.isatty() else None
+        self._bar = ProgressBar(stage) if sys.stderr.isatty() else None
         self._began = self._shown_at = self._next = clock()
         self._latest: tuple[int, int, str] | None = None  # progress that is not in the record yet
 

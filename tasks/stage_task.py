@@ -22,6 +22,7 @@ import luigi
 from filelock import BaseFileLock, FileLock, Timeout
 
 from pipeline.errors import Stopped, UserError, disk_faults
+from pipeline.machine import has_gpu_driver
 from pipeline.options import DEFAULT_DATASET, dataset_flag
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
@@ -127,8 +128,13 @@ def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
     if "gpu" in task.resources:  # the local scheduler counts resources within one process only
         device = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
         name = "-".join(["ganmill-gpu", *filter(None, [device])])
-        locks.append((FileLock(Path(tempfile.gettempdir()) / f"{name}.lock", mode=0o666), "another run uses the GPU"))
+        locks.append((FileLock(Path(tempfile.gettempdir()) / f"{name}.lock", mode=0o666), training_elsewhere()))
     return locks
+
+
+def training_elsewhere() -> str:
+    """Why a stage waits that trains: one training at a time is faster than two side by side."""
+    return "another training uses the GPU" if has_gpu_driver() else "another training on this machine"
 
 
 def _acquire(lock: BaseFileLock, notify: Callable[[], None]) -> AbstractContextManager[Any]:

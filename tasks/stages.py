@@ -19,7 +19,7 @@ from pipeline.pretrained import Weights, uses_classifier
 from tasks import backbones, label_snapshots, paths
 from tasks.stage_task import RunTask, StageTask
 
-ONE_GPU = {"gpu": 1}
+ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
 Reads = dict[type[StageTask], tuple[str, ...]]
 
 
@@ -155,7 +155,6 @@ class Filter(Labelled):
     keyword = "kept"
     version = 2
     isolated = True
-    resources = ONE_GPU
 
     def reads(self) -> Reads:
         classifier: Reads = {} if self.options.method == "none" else {TrainClassifier: ("model",)}
@@ -237,7 +236,6 @@ class Generate(Measured):
     stage = "generate"
     function = "pipeline.gan.generate:generate"
     isolated = True
-    resources = ONE_GPU
 
     def reads(self) -> Reads:
         return {Normalize: (), Filter: ("kept",), TrainGan: ("generator",), **self.measured_by()}

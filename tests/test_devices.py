@@ -133,6 +133,13 @@ def test_what_the_system_tells_of_the_processor_is_read(monkeypatch, tmp_path):
     assert machine.processor_name()
 
 
+def test_gpu_is_known_by_the_files_of_its_driver(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "GPU_FILES", (tmp_path / "nvidiactl", tmp_path / "dxg"))
+    assert not machine.has_gpu_driver()
+    (tmp_path / "dxg").touch()
+    assert machine.has_gpu_driver()
+
+
 @pytest.mark.parametrize(
     ("given", "expected"), [pytest.param({}, "3", marks=pytest.mark.long), ({"TF_CPP_MIN_LOG_LEVEL": "1"}, "1")]
 )

@@ -1,9 +1,13 @@
 """The one way in which a stage reports progress and stops."""
 
+import io
+import sys
+import time
+
 import pytest
 
 from pipeline.errors import Stopped
-from pipeline.progress import StageProgress, never, silent
+from pipeline.progress import StageProgress, is_watched, never, shown_if_watched, silent
 
 
 def test_stage_progress_counts_the_pieces_before_each_of_them():
@@ -28,3 +32,35 @@ def test_stage_progress_stops_before_the_next_piece():
     watch("cutting")
     with pytest.raises(Stopped, match=r"^stopped at 1 of 3, gluing; "):
         watch("gluing")
+
+
+class Watched(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_bar_is_shown_to_a_person_who_watches_and_taken_away(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", stream := Watched())
+    with shown_if_watched("toads") as progress:
+        for step in range(5):
+            progress(step, 40, "epoch 1 of 2 \x1b[2J")
+            time.sleep(0.06)  # it is drawn ten times a second
+    drawn = stream.getvalue()
+    assert "toads" in drawn
+    assert "epoch 1 of 2" in drawn
+    assert "\x1b[2J" not in drawn
+    assert drawn.endswith("\r")
+
+
+def test_nothing_is_shown_if_nobody_watches(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    with shown_if_watched("toads") as progress:
+        progress(1, 40, "epoch 1")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_notebook_is_watched(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", object())
+    assert is_watched()

@@ -13,7 +13,9 @@ from pipeline.crawl.frontier import Frontier
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.image_type import EXTENSIONS
 from pipeline.crawl.reader import Reader
+from pipeline.crawl.request import PRIVATE
 from pipeline.crawl.rows import counts, reasons, rows_of
+from pipeline.crawl.sources.local import UrlsSource
 from pipeline.crawl.sources.registry import open_sources
 from pipeline.crawl.storage import PictureStorage
 from pipeline.crawl.url_archive import UrlArchive, remedy
@@ -76,7 +78,18 @@ class Crawl:
             lines.append(f"asked for {found} pictures of at most {self.options.limit}: the sources had no more")
         if self.frontier.earlier:
             lines.append(f"{self.frontier.earlier} more found by earlier crawls only")
+        if self._is_named_address_private():
+            lines.append("private addresses are refused; if these are yours, `--download-allow-private` allows them")
         return lines
+
+    def _is_named_address_private(self) -> bool:
+        """Whether the user named an address that was refused as private: no advice for one that a page links to."""
+        pages = [(reader, *fault) for reader in self.readers for fault in reader.faults]
+        listed = [entry.candidate.url for entry in self.frontier.entries if entry.source.engine == UrlsSource.engine]
+        outcomes = [self.frontier.outcomes[url] for url in listed if url in self.frontier.outcomes]
+        return any(outcome.reason == PRIVATE for outcome in outcomes) or any(
+            fault.reason == PRIVATE and address == reader.source.start() for reader, address, fault in pages
+        )
 
     def _left_out_by_limit(self, reader: Reader) -> list[str]:
         """A message about pictures beyond the limit, for a list or a folder; a search always has more results."""

@@ -30,12 +30,13 @@ class Candidate:
     title: str = ""
     license: str = ""
     creator: str = ""
+    category: str = ""  # the class that a data set gives it
 
     def __post_init__(self) -> None:
         """Clean the text of the page: replace values that are not text, escape control characters, limit the length."""
         for name in ("url", "page"):
             object.__setattr__(self, name, shorten_url(escaped(_text(getattr(self, name)))))
-        for name in ("title", "license", "creator"):
+        for name in ("title", "license", "creator", "category"):
             object.__setattr__(self, name, to_plain_line(_text(getattr(self, name)), MAX_TEXT_LENGTH).strip())
 
 

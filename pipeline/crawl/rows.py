@@ -64,4 +64,5 @@ def _row(entry: Entry, outcome: Outcome, seen: set[str]) -> dict[str, Any]:
         "creator": candidate.creator,
         "outcome": "duplicate" if duplicate else outcome.outcome,
         "reason": "same bytes" if duplicate else outcome.reason,
+        **({"class": candidate.category} if candidate.category else {}),
     }

@@ -25,10 +25,10 @@ To survive the end of its process, give a training a folder for checkpoints, sam
 """
 
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -50,8 +50,9 @@ from pipeline.gan.training.session import Session
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.tuning import choose_compute_mode
-from pipeline.gan.validation import Shape, as_pictures, check_number, check_shape, check_whole
-from pipeline.progress import Progress, silent
+from pipeline.gan.validation import Shape, as_pictures, check_name, check_number, check_shape, check_whole
+from pipeline.option_types import nearest
+from pipeline.progress import Progress, shown_if_watched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ class Dcgan:
     def __repr__(self) -> str:
         """For example <Dcgan for 64 x 64 x 3: 'dcgan', 12 epochs done>."""
         shape = " x ".join(map(str, self.image_shape))
-        return f"<Dcgan for {shape}: {self._training.config.name!r}, {self.epochs} epochs done>"
+        return f"<Dcgan for {shape}: {self.name!r}, {self.epochs} epochs done>"
 
     @classmethod
     def load(cls, folder: Path | str) -> "Dcgan":
@@ -104,6 +105,33 @@ class Dcgan:
         gan._build(found.origin.shape, found.named, found.origin.seed, found.origin.compute_mode)
         gan._session.resume(found)
         return gan
+
+    if not TYPE_CHECKING:  # a type checker knows the attributes, and would believe that there are others
+
+        def __getattr__(self, name: str) -> Any:
+            """Called for an attribute that is not there; the error names the nearest one."""
+            if hasattr(type(self), name):  # its property has raised this error
+                return object.__getattribute__(self, name)
+            raise AttributeError(f"a Dcgan has no attribute {name!r}; {nearest(name, _public(type(self)))}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Only `name` can be set: the definition, the seed and the shape belong to the networks."""
+        if not name.startswith("_") and name != "name":
+            if not hasattr(type(self), name):
+                getattr(self, name)  # raises the error that names the nearest one
+            raise AttributeError(
+                f"{name} of a Dcgan cannot be set: make another one, Dcgan(images, definition, seed=…)"
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def name(self) -> str:
+        """The name, which `save` keeps: that of the definition, unless it was set. One line, at most 255 characters."""
+        return self._training.config.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._training.config = replace(self._training.config, name=check_name(name))
 
     @property
     def definition(self) -> Definition:
@@ -180,6 +208,8 @@ class Dcgan:
         Without `latents` it uses `count` latents of `sample_latents`. No sample is selected: the n-th depends on the
         seed, n and the truncation only.
         """
+        if np.ndim(count):
+            raise UserError(f"count is an array of shape {np.shape(count)}: give latents by name, generate(latents=…)")
         if latents is None:
             latents = self.sample_latents(count, seed, truncation=truncation)
         return self._training.draw(as_latents(latents, size=self.definition.latent))
@@ -220,7 +250,7 @@ class Dcgan:
         extractor: str = "auto",
         sample_every: int | None = None,
         checkpoint_every: int | None = None,
-        progress: Progress = silent,
+        progress: Progress | None = None,
     ) -> History:
         """Train on `images` for `epochs` more epochs, or until `minutes` are over; returns the history of all epochs.
 
@@ -231,7 +261,8 @@ class Dcgan:
 
         A `folder` gets checkpoints, a sample sheet every `sample_every` epochs, and plots, as they are made. With
         `watch` the samples are also scored, with `extractor` as in `score`, and raise alarms, which takes seconds each
-        time. `progress` is called after each step with steps done, total steps, and a note.
+        time. `progress` is called after each step with steps done, total steps, and a note; without one a terminal or a
+        notebook shows a progress bar.
 
         Errors: `UserError` for pictures that do not fit, losses that stay NaN, lack of memory, a folder that is in use;
         `KeyboardInterrupt` at the end of the current step. After any of them training can be resumed.
@@ -249,7 +280,7 @@ class Dcgan:
             epochs=self.epochs + epochs,
             seed=self.seed,
             minutes=minutes,
-            name=self._training.config.name,
+            name=self.name,
             **intervals,
         )
         evaluator = None
@@ -260,7 +291,8 @@ class Dcgan:
             self._training.step_planner.check_growth()
         except UserError as error:  # the user may train for more epochs later
             warnings.warn(str(error), stacklevel=2)
-        self._session.run(progress)
+        with shown_if_watched(self.name) as bar:
+            self._session.run(progress or bar)
         return self.history
 
     def plot(self, folder: Path | str | None = None) -> dict | list[Path]:
@@ -306,6 +338,10 @@ class Dcgan:
         if self._training.steps_done:  # a new training writes this sheet itself
             observer.sheets.add_reals(images)
         return observer
+
+
+def _public(kind: type) -> list[str]:
+    return [name for name in dir(kind) if not name.startswith("_")]
 
 
 def _is_shape(like: object) -> TypeGuard[Shape]:

@@ -11,6 +11,7 @@ from pipeline.errors import UserError
 from pipeline.gan.config.resolutions import check_size
 
 CHANNELS = (1, 3)
+MAX_NAME = 255  # characters
 Shape = tuple[int, int, int]  # (S, S, C)
 
 
@@ -21,7 +22,7 @@ def check_whole(name: str, value: Any, *, least: int = 0) -> int:
     except TypeError:
         found = least - 1
     if found < least:
-        raise UserError(f"{name} = {value!r}: expected a whole number, at least {least}")
+        raise UserError(f"{name} = {_shown(value)}: expected a whole number, at least {least}")
     return found
 
 
@@ -29,8 +30,20 @@ def check_number(name: str, value: object, *, above: bool = False) -> float:
     """`value`, which must be a number of at least 0, or `above` 0; `name` is its name in the `UserError`."""
     found = float(value) if isinstance(value, Real) else math.nan
     if not (math.isfinite(found) and (found > 0 if above else found >= 0)):
-        raise UserError(f"{name} = {value!r}: expected a number, {'above' if above else 'at least'} 0")
+        raise UserError(f"{name} = {_shown(value)}: expected a number, {'above' if above else 'at least'} 0")
     return found
+
+
+def check_name(value: object) -> str:
+    """`value`, which must be one line of text, and not a long one; a `UserError` says so."""
+    if not (isinstance(value, str) and value.isprintable() and len(value) <= MAX_NAME):
+        raise UserError(f"name = {_shown(value)}: expected one line of text, at most {MAX_NAME} characters")
+    return value
+
+
+def _shown(value: object) -> str:
+    """`value` for an error; of an array its shape."""
+    return f"an array of shape {np.shape(value)}" if isinstance(value, np.ndarray) else repr(value)[:MAX_NAME]
 
 
 def as_pictures(images: object, *, least: int = 1) -> np.ndarray:

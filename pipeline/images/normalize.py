@@ -21,6 +21,7 @@ from pipeline.result import Result
 from pipeline.store import digest, verified
 from pipeline.store.jsonl import dump_row, read_rows, write_rows
 
+SMALL_SIDE = 32  # pixels: if all pictures are smaller, they are meant to be
 MAX_SECONDS = 20.0  # for one picture; 100 million pixels take about 2 s
 
 
@@ -75,7 +76,7 @@ def normalize(
     """
     images = folder / "images"
     images.mkdir(exist_ok=True)
-    pictures = list_pictures(download)
+    pictures = list_pictures(download, options)
     with Journal(folder / "prepared.jsonl", images) as journal:
         prepare_pictures(pictures, journal, options=options, images=images, progress=progress, should_stop=should_stop)
     rows = make_rows([journal.rows[picture.id] for picture in pictures], options.near_duplicates)
@@ -95,11 +96,24 @@ def normalize(
     return result
 
 
-def list_pictures(download: Path) -> list[Picture]:
-    """The pictures that the crawl saved, ordered by id."""
+def list_pictures(download: Path, options: NormalizeOptions) -> list[Picture]:
+    """The pictures that the crawl saved, ordered by id.
+
+    `min_side` is meant against thumbnails among pictures. It does not hold for a set of small pictures alone (MNIST),
+    nor for the pictures of an IDX file.
+    """
     files = {path.stem: path for path in (download / "images").glob("*")}
-    ids = sorted({row["id"] for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"})
-    return [Picture(id, files.get(id, download / "images" / id)) for id in ids]
+    saved = {row["id"]: row for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"}
+    limit = min(options.min_side, SMALL_SIDE)
+    all_small = all(0 < min(row.get("width") or 0, row.get("height") or 0) < limit for row in saved.values())
+    return [
+        Picture(id, files.get(id, download / "images" / id), all_small or _is_in_idx_file(saved[id]))
+        for id in sorted(saved)
+    ]
+
+
+def _is_in_idx_file(row: dict[str, Any]) -> bool:
+    return row.get("engine") == "folder" and "#" in row["url"]  # in the name of a file it is %23
 
 
 def prepare_pictures(

@@ -24,10 +24,11 @@ THUMBNAIL_SIDE = 16  # pixels along each side of the thumbnail by which pictures
 
 
 class Picture(NamedTuple):
-    """A picture file and its id, the SHA-256 of its bytes in hex."""
+    """A picture file and its id, the SHA-256 of its bytes in hex; of `any_size` if it is not too small to be used."""
 
     id: str
     path: Path
+    any_size: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ def prepare(picture: Picture, *, options: NormalizeOptions, folder: Path) -> Pre
     """
     cv2.setNumThreads(1)  # one thread per process; the processes share the cores
     data = _read_picture(picture)
-    decoded = decode(data, options)
+    decoded = decode(data, options.model_copy(update={"min_side": 1}) if picture.any_size else options)
     if isinstance(decoded, Rejected):
         return Prepared(
             id=picture.id, bytes=len(data), reason=decoded.reason, width=decoded.width, height=decoded.height

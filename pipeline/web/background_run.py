@@ -26,7 +26,8 @@ import psutil
 from filelock import FileLock
 
 from pipeline.errors import UserError
-from pipeline.run_record import LONGEST_LINE, LONGEST_NOTE, NAME, SHOWN_LINES, RunState, process_start, read_state
+from pipeline.progress import LONGEST_NOTE
+from pipeline.run_record import LONGEST_LINE, NAME, SHOWN_LINES, RunState, process_start, read_state
 from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import timestamp
 from pipeline.text import to_plain_line

@@ -229,9 +229,24 @@ def test_pictures_are_copied_if_hard_links_fail(site, run, monkeypatch):
 def test_private_address_is_refused_unless_allowed(site, run):
     site.page("/", *site.pictures(1))
 
-    with pytest.raises(UserError, match="private address"):
+    with pytest.raises(UserError, match=r"private address.*if these are yours, `--download-allow-private` allows them"):
         run(allow_private=False)
     assert not site.hits
+
+
+def test_private_address_in_the_list_of_the_user_names_the_switch(site, run, tmp_path):
+    (tmp_path / "urls.txt").write_text(site.url + site.pictures(1)[0])
+    with pytest.raises(UserError, match="`--download-allow-private` allows them"):
+        run(allow_private=False, sources=("urls",), urls=str(tmp_path / "urls.txt"))
+
+
+def test_private_address_that_a_page_links_to_names_no_switch(site, run, monkeypatch):
+    monkeypatch.setattr("pipeline.crawl.http_client.names_private", lambda url: "10.0.0.1" in url)
+    monkeypatch.setattr("pipeline.crawl.transport.is_private", lambda address: False)
+    site.page("/", *site.pictures(1), "http://10.0.0.1/x.png")
+    result, _ = run(allow_private=False)
+    assert result.summary["reasons"] == {"private address": 1}
+    assert not any("allow-private" in notice for notice in result.summary["notices"])
 
 
 def test_host_name_that_resolves_to_a_private_address_is_refused(site, run, monkeypatch):

@@ -224,3 +224,60 @@ def test_history_gives_arrays_and_plots(undisturbed, tmp_path):
     assert [*history.plot()] == names
     assert [*map(str, undisturbed.plot(tmp_path / "plots"))] == [str(tmp_path / "plots" / f"{n}.png") for n in names]
     assert repr(history) == "<History of 4 epochs>"
+
+
+def test_unknown_attribute_is_refused_with_the_nearest_name(undisturbed):
+    with pytest.raises(AttributeError, match="a Dcgan has no attribute 'histroy'; did you mean 'history'"):
+        _ = undisturbed.histroy
+    with pytest.raises(AttributeError, match="a Dcgan has no attribute 'nmae'; did you mean 'name'"):
+        undisturbed.nmae = "toads"
+    assert not hasattr(undisturbed, "__array__")
+
+
+def test_attribute_that_belongs_to_the_networks_cannot_be_set(undisturbed):
+    for name in ("seed", "definition", "epochs", "generator", "discriminator", "train"):
+        with pytest.raises(AttributeError, match=f"{name} of a Dcgan cannot be set: make another one"):
+            setattr(undisturbed, name, 3)
+
+
+def test_error_within_a_property_is_not_taken_for_an_unknown_attribute(undisturbed, monkeypatch):
+    monkeypatch.setattr(Dcgan, "history", property(lambda gan: gan._training.nothing_of_this_name))
+    with pytest.raises(AttributeError, match="nothing_of_this_name"):
+        _ = undisturbed.history
+
+
+def test_name_is_that_of_the_definition_until_it_is_set_and_is_saved(tmp_path):
+    gan = Dcgan((16, 16, 3), TINY)
+    assert gan.name == "unnamed"
+    gan.name = "toads at night"
+    gan.save(tmp_path / "saved")
+    loaded = Dcgan.load(tmp_path / "saved")
+    assert loaded.name == "toads at night"
+    assert "'toads at night'" in repr(loaded)
+    assert Dcgan((16, 16, 3), "dcgan").name == "dcgan"
+
+
+@pytest.mark.parametrize("name", [7, None, "two\nlines", "x" * 256, "\x1b[2J"])
+def test_name_that_is_not_one_line_is_refused(undisturbed, name):
+    with pytest.raises(UserError, match="expected one line of text, at most 255 characters"):
+        undisturbed.name = name
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        (
+            lambda gan, z: gan.generate(z),
+            r"count is an array of shape \(5, 8\): give latents by name, generate\(latents",
+        ),
+        (lambda gan, z: gan.generate(z.tolist()), "give latents by name"),
+        (lambda gan, z: gan.generate(seed=z), r"seed = an array of shape \(5, 8\): expected a whole number"),
+        (lambda gan, z: gan.generate(truncation=z), r"truncation = an array of shape \(5, 8\): expected a number"),
+        (lambda gan, z: gan.sample_latents(z), r"count = an array of shape \(5, 8\): expected a whole number"),
+        (lambda gan, z: gan.discriminate(z), r"images of shape \(5, 8\): give \(N, S, S, C\)"),
+    ],
+)
+def test_misplaced_array_is_refused_with_the_name_of_the_argument(undisturbed, use, says):
+    with pytest.raises(UserError, match=says) as caught:
+        use(undisturbed, np.zeros((5, 8), np.float32))
+    assert len(str(caught.value)) < 150

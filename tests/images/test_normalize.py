@@ -243,3 +243,40 @@ def test_picture_below_a_quality_score_is_rejected_with_its_name(encode, draw, m
     assert (row["outcome"], row["reason"], row["file"]) == ("rejected", "dark", "")
     assert row["quality"]["dark"] < 0.3
     assert len(list((tmp_path / "out" / "images").iterdir())) == 2
+
+
+@pytest.fixture
+def download_of_sides(draw, encode, make_download):
+    """`download_of_sides(28, 100)`: a download of pictures with these sides, which its rows have as a crawl's have."""
+
+    def make(*sides: int) -> Path:
+        folder = make_download([encode(draw(seed, side, side)) for seed, side in enumerate(sides)])
+        path = folder / "images.jsonl"
+        found = [json.loads(line) for line in path.read_text().splitlines()]
+        for row, side in zip(found[1:], sides, strict=True):
+            row |= {"width": side, "height": side, "engine": "folder"}
+        path.write_text("".join(json.dumps(row) + "\n" for row in found))
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("sides", "min_side", "kept"),
+    [
+        ((28, 28, 20), 32, 3),
+        ((28, 28, 20), 64, 3),
+        ((28, 28, 100), 32, 1),  # thumbnails beside a picture
+        ((28, 31, 32), 32, 1),
+        ((28, 8, 8), 10, 1),
+    ],
+)
+def test_min_side_does_not_hold_for_a_set_of_small_pictures_alone(download_of_sides, tmp_path, sides, min_side, kept):
+    options = NormalizeOptions(size=16, processes=1, near_duplicates=-1, min_side=min_side)
+    assert run(download_of_sides(*sides), tmp_path / "out", options).summary["kept"] == kept
+
+
+def test_min_side_that_was_asked_for_holds_for_ordinary_pictures(download_of_sides, tmp_path):
+    options = NormalizeOptions(size=16, processes=1, min_side=256)
+    with pytest.raises(UserError, match=r"none of 2 pictures can be used \(2 too small\)"):
+        run(download_of_sides(100, 200), tmp_path / "out", options)

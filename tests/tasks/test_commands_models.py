@@ -121,7 +121,7 @@ def test_models_check_skips_the_schema(folder, run_models):
         (["show", "mien"], "there is no models/mien.json; did you mean 'mine'?"),
         (["show", "broken"], "models/broken.json: unknown key 'lss'; did you mean 'loss'?"),
         (["show"], "the following arguments are required: NAME"),
-        (["shwo"], "invalid choice: 'shwo'"),
+        (["shwo"], "ACTION 'shwo' is not known; did you mean 'show'?"),
         (["schema", "--outptu", "x"], "models does not take '--outptu'; did you mean '--output'?"),
         (["schema", "--output", "models"], "--output models: cannot be written: Is a directory"),
     ],

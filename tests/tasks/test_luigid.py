@@ -153,4 +153,4 @@ def test_waiting_names_another_worker_only_from_the_second_round_on(monkeypatch)
     assert told == []
     for _ in range(3):
         waiting.wait()
-    assert told == ["another worker runs it, or uses the GPU"]
+    assert told == ["another worker runs it, or another training is under way"]

@@ -28,7 +28,7 @@ def test_help_names_the_console_script(capsys):
 
 @pytest.mark.usefixtures("called_ganmill")
 def test_an_error_advises_the_console_script(capsys):
-    assert cli.main(["fly"]) == 2
+    assert cli.main(["rerun"]) == 2
     assert "(ganmill --help lists the commands)" in capsys.readouterr().err
 
 

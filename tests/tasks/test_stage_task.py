@@ -5,13 +5,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
 from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store.artifacts import ArtifactStore
 from tasks import run_log, stage_task
 from tasks.stage_task import StageTask
+from tasks.stages import STAGE_TASKS
 
 
 def write_one(options, *, folder, progress, should_stop):
@@ -90,3 +92,24 @@ def test_dataset_flag_is_added_once_to_each_command_of_an_advice():
     assert "`python -m tasks labels repair --dataset pikachu`" in shown
     assert "`python -m tasks gc --dataset pikachu --keep 1`" in shown
     assert stage_task.with_dataset_flag(advice, "demo") == advice
+
+
+@pytest.mark.parametrize(
+    ("gpu", "reason"), [(True, "another training uses the GPU"), (False, "another training on this machine")]
+)
+def test_stage_that_trains_waits_for_another_training_and_says_so_once(
+    task, tmp_path, monkeypatch, capsys, gpu, reason
+):
+    monkeypatch.setattr(stage_task, "has_gpu_driver", lambda: gpu)
+    monkeypatch.setattr(stage_task.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    task.resources = {"gpu": 1}
+    asked = iter([False, False, True])
+    monkeypatch.setattr(stage_task.signals, "should_stop", lambda: next(asked))
+    with FileLock(tmp_path / "ganmill-gpu.lock"), pytest.raises(Stopped):
+        stage_task.make_artifact(task)
+    assert [line for line in capsys.readouterr().err.splitlines() if "waits" in line] == [f"report     waits: {reason}"]
+
+
+def test_only_stages_that_train_wait_for_another_training():
+    assert [stage.stage for stage in STAGE_TASKS if "gpu" in stage.resources] == ["classifier", "gan"]

@@ -231,9 +231,9 @@ def test_stop_works_for_a_run_of_a_terminal(rerun):
 
 
 def test_progress_of_a_waiting_run_shows_what_it_waits_for(rerun):
-    record(rerun, *START, PROGRESS, {"event": "wait", "stage": "generate", "reason": "another run uses the GPU"})
+    record(rerun, *START, PROGRESS, {"event": "wait", "stage": "gan", "reason": "another training uses the GPU"})
     found = rerun.progress()
-    assert (found.stage, found.percent, found.note) == ("generate", None, "waits: another run uses the GPU")
+    assert (found.stage, found.percent, found.note) == ("gan", None, "waits: another training uses the GPU")
 
 
 def test_progress_prefers_a_run_that_still_works_to_a_newer_one_that_ended(rerun):

@@ -47,9 +47,11 @@ NETWORK_FIELDS = {
     "pre_trained_path": WEIGHTS,
     "input": "the input of the networks follows from the pictures",
 }
+OWN_PICTURES = "the run has its own pictures; set download.sources = folder and download.folder in luigi.cfg"
+PICKLED_DATA = "pickled data can run code and is never loaded; save the pictures as files, and then: "
 NOT_FOLLOWED = {
     "": {
-        "data_path": "the run has its own pictures; set download.sources = folder and download.folder in luigi.cfg",
+        "data_path": OWN_PICTURES,
         "result_path": "sheets go to generated/<dataset>/training, samples to generated/<dataset>/generate",
         "save_model_path": "trained networks go to models/<dataset>/gan",
         "performance_log": "the log goes to data/<dataset>/runs, the scores to the report",
@@ -161,6 +163,8 @@ def ignored(tree: dict[str, Any]) -> Iterator[str]:
                 continue
             known = {*FOLLOWED[name], *NOT_FOLLOWED[name]}
             why = NOT_FOLLOWED[name].get(key) or f"the gan-toolkit has no such key; {nearest(key, known)}"
+            if key == "data_path" and PICKLED & {suffix.lower() for suffix in PurePath(str(value)).suffixes}:
+                why = PICKLED_DATA + OWN_PICTURES  # a.pkl.gz is pickled too
             yield not_followed(f"{name}.{key}" if name else key, value, why)
 
 
@@ -178,7 +182,7 @@ def _is_disabled(key: str, value: Any) -> bool:
 
 
 def _refuse(tree: dict[str, Any]) -> None:
-    """Raise a `UserError` for a model of text, and for one that needs Python code or pickled data."""
+    """Raise a `UserError` for a model of text, and for one that needs Python code."""
     for name in NETWORKS:
         choice, loss = (section(tree, name).get(key) for key in ("choice", "loss"))
         if choice == "seq_gan" or loss == "NLL":
@@ -191,11 +195,6 @@ def _refuse(tree: dict[str, Any]) -> None:
     if section(tree, TRAINING).get("seq") not in (None, 0, "0", -1, "-1"):
         raise UserError(f"{TRAINING}.seq = {short_json(tree[TRAINING]['seq'])}: that is for text; ganmill generates"
                         " pictures only")  # fmt: skip
-    if PICKLED & {suffix.lower() for suffix in PurePath(str(tree.get("data_path"))).suffixes}:  # a.pkl.gz is one too
-        raise UserError(
-            f"data_path = {short_json(tree['data_path'])}: pickled data can run code and is never loaded; save the"
-            " pictures as files, remove the line, and run with --download-sources folder --download-folder DIR"
-        )
 
 
 def _loss(tree: dict[str, Any], training: dict[str, float], translation: Translation) -> str:

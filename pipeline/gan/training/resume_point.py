@@ -16,7 +16,7 @@ from pipeline.gan.training.checkpoint import load_arrays
 from pipeline.gan.training.recovery import RETRIES
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.training.train_step import METRICS
-from pipeline.gan.validation import Shape, check_shape
+from pipeline.gan.validation import MAX_NAME, Shape, check_shape
 from pipeline.store.npz import ArrayForm, ArrayForms, Arrays, ForeignFile, Npz, shown
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Origin(BaseModel):
 
     seed: int = Field(ge=0)
     images: tuple[int, int, int, int]
-    name: str = Field(max_length=255)
+    name: str = Field(max_length=MAX_NAME)
     definition: str | None = None
     rounding: str | None = Field(None, max_length=255)
     precision: Literal["float32", "bfloat16"] | None = None

@@ -122,6 +122,12 @@ def test_null_and_disabled_fields_equal_missing_fields(translated):
         ({"metric_evaluate": "FID"}, "the report has the kernel distance"),
         ({"cuda": False}, "cuda = false is not followed: a GPU is used where there is one"),
         ({"data_path": "pictures/cats"}, "set download.sources = folder and download.folder"),
+        (
+            {"data_path": "sets/one.p"},
+            'data_path = "sets/one.p" is not followed: pickled data can run code and is never',
+        ),
+        ({"data_path": "sets/one.pkl.gz"}, "pickled data can run code and is never loaded"),
+        ({"data_path": "sets/one.PKL"}, "save the pictures as files, and then: the run has its own pictures; set"),
         ({"GAN_model": {"classes": 10}}, "GAN_model.classes = 10 is not followed: ganmill has no classes"),
         ({"GAN_model": {"data_label": "1"}}, 'GAN_model.data_label = "1" is not followed: ganmill has no classes'),
         ({"GAN_model": {"epoch": 5}}, "has no such key; did you mean 'epochs'?"),
@@ -205,9 +211,6 @@ def test_any_generator_works_with_any_discriminator(translated, generator, discr
         (networks({"choice": "gan", "loss": "NLL"}), 'generator.loss = "NLL": that is for text'),
         (networks(GAN_model={"seq": "1"}), 'GAN_model.seq = "1": that is for text'),
         (networks("custom"), "that is Python code, and a definition has no code; use one of gan, dcgan"),
-        (networks(data_path="sets/one.p"), 'data_path = "sets/one.p": pickled data can run code and is never loaded'),
-        (networks(data_path="sets/one.pkl.gz"), "pickled data can run code and is never loaded"),
-        (networks(data_path="sets/one.PKL"), "run with --download-sources folder --download-folder DIR"),
         (networks("gna"), 'generator.choice = "gna": expected one of gan, dcgan, cgan, wgan, wgan_gp'),
         ({"generator": {"choice": "gan"}}, "discriminator.choice = null: expected one of gan"),
         ({"GAN_model": {}}, "generator.choice = null: expected one of gan"),
@@ -231,3 +234,10 @@ def test_any_generator_works_with_any_discriminator(translated, generator, discr
 )
 def test_impossible_file_is_refused_with_the_field_names_of_the_file(mistake, tree, says):
     assert says in mistake(tree)
+
+
+def test_published_files_are_read_with_warnings(shared_data):
+    files = sorted((shared_data / "gan-toolkit").glob("*.json"))
+    assert len(files) == 10
+    for path in files:
+        assert any(warning.startswith("data_path = ") for warning in read(path).warnings), path

@@ -1,0 +1,106 @@
+"""IDX files, the format of MNIST and Fashion-MNIST: many grey pictures in one file, plain or gzipped.
+
+A header of big-endian numbers (two zero bytes, the type 8 for unsigned bytes, the number of dimensions, the dimensions)
+is followed by the values. Source: http://yann.lecun.com/exdb/mnist.
+"""
+
+import gzip
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+
+import numpy as np
+
+NAMES = re.compile(r"ubyte|idx", re.IGNORECASE)  # in the name of every published IDX file; others are not opened
+UNSIGNED_BYTES = 8
+MAX_SIDE = 1 << 14  # pixels
+MAX_BYTES = 1 << 28  # of the pictures of one file that are read
+_UNREADABLE = (OSError, EOFError, zlib.error)  # gzip raises all of them for a damaged file
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxPictures:
+    """The first `count` of the `total` pictures of an IDX file, and their classes if a label file is beside it.
+
+    `pixels` are (N, H, W) uint8; N is smaller than `count` if the file is damaged or cut short.
+    """
+
+    pixels: np.ndarray
+    count: int
+    total: int
+    classes: tuple[int, ...] | None
+    label_file: Path | None
+
+
+def read_idx(path: Path, count: int) -> IdxPictures | None:
+    """Read the first `count` pictures of `path`; None if it is no IDX file of pictures, or cannot be read."""
+    if not NAMES.search(path.name):
+        return None
+    try:
+        with _open(path) as file:
+            header = _header(file, dimensions=3)
+            if not header or not all(0 < side <= MAX_SIDE for side in header[1:]):
+                return None
+            total, height, width = header
+            count = min(count, total, MAX_BYTES // (height * width))
+            data = _read(file, count * height * width)
+    except _UNREADABLE:
+        return None
+    pixels = np.frombuffer(data, np.uint8)[: len(data) // (height * width) * height * width]
+    label_file = _label_file(path)
+    classes = None if label_file is None else _read_classes(label_file, total, count)
+    return IdxPictures(
+        pixels=pixels.reshape(-1, height, width),
+        count=count,
+        total=total,
+        classes=classes,
+        label_file=label_file if classes is not None else None,
+    )
+
+
+def _read_classes(path: Path, total: int, count: int) -> tuple[int, ...] | None:
+    """The classes of the first `count` of `total` pictures; None if `path` does not have them."""
+    try:
+        with _open(path) as file:
+            if _header(file, dimensions=1) != (total,):
+                return None
+            data = _read(file, min(count, total))
+    except _UNREADABLE:
+        return None
+    return tuple(data) if len(data) == min(count, total) else None
+
+
+def _label_file(path: Path) -> Path | None:
+    """The file of labels beside `path`: of train-images-idx3-ubyte.gz it is train-labels-idx1-ubyte.gz."""
+    name = path.name.replace("images", "labels").replace("idx3", "idx1")
+    stems = {name, name.removesuffix(".gz"), f"{name.removesuffix('.gz')}.gz"} - {path.name}
+    return next((found for stem in sorted(stems) if (found := path.with_name(stem)).is_file()), None)
+
+
+def _open(path: Path) -> BufferedReader | gzip.GzipFile:
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return gzip.GzipFile(path) if zipped else path.open("rb")
+
+
+def _header(file: BufferedReader | gzip.GzipFile, *, dimensions: int) -> tuple[int, ...]:
+    """The dimensions; empty if the file is not one of unsigned bytes with so many of them."""
+    if file.read(4) != bytes((0, 0, UNSIGNED_BYTES, dimensions)):
+        return ()
+    found = file.read(4 * dimensions)
+    return struct.unpack(f">{dimensions}I", found) if len(found) == 4 * dimensions else ()
+
+
+def _read(file: BufferedReader | gzip.GzipFile, count: int) -> bytes:
+    """Up to `count` bytes: what there is before the end of the file, or before damage."""
+    parts: list[bytes] = []
+    try:
+        while count > 0 and (part := file.read1(min(count, 1 << 16))):  # `read` would lose what is before the damage
+            parts.append(part)
+            count -= len(part)
+    except _UNREADABLE:
+        pass
+    return b"".join(parts)

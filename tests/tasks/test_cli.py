@@ -1,0 +1,66 @@
+"""The command line: what it does not know is refused with the nearest name."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.cli import build_parser, main
+
+
+@pytest.fixture
+def folder(working_folder):
+    """A working folder in which the dataset pikachu has run."""
+    (working_folder / "data" / "pikachu" / "runs").mkdir(parents=True)
+    return working_folder
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["rnu"], "COMMAND 'rnu' is not known; did you mean 'run'?"),
+        (["xyz"], "COMMAND 'xyz' is not known; known are: gc, generate, labels, models, options, plan, rerun, run,"),
+        (["rerun", "gna"], "stage 'gna' is not known; did you mean 'gan'?"),
+        (["run", "--until", "filtre"], "--until 'filtre' is not known; did you mean 'filter'?"),
+        (["labels", "imprt"], "ACTION 'imprt' is not known; did you mean 'import'?"),
+        (["run", "--gan-epoch", "3"], "run does not take '--gan-epoch'; did you mean '--gan-epochs'?"),
+    ],
+)
+def test_unknown_word_is_refused_with_the_nearest_one(folder, capsys, words, says):
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {says}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run"],
+        ["plan"],
+        ["status"],
+        ["rerun", "gan"],
+        ["generate"],
+        ["labels"],
+        ["labels", "export", "sorted"],
+        ["gc"],
+        ["web", "--no-browser"],
+    ],
+)
+def test_unknown_dataset_is_refused_with_the_nearest_one(folder, capsys, words):
+    assert main([*words, "--dataset", "pikachoo"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("did you mean 'pikachu'?")
+    assert not Path("data/pikachoo").exists()
+
+
+def test_error_about_a_known_or_quite_different_dataset_names_no_other(folder, capsys):
+    for dataset in ("pikachu", "toadstools"):
+        assert main(["plan", "--dataset", dataset]) == 2
+        assert "did you mean" not in capsys.readouterr().err
+
+
+def test_flag_of_a_switch_alone_means_true():
+    parser, _ = build_parser()
+    given = {"download.allow_private": "--download-allow-private", "gan.xla": "--gan-xla"}
+    for name, flag in given.items():
+        assert vars(parser.parse_args(["run", flag]))[name] == "true"
+        assert vars(parser.parse_args(["run", flag, "false"]))[name] == "false"
