@@ -2,19 +2,20 @@
 
 import os
 import shutil
+from datetime import datetime, timezone
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from pipeline.errors import UserError
+from pipeline.run_process import is_at_work
 from pipeline.store.artifacts import WORK
-from tasks import paths
+from tasks import paths, run_log
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
 
 def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) -> dict[Path, int]:
-    """Delete all artifacts except the `keep` newest of each stage and those of the current settings.
+    """Delete all artifacts except the `keep` newest of each stage, those of the last run and those of the
+    current settings.
 
     Pictures, the label log and the run logs are never deleted, nor is anything that another run is making now.
 
@@ -36,28 +37,20 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
 
 def _removable(task: StageTask, keep: int) -> list[Path]:
     """The folders of one stage that may be deleted."""
-    current, in_progress = task.published(), task.artifact_store.work_path(task.key() or "")
-    finished = [published.folder for published in task.artifact_store.all()]
-    broken = [path for path in task.artifact_store.folders() if path not in finished]
-    unfinished = [path for path in task.artifact_store.root.glob(f"{WORK}*") if path.is_dir() and path != in_progress]
-    if task.key() is None:  # unknown until the stages before it are done
-        latest = (task.artifact_store.root / "latest").resolve()
-        finished, unfinished = [path for path in finished if path.resolve() != latest], []
+    store, key = task.artifact_store, task.key()
+    current = {used.folder for used in (task.published(), store.latest()) if used}
+    finished = [published.folder for published in store.all()]
+    broken = [path for path in store.folders() if path not in finished]
+    unfinished = [path for path in store.root.glob(f"{WORK}*") if path.is_dir() and path != store.work_path(key or "")]
+    if key is None:  # unknown until the stages before it are done
+        unfinished = []
     candidates = [*finished[: max(0, len(finished) - keep)], *broken, *unfinished]
-    return [folder for folder in candidates if not (current and folder == current.folder) and not _in_use(folder)]
+    return [folder for folder in candidates if folder not in current and not store.is_locked(_key_in(folder))]
 
 
-def _in_use(folder: Path) -> bool:
-    """Whether a run holds the lock of the content key in the name of `folder`."""
-    key = folder.name.removeprefix(WORK).partition(".")[0]
-    lock = folder.parent / f".lock-{key}"
-    if not lock.exists():  # no run; do not create the lock file, because the disk may be full
-        return False
-    try:
-        FileLock(lock).acquire(timeout=0).lock.release()
-    except Timeout:
-        return True
-    return False
+def _key_in(folder: Path) -> str:
+    """The part of the content key that is in the name of `folder`."""
+    return folder.name.removeprefix(WORK).partition(".")[0]
 
 
 def _orphaned_sheets(dataset: str, removed: list[Path]) -> list[Path]:
@@ -67,6 +60,24 @@ def _orphaned_sheets(dataset: str, removed: list[Path]) -> list[Path]:
     remaining |= {path.name.removeprefix(WORK) for path in gan_folder.glob(f"{WORK}*") if path not in removed}
     folders = paths.training_sheets(dataset, "").glob("*")
     return [folder for folder in folders if folder.is_dir() and folder.name not in remaining]
+
+
+def drop_dataset(dataset: str) -> Path:
+    """Move all folders of `dataset` into one folder below data/.dropped, whose path it returns.
+
+    Raises:
+        UserError: If the dataset's last run is at work.
+    """
+    for record in run_log.newest(dataset):
+        if is_at_work(record.state(), record.folder):
+            raise UserError(f"a run of dataset '{dataset}' is at work (process {record.state().pid}); stop it first")
+    dropped = paths.dataset_folder(".dropped") / f"{dataset}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}"
+    for root in ("models", "generated", "data"):  # the folder in data/ makes it a dataset: it goes last
+        folder = Path(root) / dataset
+        if folder.is_dir():
+            dropped.mkdir(parents=True, exist_ok=True)
+            shutil.move(folder, dropped / root)
+    return dropped
 
 
 def _size(folder: Path) -> int:

@@ -13,7 +13,7 @@ from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_json, expected, nearest
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
 from pipeline.text import to_plain_line
-from tasks import commands, console, paths
+from tasks import commands, console, paths, status
 from tasks.label_server import web
 
 MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
@@ -115,14 +115,22 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     rerun.add_argument("stage", choices=STAGES, help="the stage")
     rerun.add_argument("--downstream", action="store_true", help="make all stages after it again, changed or not")
     generate = add("generate", commands.generate, "generate samples with the trained generator", options=True)
+    for command in (run, generate):
+        command.add_argument(
+            "--once", action="store_true", help="a trial: later commands neither use its settings nor show what it made"
+        )
     for command in (run, rerun, generate):
         command.add_argument("--scheduler", metavar="URL", default="", help="luigid to report to (default: none)")
         command.add_argument("--workers", type=int, default=1, help="processes that run stages (default: %(default)s)")
-    status = add("status", commands.status, "show the stages, labels and last run of one dataset or all")
-    status.set_defaults(dataset="")
-    status.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
-    listing = add("options", commands.options, "list every setting with its value and meaning")
+    state = add("status", status.status, "show the stages, labels and last run of one dataset or all")
+    state.set_defaults(dataset="")
+    state.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
+    state.add_argument("--drop", action="store_true", help="take the dataset off the list; its folders are kept aside")
+    listing = add("options", commands.options, "list every setting with its value, where that comes from, and meaning")
     listing.add_argument("--markdown", action="store_true", help="print docs/settings.md: defaults, bounds, meanings")
+    forget = add("forget", commands.forget, "forget settings that the last run had by flag")
+    forget.add_argument("names", nargs="*", metavar="SETTING", help="as in gan.epochs (default: all but the subject)")
+    forget.add_argument("--all", action="store_true", help="what the dataset is about too: query, sources, site, ...")
     _add_labels(add("labels", commands.labels_check, "count, import, export or repair labels"))
     _add_models(add("models", commands.models_list, "list the GAN definitions, explain one, check them", dataset=False))
     page = add("web", web, "label squares in the browser")

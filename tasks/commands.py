@@ -5,24 +5,23 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from pipeline.crawl.url import STANDARD_INPUT
-from pipeline.errors import DamagedState, UserError, of_system
+from pipeline.errors import UserError, of_system
 from pipeline.gan.config import Definition, Difference, LoadedDefinition, as_tree, differences, read, schema_text
 from pipeline.labels.folders import export_folders, import_folders
 from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_text, nearest
 from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
 from pipeline.store.atomic import write_whole
-from pipeline.store.manifest import check_contents
 from pipeline.text import to_plain_line
-from tasks import cleanup, console, label_snapshots, paths, run_log, runner, settings, settings_page
+from tasks import cleanup, label_snapshots, paths, remembered, run_log, runner, settings, settings_page
 from tasks.plan import make_plan
 from tasks.run_pipeline import RunPipeline
+from tasks.stage_task import StageTask
 from tasks.stages import Generate, Normalize, TrainGan
 
 Command = Callable[[Namespace], int]
@@ -34,7 +33,7 @@ def run(arguments: Namespace) -> int:
     pipeline.requires()  # raises an error before wrong settings are remembered
     pipeline.remember()
     if arguments.until:
-        return _run_until(pipeline, arguments)
+        return _run_until(pipeline, pipeline.stages_until(arguments.until)[-1], arguments)
     if pipeline.complete():
         print(f"{pipeline.dataset}: everything is up to date", file=sys.stderr)
         pipeline.finish()
@@ -42,9 +41,8 @@ def run(arguments: Namespace) -> int:
     return runner.launch(pipeline, pipeline, scheduler=arguments.scheduler, workers=arguments.workers)
 
 
-def _run_until(pipeline: RunPipeline, arguments: Namespace) -> int:
+def _run_until(pipeline: RunPipeline, task: StageTask, arguments: Namespace) -> int:
     """Bring one stage and the stages it needs up to date."""
-    task = pipeline.stages_until(arguments.until)[-1]
     finish = partial(pipeline.finish_until, task.stage)
     if task.complete():
         print(f"{pipeline.dataset}: everything up to {task.stage} is up to date", file=sys.stderr)
@@ -88,34 +86,12 @@ def generate(arguments: Namespace) -> int:
             f"{pipeline.dataset} has no generator trained with these settings; `python -m tasks plan --dataset"
             f" {pipeline.dataset}` says why, `python -m tasks run --dataset {pipeline.dataset}` trains it"
         )
+    pipeline.remember()
     task = pipeline.upstream(Generate)
-    if not task.complete() and (code := runner.launch(pipeline, task, scheduler=arguments.scheduler)):
+    if code := _run_until(pipeline, task, arguments):
         return code
-    found = task.finished()
-    print(console.stage_line(found.manifest), file=sys.stderr)
-    print(found.folder)
+    print(task.finished().folder)
     return 0
-
-
-def status(arguments: Namespace) -> int:
-    """Print the last run, the stages and the labels."""
-    names = paths.datasets()
-    if not names:
-        print("nothing has run yet; `make run` starts with the embedded demo")
-    names = [_existing_dataset(arguments.dataset)] if arguments.dataset else names
-    damaged = [name for name in names if _show_dataset(name, verify=arguments.verify)]
-    return 1 if damaged else 0
-
-
-def _show_dataset(dataset: str, *, verify: bool) -> bool:
-    """Print the state of one dataset; an error in its settings does not hide the other datasets."""
-    try:
-        return bool(show_status(RunPipeline(dataset=dataset), verify=verify))
-    except UserError as error:
-        print(f"{dataset}: {error}")
-    except OSError as error:
-        print(f"{dataset}: {of_system(error)}")
-    return True
 
 
 def options(arguments: Namespace) -> int:
@@ -123,17 +99,46 @@ def options(arguments: Namespace) -> int:
     if arguments.markdown:
         print(settings_page.as_markdown(), end="")
         return 0
+    given = settings.given(arguments.dataset, {})
     current_settings = settings.resolve(arguments.dataset, {})
     for stage, stage_options in STAGE_OPTIONS.items():
         print(f"[{stage}]")
         for name, field in stage_options.model_fields.items():
-            print(f"{name} = {as_text(getattr(current_settings[stage], name))}".ljust(44) + f"# {field.description}")
+            known = given.get(f"{stage}.{name}")
+            origin = known.origin if known else settings.DEFAULT
+            print(
+                f"{name} = {as_text(getattr(current_settings[stage], name))}".ljust(44)
+                + f"# {origin}: {field.description}"
+            )
+    return 0
+
+
+def forget(arguments: Namespace) -> int:
+    """Forget settings that the last run used by flag, so that luigi.cfg and the defaults hold again."""
+    dataset = paths.existing_dataset(arguments.dataset)
+    if arguments.all:
+        remembered.forget_all(dataset)
+        print(f"{dataset}: forgot every remembered setting")
+        return 0
+    known = remembered.read(dataset)
+    for name in arguments.names:
+        if name not in known:
+            raise UserError(f"{name} is not remembered for {dataset}; {nearest(name, known)}")
+    names = arguments.names or [name for name in known if name not in settings.SUBJECT]
+    remembered.forget(dataset, names)
+    now = settings.resolve(dataset, {})
+    for name in names:
+        stage, _, option = name.partition(".")
+        value = getattr(now.stages.get(stage), option, settings.DEFAULT)  # an earlier version had other settings
+        print(f"{dataset}: forgot {name} = {known[name].text}; now {as_text(value)}")
+    kept = [name for name in known if name not in names]
+    print(f"{dataset}: " + (f"still remembered: {', '.join(kept)}" if kept else "nothing is remembered"))
     return 0
 
 
 def labels_check(arguments: Namespace) -> int:
     """Print how many labels of each kind there are; an unreadable line is an error."""
-    labels = list(label_snapshots.log(_existing_dataset(arguments.dataset)).effective().values())
+    labels = list(label_snapshots.log(paths.existing_dataset(arguments.dataset)).effective().values())
     print(", ".join(f"{labels.count(label)} {name}" for label, name in LABEL_NAMES.items()))
     return 0
 
@@ -160,7 +165,7 @@ def labels_export(arguments: Namespace) -> int:
 
 def labels_repair(arguments: Namespace) -> int:
     """Move unreadable lines out of the label log; all others stay."""
-    count = label_snapshots.log(_existing_dataset(arguments.dataset)).repair()
+    count = label_snapshots.log(paths.existing_dataset(arguments.dataset)).repair()
     print(f"{count} unreadable lines moved out of the label log")
     return 0
 
@@ -187,22 +192,14 @@ def _pipeline(arguments: Namespace, *, forced_stages: list[str] | None = None) -
         settings=settings.resolve(arguments.dataset, overrides).text(),
         forced=f"{run_name}:{','.join(forced_stages)}" if forced_stages else "",
         run_name=run_name,
+        once=getattr(arguments, "once", False),
     )
-
-
-def _existing_dataset(dataset: str) -> str:
-    """Return `dataset`; raises a `UserError` with the nearest name if it does not exist."""
-    if dataset not in (names := paths.datasets()):
-        raise UserError(f"there is no dataset '{dataset}'" + (f"; {nearest(dataset, names)}" if names else " yet"))
-    return dataset
 
 
 def _normalized(dataset: str) -> Path:
-    """The folder of squares for the current settings, or the newest one."""
-    found = (
-        RunPipeline(dataset=dataset).upstream(Normalize).published()
-        or paths.artifact_store(dataset, "normalize").newest()
-    )
+    """The folder of squares for the current settings, or the one of the last run."""
+    task = RunPipeline(dataset=dataset).upstream(Normalize)
+    found = task.published() or task.artifact_store.latest()
     if found is None:
         raise UserError(f"{dataset} has no squares yet; `python -m tasks run --dataset {dataset}` makes them")
     return found.folder
@@ -302,48 +299,3 @@ def _definition_path(name: str) -> Path:
     ):  # also if the name is too long for a file
         return Path(name)
     raise UserError(f"there is no models/{name}.json; {nearest(name, known)}")
-
-
-def show_status(pipeline: RunPipeline, *, verify: bool = False) -> list[str]:
-    """Print the state of one dataset; returns its damage, a line each."""
-    print(f"{pipeline.dataset}: {_last_run(pipeline.dataset)}; {_labels(pipeline.dataset)}")
-    for step, task in zip(make_plan(pipeline), pipeline.stages(), strict=True):
-        newest = task.published() or task.artifact_store.newest()
-        line = console.stage_line(newest.manifest) if newest else ""
-        print(f"  {step.stage:<11}{step.state:<11}{line}".rstrip())
-    damage = _find_damage(pipeline, verify=verify)
-    for line in damage:
-        print(f"  damaged: {line}")
-    return damage
-
-
-def _last_run(dataset: str) -> str:
-    record = run_log.last(dataset)
-    if record is None:
-        return "never ran"
-    rows = record.rows()
-    if not rows:
-        return f"last run unknown: {record.path} holds no complete line"
-    outcome = rows[-1]["outcome"] if rows[-1]["event"] == "end" else "running or killed"
-    stages = Counter(record.stages().values())
-    counts = ", ".join(f"{number} {word}" for word, number in stages.items())
-    return f"last run {rows[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "")
-
-
-def _labels(dataset: str) -> str:
-    found = Counter(label_snapshots.log(dataset).effective().values())
-    shown = ", ".join(f"{found[label]} {name}" for label, name in LABEL_NAMES.items() if found[label])
-    return f"labels: {shown or 'none'}"
-
-
-def _find_damage(pipeline: RunPipeline, *, verify: bool) -> list[str]:
-    damage = [text for task in pipeline.stages() for text in task.artifact_store.damaged().values()]
-    for task in pipeline.stages() if verify else []:
-        for published in task.artifact_store.all():
-            try:
-                check_contents(published.manifest, published.folder)
-            except DamagedState as error:
-                damage.append(
-                    f"{error}; `python -m tasks rerun {task.stage}{dataset_flag(task.dataset)}` makes it again"
-                )
-    return damage

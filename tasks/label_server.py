@@ -1,22 +1,16 @@
 """The command `python -m tasks web`: the label page, with the paths of this working folder."""
 
 import sys
-import threading
 import webbrowser
 from argparse import Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pipeline.errors import UserError
-from tasks import label_snapshots, paths, settings
-from tasks.run_pipeline import RunPipeline
-from tasks.stages import Normalize
+from tasks import paths
 
 if TYPE_CHECKING:
     from pipeline.web.dataset_paths import DatasetPaths
-
-_SETTINGS_LOCK = threading.Lock()  # settings are global in the process, and requests run in threads
 
 
 def web(given: Namespace) -> int:
@@ -51,29 +45,13 @@ def dataset_paths(dataset: str) -> "DatasetPaths":
         stage: paths.artifact_store(dataset, stage) for stage in ("download", "normalize", "classifier", "filter")
     }
     folder = paths.dataset_folder(dataset)
-    files = (settings.FILE, settings.path(dataset))
-    return DatasetPaths(
-        dataset=dataset, folder=folder, current_squares=lambda: current_squares(dataset), settings=files, **stores
-    )
-
-
-def current_squares(dataset: str) -> Path | None:
-    """The folder of squares for the settings in luigi.cfg; None if it does not exist or the settings are wrong."""
-    try:
-        with _SETTINGS_LOCK:
-            settings.reread()  # they may have changed since the server started
-            # Squares do not depend on labels, so the labels need not be read
-            found = RunPipeline(dataset=dataset, labels=label_snapshots.EMPTY).upstream(Normalize).published()
-    except UserError:
-        return None
-    return found.folder if found else None
+    return DatasetPaths(dataset=dataset, folder=folder, **stores)
 
 
 def _page_path(dataset: str) -> str:
     if not dataset:
         return "/"
-    if dataset not in paths.datasets():
-        raise UserError(f"there is no dataset '{dataset}' yet; `python -m tasks run --dataset {dataset}` makes it")
+    paths.existing_dataset(dataset)
     return f"/d/{quote(dataset, safe='')}/"
 
 

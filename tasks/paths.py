@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from pipeline.errors import UserError
 from pipeline.gan.config import loading
+from pipeline.option_types import nearest
 from pipeline.store.artifacts import ArtifactStore
 
 STAGE_ROOTS = {
@@ -46,6 +48,13 @@ def datasets() -> list[str]:
     """The datasets that have run folders under data/."""
     root = Path("data")
     return sorted(path.name for path in root.iterdir() if _is_dataset(path)) if root.is_dir() else []
+
+
+def existing_dataset(dataset: str) -> str:
+    """Return `dataset`; raises a `UserError` with the nearest name if it does not exist."""
+    if dataset not in (names := datasets()):
+        raise UserError(f"there is no dataset '{dataset}'" + (f"; {nearest(dataset, names)}" if names else " yet"))
+    return dataset
 
 
 def _is_dataset(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from pipeline.option_types import as_text
+from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
@@ -37,40 +38,69 @@ def make_plan(pipeline: RunPipeline, *, until: str = "") -> list[PlanStep]:
 
 def _plan_stage(task: StageTask, pending: set[str]) -> PlanStep:
     key = task.key()
-    if key is not None and task.published():
-        return PlanStep(stage=task.stage, state=UP_TO_DATE)
-    reasons = _own_reasons(task, key)
-    pending_inputs = [
-        upstream.stage for upstream, outputs in task.reads().items() if outputs and upstream.stage in pending
-    ]
-    if reasons or key is not None:
-        return PlanStep(stage=task.stage, state=WILL_RUN, reason=", ".join(reasons) or "its inputs changed")
-    return PlanStep(stage=task.stage, state=MAY_RUN, reason=f"if {_join_with_or(pending_inputs)} makes something new")
+    if key is not None and (found := task.published()):
+        return PlanStep(stage=task.stage, state=UP_TO_DATE, reason=_return_to(task, found))
+    if key is not None:
+        return PlanStep(stage=task.stage, state=WILL_RUN, reason=", ".join(_reasons(task, key)))
+    reasons = [] if _may_exist(task) else _reasons(task, None)
+    if reasons:
+        return PlanStep(stage=task.stage, state=WILL_RUN, reason=", ".join(reasons))
+    waits_for = [upstream.stage for upstream, outputs in task.reads().items() if outputs and upstream.stage in pending]
+    return PlanStep(stage=task.stage, state=MAY_RUN, reason=f"if {_join_with_or(waits_for)} makes something new")
 
 
-def _own_reasons(task: StageTask, key: str | None) -> list[str]:
-    """Why this stage runs whatever the stages before it make; empty if that alone decides."""
-    newest = task.artifact_store.newest()
+def _return_to(task: StageTask, found: Artifact) -> str:
+    """Why a stage that need not run takes another artifact than the last run; empty if it is the same."""
+    last = task.artifact_store.latest()
+    if last is None or last.folder == found.folder:
+        return ""
+    return ", ".join([*changes(task, last.manifest), f"was made on {found.manifest.created[:10]}"])
+
+
+def _reasons(task: StageTask, key: str | None) -> list[str]:
+    """Why this stage runs; without a `key`, whatever the stages before it make."""
+    store, last = task.artifact_store, task.artifact_store.latest()
     if task.forced_by:
         return ["requested"]
-    if key is not None and (damage := task.artifact_store.damage(key)):
+    if key is not None and (damage := store.damage(key)):
         return [f"damaged: {damage}"]
-    if key is not None and task.artifact_store.begun(key):
-        return ["started but not finished" + (", resumes" if task.resumable else "")]
-    if newest is None:
-        return [*task.artifact_store.damaged().values()] or ["never ran"]
-    return changes(task, newest.manifest)
+    reasons = changes(task, last.manifest) if last else [_without_last(store)]
+    if key is not None and store.is_locked(key):
+        return [*reasons, "another run makes it now"]
+    if key is not None and store.begun(key):
+        return [*reasons, "started but not finished" + (", resumes" if task.resumable else "")]
+    return reasons
+
+
+def _without_last(store: ArtifactStore) -> str:
+    """Why a stage runs if the artifact of the last run cannot be compared with."""
+    if damaged := [*store.damaged().values()]:
+        return damaged[0]
+    if name := store.latest_name():
+        return f"{store.root / name} of the last run was deleted"
+    return "was not made with these settings" if store.folders() else "never ran"
+
+
+def _may_exist(task: StageTask) -> bool:
+    """Whether there is an artifact which this stage takes if the stages before it make what it was made from."""
+    known = task.known_inputs()
+    return not task.forced_by and any(
+        each.manifest.version == task.version
+        and each.manifest.options == task.options.significant()
+        and known.items() <= each.manifest.inputs.items()
+        for each in task.artifact_store.all()
+    )
 
 
 def changes(task: StageTask, before: Manifest) -> list[str]:
-    """What has changed since `before` was made, as text: 'size 64 → 128', 'labels changed: 83 → 91'."""
+    """What has changed since `before` was made, as far as it is known: 'size 64 → 128', 'labels changed: 83 → 91'."""
     found = [] if before.version == task.version else [f"code version {before.version} → {task.version}"]
     now = task.options.significant()
     for name in sorted(now | before.options):
         old, new = before.options.get(name), now.get(name)
         if old != new:
             found.append(f"{name} {as_text(old) or 'none'} → {as_text(new) or 'none'}")
-    inputs = task.inputs() or task.content()
+    inputs = task.known_inputs()
     return found + [
         _describe_input_change(task, name, before) for name in inputs if inputs[name] != before.inputs.get(name)
     ]

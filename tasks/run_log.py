@@ -144,10 +144,15 @@ def record(dataset: str, run: str) -> RunLog:
     return found
 
 
+def newest(dataset: str, most: int = 20) -> list[RunLog]:
+    """The runs of `dataset` that began last, the newest first."""
+    folders = sorted((path for path in runs_folder(dataset).glob("*") if (path / NAME).exists()), reverse=True)
+    return [RunLog(folder) for folder in folders[:most]]
+
+
 def last(dataset: str) -> RunLog | None:
     """The newest run of `dataset`, or None."""
-    folders = sorted(path for path in runs_folder(dataset).glob("*") if (path / NAME).exists())
-    return RunLog(folders[-1]) if folders else None
+    return next(iter(newest(dataset, 1)), None)
 
 
 class _Quiet(logging.FileHandler):

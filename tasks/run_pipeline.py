@@ -35,9 +35,9 @@ class RunPipeline(RunTask):
         return self.upstream(Report).complete()
 
     def remember(self) -> None:
-        """Remember the dataset's query and sources, so that the next command need not repeat them."""
-        configured = settings.resolve(self.dataset, {}, memory=False)
-        settings.remember(self.dataset, self.chosen["download"], configured["download"])
+        """Remember the settings, so that the next command need not repeat them; those of a trial are not."""
+        if not self.once:
+            settings.remember(self.dataset, self.chosen)
 
     def run(self):
         """Print the summary. Luigi calls this after the report is made, and not if it existed before."""
@@ -84,8 +84,7 @@ class RunPipeline(RunTask):
         touched = record.stages()
         published = {task.stage: task.finished() for task in tasks}
         for task in tasks:
-            # An older artifact, if earlier settings are used again
-            task.artifact_store.point_latest(published[task.stage].folder)
+            task.mark_used()
             if task.stage not in touched:
                 made = console.stage_line(published[task.stage].manifest)
                 record.add("stage", stage=task.stage, key=task.key(), outcome="reused", made=made)

@@ -192,6 +192,7 @@ def _run(
     ahead = pipeline.stages_until(until)
     record.add("plan", until=until, stages=[stage.stage for stage in ahead])
     for stage in ahead:
+        stage.mark_used()
         if not stage.complete():
             _fetch_weights(stage, lambda name, text: record.add_and_print("note", stage=name, text=text))
             for warning in stage.warnings():
@@ -203,6 +204,9 @@ def _run(
         ending = _build(task, workers, luigid.Waiting(url, lambda reason: record.add_and_print("wait", reason=reason)))
     if task.complete():
         finish()
+    else:
+        for stage in ahead:
+            stage.mark_used()
     return _verdict(task, record, ending)
 
 

@@ -1,8 +1,8 @@
 """The settings of a run: the options of every stage, from flags, luigi.cfg and the defaults (`resolve`).
 
 In luigi.cfg the section [gan] is for every dataset and [pikachu.gan] for one. The setting gan.epochs is the option
-`epochs` of the stage gan; its flag is --gan-epochs. Search words that were given by flag once are remembered for the
-dataset, and URLs from standard input are kept in a file.
+`epochs` of the stage gan; its flag is --gan-epochs. What a run used is remembered for the dataset
+(`tasks.remembered`), and URLs from standard input are kept in a file.
 """
 
 import configparser
@@ -19,12 +19,13 @@ from typing import Any
 
 from luigi import configuration
 
-from pipeline.errors import DamagedState, UserError
+from pipeline.errors import UserError
 from pipeline.option_types import Options, as_json, as_text, field_of, nearest, parse
-from pipeline.options import STAGE_OPTIONS, STAGES, DownloadOptions
+from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
 from pipeline.store import digest
 from pipeline.store.atomic import write_whole
-from tasks import paths
+from tasks import paths, remembered
+from tasks.remembered import Remembered
 
 # Sections of luigi.cfg that Luigi itself reads (its documentation, "Configuration")
 LUIGI_SECTIONS = {
@@ -68,40 +69,73 @@ def check_dataset(dataset: str) -> None:
         )
 
 
-def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) -> Settings:
-    """The settings for `dataset`. The first of these that gives a setting wins:
+SUBJECT = tuple(f"download.{name}" for name in ("query", "sources", "site", "urls", "folder"))  # what it is about
+FLAG, REMEMBERED, DEFAULT = "flag", "remembered from the last run", "default"
 
-    1. `overrides`, the flags: `{"gan.epochs": "20"}`
-    2. luigi.cfg, in a section for this dataset, [pikachu.gan]
-    3. with `memory`, the search terms or other subject that this dataset was last run with (`remember`)
-    4. luigi.cfg, in a section for all datasets, [gan]
-    5. the default
+
+@dataclass(frozen=True)
+class Given:
+    """The text of one setting, and what gave it: `FLAG`, `REMEMBERED`, or a section, `luigi.cfg [demo.gan]`."""
+
+    text: str
+    origin: str
+
+    def where(self, name: str) -> str:
+        """How an error names the setting `name`."""
+        if self.origin in (FLAG, REMEMBERED):
+            return name if self.origin == FLAG else f"remembered {name}"
+        return f"{self.origin} {name.partition('.')[2]}"
+
+
+def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) -> Settings:
+    """The settings for `dataset`: what `given` finds, and the default for all others.
 
     Errors: `UserError` for an unknown name or section and for a value that is not allowed.
+    """
+    values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
+    for name, each in given(dataset, overrides, memory=memory).items():
+        try:
+            stage, option = split(name)
+            values[stage][option] = parse(field_of(STAGE_OPTIONS[stage], option, stage), each.text, each.where(name))
+        except UserError as error:
+            if each.origin != REMEMBERED:
+                raise
+            command = f"python -m tasks forget {name}{dataset_flag(dataset)}"
+            raise UserError(f"{error}; `{command}` forgets what the last run used") from None
+    return Settings({stage: _make(stage, chosen) for stage, chosen in values.items()})
+
+
+def given(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) -> dict[str, Given]:
+    """Every setting that does not have its default, by name. The first of these that gives a setting wins:
+
+    1. `overrides`, the flags: `{"gan.epochs": "20"}`
+    2. with `memory`, what the last run of this dataset used (`remember`), unless the line of luigi.cfg was edited since
+    3. luigi.cfg, in a section for this dataset, [pikachu.gan]
+    4. luigi.cfg, in a section for all datasets, [gan]
+
+    Errors: `UserError` for an unknown name or section of luigi.cfg.
     """
     check_dataset(dataset)
     for section in configuration.get_config().sections():
         _check_section(section)
-    texts = _section_texts("")
+    found = _section_texts("") | _section_texts(f"{dataset}.")
     if memory:
-        texts |= {name: (text, f"remembered {name}") for name, text in remembered(dataset).items()}
-    texts |= _section_texts(f"{dataset}.")
-    texts |= {name: (text, name) for name, text in overrides.items()}
-    values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
-    for name, (text, where) in texts.items():
-        stage, option = split(name)
-        values[stage][option] = parse(field_of(STAGE_OPTIONS[stage], option, stage), text, where)
-    return Settings({stage: _make(stage, chosen) for stage, chosen in values.items()})
+        for name, kept in remembered.read(dataset).items():
+            if kept.holds(found[name].text if name in found else None):
+                found[name] = Given(kept.text, REMEMBERED)
+    return found | {name: Given(text, FLAG) for name, text in overrides.items()}
 
 
-def reread() -> None:
-    """Read luigi.cfg again, which Luigi reads once a process. Errors: `UserError` if it cannot be read."""
-    config = configuration.get_config()
-    config.clear()  # or else sections that were removed from the file would stay
-    try:
-        config.read(config._config_paths, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise UserError(f"luigi.cfg cannot be read: {' '.join(str(error).split())}") from None
+def remember(dataset: str, chosen: Settings) -> None:
+    """Remember `chosen`, the settings of a run, as far as they differ from what luigi.cfg and the defaults give."""
+    configured, known = given(dataset, {}, memory=False), resolve(dataset, {}, memory=False)
+    kept = {}
+    for stage in STAGES:
+        for option in STAGE_OPTIONS[stage].model_fields:
+            name, value = f"{stage}.{option}", getattr(chosen[stage], option)
+            if value != getattr(known[stage], option):
+                kept[name] = Remembered(as_text(value), configured[name].text if name in configured else None)
+    remembered.write(dataset, kept)
 
 
 @lru_cache(maxsize=64)  # every task of a run calls this many times
@@ -141,15 +175,15 @@ def _make(stage: str, chosen: dict[str, Any]) -> Options:
         raise UserError(f"{stage}.{error}") from None
 
 
-def _section_texts(prefix: str) -> dict[str, tuple[str, str]]:
-    """`{"gan.epochs": (text, where it is written)}` from the sections `<prefix><stage>` of luigi.cfg."""
+def _section_texts(prefix: str) -> dict[str, Given]:
+    """What the sections `<prefix><stage>` of luigi.cfg give."""
     config, found = configuration.get_config(), {}
     for stage in STAGES:
         section = f"{prefix}{stage}"
         for written, text in _items(config, section):
             name = written.replace("-", "_")
             field_of(STAGE_OPTIONS[stage], name, f"luigi.cfg [{section}]:")
-            found[f"{stage}.{name}"] = (text, f"luigi.cfg [{section}] {name}")
+            found[f"{stage}.{name}"] = Given(text, f"luigi.cfg [{section}]")
     return found
 
 
@@ -164,36 +198,6 @@ def _check_section(section: str) -> None:
     stage = section.rpartition(".")[2]
     if section not in LUIGI_SECTIONS and stage not in STAGES:
         raise UserError(f"luigi.cfg: nothing reads the section [{section}]; {nearest(section, STAGES)}")
-
-
-SUBJECT = ("query", "sources", "site", "urls", "folder")  # what a dataset is about: these options are remembered
-
-
-def remembered(dataset: str) -> dict[str, str]:
-    """What `dataset` is about, if flags said so in its last run: `{"download.query": "..."}`."""
-    file = path(dataset)
-    if not file.exists():
-        return {}
-    try:
-        return {str(name): str(text) for name, text in json.loads(file.read_text(encoding="utf-8")).items()}
-    except (ValueError, AttributeError):
-        raise DamagedState(f"{file} cannot be read; delete it, and give --query or another source again") from None
-
-
-def remember(dataset: str, options: DownloadOptions, known: DownloadOptions) -> None:
-    """Write down what the dataset is about where `options` differ from `known`, the options that luigi.cfg gives."""
-    names = [name for name in SUBJECT if getattr(options, name) != getattr(known, name)]
-    text = json.dumps({f"download.{name}": as_text(getattr(options, name)) for name in names}, ensure_ascii=False)
-    file = path(dataset)
-    if file.exists() and file.read_text(encoding="utf-8") == text + "\n":
-        return  # so that a run that makes nothing new works on a read-only disk
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, f"{text}\n".encode(), sync=False, unique=True)
-
-
-def path(dataset: str) -> Path:
-    """The file that remembers what a dataset is about."""
-    return paths.dataset_folder(dataset) / "subject.json"
 
 
 def from_standard_input(dataset: str) -> Path:

@@ -42,11 +42,16 @@ luigi --module tasks RunPipeline --local-scheduler --dataset pikachu --options '
 If a setting is given in several places, the first of these wins:
 
 1. a flag
-2. luigi.cfg, in a section for the dataset: `[pikachu.gan]`
-3. for {", ".join(f"`download.{name}`" for name in SUBJECT)}:
-   the flag of the last run with this dataset, which is kept in `data/<dataset>/subject.json`
+2. what the last run of this dataset used, which is kept in `data/<dataset>/settings.json`
+3. luigi.cfg, in a section for the dataset: `[pikachu.gan]`
 4. luigi.cfg, in a section for every dataset: `[gan]`
 5. the default
+
+So a flag holds until another run changes it, and `status`, `plan`, `generate` and the label page need no flags. A line
+of luigi.cfg that was edited after the run wins over what the run used. `run --once` is a trial: its flags are not
+remembered, and what it makes does not become the latest. `options` prints where each value comes from, and
+`forget gan.epochs` undoes a flag; `forget` undoes all but what the dataset is about:
+{", ".join(SUBJECT)}.
 
 A list is written with commas: `query = cat,kitten`. A switch is `true` or `false`; `yes`, `no`, `on` and `off` mean the
 same. Where `auto` is accepted, the program chooses. In luigi.cfg, write `%%` for `%`. A wrong name or value stops the

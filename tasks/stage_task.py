@@ -4,12 +4,10 @@
 and records it.
 """
 
-import os
 import re
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -19,17 +17,15 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 import luigi
-from filelock import BaseFileLock, FileLock, Timeout
 
 from pipeline.errors import Stopped, UserError, disk_faults
-from pipeline.machine import has_gpu_driver
 from pipeline.options import DEFAULT_DATASET, dataset_flag
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 from pipeline.store import digest
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest, list_files
-from tasks import isolation, label_snapshots, luigid, paths, run_log, signals
+from tasks import isolation, label_snapshots, locks, luigid, paths, run_log, signals
 from tasks.settings import Settings, from_text, resolve
 from tasks.stage_reporter import StageReporter
 
@@ -42,7 +38,8 @@ class RunTask(luigi.Task):
 
     `settings` (options that differ from the defaults), `labels` (the digest of the labels when the run started) and
     `forced` (stages to make again) are set when the first task of a run is created, and passed up the chain: a label
-    that is edited during the run belongs to the next run.
+    that is edited during the run belongs to the next run. A run with `once` is a trial: its settings are not
+    remembered, and the artifacts that it uses do not become the latest.
     """
 
     dataset = luigi.Parameter(default=DEFAULT_DATASET, description="the subject's short name; folders are named by it")
@@ -50,6 +47,7 @@ class RunTask(luigi.Task):
     labels = luigi.Parameter(default="", description="digest of the labels; of those there are now when empty")
     forced = luigi.Parameter(default="", description="RUN:stage,stage makes those again")
     run_name = luigi.Parameter(default="", significant=False, description="the run's name under data/<dataset>/runs")
+    once = luigi.BoolParameter(significant=False, description="a trial, which later commands do not speak of")
 
     @classmethod
     def get_param_values(cls, params, args, kwargs):
@@ -89,8 +87,9 @@ def make_artifact(task: "StageTask") -> None:
 def _make_if_missing(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
     """Make the artifact `key`, if it is missing, once the locks are free; false if another key is needed then."""
     with ExitStack() as stack:
-        for lock, reason in _locks(task, key):
-            stack.enter_context(_acquire(lock, partial(record.add_and_print, "wait", stage=task.stage, reason=reason)))
+        for lock, reason in locks.of_stage(task.artifact_store.lock(key), trains="gpu" in task.resources):
+            notify = partial(record.add_and_print, "wait", stage=task.stage, reason=reason)
+            stack.enter_context(locks.acquire(lock, notify))
         if task.key() != key:
             return False
         if not task.complete():
@@ -122,35 +121,6 @@ def one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".splitlines()[-1:])
 
 
-def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
-    """The locks that this stage needs, each with the reason to wait if it is taken."""
-    locks: list[tuple[BaseFileLock, str]] = [(task.artifact_store.lock(key), "another run makes the same")]
-    if "gpu" in task.resources:  # the local scheduler counts resources within one process only
-        device = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
-        name = "-".join(["ganmill-gpu", *filter(None, [device])])
-        locks.append((FileLock(Path(tempfile.gettempdir()) / f"{name}.lock", mode=0o666), training_elsewhere()))
-    return locks
-
-
-def training_elsewhere() -> str:
-    """Why a stage waits that trains: one training at a time is faster than two side by side."""
-    return "another training uses the GPU" if has_gpu_driver() else "another training on this machine"
-
-
-def _acquire(lock: BaseFileLock, notify: Callable[[], None]) -> AbstractContextManager[Any]:
-    """Take `lock`; call `notify` once if it is not free. Errors: `Stopped` if the run is asked to stop meanwhile."""
-    has_notified = False
-    while True:
-        try:
-            return lock.acquire(timeout=0.5)
-        except Timeout:
-            if signals.should_stop():
-                raise Stopped from None
-            if not has_notified:
-                notify()
-            has_notified = True
-
-
 def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> None:
     """Make the artifact `key`; report its start, its progress, and its success or failure."""
     reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
@@ -180,7 +150,7 @@ def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, repor
         created=datetime.now(timezone.utc).isoformat(),
         seconds=round(time.monotonic() - began, 2),
     )
-    task.artifact_store.publish(folder, manifest)
+    task.artifact_store.publish(folder, manifest, latest=not task.once)
     return manifest
 
 
@@ -291,16 +261,18 @@ class StageTask(RunTask):
     def requires(self) -> Any:
         return self.stages_read()
 
-    def inputs(self) -> dict[str, str] | None:
-        """Content digests of everything this stage reads; None while a stage upstream is not complete."""
-        if not all(task.complete() for task in self.requires()):
-            return None
+    def known_inputs(self) -> dict[str, str]:
+        """Content digests of what this stage reads; those of stages that are not complete are missing."""
         content_digests: dict[str, str] = {}
         for task, outputs in self.reads().items():
-            published = self.upstream(task).finished()
-            digests = {"folder": published.folder.name, **published.manifest.outputs}
-            content_digests |= {f"{task.stage}.{name}": digests[name] for name in outputs}
+            if published := self.upstream(task).published():
+                digests = {"folder": published.folder.name, **published.manifest.outputs}
+                content_digests |= {f"{task.stage}.{name}": digests[name] for name in outputs}
         return content_digests | self.content()
+
+    def inputs(self) -> dict[str, str] | None:
+        """Content digests of everything this stage reads; None while a stage upstream is not complete."""
+        return self.known_inputs() if all(task.complete() for task in self.requires()) else None
 
     def key(self) -> str | None:
         """The content key: SHA-256 over name, version, significant options and inputs; None while these are unknown."""
@@ -325,6 +297,13 @@ class StageTask(RunTask):
 
     def complete(self) -> bool:
         return self.published() is not None
+
+    def mark_used(self) -> None:
+        """Let `latest` name the artifact of this stage, if there is one: an older one, if earlier settings are used
+        again. A trial does not change `latest`.
+        """
+        if not self.once and (found := self.published()):
+            self.artifact_store.point_latest(found.folder)
 
     def output(self) -> "StageTarget":
         return StageTarget(self)

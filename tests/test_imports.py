@@ -24,7 +24,8 @@ MAY_READ = {
     "gan": {"store", "images", "labels", "filter", "devices", "pretrained"},
     "report": {"store", "images", "labels", "filter", "gan", "demo"},
     "run_record": {"store"},
-    "web": {"store", "images", "labels", "filter", "run_record"},
+    "run_process": {"run_record"},
+    "web": {"store", "images", "labels", "filter", "run_record", "run_process"},
 }
 NETWORKS = {"tensorflow", "keras", "jax", "torch"}
 

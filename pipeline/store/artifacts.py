@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from pipeline.errors import DamagedState
 from pipeline.store import manifest as manifests
@@ -75,6 +75,14 @@ class ArtifactStore:
         found = self.all()
         return found[-1] if found else None
 
+    def latest(self) -> Artifact | None:
+        """The artifact that the last run used: the one that `latest` names, or None if it is gone or damaged."""
+        name = self.latest_name()
+        try:
+            return load(self.root / name) if name else None
+        except DamagedState:
+            return None
+
     def damaged(self) -> dict[Path, str]:
         """The damaged artifacts that were not made again, with what is wrong."""
         wrong = {}
@@ -87,6 +95,17 @@ class ArtifactStore:
         """The lock of the process that makes `key`; the system releases it if that process dies."""
         self.root.mkdir(parents=True, exist_ok=True)
         return FileLock(self.root / f".lock-{key[:SHORT]}")
+
+    def is_locked(self, key: str) -> bool:
+        """Whether a process makes `key` now."""
+        lock = self.root / f".lock-{key[:SHORT]}"
+        if not lock.exists():  # do not create the lock file, because the disk may be full
+            return False
+        try:
+            FileLock(lock).acquire(timeout=0).lock.release()
+        except Timeout:
+            return True
+        return False
 
     def begun(self, key: str) -> bool:
         """Whether a stopped run left work in progress for `key`."""
@@ -104,8 +123,10 @@ class ArtifactStore:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def publish(self, work: Path, manifest: Manifest) -> Artifact:
-        """Publish `work` as an artifact: write the manifest, fsync everything, rename once."""
+    def publish(self, work: Path, manifest: Manifest, *, latest: bool = True) -> Artifact:
+        """Publish `work` as an artifact: write the manifest, fsync everything, rename once; with `latest`, the file
+        `latest` names it from now on.
+        """
         manifests.write(manifest, work)
         for path in work.rglob("*"):
             _sync(path)
@@ -113,7 +134,8 @@ class ArtifactStore:
         folder = self._free(manifest.key)
         os.rename(work, folder)
         _sync(self.root)
-        self.point_latest(folder)
+        if latest:
+            self.point_latest(folder)
         return Artifact(folder, manifest)
 
     def folders(self) -> list[Path]:
@@ -138,7 +160,8 @@ class ArtifactStore:
         """The folder name in `latest`; empty if there is none."""
         latest = self.root / "latest"
         try:
-            return latest.readlink().name if latest.is_symlink() else latest.read_text(encoding="utf-8").strip()
+            name = latest.readlink().name if latest.is_symlink() else latest.read_text(encoding="utf-8").strip()
+            return Path(name).name  # whoever wrote the file: a folder of this stage
         except (OSError, UnicodeDecodeError):
             return ""
 

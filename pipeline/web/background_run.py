@@ -8,7 +8,6 @@ in memory, so that another server can continue with it.
 
 import json
 import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -17,7 +16,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from filelock import FileLock
 
 from pipeline.errors import UserError
 from pipeline.progress import LONGEST_NOTE
+from pipeline.run_process import REMOTE_SILENCE_SECONDS, born_of, is_alive, is_at_work, is_elsewhere
 from pipeline.run_record import LONGEST_LINE, NAME, SHOWN_LINES, RunState, process_start, read_state
 from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import timestamp
@@ -37,9 +36,6 @@ PLAN_SECONDS = 120
 _PLANNING = threading.BoundedSemaphore(2)  # each plan is a process: pages that ask for many wait their turn
 LOG_TAIL_BYTES = 20_000  # bytes of the log that are read: its last lines
 MAX_RUNS_READ = 8  # the newest ones: a short one may begin and end while an older one still works
-REMOTE_SILENCE_SECONDS = (
-    900.0  # seconds after which a run on another machine, whose process cannot be seen, counts as ended
-)
 STOP_REPEAT_SECONDS = 60.0  # in which a run that was asked to stop is not asked again
 DISK_FULL_BYTES = 1 << 20  # free bytes under which a disk counts as full
 STOPPED_CODES = (130, -signal.SIGINT)
@@ -157,13 +153,13 @@ class BackgroundRun:
         started = self._read("run.json", Started)
         states = self._states()
         own = next((state for state in states if started and _is_of(state, started)), None)
-        if started and own is None and (_is_alive(started.pid, started.born) or _is_newer(started, states)):
+        if started and own is None and (is_alive(started.pid, started.born) or _is_newer(started, states)):
             return self._without_record(started), started.pid, started.born
-        working = next((state for state in states if _works(state, self.runs / state.name)), None)
+        working = next((state for state in states if is_at_work(state, self.runs / state.name)), None)
         chosen = working or (states[0] if states else None)
         if chosen is None:
             return RunStatus(state="none"), 0, None
-        status, born = replace(_at_work(chosen), here=chosen is own), _born(chosen)
+        status, born = replace(_at_work(chosen), here=chosen is own), born_of(chosen)
         if working:
             return replace(status, stopping=self._asked_to_stop(chosen.pid, born)), chosen.pid, born
         code = started.code if started and chosen is own else None
@@ -175,7 +171,7 @@ class BackgroundRun:
         lines = tuple(self._log_lines())
         asked = self._asked_to_stop(started.pid, started.born)
         status = RunStatus(state="running", until=started.until, began=started.began, lines=lines)
-        if started.code is None and _is_alive(started.pid, started.born):
+        if started.code is None and is_alive(started.pid, started.born):
             return replace(status, stopping=asked)
         last = _last(lines)
         if started.code is None:
@@ -186,7 +182,7 @@ class BackgroundRun:
         """State and outcome of a run whose process is gone: by its record, or else by the exit code `code`."""
         if state.outcome:
             return state.outcome, state.final_line
-        if _is_elsewhere(state):
+        if is_elsewhere(state):
             host, minutes = to_plain_line(state.host, LONGEST_NOTE), REMOTE_SILENCE_SECONDS / 60
             return "ended", f"{host} has written nothing for {minutes:.0f} minutes"
         full = "; the disk is full" if _is_full(self.runs) else ""
@@ -268,41 +264,9 @@ def _state(folder: Path) -> RunState | None:
     return state if state.began else None
 
 
-def _is_elsewhere(state: RunState) -> bool:
-    """Whether the run is on another machine, which shares this disk."""
-    return state.host not in ("", platform.node())
-
-
-def _born(state: RunState) -> float | None:
-    """The `process_start` of the run's process; None if that is on another machine, or not known any more."""
-    if _is_elsewhere(state) or state.born is not None:
-        return None if _is_elsewhere(state) else state.born
-    try:  # an older version recorded the number of the process alone: a later process with it began after the record
-        before = psutil.Process(state.pid).create_time() <= datetime.fromisoformat(state.began).timestamp()
-    except (psutil.Error, ValueError, OverflowError):
-        return None
-    return process_start(state.pid) if before else None
-
-
-def _works(state: RunState, folder: Path) -> bool:
-    """Whether the process of the run is still there; of one on another machine, whether it wrote lately."""
-    if state.end:
-        return False
-    if not _is_elsewhere(state):
-        return _is_alive(state.pid, _born(state))
-    try:
-        return time.time() - (folder / NAME).stat().st_mtime < REMOTE_SILENCE_SECONDS
-    except OSError:
-        return False
-
-
-def _is_alive(pid: int, born: float | None) -> bool:
-    return born is not None and process_start(pid) == born
-
-
 def _is_of(state: RunState, started: Started) -> bool:
     """Whether `started` is the process that recorded `state`."""
-    return state.pid == started.pid and started.born is not None and _born(state) == started.born
+    return state.pid == started.pid and started.born is not None and born_of(state) == started.born
 
 
 def _is_newer(started: Started, states: Sequence[RunState]) -> bool:

@@ -17,8 +17,6 @@ class DatasetPaths:
     normalize: ArtifactStore
     classifier: ArtifactStore
     filter: ArtifactStore
-    current_squares: Callable[[], Path | None]  # the folder of squares for the current settings, if it exists
-    settings: tuple[Path, ...] = ()  # the files that `current_squares` reads
 
     @property
     def labels(self) -> Path:

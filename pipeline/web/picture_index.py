@@ -12,7 +12,7 @@ from pipeline.errors import DamagedState
 from pipeline.filter.scores import Score, read_scores
 from pipeline.options import dataset_flag
 from pipeline.store import verified
-from pipeline.store.artifacts import Artifact, ArtifactStore, load
+from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.digest import is_digest
 from pipeline.web.dataset_paths import DatasetPaths
 
@@ -161,12 +161,12 @@ class PictureIndexCache:
 
 def read(paths: DatasetPaths, before: PictureIndex | None = None) -> PictureIndex:
     """Read the index from the disk; returns `before` if nothing was published since."""
-    squares = _current_squares(paths)
+    squares = _last_used(paths.normalize)
     current_filter = _current_filter(paths, squares)
     download = _artifact_with_output(
         paths.download, squares.manifest.inputs.get("download.images") if squares else None, "images"
     )
-    classifier = paths.classifier.newest()
+    classifier = _last_used(paths.classifier)
     artifacts = (squares, current_filter, download, classifier)
     generation = "-".join(artifact.folder.name if artifact else "" for artifact in artifacts)
     if before and before.generation == generation and before.pictures:
@@ -242,13 +242,9 @@ def _or_problem(reads: Callable[[], dict]) -> tuple[dict, str]:
         return {}, f"{type(error).__name__}: {error}"
 
 
-def _current_squares(paths: DatasetPaths) -> Artifact | None:
-    """The artifact of squares for the current settings, or the newest one."""
-    configured = paths.current_squares()
-    try:
-        return load(configured) if configured else paths.normalize.newest()
-    except DamagedState:
-        return paths.normalize.newest()
+def _last_used(store: ArtifactStore) -> Artifact | None:
+    """The artifact that the last run used; the newest one, if that was deleted."""
+    return store.latest() or store.newest()
 
 
 def filters_of(paths: DatasetPaths, squares: Artifact | None) -> list[Artifact]:
@@ -274,9 +270,9 @@ def _artifact_with_output(store: ArtifactStore, digest: str | None, output: str)
 
 
 def _modification_times(paths: DatasetPaths) -> tuple[int, ...]:
-    """Times that change when an artifact is published or deleted, `latest` changes, or settings are written."""
+    """Times that change when an artifact is published or deleted, or `latest` changes."""
     stores = (paths.download, paths.normalize, paths.classifier, paths.filter)
-    return tuple(_changed(path) for path in (*(store.root for store in stores), *paths.settings))
+    return tuple(_changed(store.root) for store in stores)
 
 
 def _changed(path: Path) -> int:

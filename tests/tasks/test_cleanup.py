@@ -1,13 +1,16 @@
 """Garbage collection: what is deleted, and what stays."""
 
+import os
+import re
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import UserError
 from pipeline.store.manifest import Manifest, list_files
-from tasks import paths
+from tasks import paths, run_log
 from tasks.cleanup import collect_garbage
+from tasks.cli import main
 from tasks.run_pipeline import RunPipeline
 
 
@@ -40,9 +43,10 @@ def test_only_the_newest_artifacts_of_each_stage_stay(pipeline):
 
 def test_artifact_of_the_current_settings_stays_whatever_its_age(pipeline):
     current = publish("download", "a", key=pipeline.stages()[0].key())
-    newer = publish("download", "b")
+    newer, last_used = publish("download", "b"), publish("download", "c")
     assert collect_garbage(pipeline, keep=0).keys() == {newer}
     assert current.exists()
+    assert last_used.exists()
 
 
 def test_dry_run_names_folders_and_bytes_and_deletes_nothing(pipeline):
@@ -98,3 +102,32 @@ def test_pictures_labels_and_records_stay(pipeline):
 def test_negative_keep_is_refused(pipeline):
     with pytest.raises(UserError, match="--keep -1: expected a whole number"):
         collect_garbage(pipeline, keep=-1)
+
+
+def test_the_artifacts_of_the_last_run_stay(pipeline):
+    used, other = publish("download", "a"), publish("download", "b")
+    paths.artifact_store("cats", "download").point_latest(used)
+    assert collect_garbage(pipeline, keep=0).keys() == {other}
+
+
+def test_a_dropped_dataset_leaves_the_list_and_can_be_put_back(pipeline, capsys):
+    folders = [publish(stage, "a") for stage in ("download", "gan", "report")]
+    run_log.record("cats", "a-run").add("end", outcome="done")
+    assert main(["status", "--drop", "--dataset", "cast"]) == 2
+    assert "did you mean 'cats'" in capsys.readouterr().err
+    assert main(["status", "--drop", "--dataset", "cats"]) == 0
+    assert paths.datasets() == []
+    kept = Path(re.search(r"data/\.dropped/cats-\d+-\d+", capsys.readouterr().out)[0])
+    for folder in folders:
+        root, _, rest = folder.parts[0], folder.parts[1], folder.parts[2:]
+        assert not folder.exists()
+        assert kept.joinpath(root, *rest, "file.txt").is_file()
+    assert Path("models/dcgan.json").is_file()
+
+
+def test_a_dataset_that_is_at_work_is_not_dropped(pipeline, capsys):
+    folder = publish("download", "a")
+    run_log.record("cats", "a-run")  # by this process
+    assert main(["status", "--drop", "--dataset", "cats"]) == 2
+    assert f"is at work (process {os.getpid()}); stop it first" in capsys.readouterr().err
+    assert folder.exists()

@@ -18,7 +18,10 @@ def folder(working_folder):
     ("words", "says"),
     [
         (["rnu"], "COMMAND 'rnu' is not known; did you mean 'run'?"),
-        (["xyz"], "COMMAND 'xyz' is not known; known are: gc, generate, labels, models, options, plan, rerun, run,"),
+        (
+            ["xyz"],
+            "COMMAND 'xyz' is not known; known are: forget, gc, generate, labels, models, options, plan, rerun, run,",
+        ),
         (["rerun", "gna"], "stage 'gna' is not known; did you mean 'gan'?"),
         (["run", "--until", "filtre"], "--until 'filtre' is not known; did you mean 'filter'?"),
         (["labels", "imprt"], "ACTION 'imprt' is not known; did you mean 'import'?"),

@@ -50,7 +50,7 @@ def a_task(*, version=2, size: int | None = 64, labels="a", kept="b", count=83):
     return SimpleNamespace(
         version=version,
         options=SimpleNamespace(significant=lambda: {} if size is None else {"size": size}),
-        inputs=lambda: {"labels": labels, "filter.kept": kept},
+        known_inputs=lambda: {"labels": labels, "filter.kept": kept},
         notes=lambda: {"labels": count},
     )
 

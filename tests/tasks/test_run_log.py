@@ -10,7 +10,7 @@ import time
 import pytest
 
 from pipeline.run_record import process_start, read_events
-from tasks import commands, run_log
+from tasks import run_log, status
 from tasks.run_log import RunLog, logging_to
 from tests.end_to_end.home import REPOSITORY
 
@@ -40,7 +40,7 @@ def test_run_log_without_a_whole_line_is_reported_by_status(record, damage):
     assert record.rows() == []
     assert record.stages() == {}
     assert record.began() is None
-    assert commands._last_run("cats") == f"last run unknown: {record.path} holds no complete line"
+    assert status._last_run("cats") == f"last run unknown: {record.path} holds no complete line"
 
 
 def test_run_log_reads_the_whole_lines_of_a_damaged_record(record):
@@ -48,7 +48,7 @@ def test_run_log_reads_the_whole_lines_of_a_damaged_record(record):
     with record.path.open("ab") as file:
         file.write(b'{"event": "stage", "time": "x"}\n{"event": "end", "outc')
     assert [row["event"] for row in record.rows()] == ["start", "stage"]
-    assert "running or killed (1 ran)" in commands._last_run("cats")
+    assert "is at work (1 ran)" in status._last_run("cats")
 
 
 def test_run_log_keeps_in_memory_what_the_disk_does_not_take_and_says_so_once(tmp_path, monkeypatch, capsys):

@@ -4,7 +4,6 @@ import pytest
 
 from pipeline.errors import UserError
 from tasks import settings
-from tasks.run_pipeline import RunPipeline
 
 FILE = """
 [gan]
@@ -90,30 +89,3 @@ def test_words_of_the_plain_luigi_command_line_become_options():
     }
     with pytest.raises(UserError, match="has no '='"):
         settings.read_words("gan.epochs")
-
-
-def test_search_words_once_given_need_not_be_given_again(configure):
-    configure("[download]\nlimit = 7\n")
-    first = RunPipeline(
-        dataset="pikachu", query="ピカチュウ,Pikachu", options="download.robots=no download.sources=bing"
-    )
-    first.remember()
-    later = settings.resolve("pikachu", {})["download"]
-    assert (later.query, later.sources) == (("ピカチュウ", "Pikachu"), ("bing",))
-    assert (later.robots, later.limit) == (True, 7)
-    assert settings.resolve("cats", {})["download"].query == ()
-
-
-def test_what_luigi_cfg_says_of_a_dataset_wins_over_what_is_remembered(configure):
-    configure("")
-    RunPipeline(dataset="pikachu", query="old").remember()
-    configure("[pikachu.download]\nquery = new\n")
-    assert settings.resolve("pikachu", {})["download"].query == ("new",)
-
-
-def test_a_memory_that_cannot_be_read_is_named(configure):
-    home = configure("")
-    (home / "data" / "pikachu").mkdir(parents=True)
-    (home / "data" / "pikachu" / "subject.json").write_text('{"download.que')
-    with pytest.raises(UserError, match=r"subject\.json cannot be read"):
-        settings.resolve("pikachu", {})

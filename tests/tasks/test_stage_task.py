@@ -11,7 +11,7 @@ from pipeline.errors import Stopped, UserError
 from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store.artifacts import ArtifactStore
-from tasks import run_log, stage_task
+from tasks import locks, run_log, stage_task
 from tasks.stage_task import StageTask
 from tasks.stages import STAGE_TASKS
 
@@ -37,7 +37,7 @@ def task(tmp_path, monkeypatch):
 
     class Task:
         stage, dataset, run_name, version, forced_by, resources = "report", "x", run_log.new_name(), 1, "", {}
-        task_id, resumable, isolated = "x", False, False
+        task_id, resumable, isolated, once = "x", False, False, False
         set_status_message = set_progress_percentage = None
         function = f"{__name__}:write_one"
         options = SimpleNamespace(significant=dict)
@@ -77,7 +77,7 @@ def test_make_raises_other_errors_of_the_system_as_they_are(task):
 
 
 def test_make_records_an_error_of_publishing(task, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(ArtifactStore, "publish", fail)
@@ -100,8 +100,8 @@ def test_dataset_flag_is_added_once_to_each_command_of_an_advice():
 def test_stage_that_trains_waits_for_another_training_and_says_so_once(
     task, tmp_path, monkeypatch, capsys, gpu, reason
 ):
-    monkeypatch.setattr(stage_task, "has_gpu_driver", lambda: gpu)
-    monkeypatch.setattr(stage_task.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(locks, "has_gpu_driver", lambda: gpu)
+    monkeypatch.setattr(locks.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     task.resources = {"gpu": 1}
     asked = iter([False, False, True])

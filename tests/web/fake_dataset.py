@@ -46,9 +46,7 @@ class FakeDataset:
     def paths(self, dataset: str = "") -> DatasetPaths:
         fake_dataset = FakeDataset(self.folder, dataset or self.dataset)
         stores = {stage: fake_dataset.store(stage) for stage in STAGES}
-        return DatasetPaths(
-            dataset=fake_dataset.dataset, folder=fake_dataset.data, current_squares=lambda: None, **stores
-        )
+        return DatasetPaths(dataset=fake_dataset.dataset, folder=fake_dataset.data, **stores)
 
     def site(self, *command: str) -> Site:
         return Site(datasets=self.datasets, paths=self.paths, command=command or ("false",))

@@ -1,6 +1,5 @@
 """The index of a dataset while stages publish artifacts and `gc` deletes them."""
 
-import dataclasses
 import shutil
 
 import pytest
@@ -47,22 +46,26 @@ def test_index_ignores_a_filter_of_other_squares(fake_dataset, index_cache):
     assert index_cache.current().filter is None
 
 
-def test_index_prefers_squares_of_the_current_settings(fake_dataset):
-    current_squares = fake_dataset.store("normalize").newest().folder
+def test_index_shows_the_squares_that_the_last_run_used(fake_dataset, index_cache):
+    store = fake_dataset.store("normalize")
+    earlier = store.newest().folder
     fake_dataset.draw(20)
-    dataset_paths = dataclasses.replace(fake_dataset.paths(), current_squares=lambda: current_squares)
-    assert len(PictureIndexCache(dataset_paths).current().pictures) == 30
-
-
-def test_index_uses_older_squares_if_newer_ones_are_deleted(fake_dataset, index_cache):
-    current_squares = fake_dataset.store("normalize").newest().folder
-    index_cache.paths = dataclasses.replace(index_cache.paths, current_squares=lambda: current_squares)
-    fake_dataset.draw(20)
-    assert len(index_cache.current().pictures) == 30
-    shutil.rmtree(current_squares)
     assert len(index_cache.current().pictures) == 20
-    shutil.rmtree(fake_dataset.store("normalize").root)
+    store.point_latest(earlier)
+    assert len(index_cache.current().pictures) == 30
+    shutil.rmtree(earlier)
+    assert len(index_cache.current().pictures) == 20
+    shutil.rmtree(store.root)
     assert index_cache.current().pictures == ()
+
+
+def test_classifier_is_the_one_that_the_last_run_used(fake_dataset, index_cache):
+    store = fake_dataset.store("classifier")
+    earlier = fake_dataset.classifier()
+    later = fake_dataset.classifier()
+    assert index_cache.current().classifier.folder == later.folder
+    store.point_latest(earlier.folder)
+    assert index_cache.current().classifier.folder == earlier.folder
 
 
 def test_index_without_crawl_or_filter_keeps_the_squares(fake_dataset, index_cache):

@@ -1,0 +1,94 @@
+"""The command `status`: the last run of each dataset, what it used, its labels, and what is damaged."""
+
+from argparse import Namespace
+from collections import Counter
+
+from pipeline.errors import DamagedState, UserError, of_system
+from pipeline.labels.log import LABEL_NAMES
+from pipeline.options import dataset_flag
+from pipeline.run_process import is_at_work
+from pipeline.store.manifest import check_contents
+from tasks import cleanup, console, label_snapshots, paths, run_log
+from tasks.plan import make_plan
+from tasks.run_pipeline import RunPipeline
+
+
+def status(arguments: Namespace) -> int:
+    """Print the last run, the stages and the labels; with `drop` take a dataset off the list."""
+    if arguments.drop:
+        return _drop(arguments.dataset)
+    names = paths.datasets()
+    if not names:
+        print("nothing has run yet; `make run` starts with the embedded demo")
+    names = [paths.existing_dataset(arguments.dataset)] if arguments.dataset else names
+    damaged = [name for name in names if _show_dataset(name, verify=arguments.verify)]
+    return 1 if damaged else 0
+
+
+def _drop(dataset: str) -> int:
+    if not dataset:
+        raise UserError("status --drop: name the dataset, for example --drop --dataset pikahcu")
+    folder = cleanup.drop_dataset(paths.existing_dataset(dataset))
+    print(f"{dataset}: dropped. All that it had is in {folder}; delete that folder to free the space")
+    return 0
+
+
+def _show_dataset(dataset: str, *, verify: bool) -> bool:
+    """Print the state of one dataset; an error in its settings does not hide the other datasets."""
+    try:
+        return bool(show_status(RunPipeline(dataset=dataset), verify=verify))
+    except UserError as error:
+        print(f"{dataset}: {error}")
+    except OSError as error:
+        print(f"{dataset}: {of_system(error)}")
+    return True
+
+
+def show_status(pipeline: RunPipeline, *, verify: bool = False) -> list[str]:
+    """Print the state of one dataset; returns its damage, a line each.
+
+    Each stage has the figures of the artifact that the last run used, and the state that the plan gives it.
+    """
+    print(f"{pipeline.dataset}: {_last_run(pipeline.dataset)}; {_labels(pipeline.dataset)}")
+    for step, task in zip(make_plan(pipeline), pipeline.stages(), strict=True):
+        used = task.artifact_store.latest() or task.published()
+        line = console.stage_line(used.manifest) if used else ""
+        print(f"  {step.stage:<11}{step.state:<11}{line}".rstrip())
+    damage = _find_damage(pipeline, verify=verify)
+    for line in damage:
+        print(f"  damaged: {line}")
+    return damage
+
+
+def _last_run(dataset: str) -> str:
+    record = run_log.last(dataset)
+    if record is None:
+        return "never ran"
+    rows = record.rows()
+    if not rows:
+        return f"last run unknown: {record.path} holds no complete line"
+    state = record.state()
+    ended = "is at work" if is_at_work(state, record.folder) else "was killed"
+    outcome = state.end.outcome if state.end else ended
+    stages = Counter(record.stages().values())
+    counts = ", ".join(f"{number} {word}" for word, number in stages.items())
+    return f"last run {rows[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "")
+
+
+def _labels(dataset: str) -> str:
+    found = Counter(label_snapshots.log(dataset).effective().values())
+    shown = ", ".join(f"{found[label]} {name}" for label, name in LABEL_NAMES.items() if found[label])
+    return f"labels: {shown or 'none'}"
+
+
+def _find_damage(pipeline: RunPipeline, *, verify: bool) -> list[str]:
+    damage = [text for task in pipeline.stages() for text in task.artifact_store.damaged().values()]
+    for task in pipeline.stages() if verify else []:
+        for published in task.artifact_store.all():
+            try:
+                check_contents(published.manifest, published.folder)
+            except DamagedState as error:
+                damage.append(
+                    f"{error}; `python -m tasks rerun {task.stage}{dataset_flag(task.dataset)}` makes it again"
+                )
+    return damage

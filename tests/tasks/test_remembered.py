@@ -1,0 +1,139 @@
+"""What a run used is remembered: the order of flag, memory, luigi.cfg and default; `options` and `forget`."""
+
+import json
+
+import pytest
+
+from pipeline.errors import UserError
+from tasks import remembered, settings
+from tasks.cli import main
+from tasks.run_pipeline import RunPipeline
+
+
+def run_with(options: str, *, once: bool = False) -> None:
+    """Remember what a run with these options would."""
+    RunPipeline(dataset="toads", query="toad", options=options, once=once).remember()
+
+
+def chosen(name: str) -> object:
+    stage, option = settings.split(name)
+    return getattr(settings.resolve("toads", {})[stage], option)
+
+
+def test_the_search_words_and_every_other_flag_hold_for_the_next_command(configure):
+    configure("[download]\nlimit = 7\n")
+    run_with("gan.epochs=20 normalize.size=32 filter.method=none download.allow_private=true download.sources=bing")
+    assert [chosen(f"download.{name}") for name in ("query", "sources", "allow_private", "limit")] == [
+        ("toad",),
+        ("bing",),
+        True,
+        7,
+    ]
+    assert (chosen("gan.epochs"), chosen("normalize.size"), chosen("filter.method")) == (20, 32, "none")
+    assert settings.resolve("cats", {})["gan"].epochs != 20
+
+
+def test_a_flag_wins_over_memory_over_the_section_of_a_dataset(configure):
+    configure("[toads.gan]\nepochs = 300\n[gan]\nepochs = 50\n")
+    run_with("gan.epochs=20")
+    assert chosen("gan.epochs") == 20
+    assert settings.resolve("toads", {"gan.epochs": "7"})["gan"].epochs == 7
+
+
+@pytest.mark.parametrize("edited", ["[toads.gan]\nepochs = 301\n", "[gan]\nepochs = 51\n"])
+def test_an_edited_line_of_luigi_cfg_wins_and_drops_what_was_remembered(configure, edited):
+    before = edited.replace("1", "0")
+    configure(before)
+    run_with("gan.epochs=20 gan.seed=3")
+    configure(edited)
+    assert chosen("gan.epochs") in (301, 51)
+    run_with("")  # the next run
+    assert (chosen("gan.epochs") in (301, 51), chosen("gan.seed")) == (True, 3)
+    configure(before)  # it was dropped, so it does not come back
+    assert chosen("gan.epochs") in (300, 50)
+
+
+def test_a_line_that_is_new_wins_and_a_line_that_goes_does_not(configure):
+    configure("")
+    run_with("gan.epochs=20")
+    configure("[gan]\nepochs = 50\n")
+    assert chosen("gan.epochs") == 50
+    run_with("gan.epochs=30")
+    configure("")
+    assert chosen("gan.epochs") == 30
+
+
+def test_a_flag_that_says_what_luigi_cfg_says_is_not_remembered(configure):
+    configure("[gan]\nepochs = 50\n")
+    run_with("gan.epochs=20")
+    run_with("gan.epochs=50")
+    assert set(remembered.read("toads")) == {"download.query"}
+
+
+def test_a_trial_is_not_remembered(configure):
+    configure("")
+    run_with("gan.epochs=20")
+    run_with("gan.epochs=30", once=True)
+    assert chosen("gan.epochs") == 20
+
+
+def test_a_file_of_an_earlier_version_is_read(configure):
+    folder = configure("") / "data" / "toads"
+    folder.mkdir(parents=True)
+    (folder / remembered.OLD_NAME).write_text('{"download.query": "toad,frog"}')
+    assert chosen("download.query") == ("toad", "frog")
+    RunPipeline(dataset="toads").remember()
+    assert [path.name for path in folder.iterdir()] == [remembered.NAME]
+    assert chosen("download.query") == ("toad", "frog")
+
+
+@pytest.mark.parametrize("damaged", ['{"download.que', "[1]", '{"gan.epochs": 3}', '{"gan.epochs": {}}'])
+def test_a_damaged_memory_is_named_and_can_be_removed(configure, capsys, damaged):
+    folder = configure("") / "data" / "toads"
+    (folder / "runs").mkdir(parents=True)
+    (folder / remembered.NAME).write_text(damaged)
+    with pytest.raises(UserError, match=r"settings\.json cannot be read; .*forget --all --dataset toads"):
+        settings.resolve("toads", {})
+    assert main(["forget", "--all", "--dataset", "toads"]) == 0
+    assert chosen("download.query") == ()
+
+
+def test_a_remembered_setting_that_there_is_no_more_names_the_command_that_forgets_it(configure, capsys):
+    folder = configure("") / "data" / "toads"
+    (folder / "runs").mkdir(parents=True)
+    (folder / remembered.NAME).write_text(json.dumps({"gan.old": {"value": "1", "luigi.cfg": None}}))
+    with pytest.raises(UserError, match=r"`python -m tasks forget gan\.old --dataset toads`"):
+        settings.resolve("toads", {})
+    assert main(["forget", "gan.old", "--dataset", "toads"]) == 0
+    assert chosen("gan.epochs")
+
+
+def test_options_says_where_each_value_comes_from(configure, capsys):
+    configure("[gan]\nepochs = 50\n[toads.generate]\ncount = 9\n")
+    run_with("normalize.size=32")
+    assert main(["options", "--dataset", "toads"]) == 0
+    lines = {line.partition("#")[0].strip(): line.partition("#")[2] for line in capsys.readouterr().out.splitlines()}
+    for value, origin in {
+        "size = 32": "remembered from the last run",
+        "epochs = 50": "luigi.cfg [gan]",
+        "count = 9": "luigi.cfg [toads.generate]",
+        "grid = 10": "default",
+        "query = toad": "remembered from the last run",
+    }.items():
+        assert lines[value].startswith(f" {origin}: ")
+
+
+def test_forget_undoes_all_but_the_subject_or_just_what_it_is_told(configure, capsys):
+    folder = configure("[gan]\nepochs = 50\n")
+    run_with("gan.epochs=20 normalize.size=32 filter.method=none")
+    (folder / "data" / "toads" / "runs").mkdir()
+    assert main(["forget", "gan.epochs", "--dataset", "toads"]) == 0
+    assert "toads: forgot gan.epochs = 20; now 50" in capsys.readouterr().out
+    assert (chosen("gan.epochs"), chosen("normalize.size")) == (50, 32)
+    assert main(["forget", "--dataset", "toads"]) == 0
+    assert (chosen("normalize.size"), chosen("filter.method"), chosen("download.query")) == (64, "cnn", ("toad",))
+    assert "still remembered: download.query" in capsys.readouterr().out
+    assert main(["forget", "gan.epochs", "--dataset", "toads"]) == 2
+    assert "gan.epochs is not remembered for toads" in capsys.readouterr().err
+    assert main(["forget", "--all", "--dataset", "toads"]) == 0
+    assert chosen("download.query") == ()
