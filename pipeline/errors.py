@@ -2,7 +2,8 @@
 
 Exception
 ├── UserError        a mistake or a condition that the user can fix; its text is the one line they see
-│   └── DamagedState   a file on disk is not what was written; names it and the command that makes it again
+│   ├── DamagedState   a file on disk is not what was written; names it and the command that makes it again
+│   └── NextStep       the run has done what it can until the user does something: an expected stop, no failure
 └── Stopped          SIGINT or SIGTERM was received; finished work is kept, and the next run resumes
 """
 
@@ -36,6 +37,10 @@ class UserError(Exception):
 
 class DamagedState(UserError):
     """A file of a finished stage, or a line of the label log, is missing or changed."""
+
+
+class NextStep(UserError):
+    """What the user does next, so that the run can go on: "label 30 on target and 50 off target: …"."""
 
 
 class Stopped(Exception):

@@ -11,8 +11,8 @@ wait         stage, reason                               it waits for a lock, or
 note         stage, text                                 a warning or a notice
 stage_start  stage, key                                  the stage begins to work
 progress     stage, done, total, note                    `total` 0: not known yet; at most one a second
-stage        stage, outcome, key, made, error, seconds   it ended: ran, reused, failed or stopped
-end          outcome, error, seconds                     the run ended: done, failed or stopped
+stage        stage, outcome, key, made, error, seconds   it ended: ran, reused, failed, stopped or next
+end          outcome, error, seconds                     the run ended: done, failed, stopped or next
 
 Every event has `time` in UTC. A stage that ran also has `summary`, the figures of its manifest. Readers skip a line
 that is incomplete or lacks these fields, and a kind that they do not know: another version may have written the record.
@@ -36,6 +36,8 @@ NAME = "record.jsonl"
 LONGEST_LINE = 2000  # characters of any other text: an error may quote what was given
 LARGEST = 8 << 20  # bytes of a record that are read; a run of a month writes less than 1 MB
 HEAD = 64 << 10  # bytes of the beginning that are read of a larger record; the rest is its end
+ENDS_THE_RUN = ("failed", "stopped", "next")  # outcomes of a stage after which no later stage can run; `next`: the user
+# does something first, which the stage names
 SHOWN_LINES = 12  # the newest lines that `RunState` keeps
 
 
@@ -122,25 +124,25 @@ class StageAdvanced(Event):
 
 
 class StageEnded(Event):
-    """A stage ended; `made` says what it made, `error` why it failed or stopped."""
+    """A stage ended; `made` says what it made, `error` why it failed or stopped, or what the user does next."""
 
     stage: str
-    outcome: Literal["ran", "reused", "failed", "stopped"]
+    outcome: Literal["ran", "reused", "failed", "stopped", "next"]
     made: str = ""
     error: str = ""
     seconds: float | None = None
 
     def line(self) -> str:
-        if self.outcome in ("failed", "stopped"):
+        if self.outcome in ENDS_THE_RUN:
             return line_about(self.stage, f"{self.outcome}: {self.error}".rstrip(": "))
         took = "" if self.seconds is None else f" ({duration(self.seconds)})"
         return line_about(self.stage, f"{self.made or self.outcome}{took}")
 
 
 class RunEnded(Event):
-    """The last event; `error` is one line that says why the run failed or stopped."""
+    """The last event; `error` is one line that says why the run failed or stopped, or what the user does next."""
 
-    outcome: Literal["done", "failed", "stopped"]
+    outcome: Literal["done", "failed", "stopped", "next"]
     error: str = ""
 
     def line(self) -> str:
@@ -220,11 +222,11 @@ class RunState:
 
     @property
     def outcome(self) -> str:
-        """'done', 'failed' or 'stopped'; empty if neither the run nor a stage that failed or stopped says so."""
+        """'done', 'failed', 'stopped' or 'next'; empty if neither the run nor a stage that ended it says so."""
         if self.end:
             return self.end.outcome
         outcomes = {each.outcome for each in self.ended.values()}
-        return next((word for word in ("failed", "stopped") if word in outcomes), "")
+        return next((word for word in ENDS_THE_RUN if word in outcomes), "")
 
     @property
     def final_line(self) -> str:

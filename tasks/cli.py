@@ -39,8 +39,8 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 a stage failed, 2 wrong arguments or settings, 130
-    interrupted."""
+    """Run one command; returns the exit code: 0 done, 1 a stage failed, 2 wrong arguments or settings, 3 the user
+    does something first, which is named, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain bytes that are not text
     try:

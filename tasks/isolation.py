@@ -23,7 +23,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from pipeline.errors import Stopped, UserError
+from pipeline.errors import NextStep, Stopped, UserError
 from pipeline.machine import BACKEND_ENVIRONMENT
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
@@ -121,7 +121,8 @@ def _follow(child: BaseProcess, pipe: Connection, progress: Progress, should_sto
 def _outcome(kind: str, value: Any) -> Result:
     if kind == "result":
         return Result(**value)
-    raise {"user error": UserError, "stopped": Stopped}.get(kind, StageCrashed)(value)
+    errors = {"next step": NextStep, "user error": UserError, "stopped": Stopped}
+    raise errors.get(kind, StageCrashed)(value)
 
 
 def epitaph(code: int | None) -> str:
@@ -150,6 +151,8 @@ def _attempt(work: Callable[..., Result], pipe: Connection, stop: threading.Even
     try:
         result = work(progress=_sender(pipe), should_stop=stop.is_set)
         return "result", {"outputs": result.outputs, "summary": result.summary}
+    except NextStep as error:
+        return "next step", str(error)
     except UserError as error:
         return "user error", str(error)
     except Stopped as error:

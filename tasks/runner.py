@@ -27,6 +27,7 @@ from tasks.stage_task import STOPPED, StageTask, one_line, with_dataset_flag
 from tasks.stages import Measured
 
 LOG = logging.getLogger("luigi-interface")
+EXIT_NEXT = 3  # the run has done what it can until the user does something, which it names
 GRACE = 5.0  # seconds for which the result of an ended process may still arrive
 
 
@@ -241,10 +242,13 @@ def _verdict(task: luigi.Task, record: run_log.RunLog, ending: Ending) -> int:
             _end_without_luigi(task, record)
         return 0
     _record_failures(record, ending)
-    failed, stopped = (_ended(record, outcome) for outcome in ("failed", "stopped"))
+    failed, stopped, awaiting = (_ended(record, outcome) for outcome in ("failed", "stopped", "next"))
     if signals.should_stop() or (stopped and not failed):  # a stage stops by itself after `gan.max_minutes`
         record.add_and_print("end", outcome="stopped", error=stopped[-1].error if stopped else STOPPED)
         return 130
+    if awaiting and not failed:
+        record.add_and_print("end", outcome="next", error=f"next: {awaiting[-1].error}")
+        return EXIT_NEXT
     for stage in failed:
         console.print_event(stage)
     if ending.lost or not failed:

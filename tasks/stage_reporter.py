@@ -61,7 +61,7 @@ class StageReporter:
             self._record.add_and_print("note", stage=self._stage, text=notice)
 
     def failed(self, outcome: str, error: str, key: str) -> None:
-        """The stage failed or was stopped. The console says so when the run ends."""
+        """The stage failed, was stopped, or needs something of the user. The console says so when the run ends."""
         self._end(outcome, error=error, key=key)
 
     def _report(self, done: int, total: int, note: str, *, also_show: bool) -> None:

@@ -5,6 +5,7 @@ and records it.
 """
 
 import re
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import luigi
 
-from pipeline.errors import Stopped, UserError, disk_faults
+from pipeline.errors import NextStep, Stopped, UserError, disk_faults
 from pipeline.options import DEFAULT_DATASET, dataset_flag
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
@@ -108,8 +109,16 @@ def explain(error: BaseException) -> str:
 
 def with_dataset_flag(advice: str, dataset: str) -> str:
     """`advice` with `--dataset` in the commands that it names: a stage does not know the name of its dataset."""
-    command = r"python -m tasks (?:labels )?\w+( --dataset)?"
-    return re.sub(command, lambda found: found[0] + ("" if found[1] else dataset_flag(dataset)), advice)
+    if flag := dataset_flag(dataset):
+        advice = re.sub(r"make label\b", f"make label DATASET={shlex.quote(dataset)}", advice)
+        command = r"python -m tasks (?:labels )?\w+( --dataset)?"
+        advice = re.sub(command, lambda found: found[0] + ("" if found[1] else flag), advice)
+    return advice
+
+
+def outcome_of(error: BaseException) -> str:
+    """How a stage ended that raised `error`: stopped, next (the user does something first) or failed."""
+    return "stopped" if isinstance(error, Stopped) else "next" if isinstance(error, NextStep) else "failed"
 
 
 def one_line(error: BaseException) -> str:
@@ -129,7 +138,7 @@ def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> Non
             manifest = _work_and_publish(task, key, record, reporter)
     except BaseException as error:
         why = with_dataset_flag(one_line(error), task.dataset)
-        reporter.failed("stopped" if isinstance(error, Stopped) else "failed", why, key)
+        reporter.failed(outcome_of(error), why, key)
         raise
     reporter.made(manifest)
 

@@ -70,6 +70,8 @@ def _last_run(dataset: str) -> str:
     state = record.state()
     ended = "is at work" if is_at_work(state, record.folder) else "was killed"
     outcome = state.end.outcome if state.end else ended
+    if state.end and outcome == "next":
+        outcome = state.end.error
     stages = Counter(record.stages().values())
     counts = ", ".join(f"{number} {word}" for word, number in stages.items())
     return f"last run {rows[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.devices import prepare_devices
-from pipeline.errors import UserError
+from pipeline.errors import NextStep
 from pipeline.filter.backbone import identify_backbone
 from pipeline.filter.classifier import BATCH, Classifier
 from pipeline.filter.classifier_io import save_classifier
@@ -16,6 +16,7 @@ from pipeline.filter.learn import Advance, TrainingPool, count_advances, learn
 from pipeline.filter.scores import HOLDOUT, METRICS_THRESHOLD, OUT_OF_FOLD, measure, write_unseen
 from pipeline.images.dataset import ImageSet, read_images
 from pipeline.images.duplicates import group_similar
+from pipeline.labels.log import LABEL_NAMES
 from pipeline.labels.snapshot import read_snapshot
 from pipeline.options import ClassifierOptions
 from pipeline.pretrained import Weights
@@ -71,7 +72,7 @@ def _uniform(purpose: str, name: str) -> float:
 
 MIN_LABELS = 8  # of each kind: with fewer nothing can be measured
 MIN_TRAINING_LABELS = 4  # of each kind, after the hold-out
-LABELLING_HINT = "`python -m tasks web` in the browser, or `python -m tasks labels export DIR` for folders"
+LABELLING_HINT = "`make label` in the browser, or `python -m tasks labels export DIR` for folders"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ def read_training_labels(snapshot: Path, groups: Mapping[str, str], holdout: flo
         holdout: The fraction to hold out; groups stay together.
 
     Raises:
-        UserError: If there are too few labels; says how many there are and how to label more.
+        NextStep: If there are too few labels; says how many there are and how to label more.
     """
     labels = read_snapshot(snapshot)
     present = {id: label for id, label in labels.items() if id in groups}
@@ -112,17 +113,27 @@ def read_training_labels(snapshot: Path, groups: Mapping[str, str], holdout: flo
 def _check_enough(training_labels: TrainingLabels, holdout: float) -> None:
     if min(training_labels.count("on"), training_labels.count("off")) < MIN_LABELS:
         missing = f" (and {training_labels.missing} of squares that do not exist)" if training_labels.missing else ""
-        raise UserError(
-            f"labels: {training_labels.count('on')} on target, {training_labels.count('off')} off target{missing}; the"
-            f" classifier needs {MIN_LABELS} of each and is good with 30 and 50. Label more: {LABELLING_HINT}. Or keep"
-            " every square: --filter-method none"
+        on, off = training_labels.count("on"), training_labels.count("off")
+        raise NextStep(
+            f"label {_to_label(on, off)}: {LABELLING_HINT}; there are {on} and {off}{missing}, and the classifier needs"
+            f" {MIN_LABELS} of each. Or keep every square: --filter-method none"
         )
     trained = _count_by_label(training_labels.split.train)
     if min(trained.values()) < MIN_TRAINING_LABELS:
-        raise UserError(
-            f"labels: with holdout = {holdout} only {trained['on']} on target and {trained['off']} off target are left"
-            " for training; label more, or hold out less: --classifier-holdout 0.1"
+        raise NextStep(
+            f"label more: with holdout = {holdout} only {trained['on']} on target and {trained['off']} off target are"
+            f" left for training: {LABELLING_HINT}; or hold out less: --classifier-holdout 0.1"
         )
+
+
+def _to_label(on: int, off: int) -> str:
+    """How many labels to add to those that there are: '30 on target and 50 off target'."""
+    missing = {LABEL_NAMES["on"]: (30, on), LABEL_NAMES["off"]: (50, off)}  # enough to begin with
+    return " and ".join(
+        f"{good - present}{' more' * (present > 0)} {name}"
+        for name, (good, present) in missing.items()
+        if present < good
+    )
 
 
 def _count_by_label(labels: Mapping[str, str]) -> dict[str, int]:
@@ -159,7 +170,8 @@ def train_classifier(
         should_stop: Asked often.
 
     Raises:
-        UserError: With fewer than 8 labels of either kind, or for weights of an unknown network.
+        NextStep: With fewer than 8 labels of either kind.
+        UserError: For weights of an unknown network.
         Stopped: If the run was asked to stop.
     """
     started = time.monotonic()

@@ -38,6 +38,7 @@ LOG_TAIL_BYTES = 20_000  # bytes of the log that are read: its last lines
 MAX_RUNS_READ = 8  # the newest ones: a short one may begin and end while an older one still works
 STOP_REPEAT_SECONDS = 60.0  # in which a run that was asked to stop is not asked again
 DISK_FULL_BYTES = 1 << 20  # free bytes under which a disk counts as full
+NEXT_CODE = 3
 STOPPED_CODES = (130, -signal.SIGINT)
 KILLED = "its process ended before it could record why: it was killed, or the machine went down"
 
@@ -55,8 +56,8 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStatus:
-    """What the page shows of a run. `state` is 'none', 'running', 'done', 'failed', 'stopped', or 'ended' if nobody
-    knows how."""
+    """What the page shows of a run. `state` is 'none', 'running', 'done', 'failed', 'stopped', 'next', or 'ended' if
+    nobody knows how."""
 
     state: str
     until: str = ""
@@ -282,12 +283,12 @@ def _is_full(folder: Path) -> bool:
 
 def _by_code(code: int) -> str:
     """The state of a run that ended with the exit code `code`."""
-    return "done" if code == 0 else "stopped" if code in STOPPED_CODES else "failed"
+    return "stopped" if code in STOPPED_CODES else {0: "done", NEXT_CODE: "next"}.get(code, "failed")
 
 
 def _died(code: int) -> str:
     """One line for a run whose exit code alone is known."""
-    if code in (0, *STOPPED_CODES):
+    if code in (0, NEXT_CODE, *STOPPED_CODES):
         return "its record could not be written"
     how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
     return f"its process {how} before it could record why"

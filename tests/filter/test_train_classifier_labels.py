@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.errors import NextStep
 from pipeline.filter.train_classifier import read_training_labels
 from pipeline.labels.snapshot import write_snapshot
 
@@ -39,21 +39,29 @@ def test_labels_of_missing_squares_are_counted_and_ignored(snapshot):
     assert (training_labels.count("on"), training_labels.missing) == (20, 10)
 
 
-@pytest.mark.parametrize(("on", "off"), [(7, 50), (50, 7), (0, 0)])
-def test_too_few_labels_error_says_how_many_and_how_to_label(snapshot, on, off):
-    with pytest.raises(UserError, match=f"{on} on target, {off} off target; .*needs 8 of each") as caught:
+@pytest.mark.parametrize(
+    ("on", "off", "wanted"),
+    [
+        (7, 50, "label 23 more on target"),
+        (50, 7, "label 43 more off target"),
+        (0, 0, "label 30 on target and 50 off target"),
+        (7, 7, "label 23 more on target and 43 more off target"),
+    ],
+)
+def test_too_few_labels_name_the_next_step_and_how_to_label(snapshot, on, off, wanted):
+    with pytest.raises(NextStep, match=f"^{wanted}: .*there are {on} and {off}, .*needs 8 of each") as caught:
         read_training_labels(snapshot(on, off), own_groups(IDS), 0.2)
-    for way in ("python -m tasks web", "labels export DIR", "--filter-method none"):
+    for way in ("`make label`", "labels export DIR", "--filter-method none"):
         assert way in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_too_few_labels_error_counts_missing_squares(snapshot):
-    with pytest.raises(UserError, match=r"5 on target, 40 off target \(and 25 of squares that do not exist\)"):
+    with pytest.raises(NextStep, match=r"there are 5 and 40 \(and 25 of squares that do not exist\)"):
         read_training_labels(snapshot(30, 40), own_groups(IDS[25:]), 0.2)
 
 
 def test_too_large_holdout_raises_an_error(snapshot):
     labels = snapshot(8, 8)
-    with pytest.raises(UserError, match=r"holdout = 0\.9 only"):
+    with pytest.raises(NextStep, match=r"holdout = 0\.9 only"):
         read_training_labels(labels, own_groups(IDS), 0.9)

@@ -20,7 +20,7 @@ def folder(working_folder):
         (["rnu"], "COMMAND 'rnu' is not known; did you mean 'run'?"),
         (
             ["xyz"],
-            "COMMAND 'xyz' is not known; known are: forget, gc, generate, labels, models, options, plan, rerun, run,",
+            "COMMAND 'xyz' is not known; known are: forget, gc, generate, labels, models, options",
         ),
         (["rerun", "gna"], "stage 'gna' is not known; did you mean 'gan'?"),
         (["run", "--until", "filtre"], "--until 'filtre' is not known; did you mean 'filter'?"),

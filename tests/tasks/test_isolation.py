@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import Stopped, UserError
+from pipeline.errors import NextStep, Stopped, UserError
 from pipeline.result import Result
 from tasks import isolation
 
@@ -25,6 +25,10 @@ def works(*, folder, progress, should_stop):
 
 def mistakes(*, folder, progress, should_stop):
     raise UserError("too few labels")
+
+
+def asks(*, folder, progress, should_stop):
+    raise NextStep("label 30 on target")
 
 
 def breaks(*, folder, progress, should_stop):
@@ -66,6 +70,11 @@ def test_the_result_comes_back_from_another_process(call, tmp_path):
 def test_a_users_mistake_stays_one(call):
     with pytest.raises(UserError, match=r"^too few labels$"):
         call(mistakes)
+
+
+def test_a_next_step_stays_one(call):
+    with pytest.raises(NextStep, match=r"^label 30 on target$"):
+        call(asks)
 
 
 def test_a_fault_brings_its_traceback(call):

@@ -57,6 +57,23 @@ def test_verdict_names_and_records_a_stage_whose_process_died(record, capsys):
     assert record.stages() == {"gan": "failed"}
 
 
+def test_verdict_on_a_run_that_needs_labels_is_a_next_step_and_no_failure(record, capsys):
+    record.add("stage", stage="classifier", outcome="next", error="label 30 on target: `make label DATASET=cats`")
+    assert runner._verdict(Undone(), record, runner.Ending(summary="there were failed tasks")) == 3
+    assert capsys.readouterr().err == "next: label 30 on target: `make label DATASET=cats`\n"
+    assert (record.state().outcome, record.state().final_line) == (
+        "next",
+        "next: label 30 on target: `make label DATASET=cats`",
+    )
+
+
+def test_verdict_prefers_a_failure_to_a_next_step(record, capsys):
+    record.add("stage", stage="classifier", outcome="next", error="label 30 on target")
+    record.add("stage", stage="gan", outcome="failed", error="out of memory")
+    assert runner._verdict(Undone(), record, runner.Ending(summary="there were failed tasks")) == 1
+    assert "gan        failed: out of memory" in capsys.readouterr().err
+
+
 def test_verdict_in_the_words_of_luigi_has_no_smiley(record, monkeypatch, capsys):
     ending = build(monkeypatch, luigi.LuigiStatusCode.SCHEDULING_FAILED)
     assert runner._verdict(Undone(), record, ending) == 1

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from filelock import FileLock
 
-from pipeline.errors import Stopped, UserError
+from pipeline.errors import NextStep, Stopped, UserError
 from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store.artifacts import ArtifactStore
@@ -92,6 +92,22 @@ def test_dataset_flag_is_added_once_to_each_command_of_an_advice():
     assert "`python -m tasks labels repair --dataset pikachu`" in shown
     assert "`python -m tasks gc --dataset pikachu --keep 1`" in shown
     assert stage_task.with_dataset_flag(advice, "demo") == advice
+    assert (
+        stage_task.with_dataset_flag("`make label` in the browser", "cats")
+        == "`make label DATASET=cats` in the browser"
+    )
+
+
+def ask_for_labels(options, *, folder, progress, should_stop):
+    raise NextStep("label 30 on target: `make label`")
+
+
+def test_a_stage_that_needs_labels_ends_with_the_next_step(task):
+    task.function = f"{__name__}:ask_for_labels"
+    with pytest.raises(NextStep):
+        stage_task.make_artifact(task)
+    row = run_log.record("x", task.run_name).rows()[-1]
+    assert (row["outcome"], row["error"]) == ("next", "label 30 on target: `make label DATASET=x`")
 
 
 @pytest.mark.parametrize(

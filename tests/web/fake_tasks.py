@@ -66,6 +66,11 @@ def end(record: Record, how: str) -> int:
         record.add("stage", stage=STAGE, outcome="failed", error=why)
         record.add("end", outcome="failed", error=f"{STAGE} failed: {why}")
         return 1
+    _, awaiting, step = how.partition("next: ")
+    if awaiting:
+        record.add("stage", stage=STAGE, outcome="next", error=step)
+        record.add("end", outcome="next", error=how)
+        return 3
     how = how.splitlines()[0].removeprefix("filter").strip()
     record.add("stage", stage=STAGE, outcome="ran", made="learned from 8 on + 8 off", seconds=1.0)
     record.add("stage", stage="filter", outcome="ran", made=how, seconds=0.5)

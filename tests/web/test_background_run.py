@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -105,6 +106,12 @@ def test_progress_of_a_failed_run_shows_the_error(rerun, gate):
     )
 
 
+def test_progress_of_a_run_that_needs_labels_shows_the_next_step(rerun, gate):
+    gate.write_text("next: label 30 on target")
+    rerun.start("filter")
+    assert (ended(rerun).state, ended(rerun).outcome) == ("next", "next: label 30 on target")
+
+
 def test_progress_of_a_run_refused_before_its_record_shows_the_line_that_it_printed(rerun, gate):
     gate.write_text("refused: download.query is empty")
     rerun.start("filter")
@@ -197,7 +204,7 @@ def test_progress_ignores_a_damaged_run_file(rerun):
 
 
 NOW = datetime.now(timezone.utc)
-ME = {"pid": os.getpid(), "born": process_start(os.getpid()), "host": background_run.platform.node()}
+ME = {"pid": os.getpid(), "born": process_start(os.getpid()), "host": platform.node()}
 START = [{"event": "start", **ME}, {"event": "stage_start", "stage": "gan"}]
 GONE = [{**START[0], "born": -1.0}, START[1]]
 PROGRESS = {"event": "progress", "stage": "gan", "done": 3, "total": 12, "note": "epoch 1 of 4"}

@@ -4,7 +4,7 @@ import { made } from "./board.js";
 
 const TITLES = { filter: "Update the filter", "": "Run everything" };
 const PLANNING = 150_000; // ms
-const STATES = { done: "Done", failed: "Failed", stopped: "Stopped", ended: "Ended" };
+const STATES = { done: "Done", failed: "Failed", stopped: "Stopped", next: "Next", ended: "Ended" };
 
 export class Rerun {
   constructor(dataset, server, { ended, notify }) {
@@ -81,7 +81,7 @@ export class Rerun {
     element("run").hidden = !(this.running || (over && news && localStorage.getItem(this.key) !== run.began));
     element("run").dataset.state = run.state;
     element("run-state").textContent = STATES[run.state] || (run.stopping ? "Stopping…" : `${title(run)}…`);
-    element("run-line").textContent = this.running ? progress(run) : run.outcome;
+    element("run-line").textContent = this.running ? progress(run) : run.outcome.replace(/^next: /, "");
     element("run-note").textContent = this.running ? run.note : "";
     element("run-log").textContent = run.lines.join("\n");
     element("run-stop").hidden = !this.running;
