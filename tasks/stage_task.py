@@ -4,12 +4,10 @@
 and records it.
 """
 
-import os
 import re
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -19,18 +17,18 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 import luigi
-from filelock import BaseFileLock, FileLock, Timeout
 
 from pipeline.errors import Stopped, UserError, disk_faults
-from pipeline.machine import has_gpu_driver
 from pipeline.options import DEFAULT_DATASET, dataset_flag
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 from pipeline.store import digest
+from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest, list_files
 from tasks import isolation, label_snapshots, luigid, paths, run_log, signals
 from tasks.settings import Settings, from_text, resolve
+from tasks.stage_locks import acquire, locks_of
 from tasks.stage_reporter import StageReporter
 
 STOPPED = "stopped; the next run resumes here"
@@ -89,8 +87,8 @@ def make_artifact(task: "StageTask") -> None:
 def _make_if_missing(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
     """Make the artifact `key`, if it is missing, once the locks are free; false if another key is needed then."""
     with ExitStack() as stack:
-        for lock, reason in _locks(task, key):
-            stack.enter_context(_acquire(lock, partial(record.add_and_print, "wait", stage=task.stage, reason=reason)))
+        for lock, reason in locks_of(task, key):
+            stack.enter_context(acquire(lock, partial(record.add_and_print, "wait", stage=task.stage, reason=reason)))
         if task.key() != key:
             return False
         if not task.complete():
@@ -122,35 +120,6 @@ def one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".splitlines()[-1:])
 
 
-def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
-    """The locks that this stage needs, each with the reason to wait if it is taken."""
-    locks: list[tuple[BaseFileLock, str]] = [(task.artifact_store.lock(key), "another run makes the same")]
-    if "gpu" in task.resources:  # the local scheduler counts resources within one process only
-        device = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
-        name = "-".join(["ganmill-gpu", *filter(None, [device])])
-        locks.append((FileLock(Path(tempfile.gettempdir()) / f"{name}.lock", mode=0o666), training_elsewhere()))
-    return locks
-
-
-def training_elsewhere() -> str:
-    """Why a stage waits that trains: one training at a time is faster than two side by side."""
-    return "another training uses the GPU" if has_gpu_driver() else "another training on this machine"
-
-
-def _acquire(lock: BaseFileLock, notify: Callable[[], None]) -> AbstractContextManager[Any]:
-    """Take `lock`; call `notify` once if it is not free. Errors: `Stopped` if the run is asked to stop meanwhile."""
-    has_notified = False
-    while True:
-        try:
-            return lock.acquire(timeout=0.5)
-        except Timeout:
-            if signals.should_stop():
-                raise Stopped from None
-            if not has_notified:
-                notify()
-            has_notified = True
-
-
 def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> None:
     """Make the artifact `key`; report its start, its progress, and its success or failure."""
     reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
@@ -168,12 +137,14 @@ def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, repor
     """Do the work in a folder of its own and publish that folder."""
     began = time.monotonic()
     # Before the work: the inputs may change during hours of it
-    without_results = _manifest_without_results(task, key, record.run)
+    draft = draft_manifest(task, key)
     folder = task.artifact_store.work(key, resume=task.resumable)
+    if task.resumable:  # so that it is known what a stopped run was making
+        manifests.write(draft, folder)
     reporter.started(key)
     result = _work(task, folder, record, reporter)
     manifest = replace(
-        without_results,
+        draft,
         outputs=result.outputs,
         summary=result.summary,
         files=list_files(folder),
@@ -184,8 +155,8 @@ def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, repor
     return manifest
 
 
-def _manifest_without_results(task: "StageTask", key: str, run: str) -> Manifest:
-    """The manifest as far as it is known before the work."""
+def draft_manifest(task: "StageTask", key: str) -> Manifest:
+    """The manifest of `key` as far as it is known before the work."""
     return Manifest(
         stage=task.stage,
         version=task.version,
@@ -195,7 +166,7 @@ def _manifest_without_results(task: "StageTask", key: str, run: str) -> Manifest
         inputs=task.inputs() or {},  # never None here: the key is known
         notes=task.notes(),
         versions=run_log.versions(),
-        run=run,
+        run=task.run_name,
         forced=task.forced_by,
     )
 

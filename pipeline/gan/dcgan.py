@@ -42,7 +42,7 @@ from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.history import History
 from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
-from pipeline.gan.sampling import GRID, SampleSheets, as_latents, fixed_latents
+from pipeline.gan.sampling import GRID, SHEETS, SampleSheets, as_latents, fixed_latents
 from pipeline.gan.training.loop import TrainConfig, Trainer
 from pipeline.gan.training.observer import NullObserver, Observer
 from pipeline.gan.training.saved import read_saved
@@ -286,7 +286,7 @@ class Dcgan:
         evaluator = None
         if feature_extractor:
             evaluator = SampleEvaluator(pictures, extractor=feature_extractor, seed=self.seed)
-        self._training.continue_with(config, pictures, self._make_observer(pictures, config, evaluator))
+        self._training.continue_with(config, pictures, self._make_observer(pictures, evaluator))
         try:
             self._training.step_planner.check_growth()
         except UserError as error:  # the user may train for more epochs later
@@ -307,9 +307,7 @@ class Dcgan:
         folder, state = Path(folder), self.state
         self._session.save(folder)
         write_networks(self.definition, folder, generator=state.average, discriminator=state.discriminator)
-        SampleSheets(folder / "samples", epochs=self.epochs, live=None).add(
-            self.epochs, self.generate(latents=self.fixed_latents)
-        )
+        SampleSheets(folder / SHEETS, live=None).add(self.epochs, self.generate(latents=self.fixed_latents))
         write_card(self._training, folder)
 
     @property
@@ -328,13 +326,11 @@ class Dcgan:
         plan = training.step_planner.plan(max(training.steps_done - 1, 0), learn=True)
         return DiscriminatorEvaluator(self.state, plan)
 
-    def _make_observer(
-        self, images: np.ndarray, config: TrainConfig, evaluator: SampleEvaluator | None
-    ) -> Observer | NullObserver:
+    def _make_observer(self, images: np.ndarray, evaluator: SampleEvaluator | None) -> Observer | NullObserver:
         """An observer that writes sheets and plots if the training has a folder of its own or is to be scored."""
         if evaluator is None and self._session.is_temporary:
             return NullObserver()
-        observer = Observer(self._training.folder, live=None, epochs=config.epochs, evaluator=evaluator)
+        observer = Observer(self._training.folder, live=None, evaluator=evaluator)
         if self._training.steps_done:  # a new training writes this sheet itself
             observer.sheets.add_reals(images)
         return observer

@@ -311,6 +311,80 @@ def test_too_few_epochs_to_grow_are_refused_at_once(make_workspace):
         make_workspace(definition=TINY | growing).train("a")
 
 
+def continue_from(workspace, source: str, name: str, **options):
+    """Train in the folder `name`, going on from the training in `source`."""
+    return workspace.train(name, continues=workspace.folder(source), **options)
+
+
+def test_more_epochs_go_on_from_the_finished_training_and_are_bit_identical(workspace, undisturbed):
+    workspace.train("a", epochs=3)  # the third epoch is scored only because it is the last
+    assert (workspace.folder("a") / "samples" / "epoch-0003.png").exists()
+    assert figures(workspace.folder("a"))[-1]["last"] == 1
+    done = []
+    result = continue_from(workspace, "a", "b", progress=lambda step, *_: done.append(step))
+    assert done == [7, 8]
+    assert_same(workspace.folder("b"), undisturbed)
+    assert sorted(path.name for path in (workspace.folder("b") / "samples").iterdir()) == SHEETS
+    best, expected = (read_arrays(folder / "best.npz") for folder in (workspace.folder("b"), undisturbed))
+    assert all(np.array_equal(best[name], expected[name]) for name in expected)
+    assert result.summary["epochs"] == 4
+    assert len(figures(workspace.folder("a"))) == 3  # which did not change
+
+
+def test_going_on_with_as_many_epochs_takes_no_step(workspace, undisturbed):
+    done = []
+    workspace.train("a")
+    continue_from(workspace, "a", "b", progress=lambda step, *_: done.append(step))
+    assert done == []
+    assert_same(workspace.folder("b"), undisturbed)
+
+
+def test_going_on_after_a_kill_during_the_copy_copies_again(workspace, undisturbed, monkeypatch):
+    workspace.train("a", epochs=3)
+    with monkeypatch.context() as patch:
+        kill_at(patch, "pipeline.gan.training.saved.save_checkpoint", 0)
+        with pytest.raises(Killed):
+            continue_from(workspace, "a", "b")
+    continue_from(workspace, "a", "b")
+    assert_same(workspace.folder("b"), undisturbed)
+
+
+def test_going_on_resumes_the_own_training_once_it_has_begun(workspace, undisturbed):
+    workspace.train("a", epochs=2)
+    done = []
+    with pytest.raises(Stopped):
+        continue_from(
+            workspace, "a", "b", progress=lambda step, *_: done.append(step), should_stop=lambda: len(done) == 2
+        )
+    continue_from(workspace, "a", "b", progress=lambda step, *_: done.append(step))
+    assert done == [5, 6, 7, 8]
+    assert_same(workspace.folder("b"), undisturbed)
+
+
+def test_damaged_training_is_not_continued_and_this_is_said(workspace, undisturbed):
+    workspace.train("a", epochs=3)
+    path, said = workspace.folder("a") / "final.npz", []
+    path.write_bytes(path.read_bytes()[:-100])
+    continue_from(workspace, "a", "b", progress=lambda *words: said.append(words[-1]))
+    assert "cannot be read; trains from nothing" in said[0]
+    assert_same(workspace.folder("b"), undisturbed)
+
+
+def test_last_epoch_is_kept_if_it_is_better_than_the_best_of_the_due_sheets(make_workspace, monkeypatch):
+    extractor = FeatureExtractor(name="stub", features=len, pretrained=True)
+    monkeypatch.setattr(
+        "pipeline.gan.train_gan.SampleEvaluator", lambda *_, **__: ScriptedEvaluator(extractor, [3.0, 1.0])
+    )
+    workspace = make_workspace()
+    result = workspace.train("a", epochs=3)
+    assert result.summary["epoch_kept"] == 3
+    assert int(read_arrays(workspace.folder("a") / "best.npz")["epoch"]) == 2
+    network = keras.models.load_model(workspace.folder("a") / "generator.keras")
+    drawn = contact_sheet(draw_samples(network, fixed_latents(64, size=8, seed=5)), 8).astype(int)
+    last = decode_png((workspace.folder("a") / "samples" / "epoch-0003.png").read_bytes())
+    assert np.abs(last - drawn).max() <= 1
+
+
 def test_max_minutes_stops_and_resume_is_bit_identical(workspace, undisturbed):
     with pytest.raises(Stopped, match="of 4; the next run resumes there"):
         workspace.train("b", max_minutes=1e-9)

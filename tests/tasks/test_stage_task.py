@@ -11,7 +11,7 @@ from pipeline.errors import Stopped, UserError
 from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store.artifacts import ArtifactStore
-from tasks import run_log, stage_task
+from tasks import run_log, stage_locks, stage_task
 from tasks.stage_task import StageTask
 from tasks.stages import STAGE_TASKS
 
@@ -100,12 +100,12 @@ def test_dataset_flag_is_added_once_to_each_command_of_an_advice():
 def test_stage_that_trains_waits_for_another_training_and_says_so_once(
     task, tmp_path, monkeypatch, capsys, gpu, reason
 ):
-    monkeypatch.setattr(stage_task, "has_gpu_driver", lambda: gpu)
-    monkeypatch.setattr(stage_task.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(stage_locks, "has_gpu_driver", lambda: gpu)
+    monkeypatch.setattr(stage_locks.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     task.resources = {"gpu": 1}
     asked = iter([False, False, True])
-    monkeypatch.setattr(stage_task.signals, "should_stop", lambda: next(asked))
+    monkeypatch.setattr(stage_locks.signals, "should_stop", lambda: next(asked))
     with FileLock(tmp_path / "ganmill-gpu.lock"), pytest.raises(Stopped):
         stage_task.make_artifact(task)
     assert [line for line in capsys.readouterr().err.splitlines() if "waits" in line] == [f"report     waits: {reason}"]

@@ -20,13 +20,13 @@ from pipeline.devices import ComputeMode, choose_dtype, rounding
 from pipeline.errors import DamagedState, Stopped
 from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import check_size
-from pipeline.gan.sampling import GRID, draw_samples, fixed_latents
-from pipeline.gan.stats_log import STATS, Row, StatsLog
+from pipeline.gan.sampling import GRID, SHEETS, draw_samples, fixed_latents, sheet_name
+from pipeline.gan.stats_log import LAST, STATS, Row, StatsLog
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
 from pipeline.gan.training.losses import find_loss
 from pipeline.gan.training.resume_point import ResumePoint, load_point, point_forms
-from pipeline.gan.training.schedule import AccuracyAverage, Intervals, choose_intervals
+from pipeline.gan.training.schedule import AccuracyAverage, Intervals
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepInputs, StepPlanner, keep_on_device
 from pipeline.gan.training.train_step import METRICS, compile_step
@@ -109,11 +109,9 @@ class Trainer:
     @property
     def intervals(self) -> Intervals:
         """How often it writes sample sheets and checkpoints."""
-        return choose_intervals(
-            sample_every=self.config.sample_every,
-            checkpoint_every=self.config.checkpoint_every,
-            epochs=self.config.epochs,
-            steps=self.batches.steps,
+        config = self.config
+        return Intervals(
+            steps=self.batches.steps, sample_every=config.sample_every, checkpoint_every=config.checkpoint_every
         )
 
     def continue_with(self, config: TrainConfig, images: np.ndarray, observer: Observer | NullObserver) -> None:
@@ -122,6 +120,7 @@ class Trainer:
         steps = config.epochs * self.batches.steps
         self.step_planner = dataclasses.replace(self.step_planner, images=images, steps=steps)
         self.log.rewind(self.epoch)  # it may have been closed
+        self._forget_last_sheet()
 
     def run(self, progress: Progress, should_stop: ShouldStop) -> None:
         """Train to the last epoch.
@@ -199,24 +198,32 @@ class Trainer:
     def _end_epoch(self) -> None:
         """Write the row, the samples and the checkpoint, in an order that survives a kill in between."""
         final = self.epoch == self.config.epochs
-        sampled = final or self.epoch % self.intervals.sample_every == 0
-        checkpoint_due = final or self.epoch % self.intervals.checkpoint_every == 0
+        due = self.intervals.is_sheet_due(self.epoch)
+        sampled = final or due
+        checkpoint_due = final or self.intervals.is_checkpoint_due(self.epoch)
         if (sampled or checkpoint_due) and not recovery.is_finite(self.state):
             return recovery.roll_back(self, "a weight", epoch=self.epoch)
         row = self._row()
         self.metrics, self.seconds, self.note = [], 0.0, ""
         if sampled:
             inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed, "rows": self.log.rows}
-            row |= self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
+            scores = self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
+            row |= scores if due else {LAST: 1, **scores}
         self.log.append(row)
         if sampled:
             self.observer.update_plots(self.log.rows, last=final)
         # The score of a small stage says nothing about the generator at full size
-        is_best = self.step_planner.is_full_size(self.steps_done - 1) and self.best.is_better(row)
+        is_best = due and self.step_planner.is_full_size(self.steps_done - 1) and self.best.is_better(row)
         if is_best:
             self.best.save(row, self.state.average)
         if checkpoint_due or is_best:
             self._save()
+
+    def _forget_last_sheet(self) -> None:
+        """Forget the sheet and the scores of an epoch that has them only because the training ended there, if it does
+        not end there now: so a training that continues is the same as one that never ended there."""
+        if self.steps_done < self.step_planner.steps and (epoch := self.log.forget_last()):
+            (self.folder / SHEETS / sheet_name(epoch)).unlink(missing_ok=True)
 
     def _save(self) -> None:
         """Write a checkpoint of the current step."""
