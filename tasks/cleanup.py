@@ -34,11 +34,13 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
 
 def _removable(task: StageTask, keep: int) -> list[Path]:
     """The folders of one stage that may be deleted."""
-    current, in_progress = task.published(), task.artifact_store.work_path(task.key() or "")
+    key = task.key() or ""
+    current = task.published() or task.artifact_store.find(key, unfinished=True)
+    in_progress = task.artifact_store.work_path(key)
     finished = [published.folder for published in task.artifact_store.all()]
     broken = [path for path in task.artifact_store.folders() if path not in finished]
     unfinished = [path for path in task.artifact_store.root.glob(f"{WORK}*") if path.is_dir() and path != in_progress]
-    if task.key() is None:  # unknown until the stages before it are done
+    if not key:  # unknown until the stages before it are done
         latest = (task.artifact_store.root / "latest").resolve()
         finished, unfinished = [path for path in finished if path.resolve() != latest], []
     candidates = [*finished[: max(0, len(finished) - keep)], *broken, *unfinished]
@@ -53,10 +55,10 @@ def _in_use(folder: Path) -> bool:
 def _orphaned_sheets(dataset: str, removed: list[Path]) -> list[Path]:
     """Folders of sample sheets whose training has been deleted."""
     gan_folder = paths.artifact_store(dataset, "gan").root
-    remaining = {path.name.removeprefix(WORK) for path in gan_folder.glob("*") if path.is_dir() and path not in removed}
-    remaining |= {path.name.removeprefix(WORK) for path in gan_folder.glob(f"{WORK}*") if path not in removed}
+    trainings = [path for path in (*gan_folder.glob("*"), *gan_folder.glob(f"{WORK}*")) if path not in removed]
+    remaining = {path.name.removeprefix(WORK).partition(".")[0] for path in trainings if path.is_dir()}
     folders = paths.training_sheets(dataset, "").glob("*")
-    return [folder for folder in folders if folder.is_dir() and folder.name not in remaining]
+    return [path for path in folders if path.is_dir() and not path.is_symlink() and path.name not in remaining]
 
 
 def _size(folder: Path) -> int:

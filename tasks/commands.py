@@ -81,8 +81,8 @@ def rerun(arguments: Namespace) -> int:
 
 
 def generate(arguments: Namespace) -> int:
-    """Generate samples with the generator of the current settings, which must be trained."""
-    pipeline = _pipeline(arguments)
+    """Generate samples with the generator of the current settings, which must be trained, to the end or not."""
+    pipeline = _pipeline(arguments).clone(unfinished=True)
     if not pipeline.upstream(TrainGan).complete():
         raise UserError(
             f"{pipeline.dataset} has no generator trained with these settings; `python -m tasks plan --dataset"
@@ -92,7 +92,8 @@ def generate(arguments: Namespace) -> int:
     if not task.complete() and (code := runner.launch(pipeline, task, scheduler=arguments.scheduler)):
         return code
     found = task.finished()
-    print(console.stage_line(found.manifest), file=sys.stderr)
+    for each in (pipeline.upstream(TrainGan).finished(), found):
+        console.print_line(each.manifest.stage, console.stage_line(each.manifest))
     print(found.folder)
     return 0
 

@@ -57,6 +57,8 @@ def _own_reasons(task: StageTask, key: str | None) -> list[str]:
         return [f"damaged: {damage}"]
     if key is not None and task.artifact_store.begun(key):
         return ["started but not finished" + (", resumes" if task.resumable else "")]
+    if key is not None and (found := task.artifact_store.find(key, unfinished=True)):
+        return [f"unfinished: {found.manifest.unfinished}"]
     if newest is None:
         return [*task.artifact_store.damaged().values()] or ["never ran"]
     return changes(task, newest.manifest)

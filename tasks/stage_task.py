@@ -48,6 +48,7 @@ class RunTask(luigi.Task):
     labels = luigi.Parameter(default="", description="digest of the labels; of those there are now when empty")
     forced = luigi.Parameter(default="", description="RUN:stage,stage makes those again")
     run_name = luigi.Parameter(default="", significant=False, description="the run's name under data/<dataset>/runs")
+    unfinished = luigi.BoolParameter(significant=False, description="use a training that its time limit has ended")
 
     @classmethod
     def get_param_values(cls, params, args, kwargs):
@@ -147,6 +148,7 @@ def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, repor
         draft,
         outputs=result.outputs,
         summary=result.summary,
+        unfinished=result.unfinished,
         files=list_files(folder),
         created=datetime.now(timezone.utc).isoformat(),
         seconds=round(time.monotonic() - began, 2),
@@ -269,7 +271,8 @@ class StageTask(RunTask):
         content_digests: dict[str, str] = {}
         for task, outputs in self.reads().items():
             published = self.upstream(task).finished()
-            digests = {"folder": published.folder.name, **published.manifest.outputs}
+            folder = f"{published.folder.name} {published.manifest.unfinished}".rstrip()
+            digests = {"folder": folder, **published.manifest.outputs}
             content_digests |= {f"{task.stage}.{name}": digests[name] for name in outputs}
         return content_digests | self.content()
 
@@ -281,11 +284,15 @@ class StageTask(RunTask):
         return digest.of_value([self.stage, self.version, self.options.significant(), inputs])
 
     def published(self) -> Artifact | None:
-        """The artifact made from exactly these inputs and options, if it is there and undamaged."""
+        """The artifact made from exactly these inputs and options, if it is there, undamaged and finished.
+
+        For the run that made it an unfinished one counts as well: the later stages use it, and the next run goes on.
+        """
         with _cached_artifacts() as cache:
             if self.task_id not in cache:
                 key = self.key()
-                cache[self.task_id] = None if key is None else self.artifact_store.find(key, forced=self.forced_by)
+                wanted: dict[str, Any] = {"forced": self.forced_by, "run": self.run_name, "unfinished": self.unfinished}
+                cache[self.task_id] = None if key is None else self.artifact_store.find(key, **wanted)
             return cache[self.task_id]
 
     def finished(self) -> Artifact:

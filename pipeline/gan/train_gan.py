@@ -28,6 +28,7 @@ from pipeline.images.dataset import read_images
 from pipeline.options import GanOptions
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
+from pipeline.store.artifacts import ArtifactStore
 
 __all__ = ["GENERATOR", "train_gan"]
 
@@ -55,7 +56,8 @@ def train_gan(
     the model card where the pictures come from.
 
     Errors: `UserError` for a wrong definition, a size that no network can be built for, too few pictures, too few
-    epochs to grow in, losses that stay NaN, lack of memory; `Stopped` after a checkpoint.
+    epochs to grow in, losses that stay NaN, lack of memory; `Stopped` after a checkpoint. If the minutes of the options
+    are over, the result is `unfinished`, and a later call with `continues` goes on from it.
     """
     loaded = read(definition)
     ids = kept_ids(kept)
@@ -73,6 +75,7 @@ def train_gan(
     training = Trainer(
         _train_config(options), loaded.definition, images, folder=folder, observer=observer, compute_mode=compute_mode
     )
+    _point_latest(live)
     try:
         if training.steps_done > training.step_planner.steps:
             found = f"{folder} is at step {training.steps_done}, beyond the last"
@@ -82,7 +85,22 @@ def train_gan(
     finally:
         training.log.close()
     lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
-    return _write_outputs(training, lineage, definition_warnings(loaded, file=definition.name, size=images.shape[1]))
+    warnings = definition_warnings(loaded, file=definition.name, size=images.shape[1])
+    return _write_outputs(training, lineage, [*warnings, *_limit_notices(training)])
+
+
+def _point_latest(live: Path | None) -> None:
+    """Let `latest` beside the folder `live` name it, so that people find the training that runs."""
+    if live is not None:
+        live.mkdir(parents=True, exist_ok=True)
+        ArtifactStore(live.parent).point_latest(live)
+
+
+def _limit_notices(training: Trainer) -> list[str]:
+    """A notice if the time was over before the first epoch was."""
+    if training.is_done or training.epoch:
+        return []
+    return [f"the time was over in the first epoch, after {training.steps_done} steps: the samples say little yet"]
 
 
 def _choose_mode(
@@ -132,7 +150,7 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
     weights = {name: array for name, array in state.arrays().items() if name.startswith("average/")}
     outputs = {"generator": digest_arrays(weights), "sheets": observer.sheets.digest()}
     summary = {**_summary(training, epoch=epoch), "notices": [*warnings, *_notices(training.log.rows)]}
-    return Result(outputs=outputs, summary=summary)
+    return Result(outputs=outputs, summary=summary, unfinished="" if training.is_done else training.extent)
 
 
 def _is_last_better(training: Trainer) -> bool:

@@ -37,16 +37,17 @@ class ArtifactStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def find(self, key: str, *, forced: str = "") -> Artifact | None:
+    def find(self, key: str, *, forced: str = "", run: str = "", unfinished: bool = False) -> Artifact | None:
         """The newest undamaged artifact with the content key `key`, or None; with `forced`, only one made by that
-        rerun.
+        rerun. An unfinished one is found only by the `run` that made it, or with `unfinished`.
         """
         for folder in reversed(self._folders(key)):
             try:
                 found = load(folder)
             except DamagedState:
                 continue
-            if found.manifest.key == key and forced in ("", found.manifest.forced):
+            counts = unfinished or not found.manifest.unfinished or found.manifest.run == run
+            if counts and found.manifest.key == key and forced in ("", found.manifest.forced):
                 return found
         return None
 

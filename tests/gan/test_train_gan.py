@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.devices import keras
 from pipeline.errors import Stopped, UserError
+from pipeline.gan import Dcgan
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.sampling import draw_samples, fixed_latents
 from pipeline.gan.training.checkpoint import read_arrays
@@ -385,8 +386,42 @@ def test_last_epoch_is_kept_if_it_is_better_than_the_best_of_the_due_sheets(make
     assert np.abs(last - drawn).max() <= 1
 
 
-def test_max_minutes_stops_and_resume_is_bit_identical(workspace, undisturbed):
-    with pytest.raises(Stopped, match="of 4; the next run resumes there"):
-        workspace.train("b", max_minutes=1e-9)
-    workspace.train("b")
-    assert_same(workspace.folder("b"), undisturbed)
+def test_time_limit_leaves_a_generator_and_going_on_from_it_is_bit_identical(workspace, undisturbed):
+    done, names = [], ["a", "b", "c"]
+    for before, name in zip([None, *names], names, strict=False):  # two unfinished ones in a row
+        source = before and workspace.folder(before)
+        limit = 0 if name == "c" else 1e-9
+        result = workspace.train(name, continues=source, max_minutes=limit, progress=lambda step, *_: done.append(step))
+        left = sorted(path.name for path in workspace.folder(name).iterdir())
+        assert {*LEFT} - {*left} <= {"best.npz"}  # until the first scored epoch
+        assert result.unfinished == ("" if name == "c" else "0 of 4 epochs" if name == "a" else "1 of 4 epochs")
+        gan = Dcgan.load(workspace.folder(name))
+        assert (gan.epochs, gan.generate(2).shape) == ({"a": 0, "b": 1, "c": 4}[name], (2, 16, 16, 3))
+    assert done == list(range(1, STEPS + 1))
+    assert_same(workspace.folder("c"), undisturbed)
+
+
+def test_time_limit_in_the_first_epoch_is_a_notice(workspace):
+    result = workspace.train("a", max_minutes=1e-9)
+    assert result.summary["epochs"] == 0
+    assert "in the first epoch, after 1 steps: the samples say little yet" in result.summary["notices"]
+
+
+def test_generator_of_a_stopped_training_is_loaded_from_its_work_folder(workspace):
+    done = []
+    with pytest.raises(Stopped):
+        workspace.train("a", progress=lambda step, *_: done.append(step), should_stop=lambda: len(done) == 3)
+    gan = Dcgan.load(workspace.folder("a"))
+    assert (gan.epochs, gan.generate(2).shape) == (1, (2, 16, 16, 3))
+
+
+def test_latest_names_the_live_folder_while_the_training_runs(workspace):
+    live, seen = workspace.root / "training" / "0123456789ab", []
+    for name in ("older", live.name):
+        workspace.train(
+            name,
+            epochs=1,
+            live=live.with_name(name),
+            progress=lambda *_: seen.append((live.parent / "latest").resolve().name),
+        )
+    assert seen == ["older", "older", live.name, live.name]

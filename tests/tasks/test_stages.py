@@ -27,10 +27,10 @@ def finished(monkeypatch) -> list[Path]:
     """Every stage has a finished folder; the list fills with the stores that were asked for one."""
     looked = []
 
-    def find(artifact_store: ArtifactStore, key: str, *, forced: str) -> Artifact:
+    def find(artifact_store: ArtifactStore, key: str, **which: Any) -> Artifact:
         looked.append(artifact_store.root)
         outputs = dict.fromkeys(("images", "model", "kept", "generator"), key)
-        return Artifact(Path(key[:12]), SimpleNamespace(outputs=outputs))
+        return Artifact(Path(key[:12]), SimpleNamespace(outputs=outputs, unfinished=""))
 
     monkeypatch.setattr(ArtifactStore, "find", find)
     return looked

@@ -49,7 +49,7 @@ class TrainConfig:
     seed: int
     sample_every: int | None = None  # epochs; None: chosen automatically
     checkpoint_every: int | None = None
-    minutes: float = 0.0  # the training stops after these, and can be resumed; 0: no limit
+    minutes: float = 0.0  # the training pauses after these, and can be resumed; 0: no limit
     xla: bool = False
     name: str = "dcgan"  # of the definition, for messages
 
@@ -107,6 +107,16 @@ class Trainer:
         return self.steps_done // self.batches.steps
 
     @property
+    def is_done(self) -> bool:
+        """Whether all epochs are done."""
+        return self.steps_done >= self.step_planner.steps
+
+    @property
+    def extent(self) -> str:
+        """How far it is: `40 of 100 epochs`."""
+        return f"{self.epoch} of {self.config.epochs} epochs"
+
+    @property
     def intervals(self) -> Intervals:
         """How often it writes sample sheets and checkpoints."""
         config = self.config
@@ -123,10 +133,10 @@ class Trainer:
         self._forget_last_sheet()
 
     def run(self, progress: Progress, should_stop: ShouldStop) -> None:
-        """Train to the last epoch.
+        """Train until `is_done`, or until the minutes of the config are over: then there is a checkpoint of this step.
 
-        Errors: `Stopped` after a checkpoint of the current step; `UserError` if losses or weights are NaN again after
-        every retry, or if memory runs out.
+        However short the time is, a step is taken. Errors: `Stopped` after a checkpoint of the current step;
+        `UserError` if losses or weights are NaN again after every retry, or if memory runs out.
         """
         deadline = time.monotonic() + 60 * self.config.minutes if self.config.minutes else None
         if self.steps_done == 0:
@@ -136,11 +146,13 @@ class Trainer:
         images = self._explain_errors(lambda: keep_on_device(self.images))
         planner = dataclasses.replace(self.step_planner, images=images)
         with Prefetcher(planner.inputs) as prefetcher:
-            while self.steps_done < self.step_planner.steps:
-                if should_stop() or (deadline and time.monotonic() > deadline):
+            while not self.is_done:
+                if should_stop():
                     self._stop()
                 self._take_step(prefetcher)
                 progress(self.steps_done, self.step_planner.steps, self._progress_note())
+                if deadline and time.monotonic() > deadline and not self.is_done:
+                    return self._pause()
 
     def draw(self, latents: np.ndarray) -> np.ndarray:
         """The samples of the current averaged generator for `latents` (N, latent); (N, S, S, C) uint8."""
@@ -262,6 +274,12 @@ class Trainer:
         if before and before != self._rounding:
             change = f"resumed with {self._rounding} after {before}, which rounds differently"
             self.note = "; ".join(filter(None, [self.note, change]))
+
+    def _pause(self) -> None:
+        """Write a checkpoint of the current step or, if a weight is NaN, of the checkpoint before, rolled back."""
+        if not recovery.is_finite(self.state):
+            recovery.roll_back(self, "a weight", epoch=self.epoch + 1)
+        self._save()
 
     def _stop(self) -> None:
         if recovery.is_finite(

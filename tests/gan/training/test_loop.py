@@ -134,11 +134,35 @@ def test_other_errors_are_not_changed(tmp_path, fake_steps):
 def test_stop_after_minutes_and_resume_is_bit_identical(tmp_path, fake_steps, undisturbed, monkeypatch):
     clock = itertools.count(step=20)  # seconds between two reads
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock), perf_counter=time.perf_counter))
-    for _ in range(2):  # four steps each
-        with pytest.raises(Stopped, match=f"of {EPOCHS}; the next run resumes there"):
-            run(make_trainer(tmp_path / "a", minutes=1.5))
-    assert fake_steps.done == 8
-    assert_same(run(make_trainer(tmp_path / "a", minutes=1.5)), undisturbed)
+    for epochs in (1, 3):  # five steps each
+        paused = run(make_trainer(tmp_path / "a", minutes=1.5))
+        assert (paused.is_done, paused.extent) == (False, f"{epochs} of {EPOCHS} epochs")
+    assert fake_steps.done == 10
+    last = run(make_trainer(tmp_path / "a", minutes=1.5))
+    assert last.is_done
+    assert_same(last, undisturbed)
+
+
+def test_time_limit_allows_at_least_one_step(tmp_path, fake_steps):
+    for number in (1, 2):
+        assert run(make_trainer(tmp_path / "a", minutes=1e-9)).steps_done == number
+
+
+def test_time_limit_after_the_last_step_changes_nothing(tmp_path, fake_steps, undisturbed):
+    with pytest.raises(Stopped):
+        run(make_trainer(tmp_path / "a"), should_stop=lambda: fake_steps.done == EPOCHS * STEPS - 1)
+    last = run(make_trainer(tmp_path / "a", minutes=1e-9))
+    assert last.is_done
+    assert_same(last, undisturbed)
+
+
+def test_time_limit_with_nan_weights_rolls_back_before_it_pauses(tmp_path, fake_steps):
+    fake_steps.nan_weights = (STEPS,)
+    with pytest.raises(Stopped):
+        run(make_trainer(tmp_path / "a"), should_stop=lambda: fake_steps.done == STEPS)
+    paused = run(make_trainer(tmp_path / "a", minutes=1e-9))
+    assert all(np.isfinite(array).all() for array in paused.arrays().values())
+    assert (paused.steps_done, paused.retries) == (STEPS, 1)
 
 
 def test_resume_with_other_rounding_adds_a_note(tmp_path, fake_steps, monkeypatch):
