@@ -16,6 +16,7 @@ from pipeline.errors import UserError, of_system
 from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, find_continuation
+from pipeline.gan.training.ending import check_automatic
 from pipeline.pretrained import Weights, uses_classifier
 from tasks import backbones, label_snapshots, paths
 from tasks.stage_task import RunTask, StageTask, draft_manifest
@@ -213,7 +214,10 @@ class TrainGan(Measured):
 
     @cached_property  # as it was when the run began
     def _definition(self) -> str:
-        return definition_digest(read_definition(paths.definition(self.options.definition)))
+        definition = read_definition(paths.definition(self.options.definition))
+        if self.options.epochs is None:
+            check_automatic(definition, self.options.definition)
+        return definition_digest(definition)
 
     def warnings(self) -> list[str]:
         path = paths.definition(self.options.definition)
@@ -232,7 +236,8 @@ class TrainGan(Measured):
         if self.forced_by:
             return Continuation()
         definition = read_definition(paths.definition(self.options.definition))
-        return find_continuation(self.artifact_store, draft_manifest(self, key), definition)
+        size = self.chosen["normalize"].size
+        return find_continuation(self.artifact_store, draft_manifest(self, key), definition, size=size)
 
     def remark(self, *, again: bool) -> str:
         key = self.key() if again else None

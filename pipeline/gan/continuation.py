@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pipeline.errors import DamagedState
 from pipeline.gan.config import Definition
-from pipeline.gan.stats_log import STATS, read_rows
-from pipeline.gan.training.ending import end_dependent_schedules
+from pipeline.gan.stats_log import STATS, Row, read_rows
+from pipeline.gan.training.ending import automatic_end, end_dependent_schedules, full_size_after, most_epochs
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import WORK, ArtifactStore
 from pipeline.store.manifest import Manifest
@@ -27,14 +27,23 @@ class Candidate:
     """An earlier training with the same options but the epochs: its folder, how many it was to have, what it did."""
 
     folder: Path
-    asked: int
+    asked: int | None
     steps: int  # done
-    epochs: int  # whole ones done
-    epoch_steps: float  # steps of an epoch; infinite if no epoch is done
+    rows: list[Row]  # of the epochs done
 
-    def is_within(self, epochs: int) -> bool:
-        """Whether it is no longer than `epochs` epochs."""
-        return self.epochs == 0 or self.steps <= epochs * self.epoch_steps
+    @property
+    def epochs(self) -> int:
+        """Whole epochs done."""
+        return int(self.rows[-1]["epoch"]) if self.rows else 0
+
+    def is_within(self, epochs: int | None, *, full_size_after: int) -> bool:
+        """Whether it is no longer than a training of `epochs` epochs or, for None, than an automatic one."""
+        if not self.rows:
+            return True
+        epoch_steps = self.rows[-1]["step"] / self.epochs
+        if epochs is None:
+            epochs = automatic_end(self.rows, full_size_after=full_size_after) or most_epochs(round(epoch_steps))
+        return bool(self.steps <= epochs * epoch_steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +62,14 @@ class Continuation:
         return f"trains from nothing: {self.why_not}" if self.why_not else ""
 
 
-def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Definition) -> Continuation:
-    """The longest training in `store` that one with the key, options and inputs of `wanted` can go on from."""
-    epochs = wanted.options[EPOCHS]
+def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Definition, *, size: int) -> Continuation:
+    """The longest training in `store` that one with the key, options and inputs of `wanted` can go on from.
+
+    `definition` and the `size` of the pictures are those that both have.
+    """
+    epochs, grown = wanted.options[EPOCHS], full_size_after(definition, size)
     same = [candidate for candidate in _candidates(store, wanted) if candidate.steps]
-    within = [candidate for candidate in same if candidate.is_within(epochs)]
+    within = [candidate for candidate in same if candidate.is_within(epochs, full_size_after=grown)]
     schedules = end_dependent_schedules(definition)
     usable = [candidate for candidate in within if not schedules or candidate.asked == epochs]
     if usable:
@@ -69,7 +81,8 @@ def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Defini
         )
     if same:
         shortest = min(same, key=lambda candidate: candidate.steps)
-        return Continuation(why_not=f"{shortest.folder} has {shortest.epochs} epochs, more than {epochs}")
+        limit = "more than " + (str(epochs) if epochs else "epochs = auto takes")
+        return Continuation(why_not=f"{shortest.folder} has {shortest.epochs} epochs, {limit}")
     return Continuation()
 
 
@@ -92,8 +105,7 @@ def _is_same(manifest: Manifest, wanted: Manifest) -> bool:
 
 def _candidate(folder: Path, manifest: Manifest, steps: int) -> Candidate:
     rows = [row for row in read_rows(folder / STATS) if row["step"] <= steps]
-    epochs, per_epoch = (rows[-1]["epoch"], rows[-1]["step"] / rows[-1]["epoch"]) if rows else (0, float("inf"))
-    return Candidate(folder=folder, asked=manifest.options[EPOCHS], steps=steps, epochs=epochs, epoch_steps=per_epoch)
+    return Candidate(folder=folder, asked=manifest.options[EPOCHS], steps=steps, rows=rows)
 
 
 def _newest_step(folder: Path) -> int:

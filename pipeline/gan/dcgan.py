@@ -43,6 +43,7 @@ from pipeline.gan.history import History
 from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
 from pipeline.gan.sampling import GRID, SHEETS, SampleSheets, as_latents, fixed_latents
+from pipeline.gan.training.ending import check_automatic
 from pipeline.gan.training.loop import TrainConfig, Trainer
 from pipeline.gan.training.observer import NullObserver, Observer
 from pipeline.gan.training.saved import read_saved
@@ -243,7 +244,7 @@ class Dcgan:
         self,
         images: np.ndarray,
         *,
-        epochs: int = 100,
+        epochs: int | None = 100,
         minutes: float | None = None,
         folder: Path | str | None = None,
         watch: bool = False,
@@ -253,6 +254,8 @@ class Dcgan:
         progress: Progress | None = None,
     ) -> History:
         """Train on `images` for `epochs` more epochs, or until `minutes` are over; returns the history of all epochs.
+
+        With `epochs=None`, which needs `watch`, it trains until the KID no longer falls, as `gan.epochs = auto` does.
 
         `images` are (N, S, S, C) or (N, S, S), uint8 or floats from 0 to 1, N at least 16. With as many pictures as
         before, training resumes at the exact step: twice five epochs are bit-identical to ten, unless a schedule in the
@@ -271,13 +274,15 @@ class Dcgan:
         intervals: dict[str, Any] = {
             name: None if value is None else check_whole(name, value, least=1) for name, value in given.items()
         }
-        epochs = check_whole("epochs", epochs, least=1)
+        total = self.epochs + check_whole("epochs", epochs, least=1) if epochs is not None else None
+        if total is None:
+            check_automatic(self.definition, self.name, has_scores=watch)
         minutes = 0.0 if minutes is None else check_number("minutes", minutes, above=True)
         pictures = self._pictures(images, least=MIN_IMAGES)
         feature_extractor = choose_extractor(extractor, None) if watch else None  # first, as it may be unavailable
         self._session.move_to(pictures, None if folder is None else Path(folder))
         config = TrainConfig(
-            epochs=self.epochs + epochs,
+            epochs=total,
             seed=self.seed,
             minutes=minutes,
             name=self.name,

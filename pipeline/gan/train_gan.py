@@ -18,6 +18,7 @@ from pipeline.gan.model_card import Lineage, read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
 from pipeline.gan.stats_log import LAST, Row
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
+from pipeline.gan.training.ending import check_automatic
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
 from pipeline.gan.training.observer import Observer
 from pipeline.gan.training.saved import holds_checkpoint, recorded_compute_mode, take_over, write_definition
@@ -55,11 +56,14 @@ def train_gan(
     is no pretrained network. `live`, if given, gets each sheet, plot and row as it is made; `download`, if given, tells
     the model card where the pictures come from.
 
-    Errors: `UserError` for a wrong definition, a size that no network can be built for, too few pictures, too few
-    epochs to grow in, losses that stay NaN, lack of memory; `Stopped` after a checkpoint. If the minutes of the options
-    are over, the result is `unfinished`, and a later call with `continues` goes on from it.
+    Errors: `UserError` for a wrong definition, one that cannot train without a number of epochs, a size that no network
+    can be built for, too few pictures, too few epochs to grow in, losses that stay NaN, lack of memory; `Stopped` after
+    a checkpoint. If the minutes of the options are over, the result is `unfinished`, and a later call with `continues`
+    goes on from it.
     """
     loaded = read(definition)
+    if options.epochs is None:
+        check_automatic(loaded.definition, options.definition)
     ids = kept_ids(kept)
     check_count(len(ids))
     images = read_images(normalize, ids).images
@@ -183,6 +187,7 @@ def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
     )  # lines that a disk has lost tell no time
     return {
         "epochs": training.epoch,
+        "end": training.end,
         "epoch_kept": epoch,
         "steps": training.steps_done,
         "images": len(training.images),

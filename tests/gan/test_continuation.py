@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock
 
 from pipeline.gan.config import Definition
-from pipeline.gan.continuation import find_continuation
+from pipeline.gan.continuation import Continuation, find_continuation
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import ArtifactStore
 from pipeline.store.jsonl import write_rows
@@ -22,11 +22,15 @@ def store(tmp_path) -> ArtifactStore:
     return ArtifactStore(tmp_path / "gan")
 
 
-def wanted(epochs: int, **changes) -> Manifest:
+def wanted(epochs: int | None, **changes) -> Manifest:
     """The manifest of a training of `epochs` epochs before it is made."""
-    key = f"{epochs:02x}" * 32
+    key = f"{epochs or 0:02x}" * 32
     known = {"options": {"epochs": epochs, "seed": 0}, "inputs": {"filter.kept": "a", "definition": "b"}}
     return Manifest(stage="gan", version=2, dataset="x", key=key, **(known | changes))
+
+
+def find(store: ArtifactStore, draft: Manifest, definition: Definition) -> Continuation:
+    return find_continuation(store, draft, definition, size=16)
 
 
 def rows(epochs: int) -> list[dict]:
@@ -34,9 +38,11 @@ def rows(epochs: int) -> list[dict]:
     return [{"epoch": n, "step": n * STEPS, **dict.fromkeys(numbers, 1.0)} for n in range(1, epochs + 1)]
 
 
-def finish(store: ArtifactStore, epochs: int, *, steps: int | None = None, **changes) -> Path:
+def finish(
+    store: ArtifactStore, epochs: int, *, steps: int | None = None, auto: bool = False, unfinished="", **changes
+) -> Path:
     """Publish a training that has `epochs` epochs."""
-    draft = wanted(epochs, **changes)
+    draft = dataclasses.replace(wanted(None if auto else epochs, **changes), unfinished=unfinished)
     folder = store.work(draft.key, resume=False)
     write_rows(folder / "stats.jsonl", rows(epochs))
     summary = {"epochs": epochs, "steps": epochs * STEPS if steps is None else steps}
@@ -58,13 +64,13 @@ def test_the_longest_training_of_fewer_epochs_is_continued(store):
     finish(store, 40)
     folder = finish(store, 60)
     finish(store, 80)
-    found = find_continuation(store, wanted(70), CONSTANT)
+    found = find(store, wanted(70), CONSTANT)
     assert (found.folder, found.epochs) == (folder, 60)
     assert found.remark == f"goes on from epoch 60 of {folder}"
 
 
 def test_without_an_earlier_training_there_is_nothing_to_say(store):
-    assert find_continuation(store, wanted(70), CONSTANT).remark == ""
+    assert find(store, wanted(70), CONSTANT).remark == ""
 
 
 @pytest.mark.parametrize(
@@ -78,7 +84,7 @@ def test_without_an_earlier_training_there_is_nothing_to_say(store):
 )
 def test_training_of_another_seed_pictures_definition_or_version_is_not_continued(store, changes):
     finish(store, 60, **changes) if "version" not in changes else finish_of_version(store, 1)
-    assert find_continuation(store, wanted(70), CONSTANT).remark == ""
+    assert find(store, wanted(70), CONSTANT).remark == ""
 
 
 def finish_of_version(store: ArtifactStore, version: int) -> None:
@@ -88,7 +94,7 @@ def finish_of_version(store: ArtifactStore, version: int) -> None:
 
 def test_fewer_epochs_train_from_nothing_and_this_is_said(store):
     folder = finish(store, 70)
-    found = find_continuation(store, wanted(60), CONSTANT)
+    found = find(store, wanted(60), CONSTANT)
     assert found.folder is None
     assert found.remark == f"trains from nothing: {folder} has 70 epochs, more than 60"
 
@@ -98,7 +104,7 @@ def test_fewer_epochs_train_from_nothing_and_this_is_said(store):
 def test_schedule_that_depends_on_the_end_trains_from_nothing_and_this_is_said(store, kind, network):
     finish(store, 60)
     definition = Definition.model_validate({network: {"optimizer": {"schedule": {"kind": kind}}}})
-    found = find_continuation(store, wanted(70), definition)
+    found = find(store, wanted(70), definition)
     assert found.folder is None
     assert f"learning rates depend on it ({network}.optimizer.schedule)" in found.remark
 
@@ -107,35 +113,62 @@ def test_schedule_over_a_number_of_images_and_growing_do_not_depend_on_the_end(s
     folder = finish(store, 60)
     tree = {"generator": {"optimizer": {"schedule": {"kind": "linear", "over": 500, "warmup": 20}}}}
     growing = {"growing": {"start": 8}, "discriminator": {"norm": "none"}}
-    assert find_continuation(store, wanted(70), Definition.model_validate(tree | growing)).folder == folder
+    assert find(store, wanted(70), Definition.model_validate(tree | growing)).folder == folder
 
 
 def test_work_of_a_stopped_training_is_continued(store):
     finish(store, 20)
     folder = stop(store, 60, at=4 * STEPS * 10 + 3)
-    found = find_continuation(store, wanted(70), CONSTANT)
+    found = find(store, wanted(70), CONSTANT)
     assert (found.folder, found.epochs) == (folder, 40)
 
 
 def test_work_beyond_the_wanted_epochs_is_not_continued(store):
     stop(store, 60, at=20 * STEPS + 1)
-    assert find_continuation(store, wanted(20), CONSTANT).folder is None
-    assert find_continuation(store, wanted(21), CONSTANT).folder is not None
+    assert find(store, wanted(20), CONSTANT).folder is None
+    assert find(store, wanted(21), CONSTANT).folder is not None
 
 
 def test_own_work_and_work_of_a_running_training_are_left_alone(store):
     stop(store, 70, at=300)
-    assert find_continuation(store, wanted(70), CONSTANT).folder is None
+    assert find(store, wanted(70), CONSTANT).folder is None
     folder = stop(store, 60, at=300)
     with FileLock(store.lock(wanted(60).key).lock_file):
-        assert find_continuation(store, wanted(70), CONSTANT).folder is None
-    assert find_continuation(store, wanted(70), CONSTANT).folder == folder
+        assert find(store, wanted(70), CONSTANT).folder is None
+    assert find(store, wanted(70), CONSTANT).folder == folder
 
 
 def test_work_without_a_checkpoint_or_with_a_torn_manifest_is_not_continued(store):
     folder = stop(store, 60, at=300)
     (folder / "manifest.json").write_bytes((folder / "manifest.json").read_bytes()[:50])
-    assert find_continuation(store, wanted(70), CONSTANT).folder is None
+    assert find(store, wanted(70), CONSTANT).folder is None
     folder = stop(store, 50, at=300)
     next((folder / "checkpoints").iterdir()).unlink()
-    assert find_continuation(store, wanted(70), CONSTANT).folder is None
+    assert find(store, wanted(70), CONSTANT).folder is None
+
+
+def test_number_of_epochs_goes_on_from_an_automatic_training(store):
+    folder = finish(store, 60, auto=True)
+    assert find(store, wanted(300), CONSTANT).folder == folder
+    assert find(store, wanted(60), CONSTANT).folder == folder
+    assert find(store, wanted(50), CONSTANT).remark == f"trains from nothing: {folder} has 60 epochs, more than 50"
+
+
+def test_automatic_training_goes_on_from_one_that_it_would_not_have_ended_before(store, monkeypatch):
+    folder = finish(store, 60)
+    assert find(store, wanted(None), CONSTANT).folder == folder
+    monkeypatch.setattr("pipeline.gan.continuation.automatic_end", lambda rows, *, full_size_after: 50)
+    remark = find(store, wanted(None), CONSTANT).remark
+    assert remark == f"trains from nothing: {folder} has 60 epochs, more than epochs = auto takes"
+    monkeypatch.setattr("pipeline.gan.continuation.automatic_end", lambda rows, *, full_size_after: 60)
+    assert find(store, wanted(None), CONSTANT).folder == folder
+
+
+def test_unfinished_training_goes_on_whatever_its_schedule_is(store):
+    draft = wanted(70)
+    finish(store, 20, steps=20 * STEPS + 5, options=draft.options, unfinished="20 of 70 epochs")
+    decays = Definition.model_validate({"generator": {"optimizer": {"schedule": {"kind": "cosine"}}}})
+    assert find(store, draft, decays).epochs == 20
+    assert find(store, wanted(80), decays).folder is None
+    assert find(store, wanted(80), CONSTANT).epochs == 20
+    assert find(store, wanted(20), CONSTANT).folder is None  # it has five steps more

@@ -401,6 +401,25 @@ def test_time_limit_leaves_a_generator_and_going_on_from_it_is_bit_identical(wor
     assert_same(workspace.folder("c"), undisturbed)
 
 
+def test_epochs_after_the_learning_rate_schedule_of_auto_are_refused(make_workspace):
+    decays = {"generator": TINY["generator"] | {"optimizer": {"schedule": {"kind": "cosine"}}}}
+    with pytest.raises(UserError, match=r"epochs = auto: .*models/tiny\.json.*set gan\.epochs to a number"):
+        make_workspace(definition=TINY | decays).train("a", epochs=None)
+
+
+def test_automatic_training_ends_by_itself_and_more_epochs_go_on_from_it(workspace, monkeypatch):
+    monkeypatch.setattr("pipeline.gan.training.ending.MIN_STEPS", 6)
+    monkeypatch.setattr("pipeline.gan.training.ending.has_plateau", lambda rows: True)
+    result = workspace.train("a", epochs=None)
+    assert (result.summary["epochs"], result.summary["end"]) == (4, "the KID no longer falls")
+    card = json.loads((workspace.folder("a") / "card.json").read_text())
+    assert card["training"]["end"] == "the KID no longer falls"
+    done = []
+    longer = continue_from(workspace, "a", "b", epochs=5, progress=lambda step, *_: done.append(step))
+    assert done == [9, 10]
+    assert (longer.summary["epochs"], longer.summary["end"]) == (5, "")
+
+
 def test_time_limit_in_the_first_epoch_is_a_notice(workspace):
     result = workspace.train("a", max_minutes=1e-9)
     assert result.summary["epochs"] == 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.options import STAGE_OPTIONS, STAGES
 from pipeline.result import Result
 from pipeline.store.artifacts import Artifact, ArtifactStore
@@ -64,6 +65,16 @@ def test_gan_stage_warns_about_ignored_fields_before_training(configure):
     assert "foreign.json: GAN_model.epochs = 50 is not followed: set gan.epochs in luigi.cfg" in warnings("")
     (told,) = warnings("gan.definition=seeing")
     assert told.startswith("seeing.json: generator.attention = [32]: feature maps of 16 px pictures are 8, 4 wide")
+
+
+def test_schedule_that_needs_the_number_of_epochs_is_refused_before_anything_runs(configure):
+    folder = configure("[demo.download]\nsources = demo\n[normalize]\nsize = 16\n[gan]\ndefinition = decays\n")
+    (folder / "models").mkdir()
+    tree = {"generator": {"optimizer": {"schedule": {"kind": "cosine"}}}}
+    (folder / "models" / "decays.json").write_text(json.dumps(tree))
+    with pytest.raises(UserError, match=r"epochs = auto: .*models/decays\.json .*set gan\.epochs to a number"):
+        RunPipeline(dataset="demo").requires()
+    RunPipeline(dataset="demo", options="gan.epochs=9").requires()
 
 
 def test_stages_are_looked_up_once_each(configure, finished):

@@ -13,7 +13,7 @@ from pipeline.gan.config import Definition, as_tree, definition_digest, read_def
 from pipeline.gan.config.loading import NamedDefinition
 from pipeline.gan.config.resolutions import check_weight_bytes
 from pipeline.gan.sampling import SHEETS, sheet_name
-from pipeline.gan.stats_log import MAX_FILE_BYTES, STATS, StatsLog
+from pipeline.gan.stats_log import MAX_EPOCH, MAX_FILE_BYTES, STATS, StatsLog
 from pipeline.gan.training.checkpoint import BEST, checkpoints, load_arrays, read_newest, save_checkpoint, write_arrays
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, Trainer
 from pipeline.gan.training.resume_point import CheckpointOutline, Origin, ResumePoint, load_outline
@@ -127,7 +127,7 @@ def holds_checkpoint(folder: Path) -> bool:
     return (folder / FINAL).exists() or any((folder / CHECKPOINTS).glob("step-*"))
 
 
-def take_over(source: Path, folder: Path, *, epochs: int) -> bool:
+def take_over(source: Path, folder: Path, *, epochs: int | None) -> bool:
     """Copy the training in `source` to `folder`, which has no checkpoint, to continue it there until `epochs`.
 
     Returns whether `source` has an intact checkpoint; if not, nothing is copied.
@@ -141,10 +141,11 @@ def take_over(source: Path, folder: Path, *, epochs: int) -> bool:
     return False
 
 
-def _forget_last_sheet(folder: Path, *, epochs: int) -> None:
+def _forget_last_sheet(folder: Path, *, epochs: int | None) -> None:
     """Forget the sheet and scores that an epoch before `epochs` has only because the training ended there."""
-    log = StatsLog(folder / STATS, epochs_done=epochs)
-    if log.rows and log.rows[-1]["epoch"] < epochs and (epoch := log.forget_last()):
+    log = StatsLog(folder / STATS, epochs_done=epochs or MAX_EPOCH)
+    goes_on = epochs is None or (bool(log.rows) and log.rows[-1]["epoch"] < epochs)
+    if goes_on and (epoch := log.forget_last()):
         (folder / SHEETS / sheet_name(epoch)).unlink(missing_ok=True)
     log.close()
 
