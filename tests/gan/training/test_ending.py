@@ -45,7 +45,7 @@ def test_automatic_training_never_ends_before_its_least_steps():
 
 def test_automatic_training_ends_once_the_last_third_is_no_better():
     end = automatic_end(rows(falling_until(30)))
-    assert end == 45
+    assert end == 44
     assert automatic_end(rows(falling_until(30)[: end - 1])) is None
 
 
@@ -55,7 +55,7 @@ def test_automatic_training_goes_on_while_the_kid_falls():
 
 def test_later_rows_do_not_move_an_end():
     found = rows(falling_until(30))
-    assert {automatic_end(found[:count]) for count in range(45, 61)} == {45}
+    assert {automatic_end(found[:count]) for count in range(44, 61)} == {44}
 
 
 def test_epochs_without_a_sheet_do_not_end_a_training():
@@ -98,5 +98,5 @@ def test_schedules_that_count_images_are_allowed_without_a_number_of_epochs():
     tree = {"generator": {"optimizer": {"schedule": schedule}}, "discriminator": {"norm": "none"}}
     check_automatic(definition := Definition.model_validate(tree | {"growing": {"start": 8}}), "mine")
     check_automatic(Definition(), "mine")
-    assert full_size_after(definition, 16) == 90_000
+    assert full_size_after(definition, 16) == 60_000
     assert full_size_after(Definition(), 16) == 0
