@@ -131,7 +131,7 @@ def train(turn: Turn) -> tuple[np.ndarray, int]:
     with tempfile.TemporaryDirectory() as folder_name:
         folder = Path(folder_name)
         config = TrainConfig(epochs=10**6, seed=turn.seed, sample_every=10**6, checkpoint_every=10**6)
-        observer = Observer(folder, live=None, epochs=1, evaluator=None)
+        observer = Observer(folder, live=None, evaluator=None)
         training = Trainer(
             config, turn.definition, turn.images, folder=folder, observer=observer, compute_mode=compute_mode
         )

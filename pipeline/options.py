@@ -173,9 +173,16 @@ class GanOptions(Options):
     """How the generator is trained."""
 
     definition: str = option("dcgan", "name of the GAN definition: NAME for the file models/NAME.json")
-    epochs: int = option(100, "passes over the kept squares", low=1)
+    epochs: int | None = option(
+        None,
+        "passes over the kept squares; auto: until the KID no longer falls, for 2000 steps at least and 50000 at most",
+        low=1,
+    )
     sample_every: int | None = option(
-        None, "epochs from one sample sheet and its scores to the next; auto: about 1000 steps, 10 to 40 sheets", low=1
+        None,
+        "epochs from one sample sheet and its scores to the next; auto: after 100, 200, 400, 600, 800 and 1000 steps,"
+        " then about every 12 % more",
+        low=1,
     )
     checkpoint_every: int | None = option(
         None,
@@ -185,7 +192,11 @@ class GanOptions(Options):
         significant=False,
     )
     max_minutes: float = option(
-        0.0, "minutes, after which training stops and the next run resumes it; 0: no limit", low=0, significant=False
+        0.0,
+        "minutes, after which the run goes on with the unfinished generator, and the next run with its training; 0: no"
+        " limit",
+        low=0,
+        significant=False,
     )
     xla: bool = option(False, "compile the training step with XLA; seldom faster on a CPU", significant=False)
     extractor: str = _extractor()

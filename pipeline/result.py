@@ -9,8 +9,10 @@ class Result:
     """The result of one stage.
 
     `outputs` maps a name to the SHA-256 (hex) of a part of the stage's content: a later stage that reads this part runs
-    again only if the digest changes. `summary` contains the few JSON figures that a person wants to see.
+    again only if the digest changes. `summary` contains the few JSON figures that a person wants to see. `unfinished`
+    says how far the stage came if its time was over (`40 of 100 epochs`): the next run continues it.
     """
 
     outputs: dict[str, str]
     summary: dict[str, Any] = field(default_factory=dict)
+    unfinished: str = ""

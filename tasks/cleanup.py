@@ -37,15 +37,15 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
 
 def _removable(task: StageTask, keep: int) -> list[Path]:
     """The folders of one stage that may be deleted."""
-    store, key = task.artifact_store, task.key()
-    current = {used.folder for used in (task.published(), store.latest()) if used}
+    store, key = task.artifact_store, task.key() or ""
+    current = {used.folder for used in (task.published(), store.find(key, unfinished=True), store.latest()) if used}
     finished = [published.folder for published in store.all()]
     broken = [path for path in store.folders() if path not in finished]
-    unfinished = [path for path in store.root.glob(f"{WORK}*") if path.is_dir() and path != store.work_path(key or "")]
-    if key is None:  # unknown until the stages before it are done
+    unfinished = [path for path in store.root.glob(f"{WORK}*") if path.is_dir() and path != store.work_path(key)]
+    if not key:  # unknown until the stages before it are done
         unfinished = []
     candidates = [*finished[: max(0, len(finished) - keep)], *broken, *unfinished]
-    return [folder for folder in candidates if folder not in current and not store.is_locked(_key_in(folder))]
+    return [folder for folder in candidates if folder not in current and not store.is_in_use(_key_in(folder))]
 
 
 def _key_in(folder: Path) -> str:
@@ -56,10 +56,10 @@ def _key_in(folder: Path) -> str:
 def _orphaned_sheets(dataset: str, removed: list[Path]) -> list[Path]:
     """Folders of sample sheets whose training has been deleted."""
     gan_folder = paths.artifact_store(dataset, "gan").root
-    remaining = {path.name.removeprefix(WORK) for path in gan_folder.glob("*") if path.is_dir() and path not in removed}
-    remaining |= {path.name.removeprefix(WORK) for path in gan_folder.glob(f"{WORK}*") if path not in removed}
+    trainings = [path for path in (*gan_folder.glob("*"), *gan_folder.glob(f"{WORK}*")) if path not in removed]
+    remaining = {path.name.removeprefix(WORK).partition(".")[0] for path in trainings if path.is_dir()}
     folders = paths.training_sheets(dataset, "").glob("*")
-    return [folder for folder in folders if folder.is_dir() and folder.name not in remaining]
+    return [path for path in folders if path.is_dir() and not path.is_symlink() and path.name not in remaining]
 
 
 def drop_dataset(dataset: str) -> Path:

@@ -18,7 +18,7 @@ from pipeline.option_types import as_text, nearest
 from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
 from pipeline.store.atomic import write_whole
 from pipeline.text import to_plain_line
-from tasks import cleanup, label_snapshots, paths, remembered, run_log, runner, settings, settings_page
+from tasks import cleanup, console, label_snapshots, paths, remembered, run_log, runner, settings, settings_page
 from tasks.plan import make_plan
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
@@ -79,14 +79,15 @@ def rerun(arguments: Namespace) -> int:
 
 
 def generate(arguments: Namespace) -> int:
-    """Generate samples with the generator of the current settings, which must be trained."""
-    pipeline = _pipeline(arguments)
+    """Generate samples with the generator of the current settings, which must be trained, to the end or not."""
+    pipeline = _pipeline(arguments).clone(unfinished=True)
     if not pipeline.upstream(TrainGan).complete():
         raise UserError(
             f"{pipeline.dataset} has no generator trained with these settings; `python -m tasks plan --dataset"
             f" {pipeline.dataset}` says why, `python -m tasks run --dataset {pipeline.dataset}` trains it"
         )
     pipeline.remember()
+    console.print_line("gan", console.stage_line(pipeline.upstream(TrainGan).finished().manifest))
     task = pipeline.upstream(Generate)
     if code := _run_until(pipeline, task, arguments):
         return code

@@ -41,7 +41,11 @@ def figure(value: Any) -> str:
 
 def stage_line(manifest: Manifest) -> str:
     """What a stage did, in one line."""
-    return LINES[manifest.stage](manifest.summary)
+    return LINES[manifest.stage](manifest.summary) + _still_to_do(manifest)
+
+
+def _still_to_do(manifest: Manifest) -> str:
+    return f"; unfinished: {manifest.unfinished}, the next run goes on" if manifest.unfinished else ""
 
 
 def notices(manifest: Manifest) -> list[str]:
@@ -95,7 +99,7 @@ def _proof(found: dict[str, Any]) -> str:
 def _gan(found: dict[str, Any]) -> str:
     return (
         f"{found['epochs']} epochs of {found['images']} squares at {found['size']} px,"
-        f" {found['images_per_second']:.0f} squares/s"
+        f" {found['images_per_second']:.0f} squares/s" + (f"; ended as {found['end']}" if found.get("end") else "")
     )
 
 
@@ -133,7 +137,7 @@ def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
         f"pictures   {_download(summaries['download'])}",
         f"kept       {_filter(summaries['filter'])}",
         f"filter     {'; '.join(quality)}",
-        f"samples    {_generate(summaries['generate'])}",
+        f"samples    {_generate(summaries['generate'])}{_still_to_do(published['gan'].manifest)}",
         f"took       {duration(seconds)}",
         f"look at    {_page(published['report'].folder)} and {generated / 'generate' / 'latest' / 'grid.png'}",
     ]

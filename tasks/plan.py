@@ -65,8 +65,10 @@ def _reasons(task: StageTask, key: str | None) -> list[str]:
     if key is not None and (damage := store.damage(key)):
         return [f"damaged: {damage}"]
     reasons = changes(task, last.manifest) if last else [_without_last(store)]
-    if key is not None and store.is_locked(key):
+    if key is not None and store.is_in_use(key):
         return [*reasons, "another run makes it now"]
+    if key is not None and (found := store.find(key, unfinished=True)):
+        return [*reasons, f"unfinished: {found.manifest.unfinished}"]
     if key is not None and store.begun(key):
         return [*reasons, "started but not finished" + (", resumes" if task.resumable else "")]
     return reasons
@@ -85,7 +87,8 @@ def _may_exist(task: StageTask) -> bool:
     """Whether there is an artifact which this stage takes if the stages before it make what it was made from."""
     known = task.known_inputs()
     return not task.forced_by and any(
-        each.manifest.version == task.version
+        not each.manifest.unfinished
+        and each.manifest.version == task.version
         and each.manifest.options == task.options.significant()
         and known.items() <= each.manifest.inputs.items()
         for each in task.artifact_store.all()

@@ -243,7 +243,7 @@ def _verdict(task: luigi.Task, record: run_log.RunLog, ending: Ending) -> int:
         return 0
     _record_failures(record, ending)
     failed, stopped, awaiting = (_ended(record, outcome) for outcome in ("failed", "stopped", "next"))
-    if signals.should_stop() or (stopped and not failed):  # a stage stops by itself after `gan.max_minutes`
+    if signals.should_stop() or (stopped and not failed):
         record.add_and_print("end", outcome="stopped", error=stopped[-1].error if stopped else STOPPED)
         return 130
     if awaiting and not failed:

@@ -24,6 +24,7 @@ from pipeline.options import DEFAULT_DATASET, dataset_flag
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 from pipeline.store import digest
+from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest, list_files
 from tasks import isolation, label_snapshots, locks, luigid, paths, run_log, signals
@@ -49,6 +50,7 @@ class RunTask(luigi.Task):
     forced = luigi.Parameter(default="", description="RUN:stage,stage makes those again")
     run_name = luigi.Parameter(default="", significant=False, description="the run's name under data/<dataset>/runs")
     once = luigi.BoolParameter(significant=False, description="a trial, which later commands do not speak of")
+    unfinished = luigi.BoolParameter(significant=False, description="use a training that its time limit has ended")
 
     @classmethod
     def get_param_values(cls, params, args, kwargs):
@@ -147,14 +149,17 @@ def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, repor
     """Do the work in a folder of its own and publish that folder."""
     began = time.monotonic()
     # Before the work: the inputs may change during hours of it
-    without_results = _manifest_without_results(task, key, record.run)
+    draft = draft_manifest(task, key)
     folder = task.artifact_store.work(key, resume=task.resumable)
+    if task.resumable:  # so that it is known what a stopped run was making
+        manifests.write(draft, folder)
     reporter.started(key)
     result = _work(task, folder, record, reporter)
     manifest = replace(
-        without_results,
+        draft,
         outputs=result.outputs,
         summary=result.summary,
+        unfinished=result.unfinished,
         files=list_files(folder),
         created=datetime.now(timezone.utc).isoformat(),
         seconds=round(time.monotonic() - began, 2),
@@ -163,8 +168,8 @@ def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, repor
     return manifest
 
 
-def _manifest_without_results(task: "StageTask", key: str, run: str) -> Manifest:
-    """The manifest as far as it is known before the work."""
+def draft_manifest(task: "StageTask", key: str) -> Manifest:
+    """The manifest of `key` as far as it is known before the work."""
     return Manifest(
         stage=task.stage,
         version=task.version,
@@ -174,7 +179,7 @@ def _manifest_without_results(task: "StageTask", key: str, run: str) -> Manifest
         inputs=task.inputs() or {},  # never None here: the key is known
         notes=task.notes(),
         versions=run_log.versions(),
-        run=run,
+        run=task.run_name,
         forced=task.forced_by,
     )
 
@@ -275,7 +280,8 @@ class StageTask(RunTask):
         content_digests: dict[str, str] = {}
         for task, outputs in self.reads().items():
             if published := self.upstream(task).published():
-                digests = {"folder": published.folder.name, **published.manifest.outputs}
+                folder = f"{published.folder.name} {published.manifest.unfinished}".rstrip()
+                digests = {"folder": folder, **published.manifest.outputs}
                 content_digests |= {f"{task.stage}.{name}": digests[name] for name in outputs}
         return content_digests | self.content()
 
@@ -291,11 +297,15 @@ class StageTask(RunTask):
         return digest.of_value([self.stage, self.version, self.options.significant(), inputs])
 
     def published(self) -> Artifact | None:
-        """The artifact made from exactly these inputs and options, if it is there and undamaged."""
+        """The artifact made from exactly these inputs and options, if it is there, undamaged and finished.
+
+        For the run that made it an unfinished one counts as well: the later stages use it, and the next run goes on.
+        """
         with _cached_artifacts() as cache:
             if self.task_id not in cache:
                 key = self.key()
-                cache[self.task_id] = None if key is None else self.artifact_store.find(key, forced=self.forced_by)
+                wanted: dict[str, Any] = {"forced": self.forced_by, "run": self.run_name, "unfinished": self.unfinished}
+                cache[self.task_id] = None if key is None else self.artifact_store.find(key, **wanted)
             return cache[self.task_id]
 
     def finished(self) -> Artifact:

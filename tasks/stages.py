@@ -15,9 +15,11 @@ from pipeline.crawl.validate import content_inputs
 from pipeline.errors import UserError, of_system
 from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import definition_warnings
+from pipeline.gan.continuation import Continuation, find_continuation
+from pipeline.gan.training.ending import check_automatic
 from pipeline.pretrained import Weights, uses_classifier
 from tasks import backbones, label_snapshots, paths
-from tasks.stage_task import RunTask, StageTask
+from tasks.stage_task import RunTask, StageTask, draft_manifest
 
 ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
 Reads = dict[type[StageTask], tuple[str, ...]]
@@ -188,6 +190,7 @@ class GanArguments(TypedDict):
     classifier: Path | None  # as in FilterArguments
     definition: Path  # the JSON file
     live: Path  # the folder for sample sheets while the training runs
+    continues: Path | None  # the folder of an earlier training to go on from
 
 
 class TrainGan(Measured):
@@ -195,6 +198,7 @@ class TrainGan(Measured):
 
     stage = "gan"
     function = "pipeline.gan.train_gan:train_gan"
+    version = 2
     resumable = True
     isolated = True
     resources = ONE_GPU
@@ -210,7 +214,10 @@ class TrainGan(Measured):
 
     @cached_property  # as it was when the run began
     def _definition(self) -> str:
-        return definition_digest(read_definition(paths.definition(self.options.definition)))
+        definition = read_definition(paths.definition(self.options.definition))
+        if self.options.epochs is None:
+            check_automatic(definition, self.options.definition)
+        return definition_digest(definition)
 
     def warnings(self) -> list[str]:
         path = paths.definition(self.options.definition)
@@ -221,7 +228,20 @@ class TrainGan(Measured):
         if definition_digest(read_definition(path)) != self._definition:
             raise UserError(f"{path} was changed while the run was at earlier stages; run again to train with it")
         key = cast(str, self.key())  # known, as arguments are asked for when all that the stage reads is there
-        return {"classifier": None, "definition": path, "live": paths.training_sheets(self.dataset, key)}
+        live = paths.training_sheets(self.dataset, key)
+        return {"classifier": None, "definition": path, "live": live, "continues": self._continuation(key).folder}
+
+    def _continuation(self, key: str) -> Continuation:
+        """The earlier training that the one named by `key` goes on from."""
+        if self.forced_by:
+            return Continuation()
+        definition = read_definition(paths.definition(self.options.definition))
+        size = self.chosen["normalize"].size
+        return find_continuation(self.artifact_store, draft_manifest(self, key), definition, size=size)
+
+    def remark(self, *, again: bool) -> str:
+        key = self.key() if again else None
+        return self._continuation(key).remark if key and not self.artifact_store.begun(key) else ""
 
 
 class GenerateArguments(TypedDict):

@@ -37,7 +37,7 @@ def test_text_becomes_the_type_of_the_field():
 @pytest.mark.parametrize(
     ("options", "name", "text", "says"),
     [
-        (GanOptions, "epochs", "ten", "stage.epochs = 'ten': expected a whole number, at least 1, for example 100"),
+        (GanOptions, "epochs", "ten", "stage.epochs = 'ten': expected a whole number, at least 1, or auto"),
         (GanOptions, "epochs", "1.5", "expected a whole number"),
         (DownloadOptions, "robots", "maybe", "expected true or false"),
         (DownloadOptions, "query", "\udcff", r"stage.query = '\udcff': expected a list, a,b,c"),  # no UTF-8

@@ -40,7 +40,7 @@ def test_a_value_out_of_bounds_is_refused_by_name(options, values):
 @pytest.mark.parametrize(
     ("options", "values", "says"),
     [
-        (GanOptions, {"epochs": 0}, "epochs = 0: expected a whole number, at least 1, for example 100"),
+        (GanOptions, {"epochs": 0}, "epochs = 0: expected a whole number, at least 1, or auto"),
         (FilterOptions, {"threshold": 1.5}, "threshold = 1.5: expected a number, at least 0, at most 1, or auto"),
         (ClassifierOptions, {"backbone": 5}, "backbone = 5: expected text, for example auto"),
         (

@@ -42,7 +42,8 @@ from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.history import History
 from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
-from pipeline.gan.sampling import GRID, SampleSheets, as_latents, fixed_latents
+from pipeline.gan.sampling import GRID, SHEETS, SampleSheets, as_latents, fixed_latents
+from pipeline.gan.training.ending import check_automatic
 from pipeline.gan.training.loop import TrainConfig, Trainer
 from pipeline.gan.training.observer import NullObserver, Observer
 from pipeline.gan.training.saved import read_saved
@@ -243,7 +244,7 @@ class Dcgan:
         self,
         images: np.ndarray,
         *,
-        epochs: int = 100,
+        epochs: int | None = 100,
         minutes: float | None = None,
         folder: Path | str | None = None,
         watch: bool = False,
@@ -253,6 +254,8 @@ class Dcgan:
         progress: Progress | None = None,
     ) -> History:
         """Train on `images` for `epochs` more epochs, or until `minutes` are over; returns the history of all epochs.
+
+        With `epochs=None`, which needs `watch`, it trains until the KID no longer falls, as `gan.epochs = auto` does.
 
         `images` are (N, S, S, C) or (N, S, S), uint8 or floats from 0 to 1, N at least 16. With as many pictures as
         before, training resumes at the exact step: twice five epochs are bit-identical to ten, unless a schedule in the
@@ -271,13 +274,15 @@ class Dcgan:
         intervals: dict[str, Any] = {
             name: None if value is None else check_whole(name, value, least=1) for name, value in given.items()
         }
-        epochs = check_whole("epochs", epochs, least=1)
+        total = self.epochs + check_whole("epochs", epochs, least=1) if epochs is not None else None
+        if total is None:
+            check_automatic(self.definition, self.name, has_scores=watch)
         minutes = 0.0 if minutes is None else check_number("minutes", minutes, above=True)
         pictures = self._pictures(images, least=MIN_IMAGES)
         feature_extractor = choose_extractor(extractor, None) if watch else None  # first, as it may be unavailable
         self._session.move_to(pictures, None if folder is None else Path(folder))
         config = TrainConfig(
-            epochs=self.epochs + epochs,
+            epochs=total,
             seed=self.seed,
             minutes=minutes,
             name=self.name,
@@ -286,7 +291,7 @@ class Dcgan:
         evaluator = None
         if feature_extractor:
             evaluator = SampleEvaluator(pictures, extractor=feature_extractor, seed=self.seed)
-        self._training.continue_with(config, pictures, self._make_observer(pictures, config, evaluator))
+        self._training.continue_with(config, pictures, self._make_observer(pictures, evaluator))
         try:
             self._training.step_planner.check_growth()
         except UserError as error:  # the user may train for more epochs later
@@ -307,9 +312,7 @@ class Dcgan:
         folder, state = Path(folder), self.state
         self._session.save(folder)
         write_networks(self.definition, folder, generator=state.average, discriminator=state.discriminator)
-        SampleSheets(folder / "samples", epochs=self.epochs, live=None).add(
-            self.epochs, self.generate(latents=self.fixed_latents)
-        )
+        SampleSheets(folder / SHEETS, live=None).add(self.epochs, self.generate(latents=self.fixed_latents))
         write_card(self._training, folder)
 
     @property
@@ -328,13 +331,11 @@ class Dcgan:
         plan = training.step_planner.plan(max(training.steps_done - 1, 0), learn=True)
         return DiscriminatorEvaluator(self.state, plan)
 
-    def _make_observer(
-        self, images: np.ndarray, config: TrainConfig, evaluator: SampleEvaluator | None
-    ) -> Observer | NullObserver:
+    def _make_observer(self, images: np.ndarray, evaluator: SampleEvaluator | None) -> Observer | NullObserver:
         """An observer that writes sheets and plots if the training has a folder of its own or is to be scored."""
         if evaluator is None and self._session.is_temporary:
             return NullObserver()
-        observer = Observer(self._training.folder, live=None, epochs=config.epochs, evaluator=evaluator)
+        observer = Observer(self._training.folder, live=None, evaluator=evaluator)
         if self._training.steps_done:  # a new training writes this sheet itself
             observer.sheets.add_reals(images)
         return observer

@@ -168,6 +168,7 @@ def _training_summary(training: Trainer) -> dict[str, Any]:
     return {
         "seed": training.config.seed,
         "epochs": training.epoch,
+        "end": training.end or (None if training.is_done else f"unfinished: {training.extent}"),
         "steps": training.steps_done,
         "batch": training.batches.batch,
         "images_seen": training.step_planner.images_seen(training.steps_done),

@@ -29,6 +29,14 @@ def to_pixels(images: object) -> np.ndarray:
     return np.clip(np.round((np.asarray(images) + 1.0) * 127.5), 0, 255).astype(np.uint8)
 
 
+SHEETS = "samples"  # the folder of the sheets in that of the training
+
+
+def sheet_name(epoch: int) -> str:
+    """The file name of the sample sheet of `epoch`. It does not depend on how many epochs will follow."""
+    return f"epoch-{epoch:04d}.png"
+
+
 class SampleSheets:
     """The folder `samples/` of one training: sample sheets of the same latents, and one sheet of reals.
 
@@ -36,16 +44,15 @@ class SampleSheets:
     Damaged sheets are deleted: the video at the end would fail on them.
     """
 
-    def __init__(self, folder: Path, *, epochs: int, live: Path | None) -> None:
+    def __init__(self, folder: Path, *, live: Path | None) -> None:
         self.folder, self.live = folder, live
-        self._digits = max(4, len(str(epochs)))
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*.png"):
             self._copy_to_live(path) if is_readable(path.read_bytes()) else path.unlink()
 
     def add(self, epoch: int, pictures: np.ndarray) -> None:
         """Write the sample sheet of `epoch` from `pictures` (N, S, S, C) uint8."""
-        self._write(f"epoch-{epoch:0{self._digits}d}.png", pictures)
+        self._write(sheet_name(epoch), pictures)
 
     def add_reals(self, images: np.ndarray) -> None:
         """Write a sheet of reals, spread evenly over `images` (N, S, S, C)."""

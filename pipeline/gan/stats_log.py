@@ -1,6 +1,7 @@
 """The statistics log stats.jsonl: one flat JSON row per epoch, on disk before the checkpoint that follows it."""
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ MAX_EPOCH = 10**12
 REQUIRED = {"epoch", "step", "images_seen", "d_loss", "g_loss", "images_per_second", "seconds"}
 REQUIRED_WITH_KID = {"kid_error", "extractor"}  # in rows with a KID
 TEXTS = ("note", "extractor")
+LAST = "last"  # in the row of an epoch that was scored only because the training ended there; the scores follow it
 
 
 AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
@@ -33,7 +35,7 @@ class StatsLog:
     """The rows of one training. When it resumes, rows after its checkpoint are dropped, since they come again."""
 
     def __init__(self, path: Path, *, epochs_done: int) -> None:
-        self._path, self.rows = path, _read_rows(path)
+        self._path, self.rows = path, read_rows(path)
         self._keep_until(epochs_done)
 
     def rewind(self, epochs_done: int) -> None:
@@ -45,6 +47,17 @@ class StatsLog:
         self.rows = [row for row in self.rows if row["epoch"] <= epochs_done]
         write_whole(self._path, "".join(map(dump_row, self.rows)).encode())
         self._file = self._path.open("a", encoding="utf-8")
+
+    def forget_last(self) -> int | None:
+        """Remove the scores of the last row if the epoch has them only because the training ended there.
+
+        Returns the epoch; None if there was nothing to remove.
+        """
+        if not (self.rows and LAST in self.rows[-1]):
+            return None
+        self.rows[-1] = without_last(self.rows[-1])
+        self.rewind(epoch := self.rows[-1]["epoch"])
+        return int(epoch)
 
     def append(self, row: Row) -> None:
         """Add the row of one epoch and sync it to disk."""
@@ -58,7 +71,12 @@ class StatsLog:
         self._file.close()
 
 
-def _read_rows(path: Path) -> list[Row]:
+def without_last(row: Row) -> Row:
+    """`row` without the scores that the epoch has only because the training ended there."""
+    return dict(itertools.takewhile(lambda item: item[0] != LAST, row.items()))
+
+
+def read_rows(path: Path) -> list[Row]:
     """The rows up to the first damaged one: a killed process may leave half a line, and a damaged disk anything."""
     rows: list[Row] = []
     with contextlib.suppress(DamagedState):

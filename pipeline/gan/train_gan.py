@@ -16,11 +16,12 @@ from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.model_card import Lineage, read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
-from pipeline.gan.stats_log import Row
+from pipeline.gan.stats_log import LAST, Row
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
+from pipeline.gan.training.ending import check_automatic
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
 from pipeline.gan.training.observer import Observer
-from pipeline.gan.training.saved import recorded_compute_mode, write_definition
+from pipeline.gan.training.saved import holds_checkpoint, recorded_compute_mode, take_over, write_definition
 from pipeline.gan.training.step_inputs import check_count
 from pipeline.gan.tuning import choose_compute_mode
 from pipeline.gan.video import animate
@@ -28,6 +29,7 @@ from pipeline.images.dataset import read_images
 from pipeline.options import GanOptions
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
+from pipeline.store.artifacts import ArtifactStore
 
 __all__ = ["GENERATOR", "train_gan"]
 
@@ -44,30 +46,40 @@ def train_gan(
     progress: Progress,
     should_stop: ShouldStop,
     download: Path | None = None,
+    continues: Path | None = None,
 ) -> Result:
     """Train a generator on the kept pictures; write it, its sheets, statistics and last checkpoint into `folder`.
 
     `definition` is a file of models/, `kept` the folder of the stage filter. An interrupted training in `folder` is
-    resumed bit-identically. `classifier`, if given, scores the samples if there is no pretrained network. `live`, if
-    given, gets each sheet, plot and row as it is made; `download`, if given, tells the model card where the pictures
-    come from.
+    resumed bit-identically. If there is none, the training in the folder `continues` goes on, if given: it must be of
+    the same definition, pictures and seed, and of no more epochs. `classifier`, if given, scores the samples if there
+    is no pretrained network. `live`, if given, gets each sheet, plot and row as it is made; `download`, if given, tells
+    the model card where the pictures come from.
 
-    Errors: `UserError` for a wrong definition, a size that no network can be built for, too few pictures, too few
-    epochs to grow in, losses that stay NaN, lack of memory; `Stopped` after a checkpoint.
+    Errors: `UserError` for a wrong definition, one that cannot train without a number of epochs, a size that no network
+    can be built for, too few pictures, too few epochs to grow in, losses that stay NaN, lack of memory; `Stopped` after
+    a checkpoint. If the minutes of the options are over, the result is `unfinished`, and a later call with `continues`
+    goes on from it.
     """
     loaded = read(definition)
+    if options.epochs is None:
+        check_automatic(loaded.definition, options.definition)
     ids = kept_ids(kept)
     check_count(len(ids))
     images = read_images(normalize, ids).images
+    if continues and not holds_checkpoint(folder) and not take_over(continues, folder, epochs=options.epochs):
+        progress(0, 0, f"{continues} cannot be read; trains from nothing")
     compute_mode = recorded_compute_mode(folder) or _choose_mode(
         loaded.definition, options, images, progress, should_stop
     )
     prepare_devices(compute_mode.threads)
     evaluator = SampleEvaluator(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
-    observer = Observer(folder, live=live, epochs=options.epochs, evaluator=evaluator)
+    write_definition(loaded.definition, folder)
+    observer = Observer(folder, live=live, evaluator=evaluator)
     training = Trainer(
         _train_config(options), loaded.definition, images, folder=folder, observer=observer, compute_mode=compute_mode
     )
+    _point_latest(live)
     try:
         if training.steps_done > training.step_planner.steps:
             found = f"{folder} is at step {training.steps_done}, beyond the last"
@@ -77,20 +89,33 @@ def train_gan(
     finally:
         training.log.close()
     lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
-    return _write_outputs(training, lineage, definition_warnings(loaded, file=definition.name, size=images.shape[1]))
+    warnings = definition_warnings(loaded, file=definition.name, size=images.shape[1])
+    return _write_outputs(training, lineage, [*warnings, *_limit_notices(training)])
+
+
+def _point_latest(live: Path | None) -> None:
+    """Let `latest` beside the folder `live` name it, so that people find the training that runs."""
+    if live is not None:
+        live.mkdir(parents=True, exist_ok=True)
+        ArtifactStore(live.parent).point_latest(live)
+
+
+def _limit_notices(training: Trainer) -> list[str]:
+    """A notice if the time was over before the first epoch was."""
+    if training.is_done or training.epoch:
+        return []
+    return [f"the time was over in the first epoch, after {training.steps_done} steps: the samples say little yet"]
 
 
 def _choose_mode(
     definition: Definition, options: GanOptions, images: np.ndarray, progress: Progress, should_stop: ShouldStop
 ) -> ComputeMode:
     """The compute mode in which this machine trains fastest."""
-    steps = options.epochs * len(images) // definition.batch
     _, size, _, channels = images.shape
     compute_mode = choose_compute_mode(
         definition,
         size=size,
         channels=channels,
-        steps=steps,
         notify=lambda line: progress(0, 0, line),
         should_stop=should_stop,
     )
@@ -116,10 +141,10 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
     folder, state, observer = training.folder, training.state, training.observer
     assert isinstance(observer, Observer)  # `train_gan` made it
     evaluator = observer.evaluator
-    write_definition(training.definition, folder)
     _keep_final_checkpoint(training)
     # The best epoch is only chosen by features of a pretrained network; others are not reliable enough
-    best = training.best.weights() if evaluator is not None and evaluator.extractor.pretrained else None
+    chooses = evaluator is not None and evaluator.extractor.pretrained
+    best = training.best.weights() if chooses and not _is_last_better(training) else None
     if best:
         state.restore_average(best)
     write_networks(training.definition, folder, generator=state.average, discriminator=state.discriminator)
@@ -129,7 +154,14 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
     weights = {name: array for name, array in state.arrays().items() if name.startswith("average/")}
     outputs = {"generator": digest_arrays(weights), "sheets": observer.sheets.digest()}
     summary = {**_summary(training, epoch=epoch), "notices": [*warnings, *_notices(training.log.rows)]}
-    return Result(outputs=outputs, summary=summary)
+    return Result(outputs=outputs, summary=summary, unfinished="" if training.is_done else training.extent)
+
+
+def _is_last_better(training: Trainer) -> bool:
+    """Whether the state of `training` is better than its best checkpoint, which no epoch replaces that has a score only
+    because the training ended there: if it goes on, the best epoch must be the same as without that end."""
+    row = training.log.rows[-1] if training.log.rows else {}
+    return LAST in row and row["step"] == training.steps_done and training.best.is_better(row)
 
 
 def _keep_final_checkpoint(training: Trainer) -> None:
@@ -155,7 +187,9 @@ def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
     )  # lines that a disk has lost tell no time
     return {
         "epochs": training.epoch,
+        "end": training.end,
         "epoch_kept": epoch,
+        "steps": training.steps_done,
         "images": len(training.images),
         "images_seen": training.step_planner.images_seen(training.steps_done),
         "images_per_second": round(timed / seconds, 1) if seconds else 0.0,

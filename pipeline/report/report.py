@@ -156,7 +156,7 @@ def _render(dataset: str, stage_manifests: dict[str, Manifest], folder: Path, su
     loader = FileSystemLoader(Path(__file__).parent)
     # Always escape: the page contains text from servers, such as content types and titles
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    sheets = sorted(path.name for path in folder.glob("training-epoch-*.png"))
+    sheets = sorted((path.name for path in folder.glob("training-epoch-*.png")), key=lambda name: (len(name), name))
     pictures = {path.name for path in folder.iterdir() if path.suffix in IMAGE_SUFFIXES}
     page = environment.get_template("page.html.jinja")
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")

@@ -37,16 +37,17 @@ class ArtifactStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def find(self, key: str, *, forced: str = "") -> Artifact | None:
+    def find(self, key: str, *, forced: str = "", run: str = "", unfinished: bool = False) -> Artifact | None:
         """The newest undamaged artifact with the content key `key`, or None; with `forced`, only one made by that
-        rerun.
+        rerun. An unfinished one is found only by the `run` that made it, or with `unfinished`.
         """
         for folder in reversed(self._folders(key)):
             try:
                 found = load(folder)
             except DamagedState:
                 continue
-            if found.manifest.key == key and forced in ("", found.manifest.forced):
+            counts = unfinished or not found.manifest.unfinished or found.manifest.run == run
+            if counts and found.manifest.key == key and forced in ("", found.manifest.forced):
                 return found
         return None
 
@@ -96,15 +97,17 @@ class ArtifactStore:
         self.root.mkdir(parents=True, exist_ok=True)
         return FileLock(self.root / f".lock-{key[:SHORT]}")
 
-    def is_locked(self, key: str) -> bool:
-        """Whether a process makes `key` now."""
+    def is_in_use(self, key: str) -> bool:
+        """Whether a process holds the lock of `key`; its first digits are enough."""
         lock = self.root / f".lock-{key[:SHORT]}"
-        if not lock.exists():  # do not create the lock file, because the disk may be full
+        if not lock.exists():  # no process; do not create the lock file, because the disk may be full
             return False
         try:
             FileLock(lock).acquire(timeout=0).lock.release()
         except Timeout:
             return True
+        except OSError:  # a disk on which nobody can write
+            return False
         return False
 
     def begun(self, key: str) -> bool:

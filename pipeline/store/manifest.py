@@ -18,7 +18,8 @@ class Manifest:
     """One finished stage. `inputs` and `outputs` map names to digests; `files` maps a path to [size in bytes, SHA-256].
 
     `forced` names the rerun that requested it, `run` the run that made it; `seconds` is the duration, `created` the end
-    (ISO 8601, UTC), `notes` describes the inputs for people (`{"labels": 83}`).
+    (ISO 8601, UTC), `notes` describes the inputs for people (`{"labels": 83}`). `unfinished` says how far the stage
+    came (`40 of 100 epochs`) if its time was over; only the run that made such a manifest takes it for complete.
     """
 
     stage: str
@@ -36,6 +37,7 @@ class Manifest:
     forced: str = ""
     created: str = ""
     seconds: float = 0.0
+    unfinished: str = ""
 
 
 def write(manifest: Manifest, folder: Path) -> None:

@@ -72,13 +72,28 @@ def test_run_after_a_stop_request_resumes(home, finished, stage, number):
     assert home.outputs() == expected
 
 
-@LONG
-def test_training_stopped_by_max_minutes_resumes(home):
-    limited = ("--gan-seed", "8", "--gan-max-minutes", "0.0001")
-    said = home.do("run", *limited, code=130)
-    assert re.fullmatch(r"stopped in epoch 1 of 4; the next run resumes there", said.splitlines()[-1])
-    assert home.rows(home.runs()[-1])[-1]["outcome"] == "stopped"
-    assert home.run("--gan-seed", "8", "--until", "gan") == ["gan"]
+def test_time_limit_leaves_an_unfinished_generator_and_the_next_run_goes_on(home, finished):
+    expected = finished.outputs()
+    unmake(home, "gan")
+    said = home.do("run", "--gan-max-minutes", "0.0001")
+    assert home.ran(home.runs()[-1]) == ["gan", "generate", "report"]
+    assert re.search(r"^gan +0 epochs .*; unfinished: 0 of 4 epochs, the next run goes on", said, re.MULTILINE)
+    assert re.search(r"^samples .*; unfinished: 0 of 4 epochs, the next run goes on$", said, re.MULTILINE)
+    folder = (home.stage_folder("gan") / "latest").resolve()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["unfinished"], manifest["summary"]["epochs"]) == ("0 of 4 epochs", 0)
+    report = (home.stage_folder("report") / "latest" / "index.html").read_text()
+    assert "The training is unfinished: 0 of 4 epochs." in report
+    for command in ("plan", "status"):
+        assert re.search(r"gan +will run ", home.do(command))
+    goes_on = f"unfinished: 0 of 4 epochs; goes on from epoch 0 of {folder.relative_to(home.folder.resolve())}"
+    assert re.search(f"^gan +will run +{re.escape(goes_on)}$", home.do("plan"), re.MULTILINE)
+    assert "unfinished: 0 of 4 epochs" in home.do("generate")
+    assert "gan" not in home.do("gc", "--keep", "0", "--dry-run").replace("generated", "")
+    assert home.run() == ["gan", "report"]  # its generator is that of an undisturbed run, so the samples are there
+    found = home.outputs()
+    assert {stage: found[stage] for stage in STAGES[:-1]} == {stage: expected[stage] for stage in STAGES[:-1]}
+    assert home.run() == []
 
 
 def test_label_log_torn_by_a_kill_can_be_repaired(home):

@@ -52,7 +52,16 @@ class Workspace:
         path.mkdir(exist_ok=True)
         return path
 
-    def train(self, name: str, *, progress=silent, should_stop=never, live: Path | None = None, **options) -> Result:
+    def train(
+        self,
+        name: str,
+        *,
+        progress=silent,
+        should_stop=never,
+        live: Path | None = None,
+        continues: Path | None = None,
+        **options,
+    ) -> Result:
         """Train, or resume training, in the folder `name`."""
         from pipeline.gan.train_gan import train_gan
 
@@ -63,6 +72,7 @@ class Workspace:
             classifier=None,
             folder=self.folder(name),
             live=live,
+            continues=continues,
             progress=progress,
             should_stop=should_stop,
         )

@@ -17,7 +17,9 @@ EPOCHS, STEPS = 4, 3  # steps in an epoch
 TIMED = ("seconds", "images_per_second")
 
 
-def make_trainer(folder: Path, *, observer=None, tree: dict | None = None, epochs: int = EPOCHS, **config) -> Trainer:
+def make_trainer(
+    folder: Path, *, observer=None, tree: dict | None = None, epochs: int | None = EPOCHS, **config
+) -> Trainer:
     """A trainer at the checkpoint in `folder`."""
     folder.mkdir(exist_ok=True)
     options = {"seed": 1, "sample_every": 1, "checkpoint_every": 1, "name": "mine"} | config
@@ -25,9 +27,9 @@ def make_trainer(folder: Path, *, observer=None, tree: dict | None = None, epoch
     return Trainer(TrainConfig(epochs=epochs, **options), define(tree), draw_discs(8 * STEPS), **given)
 
 
-def run(training: Trainer, *, should_stop=never) -> Trainer:
+def run(training: Trainer, *, should_stop=never, progress=silent) -> Trainer:
     try:
-        training.run(silent, should_stop)
+        training.run(progress, should_stop)
     finally:
         training.log.close()
     return training

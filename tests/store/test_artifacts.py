@@ -71,6 +71,22 @@ def test_rerun_is_kept_beside_the_first_artifact_and_preferred(store):
     assert store.find(KEY, forced="run-3") is None
 
 
+def test_unfinished_artifact_is_found_by_its_run_alone_or_on_request(store):
+    folder = publish_one_file(store, run="run-1", unfinished="4 of 9 epochs").folder
+    assert store.find(KEY) is None
+    assert store.find(KEY, run="run-2") is None
+    assert store.find(KEY, run="run-1").folder == store.find(KEY, unfinished=True).folder == folder
+    assert store.damage(KEY) is None
+    finished = publish_one_file(store, run="run-2").folder
+    assert store.find(KEY).folder == store.find(KEY, run="run-1").folder == finished
+
+
+def test_older_finished_artifact_is_found_behind_an_unfinished_rerun(store):
+    finished = publish_one_file(store).folder
+    publish_one_file(store, run="run-2", forced="run-2", unfinished="4 of 9 epochs")
+    assert store.find(KEY, run="run-3").folder == finished
+
+
 def test_tenth_rerun_is_preferred_to_the_ninth(store):
     for number in range(10):
         last = publish_one_file(store, text=str(number))

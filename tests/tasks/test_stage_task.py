@@ -10,6 +10,7 @@ from filelock import FileLock
 from pipeline.errors import NextStep, Stopped, UserError
 from pipeline.labels.log import repair_hint
 from pipeline.result import Result
+from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import ArtifactStore
 from tasks import locks, run_log, stage_task
 from tasks.stage_task import StageTask
@@ -37,7 +38,7 @@ def task(tmp_path, monkeypatch):
 
     class Task:
         stage, dataset, run_name, version, forced_by, resources = "report", "x", run_log.new_name(), 1, "", {}
-        task_id, resumable, isolated, once = "x", False, False, False
+        task_id, resumable, isolated, unfinished, once = "x", False, False, False, False
         set_status_message = set_progress_percentage = None
         function = f"{__name__}:write_one"
         options = SimpleNamespace(significant=dict)
@@ -60,6 +61,38 @@ def test_make_uses_the_key_that_is_needed_once_the_lock_is_free(task):
     task.keys = [old, new]  # another run made its input anew while this one waited
     stage_task.make_artifact(task)
     assert [found.manifest.key for found in task.artifact_store.all()] == [new]
+
+
+def leave_unfinished(options, *, folder, progress, should_stop):
+    (folder / "made").write_text("half")
+    return Result(outputs={}, summary={"figures": 1}, unfinished="4 of 9 epochs")
+
+
+def test_unfinished_artifact_is_complete_for_its_run_only(task):
+    task.function = f"{__name__}:leave_unfinished"
+    stage_task.make_artifact(task)
+    assert task.published().manifest.unfinished == "4 of 9 epochs"
+    assert task.complete()
+    mine, task.run_name = task.run_name, run_log.new_name()
+    assert not task.complete()
+    task.unfinished = True
+    assert task.complete()
+    task.unfinished, task.function = False, f"{__name__}:write_one"
+    stage_task.make_artifact(task)  # the next run
+    assert [(found.folder.name, found.manifest.unfinished) for found in task.artifact_store.all()] == [
+        ("a" * 12, "4 of 9 epochs"),
+        ("a" * 12 + ".2", ""),
+    ]
+    task.run_name = mine
+    assert task.published().manifest.unfinished == ""
+
+
+def test_work_folder_of_a_resumable_stage_says_what_is_made_there(task):
+    task.resumable, task.function = True, f"{__name__}:go_wrong"
+    with pytest.raises(BrokenPipeError):
+        stage_task.make_artifact(task)
+    draft = manifests.read(task.artifact_store.work_path("a" * 64))
+    assert (draft.key, draft.stage, draft.files) == ("a" * 64, "report", {})
 
 
 def test_make_reports_a_full_disk_as_a_user_error(task):

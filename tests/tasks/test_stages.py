@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.options import STAGE_OPTIONS, STAGES
 from pipeline.result import Result
 from pipeline.store.artifacts import Artifact, ArtifactStore
@@ -27,10 +28,10 @@ def finished(monkeypatch) -> list[Path]:
     """Every stage has a finished folder; the list fills with the stores that were asked for one."""
     looked = []
 
-    def find(artifact_store: ArtifactStore, key: str, *, forced: str) -> Artifact:
+    def find(artifact_store: ArtifactStore, key: str, **which: Any) -> Artifact:
         looked.append(artifact_store.root)
         outputs = dict.fromkeys(("images", "model", "kept", "generator"), key)
-        return Artifact(Path(key[:12]), SimpleNamespace(outputs=outputs))
+        return Artifact(Path(key[:12]), SimpleNamespace(outputs=outputs, unfinished=""))
 
     monkeypatch.setattr(ArtifactStore, "find", find)
     return looked
@@ -64,6 +65,16 @@ def test_gan_stage_warns_about_ignored_fields_before_training(configure):
     assert "foreign.json: GAN_model.epochs = 50 is not followed: set gan.epochs in luigi.cfg" in warnings("")
     (told,) = warnings("gan.definition=seeing")
     assert told.startswith("seeing.json: generator.attention = [32]: feature maps of 16 px pictures are 8, 4 wide")
+
+
+def test_schedule_that_needs_the_number_of_epochs_is_refused_before_anything_runs(configure):
+    folder = configure("[demo.download]\nsources = demo\n[normalize]\nsize = 16\n[gan]\ndefinition = decays\n")
+    (folder / "models").mkdir()
+    tree = {"generator": {"optimizer": {"schedule": {"kind": "cosine"}}}}
+    (folder / "models" / "decays.json").write_text(json.dumps(tree))
+    with pytest.raises(UserError, match=r"epochs = auto: .*models/decays\.json .*set gan\.epochs to a number"):
+        RunPipeline(dataset="demo").requires()
+    RunPipeline(dataset="demo", options="gan.epochs=9").requires()
 
 
 def test_stages_are_looked_up_once_each(configure, finished):

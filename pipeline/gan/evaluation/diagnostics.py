@@ -47,9 +47,14 @@ def alarms(rows: Sequence[Row]) -> tuple[Alarm, ...]:
     A problem that has ended raises no alarm. Missing values and None raise no alarm: only epochs with a sample sheet
     have `kid` and the other scores, and the rows of a critic have no `d_accuracy`.
     """
-    scored = [row for row in comparable(rows) if row.get("kid") is not None]
+    scored = _scored(rows)
     found = _collapse(scored[EARLY_SCORED:]), _balance(rows), _memorising(scored[EARLY_SCORED:]), _plateau(scored)
     return tuple(alarm for alarm in found if alarm)
+
+
+def has_plateau(rows: Sequence[Row]) -> bool:
+    """Whether the KID no longer falls at the end of `rows`: an automatic training then ends."""
+    return _plateau(_scored(rows)) is not None
 
 
 def new_alarms(rows: Sequence[Row]) -> tuple[Alarm, ...]:
@@ -57,6 +62,10 @@ def new_alarms(rows: Sequence[Row]) -> tuple[Alarm, ...]:
     before = max((index for index, row in enumerate(rows[:-1], start=1) if row.get("kid") is not None), default=0)
     known = {alarm.kind for alarm in alarms(rows[:before])}
     return tuple(alarm for alarm in alarms(rows) if alarm.kind not in known)
+
+
+def _scored(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in comparable(rows) if row.get("kid") is not None]
 
 
 def _collapse(scored: Sequence[Row]) -> Alarm | None:
@@ -134,7 +143,9 @@ def _memorising(scored: Sequence[Row]) -> Alarm | None:
 def _plateau(scored: Sequence[Row]) -> Alarm | None:
     if len(scored) < MIN_SCORED:
         return None
-    late, earlier = scored[-(len(scored) // 3) :], scored[: -(len(scored) // 3)]
+    # The last third of the training, not of the sheets: these are far apart at its end
+    start = scored[-1]["epoch"] - scored[-1]["epoch"] // 3
+    late, earlier = ([row for row in scored if (row["epoch"] > start) == is_late] for is_late in (True, False))
     known = min(row["kid"] for row in earlier)
     if any(row["kid"] < known - row["kid_error"] for row in late):
         return None

@@ -20,13 +20,14 @@ from pipeline.devices import ComputeMode, choose_dtype, rounding
 from pipeline.errors import DamagedState, Stopped
 from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import check_size
-from pipeline.gan.sampling import GRID, draw_samples, fixed_latents
-from pipeline.gan.stats_log import STATS, Row, StatsLog
+from pipeline.gan.sampling import GRID, SHEETS, draw_samples, fixed_latents, sheet_name
+from pipeline.gan.stats_log import LAST, STATS, Row, StatsLog
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
+from pipeline.gan.training.ending import MOST_STEPS, Length, full_size_after
 from pipeline.gan.training.losses import find_loss
 from pipeline.gan.training.resume_point import ResumePoint, load_point, point_forms
-from pipeline.gan.training.schedule import AccuracyAverage, Intervals, choose_intervals
+from pipeline.gan.training.schedule import AccuracyAverage, Intervals
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepInputs, StepPlanner, keep_on_device
 from pipeline.gan.training.train_step import METRICS, compile_step
@@ -45,11 +46,11 @@ T = TypeVar("T")
 class TrainConfig:
     """How long to train, and how often to sample and save. Of these only `epochs` may affect steps, by schedules."""
 
-    epochs: int
+    epochs: int | None  # None: until the KID no longer falls, see `ending`
     seed: int
     sample_every: int | None = None  # epochs; None: chosen automatically
     checkpoint_every: int | None = None
-    minutes: float = 0.0  # the training stops after these, and can be resumed; 0: no limit
+    minutes: float = 0.0  # the training pauses after these, and can be resumed; 0: no limit
     xla: bool = False
     name: str = "dcgan"  # of the definition, for messages
 
@@ -87,7 +88,7 @@ class Trainer:
             definition=definition,
             images=images,
             batches=self.batches,
-            steps=config.epochs * self.batches.steps,
+            steps=self.length.steps,
             stages=len(self.state.generator.settled),
         )
         self.latents = fixed_latents(GRID**2, size=definition.latent, seed=config.seed)
@@ -99,6 +100,7 @@ class Trainer:
         self.best = BestCheckpoint(folder, self.forms)
         self.resume()
         self.log = StatsLog(folder / STATS, epochs_done=self.epoch)
+        self._is_at_plateau = self.length.is_at_plateau(self.log.rows)
         self._step = compile_step(self.state, xla=config.xla)
 
     @property
@@ -107,27 +109,49 @@ class Trainer:
         return self.steps_done // self.batches.steps
 
     @property
+    def is_done(self) -> bool:
+        """Whether all epochs are done or, without a number of them, the KID no longer falls."""
+        return self.steps_done >= self.step_planner.steps or self._is_at_plateau
+
+    @property
+    def end(self) -> str:
+        """Why a training without a number of epochs has ended, in words; empty for another one, and before the end."""
+        if self._is_at_plateau:
+            return "the KID no longer falls"
+        return "" if self.config.epochs or not self.is_done else f"epochs = auto takes at most {MOST_STEPS} steps"
+
+    @property
+    def extent(self) -> str:
+        """How far it is: `40 of 100 epochs`, or `40 of at most 2500 epochs`."""
+        return f"{self.epoch} {self.length} epochs"
+
+    @property
+    def length(self) -> Length:
+        """How long it is."""
+        grown = full_size_after(self.definition, self.images.shape[1])
+        return Length(epochs=self.config.epochs, epoch_steps=self.batches.steps, full_size_after=grown)
+
+    @property
     def intervals(self) -> Intervals:
         """How often it writes sample sheets and checkpoints."""
-        return choose_intervals(
-            sample_every=self.config.sample_every,
-            checkpoint_every=self.config.checkpoint_every,
-            epochs=self.config.epochs,
-            steps=self.batches.steps,
+        config = self.config
+        return Intervals(
+            steps=self.batches.steps, sample_every=config.sample_every, checkpoint_every=config.checkpoint_every
         )
 
     def continue_with(self, config: TrainConfig, images: np.ndarray, observer: Observer | NullObserver) -> None:
         """Continue with another config: more epochs, another observer, or as many other `images`."""
         self.config, self.images, self.observer = config, images, observer
-        steps = config.epochs * self.batches.steps
-        self.step_planner = dataclasses.replace(self.step_planner, images=images, steps=steps)
+        self.step_planner = dataclasses.replace(self.step_planner, images=images, steps=self.length.steps)
         self.log.rewind(self.epoch)  # it may have been closed
+        self._forget_last_sheet()
+        self._is_at_plateau = self.length.is_at_plateau(self.log.rows)
 
     def run(self, progress: Progress, should_stop: ShouldStop) -> None:
-        """Train to the last epoch.
+        """Train until `is_done`, or until the minutes of the config are over: then there is a checkpoint of this step.
 
-        Errors: `Stopped` after a checkpoint of the current step; `UserError` if losses or weights are NaN again after
-        every retry, or if memory runs out.
+        However short the time is, a step is taken. Errors: `Stopped` after a checkpoint of the current step;
+        `UserError` if losses or weights are NaN again after every retry, or if memory runs out.
         """
         deadline = time.monotonic() + 60 * self.config.minutes if self.config.minutes else None
         if self.steps_done == 0:
@@ -137,11 +161,13 @@ class Trainer:
         images = self._explain_errors(lambda: keep_on_device(self.images))
         planner = dataclasses.replace(self.step_planner, images=images)
         with Prefetcher(planner.inputs) as prefetcher:
-            while self.steps_done < self.step_planner.steps:
-                if should_stop() or (deadline and time.monotonic() > deadline):
+            while not self.is_done:
+                if should_stop():
                     self._stop()
                 self._take_step(prefetcher)
-                progress(self.steps_done, self.step_planner.steps, self._progress_note())
+                progress(self.steps_done, self.length.known_steps, self._progress_note())
+                if deadline and time.monotonic() > deadline and not self.is_done:
+                    return self._pause()
 
     def draw(self, latents: np.ndarray) -> np.ndarray:
         """The samples of the current averaged generator for `latents` (N, latent); (N, S, S, C) uint8."""
@@ -198,25 +224,34 @@ class Trainer:
 
     def _end_epoch(self) -> None:
         """Write the row, the samples and the checkpoint, in an order that survives a kill in between."""
-        final = self.epoch == self.config.epochs
-        sampled = final or self.epoch % self.intervals.sample_every == 0
-        checkpoint_due = final or self.epoch % self.intervals.checkpoint_every == 0
+        final = self.steps_done >= self.step_planner.steps
+        due = self.intervals.is_sheet_due(self.epoch)
+        sampled = final or due
+        checkpoint_due = final or self.intervals.is_checkpoint_due(self.epoch)
         if (sampled or checkpoint_due) and not recovery.is_finite(self.state):
             return recovery.roll_back(self, "a weight", epoch=self.epoch)
         row = self._row()
         self.metrics, self.seconds, self.note = [], 0.0, ""
         if sampled:
             inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed, "rows": self.log.rows}
-            row |= self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
+            scores = self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
+            row |= scores if due else {LAST: 1, **scores}
         self.log.append(row)
+        self._is_at_plateau = due and self.length.is_at_plateau(self.log.rows)
         if sampled:
-            self.observer.update_plots(self.log.rows, last=final)
+            self.observer.update_plots(self.log.rows, last=self.is_done)
         # The score of a small stage says nothing about the generator at full size
-        is_best = self.step_planner.is_full_size(self.steps_done - 1) and self.best.is_better(row)
+        is_best = due and self.step_planner.is_full_size(self.steps_done - 1) and self.best.is_better(row)
         if is_best:
             self.best.save(row, self.state.average)
-        if checkpoint_due or is_best:
+        if checkpoint_due or is_best or self.is_done:
             self._save()
+
+    def _forget_last_sheet(self) -> None:
+        """Forget the sheet and the scores of an epoch that has them only because the training ended there, if it does
+        not end there now: so a training that continues is the same as one that never ended there."""
+        if self.steps_done < self.step_planner.steps and (epoch := self.log.forget_last()):
+            (self.folder / SHEETS / sheet_name(epoch)).unlink(missing_ok=True)
 
     def _save(self) -> None:
         """Write a checkpoint of the current step."""
@@ -256,12 +291,18 @@ class Trainer:
             change = f"resumed with {self._rounding} after {before}, which rounds differently"
             self.note = "; ".join(filter(None, [self.note, change]))
 
+    def _pause(self) -> None:
+        """Write a checkpoint of the current step or, if a weight is NaN, of the checkpoint before, rolled back."""
+        if not recovery.is_finite(self.state):
+            recovery.roll_back(self, "a weight", epoch=self.epoch + 1)
+        self._save()
+
     def _stop(self) -> None:
         if recovery.is_finite(
             self.state
         ):  # otherwise the next run resumes from the checkpoint before, and repeats this step
             self._save()
-        raise Stopped(f"stopped in epoch {self.epoch + 1} of {self.config.epochs}; the next run resumes there")
+        raise Stopped(f"stopped in epoch {self.epoch + 1} {self.length}; the next run resumes there")
 
     def _metrics(self) -> np.ndarray:
         return np.array(self.metrics, np.float32).reshape(-1, len(METRICS))
@@ -286,7 +327,9 @@ class Trainer:
         }
 
     def _progress_note(self) -> str:
-        note = f"epoch {min(self.epoch + 1, self.config.epochs)} of {self.config.epochs}"
+        note = f"epoch {self.epoch + (not self.is_done)} {self.length}"
+        if not self.config.epochs:  # how many steps there will be is not known, so only those that are done are shown
+            note = f"steps, {note}"
         if not self.log.rows:
             return note
         row = self.log.rows[-1]

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.gan.evaluation.diagnostics import new_alarms
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.plots import draw_plots
-from pipeline.gan.sampling import GRID, SampleSheets, fixed_latents
+from pipeline.gan.sampling import GRID, SHEETS, SampleSheets, fixed_latents
 from pipeline.gan.stats_log import STATS, Row
 from pipeline.store.atomic import write_whole
 
@@ -24,9 +24,9 @@ class Observer:
     Without an `evaluator` the samples are shown but not scored.
     """
 
-    def __init__(self, folder: Path, *, live: Path | None, epochs: int, evaluator: SampleEvaluator | None) -> None:
+    def __init__(self, folder: Path, *, live: Path | None, evaluator: SampleEvaluator | None) -> None:
         self.folder, self.live, self.evaluator = folder, live, evaluator
-        self.sheets = SampleSheets(folder / "samples", epochs=epochs, live=live)
+        self.sheets = SampleSheets(folder / SHEETS, live=live)
         self._next_plots = time.monotonic() + SECONDS  # when the plots are redrawn
 
     def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:

@@ -12,8 +12,9 @@ from pipeline.errors import DamagedState, UserError
 from pipeline.gan.config import Definition, as_tree, definition_digest, read_definition
 from pipeline.gan.config.loading import NamedDefinition
 from pipeline.gan.config.resolutions import check_weight_bytes
-from pipeline.gan.stats_log import MAX_FILE_BYTES, STATS
-from pipeline.gan.training.checkpoint import BEST, checkpoints, read_newest, save_checkpoint, write_arrays
+from pipeline.gan.sampling import SHEETS, sheet_name
+from pipeline.gan.stats_log import MAX_EPOCH, MAX_FILE_BYTES, STATS, StatsLog
+from pipeline.gan.training.checkpoint import BEST, checkpoints, load_arrays, read_newest, save_checkpoint, write_arrays
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, Trainer
 from pipeline.gan.training.resume_point import CheckpointOutline, Origin, ResumePoint, load_outline
 from pipeline.store import manifest as manifests
@@ -22,7 +23,7 @@ from pipeline.store.npz import Arrays, DamagedFile, ForeignFile
 
 DEFINITION = "definition.json"
 COPIED_FILES = (STATS, BEST)  # files that a resumed training reads beside its checkpoint
-COPIED_FOLDERS = ("samples", "plots")
+COPIED_FOLDERS = (SHEETS, "plots")
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,34 @@ def _outlines(folder: Path) -> list[CheckpointOutline]:
     return sorted(found, key=lambda each: each.steps_done, reverse=True)
 
 
+def holds_checkpoint(folder: Path) -> bool:
+    """Whether there is a checkpoint in `folder`, intact or not."""
+    return (folder / FINAL).exists() or any((folder / CHECKPOINTS).glob("step-*"))
+
+
+def take_over(source: Path, folder: Path, *, epochs: int | None) -> bool:
+    """Copy the training in `source` to `folder`, which has no checkpoint, to continue it there until `epochs`.
+
+    Returns whether `source` has an intact checkpoint; if not, nothing is copied.
+    """
+    with contextlib.suppress(ForeignFile):
+        if arrays := read_newest([source / FINAL, *checkpoints(source / CHECKPOINTS)], load_arrays):
+            _copy_history(source, folder, arrays)
+            _forget_last_sheet(folder, epochs=epochs)
+            save_checkpoint(folder / CHECKPOINTS, int(arrays["step"]), arrays)
+            return True
+    return False
+
+
+def _forget_last_sheet(folder: Path, *, epochs: int | None) -> None:
+    """Forget the sheet and scores that an epoch before `epochs` has only because the training ended there."""
+    log = StatsLog(folder / STATS, epochs_done=epochs or MAX_EPOCH)
+    goes_on = epochs is None or (bool(log.rows) and log.rows[-1]["epoch"] < epochs)
+    if goes_on and (epoch := log.forget_last()):
+        (folder / SHEETS / sheet_name(epoch)).unlink(missing_ok=True)
+    log.close()
+
+
 def write_definition(definition: Definition, folder: Path) -> None:
     """Write `definition` as definition.json into `folder`, with every default."""
     text = json.dumps(as_tree(definition), indent=2) + "\n"
@@ -157,9 +186,7 @@ def holds_training(folder: Path) -> bool:
     """Whether there is a training in `folder`, intact or not; one without a checkpoint has not begun."""
     lines = folder / STATS
     return (
-        any((folder / name).exists() for name in (FINAL, manifests.NAME))
-        or any((folder / CHECKPOINTS).glob("step-*"))
-        or (lines.is_file() and lines.stat().st_size > 0)
+        holds_checkpoint(folder) or (folder / manifests.NAME).exists() or (lines.is_file() and lines.stat().st_size > 0)
     )
 
 

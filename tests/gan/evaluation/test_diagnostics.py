@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.gan.evaluation.diagnostics import BALANCE, COLLAPSE, MEMORISING, PLATEAU, alarms, new_alarms
+from pipeline.gan.evaluation.diagnostics import BALANCE, COLLAPSE, MEMORISING, PLATEAU, alarms, has_plateau, new_alarms
 
 EPOCHS, EVERY = 120, 10
 
@@ -166,6 +166,16 @@ def test_rising_kid_is_a_plateau():
 def test_five_scored_epochs_are_too_few_for_a_plateau():
     assert alarms(history(epochs=59, wrong=lambda epoch: {"kid": 0.05})) == ()
     assert only(history(epochs=60, wrong=lambda epoch: {"kid": 0.05})).kind == PLATEAU
+
+
+def test_plateau_is_in_the_last_third_of_the_training_not_of_the_sheets():
+    scored = [5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 80, 115]
+    kids = {epoch: 0.3 if epoch < 50 else 0.05 for epoch in scored}
+    rows = history(epochs=115, wrong=lambda epoch: {"kid": kids.get(epoch)} if epoch % EVERY == 0 else {})
+    for row in rows:
+        row |= {"kid": kids[row["epoch"]], "kid_error": 0.004} if row["epoch"] in kids else {"kid": None}
+    assert not has_plateau(rows[:50])  # it has just fallen
+    assert has_plateau(rows)  # and has not fallen since
 
 
 def test_several_alarms_can_be_raised_at_once():

@@ -1,5 +1,6 @@
 """The training loop on NaN, errors, stops and resume."""
 
+import dataclasses
 import itertools
 import time
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from pipeline.errors import Stopped, UserError
 from pipeline.gan.training import loop as module
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.observer import NullObserver
+from pipeline.gan.training.saved import take_over
 from pipeline.gan.training.train_step import METRICS
 from tests.gan.fake_steps import EPOCHS, GROWING, STEPS, assert_same, make_trainer, rows, run, weight
 
@@ -134,11 +136,108 @@ def test_other_errors_are_not_changed(tmp_path, fake_steps):
 def test_stop_after_minutes_and_resume_is_bit_identical(tmp_path, fake_steps, undisturbed, monkeypatch):
     clock = itertools.count(step=20)  # seconds between two reads
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock), perf_counter=time.perf_counter))
-    for _ in range(2):  # four steps each
-        with pytest.raises(Stopped, match=f"of {EPOCHS}; the next run resumes there"):
-            run(make_trainer(tmp_path / "a", minutes=1.5))
-    assert fake_steps.done == 8
-    assert_same(run(make_trainer(tmp_path / "a", minutes=1.5)), undisturbed)
+    for epochs in (1, 3):  # five steps each
+        paused = run(make_trainer(tmp_path / "a", minutes=1.5))
+        assert (paused.is_done, paused.extent) == (False, f"{epochs} of {EPOCHS} epochs")
+    assert fake_steps.done == 10
+    last = run(make_trainer(tmp_path / "a", minutes=1.5))
+    assert last.is_done
+    assert_same(last, undisturbed)
+
+
+def test_time_limit_allows_at_least_one_step(tmp_path, fake_steps):
+    for number in (1, 2):
+        assert run(make_trainer(tmp_path / "a", minutes=1e-9)).steps_done == number
+
+
+def test_time_limit_after_the_last_step_changes_nothing(tmp_path, fake_steps, undisturbed):
+    with pytest.raises(Stopped):
+        run(make_trainer(tmp_path / "a"), should_stop=lambda: fake_steps.done == EPOCHS * STEPS - 1)
+    last = run(make_trainer(tmp_path / "a", minutes=1e-9))
+    assert last.is_done
+    assert_same(last, undisturbed)
+
+
+def test_time_limit_with_nan_weights_rolls_back_before_it_pauses(tmp_path, fake_steps):
+    fake_steps.nan_weights = (STEPS,)
+    with pytest.raises(Stopped):
+        run(make_trainer(tmp_path / "a"), should_stop=lambda: fake_steps.done == STEPS)
+    paused = run(make_trainer(tmp_path / "a", minutes=1e-9))
+    assert all(np.isfinite(array).all() for array in paused.arrays().values())
+    assert (paused.steps_done, paused.retries) == (STEPS, 1)
+
+
+class Judge(NullObserver):
+    """An observer whose KID falls until an epoch; it keeps the epochs that it has judged."""
+
+    def __init__(self, best: int):
+        self.best, self.judged = best, []
+
+    def evaluate(self, row, draw, **more):
+        self.judged.append(row["epoch"])
+        return {"kid": 1.0 + max(self.best - row["epoch"], 0), "kid_error": 0.1, "extractor": "eyes"}
+
+
+@pytest.fixture
+def short_automatic(monkeypatch):
+    """Automatic trainings of 30 to 120 steps."""
+    monkeypatch.setattr("pipeline.gan.training.ending.MIN_STEPS", 30)
+    monkeypatch.setattr("pipeline.gan.training.ending.MOST_STEPS", 120)
+    monkeypatch.setattr(module, "MOST_STEPS", 120)
+
+
+def test_automatic_training_ends_at_the_plateau_and_not_before_its_least_steps(tmp_path, fake_steps, short_automatic):
+    early = run(make_trainer(tmp_path / "a", epochs=None, observer=Judge(1)))
+    assert (early.epoch, early.end, early.is_done) == (10, "the KID no longer falls", True)
+    late = run(make_trainer(tmp_path / "b", epochs=None, observer=Judge(20)))
+    assert late.epoch == 30
+    never = run(make_trainer(tmp_path / "c", epochs=None, observer=Judge(99)))
+    assert (never.epoch, never.end) == (40, "epochs = auto takes at most 120 steps")
+
+
+def test_automatic_training_that_was_stopped_anywhere_ends_at_the_same_epoch(tmp_path, fake_steps, short_automatic):
+    whole = run(make_trainer(tmp_path / "whole", epochs=None, observer=Judge(8)))
+    fake_steps.done = 0
+    for number in (3, 17, 30, whole.steps_done - 1):
+        with pytest.raises(Stopped, match=r"in epoch \d+ of at most 40; the next run resumes there"):
+            run(
+                make_trainer(tmp_path / "a", epochs=None, observer=Judge(8)),
+                should_stop=lambda number=number: fake_steps.done >= number,
+            )
+    again = run(make_trainer(tmp_path / "a", epochs=None, observer=Judge(8)))
+    assert_same(again, whole)
+    assert run(make_trainer(tmp_path / "a", epochs=None, observer=Judge(8))).steps_done == whole.steps_done
+
+
+def test_progress_of_an_automatic_training_has_no_total(tmp_path, fake_steps, short_automatic):
+    said = []
+    run(make_trainer(tmp_path / "a", epochs=None, observer=Judge(1)), progress=lambda *words: said.append(words))
+    assert said[0] == (1, 0, "steps, epoch 1 of at most 40")
+    assert [words[:2] for words in said] == [(number, 0) for number in range(1, 31)]
+    assert said[-1][2].startswith("steps, epoch 10 of at most 40, D ")
+
+
+def test_more_epochs_with_automatic_sheets_are_those_of_one_go(tmp_path, fake_steps):
+    """Sheets are due at 100 and 200 steps: after epochs 34 and 67."""
+    whole = run(make_trainer(tmp_path / "whole", epochs=70, sample_every=None, observer=Judge(70)))
+    assert whole.observer.judged == [34, 67, 70]
+    fake_steps.done = 0
+    run(make_trainer(tmp_path / "a", epochs=60, sample_every=None, observer=(judge := Judge(70))))
+    assert judge.judged == [34, 60]
+    assert [row["epoch"] for row in rows(tmp_path / "a") if "last" in row] == [60]
+    assert take_over(tmp_path / "a", tmp_path / "b", epochs=70)
+    more = run(make_trainer(tmp_path / "b", epochs=70, sample_every=None, observer=(judge := Judge(70))))
+    assert judge.judged == [67, 70]
+    assert_same(more, whole)
+    assert (more.best.epoch, more.best.kid) == (whole.best.epoch, whole.best.kid) == (67, 4.0)
+
+
+def test_trainer_that_continues_forgets_what_only_its_end_asked_for(tmp_path, fake_steps):
+    whole = run(make_trainer(tmp_path / "whole", epochs=7, sample_every=3, observer=Judge(9)))
+    training = run(make_trainer(tmp_path / "a", epochs=5, sample_every=3, observer=Judge(9)))
+    config = dataclasses.replace(training.config, epochs=7)
+    training.continue_with(config, training.images, training.observer)
+    assert_same(run(training), whole)
 
 
 def test_resume_with_other_rounding_adds_a_note(tmp_path, fake_steps, monkeypatch):

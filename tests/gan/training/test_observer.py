@@ -44,7 +44,7 @@ def observe(tmp_path):
 
     def observe(kids=None):
         evaluator = None if kids is None else ScriptedEvaluator(NamedExtractor, kids)
-        return Observer(tmp_path / "gan", live=tmp_path / "live", epochs=9, evaluator=evaluator)
+        return Observer(tmp_path / "gan", live=tmp_path / "live", evaluator=evaluator)
 
     return observe
 

@@ -195,3 +195,8 @@ def test_invalid_epochs_minutes_and_intervals_are_refused(images, undisturbed, o
     with pytest.raises(UserError, match=rf"^{name} = .*: expected a (whole )?number, (at least 1|above 0)$"):
         undisturbed.train(images, **options)
     assert undisturbed.epochs == 4
+
+
+def test_automatic_epochs_need_scores(undisturbed, images):
+    with pytest.raises(UserError, match="epochs = None: give watch=True too"):
+        undisturbed.train(images, epochs=None)

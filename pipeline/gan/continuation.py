@@ -1,0 +1,114 @@
+"""Going on from an earlier training: which one a new training can continue, and the copy that it continues.
+
+A training can continue another that differs in nothing but the number of epochs, as long as no schedule depends on that
+number: then it takes the same steps as one that trains all epochs in one go, and ends bit-identical to it. A candidate
+is a finished artifact, one that a time limit ended, or the work folder that a stopped run left. No TensorFlow here: a
+plan asks as well.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import DamagedState
+from pipeline.gan.config import Definition
+from pipeline.gan.stats_log import STATS, Row, read_rows
+from pipeline.gan.training.ending import automatic_end, end_dependent_schedules, full_size_after, most_epochs
+from pipeline.store import manifest as manifests
+from pipeline.store.artifacts import WORK, ArtifactStore
+from pipeline.store.manifest import Manifest
+
+EPOCHS = "epochs"  # the one option in which a training may differ from the one that it continues
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An earlier training with the same options but the epochs: its folder, how many it was to have, what it did."""
+
+    folder: Path
+    asked: int | None
+    steps: int  # done
+    rows: list[Row]  # of the epochs done
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs done."""
+        return int(self.rows[-1]["epoch"]) if self.rows else 0
+
+    def is_within(self, epochs: int | None, *, full_size_after: int) -> bool:
+        """Whether it is no longer than a training of `epochs` epochs or, for None, than an automatic one."""
+        if not self.rows:
+            return True
+        epoch_steps = self.rows[-1]["step"] / self.epochs
+        if epochs is None:
+            epochs = automatic_end(self.rows, full_size_after=full_size_after) or most_epochs(round(epoch_steps))
+        return bool(self.steps <= epochs * epoch_steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continuation:
+    """Where a training goes on from; without a `folder` it begins from nothing, and `why_not` may say why."""
+
+    folder: Path | None = None
+    epochs: int = 0
+    why_not: str = ""
+
+    @property
+    def remark(self) -> str:
+        """The same in words for a plan; empty if there is no earlier training."""
+        if self.folder:
+            return f"goes on from epoch {self.epochs} of {self.folder}"
+        return f"trains from nothing: {self.why_not}" if self.why_not else ""
+
+
+def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Definition, *, size: int) -> Continuation:
+    """The longest training in `store` that one with the key, options and inputs of `wanted` can go on from.
+
+    `definition` and the `size` of the pictures are those that both have.
+    """
+    epochs, grown = wanted.options[EPOCHS], full_size_after(definition, size)
+    same = [candidate for candidate in _candidates(store, wanted) if candidate.steps]
+    within = [candidate for candidate in same if candidate.is_within(epochs, full_size_after=grown)]
+    schedules = end_dependent_schedules(definition)
+    usable = [candidate for candidate in within if not schedules or candidate.asked == epochs]
+    if usable:
+        best = max(usable, key=lambda candidate: candidate.steps)  # of equal ones the first
+        return Continuation(folder=best.folder, epochs=best.epochs)
+    if within:
+        return Continuation(
+            why_not=f"the number of epochs changed, and learning rates depend on it ({', '.join(schedules)})"
+        )
+    if same:
+        shortest = min(same, key=lambda candidate: candidate.steps)
+        limit = "more than " + (str(epochs) if epochs else "epochs = auto takes")
+        return Continuation(why_not=f"{shortest.folder} has {shortest.epochs} epochs, {limit}")
+    return Continuation()
+
+
+def _candidates(store: ArtifactStore, wanted: Manifest) -> Iterator[Candidate]:
+    """Every training with the version, inputs and options of `wanted`, whatever its number of epochs."""
+    for artifact in store.all():
+        if _is_same(artifact.manifest, wanted):
+            yield _candidate(artifact.folder, artifact.manifest, int(artifact.manifest.summary.get("steps", 0)))
+    for folder in sorted(store.root.glob(f"{WORK}*")):
+        with contextlib.suppress(DamagedState):
+            manifest = manifests.read(folder)
+            if _is_same(manifest, wanted) and manifest.key != wanted.key and not store.is_in_use(manifest.key):
+                yield _candidate(folder, manifest, _newest_step(folder))
+
+
+def _is_same(manifest: Manifest, wanted: Manifest) -> bool:
+    mine, theirs = ({**each.options, EPOCHS: None} for each in (manifest, wanted))
+    return (manifest.version, manifest.inputs, mine) == (wanted.version, wanted.inputs, theirs)
+
+
+def _candidate(folder: Path, manifest: Manifest, steps: int) -> Candidate:
+    rows = [row for row in read_rows(folder / STATS) if row["step"] <= steps]
+    return Candidate(folder=folder, asked=manifest.options[EPOCHS], steps=steps, rows=rows)
+
+
+def _newest_step(folder: Path) -> int:
+    """The step of the newest checkpoint in a work folder; 0 if there is none."""
+    names = (path.stem.partition("-")[2] for path in folder.glob("checkpoints/step-*.npz"))
+    return max((int(name) for name in names if name.isascii() and name.isdecimal()), default=0)

@@ -1,0 +1,96 @@
+"""When a training ends: after a number of epochs or, automatically, at a plateau; which schedules depend on that."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import UserError
+from pipeline.gan.config import Definition
+from pipeline.gan.config.loading import UNNAMED
+from pipeline.gan.config.resolutions import Resolutions
+from pipeline.gan.evaluation.diagnostics import has_plateau
+from pipeline.gan.stats_log import LAST, Row
+from pipeline.gan.training.schedule import images_until_full_size
+
+MIN_STEPS = 2000  # of an automatic training at full size; earlier a KID that stands still may still fall
+MOST_STEPS = 50_000  # of an automatic training, an hour or more on two cores: a KID may fall by chance for ever
+
+
+def most_epochs(steps: int) -> int:
+    """The most epochs of `steps` steps each that an automatic training takes."""
+    return math.ceil(MOST_STEPS / steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Length:
+    """How long a training is whose epochs have `epoch_steps` steps: a number of `epochs` or, for None, automatic."""
+
+    epochs: int | None
+    epoch_steps: int
+    full_size_after: int = 0  # images
+
+    @property
+    def steps(self) -> int:
+        """The steps of the whole training or, if it is automatic, the most that it takes."""
+        return (self.epochs or most_epochs(self.epoch_steps)) * self.epoch_steps
+
+    @property
+    def known_steps(self) -> int:
+        """The steps of the whole training; 0 if nobody knows them before it ends."""
+        return self.steps if self.epochs else 0
+
+    def is_at_plateau(self, rows: Sequence[Row]) -> bool:
+        """Whether it is automatic, and ends with the last of `rows`."""
+        return self.epochs is None and automatic_end(rows, full_size_after=self.full_size_after) is not None
+
+    def __str__(self) -> str:
+        """`of 100` or, if it is automatic, `of at most 2500`."""
+        return f"of {self.epochs or f'at most {most_epochs(self.epoch_steps)}'}"
+
+
+def automatic_end(rows: Sequence[Row], *, full_size_after: int = 0) -> int | None:
+    """The epoch at which an automatic training with these `rows` of statistics ends; None if it goes on.
+
+    It is the first one with a plateau, at least MIN_STEPS after the training is at full size, which it is after
+    `full_size_after` images. Nothing but the rows decides, so a training that was stopped ends at the same epoch.
+    """
+    growing = [row for row in rows if row["images_seen"] <= full_size_after]
+    grown, before = rows[len(growing) :], growing[-1]["step"] if growing else 0
+    for count, row in enumerate(grown, start=1):
+        judged = row.get("kid") is not None and LAST not in row and row["step"] - before >= MIN_STEPS
+        if judged and has_plateau(grown[:count]):
+            return int(row["epoch"])
+    return None
+
+
+def full_size_after(definition: Definition, size: int) -> int:
+    """The images after which a GAN for pictures of `size` pixels is at full size; 0 if it does not grow."""
+    return images_until_full_size(definition.growing, stages=len(Resolutions.of(size).stages(definition)))
+
+
+def end_dependent_schedules(definition: Definition) -> list[str]:
+    """The fields of `definition` that make a step depend on the number of epochs: learning rates that decay to the end.
+
+    A schedule with `over`, and all that counts images (warm-up, growing, averaging, augmentation), does not.
+    """
+    networks = {"generator": definition.generator, "discriminator": definition.discriminator}
+    return [
+        f"{name}.optimizer.schedule"
+        for name, network in networks.items()
+        if network.optimizer.schedule.kind in ("linear", "cosine") and not network.optimizer.schedule.over
+    ]
+
+
+def check_automatic(definition: Definition, name: str, *, has_scores: bool = True) -> None:
+    """Raise a `UserError` that says what to do if an automatic training by `definition`, called `name`, cannot be.
+
+    Its learning rates then depend on the end, which is not known; or it has no scores, so no plateau either.
+    """
+    if not has_scores:
+        raise UserError("epochs = None: give watch=True too, as the training ends when its scores no longer improve")
+    if schedules := end_dependent_schedules(definition):
+        file = "the definition" if name == UNNAMED else f"models/{name}.json"
+        raise UserError(
+            f"epochs = auto: the learning rates of {file} end with the training ({', '.join(schedules)}): set"
+            " gan.epochs to a number, for example 100, or `over` in the schedule to a number of images"
+        )
