@@ -18,7 +18,7 @@ from pipeline.gan.model_card import Lineage, read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
 from pipeline.gan.stats_log import LAST, Row
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
-from pipeline.gan.training.ending import check_automatic
+from pipeline.gan.training.ending import MIN_STEPS, check_automatic
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
 from pipeline.gan.training.observer import Observer
 from pipeline.gan.training.saved import holds_checkpoint, recorded_compute_mode, take_over, write_definition
@@ -116,6 +116,7 @@ def _choose_mode(
         definition,
         size=size,
         channels=channels,
+        steps=MIN_STEPS,  # not those of this training, which may go on: its mode must not depend on its end
         notify=lambda line: progress(0, 0, line),
         should_stop=should_stop,
     )

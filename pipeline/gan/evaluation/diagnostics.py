@@ -30,6 +30,8 @@ SAME_PROBABILITY = 0.02  # D guesses if its mean probabilities on reals and fake
 STILL_RANGE = 0.01  # D has given up if these probabilities vary by less
 MAX_MEMORISED = 0.2  # share of copies; a few percent of new pictures look like copies
 MIN_SCORED = 6  # scored epochs before a plateau can be detected
+MIN_LATE = 2  # of them in the last third of the training
+MIN_GAIN = 2.0  # standard errors by which the KID must fall in the last third of a training; less may be chance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +148,10 @@ def _plateau(scored: Sequence[Row]) -> Alarm | None:
     # The last third of the training, not of the sheets: these are far apart at its end
     start = scored[-1]["epoch"] - scored[-1]["epoch"] // 3
     late, earlier = ([row for row in scored if (row["epoch"] > start) == is_late] for is_late in (True, False))
+    if not earlier or len(late) < MIN_LATE:  # after another extractor, all sheets may be late
+        return None
     known = min(row["kid"] for row in earlier)
-    if any(row["kid"] < known - row["kid_error"] for row in late):
+    if any(row["kid"] < known - MIN_GAIN * row["kid_error"] for row in late):
         return None
     best = min(scored, key=lambda row: row["kid"])
     finding = (

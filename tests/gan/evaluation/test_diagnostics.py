@@ -178,6 +178,29 @@ def test_plateau_is_in_the_last_third_of_the_training_not_of_the_sheets():
     assert has_plateau(rows)  # and has not fallen since
 
 
+def test_sheets_of_another_extractor_late_in_a_training_are_no_plateau():
+    rows = history(epochs=120, wrong=lambda epoch: {"kid": 0.05})
+    for row in rows:
+        row |= {"extractor": "old" if row["epoch"] < 90 else "new"} if "kid" in row else {}
+    assert not has_plateau(rows)
+    late = [{**rows[-1], "epoch": 1000 + number} for number in range(10)]
+    assert not has_plateau([*rows[:1], *late])
+
+
+def test_one_sheet_in_the_last_third_is_no_plateau():
+    rows = history(epochs=60, wrong=lambda epoch: {"kid": 0.05})
+    assert has_plateau(rows)
+    assert not has_plateau([*rows, {**rows[-1], "epoch": 200}])
+
+
+def test_small_gain_in_the_last_third_is_a_plateau():
+    def falls_by(errors: float) -> list[dict]:
+        return history(epochs=60, wrong=lambda epoch: {"kid": 0.05 - (epoch > 40) * errors * 0.004})
+
+    assert has_plateau(falls_by(1.9))
+    assert not has_plateau(falls_by(2.1))
+
+
 def test_several_alarms_can_be_raised_at_once():
     wrong = {"diversity": 0.2, "d_accuracy": 1.0, "kid": 0.4, "memorised": 0.7}
     assert [alarm.kind for alarm in alarms(history(wrong=lambda epoch: wrong))] == [
