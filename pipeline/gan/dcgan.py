@@ -87,9 +87,9 @@ class Dcgan:
         self._session = Session(config, named.definition, shape, compute_mode=compute_mode)
 
     def __repr__(self) -> str:
-        """For example <Dcgan for 64 x 64 x 3: 'dcgan', 12 epochs done>."""
+        """For example <Dcgan for 64 x 64 x 3: 'dcgan', 12 epochs done, lowest KID 0.0123 ± 0.0021 at epoch 8>."""
         shape = " x ".join(map(str, self.image_shape))
-        return f"<Dcgan for {shape}: {self.name!r}, {self.epochs} epochs done>"
+        return f"<Dcgan for {shape}: {self.name!r}, {self.epochs} epochs done{self.history.lowest()}>"
 
     @classmethod
     def load(cls, folder: Path | str) -> "Dcgan":

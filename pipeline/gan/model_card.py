@@ -15,7 +15,7 @@ from pipeline import devices
 from pipeline.errors import DamagedState
 from pipeline.gan.config import definition_digest, differences
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
-from pipeline.gan.stats_log import Row
+from pipeline.gan.stats_log import Row, best_in_words, best_row
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.schedule import images_until_full_size
 from pipeline.store import manifest as manifests
@@ -67,6 +67,7 @@ class Card:
     networks: dict[str, Any]
     drawn: dict[str, Any]  # the epoch whose averaged generator generator.keras is, and its scores
     last: dict[str, Any]  # the last epoch, and its scores
+    best: dict[str, Any] | None  # the epoch with the lowest KID, and its scores
     notices: list[str]
     versions: dict[str, str]
 
@@ -92,6 +93,7 @@ def write_card(
 def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warnings: Sequence[str]) -> Card:
     """The model card of the current state of `training`."""
     rows = {row["epoch"]: row for row in training.log.rows}
+    best = best_row(training.log.rows)
     count, side, _, channels = training.images.shape
     return Card(
         made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -102,6 +104,7 @@ def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warning
         networks=_networks(training),
         drawn=_scores(epoch, rows),
         last=_scores(max((each for each in rows if "extractor" in rows[each]), default=training.epoch), rows),
+        best=_scores(best["epoch"], rows) if best else None,
         notices=[*warnings, *_growing_notice(training), *(text for row in rows.values() for text in _notices(row))],
         versions=devices.versions(),
     )
@@ -219,6 +222,7 @@ def _render(card: Card, folder: Path) -> str:
     return environment.get_template("card.md.jinja").render(
         card=card,
         known=card.lineage or asdict(Lineage(keys={})),
+        lowest=best_in_words(card.best) if card.best else None,
         sheet=of_epochs.get(card.drawn["epoch"]),
         reals=sheets.get("reals"),
         plots=sorted(path.relative_to(folder).as_posix() for path in (folder / "plots").glob("*.png")),

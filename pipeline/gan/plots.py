@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.gan.stats_log import comparable
+from pipeline.gan.stats_log import best_in_words, best_row, comparable
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, finished, new_axes, new_panels, save
 
 if typing.TYPE_CHECKING:
@@ -148,9 +148,9 @@ def _draw_scores(rows: Rows) -> Axes | None:
 
 def _draw_kid(axes: Axes, rows: Rows) -> None:
     epochs, values = Curve.of(rows, "kid")
-    best = int(values.argmin())
     axes.plot(epochs, values, "o-", color=LINE, markersize=3, label="samples")
-    axes.plot(epochs[best], values[best], "o", color=OFF, label=f"lowest: {values[best]:.3g} at epoch {epochs[best]:g}")
+    if best := best_row(rows):
+        axes.plot(best["epoch"], best["kid"], "o", color=OFF, label=f"lowest: {best_in_words(best)}")
     (at, middle), error = Curve.of(_rows_with(rows, "kid_error"), "kid"), Curve.of(rows, "kid_error").values
     axes.fill_between(at, middle - error, middle + error, color=LINE, alpha=0.15)
     floor = Curve.of(rows, "kid_floor")

@@ -1,6 +1,7 @@
 """The statistics log stats.jsonl: one flat JSON row per epoch, on disk before the checkpoint that follows it."""
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,33 @@ def comparable(rows: Sequence[AnyRow]) -> list[AnyRow]:
     """`rows` without those whose scores are of another extractor than the last scores: they cannot be compared."""
     last = next((row["extractor"] for row in reversed(rows) if "extractor" in row), None)
     return [row for row in rows if row.get("extractor", last) == last]
+
+
+def current_scores(rows: Sequence[AnyRow]) -> list[AnyRow]:
+    """The rows with a KID, since the last of them has its extractor: the scores that can be compared."""
+    scored = [row for row in rows if row.get("kid") is not None]
+    same = itertools.takewhile(lambda row: row.get("extractor") == scored[-1].get("extractor"), reversed(scored))
+    return [*same][::-1]
+
+
+def best_row(rows: Sequence[AnyRow]) -> AnyRow | None:
+    """The row with the lowest KID, the first of equals: the epoch that best.npz, plots, texts and cards name.
+
+    Rows of a growing GAN count from full size on, as the score of small pictures says nothing about it. None if there
+    are none.
+    """
+    return min(full_size(current_scores(rows)), key=lambda row: row["kid"], default=None)
+
+
+def full_size(rows: Sequence[AnyRow]) -> list[AnyRow]:
+    """`rows` without those of epochs in which a GAN still grew."""
+    return [row for row in rows if not row.get("growing")]
+
+
+def best_in_words(best: Mapping[str, Any]) -> str:
+    """The KID and the epoch of the `best_row`, in the same words everywhere: "0.0480 ± 0.0040 at epoch 60"."""
+    error = "" if best.get("kid_error") is None else f" ± {best['kid_error']:.4f}"
+    return f"{best['kid']:.4f}{error} at epoch {best['epoch']}"
 
 
 class StatsLog:

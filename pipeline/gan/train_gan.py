@@ -16,7 +16,7 @@ from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.model_card import Lineage, read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
-from pipeline.gan.stats_log import Row
+from pipeline.gan.stats_log import Row, best_row
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
 from pipeline.gan.training.observer import Observer
@@ -149,6 +149,7 @@ def _write_videos(training: Trainer, observer: Observer) -> None:
 
 def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
     rows, state = training.log.rows, training.state
+    best = best_row(rows)
     seconds = sum(row["seconds"] for row in rows)
     timed = len(rows) * training.step_planner.images_seen(
         training.batches.steps
@@ -156,6 +157,9 @@ def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
     return {
         "epochs": training.epoch,
         "epoch_kept": epoch,
+        "best_epoch": best["epoch"] if best else None,
+        "best_kid": best["kid"] if best else None,
+        "best_kid_error": best["kid_error"] if best else None,
         "images": len(training.images),
         "images_seen": training.step_planner.images_seen(training.steps_done),
         "images_per_second": round(timed / seconds, 1) if seconds else 0.0,

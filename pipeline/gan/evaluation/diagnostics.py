@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.gan.stats_log import Row, comparable
+from pipeline.gan.stats_log import Row, best_in_words, best_row, comparable, current_scores, full_size
 
 COLLAPSE, BALANCE, MEMORISING, PLATEAU = "collapse", "balance", "memorising", "plateau"
 # Fields of the definition that the alarms advise to change; R1 excludes batch norm in D, which the default has
@@ -29,7 +29,7 @@ MIN_ACCURACY = 0.4  # of D; below it D is wrong more often than by chance
 SAME_PROBABILITY = 0.02  # D guesses if its mean probabilities on reals and fakes differ by less
 STILL_RANGE = 0.01  # D has given up if these probabilities vary by less
 MAX_MEMORISED = 0.2  # share of copies; a few percent of new pictures look like copies
-MIN_SCORED = 6  # scored epochs before a plateau can be detected
+MIN_SCORED, MIN_LATE = 6, 3  # scored epochs before a plateau can be detected, and after its start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ def alarms(rows: Sequence[Row]) -> tuple[Alarm, ...]:
     have `kid` and the other scores, and the rows of a critic have no `d_accuracy`.
     """
     scored = [row for row in comparable(rows) if row.get("kid") is not None]
-    found = _collapse(scored[EARLY_SCORED:]), _balance(rows), _memorising(scored[EARLY_SCORED:]), _plateau(scored)
+    found = _collapse(scored[EARLY_SCORED:]), _balance(rows), _memorising(scored[EARLY_SCORED:]), _plateau(rows)
     return tuple(alarm for alarm in found if alarm)
 
 
@@ -131,19 +131,35 @@ def _memorising(scored: Sequence[Row]) -> Alarm | None:
     return None
 
 
-def _plateau(scored: Sequence[Row]) -> Alarm | None:
-    if len(scored) < MIN_SCORED:
+def plateau_epoch(rows: Sequence[Row]) -> int | None:
+    """The epoch since which the KID has not fallen by more than its error; None if it still falls, or is too new.
+
+    A KID counts as a fall if it is below the last one that did by more than its own standard error. The plateau begins
+    at the last fall, and is certain when a third of all scores so far, and at least MIN_LATE, came after it. So it
+    depends on the rows of the epochs done, whatever the training's planned length is. A learning rate that dropped at a
+    plateau (`plateau_drops` counts them) starts the wait again.
+    """
+    start, late, drops = None, 0, 0.0
+    scored = full_size(current_scores(rows))
+    for row in scored:
+        if start is None or row["kid"] < start["kid"] - (row.get("kid_error") or 0.0):
+            start, late = row, 0
+        elif (now := row.get("plateau_drops") or 0.0) > drops:
+            drops, late = now, 0
+        else:
+            late += 1
+    certain = len(scored) >= MIN_SCORED and late >= max(MIN_LATE, len(scored) // 3)
+    return start["epoch"] if start and certain else None
+
+
+def _plateau(rows: Sequence[Row]) -> Alarm | None:
+    start, best = plateau_epoch(rows), best_row(rows)
+    if start is None or best is None:
         return None
-    late, earlier = scored[-(len(scored) // 3) :], scored[: -(len(scored) // 3)]
-    known = min(row["kid"] for row in earlier)
-    if any(row["kid"] < known - row["kid_error"] for row in late):
-        return None
-    best = min(scored, key=lambda row: row["kid"])
-    finding = (
-        f"the KID is no better than {best['kid']:.4f} ± {best['kid_error']:.4f}, and epoch {best['epoch']} was best"
-    )
+    finding = f"the KID no longer falls by more than its error, and the lowest is {best_in_words(best)}"
     remedy = f"stop early, or change {AUGMENT}, the learning rates, the widths or the number of pictures"
-    return _alarm(PLATEAU, best, f"{finding}: a plateau, more training does not improve it; {remedy}")
+    text = f"{finding}: a plateau, more training does not improve it; {remedy}"
+    return _alarm(PLATEAU, {"epoch": start}, text)
 
 
 def _start_of_final_run(rows: Sequence[Row], is_wrong: Callable[[Row], bool], *, least: int = 1) -> Row | None:

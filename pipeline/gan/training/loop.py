@@ -282,6 +282,7 @@ class Trainer:
             "d_rate": d_rate,
             "images_per_second": round(seen / self.seconds, 2),
             "seconds": round(self.seconds, 3),
+            **({} if self.step_planner.is_full_size(self.steps_done - 1) else {"growing": 1}),
             **({"note": self.note} if self.note else {}),
         }
 

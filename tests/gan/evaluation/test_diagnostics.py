@@ -3,7 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.gan.evaluation.diagnostics import BALANCE, COLLAPSE, MEMORISING, PLATEAU, alarms, new_alarms
+from pipeline.gan.evaluation.diagnostics import (
+    BALANCE,
+    COLLAPSE,
+    MEMORISING,
+    PLATEAU,
+    alarms,
+    new_alarms,
+    plateau_epoch,
+)
 
 EPOCHS, EVERY = 120, 10
 
@@ -153,14 +161,55 @@ def test_memorised_samples_in_one_scored_epoch_raise_no_alarm():
 def test_constant_kid_is_a_plateau_that_names_the_best_epoch():
     noise = {10 * n: value for n, value in enumerate((1, -2, 2, -1, 0, 1, 2, -1), start=5)}
     alarm = only(history(wrong=lambda epoch: {"kid": 0.05 + 0.001 * noise[epoch]} if epoch in noise else {}))
-    assert (alarm.kind, alarm.epoch) == (PLATEAU, 60)
-    assert "epoch 60 was best" in alarm.text
-    assert "0.0480 ± 0.0040" in alarm.text
+    assert (alarm.kind, alarm.epoch) == (PLATEAU, 50)
+    assert "the lowest is 0.0480 ± 0.0040 at epoch 60" in alarm.text
 
 
 def test_rising_kid_is_a_plateau():
     alarm = only(history(wrong=lambda epoch: {"kid": 0.05 + abs(epoch - 60) / 500}))
     assert (alarm.kind, alarm.epoch) == (PLATEAU, 60)
+
+
+def scores(*kids, error=0.004, **more):
+    """Rows with these KIDs, at epochs 10, 20, …"""
+    given = {"kid_error": error, "extractor": "one", **more}
+    return [{"epoch": 10 * number, "kid": kid, **given} for number, kid in enumerate(kids, start=1)]
+
+
+FALLS = [0.1 - number / 100 for number in range(6)]  # by more than the error, down to 0.05 at epoch 60
+
+
+def test_plateau_begins_at_the_last_fall_that_is_more_than_the_error():
+    assert plateau_epoch(scores(*FALLS)) is None
+    assert plateau_epoch(scores(*FALLS, 0.051, 0.047)) is None  # two are too few
+    assert plateau_epoch(scores(*FALLS, 0.051, 0.047, 0.0465)) == 60
+    assert plateau_epoch(scores(*FALLS, 0.051, 0.047, 0.045, 0.05)) is None  # fell again, by more than the error
+    assert plateau_epoch(scores(*FALLS, *[0.05] * 2, 0.04, *[0.05] * 3)) is None  # 3 of 12 are less than a third
+    assert plateau_epoch(scores(*FALLS, *[0.05] * 2, 0.04, *[0.05] * 4)) == 90
+
+
+def test_slow_fall_within_the_errors_of_two_neighbours_is_no_plateau():
+    assert plateau_epoch(scores(*(0.1 - 0.003 * number for number in range(30)))) is None
+
+
+def test_plateau_is_that_of_the_rows_done_and_is_the_same_when_a_training_resumes():
+    rows = scores(*FALLS, *[0.05] * 6)
+    found = [plateau_epoch(rows[:end]) for end in range(len(rows) + 1)]
+    assert found == [None] * 9 + [60] * 4
+    assert plateau_epoch([row for row in rows if row["epoch"] > 60]) is not None  # rows that a disk lost do not matter
+
+
+def test_drop_of_the_learning_rate_starts_the_wait_for_a_plateau_again():
+    rows = scores(*FALLS, *[0.05] * 7)
+    dropped = [row | {"plateau_drops": int(row["epoch"] >= 90)} for row in rows]
+    assert [plateau_epoch(dropped[:end]) for end in range(9, 14)] == [None] * 4 + [60]
+
+
+def test_small_pictures_of_a_growing_gan_are_no_plateau():
+    grows = scores(*[0.02] * 8, growing=1)
+    assert plateau_epoch(grows) is None
+    later = [row | {"epoch": row["epoch"] + 80} for row in scores(0.2, *[0.1] * 6)]
+    assert plateau_epoch(grows + later) == 100  # although its small pictures had a lower KID
 
 
 def test_five_scored_epochs_are_too_few_for_a_plateau():
