@@ -47,7 +47,11 @@ def stage_line(manifest: Manifest) -> str:
 def notices(manifest: Manifest) -> list[str]:
     """What a person should know of a stage although it did its work."""
     summary = manifest.summary
-    return [*summary.get("notices", ()), *([summary["notice"]] if summary.get("notice") else ())]
+    return [
+        *summary.get("notices", ()),
+        *summary.get("recovered", ()),
+        *([summary["notice"]] if summary.get("notice") else ()),
+    ]
 
 
 def _download(found: dict[str, Any]) -> str:

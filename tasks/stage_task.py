@@ -24,7 +24,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from pipeline.errors import Stopped, UserError, disk_faults
 from pipeline.machine import has_gpu_driver
 from pipeline.options import DEFAULT_DATASET, dataset_flag
-from pipeline.progress import Progress, ShouldStop
+from pipeline.progress import Progress, ShouldStop, TellingProgress
 from pipeline.result import Result
 from pipeline.store import digest
 from pipeline.store.artifacts import Artifact, ArtifactStore
@@ -202,7 +202,10 @@ def _manifest_without_results(task: "StageTask", key: str, run: str) -> Manifest
 
 def _work(task: "StageTask", folder: Path, record: run_log.RunLog, reporter: StageReporter) -> Result:
     work = partial(_call, task.function, task.options, {**task.arguments(), **task.folders()})
-    hooks: dict[str, Any] = {"progress": reporter.progress, "should_stop": signals.should_stop}
+    hooks: dict[str, Any] = {
+        "progress": TellingProgress(reporter.progress, reporter.tell),
+        "should_stop": signals.should_stop,
+    }
     if task.isolated:
         return isolation.call(work, folder=folder, log=record.log.absolute(), **hooks)
     return work(folder=folder, **hooks)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.plots import draw_plots, figures
 from pipeline.gan.stats_log import Row, best_in_words, best_row
 
@@ -26,7 +27,7 @@ class History:
     rows: tuple[Row, ...]
 
     def __repr__(self) -> str:
-        """For example <History of 50 epochs, lowest KID 0.0123 ± 0.0021 at epoch 40>: the rows would fill the screen."""
+        """For example <History of 50 epochs, lowest KID 0.0123 ± 0.0021 at epoch 40>, and not all the rows."""
         return f"<History of {len(self)} epochs{self.lowest()}>"
 
     def __len__(self) -> int:
@@ -80,9 +81,9 @@ class History:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Alarms and notes in words: what is or was wrong, and what was done."""
-        found = ([*row.get("alarms", []), *filter(None, [row.get("note")])] for row in self.rows)
-        return tuple(text for texts in found for text in texts)
+        """Notes, alarms that last, and alarms that have recovered, in words."""
+        found = alarm_summary(self.rows)
+        return (*found["notices"], *found["recovered"])
 
     def plot(self, folder: Path | str | None = None) -> dict[str, Figure] | list[Path]:
         """Plot losses, accuracy, probabilities, gradients, speed and scores, as far as there are values.

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline import devices
 from pipeline.errors import DamagedState
 from pipeline.gan.config import definition_digest, differences
+from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
 from pipeline.gan.stats_log import Row, best_in_words, best_row
 from pipeline.gan.training.loop import Trainer
@@ -68,7 +69,9 @@ class Card:
     drawn: dict[str, Any]  # the epoch whose averaged generator generator.keras is, and its scores
     last: dict[str, Any]  # the last epoch, and its scores
     best: dict[str, Any] | None  # the epoch with the lowest KID, and its scores
-    notices: list[str]
+    notices: list[str]  # warnings, notes, and alarms that last
+    recovered: list[str]  # alarms that ended
+    alarms: list[dict[str, Any]]  # all of them, each with its kind and its epochs
     versions: dict[str, str]
 
 
@@ -105,7 +108,7 @@ def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warning
         drawn=_scores(epoch, rows),
         last=_scores(max((each for each in rows if "extractor" in rows[each]), default=training.epoch), rows),
         best=_scores(best["epoch"], rows) if best else None,
-        notices=[*warnings, *_growing_notice(training), *(text for row in rows.values() for text in _notices(row))],
+        **alarm_summary(training.log.rows, [*warnings, *_growing_notice(training)]),
         versions=devices.versions(),
     )
 
@@ -205,11 +208,6 @@ def _growing_notice(training: Trainer) -> list[str]:
 
 def _scores(epoch: int, rows: dict[int, Row]) -> dict[str, Any]:
     return {"epoch": epoch, **{name: rows.get(epoch, {}).get(name) for name in SCORES}}
-
-
-def _notices(row: Row) -> list[str]:
-    note = [f"epoch {row['epoch']}: {row['note']}"] if row.get("note") else []
-    return [*note, *row.get("alarms", [])]
 
 
 def _render(card: Card, folder: Path) -> str:

@@ -7,18 +7,19 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.gan.stats_log import best_in_words, best_row, comparable
+from pipeline.gan.evaluation.diagnostics import BALANCE, COLLAPSE, MEMORISING, PLATEAU, Alarm, alarms
+from pipeline.gan.stats_log import Row, best_in_words, best_row, comparable
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, finished, new_axes, new_panels, save
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[Row]
 FEW_POINTS = 20  # up to this number points are marked, as a line of one point is invisible
 MANY_POINTS = 60  # from this number on a smoothed line is drawn over a faint one
 SMOOTHING_PARTS = (
@@ -53,6 +54,12 @@ PLOTS = {
     ),
     "speed": LinePlot(title="pictures a second", fields={"images_per_second": ("", LINE)}, least=0),
 }
+MARKED = {  # the plots in which the epochs of an alarm are shaded
+    COLLAPSE: ("scores",),
+    BALANCE: ("accuracy", "probabilities", "gradients"),
+    MEMORISING: ("scores",),
+    PLATEAU: ("scores",),
+}
 SHARES = {"precision": ON, "recall": LINE, "diversity": ACCENT, "memorised": OFF}
 
 
@@ -77,7 +84,26 @@ def figures(rows: Rows) -> dict[str, Figure]:
 def _draw(rows: Rows) -> dict[str, Axes]:
     """Each plot that has points, by name."""
     drawn = {name: _draw_lines(plot, rows) for name, plot in PLOTS.items()} | {"scores": _draw_scores(rows)}
-    return {name: axes for name, axes in drawn.items() if axes}
+    found = {name: axes for name, axes in drawn.items() if axes}
+    for alarm in alarms(rows):
+        for name in MARKED[alarm.kind]:
+            if name in found:
+                _mark_span(found[name], alarm, last=rows[-1]["epoch"])
+    return found
+
+
+def _mark_span(axes: Axes, alarm: Alarm, *, last: int) -> None:
+    """Shade the epochs of `alarm` in the plot of `axes`; with several panels, in the panel of the values it is about.
+
+    Half an epoch is added before its first epoch and after its `last`, so that one epoch can be seen.
+    """
+    figure = axes.get_figure(root=True)
+    panel = figure.axes[-1] if figure and alarm.kind != PLATEAU else axes
+    end, colour = (last + 1, OFF) if alarm.end is None else (alarm.end, ACCENT)
+    words = f"from epoch {alarm.start}" if alarm.end is None else f"epochs {alarm.start} to {alarm.end - 1}, recovered"
+    panel.axvspan(
+        alarm.start - 0.5, end - 0.5, color=colour, alpha=0.15, linewidth=0, label=f"{alarm.problem}, {words}"
+    )
 
 
 class Curve(NamedTuple):

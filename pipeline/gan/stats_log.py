@@ -18,7 +18,7 @@ MAX_FILE_BYTES, MAX_LINE_BYTES = 1 << 28, 1 << 16  # a line has a few hundred
 MAX_EPOCH = 10**12
 REQUIRED = {"epoch", "step", "images_seen", "d_loss", "g_loss", "images_per_second", "seconds"}
 REQUIRED_WITH_KID = {"kid_error", "extractor"}  # in rows with a KID
-TEXTS = ("note", "extractor")
+TEXTS, LISTS_OF_TEXTS = ("note", "extractor"), ("alarms", "recovered")
 
 
 AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
@@ -55,6 +55,11 @@ def best_in_words(best: Mapping[str, Any]) -> str:
     """The KID and the epoch of the `best_row`, in the same words everywhere: "0.0480 ± 0.0040 at epoch 60"."""
     error = "" if best.get("kid_error") is None else f" ± {best['kid_error']:.4f}"
     return f"{best['kid']:.4f}{error} at epoch {best['epoch']}"
+
+
+def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The notes in `rows`, each with its epoch."""
+    return [f"epoch {row['epoch']}: {row['note']}" for row in rows if row.get("note")]
 
 
 class StatsLog:
@@ -120,7 +125,7 @@ def _is_complete(row: Row) -> bool:
 
 def _is_valid(name: str, value: Any) -> bool:
     """Whether `value` is valid in the field `name`: a finite number, None for a missing one, or text."""
-    if name == "alarms":
+    if name in LISTS_OF_TEXTS:
         return isinstance(value, list) and all(map(_is_text, value))
     if name in TEXTS:
         return _is_text(value)

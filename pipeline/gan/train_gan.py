@@ -12,11 +12,12 @@ from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.config import Definition, read
 from pipeline.gan.config.resolutions import definition_warnings
+from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.model_card import Lineage, read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
-from pipeline.gan.stats_log import Row, best_row
+from pipeline.gan.stats_log import best_row
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
 from pipeline.gan.training.observer import Observer
@@ -128,7 +129,7 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
     write_card(training, folder, epoch=epoch, lineage=lineage, warnings=warnings)
     weights = {name: array for name, array in state.arrays().items() if name.startswith("average/")}
     outputs = {"generator": digest_arrays(weights), "sheets": observer.sheets.digest()}
-    summary = {**_summary(training, epoch=epoch), "notices": [*warnings, *_notices(training.log.rows)]}
+    summary = {**_summary(training, epoch=epoch), **alarm_summary(training.log.rows, warnings)}
     return Result(outputs=outputs, summary=summary)
 
 
@@ -168,8 +169,3 @@ def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
         "precision": training.compute_mode.precision,
         "parameters": state.generator.parameters + state.discriminator.parameters,
     }
-
-
-def _notices(rows: list[Row]) -> list[str]:
-    """Notes and alarms of the training."""
-    return [text for row in rows for text in [*filter(None, [row.get("note")]), *row.get("alarms", [])]]

@@ -20,8 +20,9 @@ from pipeline.devices import ComputeMode, choose_dtype, rounding
 from pipeline.errors import DamagedState, Stopped
 from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import check_size
+from pipeline.gan.evaluation.diagnostics import alarm_events
 from pipeline.gan.sampling import GRID, draw_samples, fixed_latents
-from pipeline.gan.stats_log import STATS, Row, StatsLog
+from pipeline.gan.stats_log import STATS, Row, StatsLog, notes
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
 from pipeline.gan.training.losses import find_loss
@@ -30,7 +31,7 @@ from pipeline.gan.training.schedule import AccuracyAverage, Intervals, choose_in
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepInputs, StepPlanner, keep_on_device
 from pipeline.gan.training.train_step import METRICS, compile_step
-from pipeline.progress import Progress, ShouldStop
+from pipeline.progress import Progress, ShouldStop, tell
 from pipeline.store.npz import ForeignFile
 
 if typing.TYPE_CHECKING:  # a benchmark trains without the libraries for scores and plots
@@ -95,6 +96,7 @@ class Trainer:
         self.metrics: list[np.ndarray] = []  # METRICS of each step of the current epoch
         self.accuracy_average, self.lr_scale, self.retries = AccuracyAverage(definition.balance), 1.0, 0
         self.note = ""  # a note for the next row of statistics
+        self.untold: list[str] = []  # lines that a person has to see: notes, and alarms that began or have recovered
         self.forms = {**point_forms(self.batches, latent=definition.latent), **self.state.forms()}  # of its checkpoints
         self.best = BestCheckpoint(folder, self.forms)
         self.resume()
@@ -141,6 +143,8 @@ class Trainer:
                 if should_stop() or (deadline and time.monotonic() > deadline):
                     self._stop()
                 self._take_step(prefetcher)
+                while self.untold:
+                    tell(progress, self.untold.pop(0))
                 progress(self.steps_done, self.step_planner.steps, self._progress_note())
 
     def draw(self, latents: np.ndarray) -> np.ndarray:
@@ -206,9 +210,12 @@ class Trainer:
         row = self._row()
         self.metrics, self.seconds, self.note = [], 0.0, ""
         if sampled:
-            inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed, "rows": self.log.rows}
+            inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed}
             row |= self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
+        if row.get("kid") is not None:
+            row |= alarm_events([*self.log.rows, row])
         self.log.append(row)
+        self.untold += [*notes([row]), *row.get("alarms", []), *row.get("recovered", [])]
         if sampled:
             self.observer.update_plots(self.log.rows, last=final)
         # The score of a small stage says nothing about the generator at full size
