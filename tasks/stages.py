@@ -195,6 +195,7 @@ class TrainGan(Measured):
 
     stage = "gan"
     function = "pipeline.gan.train_gan:train_gan"
+    version = 2
     resumable = True
     isolated = True
     resources = ONE_GPU
@@ -255,7 +256,7 @@ class Report(StageTask):
 
     stage = "report"
     function = "pipeline.report.report:write_report"
-    version = 3
+    version = 4
 
     def reads(self) -> Reads:
         # The page shows figures of every folder, so it is written again for any new folder, even with the same outputs

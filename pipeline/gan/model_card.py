@@ -16,7 +16,7 @@ from pipeline.errors import DamagedState
 from pipeline.gan.config import definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
-from pipeline.gan.stats_log import Row, best_in_words, best_row
+from pipeline.gan.stats_log import Row, best_in_words, best_row, skipped_steps
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.schedule import images_until_full_size
 from pipeline.store import manifest as manifests
@@ -175,6 +175,7 @@ def _training_summary(training: Trainer) -> dict[str, Any]:
         "seed": training.config.seed,
         "epochs": training.epoch,
         "steps": training.steps_done,
+        "skipped_steps": skipped_steps(training.log.rows),
         "batch": training.batches.batch,
         "images_seen": training.step_planner.images_seen(training.steps_done),
         "seconds": round(sum(row["seconds"] for row in training.log.rows), 1),

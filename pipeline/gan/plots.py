@@ -37,6 +37,7 @@ class LinePlot:
     share: bool = False  # from 0 to 1, with a line at 0.5, that of chance
     log: bool = False
     least: float | None = None  # the lower end of the scale; None: the smallest value
+    rare: bool = False  # drawn only if a value is above 0
 
 
 PLOTS = {
@@ -52,6 +53,9 @@ PLOTS = {
         fields={"d_gradient": ("discriminator", LINE), "g_gradient": ("generator", OFF)},
         log=True,
     ),
+    "skipped": LinePlot(
+        title="steps in which the discriminator did not learn", fields={"d_skipped": ("", LINE)}, least=0, rare=True
+    ),
     "speed": LinePlot(title="pictures a second", fields={"images_per_second": ("", LINE)}, least=0),
 }
 MARKED = {  # the plots in which the epochs of an alarm are shaded
@@ -64,11 +68,11 @@ SHARES = {"precision": ON, "recall": LINE, "diversity": ACCENT, "memorised": OFF
 
 
 def draw_plots(rows: Rows, folder: Path, *, prefix: str = "") -> list[str]:
-    """Write losses.png, accuracy.png, probabilities.png, gradients.png, speed.png and scores.png into `folder`.
+    """Write losses.png, accuracy.png, probabilities.png, gradients.png, skipped.png, speed.png and scores.png.
 
     `rows` have an `epoch` and any of the values; a value that is missing, None or not finite has no point, and a plot
-    without points is not written. Each file is written atomically. Returns the names of the files; each begins with
-    `prefix`.
+    without points, or without skipped steps, is not written. Each file in `folder` is written atomically. Returns the
+    names of the files; each begins with `prefix`.
     """
     drawn = {f"{prefix}{name}.png": axes for name, axes in _draw(rows).items()}
     for name, axes in drawn.items():
@@ -129,7 +133,7 @@ def _rows_with(rows: Rows, *names: str) -> Rows:
 
 def _draw_lines(plot: LinePlot, rows: Rows) -> Axes | None:
     curves = {name: curve for name in plot.fields if len((curve := Curve.of(rows, name)).epochs)}
-    if not curves:
+    if not curves or (plot.rare and not any((curve.values > 0).any() for curve in curves.values())):
         return None
     axes = new_axes(plot.title, "epoch")
     for name, curve in curves.items():

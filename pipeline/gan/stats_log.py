@@ -57,6 +57,11 @@ def best_in_words(best: Mapping[str, Any]) -> str:
     return f"{best['kid']:.4f}{error} at epoch {best['epoch']}"
 
 
+def skipped_steps(rows: Sequence[Mapping[str, Any]]) -> int:
+    """The steps of a training in which the discriminator did not learn (balance.skip_above)."""
+    return sum(int(row.get("d_skipped") or 0) for row in rows)
+
+
 def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The notes in `rows`, each with its epoch."""
     return [f"epoch {row['epoch']}: {row['note']}" for row in rows if row.get("note")]

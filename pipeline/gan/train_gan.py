@@ -17,7 +17,7 @@ from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.model_card import Lineage, read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
-from pipeline.gan.stats_log import best_row
+from pipeline.gan.stats_log import best_row, skipped_steps
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
 from pipeline.gan.training.observer import Observer
@@ -161,6 +161,8 @@ def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
         "best_epoch": best["epoch"] if best else None,
         "best_kid": best["kid"] if best else None,
         "best_kid_error": best["kid_error"] if best else None,
+        "steps": training.steps_done,
+        "skipped_steps": skipped_steps(rows),
         "images": len(training.images),
         "images_seen": training.step_planner.images_seen(training.steps_done),
         "images_per_second": round(timed / seconds, 1) if seconds else 0.0,

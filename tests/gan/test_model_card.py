@@ -216,13 +216,17 @@ def test_card_has_alarms_and_notes(saved, tmp_path):
     gan = Dcgan.load(saved)
     scores = {"kid": 0.3, "kid_error": 0.1, "extractor": "eyes", "memorised": 0}
     diversity = {3: 0.2, 4: 0.2, 5: 0.9, 6: 0.9}
-    gan._training.log.rows[-1]["note"] = "went back *once*"
+    gan._training.log.rows[-1] |= {"note": "went back *once*", "d_skipped": 7}
     gan._training.log.rows += [
-        gan._training.log.rows[0] | scores | {"epoch": epoch, "note": "", "diversity": diversity.get(epoch, 1.0)}
+        gan._training.log.rows[0]
+        | scores
+        | {"epoch": epoch, "note": "", "d_skipped": 0, "diversity": diversity.get(epoch, 1.0)}
         for epoch in range(1, 7)
     ]
     gan.save(tmp_path / "told")
     text, card = read(tmp_path / "told")
+    assert card["training"]["skipped_steps"] == 7
+    assert "| steps without the discriminator | 7: its accuracy was above `balance.skip_above` |" in text
     note, plateau = card["notices"]
     assert (note, plateau[:21]) == ("epoch 1: went back *once*", "alarm since epoch 1: ")
     assert "- epoch 1: went back \\*once\\* - alarm since epoch 1: the KID no longer falls" in text

@@ -39,6 +39,12 @@ def test_missing_values_are_not_drawn(tmp_path):
     assert shown(tmp_path / "training-losses.png", OFF) == 0
 
 
+def test_skipped_steps_are_plotted_if_there_are_any(tmp_path):
+    assert "skipped.png" not in draw_plots([row(1, d_skipped=0), row(2, d_skipped=0)], tmp_path)
+    assert "skipped.png" in draw_plots([row(1, d_skipped=0), row(2, d_skipped=7)], tmp_path)
+    assert shown(tmp_path / "skipped.png", LINE) > 20
+
+
 def test_no_rows_give_no_plots(tmp_path):
     assert draw_plots([], tmp_path) == []
 

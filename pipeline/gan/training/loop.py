@@ -30,7 +30,7 @@ from pipeline.gan.training.resume_point import ResumePoint, load_point, point_fo
 from pipeline.gan.training.schedule import AccuracyAverage, Intervals, choose_intervals
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepInputs, StepPlanner, keep_on_device
-from pipeline.gan.training.train_step import METRICS, compile_step
+from pipeline.gan.training.train_step import METRICS, compile_step, count_skipped, mark_skipped
 from pipeline.progress import Progress, ShouldStop, tell
 from pipeline.store.npz import ForeignFile
 
@@ -185,7 +185,7 @@ class Trainer:
         inputs = prefetcher.take(self.steps_done)
         metrics = self._explain_errors(lambda: self._step(plan, inputs.scale_rates(self.lr_scale)))
         self.seconds += time.perf_counter() - started
-        self.metrics.append(metrics)
+        self.metrics.append(metrics if plan.learn else mark_skipped(metrics))
         if what := recovery.non_finite_metrics(metrics):
             return recovery.roll_back(self, what, epoch=self.epoch + 1)
         self.accuracy_average.update(float(metrics[METRICS.index("d_accuracy")]))
@@ -275,7 +275,9 @@ class Trainer:
 
     def _row(self) -> Row:
         """The row of statistics of the epoch that has just ended: means over its steps."""
-        means = dict(zip(METRICS, self._metrics().mean(axis=0, dtype=float).round(6).tolist(), strict=True))
+        metrics = self._metrics()
+        # + 0.0: the mean of marks of skipped steps is -0.0
+        means = dict(zip(METRICS, (metrics.mean(axis=0, dtype=float).round(6) + 0.0).tolist(), strict=True))
         if find_loss(self.definition.loss).is_critic:  # its D gives no probabilities
             means = {name: value for name, value in means.items() if name not in PROBABILITY_METRICS}
         seen = len(self.metrics) * self.batches.images_per_step
@@ -285,6 +287,7 @@ class Trainer:
             "step": self.steps_done,
             "images_seen": self.step_planner.images_seen(self.steps_done),
             **means,
+            "d_skipped": count_skipped(metrics),
             "g_rate": g_rate,
             "d_rate": d_rate,
             "images_per_second": round(seen / self.seconds, 2),

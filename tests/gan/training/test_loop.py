@@ -197,3 +197,29 @@ def test_discriminator_skips_steps_while_too_accurate_and_after_resume(tmp_path,
         run(make_trainer(tmp_path / "a", tree=tree), should_stop=lambda: fake_steps.done == 7)
     run(make_trainer(tmp_path / "a", tree=tree))
     assert plans == whole
+    lines = rows(tmp_path / "a")
+    assert lines == rows(tmp_path / "whole")
+    assert [line["d_skipped"] for line in lines] == [
+        whole[start : start + STEPS].count(False) for start in range(0, len(whole), STEPS)
+    ]
+    assert 0 < sum(line["d_skipped"] for line in lines) < len(whole)
+
+
+def test_step_without_a_gradient_is_not_counted_as_skipped(tmp_path, monkeypatch):
+    """The hinge loss of a perfect D has no gradient, and D learns all the same."""
+    metrics = np.ones(len(METRICS), np.float32)
+    metrics[METRICS.index("d_gradient")] = 0.0
+    monkeypatch.setattr(module, "compile_step", lambda *_, **__: lambda plan, inputs: metrics)
+    run(make_trainer(tmp_path / "a", epochs=1))
+    assert [line["d_skipped"] for line in rows(tmp_path / "a")] == [0]
+
+
+def test_epoch_of_skipped_steps_alone_has_a_gradient_of_plain_zero(tmp_path, monkeypatch):
+    metrics = np.ones(len(METRICS), np.float32)
+    metrics[METRICS.index("d_gradient")] = 0.0
+    monkeypatch.setattr(module, "compile_step", lambda *_, **__: lambda plan, inputs: metrics)
+    training = make_trainer(tmp_path / "a", epochs=1, tree={"balance": {"skip_above": 0.6}})
+    training.accuracy_average.accuracy = 1.0
+    run(training)
+    assert '"d_gradient":0.0,' in (tmp_path / "a" / "stats.jsonl").read_text().replace(" ", "")
+    assert [line["d_skipped"] for line in rows(tmp_path / "a")] == [STEPS]
