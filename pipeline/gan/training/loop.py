@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import operator
 import time
 import typing
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from pipeline.gan.stats_log import STATS, Row, StatsLog, notes
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
 from pipeline.gan.training.losses import find_loss
+from pipeline.gan.training.plateau_drops import check_drops, drop_fields, plateau_scales
 from pipeline.gan.training.resume_point import ResumePoint, load_point, point_forms
 from pipeline.gan.training.schedule import AccuracyAverage, Intervals, choose_intervals
 from pipeline.gan.training.state import TrainState
@@ -58,9 +60,10 @@ class TrainConfig:
 class Trainer:
     """One training in one folder, on `images` (N, S, S, C) uint8; it starts at the checkpoint in the folder.
 
-    The next step depends on `state`, `steps_done`, `accuracy_average` and `lr_scale` only. Without a checkpoint the
-    training begins with `state`, or with a new state that computes in `compute_mode`. To resume bit-identically, pass
-    the compute mode of the checkpoint (`recorded_compute_mode`).
+    The next step depends on `state`, `steps_done`, `accuracy_average` and `lr_scale` only; if a learning rate drops at
+    a plateau, also on the rows of `log`. Without a checkpoint the training begins with `state`, or with a new state
+    that computes in `compute_mode`. To resume bit-identically, pass the compute mode of the checkpoint
+    (`recorded_compute_mode`).
     """
 
     def __init__(
@@ -118,6 +121,12 @@ class Trainer:
             steps=self.batches.steps,
         )
 
+    @property
+    def rate_scales(self) -> tuple[float, float]:
+        """The factors on the learning rates of G and D, after roll backs and drops at a plateau."""
+        g_scale, d_scale = plateau_scales(self.definition, self.log.rows)
+        return self.lr_scale * g_scale, self.lr_scale * d_scale
+
     def continue_with(self, config: TrainConfig, images: np.ndarray, observer: Observer | NullObserver) -> None:
         """Continue with another config: more epochs, another observer, or as many other `images`."""
         self.config, self.images, self.observer = config, images, observer
@@ -129,8 +138,10 @@ class Trainer:
         """Train to the last epoch.
 
         Errors: `Stopped` after a checkpoint of the current step; `UserError` if losses or weights are NaN again after
-        every retry, or if memory runs out.
+        every retry, if memory runs out, or if the definition needs scores and no samples are scored.
         """
+        scored = self.observer.evaluator is not None
+        check_drops(self.definition, self.log.rows, epochs_done=self.epoch, scored=scored)
         deadline = time.monotonic() + 60 * self.config.minutes if self.config.minutes else None
         if self.steps_done == 0:
             self._explain_errors(lambda: self.observer.begin(self.images, self.draw, self.latents), sampling=True)
@@ -183,7 +194,7 @@ class Trainer:
         started = time.perf_counter()
         plan = self.step_planner.plan(self.steps_done, learn=self.accuracy_average.learns)
         inputs = prefetcher.take(self.steps_done)
-        metrics = self._explain_errors(lambda: self._step(plan, inputs.scale_rates(self.lr_scale)))
+        metrics = self._explain_errors(lambda: self._step(plan, inputs.scale_rates(self.rate_scales)))
         self.seconds += time.perf_counter() - started
         self.metrics.append(metrics if plan.learn else mark_skipped(metrics))
         if what := recovery.non_finite_metrics(metrics):
@@ -212,6 +223,7 @@ class Trainer:
         if sampled:
             inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed}
             row |= self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
+        row |= drop_fields(self.definition, self.log.rows, row)
         if row.get("kid") is not None:
             row |= alarm_events([*self.log.rows, row])
         self.log.append(row)
@@ -281,7 +293,7 @@ class Trainer:
         if find_loss(self.definition.loss).is_critic:  # its D gives no probabilities
             means = {name: value for name, value in means.items() if name not in PROBABILITY_METRICS}
         seen = len(self.metrics) * self.batches.images_per_step
-        g_rate, d_rate = (rate * self.lr_scale for rate in self.step_planner.rates(self.steps_done - 1))
+        g_rate, d_rate = map(operator.mul, self.step_planner.rates(self.steps_done - 1), self.rate_scales)
         return {
             "epoch": self.epoch,
             "step": self.steps_done,
