@@ -1,6 +1,7 @@
 """Progress callbacks, the progress bar, and the request to stop. A stage may call all of them for every image."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,6 +96,19 @@ def shown_if_watched(title: str) -> Iterator[Progress]:
         yield TellingProgress(bar.draw, bar.tell)
     finally:
         bar.close()
+
+
+def with_time_left(progress: Progress, seconds: float) -> Progress:
+    """`progress`, whose notes also say how much of the `seconds` from now is left; 0 seconds: no limit, the same."""
+    if not seconds:
+        return progress
+    deadline = time.monotonic() + seconds
+
+    def show(done: int, total: int, note: str = "") -> None:
+        left = max(0, round(deadline - time.monotonic()))
+        progress(done, total, f"{left // 60}:{left % 60:02d} left, {note}")
+
+    return TellingProgress(show, lambda line: tell(progress, line))
 
 
 class StageProgress:

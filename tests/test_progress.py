@@ -3,11 +3,21 @@
 import io
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.errors import Stopped
-from pipeline.progress import StageProgress, TellingProgress, is_watched, never, shown_if_watched, silent, tell
+from pipeline.progress import (
+    StageProgress,
+    TellingProgress,
+    is_watched,
+    never,
+    shown_if_watched,
+    silent,
+    tell,
+    with_time_left,
+)
 
 
 def test_stage_progress_counts_the_pieces_before_each_of_them():
@@ -71,6 +81,17 @@ def test_line_is_told_only_to_a_progress_that_takes_lines():
     progress(1, 2, "note")
     tell(silent, "nobody hears it")
     assert (told, shown) == (["an alarm"], [(1, 2, "note")])
+
+
+def test_time_left_is_in_the_note_and_lines_pass(monkeypatch):
+    notes, told = [], []
+    monkeypatch.setattr("pipeline.progress.time", SimpleNamespace(monotonic=lambda: 7.0))
+    progress = with_time_left(TellingProgress(lambda *report: notes.append(report), told.append), 125)
+    progress(1, 9, "epoch 1 of 3")
+    tell(progress, "an alarm")
+    assert notes == [(1, 9, "2:05 left, epoch 1 of 3")]
+    assert told == ["an alarm"]
+    assert with_time_left(silent, 0.0) is silent
 
 
 def test_nothing_is_shown_if_nobody_watches(monkeypatch, capsys):

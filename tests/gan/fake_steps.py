@@ -20,7 +20,7 @@ TIMED = ("seconds", "images_per_second")
 def make_trainer(folder: Path, *, observer=None, tree: dict | None = None, epochs: int = EPOCHS, **config) -> Trainer:
     """A trainer at the checkpoint in `folder`."""
     folder.mkdir(exist_ok=True)
-    options = {"seed": 1, "sample_every": 1, "checkpoint_every": 1, "name": "mine"} | config
+    options = {"seed": 1, "sample_every": 1, "checkpoint_every": 1, "name": "dcgan"} | config
     given = {"folder": folder, "observer": observer or NullObserver()}
     return Trainer(TrainConfig(epochs=epochs, **options), define(tree), draw_discs(8 * STEPS), **given)
 

@@ -46,7 +46,7 @@ def test_loss_nan_rolls_back_to_last_checkpoint_with_half_the_rates_and_a_note(t
 def test_loss_nan_after_every_retry_is_a_user_error_with_advice(tmp_path, fake_steps):
     fake_steps.nan_losses = (-1,)
     with pytest.raises(
-        UserError, match=r"d_loss.* became NaN in epoch 1, 3 times after.*learning rates in models/mine\.json"
+        UserError, match=r"d_loss.* became NaN in epoch 1, 3 times after.*learning rates in models/dcgan\.json"
     ):
         run(make_trainer(tmp_path / "a"))
     assert fake_steps.rates[0] / np.array(fake_steps.rates) == pytest.approx([1, 2, 4, 8])
@@ -89,7 +89,7 @@ class ResourceExhaustedError(Exception):
 )
 def test_out_of_memory_error_names_a_batch_size_to_try(tmp_path, fake_steps, error):
     fake_steps.raises = error
-    with pytest.raises(UserError, match=r'8 squares of 16 pixels.*"batch": 4 in models/mine\.json'):
+    with pytest.raises(UserError, match=r'8 squares of 16 pixels.*"batch": 4 in models/dcgan\.json'):
         run(make_trainer(tmp_path / "a"))
 
 
@@ -109,7 +109,7 @@ def test_out_of_memory_while_sampling_is_a_user_error(tmp_path, fake_steps, mome
 
     observer = NullObserver()
     setattr(observer, moment, fail)
-    with pytest.raises(UserError, match=r"samples of 16 pixels.* half the width .* in models/mine\.json"):
+    with pytest.raises(UserError, match=r"samples of 16 pixels.* half the width .* in models/dcgan\.json"):
         run(make_trainer(tmp_path / "a", observer=observer))
 
 
@@ -119,7 +119,7 @@ class InvalidArgumentError(Exception):
 
 def test_xla_compile_error_says_to_disable_xla(tmp_path, fake_steps):
     fake_steps.raises = InvalidArgumentError("No registered 'MaxPoolGradGrad' OpKernel")
-    with pytest.raises(UserError, match=r"all of models/mine\.json for this device; set gan\.xla to false"):
+    with pytest.raises(UserError, match=r"all of models/dcgan\.json for this device; set gan\.xla to false"):
         run(make_trainer(tmp_path / "a", xla=True))
     with pytest.raises(InvalidArgumentError):
         run(make_trainer(tmp_path / "b"))
