@@ -22,7 +22,7 @@ Kind = TypeVar("Kind", bound=type)
 
 
 def name_arguments(kind: Kind) -> Kind:
-    """A class decorator: public methods raise a `TypeError` that names the right arguments where wrong ones are given."""
+    """A class decorator: public methods with wrong arguments raise a `TypeError` that names the right ones."""
     for name, method in inspect.getmembers(kind, inspect.isfunction):
         if name == "__init__" or not name.startswith("_"):
             setattr(kind, name, _with_named_arguments(method, kind.__name__ if name == "__init__" else name))
