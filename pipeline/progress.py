@@ -1,8 +1,10 @@
 """Progress callbacks, the progress bar, and the request to stop. A stage may call all of them for every image."""
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from tqdm import tqdm
@@ -10,7 +12,7 @@ from tqdm import tqdm
 from pipeline.errors import Stopped
 from pipeline.text import to_plain_line
 
-LONGEST_NOTE = 200  # characters of a note that are shown
+LONGEST_NOTE, LONGEST_LINE = 200, 2000  # characters that are shown of a note on progress, and of a line
 
 
 class Progress(Protocol):
@@ -23,6 +25,24 @@ class ShouldStop(Protocol):
     """`should_stop()` is true once SIGINT or SIGTERM came: save what there is and raise `Stopped`."""
 
     def __call__(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class TellingProgress:
+    """A `Progress` that also takes lines: progress may be shown now and then, but a line is always shown."""
+
+    show: Progress
+    tell: Callable[[str], None]
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Show progress."""
+        self.show(done, total, note)
+
+
+def tell(progress: Progress, line: str) -> None:
+    """Give whoever watches `progress` one line that must not be lost, such as an alarm, if `progress` takes lines."""
+    if isinstance(progress, TellingProgress):
+        progress.tell(line)
 
 
 def silent(done: int, total: int, note: str = "") -> None:
@@ -49,6 +69,10 @@ class ProgressBar:
         self._bar.set_postfix_str(to_plain_line(note, LONGEST_NOTE), refresh=False)
         self._bar.update(done - self._bar.n)
 
+    def tell(self, line: str) -> None:
+        """Print `line` above the bar."""
+        tqdm.write(to_plain_line(line, LONGEST_LINE), file=sys.stderr)
+
     def close(self) -> None:
         """Take the bar away."""
         if self._bar is not None:
@@ -63,15 +87,28 @@ def is_watched() -> bool:
 
 @contextmanager
 def shown_if_watched(title: str) -> Iterator[Progress]:
-    """A `Progress` that draws a bar if somebody watches, and is silent if not."""
+    """A `Progress` that draws a bar and prints lines if somebody watches, and is silent if not."""
     if not is_watched():
         yield silent
         return
     bar = ProgressBar(title)
     try:
-        yield bar.draw
+        yield TellingProgress(bar.draw, bar.tell)
     finally:
         bar.close()
+
+
+def with_time_left(progress: Progress, seconds: float) -> Progress:
+    """`progress`, whose notes also say how much of the `seconds` from now is left; 0 seconds: no limit, the same."""
+    if not seconds:
+        return progress
+    deadline = time.monotonic() + seconds
+
+    def show(done: int, total: int, note: str = "") -> None:
+        left = max(0, round(deadline - time.monotonic()))
+        progress(done, total, f"{left // 60}:{left % 60:02d} left, {note}")
+
+    return TellingProgress(show, lambda line: tell(progress, line))
 
 
 class StageProgress:

@@ -51,7 +51,11 @@ def _still_to_do(manifest: Manifest) -> str:
 def notices(manifest: Manifest) -> list[str]:
     """What a person should know of a stage although it did its work."""
     summary = manifest.summary
-    return [*summary.get("notices", ()), *([summary["notice"]] if summary.get("notice") else ())]
+    return [
+        *summary.get("notices", ()),
+        *summary.get("recovered", ()),
+        *([summary["notice"]] if summary.get("notice") else ()),
+    ]
 
 
 def _download(found: dict[str, Any]) -> str:
@@ -99,7 +103,9 @@ def _proof(found: dict[str, Any]) -> str:
 def _gan(found: dict[str, Any]) -> str:
     return (
         f"{found['epochs']} epochs of {found['images']} squares at {found['size']} px,"
-        f" {found['images_per_second']:.0f} squares/s" + (f"; ended as {found['end']}" if found.get("end") else "")
+        f" {found['images_per_second']:.0f} squares/s"
+        + (f", {found['skipped_steps']} steps without the discriminator" if found.get("skipped_steps") else "")
+        + (f"; ended as {found['end']}" if found.get("end") else "")
     )
 
 

@@ -25,7 +25,7 @@ from filelock import FileLock
 
 from pipeline.errors import NextStep, Stopped, UserError
 from pipeline.machine import BACKEND_ENVIRONMENT
-from pipeline.progress import Progress, ShouldStop
+from pipeline.progress import Progress, ShouldStop, TellingProgress, tell
 from pipeline.result import Result
 
 # What the server imports before it forks
@@ -114,6 +114,9 @@ def _follow(child: BaseProcess, pipe: Connection, progress: Progress, should_sto
         if kind == "progress":
             progress(*value)
             continue
+        if kind == "line":
+            tell(progress, value)
+            continue
         child.join()
         return _outcome(kind, value)
 
@@ -162,7 +165,7 @@ def _attempt(work: Callable[..., Result], pipe: Connection, stop: threading.Even
 
 
 def _sender(pipe: Connection) -> Progress:
-    """A `Progress` that sends to the parent, at most once in POLL seconds."""
+    """A `Progress` that sends to the parent: progress at most once in POLL seconds, and each line."""
     last = 0.0
 
     def send(done: int, total: int, note: str = "") -> None:
@@ -171,7 +174,7 @@ def _sender(pipe: Connection) -> Progress:
             last = now
             pipe.send(("progress", (done, total, note)))
 
-    return send
+    return TellingProgress(send, lambda line: pipe.send(("line", line)))
 
 
 def _listen(pipe: Connection, stop: threading.Event) -> None:

@@ -21,9 +21,10 @@ from luigi.rpc import RPCError
 from pipeline.errors import Stopped, UserError
 from pipeline.run_record import StageEnded
 from tasks import backbones, console, isolation, luigid, run_log, signals
+from tasks.error_text import STOPPED, one_line, with_dataset_flag
 from tasks.luigid import Luigid
 from tasks.run_pipeline import RunPipeline
-from tasks.stage_task import STOPPED, StageTask, one_line, with_dataset_flag
+from tasks.stage_task import StageTask
 from tasks.stages import Measured
 
 LOG = logging.getLogger("luigi-interface")

@@ -53,6 +53,13 @@ class StageReporter:
             self._next = now + max(RECORD_EVERY, (now - self._began) / STEPS)
             self._report(*self._latest, also_show=now - self._shown_at >= SHOW_EVERY)
 
+    def tell(self, line: str) -> None:
+        """Record a line that the stage tells while it works, such as an alarm, and show it at once."""
+        event = self._record.add("note", stage=self._stage, text=line)
+        if self._bar:
+            self._bar.tell(event.line())
+        self._print(event)
+
     def made(self, manifest: Manifest) -> None:
         """The stage published its folder."""
         facts = {"key": manifest.key, "seconds": manifest.seconds, "summary": manifest.summary}

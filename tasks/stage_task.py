@@ -4,8 +4,6 @@
 and records it.
 """
 
-import re
-import shlex
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,19 +17,18 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import luigi
 
-from pipeline.errors import NextStep, Stopped, UserError, disk_faults
-from pipeline.options import DEFAULT_DATASET, dataset_flag
-from pipeline.progress import Progress, ShouldStop
+from pipeline.errors import disk_faults
+from pipeline.options import DEFAULT_DATASET
+from pipeline.progress import Progress, ShouldStop, TellingProgress
 from pipeline.result import Result
 from pipeline.store import digest
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest, list_files
-from tasks import isolation, label_snapshots, locks, luigid, paths, run_log, signals
+from tasks import error_text, isolation, label_snapshots, locks, luigid, paths, run_log, signals
 from tasks.settings import Settings, from_text, resolve
 from tasks.stage_reporter import StageReporter
 
-STOPPED = "stopped; the next run resumes here"
 AnyTask = TypeVar("AnyTask", bound="RunTask")
 
 
@@ -102,36 +99,6 @@ def _make_if_missing(task: "StageTask", key: str, record: run_log.RunLog) -> boo
         return True
 
 
-def explain(error: BaseException) -> str:
-    """One line for an error that a user can fix or asked for; empty for a fault of this program."""
-    if isinstance(error, Stopped):
-        return str(error) or STOPPED
-    return str(error) if isinstance(error, UserError) else ""
-
-
-def with_dataset_flag(advice: str, dataset: str) -> str:
-    """`advice` with `--dataset` in the commands that it names: a stage does not know the name of its dataset."""
-    if flag := dataset_flag(dataset):
-        advice = re.sub(r"make label\b", f"make label DATASET={shlex.quote(dataset)}", advice)
-        command = r"python -m tasks (?:labels )?\w+( --dataset)?"
-        advice = re.sub(command, lambda found: found[0] + ("" if found[1] else flag), advice)
-    return advice
-
-
-def outcome_of(error: BaseException) -> str:
-    """How a stage ended that raised `error`: stopped, next (the user does something first) or failed."""
-    return "stopped" if isinstance(error, Stopped) else "next" if isinstance(error, NextStep) else "failed"
-
-
-def one_line(error: BaseException) -> str:
-    """`explain(error)`, or the name of a fault of this program; its traceback is in the log."""
-    if explained := explain(error):
-        return explained
-    if isinstance(error, isolation.StageCrashed):
-        return str(error).strip().splitlines()[-1]
-    return " ".join(f"{type(error).__name__}: {error}".splitlines()[-1:])
-
-
 def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> None:
     """Make the artifact `key`; report its start, its progress, and its success or failure."""
     reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
@@ -139,8 +106,8 @@ def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> Non
         with disk_faults(task.artifact_store.root):
             manifest = _work_and_publish(task, key, record, reporter)
     except BaseException as error:
-        why = with_dataset_flag(one_line(error), task.dataset)
-        reporter.failed(outcome_of(error), why, key)
+        why = error_text.with_dataset_flag(error_text.one_line(error), task.dataset)
+        reporter.failed(error_text.outcome_of(error), why, key)
         raise
     reporter.made(manifest)
 
@@ -186,7 +153,10 @@ def draft_manifest(task: "StageTask", key: str) -> Manifest:
 
 def _work(task: "StageTask", folder: Path, record: run_log.RunLog, reporter: StageReporter) -> Result:
     work = partial(_call, task.function, task.options, {**task.arguments(), **task.folders()})
-    hooks: dict[str, Any] = {"progress": reporter.progress, "should_stop": signals.should_stop}
+    hooks: dict[str, Any] = {
+        "progress": TellingProgress(reporter.progress, reporter.tell),
+        "should_stop": signals.should_stop,
+    }
     if task.isolated:
         return isolation.call(work, folder=folder, log=record.log.absolute(), **hooks)
     return work(folder=folder, **hooks)
@@ -336,7 +306,7 @@ class StageTask(RunTask):
 
     def on_failure(self, exception: BaseException) -> str:
         """What luigid's page shows: one line for an error of the user, a traceback for a fault of this program."""
-        return explain(exception) or super().on_failure(exception)
+        return error_text.explain(exception) or super().on_failure(exception)
 
 
 class StageTarget(luigi.Target):

@@ -28,17 +28,18 @@ import warnings
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.devices import ComputeMode, keras, prepare_devices
 from pipeline.errors import UserError
+from pipeline.gan import validation
 from pipeline.gan.config import Definition
 from pipeline.gan.config.loading import DefinitionLike, NamedDefinition, choose_definition
 from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.evaluation.evaluator import DiscriminatorEvaluator, Evaluation, SampleEvaluator, SampleScores
-from pipeline.gan.evaluation.features import choose_extractor
+from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.history import History
 from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
@@ -51,9 +52,9 @@ from pipeline.gan.training.session import Session
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.tuning import choose_compute_mode
-from pipeline.gan.validation import Shape, as_pictures, check_name, check_number, check_shape, check_whole
+from pipeline.gan.validation import Shape, as_pictures, check_folder, check_number, check_whole
 from pipeline.option_types import nearest
-from pipeline.progress import Progress, shown_if_watched
+from pipeline.progress import Progress, shown_if_watched, with_time_left
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,7 @@ class DcganScores(SampleScores):
     extractor: str
 
 
+@validation.name_arguments
 class Dcgan:
     """A GAN for pictures of one shape: a generator and a discriminator, at some point of their training.
 
@@ -74,7 +76,8 @@ class Dcgan:
     """
 
     def __init__(self, like: np.ndarray | tuple[int, ...], definition: DefinitionLike = None, *, seed: int = 0) -> None:
-        shape = check_shape(like) if _is_shape(like) else as_pictures(like).shape[1:]
+        shape = validation.check_like(like)
+        validation.refuse_array("definition", definition, "a name, a path or a dict; the pictures come before it")
         self._build(shape, choose_definition(definition), check_whole("seed", seed))
 
     def _build(self, shape: Shape, named: NamedDefinition, seed: int, compute_mode: ComputeMode | None = None) -> None:
@@ -88,9 +91,9 @@ class Dcgan:
         self._session = Session(config, named.definition, shape, compute_mode=compute_mode)
 
     def __repr__(self) -> str:
-        """For example <Dcgan for 64 x 64 x 3: 'dcgan', 12 epochs done>."""
+        """For example <Dcgan for 64 x 64 x 3: 'dcgan', 12 epochs done, lowest KID 0.0123 ± 0.0021 at epoch 8>."""
         shape = " x ".join(map(str, self.image_shape))
-        return f"<Dcgan for {shape}: {self.name!r}, {self.epochs} epochs done>"
+        return f"<Dcgan for {shape}: {self.name!r}, {self.epochs} epochs done{self.history.lowest()}>"
 
     @classmethod
     def load(cls, folder: Path | str) -> "Dcgan":
@@ -101,7 +104,7 @@ class Dcgan:
 
         Errors: `UserError` if there is no GAN in the folder, or it is damaged.
         """
-        found = read_saved(Path(folder))
+        found = read_saved(check_folder(folder))
         gan = cls.__new__(cls)
         gan._build(found.origin.shape, found.named, found.origin.seed, found.origin.compute_mode)
         gan._session.resume(found)
@@ -113,7 +116,8 @@ class Dcgan:
             """Called for an attribute that is not there; the error names the nearest one."""
             if hasattr(type(self), name):  # its property has raised this error
                 return object.__getattribute__(self, name)
-            raise AttributeError(f"a Dcgan has no attribute {name!r}; {nearest(name, _public(type(self)))}")
+            public = [each for each in dir(type(self)) if not each.startswith("_")]
+            raise AttributeError(f"a Dcgan has no attribute {name!r}; {nearest(name, public)}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Only `name` can be set: the definition, the seed and the shape belong to the networks."""
@@ -132,7 +136,7 @@ class Dcgan:
 
     @name.setter
     def name(self, name: str) -> None:
-        self._training.config = replace(self._training.config, name=check_name(name))
+        self._training.config = replace(self._training.config, name=validation.check_name(name))
 
     @property
     def definition(self) -> Definition:
@@ -235,7 +239,8 @@ class Dcgan:
         `extractor` computes the features, as the option of that name does: 'auto', 'own', 'MobileNet', 'Inception', or
         a file of weights. All scores are None with fewer than 16 pictures or 8 samples.
         """
-        feature_extractor = choose_extractor(extractor, None)
+        count = check_whole("count", count, least=1)
+        feature_extractor = self._extractor(extractor)
         evaluator = SampleEvaluator(self._pictures(images), extractor=feature_extractor, seed=self.seed, count=count)
         scores = evaluator.evaluate(self.generate(count, seed=seed))
         return DcganScores(**asdict(scores), extractor=feature_extractor.name)
@@ -279,8 +284,8 @@ class Dcgan:
             check_automatic(self.definition, self.name, has_scores=watch)
         minutes = 0.0 if minutes is None else check_number("minutes", minutes, above=True)
         pictures = self._pictures(images, least=MIN_IMAGES)
-        feature_extractor = choose_extractor(extractor, None) if watch else None  # first, as it may be unavailable
-        self._session.move_to(pictures, None if folder is None else Path(folder))
+        feature_extractor = self._extractor(extractor) if watch else None  # first, as it may be unavailable
+        self._session.move_to(pictures, None if folder is None else check_folder(folder))
         config = TrainConfig(
             epochs=total,
             seed=self.seed,
@@ -297,19 +302,19 @@ class Dcgan:
         except UserError as error:  # the user may train for more epochs later
             warnings.warn(str(error), stacklevel=2)
         with shown_if_watched(self.name) as bar:
-            self._session.run(progress or bar)
+            self._session.run(progress or with_time_left(bar, 60 * minutes))
         return self.history
 
     def plot(self, folder: Path | str | None = None) -> dict | list[Path]:
         """Plot the training so far; see `History.plot`."""
-        return self.history.plot(folder)
+        return self.history.plot(None if folder is None else check_folder(folder))
 
     def save(self, folder: Path | str) -> None:
         """Save the GAN into `folder`, which is new or holds a GAN to replace: for `load`, for Keras, and for people.
 
         Its README.md is a model card. Nothing is pickled. Errors: `UserError` for a folder that holds something else.
         """
-        folder, state = Path(folder), self.state
+        folder, state = check_folder(folder), self.state
         self._session.save(folder)
         write_networks(self.definition, folder, generator=state.average, discriminator=state.discriminator)
         SampleSheets(folder / SHEETS, live=None).add(self.epochs, self.generate(latents=self.fixed_latents))
@@ -325,6 +330,10 @@ class Dcgan:
             raise UserError(f"pictures of shape {pictures.shape[1:]}: this GAN is for {self.image_shape}")
         return pictures
 
+    def _extractor(self, extractor: str) -> FeatureExtractor:
+        validation.refuse_array("extractor", extractor, "a name or a file of weights")
+        return choose_extractor(extractor, None)
+
     def _discriminator_evaluator(self) -> DiscriminatorEvaluator:
         """The evaluator at the current stage of a growing GAN."""
         training = self._training
@@ -339,11 +348,3 @@ class Dcgan:
         if self._training.steps_done:  # a new training writes this sheet itself
             observer.sheets.add_reals(images)
         return observer
-
-
-def _public(kind: type) -> list[str]:
-    return [name for name in dir(kind) if not name.startswith("_")]
-
-
-def _is_shape(like: object) -> TypeGuard[Shape]:
-    return isinstance(like, tuple | list) and len(like) < 4 and all(isinstance(side, int | np.integer) for side in like)

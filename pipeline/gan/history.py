@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.plots import draw_plots, figures
-from pipeline.gan.stats_log import Row
+from pipeline.gan.stats_log import Row, best_in_words, best_row
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,8 +27,8 @@ class History:
     rows: tuple[Row, ...]
 
     def __repr__(self) -> str:
-        """For example <History of 50 epochs>: the rows would fill the screen."""
-        return f"<History of {len(self)} epochs>"
+        """For example <History of 50 epochs, lowest KID 0.0123 ± 0.0021 at epoch 40>, and not all the rows."""
+        return f"<History of {len(self)} epochs{self.lowest()}>"
 
     def __len__(self) -> int:
         """The number of epochs."""
@@ -41,6 +42,17 @@ class History:
     def epochs(self) -> np.ndarray:
         """The numbers of the epochs, from 1."""
         return self.figure("epoch").astype(int)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch with the lowest KID, whose generator is in best.npz; None if no samples were scored."""
+        best = best_row(self.rows)
+        return best["epoch"] if best else None
+
+    def lowest(self) -> str:
+        """The lowest KID in words, after a comma; empty if no samples were scored."""
+        best = best_row(self.rows)
+        return f", lowest KID {best_in_words(best)}" if best else ""
 
     @property
     def d_loss(self) -> np.ndarray:
@@ -69,9 +81,9 @@ class History:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Alarms and notes in words: what is or was wrong, and what was done."""
-        found = ([*row.get("alarms", []), *filter(None, [row.get("note")])] for row in self.rows)
-        return tuple(text for texts in found for text in texts)
+        """Notes, alarms that last, and alarms that have recovered, in words."""
+        found = alarm_summary(self.rows)
+        return (*found["notices"], *found["recovered"])
 
     def plot(self, folder: Path | str | None = None) -> dict[str, Figure] | list[Path]:
         """Plot losses, accuracy, probabilities, gradients, speed and scores, as far as there are values.

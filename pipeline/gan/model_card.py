@@ -14,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline import devices
 from pipeline.errors import DamagedState
 from pipeline.gan.config import definition_digest, differences
+from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
-from pipeline.gan.stats_log import Row
+from pipeline.gan.stats_log import Row, best_in_words, best_row, skipped_steps
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.schedule import images_until_full_size
 from pipeline.store import manifest as manifests
@@ -67,7 +68,10 @@ class Card:
     networks: dict[str, Any]
     drawn: dict[str, Any]  # the epoch whose averaged generator generator.keras is, and its scores
     last: dict[str, Any]  # the last epoch, and its scores
-    notices: list[str]
+    best: dict[str, Any] | None  # the epoch with the lowest KID, and its scores
+    notices: list[str]  # warnings, notes, and alarms that last
+    recovered: list[str]  # alarms that ended
+    alarms: list[dict[str, Any]]  # all of them, each with its kind and its epochs
     versions: dict[str, str]
 
 
@@ -92,6 +96,7 @@ def write_card(
 def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warnings: Sequence[str]) -> Card:
     """The model card of the current state of `training`."""
     rows = {row["epoch"]: row for row in training.log.rows}
+    best = best_row(training.log.rows)
     count, side, _, channels = training.images.shape
     return Card(
         made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -102,7 +107,8 @@ def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warning
         networks=_networks(training),
         drawn=_scores(epoch, rows),
         last=_scores(max((each for each in rows if "extractor" in rows[each]), default=training.epoch), rows),
-        notices=[*warnings, *_growing_notice(training), *(text for row in rows.values() for text in _notices(row))],
+        best=_scores(best["epoch"], rows) if best else None,
+        **alarm_summary(training.log.rows, [*warnings, *_growing_notice(training)]),
         versions=devices.versions(),
     )
 
@@ -170,6 +176,7 @@ def _training_summary(training: Trainer) -> dict[str, Any]:
         "epochs": training.epoch,
         "end": training.end or (None if training.is_done else f"unfinished: {training.extent}"),
         "steps": training.steps_done,
+        "skipped_steps": skipped_steps(training.log.rows),
         "batch": training.batches.batch,
         "images_seen": training.step_planner.images_seen(training.steps_done),
         "seconds": round(sum(row["seconds"] for row in training.log.rows), 1),
@@ -205,11 +212,6 @@ def _scores(epoch: int, rows: dict[int, Row]) -> dict[str, Any]:
     return {"epoch": epoch, **{name: rows.get(epoch, {}).get(name) for name in SCORES}}
 
 
-def _notices(row: Row) -> list[str]:
-    note = [f"epoch {row['epoch']}: {row['note']}"] if row.get("note") else []
-    return [*note, *row.get("alarms", [])]
-
-
 def _render(card: Card, folder: Path) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -220,6 +222,7 @@ def _render(card: Card, folder: Path) -> str:
     return environment.get_template("card.md.jinja").render(
         card=card,
         known=card.lineage or asdict(Lineage(keys={})),
+        lowest=best_in_words(card.best) if card.best else None,
         sheet=of_epochs.get(card.drawn["epoch"]),
         reals=sheets.get("reals"),
         plots=sorted(path.relative_to(folder).as_posix() for path in (folder / "plots").glob("*.png")),

@@ -7,18 +7,19 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.gan.stats_log import comparable
+from pipeline.gan.evaluation.diagnostics import BALANCE, COLLAPSE, MEMORISING, PLATEAU, Alarm, alarms
+from pipeline.gan.stats_log import Row, best_in_words, best_row, comparable
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, finished, new_axes, new_panels, save
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[Row]
 FEW_POINTS = 20  # up to this number points are marked, as a line of one point is invisible
 MANY_POINTS = 60  # from this number on a smoothed line is drawn over a faint one
 SMOOTHING_PARTS = (
@@ -36,6 +37,7 @@ class LinePlot:
     share: bool = False  # from 0 to 1, with a line at 0.5, that of chance
     log: bool = False
     least: float | None = None  # the lower end of the scale; None: the smallest value
+    rare: bool = False  # drawn only if a value is above 0
 
 
 PLOTS = {
@@ -51,17 +53,26 @@ PLOTS = {
         fields={"d_gradient": ("discriminator", LINE), "g_gradient": ("generator", OFF)},
         log=True,
     ),
+    "skipped": LinePlot(
+        title="steps in which the discriminator did not learn", fields={"d_skipped": ("", LINE)}, least=0, rare=True
+    ),
     "speed": LinePlot(title="pictures a second", fields={"images_per_second": ("", LINE)}, least=0),
+}
+MARKED = {  # the plots in which the epochs of an alarm are shaded
+    COLLAPSE: ("scores",),
+    BALANCE: ("accuracy", "probabilities", "gradients"),
+    MEMORISING: ("scores",),
+    PLATEAU: ("scores",),
 }
 SHARES = {"precision": ON, "recall": LINE, "diversity": ACCENT, "memorised": OFF}
 
 
 def draw_plots(rows: Rows, folder: Path, *, prefix: str = "") -> list[str]:
-    """Write losses.png, accuracy.png, probabilities.png, gradients.png, speed.png and scores.png into `folder`.
+    """Write losses.png, accuracy.png, probabilities.png, gradients.png, skipped.png, speed.png and scores.png.
 
     `rows` have an `epoch` and any of the values; a value that is missing, None or not finite has no point, and a plot
-    without points is not written. Each file is written atomically. Returns the names of the files; each begins with
-    `prefix`.
+    without points, or without skipped steps, is not written. Each file in `folder` is written atomically. Returns the
+    names of the files; each begins with `prefix`.
     """
     drawn = {f"{prefix}{name}.png": axes for name, axes in _draw(rows).items()}
     for name, axes in drawn.items():
@@ -77,7 +88,26 @@ def figures(rows: Rows) -> dict[str, Figure]:
 def _draw(rows: Rows) -> dict[str, Axes]:
     """Each plot that has points, by name."""
     drawn = {name: _draw_lines(plot, rows) for name, plot in PLOTS.items()} | {"scores": _draw_scores(rows)}
-    return {name: axes for name, axes in drawn.items() if axes}
+    found = {name: axes for name, axes in drawn.items() if axes}
+    for alarm in alarms(rows):
+        for name in MARKED[alarm.kind]:
+            if name in found:
+                _mark_span(found[name], alarm, last=rows[-1]["epoch"])
+    return found
+
+
+def _mark_span(axes: Axes, alarm: Alarm, *, last: int) -> None:
+    """Shade the epochs of `alarm` in the plot of `axes`; with several panels, in the panel of the values it is about.
+
+    Half an epoch is added before its first epoch and after its `last`, so that one epoch can be seen.
+    """
+    figure = axes.get_figure(root=True)
+    panel = figure.axes[-1] if figure and alarm.kind != PLATEAU else axes
+    end, colour = (last + 1, OFF) if alarm.end is None else (alarm.end, ACCENT)
+    words = f"from epoch {alarm.start}" if alarm.end is None else f"epochs {alarm.start} to {alarm.end - 1}, recovered"
+    panel.axvspan(
+        alarm.start - 0.5, end - 0.5, color=colour, alpha=0.15, linewidth=0, label=f"{alarm.problem}, {words}"
+    )
 
 
 class Curve(NamedTuple):
@@ -103,7 +133,7 @@ def _rows_with(rows: Rows, *names: str) -> Rows:
 
 def _draw_lines(plot: LinePlot, rows: Rows) -> Axes | None:
     curves = {name: curve for name in plot.fields if len((curve := Curve.of(rows, name)).epochs)}
-    if not curves:
+    if not curves or (plot.rare and not any((curve.values > 0).any() for curve in curves.values())):
         return None
     axes = new_axes(plot.title, "epoch")
     for name, curve in curves.items():
@@ -148,9 +178,9 @@ def _draw_scores(rows: Rows) -> Axes | None:
 
 def _draw_kid(axes: Axes, rows: Rows) -> None:
     epochs, values = Curve.of(rows, "kid")
-    best = int(values.argmin())
     axes.plot(epochs, values, "o-", color=LINE, markersize=3, label="samples")
-    axes.plot(epochs[best], values[best], "o", color=OFF, label=f"lowest: {values[best]:.3g} at epoch {epochs[best]:g}")
+    if best := best_row(rows):
+        axes.plot(best["epoch"], best["kid"], "o", color=OFF, label=f"lowest: {best_in_words(best)}")
     (at, middle), error = Curve.of(_rows_with(rows, "kid_error"), "kid"), Curve.of(rows, "kid_error").values
     axes.fill_between(at, middle - error, middle + error, color=LINE, alpha=0.15)
     floor = Curve.of(rows, "kid_floor")

@@ -18,7 +18,7 @@ MAX_FILE_BYTES, MAX_LINE_BYTES = 1 << 28, 1 << 16  # a line has a few hundred
 MAX_EPOCH = 10**12
 REQUIRED = {"epoch", "step", "images_seen", "d_loss", "g_loss", "images_per_second", "seconds"}
 REQUIRED_WITH_KID = {"kid_error", "extractor"}  # in rows with a KID
-TEXTS = ("note", "extractor")
+TEXTS, LISTS_OF_TEXTS = ("note", "extractor"), ("alarms", "recovered")
 LAST = "last"  # in the row of an epoch that was scored only because the training ended there; the scores follow it
 
 
@@ -29,6 +29,43 @@ def comparable(rows: Sequence[AnyRow]) -> list[AnyRow]:
     """`rows` without those whose scores are of another extractor than the last scores: they cannot be compared."""
     last = next((row["extractor"] for row in reversed(rows) if "extractor" in row), None)
     return [row for row in rows if row.get("extractor", last) == last]
+
+
+def current_scores(rows: Sequence[AnyRow]) -> list[AnyRow]:
+    """The rows with a KID, since the last of them has its extractor: the scores that can be compared."""
+    scored = [row for row in rows if row.get("kid") is not None]
+    same = itertools.takewhile(lambda row: row.get("extractor") == scored[-1].get("extractor"), reversed(scored))
+    return [*same][::-1]
+
+
+def best_row(rows: Sequence[AnyRow]) -> AnyRow | None:
+    """The row with the lowest KID, the first of equals: the epoch that best.npz, plots, texts and cards name.
+
+    Rows of a growing GAN count from full size on, as the score of small pictures says nothing about it. None if there
+    are none.
+    """
+    return min(full_size(current_scores(rows)), key=lambda row: row["kid"], default=None)
+
+
+def full_size(rows: Sequence[AnyRow]) -> list[AnyRow]:
+    """`rows` without those of epochs in which a GAN still grew."""
+    return [row for row in rows if not row.get("growing")]
+
+
+def best_in_words(best: Mapping[str, Any]) -> str:
+    """The KID and the epoch of the `best_row`, in the same words everywhere: "0.0480 ± 0.0040 at epoch 60"."""
+    error = "" if best.get("kid_error") is None else f" ± {best['kid_error']:.4f}"
+    return f"{best['kid']:.4f}{error} at epoch {best['epoch']}"
+
+
+def skipped_steps(rows: Sequence[Mapping[str, Any]]) -> int:
+    """The steps of a training in which the discriminator did not learn (balance.skip_above)."""
+    return sum(int(row.get("d_skipped") or 0) for row in rows)
+
+
+def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The notes in `rows`, each with its epoch."""
+    return [f"epoch {row['epoch']}: {row['note']}" for row in rows if row.get("note")]
 
 
 class StatsLog:
@@ -110,7 +147,7 @@ def _is_complete(row: Row) -> bool:
 
 def _is_valid(name: str, value: Any) -> bool:
     """Whether `value` is valid in the field `name`: a finite number, None for a missing one, or text."""
-    if name == "alarms":
+    if name in LISTS_OF_TEXTS:
         return isinstance(value, list) and all(map(_is_text, value))
     if name in TEXTS:
         return _is_text(value)

@@ -12,11 +12,12 @@ from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.config import Definition, read
 from pipeline.gan.config.resolutions import definition_warnings
+from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.model_card import Lineage, read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
-from pipeline.gan.stats_log import LAST, Row
+from pipeline.gan.stats_log import LAST, best_row, skipped_steps
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
 from pipeline.gan.training.ending import MIN_STEPS, check_automatic
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
@@ -154,7 +155,7 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
     write_card(training, folder, epoch=epoch, lineage=lineage, warnings=warnings)
     weights = {name: array for name, array in state.arrays().items() if name.startswith("average/")}
     outputs = {"generator": digest_arrays(weights), "sheets": observer.sheets.digest()}
-    summary = {**_summary(training, epoch=epoch), "notices": [*warnings, *_notices(training.log.rows)]}
+    summary = {**_summary(training, epoch=epoch), **alarm_summary(training.log.rows, warnings)}
     return Result(outputs=outputs, summary=summary, unfinished="" if training.is_done else training.extent)
 
 
@@ -182,6 +183,7 @@ def _write_videos(training: Trainer, observer: Observer) -> None:
 
 def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
     rows, state = training.log.rows, training.state
+    best = best_row(rows)
     seconds = sum(row["seconds"] for row in rows)
     timed = len(rows) * training.step_planner.images_seen(
         training.batches.steps
@@ -190,7 +192,11 @@ def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
         "epochs": training.epoch,
         "end": training.end,
         "epoch_kept": epoch,
+        "best_epoch": best["epoch"] if best else None,
+        "best_kid": best["kid"] if best else None,
+        "best_kid_error": best["kid_error"] if best else None,
         "steps": training.steps_done,
+        "skipped_steps": skipped_steps(rows),
         "images": len(training.images),
         "images_seen": training.step_planner.images_seen(training.steps_done),
         "images_per_second": round(timed / seconds, 1) if seconds else 0.0,
@@ -199,8 +205,3 @@ def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
         "precision": training.compute_mode.precision,
         "parameters": state.generator.parameters + state.discriminator.parameters,
     }
-
-
-def _notices(rows: list[Row]) -> list[str]:
-    """Notes and alarms of the training."""
-    return [text for row in rows for text in [*filter(None, [row.get("note")]), *row.get("alarms", [])]]

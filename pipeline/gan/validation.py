@@ -1,18 +1,88 @@
 """Validate the arguments and pictures that users pass to `Dcgan`."""
 
+import functools
+import inspect
 import math
 import operator
+from collections.abc import Callable
 from numbers import Real
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.gan.config.resolutions import check_size
+from pipeline.option_types import nearest
 
 CHANNELS = (1, 3)
 MAX_NAME = 255  # characters
 Shape = tuple[int, int, int]  # (S, S, C)
+Kind = TypeVar("Kind", bound=type)
+
+
+def name_arguments(kind: Kind) -> Kind:
+    """A class decorator: public methods with wrong arguments raise a `TypeError` that names the right ones."""
+    for name, method in inspect.getmembers(kind, inspect.isfunction):
+        if name == "__init__" or not name.startswith("_"):
+            setattr(kind, name, _with_named_arguments(method, kind.__name__ if name == "__init__" else name))
+    return kind
+
+
+def _with_named_arguments(method: Callable, called: str) -> Callable:
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        try:
+            signature.bind(*arguments, **named)
+        except TypeError:
+            raise TypeError(_argument_error(signature, called, arguments, named)) from None
+        return method(*arguments, **named)
+
+    return checked
+
+
+def _argument_error(signature: inspect.Signature, called: str, arguments: tuple, named: dict[str, Any]) -> str:
+    """What is wrong with a call, in one line; `arguments` begin with the object."""
+    names = [*signature.parameters][1:]
+    positional = [name for name in names if signature.parameters[name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    if unknown := next((name for name in named if name not in names), None):
+        return f"{called} has no argument {unknown!r}; {nearest(unknown, names)}"
+    if len(arguments) - 1 > len(positional):
+        rest = ", ".join(f"{name}=…" for name in names if name not in positional)
+        extra = shown(arguments[len(positional) + 1])
+        return (
+            f"{called} takes only {' and '.join(positional) or 'nothing'} without a name, and got {extra}: name it"
+            + (f", {called}({rest})" if rest else "")
+        )
+    missing = [name for name in positional[len(arguments) - 1 :] if name not in named]
+    return f"{called} needs {missing[0]}: {called}({missing[0]}, …)"
+
+
+def check_folder(folder: object) -> Path:
+    """`folder` as a path. Errors: `UserError` if it is something else, such as an array."""
+    if not isinstance(folder, str | Path):
+        raise UserError(f"folder = {shown(folder)}: expected a path")
+    return Path(folder)
+
+
+def refuse_array(name: str, value: object, expected: str) -> None:
+    """Raise a `UserError` that says what is `expected` if the argument `name` is an array."""
+    if isinstance(value, np.ndarray):
+        raise UserError(f"{name} = {shown(value)}: expected {expected}")
+
+
+def check_like(like: object) -> Shape:
+    """The shape (S, S, C) of pictures, or of one picture, that a GAN is for. Errors: `UserError` for anything else."""
+    if isinstance(like, str | Path | dict):
+        raise UserError(
+            f"{shown(like)} where pictures are expected: give them first, or the shape of one, and then the definition:"
+            " Dcgan((64, 64, 3), 'dcgan')"
+        )
+    if isinstance(like, tuple | list) and len(like) < 4 and all(isinstance(side, int | np.integer) for side in like):
+        return check_shape(tuple(like))
+    return as_pictures(like).shape[1:]
 
 
 def check_whole(name: str, value: Any, *, least: int = 0) -> int:
@@ -22,7 +92,7 @@ def check_whole(name: str, value: Any, *, least: int = 0) -> int:
     except TypeError:
         found = least - 1
     if found < least:
-        raise UserError(f"{name} = {_shown(value)}: expected a whole number, at least {least}")
+        raise UserError(f"{name} = {shown(value)}: expected a whole number, at least {least}")
     return found
 
 
@@ -30,18 +100,18 @@ def check_number(name: str, value: object, *, above: bool = False) -> float:
     """`value`, which must be a number of at least 0, or `above` 0; `name` is its name in the `UserError`."""
     found = float(value) if isinstance(value, Real) else math.nan
     if not (math.isfinite(found) and (found > 0 if above else found >= 0)):
-        raise UserError(f"{name} = {_shown(value)}: expected a number, {'above' if above else 'at least'} 0")
+        raise UserError(f"{name} = {shown(value)}: expected a number, {'above' if above else 'at least'} 0")
     return found
 
 
 def check_name(value: object) -> str:
     """`value`, which must be one line of text, and not a long one; a `UserError` says so."""
-    if not (isinstance(value, str) and value.isprintable() and len(value) <= MAX_NAME):
-        raise UserError(f"name = {_shown(value)}: expected one line of text, at most {MAX_NAME} characters")
+    if not (isinstance(value, str) and value.isprintable() and value.strip() and len(value) <= MAX_NAME):
+        raise UserError(f"name = {shown(value)}: expected one line of text, at most {MAX_NAME} characters")
     return value
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """`value` for an error; of an array its shape."""
     return f"an array of shape {np.shape(value)}" if isinstance(value, np.ndarray) else repr(value)[:MAX_NAME]
 

@@ -22,7 +22,7 @@ def make_trainer(
 ) -> Trainer:
     """A trainer at the checkpoint in `folder`."""
     folder.mkdir(exist_ok=True)
-    options = {"seed": 1, "sample_every": 1, "checkpoint_every": 1, "name": "mine"} | config
+    options = {"seed": 1, "sample_every": 1, "checkpoint_every": 1, "name": "dcgan"} | config
     given = {"folder": folder, "observer": observer or NullObserver()}
     return Trainer(TrainConfig(epochs=epochs, **options), define(tree), draw_discs(8 * STEPS), **given)
 

@@ -1,4 +1,6 @@
+import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.gan import Dcgan
 from pipeline.gan.config import Definition
+from pipeline.progress import ProgressBar
 from tests.gan.compare_dcgan import checkpoint_arrays
 from tests.gan.conftest import TINY
 from tests.gan.drawn_discs import draw_discs
@@ -257,7 +260,7 @@ def test_name_is_that_of_the_definition_until_it_is_set_and_is_saved(tmp_path):
     assert Dcgan((16, 16, 3), "dcgan").name == "dcgan"
 
 
-@pytest.mark.parametrize("name", [7, None, "two\nlines", "x" * 256, "\x1b[2J"])
+@pytest.mark.parametrize("name", [7, None, "", " ", "two\nlines", "x" * 256, "\x1b[2J"])
 def test_name_that_is_not_one_line_is_refused(undisturbed, name):
     with pytest.raises(UserError, match="expected one line of text, at most 255 characters"):
         undisturbed.name = name
@@ -275,9 +278,62 @@ def test_name_that_is_not_one_line_is_refused(undisturbed, name):
         (lambda gan, z: gan.generate(truncation=z), r"truncation = an array of shape \(5, 8\): expected a number"),
         (lambda gan, z: gan.sample_latents(z), r"count = an array of shape \(5, 8\): expected a whole number"),
         (lambda gan, z: gan.discriminate(z), r"images of shape \(5, 8\): give \(N, S, S, C\)"),
+        (lambda gan, z: gan.score(z, count=z), r"count = an array of shape \(5, 8\): expected a whole number"),
+        (
+            lambda gan, z: gan.score(z, extractor=z),
+            r"extractor = an array of shape \(5, 8\): expected a name or a file",
+        ),
+        (lambda gan, z: gan.train(draw_discs(20), folder=z), r"folder = an array of shape \(5, 8\): expected a path"),
+        (lambda gan, z: gan.save(z), r"folder = an array of shape \(5, 8\): expected a path"),
+        (lambda gan, z: gan.plot(z), r"folder = an array of shape \(5, 8\): expected a path"),
+        (lambda gan, z: Dcgan.load(z), r"folder = an array of shape \(5, 8\): expected a path"),
+        (lambda gan, z: Dcgan((16, 16, 3), z), r"definition = an array of shape \(5, 8\): .*pictures come before it"),
+        (lambda gan, z: Dcgan("dcgan", z), r"'dcgan' where pictures are expected: give them first, .*Dcgan\(\(64, 64"),
     ],
 )
 def test_misplaced_array_is_refused_with_the_name_of_the_argument(undisturbed, use, says):
     with pytest.raises(UserError, match=says) as caught:
         use(undisturbed, np.zeros((5, 8), np.float32))
     assert len(str(caught.value)) < 150
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        (
+            lambda gan, z: gan.generate(5, z),
+            r"generate takes only count without a name, and got an array of shape \(5, 8\): name it, generate\(seed=…,"
+            r" truncation=…, latents=…\)",
+        ),
+        (lambda gan, z: gan.generate(latent=z), "generate has no argument 'latent'; did you mean 'latents'?"),
+        (
+            lambda gan, z: gan.train(z, 5),
+            r"train takes only images without a name, and got 5: name it, train\(epochs=…",
+        ),
+        (lambda gan, z: gan.train(z, epoch=5), "train has no argument 'epoch'; did you mean 'epochs'?"),
+        (lambda gan, z: gan.train(epochs=5), r"train needs images: train\(images, …\)"),
+        (lambda gan, z: gan.discriminate(z, z), "discriminate takes only images without a name, and got an array"),
+        (
+            lambda gan, z: Dcgan(z, "dcgan", 3),
+            r"Dcgan takes only like and definition without a name, and got 3: name it",
+        ),
+        (lambda gan, z: Dcgan(z, definitoin="r3"), "Dcgan has no argument 'definitoin'; did you mean 'definition'?"),
+    ],
+)
+def test_call_with_wrong_arguments_is_refused_with_the_right_names(undisturbed, use, says):
+    with pytest.raises(TypeError, match=says):
+        use(undisturbed, np.zeros((5, 8), np.float32))
+
+
+def test_methods_keep_their_signatures_and_docstrings():
+    assert [*inspect.signature(Dcgan.generate).parameters] == ["self", "count", "seed", "truncation", "latents"]
+    assert Dcgan.train.__doc__.startswith("Train on `images`")
+
+
+def test_training_for_minutes_shows_progress_and_the_time_that_is_left(images, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("pipeline.progress.is_watched", lambda: True)
+    monkeypatch.setattr(ProgressBar, "draw", lambda bar, done, total, note="": drawn.append((done, total, note)))
+    Dcgan((16, 16, 3), TINY).train(images, epochs=1, minutes=60)
+    assert [(done, total) for done, total, _ in drawn] == [(1, 2), (2, 2)]
+    assert all(re.match(r"(60|5\d):\d\d left, epoch 1 of 1", note) for *_, note in drawn)

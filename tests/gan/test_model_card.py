@@ -214,8 +214,25 @@ def test_links_of_the_card_exist(make_workspace, saved):
 
 def test_card_has_alarms_and_notes(saved, tmp_path):
     gan = Dcgan.load(saved)
-    gan._training.log.rows[-1] |= {"note": "went back *once*", "alarms": ["since epoch 1: all | alike"]}
+    scores = {"kid": 0.3, "kid_error": 0.1, "extractor": "eyes", "memorised": 0}
+    diversity = {3: 0.2, 4: 0.2, 5: 0.9, 6: 0.9}
+    gan._training.log.rows[-1] |= {"note": "went back *once*", "d_skipped": 7}
+    gan._training.log.rows += [
+        gan._training.log.rows[0]
+        | scores
+        | {"epoch": epoch, "note": "", "d_skipped": 0, "diversity": diversity.get(epoch, 1.0)}
+        for epoch in range(1, 7)
+    ]
     gan.save(tmp_path / "told")
     text, card = read(tmp_path / "told")
-    assert card["notices"] == ["epoch 1: went back *once*", "since epoch 1: all | alike"]
-    assert "- epoch 1: went back \\*once\\* - since epoch 1: all \\| alike" in text
+    assert card["training"]["skipped_steps"] == 7
+    assert "| steps without the discriminator | 7: its accuracy was above `balance.skip_above` |" in text
+    note, plateau = card["notices"]
+    assert (note, plateau[:21]) == ("epoch 1: went back *once*", "alarm since epoch 1: ")
+    assert "- epoch 1: went back \\*once\\* - alarm since epoch 1: the KID no longer falls" in text
+    assert card["recovered"] == ["recovered at epoch 5: mode collapse, which began at epoch 3"]
+    assert "recovered from: - recovered at epoch 5: mode collapse, which began at epoch 3" in text
+    assert [(each["kind"], each["start"], each["end"]) for each in card["alarms"]] == [
+        ("collapse", 3, 5),
+        ("plateau", 1, None),
+    ]

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.gan.plots import Curve, draw_plots
+from pipeline.gan.plots import Curve, draw_plots, figures
 
 ALL = {"losses.png", "accuracy.png", "probabilities.png", "gradients.png", "speed.png", "scores.png"}
 LINE, OFF = (0x7A, 0x50, 0x31), (0x3B, 0x52, 0xB5)  # BGR
@@ -39,6 +39,12 @@ def test_missing_values_are_not_drawn(tmp_path):
     assert shown(tmp_path / "training-losses.png", OFF) == 0
 
 
+def test_skipped_steps_are_plotted_if_there_are_any(tmp_path):
+    assert "skipped.png" not in draw_plots([row(1, d_skipped=0), row(2, d_skipped=0)], tmp_path)
+    assert "skipped.png" in draw_plots([row(1, d_skipped=0), row(2, d_skipped=7)], tmp_path)
+    assert shown(tmp_path / "skipped.png", LINE) > 20
+
+
 def test_no_rows_give_no_plots(tmp_path):
     assert draw_plots([], tmp_path) == []
 
@@ -53,6 +59,38 @@ def test_smoothed_line_follows_the_mean_up_to_the_ends():
     smoothed = Curve.of(rows, "g_loss").smoothed()
     assert np.abs(smoothed - np.arange(200))[20:-20].max() < 0.1
     assert np.abs(smoothed - np.arange(200)).max() < 6
+
+
+def spans(rows: list[dict]) -> dict[str, list[tuple[float, float, str]]]:
+    """What is shaded in each plot: from epoch, to epoch, label."""
+    from matplotlib.patches import Rectangle
+
+    return {
+        name: [
+            (patch.get_x(), patch.get_x() + patch.get_width(), patch.get_label())
+            for axes in figure.axes
+            for patch in axes.patches
+            if isinstance(patch, Rectangle)
+        ]
+        for name, figure in figures(rows).items()
+    }
+
+
+def test_epochs_of_each_alarm_are_marked_where_it_can_be_seen():
+    rows = [row(epoch, diversity=0.2 if epoch in (20, 21) else 0.9, kid_error=0.0) for epoch in range(1, 41)]
+    rows = [each | ({"d_accuracy": 0.999} if each["epoch"] > 25 else {}) for each in rows]
+    found = spans(rows)
+    ahead = [(25.5, 40.5, "the discriminator too far ahead, from epoch 26")]
+    assert found["accuracy"] == found["probabilities"] == found["gradients"] == ahead
+    assert found["scores"] == [(19.5, 21.5, "mode collapse, epochs 20 to 21, recovered")]
+    assert found["losses"] == found["speed"] == []
+
+
+def test_plateau_is_marked_in_the_panel_of_the_kid():
+    rows = [row(epoch, kid=max(0.3 - epoch / 50, 0.1), diversity=0.9) for epoch in range(1, 41)]
+    panels = figures(rows)["scores"].axes
+    assert [len(panel.patches) for panel in panels] == [1, 0]
+    assert spans(rows)["scores"] == [(9.5, 40.5, "a plateau, from epoch 10")]
 
 
 def test_importing_plots_loads_neither_matplotlib_nor_tensorflow():

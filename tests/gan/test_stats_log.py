@@ -62,6 +62,7 @@ def invalid_row(**changed):
             invalid_row(note="a\x1b[2J"),
             invalid_row(alarms="a"),
             invalid_row(alarms=[1]),
+            invalid_row(recovered=["a\x1b[2J"]),
         ),
     ],
     ids=lambda text: ascii(text[:60]),

@@ -32,3 +32,14 @@ def test_notices_has_the_notices_of_the_manifest():
     ]
     assert console.notices(made("download", notices=["bing gave nothing"])) == ["bing gave nothing"]
     assert console.notices(made("filter", notice="")) == []
+    assert console.notices(made("gan", notices=["alarm since epoch 3"], recovered=["recovered at epoch 2"])) == [
+        "alarm since epoch 3",
+        "recovered at epoch 2",
+    ]
+
+
+def test_stage_line_of_a_training_counts_steps_without_the_discriminator_if_there_were_any():
+    found = {"epochs": 4, "images": 32, "size": 16, "images_per_second": 7.0, "steps": 8}
+    assert console.stage_line(made("gan", **found)) == "4 epochs of 32 squares at 16 px, 7 squares/s"
+    assert console.stage_line(made("gan", skipped_steps=0, **found)).endswith(" 7 squares/s")
+    assert console.stage_line(made("gan", skipped_steps=3, **found)).endswith(", 3 steps without the discriminator")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import NextStep, Stopped, UserError
+from pipeline.progress import TellingProgress, silent, tell
 from pipeline.result import Result
 from tasks import isolation
 
@@ -21,6 +22,12 @@ def works(*, folder, progress, should_stop):
     (folder / "made").write_text(str(os.getpid()))
     progress(1, 2, "half")
     return Result(outputs={"made": "1"}, summary={"n": 3})
+
+
+def tells(*, folder, progress, should_stop):
+    for number in range(3):
+        tell(progress, f"alarm {number}")  # each one comes through, unlike progress
+    return Result(outputs={}, summary={})
 
 
 def mistakes(*, folder, progress, should_stop):
@@ -65,6 +72,13 @@ def test_the_result_comes_back_from_another_process(call, tmp_path):
     assert result == Result(outputs={"made": "1"}, summary={"n": 3})
     assert int((tmp_path / "work" / "made").read_text()) != os.getpid()
     assert seen == [(1, 2, "half")]
+
+
+def test_every_line_that_a_stage_tells_comes_through(call):
+    told = []
+    call(tells, progress=TellingProgress(silent, told.append))
+    assert told == ["alarm 0", "alarm 1", "alarm 2"]
+    call(tells)  # whose progress takes no lines
 
 
 def test_a_users_mistake_stays_one(call):

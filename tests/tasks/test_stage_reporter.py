@@ -72,6 +72,22 @@ def test_reporter_says_progress_on_the_console_and_to_luigid_every_ten_seconds(r
     assert told == [("painting", 40), ("painting", 80)]
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_reporter_records_and_prints_each_line_that_a_stage_tells(record, capsys, monkeypatch, watched):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: watched)
+    report = reporter(record)
+    report.progress(1, 9)
+    report.tell("alarm since epoch 3: a plateau")
+    report.tell("recovered at epoch 4: a plateau")
+    assert [event.text for event in read_events(record.path) if event.event == "note"] == [
+        "alarm since epoch 3: a plateau",
+        "recovered at epoch 4: a plateau",
+    ]
+    shown = capsys.readouterr().err
+    assert shown.count("report     alarm since epoch 3: a plateau") == 1
+    assert shown.count("report     recovered at epoch 4: a plateau") == 1
+
+
 def test_reporter_takes_numbers_of_numpy(record):
     reporter(record).progress(np.int64(3), np.int32(6))
     assert [(event.done, event.total, event.percent) for event in advanced(record)] == [(3, 6, 50)]

@@ -12,7 +12,7 @@ from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import ArtifactStore
-from tasks import locks, run_log, stage_task
+from tasks import error_text, locks, run_log, stage_task
 from tasks.stage_task import StageTask
 from tasks.stages import STAGE_TASKS
 
@@ -121,12 +121,12 @@ def test_make_records_an_error_of_publishing(task, monkeypatch):
 
 def test_dataset_flag_is_added_once_to_each_command_of_an_advice():
     advice = f"{repair_hint(Path('data/pikachu/labels.jsonl'))}; `python -m tasks gc --keep 1` frees space"
-    shown = stage_task.with_dataset_flag(advice, "pikachu")
+    shown = error_text.with_dataset_flag(advice, "pikachu")
     assert "`python -m tasks labels repair --dataset pikachu`" in shown
     assert "`python -m tasks gc --dataset pikachu --keep 1`" in shown
-    assert stage_task.with_dataset_flag(advice, "demo") == advice
+    assert error_text.with_dataset_flag(advice, "demo") == advice
     assert (
-        stage_task.with_dataset_flag("`make label` in the browser", "cats")
+        error_text.with_dataset_flag("`make label` in the browser", "cats")
         == "`make label DATASET=cats` in the browser"
     )
 

@@ -27,6 +27,7 @@ SCHEMA_FIELD = "$schema"  # tells an editor where the schema is; training ignore
 DESCRIPTION_FIELD = "description"
 BUILT_IN_DEFINITIONS = Path(__file__).parents[3] / "models"
 SCHEMA = "schema.json"  # in the same folder as the definitions, but not a definition
+DROP_FIELDS = ("factor", "at", "plateaus")  # of a schedule
 DEFAULT, UNNAMED = "dcgan", "unnamed"
 
 
@@ -78,7 +79,13 @@ def parse_definition(text: str, source: str) -> Definition:
 
 def definition_digest(definition: Definition) -> str:
     """The hex SHA-256 of a definition without its description: a missing field equals its default written out."""
-    return of_value(definition.model_dump(mode="json", exclude={"description"}))
+    tree = definition.model_dump(mode="json", exclude={"description"})
+    for network in ("generator", "discriminator"):
+        schedule = tree[network]["optimizer"]["schedule"]
+        if schedule["kind"] != "drop":  # digests, and so artifacts, of the time before drops stay valid
+            for name in DROP_FIELDS:
+                del schedule[name]
+    return of_value(tree)
 
 
 def as_tree(part: Part) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Each check raises a ValueError of one line that says why.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,29 @@ def check_schedule(schedule: Schedule) -> None:
     if schedule.kind == "constant" and (schedule.final or schedule.over):
         raise ValueError('kind "constant": the learning rate stays as it is, so final and over would do nothing; set'
                          ' kind to "linear" or "cosine", or remove them')  # fmt: skip
+
+    _check_drop(schedule)
+
+
+def _check_drop(schedule: Schedule) -> None:
+    if schedule.kind != "drop":
+        fields = type(schedule).model_fields
+        if any(getattr(schedule, name) != fields[name].default for name in ("factor", "at", "plateaus")):
+            raise ValueError(f'kind "{schedule.kind}": factor, at and plateaus belong to drops, and would do nothing;'
+                             ' set kind to "drop", or remove them')  # fmt: skip
+        return
+    if schedule.final or schedule.over:
+        raise ValueError('kind "drop": final and over belong to a decay, and would do nothing; remove them, or set kind'
+                         ' to "linear" or "cosine"')  # fmt: skip
+    if not schedule.at and not schedule.plateaus:
+        raise ValueError('kind "drop": nothing says when the learning rate drops; name images in at, for example'
+                         " [200000], or set plateaus to 1")  # fmt: skip
+    if any(later <= before for before, later in itertools.pairwise((0, *schedule.at))):
+        raise ValueError(f"at = {short_json(schedule.at)}: numbers of images above 0 in rising order are needed, each"
+                         " of them once")  # fmt: skip
+    if schedule.at and schedule.at[0] < schedule.warmup:
+        raise ValueError(f"at = {short_json(schedule.at)} and warmup = {schedule.warmup}: the learning rate would drop"
+                         " before it has risen; raise at, or lower warmup")  # fmt: skip
 
 
 def check_optimizer(optimizer: Optimizer) -> None:

@@ -31,10 +31,17 @@ def number(default: Kind, text: str, *, low: float, high: float) -> Kind:
 class Schedule(Part):
     """How the learning rate changes with the number of images seen."""
 
-    kind: Literal["constant", "linear", "cosine"] = Field("constant", description="shape of the decay to `final`")
+    kind: Literal["constant", "linear", "cosine", "drop"] = Field(
+        "constant", description="linear and cosine: the shape of the decay to `final`; drop: at once, times `factor`"
+    )
     final: float = number(0.0, "share of the learning rate at the end", low=0, high=1)
     warmup: int = number(0, "images over which the learning rate rises from 0", low=0, high=10**9)
     over: int = number(0, "images until `final` is reached; 0: all images of all epochs", low=0, high=10**10)
+    factor: float = number(0.1, "drop: multiplies the learning rate at each drop", low=0.001, high=0.99)
+    at: tuple[int, ...] = Field((), description="drop: the numbers of images seen at which it drops, rising")
+    plateaus: int = number(
+        0, "drop: how many times it drops when the KID no longer falls, which needs scored samples", low=0, high=10
+    )
 
     @model_validator(mode="after")
     def _can_move(self) -> "Schedule":

@@ -8,7 +8,7 @@ from pipeline.errors import UserError
 from pipeline.gan.config import Definition
 from pipeline.gan.config.loading import UNNAMED
 from pipeline.gan.config.resolutions import Resolutions
-from pipeline.gan.evaluation.diagnostics import has_plateau
+from pipeline.gan.evaluation.diagnostics import plateau_epoch
 from pipeline.gan.stats_log import LAST, Row
 from pipeline.gan.training.schedule import images_until_full_size
 
@@ -58,7 +58,7 @@ def automatic_end(rows: Sequence[Row], *, full_size_after: int = 0) -> int | Non
     grown, before = rows[len(growing) :], growing[-1]["step"] if growing else 0
     for count, row in enumerate(grown, start=1):
         judged = row.get("kid") is not None and LAST not in row and row["step"] - before >= MIN_STEPS
-        if judged and has_plateau(grown[:count]):
+        if judged and plateau_epoch(grown[:count]) is not None:
             return int(row["epoch"])
     return None
 

@@ -20,24 +20,25 @@ from pipeline.devices import ComputeMode, choose_dtype, rounding
 from pipeline.errors import DamagedState, Stopped
 from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import check_size
+from pipeline.gan.evaluation.diagnostics import alarm_events
 from pipeline.gan.sampling import GRID, SHEETS, draw_samples, fixed_latents, sheet_name
-from pipeline.gan.stats_log import LAST, STATS, Row, StatsLog
+from pipeline.gan.stats_log import LAST, STATS, StatsLog, notes
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
 from pipeline.gan.training.ending import MOST_STEPS, Length, full_size_after
-from pipeline.gan.training.losses import find_loss
+from pipeline.gan.training.plateau_drops import check_drops, drop_fields, plateau_scales
 from pipeline.gan.training.resume_point import ResumePoint, load_point, point_forms
 from pipeline.gan.training.schedule import AccuracyAverage, Intervals
 from pipeline.gan.training.state import TrainState
+from pipeline.gan.training.statistics import epoch_row
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepInputs, StepPlanner, keep_on_device
-from pipeline.gan.training.train_step import METRICS, compile_step
-from pipeline.progress import Progress, ShouldStop
+from pipeline.gan.training.train_step import METRICS, compile_step, mark_skipped
+from pipeline.progress import Progress, ShouldStop, tell
 from pipeline.store.npz import ForeignFile
 
 if typing.TYPE_CHECKING:  # a benchmark trains without the libraries for scores and plots
     from pipeline.gan.training.observer import NullObserver, Observer
 
-PROBABILITY_METRICS = ("d_accuracy", "d_real", "d_fake", "d_sureness")
 CHECKPOINTS, FINAL = "checkpoints", "final.npz"
 T = TypeVar("T")
 
@@ -58,9 +59,10 @@ class TrainConfig:
 class Trainer:
     """One training in one folder, on `images` (N, S, S, C) uint8; it starts at the checkpoint in the folder.
 
-    The next step depends on `state`, `steps_done`, `accuracy_average` and `lr_scale` only. Without a checkpoint the
-    training begins with `state`, or with a new state that computes in `compute_mode`. To resume bit-identically, pass
-    the compute mode of the checkpoint (`recorded_compute_mode`).
+    The next step depends on `state`, `steps_done`, `accuracy_average` and `lr_scale` only; if a learning rate drops at
+    a plateau, also on the rows of `log`. Without a checkpoint the training begins with `state`, or with a new state
+    that computes in `compute_mode`. To resume bit-identically, pass the compute mode of the checkpoint
+    (`recorded_compute_mode`).
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Trainer:
         self.metrics: list[np.ndarray] = []  # METRICS of each step of the current epoch
         self.accuracy_average, self.lr_scale, self.retries = AccuracyAverage(definition.balance), 1.0, 0
         self.note = ""  # a note for the next row of statistics
+        self.untold: list[str] = []  # lines that a person has to see: notes, and alarms that began or have recovered
         self.forms = {**point_forms(self.batches, latent=definition.latent), **self.state.forms()}  # of its checkpoints
         self.best = BestCheckpoint(folder, self.forms)
         self.resume()
@@ -139,6 +142,12 @@ class Trainer:
             steps=self.batches.steps, sample_every=config.sample_every, checkpoint_every=config.checkpoint_every
         )
 
+    @property
+    def rate_scales(self) -> tuple[float, float]:
+        """The factors on the learning rates of G and D, after roll backs and drops at a plateau."""
+        g_scale, d_scale = plateau_scales(self.definition, self.log.rows)
+        return self.lr_scale * g_scale, self.lr_scale * d_scale
+
     def continue_with(self, config: TrainConfig, images: np.ndarray, observer: Observer | NullObserver) -> None:
         """Continue with another config: more epochs, another observer, or as many other `images`."""
         self.config, self.images, self.observer = config, images, observer
@@ -151,8 +160,11 @@ class Trainer:
         """Train until `is_done`, or until the minutes of the config are over: then there is a checkpoint of this step.
 
         However short the time is, a step is taken. Errors: `Stopped` after a checkpoint of the current step;
-        `UserError` if losses or weights are NaN again after every retry, or if memory runs out.
+        `UserError` if losses or weights are NaN again after every retry, if memory runs out, or if the definition needs
+        scores and no samples are scored.
         """
+        scored = self.observer.evaluator is not None
+        check_drops(self.definition, self.log.rows, epochs_done=self.epoch, scored=scored)
         deadline = time.monotonic() + 60 * self.config.minutes if self.config.minutes else None
         if self.steps_done == 0:
             self._explain_errors(lambda: self.observer.begin(self.images, self.draw, self.latents), sampling=True)
@@ -165,6 +177,8 @@ class Trainer:
                 if should_stop():
                     self._stop()
                 self._take_step(prefetcher)
+                while self.untold:
+                    tell(progress, self.untold.pop(0))
                 progress(self.steps_done, self.length.known_steps, self._progress_note())
                 if deadline and time.monotonic() > deadline and not self.is_done:
                     return self._pause()
@@ -192,7 +206,7 @@ class Trainer:
         return {
             "step": np.asarray(np.int64(self.steps_done)),
             "retries": np.asarray(np.int64(self.retries)),
-            "metrics": self._metrics(),
+            "metrics": self.metrics_array(),
             "latents": self.latents,
             "note": np.frombuffer(self.note.encode(), np.uint8),
             "origin": np.frombuffer(json.dumps(origin).encode(), np.uint8),
@@ -205,9 +219,9 @@ class Trainer:
         started = time.perf_counter()
         plan = self.step_planner.plan(self.steps_done, learn=self.accuracy_average.learns)
         inputs = prefetcher.take(self.steps_done)
-        metrics = self._explain_errors(lambda: self._step(plan, inputs.scale_rates(self.lr_scale)))
+        metrics = self._explain_errors(lambda: self._step(plan, inputs.scale_rates(self.rate_scales)))
         self.seconds += time.perf_counter() - started
-        self.metrics.append(metrics)
+        self.metrics.append(metrics if plan.learn else mark_skipped(metrics))
         if what := recovery.non_finite_metrics(metrics):
             return recovery.roll_back(self, what, epoch=self.epoch + 1)
         self.accuracy_average.update(float(metrics[METRICS.index("d_accuracy")]))
@@ -230,14 +244,21 @@ class Trainer:
         checkpoint_due = final or self.intervals.is_checkpoint_due(self.epoch)
         if (sampled or checkpoint_due) and not recovery.is_finite(self.state):
             return recovery.roll_back(self, "a weight", epoch=self.epoch)
-        row = self._row()
+        row = epoch_row(self)
         self.metrics, self.seconds, self.note = [], 0.0, ""
         if sampled:
-            inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed, "rows": self.log.rows}
+            inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed}
             scores = self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
-            row |= scores if due else {LAST: 1, **scores}
+        if due:
+            row |= scores
+        row |= drop_fields(self.definition, self.log.rows, row)
+        if sampled and not due:
+            row |= {LAST: 1, **scores}
+        if row.get("kid") is not None:
+            row |= alarm_events([*self.log.rows, row])
         self.log.append(row)
         self._is_at_plateau = due and self.length.is_at_plateau(self.log.rows)
+        self.untold += [*notes([row]), *row.get("alarms", []), *row.get("recovered", [])]
         if sampled:
             self.observer.update_plots(self.log.rows, last=self.is_done)
         # The score of a small stage says nothing about the generator at full size
@@ -304,27 +325,9 @@ class Trainer:
             self._save()
         raise Stopped(f"stopped in epoch {self.epoch + 1} {self.length}; the next run resumes there")
 
-    def _metrics(self) -> np.ndarray:
+    def metrics_array(self) -> np.ndarray:
+        """The metrics of the steps of this epoch so far (steps, len(METRICS)) float32."""
         return np.array(self.metrics, np.float32).reshape(-1, len(METRICS))
-
-    def _row(self) -> Row:
-        """The row of statistics of the epoch that has just ended: means over its steps."""
-        means = dict(zip(METRICS, self._metrics().mean(axis=0, dtype=float).round(6).tolist(), strict=True))
-        if find_loss(self.definition.loss).is_critic:  # its D gives no probabilities
-            means = {name: value for name, value in means.items() if name not in PROBABILITY_METRICS}
-        seen = len(self.metrics) * self.batches.images_per_step
-        g_rate, d_rate = (rate * self.lr_scale for rate in self.step_planner.rates(self.steps_done - 1))
-        return {
-            "epoch": self.epoch,
-            "step": self.steps_done,
-            "images_seen": self.step_planner.images_seen(self.steps_done),
-            **means,
-            "g_rate": g_rate,
-            "d_rate": d_rate,
-            "images_per_second": round(seen / self.seconds, 2),
-            "seconds": round(self.seconds, 3),
-            **({"note": self.note} if self.note else {}),
-        }
 
     def _progress_note(self) -> str:
         note = f"epoch {self.epoch + (not self.is_done)} {self.length}"

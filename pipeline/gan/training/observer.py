@@ -1,4 +1,4 @@
-"""What people see of a training while it runs: sample sheets, scores, plots and alarms."""
+"""What people see of a training while it runs: sample sheets, scores and plots."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.gan.evaluation.diagnostics import new_alarms
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.sampling import GRID, SHEETS, SampleSheets, fixed_latents
@@ -19,7 +18,7 @@ Draw = Callable[[np.ndarray], np.ndarray]  # latents (N, latent) to pictures (N,
 
 
 class Observer:
-    """Writes sample sheets, plots and alarms of one training into `folder`, and copies them to `live`, if given.
+    """Writes sample sheets, scores and plots of one training into `folder`, and copies them to `live`, if given.
 
     Without an `evaluator` the samples are shown but not scored.
     """
@@ -34,8 +33,8 @@ class Observer:
         self.sheets.add_reals(reals)
         self.sheets.add(0, draw(latents))
 
-    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int, rows: list[Row]) -> Row:
-        """Write the sample sheet of `latents`; return scores and new alarms to add to `row`, which follows `rows`."""
+    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int) -> Row:
+        """Write the sample sheet of `latents`; return the scores of the samples to add to `row`."""
         if self.evaluator is None:
             self.sheets.add(row["epoch"], draw(latents))
             return {}
@@ -46,8 +45,7 @@ class Observer:
         scores = {name: value for name, value in found.items() if value is not None}
         if scores:
             scores["extractor"] = self.evaluator.extractor.name  # scores of different extractors cannot be compared
-        alarms = [alarm.text for alarm in new_alarms([*rows, {**row, **scores}])]
-        return {**scores, **({"alarms": alarms} if alarms else {})}
+        return scores
 
     def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Redraw the plots of `rows`, unless that was done a moment ago and these are not the `last`."""
@@ -74,7 +72,7 @@ class NullObserver:
     def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:
         """Show nothing."""
 
-    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int, rows: list[Row]) -> Row:
+    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int) -> Row:
         """Return no scores."""
         return {}
 

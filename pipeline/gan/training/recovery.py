@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.gan.config.loading import UNNAMED
+from pipeline.gan.config.loading import definitions
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.train_step import METRICS
 
@@ -113,4 +113,5 @@ def xla_error(definition: str) -> UserError:
 
 
 def _definition_file(definition: str) -> str:
-    return "the definition" if definition == UNNAMED else f"models/{definition}.json"
+    """Where the definition is; a `Dcgan` may have another name than a file in models/."""
+    return f"models/{definition}.json" if definition in definitions() else "the definition"

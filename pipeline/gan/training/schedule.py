@@ -20,6 +20,8 @@ def rate_at(optimizer: Optimizer, *, seen: int, total: int) -> float:
     """The learning rate after `seen` of the `total` images of the training."""
     schedule = optimizer.schedule
     warm = min(1.0, (seen + 1) / schedule.warmup) if schedule.warmup else 1.0
+    if schedule.kind == "drop":  # those at a plateau are in plateau_drops.py
+        return optimizer.learning_rate * warm * schedule.factor ** sum(seen >= images for images in schedule.at)
     done = min(1.0, seen / (schedule.over or max(total, 1)))
     decay = {"constant": 0.0, "linear": done, "cosine": 0.5 - 0.5 * math.cos(math.pi * done)}[schedule.kind]
     return optimizer.learning_rate * warm * (1.0 + (schedule.final - 1.0) * decay)

@@ -1,8 +1,8 @@
 """The inputs of each step: its plan, reals, latents, noise and learning rates.
 
 They are a pure function of the definition, the seed and the number of the step, except for the skipping of D by its
-average accuracy and the scale of the learning rates after a roll back. Reals may be in the memory of the GPU; the next
-step's inputs are prepared while a step runs.
+average accuracy and the scale of the learning rates after a roll back or at a plateau. Reals may be in the memory of
+the GPU; the next step's inputs are prepared while a step runs.
 """
 
 import dataclasses
@@ -120,9 +120,9 @@ class StepInputs:
     share: float  # by which the averaged generator moves towards the generator
     fade: float = 1.0  # weight of the stage that is fading in
 
-    def scale_rates(self, lr_scale: float) -> "StepInputs":
-        """A copy with both learning rates multiplied by `lr_scale`."""
-        return dataclasses.replace(self, rates=(self.rates[0] * lr_scale, self.rates[1] * lr_scale))
+    def scale_rates(self, scales: tuple[float, float]) -> "StepInputs":
+        """A copy with the learning rates of G and D multiplied by `scales`."""
+        return dataclasses.replace(self, rates=(self.rates[0] * scales[0], self.rates[1] * scales[1]))
 
     def arrays(self) -> dict[str, Any]:
         """The arrays by name, as the compiled function takes them."""

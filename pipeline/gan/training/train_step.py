@@ -48,7 +48,21 @@ class Autodiff(Protocol):
 
 METRICS = ("d_loss", "g_loss", "d_accuracy", "d_real", "d_fake", "d_sureness", "d_penalty", "d_gradient", "g_gradient",
            "augment")  # fmt: skip
+SKIPPED = np.float32(-0.0)  # D's gradient in a step in which D did not learn: 0 in every mean, and can be told from it
+D_GRADIENT = METRICS.index("d_gradient")
 ops = keras.ops
+
+
+def mark_skipped(metrics: np.ndarray) -> np.ndarray:
+    """The METRICS of one step in which D did not learn, marked for `count_skipped`; a checkpoint keeps the mark."""
+    marked = np.array(metrics)
+    marked[D_GRADIENT] = SKIPPED
+    return marked
+
+
+def count_skipped(metrics: np.ndarray) -> int:
+    """The number of steps in which D did not learn; `metrics` are (steps, METRICS)."""
+    return int(np.signbit(metrics[:, D_GRADIENT]).sum())
 
 
 # D's logits (B, 1) on reals and fakes, its loss and penalty, and the augmented reals
@@ -202,7 +216,10 @@ class _Update:
             "d_penalty": d_output["penalty"],
             "d_gradient": d_gradient,
             "g_gradient": g_gradient,
-            "augment": ops.convert_to_tensor(self.state.strength),
+            # Without a policy nothing is augmented, although the probability adapts
+            "augment": ops.convert_to_tensor(self.state.strength)
+            if self.definition.augment.policies
+            else ops.zeros(()),
         }
         return ops.stack([ops.cast(found[name], "float32") for name in METRICS])
 

@@ -15,11 +15,56 @@ PENALTY = {"weight": 1}
 WGAN_GP = {"loss": "wasserstein", "penalties": {"gradient": {"weight": 10}}, "discriminator": {"norm": "layer"}}
 NO_NORM = {"discriminator": {"norm": "none"}}
 
+
+def schedule(**fields: Any) -> dict[str, Any]:
+    """A definition with this schedule of the generator's learning rate."""
+    return {"generator": {"optimizer": {"schedule": fields}}}
+
+
 REFUSED = {
     "a way that is none": (
         {"generator": {"optimizer": {"schedule": {"final": 0.1}}}},
         ['schedule: kind "constant"', "final and over would do nothing", '"linear" or "cosine"'],
         {"generator": {"optimizer": {"schedule": {"kind": "cosine"}}}},
+    ),
+    "a drop of another kind": (
+        schedule(kind="linear", at=[100]),
+        [
+            'generator.optimizer.schedule: kind "linear"',
+            "factor, at and plateaus belong to drops",
+            'set kind to "drop"',
+        ],
+        schedule(kind="drop"),
+    ),
+    "a factor and no drop": (
+        schedule(factor=0.5),
+        ['schedule: kind "constant"', "belong to drops, and would do nothing", "or remove them"],
+        schedule(factor=0.1),
+    ),
+    "a drop with a decay": (
+        schedule(kind="drop", at=[100], final=0.1),
+        ['kind "drop": final and over belong to a decay', "remove them"],
+        schedule(final=0.0),
+    ),
+    "a drop that never comes": (
+        schedule(kind="drop", factor=0.5),
+        ['kind "drop": nothing says when', "for example [200000]", "set plateaus to 1"],
+        schedule(plateaus=1),
+    ),
+    "drops that do not rise": (
+        schedule(kind="drop", at=[200, 100]),
+        ["at = [200, 100]", "rising order"],
+        schedule(at=[100, 200]),
+    ),
+    "a drop before the first image": (
+        schedule(kind="drop", at=[0]),
+        ["at = [0]", "above 0"],
+        schedule(at=[1]),
+    ),
+    "a drop while the rate rises": (
+        schedule(kind="drop", at=[100], warmup=101),
+        ["at = [100] and warmup = 101", "before it has risen", "lower warmup"],
+        schedule(warmup=100),
     ),
     "a memory that RMSprop has not": (
         {"discriminator": {"optimizer": {"name": "rmsprop", "beta_1": 0.9}}},

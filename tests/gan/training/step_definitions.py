@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from tests.gan.step_runner import StepRunner, define
+from tests.gan.step_runner import BATCH, StepRunner, define
 
 STEPS = range(2, 5)  # a growing GAN is fading in
 PLAIN = {"norm": "none", "initial": "he"}
@@ -14,6 +14,7 @@ R3 = PLAIN | {"blocks": "residual"}
 DEFINITIONS = {
     "defaults": define(),
     "wgan-gp": define({
+        "generator": {"optimizer": {"schedule": {"kind": "drop", "factor": 0.5, "at": [3 * 2 * BATCH]}}},
         "discriminator": {"norm": "layer", "minibatch": "discrimination"},
         "loss": "wasserstein",
         "penalties": {"gradient": {"weight": 10}},
@@ -56,8 +57,17 @@ DEFINITIONS = {
 
 
 def metrics(names: Sequence[str]) -> dict[str, list[dict[str, float]]]:
-    """The metrics of STEPS of the definitions `names`, on the Keras backend of this process."""
-    return {name: StepRunner(DEFINITIONS[name]).run(STEPS) for name in names}
+    """The metrics of STEPS of the definitions `names`, on the Keras backend of this process, and the learning rates."""
+    return {name: _metrics(StepRunner(DEFINITIONS[name])) for name in names}
+
+
+def _metrics(runner: StepRunner) -> list[dict[str, float]]:
+    found = []
+    for number in STEPS:
+        (values,) = runner.run([number])
+        optimizers = {"g_rate": runner.state.generator_optimizer, "d_rate": runner.state.discriminator_optimizer}
+        found.append(values | {name: float(each.learning_rate) for name, each in optimizers.items()})
+    return found
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def test_loss_nan_rolls_back_to_last_checkpoint_with_half_the_rates_and_a_note(t
 def test_loss_nan_after_every_retry_is_a_user_error_with_advice(tmp_path, fake_steps):
     fake_steps.nan_losses = (-1,)
     with pytest.raises(
-        UserError, match=r"d_loss.* became NaN in epoch 1, 3 times after.*learning rates in models/mine\.json"
+        UserError, match=r"d_loss.* became NaN in epoch 1, 3 times after.*learning rates in models/dcgan\.json"
     ):
         run(make_trainer(tmp_path / "a"))
     assert fake_steps.rates[0] / np.array(fake_steps.rates) == pytest.approx([1, 2, 4, 8])
@@ -91,7 +91,7 @@ class ResourceExhaustedError(Exception):
 )
 def test_out_of_memory_error_names_a_batch_size_to_try(tmp_path, fake_steps, error):
     fake_steps.raises = error
-    with pytest.raises(UserError, match=r'8 squares of 16 pixels.*"batch": 4 in models/mine\.json'):
+    with pytest.raises(UserError, match=r'8 squares of 16 pixels.*"batch": 4 in models/dcgan\.json'):
         run(make_trainer(tmp_path / "a"))
 
 
@@ -111,7 +111,7 @@ def test_out_of_memory_while_sampling_is_a_user_error(tmp_path, fake_steps, mome
 
     observer = NullObserver()
     setattr(observer, moment, fail)
-    with pytest.raises(UserError, match=r"samples of 16 pixels.* half the width .* in models/mine\.json"):
+    with pytest.raises(UserError, match=r"samples of 16 pixels.* half the width .* in models/dcgan\.json"):
         run(make_trainer(tmp_path / "a", observer=observer))
 
 
@@ -121,7 +121,7 @@ class InvalidArgumentError(Exception):
 
 def test_xla_compile_error_says_to_disable_xla(tmp_path, fake_steps):
     fake_steps.raises = InvalidArgumentError("No registered 'MaxPoolGradGrad' OpKernel")
-    with pytest.raises(UserError, match=r"all of models/mine\.json for this device; set gan\.xla to false"):
+    with pytest.raises(UserError, match=r"all of models/dcgan\.json for this device; set gan\.xla to false"):
         run(make_trainer(tmp_path / "a", xla=True))
     with pytest.raises(InvalidArgumentError):
         run(make_trainer(tmp_path / "b"))
@@ -296,3 +296,29 @@ def test_discriminator_skips_steps_while_too_accurate_and_after_resume(tmp_path,
         run(make_trainer(tmp_path / "a", tree=tree), should_stop=lambda: fake_steps.done == 7)
     run(make_trainer(tmp_path / "a", tree=tree))
     assert plans == whole
+    lines = rows(tmp_path / "a")
+    assert lines == rows(tmp_path / "whole")
+    assert [line["d_skipped"] for line in lines] == [
+        whole[start : start + STEPS].count(False) for start in range(0, len(whole), STEPS)
+    ]
+    assert 0 < sum(line["d_skipped"] for line in lines) < len(whole)
+
+
+def test_step_without_a_gradient_is_not_counted_as_skipped(tmp_path, monkeypatch):
+    """The hinge loss of a perfect D has no gradient, and D learns all the same."""
+    metrics = np.ones(len(METRICS), np.float32)
+    metrics[METRICS.index("d_gradient")] = 0.0
+    monkeypatch.setattr(module, "compile_step", lambda *_, **__: lambda plan, inputs: metrics)
+    run(make_trainer(tmp_path / "a", epochs=1))
+    assert [line["d_skipped"] for line in rows(tmp_path / "a")] == [0]
+
+
+def test_epoch_of_skipped_steps_alone_has_a_gradient_of_plain_zero(tmp_path, monkeypatch):
+    metrics = np.ones(len(METRICS), np.float32)
+    metrics[METRICS.index("d_gradient")] = 0.0
+    monkeypatch.setattr(module, "compile_step", lambda *_, **__: lambda plan, inputs: metrics)
+    training = make_trainer(tmp_path / "a", epochs=1, tree={"balance": {"skip_above": 0.6}})
+    training.accuracy_average.accuracy = 1.0
+    run(training)
+    assert '"d_gradient":0.0,' in (tmp_path / "a" / "stats.jsonl").read_text().replace(" ", "")
+    assert [line["d_skipped"] for line in rows(tmp_path / "a")] == [STEPS]

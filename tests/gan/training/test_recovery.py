@@ -33,13 +33,13 @@ def test_out_of_memory_errors_of_all_backends_are_recognised(error, is_memory):
 
 @pytest.mark.parametrize(("batch", "advice"), [(64, '"batch": 32'), (5, '"batch": 2'), (3, '"batch": 2'), (2, "width")])
 def test_out_of_memory_error_says_what_to_try(batch, advice):
-    text = str(out_of_memory_error(batch=batch, size=128, definition="mine"))
+    text = str(out_of_memory_error(batch=batch, size=128, definition="dcgan"))
     assert f"{batch} squares of 128 pixels" in text
     assert advice in text
-    assert "mine" in text
+    assert "models/dcgan.json" in text
 
 
 def test_gave_up_error_says_when_and_what_to_change():
-    text = str(gave_up_error("d_loss", epoch=7, definition="mine"))
-    for part in ("epoch 7", "d_loss became NaN", "learning rates", "mine", 'weights "spectral"'):
+    text = str(gave_up_error("d_loss", epoch=7, definition="toads"))
+    for part in ("epoch 7", "d_loss became NaN", "learning rates in the definition,", 'weights "spectral"'):
         assert part in text

@@ -37,6 +37,16 @@ def test_warmup_and_decay_multiply():
     assert rates(49, 500, kind="linear", warmup=100) == pytest.approx([0.5 * (1 - 0.049), 0.5])
 
 
+def test_drop_multiplies_the_rate_at_each_number_of_images():
+    drop = {"kind": "drop", "factor": 0.2, "at": (100, 300)}
+    assert rates(0, 99, 100, 299, 300, 10_000, **drop) == pytest.approx([1, 1, 0.2, 0.2, 0.04, 0.04])
+    assert rates(100, total=0, **drop) == rates(100, total=10**9, **drop)  # whatever the length of the training
+
+
+def test_warmup_and_drop_multiply():
+    assert rates(0, 49, 100, kind="drop", at=(100,), warmup=100) == pytest.approx([0.01, 0.5, 0.1])
+
+
 @pytest.mark.parametrize(
     ("seen", "index", "fade"),
     [

@@ -43,8 +43,8 @@ def test_each_network_has_its_own_rate_and_scale_rates_lowers_both():
     }
     inputs = step_planner(tree).inputs(50)
     assert inputs.rates == pytest.approx((0.0075, 0.02))
-    assert inputs.scale_rates(0.25).rates == pytest.approx((0.0075 / 4, 0.005))
-    assert inputs.scale_rates(0.25).reals is inputs.reals
+    assert inputs.scale_rates((0.25, 0.5)).rates == pytest.approx((0.0075 / 4, 0.01))
+    assert inputs.scale_rates((0.25, 0.5)).reals is inputs.reals
 
 
 def test_penalties_are_due_every_few_steps():

@@ -240,6 +240,12 @@ def test_adaptive_augmentation_rises_up_to_its_probability():
     assert strength == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("target", [0.6, 0.0])
+def test_augmentation_is_zero_where_no_policy_is_set(target):
+    runner = StepRunner(define({"augment": {"policies": [], "target": target, "ramp": 100}}))
+    assert [metrics["augment"] for metrics in runner.run(range(3))] == [0, 0, 0]
+
+
 def test_feature_matching_adds_to_the_generator_loss():
     without, weighted = (StepRunner(define(BARE | {"feature_matching": weight})).run([0])[0] for weight in (0.0, 100.0))
     assert weighted["g_loss"] > without["g_loss"] + 0.01

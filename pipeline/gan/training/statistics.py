@@ -1,0 +1,37 @@
+"""The row of statistics of one epoch, a line of stats.jsonl without the scores of samples."""
+
+import operator
+import typing
+
+from pipeline.gan.stats_log import Row
+from pipeline.gan.training.losses import find_loss
+from pipeline.gan.training.train_step import METRICS, count_skipped
+
+if typing.TYPE_CHECKING:
+    from pipeline.gan.training.loop import Trainer
+
+PROBABILITY_METRICS = ("d_accuracy", "d_real", "d_fake", "d_sureness")
+
+
+def epoch_row(training: "Trainer") -> Row:
+    """The row of the epoch of `training` that has just ended: means over its steps."""
+    metrics, planner = training.metrics_array(), training.step_planner
+    # + 0.0: the mean of marks of skipped steps is -0.0
+    means = dict(zip(METRICS, (metrics.mean(axis=0, dtype=float).round(6) + 0.0).tolist(), strict=True))
+    if find_loss(training.definition.loss).is_critic:  # its D gives no probabilities
+        means = {name: value for name, value in means.items() if name not in PROBABILITY_METRICS}
+    seen = len(training.metrics) * training.batches.images_per_step
+    g_rate, d_rate = map(operator.mul, planner.rates(training.steps_done - 1), training.rate_scales)
+    return {
+        "epoch": training.epoch,
+        "step": training.steps_done,
+        "images_seen": planner.images_seen(training.steps_done),
+        **means,
+        "d_skipped": count_skipped(metrics),
+        "g_rate": g_rate,
+        "d_rate": d_rate,
+        "images_per_second": round(seen / training.seconds, 2),
+        "seconds": round(training.seconds, 3),
+        **({} if planner.is_full_size(training.steps_done - 1) else {"growing": 1}),
+        **({"note": training.note} if training.note else {}),
+    }
