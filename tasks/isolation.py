@@ -153,7 +153,7 @@ def _child(work: Callable[..., Result], folder: Path, pipe: Connection, log: Pat
 def _attempt(work: Callable[..., Result], pipe: Connection, stop: threading.Event) -> tuple[str, Any]:
     try:
         result = work(progress=_sender(pipe), should_stop=stop.is_set)
-        return "result", {"outputs": result.outputs, "summary": result.summary}
+        return "result", vars(result)
     except NextStep as error:
         return "next step", str(error)
     except UserError as error:

@@ -105,7 +105,7 @@ def _limit_notices(training: Trainer) -> list[str]:
     """A notice if the time was over before the first epoch was."""
     if training.is_done or training.epoch:
         return []
-    return [f"the time was over in the first epoch, after {training.steps_done} steps: the samples say little yet"]
+    return [f"the time was over in the first epoch, at step {training.steps_done}: the samples say little yet"]
 
 
 def _choose_mode(
@@ -177,6 +177,7 @@ def _keep_final_checkpoint(training: Trainer) -> None:
 def _write_videos(training: Trainer, observer: Observer) -> None:
     """Write the videos of the sample sheets, also to the live folder; without an MP4 encoder only the GIF."""
     for out in {training.folder / "plots", observer.live or training.folder / "plots"}:
+        out.mkdir(exist_ok=True)  # before the first epoch there is no plot
         with contextlib.suppress(UserError):
             animate(observer.sheets.folder, out)
 

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 def works(*, folder, progress, should_stop):
     (folder / "made").write_text(str(os.getpid()))
     progress(1, 2, "half")
-    return Result(outputs={"made": "1"}, summary={"n": 3})
+    return Result(outputs={"made": "1"}, summary={"n": 3}, unfinished="4 of 9 epochs")
 
 
 def tells(*, folder, progress, should_stop):
@@ -69,7 +69,7 @@ def call(tmp_path, monkeypatch):
 def test_the_result_comes_back_from_another_process(call, tmp_path):
     seen = []
     result = call(works, progress=lambda *report: seen.append(report))
-    assert result == Result(outputs={"made": "1"}, summary={"n": 3})
+    assert result == Result(outputs={"made": "1"}, summary={"n": 3}, unfinished="4 of 9 epochs")
     assert int((tmp_path / "work" / "made").read_text()) != os.getpid()
     assert seen == [(1, 2, "half")]
 
