@@ -4,11 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from pipeline.errors import UserError
-from pipeline.store.artifacts import WORK
-from tasks import paths
+from pipeline.store.artifacts import WORK, ArtifactStore
+from tasks import gallery_updates, paths
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
@@ -31,6 +29,8 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
     sizes = {folder: _size(folder) for folder in removable}
     for folder in [] if dry_run else removable:
         _delete(folder)
+    if not dry_run:
+        gallery_updates.refresh(pipeline.dataset)
     return sizes
 
 
@@ -49,15 +49,7 @@ def _removable(task: StageTask, keep: int) -> list[Path]:
 
 def _in_use(folder: Path) -> bool:
     """Whether a run holds the lock of the content key in the name of `folder`."""
-    key = folder.name.removeprefix(WORK).partition(".")[0]
-    lock = folder.parent / f".lock-{key}"
-    if not lock.exists():  # no run; do not create the lock file, because the disk may be full
-        return False
-    try:
-        FileLock(lock).acquire(timeout=0).lock.release()
-    except Timeout:
-        return True
-    return False
+    return ArtifactStore(folder.parent).is_in_use(folder.name.removeprefix(WORK).partition(".")[0])
 
 
 def _orphaned_sheets(dataset: str, removed: list[Path]) -> list[Path]:

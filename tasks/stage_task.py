@@ -4,12 +4,10 @@
 and records it.
 """
 
-import os
 import re
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -19,10 +17,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 import luigi
-from filelock import BaseFileLock, FileLock, Timeout
 
 from pipeline.errors import Stopped, UserError, disk_faults
-from pipeline.machine import has_gpu_driver
 from pipeline.options import DEFAULT_DATASET, dataset_flag
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
@@ -31,6 +27,7 @@ from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest, list_files
 from tasks import isolation, label_snapshots, luigid, paths, run_log, signals
 from tasks.settings import Settings, from_text, resolve
+from tasks.stage_locks import acquire, locks_of
 from tasks.stage_reporter import StageReporter
 
 STOPPED = "stopped; the next run resumes here"
@@ -89,8 +86,8 @@ def make_artifact(task: "StageTask") -> None:
 def _make_if_missing(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
     """Make the artifact `key`, if it is missing, once the locks are free; false if another key is needed then."""
     with ExitStack() as stack:
-        for lock, reason in _locks(task, key):
-            stack.enter_context(_acquire(lock, partial(record.add_and_print, "wait", stage=task.stage, reason=reason)))
+        for lock, reason in locks_of(task, key):
+            stack.enter_context(acquire(lock, partial(record.add_and_print, "wait", stage=task.stage, reason=reason)))
         if task.key() != key:
             return False
         if not task.complete():
@@ -122,40 +119,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".splitlines()[-1:])
 
 
-def _locks(task: "StageTask", key: str) -> list[tuple[BaseFileLock, str]]:
-    """The locks that this stage needs, each with the reason to wait if it is taken."""
-    locks: list[tuple[BaseFileLock, str]] = [(task.artifact_store.lock(key), "another run makes the same")]
-    if "gpu" in task.resources:  # the local scheduler counts resources within one process only
-        device = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
-        name = "-".join(["ganmill-gpu", *filter(None, [device])])
-        locks.append((FileLock(Path(tempfile.gettempdir()) / f"{name}.lock", mode=0o666), training_elsewhere()))
-    return locks
-
-
-def training_elsewhere() -> str:
-    """Why a stage waits that trains: one training at a time is faster than two side by side."""
-    return "another training uses the GPU" if has_gpu_driver() else "another training on this machine"
-
-
-def _acquire(lock: BaseFileLock, notify: Callable[[], None]) -> AbstractContextManager[Any]:
-    """Take `lock`; call `notify` once if it is not free. Errors: `Stopped` if the run is asked to stop meanwhile."""
-    has_notified = False
-    while True:
-        try:
-            return lock.acquire(timeout=0.5)
-        except Timeout:
-            if signals.should_stop():
-                raise Stopped from None
-            if not has_notified:
-                notify()
-            has_notified = True
-
-
 def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> None:
     """Make the artifact `key`; report its start, its progress, and its success or failure."""
     reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
     try:
-        with disk_faults(task.artifact_store.root):
+        with disk_faults(task.artifact_store.root), task.shown(key):
             manifest = _work_and_publish(task, key, record, reporter)
     except BaseException as error:
         why = with_dataset_flag(one_line(error), task.dataset)
@@ -267,6 +235,10 @@ class StageTask(RunTask):
     def arguments(self) -> Mapping[str, object]:
         """The function's arguments besides its options and the folders of the stages it reads; typed in each stage."""
         return {}
+
+    def shown(self, key: str) -> AbstractContextManager[None]:
+        """Keeps the page of trainings up to date while the stage makes `key`, if it makes what that page shows."""
+        return nullcontext()
 
     @property
     def options(self) -> Any:

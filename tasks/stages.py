@@ -5,6 +5,7 @@ of the stage, the folders of the stages that it reads, the `arguments()` of the 
 `should_stop` (`tasks.stage_task`). A test resolves each string and compares the function with what its task gives.
 """
 
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -16,7 +17,7 @@ from pipeline.errors import UserError, of_system
 from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.pretrained import Weights, uses_classifier
-from tasks import backbones, label_snapshots, paths
+from tasks import backbones, gallery_updates, label_snapshots, paths
 from tasks.stage_task import RunTask, StageTask
 
 ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
@@ -223,6 +224,9 @@ class TrainGan(Measured):
         key = cast(str, self.key())  # known, as arguments are asked for when all that the stage reads is there
         return {"classifier": None, "definition": path, "live": paths.training_sheets(self.dataset, key)}
 
+    def shown(self, key: str) -> AbstractContextManager[None]:
+        return gallery_updates.during_training(self, key)
+
 
 class GenerateArguments(TypedDict):
     """What `generate` is given beside options and folders."""
@@ -242,6 +246,9 @@ class Generate(Measured):
 
     def arguments(self) -> GenerateArguments:
         return {"classifier": None}
+
+    def shown(self, key: str) -> AbstractContextManager[None]:
+        return gallery_updates.after(self.dataset)
 
 
 class ReportArguments(TypedDict):
@@ -266,6 +273,9 @@ class Report(StageTask):
 
     def arguments(self) -> ReportArguments:
         return {"dataset": self.dataset}
+
+    def shown(self, key: str) -> AbstractContextManager[None]:
+        return gallery_updates.after(self.dataset)
 
 
 # In the order of pipeline.options.STAGES, which a test compares

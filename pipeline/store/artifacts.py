@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from pipeline.errors import DamagedState
 from pipeline.store import manifest as manifests
@@ -87,6 +87,19 @@ class ArtifactStore:
         """The lock of the process that makes `key`; the system releases it if that process dies."""
         self.root.mkdir(parents=True, exist_ok=True)
         return FileLock(self.root / f".lock-{key[:SHORT]}")
+
+    def is_in_use(self, key: str) -> bool:
+        """Whether a process holds the lock of `key`; its first digits are enough."""
+        lock = self.root / f".lock-{key[:SHORT]}"
+        if not lock.exists():  # no process; do not create the lock file, because the disk may be full
+            return False
+        try:
+            FileLock(lock).acquire(timeout=0).lock.release()
+        except Timeout:
+            return True
+        except OSError:  # a disk on which nobody can write
+            return False
+        return False
 
     def begun(self, key: str) -> bool:
         """Whether a stopped run left work in progress for `key`."""

@@ -11,7 +11,7 @@ from pipeline.errors import Stopped, UserError
 from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store.artifacts import ArtifactStore
-from tasks import run_log, stage_task
+from tasks import run_log, stage_locks, stage_task
 from tasks.stage_task import StageTask
 from tasks.stages import STAGE_TASKS
 
@@ -44,6 +44,7 @@ def task(tmp_path, monkeypatch):
         inputs = notes = arguments = folders = staticmethod(dict)
         published = StageTask.published
         complete = StageTask.complete
+        shown = StageTask.shown
 
         def __init__(self):
             self.artifact_store, self.keys = store, ["a" * 64]
@@ -100,8 +101,8 @@ def test_dataset_flag_is_added_once_to_each_command_of_an_advice():
 def test_stage_that_trains_waits_for_another_training_and_says_so_once(
     task, tmp_path, monkeypatch, capsys, gpu, reason
 ):
-    monkeypatch.setattr(stage_task, "has_gpu_driver", lambda: gpu)
-    monkeypatch.setattr(stage_task.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(stage_locks, "has_gpu_driver", lambda: gpu)
+    monkeypatch.setattr(stage_locks.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     task.resources = {"gpu": 1}
     asked = iter([False, False, True])
