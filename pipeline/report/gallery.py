@@ -54,7 +54,7 @@ class Files:
 
     def state(self, training: Training) -> str:
         """Running, unfinished, done or failed."""
-        if self.in_use and (self.begun or not self.gan):
+        if self.in_use and (self.begun or not self.gan or _is_unfinished(self.gan)):
             return RUNNING
         if self.gan and not _is_unfinished(self.gan):
             return DONE
@@ -141,12 +141,10 @@ def _files(paths: GalleryPaths, sheets: Path, training: Training, gans: list[Art
     """What there is of `training`; of each stage the artifact that was made last. Not `running`: it cannot run now."""
     gan = next((each for each in reversed(gans) if each.manifest.key == training.key), None)
     reports = [
-        each
-        for each in paths.report.all()
-        if str(each.manifest.inputs.get("gan.folder")).partition(".")[0] == training.key[:SHORT]
+        each for each in paths.report.all() if _folder_read(each, "gan").partition(".")[0] == training.key[:SHORT]
     ]
     generator = gan.manifest.outputs.get("generator") if gan else None
-    named = {each.manifest.inputs.get("generate.folder") for each in reports}
+    named = {_folder_read(each, "generate") for each in reports}
     samples = [
         each
         for each in paths.generate.all()
@@ -160,6 +158,11 @@ def _files(paths: GalleryPaths, sheets: Path, training: Training, gans: list[Art
         begun=paths.gan.begun(training.key),
         in_use=running and paths.gan.is_in_use(training.key),
     )
+
+
+def _folder_read(report: Artifact, stage: str) -> str:
+    """The name of the folder of `stage` that `report` read; a remark may follow the name."""
+    return str(report.manifest.inputs.get(f"{stage}.folder", "")).partition(" ")[0]
 
 
 def _card(folder: Path, training: Training, files: Files) -> Card:

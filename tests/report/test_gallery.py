@@ -50,7 +50,7 @@ def publish(store: ArtifactStore, letter: str, *files: str, **facts) -> Path:
     return store.publish(work, manifest).folder
 
 
-def finish(paths: GalleryPaths, letter: str = "a", **facts) -> None:
+def finish(paths: GalleryPaths, letter: str = "a", remark: str = "", **facts) -> None:
     """Publish the generator, the samples and the report of a training."""
     summary = {"epochs": 9, "size": 32, **facts}
     generator = {"outputs": {"generator": f"g{letter}"}, "options": {"definition": "dcgan", "epochs": 9}}
@@ -58,7 +58,8 @@ def finish(paths: GalleryPaths, letter: str = "a", **facts) -> None:
     scores = {"kid": 0.19, "kid_floor": -0.0001, "extractor": "patches"}
     inputs = {"gan.generator": f"g{letter}"}
     publish(paths.generate, letter, "grid.png", "film.gif", "film.mp4", "images/0.png", inputs=inputs, summary=scores)
-    publish(paths.report, letter, "index.html", inputs={"gan.folder": letter * 12, "generate.folder": letter * 12})
+    folders = {"gan.folder": f"{letter * 12}{remark}", "generate.folder": letter * 12}
+    publish(paths.report, letter, "index.html", inputs=folders)
 
 
 def read(paths: GalleryPaths, dataset: str = "cats") -> BeautifulSoup:
@@ -164,11 +165,14 @@ def test_training_without_a_sheet_says_so(paths):
 
 def test_artifact_of_a_training_that_a_time_limit_ended_is_unfinished(paths):
     begin(paths, "a", 0, 4)
-    finish(paths, epochs=4, unfinished=True)
+    finish(paths, remark=" 4 of 9 epochs", epochs=4, unfinished=True)
     page = read(paths)
     assert headings(page) == ["001-dcgan-32px unfinished"]
     assert "4 of 9 epochs" in page.section.text
     assert "samples" in captions(page)
+    assert "report" in [tag.text for tag in page.ul.find_all("a")]
+    with paths.gan.lock("a" * 64):
+        assert headings(read(paths)) == ["001-dcgan-32px running"]
 
 
 def test_number_of_epochs_that_nobody_set_is_not_shown(paths):
