@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.run_process import is_at_work
 from pipeline.store.artifacts import WORK
-from tasks import paths, run_log
+from tasks import gallery_updates, paths, run_log
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
@@ -32,6 +32,8 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
     sizes = {folder: _size(folder) for folder in removable}
     for folder in [] if dry_run else removable:
         _delete(folder)
+    if not dry_run:
+        gallery_updates.refresh(pipeline.dataset)
     return sizes
 
 

@@ -13,7 +13,7 @@ from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_json, expected, nearest
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
 from pipeline.text import to_plain_line
-from tasks import commands, console, paths, status
+from tasks import commands, console, export_command, paths, status
 from tasks.label_server import web
 
 MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
@@ -133,6 +133,13 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     forget.add_argument("--all", action="store_true", help="what the dataset is about too: query, sources, site, ...")
     _add_labels(add("labels", commands.labels_check, "count, import, export or repair labels"))
     _add_models(add("models", commands.models_list, "list the GAN definitions, explain one, check them", dataset=False))
+    out = add(
+        "export",
+        export_command.export,
+        "copy the kept squares, all squares or the samples into a folder, with metadata",
+    )
+    out.add_argument("kind", choices=tuple(export_command.KINDS), help="what to export")
+    out.add_argument("to", type=Path, metavar="DIR", help="a new or empty folder, or an earlier export of the same")
     page = add("web", web, "label squares in the browser")
     page.set_defaults(dataset="")
     page.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")

@@ -145,7 +145,8 @@ def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
         f"filter     {'; '.join(quality)}",
         f"samples    {_generate(summaries['generate'])}{_still_to_do(published['gan'].manifest)}",
         f"took       {duration(seconds)}",
-        f"look at    {_page(published['report'].folder)} and {generated / 'generate' / 'latest' / 'grid.png'}",
+        f"look at    {_page(published['report'].folder)} and {generated / 'generate' / 'latest' / 'grid.png'};"
+        f" all trainings: {generated / 'index.html'}",
     ]
 
 

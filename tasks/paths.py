@@ -29,9 +29,14 @@ def dataset_folder(dataset: str) -> Path:
     return Path("data") / dataset
 
 
+def generated_folder(dataset: str) -> Path:
+    """The folder of what the generators of a dataset made: a page of trainings, their sheets, samples, reports."""
+    return Path("generated") / dataset
+
+
 def training_sheets(dataset: str, key: str) -> Path:
     """The folder of sample sheets of a GAN that is training."""
-    return Path("generated") / dataset / "training" / key[:12]
+    return generated_folder(dataset) / "training" / key[:12]
 
 
 def definitions() -> dict[str, Path]:

@@ -9,7 +9,7 @@ from pipeline.errors import UserError
 from pipeline.gan.config.resolutions import check_size
 from pipeline.run_record import duration
 from pipeline.store.artifacts import Artifact
-from tasks import console, run_log, settings
+from tasks import console, gallery_updates, run_log, settings
 from tasks.stage_task import RunTask, StageTask
 from tasks.stages import STAGE_TASKS, Report
 
@@ -88,6 +88,7 @@ class RunPipeline(RunTask):
             if task.stage not in touched:
                 made = console.stage_line(published[task.stage].manifest)
                 record.add("stage", stage=task.stage, key=task.key(), outcome="reused", made=made)
+        gallery_updates.refresh(self.dataset)  # so that it also shows trainings of an earlier release
         end = datetime.now(timezone.utc)
         seconds = (end - (record.began() or end)).total_seconds()
         record.add("end", outcome="done", seconds=round(seconds, 2))

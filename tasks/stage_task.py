@@ -6,7 +6,7 @@ and records it.
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -103,7 +103,7 @@ def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> Non
     """Make the artifact `key`; report its start, its progress, and its success or failure."""
     reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
     try:
-        with disk_faults(task.artifact_store.root):
+        with disk_faults(task.artifact_store.root), task.shown(key):
             manifest = _work_and_publish(task, key, record, reporter)
     except BaseException as error:
         why = error_text.with_dataset_flag(error_text.one_line(error), task.dataset)
@@ -221,6 +221,10 @@ class StageTask(RunTask):
     def arguments(self) -> Mapping[str, object]:
         """The function's arguments besides its options and the folders of the stages it reads; typed in each stage."""
         return {}
+
+    def shown(self, key: str) -> AbstractContextManager[None]:
+        """Keeps the page of trainings up to date while the stage makes `key`, if it makes what that page shows."""
+        return nullcontext()
 
     @property
     def options(self) -> Any:

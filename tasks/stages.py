@@ -5,6 +5,7 @@ of the stage, the folders of the stages that it reads, the `arguments()` of the 
 `should_stop` (`tasks.stage_task`). A test resolves each string and compares the function with what its task gives.
 """
 
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -18,7 +19,7 @@ from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, find_continuation
 from pipeline.gan.training.ending import check_automatic
 from pipeline.pretrained import Weights, uses_classifier
-from tasks import backbones, label_snapshots, paths
+from tasks import backbones, gallery_updates, label_snapshots, paths
 from tasks.stage_task import RunTask, StageTask, draft_manifest
 
 ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
@@ -243,6 +244,9 @@ class TrainGan(Measured):
         key = self.key() if again else None
         return self._continuation(key).remark if key and not self.artifact_store.begun(key) else ""
 
+    def shown(self, key: str) -> AbstractContextManager[None]:
+        return gallery_updates.during_training(self, key)
+
 
 class GenerateArguments(TypedDict):
     """What `generate` is given beside options and folders."""
@@ -262,6 +266,9 @@ class Generate(Measured):
 
     def arguments(self) -> GenerateArguments:
         return {"classifier": None}
+
+    def shown(self, key: str) -> AbstractContextManager[None]:
+        return gallery_updates.after(self.dataset)
 
 
 class ReportArguments(TypedDict):
@@ -286,6 +293,9 @@ class Report(StageTask):
 
     def arguments(self) -> ReportArguments:
         return {"dataset": self.dataset}
+
+    def shown(self, key: str) -> AbstractContextManager[None]:
+        return gallery_updates.after(self.dataset)
 
 
 # In the order of pipeline.options.STAGES, which a test compares

@@ -20,8 +20,19 @@ def test_second_run_is_up_to_date(home):
 def test_run_ends_with_six_lines(home):
     lines = home.do("run").splitlines()[-6:]
     assert [line.split()[0] for line in lines] == ["pictures", "kept", "filter", "samples", "took", "look"]
-    page = re.search(r"look at\s+(\S+index\.html)", lines[-1])
-    assert (home.folder / page[1]).is_file()
+    pages = re.search(r"look at\s+(\S+index\.html) .*: (\S+index\.html)", lines[-1]).groups()
+    assert [page for page in pages if not (home.folder / page).is_file()] == []
+    (training,) = (home.folder / pages[1]).parent.glob("0*")
+    assert training.name.startswith("001-tiny-")
+    for name in (
+        "reals.png",
+        "stats.jsonl",
+        "training.gif",
+        "samples/grid.png",
+        "report/index.html",
+        "networks/card.json",
+    ):
+        assert (training / name).is_file()
 
 
 def test_changed_labels_rerun_classifier_filter_and_later_stages(home):

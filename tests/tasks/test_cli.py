@@ -18,10 +18,7 @@ def folder(working_folder):
     ("words", "says"),
     [
         (["rnu"], "COMMAND 'rnu' is not known; did you mean 'run'?"),
-        (
-            ["xyz"],
-            "COMMAND 'xyz' is not known; known are: forget, gc, generate, labels, models, options",
-        ),
+        (["xyz"], "COMMAND 'xyz' is not known; known are: export, forget, gc, generate, labels, models, options"),
         (["rerun", "gna"], "stage 'gna' is not known; did you mean 'gan'?"),
         (["run", "--until", "filtre"], "--until 'filtre' is not known; did you mean 'filter'?"),
         (["labels", "imprt"], "ACTION 'imprt' is not known; did you mean 'import'?"),
@@ -44,6 +41,7 @@ def test_unknown_word_is_refused_with_the_nearest_one(folder, capsys, words, say
         ["generate"],
         ["labels"],
         ["labels", "export", "sorted"],
+        ["export", "kept", "out"],
         ["gc"],
         ["web", "--no-browser"],
     ],

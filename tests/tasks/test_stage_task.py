@@ -45,6 +45,7 @@ def task(tmp_path, monkeypatch):
         inputs = notes = arguments = folders = staticmethod(dict)
         published = StageTask.published
         complete = StageTask.complete
+        shown = StageTask.shown
 
         def __init__(self):
             self.artifact_store, self.keys = store, ["a" * 64]

@@ -16,8 +16,9 @@ import numpy as np
 
 NAMES = re.compile(r"ubyte|idx", re.IGNORECASE)  # in the name of every published IDX file; others are not opened
 UNSIGNED_BYTES = 8
-MAX_SIDE = 1 << 14  # pixels
-MAX_BYTES = 1 << 28  # of the pictures of one file that are read
+VALUE_TYPES = {8, 9, 11, 12, 13, 14}  # of every IDX file: signed and unsigned bytes, integers, floats
+MAX_SIDE = 1 << 12  # pixels
+MAX_BYTES = 1 << 28  # of pictures that are kept in memory, of all files of a folder together
 _UNREADABLE = (OSError, EOFError, zlib.error)  # gzip raises all of them for a damaged file
 
 
@@ -25,7 +26,8 @@ _UNREADABLE = (OSError, EOFError, zlib.error)  # gzip raises all of them for a d
 class IdxPictures:
     """The first `count` of the `total` pictures of an IDX file, and their classes if a label file is beside it.
 
-    `pixels` are (N, H, W) uint8; N is smaller than `count` if the file is damaged or cut short.
+    `pixels` are (N, H, W) uint8; N is smaller than `count` if the file is damaged or cut short. `label_file` is there
+    but has no `classes` if it is not of these pictures.
     """
 
     pixels: np.ndarray
@@ -35,8 +37,8 @@ class IdxPictures:
     label_file: Path | None
 
 
-def read_idx(path: Path, count: int) -> IdxPictures | None:
-    """Read the first `count` pictures of `path`; None if it is no IDX file of pictures, or cannot be read."""
+def read_idx(path: Path, count: int, *, max_bytes: int = MAX_BYTES) -> IdxPictures | None:
+    """Read the first `count` pictures of `path`, at most `max_bytes` bytes; None if it is no IDX file of pictures."""
     if not NAMES.search(path.name):
         return None
     try:
@@ -45,20 +47,34 @@ def read_idx(path: Path, count: int) -> IdxPictures | None:
             if not header or not all(0 < side <= MAX_SIDE for side in header[1:]):
                 return None
             total, height, width = header
-            count = min(count, total, MAX_BYTES // (height * width))
+            count = min(count, total, max_bytes // (height * width))
             data = _read(file, count * height * width)
     except _UNREADABLE:
         return None
-    pixels = np.frombuffer(data, np.uint8)[: len(data) // (height * width) * height * width]
+    pixels = np.frombuffer(data, np.uint8, len(data) // (height * width) * height * width)
     label_file = _label_file(path)
     classes = None if label_file is None else _read_classes(label_file, total, count)
     return IdxPictures(
-        pixels=pixels.reshape(-1, height, width),
-        count=count,
-        total=total,
-        classes=classes,
-        label_file=label_file if classes is not None else None,
+        pixels=pixels.reshape(-1, height, width), count=count, total=total, classes=classes, label_file=label_file
     )
+
+
+def unusable_idx(path: Path) -> str:
+    """Why an IDX file that `read_idx` does not read has no pictures; empty if it is no IDX file."""
+    if not NAMES.search(path.name):
+        return ""
+    try:
+        with _open(path) as file:
+            start = file.read(4)
+    except _UNREADABLE:
+        return ""
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in VALUE_TYPES or not start[3]:
+        return ""
+    if start[3] == 1:
+        return "IDX file: labels without pictures"
+    if (start[2], start[3]) != (UNSIGNED_BYTES, 3):
+        return "IDX file: only grey pictures of unsigned bytes, in three dimensions, are read"
+    return f"IDX file: its header is damaged, or pictures have a side above {MAX_SIDE} px"
 
 
 def _read_classes(path: Path, total: int, count: int) -> tuple[int, ...] | None:
@@ -94,13 +110,13 @@ def _header(file: BufferedReader | gzip.GzipFile, *, dimensions: int) -> tuple[i
     return struct.unpack(f">{dimensions}I", found) if len(found) == 4 * dimensions else ()
 
 
-def _read(file: BufferedReader | gzip.GzipFile, count: int) -> bytes:
+def _read(file: BufferedReader | gzip.GzipFile, count: int) -> bytearray:
     """Up to `count` bytes: what there is before the end of the file, or before damage."""
-    parts: list[bytes] = []
+    data = bytearray()
     try:
-        while count > 0 and (part := file.read1(min(count, 1 << 16))):  # `read` would lose what is before the damage
-            parts.append(part)
-            count -= len(part)
+        # `read` would lose what is before the damage
+        while count > len(data) and (part := file.read1(min(count - len(data), 1 << 16))):
+            data += part
     except _UNREADABLE:
         pass
-    return b"".join(parts)
+    return data

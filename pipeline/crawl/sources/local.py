@@ -10,13 +10,14 @@ from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.request import TOO_LARGE, Request, RequestFault, Response
 from pipeline.crawl.sources.base import Page, Source
-from pipeline.crawl.sources.idx import IdxPictures, read_idx
+from pipeline.crawl.sources.idx import MAX_BYTES, IdxPictures, read_idx, unusable_idx
 from pipeline.crawl.storage import StorageError
 from pipeline.crawl.url import absolute_path, files_below, normalize_url, read_url_list
 from pipeline.images.png import encode_png
 from pipeline.options import DownloadOptions
 
 CHUNK_BYTES = 1 << 20  # read at a time
+MEMORY = f"only {MAX_BYTES >> 20} MB of pictures in IDX files are read"
 MAX_LINES = 1_000_000  # of a list that are read
 
 
@@ -54,6 +55,8 @@ class FolderSource(Source):
     def __init__(self, options: DownloadOptions) -> None:
         super().__init__(options)
         self._in_idx_files: dict[str, tuple[IdxPictures, int]] = {}  # file and number of a picture, by its URL
+        self._memory_is_full = False
+        self._labels_of_others: set[Path] = set()  # label files that do not fit the pictures beside them
 
     def start(self) -> str:
         """The path of the folder."""
@@ -63,29 +66,36 @@ class FolderSource(Source):
         """List the files below the folder at `address`."""
         root = absolute_path(address)
         files = files_below(root)
-        idx_files = {path: found for path in files if (found := read_idx(path, self.max_candidates))}
-        label_files = {pictures.label_file for pictures in idx_files.values()}
+        idx_files = self._read_idx_files(files)
+        label_files = {found.label_file for found in idx_files.values() if found.classes is not None}
+        self._labels_of_others = {found.label_file for found in idx_files.values() if found.label_file} - label_files
         candidates: list[Candidate] = []
         total = 0
         for path in files:
             room = self.max_candidates - len(candidates)
             if path in idx_files:
                 candidates += self._candidates_of(idx_files[path], path, root)[:room]
-                total += idx_files[path].total
+                total += self._total(idx_files[path])
             elif path not in label_files:
                 candidates += [self._candidate(path, root)][:room]
                 total += 1
-        return Page(candidates=candidates, links=[], omitted=total - len(candidates))
+        return Page(
+            candidates=candidates, links=[], omitted=total - len(candidates), cut_reason=MEMORY * self._memory_is_full
+        )
 
     def fetch(self, request: Request, http_client: HttpClient) -> Response | RequestFault:
         """Read the file, or make a PNG file of a picture in an IDX file; what cannot be read is a fault."""
         if request.start_url in self._in_idx_files:
             pictures, number = self._in_idx_files[request.start_url]
             if number >= len(pictures.pixels):
-                return RequestFault(reason="file: it ends before this picture")
+                return RequestFault(reason="file: it ends before this picture, its header promises more")
             png = encode_png(pictures.pixels[number])
             return Response(url=request.start_url, data=request.policy.receive([png]))
         path = Path(request.start_url)
+        if path in self._labels_of_others:
+            return RequestFault(reason="IDX file: labels of another number of pictures", outcome="rejected")
+        if unusable := unusable_idx(path):
+            return RequestFault(reason=unusable, outcome="rejected")
         try:
             size = _file_size(path)
             if size > self.options.max_bytes:
@@ -99,6 +109,22 @@ class FolderSource(Source):
         except OSError as error:
             return RequestFault(reason=f"file: {(error.strerror or 'not readable').lower()}", passing=True)
 
+    def _read_idx_files(self, files: list[Path]) -> dict[Path, IdxPictures]:
+        """The pictures of all IDX files: no more than are asked for, and no more than fit into memory together."""
+        found: dict[Path, IdxPictures] = {}
+        room, bytes_left = self.max_candidates, MAX_BYTES
+        for path in files:
+            if pictures := read_idx(path, room, max_bytes=bytes_left):
+                found[path] = pictures
+                self._memory_is_full |= pictures.count < min(room, pictures.total)
+                room, bytes_left = room - _listed(pictures), bytes_left - pictures.pixels.nbytes
+        return found
+
+    def _total(self, pictures: IdxPictures) -> int:
+        """How many rows an IDX file would get without `download.limit`, as far as it is known."""
+        cut_short = len(pictures.pixels) < pictures.count
+        return _listed(pictures) if cut_short or self._memory_is_full else pictures.total
+
     def _chunks(self, file: BinaryIO) -> Iterator[bytes]:
         count = 0
         for chunk in iter(partial(file.read, CHUNK_BYTES), b""):
@@ -109,7 +135,7 @@ class FolderSource(Source):
 
     def _candidates_of(self, pictures: IdxPictures, path: Path, root: Path) -> list[Candidate]:
         found = []
-        for number in range(pictures.count):
+        for number in range(_listed(pictures)):
             url = f"{path.as_uri()}#{number}"
             self._in_idx_files[url] = pictures, number
             found.append(
@@ -127,6 +153,11 @@ class FolderSource(Source):
         return Candidate(
             url=path.as_uri(), fetch_url=str(path), page=root.as_uri(), title=path.relative_to(root).as_posix()
         )
+
+
+def _listed(pictures: IdxPictures) -> int:
+    """How many rows an IDX file gets: one for each picture and, if it is cut short, one for the first missing one."""
+    return min(pictures.count, len(pictures.pixels) + 1)
 
 
 def _file_size(path: Path) -> int:

@@ -48,7 +48,10 @@ NETWORK_FIELDS = {
     "input": "the input of the networks follows from the pictures",
 }
 OWN_PICTURES = "the run has its own pictures; set download.sources = folder and download.folder in luigi.cfg"
-PICKLED_DATA = "pickled data can run code and is never loaded; save the pictures as files, and then: "
+PICKLED_DATA = (
+    "pickled data can run code and is never loaded; save the pictures as files, and set download.sources = folder and"
+    " download.folder in luigi.cfg"
+)
 NOT_FOLLOWED = {
     "": {
         "data_path": OWN_PICTURES,
@@ -164,7 +167,7 @@ def ignored(tree: dict[str, Any]) -> Iterator[str]:
             known = {*FOLLOWED[name], *NOT_FOLLOWED[name]}
             why = NOT_FOLLOWED[name].get(key) or f"the gan-toolkit has no such key; {nearest(key, known)}"
             if key == "data_path" and PICKLED & {suffix.lower() for suffix in PurePath(str(value)).suffixes}:
-                why = PICKLED_DATA + OWN_PICTURES  # a.pkl.gz is pickled too
+                why = PICKLED_DATA  # a.pkl.gz is pickled too
             yield not_followed(f"{name}.{key}" if name else key, value, why)
 
 

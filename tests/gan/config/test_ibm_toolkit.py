@@ -127,7 +127,7 @@ def test_null_and_disabled_fields_equal_missing_fields(translated):
             'data_path = "sets/one.p" is not followed: pickled data can run code and is never',
         ),
         ({"data_path": "sets/one.pkl.gz"}, "pickled data can run code and is never loaded"),
-        ({"data_path": "sets/one.PKL"}, "save the pictures as files, and then: the run has its own pictures; set"),
+        ({"data_path": "sets/one.PKL"}, "save the pictures as files, and set download.sources"),
         ({"GAN_model": {"classes": 10}}, "GAN_model.classes = 10 is not followed: ganmill has no classes"),
         ({"GAN_model": {"data_label": "1"}}, 'GAN_model.data_label = "1" is not followed: ganmill has no classes'),
         ({"GAN_model": {"epoch": 5}}, "has no such key; did you mean 'epochs'?"),

@@ -1,0 +1,101 @@
+"""The command `python -m tasks export`: copy what a dataset was last run with into a folder, for other programs."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.option_types import nearest
+from pipeline.options import dataset_flag
+from pipeline.progress import shown_if_watched
+from pipeline.report.export_files import ExportFile, export_samples, export_squares
+from pipeline.report.export_folder import find_earlier, write_export
+from pipeline.store.artifacts import Artifact, load
+from tasks import label_snapshots, paths
+
+KINDS = {"kept": "kept squares", "squares": "squares", "samples": "samples"}  # each with the words for its files
+
+
+def export(arguments: Namespace) -> int:
+    """Copy the kept squares, all squares or the samples into a folder, with a line of metadata each."""
+    kind, dataset, folder = arguments.kind, arguments.dataset, arguments.to
+    if dataset not in (names := paths.datasets()):
+        raise UserError(f"there is no dataset '{dataset}'" + (f"; {nearest(dataset, names)}" if names else " yet"))
+    earlier = find_earlier(folder, kind=kind, dataset=dataset)
+    artifacts = _samples(dataset) if kind == "samples" else _squares(dataset, only_kept=kind == "kept")
+    files = _files(kind, artifacts, dataset)
+    if earlier and not earlier.finished:
+        print(f"{folder}: the last export was not finished; it is made again", file=sys.stderr)
+    folders = {stage: found.folder for stage, found in artifacts.items()}
+    try:
+        with shown_if_watched("export") as progress:
+            write_export(
+                folder, files, earlier=earlier, kind=kind, dataset=dataset, artifacts=folders, progress=progress
+            )
+    except BaseException:
+        print(f"{folder}: the export is not finished; export again to finish it", file=sys.stderr)
+        raise
+    print(f"{folder}: {len(files)} {KINDS[kind]} of {dataset}; metadata.jsonl has a line for each")
+    return 0
+
+
+def _files(kind: str, artifacts: dict[str, Artifact], dataset: str) -> list[ExportFile]:
+    folders = {stage: found.folder for stage, found in artifacts.items()}
+    if kind == "samples":
+        return export_samples(artifacts["generate"], artifacts.get("gan"))
+    return export_squares(
+        folders["normalize"],
+        download=folders.get("download"),
+        kept=folders.get("filter"),
+        labels={} if "filter" in folders else label_snapshots.log(dataset).effective(),
+        only_kept=kind == "kept",
+    )
+
+
+def _samples(dataset: str) -> dict[str, Artifact]:
+    """The samples, and the generator that made them if it still exists."""
+    generate = _last_used(dataset, "generate", "samples")
+    gan = _find(dataset, "gan", "generator", generate.manifest.inputs.get("gan.generator", ""))
+    return {"generate": generate} | ({"gan": gan} if gan else {})
+
+
+def _squares(dataset: str, *, only_kept: bool) -> dict[str, Artifact]:
+    """The squares, and as far as they exist the verdicts on them and the download that they were made from."""
+    if only_kept:
+        verdicts: Artifact | None = _last_used(dataset, "filter", "kept squares")
+        assert verdicts is not None
+        digest = verdicts.manifest.inputs["normalize.images"]
+        normalize = _find(dataset, "normalize", "images", digest)
+        if normalize is None:
+            raise UserError(
+                f"the squares that {verdicts.folder} speaks of were deleted; `python -m tasks run"
+                f"{dataset_flag(dataset)}` makes them again"
+            )
+    else:
+        normalize = _last_used(dataset, "normalize", "squares")
+        verdicts = _find(dataset, "filter", "normalize.images", normalize.manifest.outputs["images"])
+    download = _find(dataset, "download", "images", normalize.manifest.inputs["download.images"])
+    found = {"download": download, "normalize": normalize, "filter": verdicts}
+    return {stage: artifact for stage, artifact in found.items() if artifact}
+
+
+def _last_used(dataset: str, stage: str, what: str) -> Artifact:
+    """The artifact that the last run made or reused. Errors: `UserError` if there is none, `DamagedState`."""
+    store = paths.artifact_store(dataset, stage)
+    if name := Path(store.latest_name()).name:
+        return load(store.root / name)
+    if newest := store.newest():  # somebody deleted `latest`
+        return newest
+    raise UserError(f"{dataset} has no {what} yet; `python -m tasks run{dataset_flag(dataset)}` makes them")
+
+
+def _find(dataset: str, stage: str, name: str, digest: str) -> Artifact | None:
+    """The artifact of `stage` whose output or input `name` has this digest: the last used one, or else the newest."""
+    store = paths.artifact_store(dataset, stage)
+    found = [
+        artifact
+        for artifact in store.all()
+        if digest in (artifact.manifest.outputs.get(name), artifact.manifest.inputs.get(name))
+    ]
+    last = [artifact for artifact in found if artifact.folder.name == store.latest_name()]
+    return next(iter(last or found[-1:]), None)
