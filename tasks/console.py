@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pipeline.filter.words import precision_words, recall_words
 from pipeline.run_record import Event, duration, line_about
 from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
@@ -79,17 +80,8 @@ def _filter(found: dict[str, Any]) -> str:
         return f"kept {found['kept']} of {found['images']} without a classifier"
     low, high = found["band"]
     borderline = f", {found['unsure']} borderline from {figure(low)}" if found["unsure"] else ""
-    return f"kept {found['kept']} of {found['images']} at a score of {figure(high)} or above{borderline}{_proof(found)}"
-
-
-def _proof(found: dict[str, Any]) -> str:
-    proof = found["proof"]
-    if found["expected_precision"] is None or proof["low"] is None:
-        return ""
-    return (
-        f"; precision about {figure(found['expected_precision'])} ({figure(proof['low'])} to {figure(proof['high'])}"
-        f" by {proof['labels']} labels)"
-    )
+    kept = f"kept {found['kept']} of {found['images']} at a score of {figure(high)} or above{borderline}"
+    return "; ".join(part for part in (kept, precision_words(found), recall_words(found)) if part)
 
 
 def _gan(found: dict[str, Any]) -> str:

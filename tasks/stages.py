@@ -153,7 +153,7 @@ class Filter(Labelled):
     stage = "filter"
     function = "pipeline.filter.filter_images:filter_images"
     keyword = "kept"
-    version = 2
+    version = 3
     isolated = True
 
     def reads(self) -> Reads:

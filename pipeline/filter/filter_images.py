@@ -1,6 +1,6 @@
 """The filter stage: decide which squares the generator learns from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,15 @@ import numpy as np
 
 from pipeline.devices import prepare_devices
 from pipeline.errors import UserError
-from pipeline.filter.calibration import LabelCounts, infer_class_prior, shift_logits
+from pipeline.filter.advice import Advice, advise
+from pipeline.filter.calibration import shift_logits
 from pipeline.filter.classifier import BATCH, Classifier, Predictions
 from pipeline.filter.classifier_io import load_classifier
 from pipeline.filter.kernel import principal_components
+from pipeline.filter.recall import RecallEstimate, estimate_recall
 from pipeline.filter.scores import BORDERLINE, FEATURES, KEPT, REJECTED, Score, read_unseen, write_scores
 from pipeline.filter.threshold import (
     MAX_EXTRA_LABELS,
-    Evidence,
     PrecisionEstimate,
     Threshold,
     choose_threshold,
@@ -24,8 +25,10 @@ from pipeline.filter.threshold import (
     estimate_precision,
     evaluate_threshold,
     find_suspect_labels,
+    gather_evidence,
     jeffreys_interval,
 )
+from pipeline.filter.words import advice_words
 from pipeline.images.dataset import read_images
 from pipeline.labels.snapshot import read_snapshot
 from pipeline.labels.suggest import random_slice
@@ -33,6 +36,7 @@ from pipeline.options import FilterOptions
 from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
 from pipeline.store import digest, verified
+from pipeline.store import manifest as manifests
 
 PRECISION_TOLERANCE = 0.005  # a smaller shortfall of precision gives no notice
 MIN_RANDOM_LABELS = 30  # of a random sample; with fewer the fraction on target is not reported
@@ -70,6 +74,8 @@ def filter_images(
             class_prior=None,
             threshold=None,
             precision_estimate=None,
+            recall_estimate=None,
+            advice=(),
             statistics={},
         )
     else:
@@ -97,6 +103,8 @@ class Decision:
     class_prior: float | None  # expected fraction of unlabelled squares that are on target
     threshold: Threshold | None
     precision_estimate: PrecisionEstimate | None
+    recall_estimate: RecallEstimate | None
+    advice: Sequence[Advice]  # what would raise the recall most
     statistics: Mapping[str, Any]
 
 
@@ -118,7 +126,20 @@ def _score_squares(
     unseen = {id: score for id, score in read_unseen(classifier).items() if id in probabilities}
     probabilities.update(unseen)
     standard_errors = dict(zip(ids, predictions.standard_error.round(6).tolist(), strict=True))
-    return _decide(probabilities, standard_errors, unseen, labels, model.calibration.prior, options)
+    return _decide(
+        probabilities,
+        standard_errors,
+        unseen,
+        labels,
+        model.calibration.prior,
+        options,
+        _classifier_summary(classifier),
+    )
+
+
+def _classifier_summary(classifier: Path) -> Mapping[str, Any]:
+    """The figures of a finished classifier; none if its folder has no manifest."""
+    return manifests.read(classifier).summary if (classifier / manifests.NAME).exists() else {}
 
 
 def _predict(model: Classifier, images: np.ndarray, progress: StageProgress) -> Predictions:
@@ -137,6 +158,7 @@ def _decide(
     labels: Mapping[str, str],
     prior: float,
     options: FilterOptions,
+    classifier: Mapping[str, Any],
 ) -> Decision:
     """Shift the probabilities of unlabelled squares to their class prior, choose the threshold and estimate the
     precision.
@@ -146,7 +168,13 @@ def _decide(
     unlabelled = sorted(set(probabilities) - set(labels))
     random_labels = [labels[id] for id in random_slice(list(probabilities), labels) if labels[id] != "unsure"]
     on_off = {id: labels[id] for id in unseen if labels.get(id) in ("on", "off")}
-    evidence = _evidence(np.array([probabilities[id] for id in unlabelled]), prior, random_labels, on_off, unseen)
+    evidence = gather_evidence(
+        np.array([probabilities[id] for id in unlabelled]),
+        prior,
+        random_labels,
+        list(on_off.values()),
+        np.array([unseen[id] for id in on_off]),
+    )
     shifted = shift_logits(evidence.unlabelled, evidence.offset)
     if options.threshold is None:
         threshold = choose_threshold(shifted, options.precision, options.unsure)
@@ -161,34 +189,19 @@ def _decide(
         class_prior=evidence.class_prior.mean,
         threshold=threshold,
         precision_estimate=estimate_precision(threshold, evidence, options.precision),
+        recall_estimate=estimate_recall(threshold, evidence),
+        advice=advise(
+            shifted,
+            threshold,
+            options,
+            has_backbone=classifier.get("backbone", "none") != "none",
+            curve=classifier.get("curve", ()),
+        ),
         statistics={
             "offset": round(evidence.offset, 6),
             "confusion": confusion(threshold, evidence),
             **_random_label_statistics(random_labels),
         },
-    )
-
-
-def _evidence(
-    unlabelled: np.ndarray,
-    prior: float,
-    random_labels: list[str],
-    on_off: Mapping[str, str],
-    unseen: Mapping[str, float],
-) -> Evidence:
-    labels = list(on_off.values())
-    counts = LabelCounts(
-        random_on=random_labels.count("on"),
-        random_off=random_labels.count("off"),
-        on=labels.count("on"),
-        off=labels.count("off"),
-        unlabelled=len(unlabelled),
-    )
-    return Evidence(
-        scores=np.array([unseen[id] for id in on_off]),
-        on=np.array([label == "on" for label in labels], bool),
-        unlabelled=unlabelled,
-        class_prior=infer_class_prior(unlabelled if len(unlabelled) else np.array([prior]), prior, counts),
     )
 
 
@@ -217,9 +230,13 @@ def _outcome(score: float | None, label: str | None, threshold: Threshold | None
 
 
 def _summary(scores: list[Score], decision: Decision, options: FilterOptions) -> dict[str, Any]:
-    threshold, precision_estimate = decision.threshold, decision.precision_estimate
+    threshold, precision_estimate, recall_estimate = (
+        decision.threshold,
+        decision.precision_estimate,
+        decision.recall_estimate,
+    )
     counts = {outcome: sum(score.outcome == outcome for score in scores) for outcome in (KEPT, REJECTED, BORDERLINE)}
-    return {
+    summary = {
         "images": len(scores),
         **counts,
         "threshold": threshold and threshold.threshold,
@@ -232,9 +249,12 @@ def _summary(scores: list[Score], decision: Decision, options: FilterOptions) ->
         "expected_precision": _rounded(threshold.precision if threshold else None),
         "expected_recall": _rounded(threshold.recall if threshold else None),
         "proof": precision_estimate and {name: _rounded(value) for name, value in asdict(precision_estimate).items()},
+        "recall": recall_estimate and {name: _rounded(value) for name, value in asdict(recall_estimate).items()},
+        "raise_recall": [asdict(each) for each in decision.advice],
         **decision.statistics,
         "notice": _notice(decision, options),
     }
+    return summary | {"notices": [words] if (words := advice_words(summary)) else []}
 
 
 def _rounded(value: float | None) -> float | None:
