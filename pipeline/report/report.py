@@ -18,6 +18,7 @@ from pipeline import demo
 from pipeline.filter.calibration import shift_logits
 from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED
 from pipeline.filter.threshold import jeffreys_interval
+from pipeline.filter.words import advice_words, kept_from, precision_words, recall_words
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.video import animate
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, new_axes, save
@@ -170,7 +171,18 @@ def _render(dataset: str, stage_manifests: dict[str, Manifest], folder: Path, su
         shown=SHOWN,
         pictures=pictures,
         ground_truth=summary["truth"],
+        words=_filter_words(stage_manifests["filter"].summary),
     )
+
+
+def _filter_words(summary: dict[str, Any]) -> dict[str, Any]:
+    """The filter's figures in words, the same as on the console and on the label page."""
+    return {
+        "kept_from": kept_from(summary),
+        "precision": precision_words(summary),
+        "recall": recall_words(summary),
+        "advice": advice_words(summary),
+    }
 
 
 def _overview(normalized: dict[str, Any]) -> list[tuple[str, str, int]]:

@@ -147,3 +147,20 @@ def test_filter_stops_on_request(run_filter, tmp_path):
     with pytest.raises(Stopped):
         run_filter(FilterOptions(), progress=silent, should_stop=lambda: True)
     assert not list(tmp_path.iterdir())
+
+
+def test_summary_has_the_recall_interval_and_what_would_raise_it(run_filter):
+    summary = run_filter(FilterOptions(precision=1.0)).summary
+    recall = summary["recall"]
+    assert 0 <= recall["low"] <= summary["expected_recall"] <= recall["high"] <= 1
+    assert recall["missed"] >= recall["borderline"] >= 0
+    assert recall["labels"] == 40
+    assert {advice["way"] for advice in summary["raise_recall"]} >= {"weights", "precision"}
+    (notice,) = summary["notices"]
+    assert "classifier.backbone = FILE.h5" in notice
+    assert "filter.precision = " in notice
+
+
+def test_method_none_has_no_recall(run_filter):
+    summary = run_filter(FilterOptions(method="none"), labels=None, classifier=None).summary
+    assert (summary["recall"], summary["raise_recall"], summary["notices"]) == (None, [], [])

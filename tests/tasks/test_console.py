@@ -32,3 +32,14 @@ def test_notices_has_the_notices_of_the_manifest():
     ]
     assert console.notices(made("download", notices=["bing gave nothing"])) == ["bing gave nothing"]
     assert console.notices(made("filter", notice="")) == []
+
+
+def test_stage_line_shows_precision_and_recall_of_the_filter_with_intervals():
+    found = {"kept": 8, "images": 500, "unsure": 0, "band": [0.4, 0.6], "threshold": 0.5}
+    proof = {"low": 0.9, "high": 0.98, "labels": 31, "more": 0}
+    recall = {"low": 0.25, "high": 0.45, "labels": 80, "missed": 200, "borderline": 0}
+    shown = {"expected_precision": 0.95, "proof": proof, "expected_recall": 0.33, "recall": recall}
+    assert console.stage_line(made("filter", **found, **shown)) == (
+        "kept 8 of 500 at a score of 0.600 or above; filter precision about 0.950 (0.900 to 0.980 by 31 labels);"
+        " filter recall about 0.330 (0.250 to 0.450 by 80 labels): about 200 on-target squares are rejected"
+    )

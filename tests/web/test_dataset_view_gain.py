@@ -83,3 +83,20 @@ def test_missing_filter_only_removes_the_label_effect(fake_dataset, client):
     assert summary(client)["gain"]
     shutil.rmtree(fake_dataset.store("filter").root)
     assert (summary(client)["gain"], summary(client)["filtered"]) == ("", False)
+
+
+def test_page_shows_precision_and_recall_of_the_filter_and_what_would_raise_the_recall(fake_dataset, client):
+    fake_dataset.filter(
+        scores(fake_dataset),
+        band=[0.45, 0.55],
+        expected_precision=0.95,
+        proof={"low": 0.9, "high": 0.98, "labels": 31},
+        expected_recall=0.33,
+        recall={"low": 0.25, "high": 0.45, "labels": 80, "missed": 200, "borderline": 0},
+        raise_recall=[{"way": "labels", "more": 30, "text": "40 more labels (about 30 of them)"}],
+    )
+    assert summary(client)["hint"] == (
+        "Filter precision about 0.950 (0.900 to 0.980 by 31 labels); filter recall about 0.330 (0.250 to 0.450 by 80"
+        " labels): about 200 on-target squares are rejected."
+        " More on-target squares would be kept with 40 more labels (about 30 of them)."
+    )
