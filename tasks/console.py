@@ -94,7 +94,8 @@ def _gan(found: dict[str, Any]) -> str:
 def _generate(found: dict[str, Any]) -> str:
     return (
         f"made {found['count']} samples; KID {figure(found['kid'])} (reals against reals"
-        f" {figure(found['kid_floor'])}), precision {figure(found['precision'])}, recall {figure(found['recall'])}"
+        f" {figure(found['kid_floor'])}), sample precision {figure(found['precision'])}, sample recall"
+        f" {figure(found['recall'])}"
     )
 
 
@@ -120,7 +121,8 @@ def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
     quality = [_classifier(summaries["classifier"]) if "classifier" in summaries else "none: every square is kept"]
     truth = summaries["report"].get("truth")
     if truth:
-        quality.append(f"against the truth: precision {figure(truth['precision'])}, recall {figure(truth['recall'])}")
+        precision, recall = figure(truth["precision"]), figure(truth["recall"])
+        quality.append(f"against the truth: filter precision {precision}, filter recall {recall}")
     return [
         f"pictures   {_download(summaries['download'])}",
         f"kept       {_filter(summaries['filter'])}",

@@ -269,14 +269,14 @@ def _notice(decision: Decision, options: FilterOptions) -> str:
     if threshold.precision < target - PRECISION_TOLERANCE:
         return (
             f"precision {target:g} is out of reach: about {threshold.precision:.2f} of the unlabelled squares that are"
-            f" kept should be on target; label more, squares with scores near {threshold.threshold:.2f} first"
+            f" kept should be on target; label more, squares with scores near {threshold.high:.3f} first"
         )
     if estimate is None or estimate.more == 0:
         return ""
     more = f"about {estimate.more} more labels" if estimate.more else f"more than {MAX_EXTRA_LABELS} more labels"
     return (
-        f"precision {target:g} is expected but not confirmed yet: {estimate.labels} labels above the threshold give"
-        f" {estimate.low:.2f} to {estimate.high:.2f}; {more} of squares with high scores would confirm it"
+        f"precision {target:g} is expected but not confirmed yet: {estimate.labels} labels above"
+        f" {threshold.high:.3f} give {estimate.low:.2f} to {estimate.high:.2f}; {more} of squares with high scores would confirm it"
     )
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from pipeline.filter.calibration import shift_logits
 from pipeline.filter.threshold import CONFIDENCE, DRAWS, Evidence, Threshold, offset_uncertainty
 
-ERROR_STD = 1.0  # of the calibrated probabilities of a stratum, in logits, before its labels are seen
-ERRORS = np.linspace(-5, 5, 101)
+ERROR_STD = 1.5  # of the calibrated probabilities of a stratum, in logits, before its labels are seen
+ERRORS = np.linspace(-8, 8, 161)
+# Of a label in the posterior distribution, because its square was scored by another model, which did not train on it
+LABEL_WEIGHT = 0.5
 MIN_STRATUM_LABELS = 8  # labelled squares that each stratum needs
 MAX_STRATA = 4  # on each side of the threshold
 SAMPLE = 20  # probabilities that stand for those of a stratum
@@ -87,7 +89,7 @@ def _calibration_error(on: np.ndarray, scores: np.ndarray, random: np.random.Gen
     """
     probabilities = shift_logits(scores, ERRORS[:, np.newaxis])  # (E, L)
     likelihood = np.log(np.where(on, probabilities, 1 - probabilities)).sum(axis=1)
-    log_posterior = likelihood - (ERRORS / ERROR_STD) ** 2 / 2
+    log_posterior = LABEL_WEIGHT * likelihood - (ERRORS / ERROR_STD) ** 2 / 2
     posterior = np.exp(log_posterior - log_posterior.max())
     return random.choice(ERRORS, DRAWS, p=posterior / posterior.sum())
 

@@ -43,3 +43,9 @@ def test_stage_line_shows_precision_and_recall_of_the_filter_with_intervals():
         "kept 8 of 500 at a score of 0.600 or above; filter precision about 0.950 (0.900 to 0.980 by 31 labels);"
         " filter recall about 0.330 (0.250 to 0.450 by 80 labels): about 200 on-target squares are rejected"
     )
+
+
+def test_sample_precision_and_recall_are_told_apart_from_those_of_the_filter():
+    summary = {"count": 3, "kid": 0.1, "kid_floor": 0.01, "precision": 0.9, "recall": 0.8}
+    line = console.stage_line(made("generate", **summary))
+    assert "sample precision 0.900, sample recall 0.800" in line
