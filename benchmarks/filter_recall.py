@@ -25,7 +25,8 @@ from benchmarks.machine import machine
 from pipeline.crawl.sources.idx import read_idx
 from pipeline.filter.calibration import shift_logits
 from pipeline.filter.learn import LearnResult, TrainingPool, learn
-from pipeline.filter.threshold import Evidence, choose_threshold, estimate_precision, gather_evidence
+from pipeline.filter.recall import estimate_recall
+from pipeline.filter.threshold import Evidence, choose_threshold, gather_evidence
 from pipeline.filter.train_classifier import number_groups, split_labels
 from pipeline.images.crop import fit_to_square
 from pipeline.images.duplicates import group_similar
@@ -39,6 +40,7 @@ LABELS, ON, OFF = 80, 30, 50
 FIRST = 40  # random labels before the label page suggests others
 OTHERS = 1.0, 3.0  # how many more pictures are off target than on target
 IDX_PICTURES = 6000  # of an IDX file that are read
+PRECISIONS = 0.8, 0.9, 0.95, 0.995
 BAND = FilterOptions().unsure
 
 
@@ -73,7 +75,31 @@ def main() -> None:
             print(f"{draw.subject} {draw.way}", file=sys.stderr, flush=True)
             if arguments.save:
                 arguments.save.write_bytes(pickle.dumps(draws))
-    print(machine())
+    print(f"{machine()}; {len(draws)} draws, each at precision {', '.join(f'{each:g}' for each in PRECISIONS)}")
+    print(f"{'labels':12s}{'draws':>6s}{'below':>8s}{'above':>8s}{'width':>8s}{'error':>8s}{'recall':>8s}")
+    for way in (*WAYS, "all"):
+        chosen = [draw for draw in draws if way in (draw.way, "all")]
+        if chosen:
+            rows = np.array([measure(draw, precision) for draw in chosen for precision in PRECISIONS])
+            print(f"{way:12s}{len(chosen):6d}" + "".join(f"{value:8.3f}" for value in rows.mean(axis=0)))
+
+
+def measure(draw: Draw, precision: float) -> tuple[float, ...]:
+    """Whether the true recall is below or above the interval, the interval's width, the error of the expected recall,
+    and the true recall."""
+    shifted = shift_logits(draw.evidence.unlabelled, draw.evidence.offset)
+    threshold = choose_threshold(shifted, precision, BAND)
+    estimate = estimate_recall(threshold, draw.evidence)
+    assert estimate is not None
+    assert threshold.recall is not None
+    recall = draw.on[shifted >= threshold.high].sum() / max(draw.on.sum(), 1)
+    return (
+        float(recall < estimate.low),
+        float(recall > estimate.high),
+        estimate.high - estimate.low,
+        threshold.recall - recall,
+        recall,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +164,7 @@ def make_draw(
     return Draw(subject=name, way=way, evidence=evidence, on=subject.on[rest])
 
 
-def choose_labels(
-    ids: Sequence[str], truth: dict[str, str], way: str, subject: Subject, how: How
-) -> dict[str, str]:
+def choose_labels(ids: Sequence[str], truth: dict[str, str], way: str, subject: Subject, how: How) -> dict[str, str]:
     """The labels of the squares that a person labels."""
     if way == "sorted":
         chosen = [[id for id in ids if truth[id] == label][:count] for label, count in (("on", ON), ("off", OFF))]

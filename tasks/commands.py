@@ -14,7 +14,6 @@ from pipeline.crawl.url import STANDARD_INPUT
 from pipeline.errors import DamagedState, UserError, of_system
 from pipeline.gan.config import Definition, Difference, LoadedDefinition, as_tree, differences, read, schema_text
 from pipeline.labels.folders import export_folders, import_folders
-from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_text, nearest
 from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
 from pipeline.store.atomic import write_whole
@@ -133,8 +132,7 @@ def options(arguments: Namespace) -> int:
 
 def labels_check(arguments: Namespace) -> int:
     """Print how many labels of each kind there are; an unreadable line is an error."""
-    labels = list(label_snapshots.log(_existing_dataset(arguments.dataset)).effective().values())
-    print(", ".join(f"{labels.count(label)} {name}" for label, name in LABEL_NAMES.items()))
+    print(label_snapshots.describe(_existing_dataset(arguments.dataset), zeros=True))
     return 0
 
 
@@ -143,9 +141,11 @@ def labels_import(arguments: Namespace) -> int:
     folders = {name: getattr(arguments, name) for name in ("on", "off", "unsure", "unlabelled")}
     if not any(folders.values()):
         raise UserError("labels import: give at least one of --on DIR, --off DIR, --unsure DIR, --unlabelled DIR")
+    if arguments.validation and (folders["unsure"] or folders["unlabelled"]):
+        raise UserError("labels import --validation takes only --on DIR and --off DIR: nothing else can be measured on")
     log = label_snapshots.log(arguments.dataset)
     before = len(log.effective())
-    print(import_folders(log, normalize=_normalized(arguments.dataset), **folders))
+    print(import_folders(log, normalize=_normalized(arguments.dataset), validation=arguments.validation, **folders))
     command = f"python -m tasks plan{dataset_flag(arguments.dataset)}"
     print(f"labels: {before} → {len(log.effective())}; `{command}` says what that changes")
     return 0
@@ -306,7 +306,7 @@ def _definition_path(name: str) -> Path:
 
 def show_status(pipeline: RunPipeline, *, verify: bool = False) -> list[str]:
     """Print the state of one dataset; returns its damage, a line each."""
-    print(f"{pipeline.dataset}: {_last_run(pipeline.dataset)}; {_labels(pipeline.dataset)}")
+    print(f"{pipeline.dataset}: {_last_run(pipeline.dataset)}; labels: {label_snapshots.describe(pipeline.dataset)}")
     for step, task in zip(make_plan(pipeline), pipeline.stages(), strict=True):
         newest = task.published() or task.artifact_store.newest()
         line = console.stage_line(newest.manifest) if newest else ""
@@ -328,12 +328,6 @@ def _last_run(dataset: str) -> str:
     stages = Counter(record.stages().values())
     counts = ", ".join(f"{number} {word}" for word, number in stages.items())
     return f"last run {rows[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "")
-
-
-def _labels(dataset: str) -> str:
-    found = Counter(label_snapshots.log(dataset).effective().values())
-    shown = ", ".join(f"{found[label]} {name}" for label, name in LABEL_NAMES.items() if found[label])
-    return f"labels: {shown or 'none'}"
 
 
 def _find_damage(pipeline: RunPipeline, *, verify: bool) -> list[str]:

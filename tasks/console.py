@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.filter.words import precision_words, recall_words
+from pipeline.images.rejected import TOO_SMALL, too_small_words
 from pipeline.run_record import Event, duration, line_about
 from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
@@ -42,7 +43,7 @@ def figure(value: Any) -> str:
 
 def stage_line(manifest: Manifest) -> str:
     """What a stage did, in one line."""
-    return LINES[manifest.stage](manifest.summary)
+    return LINES[manifest.stage](manifest.options | manifest.summary)
 
 
 def notices(manifest: Manifest) -> list[str]:
@@ -61,8 +62,14 @@ def _download(found: dict[str, Any]) -> str:
 def _normalize(found: dict[str, Any]) -> str:
     return (
         f"{found['kept']} of {found['images']} pictures made {found['size']} px squares"
-        f" ({found['duplicate']} duplicates, {found['rejected']} rejected)"
+        f" ({found['duplicate']} duplicates, {found['rejected']} rejected{_too_small(found)})"
     )
+
+
+def _too_small(found: dict[str, Any]) -> str:
+    """How many pictures are too small for which setting; empty if none are."""
+    count, min_side = found.get("reasons", {}).get(TOO_SMALL), found.get("min_side")
+    return f", {too_small_words(count, min_side)}" if count and min_side else ""
 
 
 def _classifier(found: dict[str, Any]) -> str:
@@ -72,7 +79,15 @@ def _classifier(found: dict[str, Any]) -> str:
         f" backbone {found.get('backbone', 'none')};"
         f" average precision {figure(found['out_of_fold_average_precision'])} out of fold"
         + (f", {figure(held)} on {found['holdout']} held out" if held is not None else "")
+        + _validation(found)
     )
+
+
+def _validation(found: dict[str, Any]) -> str:
+    """The average precision on the validation set; empty if there is none."""
+    if not found.get("validation"):
+        return ""
+    return f", {figure(found['validation_average_precision'])} on {found['validation']} for validation"
 
 
 def _filter(found: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ class SeedLabels(RunTask):
         return [self.upstream(Download), self.upstream(Normalize)]
 
     def complete(self) -> bool:
-        return bool(label_snapshots.log(self.dataset).effective())
+        return bool(label_snapshots.log(self.dataset).current().others())
 
     def run(self) -> None:
         from pipeline.labels.seed import seed_from  # here, as it loads OpenCV, which a plan does not need

@@ -1,6 +1,6 @@
 """The filter stage: decide which squares the generator learns from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from pipeline.filter.threshold import (
     Threshold,
     choose_threshold,
     confusion,
+    count_verdicts,
     estimate_precision,
     evaluate_threshold,
     find_suspect_labels,
@@ -30,7 +31,8 @@ from pipeline.filter.threshold import (
 )
 from pipeline.filter.words import advice_words
 from pipeline.images.dataset import read_images
-from pipeline.labels.snapshot import read_snapshot
+from pipeline.labels.log import LABELS
+from pipeline.labels.snapshot import read_snapshot, read_validation
 from pipeline.labels.suggest import random_slice
 from pipeline.options import FilterOptions
 from pipeline.progress import Progress, ShouldStop, StageProgress
@@ -64,6 +66,7 @@ def filter_images(
         Stopped: If the run was asked to stop.
     """
     labels_by_id = read_snapshot(labels) if labels else {}
+    validation = read_validation(labels) if labels else frozenset()
     rows = verified.read_rows(normalize, "images.jsonl")
     sha256_by_id = {row["id"]: row["sha256"] for row in rows if row["outcome"] == "kept"}
     if options.method == "none":
@@ -89,7 +92,7 @@ def filter_images(
     write_scores(scores, folder)
     return Result(
         outputs={"kept": digest.of_set([id, sha256_by_id[id]] for id in kept)},
-        summary=_summary(scores, decision, options),
+        summary=_summary(scores, validation, decision, options),
     )
 
 
@@ -229,7 +232,9 @@ def _outcome(score: float | None, label: str | None, threshold: Threshold | None
     return REJECTED if score < threshold.low else BORDERLINE
 
 
-def _summary(scores: list[Score], decision: Decision, options: FilterOptions) -> dict[str, Any]:
+def _summary(
+    scores: list[Score], validation: Collection[str], decision: Decision, options: FilterOptions
+) -> dict[str, Any]:
     threshold, precision_estimate, recall_estimate = (
         decision.threshold,
         decision.precision_estimate,
@@ -241,9 +246,10 @@ def _summary(scores: list[Score], decision: Decision, options: FilterOptions) ->
         **counts,
         "threshold": threshold and threshold.threshold,
         "band": threshold and [threshold.low, threshold.high],
-        "labelled_on": sum(score.label == "on" for score in scores),
-        "labelled_off": sum(score.label == "off" for score in scores),
-        "labelled_unsure": sum(score.label == "unsure" for score in scores),
+        **{
+            f"labelled_{label}": sum(score.label == label and score.id not in validation for score in scores)
+            for label in LABELS
+        },
         "suspect": len(decision.suspects),
         "expected_share": _rounded(decision.class_prior),
         "expected_precision": _rounded(threshold.precision if threshold else None),
@@ -252,9 +258,19 @@ def _summary(scores: list[Score], decision: Decision, options: FilterOptions) ->
         "recall": recall_estimate and {name: _rounded(value) for name, value in asdict(recall_estimate).items()},
         "raise_recall": [asdict(each) for each in decision.advice],
         **decision.statistics,
+        "validation": _validation_verdicts([score for score in scores if score.id in validation], decision),
         "notice": _notice(decision, options),
     }
     return summary | {"notices": [words] if (words := advice_words(summary)) else []}
+
+
+def _validation_verdicts(scores: Sequence[Score], decision: Decision) -> dict[str, Any] | None:
+    """What the filter would decide about the validation set by its scores; None if there is none, or no threshold."""
+    certain = [score for score in scores if score.label in ("on", "off")]
+    if decision.threshold is None or not certain:
+        return None
+    shifted = shift_logits(np.array([score.score for score in certain]), decision.statistics["offset"])
+    return count_verdicts(decision.threshold, shifted, np.array([score.label == "on" for score in certain]))
 
 
 def _rounded(value: float | None) -> float | None:
@@ -275,8 +291,8 @@ def _notice(decision: Decision, options: FilterOptions) -> str:
         return ""
     more = f"about {estimate.more} more labels" if estimate.more else f"more than {MAX_EXTRA_LABELS} more labels"
     return (
-        f"precision {target:g} is expected but not confirmed yet: {estimate.labels} labels above"
-        f" {threshold.high:.3f} give {estimate.low:.2f} to {estimate.high:.2f}; {more} of squares with high scores would confirm it"
+        f"precision {target:g} is expected but not confirmed yet: {estimate.labels} labels above {threshold.high:.3f}"
+        f" give {estimate.low:.2f} to {estimate.high:.2f}; {more} of squares with high scores would confirm it"
     )
 
 

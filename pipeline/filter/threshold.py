@@ -212,13 +212,23 @@ def _labels_needed(kept: np.ndarray, target: float) -> int | None:
 
 
 def confusion(threshold: Threshold, evidence: Evidence) -> dict[str, Any]:
-    """Confusion matrix of labelled squares, by out-of-fold scores: how many are kept, borderline or rejected.
+    """Confusion matrix of labelled squares by their out-of-fold scores; see `count_verdicts`."""
+    return count_verdicts(threshold, evidence.shifted, evidence.on)
+
+
+def count_verdicts(threshold: Threshold, shifted: np.ndarray, on: np.ndarray) -> dict[str, Any]:
+    """How many squares of each label would be kept, borderline or rejected by their scores alone.
 
     Also the fraction of each label that is kept, with its interval.
+
+    Args:
+        threshold: The threshold of the filter.
+        shifted: (L,) scores of models that did not train on these labels, shifted like the unlabelled squares.
+        on: (L,) bool, the labels.
     """
     matrix: dict[str, Any] = {}
-    for label, rows in (("on", evidence.on), ("off", ~evidence.on)):
-        scores = evidence.shifted[rows]
+    for label, rows in (("on", on), ("off", ~on)):
+        scores = shifted[rows]
         kept, rejected = int((scores >= threshold.high).sum()), int((scores < threshold.low).sum())
         matrix[label] = {"kept": kept, "unsure": len(scores) - kept - rejected, "rejected": rejected}
         matrix[f"{label}_kept"] = [round(value, 4) for value in jeffreys_interval(kept, len(scores))]

@@ -46,6 +46,19 @@ def _lost_words(estimate: Summary) -> str:
     return lost + (f", about {estimate['borderline']} borderline" if estimate["borderline"] else "")
 
 
+def validation_words(summary: Summary) -> str:
+    """What the filter would decide about the validation set; empty if there is none."""
+    found = summary.get("validation")
+    if not found:
+        return ""
+    texts = []
+    for label, name in (("on", "on target"), ("off", "off target")):
+        share, low, high = found[f"{label}_kept"]
+        if total := sum(found[label].values()):
+            texts.append(f"{found[label]['kept']} of {total} {name} ({share:.3f}, {low:.3f} to {high:.3f})")
+    return f"of the validation set it would keep {' and '.join(texts)}"
+
+
 def advice_words(summary: Summary) -> str:
     """What would raise the recall, the most effective first; empty if it is high already."""
     advice = summary.get("raise_recall") or []

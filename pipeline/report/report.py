@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ from pipeline import demo
 from pipeline.filter.calibration import shift_logits
 from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED
 from pipeline.filter.threshold import jeffreys_interval
-from pipeline.filter.words import advice_words, kept_from, precision_words, recall_words
+from pipeline.filter.words import advice_words, kept_from, precision_words, recall_words, validation_words
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.video import animate
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, new_axes, save
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import read_images
 from pipeline.images.overview import SHOWN, sheet_name
+from pipeline.images.rejected import TOO_SMALL, too_small_words
 from pipeline.options import ReportOptions
 from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
@@ -196,6 +198,8 @@ def _render(
         pictures=pictures,
         ground_truth=summary["truth"],
         reasons=reasons or {stage: {"rejected": stage_manifests[stage].summary["reasons"]} for stage in WITH_REASONS},
+        too_small=TOO_SMALL,
+        too_small_words=partial(too_small_words, min_side=stage_manifests["normalize"].options.get("min_side")),
         words=_filter_words(stage_manifests["filter"].summary),
     )
 
@@ -207,6 +211,7 @@ def _filter_words(summary: dict[str, Any]) -> dict[str, Any]:
         "precision": precision_words(summary),
         "recall": recall_words(summary),
         "advice": advice_words(summary),
+        "validation": validation_words(summary),
     }
 
 

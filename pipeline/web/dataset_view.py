@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import DamagedState, UserError
 from pipeline.filter.effect import FilterEffect, last_effect
-from pipeline.filter.words import advice_words, precision_words, recall_words
+from pipeline.filter.words import advice_words, precision_words, recall_words, validation_words
 from pipeline.run_record import keys_used
 from pipeline.store.artifacts import load
 from pipeline.web import views
@@ -118,6 +118,7 @@ class DatasetView:
             "pictures": len(index.pictures),
             "problem": problem or index.problem,
             "labels": count_labels(labels),
+            "validation": self.label_sync.count_validation(),
             "counts": views.counts(index, labels, fixed, source),
             "sources": self._cached(index, "sources", lambda: views.sources(index)),
             "threshold": index.threshold,
@@ -199,10 +200,14 @@ def labelling_advice(index: PictureIndex) -> tuple[str, bool]:
     summary = index.classifier.manifest.summary if index.classifier else {}
     decided = index.filter.manifest.summary if index.filter else {}
     notice = str(decided.get("notice") or "")
-    figures = "; ".join(text for text in (precision_words(decided), recall_words(decided)) if text)
+    figures = "; ".join(text for text in _figures(decided) if text)
     texts = (str(summary.get("hint") or ""), notice, figures, advice_words(decided))
     text_shown = " ".join(_sentence(text) for text in texts if text)
     return text_shown, summary.get("enough") is True and not notice
+
+
+def _figures(summary: dict[str, Any]) -> tuple[str, ...]:
+    return precision_words(summary), recall_words(summary), validation_words(summary)
 
 
 def _sentence(text: str) -> str:

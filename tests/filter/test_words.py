@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.filter.words import advice_words, kept_from, precision_words, recall_words
+from pipeline.filter.words import advice_words, kept_from, precision_words, recall_words, validation_words
 
 ESTIMATE = {"low": 0.25, "high": 0.45, "labels": 80, "missed": 200, "missed_low": 150, "missed_high": 260}
 SUMMARY = {
@@ -43,3 +43,17 @@ def test_advice_names_every_way_in_its_order():
     assert advice_words({"raise_recall": ways}) == (
         "more on-target squares would be kept with 40 more labels (about 30 of them); or with filter.precision = 0.9"
     )
+
+
+def test_validation_words_say_what_the_filter_would_keep():
+    found = {
+        "on": {"kept": 9, "unsure": 1, "rejected": 2},
+        "off": {"kept": 1, "unsure": 0, "rejected": 19},
+        "on_kept": [0.75, 0.51, 0.91],
+        "off_kept": [0.05, 0.01, 0.18],
+    }
+    assert validation_words({"validation": found}) == (
+        "of the validation set it would keep 9 of 12 on target (0.750, 0.510 to 0.910) and 1 of 20 off target (0.050,"
+        " 0.010 to 0.180)"
+    )
+    assert validation_words({}) == ""

@@ -84,7 +84,7 @@ def test_reasons_stand_under_their_outcome(tmp_path):
     order = ["duplicate 1", "same bytes 1", "rejected 1", "not an image: html 2", "failed 1", "status 404 1", "Squares"]
     places = [crawl.index(words) for words in order]
     assert places == sorted(places)
-    assert "rejected 1 too small 7" in crawl
+    assert "rejected 1 too small: 7 below normalize.min_side" in crawl
 
 
 def test_precision_and_recall_of_filter_and_samples_are_told_apart_in_words(tmp_path):
@@ -92,3 +92,12 @@ def test_precision_and_recall_of_filter_and_samples_are_told_apart_in_words(tmp_
     assert "Filter precision is the share of the kept squares that are on target" in text
     assert "sample precision 0.500 (the share of the samples that look like reals)" in text
     assert "sample recall 0.500 (the share of the reals that the samples are like)" in text
+
+
+def test_small_pictures_name_the_setting_that_rejects_them(tmp_path):
+    found = {stage: _manifest(stage, summary) for stage, summary in SUMMARIES.items()}
+    found["normalize"] = dataclasses.replace(found["normalize"], options={"min_side": 64})
+    html = _render(
+        "cats", found, tmp_path, {"truth": None}, {"download": {}, "normalize": {"rejected": {"too small": 7}}}
+    )
+    assert "too small: 7 below normalize.min_side = 64: lower it to keep them" in html

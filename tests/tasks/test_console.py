@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from pipeline.store.manifest import Manifest
@@ -49,3 +51,26 @@ def test_sample_precision_and_recall_are_told_apart_from_those_of_the_filter():
     summary = {"count": 3, "kid": 0.1, "kid_floor": 0.01, "precision": 0.9, "recall": 0.8}
     line = console.stage_line(made("generate", **summary))
     assert "sample precision 0.900, sample recall 0.800" in line
+
+
+@pytest.mark.parametrize(
+    ("validation", "words"),
+    [({}, " held out"), ({"validation": 32, "validation_average_precision": 0.8}, "0.800 on 32 for validation")],
+)
+def test_classifier_line_shows_the_validation_set_beside_the_hold_out(validation, words):
+    summary = {"labels_on": 30, "labels_off": 50, "holdout": 16, "average_precision": 0.9, "backbone": "none"}
+    line = console.stage_line(made("classifier", out_of_fold_average_precision=0.85, **summary, **validation))
+    assert line.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "words"),
+    [
+        ({"too small": 12, "corrupt": 1}, ", 12 below normalize.min_side = 64: lower it to keep them)"),
+        ({"corrupt": 13}, "13 rejected)"),
+    ],
+)
+def test_squares_line_names_the_setting_that_rejects_small_pictures(reasons, words):
+    found = {"kept": 8, "images": 21, "size": 64, "duplicate": 0, "rejected": 13, "reasons": reasons}
+    manifest = dataclasses.replace(made("normalize", **found), options={"min_side": 64})
+    assert console.stage_line(manifest).endswith(words)
