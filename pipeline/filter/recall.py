@@ -12,7 +12,7 @@ from pipeline.filter.threshold import CONFIDENCE, DRAWS, Evidence, Threshold, of
 ERROR_STD = 2.0  # of the calibrated probabilities of a stratum, in logits, before its labels are seen
 ERRORS = np.linspace(-8, 8, 161)
 # Of a label in the posterior distribution, because its square was scored by another model, which did not train on it.
-# With 1 the interval contains the true recall in 76 of 100 draws of benchmarks/filter_recall.py, with 0.3 in 90
+# With 1 the interval contains the true recall in 83 of 100 cases of benchmarks/filter_recall.py, with 0.3 in 91
 LABEL_WEIGHT = 0.3
 MIN_STRATUM_LABELS = 8  # labelled squares that each stratum needs
 MAX_STRATA = 4  # on each side of the threshold
@@ -35,11 +35,12 @@ class RecallEstimate:
 def estimate_recall(threshold: Threshold, evidence: Evidence) -> RecallEstimate | None:
     """Estimate with an interval the recall of `threshold` on the squares without a label; None if there are none.
 
-    The squares are divided into strata of the score. In each stratum the number of on-target squares is drawn from its
-    beta-binomial posterior distribution, given the labels of the stratum and, as the prior distribution, the calibrated
-    probabilities of its squares; recall is computed from each draw (W. Webber, "Approximate Recall Confidence
-    Intervals", ACM TOIS 31(1), 2013, whose prior is 1/2, 1/2). Each draw shifts the strata to a class prior that is
-    drawn too, as the fraction of on-target squares is not known.
+    The squares are divided into strata of the score. In each stratum the probabilities have one error, in logits. Its
+    posterior distribution comes from a normal prior and from the labels of the stratum, each compared with its own
+    probability. Errors and numbers of on-target squares are drawn, each draw gives a recall, and the interval is
+    between quantiles of these (W. Webber, "Approximate Recall Confidence Intervals", ACM TOIS 31(1), 2013, whose prior
+    is a beta distribution). Each draw also shifts all strata to a class prior that is drawn, as the fraction of
+    on-target squares is not known.
     """
     scores, unlabelled = evidence.shifted, shift_logits(evidence.unlabelled, evidence.offset)
     if not len(unlabelled) or unlabelled.sum() <= 0:

@@ -199,7 +199,7 @@ def _render(
         ground_truth=summary["truth"],
         reasons=reasons or {stage: {"rejected": stage_manifests[stage].summary["reasons"]} for stage in WITH_REASONS},
         too_small=TOO_SMALL,
-        too_small_words=partial(too_small_words, min_side=stage_manifests["normalize"].options.get("min_side")),
+        too_small_words=partial(too_small_words, min_side=stage_manifests["normalize"].options.get("min_side", 0)),
         words=_filter_words(stage_manifests["filter"].summary),
     )
 
