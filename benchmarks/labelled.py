@@ -34,12 +34,13 @@ class Subject:
 
 def read_subject(on: Path, off: Sequence[Path]) -> Subject:
     """Read every picture in `on` and in the folders `off` that can be decoded."""
-    pictures, others = _below(on), [picture for folder in off for picture in _below(folder)]
+    pictures, others = read_pictures(on), [picture for folder in off for picture in read_pictures(folder)]
     on_target = np.array([True] * len(pictures) + [False] * len(others))
     return Subject(images=np.array([*pictures, *others]), on=on_target)
 
 
-def _below(folder: Path) -> list[np.ndarray]:
+def read_pictures(folder: Path) -> list[np.ndarray]:
+    """Every picture in `folder` and below it that can be decoded, as a square."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     found = [decode(path.read_bytes(), OPTIONS) for path in paths]
     return [fit_to_square(picture.raster, OPTIONS) for picture in found if isinstance(picture, Decoded)]

@@ -38,6 +38,7 @@ LARGEST = 8 << 20  # bytes of a record that are read; a run of a month writes le
 HEAD = 64 << 10  # bytes of the beginning that are read of a larger record; the rest is its end
 ENDS_THE_RUN = ("failed", "stopped", "next")  # outcomes of a stage after which no later stage can run; `next`: the user
 # does something first, which the stage names
+NEWEST_RUNS = 30  # that `keys_used` reads
 SHOWN_LINES = 12  # the newest lines that `RunState` keeps
 
 
@@ -274,6 +275,15 @@ def read_state(folder: Path) -> RunState:
     for event in read_events(folder / NAME):
         state.add(event)
     return state
+
+
+def keys_used(runs: Path, stage: str) -> list[str]:
+    """The content keys of the artifacts of `stage` that the newest runs in `runs` made or used, the last one first."""
+    folders = sorted((path for path in runs.glob("*") if (path / NAME).exists()), reverse=True)[:NEWEST_RUNS]
+    events = (event for folder in folders for event in reversed(read_events(folder / NAME)))
+    ended = (event for event in events if isinstance(event, StageEnded) and event.outcome in ("ran", "reused"))
+    keys = (event.row().get("key") for event in ended if event.stage == stage)
+    return list(dict.fromkeys(key for key in keys if isinstance(key, str)))
 
 
 def process_start(pid: int) -> float | None:

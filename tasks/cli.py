@@ -179,6 +179,11 @@ def _add_labels(parser: CommandParser) -> None:
     for label, name in LABEL_NAMES.items():
         import_.add_argument(f"--{label}", type=Path, metavar="DIR", help=f"folder of pictures to label {name}")
     import_.add_argument("--unlabelled", type=Path, metavar="DIR", help="folder of pictures to remove the label of")
+    import_.add_argument(
+        "--validation",
+        action="store_true",
+        help="label for validation: the filter is measured on these pictures, and never trained on them",
+    )
     import_.set_defaults(function=commands.labels_import)
     export = actions.add_parser("export", help="copy the squares into on/, off/, unlabelled/", allow_abbrev=False)
     export.add_argument("to", type=Path, metavar="DIR", help="folder to create")

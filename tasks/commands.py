@@ -13,7 +13,6 @@ from pipeline.crawl.url import STANDARD_INPUT
 from pipeline.errors import UserError, of_system
 from pipeline.gan.config import Definition, Difference, LoadedDefinition, as_tree, differences, read, schema_text
 from pipeline.labels.folders import export_folders, import_folders
-from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_text, nearest
 from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
 from pipeline.store.atomic import write_whole
@@ -139,8 +138,7 @@ def forget(arguments: Namespace) -> int:
 
 def labels_check(arguments: Namespace) -> int:
     """Print how many labels of each kind there are; an unreadable line is an error."""
-    labels = list(label_snapshots.log(paths.existing_dataset(arguments.dataset)).effective().values())
-    print(", ".join(f"{labels.count(label)} {name}" for label, name in LABEL_NAMES.items()))
+    print(label_snapshots.describe(paths.existing_dataset(arguments.dataset), zeros=True))
     return 0
 
 
@@ -149,9 +147,11 @@ def labels_import(arguments: Namespace) -> int:
     folders = {name: getattr(arguments, name) for name in ("on", "off", "unsure", "unlabelled")}
     if not any(folders.values()):
         raise UserError("labels import: give at least one of --on DIR, --off DIR, --unsure DIR, --unlabelled DIR")
+    if arguments.validation and (folders["unsure"] or folders["unlabelled"]):
+        raise UserError("labels import --validation takes only --on DIR and --off DIR: nothing else can be measured on")
     log = label_snapshots.log(arguments.dataset)
     before = len(log.effective())
-    print(import_folders(log, normalize=_normalized(arguments.dataset), **folders))
+    print(import_folders(log, normalize=_normalized(arguments.dataset), validation=arguments.validation, **folders))
     command = f"python -m tasks plan{dataset_flag(arguments.dataset)}"
     print(f"labels: {before} → {len(log.effective())}; `{command}` says what that changes")
     return 0

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pipeline.filter.words import precision_words, recall_words
+from pipeline.images.rejected import TOO_SMALL, too_small_words
 from pipeline.run_record import Event, duration, line_about
 from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
@@ -41,7 +43,7 @@ def figure(value: Any) -> str:
 
 def stage_line(manifest: Manifest) -> str:
     """What a stage did, in one line."""
-    return LINES[manifest.stage](manifest.summary) + _still_to_do(manifest)
+    return LINES[manifest.stage](manifest.options | manifest.summary) + _still_to_do(manifest)
 
 
 def _still_to_do(manifest: Manifest) -> str:
@@ -68,8 +70,14 @@ def _download(found: dict[str, Any]) -> str:
 def _normalize(found: dict[str, Any]) -> str:
     return (
         f"{found['kept']} of {found['images']} pictures made {found['size']} px squares"
-        f" ({found['duplicate']} duplicates, {found['rejected']} rejected)"
+        f" ({found['duplicate']} duplicates, {found['rejected']} rejected{_too_small(found)})"
     )
+
+
+def _too_small(found: dict[str, Any]) -> str:
+    """How many pictures are too small for which setting; empty if none are."""
+    count, min_side = found.get("reasons", {}).get(TOO_SMALL), found.get("min_side")
+    return f", {too_small_words(count, min_side)}" if count and min_side else ""
 
 
 def _classifier(found: dict[str, Any]) -> str:
@@ -79,7 +87,15 @@ def _classifier(found: dict[str, Any]) -> str:
         f" backbone {found.get('backbone', 'none')};"
         f" average precision {figure(found['out_of_fold_average_precision'])} out of fold"
         + (f", {figure(held)} on {found['holdout']} held out" if held is not None else "")
+        + _validation(found)
     )
+
+
+def _validation(found: dict[str, Any]) -> str:
+    """The average precision on the validation set; empty if there is none."""
+    if not found.get("validation"):
+        return ""
+    return f", {figure(found['validation_average_precision'])} on {found['validation']} for validation"
 
 
 def _filter(found: dict[str, Any]) -> str:
@@ -87,17 +103,8 @@ def _filter(found: dict[str, Any]) -> str:
         return f"kept {found['kept']} of {found['images']} without a classifier"
     low, high = found["band"]
     borderline = f", {found['unsure']} borderline from {figure(low)}" if found["unsure"] else ""
-    return f"kept {found['kept']} of {found['images']} at a score of {figure(high)} or above{borderline}{_proof(found)}"
-
-
-def _proof(found: dict[str, Any]) -> str:
-    proof = found["proof"]
-    if found["expected_precision"] is None or proof["low"] is None:
-        return ""
-    return (
-        f"; precision about {figure(found['expected_precision'])} ({figure(proof['low'])} to {figure(proof['high'])}"
-        f" by {proof['labels']} labels)"
-    )
+    kept = f"kept {found['kept']} of {found['images']} at a score of {figure(high)} or above{borderline}"
+    return "; ".join(part for part in (kept, precision_words(found), recall_words(found)) if part)
 
 
 def _gan(found: dict[str, Any]) -> str:
@@ -112,7 +119,8 @@ def _gan(found: dict[str, Any]) -> str:
 def _generate(found: dict[str, Any]) -> str:
     return (
         f"made {found['count']} samples; KID {figure(found['kid'])} (reals against reals"
-        f" {figure(found['kid_floor'])}), precision {figure(found['precision'])}, recall {figure(found['recall'])}"
+        f" {figure(found['kid_floor'])}), sample precision {figure(found['precision'])}, sample recall"
+        f" {figure(found['recall'])}"
     )
 
 
@@ -138,7 +146,8 @@ def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
     quality = [_classifier(summaries["classifier"]) if "classifier" in summaries else "none: every square is kept"]
     truth = summaries["report"].get("truth")
     if truth:
-        quality.append(f"against the truth: precision {figure(truth['precision'])}, recall {figure(truth['recall'])}")
+        precision, recall = figure(truth["precision"]), figure(truth["recall"])
+        quality.append(f"against the truth: filter precision {precision}, filter recall {recall}")
     return [
         f"pictures   {_download(summaries['download'])}",
         f"kept       {_filter(summaries['filter'])}",

@@ -1,15 +1,17 @@
 """Snapshots of the labels at the start of a run: one file for each state, named by its digest."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.labels.log import LabelLog
-from pipeline.labels.snapshot import read_snapshot, snapshot_digest, write_snapshot
+from pipeline.labels.log import LABEL_NAMES, CurrentLabels, LabelLog
+from pipeline.labels.snapshot import read_snapshot, read_validation, snapshot_digest, write_snapshot
 from tasks import paths
 from tasks.settings import Settings
 
 SEED = "seed"  # the demo before its first run: its labels are made after its squares
 EMPTY = snapshot_digest({})
-_labels_by_digest: dict[tuple[str, str], dict[str, str]] = {}  # by dataset and digest, for this process
+_labels_by_digest: dict[tuple[str, str], CurrentLabels] = {}  # by dataset and digest, for this process
 
 
 def log(dataset: str) -> LabelLog:
@@ -17,41 +19,71 @@ def log(dataset: str) -> LabelLog:
     return LabelLog(paths.dataset_folder(dataset) / "labels.jsonl")
 
 
+def describe(dataset: str, *, zeros: bool = False) -> str:
+    """How many labels of each kind there are, and how many of them are for validation; with `zeros` every kind."""
+    current = log(dataset).current()
+    shown = _counts(current.labels, zeros=zeros) or "none"
+    return shown + (f"; of these for validation: {held}" if (held := _counts(current.for_validation())) else "")
+
+
+def _counts(labels: Mapping[str, str], *, zeros: bool = False) -> str:
+    found = Counter(labels.values())
+    return ", ".join(f"{found[label]} {name}" for label, name in LABEL_NAMES.items() if found[label] or zeros)
+
+
 def take_snapshot(dataset: str, settings: Settings) -> str:
     """Read the current labels and return their digest, or SEED.
 
     The labels stay in memory until a run saves them (`save_snapshot`), because a plan must not write files.
     """
-    labels = log(dataset).effective()
-    if not labels:
-        return SEED if settings["download"].sources == ("demo",) else EMPTY
-    key = snapshot_digest(labels)
-    _labels_by_digest[dataset, key] = labels
+    current = log(dataset).current()
+    if not current.others() and settings["download"].sources == ("demo",):
+        return SEED
+    if not current.labels:
+        return EMPTY
+    key = snapshot_digest(current.labels, current.validation)
+    _labels_by_digest[dataset, key] = current
     return key
 
 
 def save_snapshot(dataset: str, labels: str) -> None:
     """Save the labels that `take_snapshot` read, so that later edits belong to the next run."""
-    if (labels_taken := _labels_by_digest.get((dataset, labels))) is not None:
-        write_snapshot(labels_taken, paths.dataset_folder(dataset))
+    if (taken := _labels_by_digest.get((dataset, labels))) is not None:
+        write_snapshot(taken.labels, paths.dataset_folder(dataset), taken.validation)
 
 
 def digest_of(dataset: str, labels: str) -> str:
     """The digest that `labels` (a digest or SEED) stands for."""
-    return snapshot_digest(log(dataset).effective()) if labels == SEED else labels
+    if labels != SEED:
+        return labels
+    current = log(dataset).current()
+    return snapshot_digest(current.labels, current.validation)
 
 
 def path(dataset: str, labels: str) -> Path:
     """The file with those labels; written now for SEED and EMPTY."""
     folder = paths.dataset_folder(dataset)
-    if labels in (SEED, EMPTY):
-        return write_snapshot(log(dataset).effective() if labels == SEED else {}, folder)
+    if labels == EMPTY:
+        return write_snapshot({}, folder)
+    if labels == SEED:
+        current = log(dataset).current()
+        return write_snapshot(current.labels, folder, current.validation)
     return folder / "labels" / f"{labels}.jsonl"
 
 
-def count(dataset: str, labels: str) -> int:
-    """How many labels there are."""
-    if labels in (SEED, EMPTY):
-        return len(log(dataset).effective()) if labels == SEED else 0
-    labels_taken = _labels_by_digest.get((dataset, labels))
-    return len(read_snapshot(path(dataset, labels)) if labels_taken is None else labels_taken)
+def count(dataset: str, labels: str) -> int | str:
+    """How many labels there are; with a validation set, in words."""
+    current = _labels(dataset, labels)
+    validation = len(current.for_validation())
+    return f"{len(current.others())} + {validation} for validation" if validation else len(current.labels)
+
+
+def _labels(dataset: str, labels: str) -> CurrentLabels:
+    if labels == SEED:
+        return log(dataset).current()
+    if labels == EMPTY:
+        return CurrentLabels(labels={}, validation=frozenset())
+    if (taken := _labels_by_digest.get((dataset, labels))) is not None:
+        return taken
+    file = path(dataset, labels)
+    return CurrentLabels(labels=read_snapshot(file), validation=read_validation(file))

@@ -5,11 +5,12 @@ from datetime import datetime, timezone
 
 import luigi
 
-from pipeline.errors import UserError
+from pipeline.errors import DamagedState, UserError
+from pipeline.filter.effect import last_effect
 from pipeline.gan.config.resolutions import check_size
-from pipeline.run_record import duration
+from pipeline.run_record import duration, keys_used
 from pipeline.store.artifacts import Artifact
-from tasks import console, gallery_updates, run_log, settings
+from tasks import console, gallery_updates, paths, run_log, settings
 from tasks.stage_task import RunTask, StageTask
 from tasks.stages import STAGE_TASKS, Report
 
@@ -70,13 +71,34 @@ class RunPipeline(RunTask):
     def finish(self) -> None:
         """Log reused stages, and print the six lines of the summary."""
         published, seconds = self._record_results(self.stages())
+        self._print_effect(published)
         print("\n".join(console.six_lines(published, seconds)), file=sys.stderr, flush=True)
 
     def finish_until(self, stage: str) -> None:
         """Log and print the end of a run that stopped after `stage`."""
         published, seconds = self._record_results(self.stages_until(stage))
+        self._print_effect(published)
         console.print_line(stage, console.stage_line(published[stage].manifest))
         console.print_line("took", duration(seconds))
+
+    def _print_effect(self, published: dict[str, Artifact]) -> None:
+        """Print how the filter of this run differs from the one used before, and what changed; nothing if neither."""
+        current = published.get("filter")
+        if current is None or run_log.record(self.dataset, self.run_name).stages().get("filter") != "ran":
+            return
+        squares = current.manifest.inputs.get("normalize.images")
+        filters = [
+            each
+            for each in paths.artifact_store(self.dataset, "filter").all()
+            if each.manifest.inputs.get("normalize.images") == squares
+        ]
+        classifiers = paths.artifact_store(self.dataset, "classifier").all()
+        try:
+            effect = last_effect(current, filters, classifiers, keys_used(run_log.runs_folder(self.dataset), "filter"))
+        except (DamagedState, TypeError):  # scores of an earlier filter: the run itself needs none of them
+            return
+        if effect:
+            console.print_line("filter", str(effect))
 
     def _record_results(self, tasks: list[StageTask]) -> tuple[dict[str, Artifact], float]:
         """Log that `tasks` are done; returns their artifacts by stage, and the duration in seconds."""

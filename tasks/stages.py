@@ -70,7 +70,7 @@ class SeedLabels(RunTask):
         return [self.upstream(Download), self.upstream(Normalize)]
 
     def complete(self) -> bool:
-        return bool(label_snapshots.log(self.dataset).effective())
+        return bool(label_snapshots.log(self.dataset).current().others())
 
     def run(self) -> None:
         from pipeline.labels.seed import seed_from  # here, as it loads OpenCV, which a plan does not need
@@ -156,7 +156,7 @@ class Filter(Labelled):
     stage = "filter"
     function = "pipeline.filter.filter_images:filter_images"
     keyword = "kept"
-    version = 2
+    version = 3
     isolated = True
 
     def reads(self) -> Reads:

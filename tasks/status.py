@@ -4,7 +4,6 @@ from argparse import Namespace
 from collections import Counter
 
 from pipeline.errors import DamagedState, UserError, of_system
-from pipeline.labels.log import LABEL_NAMES
 from pipeline.options import dataset_flag
 from pipeline.run_process import is_at_work
 from pipeline.store.manifest import check_contents
@@ -49,7 +48,7 @@ def show_status(pipeline: RunPipeline, *, verify: bool = False) -> list[str]:
 
     Each stage has the figures of the artifact that the last run used, and the state that the plan gives it.
     """
-    print(f"{pipeline.dataset}: {_last_run(pipeline.dataset)}; {_labels(pipeline.dataset)}")
+    print(f"{pipeline.dataset}: {_last_run(pipeline.dataset)}; labels: {label_snapshots.describe(pipeline.dataset)}")
     for step, task in zip(make_plan(pipeline), pipeline.stages(), strict=True):
         used = task.artifact_store.latest() or task.published()
         line = console.stage_line(used.manifest) if used else ""
@@ -75,12 +74,6 @@ def _last_run(dataset: str) -> str:
     stages = Counter(record.stages().values())
     counts = ", ".join(f"{number} {word}" for word, number in stages.items())
     return f"last run {rows[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "")
-
-
-def _labels(dataset: str) -> str:
-    found = Counter(label_snapshots.log(dataset).effective().values())
-    shown = ", ".join(f"{found[label]} {name}" for label, name in LABEL_NAMES.items() if found[label])
-    return f"labels: {shown or 'none'}"
 
 
 def _find_damage(pipeline: RunPipeline, *, verify: bool) -> list[str]:

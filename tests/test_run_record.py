@@ -10,7 +10,16 @@ import psutil
 import pytest
 
 from pipeline import run_record
-from pipeline.run_record import NAME, StageAdvanced, StageEnded, duration, process_start, read_events, read_state
+from pipeline.run_record import (
+    NAME,
+    StageAdvanced,
+    StageEnded,
+    duration,
+    keys_used,
+    process_start,
+    read_events,
+    read_state,
+)
 
 
 def write(folder, *rows):
@@ -119,3 +128,14 @@ def test_process_start_tells_a_process_from_a_later_one_and_from_one_that_ended(
     assert process_start(process.pid) is None
     assert process_start(-5) is None
     assert process_start(10**30) is None
+
+
+def test_keys_used_are_those_of_the_newest_run_first(tmp_path):
+    for run, rows in {"1": [("a", "ran")], "2": [("b", "ran"), ("x", "failed")], "3": [("a", "reused")]}.items():
+        (tmp_path / run).mkdir()
+        lines = [
+            {"event": "stage", "time": "t", "stage": "filter", "outcome": outcome, "key": key} for key, outcome in rows
+        ] + [{"event": "stage", "time": "t", "stage": "gan", "outcome": "ran", "key": "g"}]
+        (tmp_path / run / "record.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert keys_used(tmp_path, "filter") == ["a", "b"]
+    assert keys_used(tmp_path / "missing", "filter") == []

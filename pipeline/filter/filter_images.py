@@ -1,6 +1,6 @@
 """The filter stage: decide which squares the generator learns from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -9,30 +9,36 @@ import numpy as np
 
 from pipeline.devices import prepare_devices
 from pipeline.errors import UserError
-from pipeline.filter.calibration import LabelCounts, infer_class_prior, shift_logits
+from pipeline.filter.advice import Advice, advise
+from pipeline.filter.calibration import shift_logits
 from pipeline.filter.classifier import BATCH, Classifier, Predictions
 from pipeline.filter.classifier_io import load_classifier
 from pipeline.filter.kernel import principal_components
+from pipeline.filter.recall import RecallEstimate, estimate_recall
 from pipeline.filter.scores import BORDERLINE, FEATURES, KEPT, REJECTED, Score, read_unseen, write_scores
 from pipeline.filter.threshold import (
     MAX_EXTRA_LABELS,
-    Evidence,
     PrecisionEstimate,
     Threshold,
     choose_threshold,
     confusion,
+    count_verdicts,
     estimate_precision,
     evaluate_threshold,
     find_suspect_labels,
+    gather_evidence,
     jeffreys_interval,
 )
+from pipeline.filter.words import advice_words
 from pipeline.images.dataset import read_images
-from pipeline.labels.snapshot import read_snapshot
+from pipeline.labels.log import LABELS
+from pipeline.labels.snapshot import read_snapshot, read_validation
 from pipeline.labels.suggest import random_slice
 from pipeline.options import FilterOptions
 from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
 from pipeline.store import digest, verified
+from pipeline.store import manifest as manifests
 
 PRECISION_TOLERANCE = 0.005  # a smaller shortfall of precision gives no notice
 MIN_RANDOM_LABELS = 30  # of a random sample; with fewer the fraction on target is not reported
@@ -60,6 +66,7 @@ def filter_images(
         Stopped: If the run was asked to stop.
     """
     labels_by_id = read_snapshot(labels) if labels else {}
+    validation = read_validation(labels) if labels else frozenset()
     rows = verified.read_rows(normalize, "images.jsonl")
     sha256_by_id = {row["id"]: row["sha256"] for row in rows if row["outcome"] == "kept"}
     if options.method == "none":
@@ -70,6 +77,8 @@ def filter_images(
             class_prior=None,
             threshold=None,
             precision_estimate=None,
+            recall_estimate=None,
+            advice=(),
             statistics={},
         )
     else:
@@ -83,7 +92,7 @@ def filter_images(
     write_scores(scores, folder)
     return Result(
         outputs={"kept": digest.of_set([id, sha256_by_id[id]] for id in kept)},
-        summary=_summary(scores, decision, options),
+        summary=_summary(scores, validation, decision, options),
     )
 
 
@@ -97,6 +106,8 @@ class Decision:
     class_prior: float | None  # expected fraction of unlabelled squares that are on target
     threshold: Threshold | None
     precision_estimate: PrecisionEstimate | None
+    recall_estimate: RecallEstimate | None
+    advice: Sequence[Advice]  # what would raise the recall most
     statistics: Mapping[str, Any]
 
 
@@ -118,7 +129,20 @@ def _score_squares(
     unseen = {id: score for id, score in read_unseen(classifier).items() if id in probabilities}
     probabilities.update(unseen)
     standard_errors = dict(zip(ids, predictions.standard_error.round(6).tolist(), strict=True))
-    return _decide(probabilities, standard_errors, unseen, labels, model.calibration.prior, options)
+    return _decide(
+        probabilities,
+        standard_errors,
+        unseen,
+        labels,
+        model.calibration.prior,
+        options,
+        _classifier_summary(classifier),
+    )
+
+
+def _classifier_summary(classifier: Path) -> Mapping[str, Any]:
+    """The figures of a finished classifier; none if its folder has no manifest."""
+    return manifests.read(classifier).summary if (classifier / manifests.NAME).exists() else {}
 
 
 def _predict(model: Classifier, images: np.ndarray, progress: StageProgress) -> Predictions:
@@ -137,6 +161,7 @@ def _decide(
     labels: Mapping[str, str],
     prior: float,
     options: FilterOptions,
+    classifier: Mapping[str, Any],
 ) -> Decision:
     """Shift the probabilities of unlabelled squares to their class prior, choose the threshold and estimate the
     precision.
@@ -146,7 +171,13 @@ def _decide(
     unlabelled = sorted(set(probabilities) - set(labels))
     random_labels = [labels[id] for id in random_slice(list(probabilities), labels) if labels[id] != "unsure"]
     on_off = {id: labels[id] for id in unseen if labels.get(id) in ("on", "off")}
-    evidence = _evidence(np.array([probabilities[id] for id in unlabelled]), prior, random_labels, on_off, unseen)
+    evidence = gather_evidence(
+        np.array([probabilities[id] for id in unlabelled]),
+        prior,
+        random_labels,
+        list(on_off.values()),
+        np.array([unseen[id] for id in on_off]),
+    )
     shifted = shift_logits(evidence.unlabelled, evidence.offset)
     if options.threshold is None:
         threshold = choose_threshold(shifted, options.precision, options.unsure)
@@ -161,34 +192,19 @@ def _decide(
         class_prior=evidence.class_prior.mean,
         threshold=threshold,
         precision_estimate=estimate_precision(threshold, evidence, options.precision),
+        recall_estimate=estimate_recall(threshold, evidence),
+        advice=advise(
+            shifted,
+            threshold,
+            options,
+            has_backbone=classifier.get("backbone", "none") != "none",
+            curve=classifier.get("curve", ()),
+        ),
         statistics={
             "offset": round(evidence.offset, 6),
             "confusion": confusion(threshold, evidence),
             **_random_label_statistics(random_labels),
         },
-    )
-
-
-def _evidence(
-    unlabelled: np.ndarray,
-    prior: float,
-    random_labels: list[str],
-    on_off: Mapping[str, str],
-    unseen: Mapping[str, float],
-) -> Evidence:
-    labels = list(on_off.values())
-    counts = LabelCounts(
-        random_on=random_labels.count("on"),
-        random_off=random_labels.count("off"),
-        on=labels.count("on"),
-        off=labels.count("off"),
-        unlabelled=len(unlabelled),
-    )
-    return Evidence(
-        scores=np.array([unseen[id] for id in on_off]),
-        on=np.array([label == "on" for label in labels], bool),
-        unlabelled=unlabelled,
-        class_prior=infer_class_prior(unlabelled if len(unlabelled) else np.array([prior]), prior, counts),
     )
 
 
@@ -216,25 +232,45 @@ def _outcome(score: float | None, label: str | None, threshold: Threshold | None
     return REJECTED if score < threshold.low else BORDERLINE
 
 
-def _summary(scores: list[Score], decision: Decision, options: FilterOptions) -> dict[str, Any]:
-    threshold, precision_estimate = decision.threshold, decision.precision_estimate
+def _summary(
+    scores: list[Score], validation: Collection[str], decision: Decision, options: FilterOptions
+) -> dict[str, Any]:
+    threshold, precision_estimate, recall_estimate = (
+        decision.threshold,
+        decision.precision_estimate,
+        decision.recall_estimate,
+    )
     counts = {outcome: sum(score.outcome == outcome for score in scores) for outcome in (KEPT, REJECTED, BORDERLINE)}
-    return {
+    summary = {
         "images": len(scores),
         **counts,
         "threshold": threshold and threshold.threshold,
         "band": threshold and [threshold.low, threshold.high],
-        "labelled_on": sum(score.label == "on" for score in scores),
-        "labelled_off": sum(score.label == "off" for score in scores),
-        "labelled_unsure": sum(score.label == "unsure" for score in scores),
+        **{
+            f"labelled_{label}": sum(score.label == label and score.id not in validation for score in scores)
+            for label in LABELS
+        },
         "suspect": len(decision.suspects),
         "expected_share": _rounded(decision.class_prior),
         "expected_precision": _rounded(threshold.precision if threshold else None),
         "expected_recall": _rounded(threshold.recall if threshold else None),
         "proof": precision_estimate and {name: _rounded(value) for name, value in asdict(precision_estimate).items()},
+        "recall": recall_estimate and {name: _rounded(value) for name, value in asdict(recall_estimate).items()},
+        "raise_recall": [asdict(each) for each in decision.advice],
         **decision.statistics,
+        "validation": _validation_verdicts([score for score in scores if score.id in validation], decision),
         "notice": _notice(decision, options),
     }
+    return summary | {"notices": [words] if (words := advice_words(summary)) else []}
+
+
+def _validation_verdicts(scores: Sequence[Score], decision: Decision) -> dict[str, Any] | None:
+    """What the filter would decide about the validation set by its scores; None if there is none, or no threshold."""
+    certain = [score for score in scores if score.label in ("on", "off")]
+    if decision.threshold is None or not certain:
+        return None
+    shifted = shift_logits(np.array([score.score for score in certain]), decision.statistics["offset"])
+    return count_verdicts(decision.threshold, shifted, np.array([score.label == "on" for score in certain]))
 
 
 def _rounded(value: float | None) -> float | None:
@@ -249,14 +285,14 @@ def _notice(decision: Decision, options: FilterOptions) -> str:
     if threshold.precision < target - PRECISION_TOLERANCE:
         return (
             f"precision {target:g} is out of reach: about {threshold.precision:.2f} of the unlabelled squares that are"
-            f" kept should be on target; label more, squares with scores near {threshold.threshold:.2f} first"
+            f" kept should be on target; label more, squares with scores near {threshold.high:.3f} first"
         )
     if estimate is None or estimate.more == 0:
         return ""
     more = f"about {estimate.more} more labels" if estimate.more else f"more than {MAX_EXTRA_LABELS} more labels"
     return (
-        f"precision {target:g} is expected but not confirmed yet: {estimate.labels} labels above the threshold give"
-        f" {estimate.low:.2f} to {estimate.high:.2f}; {more} of squares with high scores would confirm it"
+        f"precision {target:g} is expected but not confirmed yet: {estimate.labels} labels above {threshold.high:.3f}"
+        f" give {estimate.low:.2f} to {estimate.high:.2f}; {more} of squares with high scores would confirm it"
     )
 
 

@@ -1,7 +1,7 @@
 """Train a classifier from squares and labels in memory, and compute a learning curve: would more labels help?"""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -302,15 +302,24 @@ def _measure(fit: Fit, on: np.ndarray, groups: np.ndarray, drawn: np.ndarray, ri
     return float(average_precision_score(on, scores))
 
 
-def _hint(curve: list[list[float]]) -> dict[str, Any]:
-    """Predict the gain from more labels: the error falls as a power of their number (C. Cortes et al., "Learning
-    Curves", 1993)."""
+def predict_gain(curve: Sequence[Sequence[float]]) -> float | None:
+    """The average precision that `EXTRA_LABELS` more labels may add; None if the curve has too few points.
+
+    The error falls as a power of the number of labels (C. Cortes et al., "Learning Curves", 1993).
+    """
     if len(curve) < 2:
-        return {"hint": "", "enough": False}
-    (fewer, earlier), (labels, now) = curve[-3] if len(curve) > 2 else curve[0], curve[-1]
+        return None
+    labels, now = curve[-1]
     log_error = np.log([max(1 - value, 1e-3) for _, value in curve])
     power = -float(np.polyfit(np.log([count for count, _ in curve]), log_error, 1)[0])
-    gain = (1 - now) * (1 - (labels / (labels + EXTRA_LABELS)) ** float(np.clip(power, *POWER_RANGE)))
+    return float((1 - now) * (1 - (labels / (labels + EXTRA_LABELS)) ** float(np.clip(power, *POWER_RANGE))))
+
+
+def _hint(curve: list[list[float]]) -> dict[str, Any]:
+    gain = predict_gain(curve)
+    if gain is None:
+        return {"hint": "", "enough": False}
+    (fewer, earlier), (labels, now) = curve[-3] if len(curve) > 2 else curve[0], curve[-1]
     hint = (
         f"average precision {earlier:.3f} from {fewer} labels, {now:.3f} from {labels};"
         f" {EXTRA_LABELS} more may add {gain:.3f}"

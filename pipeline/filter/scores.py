@@ -58,6 +58,7 @@ def read_features(folder: Path) -> np.ndarray | None:
 
 
 HOLDOUT, OUT_OF_FOLD = "holdout.jsonl", "out_of_fold.jsonl"
+VALIDATION = "validation.jsonl"  # only if there is a validation set
 METRICS_THRESHOLD = 0.5  # for precision and recall of the classifier; the filter chooses its own threshold
 MIN_LABELS = 3  # of each kind; with fewer there is nothing to measure
 
@@ -75,7 +76,7 @@ def read_unseen(classifier: Path) -> dict[str, float]:
 def measure(labels: Mapping[str, str], scores: Mapping[str, float]) -> dict[str, Any]:
     """Average precision over `labels`, and precision and recall at `METRICS_THRESHOLD`; None with too few labels."""
     ids = sorted(labels)
-    on, probabilities = np.array([labels[id] == "on" for id in ids]), np.array([scores[id] for id in ids])
+    on, probabilities = np.array([labels[id] == "on" for id in ids], bool), np.array([scores[id] for id in ids])
     if min(on.sum(), (~on).sum()) < MIN_LABELS:
         return {"average_precision": None, "precision": None, "recall": None}
     # Here, because the import takes a second, and readers of scores do not need it

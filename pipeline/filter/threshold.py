@@ -3,7 +3,7 @@
 It also estimates how many more labels would confirm a precision, and finds labels that are probably wrong.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from pipeline.filter.calibration import ClassPrior, logit_offsets, shift_logits
+from pipeline.filter.calibration import ClassPrior, LabelCounts, infer_class_prior, logit_offsets, shift_logits
 
 # At least this fraction of the squares expected on target is kept. Otherwise a precision that the classifier cannot
 # give would be reached by keeping one square, or none
@@ -111,6 +111,33 @@ class Evidence:
         return shift_logits(self.scores, self.offset)
 
 
+def gather_evidence(
+    unlabelled: np.ndarray, prior: float, random_labels: Sequence[str], labels: Sequence[str], scores: np.ndarray
+) -> Evidence:
+    """The evidence from labels and scores, with the class prior that they imply.
+
+    Args:
+        unlabelled: (N,) probabilities of squares without a label.
+        prior: The class prior that the probabilities are calibrated for.
+        random_labels: The labels of a random sample of all squares, as far as there is one.
+        labels: 'on' or 'off' of each labelled square.
+        scores: (L,) out-of-fold probabilities of the labelled squares, in the same order.
+    """
+    counts = LabelCounts(
+        random_on=random_labels.count("on"),
+        random_off=random_labels.count("off"),
+        on=labels.count("on"),
+        off=labels.count("off"),
+        unlabelled=len(unlabelled),
+    )
+    return Evidence(
+        scores=scores,
+        on=np.array([label == "on" for label in labels], bool),
+        unlabelled=unlabelled,
+        class_prior=infer_class_prior(unlabelled if len(unlabelled) else np.array([prior]), prior, counts),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class PrecisionEstimate:
     """An interval for the precision of squares that are kept without a label."""
@@ -140,7 +167,7 @@ def estimate_precision(threshold: Threshold, evidence: Evidence, target: float) 
     if not len(kept):
         return PrecisionEstimate(low=None, high=None, labels=int(above.sum()), more=None)
     random = np.random.default_rng(0)
-    further = _offset_uncertainty(evidence, random)
+    further = offset_uncertainty(evidence, random)
     draws = np.zeros(DRAWS)
     for low, high in _strata(threshold, kept, int(above.sum())):
         inside = above & (scores >= low) & (scores < high)
@@ -152,7 +179,7 @@ def estimate_precision(threshold: Threshold, evidence: Evidence, target: float) 
     return PrecisionEstimate(low=float(low), high=float(high), labels=int(above.sum()), more=more)
 
 
-def _offset_uncertainty(evidence: Evidence, random: np.random.Generator) -> np.ndarray:
+def offset_uncertainty(evidence: Evidence, random: np.random.Generator) -> np.ndarray:
     """Random deviations of the offset in logits, (DRAWS,), because the class prior is uncertain.
 
     Where labels were chosen by score, the labels of a stratum are a random sample of it for any class prior.
@@ -185,13 +212,23 @@ def _labels_needed(kept: np.ndarray, target: float) -> int | None:
 
 
 def confusion(threshold: Threshold, evidence: Evidence) -> dict[str, Any]:
-    """Confusion matrix of labelled squares, by out-of-fold scores: how many are kept, borderline or rejected.
+    """Confusion matrix of labelled squares by their out-of-fold scores; see `count_verdicts`."""
+    return count_verdicts(threshold, evidence.shifted, evidence.on)
+
+
+def count_verdicts(threshold: Threshold, shifted: np.ndarray, on: np.ndarray) -> dict[str, Any]:
+    """How many squares of each label would be kept, borderline or rejected by their scores alone.
 
     Also the fraction of each label that is kept, with its interval.
+
+    Args:
+        threshold: The threshold of the filter.
+        shifted: (L,) scores of models that did not train on these labels, shifted like the unlabelled squares.
+        on: (L,) bool, the labels.
     """
     matrix: dict[str, Any] = {}
-    for label, rows in (("on", evidence.on), ("off", ~evidence.on)):
-        scores = evidence.shifted[rows]
+    for label, rows in (("on", on), ("off", ~on)):
+        scores = shifted[rows]
         kept, rejected = int((scores >= threshold.high).sum()), int((scores < threshold.low).sum())
         matrix[label] = {"kept": kept, "unsure": len(scores) - kept - rejected, "rejected": rejected}
         matrix[f"{label}_kept"] = [round(value, 4) for value in jeffreys_interval(kept, len(scores))]

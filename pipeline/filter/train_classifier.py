@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,11 @@ from pipeline.filter.backbone import identify_backbone
 from pipeline.filter.classifier import BATCH, Classifier
 from pipeline.filter.classifier_io import save_classifier
 from pipeline.filter.learn import Advance, TrainingPool, count_advances, learn
-from pipeline.filter.scores import HOLDOUT, METRICS_THRESHOLD, OUT_OF_FOLD, measure, write_unseen
+from pipeline.filter.scores import HOLDOUT, METRICS_THRESHOLD, OUT_OF_FOLD, VALIDATION, measure, write_unseen
 from pipeline.images.dataset import ImageSet, read_images
 from pipeline.images.duplicates import group_similar
 from pipeline.labels.log import LABEL_NAMES
-from pipeline.labels.snapshot import read_snapshot
+from pipeline.labels.snapshot import read_snapshot, read_validation
 from pipeline.options import ClassifierOptions
 from pipeline.pretrained import Weights
 from pipeline.progress import Progress, ShouldStop, StageProgress
@@ -82,13 +82,15 @@ class TrainingLabels:
     split: Split  # labels on target and off target
     unsure: int
     missing: int  # labels of squares that do not exist, or no longer exist
+    validation: dict[str, str] = field(default_factory=dict)  # labels that are only measured on, by square id
+    near_validation: int = 0  # labels that are not used, of near-duplicates of squares of the validation set
 
     def count(self, label: str) -> int:
         return sum(value == label for part in (self.split.train, self.split.holdout) for value in part.values())
 
 
 def read_training_labels(snapshot: Path, groups: Mapping[str, str], holdout: float) -> TrainingLabels:
-    """Read a label snapshot and hold out a part of it.
+    """Read a label snapshot and hold out a part of it, and all of the validation set with its near-duplicates.
 
     Args:
         snapshot: The snapshot file.
@@ -100,11 +102,17 @@ def read_training_labels(snapshot: Path, groups: Mapping[str, str], holdout: flo
     """
     labels = read_snapshot(snapshot)
     present = {id: label for id, label in labels.items() if id in groups}
-    certain = {id: label for id, label in present.items() if label != "unsure"}
+    validation = read_validation(snapshot)
+    near = {groups[id] for id in validation & groups.keys()}
+    others = {id: label for id, label in present.items() if id not in validation}
+    certain = {id: label for id, label in others.items() if label != "unsure"}
+    usable = {id: label for id, label in certain.items() if groups[id] not in near}
     training_labels = TrainingLabels(
-        split=split_labels(certain, holdout, groups),
-        unsure=len(present) - len(certain),
+        split=split_labels(usable, holdout, groups),
+        unsure=len(others) - len(certain),
         missing=len(labels) - len(present),
+        validation={id: label for id, label in present.items() if id in validation and label != "unsure"},
+        near_validation=len(certain) - len(usable),
     )
     _check_enough(training_labels, holdout)
     return training_labels
@@ -113,6 +121,8 @@ def read_training_labels(snapshot: Path, groups: Mapping[str, str], holdout: flo
 def _check_enough(training_labels: TrainingLabels, holdout: float) -> None:
     if min(training_labels.count("on"), training_labels.count("off")) < MIN_LABELS:
         missing = f" (and {training_labels.missing} of squares that do not exist)" if training_labels.missing else ""
+        if training_labels.validation:
+            missing += f" beside the {len(training_labels.validation)} for validation, which are never trained on"
         on, off = training_labels.count("on"), training_labels.count("off")
         raise NextStep(
             f"label {_to_label(on, off)}: {LABELLING_HINT}; there are {on} and {off}{missing}, and the classifier needs"
@@ -182,14 +192,17 @@ def train_classifier(
     groups = group_similar(pictures.ids, pictures.images)
     training_labels = read_training_labels(labels, groups, options.holdout)
     ids, pool = _pool(pictures, training_labels, groups)
-    advance = StageProgress(progress, should_stop, count_advances(len(ids), options, weights) + 1)
+    advance = StageProgress(progress, should_stop, count_advances(len(ids), options, weights) + 2)
     learned = learn(pool, options, known, advance)
     out_of_fold = dict(zip(np.array(ids)[pool.labelled].tolist(), learned.out_of_fold.tolist(), strict=True))
     holdout = _predict(learned.classifier, pictures, list(training_labels.split.holdout), advance)
+    validation = _predict(learned.classifier, pictures, list(training_labels.validation), advance)
 
     model = save_classifier(learned.classifier, folder)
     write_unseen(training_labels.split.holdout, holdout, folder / HOLDOUT)
     write_unseen(training_labels.split.train, out_of_fold, folder / OUT_OF_FOLD)
+    if validation:
+        write_unseen(training_labels.validation, validation, folder / VALIDATION)
     figures = {
         "backbone": str(weights) if weights else "none",
         "labels_on": training_labels.count("on"),
@@ -200,6 +213,9 @@ def train_classifier(
         "holdout": len(training_labels.split.holdout),
         **measure(training_labels.split.holdout, holdout),
         **{f"out_of_fold_{name}": value for name, value in measure(training_labels.split.train, out_of_fold).items()},
+        "validation": len(validation),
+        "near_validation": training_labels.near_validation,
+        **{f"validation_{name}": value for name, value in measure(training_labels.validation, validation).items()},
         **learned.learning_curve,
         "threshold": METRICS_THRESHOLD,
         "seconds": round(time.monotonic() - started, 1),
@@ -210,9 +226,13 @@ def train_classifier(
 def _pool(
     pictures: ImageSet, training_labels: TrainingLabels, groups: Mapping[str, str]
 ) -> tuple[list[str], TrainingPool]:
-    """The squares to learn from, sorted by id. Ids are hashes, so the order is random."""
+    """The squares to learn from, sorted by id. Ids are hashes, so the order is random.
+
+    Nothing is learned from squares of the validation set and their near-duplicates, with or without labels.
+    """
     train, holdout = training_labels.split.train, training_labels.split.holdout
-    others = [id for id in pictures.ids if id not in train and id not in holdout]
+    validation = {groups[id] for id in training_labels.validation}
+    others = [id for id in pictures.ids if id not in train and id not in holdout and groups[id] not in validation]
     chosen = {*train, *holdout, *others[:MAX_UNLABELLED]}
     indices = [index for index, id in enumerate(pictures.ids) if id in chosen]
     ids, group_numbers = [pictures.ids[index] for index in indices], number_groups(train, groups)

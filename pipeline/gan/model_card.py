@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline import devices
 from pipeline.errors import DamagedState
+from pipeline.filter.words import kept_from
 from pipeline.gan.config import definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
@@ -24,7 +25,15 @@ from pipeline.store import verified
 from pipeline.store.atomic import write_whole
 from pipeline.store.manifest import Manifest
 
-FILTER_FIELDS = ("threshold", "expected_precision", "labelled_on", "labelled_off", "labelled_unsure", "notice")
+FILTER_FIELDS = (
+    "threshold",
+    "expected_precision",
+    "expected_recall",
+    "labelled_on",
+    "labelled_off",
+    "labelled_unsure",
+    "notice",
+)
 CARD, README = "card.json", "README.md"
 SCORES = ("kid", "kid_error", "kid_floor", "precision", "recall", "diversity", "memorised", "extractor")
 MARKUP = re.compile(r"([\\`*_{}\[\]<>|#])")  # what Markdown would read in a word from the web
@@ -156,7 +165,9 @@ def _counts(values: Iterable[str]) -> dict[str, int]:
 
 
 def _filter(manifest: Manifest) -> dict[str, Any]:
-    return {"method": manifest.options.get("method"), **{name: manifest.summary.get(name) for name in FILTER_FIELDS}}
+    summary = manifest.summary
+    fields = {name: summary.get(name) for name in FILTER_FIELDS}
+    return {"method": manifest.options.get("method"), "kept_from": kept_from(summary), **fields}
 
 
 def _definition(training: Trainer) -> dict[str, Any]:

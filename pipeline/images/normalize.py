@@ -13,6 +13,7 @@ from pipeline.errors import DamagedState, UserError
 from pipeline.images.duplicates import find_duplicates
 from pipeline.images.overview import write_overview
 from pipeline.images.prepare import Picture, Prepared, prepare
+from pipeline.images.rejected import TOO_SMALL, too_small_words
 from pipeline.images.worker_pool import Lost, work_through
 from pipeline.machine import usable_cores
 from pipeline.options import NormalizeOptions
@@ -179,7 +180,7 @@ def summarize(rows: Sequence[dict[str, Any]], options: NormalizeOptions) -> Resu
     counts = Counter(row["outcome"] for row in rows)
     reasons = dict(Counter(row["reason"] for row in rows if row["reason"]).most_common())
     if not counts["kept"]:
-        raise UserError(_no_squares_message(len(rows), reasons))
+        raise UserError(_no_squares_message(len(rows), reasons, options.min_side))
     kept = [[row["id"], row["sha256"]] for row in rows if row["outcome"] == "kept"]
     outcomes = {outcome: counts[outcome] for outcome in ("kept", "duplicate", "rejected")}
     return Result(
@@ -188,11 +189,12 @@ def summarize(rows: Sequence[dict[str, Any]], options: NormalizeOptions) -> Resu
     )
 
 
-def _no_squares_message(total: int, reasons: dict[str, int]) -> str:
+def _no_squares_message(total: int, reasons: dict[str, int], min_side: int) -> str:
     if not total:
         return "there are no pictures to normalise: the download saved none"
     why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    return f"none of {total} pictures can be used ({why}); change the limits in [normalize] of luigi.cfg"
+    small = f"; {too_small_words(reasons[TOO_SMALL], min_side)}" if TOO_SMALL in reasons else ""
+    return f"none of {total} pictures can be used ({why}){small}; change the limits in [normalize] of luigi.cfg"
 
 
 def _read(path: Path) -> list[Prepared]:

@@ -14,6 +14,11 @@ CRASHED = "decoder crashed"
 TOO_SLOW = "too slow"
 
 
+def too_small_words(count: int, min_side: int) -> str:
+    """How many pictures are too small, by which setting, and what to do."""
+    return f"{count} below normalize.min_side = {min_side}: lower it to keep {'them' if count > 1 else 'it'}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rejected:
     """A rejected picture: one of the reasons above, and its size in pixels if the header could be read."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.labels.log import LabelLog
+from pipeline.labels.log import VALIDATION, LabelLog
 from pipeline.store import verified
 from pipeline.store.digest import of_file
 
@@ -24,9 +24,12 @@ class ImportSummary:
     unchanged: int
     unknown: int  # files that are not pictures of this dataset
     examples: tuple[str, ...]  # names of the first few of those
+    validation: int = 0  # labels of pictures of the validation set
 
     def __str__(self) -> str:
         words = f"{self.files} files: {self.changed} labels new or changed, {self.unchanged} as before"
+        if self.validation:
+            words += f"; {self.validation} are for validation: measured on, never trained on"
         if self.unknown:
             more = ", ..." if self.unknown > len(self.examples) else ""
             words += f"; {self.unknown} match no picture of this dataset: {', '.join(self.examples)}{more}"
@@ -72,17 +75,19 @@ def import_folders(
     unsure: Path | None = None,
     unlabelled: Path | None = None,
     normalize: Path,
+    validation: bool = False,
 ) -> ImportSummary:
     """Append to `log` a label for every picture in a folder, unless it has that label already.
 
     A picture in `unlabelled` loses its label. The log only grows, so another import can undo this one. A file is
     matched to a picture of the artifact `normalize` by its content (as downloaded, or as a square), else by its name,
-    the picture's id. The label of a duplicate is given to the picture that is kept.
+    the picture's id. The label of a duplicate is given to the picture that is kept. With `validation` the pictures
+    become the validation set, or join it; nothing takes a picture out of it.
 
     Raises:
         UserError: a folder is missing or a picture is in two folders; then nothing is appended.
     """
-    known, before = _ids_by_digest(normalize), log.effective()
+    known, before = _ids_by_digest(normalize), log.current()
     labelled: dict[str, tuple[str, Path]] = {}
     unknown: list[str] = []
     files = 0
@@ -96,14 +101,19 @@ def import_folders(
                 f"{labelled[id][1]} and {path} are the same picture; leave it in one folder and import again"
             )
     new_labels = {id: None if label == "unlabelled" else label for id, (label, _) in labelled.items()}
-    changed = {id: label for id, label in new_labels.items() if before.get(id) != label}
-    log.append(changed, how="folder")
+    changed = {
+        id: label
+        for id, label in new_labels.items()
+        if before.labels.get(id) != label or (validation and id not in before.validation)
+    }
+    log.append(changed, how="folder", set=VALIDATION if validation else "")
     return ImportSummary(
         files=files,
         changed=len(changed),
         unchanged=len(labelled) - len(changed),
         unknown=len(unknown),
         examples=tuple(unknown[:MAX_EXAMPLES]),
+        validation=sum(validation or id in before.validation for id in labelled),
     )
 
 

@@ -1,4 +1,8 @@
-"""The label log: every label ever given, in an append-only file. A later row overrides an earlier one."""
+"""The label log: every label ever given, in an append-only file. A later row overrides an earlier one.
+
+A picture that was once labelled for validation stays in the validation set: labels of it that are given later, on the
+page or by folder, replace its label, and no classifier is ever trained on it.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -15,6 +19,7 @@ from pipeline.store.digest import is_digest
 from pipeline.store.jsonl import dump_row, parse_row, timestamp
 
 LABELS = ("on", "off", "unsure")
+VALIDATION = "validation"  # the value of `set` in rows of the validation set; all other rows have no such field
 LABEL_NAMES = {"on": "on target", "off": "off target", "unsure": "skip"}  # as people are shown them
 
 
@@ -26,10 +31,27 @@ class Label:
     label: str | None
     time: str  # ISO 8601, UTC
     how: str  # 'page', 'folder', 'seed', ...
+    set: str = ""  # VALIDATION, or empty
 
     def row(self) -> dict[str, Any]:
         """The JSON object of the label."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value or name != "set"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrentLabels:
+    """The labels at one moment."""
+
+    labels: dict[str, str]  # of each labelled picture, by id: 'on', 'off' or 'unsure'
+    validation: frozenset[str]  # the ids of the pictures that were ever labelled for validation
+
+    def for_validation(self) -> dict[str, str]:
+        """The labels of the validation set."""
+        return {id: label for id, label in self.labels.items() if id in self.validation}
+
+    def others(self) -> dict[str, str]:
+        """The labels that are not of the validation set."""
+        return {id: label for id, label in self.labels.items() if id not in self.validation}
 
 
 def label_problem(row: dict[str, Any]) -> str:
@@ -38,6 +60,8 @@ def label_problem(row: dict[str, Any]) -> str:
         return f"id {row.get('id')!r} is not 64 hex digits"
     if "label" not in row or row["label"] not in (*LABELS, None):
         return f"label {row.get('label')!r} is none of {', '.join(LABELS)}, null"
+    if row.get("set", "") not in ("", VALIDATION):
+        return f"set {row.get('set')!r} is not {VALIDATION}"
     return ""
 
 
@@ -48,7 +72,7 @@ def repair_hint(path: Path) -> str:
 
 
 class LabelLog:
-    """The file `labels.jsonl` of a dataset: one row {id, label, time, how} per line."""
+    """The file `labels.jsonl` of a dataset: one row {id, label, time, how} per line, with `set` for validation."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -62,8 +86,9 @@ class LabelLog:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return self._lock
 
-    def append(self, labels: Mapping[str, str | None], *, how: str) -> int:
-        """Append labels, by picture id, all or none; returns their number.
+    def append(self, labels: Mapping[str, str | None], *, how: str, set: str = "") -> int:
+        """Append labels, by picture id, all or none; returns their number. With `set` VALIDATION they are only measured
+        on.
 
         When this returns, the labels survive a crash of the machine (fsync). Other processes may append at the same
         time.
@@ -73,7 +98,7 @@ class LabelLog:
             UserError: a value is invalid or the disk is full. In both cases the log is unchanged.
         """
         time = timestamp()
-        rows = [Label(id=id, label=label, time=time, how=how).row() for id, label in labels.items()]
+        rows = [Label(id=id, label=label, time=time, how=how, set=set).row() for id, label in labels.items()]
         if problems := [problem for row in rows if (problem := label_problem(row))]:
             raise UserError(f"{self.path}: nothing was added, {problems[0]}")
         if rows:
@@ -89,8 +114,17 @@ class LabelLog:
 
     def effective(self) -> dict[str, str]:
         """The current label of each labelled picture, by id: 'on', 'off' or 'unsure'."""
-        latest = {row.id: row.label for row in self.rows()}
-        return {id: label for id, label in latest.items() if label is not None}
+        return self.current().labels
+
+    def current(self) -> CurrentLabels:
+        """The current labels, with the validation set."""
+        latest, validation = {}, set()
+        for row in self.rows():
+            latest[row.id] = row.label
+            if row.set == VALIDATION:
+                validation.add(row.id)
+        labels = {id: label for id, label in latest.items() if label is not None}
+        return CurrentLabels(labels=labels, validation=frozenset(validation))
 
     def repair(self) -> int:
         """Move every unreadable line to the end of `labels.damaged.jsonl` next to the log; returns their number.
@@ -145,7 +179,13 @@ def parse_label(line: bytes, path: Path, number: int) -> Label:
         raise DamagedState(f"{error}. {repair_hint(path)}") from None
     if problem := label_problem(row):
         raise DamagedState(f"{where}: {problem}. {repair_hint(path)}")
-    return Label(id=row["id"], label=row["label"], time=str(row.get("time", "")), how=str(row.get("how", "")))
+    return Label(
+        id=row["id"],
+        label=row["label"],
+        time=str(row.get("time", "")),
+        how=str(row.get("how", "")),
+        set=row.get("set", ""),
+    )
 
 
 def _is_readable(line: bytes) -> bool:

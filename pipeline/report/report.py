@@ -4,8 +4,10 @@ import base64
 import dataclasses
 import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ from pipeline import demo
 from pipeline.filter.calibration import shift_logits
 from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED
 from pipeline.filter.threshold import jeffreys_interval
+from pipeline.filter.words import advice_words, kept_from, precision_words, recall_words, validation_words
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.video import animate
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, new_axes, save
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import read_images
 from pipeline.images.overview import SHOWN, sheet_name
+from pipeline.images.rejected import TOO_SMALL, too_small_words
 from pipeline.options import ReportOptions
 from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
@@ -32,6 +36,7 @@ from pipeline.store import verified
 from pipeline.store.manifest import Manifest
 
 OUTCOMES = KEPT, REJECTED, BORDERLINE
+WITH_REASONS = "download", "normalize"  # stages that give a reason for what they reject
 IMAGE_SUFFIXES = ".png", ".gif", ".mp4"
 SHEET_COLUMNS = 20  # of a contact sheet: 20 squares of 64 px fit on a laptop's screen
 
@@ -81,7 +86,10 @@ def write_report(
     )
     stage_manifests = folders.manifests()
     summary = {"figures": len(list(folder.glob("*.png"))), "truth": ground_truth}
-    (folder / "index.html").write_text(_render(dataset, stage_manifests, folder, summary), encoding="utf-8")
+    reasons = {
+        stage: count_reasons(verified.read_rows(getattr(folders, stage), "images.jsonl")) for stage in WITH_REASONS
+    }
+    (folder / "index.html").write_text(_render(dataset, stage_manifests, folder, summary, reasons), encoding="utf-8")
     return Result(outputs={}, summary=summary)
 
 
@@ -128,13 +136,13 @@ def _write_filter(options: ReportOptions, folders: StageFolders, folder: Path) -
         name: [row["score"] for row in rows if row["outcome"] == name and row["score"] is not None] for name in OUTCOMES
     }
     if any(scores_by_outcome.values()):
-        scores(scores_by_outcome, summary["threshold"], folder / "filter-scores.png")
+        scores(scores_by_outcome, kept_from(summary), folder / "filter-scores.png")
     if folders.classifier:
         unseen = [row for name in (HOLDOUT, OUT_OF_FOLD) for row in verified.read_rows(folders.classifier, name)]
         labels, probabilities = [row["label"] == "on" for row in unseen], [row["score"] for row in unseen]
         # The threshold was chosen for probabilities of unlabelled squares, which are shifted
         shifted = shift_logits(np.array(probabilities), summary["offset"]).tolist()
-        precision_recall(labels, shifted, summary["band"][1], folder / "filter-precision-recall.png")
+        precision_recall(labels, shifted, kept_from(summary), folder / "filter-precision-recall.png")
         reliability(labels, probabilities, folder / "filter-reliability.png")
 
 
@@ -152,7 +160,26 @@ def _copy_samples(options: ReportOptions, folders: StageFolders, folder: Path) -
             shutil.copyfile(path, folder / f"samples-{path.name}")
 
 
-def _render(dataset: str, stage_manifests: dict[str, Manifest], folder: Path, summary: dict[str, Any]) -> str:
+Reasons = dict[str, dict[str, int]]  # how often each reason was given, by outcome
+
+
+def count_reasons(rows: Iterable[dict[str, Any]]) -> Reasons:
+    """Count the reasons of `rows` for each outcome, the most frequent first."""
+    found = Counter((row["outcome"], row["reason"]) for row in rows if row.get("reason"))
+    counted: Reasons = {}
+    for (outcome, reason), number in sorted(found.items(), key=lambda item: (-item[1], item[0])):
+        counted.setdefault(outcome, {})[reason] = number
+    return counted
+
+
+def _render(
+    dataset: str,
+    stage_manifests: dict[str, Manifest],
+    folder: Path,
+    summary: dict[str, Any],
+    reasons: dict[str, Reasons] | None = None,
+) -> str:
+    """The page; without `reasons` those of the summaries stand under 'rejected', as they do not say the outcome."""
     loader = FileSystemLoader(Path(__file__).parent)
     # Always escape: the page contains text from servers, such as content types and titles
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -170,7 +197,22 @@ def _render(dataset: str, stage_manifests: dict[str, Manifest], folder: Path, su
         shown=SHOWN,
         pictures=pictures,
         ground_truth=summary["truth"],
+        reasons=reasons or {stage: {"rejected": stage_manifests[stage].summary["reasons"]} for stage in WITH_REASONS},
+        too_small=TOO_SMALL,
+        too_small_words=partial(too_small_words, min_side=stage_manifests["normalize"].options.get("min_side", 0)),
+        words=_filter_words(stage_manifests["filter"].summary),
     )
+
+
+def _filter_words(summary: dict[str, Any]) -> dict[str, Any]:
+    """The filter's figures in words, the same as on the console and on the label page."""
+    return {
+        "kept_from": kept_from(summary),
+        "precision": precision_words(summary),
+        "recall": recall_words(summary),
+        "advice": advice_words(summary),
+        "validation": validation_words(summary),
+    }
 
 
 def _overview(normalized: dict[str, Any]) -> list[tuple[str, str, int]]:
@@ -216,15 +258,20 @@ MAX_BINS, MIN_LABELS_PER_BIN = 8, 10  # of the reliability diagram
 def precision_recall(labels: Sequence[bool], scores: Sequence[float], lowest_kept: float | None, path: Path) -> None:
     """Plot the precision-recall curve, and mark the threshold from which squares are kept."""
     precision, recall, thresholds = precision_recall_curve(labels, scores)
-    axes = new_axes("filter on labels it did not train on", "recall")
-    axes.set_ylabel("precision")
+    axes = new_axes("filter on labels it did not train on", "recall of the filter")
+    axes.set_ylabel("precision of the filter")
     axes.step(recall, precision, where="post", color=LINE)
     if lowest_kept is not None:
         chosen = min((thresholds < lowest_kept).sum(), len(precision) - 1)
-        axes.plot(recall[chosen], precision[chosen], "o", color=OFF, label=f"kept from {lowest_kept:.2f}")
+        axes.plot(recall[chosen], precision[chosen], "o", color=OFF, label=_kept_from_label(lowest_kept))
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     save(axes, path)
+
+
+def _kept_from_label(score: float) -> str:
+    """The same number, with as many digits, as the text of the page."""
+    return f"kept from {score:.3f}"
 
 
 def reliability(labels: Sequence[bool], probabilities: Sequence[float], path: Path) -> None:
@@ -249,15 +296,15 @@ def reliability(labels: Sequence[bool], probabilities: Sequence[float], path: Pa
     save(axes, path)
 
 
-def scores(scores_by_outcome: Mapping[str, Sequence[float]], threshold: float | None, path: Path) -> None:
-    """Plot a histogram of the filter's scores for each verdict."""
+def scores(scores_by_outcome: Mapping[str, Sequence[float]], lowest_kept: float | None, path: Path) -> None:
+    """Plot a histogram of the filter's scores for each verdict, with a line where squares begin to be kept."""
     axes = new_axes("filter scores", "score")
     names = [name for name in OUTCOME_COLOURS if scores_by_outcome.get(name)]
     shown, colours = [scores_by_outcome[name] for name in names], [OUTCOME_COLOURS[name] for name in names]
     axes.hist(
         shown, bins=25, range=(0, 1), stacked=True, color=colours, label=[SHOWN_NAMES.get(name, name) for name in names]
     )
-    if threshold is not None:
-        axes.axvline(threshold, color="black", linewidth=0.8)
+    if lowest_kept is not None:
+        axes.axvline(lowest_kept, color="black", linewidth=0.8, label=_kept_from_label(lowest_kept))
     axes.set_ylabel("squares")
     save(axes, path)

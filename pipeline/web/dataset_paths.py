@@ -23,6 +23,11 @@ class DatasetPaths:
         """The label log."""
         return self.folder / "labels.jsonl"
 
+    @property
+    def runs(self) -> Path:
+        """The records of the runs."""
+        return self.folder / "runs"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Site:

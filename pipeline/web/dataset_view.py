@@ -4,12 +4,13 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import DamagedState, UserError
-from pipeline.filter.scores import Score, read_scores
-from pipeline.store.artifacts import Artifact, load
+from pipeline.filter.effect import FilterEffect, last_effect
+from pipeline.filter.words import advice_words, precision_words, recall_words, validation_words
+from pipeline.run_record import keys_used
+from pipeline.store.artifacts import load
 from pipeline.web import views
 from pipeline.web.background_run import BackgroundRun
 from pipeline.web.dataset_paths import DatasetPaths
@@ -117,6 +118,7 @@ class DatasetView:
             "pictures": len(index.pictures),
             "problem": problem or index.problem,
             "labels": count_labels(labels),
+            "validation": self.label_sync.count_validation(),
             "counts": views.counts(index, labels, fixed, source),
             "sources": self._cached(index, "sources", lambda: views.sources(index)),
             "threshold": index.threshold,
@@ -173,45 +175,13 @@ class UnknownPictures(UserError):
         super().__init__(f"there is no square {ids[0][:12]}…{more} in this dataset; nothing was labelled")
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelEffect:
-    """How the decisions of two filters with different labels differ."""
-
-    labels: int  # given, changed or taken back between the two
-    changed: int  # squares with another verdict (kept, rejected, borderline)
-    unlabelled: int  # of these, squares without a label: what the classifier learned
-    decisions: int  # squares with a verdict of both
-
-    def __str__(self) -> str:
-        labels = "The last label" if self.labels == 1 else f"The last {self.labels} labels"
-        return (
-            f"{labels} changed {self.changed} of {self.decisions} decisions"
-            f" ({self.unlabelled} on squares without a label)."
-        )
-
-
-def label_effect(before: list[Score], after: list[Score]) -> LabelEffect:
-    """Compare the scores of one filter with those of the next one."""
-    known = {score.id: score for score in before}
-    pairs = [(known[score.id], score) for score in after if score.id in known]
-    changed = [(old, new) for old, new in pairs if old.outcome != new.outcome]
-    return LabelEffect(
-        labels=sum(old.label != new.label for old, new in pairs),
-        changed=len(changed),
-        unlabelled=sum(new.label is None and old.label is None for old, new in changed),
-        decisions=len(pairs),
-    )
-
-
-def last_label_effect(paths: DatasetPaths, index: PictureIndex) -> LabelEffect | None:
-    """The effect of the last labels: the current filter against the previous one with different labels."""
+def last_label_effect(paths: DatasetPaths, index: PictureIndex) -> FilterEffect | None:
+    """The effect of what changed last, labels or others: the current filter against the one used before it."""
     if index.squares is None or index.filter is None:
         return None
     try:
         filters = filters_of(paths, load(index.squares))
-        current = index.filter
-        earlier = [each for each in filters if _labels(each) != _labels(current) and each.folder != current.folder]
-        return label_effect(read_scores(earlier[-1].folder), read_scores(current.folder)) if earlier else None
+        return last_effect(index.filter, filters, paths.classifier.all(), keys_used(paths.runs, "filter"))
     except (DamagedState, OSError, TypeError):
         return None
 
@@ -225,17 +195,20 @@ def labelling_advice(index: PictureIndex) -> tuple[str, bool]:
     """What the newest classifier and filter say about more labels, and whether there are enough labels.
 
     The classifier considers average precision only. As long as the filter has a notice about its precision, there are
-    not enough labels.
+    not enough labels. The filter's precision and recall stand beside this, with what would raise the recall.
     """
     summary = index.classifier.manifest.summary if index.classifier else {}
-    notice = str(index.filter.manifest.summary.get("notice") or "") if index.filter else ""
-    text_shown = " ".join(_sentence(text) for text in (str(summary.get("hint") or ""), notice) if text)
+    decided = index.filter.manifest.summary if index.filter else {}
+    notice = str(decided.get("notice") or "")
+    figures = "; ".join(text for text in _figures(decided) if text)
+    texts = (str(summary.get("hint") or ""), notice, figures, advice_words(decided))
+    text_shown = " ".join(_sentence(text) for text in texts if text)
     return text_shown, summary.get("enough") is True and not notice
+
+
+def _figures(summary: dict[str, Any]) -> tuple[str, ...]:
+    return precision_words(summary), recall_words(summary), validation_words(summary)
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
-
-
-def _labels(published: Artifact) -> str | None:
-    return published.manifest.inputs.get("labels")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.labels.log import LabelLog, parse_label
+from pipeline.labels.log import VALIDATION, LabelLog, parse_label
 
 HOW_LABELLED = "page"
 COMPARED_BYTES = 256  # before the end of what was read: if they differ, the file was replaced
@@ -64,6 +64,7 @@ class _ReadState:
     epoch: str = ""  # changes whenever the log is read from its beginning
     changes: list[tuple[str, str | None]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
+    validation: set[str] = field(default_factory=set)  # pictures that were ever labelled for validation
 
 
 class LabelSync:
@@ -92,6 +93,12 @@ class LabelSync:
                 return self.labels(), ""
             except UserError as error:
                 return dict(self._read.labels), str(error)
+
+    def count_validation(self) -> int:
+        """How many of the labels, as far as the log can be read, are of the validation set."""
+        with self._lock:
+            labels, _ = self.readable_labels()
+            return len(labels.keys() & self._read.validation)
 
     def revision(self) -> str:
         """The revision of the log, which changes with every label."""
@@ -170,6 +177,8 @@ class LabelSync:
     def _apply_line(self, known: _ReadState, line: bytes) -> None:
         row = parse_label(line, self.log.path, len(known.changes) + 1)
         known.changes.append((row.id, row.label))
+        if row.set == VALIDATION:
+            known.validation.add(row.id)
         if row.label is None:
             known.labels.pop(row.id, None)
         else:

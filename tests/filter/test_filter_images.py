@@ -147,3 +147,33 @@ def test_filter_stops_on_request(run_filter, tmp_path):
     with pytest.raises(Stopped):
         run_filter(FilterOptions(), progress=silent, should_stop=lambda: True)
     assert not list(tmp_path.iterdir())
+
+
+def test_summary_has_the_recall_interval_and_what_would_raise_it(run_filter):
+    summary = run_filter(FilterOptions(precision=1.0)).summary
+    recall = summary["recall"]
+    assert 0 <= recall["low"] <= summary["expected_recall"] <= recall["high"] <= 1
+    assert recall["missed"] >= recall["borderline"] >= 0
+    assert recall["labels"] == 40
+    assert {advice["way"] for advice in summary["raise_recall"]} >= {"weights", "precision"}
+    (notice,) = summary["notices"]
+    assert "classifier.backbone = FILE.h5" in notice
+    assert "filter.precision = " in notice
+
+
+def test_method_none_has_no_recall(run_filter):
+    summary = run_filter(FilterOptions(method="none"), labels=None, classifier=None).summary
+    assert (summary["recall"], summary["raise_recall"], summary["notices"]) == (None, [], [])
+
+
+def test_validation_set_is_measured_by_its_scores_and_is_no_evidence_of_the_interval(run_filter, subject, tmp_path):
+    held = sorted(set(subject.truth) - set(subject.given))[:12]  # the classifier has not seen their labels
+    labels = write_snapshot(subject.given | {id: subject.truth[id] for id in held}, tmp_path.parent, held)
+    summary = run_filter(FilterOptions(precision=0.8), labels=labels).summary
+    verdicts = summary["validation"]
+    on = sum(subject.truth[id] == "on" for id in held)
+    assert (sum(verdicts["on"].values()), sum(verdicts["off"].values())) == (on, 12 - on)
+    assert summary["recall"]["labels"] == 40
+    assert (summary["labelled_on"], summary["labelled_off"]) == (20, 20)
+    assert all(id in kept_ids(tmp_path) for id in held if subject.truth[id] == "on")
+    assert run_filter(FilterOptions(precision=0.8)).summary["validation"] is None

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import Stopped, UserError
+from pipeline.filter import train_classifier as stage
 from pipeline.filter.classifier_io import embed, extractor_name, load_classifier
+from pipeline.filter.learn import learn
 from pipeline.filter.scores import measure
 from pipeline.filter.train_classifier import _pool, read_training_labels, split_labels, train_classifier
 from pipeline.images.dataset import read_images
@@ -16,6 +18,7 @@ from pipeline.images.raster import resize
 from pipeline.labels.snapshot import write_snapshot
 from pipeline.pretrained import find_backbone
 from pipeline.progress import never, silent
+from pipeline.store.verified import read_rows
 
 from .conftest import QUICK
 from .drawn import draw, write_normalized
@@ -172,3 +175,32 @@ def test_wrong_weights_file_raises_before_squares_are_read(tmp_path):
         train_classifier(
             QUICK, **nowhere, weights=find_backbone(str(tmp_path / "some.h5")), progress=silent, should_stop=never
         )
+
+
+def test_validation_set_is_measured_and_never_seen_in_training(subject, tmp_path, monkeypatch):
+    """Neither its labels nor its squares reach the training, also not as squares without a label."""
+    held = sorted(subject.given)[:8]
+    labels = write_snapshot(subject.given, tmp_path, held)
+    pools = []
+    monkeypatch.setattr(stage, "learn", lambda pool, *rest: pools.append(pool) or learn(pool, *rest))
+    folder = tmp_path / "classifier"
+    folder.mkdir()
+    result = train_classifier(
+        QUICK,
+        normalize=subject.normalize,
+        labels=labels,
+        weights=None,
+        folder=folder,
+        progress=silent,
+        should_stop=never,
+    )
+    (pool,) = pools
+    assert len(pool.images) <= 60 - 8
+    squares = read_images(subject.normalize, held).images
+    assert not any((pool.images == square).all(axis=(1, 2, 3)).any() for square in squares)
+    rows = [json.loads(line) for line in (folder / "validation.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in rows] == held
+    unseen = {row["id"] for name in ("holdout", "out_of_fold") for row in read_rows(folder, f"{name}.jsonl")}
+    assert not unseen & set(held)
+    assert result.summary["validation"] == 8
+    assert 0 < result.summary["validation_average_precision"] <= 1

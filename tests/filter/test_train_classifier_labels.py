@@ -65,3 +65,20 @@ def test_too_large_holdout_raises_an_error(snapshot):
     labels = snapshot(8, 8)
     with pytest.raises(NextStep, match=r"holdout = 0\.9 only"):
         read_training_labels(labels, own_groups(IDS), 0.9)
+
+
+def test_validation_labels_and_their_near_duplicates_are_not_trained_on(tmp_path):
+    labels = {id: ("on", "off")[number % 2] for number, id in enumerate(IDS)}
+    groups = own_groups(IDS) | {IDS[5]: IDS[0]}  # 5 is a near-duplicate of 0
+    found = read_training_labels(write_snapshot(labels, tmp_path, [IDS[0], IDS[1]]), groups, 0.2)
+    used = found.split.train.keys() | found.split.holdout.keys()
+    assert used == set(IDS) - {IDS[0], IDS[1], IDS[5]}
+    assert found.validation == {IDS[0]: "on", IDS[1]: "off"}
+    assert found.near_validation == 1
+
+
+def test_too_few_labels_error_does_not_count_the_validation_set(tmp_path):
+    labels = {id: ("on", "off")[number % 2] for number, id in enumerate(IDS)}
+    snapshot = write_snapshot(labels, tmp_path, IDS[4:])
+    with pytest.raises(NextStep, match="there are 2 and 2 beside the 96 for validation"):
+        read_training_labels(snapshot, own_groups(IDS), 0.2)

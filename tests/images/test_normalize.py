@@ -173,7 +173,9 @@ def test_pictures_that_crash_or_hang_the_decoder_are_rejected(mixed, tmp_path, m
 
 
 def test_no_kept_picture_raises_user_error_with_reasons(encode, draw, make_download, tmp_path):
-    with pytest.raises(UserError, match=r"none of 2 pictures .*too small.*\[normalize\]"):
+    with pytest.raises(
+        UserError, match=r"none of 2 pictures .*too small.*below normalize.min_side = 32: lower it.*\[normalize\]"
+    ):
         run(make_download([encode(draw(1, 20, 20)), b"text"]), tmp_path / "out")
 
 

@@ -108,3 +108,24 @@ def test_picture_in_two_folders_raises_user_error_and_appends_nothing(log, norma
 def test_missing_folder_raises_user_error(log, normalize, tmp_path):
     with pytest.raises(UserError, match=r"--on .*nowhere"):
         import_folders(log, on=tmp_path / "nowhere", normalize=normalize)
+
+
+def test_import_for_validation_marks_pictures_that_were_labelled_before(log, normalize, tmp_path):
+    log.append({IDS[1]: "on", IDS[2]: "off"}, how="page")
+    for name, number in (("on", 1), ("off", 3)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "picture").write_bytes(b"raw %d" % number)
+    summary = import_folders(log, on=tmp_path / "on", off=tmp_path / "off", normalize=normalize, validation=True)
+    assert "2 are for validation: measured on, never trained on" in str(summary)
+    assert log.current().for_validation() == {IDS[1]: "on", IDS[3]: "off"}
+    again = import_folders(log, on=tmp_path / "on", off=tmp_path / "off", normalize=normalize, validation=True)
+    assert again.changed == 0
+
+
+def test_import_without_validation_takes_no_picture_out_of_the_validation_set(log, normalize, tmp_path):
+    log.append({IDS[1]: "on"}, how="folder", set="validation")
+    (tmp_path / "off").mkdir()
+    (tmp_path / "off" / "picture").write_bytes(b"raw 1")
+    summary = import_folders(log, off=tmp_path / "off", normalize=normalize)
+    assert summary.validation == 1
+    assert log.current().for_validation() == {IDS[1]: "off"}

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import DamagedState, UserError
-from pipeline.labels.log import LabelLog
+from pipeline.labels.log import VALIDATION, LabelLog
 
 from .conftest import picture_id
+
+CAT, DOG, BIRD = (picture_id(number) for number in (70, 71, 72))
 
 A, B, C = picture_id(1), picture_id(2), picture_id(3)
 
@@ -147,3 +149,30 @@ def test_full_disk_leaves_the_log_unchanged(log, monkeypatch):
     with pytest.raises(UserError, match="No space left"):
         log.append({B: "on"}, how="test")
     assert log.path.read_bytes() == before
+
+
+def test_label_for_validation_stays_in_the_validation_set(log):
+    log.append({CAT: "on", DOG: "off"}, how="folder", set=VALIDATION)
+    log.append({CAT: "off"}, how="page")
+    log.append({DOG: None}, how="page")
+    log.append({BIRD: "on"}, how="page")
+    current = log.current()
+    assert current.validation == {CAT, DOG}
+    assert (current.for_validation(), current.others()) == ({CAT: "off"}, {BIRD: "on"})
+    log.append({DOG: "on"}, how="folder")
+    assert log.current().for_validation() == {CAT: "off", DOG: "on"}
+
+
+def test_rows_of_the_validation_set_are_readable_as_plain_labels(log):
+    """An earlier version reads id, label, time and how, and ignores other fields."""
+    log.append({CAT: "on"}, how="folder", set=VALIDATION)
+    (row,) = [json.loads(line) for line in log.path.read_text().splitlines()]
+    assert {name: row[name] for name in ("id", "label", "how")} == {"id": CAT, "label": "on", "how": "folder"}
+    assert row["set"] == "validation"
+
+
+def test_unknown_set_is_damage(log):
+    log.append({CAT: "on"}, how="folder")
+    log.path.write_text(log.path.read_text().replace('"how"', '"set": "training", "how"'))
+    with pytest.raises(DamagedState, match="set 'training' is not validation"):
+        log.effective()

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import DamagedState
-from pipeline.labels.snapshot import read_snapshot, snapshot_digest, write_snapshot
+from pipeline.labels.snapshot import read_snapshot, read_validation, snapshot_digest, write_snapshot
 
 from .conftest import picture_id
 
@@ -51,3 +51,19 @@ def test_changed_snapshot_raises_damaged_state(tmp_path, change):
 def test_missing_snapshot_raises_damaged_state(tmp_path):
     with pytest.raises(DamagedState, match="missing"):
         read_snapshot(tmp_path / "labels" / "ab.jsonl")
+
+
+def test_snapshot_marks_the_validation_set_and_its_name_depends_on_it(tmp_path):
+    labels = {"a" * 64: "on", "b" * 64: "off"}
+    plain, marked = write_snapshot(labels, tmp_path), write_snapshot(labels, tmp_path, ["b" * 64, "c" * 64])
+    assert plain != marked
+    assert read_snapshot(plain) == read_snapshot(marked) == labels
+    assert (read_validation(plain), read_validation(marked)) == (set(), {"b" * 64})
+    assert snapshot_digest(labels, ["c" * 64]) == snapshot_digest(labels)
+
+
+def test_snapshot_whose_validation_marks_were_changed_raises_damaged_state(tmp_path):
+    path = write_snapshot({"a" * 64: "on", "b" * 64: "off"}, tmp_path, ["b" * 64])
+    path.write_text(path.read_text().replace('"set"', '"sets"'))
+    with pytest.raises(DamagedState, match="do not match the digest"):
+        read_validation(path)

@@ -35,6 +35,8 @@ SUMMARIES = {
             label: {"kept": HOSTILE, "unsure": HOSTILE, "rejected": HOSTILE} for label in ("on", "off")
         } | {"on_kept": [0.1] * 3, "off_kept": [0.1] * 3},
         "notice": HOSTILE,
+        "recall": {"low": 0.1, "high": 0.9, "labels": HOSTILE, "missed": 3, "borderline": 0},
+        "raise_recall": [{"way": "labels", "more": 1, "text": HOSTILE}],
     },
     "gan": {"epochs": 1, "images": 1, "size": HOSTILE, "images_per_second": 1.0, "notices": [HOSTILE]},
     "generate": {

@@ -65,3 +65,10 @@ def test_flag_of_a_switch_alone_means_true():
     for name, flag in given.items():
         assert vars(parser.parse_args(["run", flag]))[name] == "true"
         assert vars(parser.parse_args(["run", flag, "false"]))[name] == "false"
+
+
+@pytest.mark.parametrize("flag", ["--unsure", "--unlabelled"])
+def test_labels_for_validation_are_on_or_off_target(folder, capsys, flag):
+    assert main(["labels", "import", "--validation", flag, "sorted", "--dataset", "pikachu"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--validation takes only --on DIR and --off DIR" in line

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from pipeline.store.manifest import Manifest
@@ -43,3 +45,43 @@ def test_stage_line_of_a_training_counts_steps_without_the_discriminator_if_ther
     assert console.stage_line(made("gan", **found)) == "4 epochs of 32 squares at 16 px, 7 squares/s"
     assert console.stage_line(made("gan", skipped_steps=0, **found)).endswith(" 7 squares/s")
     assert console.stage_line(made("gan", skipped_steps=3, **found)).endswith(", 3 steps without the discriminator")
+
+
+def test_stage_line_shows_precision_and_recall_of_the_filter_with_intervals():
+    found = {"kept": 8, "images": 500, "unsure": 0, "band": [0.4, 0.6], "threshold": 0.5}
+    proof = {"low": 0.9, "high": 0.98, "labels": 31, "more": 0}
+    recall = {"low": 0.25, "high": 0.45, "labels": 80, "missed": 200, "borderline": 0}
+    shown = {"expected_precision": 0.95, "proof": proof, "expected_recall": 0.33, "recall": recall}
+    assert console.stage_line(made("filter", **found, **shown)) == (
+        "kept 8 of 500 at a score of 0.600 or above; filter precision about 0.950 (0.900 to 0.980 by 31 labels);"
+        " filter recall about 0.330 (0.250 to 0.450 by 80 labels): about 200 on-target squares are rejected"
+    )
+
+
+def test_sample_precision_and_recall_are_told_apart_from_those_of_the_filter():
+    summary = {"count": 3, "kid": 0.1, "kid_floor": 0.01, "precision": 0.9, "recall": 0.8}
+    line = console.stage_line(made("generate", **summary))
+    assert "sample precision 0.900, sample recall 0.800" in line
+
+
+@pytest.mark.parametrize(
+    ("validation", "words"),
+    [({}, " held out"), ({"validation": 32, "validation_average_precision": 0.8}, "0.800 on 32 for validation")],
+)
+def test_classifier_line_shows_the_validation_set_beside_the_hold_out(validation, words):
+    summary = {"labels_on": 30, "labels_off": 50, "holdout": 16, "average_precision": 0.9, "backbone": "none"}
+    line = console.stage_line(made("classifier", out_of_fold_average_precision=0.85, **summary, **validation))
+    assert line.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "words"),
+    [
+        ({"too small": 12, "corrupt": 1}, ", 12 below normalize.min_side = 64: lower it to keep them)"),
+        ({"corrupt": 13}, "13 rejected)"),
+    ],
+)
+def test_squares_line_names_the_setting_that_rejects_small_pictures(reasons, words):
+    found = {"kept": 8, "images": 21, "size": 64, "duplicate": 0, "rejected": 13, "reasons": reasons}
+    manifest = dataclasses.replace(made("normalize", **found), options={"min_side": 64})
+    assert console.stage_line(manifest).endswith(words)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.labels.snapshot import read_snapshot, snapshot_digest
+from pipeline.labels.snapshot import read_snapshot, read_validation, snapshot_digest
 from tasks import label_snapshots, settings
 
 CAT, DOG = "a" * 64, "b" * 64
@@ -49,3 +49,30 @@ def test_demo_before_its_first_run_has_the_labels_that_are_made_with_its_squares
     label_snapshots.log("demo").append(LABELS, how="seed")
     assert label_snapshots.digest_of("demo", label_snapshots.SEED) == snapshot_digest(LABELS)
     assert read_snapshot(label_snapshots.path("demo", label_snapshots.SEED)) == LABELS
+
+
+def test_validation_set_is_part_of_the_digest_and_of_the_count(log):
+    log.append(LABELS, how="page")
+    before = take()
+    log.append({DOG: "off"}, how="folder", set="validation")
+    taken = take()
+    assert taken != before
+    label_snapshots.save_snapshot("cats", taken)
+    assert read_validation(label_snapshots.path("cats", taken)) == {DOG}
+    assert label_snapshots.count("cats", taken) == "1 + 1 for validation"
+    label_snapshots._labels_by_digest.clear()  # as in another process
+    assert label_snapshots.count("cats", taken) == "1 + 1 for validation"
+
+
+def test_demo_with_a_validation_set_alone_still_gets_its_first_labels(configure):
+    configure("[download]\nsources = demo\n")
+    label_snapshots.log("demo").append(LABELS, how="folder", set="validation")
+    assert take("demo") == label_snapshots.SEED
+
+
+def test_description_counts_labels_and_those_for_validation(log):
+    assert label_snapshots.describe("cats") == "none"
+    assert label_snapshots.describe("cats", zeros=True) == "0 on target, 0 off target, 0 skip"
+    log.append({CAT: "on"}, how="page")
+    log.append({DOG: "off"}, how="folder", set="validation")
+    assert label_snapshots.describe("cats") == "1 on target, 1 off target; of these for validation: 1 off target"

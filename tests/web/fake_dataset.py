@@ -122,6 +122,8 @@ class FakeDataset:
         features: np.ndarray | None = None,
         notice: str = "",
         spread: float | None = 0.05,
+        model: str = "one",
+        **summary: Any,
     ) -> Artifact:
         """Publish a filter artifact with these scores."""
         given = labels or {}
@@ -143,7 +145,8 @@ class FakeDataset:
                 np.save(work / FEATURES, features)
 
         inputs = {"normalize.images": f"squares of {len(scores)}", "labels": of_value(given)}
-        summary = {"threshold": threshold, "notice": notice}
+        inputs["classifier.model"] = model
+        summary = {"threshold": threshold, "notice": notice} | summary
         return self.publish("filter", found, {"kept": "some"}, fill, inputs, summary)
 
     def classifier(self, **summary: Any) -> Artifact:

@@ -83,3 +83,38 @@ def test_missing_filter_only_removes_the_label_effect(fake_dataset, client):
     assert summary(client)["gain"]
     shutil.rmtree(fake_dataset.store("filter").root)
     assert (summary(client)["gain"], summary(client)["filtered"]) == ("", False)
+
+
+def test_page_shows_precision_and_recall_of_the_filter_and_what_would_raise_the_recall(fake_dataset, client):
+    fake_dataset.filter(
+        scores(fake_dataset),
+        band=[0.45, 0.55],
+        expected_precision=0.95,
+        proof={"low": 0.9, "high": 0.98, "labels": 31},
+        expected_recall=0.33,
+        recall={"low": 0.25, "high": 0.45, "labels": 80, "missed": 200, "borderline": 0},
+        raise_recall=[{"way": "labels", "more": 30, "text": "40 more labels (about 30 of them)"}],
+    )
+    assert summary(client)["hint"] == (
+        "Filter precision about 0.950 (0.900 to 0.980 by 31 labels); filter recall about 0.330 (0.250 to 0.450 by 80"
+        " labels): about 200 on-target squares are rejected."
+        " More on-target squares would be kept with 40 more labels (about 30 of them)."
+    )
+
+
+def test_summary_counts_the_labels_for_validation(fake_dataset, client):
+    fake_dataset.log.append({picture_id(0): "on"}, how="folder", set="validation")
+    fake_dataset.label({picture_id(1): "off"})
+    assert (summary(client)["labels"]["on"], summary(client)["validation"]) == (1, 1)
+
+
+def test_page_credits_a_change_to_the_backbone_if_the_labels_are_the_same(fake_dataset, client):
+    """The classifier of each filter is found by the digest of its model."""
+    for model, backbone, changed in (("one", "none", {}), ("two", "MobileNet 725ccbd03d61", {"p5": 0.2})):
+        made = fake_dataset.publish(
+            "classifier", None, {"model": model}, lambda rows, work: None, summary={"backbone": backbone}
+        )
+        fake_dataset.filter(scores(fake_dataset, **changed), model=made.manifest.outputs["model"])
+    assert summary(client)["gain"] == (
+        "With backbone none → MobileNet, 1 of 30 decisions changed (1 on squares without a label)."
+    )

@@ -166,3 +166,11 @@ def test_two_servers_write_each_edit_once(log):
     for server in servers:
         server.join()
     assert rows(log) == [(id, "on") for id in ids]
+
+
+def test_labels_for_validation_are_counted_also_after_the_page_changed_them(log, label_sync):
+    log.append({ONE: "on", TWO: "off"}, how="folder", set="validation")
+    assert label_sync.count_validation() == 2
+    label_sync.apply([edit(ONE, "off", "on"), edit(TWO, None, "off")])
+    assert label_sync.count_validation() == 1
+    assert log.current().for_validation() == {ONE: "off"}

@@ -8,7 +8,7 @@ import { Outbox } from "./outbox.js";
 import { Rerun } from "./rerun.js";
 import { Server } from "./server.js";
 import { resize, restoreSize } from "./size.js";
-import { adviceText, LABEL_NAMES, refusedText, savingText } from "./texts.js";
+import { adviceText, LABEL_NAMES, refusedText, savingText, tallyText } from "./texts.js";
 import { asked, drawSources, drawViews, emptyText, PAGE, remember } from "./views.js";
 import { Zoom } from "./zoom.js";
 
@@ -250,7 +250,7 @@ function drawAround() {
   element("sort").value = state.sort;
   element("sort").disabled = state.view === "next";
   if (!labels) return;
-  element("tally").textContent = `${labels.on} on target, ${labels.off} off target, ${labels.unsure} skip`;
+  element("tally").textContent = tallyText(summaryData);
   element("gain").textContent = adviceText(summaryData);
   element("gain").classList.toggle("enough", enough);
 }

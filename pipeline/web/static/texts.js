@@ -16,6 +16,12 @@ export function adviceText({ filtered, newer, gain, hint }) {
   return [filtered ? fresh : first, gain, hint].filter(Boolean).join(" ");
 }
 
+/** How many labels of each kind there are, and how many of them are for validation. */
+export function tallyText({ labels, validation }) {
+  const counts = `${labels.on} on target, ${labels.off} off target, ${labels.unsure} skip`;
+  return validation ? `${counts}; ${validation} of them for validation` : counts;
+}
+
 /** Edits that were refused because another label was given meanwhile. */
 export function refusedText(refused) {
   const now = LABEL_NAMES[refused[0].now];
