@@ -19,7 +19,7 @@ class ScriptedObserver(NullObserver):
     def __init__(self, kids, extractor="eyes"):
         self.kids, self.evaluated, self.extractor = dict(enumerate(kids, 1)), [], extractor
 
-    def evaluate(self, row, draw, *, latents, seed, rows):
+    def evaluate(self, row, draw, *, latents, seed):
         self.evaluated.append(row["epoch"])
         return {"kid": self.kids[row["epoch"]], "kid_error": 0.1, "extractor": self.extractor}
 
