@@ -99,7 +99,7 @@ def _proof(found: dict[str, Any]) -> str:
 def _gan(found: dict[str, Any]) -> str:
     return (
         f"{found['epochs']} epochs of {found['images']} squares at {found['size']} px,"
-        f" {found['images_per_second']:.0f} squares/s" + (f"; ended as {found['end']}" if found.get("end") else "")
+        f" {found['images_per_second']:.0f} squares/s" + (f"; ended, as {found['end']}" if found.get("end") else "")
     )
 
 
