@@ -112,7 +112,7 @@ def _gan(found: dict[str, Any]) -> str:
         f"{found['epochs']} epochs of {found['images']} squares at {found['size']} px,"
         f" {found['images_per_second']:.0f} squares/s"
         + (f", {found['skipped_steps']} steps without the discriminator" if found.get("skipped_steps") else "")
-        + (f"; ended as {found['end']}" if found.get("end") else "")
+        + (f"; ended, as {found['end']}" if found.get("end") else "")
     )
 
 
