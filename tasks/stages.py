@@ -20,6 +20,7 @@ from tasks import backbones, label_snapshots, paths
 from tasks.stage_task import RunTask, StageTask
 
 ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
+EMBEDDED = "textures"  # the extractor that needs no weights; the classifier's backbone is in its own digest
 Reads = dict[type[StageTask], tuple[str, ...]]
 
 
@@ -179,7 +180,7 @@ class Measured(StageTask):
 
     def content(self) -> dict[str, str]:
         weights = backbones.extractor_weights(self.options.extractor, self.has_classifier)
-        return {"extractor": weights.digest if weights else "own"}
+        return {"extractor": weights.digest if weights else EMBEDDED}
 
 
 class GanArguments(TypedDict):
@@ -235,6 +236,7 @@ class Generate(Measured):
 
     stage = "generate"
     function = "pipeline.gan.generate:generate"
+    version = 2
     isolated = True
 
     def reads(self) -> Reads:

@@ -25,7 +25,18 @@ from pipeline.store.manifest import Manifest
 
 FILTER_FIELDS = ("threshold", "expected_precision", "labelled_on", "labelled_off", "labelled_unsure", "notice")
 CARD, README = "card.json", "README.md"
-SCORES = ("kid", "kid_error", "kid_floor", "precision", "recall", "diversity", "memorised", "extractor")
+SCORES = (
+    "kid",
+    "kid_error",
+    "kid_floor",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "diversity",
+    "memorised",
+    "extractor",
+)
 MARKUP = re.compile(r"([\\`*_{}\[\]<>|#])")  # what Markdown would read in a word from the web
 
 
