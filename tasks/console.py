@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.run_record import Event, duration, line_about
 from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
@@ -100,9 +101,13 @@ def _gan(found: dict[str, Any]) -> str:
 
 
 def _generate(found: dict[str, Any]) -> str:
+    if found["kid"] is None:
+        return f"made {found['count']} samples; too few pictures to score them"
+    shares = ", ".join(f"{name} {figure(found.get(name))}" for name in ("precision", "recall", "density", "coverage"))
+    verdict = compare_with_floor(found)
     return (
-        f"made {found['count']} samples; KID {figure(found['kid'])} (reals against reals"
-        f" {figure(found['kid_floor'])}), precision {figure(found['precision'])}, recall {figure(found['recall'])}"
+        f"made {found['count']} samples; by {found['extractor']}: KID {figure(found['kid'])} (reals against reals"
+        f" {figure(found['kid_floor'])}{': ' + verdict if verdict else ''}), {shares}"
     )
 
 

@@ -257,7 +257,7 @@ class Report(StageTask):
 
     stage = "report"
     function = "pipeline.report.report:write_report"
-    version = 3
+    version = 4
 
     def reads(self) -> Reads:
         # The page shows figures of every folder, so it is written again for any new folder, even with the same outputs

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline import devices
 from pipeline.errors import DamagedState
 from pipeline.gan.config import definition_digest, differences
+from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
 from pipeline.gan.stats_log import Row
 from pipeline.gan.training.loop import Trainer
@@ -229,6 +230,7 @@ def _render(card: Card, folder: Path) -> str:
     of_epochs = {int(name.partition("-")[2]): path for name, path in sheets.items() if name.startswith("epoch-")}
     return environment.get_template("card.md.jinja").render(
         card=card,
+        compare_with_floor=compare_with_floor,
         known=card.lineage or asdict(Lineage(keys={})),
         sheet=of_epochs.get(card.drawn["epoch"]),
         reals=sheets.get("reals"),

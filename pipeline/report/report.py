@@ -18,6 +18,7 @@ from pipeline import demo
 from pipeline.filter.calibration import shift_logits
 from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED
 from pipeline.filter.threshold import jeffreys_interval
+from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.video import animate
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, new_axes, save
@@ -170,6 +171,7 @@ def _render(dataset: str, stage_manifests: dict[str, Manifest], folder: Path, su
         shown=SHOWN,
         pictures=pictures,
         ground_truth=summary["truth"],
+        compare_with_floor=compare_with_floor,
     )
 
 

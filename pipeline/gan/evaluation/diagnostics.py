@@ -140,7 +140,8 @@ def _plateau(scored: Sequence[Row]) -> Alarm | None:
         return None
     best = min(scored, key=lambda row: row["kid"])
     finding = (
-        f"the KID is no better than {best['kid']:.4f} ± {best['kid_error']:.4f}, and epoch {best['epoch']} was best"
+        f"the KID by {best.get('extractor', 'an unknown extractor')} is no better than {best['kid']:.4f} ±"
+        f" {best['kid_error']:.4f}, and epoch {best['epoch']} was best"
     )
     remedy = f"stop early, or change {AUGMENT}, the learning rates, the widths or the number of pictures"
     return _alarm(PLATEAU, best, f"{finding}: a plateau, more training does not improve it; {remedy}")

@@ -28,7 +28,7 @@ MIN_IMAGES = 8  # half of them must still have a few pairs
 # NEIGHBOUR-th nearest real. Measured on photographs and drawings of three subjects, with histograms and MobileNet: the
 # rule finds 99 in 100 copies that were shifted by 2 px of 64, 3 in 4 that were warped, and 1 in 100 new pictures; the
 # mean of all reals, to which generators collapse, has a ratio of .85 or more. Near-duplicates among the reals, up to
-# NEIGHBOUR - 1 of one picture, do not change it. Histograms do not recognise a mirrored picture; MobileNet does.
+# NEIGHBOUR - 1 of one picture, do not change it. Textures do not recognise a mirrored picture; MobileNet does.
 COPY_DISTANCE, NEIGHBOUR = 0.6, 5
 MIN_KNOWN_SHARE = 0.2  # below this share of known reals the score would be mostly noise
 
