@@ -1,6 +1,6 @@
 """Compare the extractor that needs no weights with an external network on samples of known quality, blur and noise.
 
-    .venv/bin/python benchmarks/judge.py FOLDER --features DIR [--side 32] [--steps 200 500 2000 5000] [--looks FILE.npz]
+    .venv/bin/python benchmarks/judge.py FOLDER --features DIR [--side 32] [--steps 200 500 2000 5000] [--looks FILE]
 
 FOLDER holds pictures (or is a file in the format of Fashion-MNIST). The default definition is trained on them; the
 looks are its samples after each number of steps. `--features DIR` names a folder with a script features.py, as for
@@ -10,6 +10,7 @@ noise, and whether each condition holds; it ends with 1 if one does not.
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -124,7 +125,7 @@ def conditions(own: Mapping[str, Scores], external: Mapping[str, Scores], looks:
     return {
         "looks fall wherever those of the network fall": all(kids[b] < kids[a] for a, b in later),
         "noise is worse than every look": all(kids[n] > kids[look] for n in NOISE for look in looks),
-        "blur raises the KID, in order": all(a < b for a, b in zip(blurred, blurred[1:], strict=False)),
+        "blur raises the KID, in order": all(a < b for a, b in itertools.pairwise(blurred)),
         f"rank correlation above {MIN_RANK}": rank(own, external, looks) > MIN_RANK,
         f"precision of noise under {MAX_PRECISION}": all((own[n].precision or 0) < MAX_PRECISION for n in NOISE),
     }
