@@ -163,8 +163,9 @@ def _extractor() -> Any:
     """The option of both stages that measure samples."""
     return option(
         "auto",
-        "network whose features measure the samples: 'auto' (the classifier's; without a classifier MobileNet if it is"
-        " cached, else histograms), 'own' (never MobileNet), MobileNet, Inception, or a file with weights of either",
+        "what measures the samples: 'auto' (the classifier's backbone; without a classifier MobileNet if it is cached;"
+        " else textures, which need no weights), 'own' (never MobileNet unless it is the backbone), MobileNet,"
+        " Inception, or a file with weights of either (.h5) or of DINOv2 ViT-S/14 (.safetensors)",
         significant=False,  # the content key has the digest of the weights instead
     )
 

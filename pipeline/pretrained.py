@@ -238,7 +238,7 @@ def uses_classifier(extractor: str) -> bool:
 
 
 def find_extractor(extractor: str, *, classifier: bool) -> Weights | None:
-    """The weights that the option `extractor` names, cached or not; None for the classifier's features or histograms.
+    """The weights that the option `extractor` names, cached or not; None for the classifier's backbone or textures.
 
     Raises:
         UserError: the name is not known, and there is no such file.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.filter.words import precision_words, recall_words
+from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.images.rejected import TOO_SMALL, too_small_words
 from pipeline.run_record import Event, duration, line_about
 from pipeline.store.artifacts import Artifact
@@ -113,14 +114,24 @@ def _gan(found: dict[str, Any]) -> str:
         f" {found['images_per_second']:.0f} squares/s"
         + (f", {found['skipped_steps']} steps without the discriminator" if found.get("skipped_steps") else "")
         + (f"; ended, as {found['end']}" if found.get("end") else "")
+        + _drawn_from(found)
     )
 
 
+def _drawn_from(gan: dict[str, Any]) -> str:
+    """Which epoch the generator is of, and why."""
+    return f"; the generator is of {gan['drawn_from']}" if gan.get("drawn_from") else ""
+
+
 def _generate(found: dict[str, Any]) -> str:
+    if found["kid"] is None:
+        return f"made {found['count']} samples; too few pictures to score them"
+    names = {"sample precision": "precision", "sample recall": "recall", "density": "density", "coverage": "coverage"}
+    shares = ", ".join(f"{shown} {figure(found.get(name))}" for shown, name in names.items())
+    verdict = compare_with_floor(found)
     return (
-        f"made {found['count']} samples; KID {figure(found['kid'])} (reals against reals"
-        f" {figure(found['kid_floor'])}), sample precision {figure(found['precision'])}, sample recall"
-        f" {figure(found['recall'])}"
+        f"made {found['count']} samples; by {found['extractor']}: KID {figure(found['kid'])} (reals against reals"
+        f" {figure(found['kid_floor'])}{': ' + verdict if verdict else ''}), {shares}"
     )
 
 
@@ -152,7 +163,8 @@ def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
         f"pictures   {_download(summaries['download'])}",
         f"kept       {_filter(summaries['filter'])}",
         f"filter     {'; '.join(quality)}",
-        f"samples    {_generate(summaries['generate'])}{_still_to_do(published['gan'].manifest)}",
+        f"samples    {_generate(summaries['generate'])}{_drawn_from(summaries['gan'])}"
+        + _still_to_do(published["gan"].manifest),
         f"took       {duration(seconds)}",
         f"look at    {_page(published['report'].folder)} and {generated / 'generate' / 'latest' / 'grid.png'};"
         f" all trainings: {generated / 'index.html'}",

@@ -125,7 +125,7 @@ def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, repor
     manifest = replace(
         draft,
         outputs=result.outputs,
-        summary=result.summary,
+        summary=_with_notices(result.summary, task.notices_of(result.outputs)),
         unfinished=result.unfinished,
         files=list_files(folder),
         created=datetime.now(timezone.utc).isoformat(),
@@ -133,6 +133,10 @@ def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, repor
     )
     task.artifact_store.publish(folder, manifest, latest=not task.once)
     return manifest
+
+
+def _with_notices(summary: dict[str, Any], notices: list[str]) -> dict[str, Any]:
+    return {**summary, "notices": [*summary.get("notices", ()), *notices]} if notices else summary
 
 
 def draft_manifest(task: "StageTask", key: str) -> Manifest:
@@ -213,6 +217,10 @@ class StageTask(RunTask):
     def remark(self, *, again: bool) -> str:
         """What the plan adds about this stage, whether it runs `again` or not."""
         return ""
+
+    def notices_of(self, outputs: Mapping[str, str]) -> list[str]:
+        """What a person should know of an artifact with these `outputs`, besides what its function says of it."""
+        return []
 
     def warnings(self) -> list[str]:
         """What a person should know before this stage runs, a line each."""

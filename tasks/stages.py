@@ -5,6 +5,7 @@ of the stage, the folders of the stages that it reads, the `arguments()` of the 
 `should_stop` (`tasks.stage_task`). A test resolves each string and compares the function with what its task gives.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ from tasks import backbones, gallery_updates, label_snapshots, paths
 from tasks.stage_task import RunTask, StageTask, draft_manifest
 
 ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
+EMBEDDED = "textures"  # the extractor that needs no weights; the classifier's backbone is in its own digest
 Reads = dict[type[StageTask], tuple[str, ...]]
 
 
@@ -182,7 +184,7 @@ class Measured(StageTask):
 
     def content(self) -> dict[str, str]:
         weights = backbones.extractor_weights(self.options.extractor, self.has_classifier)
-        return {"extractor": weights.digest if weights else "own"}
+        return {"extractor": weights.digest if weights else EMBEDDED}
 
 
 class GanArguments(TypedDict):
@@ -240,6 +242,18 @@ class TrainGan(Measured):
         size = self.chosen["normalize"].size
         return find_continuation(self.artifact_store, draft_manifest(self, key), definition, size=size)
 
+    def notices_of(self, outputs: Mapping[str, str]) -> list[str]:
+        """Which earlier trainings have the same generator: they share their best epoch."""
+        others = [
+            each for each in self.artifact_store.all() if each.manifest.outputs["generator"] == outputs["generator"]
+        ]
+        return [
+            f"its generator is the same as that of {each.folder.name} ({each.manifest.summary['epochs']} epochs): both are"
+            f" of epoch {each.manifest.summary['epoch_kept']}"
+            for each in others[-1:]
+            if each.manifest.key != self.key()
+        ]
+
     def remark(self, *, again: bool) -> str:
         key = self.key() if again else None
         return self._continuation(key).remark if key and not self.artifact_store.begun(key) else ""
@@ -259,6 +273,7 @@ class Generate(Measured):
 
     stage = "generate"
     function = "pipeline.gan.generate:generate"
+    version = 2
     isolated = True
 
     def reads(self) -> Reads:

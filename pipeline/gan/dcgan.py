@@ -234,7 +234,7 @@ class Dcgan:
     def score(
         self, images: np.ndarray, *, extractor: str = "auto", count: int = 500, seed: int | None = None
     ) -> DcganScores:
-        """Score `count` samples against `images`, given as to `train`: KID, precision, recall, diversity, memorised.
+        """Score `count` samples against `images`, given as to `train`: KID, precision, recall and the others.
 
         `extractor` computes the features, as the option of that name does: 'auto', 'own', 'MobileNet', 'Inception', or
         a file of weights. All scores are None with fewer than 16 pictures or 8 samples.

@@ -21,7 +21,7 @@ class History:
     """The rows of a training, one per epoch; each value as an array (E,) float64, with NaN for an epoch that lacks it.
 
     `rows` are those of stats.jsonl: losses, learning rates, gradients, speed, and for epochs with scored samples `kid`,
-    `precision`, `recall`, `diversity`, `memorised`, `alarms`.
+    `precision`, `recall`, `density`, `coverage`, `diversity`, `memorised`, `extractor`, `alarms`.
     """
 
     rows: tuple[Row, ...]

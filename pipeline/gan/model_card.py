@@ -16,8 +16,9 @@ from pipeline.errors import DamagedState
 from pipeline.filter.words import kept_from
 from pipeline.gan.config import definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
+from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
-from pipeline.gan.stats_log import Row, best_in_words, best_row, skipped_steps
+from pipeline.gan.stats_log import Row, best_in_words, best_row, chosen_epoch, skipped_steps
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.schedule import images_until_full_size
 from pipeline.store import manifest as manifests
@@ -35,7 +36,18 @@ FILTER_FIELDS = (
     "notice",
 )
 CARD, README = "card.json", "README.md"
-SCORES = ("kid", "kid_error", "kid_floor", "precision", "recall", "diversity", "memorised", "extractor")
+SCORES = (
+    "kid",
+    "kid_error",
+    "kid_floor",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "diversity",
+    "memorised",
+    "extractor",
+)
 MARKUP = re.compile(r"([\\`*_{}\[\]<>|#])")  # what Markdown would read in a word from the web
 
 
@@ -114,7 +126,7 @@ def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warning
         lineage=asdict(lineage) if lineage else None,
         training=_training_summary(training),
         networks=_networks(training),
-        drawn=_scores(epoch, rows),
+        drawn={**_scores(epoch, rows), "why": chosen_epoch(epoch, last=training.epoch, best=best)},
         last=_scores(max((each for each in rows if "extractor" in rows[each]), default=training.epoch), rows),
         best=_scores(best["epoch"], rows) if best else None,
         **alarm_summary(training.log.rows, [*warnings, *_growing_notice(training)]),
@@ -232,6 +244,7 @@ def _render(card: Card, folder: Path) -> str:
     of_epochs = {int(name.partition("-")[2]): path for name, path in sheets.items() if name.startswith("epoch-")}
     return environment.get_template("card.md.jinja").render(
         card=card,
+        compare_with_floor=compare_with_floor,
         known=card.lineage or asdict(Lineage(keys={})),
         lowest=best_in_words(card.best) if card.best else None,
         sheet=of_epochs.get(card.drawn["epoch"]),

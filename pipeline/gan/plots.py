@@ -64,7 +64,14 @@ MARKED = {  # the plots in which the epochs of an alarm are shaded
     MEMORISING: ("scores",),
     PLATEAU: ("scores",),
 }
-SHARES = {"precision": ON, "recall": LINE, "diversity": ACCENT, "memorised": OFF}
+SHARES = {
+    "precision": ON,
+    "recall": LINE,
+    "density": "#8c6d1f",
+    "coverage": "#7a5195",
+    "diversity": ACCENT,
+    "memorised": OFF,
+}
 
 
 def draw_plots(rows: Rows, folder: Path, *, prefix: str = "") -> list[str]:
@@ -163,7 +170,9 @@ def _draw_scores(rows: Rows) -> Axes | None:
     rows = comparable(rows)
     distance, shares = Curve.of(rows, "kid"), {name: Curve.of(rows, name) for name in SHARES}
     shares = {name: curve for name, curve in shares.items() if len(curve.epochs)}
-    titles = ["KID: distance of samples from reals"] * bool(len(distance.epochs)) + [", ".join(shares)] * bool(shares)
+    by = next((f" by {row['extractor']}" for row in reversed(rows) if row.get("extractor")), "")
+    titles = [f"KID{by}: distance of samples from reals"] * bool(len(distance.epochs))
+    titles += [", ".join(shares) + by] * bool(shares)
     if not titles:
         return None
     panels = new_panels(titles, "epoch")
@@ -172,7 +181,7 @@ def _draw_scores(rows: Rows) -> Axes | None:
     for name, curve in shares.items():
         _draw_curve(panels[-1], curve, SHARES[name], name)
     if shares:
-        _to_share(panels[-1])
+        panels[-1].set_ylim(-0.02, max(1.02, *(curve.values.max() + 0.02 for curve in shares.values())))
     return panels[0]
 
 

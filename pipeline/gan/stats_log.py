@@ -58,6 +58,21 @@ def best_in_words(best: Mapping[str, Any]) -> str:
     return f"{best['kid']:.4f}{error} at epoch {best['epoch']}"
 
 
+def chosen_epoch(epoch: int, *, last: int, best: Mapping[str, Any] | None) -> str:
+    """Which epoch a generator is of, and why, in the same words everywhere: "epoch 60, the last", for example.
+
+    `last` is the epoch at which the training ended, and `best` its `best_row`.
+    """
+    if best is None:
+        return f"epoch {epoch}, the last"
+    lowest = f"the KID by {best['extractor']} was lowest"
+    if epoch != last:
+        return f"epoch {epoch}, at which {lowest}"
+    if best["epoch"] == last:
+        return f"epoch {epoch}, the last, at which {lowest}"
+    return f"epoch {epoch}, the last, as KIDs by {best['extractor']} are not precise enough to choose another"
+
+
 def skipped_steps(rows: Sequence[Mapping[str, Any]]) -> int:
     """The steps of a training in which the discriminator did not learn (balance.skip_above)."""
     return sum(int(row.get("d_skipped") or 0) for row in rows)

@@ -17,7 +17,7 @@ from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.model_card import Lineage, read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
-from pipeline.gan.stats_log import LAST, best_row, skipped_steps
+from pipeline.gan.stats_log import LAST, best_row, chosen_epoch, skipped_steps
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
 from pipeline.gan.training.ending import MIN_STEPS, check_automatic
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
@@ -144,7 +144,8 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
     assert isinstance(observer, Observer)  # `train_gan` made it
     evaluator = observer.evaluator
     _keep_final_checkpoint(training)
-    # The best epoch is only chosen by features of a pretrained network; others are not reliable enough
+    # The best epoch is only chosen by features of a pretrained network: late in a training the KIDs by textures differ
+    # by less than their standard errors
     chooses = evaluator is not None and evaluator.extractor.pretrained
     best = training.best.weights() if chooses and not _is_last_better(training) else None
     if best:
@@ -193,6 +194,7 @@ def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
         "epochs": training.epoch,
         "end": training.end,
         "epoch_kept": epoch,
+        "drawn_from": chosen_epoch(epoch, last=training.epoch, best=best),
         "best_epoch": best["epoch"] if best else None,
         "best_kid": best["kid"] if best else None,
         "best_kid_error": best["kid_error"] if best else None,

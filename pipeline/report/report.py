@@ -21,6 +21,7 @@ from pipeline.filter.calibration import shift_logits
 from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED
 from pipeline.filter.threshold import jeffreys_interval
 from pipeline.filter.words import advice_words, kept_from, precision_words, recall_words, validation_words
+from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.video import animate
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, new_axes, save
@@ -201,6 +202,7 @@ def _render(
         too_small=TOO_SMALL,
         too_small_words=partial(too_small_words, min_side=stage_manifests["normalize"].options.get("min_side", 0)),
         words=_filter_words(stage_manifests["filter"].summary),
+        compare_with_floor=compare_with_floor,
     )
 
 

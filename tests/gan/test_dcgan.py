@@ -211,7 +211,7 @@ def test_card_of_a_growing_gan_says_that_its_files_are_not_ready(images, undistu
 
 def test_score_gives_scores_and_their_extractor(images, undisturbed):
     found = undisturbed.score(images, extractor="own", count=40)
-    assert found.extractor == "histograms-64"
+    assert found.extractor == "textures-64"
     assert found.kid > found.kid_floor
     assert 0 <= found.precision <= 1
     with pytest.raises(UserError, match="did you mean 'Inception'"):

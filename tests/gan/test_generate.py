@@ -111,8 +111,18 @@ def test_video_of_one_sample_is_refused():
 
 def test_summary_has_scores_and_their_extractor(run):
     _, result = run()
-    assert {"count", "kid", "kid_error", "kid_floor", "precision", "recall", "extractor"} <= result.summary.keys()
-    assert result.summary["extractor"] == "histograms-64"
+    assert {
+        "count",
+        "kid",
+        "kid_error",
+        "kid_floor",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "extractor",
+    } <= result.summary.keys()
+    assert result.summary["extractor"] == "textures-64"
     assert result.summary["kid"] > result.summary["kid_floor"]  # a few steps train no good generator
 
 

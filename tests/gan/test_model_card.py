@@ -132,7 +132,7 @@ def test_card_has_training_and_scores(bare):
     assert card["training"]["seed"] == OPTIONS["seed"]
     assert card["training"]["device"]
     assert {"python", "keras", "tensorflow", "numpy", "ganmill"} <= card["versions"].keys()
-    assert (card["drawn"]["epoch"], card["drawn"]["extractor"]) == (2, "histograms-64")
+    assert (card["drawn"]["epoch"], card["drawn"]["extractor"]) == (2, "textures-64")
     assert card["drawn"]["kid"] == rows[-1]["kid"]
     assert f"KID | {rows[-1]['kid']:.4f} ± {rows[-1]['kid_error']:.4f}" in text
     assert f"{100 * rows[-1]['memorised']:.0f} % of its samples were copies" in text

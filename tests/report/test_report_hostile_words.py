@@ -40,7 +40,7 @@ SUMMARIES = {
     },
     "gan": {"epochs": 1, "images": 1, "size": HOSTILE, "images_per_second": 1.0, "notices": [HOSTILE]},
     "generate": {
-        **dict.fromkeys(("kid", "kid_error", "kid_floor", "precision", "recall"), 0.5),
+        **dict.fromkeys(("kid", "kid_error", "kid_floor", "precision", "recall", "density", "coverage"), 0.5),
         **{"count": HOSTILE, "truncation": HOSTILE, "extractor": HOSTILE},
     },
 }  # fmt: skip

@@ -17,9 +17,9 @@ def test_duration_is_in_the_units_that_a_person_uses(seconds, text):
     assert console.duration(seconds) == text
 
 
-def test_stage_line_shows_a_dash_for_a_figure_that_was_not_measured():
+def test_stage_line_says_that_samples_were_not_measured():
     summary = {"count": 3, "kid": None, "kid_floor": None, "precision": None, "recall": None}
-    assert console.stage_line(made("generate", **summary)).count("-") == 4
+    assert console.stage_line(made("generate", **summary)) == "made 3 samples; too few pictures to score them"
 
 
 def test_stage_line_calls_squares_of_the_band_borderline():

@@ -45,7 +45,7 @@ def task(tmp_path, monkeypatch):
         inputs = notes = arguments = folders = staticmethod(dict)
         published = StageTask.published
         complete = StageTask.complete
-        shown = StageTask.shown
+        shown, notices_of = StageTask.shown, StageTask.notices_of
 
         def __init__(self):
             self.artifact_store, self.keys = store, ["a" * 64]

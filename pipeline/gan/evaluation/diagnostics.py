@@ -332,11 +332,11 @@ class _Plateau(_Condition):
         return row["kid"] < self._scored[self._fall]["kid"] - MIN_GAIN * (row.get("kid_error") or 0.0)
 
     def _describe(self, rows: list[Row]) -> str:
-        best = best_row(self._scored)
+        best, extractor = best_row(self._scored), rows[-1].get("extractor", "an unknown extractor")
         lowest = f", and the lowest is {best_in_words(best)}" if best else ""
         return (
-            f"the KID no longer falls by two of its errors{lowest}: a plateau, more training does not improve it;"
-            f" stop early, or change {AUGMENT}, the learning rates, the widths or the number of pictures"
+            f"the KID by {extractor} no longer falls by two of its errors{lowest}: a plateau, more training does not"
+            f" improve it; stop early, or change {AUGMENT}, the learning rates, the widths or the number of pictures"
         )
 
 

@@ -1,4 +1,4 @@
-"""Feature extractors for the scores: the classifier's features, MobileNet, Inception, or histograms."""
+"""Feature extractors for the scores: a pretrained network, or textures, which need none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from pipeline.devices import keras
 from pipeline.errors import UserError
 from pipeline.filter.backbone import load_network, preprocessing
 from pipeline.filter.classifier_io import embed, extractor_name, has_backbone
-from pipeline.filter.features import SIDE, histograms
-from pipeline.images.raster import squares
+from pipeline.gan.evaluation import dinov2
+from pipeline.gan.evaluation.textures import SIDE, textures
 from pipeline.pretrained import AUTO, Weights, fetch_extractor, find_extractor
+from pipeline.store.npz import UnusableFile
 
 # Side in pixels of the networks' input. MobileNet's is that of the filter's backbone; 224 separates pictures no better
 SIDES = {"MobileNet": 192, "InceptionV3": 299}
@@ -33,14 +34,18 @@ class FeatureExtractor:
     pretrained: bool = False
 
 
+TEXTURES = FeatureExtractor(name=f"textures-{SIDE}", features=textures)
+
+
 def choose_extractor(extractor: str, classifier: Path | None) -> FeatureExtractor:
     """The extractor that the option `extractor` names; `classifier` is that stage's finished folder, if there is one.
 
-    'auto' is the classifier's features; without a classifier it is MobileNet if its weights are cached, else
-    histograms, which need no training. 'own' is the classifier or histograms in any case. 'MobileNet' and 'Inception'
-    are networks with the weights that Keras publishes (ImageNet), downloaded if necessary; a path is a file of weights
-    of either. A KID on Keras' Inception differs from published ones, which use the weights of 2015, and no score here
-    is an FID.
+    'auto' is the classifier's backbone; without one it is MobileNet if there is no classifier and its weights are
+    cached, else textures, which need no weights. 'own' is the backbone or textures in any case. A classifier without a
+    backbone is not used: it has learned a few labels, not how pictures look. 'MobileNet' and 'Inception' are networks
+    with the weights that Keras publishes (ImageNet), downloaded if necessary; a path is a file of weights of either, or
+    of DINOv2 (see `dinov2`). A KID on Keras' Inception differs from published ones, which use the weights of 2015, and
+    no score here is an FID.
 
     Errors: `UserError` for an unknown name, for weights that cannot be downloaded, and for a file of something else.
     """
@@ -49,10 +54,10 @@ def choose_extractor(extractor: str, classifier: Path | None) -> FeatureExtracto
     fetch_extractor(extractor)
     if weights := find_extractor(extractor, classifier=classifier is not None):
         return _pretrained(weights)
-    if classifier is None:
-        return FeatureExtractor(name=f"histograms-{SIDE}", features=lambda images: histograms(squares(images, SIDE)))
+    if classifier is None or not has_backbone(classifier):
+        return TEXTURES
     extract, name = (lambda images: embed(classifier, images)), extractor_name(classifier)
-    return FeatureExtractor(name=name, features=extract, pretrained=has_backbone(classifier))
+    return FeatureExtractor(name=name, features=extract, pretrained=True)
 
 
 def enlarge(images: np.ndarray, side: int) -> np.ndarray:
@@ -67,12 +72,32 @@ def enlarge(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def _pretrained(weights: Weights) -> FeatureExtractor:
-    """The extractor of `weights`: the last layer averaged over H and W, with 1,024 or 2,048 features."""
+    """The extractor of `weights`: the last layer averaged over H and W, with 1,024 or 2,048 features, or DINOv2's."""
+    if weights.path.suffix == dinov2.SUFFIX:
+        return _dinov2(weights)
     name, network = load_network(weights, SIDES, option="extractor", alternative=AUTO)
     pooled = keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(network.output))
     extract = _NetworkExtractor(pooled, prepare=preprocessing(name), side=SIDES[name])
     return FeatureExtractor(
         name=f"{name.lower()}-{SIDES[name]}-{weights.digest[:8]}", features=extract, pretrained=True
+    )
+
+
+def _dinov2(weights: Weights) -> FeatureExtractor:
+    try:
+        network = dinov2.Dinov2(weights.path)
+    except UnusableFile as error:
+        raise UserError(
+            f"extractor = {weights.path}: these are no weights of DINOv2 ViT-S/14: the file {error}; give"
+            f" model.safetensors of facebook/dinov2-small, or extractor = {AUTO}"
+        ) from None
+
+    def extract(images: np.ndarray) -> np.ndarray:
+        parts = [enlarge(images[at : at + BATCH], network.side) for at in range(0, len(images), BATCH)]
+        return np.concatenate([network(part) for part in parts])
+
+    return FeatureExtractor(
+        name=f"dinov2-vits14-{network.side}-{weights.digest[:8]}", features=extract, pretrained=True
     )
 
 

@@ -1,4 +1,4 @@
-"""Metrics from features of samples and reals: KID, precision, recall, memorised samples. NumPy only.
+"""Metrics from features of samples and reals: KID, precision, recall, density, coverage, memorised samples.
 
 Scores of different extractors cannot be compared, and none of these is an FID.
 """
@@ -16,7 +16,11 @@ from sklearn.metrics import pairwise_distances_chunked
 from pipeline.neighbours import neighbours
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # of the KID, as in its paper
-NEIGHBOURS = 3  # Kynkäänniemi et al. 2019
+NEIGHBOURS = 3  # of precision and recall; Kynkäänniemi et al. 2019
+# Reals with larger radii than this share of all are left out of precision: a blank or strange picture far from all
+# others has a ball that even noise lies in. The same authors leave out half of them for their realism score
+PRECISION_SHARE = 0.95
+DENSITY_NEIGHBOURS = 5  # of density and coverage; Naeem et al. 2020
 MAX_IMAGES = 5000  # for precision and recall, whose cost grows with the square
 MAX_KERNEL_VALUES = 25_000_000  # 200 MB: up to this size the whole kernel is kept, and subsets are taken from it
 MIN_IMAGES = 8  # half of them must still have a few pairs
@@ -24,7 +28,7 @@ MIN_IMAGES = 8  # half of them must still have a few pairs
 # NEIGHBOUR-th nearest real. Measured on photographs and drawings of three subjects, with histograms and MobileNet: the
 # rule finds 99 in 100 copies that were shifted by 2 px of 64, 3 in 4 that were warped, and 1 in 100 new pictures; the
 # mean of all reals, to which generators collapse, has a ratio of .85 or more. Near-duplicates among the reals, up to
-# NEIGHBOUR - 1 of one picture, do not change it. Histograms do not recognise a mirrored picture; MobileNet does.
+# NEIGHBOUR - 1 of one picture, do not change it. Textures do not recognise a mirrored picture; MobileNet does.
 COPY_DISTANCE, NEIGHBOUR = 0.6, 5
 MIN_KNOWN_SHARE = 0.2  # below this share of known reals the score would be mostly noise
 
@@ -41,7 +45,9 @@ class Kid:
 class Scores:
     """Scores of samples against reals; all are None if there are too few pictures.
 
-    `kid_floor` is the KID of one half of the reals against the other: about that of a perfect generator.
+    `kid_floor` is the KID of one half of the reals against the other: about that of a perfect generator. `density` and
+    `coverage` (Naeem et al. 2020) are steadier than precision and recall, which one real far from all others changes;
+    both are about 1 for a perfect generator, and density may be larger.
     """
 
     kid: float | None = None
@@ -49,6 +55,8 @@ class Scores:
     kid_floor: float | None = None
     precision: float | None = None
     recall: float | None = None
+    density: float | None = None
+    coverage: float | None = None
 
 
 class Reference:
@@ -58,20 +66,24 @@ class Reference:
         self.reals, self.seed = reals, seed
         self._shuffled = reals[np.random.default_rng((seed, *b"halves")).permutation(len(reals))]
         self._radii = functools.cache(lambda count: _radii(self._shuffled[:count]))
+        self._wider = functools.cache(lambda count: _radii(self._shuffled[:count], DENSITY_NEIGHBOURS))
 
     def score(self, samples: np.ndarray) -> Scores:
         """Score the features (M, D) of samples; all scores are None if N < 2 * MIN_IMAGES or M < MIN_IMAGES."""
         if len(self.reals) < 2 * MIN_IMAGES or len(samples) < MIN_IMAGES:
             return Scores()
-        count = min(len(self.reals), len(samples), MAX_IMAGES)  # equal counts: both scores depend on them
+        count = min(len(self.reals), len(samples), MAX_IMAGES)  # equal counts: all four shares depend on them
         some, others = self._shuffled[:count], samples[:count]
+        density, coverage = _density_coverage(some, others, self._wider(count))
         distance = kid(self.reals, samples, seed=self.seed, within=self._within)
         return Scores(
             kid=distance.value,
             kid_error=distance.error,
             kid_floor=self._floor,
-            precision=_share_within(others, some, self._radii(count)),
+            precision=_precision(others, some, self._radii(count)),
             recall=_share_within(some, others, _radii(others)),
+            density=density,
+            coverage=coverage,
         )
 
     @cached_property
@@ -107,9 +119,34 @@ def precision_recall(reals: np.ndarray, samples: np.ndarray) -> tuple[float, flo
     """Precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2) of features (N, D) and (M, D).
 
     Precision is the share of samples that lie among the reals, recall the share of reals that lie among the samples.
-    Both sets must have more than NEIGHBOURS rows.
+    For precision the twentieth of the reals that is farthest from others is left out. Both sets must have more than
+    NEIGHBOURS rows.
     """
-    return _share_within(samples, reals, _radii(reals)), _share_within(reals, samples, _radii(samples))
+    return _precision(samples, reals, _radii(reals)), _share_within(reals, samples, _radii(samples))
+
+
+def density_coverage(reals: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
+    """Density and coverage (Naeem et al. 2020, equations 6 and 7, k = 5) of features (N, D) and (M, D).
+
+    Density is the mean number of reals that a sample lies among, over k; coverage is the share of reals that have a
+    sample among their k nearest. N must be larger than k.
+    """
+    return _density_coverage(reals, samples, _radii(reals, DENSITY_NEIGHBOURS))
+
+
+def _density_coverage(reals: np.ndarray, samples: np.ndarray, radius: np.ndarray) -> tuple[float, float]:
+    """Density and coverage, with the `radius` (N,) of each real."""
+    inside = 0
+    covered = np.zeros(len(reals), bool)
+    for part in pairwise_distances_chunked(samples, reals, reduce_func=lambda part, _: part <= radius):
+        inside += int(part.sum())
+        covered |= part.any(axis=0)
+    return inside / (DENSITY_NEIGHBOURS * len(samples)), float(covered.mean())
+
+
+def _precision(samples: np.ndarray, reals: np.ndarray, radius: np.ndarray) -> float:
+    usual = radius <= np.quantile(radius, PRECISION_SHARE)
+    return _share_within(samples, reals[usual], radius[usual])
 
 
 def _share_within(points: np.ndarray, support: np.ndarray, radius: np.ndarray) -> float:
@@ -118,9 +155,9 @@ def _share_within(points: np.ndarray, support: np.ndarray, radius: np.ndarray) -
     return float(np.concatenate(list(inside)).mean())
 
 
-def _radii(support: np.ndarray) -> np.ndarray:
-    """The distance of each point of `support` (M, D) to its k-th neighbour; (M,)."""
-    return neighbours(support, count=NEIGHBOURS).distances[:, -1]
+def _radii(support: np.ndarray, count: int = NEIGHBOURS) -> np.ndarray:
+    """The distance of each point of `support` (M, D) to its nearest neighbour number `count`; (M,)."""
+    return neighbours(support, count=count).distances[:, -1]
 
 
 class _Kernels(NamedTuple):

@@ -14,6 +14,7 @@ from pipeline.pretrained import Published, find_extractor, is_extractor_missing
 from tests.gan.conftest import draw_discs
 
 IMAGES = draw_discs(11)
+TEXTURES = 2684  # features of a picture
 MOBILE = "mobilenet_1_0_224_no_top.weights.h5"
 
 
@@ -68,20 +69,20 @@ def save_some_weights(name, path):
     return path
 
 
-def test_extractor_without_classifier_and_weights_is_histograms():
+def test_extractor_without_classifier_and_weights_is_textures():
     for wanted in ("auto", "own"):
-        assert choose_extractor(wanted, None).name == "histograms-64"
-        assert choose_extractor(wanted, None).features(IMAGES).shape == (11, 2196)
+        assert choose_extractor(wanted, None).name == "textures-64"
+        assert choose_extractor(wanted, None).features(IMAGES).shape == (11, TEXTURES)
 
 
 @pytest.mark.slow
 def test_auto_uses_cached_mobilenet_and_own_does_not(small_sides, publish, tmp_path):
     md5 = publish("MobileNet", save_some_weights("MobileNet", tmp_path / "some.weights.h5"))
-    assert choose_extractor("auto", None).name == "histograms-64"  # auto downloads nothing
+    assert choose_extractor("auto", None).name == "textures-64"  # auto downloads nothing
     assert is_extractor_missing("MobileNet")
     named = choose_extractor("MobileNet", None)
     assert named.name == choose_extractor("auto", None).name == f"mobilenet-32-{md5[:8]}"
-    assert choose_extractor("own", None).name == "histograms-64"
+    assert choose_extractor("own", None).name == "textures-64"
     assert find_extractor("auto", classifier=True) is None  # the classifier has its own features
 
 
@@ -110,8 +111,13 @@ def test_features_do_not_depend_on_the_batch_and_accept_grey(small_sides, tmp_pa
     assert np.array_equal(extractor(grey), extractor(np.repeat(grey, 3, axis=3)))
 
 
-def test_grey_pictures_have_histograms():
-    assert choose_extractor("own", None).features(IMAGES[..., :1]).shape == (11, 2196)
+def test_classifier_without_a_backbone_does_not_score_samples(tmp_path):
+    assert choose_extractor("auto", tmp_path).name == "textures-64"  # a folder without backbone.tflite
+    assert not choose_extractor("auto", tmp_path).pretrained
+
+
+def test_grey_pictures_have_textures():
+    assert choose_extractor("own", None).features(IMAGES[..., :1]).shape == (11, TEXTURES)
 
 
 @pytest.mark.slow

@@ -174,7 +174,7 @@ def test_watch_scores_the_samples(images):
     gan = Dcgan(images, TINY, seed=3)
     history = gan.train(images, epochs=4, watch=True, sample_every=2, extractor="own")
     assert np.isnan(history.figure("kid")).tolist() == [True, False, True, False]
-    assert history.rows[1]["extractor"] == "histograms-64"
+    assert history.rows[1]["extractor"] == "textures-64"
 
 
 @pytest.mark.parametrize(
