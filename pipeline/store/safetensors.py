@@ -44,8 +44,9 @@ def _array(name: str, entry: object, body: bytes, start: int, shape: tuple[int, 
     if entry.get("dtype") != FLOAT32 or entry.get("shape") != list(shape):
         raise ForeignFile(f"holds a {name} of another type or shape than {FLOAT32} {shape}")
     count, offsets = math.prod(shape), entry.get("data_offsets")
-    is_pair = isinstance(offsets, list) and len(offsets) == 2 and all(type(each) is int for each in offsets)
-    if not is_pair or offsets[0] < 0 or offsets[1] - offsets[0] != 4 * count or start + offsets[1] > len(body):
+    if not (isinstance(offsets, list) and len(offsets) == 2 and all(type(each) is int for each in offsets)):
+        raise DamagedFile(f"holds a {name} without offsets")
+    if offsets[0] < 0 or offsets[1] - offsets[0] != 4 * count or start + offsets[1] > len(body):
         raise DamagedFile(f"holds a {name} that is not where its header says")
     found = np.frombuffer(body, "<f4", count, start + offsets[0]).reshape(shape)
     if not np.isfinite(found).all():
