@@ -244,14 +244,13 @@ class TrainGan(Measured):
 
     def notices_of(self, outputs: Mapping[str, str]) -> list[str]:
         """Which earlier trainings have the same generator: they share their best epoch."""
-        others = [
-            each for each in self.artifact_store.all() if each.manifest.outputs["generator"] == outputs["generator"]
-        ]
+        generator, key = outputs["generator"], self.key()
+        others = [each for each in self.artifact_store.all() if each.manifest.outputs["generator"] == generator]
         return [
-            f"its generator is the same as that of {each.folder.name} ({each.manifest.summary['epochs']} epochs): both are"
-            f" of epoch {each.manifest.summary['epoch_kept']}"
+            f"its generator is the same as that of {each.folder} ({each.manifest.summary['epochs']} epochs): both are of"
+            f" epoch {each.manifest.summary['epoch_kept']}"
             for each in others[-1:]
-            if each.manifest.key != self.key()
+            if each.manifest.key != key
         ]
 
     def remark(self, *, again: bool) -> str:

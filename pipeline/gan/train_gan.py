@@ -156,7 +156,10 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
     write_card(training, folder, epoch=epoch, lineage=lineage, warnings=warnings)
     weights = {name: array for name, array in state.arrays().items() if name.startswith("average/")}
     outputs = {"generator": digest_arrays(weights), "sheets": observer.sheets.digest()}
-    summary = {**_summary(training, epoch=epoch), **alarm_summary(training.log.rows, warnings)}
+    summary = {
+        **_summary(training, epoch=epoch),
+        **alarm_summary(training.log.rows, warnings, plateau=not training.end),
+    }
     return Result(outputs=outputs, summary=summary, unfinished="" if training.is_done else training.extent)
 
 

@@ -82,12 +82,13 @@ def alarm_events(rows: Sequence[Row]) -> dict[str, list[str]]:
     return {name: texts for name, texts in told.items() if texts}
 
 
-def alarm_summary(rows: Sequence[Row], warnings: Sequence[str] = ()) -> dict[str, Any]:
+def alarm_summary(rows: Sequence[Row], warnings: Sequence[str] = (), *, plateau: bool = True) -> dict[str, Any]:
     """What a summary says about a training: its `alarms` as JSON values, and the same in lines for a person.
 
-    `notices` are `warnings`, the notes of the rows, and the alarms that last; `recovered` are the other alarms.
+    `notices` are `warnings`, the notes of the rows, and the alarms that last; `recovered` are the other alarms. Without
+    `plateau` it is left out: the training ended there by itself, so it needs no advice.
     """
-    found = alarms(rows)
+    found = [alarm for alarm in alarms(rows) if plateau or alarm.kind != PLATEAU or alarm.end is not None]
     return {
         "notices": [*warnings, *notes(rows), *(alarm.text for alarm in found if alarm.end is None)],
         "recovered": [alarm.text for alarm in found if alarm.end is not None],

@@ -78,7 +78,7 @@ class Dinov2:
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Features (N, width) float32 of `pictures` (N, side, side, 3) float32 in [0, 255]."""
-        normal = (pictures / np.float32(255) - np.float32(MEAN)) / np.float32(DEVIATION)
+        normal = (pictures / np.float32(255) - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32)
         tokens = self._embed(normal.astype(np.float32))
         for number in range(self.form.layers):
             name = f"encoder.layer.{number}"
