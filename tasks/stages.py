@@ -247,8 +247,8 @@ class TrainGan(Measured):
         generator, key = outputs["generator"], self.key()
         others = [each for each in self.artifact_store.all() if each.manifest.outputs["generator"] == generator]
         return [
-            f"its generator is the same as that of {each.folder} ({each.manifest.summary['epochs']} epochs): both are of"
-            f" epoch {each.manifest.summary['epoch_kept']}"
+            f"its generator is the same as that of {each.folder} ({each.manifest.summary['epochs']} epochs): both are"
+            f" of epoch {each.manifest.summary['epoch_kept']}"
             for each in others[-1:]
             if each.manifest.key != key
         ]
