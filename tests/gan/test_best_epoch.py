@@ -11,7 +11,7 @@ from pipeline.gan.training.checkpoint import read_arrays
 from pipeline.store.jsonl import read_rows
 from tests.gan.fake_evaluator import ScriptedEvaluator
 
-# The KID is on a plateau from epoch 3, which is told at epoch 6; within its error it is lowest later, at epoch 11
+# The KID is on a plateau from epoch 5, which is told at epoch 7; within its error it is lowest later, at epoch 11
 KIDS = [0.9, 0.6, 0.4, 0.45, 0.36, 0.42, 0.4, 0.41, 0.4, 0.39, 0.33, 0.4]
 LOWEST = "0.3300 ± 0.1000 at epoch 11"
 
@@ -29,10 +29,16 @@ def test_every_text_names_the_same_best_epoch(make_workspace, fake_steps, monkey
     assert int(read_arrays(folder / "best.npz")["epoch"]) == 11
     assert (summary["best_epoch"], summary["best_kid"], summary["epoch_kept"]) == (11, 0.33, drawn)
     (alarm,) = summary["notices"]
-    assert alarm.startswith("alarm since epoch 3: ")
+    assert alarm.startswith("alarm since epoch 5: ")
     assert LOWEST in alarm
     assert (card["best"]["epoch"], card["drawn"]["epoch"], card["notices"]) == (11, drawn, [alarm])
-    assert ("the lowest KID was " + LOWEST in (folder / "README.md").read_text()) is not pretrained
+    readme = (folder / "README.md").read_text()
+    assert ("The lowest KID was " + LOWEST in readme) is not pretrained
+    assert summary["drawn_from"].startswith(
+        f"epoch {drawn}, {'at which the KID by stub was lowest' if pretrained else 'the last'}"
+    )
+    assert summary["drawn_from"] == card["drawn"]["why"]
+    assert f"`generator.keras` is the generator of {summary['drawn_from']}." in readme
     labels = [line.get_label() for line in plots.figures(rows)["scores"].axes[0].get_lines()]
     assert f"lowest: {LOWEST}" in labels
     assert History(tuple(rows)).best_epoch == 11

@@ -3,7 +3,7 @@ import tracemalloc
 
 import pytest
 
-from pipeline.gan.stats_log import StatsLog
+from pipeline.gan.stats_log import StatsLog, chosen_epoch
 from pipeline.store.jsonl import read_rows
 
 
@@ -85,3 +85,17 @@ def test_endless_line_and_endless_file_take_no_memory(path):
     assert epochs(path) == []
     assert tracemalloc.get_traced_memory()[1] < 4 << 20
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("epoch", "best", "words"),
+    [
+        (9, None, "epoch 9, the last"),
+        (9, 9, "epoch 9, the last, at which the KID by eyes was lowest"),
+        (9, 4, "epoch 9, the last, as KIDs by eyes are not precise enough to choose another"),
+        (4, 4, "epoch 4, at which the KID by eyes was lowest"),
+    ],
+)
+def test_chosen_epoch_is_named_with_the_reason(epoch, best, words):
+    row = None if best is None else {"epoch": best, "kid": 0.1, "extractor": "eyes"}
+    assert chosen_epoch(epoch, last=9, best=row) == words

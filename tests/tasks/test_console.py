@@ -47,6 +47,11 @@ def test_stage_line_of_a_training_counts_steps_without_the_discriminator_if_ther
     assert console.stage_line(made("gan", skipped_steps=3, **found)).endswith(", 3 steps without the discriminator")
 
 
+def test_stage_line_of_a_training_says_of_which_epoch_the_generator_is():
+    found = {"epochs": 4, "images": 32, "size": 16, "images_per_second": 7.0, "drawn_from": "epoch 4, the last"}
+    assert console.stage_line(made("gan", **found)).endswith("; the generator is of epoch 4, the last")
+
+
 def test_stage_line_shows_precision_and_recall_of_the_filter_with_intervals():
     found = {"kept": 8, "images": 500, "unsure": 0, "band": [0.4, 0.6], "threshold": 0.5}
     proof = {"low": 0.9, "high": 0.98, "labels": 31, "more": 0}
@@ -59,7 +64,7 @@ def test_stage_line_shows_precision_and_recall_of_the_filter_with_intervals():
 
 
 def test_sample_precision_and_recall_are_told_apart_from_those_of_the_filter():
-    summary = {"count": 3, "kid": 0.1, "kid_floor": 0.01, "precision": 0.9, "recall": 0.8}
+    summary = {"count": 3, "kid": 0.1, "kid_floor": 0.01, "precision": 0.9, "recall": 0.8, "extractor": "eyes"}
     line = console.stage_line(made("generate", **summary))
     assert "sample precision 0.900, sample recall 0.800" in line
 

@@ -335,6 +335,17 @@ def test_a_trial_leaves_every_command_as_it_was(workspace):
     assert [out.splitlines()[1:] for _, out in after] == [out.splitlines()[1:] for _, out in told]
 
 
+def test_trainings_that_share_their_best_epoch_say_so(workspace):
+    workspace.run("--gan-epochs", "5")
+    first = workspace.latest()["gan"]
+    workspace.run("--gan-epochs", "8")
+    latest = workspace.latest()
+    assert latest["gan"].manifest.summary["notices"] == [
+        f"its generator is the same as that of {first.folder} (5 epochs): both are of epoch 5"
+    ]
+    assert latest["generate"].manifest.run == first.manifest.run  # the samples are the same too
+
+
 def test_every_setting_of_a_walk_is_one():
     for name in FLAGS:
         stage, option = settings.split(name)
