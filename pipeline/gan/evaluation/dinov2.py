@@ -17,7 +17,9 @@ from pipeline.store.safetensors import read_arrays
 
 SUFFIX = ".safetensors"
 SIDE = 224  # pixels of the input: 16 x 16 patches
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, for pixels from 0 to 1
+# Of the pixels of ImageNet, from 0 to 1
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 EPSILON = 1e-6  # of the normalisations
 PARTS = ("query", "key", "value")
 ops = keras.ops
@@ -78,7 +80,7 @@ class Dinov2:
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Features (N, width) float32 of `pictures` (N, side, side, 3) float32 in [0, 255]."""
-        normal = (pictures / np.float32(255) - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32)
+        normal = (pictures / np.float32(255) - MEAN) / DEVIATION
         tokens = self._embed(normal.astype(np.float32))
         for number in range(self.form.layers):
             name = f"encoder.layer.{number}"
