@@ -279,20 +279,16 @@ class Dcgan:
         intervals: dict[str, Any] = {
             name: None if value is None else check_whole(name, value, least=1) for name, value in given.items()
         }
-        total = self.epochs + check_whole("epochs", epochs, least=1) if epochs is not None else None
-        if total is None:
+        if epochs is None:
             check_automatic(self.definition, self.name, has_scores=watch)
+        else:
+            epochs = check_whole("epochs", epochs, least=1)
         minutes = 0.0 if minutes is None else check_number("minutes", minutes, above=True)
         pictures = self._pictures(images, least=MIN_IMAGES)
         feature_extractor = self._extractor(extractor) if watch else None  # first, as it may be unavailable
         self._session.move_to(pictures, None if folder is None else check_folder(folder))
-        config = TrainConfig(
-            epochs=total,
-            seed=self.seed,
-            minutes=minutes,
-            name=self.name,
-            **intervals,
-        )
+        total = None if epochs is None else self.epochs + epochs  # after `move_to`, which may restart the epochs
+        config = TrainConfig(epochs=total, seed=self.seed, minutes=minutes, name=self.name, **intervals)
         evaluator = None
         if feature_extractor:
             evaluator = SampleEvaluator(pictures, extractor=feature_extractor, seed=self.seed)

@@ -130,7 +130,7 @@ def test_luigi_command_finds_the_tasks():
 def test_options_command_lists_every_setting_with_its_value(empty):
     said = empty.do("options")
     assert re.search(r"^\[gan\]$", said, re.MULTILINE)
-    assert re.search(r"^size = 16 +# side of the square", said, re.MULTILINE)
+    assert re.search(r"^size = 16 +# luigi\.cfg \[normalize\]: side of the square", said, re.MULTILINE)
 
 
 @pytest.mark.slow

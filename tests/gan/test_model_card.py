@@ -154,7 +154,7 @@ def test_card_names_the_best_epoch_if_it_is_not_the_last(make_workspace, monkeyp
     assert (card["drawn"]["epoch"], card["last"]["epoch"]) == (1, 2)
     assert card["drawn"]["kid"] < card["last"]["kid"]
     assert "samples/epoch-0001.png" in text
-    assert "`generator.keras` is the generator of epoch 1, whose KID was the lowest" in text
+    assert "`generator.keras` is the generator of epoch 1, at which the KID by eyes-1 was lowest." in text
 
 
 def test_card_says_what_is_not_known(saved, bare):
@@ -229,7 +229,7 @@ def test_card_has_alarms_and_notes(saved, tmp_path):
     assert "| steps without the discriminator | 7: its accuracy was above `balance.skip_above` |" in text
     note, plateau = card["notices"]
     assert (note, plateau[:21]) == ("epoch 1: went back *once*", "alarm since epoch 1: ")
-    assert "- epoch 1: went back \\*once\\* - alarm since epoch 1: the KID no longer falls" in text
+    assert "- epoch 1: went back \\*once\\* - alarm since epoch 1: the KID by eyes no longer falls" in text
     assert card["recovered"] == ["recovered at epoch 5: mode collapse, which began at epoch 3"]
     assert "recovered from: - recovered at epoch 5: mode collapse, which began at epoch 3" in text
     assert [(each["kind"], each["start"], each["end"]) for each in card["alarms"]] == [

@@ -90,7 +90,7 @@ def test_plateau_is_marked_in_the_panel_of_the_kid():
     rows = [row(epoch, kid=max(0.3 - epoch / 50, 0.1), diversity=0.9) for epoch in range(1, 41)]
     panels = figures(rows)["scores"].axes
     assert [len(panel.patches) for panel in panels] == [1, 0]
-    assert spans(rows)["scores"] == [(9.5, 40.5, "a plateau, from epoch 10")]
+    assert spans(rows)["scores"] == [(8.5, 40.5, "a plateau, from epoch 9")]
 
 
 def test_importing_plots_loads_neither_matplotlib_nor_tensorflow():

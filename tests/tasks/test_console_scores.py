@@ -16,7 +16,7 @@ FOUND = {
 def test_console_names_the_extractor_and_judges_only_against_the_floor():
     line = LINES["generate"](FOUND)
     assert "by textures-64: KID 0.500 (reals against reals 0.001: worse than reals)" in line
-    assert "precision 0.600, recall 0.200, density 0.400, coverage 0.300" in line
+    assert "sample precision 0.600, sample recall 0.200, density 0.400, coverage 0.300" in line
     assert "no measurable difference from reals" in LINES["generate"](FOUND | {"kid": 0.002})
 
 

@@ -33,7 +33,7 @@ SAME_PROBABILITY = 0.02  # D guesses if its mean probabilities on reals and fake
 STILL_RANGE = 0.01  # D has given up if these probabilities vary by less
 MAX_MEMORISED, MEMORISED_SCORED = 0.2, 2  # share of copies, and scored epochs: a few new pictures look like copies
 MIN_SCORED = 6  # scored epochs before a plateau can be detected
-MIN_LATE = 2  # of them in the last third of the training
+MIN_LATE, MIN_WAITED = 2, 3  # of them in the last third of the training, and since the last fall or drop
 MIN_GAIN = 2.0  # standard errors by which the KID falls in the last third of a training that goes well
 
 
@@ -322,8 +322,11 @@ class _Plateau(_Condition):
         self._scored.append(row)
         # A third of the epochs, not of the sheets: these are far apart at the end of a training
         late_since = epoch - epoch // 3
-        late = sum(each["epoch"] > late_since for each in self._scored)
-        certain = len(self._scored) >= MIN_SCORED and late >= MIN_LATE and self._waits_since <= late_since
+        late, waited = (
+            sum(each["epoch"] > since for each in self._scored) for since in (late_since, self._waits_since)
+        )
+        enough = len(self._scored) >= MIN_SCORED and late >= MIN_LATE and waited >= MIN_WAITED
+        certain = enough and self._waits_since <= late_since
         self.rows = [self._scored[self._fall], row] if certain else []
 
     def _falls(self, row: Row) -> bool:

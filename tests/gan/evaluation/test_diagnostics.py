@@ -264,7 +264,7 @@ def test_five_scored_epochs_are_too_few_for_a_plateau():
 
 
 def test_plateau_is_in_the_last_third_of_the_training_not_of_the_sheets():
-    scored = [5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 80, 115]
+    scored = [5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 70, 80, 115]
     kids = {epoch: 0.3 if epoch < 50 else 0.05 for epoch in scored}
     rows = history(epochs=115, wrong=lambda epoch: {"kid": kids.get(epoch)} if epoch % EVERY == 0 else {})
     for row in rows:
