@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 
 import luigi
 
-from pipeline.errors import DamagedState, UserError
+from pipeline.errors import DamagedState, UserError, of_system
 from pipeline.filter.effect import last_effect
 from pipeline.gan.config.resolutions import check_size
 from pipeline.run_record import duration, keys_used
@@ -37,8 +37,12 @@ class RunPipeline(RunTask):
 
     def remember(self) -> None:
         """Remember the settings, so that the next command need not repeat them; those of a trial are not."""
-        if not self.once:
+        if self.once:
+            return
+        try:
             settings.remember(self.dataset, self.chosen)
+        except OSError as error:  # a full disk, say: what is there can be used all the same
+            console.print_line("run", f"the settings of this run are not remembered: {of_system(error)}")
 
     def run(self):
         """Print the summary. Luigi calls this after the report is made, and not if it existed before."""

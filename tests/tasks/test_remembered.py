@@ -137,3 +137,14 @@ def test_forget_undoes_all_but_the_subject_or_just_what_it_is_told(configure, ca
     assert "gan.epochs is not remembered for toads" in capsys.readouterr().err
     assert main(["forget", "--all", "--dataset", "toads"]) == 0
     assert chosen("download.query") == ()
+
+
+def test_a_disk_that_takes_no_settings_does_not_stop_the_run(configure, monkeypatch, capsys):
+    configure("")
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(remembered, "write_whole", fail)
+    run_with("gan.epochs=20")
+    assert "the settings of this run are not remembered: " in capsys.readouterr().err
