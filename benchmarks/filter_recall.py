@@ -11,7 +11,7 @@ the intervals from them again.
 """
 
 import argparse
-import pickle
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.labelled import OPTIONS, Subject, predict, read_pictures
 from benchmarks.machine import machine
 from pipeline.crawl.sources.idx import read_idx
-from pipeline.filter.calibration import shift_logits
+from pipeline.filter.calibration import ClassPrior, shift_logits
 from pipeline.filter.learn import LearnResult, TrainingPool, learn
 from pipeline.filter.recall import estimate_recall
 from pipeline.filter.threshold import Evidence, choose_threshold, gather_evidence
@@ -42,6 +42,7 @@ OTHERS = 1.0, 3.0  # how many more pictures are off target than on target
 IDX_PICTURES = 6000  # of an IDX file that are read
 PRECISIONS = 0.8, 0.9, 0.95, 0.995
 BAND = FilterOptions().unsure
+ARRAYS = {"scores": float, "on": bool, "unlabelled": float}  # of the evidence, as it is saved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,23 @@ class Draw:
     way: str
     evidence: Evidence
     on: np.ndarray  # (N,) bool
+
+
+def to_json(draw: Draw) -> str:
+    """`draw` as a line of JSON."""
+    arrays = {name: getattr(draw.evidence, name).tolist() for name in ARRAYS}
+    prior = {name: np.asarray(value).tolist() for name, value in vars(draw.evidence.class_prior).items()}
+    row = {"subject": draw.subject, "way": draw.way, "on": draw.on.tolist(), "evidence": arrays, "class_prior": prior}
+    return json.dumps(row) + "\n"
+
+
+def from_json(line: str) -> Draw:
+    """The draw that `to_json` wrote."""
+    row = json.loads(line)
+    arrays = {name: np.array(row["evidence"][name], kind) for name, kind in ARRAYS.items()}
+    prior = ClassPrior(**row["class_prior"] | {"probabilities": np.array(row["class_prior"]["probabilities"])})
+    evidence = Evidence(class_prior=prior, **arrays)
+    return Draw(subject=row["subject"], way=row["way"], evidence=evidence, on=np.array(row["on"], bool))
 
 
 def main() -> None:
@@ -66,7 +84,7 @@ def main() -> None:
     parser.add_argument("--load", type=Path, nargs="*")
     arguments = parser.parse_args()
     if arguments.load:
-        draws = [draw for path in arguments.load for draw in pickle.loads(path.read_bytes())]
+        draws = [draw for path in arguments.load for draw in map(from_json, path.open())]
     else:
         draws = []
         how = How(options=ClassifierOptions(steps=arguments.steps), weights=find_backbone(arguments.backbone))
@@ -74,7 +92,7 @@ def main() -> None:
             draws.append(draw)
             print(f"{draw.subject} {draw.way}", file=sys.stderr, flush=True)
             if arguments.save:
-                arguments.save.write_bytes(pickle.dumps(draws))
+                arguments.save.write_text("".join(map(to_json, draws)))
     print(f"{machine()}; {len(draws)} draws, each at precision {', '.join(f'{each:g}' for each in PRECISIONS)}")
     print(f"{'labels':12s}{'draws':>6s}{'below':>8s}{'above':>8s}{'width':>8s}{'error':>8s}{'recall':>8s}")
     for way in (*WAYS, "all"):
