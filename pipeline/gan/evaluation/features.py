@@ -1,4 +1,4 @@
-"""Feature extractors for the scores: a pretrained network, or textures, which need none."""
+"""Feature extractors for the scores: a pretrained network, or textures, which need no weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,9 +43,9 @@ def choose_extractor(extractor: str, classifier: Path | None) -> FeatureExtracto
 
     'auto' is the classifier's backbone; without one it is MobileNet if there is no classifier and its weights are
     cached, else EfficientNet-Lite0, whose weights a package ships, else textures, which need no weights. 'own' is the
-    backbone or textures in any case. A classifier without a backbone is not used: it has learned a few labels, not how pictures look. 'MobileNet' and 'Inception' are networks
-    with the weights that Keras publishes (ImageNet), downloaded if necessary; a path is a file of weights of either, or
-    of DINOv2 (see `dinov2`). A KID on Keras' Inception differs from published ones, which use the weights of 2015, and
+    backbone or textures in any case. A classifier without a backbone is not used: it has learned a few labels, not how
+    pictures look. 'MobileNet' and 'Inception' are networks with the weights that Keras publishes (ImageNet), downloaded
+    if necessary; a path is a file of weights of either, or
     no score here is an FID.
 
     Errors: `UserError` for an unknown name, for weights that cannot be downloaded, and for a file of something else.

@@ -65,7 +65,7 @@ def test_noise_is_the_worst_and_blur_in_its_order(extractor):
 def test_features_of_a_picture_depend_on_it_alone_and_have_a_moderate_variance(extractor):
     pictures = draw_shapes(20, size=28, channels=1, seed=2)
     found = extractor.features(pictures)
-    assert (found.shape, found.dtype) == ((20, 192), np.float32)
+    assert (found.shape, found.dtype) == ((20, 304), np.float32)
     assert np.array_equal(found[9:12], extractor.features(pictures[9:12]))
     assert np.array_equal(found, extractor.features(np.repeat(pictures, 3, axis=3)))
     assert 0.1 < (found**2).mean() < 20  # the cubic kernel of the KID would overstate larger features
@@ -106,6 +106,6 @@ def test_a_block_computes_what_its_definition_says(adds):
 
 
 def test_the_blocks_are_those_of_the_published_network():
-    assert len(efficientnet.BLOCKS) == 10
-    assert [block.channels for block in efficientnet.BLOCKS] == [16, 24, 24, 40, 40, 80, 80, 80, 112, 112]
+    assert len(efficientnet.BLOCKS) == 11
+    assert [block.channels for block in efficientnet.BLOCKS] == [16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112]
     assert [number for number, block in enumerate(efficientnet.BLOCKS) if block.stride == 2] == [1, 3, 5]
