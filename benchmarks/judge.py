@@ -44,7 +44,9 @@ def main() -> int:
     parser.add_argument("--steps", type=int, nargs="+", default=[200, 500, 2000, 5000])
     parser.add_argument("--looks", type=Path, help="file .npz for reals and looks")
     parser.add_argument("--extractor", default="auto", help="as gan.extractor")
+    parser.add_argument("--count", type=int, default=MOST, help="pictures of each kind")
     given = parser.parse_args()
+    globals()["MOST"] = given.count
     sys.path.insert(0, str(given.features))
     import features
 
