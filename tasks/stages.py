@@ -19,12 +19,12 @@ from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, find_continuation
 from pipeline.gan.training.ending import check_automatic
-from pipeline.pretrained import Weights, uses_classifier
+from pipeline.pretrained import Weights, find_shipped, uses_classifier
 from tasks import backbones, gallery_updates, label_snapshots, paths
 from tasks.stage_task import RunTask, StageTask, draft_manifest
 
 ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
-EMBEDDED = "textures"  # the extractor that needs no weights; the classifier's backbone is in its own digest
+EMBEDDED = "textures"  # the extractor without weights; the classifier's backbone is in its own digest
 Reads = dict[type[StageTask], tuple[str, ...]]
 
 
@@ -183,7 +183,8 @@ class Measured(StageTask):
         return {TrainClassifier: ("model",)} if own else {}
 
     def content(self) -> dict[str, str]:
-        weights = backbones.extractor_weights(self.options.extractor, self.has_classifier)
+        extractor = self.options.extractor
+        weights = backbones.extractor_weights(extractor, self.has_classifier) or find_shipped(extractor)
         return {"extractor": weights.digest if weights else EMBEDDED}
 
 

