@@ -27,7 +27,6 @@ from benchmarks.machine import machine
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.evaluation.metrics import Reference, Scores
 
-MOST = 400  # pictures of each kind
 SIGMAS = (1, 2, 4)  # of the blur, in pixels
 NOISE = ("uniform noise", "Gaussian noise", "Gaussian noise of low contrast", "grey noise")
 MAX_PRECISION, MIN_RANK, ERRORS = 0.05, 0.9, 2
@@ -44,20 +43,18 @@ def main() -> int:
     parser.add_argument("--steps", type=int, nargs="+", default=[200, 500, 2000, 5000])
     parser.add_argument("--looks", type=Path, help="file .npz for reals and looks")
     parser.add_argument("--extractor", default="auto", help="as gan.extractor")
-    parser.add_argument("--count", type=int, default=MOST, help="pictures of each kind")
+    parser.add_argument("--count", type=int, default=400, help="pictures of each kind")
     given = parser.parse_args()
-    globals()["MOST"] = given.count
     sys.path.insert(0, str(given.features))
     import features
 
     network, judge = features.Extractor(), choose_extractor(given.extractor, None)
     reals, looks = load_or_train(given)
-    kinds = {**looks, **blurs(reals), **noises(reals)}
+    first, second = halves(reals, given.count)
+    kinds = {**looks, **blurs(second), **noises(reals, given.count)}
     print(machine(), "; ", f"{len(reals)} pictures of {reals.shape[1]} px, {reals.shape[3]} channels", sep="")
-    own, external = (
-        score(reals, kinds, judge.features),
-        score(reals, kinds, lambda found: network(list(coloured(found)))),
-    )
+    own = score(first, kinds, judge.features)
+    external = score(first, kinds, lambda found: network(list(coloured(found))))
     for kind in kinds:
         print(f"{kind:32s} {_figures(own[kind])}   {given.features.name}: {_figures(external[kind])}")
     failed = [name for name, holds in conditions(own, external, list(looks)).items() if not _say(name, holds)]
@@ -66,19 +63,19 @@ def main() -> int:
 
 
 def load_or_train(given: argparse.Namespace) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The reals (N, S, S, C) uint8, and the looks (MOST, S, S, C) by name, in the order of the steps."""
+    """The reals (N, S, S, C) uint8, and the looks (count, S, S, C) by name, in the order of the steps."""
     if given.looks and given.looks.exists():
         stored = np.load(given.looks)
-        return stored["reals"], {name: stored[name][:MOST] for name in stored.files if name != "reals"}
+        return stored["reals"], {name: stored[name][: given.count] for name in stored.files if name != "reals"}
     reals = read(given.folder, given.side)[: given.most]
-    looks = train(reals, given.steps)
+    looks = train(reals, given.steps, given.count)
     if given.looks:
         np.savez(given.looks, reals=reals, **looks)
     return reals, looks
 
 
-def train(reals: np.ndarray, steps: Sequence[int]) -> dict[str, np.ndarray]:
-    """Train the default definition; returns its samples after about each number of steps."""
+def train(reals: np.ndarray, steps: Sequence[int], count: int) -> dict[str, np.ndarray]:
+    """Train the default definition; returns `count` samples after about each number of steps."""
     from pipeline.gan import Dcgan
 
     gan, done, looks = Dcgan(reals, seed=0), 0, {}
@@ -87,23 +84,22 @@ def train(reals: np.ndarray, steps: Sequence[int]) -> dict[str, np.ndarray]:
         epochs = max(done + 1, round(number / steps_of_epoch))
         gan.train(reals, epochs=epochs - done)
         done = epochs
-        looks[f"step{number}"] = gan.generate(latents=gan.sample_latents(MOST, seed=7))
+        looks[f"step{number}"] = gan.generate(latents=gan.sample_latents(count, seed=7))
     return looks
 
 
 def blurs(reals: np.ndarray) -> dict[str, np.ndarray]:
-    """The second half of the reals as it is, and blurred."""
-    others = halves(reals)[1]
+    """The reals as they are, and blurred."""
     blurred = {
-        f"blur {sigma} px": np.stack([cv2.GaussianBlur(each, (0, 0), sigma).reshape(each.shape) for each in others])
+        f"blur {sigma} px": np.stack([cv2.GaussianBlur(each, (0, 0), sigma).reshape(each.shape) for each in reals])
         for sigma in SIGMAS
     }
-    return {"reals": others, **blurred}
+    return {"reals": reals, **blurred}
 
 
-def noises(reals: np.ndarray) -> dict[str, np.ndarray]:
-    """Noise of four kinds, NOISE, each (MOST, S, S, C) uint8."""
-    rng, shape = np.random.default_rng(0), (MOST, *reals.shape[1:])
+def noises(reals: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """Noise of four kinds, NOISE, each (count, S, S, C) uint8."""
+    rng, shape = np.random.default_rng(0), (count, *reals.shape[1:])
     found = (
         rng.integers(0, 256, shape),
         rng.normal(reals.mean(axis=(0, 1, 2)), reals.std(axis=(0, 1, 2)), shape),
@@ -113,15 +109,15 @@ def noises(reals: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.clip(noise, 0, 255).astype(np.uint8) for name, noise in zip(NOISE, found, strict=True)}
 
 
-def halves(reals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two halves of the reals, drawn at random, of at most MOST pictures each."""
-    order = np.random.default_rng(1).permutation(len(reals))[: 2 * MOST]
+def halves(reals: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two halves of the reals, drawn at random, of at most `count` pictures each."""
+    order = np.random.default_rng(1).permutation(len(reals))[: 2 * count]
     return reals[order[::2]], reals[order[1::2]]
 
 
 def score(reals: np.ndarray, kinds: Mapping[str, np.ndarray], extract: Extract) -> dict[str, Scores]:
-    """The scores of each kind against the first half of the reals."""
-    reference = Reference(extract(halves(reals)[0]).astype(np.float64))
+    """The scores of each kind against the reals."""
+    reference = Reference(extract(reals).astype(np.float64))
     return {kind: reference.score(extract(pictures).astype(np.float64)) for kind, pictures in kinds.items()}
 
 

@@ -163,10 +163,9 @@ def _extractor() -> Any:
     """The option of both stages that measure samples."""
     return option(
         "auto",
-        "what measures the samples: 'auto' (the classifier's backbone; without a classifier MobileNet if it is cached;"
-        " else EfficientNet-Lite0, whose weights a package ships), 'own' (the backbone, else textures, which need no"
-        " weights), MobileNet,"
-        " Inception, or a file with weights of either (.h5) or of DINOv2 ViT-S/14 (.safetensors)",
+        "what measures the samples: 'auto' (the classifier's backbone, else EfficientNet-Lite0, whose weights a package"
+        " ships), 'own' (the backbone, else textures, which need no weights), MobileNet, Inception, or a file with weights"
+        " of either (.h5) or of DINOv2 ViT-S/14 (.safetensors)",
         significant=False,  # the content key has the digest of the weights instead
     )
 

@@ -236,22 +236,22 @@ def _download(url: str, file: BinaryIO, *, md5: str, deadline: float | None) -> 
         raise UserError(f"{url} sent a file whose MD5 is not the published one")
 
 
-def uses_classifier(extractor: str) -> bool:
-    """Whether the option `extractor` means the features of the classifier if there is one."""
+def uses_backbone(extractor: str) -> bool:
+    """Whether the option `extractor` means the backbone of the classifier if there is one."""
     return extractor in (AUTO, OWN)
 
 
-def find_extractor(extractor: str, *, classifier: bool) -> Weights | None:
-    """The weights that the option `extractor` names, cached or not; None for the classifier's backbone,
-    and for what `find_shipped` finds.
+def find_extractor(extractor: str, *, backbone: Weights | None = None) -> Weights | None:
+    """The weights that the option `extractor` names, cached or not; None for textures.
+
+    'auto' and 'own' mean `backbone`, that of the classifier. Without one 'auto' means the weights that a package ships:
+    what other programs have put into the cache changes no score.
 
     Raises:
         UserError: the name is not known, and there is no such file.
     """
-    if extractor == AUTO and not classifier and is_cached("MobileNet"):
-        return published("MobileNet")
-    if uses_classifier(extractor):
-        return None
+    if uses_backbone(extractor):
+        return backbone or (find_shipped() if extractor == AUTO else None)
     if extractor in NAMES:
         return published(NAMES[extractor])
     if found := weights_in_file(extractor, option="extractor"):
@@ -260,11 +260,10 @@ def find_extractor(extractor: str, *, classifier: bool) -> Weights | None:
     raise UserError(f"extractor = {extractor!r}: there is no such file, and no network of that name; {suggestion}")
 
 
-def find_shipped(extractor: str) -> Weights | None:
-    """The weights of EfficientNet-Lite0 that a package ships, for 'auto' where `find_extractor` finds none and there is
-    no backbone; None for textures: with another option, or if the package is missing or its file is not the published
+def find_shipped() -> Weights | None:
+    """The weights of EfficientNet-Lite0 that a package ships; None if it is missing or its file is not the published
     one. The package's code is not run."""
-    found = importlib.util.find_spec(SHIPPED_PACKAGE) if extractor == AUTO else None
+    found = importlib.util.find_spec(SHIPPED_PACKAGE)
     for folder in (found and found.submodule_search_locations) or ():
         path = Path(folder) / SHIPPED_FILE
         if path.is_file() and _digest(path, *_size_and_time(path)) == SHIPPED_SHA256:

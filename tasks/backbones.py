@@ -19,10 +19,9 @@ def classifier_weights(backbone: str) -> Weights | None:
 
 
 @lru_cache(maxsize=8)
-def extractor_weights(extractor: str, classifier: bool) -> Weights | None:
-    """The weights that the option `extractor` selects, with or without a `classifier`; None for the classifier's
-    own."""
-    return pretrained.find_extractor(extractor, classifier=classifier)
+def extractor_weights(extractor: str, backbone: str) -> Weights | None:
+    """The weights that the option `extractor` selects beside `classifier.backbone`; None for textures."""
+    return pretrained.find_extractor(extractor, backbone=classifier_weights(backbone))
 
 
 def describe_weights(backbone: str, *, will_train: bool) -> str:
@@ -55,7 +54,7 @@ def fetch_extractor_weights(stage: str, extractor: str, notify: Notify = console
     Raises:
         UserError: If it is neither a name nor a file, or the weights cannot be fetched.
     """
-    pretrained.find_extractor(extractor, classifier=True)
+    pretrained.find_extractor(extractor)
     if pretrained.is_extractor_missing(extractor):
         notify(stage, f"fetches the weights of {extractor}")
         pretrained.fetch_extractor(extractor)

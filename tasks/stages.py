@@ -19,12 +19,12 @@ from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, find_continuation
 from pipeline.gan.training.ending import check_automatic
-from pipeline.pretrained import Weights, find_shipped, uses_classifier
+from pipeline.pretrained import NONE, Weights, uses_backbone
 from tasks import backbones, gallery_updates, label_snapshots, paths
 from tasks.stage_task import RunTask, StageTask, draft_manifest
 
 ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
-EMBEDDED = "textures"  # the extractor without weights; the classifier's backbone is in its own digest
+TEXTURES = "textures"  # the extractor without weights
 Reads = dict[type[StageTask], tuple[str, ...]]
 
 
@@ -173,19 +173,19 @@ class Measured(StageTask):
     """A stage that measures samples with the features that its option `extractor` names."""
 
     @property
-    def has_classifier(self) -> bool:
-        """Whether there is a classifier, whose features may be used."""
-        return self.chosen["filter"].method != "none"
+    def backbone(self) -> str:
+        """The option `classifier.backbone`; 'none' if there is no classifier."""
+        return self.chosen["classifier"].backbone if self.chosen["filter"].method != "none" else NONE
 
     def measured_by(self) -> Reads:
-        """The stage whose features measure the samples: the classifier, or none."""
-        own = self.has_classifier and uses_classifier(self.options.extractor)
-        return {TrainClassifier: ("model",)} if own else {}
+        """The stage whose folder holds the network that measures the samples: the classifier with a backbone, or none.
+        No output of it is part of the content key, as its labels do not change its backbone."""
+        own = uses_backbone(self.options.extractor) and backbones.classifier_weights(self.backbone)
+        return {TrainClassifier: ()} if own else {}
 
     def content(self) -> dict[str, str]:
-        extractor = self.options.extractor
-        weights = backbones.extractor_weights(extractor, self.has_classifier) or find_shipped(extractor)
-        return {"extractor": weights.digest if weights else EMBEDDED}
+        weights = backbones.extractor_weights(self.options.extractor, self.backbone)
+        return {"extractor": weights.digest if weights else TEXTURES}
 
 
 class GanArguments(TypedDict):
@@ -211,7 +211,7 @@ class TrainGan(Measured):
         # The digest of the kept squares covers their pixels, so the other squares of `normalize` do not matter. The
         # classifier only measures: other labels that keep the same squares do not train a new generator. `download` is
         # read for the model card alone, which names where the pictures come from.
-        return {Download: (), Normalize: (), Filter: ("kept",), **dict.fromkeys(self.measured_by(), ())}
+        return {Download: (), Normalize: (), Filter: ("kept",), **self.measured_by()}
 
     def content(self) -> dict[str, str]:
         return super().content() | {"definition": self._definition}

@@ -60,7 +60,7 @@ class Classifier:
     def __call__(self, images: np.ndarray) -> Predictions:
         """Predict `images` (N, H, W, C) uint8, at most `BATCH` at once."""
         pairs = zip(self.networks, self.network_scales, strict=True)
-        network_scores = [scale(network(images).scores) for network, scale in pairs]
+        network_scores = [scale(network(images)) for network, scale in pairs]
         similarity = self.machine.kernel(self.extract(images), self.machine.support)
         kernel_scores = self.machine_scale(similarity @ self.machine.weights).T
         probability, *jackknife_replicates = self.calibration(combine(kernel_scores, network_scores))

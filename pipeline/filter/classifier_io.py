@@ -1,4 +1,4 @@
-"""Save and load a classifier (JSON, arrays and networks; nothing is pickled), and compute embeddings with it.
+"""Save and load a classifier (JSON, arrays and networks; nothing is pickled).
 
 classifier.json   parameters, and a digest of all weights     kernel.npz         kernel machine and patch dictionary
 member-0.keras    one file for each CNN                       backbone.tflite    with a backbone, instead of CNNs
@@ -7,19 +7,17 @@ member-0.keras    one file for each CNN                       backbone.tflite   
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import DamagedState
-from pipeline.filter.backbone import SIDE as BACKBONE_SIDE
 from pipeline.filter.backbone import Backbone
 from pipeline.filter.calibration import Calibration
-from pipeline.filter.classifier import BATCH, Classifier, Scale
-from pipeline.filter.cnn import SIDE, Network, read_network
+from pipeline.filter.classifier import Classifier, Scale
+from pipeline.filter.cnn import Network, read_network
 from pipeline.filter.features import BackboneExtractor, FeatureExtractor, HistogramPatchExtractor
 from pipeline.filter.kernel import Kernel, KernelMachine
 from pipeline.filter.patches import DictionaryLayer, PatchDictionary
@@ -55,24 +53,12 @@ def load_classifier(folder: Path) -> Classifier:
     """
     with _as_damaged_state(folder):
         parameters, raw = read_parameters(folder)
-        networks = load_networks(folder, len(parameters.network_scales))
+        networks = tuple(read_network(_member(folder, index)) for index in range(len(parameters.network_scales)))
         classifier, arrays = _assemble(folder, parameters, networks, load_backbone(folder))
         if parameters.digest != _digest(raw, arrays, classifier):
             raise DamagedFile("has other weights than those that were saved")
         _check_prediction(classifier)
     return classifier
-
-
-def load_parameters(folder: Path) -> SavedParameters:
-    """Read classifier.json in `folder`; raises `DamagedState`."""
-    with _as_damaged_state(folder):
-        return read_parameters(folder)[0]
-
-
-def load_networks(folder: Path, count: int) -> tuple[Network, ...]:
-    """Load the first `count` CNNs of `folder`; raises `DamagedState`."""
-    with _as_damaged_state(folder):
-        return tuple(read_network(_member(folder, index)) for index in range(count))
 
 
 def load_backbone(folder: Path) -> Backbone | None:
@@ -217,41 +203,3 @@ def _digest(parameters: Mapping[str, Any], arrays: dict[str, np.ndarray], classi
 
 def _of_array(array: np.ndarray) -> list[Any]:
     return [str(array.dtype), list(array.shape), digest.of_bytes(np.ascontiguousarray(array).tobytes())]
-
-
-def embed(classifier: Path, images: np.ndarray) -> np.ndarray:
-    """Compute an embedding of each square with the classifier's backbone or CNNs.
-
-    Args:
-        classifier: A finished classifier folder.
-        images: (N, H, W, C) uint8.
-
-    Returns:
-        (N, D) float32: features of the backbone, or the penultimate layers of the CNNs side by side.
-    """
-    embed_batch = _embedder(classifier)
-    return np.concatenate([embed_batch(images[start : start + BATCH]) for start in range(0, len(images), BATCH)])
-
-
-def extractor_name(classifier: Path) -> str:
-    """Name the embedding, with a digest of its weights: metrics with the same name can be compared."""
-    if backbone := load_backbone(classifier):
-        return f"backbone-{BACKBONE_SIDE}-{digest.of_bytes(backbone.content)[:8]}"
-    return f"ganmill-cnn-{SIDE}-{load_parameters(classifier).digest[:8]}"
-
-
-def has_backbone(classifier: Path) -> bool:
-    """Whether the embedding comes from a pretrained network, which does not depend on the labels."""
-    return (classifier / BACKBONE).exists()
-
-
-@lru_cache(maxsize=1)  # called repeatedly while a GAN trains; a finished folder does not change
-def _embedder(classifier: Path) -> Callable[[np.ndarray], np.ndarray]:
-    if backbone := load_backbone(classifier):
-        return lambda images: backbone(images)[0]
-    networks = load_networks(classifier, len(load_parameters(classifier).network_scales))
-    return lambda images: _side_by_side(networks, images)
-
-
-def _side_by_side(networks: tuple[Network, ...], images: np.ndarray) -> np.ndarray:
-    return np.concatenate([network(images).features for network in networks], axis=1)

@@ -32,25 +32,16 @@ class TrainingSet:
     components: np.ndarray  # (N, D) float32, principal components of the kernel
 
 
-@dataclass(frozen=True, kw_only=True)
-class NetworkOutput:
-    """Outputs of a network for N squares."""
-
-    scores: np.ndarray  # (N,) float32 logits
-    features: np.ndarray  # (N, 128) float32, the penultimate layer
-
-
 class Network:
     """A trained network."""
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
 
-    def __call__(self, images: np.ndarray) -> NetworkOutput:
-        """Predict `images` (N, H, W, C) uint8, a few hundred at once."""
-        outputs = self.model(squares(images, SIDE).astype(np.float32) / 255, training=False)
-        scores = keras.ops.convert_to_numpy(outputs["score"])[:, 0]
-        return NetworkOutput(scores=scores, features=keras.ops.convert_to_numpy(outputs["features"]))
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Logits (N,) float32 of `images` (N, H, W, C) uint8, a few hundred at once."""
+        score = self.model(squares(images, SIDE).astype(np.float32) / 255, training=False)
+        return keras.ops.convert_to_numpy(score)[:, 0]
 
 
 def train_network(training_set: TrainingSet, *, seed: int, steps: int, advance: Callable[[], None]) -> Network:
@@ -86,9 +77,8 @@ def read_network(path: Path) -> Network:
 
 
 def _inference_model(model: keras.Model) -> keras.Model:
-    """`model` without its auxiliary output, and with the penultimate layer as a second output."""
-    features = model.get_layer("features").output
-    return keras.Model(model.input, {"score": model.output["score"], "features": features})
+    """`model` without its auxiliary output."""
+    return keras.Model(model.input, model.output["score"])
 
 
 def _batches(training_set: TrainingSet, steps: int, random: np.random.Generator) -> Iterator[Batch]:

@@ -247,7 +247,7 @@ def _predict(network: Network, images: np.ndarray, advance: Callable[[], None]) 
     batches = []
     for start in range(0, len(images), BATCH):
         advance()
-        batches.append(network(images[start : start + BATCH]).scores)
+        batches.append(network(images[start : start + BATCH]))
     return np.concatenate(batches)
 
 

@@ -42,8 +42,8 @@ def test_noise_with_precision_fails():
 
 def test_halves_share_no_picture_and_kinds_have_the_shape_of_the_reals():
     reals = np.random.default_rng(0).integers(0, 256, (30, 12, 12, 1)).astype(np.uint8)
-    first, second = halves(reals)
+    first, second = halves(reals, 15)
     assert len({each.tobytes() for each in (*first, *second)}) == len(first) + len(second) == 30
-    for pictures in (*blurs(reals).values(), *noises(reals).values()):
+    for pictures in (*blurs(reals).values(), *noises(reals, 20).values()):
         assert pictures.shape[1:] == reals.shape[1:]
         assert pictures.dtype == np.uint8

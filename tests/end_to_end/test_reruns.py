@@ -58,13 +58,13 @@ def test_plan_counts_new_labels(home):
     assert f"labels changed: {len(labelled)} → {len(labelled) + 3}" in home.do("plan")
 
 
-def test_gan_does_not_retrain_if_the_same_squares_are_kept(home):
+def test_gan_and_samples_are_not_made_again_if_the_same_squares_are_kept(home):
     # unsure instead of off: the picture stays out either way, and the threshold is set by hand to keep or leave all
-    words = ("--filter-threshold", "0", "--until", "gan")
+    words = ("--filter-threshold", "0")
     home.do("run", *words)
     off = next(row for row in home.labels() if row["label"] == "off")
     home.label(off | {"label": "unsure"})
-    assert home.run(*words) == ["classifier", "filter"]
+    assert home.run(*words) == ["classifier", "filter", "report"]
 
 
 @pytest.mark.long
@@ -101,8 +101,9 @@ def test_two_workers_are_bit_identical_to_one(home):
     assert home.run("--generate-seed", "6") == []
 
 
-def test_extractor_with_the_same_features_reruns_nothing(home):
-    assert home.run("--generate-extractor", "own", "--gan-extractor", "own") == []
+def test_another_extractor_measures_the_same_samples_again(home):
+    assert home.run("--generate-extractor", "own") == ["generate", "report"]
+    assert home.run("--generate-extractor", "auto") == []
     (home.folder / "no-weights.h5").write_text("no weights")
     assert re.search(r"generate +will run +extractor changed", home.do("plan", "--generate-extractor", "no-weights.h5"))
 

@@ -11,8 +11,9 @@ import pytest
 from pipeline.errors import Stopped, UserError
 from pipeline.filter import backbone as backbones
 from pipeline.filter.backbone import QUANTIZED, Backbone, convert_backbone, load_network
-from pipeline.filter.classifier_io import embed, extractor_name, load_classifier
+from pipeline.filter.classifier_io import load_classifier
 from pipeline.filter.train_classifier import train_classifier
+from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.images.dataset import read_images
 from pipeline.images.raster import resize
 from pipeline.options import ClassifierOptions
@@ -167,11 +168,14 @@ def test_loaded_classifier_gives_the_saved_holdout_scores(trained, subject):
     assert [row["score"] for row in held] == pytest.approx([said[row["id"]] for row in held], abs=1e-5)
 
 
-def test_embedding_comes_from_the_backbone(trained):
+def test_samples_are_measured_by_the_backbone(trained):
     folder, _ = trained
     images = np.stack([draw(number, on=True) for number in range(5)])
-    assert embed(folder, images).shape == (5, 1024)
-    assert extractor_name(folder).startswith("backbone-192-")
+    for option in ("auto", "own"):
+        extractor = choose_extractor(option, folder)
+        assert extractor.features(images).shape == (5, 1024)
+        assert extractor.name.startswith("backbone-192-")
+        assert extractor.pretrained
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import Stopped, UserError
 from pipeline.filter import train_classifier as stage
-from pipeline.filter.classifier_io import embed, extractor_name, load_classifier
+from pipeline.filter.classifier_io import load_classifier
 from pipeline.filter.learn import learn
 from pipeline.filter.scores import measure
 from pipeline.filter.train_classifier import _pool, read_training_labels, split_labels, train_classifier
@@ -103,7 +103,6 @@ def test_another_seed_gives_other_weights(trained, subject, tmp_path):
         should_stop=never,
     )
     assert result.outputs != trained.result.outputs
-    assert extractor_name(tmp_path) != extractor_name(trained.folder)
 
 
 def test_progress_reaches_the_total(trained):
@@ -139,20 +138,6 @@ def test_loaded_classifier_scores_new_squares(trained):
 def test_saved_classifier_contains_no_pickle(trained):
     with np.load(trained.folder / "kernel.npz", allow_pickle=False) as file:
         assert all(file[name].dtype != object for name in file.files)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_embedding_does_not_depend_on_the_batch(trained, channels):
-    pictures = np.stack([draw(number, on=True, channels=channels) for number in range(300)])
-    found = embed(trained.folder, pictures)
-    assert found.shape == (300, 256)
-    assert found.dtype == np.float32
-    assert np.allclose(found[290:], embed(trained.folder, pictures[290:]), atol=1e-4)
-    assert found.std(axis=0).max() > 0
-
-
-def test_extractor_name_contains_the_weights_digest(trained):
-    assert extractor_name(trained.folder) == f"ganmill-cnn-32-{trained.result.outputs['model'][:8]}"
 
 
 def test_metrics_are_none_with_too_few_labels():

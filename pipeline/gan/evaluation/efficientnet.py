@@ -49,7 +49,6 @@ class Group:
 
 GROUPS = (
     Group(block=10, normalised=False, scale=2.802, weight=1),
-    Group(block=10, normalised=True, scale=0.416, weight=0.15),
     Group(block=5, normalised=True, scale=0.528, weight=0.5),
 )
 
@@ -72,7 +71,7 @@ BLOCKS = tuple(_blocks())
 
 
 def build(arrays: Arrays, *, side: int = SIDE) -> keras.Model:
-    """The network as a model from (N, side, side, 3) float32, as `prepare` gives them, to features (N, 304).
+    """The network as a model from (N, side, side, 3) float32, as `prepare` gives them, to features (N, 192).
 
     `arrays` are named as in the package's file; `KeyError` if one is missing.
     """

@@ -9,11 +9,13 @@ from PIL import Image
 
 from pipeline.devices import keras
 from pipeline.errors import UserError
-from pipeline.filter.backbone import load_network, preprocessing
-from pipeline.filter.classifier_io import embed, extractor_name, has_backbone
+from pipeline.filter.backbone import SIDE as BACKBONE_SIDE
+from pipeline.filter.backbone import Backbone, load_network, preprocessing
+from pipeline.filter.classifier_io import load_backbone
 from pipeline.gan.evaluation import dinov2, efficientnet
 from pipeline.gan.evaluation.textures import SIDE, textures
-from pipeline.pretrained import AUTO, Weights, fetch_extractor, find_extractor, find_shipped
+from pipeline.pretrained import AUTO, SHIPPED_SHA256, Weights, fetch_extractor, find_extractor, uses_backbone
+from pipeline.store.digest import of_bytes
 from pipeline.store.npz import UnusableFile
 from pipeline.store.torch_file import read_arrays
 
@@ -41,25 +43,24 @@ TEXTURES = FeatureExtractor(name=f"textures-{SIDE}", features=textures)
 def choose_extractor(extractor: str, classifier: Path | None) -> FeatureExtractor:
     """The extractor that the option `extractor` names; `classifier` is that stage's finished folder, if there is one.
 
-    'auto' is the classifier's backbone; without one it is MobileNet if there is no classifier and its weights are
-    cached, else EfficientNet-Lite0, whose weights a package ships, else textures, which need no weights. 'own' is the
-    backbone or textures in any case. A classifier without a backbone is not used: it has learned a few labels, not how
-    pictures look. 'MobileNet' and 'Inception' are networks with the weights that Keras publishes (ImageNet), downloaded
-    if necessary; a path is a file of weights of either, or
-    no score here is an FID.
+    'auto' is the classifier's backbone, without one EfficientNet-Lite0, whose weights a package ships, and without that
+    package textures, which need no weights. 'own' is the backbone or textures. The small networks of a classifier
+    without a backbone are not used: they have learned a few labels, not how pictures look. 'MobileNet' and 'Inception'
+    are networks with the weights that Keras publishes (ImageNet), downloaded if necessary; a path is a file of weights
+    of either, or of DINOv2 (see `dinov2`). A KID on Keras' Inception differs from published ones, which use the weights
+    of 2015, and no score here is an FID.
 
     Errors: `UserError` for an unknown name, for weights that cannot be downloaded, and for a file of something else.
     """
     if not isinstance(extractor, str | Path):
         raise UserError(f"extractor = {extractor!r}: expected a name or a file of weights, for example 'auto'")
     fetch_extractor(extractor)
-    if weights := find_extractor(extractor, classifier=classifier is not None):
-        return _pretrained(weights)
-    if classifier is None or not has_backbone(classifier):
-        shipped = find_shipped(extractor)
-        return _efficientnet(shipped) if shipped else TEXTURES
-    extract, name = (lambda images: embed(classifier, images)), extractor_name(classifier)
-    return FeatureExtractor(name=name, features=extract, pretrained=True)
+    if classifier and uses_backbone(extractor) and (backbone := load_backbone(classifier)):
+        return _backbone(backbone)
+    weights = find_extractor(extractor)
+    if not weights:
+        return TEXTURES
+    return _efficientnet(weights) if weights.digest == SHIPPED_SHA256 else _pretrained(weights)
 
 
 def enlarge(images: np.ndarray, side: int) -> np.ndarray:
@@ -71,6 +72,11 @@ def enlarge(images: np.ndarray, side: int) -> np.ndarray:
     for index, image in enumerate(np.broadcast_to(images, (*images.shape[:3], 3))):
         found[index] = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
     return found
+
+
+def _backbone(backbone: Backbone) -> FeatureExtractor:
+    name = f"backbone-{BACKBONE_SIDE}-{of_bytes(backbone.content)[:8]}"
+    return FeatureExtractor(name=name, features=lambda images: backbone(images)[0], pretrained=True)
 
 
 def _pretrained(weights: Weights) -> FeatureExtractor:
