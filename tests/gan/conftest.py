@@ -113,6 +113,26 @@ def trained(tmp_path_factory) -> Workspace:
     return workspace
 
 
+@pytest.fixture
+def fast_evaluator(monkeypatch) -> None:
+    """Replaces the sample evaluator of the stage by a fast one."""
+    from tests.gan.fake_evaluator import BrightnessEvaluator
+
+    monkeypatch.setattr("pipeline.gan.train_gan.SampleEvaluator", BrightnessEvaluator)
+
+
+@pytest.fixture(scope="package")
+def whole_training(tmp_path_factory) -> Path:
+    """The folder of an uninterrupted training of the stage with `fast_evaluator`. Read only."""
+    from tests.gan.fake_evaluator import BrightnessEvaluator
+
+    workspace = build_workspace(tmp_path_factory.mktemp("undisturbed"), draw_discs(40))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.gan.train_gan.SampleEvaluator", BrightnessEvaluator)
+        workspace.train("a")
+    return workspace.folder("a")
+
+
 @pytest.fixture(scope="package")
 def images() -> np.ndarray:
     """Forty pictures of 16 px: two batches of sixteen."""

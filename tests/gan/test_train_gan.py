@@ -1,18 +1,12 @@
 import json
-import os
-import pkgutil
 import shutil
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.devices import keras
 from pipeline.errors import Stopped, UserError
-from pipeline.gan import Dcgan
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.sampling import draw_samples, fixed_latents
 from pipeline.gan.training.checkpoint import read_arrays
@@ -20,40 +14,11 @@ from pipeline.gan.training.losses import Loss
 from pipeline.images.contact_sheet import contact_sheet
 from pipeline.images.png import decode_png
 from pipeline.store.jsonl import read_rows
-from tests.gan.conftest import OPTIONS, TINY, build_workspace
-from tests.gan.drawn_discs import draw_discs
-from tests.gan.fake_evaluator import BrightnessEvaluator, ScriptedEvaluator
+from tests.gan.conftest import TINY
+from tests.gan.fake_evaluator import ScriptedEvaluator
+from tests.gan.interrupted import LEFT, SHEETS, STEPS, Killed, assert_same, figures, final, kill_at, train_elsewhere
 
-REPOSITORY = Path(__file__).parent.parent.parent
-LEFT = ["README.md", "best.npz", "card.json", "definition.json", "discriminator.keras", "final.npz", "generator.keras",
-        "plots", "samples", "stats.jsonl"]  # fmt: skip
-SHEETS = ["epoch-0000.png", "epoch-0002.png", "epoch-0004.png", "reals.png"]
-STEPS = 8  # four epochs of two
-
-CHILD = """
-import json, os, sys
-from pathlib import Path
-from pipeline.gan import train_gan as stage
-from pipeline.options import GanOptions
-from tests.gan.fake_evaluator import BrightnessEvaluator
-
-stage.SampleEvaluator = BrightnessEvaluator
-given = json.loads(sys.argv[1])
-def progress(done, total, note=""):
-    print(done, flush=True)
-    if done == given["die_at"]:
-        os.kill(os.getpid(), 9)
-folders = {name: Path(path) for name, path in given["folders"].items()}
-result = stage.train_gan(
-    GanOptions(**given["options"]),
-    **folders,
-    classifier=None,
-    live=None,
-    progress=progress,
-    should_stop=lambda: False,
-)
-print(json.dumps(result.outputs))
-"""
+pytestmark = pytest.mark.usefixtures("fast_evaluator")
 
 
 # In the order of one training, each with the number of calls that succeed before
@@ -72,71 +37,6 @@ MOMENTS = [
 ]
 
 
-class Killed(BaseException):
-    """A fake SIGKILL in this process: nothing catches it."""
-
-
-def train_elsewhere(workspace, name, *, die_at=0) -> subprocess.CompletedProcess:
-    """Train in a new process, which kills itself after `die_at` steps."""
-    folders = {**workspace.inputs, "definition": workspace.definition, "folder": workspace.folder(name)}
-    given = {"die_at": die_at, "options": OPTIONS, "folders": {key: str(path) for key, path in folders.items()}}
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-c", CHILD, json.dumps(given)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-
-
-@pytest.fixture(autouse=True)
-def fast_evaluator(monkeypatch) -> None:
-    """Replaces the sample evaluator by a fast one."""
-    monkeypatch.setattr("pipeline.gan.train_gan.SampleEvaluator", BrightnessEvaluator)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Path:
-    """The folder of an uninterrupted training. Read only."""
-    workspace = build_workspace(tmp_path_factory.mktemp("undisturbed"), draw_discs(40))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.gan.train_gan.SampleEvaluator", BrightnessEvaluator)
-        workspace.train("a")
-    return workspace.folder("a")
-
-
-def kill_at(patch: pytest.MonkeyPatch, function: str, calls: int) -> None:
-    """Let `function` work for so many calls, and then raise `Killed`."""
-    path, name = function.rsplit(".", 1)
-    owner, left = pkgutil.resolve_name(path), [calls]
-    really = getattr(owner, name)
-
-    def killed(*arguments, **keywords):
-        left[0] -= 1
-        if left[0] < 0:
-            raise Killed
-        return really(*arguments, **keywords)
-
-    patch.setattr(owner, name, killed)
-
-
-def final(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of the last checkpoint, without the seconds."""
-    return {name: array for name, array in read_arrays(folder / "final.npz").items() if name != "seconds"}
-
-
-def figures(folder: Path) -> list[dict]:
-    """The rows of stats.jsonl, without the seconds."""
-    timed = ("seconds", "images_per_second")
-    return [{key: row[key] for key in row if key not in timed} for row in read_rows(folder / "stats.jsonl")]
-
-
-def assert_same(found: Path, expected: Path) -> None:
-    """Assert that two trainings have bit-identical weights, optimizers, statistics and sheets."""
-    mine, theirs = final(found), final(expected)
-    assert mine.keys() == theirs.keys()
-    assert [name for name in mine if not np.array_equal(mine[name], theirs[name])] == []
-    assert figures(found) == figures(expected)
-    for sheet in SHEETS:
-        assert (found / "samples" / sheet).read_bytes() == (expected / "samples" / sheet).read_bytes()
-
-
 def test_training_writes_the_expected_files_only(workspace):
     result = workspace.train("a")
     folder = workspace.folder("a")
@@ -149,20 +49,20 @@ def test_training_writes_the_expected_files_only(workspace):
     assert (result.summary["epochs"], result.summary["images"], result.summary["size"]) == (4, 32, 16)
 
 
-def test_generator_file_gives_the_last_sheet_in_keras_alone(undisturbed):
-    network = keras.models.load_model(undisturbed / "generator.keras")
+def test_generator_file_gives_the_last_sheet_in_keras_alone(whole_training):
+    network = keras.models.load_model(whole_training / "generator.keras")
     images = np.asarray(network(fixed_latents(64, size=8, seed=5), training=False))
-    sheet = decode_png((undisturbed / "samples" / "epoch-0004.png").read_bytes())
+    sheet = decode_png((whole_training / "samples" / "epoch-0004.png").read_bytes())
     assert np.abs(sheet[:16, :16] - (images[0] + 1) * 127.5).max() <= 0.51
     assert np.abs(sheet[-16:, -16:] - (images[63] + 1) * 127.5).max() <= 0.51
 
 
-def test_rejected_pictures_are_not_read(workspace, undisturbed):
+def test_rejected_pictures_are_not_read(workspace, whole_training):
     for number, row in enumerate(read_rows(workspace.root / "normalize" / "images.jsonl")):
         if number % 5 == 4:
             (workspace.root / "normalize" / row["file"]).unlink()
     workspace.train("a")
-    assert_same(workspace.folder("a"), undisturbed)
+    assert_same(workspace.folder("a"), whole_training)
 
 
 def test_seed_changes_the_training(workspace):
@@ -184,27 +84,27 @@ def test_resume_after_kill_in_another_process_is_bit_identical(workspace):
     assert_same(workspace.folder("b"), workspace.folder("a"))
 
 
-def test_resume_after_kills_between_any_two_writes_is_bit_identical(workspace, undisturbed, monkeypatch):
+def test_resume_after_kills_between_any_two_writes_is_bit_identical(workspace, whole_training, monkeypatch):
     for moment, call in MOMENTS:
         with monkeypatch.context() as patch:
             kill_at(patch, f"pipeline.gan.{moment}", call)
             with pytest.raises(Killed):
                 workspace.train("b")
     workspace.train("b")
-    assert_same(workspace.folder("b"), undisturbed)
+    assert_same(workspace.folder("b"), whole_training)
     assert sorted(path.name for path in workspace.folder("b").iterdir()) == LEFT
 
 
-def test_resume_after_stop_continues_at_the_same_step(workspace, undisturbed):
+def test_resume_after_stop_continues_at_the_same_step(workspace, whole_training):
     done = []
     with pytest.raises(Stopped, match="epoch 2 of 4"):
         workspace.train("b", progress=lambda step, *_: done.append(step), should_stop=lambda: len(done) == 3)
     workspace.train("b", progress=lambda step, *_: done.append(step))
     assert done == list(range(1, STEPS + 1))
-    assert_same(workspace.folder("b"), undisturbed)
+    assert_same(workspace.folder("b"), whole_training)
 
 
-def test_resume_from_the_checkpoint_before_a_damaged_one_is_bit_identical(workspace, undisturbed):
+def test_resume_from_the_checkpoint_before_a_damaged_one_is_bit_identical(workspace, whole_training):
     done = []
     with pytest.raises(Stopped):
         workspace.train("b", progress=lambda step, *_: done.append(step), should_stop=lambda: len(done) == 5)
@@ -213,23 +113,23 @@ def test_resume_from_the_checkpoint_before_a_damaged_one_is_bit_identical(worksp
     steps_after_resume = []
     workspace.train("b", progress=lambda step, *_: steps_after_resume.append(step))
     assert steps_after_resume[0] == 5  # from the end of the second epoch
-    assert_same(workspace.folder("b"), undisturbed)
+    assert_same(workspace.folder("b"), whole_training)
 
 
 @pytest.mark.parametrize("lost", ["stats.jsonl", "samples/epoch-0002.png"])
 @pytest.mark.parametrize("left", [b"", b"\x00\xff{}\n"], ids=["emptied", "garbled"])
-def test_damaged_stats_or_sheets_do_not_stop_a_training(workspace, undisturbed, lost, left):
-    shutil.copytree(undisturbed, workspace.folder("b"), dirs_exist_ok=True)  # only the end remains
+def test_damaged_stats_or_sheets_do_not_stop_a_training(workspace, whole_training, lost, left):
+    shutil.copytree(whole_training, workspace.folder("b"), dirs_exist_ok=True)  # only the end remains
     (workspace.folder("b") / lost).write_bytes(left)
     assert workspace.train("b").summary["epochs"] == 4
-    mine, theirs = final(workspace.folder("b")), final(undisturbed)
+    mine, theirs = final(workspace.folder("b")), final(whole_training)
     assert all(np.array_equal(mine[name], theirs[name]) for name in theirs)
 
 
 @pytest.mark.long
-def test_checkpoint_interval_does_not_change_the_result(workspace, undisturbed):
+def test_checkpoint_interval_does_not_change_the_result(workspace, whole_training):
     workspace.train("b", checkpoint_every=3)
-    assert_same(workspace.folder("b"), undisturbed)
+    assert_same(workspace.folder("b"), whole_training)
 
 
 @pytest.mark.long
@@ -312,65 +212,6 @@ def test_too_few_epochs_to_grow_are_refused_at_once(make_workspace):
         make_workspace(definition=TINY | growing).train("a")
 
 
-def continue_from(workspace, source: str, name: str, **options):
-    """Train in the folder `name`, going on from the training in `source`."""
-    return workspace.train(name, continues=workspace.folder(source), **options)
-
-
-def test_more_epochs_go_on_from_the_finished_training_and_are_bit_identical(workspace, undisturbed):
-    workspace.train("a", epochs=3)  # the third epoch is scored only because it is the last
-    assert (workspace.folder("a") / "samples" / "epoch-0003.png").exists()
-    assert figures(workspace.folder("a"))[-1]["last"] == 1
-    done = []
-    result = continue_from(workspace, "a", "b", progress=lambda step, *_: done.append(step))
-    assert done == [7, 8]
-    assert_same(workspace.folder("b"), undisturbed)
-    assert sorted(path.name for path in (workspace.folder("b") / "samples").iterdir()) == SHEETS
-    best, expected = (read_arrays(folder / "best.npz") for folder in (workspace.folder("b"), undisturbed))
-    assert all(np.array_equal(best[name], expected[name]) for name in expected)
-    assert result.summary["epochs"] == 4
-    assert len(figures(workspace.folder("a"))) == 3  # which did not change
-
-
-def test_going_on_with_as_many_epochs_takes_no_step(workspace, undisturbed):
-    done = []
-    workspace.train("a")
-    continue_from(workspace, "a", "b", progress=lambda step, *_: done.append(step))
-    assert done == []
-    assert_same(workspace.folder("b"), undisturbed)
-
-
-def test_going_on_after_a_kill_during_the_copy_copies_again(workspace, undisturbed, monkeypatch):
-    workspace.train("a", epochs=3)
-    with monkeypatch.context() as patch:
-        kill_at(patch, "pipeline.gan.training.saved.save_checkpoint", 0)
-        with pytest.raises(Killed):
-            continue_from(workspace, "a", "b")
-    continue_from(workspace, "a", "b")
-    assert_same(workspace.folder("b"), undisturbed)
-
-
-def test_going_on_resumes_the_own_training_once_it_has_begun(workspace, undisturbed):
-    workspace.train("a", epochs=2)
-    done = []
-    with pytest.raises(Stopped):
-        continue_from(
-            workspace, "a", "b", progress=lambda step, *_: done.append(step), should_stop=lambda: len(done) == 2
-        )
-    continue_from(workspace, "a", "b", progress=lambda step, *_: done.append(step))
-    assert done == [5, 6, 7, 8]
-    assert_same(workspace.folder("b"), undisturbed)
-
-
-def test_damaged_training_is_not_continued_and_this_is_said(workspace, undisturbed):
-    workspace.train("a", epochs=3)
-    path, said = workspace.folder("a") / "final.npz", []
-    path.write_bytes(path.read_bytes()[:-100])
-    continue_from(workspace, "a", "b", progress=lambda *words: said.append(words[-1]))
-    assert "cannot be read; trains from nothing" in said[0]
-    assert_same(workspace.folder("b"), undisturbed)
-
-
 def test_last_epoch_is_kept_if_it_is_better_than_the_best_of_the_due_sheets(make_workspace, monkeypatch):
     extractor = FeatureExtractor(name="stub", features=len, pretrained=True)
     monkeypatch.setattr(
@@ -384,55 +225,6 @@ def test_last_epoch_is_kept_if_it_is_better_than_the_best_of_the_due_sheets(make
     drawn = contact_sheet(draw_samples(network, fixed_latents(64, size=8, seed=5)), 8).astype(int)
     last = decode_png((workspace.folder("a") / "samples" / "epoch-0003.png").read_bytes())
     assert np.abs(last - drawn).max() <= 1
-
-
-def test_time_limit_leaves_a_generator_and_going_on_from_it_is_bit_identical(workspace, undisturbed):
-    done, names = [], ["a", "b", "c"]
-    for before, name in zip([None, *names], names, strict=False):  # two unfinished ones in a row
-        source = before and workspace.folder(before)
-        limit = 0 if name == "c" else 1e-9
-        result = workspace.train(name, continues=source, max_minutes=limit, progress=lambda step, *_: done.append(step))
-        left = sorted(path.name for path in workspace.folder(name).iterdir())
-        assert {*LEFT} - {*left} <= {"best.npz"}  # until the first scored epoch
-        assert result.unfinished == ("" if name == "c" else "0 of 4 epochs" if name == "a" else "1 of 4 epochs")
-        gan = Dcgan.load(workspace.folder(name))
-        assert (gan.epochs, gan.generate(2).shape) == ({"a": 0, "b": 1, "c": 4}[name], (2, 16, 16, 3))
-    assert done == list(range(1, STEPS + 1))
-    assert_same(workspace.folder("c"), undisturbed)
-
-
-def test_epochs_after_the_learning_rate_schedule_of_auto_are_refused(make_workspace):
-    decays = {"generator": TINY["generator"] | {"optimizer": {"schedule": {"kind": "cosine"}}}}
-    with pytest.raises(UserError, match=r"epochs = auto: .*models/tiny\.json.*set gan\.epochs to a number"):
-        make_workspace(definition=TINY | decays).train("a", epochs=None)
-
-
-def test_automatic_training_ends_by_itself_and_more_epochs_go_on_from_it(workspace, monkeypatch):
-    monkeypatch.setattr("pipeline.gan.training.ending.MIN_STEPS", 6)
-    monkeypatch.setattr("pipeline.gan.training.ending.plateau_epoch", lambda rows: 1)
-    result = workspace.train("a", epochs=None)
-    assert (result.summary["epochs"], result.summary["end"]) == (4, "the KID no longer falls")
-    card = json.loads((workspace.folder("a") / "card.json").read_text())
-    assert card["training"]["end"] == "the KID no longer falls"
-    done = []
-    longer = continue_from(workspace, "a", "b", epochs=5, progress=lambda step, *_: done.append(step))
-    assert done == [9, 10]
-    assert (longer.summary["epochs"], longer.summary["end"]) == (5, "")
-
-
-def test_time_limit_in_the_first_epoch_is_a_notice(workspace):
-    result = workspace.train("a", max_minutes=1e-9)
-    assert result.summary["epochs"] == 0
-    (notice,) = result.summary["notices"]
-    assert notice == "the time was over in the first epoch, at step 1: the samples say little yet"
-
-
-def test_generator_of_a_stopped_training_is_loaded_from_its_work_folder(workspace):
-    done = []
-    with pytest.raises(Stopped):
-        workspace.train("a", progress=lambda step, *_: done.append(step), should_stop=lambda: len(done) == 3)
-    gan = Dcgan.load(workspace.folder("a"))
-    assert (gan.epochs, gan.generate(2).shape) == (1, (2, 16, 16, 3))
 
 
 def test_latest_names_the_live_folder_while_the_training_runs(workspace):
