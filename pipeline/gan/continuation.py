@@ -19,12 +19,12 @@ from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import WORK, ArtifactStore
 from pipeline.store.manifest import Manifest
 
-EPOCHS = "epochs"  # the one option in which a training may differ from the one that it continues
+EPOCHS, MOST_STEPS = "epochs", "most_steps"  # the options in which a training may differ from the one it continues
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """An earlier training with the same options but the epochs: its folder, how many it was to have, what it did."""
+    """An earlier training with the same options but its length: its folder, how many it was to have, what it did."""
 
     folder: Path
     asked: int | None
@@ -36,13 +36,15 @@ class Candidate:
         """Whole epochs done."""
         return int(self.rows[-1]["epoch"]) if self.rows else 0
 
-    def is_within(self, epochs: int | None, *, full_size_after: int) -> bool:
+    def is_within(self, epochs: int | None, *, most_steps: int, full_size_after: int) -> bool:
         """Whether it is no longer than a training of `epochs` epochs or, for None, than an automatic one."""
         if not self.rows:
             return True
         epoch_steps = self.rows[-1]["step"] / self.epochs
         if epochs is None:
-            epochs = automatic_end(self.rows, full_size_after=full_size_after) or most_epochs(round(epoch_steps))
+            epochs = automatic_end(self.rows, full_size_after=full_size_after) or most_epochs(
+                round(epoch_steps), most_steps
+            )
         return bool(self.steps <= epochs * epoch_steps)
 
 
@@ -67,9 +69,12 @@ def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Defini
 
     `definition` and the `size` of the pictures are those that both have.
     """
-    epochs, grown = wanted.options[EPOCHS], full_size_after(definition, size)
+    epochs, most_steps = wanted.options[EPOCHS], wanted.options[MOST_STEPS]
+    grown = full_size_after(definition, size)
     same = [candidate for candidate in _candidates(store, wanted) if candidate.steps]
-    within = [candidate for candidate in same if candidate.is_within(epochs, full_size_after=grown)]
+    within = [
+        candidate for candidate in same if candidate.is_within(epochs, most_steps=most_steps, full_size_after=grown)
+    ]
     schedules = end_dependent_schedules(definition)
     usable = [candidate for candidate in within if not schedules or candidate.asked == epochs]
     if usable:
@@ -87,7 +92,7 @@ def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Defini
 
 
 def _candidates(store: ArtifactStore, wanted: Manifest) -> Iterator[Candidate]:
-    """Every training with the version, inputs and options of `wanted`, whatever its number of epochs."""
+    """Every training with the version, inputs and options of `wanted`, whatever its length."""
     for artifact in store.all():
         if _is_same(artifact.manifest, wanted):
             yield _candidate(artifact.folder, artifact.manifest, int(artifact.manifest.summary.get("steps", 0)))
@@ -99,7 +104,7 @@ def _candidates(store: ArtifactStore, wanted: Manifest) -> Iterator[Candidate]:
 
 
 def _is_same(manifest: Manifest, wanted: Manifest) -> bool:
-    mine, theirs = ({**each.options, EPOCHS: None} for each in (manifest, wanted))
+    mine, theirs = ({**each.options, EPOCHS: None, MOST_STEPS: None} for each in (manifest, wanted))
     return (manifest.version, manifest.inputs, mine) == (wanted.version, wanted.inputs, theirs)
 
 

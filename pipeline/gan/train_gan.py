@@ -130,6 +130,7 @@ def _train_config(options: GanOptions) -> TrainConfig:
     return TrainConfig(
         epochs=options.epochs,
         seed=options.seed,
+        most_steps=options.most_steps,
         sample_every=options.sample_every,
         checkpoint_every=options.checkpoint_every,
         minutes=options.max_minutes,

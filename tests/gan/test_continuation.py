@@ -25,7 +25,10 @@ def store(tmp_path) -> ArtifactStore:
 def wanted(epochs: int | None, **changes) -> Manifest:
     """The manifest of a training of `epochs` epochs before it is made."""
     key = f"{epochs or 0:02x}" * 32
-    known = {"options": {"epochs": epochs, "seed": 0}, "inputs": {"filter.kept": "a", "definition": "b"}}
+    known = {
+        "options": {"epochs": epochs, "most_steps": 50_000, "seed": 0},
+        "inputs": {"filter.kept": "a", "definition": "b"},
+    }
     return Manifest(stage="gan", version=2, dataset="x", key=key, **(known | changes))
 
 
@@ -76,7 +79,7 @@ def test_without_an_earlier_training_there_is_nothing_to_say(store):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"options": {"epochs": 60, "seed": 1}},
+        {"options": {"epochs": 60, "most_steps": 50_000, "seed": 1}},
         {"inputs": {"filter.kept": "other", "definition": "b"}},
         {"inputs": {"filter.kept": "a", "definition": "other"}},
         {"version": 1},
@@ -162,6 +165,14 @@ def test_automatic_training_goes_on_from_one_that_it_would_not_have_ended_before
     assert remark == f"trains from nothing: {folder} has 60 epochs, more than epochs = auto takes"
     monkeypatch.setattr("pipeline.gan.continuation.automatic_end", lambda rows, *, full_size_after: 60)
     assert find(store, wanted(None), CONSTANT).folder == folder
+
+
+def test_automatic_training_goes_on_from_one_that_might_take_fewer_steps(store):
+    folder = finish(store, 60, auto=True)
+    given = {"epochs": None, "seed": 0}
+    assert find(store, wanted(None, options=given | {"most_steps": 60 * STEPS + 1}), CONSTANT).folder == folder
+    remark = find(store, wanted(None, options=given | {"most_steps": 60 * STEPS - STEPS}), CONSTANT).remark
+    assert remark == f"trains from nothing: {folder} has 60 epochs, more than epochs = auto takes"
 
 
 def test_unfinished_training_goes_on_whatever_its_schedule_is(store):

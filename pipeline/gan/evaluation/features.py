@@ -21,7 +21,7 @@ from pipeline.store.torch_file import read_arrays
 
 # Side in pixels of the networks' input. MobileNet's is that of the filter's backbone; 224 separates pictures no better
 SIDES = {"MobileNet": 192, "InceptionV3": 299}
-BATCH = 8  # always full, so that the features of a picture do not depend on the number of others
+BATCH = 32  # always full, so that the features of a picture do not depend on the number of others
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,9 @@ MIN_STEPS = 2000  # of an automatic training at full size; earlier a KID that st
 MOST_STEPS = 50_000  # of an automatic training, an hour or more on two cores: a KID may fall by chance for ever
 
 
-def most_epochs(steps: int) -> int:
-    """The most epochs of `steps` steps each that an automatic training takes."""
-    return math.ceil(MOST_STEPS / steps)
+def most_epochs(epoch_steps: int, most_steps: int = MOST_STEPS) -> int:
+    """The most epochs of `epoch_steps` steps each that an automatic training of at most about `most_steps` takes."""
+    return math.ceil(most_steps / epoch_steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +27,13 @@ class Length:
 
     epochs: int | None
     epoch_steps: int
+    most_steps: int = MOST_STEPS  # if it is automatic
     full_size_after: int = 0  # images
 
     @property
     def steps(self) -> int:
         """The steps of the whole training or, if it is automatic, the most that it takes."""
-        return (self.epochs or most_epochs(self.epoch_steps)) * self.epoch_steps
+        return (self.epochs or most_epochs(self.epoch_steps, self.most_steps)) * self.epoch_steps
 
     @property
     def known_steps(self) -> int:
@@ -45,7 +46,7 @@ class Length:
 
     def __str__(self) -> str:
         """`of 100` or, if it is automatic, `of at most 2500`."""
-        return f"of {self.epochs or f'at most {most_epochs(self.epoch_steps)}'}"
+        return f"of {self.epochs or f'at most {most_epochs(self.epoch_steps, self.most_steps)}'}"
 
 
 def automatic_end(rows: Sequence[Row], *, full_size_after: int = 0) -> int | None:

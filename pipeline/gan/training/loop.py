@@ -47,8 +47,9 @@ T = TypeVar("T")
 class TrainConfig:
     """How long to train, and how often to sample and save. Of these only `epochs` may affect steps, by schedules."""
 
-    epochs: int | None  # None: until the KID no longer falls, see `ending`
+    epochs: int | None  # None: until the KID no longer falls, see `ending`, but for about `most_steps` at most
     seed: int
+    most_steps: int = MOST_STEPS
     sample_every: int | None = None  # epochs; None: chosen automatically
     checkpoint_every: int | None = None
     minutes: float = 0.0  # the training pauses after these, and can be resumed; 0: no limit
@@ -121,7 +122,7 @@ class Trainer:
         """Why a training without a number of epochs has ended, in words; empty for another one, and before the end."""
         if self._is_at_plateau:
             return "the KID no longer falls"
-        return "" if self.config.epochs or not self.is_done else f"epochs = auto takes at most {MOST_STEPS} steps"
+        return "" if self.config.epochs or not self.is_done else f"at most {self.config.most_steps} steps"
 
     @property
     def extent(self) -> str:
@@ -132,7 +133,13 @@ class Trainer:
     def length(self) -> Length:
         """How long it is."""
         grown = full_size_after(self.definition, self.images.shape[1])
-        return Length(epochs=self.config.epochs, epoch_steps=self.batches.steps, full_size_after=grown)
+        config = self.config
+        return Length(
+            epochs=config.epochs,
+            epoch_steps=self.batches.steps,
+            most_steps=config.most_steps,
+            full_size_after=grown,
+        )
 
     @property
     def intervals(self) -> Intervals:

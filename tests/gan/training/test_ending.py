@@ -81,6 +81,8 @@ def test_length_knows_its_steps_only_with_a_number_of_epochs():
     assert (known.steps, known.known_steps, str(known)) == (140, 140, "of 7")
     assert (automatic.known_steps, str(automatic)) == (0, f"of at most {most_epochs(21)}")
     assert MOST_STEPS <= automatic.steps < MOST_STEPS + 21
+    short = Length(epochs=None, epoch_steps=21, most_steps=50)
+    assert (short.steps, str(short)) == (63, "of at most 3")
     flat = rows([1.0] * LEAST)
     assert (known.is_at_plateau(flat), automatic.is_at_plateau(flat)) == (False, True)
 

@@ -180,38 +180,41 @@ class Judge(NullObserver):
 
 @pytest.fixture
 def short_automatic(monkeypatch):
-    """Automatic trainings of 30 to 120 steps."""
+    """Automatic trainings of at least 30 steps."""
     monkeypatch.setattr("pipeline.gan.training.ending.MIN_STEPS", 30)
-    monkeypatch.setattr("pipeline.gan.training.ending.MOST_STEPS", 120)
-    monkeypatch.setattr(module, "MOST_STEPS", 120)
 
 
 def test_automatic_training_ends_at_the_plateau_and_not_before_its_least_steps(tmp_path, fake_steps, short_automatic):
-    early = run(make_trainer(tmp_path / "a", epochs=None, observer=Judge(1)))
+    early = run(make_trainer(tmp_path / "a", epochs=None, most_steps=120, observer=Judge(1)))
     assert (early.epoch, early.end, early.is_done) == (10, "the KID no longer falls", True)
-    late = run(make_trainer(tmp_path / "b", epochs=None, observer=Judge(20)))
+    late = run(make_trainer(tmp_path / "b", epochs=None, most_steps=120, observer=Judge(20)))
     assert late.epoch == 29
-    never = run(make_trainer(tmp_path / "c", epochs=None, observer=Judge(99)))
-    assert (never.epoch, never.end) == (40, "epochs = auto takes at most 120 steps")
+    never = run(make_trainer(tmp_path / "c", epochs=None, most_steps=120, observer=Judge(99)))
+    assert (never.epoch, never.end) == (40, "at most 120 steps")
 
 
 def test_automatic_training_that_was_stopped_anywhere_ends_at_the_same_epoch(tmp_path, fake_steps, short_automatic):
-    whole = run(make_trainer(tmp_path / "whole", epochs=None, observer=Judge(8)))
+    whole = run(make_trainer(tmp_path / "whole", epochs=None, most_steps=120, observer=Judge(8)))
     fake_steps.done = 0
     for number in (3, 17, 30, whole.steps_done - 1):
         with pytest.raises(Stopped, match=r"in epoch \d+ of at most 40; the next run resumes there"):
             run(
-                make_trainer(tmp_path / "a", epochs=None, observer=Judge(8)),
+                make_trainer(tmp_path / "a", epochs=None, most_steps=120, observer=Judge(8)),
                 should_stop=lambda number=number: fake_steps.done >= number,
             )
-    again = run(make_trainer(tmp_path / "a", epochs=None, observer=Judge(8)))
+    again = run(make_trainer(tmp_path / "a", epochs=None, most_steps=120, observer=Judge(8)))
     assert_same(again, whole)
-    assert run(make_trainer(tmp_path / "a", epochs=None, observer=Judge(8))).steps_done == whole.steps_done
+    assert (
+        run(make_trainer(tmp_path / "a", epochs=None, most_steps=120, observer=Judge(8))).steps_done == whole.steps_done
+    )
 
 
 def test_progress_of_an_automatic_training_has_no_total(tmp_path, fake_steps, short_automatic):
     said = []
-    run(make_trainer(tmp_path / "a", epochs=None, observer=Judge(1)), progress=lambda *words: said.append(words))
+    run(
+        make_trainer(tmp_path / "a", epochs=None, most_steps=120, observer=Judge(1)),
+        progress=lambda *words: said.append(words),
+    )
     assert said[0] == (1, 0, "steps, epoch 1 of at most 40")
     assert [words[:2] for words in said] == [(number, 0) for number in range(1, 31)]
     assert said[-1][2].startswith("steps, epoch 10 of at most 40, D ")
