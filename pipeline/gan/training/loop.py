@@ -122,7 +122,9 @@ class Trainer:
         """Why a training without a number of epochs has ended, in words; empty for another one, and before the end."""
         if self._is_at_plateau:
             return "the KID no longer falls"
-        return "" if self.config.epochs or not self.is_done else f"at most {self.config.most_steps} steps"
+        if self.config.epochs or not self.is_done:
+            return ""
+        return f"it takes at most {self.config.most_steps} steps (gan.most_steps)"
 
     @property
     def extent(self) -> str:
