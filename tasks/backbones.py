@@ -46,6 +46,7 @@ def fetch_classifier_weights(backbone: str, notify: Notify = console.print_line)
     if reason:
         notify("classifier", f"continues without pretrained weights: {reason}")
     classifier_weights.cache_clear()
+    extractor_weights.cache_clear()  # it may be the backbone
 
 
 def fetch_extractor_weights(stage: str, extractor: str, notify: Notify = console.print_line) -> None:

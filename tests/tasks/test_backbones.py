@@ -2,6 +2,7 @@ import pytest
 
 from pipeline import pretrained
 from pipeline.errors import UserError
+from pipeline.pretrained import Weights
 from tasks import backbones
 
 
@@ -9,9 +10,11 @@ from tasks import backbones
 def no_cached_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(pretrained, "BASE_URL", "http://127.0.0.1:9")  # where nobody answers
-    backbones.classifier_weights.cache_clear()
+    for cached in (backbones.classifier_weights, backbones.extractor_weights):
+        cached.cache_clear()
     yield
-    backbones.classifier_weights.cache_clear()
+    for cached in (backbones.classifier_weights, backbones.extractor_weights):
+        cached.cache_clear()
 
 
 def test_describe_weights_says_what_auto_means():
@@ -31,6 +34,17 @@ def test_named_weights_that_cannot_be_fetched_raise_an_error():
         UserError, match=r"classifier\.backbone = MobileNet: .*cannot be fetched.*; or set it to auto, none"
     ):
         backbones.fetch_classifier_weights("MobileNet")
+
+
+def test_samples_are_measured_by_a_backbone_that_this_run_has_fetched(tmp_path, monkeypatch):
+    fetched = Weights(name="MobileNet", path=tmp_path / "mobilenet.h5", digest="ab" * 32)
+    cached = []
+    monkeypatch.setattr(pretrained, "find_backbone", lambda _: cached[0] if cached else None)
+    monkeypatch.setattr(pretrained, "missing_backbones", lambda _: ["MobileNet"])
+    monkeypatch.setattr(pretrained, "fetch_backbone", lambda _: cached.append(fetched))
+    assert backbones.extractor_weights("own", "auto") is None
+    backbones.fetch_classifier_weights("auto")
+    assert backbones.extractor_weights("own", "auto") == fetched
 
 
 def test_backbone_none_or_a_file_fetches_nothing(tmp_path, capsys):
