@@ -176,8 +176,7 @@ class GanOptions(Options):
     definition: str = option("dcgan", "name of the GAN definition: NAME for the file models/NAME.json")
     epochs: int | None = option(
         None,
-        "passes over the kept squares; auto: until the KID no longer falls, for 2000 steps at least and most_steps at"
-        " most",
+        "passes over the kept squares; auto: until the KID no longer falls, for 2000 steps at least",
         low=1,
     )
     most_steps: int = option(50_000, "steps after which a training with epochs = auto ends at the latest", low=1)
