@@ -38,7 +38,7 @@ class Group:
     """Means of the maps after a block as features, as they are or normalised by their statistics on ImageNet.
 
     `scale` is their root mean square over photographs, drawings and clothes of 28 to 64 px; `weight` says how much they
-    count. The weights were chosen among 400 on four sets of pictures (docs/benchmarks.md).
+    count. docs/benchmarks.md says which sets of pictures took part in the choice of the weights.
     """
 
     block: int
