@@ -107,6 +107,13 @@ def test_automatic_training_ends_by_itself_and_more_epochs_go_on_from_it(workspa
     assert (longer.summary["epochs"], longer.summary["end"]) == (5, "")
 
 
+def test_automatic_training_that_may_take_more_steps_goes_on_and_is_bit_identical(workspace, whole_training):
+    first = workspace.train("a", epochs=None, most_steps=STEPS // 2)
+    assert (first.summary["epochs"], first.summary["end"]) == (2, "it takes at most 4 steps (gan.most_steps)")
+    workspace.train("b", epochs=None, most_steps=STEPS, continues=workspace.folder("a"))
+    assert_same(workspace.folder("b"), whole_training)
+
+
 def test_time_limit_in_the_first_epoch_is_a_notice(workspace):
     result = workspace.train("a", max_minutes=1e-9)
     assert result.summary["epochs"] == 0
