@@ -1,16 +1,14 @@
 """A pretrained network without its classification layer, converted to TensorFlow Lite: squares in, features out.
 
-TensorFlow Lite runs the network twice as fast as Keras on a CPU. MobileNet is also quantised to 8-bit integers: that is
-six times as fast, and its features separate on-target from off-target squares as well (mean average precision over six
-subjects .882 against .879). The quantisation is calibrated on squares of the dataset, so the converted network belongs
-to the classifier and is saved with it. MobileNetV3 has layers that become slower in integers, so it stays in floats.
+MobileNet is also quantised to 8-bit integers: that is six times as fast as Keras, and its features separate on-target
+from off-target squares as well (mean average precision over six subjects .882 against .879). The quantisation is
+calibrated on squares of the dataset, so the converted network belongs to the classifier and is saved with it.
+MobileNetV3 has layers that become slower in integers, so it stays in floats.
 """
 
-import math
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +17,13 @@ import numpy as np
 
 from pipeline.devices import keras
 from pipeline.images.raster import squares
-from pipeline.machine import usable_cores
+from pipeline.lite_network import BATCH, LiteNetwork, convert
 from pipeline.pretrained import KNOWN, NONE, Weights, identify, unusable_weights
 
 SIDE = 192  # pixels: at 160 average precision falls by .01; 224 gains .003 and takes 50 % longer
 SIDES = dict.fromkeys(KNOWN, SIDE)
-BATCH = 8  # squares at once: the activations between two layers then fit into the processor's cache
 QUANTIZED = {"MobileNet"}  # networks that are quantised to 8-bit integers
 OPTION = "classifier.backbone"
-MAX_TENSOR_SIZE = 1 << 28  # elements in all tensors for one square; MobileNet has a tenth of it
 CALIBRATION_SAMPLES = 64  # squares; more of them change nothing
 
 
@@ -36,6 +32,7 @@ class Backbone:
 
     def __init__(self, content: bytes) -> None:
         self.content = content  # a TensorFlow Lite file
+        self._network = LiteNetwork(content, side=SIDE)
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute features, each averaged over the square.
@@ -46,29 +43,9 @@ class Backbone:
         Returns:
             Features of the last layer (N, D) and of a middle layer (N, E), float32.
         """
-        parts = [self._batch(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+        parts = [self._network(enlarge(images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
         deep, middle = (np.concatenate(part) for part in zip(*parts, strict=True))
         return deep, middle
-
-    def _batch(self, images: np.ndarray) -> list[np.ndarray]:
-        batch = np.zeros((BATCH, SIDE, SIDE, 3), np.float32)  # always full: another size would need new buffers
-        batch[: len(images)] = enlarge(images)
-        self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], batch)
-        self._interpreter.invoke()
-        outputs = sorted(self._interpreter.get_output_details(), key=lambda output: output["name"])
-        return [self._interpreter.get_tensor(output["index"])[: len(images)] for output in outputs]
-
-    @cached_property
-    def _interpreter(self) -> Any:
-        import tensorflow
-
-        interpreter = tensorflow.lite.Interpreter(model_content=self.content, num_threads=usable_cores())
-        tensors = (math.prod(map(int, each["shape"])) for each in interpreter.get_tensor_details())
-        if sum(tensors) > MAX_TENSOR_SIZE:
-            raise ValueError("has larger tensors than any known network")
-        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], [BATCH, SIDE, SIDE, 3])
-        interpreter.allocate_tensors()
-        return interpreter
 
 
 def enlarge(images: np.ndarray) -> np.ndarray:
@@ -89,24 +66,16 @@ def convert_backbone(weights: Weights, images: np.ndarray) -> Backbone:
     Raises:
         UserError: If the file does not hold the weights of a known network.
     """
-    import tensorflow
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2 as freeze
-
     name, network = load_network(weights)
     prepare = preprocessing(name)
-    outputs = keras.Model(network.input, _feature_outputs(network))
+    model = keras.Model(network.input, _feature_outputs(network))
 
-    @tensorflow.function(input_signature=[tensorflow.TensorSpec((None, SIDE, SIDE, 3), tensorflow.float32)])  # type: ignore[untyped-decorator]  # TensorFlow's
     def features(pictures: Any) -> dict[str, Any]:
-        deep, middle = outputs(prepare(pictures), training=False)
+        deep, middle = model(prepare(pictures), training=False)
         return {"deep": deep, "middle": middle}
 
-    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([freeze(features.get_concrete_function())])
-    if name in QUANTIZED:
-        pictures = enlarge(images[:CALIBRATION_SAMPLES])
-        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ([picture[np.newaxis]] for picture in pictures)
-    return Backbone(converter.convert())
+    calibration = enlarge(images[:CALIBRATION_SAMPLES]) if name in QUANTIZED else None
+    return Backbone(convert(features, side=SIDE, calibration=calibration).content)
 
 
 def load_network(

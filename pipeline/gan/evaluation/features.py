@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from pipeline.devices import keras
+from pipeline import lite_network
+from pipeline.devices import backend, has_gpu, keras
 from pipeline.errors import UserError
 from pipeline.filter.backbone import SIDE as BACKBONE_SIDE
 from pipeline.filter.backbone import Backbone, load_network, preprocessing
 from pipeline.filter.classifier_io import load_backbone
 from pipeline.gan.evaluation import dinov2, efficientnet
 from pipeline.gan.evaluation.textures import SIDE, textures
+from pipeline.lite_network import convert
 from pipeline.pretrained import AUTO, SHIPPED_SHA256, Weights, fetch_extractor, find_extractor, uses_backbone
 from pipeline.store.digest import of_bytes
 from pipeline.store.npz import UnusableFile
@@ -21,6 +24,7 @@ from pipeline.store.torch_file import read_arrays
 
 # Side in pixels of the networks' input. MobileNet's is that of the filter's backbone; 224 separates pictures no better
 SIDES = {"MobileNet": 192, "InceptionV3": 299}
+DEPTHWISE = {"MobileNet"}  # TensorFlow Lite computes depthwise convolutions fast on a CPU, and others slower than Keras
 BATCH = 32  # always full, so that the features of a picture do not depend on the number of others
 
 
@@ -85,7 +89,7 @@ def _pretrained(weights: Weights) -> FeatureExtractor:
         return _dinov2(weights)
     name, network = load_network(weights, SIDES, option="extractor", alternative=AUTO)
     pooled = keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(network.output))
-    extract = _NetworkExtractor(pooled, prepare=preprocessing(name), side=SIDES[name])
+    extract = _NetworkExtractor(pooled, prepare=preprocessing(name), side=SIDES[name], depthwise=name in DEPTHWISE)
     return FeatureExtractor(
         name=f"{name.lower()}-{SIDES[name]}-{weights.digest[:8]}", features=extract, pretrained=True
     )
@@ -94,7 +98,7 @@ def _pretrained(weights: Weights) -> FeatureExtractor:
 def _efficientnet(weights: Weights) -> FeatureExtractor:
     network = efficientnet.build(read_arrays(weights.path, sha256=weights.digest))
     side = efficientnet.SIDE
-    extract = _NetworkExtractor(network, prepare=efficientnet.prepare, side=side)
+    extract = _NetworkExtractor(network, prepare=efficientnet.prepare, side=side, depthwise=True)
     return FeatureExtractor(name=f"efficientnet-lite0-{side}-{weights.digest[:8]}", features=extract, pretrained=True)
 
 
@@ -117,15 +121,27 @@ def _dinov2(weights: Weights) -> FeatureExtractor:
 
 
 class _NetworkExtractor:
-    """A Keras network as a function from images to features."""
+    """A Keras network as a function from images to features. A `depthwise` one is converted to TensorFlow Lite when it
+    is first used on a CPU.
+    """
 
-    def __init__(self, network: keras.Model, *, prepare: Callable, side: int) -> None:
-        self.network, self.prepare, self.side = network, prepare, side
+    def __init__(self, network: keras.Model, *, prepare: Callable, side: int, depthwise: bool) -> None:
+        self.network, self.prepare, self.side, self.depthwise = network, prepare, side, depthwise
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        return np.concatenate([self._batch(images[at : at + BATCH]) for at in range(0, len(images), BATCH)])
+        size, compute = self._compute
+        parts = [images[at : at + size] for at in range(0, len(images), size)]
+        return np.concatenate([compute(self.prepare(enlarge(part, self.side))) for part in parts])
 
-    def _batch(self, images: np.ndarray) -> np.ndarray:
-        batch = np.zeros((BATCH, self.side, self.side, 3), np.float32)
-        batch[: len(images)] = enlarge(images, self.side)
-        return self.network.predict_on_batch(self.prepare(batch))[: len(images)]
+    @cached_property
+    def _compute(self) -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
+        """How many pictures at once, and a function from them, float32, to features."""
+        if self.depthwise and backend() == "tensorflow" and not has_gpu():
+            lite = convert(lambda pictures: {"features": self.network(pictures, training=False)}, side=self.side)
+            return lite_network.BATCH, lambda pictures: lite(pictures)[0]
+        return BATCH, self._predict
+
+    def _predict(self, pictures: np.ndarray) -> np.ndarray:
+        batch = np.zeros((BATCH, *pictures.shape[1:]), np.float32)
+        batch[: len(pictures)] = pictures
+        return self.network.predict_on_batch(batch)[: len(pictures)]

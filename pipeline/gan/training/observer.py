@@ -13,7 +13,7 @@ from pipeline.gan.sampling import GRID, SHEETS, SampleSheets, fixed_latents
 from pipeline.gan.stats_log import STATS, Row
 from pipeline.store.atomic import write_whole
 
-SECONDS = 20.0  # at least between two drawings of the plots; longer if drawing takes over a second
+SECONDS = 40.0  # at least between two drawings of the plots; longer if drawing takes over a second
 Draw = Callable[[np.ndarray], np.ndarray]  # latents (N, latent) to pictures (N, S, S, C) uint8
 
 

@@ -74,6 +74,14 @@ def test_features_of_a_picture_depend_on_it_alone_and_have_a_moderate_variance(e
     assert 0.1 < (found**2).mean() < 20  # the cubic kernel of the KID would overstate larger features
 
 
+def test_on_a_gpu_keras_computes_the_same_features(extractor, monkeypatch):
+    pictures = draw_shapes(40, size=28, channels=3, seed=3)
+    on_cpu = extractor.features(pictures)
+    monkeypatch.setattr("pipeline.gan.evaluation.features.has_gpu", lambda: True)
+    with_keras = choose_extractor("auto", None).features(pictures)
+    np.testing.assert_allclose(on_cpu, with_keras, atol=1e-4)
+
+
 def some_arrays(rng, *, channels, hidden, kernel):
     sizes = {
         "x._expand_conv": (hidden, channels, 1, 1),
