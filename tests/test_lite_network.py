@@ -63,5 +63,5 @@ def test_a_converted_network_warns_of_nothing(network: keras.Model, pictures: np
 
 
 def test_a_file_of_something_else_is_refused(pictures: np.ndarray) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="odel"):
         LiteNetwork(b"no network", side=SIDE)(pictures)
