@@ -66,13 +66,23 @@ def _dispatch(arguments: list[str]) -> int:
     parser, parsers = build_parser()
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
-        flag = unknown[0].partition("=")[0]
-        known = parsers[parsed.command].flags() if parsed.command in parsers else parser.flags()
-        raise UserError(f"{parsed.command} does not take {flag!r}; {nearest(flag, known)}")
+        raise _unknown_argument(parsed.command, unknown[0], parsers.get(parsed.command, parser).flags())
     try:
         return parsed.function(parsed)
     except UserError as error:
         raise _with_nearest_dataset(error, getattr(parsed, "dataset", "")) from None
+
+
+def _unknown_argument(command: str, argument: str, known: Sequence[str]) -> UserError:
+    """The error about an `argument` that `command` does not take, with what was probably meant."""
+    name = argument.partition("=")[0]
+    if not argument.startswith("-") and "--dataset" in known:
+        advice = f"did you mean '--dataset {argument}'?"
+    elif not difflib.get_close_matches(name, known):
+        advice = f"{console.program()} {command} --help lists what it takes"
+    else:
+        advice = nearest(name, known)
+    return UserError(f"{command} does not take {name!r}; {advice}")
 
 
 def _with_nearest_dataset(error: UserError, dataset: str) -> UserError:

@@ -23,6 +23,9 @@ def folder(working_folder):
         (["run", "--until", "filtre"], "--until 'filtre' is not known; did you mean 'filter'?"),
         (["labels", "imprt"], "ACTION 'imprt' is not known; did you mean 'import'?"),
         (["run", "--gan-epoch", "3"], "run does not take '--gan-epoch'; did you mean '--gan-epochs'?"),
+        (["run", "pikachu"], "run does not take 'pikachu'; did you mean '--dataset pikachu'?"),
+        (["run", "--zzz"], "run does not take '--zzz'; python -m tasks run --help lists what it takes"),
+        (["gc", "--zzz"], "gc does not take '--zzz'; python -m tasks gc --help lists what it takes"),
     ],
 )
 def test_unknown_word_is_refused_with_the_nearest_one(folder, capsys, words, says):
