@@ -44,24 +44,43 @@ class Network:
         return keras.ops.convert_to_numpy(score)[:, 0]
 
 
-def train_network(training_set: TrainingSet, *, seed: int, steps: int, advance: Callable[[], None]) -> Network:
-    """Train a network for `steps` batches; `advance` is called before each.
+class NetworkTrainer:
+    """Trains networks one after the other, each for `steps` batches.
 
-    The network predicts the label, and as an auxiliary task the kernel's principal components. That gives features that
+    A network predicts the label, and as an auxiliary task the kernel's principal components. That gives features that
     represent all squares and not only the labelled ones, and slightly better scores.
+
+    All are trained in the layers of one model, as TensorFlow takes seconds to trace the step of another one.
     """
-    model = build_network(training_set.components.shape[1], seed)
-    learning_rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
-    model.compile(
-        optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=DECAY),
-        loss={"score": keras.losses.BinaryCrossentropy(from_logits=True), "components": "mean_squared_error"},
-        loss_weights={"score": 1.0, "components": 0.5},
-        jit_compile=False,  # XLA compilation takes longer than the training
-    )
-    for images, targets in _prefetch(_batches(training_set, steps, np.random.default_rng(seed))):
-        advance()
-        model.train_on_batch(images, targets)
-    return Network(_inference_model(model))
+
+    def __init__(self, components: int, *, steps: int) -> None:
+        self.components, self.steps = components, steps
+        self._model = build_network(components, seed=0)
+        self._model.compile(
+            optimizer=keras.optimizers.AdamW(
+                keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps), weight_decay=DECAY
+            ),
+            loss={"score": keras.losses.BinaryCrossentropy(from_logits=True), "components": "mean_squared_error"},
+            loss_weights={"score": 1.0, "components": 0.5},
+            jit_compile=False,  # XLA compilation takes longer than the training
+        )
+
+    def train(self, training_set: TrainingSet, *, seed: int, advance: Callable[[], None]) -> Network:
+        """Train a network that depends on `training_set` and `seed` only; `advance` is called before each batch."""
+        network = build_network(self.components, seed)
+        _copy_variables(network, self._model)  # with the state of its dropout
+        for variable in self._model.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        for images, targets in _prefetch(_batches(training_set, self.steps, np.random.default_rng(seed))):
+            advance()
+            self._model.train_on_batch(images, targets)
+        _copy_variables(self._model, network)
+        return Network(_inference_model(network))
+
+
+def _copy_variables(source: keras.Model, target: keras.Model) -> None:
+    for from_source, into in zip(source.variables, target.variables, strict=True):
+        into.assign(from_source)
 
 
 def read_network(path: Path) -> Network:

@@ -13,7 +13,7 @@ from pipeline.filter.backbone import convert_backbone
 from pipeline.filter.calibration import calibrate
 from pipeline.filter.classifier import BATCH, Classifier, Scale, combine, fit_scale
 from pipeline.filter.cnn import SIDE as NETWORK_SIDE
-from pipeline.filter.cnn import Network, TrainingSet, train_network
+from pipeline.filter.cnn import Network, NetworkTrainer, TrainingSet
 from pipeline.filter.features import (
     BackboneExtractor,
     FeatureExtractor,
@@ -126,8 +126,9 @@ def _learn_without_backbone(pool: TrainingPool, options: ClassifierOptions, adva
     )
     fit = fit_teacher(pool, pool.labelled)
     kernel_components = components(fit.machine.kernel, views, landmarks=MAX_REFERENCE, count=COMPONENTS)
+    trainer = NetworkTrainer(kernel_components.shape[1], steps=options.steps)
     members = [
-        _train_member(member, pool, fit_teacher, views, kernel_components, options, advance)
+        _train_member(trainer, member, pool, fit_teacher, views, kernel_components, options, advance)
         for member in range(options.members)
     ]
     network_scores = np.array([member.scores for member in members])
@@ -204,6 +205,7 @@ def _renumber(groups: np.ndarray) -> np.ndarray:
 
 
 def _train_member(
+    trainer: NetworkTrainer,
     member: int,
     pool: TrainingPool,
     fit_teacher: Callable[[TrainingPool, np.ndarray], Fit],
@@ -221,7 +223,7 @@ def _train_member(
     training_set = _training_set(pool, known, fit_teacher(pool, known), views, kernel_components)
     note = f"network {member + 1} of {options.members}"
     seed = options.seed * options.members + member
-    network = train_network(training_set, seed=seed, steps=options.steps, advance=partial(advance, note))
+    network = trainer.train(training_set, seed=seed, advance=partial(advance, note))
     scores = _predict(network, training_set.images, partial(advance, note))
     scale = fit_scale(scores)
     return EnsembleMember(network=network, scale=scale, scores=scale(scores))
