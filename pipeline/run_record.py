@@ -5,7 +5,7 @@ luigid is told of them and the label page reads them: none of the three has anot
 
 event        fields                                      when it is written
 start        pid, born, host, versions                   first; `born` is `process_start(pid)`
-options      settings, labels, forced                    what the run was asked for
+options      settings, labels, forced, once              what the run was asked for; `once`: it is a trial
 plan         until, stages                               the stages it needs, in order; `until` is empty for all stages
 wait         stage, reason                               it waits for a lock, or for luigid (then `stage` is empty)
 note         stage, text                                 a warning or a notice
@@ -67,7 +67,10 @@ class RunStarted(Event):
 
 
 class RunOptions(Event):
-    """What the run was asked for."""
+    """What the run was asked for; one with `once` is a trial, which later commands do not speak of."""
+
+    labels: str = ""
+    once: bool = False
 
 
 class RunPlanned(Event):
@@ -207,6 +210,8 @@ class RunState:
     pid: int = 0
     born: float | None = None
     host: str = ""
+    labels: str = ""  # the digest of the labels when it began
+    is_trial: bool = False
     until: str = ""  # the last stage that was asked for; empty for the whole chain
     planned: tuple[str, ...] = ()
     stage: str = ""  # the newest that began or waits
@@ -247,6 +252,8 @@ class RunState:
         match event:
             case RunStarted():
                 self.pid, self.born, self.host = event.pid, event.born, event.host
+            case RunOptions():
+                self.labels, self.is_trial = event.labels, event.once
             case RunPlanned():
                 self.until, self.planned = event.until, tuple(event.stages)
             case Waiting():
@@ -278,12 +285,18 @@ def read_state(folder: Path) -> RunState:
 
 
 def keys_used(runs: Path, stage: str) -> list[str]:
-    """The content keys of the artifacts of `stage` that the newest runs in `runs` made or used, the last one first."""
+    """The content keys of the artifacts of `stage` that the newest runs in `runs` made or used, the last one first;
+    trials are left out."""
     folders = sorted((path for path in runs.glob("*") if (path / NAME).exists()), reverse=True)[:NEWEST_RUNS]
-    events = (event for folder in folders for event in reversed(read_events(folder / NAME)))
+    records = (read_events(folder / NAME) for folder in folders)
+    events = (event for record in records if not _is_trial(record) for event in reversed(record))
     ended = (event for event in events if isinstance(event, StageEnded) and event.outcome in ("ran", "reused"))
     keys = (event.row().get("key") for event in ended if event.stage == stage)
     return list(dict.fromkeys(key for key in keys if isinstance(key, str)))
+
+
+def _is_trial(record: Iterable[Event]) -> bool:
+    return any(isinstance(event, RunOptions) and event.once for event in record)
 
 
 def process_start(pid: int) -> float | None:

@@ -85,10 +85,12 @@ def generate(arguments: Namespace) -> int:
             f"{pipeline.dataset} has no generator trained with these settings; `python -m tasks plan --dataset"
             f" {pipeline.dataset}` says why, `python -m tasks run --dataset {pipeline.dataset}` trains it"
         )
-    pipeline.remember()
     console.print_line("gan", console.stage_line(pipeline.upstream(TrainGan).finished().manifest))
     task = pipeline.upstream(Generate)
-    if code := _run_until(pipeline, task, arguments):
+    code = _run_until(pipeline, task, arguments)
+    if code != runner.EXIT_FAILED:  # what failed would fail again
+        pipeline.remember()
+    if code:
         return code
     print(task.finished().folder)
     return 0
@@ -198,9 +200,9 @@ def _pipeline(arguments: Namespace, *, forced_stages: list[str] | None = None) -
 
 
 def _normalized(dataset: str) -> Path:
-    """The folder of squares for the current settings, or the one of the last run."""
+    """The folder of squares that the last run used; without one, that of the current settings."""
     task = RunPipeline(dataset=dataset).upstream(Normalize)
-    found = task.published() or task.artifact_store.latest()
+    found = task.artifact_store.latest() or task.published()
     if found is None:
         raise UserError(f"{dataset} has no squares yet; `python -m tasks run --dataset {dataset}` makes them")
     return found.folder

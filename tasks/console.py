@@ -150,10 +150,13 @@ LINES = {
 }
 
 
-def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
-    """The six lines at the end: pictures found, squares kept, quality of filter and samples, time, where to look."""
+def six_lines(published: dict[str, Artifact], seconds: float, *, latest: bool = True) -> list[str]:
+    """The six lines at the end: pictures found, squares kept, quality of filter and samples, time, where to look.
+
+    The paths are those under `latest`, unless the artifacts are not the latest.
+    """
     summaries = {stage: found.manifest.summary for stage, found in published.items()}
-    generated = published["report"].folder.parents[1]
+    report, samples = (_shown(published[stage].folder, latest) for stage in ("report", "generate"))
     quality = [_classifier(summaries["classifier"]) if "classifier" in summaries else "none: every square is kept"]
     truth = summaries["report"].get("truth")
     if truth:
@@ -166,10 +169,10 @@ def six_lines(published: dict[str, Artifact], seconds: float) -> list[str]:
         f"samples    {_generate(summaries['generate'])}{_drawn_from(summaries['gan'])}"
         + _still_to_do(published["gan"].manifest),
         f"took       {duration(seconds)}",
-        f"look at    {_page(published['report'].folder)} and {generated / 'generate' / 'latest' / 'grid.png'};"
-        f" all trainings: {generated / 'index.html'}",
+        f"look at    {report / 'index.html'} and {samples / 'grid.png'};"
+        f" all trainings: {report.parents[1] / 'index.html'}",
     ]
 
 
-def _page(folder: Path) -> Path:
-    return folder.parent / "latest" / "index.html"
+def _shown(folder: Path, latest: bool) -> Path:
+    return folder.parent / "latest" if latest else folder

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.labels.log import LABEL_NAMES, CurrentLabels, LabelLog
-from pipeline.labels.snapshot import read_snapshot, read_validation, snapshot_digest, write_snapshot
+from pipeline.labels.snapshot import MIN_LABELS, read_snapshot, read_validation, snapshot_digest, write_snapshot
 from tasks import paths
 from tasks.settings import Settings
 
@@ -76,6 +76,12 @@ def count(dataset: str, labels: str) -> int | str:
     current = _labels(dataset, labels)
     validation = len(current.for_validation())
     return f"{len(current.others())} + {validation} for validation" if validation else len(current.labels)
+
+
+def are_enough(dataset: str, labels: str) -> bool:
+    """Whether there may be enough labels to train on; false if there are surely too few of a kind."""
+    found = Counter(_labels(dataset, labels).others().values())
+    return min(found["on"], found["off"]) >= MIN_LABELS
 
 
 def _labels(dataset: str, labels: str) -> CurrentLabels:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pipeline.option_types import as_text
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest
+from tasks import run_log
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
@@ -70,8 +71,17 @@ def _reasons(task: StageTask, key: str | None) -> list[str]:
     if key is not None and (found := store.find(key, unfinished=True)):
         return [*reasons, f"unfinished: {found.manifest.unfinished}"]
     if key is not None and store.begun(key):
-        return [*reasons, "started but not finished" + (", resumes" if task.resumable else "")]
+        return [*reasons, _how_it_ended(task, key) or "started but not finished" + (", resumes" * task.resumable)]
     return reasons
+
+
+def _how_it_ended(task: StageTask, key: str) -> str:
+    """What the newest run says that came as far as making `key` and could not: why it failed, or what to do first."""
+    for record in run_log.newest(task.dataset):
+        ended = record.state().ended.get(task.stage)
+        if ended and ended.row().get("key") == key:
+            return f"{ended.outcome}: {ended.error}" if ended.outcome in ("failed", "next") else ""
+    return ""
 
 
 def _without_last(store: ArtifactStore) -> str:
@@ -104,9 +114,10 @@ def changes(task: StageTask, before: Manifest) -> list[str]:
         if old != new:
             found.append(f"{name} {as_text(old) or 'none'} → {as_text(new) or 'none'}")
     inputs = task.known_inputs()
-    return found + [
-        _describe_input_change(task, name, before) for name in inputs if inputs[name] != before.inputs.get(name)
-    ]
+    changed = [name for name in inputs if inputs[name] != before.inputs.get(name)]
+    if found:  # what was not read before is read because of an option or version, and need not have changed
+        changed = [name for name in changed if name in before.inputs]
+    return found + [_describe_input_change(task, name, before) for name in changed]
 
 
 def _describe_input_change(task: StageTask, name: str, before: Manifest) -> str:

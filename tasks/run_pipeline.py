@@ -76,7 +76,7 @@ class RunPipeline(RunTask):
         """Log reused stages, and print the six lines of the summary."""
         published, seconds = self._record_results(self.stages())
         self._print_effect(published)
-        print("\n".join(console.six_lines(published, seconds)), file=sys.stderr, flush=True)
+        print("\n".join(console.six_lines(published, seconds, latest=not self.once)), file=sys.stderr, flush=True)
 
     def finish_until(self, stage: str) -> None:
         """Log and print the end of a run that stopped after `stage`."""

@@ -28,6 +28,7 @@ from tasks.stage_task import StageTask
 from tasks.stages import Measured
 
 LOG = logging.getLogger("luigi-interface")
+EXIT_FAILED = 1
 EXIT_NEXT = 3  # the run has done what it can until the user does something, which it names
 GRACE = 5.0  # seconds for which the result of an ended process may still arrive
 
@@ -189,7 +190,13 @@ def _run(
     workers: int,
     finish: Callable[[], None],
 ) -> int:
-    record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced=pipeline.forced)
+    record.add(
+        "options",
+        settings=pipeline.settings,
+        labels=pipeline.labels,
+        forced=pipeline.forced,
+        **({"once": True} if pipeline.once else {}),
+    )
     until = getattr(task, "stage", "")
     ahead = pipeline.stages_until(until)
     record.add("plan", until=until, stages=[stage.stage for stage in ahead])
@@ -258,7 +265,7 @@ def _verdict(task: luigi.Task, record: run_log.RunLog, ending: Ending) -> int:
     else:
         record.add("end", outcome="failed", error=failed[0].line())
     print(f"details are in {record.log}", file=sys.stderr)
-    return 1
+    return EXIT_FAILED
 
 
 def _end_without_luigi(task: luigi.Task, record: run_log.RunLog) -> None:

@@ -87,7 +87,7 @@ def make_artifact(task: "StageTask") -> None:
 def _make_if_missing(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
     """Make the artifact `key`, if it is missing, once the locks are free; false if another key is needed then."""
     with ExitStack() as stack:
-        for lock, reason in locks.of_stage(task.artifact_store.lock(key), trains="gpu" in task.resources):
+        for lock, reason in locks.of_stage(task.artifact_store.lock(key), trains=task.trains):
             notify = partial(record.add_and_print, "wait", stage=task.stage, reason=reason)
             stack.enter_context(locks.acquire(lock, notify))
         if task.key() != key:
@@ -233,6 +233,11 @@ class StageTask(RunTask):
     def shown(self, key: str) -> AbstractContextManager[None]:
         """Keeps the page of trainings up to date while the stage makes `key`, if it makes what that page shows."""
         return nullcontext()
+
+    @property
+    def trains(self) -> bool:
+        """Whether this stage has to wait for other trainings on this machine."""
+        return "gpu" in self.resources
 
     @property
     def options(self) -> Any:

@@ -139,6 +139,11 @@ class TrainClassifier(Labelled):
     def notes(self) -> dict[str, Any]:
         return super().notes() | {"backbone": str(backbones.classifier_weights(self.options.backbone) or "none")}
 
+    @property
+    def trains(self) -> bool:
+        # With too few labels it asks for more: nobody waits for hours to be told so
+        return super().trains and label_snapshots.are_enough(self.dataset, self.labels)
+
     def remark(self, *, again: bool) -> str:
         return backbones.describe_weights(self.options.backbone, will_train=again)
 

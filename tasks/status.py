@@ -8,7 +8,7 @@ from pipeline.options import dataset_flag
 from pipeline.run_process import is_at_work
 from pipeline.store.manifest import check_contents
 from tasks import cleanup, console, label_snapshots, paths, run_log
-from tasks.plan import make_plan
+from tasks.plan import UP_TO_DATE, make_plan
 from tasks.run_pipeline import RunPipeline
 
 
@@ -48,10 +48,13 @@ def show_status(pipeline: RunPipeline, *, verify: bool = False) -> list[str]:
 
     Each stage has the figures of the artifact that the last run used, and the state that the plan gives it.
     """
-    print(f"{pipeline.dataset}: {_last_run(pipeline.dataset)}; labels: {label_snapshots.describe(pipeline.dataset)}")
+    labels = label_snapshots.describe(pipeline.dataset)
+    print(f"{pipeline.dataset}: {_last_run(pipeline.dataset, pipeline.labels)}; labels: {labels}")
     for step, task in zip(make_plan(pipeline), pipeline.stages(), strict=True):
         used = task.artifact_store.latest() or task.published()
         line = console.stage_line(used.manifest) if used else ""
+        if step.state == UP_TO_DATE and step.reason:
+            line += f"; the next run uses another one that was made before: {step.reason}"
         print(f"  {step.stage:<11}{step.state:<11}{line}".rstrip())
     damage = _find_damage(pipeline, verify=verify)
     for line in damage:
@@ -59,10 +62,16 @@ def show_status(pipeline: RunPipeline, *, verify: bool = False) -> list[str]:
     return damage
 
 
-def _last_run(dataset: str) -> str:
-    record = run_log.last(dataset)
-    if record is None:
-        return "never ran"
+def _last_run(dataset: str, labels: str = "") -> str:
+    """When the last run was and how it ended, and how many trials came after it; `labels` is the digest of those there
+    are now."""
+    trials, record = 0, None
+    for record in run_log.newest(dataset):
+        if not record.state().is_trial:
+            break
+        trials += 1
+    else:
+        return "only trials ran" if trials else "never ran"
     rows = record.rows()
     if not rows:
         return f"last run unknown: {record.path} holds no complete line"
@@ -70,10 +79,12 @@ def _last_run(dataset: str) -> str:
     ended = "is at work" if is_at_work(state, record.folder) else "was killed"
     outcome = state.end.outcome if state.end else ended
     if state.end and outcome == "next":
-        outcome = state.end.error
+        asks_still = state.labels == labels
+        outcome = state.end.error if asks_still else "asked for labels, which have changed since then"
     stages = Counter(record.stages().values())
     counts = ", ".join(f"{number} {word}" for word, number in stages.items())
-    return f"last run {rows[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "")
+    since = f", and {trials} trial{'s' * (trials > 1)} since then" if trials else ""
+    return f"last run {rows[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "") + since
 
 
 def _find_damage(pipeline: RunPipeline, *, verify: bool) -> list[str]:

@@ -137,5 +137,9 @@ def test_keys_used_are_those_of_the_newest_run_first(tmp_path):
             {"event": "stage", "time": "t", "stage": "filter", "outcome": outcome, "key": key} for key, outcome in rows
         ] + [{"event": "stage", "time": "t", "stage": "gan", "outcome": "ran", "key": "g"}]
         (tmp_path / run / "record.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "4").mkdir()  # a trial
+    trial = {"event": "stage", "stage": "filter", "outcome": "ran", "key": "z"}
+    write(tmp_path / "4", {"event": "options", "once": True}, trial)
+    assert read_state(tmp_path / "4").is_trial
     assert keys_used(tmp_path, "filter") == ["a", "b"]
     assert keys_used(tmp_path / "missing", "filter") == []

@@ -17,7 +17,7 @@ from pipeline.filter.scores import HOLDOUT, METRICS_THRESHOLD, OUT_OF_FOLD, VALI
 from pipeline.images.dataset import ImageSet, read_images
 from pipeline.images.duplicates import group_similar
 from pipeline.labels.log import LABEL_NAMES
-from pipeline.labels.snapshot import read_snapshot, read_validation
+from pipeline.labels.snapshot import MIN_LABELS, read_snapshot, read_validation
 from pipeline.options import ClassifierOptions
 from pipeline.pretrained import Weights
 from pipeline.progress import Progress, ShouldStop, StageProgress
@@ -70,7 +70,6 @@ def _uniform(purpose: str, name: str) -> float:
     return int(of_bytes(f"{purpose}:{name}".encode())[:13], 16) / 16**13
 
 
-MIN_LABELS = 8  # of each kind: with fewer nothing can be measured
 MIN_TRAINING_LABELS = 4  # of each kind, after the hold-out
 LABELLING_HINT = "`make label` in the browser, or `python -m tasks labels export DIR` for folders"
 

@@ -10,6 +10,7 @@ from pipeline.store import digest
 from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import dump_row, read_rows
 
+MIN_LABELS = 8  # of each kind, to train a classifier: with fewer nothing can be measured
 REMEDY = "delete that file; the next run writes it again from the label log"
 
 

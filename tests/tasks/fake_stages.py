@@ -80,7 +80,7 @@ def use_fakes(monkeypatch: Any) -> None:
         monkeypatch.setattr(task, "resources", {})  # a training of another process need not end first
     line = {stage: lambda found: f"{found['made']} by {found['settings']}" for stage in OUTPUTS}
     monkeypatch.setattr(console, "LINES", line)
-    monkeypatch.setattr(console, "six_lines", lambda published, seconds: [f"took {seconds}"])
+    monkeypatch.setattr(console, "six_lines", lambda published, seconds, latest: [f"took {seconds}"])
 
 
 def fail(stage: str) -> None:

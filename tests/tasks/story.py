@@ -114,6 +114,10 @@ class Workspace:
             return all(planned[name]["state"] != "up to date" for name in re.split(r", | or ", found[1]))
         if reason == f"{store.root / store.latest_name()} of the last run was deleted":
             return before is None and bool(store.latest_name())
+        if reason == "was not made with these settings":
+            return before is None and bool(store.folders())
+        if reason == "failed: the test ends it":
+            return any(record.stages().get(stage) == "failed" for record in run_log.newest(DATASET))
         if reason.startswith("started but not finished"):
             return any(store.root.glob(".work-*"))
         if found := re.fullmatch(r"was made on (\S+)", reason):

@@ -1,4 +1,5 @@
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,3 +91,21 @@ def test_squares_line_names_the_setting_that_rejects_small_pictures(reasons, wor
     found = {"kept": 8, "images": 21, "size": 64, "duplicate": 0, "rejected": 13, "reasons": reasons}
     manifest = dataclasses.replace(made("normalize", **found), options={"min_side": 64})
     assert console.stage_line(manifest).endswith(words)
+
+
+@pytest.mark.parametrize(("latest", "names"), [(True, ("latest", "latest")), (False, ("b2", "a1"))])
+def test_last_line_leads_to_what_the_run_made_and_a_trial_does_not_become_the_latest(
+    tmp_path, monkeypatch, latest, names
+):
+    for stage in ("download", "filter", "generate"):
+        monkeypatch.setattr(console, f"_{stage}", lambda found: "")
+    manifest = SimpleNamespace(summary={}, unfinished="")
+    folders = {"report": tmp_path / "report" / "b2", "generate": tmp_path / "generate" / "a1"}
+    published = {
+        stage: SimpleNamespace(folder=folders.get(stage), manifest=manifest)
+        for stage in ("download", "filter", "gan", *folders)
+    }
+    report, grid = (tmp_path / stage / name for stage, name in zip(folders, names, strict=True))
+    assert console.six_lines(published, 1.0, latest=latest)[-1] == (
+        f"look at    {report / 'index.html'} and {grid / 'grid.png'}; all trainings: {tmp_path / 'index.html'}"
+    )

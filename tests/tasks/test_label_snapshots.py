@@ -76,3 +76,13 @@ def test_description_counts_labels_and_those_for_validation(log):
     log.append({CAT: "on"}, how="page")
     log.append({DOG: "off"}, how="folder", set="validation")
     assert label_snapshots.describe("cats") == "1 on target, 1 off target; of these for validation: 1 off target"
+
+
+def test_labels_are_enough_with_eight_of_each_kind_that_may_be_trained_on(log):
+    ids = [f"{number:064x}" for number in range(18)]
+    for label, some in (("on", ids[:9]), ("off", ids[9:17])):
+        assert not label_snapshots.are_enough("cats", take())
+        log.append(dict.fromkeys(some, label), how="page")
+    assert label_snapshots.are_enough("cats", take())
+    log.append({ids[-2]: "off"}, how="folder", set="validation")
+    assert not label_snapshots.are_enough("cats", take())

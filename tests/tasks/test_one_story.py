@@ -198,3 +198,52 @@ def test_every_setting_of_a_walk_is_one():
     for name in FLAGS:
         stage, option = settings.split(name)
         assert option in STAGE_OPTIONS[stage].model_fields
+
+
+def test_a_filter_that_reads_a_classifier_again_does_not_say_that_this_is_another(workspace):
+    workspace.run()
+    workspace.run("--filter-method", "none", "--download-limit", "20")
+    step = workspace.plan("--filter-method", "cnn", "--normalize-size", "16")["filter"]
+    assert "classifier made other" not in step["reason"]
+
+
+def test_plan_says_how_a_stage_ended_that_failed(workspace):
+    workspace.run("--gan-epochs", "3")
+    fake_stages.fail("gan")
+    workspace.command("run", "--gan-epochs", "5")
+    assert workspace.plan()["gan"]["reason"] == "epochs 3 → 5, failed: the test ends it"
+    fake_stages.breaks.clear()
+    workspace.run("--gan-epochs", "5")
+    assert workspace.plan()["gan"]["reason"] == ""
+
+
+def test_status_says_that_the_next_run_returns_to_another_artifact(workspace):
+    workspace.run("--gan-epochs", "3")
+    first = workspace.latest()["gan"].manifest.summary["made"]
+    workspace.run("--gan-epochs", "5")
+    workspace.command("forget", "gan.epochs")
+    workspace.configure(CONFIG.replace("[gan]", "[gan]\nepochs = 3"))
+    (line,) = [line for line in workspace.command("status")[1].splitlines() if line.startswith("  gan")]
+    assert first not in line
+    assert re.search(r"; the next run uses another one that was made before: epochs 5 → 3, was made on ", line)
+
+
+def test_status_speaks_of_the_last_run_and_counts_the_trials_after_it(workspace):
+    workspace.command("run", "--once")
+    assert "toads: only trials ran" in workspace.command("status")[1]
+    workspace.run("--gan-epochs", "3")
+    (before,) = re.findall(r"last run \S+ done", workspace.command("status")[1])
+    workspace.run("--gan-epochs", "5", "--once")
+    printed = workspace.command("status")[1]
+    assert before in printed
+    assert "), and 1 trial since then; labels" in printed
+
+
+def test_settings_with_which_generate_failed_are_not_remembered(workspace):
+    workspace.run()
+    fake_stages.fail("generate")
+    assert workspace.command("generate", "--generate-count", "9")[0] == FAILED
+    fake_stages.breaks.clear()
+    assert workspace.plan()["generate"] == workspace.plan()["generate"] | {"state": "up to date", "reason": ""}
+    assert workspace.command("generate", "--generate-count", "9")[0] == DONE
+    assert re.search(r"count = 9 +# remembered", workspace.command("options")[1])

@@ -12,9 +12,10 @@ from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import ArtifactStore
-from tasks import error_text, locks, run_log, stage_task
+from tasks import error_text, label_snapshots, locks, run_log, stage_task
+from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
-from tasks.stages import STAGE_TASKS
+from tasks.stages import STAGE_TASKS, TrainClassifier
 
 
 def write_one(options, *, folder, progress, should_stop):
@@ -45,7 +46,7 @@ def task(tmp_path, monkeypatch):
         inputs = notes = arguments = folders = staticmethod(dict)
         published = StageTask.published
         complete = StageTask.complete
-        shown, notices_of = StageTask.shown, StageTask.notices_of
+        shown, notices_of, trains = StageTask.shown, StageTask.notices_of, StageTask.trains
 
         def __init__(self):
             self.artifact_store, self.keys = store, ["a" * 64]
@@ -163,3 +164,13 @@ def test_stage_that_trains_waits_for_another_training_and_says_so_once(
 
 def test_only_stages_that_train_wait_for_another_training():
     assert [stage.stage for stage in STAGE_TASKS if "gpu" in stage.resources] == ["classifier", "gan"]
+
+
+def test_a_classifier_without_enough_labels_waits_for_no_training(configure):
+    configure("[toads.download]\nquery = toad\n[classifier]\nbackbone = none\n")
+    classifier = RunPipeline(dataset="toads").upstream(TrainClassifier)
+    assert not classifier.trains
+    ids = [f"{number:064x}" for number in range(16)]
+    labels = {id: "on" if number < 8 else "off" for number, id in enumerate(ids)}
+    label_snapshots.log("toads").append(labels, how="page")
+    assert RunPipeline(dataset="toads").upstream(TrainClassifier).trains
