@@ -207,7 +207,7 @@ class TrainGan(Measured):
 
     stage = "gan"
     function = "pipeline.gan.train_gan:train_gan"
-    version = 2
+    version = 3
     resumable = True
     isolated = True
     resources = ONE_GPU
@@ -278,7 +278,7 @@ class Generate(Measured):
 
     stage = "generate"
     function = "pipeline.gan.generate:generate"
-    version = 2
+    version = 3
     isolated = True
 
     def reads(self) -> Reads:

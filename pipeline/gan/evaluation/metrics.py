@@ -47,7 +47,9 @@ class Scores:
 
     `kid_floor` is the KID of one half of the reals against the other: about that of a perfect generator. `density` and
     `coverage` (Naeem et al. 2020) are steadier than precision and recall, which one real far from all others changes;
-    both are about 1 for a perfect generator, and density may be larger.
+    both are about 1 for a perfect generator, and density may be larger. Precision and density are those of a sample
+    among all reals, whatever the number of samples; recall and coverage need as many samples as reals, so of more reals
+    only as many are used.
     """
 
     kid: float | None = None
@@ -72,16 +74,17 @@ class Reference:
         """Score the features (M, D) of samples; all scores are None if N < 2 * MIN_IMAGES or M < MIN_IMAGES."""
         if len(self.reals) < 2 * MIN_IMAGES or len(samples) < MIN_IMAGES:
             return Scores()
-        count = min(len(self.reals), len(samples), MAX_IMAGES)  # equal counts: all four shares depend on them
-        some, others = self._shuffled[:count], samples[:count]
-        density, coverage = _density_coverage(some, others, self._wider(count))
+        known, count = min(len(self.reals), MAX_IMAGES), min(len(self.reals), len(samples), MAX_IMAGES)
+        every, some, others = self._shuffled[:known], self._shuffled[:count], samples[:MAX_IMAGES]
+        density, _ = _density_coverage(every, others, self._wider(known))
+        _, coverage = _density_coverage(some, samples[:count], self._wider(count))
         distance = kid(self.reals, samples, seed=self.seed, within=self._within)
         return Scores(
             kid=distance.value,
             kid_error=distance.error,
             kid_floor=self._floor,
-            precision=_precision(others, some, self._radii(count)),
-            recall=_share_within(some, others, _radii(others)),
+            precision=_precision(others, every, self._radii(known)),
+            recall=_share_within(some, samples[:count], _radii(samples[:count])),
             density=density,
             coverage=coverage,
         )

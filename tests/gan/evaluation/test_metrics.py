@@ -106,6 +106,19 @@ def test_reference_can_be_reused():
         assert found.recall == precision_recall(reference._shuffled[:some], samples)[1]
 
 
+def test_precision_and_density_of_a_generator_do_not_depend_on_the_number_of_samples():
+    reference, samples = Reference(cloud(300, seed=0)), cloud(200, seed=1, spread=1.4)
+    whole, parts = reference.score(samples), [reference.score(samples[at : at + 20]) for at in range(0, 200, 20)]
+    assert 0.05 < whole.precision < 0.95
+    assert np.mean([part.precision for part in parts]) == pytest.approx(whole.precision)
+    assert np.mean([part.density for part in parts]) == pytest.approx(whole.density)
+
+
+def test_few_samples_far_from_the_reals_have_no_precision():
+    reference = Reference(cloud(300, seed=0))
+    assert reference.score(cloud(20, seed=1, spread=3.0)).precision == 0.0
+
+
 def test_scores_are_deterministic():
     assert score(cloud(50, seed=0), cloud(40, seed=1)) == score(cloud(50, seed=0), cloud(40, seed=1))
 
