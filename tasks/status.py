@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections import Counter
 
 from pipeline.errors import DamagedState, UserError, of_system
-from pipeline.options import dataset_flag
+from pipeline.options import STAGES, dataset_flag
 from pipeline.run_process import is_at_work
 from pipeline.store.manifest import check_contents
 from tasks import cleanup, console, label_snapshots, paths, run_log
@@ -46,11 +46,19 @@ def _show_dataset(dataset: str, *, verify: bool) -> bool:
 def show_status(pipeline: RunPipeline, *, verify: bool = False) -> list[str]:
     """Print the state of one dataset; returns its damage, a line each.
 
-    Each stage has the figures of the artifact that the last run used, and the state that the plan gives it.
+    Each stage has the figures of the artifact that the last run used, and the state that the plan gives it; 'unknown'
+    if there can be no plan now, whose error is raised then.
     """
     labels = label_snapshots.describe(pipeline.dataset)
     print(f"{pipeline.dataset}: {_last_run(pipeline.dataset, pipeline.labels)}; labels: {labels}")
-    for step, task in zip(make_plan(pipeline), pipeline.stages(), strict=True):
+    try:
+        steps = make_plan(pipeline)
+    except UserError:  # for example a folder of pictures that is not there now: what was made is
+        for stage in STAGES:
+            if found := paths.artifact_store(pipeline.dataset, stage).latest():
+                print(f"  {stage:<11}{'unknown':<11}{console.stage_line(found.manifest)}")
+        raise
+    for step, task in zip(steps, pipeline.stages(), strict=True):
         used = task.artifact_store.latest() or task.published()
         line = console.stage_line(used.manifest) if used else ""
         if step.state == UP_TO_DATE and step.reason:

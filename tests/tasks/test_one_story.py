@@ -247,3 +247,15 @@ def test_settings_with_which_generate_failed_are_not_remembered(workspace):
     assert workspace.plan()["generate"] == workspace.plan()["generate"] | {"state": "up to date", "reason": ""}
     assert workspace.command("generate", "--generate-count", "9")[0] == DONE
     assert re.search(r"count = 9 +# remembered", workspace.command("options")[1])
+
+
+def test_status_shows_what_was_made_though_its_folder_of_pictures_is_away(workspace):
+    Path("pictures").mkdir()
+    Path("pictures/a.png").write_bytes(b"x")
+    workspace.run("--download-sources", "folder", "--download-folder", "pictures")
+    made = workspace.latest()["gan"].manifest.summary["made"]
+    Path("pictures").rename("away")
+    code, printed = workspace.command("status")
+    assert code == FAILED
+    assert f"  gan        unknown    {made}" in printed
+    assert "no such folder" in printed.splitlines()[-1]
