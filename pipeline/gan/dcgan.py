@@ -202,7 +202,7 @@ class Dcgan:
 
     def generate(
         self,
-        count: int = GRID**2,
+        count: int | None = None,
         *,
         seed: int | None = None,
         truncation: float = 0.0,
@@ -210,13 +210,15 @@ class Dcgan:
     ) -> np.ndarray:
         """Generate samples (N, S, S, C) uint8 with the averaged generator from `latents` (N, latent).
 
-        Without `latents` it uses `count` latents of `sample_latents`. No sample is selected: the n-th depends on the
-        seed, n and the truncation only.
+        Without `latents` it uses `count` latents of `sample_latents`, by default 64. No sample is selected: the n-th
+        depends on the seed, n and the truncation only.
         """
         if np.ndim(count):
             raise UserError(f"count is an array of shape {np.shape(count)}: give latents by name, generate(latents=…)")
         if latents is None:
-            latents = self.sample_latents(count, seed, truncation=truncation)
+            latents = self.sample_latents(GRID**2 if count is None else count, seed, truncation=truncation)
+        else:
+            validation.refuse_beside_latents(count=count, seed=seed, truncation=truncation or None)
         return self._training.draw(as_latents(latents, size=self.definition.latent))
 
     def discriminate(self, images: np.ndarray) -> np.ndarray:
@@ -279,6 +281,8 @@ class Dcgan:
         intervals: dict[str, Any] = {
             name: None if value is None else check_whole(name, value, least=1) for name, value in given.items()
         }
+        watch = validation.check_flag("watch", watch)
+        validation.check_progress(progress)
         if epochs is None:
             check_automatic(self.definition, self.name, has_scores=watch)
         else:

@@ -104,6 +104,28 @@ def check_number(name: str, value: object, *, above: bool = False) -> float:
     return found
 
 
+def check_flag(name: str, value: object) -> bool:
+    """`value`, which must be True or False; `name` is its name in the `UserError`."""
+    if not isinstance(value, bool | np.bool_):
+        raise UserError(f"{name} = {shown(value)}: expected True or False")
+    return bool(value)
+
+
+def check_progress(value: object) -> None:
+    """Raise a `UserError` unless `value` can be called as a `Progress`, or is None."""
+    if value is not None and not callable(value):
+        raise UserError(f"progress = {shown(value)}: expected a function of steps done, total steps and a note")
+
+
+def refuse_beside_latents(**given: object) -> None:
+    """Raise a `UserError` that names the first of the arguments `given` that is not None: latents leave it no use."""
+    for name, value in given.items():
+        if value is not None:
+            raise UserError(
+                f"{name} = {shown(value)} and latents: give one of them, as each of the latents makes one sample"
+            )
+
+
 def check_name(value: object) -> str:
     """`value`, which must be one line of text, and not a long one; a `UserError` says so."""
     if not (isinstance(value, str) and value.isprintable() and value.strip() and len(value) <= MAX_NAME):

@@ -119,6 +119,37 @@ def test_invalid_argument_error_names_the_argument(undisturbed, given, message):
         undisturbed.generate(**given)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"count": 9}, "count = 9 and latents: give one of them"),
+        ({"seed": 0}, "seed = 0 and latents"),
+        ({"truncation": 1.5}, "truncation = 1.5 and latents"),
+    ],
+    ids=str,
+)
+def test_argument_that_latents_would_leave_without_use_is_refused(undisturbed, given, message):
+    with pytest.raises(UserError, match=message):
+        undisturbed.generate(**given, latents=undisturbed.sample_latents(2))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"watch": np.zeros((20, 16, 16, 3))}, r"watch = an array of shape \(20, 16, 16, 3\): expected True or False"),
+        ({"watch": "no"}, "watch = 'no': expected True or False"),
+        ({"progress": 3}, "progress = 3: expected a function of steps done, total steps and a note"),
+        ({"progress": 0}, "progress = 0: expected a function"),
+    ],
+    ids=lambda value: None if isinstance(value, dict) else str(value),
+)
+def test_invalid_argument_of_train_is_refused_before_a_step(images, undisturbed, given, message):
+    before = undisturbed.epochs
+    with pytest.raises(UserError, match=message):
+        undisturbed.train(images, epochs=1, **given)
+    assert undisturbed.epochs == before
+
+
 @pytest.mark.parametrize("seed", [-1, 1.5, None])
 def test_invalid_seed_is_refused(seed):
     with pytest.raises(UserError, match=f"seed = {seed}: expected a whole number, at least 0"):
