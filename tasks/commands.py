@@ -80,12 +80,18 @@ def rerun(arguments: Namespace) -> int:
 def generate(arguments: Namespace) -> int:
     """Generate samples with the generator of the current settings, which must be trained, to the end or not."""
     pipeline = _pipeline(arguments).clone(unfinished=True)
-    if not pipeline.upstream(TrainGan).complete():
+    gan = pipeline.upstream(TrainGan)
+    if not gan.complete():
+        if (key := gan.key()) and (damage := gan.artifact_store.damage(key)):
+            raise UserError(
+                f"the generator of {pipeline.dataset} is damaged: {damage}; `python -m tasks run --dataset"
+                f" {pipeline.dataset}` trains it again"
+            )
         raise UserError(
             f"{pipeline.dataset} has no generator trained with these settings; `python -m tasks plan --dataset"
             f" {pipeline.dataset}` says why, `python -m tasks run --dataset {pipeline.dataset}` trains it"
         )
-    console.print_line("gan", console.stage_line(pipeline.upstream(TrainGan).finished().manifest))
+    console.print_line("gan", console.stage_line(gan.finished().manifest))
     task = pipeline.upstream(Generate)
     code = _run_until(pipeline, task, arguments)
     if code != runner.EXIT_FAILED:  # what failed would fail again
