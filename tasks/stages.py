@@ -199,7 +199,7 @@ class GanArguments(TypedDict):
     classifier: Path | None  # as in FilterArguments
     definition: Path  # the JSON file
     live: Path  # the folder for sample sheets while the training runs
-    continues: Path | None  # the folder of an earlier training to go on from
+    continues: Continuation  # the earlier training to go on from
 
 
 class TrainGan(Measured):
@@ -238,7 +238,7 @@ class TrainGan(Measured):
             raise UserError(f"{path} was changed while the run was at earlier stages; run again to train with it")
         key = cast(str, self.key())  # known, as arguments are asked for when all that the stage reads is there
         live = paths.training_sheets(self.dataset, key)
-        return {"classifier": None, "definition": path, "live": live, "continues": self._continuation(key).folder}
+        return {"classifier": None, "definition": path, "live": live, "continues": self._continuation(key)}
 
     def _continuation(self, key: str) -> Continuation:
         """The earlier training that the one named by `key` goes on from."""

@@ -17,8 +17,14 @@ from pipeline.gan.stats_log import STATS, Row, read_rows
 from pipeline.gan.training.ending import automatic_end, end_dependent_schedules, full_size_after, most_epochs
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import WORK, ArtifactStore
+from pipeline.store.digest import of_file
 from pipeline.store.manifest import Manifest
+from pipeline.store.npz import Npz, UnusableFile
 
+FINAL, CHECKPOINT_FILES = (
+    "final.npz",
+    "checkpoints/step-*.npz",
+)  # as the training loop, which loads TensorFlow, has them
 EPOCHS, MOST_STEPS = "epochs", "most_steps"  # the options in which a training may differ from the one it continues
 
 
@@ -30,6 +36,8 @@ class Candidate:
     asked: int | None
     steps: int  # done
     rows: list[Row]  # of the epochs done
+    manifest: Manifest
+    is_work: bool = False  # left by a stopped run
 
     @property
     def epochs(self) -> int:
@@ -47,20 +55,42 @@ class Candidate:
             )
         return bool(self.steps <= epochs * epoch_steps)
 
+    def damage(self) -> str:
+        """What is wrong with it, so that no training can go on from it; empty if it is intact. Reads its checkpoint."""
+        if self.is_work:  # a damaged checkpoint is no loss as long as there is one before it
+            intact = any(_is_intact(path) for path in self.folder.glob(CHECKPOINT_FILES))
+            return "" if intact else f"{self.folder} has no intact checkpoint"
+        try:
+            manifests.check_files(self.manifest, self.folder)
+            if (expected := self.manifest.files.get(FINAL)) and of_file(self.folder / FINAL) != expected[1]:
+                return f"{self.folder / FINAL} is not what was written"
+        except DamagedState as error:
+            return str(error)
+        except OSError as error:
+            return f"{self.folder / FINAL} cannot be read ({error.strerror})"
+        return ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Continuation:
-    """Where a training goes on from; without a `folder` it begins from nothing, and `why_not` may say why."""
+    """Where a training goes on from; without a `folder` it begins from nothing, and `why_not` may say why.
+
+    `damage` says what is wrong with a longer one, from which it would go on otherwise.
+    """
 
     folder: Path | None = None
     epochs: int = 0
     why_not: str = ""
+    damage: str = ""
 
     @property
     def remark(self) -> str:
         """The same in words for a plan; empty if there is no earlier training."""
         if self.folder:
-            return f"goes on from epoch {self.epochs} of {self.folder}"
+            longer = f", because a longer training is damaged: {self.damage}" if self.damage else ""
+            return f"goes on from epoch {self.epochs} of {self.folder}{longer}"
+        if self.damage:
+            return f"trains from nothing: the earlier training is damaged: {self.damage}"
         return f"trains from nothing: {self.why_not}" if self.why_not else ""
 
 
@@ -77,15 +107,21 @@ def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Defini
     ]
     schedules = end_dependent_schedules(definition)
     usable = [candidate for candidate in within if not schedules or candidate.asked == epochs]
-    if usable:
-        best = max(usable, key=lambda candidate: candidate.steps)  # of equal ones the first
-        return Continuation(folder=best.folder, epochs=best.epochs)
-    if within:
+    damaged: list[tuple[int, str]] = []  # steps, what is wrong
+    for best in sorted(usable, key=lambda candidate: candidate.steps, reverse=True):  # of equal ones the first
+        if not (damage := best.damage()):
+            longer = next((what for steps, what in damaged if steps > best.steps), "")
+            return Continuation(folder=best.folder, epochs=best.epochs, damage=longer)
+        if best.manifest.key != wanted.key:  # the plan itself names what is made again
+            damaged.append((best.steps, damage))
+    if damaged:
+        return Continuation(damage=damaged[0][1])
+    if within and not usable:
         return Continuation(
             why_not=f"the number of epochs changed, and learning rates depend on it ({', '.join(schedules)})"
         )
-    if same:
-        shortest = min(same, key=lambda candidate: candidate.steps)
+    if longer_ones := [candidate for candidate in same if candidate not in within]:
+        shortest = min(longer_ones, key=lambda candidate: candidate.steps)
         limit = "more than " + (str(epochs) if epochs else "epochs = auto takes")
         return Continuation(why_not=f"{shortest.folder} has {shortest.epochs} epochs, {limit}")
     return Continuation()
@@ -93,14 +129,18 @@ def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Defini
 
 def _candidates(store: ArtifactStore, wanted: Manifest) -> Iterator[Candidate]:
     """Every training with the version, inputs and options of `wanted`, whatever its length."""
-    for artifact in store.all():
-        if _is_same(artifact.manifest, wanted):
-            yield _candidate(artifact.folder, artifact.manifest, int(artifact.manifest.summary.get("steps", 0)))
+    finished = []  # with damaged ones
+    for folder in store.folders():
+        with contextlib.suppress(DamagedState):
+            finished.append((folder, manifests.read(folder)))
+    for folder, manifest in sorted(finished, key=lambda each: each[1].created):
+        if _is_same(manifest, wanted):
+            yield _candidate(folder, manifest, int(manifest.summary.get("steps", 0)))
     for folder in sorted(store.root.glob(f"{WORK}*")):
         with contextlib.suppress(DamagedState):
             manifest = manifests.read(folder)
             if _is_same(manifest, wanted) and manifest.key != wanted.key and not store.is_in_use(manifest.key):
-                yield _candidate(folder, manifest, _newest_step(folder))
+                yield _candidate(folder, manifest, _newest_step(folder), is_work=True)
 
 
 def _is_same(manifest: Manifest, wanted: Manifest) -> bool:
@@ -108,12 +148,24 @@ def _is_same(manifest: Manifest, wanted: Manifest) -> bool:
     return (manifest.version, manifest.inputs, mine) == (wanted.version, wanted.inputs, theirs)
 
 
-def _candidate(folder: Path, manifest: Manifest, steps: int) -> Candidate:
+def _candidate(folder: Path, manifest: Manifest, steps: int, *, is_work: bool = False) -> Candidate:
     rows = [row for row in read_rows(folder / STATS) if row["step"] <= steps]
-    return Candidate(folder=folder, asked=manifest.options[EPOCHS], steps=steps, rows=rows)
+    asked = manifest.options[EPOCHS]
+    return Candidate(folder=folder, asked=asked, steps=steps, rows=rows, manifest=manifest, is_work=is_work)
 
 
 def _newest_step(folder: Path) -> int:
     """The step of the newest checkpoint in a work folder; 0 if there is none."""
-    names = (path.stem.partition("-")[2] for path in folder.glob("checkpoints/step-*.npz"))
+    names = (path.stem.partition("-")[2] for path in folder.glob(CHECKPOINT_FILES))
     return max((int(name) for name in names if name.isascii() and name.isdecimal()), default=0)
+
+
+def _is_intact(path: Path) -> bool:
+    """Whether the checkpoint `path` can be read to its end, without TensorFlow; each array of it has a checksum."""
+    try:
+        with Npz(path) as file:
+            for name in file.names:
+                file.array(name, file.header(name))
+    except UnusableFile:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.config import Definition, read
 from pipeline.gan.config.resolutions import definition_warnings
+from pipeline.gan.continuation import Continuation
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
@@ -28,11 +30,13 @@ from pipeline.gan.tuning import choose_compute_mode
 from pipeline.gan.video import animate
 from pipeline.images.dataset import read_images
 from pipeline.options import GanOptions
-from pipeline.progress import Progress, ShouldStop
+from pipeline.progress import Progress, ShouldStop, tell
 from pipeline.result import Result
 from pipeline.store.artifacts import ArtifactStore
 
 __all__ = ["GENERATOR", "train_gan"]
+
+START = "step-000000000.npz"  # the checkpoint before the first step
 
 
 def train_gan(
@@ -47,13 +51,14 @@ def train_gan(
     progress: Progress,
     should_stop: ShouldStop,
     download: Path | None = None,
-    continues: Path | None = None,
+    continues: Continuation | None = None,
 ) -> Result:
     """Train a generator on the kept pictures; write it, its sheets, statistics and last checkpoint into `folder`.
 
     `definition` is a file of models/, `kept` the folder of the stage filter. An interrupted training in `folder` is
-    resumed bit-identically. If there is none, the training in the folder `continues` goes on, if given: it must be of
-    the same definition, pictures and seed, and of no more epochs. `classifier`, if given, scores the samples if there
+    resumed bit-identically. If there is none, the training that `continues` names goes on, if given: it must be of the
+    same definition, pictures and seed, and of no more epochs. `progress` is told where training goes on, or why from
+    nothing. `classifier`, if given, scores the samples if there
     is no pretrained network. `live`, if given, gets each sheet, plot and row as it is made; `download`, if given, tells
     the model card where the pictures come from.
 
@@ -68,8 +73,10 @@ def train_gan(
     ids = kept_ids(kept)
     check_count(len(ids))
     images = read_images(normalize, ids).images
-    if continues and not holds_checkpoint(folder) and not take_over(continues, folder, epochs=options.epochs):
-        progress(0, 0, f"{continues} cannot be read; trains from nothing")
+    continues, resumes = continues or Continuation(), holds_checkpoint(folder)
+    source = None if resumes else continues.folder
+    if source and not take_over(source, folder, epochs=options.epochs):
+        continues = Continuation(why_not=f"{source} cannot be read")
     compute_mode = recorded_compute_mode(folder) or _choose_mode(
         loaded.definition, options, images, progress, should_stop
     )
@@ -81,6 +88,8 @@ def train_gan(
         _train_config(options), loaded.definition, images, folder=folder, observer=observer, compute_mode=compute_mode
     )
     _point_latest(live)
+    if line := _resumption(training) if resumes else replace(continues, epochs=training.epoch).remark:
+        tell(progress, line)
     try:
         if training.steps_done > training.step_planner.steps:
             found = f"{folder} is at step {training.steps_done}, beyond the last"
@@ -92,6 +101,15 @@ def train_gan(
     lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
     warnings = definition_warnings(loaded, file=definition.name, size=images.shape[1])
     return _write_outputs(training, lineage, [*warnings, *_limit_notices(training)])
+
+
+def _resumption(training: Trainer) -> str:
+    """Where `training`, which an earlier run began in its folder, resumes; empty if it had not taken a step."""
+    if training.steps_done:
+        return f"resumes at epoch {training.epoch + (not training.is_done)} {training.length}"
+    folder = training.folder
+    steps = [path for path in checkpoints(folder / CHECKPOINTS) if path.name > START]
+    return f"no checkpoint in {folder} can be read; trains from nothing" if steps or (folder / FINAL).exists() else ""
 
 
 def _point_latest(live: Path | None) -> None:

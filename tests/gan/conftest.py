@@ -63,6 +63,7 @@ class Workspace:
         **options,
     ) -> Result:
         """Train, or resume training, in the folder `name`."""
+        from pipeline.gan.continuation import Continuation
         from pipeline.gan.train_gan import train_gan
 
         return train_gan(
@@ -72,7 +73,7 @@ class Workspace:
             classifier=None,
             folder=self.folder(name),
             live=live,
-            continues=continues,
+            continues=Continuation(folder=continues),
             progress=progress,
             should_stop=should_stop,
         )

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -48,6 +49,7 @@ def finish(
     draft = dataclasses.replace(wanted(None if auto else epochs, **changes), unfinished=unfinished)
     folder = store.work(draft.key, resume=False)
     write_rows(folder / "stats.jsonl", rows(epochs))
+    (folder / "final.npz").write_text(f"weights of {epochs} epochs")
     summary = {"epochs": epochs, "steps": epochs * STEPS if steps is None else steps}
     return store.publish(folder, dataclasses.replace(draft, summary=summary, files=list_files(folder))).folder
 
@@ -59,7 +61,7 @@ def stop(store: ArtifactStore, epochs: int, *, at: int, **changes) -> Path:
     manifests.write(draft, folder)
     write_rows(folder / "stats.jsonl", rows(at // STEPS))
     (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / f"step-{at:09d}.npz").touch()
+    np.savez(folder / "checkpoints" / f"step-{at:09d}.npz", step=np.int64(at))
     return folder
 
 
@@ -183,3 +185,47 @@ def test_unfinished_training_goes_on_whatever_its_schedule_is(store):
     assert find(store, wanted(80), decays).folder is None
     assert find(store, wanted(80), CONSTANT).epochs == 20
     assert find(store, wanted(20), CONSTANT).folder is None  # it has five steps more
+
+
+CHANGES = {
+    "cut": (lambda path: path.write_text("weights"), "has 7 bytes where 20 were written"),
+    "flipped": (lambda path: path.write_text("Weights of 60 epochs"), "is not what was written"),
+    "lost": (lambda path: path.unlink(), "is missing"),
+}
+
+
+@pytest.mark.parametrize(("change", "says"), CHANGES.values(), ids=CHANGES)
+def test_damaged_training_is_left_out_for_the_next_best_and_both_are_named(store, change, says):
+    shorter, longer = finish(store, 40), finish(store, 60)
+    change(longer / "final.npz")
+    found = find(store, wanted(70), CONSTANT)
+    assert (found.folder, found.epochs) == (shorter, 40)
+    why = f"because a longer training is damaged: {longer}/final.npz {says}"
+    assert found.remark == f"goes on from epoch 40 of {shorter}, {why}"
+
+
+@pytest.mark.parametrize(("change", "says"), CHANGES.values(), ids=CHANGES)
+def test_only_training_that_is_damaged_is_the_reason_to_train_from_nothing(store, change, says):
+    folder = finish(store, 60)
+    finish(store, 80)  # which is too long, but not why
+    change(folder / "final.npz")
+    remark = find(store, wanted(70), CONSTANT).remark
+    assert remark == f"trains from nothing: the earlier training is damaged: {folder}/final.npz {says}"
+
+
+def test_damaged_training_that_is_shorter_than_the_best_is_not_mentioned(store):
+    (finish(store, 40) / "final.npz").unlink()
+    folder = finish(store, 60)
+    assert find(store, wanted(70), CONSTANT).remark == f"goes on from epoch 60 of {folder}"
+
+
+def test_work_without_an_intact_checkpoint_is_left_out_for_the_next_best(store):
+    finished, work = finish(store, 20), stop(store, 60, at=300)
+    (path,) = (work / "checkpoints").iterdir()
+    content = bytearray(path.read_bytes())
+    content[content.index(b"NUMPY") + 128] ^= 1  # within the array
+    path.write_bytes(content)
+    found = find(store, wanted(70), CONSTANT)
+    assert (found.folder, found.damage) == (finished, f"{work} has no intact checkpoint")
+    np.savez(work / "checkpoints" / "step-000000290.npz", step=np.int64(290))
+    assert find(store, wanted(70), CONSTANT).folder == work  # goes on from the checkpoint before

@@ -8,6 +8,7 @@ import pytest
 from pipeline.errors import Stopped, UserError
 from pipeline.gan import Dcgan
 from pipeline.gan.training.checkpoint import read_arrays
+from pipeline.progress import TellingProgress, silent
 from tests.gan.conftest import TINY
 from tests.gan.interrupted import LEFT, SHEETS, STEPS, Killed, assert_same, figures, kill_at
 
@@ -68,9 +69,33 @@ def test_damaged_training_is_not_continued_and_this_is_said(workspace, whole_tra
     workspace.train("a", epochs=3)
     path, said = workspace.folder("a") / "final.npz", []
     path.write_bytes(path.read_bytes()[:-100])
-    continue_from(workspace, "a", "b", progress=lambda *words: said.append(words[-1]))
-    assert "cannot be read; trains from nothing" in said[0]
+    continue_from(workspace, "a", "b", progress=TellingProgress(silent, said.append))
+    assert said == [f"trains from nothing: {path.parent} cannot be read"]
     assert_same(workspace.folder("b"), whole_training)
+
+
+def test_epoch_at_which_a_training_goes_on_or_resumes_is_said(workspace):
+    said, done = [], []
+    progress = TellingProgress(lambda step, *_: done.append(step), said.append)
+    workspace.train("a", epochs=2, progress=progress)
+    assert said == []
+    with pytest.raises(Stopped):
+        continue_from(workspace, "a", "b", progress=progress, should_stop=lambda: done[-1:] == [7])
+    continue_from(workspace, "a", "b", progress=progress)
+    assert said == [f"goes on from epoch 2 of {workspace.folder('a')}", "resumes at epoch 4 of 4"]
+
+
+def test_training_whose_checkpoints_are_all_damaged_says_that_it_trains_from_nothing(workspace):
+    said, done = [], []
+    progress = TellingProgress(lambda step, *_: done.append(step), said.append)
+    for stopped_at in (0, 3):  # the checkpoint before the first step is no loss
+        with pytest.raises(Stopped):
+            workspace.train("a", progress=progress, should_stop=lambda at=stopped_at: len(done) == at)
+    assert said == []
+    for path in (workspace.folder("a") / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:-100])
+    workspace.train("a", progress=progress)
+    assert said == [f"no checkpoint in {workspace.folder('a')} can be read; trains from nothing"]
 
 
 def test_time_limit_leaves_a_generator_and_going_on_from_it_is_bit_identical(workspace, whole_training):
