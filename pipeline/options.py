@@ -179,7 +179,9 @@ class GanOptions(Options):
         "passes over the kept squares; auto: until the KID no longer falls, for 2000 steps at least",
         low=1,
     )
-    most_steps: int = option(50_000, "steps after which a training with epochs = auto ends at the latest", low=1)
+    most_steps: int = option(
+        50_000, "about how many steps a training with epochs = auto takes at most; its last epoch is a whole one", low=1
+    )
     sample_every: int | None = option(
         None,
         "epochs from one sample sheet and its scores to the next; auto: after 100, 200, 400, 600, 800 and 1000 steps,"

@@ -213,7 +213,7 @@ class Dcgan:
         Without `latents` it uses `count` latents of `sample_latents`, by default 64. No sample is selected: the n-th
         depends on the seed, n and the truncation only.
         """
-        if np.ndim(count):
+        if count is not None and np.ndim(count):
             raise UserError(f"count is an array of shape {np.shape(count)}: give latents by name, generate(latents=…)")
         if latents is None:
             latents = self.sample_latents(GRID**2 if count is None else count, seed, truncation=truncation)

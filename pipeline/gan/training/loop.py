@@ -124,7 +124,7 @@ class Trainer:
             return "the KID no longer falls"
         if self.config.epochs or not self.is_done:
             return ""
-        return f"it takes at most {self.config.most_steps} steps (gan.most_steps)"
+        return f"it takes at most about {self.config.most_steps} steps (gan.most_steps)"
 
     @property
     def extent(self) -> str:

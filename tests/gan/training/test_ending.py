@@ -14,6 +14,7 @@ from pipeline.gan.training.ending import (
     full_size_after,
     most_epochs,
 )
+from pipeline.options import STAGE_OPTIONS
 
 STEPS = 100  # of an epoch, which gets a sheet
 LEAST = MIN_STEPS // STEPS  # epochs
@@ -81,6 +82,7 @@ def test_length_knows_its_steps_only_with_a_number_of_epochs():
     assert (known.steps, known.known_steps, str(known)) == (140, 140, "of 7")
     assert (automatic.known_steps, str(automatic)) == (0, f"of at most {most_epochs(21)}")
     assert MOST_STEPS <= automatic.steps < MOST_STEPS + 21
+    assert STAGE_OPTIONS["gan"].model_fields["most_steps"].description.startswith("about ")  # as it is rounded up:
     short = Length(epochs=None, epoch_steps=21, most_steps=50)
     assert (short.steps, str(short)) == (63, "of at most 3")
     flat = rows([1.0] * LEAST)

@@ -190,7 +190,7 @@ def test_automatic_training_ends_at_the_plateau_and_not_before_its_least_steps(t
     late = run(make_trainer(tmp_path / "b", epochs=None, most_steps=120, observer=Judge(20)))
     assert late.epoch == 29
     never = run(make_trainer(tmp_path / "c", epochs=None, most_steps=120, observer=Judge(99)))
-    assert (never.epoch, never.end) == (40, "it takes at most 120 steps (gan.most_steps)")
+    assert (never.epoch, never.end) == (40, "it takes at most about 120 steps (gan.most_steps)")
 
 
 def test_automatic_training_that_was_stopped_anywhere_ends_at_the_same_epoch(tmp_path, fake_steps, short_automatic):
