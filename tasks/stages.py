@@ -17,7 +17,7 @@ from pipeline.crawl.validate import content_inputs
 from pipeline.errors import UserError, of_system
 from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import definition_warnings
-from pipeline.gan.continuation import Continuation, find_continuation
+from pipeline.gan.continuation import Continuation, epochs_begun, find_continuation
 from pipeline.gan.training.ending import check_automatic
 from pipeline.pretrained import NONE, Weights, uses_backbone
 from tasks import backbones, gallery_updates, label_snapshots, paths
@@ -261,7 +261,9 @@ class TrainGan(Measured):
 
     def remark(self, *, again: bool) -> str:
         key = self.key() if again else None
-        return self._continuation(key).remark if key and not self.artifact_store.begun(key) else ""
+        if key and (done := epochs_begun(self.artifact_store.work_path(key))) is not None:
+            return f"{done} epochs are done"
+        return self._continuation(key).remark if key else ""
 
     def shown(self, key: str) -> AbstractContextManager[None]:
         return gallery_updates.during_training(self, key)

@@ -127,6 +127,13 @@ def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Defini
     return Continuation()
 
 
+def epochs_begun(folder: Path) -> int | None:
+    """Whole epochs at the newest checkpoint in the work folder of a stopped run; None if there is none to resume at."""
+    steps = _newest_step(folder)
+    rows = [row for row in read_rows(folder / STATS) if row["step"] <= steps]
+    return (int(rows[-1]["epoch"]) if rows else 0) if steps else None
+
+
 def _candidates(store: ArtifactStore, wanted: Manifest) -> Iterator[Candidate]:
     """Every training with the version, inputs and options of `wanted`, whatever its length."""
     finished = []  # with damaged ones

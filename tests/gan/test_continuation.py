@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 
 from pipeline.gan.config import Definition
-from pipeline.gan.continuation import Continuation, find_continuation
+from pipeline.gan.continuation import Continuation, epochs_begun, find_continuation
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import ArtifactStore
 from pipeline.store.jsonl import write_rows
@@ -229,3 +229,10 @@ def test_work_without_an_intact_checkpoint_is_left_out_for_the_next_best(store):
     assert (found.folder, found.damage) == (finished, f"{work} has no intact checkpoint")
     np.savez(work / "checkpoints" / "step-000000290.npz", step=np.int64(290))
     assert find(store, wanted(70), CONSTANT).folder == work  # goes on from the checkpoint before
+
+
+def test_epochs_of_a_stopped_training_are_those_of_its_newest_checkpoint(store):
+    assert epochs_begun(stop(store, 9, at=35)) == 3
+    assert epochs_begun(stop(store, 8, at=4)) == 0
+    assert epochs_begun(stop(store, 7, at=0)) is None  # nothing has been learned: it begins anew
+    assert epochs_begun(store.root / "missing") is None
