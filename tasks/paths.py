@@ -44,9 +44,12 @@ def definitions() -> dict[str, Path]:
     return loading.definitions()
 
 
-def definition(name: str) -> Path:
-    """The file of the GAN definition `name`; raises a `UserError` with the nearest name if it is missing."""
-    return loading.find_definition(name, asked="gan.definition")
+def definition(name: str, *, asked: str = "gan.definition") -> Path:
+    """The file of the GAN definition `name`, which the setting `asked` names.
+
+    Errors: `UserError` with the nearest name if it is missing.
+    """
+    return loading.find_definition(name, asked=asked)
 
 
 def datasets() -> list[str]:

@@ -42,8 +42,10 @@ def read(dataset: str) -> dict[str, Remembered]:
     """The remembered settings: `{"gan.epochs": Remembered("20", "100")}`. Errors: `DamagedState`."""
     file = path(dataset)
     try:
-        rows = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-        return _read_old(file.with_name(OLD_NAME)) if rows is None else {str(name): _row(rows[name]) for name in rows}
+        if not file.exists():
+            return _read_old(file.with_name(OLD_NAME))
+        rows = json.loads(file.read_text(encoding="utf-8"))
+        return {str(name): _row(row) for name, row in rows.items()}
     except OSError as error:
         raise of_system(error, file) from None
     except (ValueError, TypeError, LookupError, AttributeError):  # not the JSON that `write` writes

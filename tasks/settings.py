@@ -86,6 +86,12 @@ class Given:
             return name if self.origin == FLAG else f"remembered {name}"
         return f"{self.origin} {name.partition('.')[2]}"
 
+    def advice(self, dataset: str, name: str) -> str:
+        """What the end of an error says if the setting `name` is remembered: how to forget it."""
+        if self.origin != REMEMBERED:
+            return ""
+        return f"; `python -m tasks forget {name}{dataset_flag(dataset)}` forgets what the last run used"
+
 
 def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) -> Settings:
     """The settings for `dataset`: what `given` finds, and the default for all others.
@@ -96,13 +102,27 @@ def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) 
     for name, each in given(dataset, overrides, memory=memory).items():
         try:
             stage, option = split(name)
-            values[stage][option] = parse(field_of(STAGE_OPTIONS[stage], option, stage), each.text, each.where(name))
+            values[stage][option] = _parse(stage, option, each)
         except UserError as error:
-            if each.origin != REMEMBERED:
-                raise
-            command = f"python -m tasks forget {name}{dataset_flag(dataset)}"
-            raise UserError(f"{error}; `{command}` forgets what the last run used") from None
+            raise UserError(f"{error}{each.advice(dataset, name)}") from None
     return Settings({stage: _make(stage, chosen) for stage, chosen in values.items()})
+
+
+def _parse(stage: str, option: str, found: Given) -> Any:
+    """The value of one option. It is checked alone, so that an error says where this value comes from."""
+    where = found.where(f"{stage}.{option}")
+    value = parse(field_of(STAGE_OPTIONS[stage], option, stage), found.text, where)
+    try:
+        STAGE_OPTIONS[stage](**{option: value})
+    except UserError as error:  # begins with the name of the option
+        raise UserError(f"{where.removesuffix(option)}{error}") from None
+    return value
+
+
+def source_of(dataset: str, name: str, value: Any) -> Given:
+    """What gave the setting `name` its `value`, for errors that a stage finds later: a flag if nothing else did."""
+    found = given(dataset, {}).get(name)
+    return found if found and found.text.strip() == as_text(value) else Given(as_text(value), FLAG)
 
 
 def given(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) -> dict[str, Given]:

@@ -20,7 +20,7 @@ from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, epochs_begun, find_continuation
 from pipeline.gan.training.ending import check_automatic
 from pipeline.pretrained import NONE, Weights, uses_backbone
-from tasks import backbones, gallery_updates, label_snapshots, paths
+from tasks import backbones, gallery_updates, label_snapshots, paths, settings
 from tasks.stage_task import RunTask, StageTask, draft_manifest
 
 ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
@@ -221,19 +221,28 @@ class TrainGan(Measured):
     def content(self) -> dict[str, str]:
         return super().content() | {"definition": self._definition}
 
+    def _definition_path(self) -> Path:
+        """The file of the definition; an error says what gave its name."""
+        name, setting = self.options.definition, "gan.definition"
+        source = settings.source_of(self.dataset, setting, name)
+        try:
+            return paths.definition(name, asked=source.where(setting))
+        except UserError as error:
+            raise UserError(f"{error}{source.advice(self.dataset, setting)}") from None
+
     @cached_property  # as it was when the run began
     def _definition(self) -> str:
-        definition = read_definition(paths.definition(self.options.definition))
+        definition = read_definition(self._definition_path())
         if self.options.epochs is None:
             check_automatic(definition, self.options.definition)
         return definition_digest(definition)
 
     def warnings(self) -> list[str]:
-        path = paths.definition(self.options.definition)
+        path = self._definition_path()
         return definition_warnings(read(path), file=path.name, size=self.chosen["normalize"].size)
 
     def arguments(self) -> GanArguments:
-        path = paths.definition(self.options.definition)
+        path = self._definition_path()
         if definition_digest(read_definition(path)) != self._definition:
             raise UserError(f"{path} was changed while the run was at earlier stages; run again to train with it")
         key = cast(str, self.key())  # known, as arguments are asked for when all that the stage reads is there
@@ -244,7 +253,7 @@ class TrainGan(Measured):
         """The earlier training that the one named by `key` goes on from."""
         if self.forced_by:
             return Continuation()
-        definition = read_definition(paths.definition(self.options.definition))
+        definition = read_definition(self._definition_path())
         size = self.chosen["normalize"].size
         return find_continuation(self.artifact_store, draft_manifest(self, key), definition, size=size)
 

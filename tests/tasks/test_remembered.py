@@ -1,6 +1,7 @@
 """What a run used is remembered: the order of flag, memory, luigi.cfg and default; `options` and `forget`."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_a_file_of_an_earlier_version_is_read(configure):
     assert chosen("download.query") == ("toad", "frog")
 
 
-@pytest.mark.parametrize("damaged", ['{"download.que', "[1]", '{"gan.epochs": 3}', '{"gan.epochs": {}}'])
+@pytest.mark.parametrize("damaged", ['{"download.que', "[1]", "[]", "null", "7", '{"gan.epochs": 3}', '{"gan.epochs": {}}'])
 def test_a_damaged_memory_is_named_and_can_be_removed(configure, capsys, damaged):
     folder = configure("") / "data" / "toads"
     (folder / "runs").mkdir(parents=True)
@@ -106,6 +107,35 @@ def test_a_remembered_setting_that_there_is_no_more_names_the_command_that_forge
         settings.resolve("toads", {})
     assert main(["forget", "gan.old", "--dataset", "toads"]) == 0
     assert chosen("gan.seed") == 0
+
+
+@pytest.mark.parametrize("text", ["-3", "x%%("])
+def test_a_remembered_value_that_is_not_allowed_names_the_command_that_forgets_it(configure, text):
+    folder = configure("") / "data" / "toads"
+    folder.mkdir(parents=True)
+    (folder / remembered.NAME).write_text(json.dumps({"gan.epochs": {"value": text, "luigi.cfg": None}}))
+    with pytest.raises(UserError, match=r"^remembered gan\.epochs = .*; `python -m tasks forget gan\.epochs --dataset"):
+        settings.resolve("toads", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "begins", "ends"),
+    [
+        ("", "", "remembered gan.definition = 'tiny'", "`python -m tasks forget gan.definition --dataset toads` forgets"),
+        ("[gan]\ndefinition = big\n", "gan.definition=big", "luigi.cfg [gan] definition = 'big'", ""),
+        ("", "gan.definition=huge", "gan.definition = 'huge'", ""),
+    ],
+)
+def test_a_definition_whose_file_is_gone_says_what_gave_its_name(configure, text, options, begins, ends):
+    configure(text)
+    Path("models").mkdir()
+    if ends:
+        run_with("gan.definition=tiny")
+    with pytest.raises(UserError) as caught:
+        RunPipeline(dataset="toads", query="toad", options=options).requires()
+    assert str(caught.value).startswith(f"{begins}: there is no models/")
+    assert ("forget" in str(caught.value)) == bool(ends)
+    assert ends in str(caught.value)
 
 
 def test_options_says_where_each_value_comes_from(configure, capsys):

@@ -28,6 +28,12 @@ def test_the_command_line_wins_over_the_dataset_over_all_datasets_over_the_defau
     assert settings.resolve("demo", {})["normalize"].size == 64
 
 
+def test_a_wrong_flag_is_named_as_a_setting(configure):
+    configure("[gan]\nepochs = 50\n")
+    with pytest.raises(UserError, match=r"^gan\.epochs = 0: expected a whole number, at least 1"):
+        settings.resolve("demo", {"gan.epochs": "0"})
+
+
 def test_settings_survive_being_a_luigi_parameter(configure):
     configure(FILE)
     chosen = settings.resolve("pikachu", {"filter.threshold": "0.5"})
@@ -45,7 +51,9 @@ def test_a_stage_is_not_told_the_options_of_those_after_it(configure):
     [
         ("[gan]\nepohcs = 5\n", r"luigi.cfg \[gan\]: has no option 'epohcs'; did you mean 'epochs'\?"),
         ("[gan]\nepochs = ten\n", r"luigi.cfg \[gan\] epochs = 'ten': expected a whole number"),
-        ("[gan]\nepochs = 0\n", r"gan.epochs = 0: expected a whole number, at least 1"),
+        ("[gan]\nepochs = 0\n", r"^luigi.cfg \[gan\] epochs = 0: expected a whole number, at least 1"),
+        ("[demo.gan]\nmost_steps = -3\n", r"^luigi.cfg \[demo.gan\] most_steps = -3: expected a whole number, at least 1"),
+        ("[normalize]\nbackground = x\n", r"^luigi.cfg \[normalize\] background = 'x': expected a colour"),
         ("[gna]\nepochs = 5\n", r"nothing reads the section \[gna\]; did you mean 'gan'\?"),
         ("[demo.gan]\nepohcs = 5\n", r"luigi.cfg \[demo.gan\]: has no option 'epohcs'"),
     ],
