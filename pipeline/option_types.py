@@ -110,7 +110,16 @@ class Options(StrictModel):
             return f"there is no option '{name}'; {nearest(name, cls.model_fields)}"
         own = mistake["type"] == "value_error"  # raised by a validator of the class, which says what it expects
         expectation = str(mistake["ctx"]["error"]) if own else expected(cls.model_fields[name])
-        return f"{name} = {values[name]!r}: expected {expectation}"
+        value = values[name]
+        shown = as_text(value) if isinstance(value, tuple) else value
+        return f"{name} = {shown!r}: expected {expectation}{_nearest_choice(mistake, cls.model_fields[name])}"
+
+
+def _nearest_choice(mistake: ErrorDetails, field: FieldInfo) -> str:
+    """`; did you mean 'bing'?` if the wrong word is similar to one that is allowed."""
+    word, choices = str(mistake["input"]), value_type(field.annotation).choices
+    close = difflib.get_close_matches(word, choices, n=1)
+    return f"; did you mean '{close[0]}' for '{word}'?" if close else ""
 
 
 def field_of(options: type[Options], name: str, stage: str) -> FieldInfo:

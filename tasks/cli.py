@@ -87,11 +87,8 @@ def _unknown_argument(command: str, argument: str, known: Sequence[str]) -> User
 
 def _with_nearest_dataset(error: UserError, dataset: str) -> UserError:
     """`error`, and the nearest name if there is no such `dataset`, but one whose name is similar."""
-    names = paths.datasets()
-    close = difflib.get_close_matches(dataset, names, n=1) if dataset and dataset not in names else []
-    if not close or "did you mean" in str(error):
-        return error
-    return UserError(f"{error}. There is no dataset '{dataset}' yet; did you mean '{close[0]}'?")
+    hint = paths.similar_dataset(dataset)
+    return UserError(f"{error}. {hint}") if hint and "did you mean" not in str(error) else error
 
 
 def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:

@@ -109,15 +109,15 @@ def options(arguments: Namespace) -> int:
         return 0
     given = settings.given(arguments.dataset, {})
     current_settings = settings.resolve(arguments.dataset, {})
+    if hint := paths.similar_dataset(arguments.dataset):  # no error: a name may have settings before its first run
+        print(hint, file=sys.stderr)
     for stage, stage_options in STAGE_OPTIONS.items():
         print(f"[{stage}]")
         for name, field in stage_options.model_fields.items():
             known = given.get(f"{stage}.{name}")
             origin = known.origin if known else settings.DEFAULT
-            print(
-                f"{name} = {as_text(getattr(current_settings[stage], name))}".ljust(44)
-                + f"# {origin}: {field.description}"
-            )
+            value = f"{name} = {as_text(getattr(current_settings[stage], name))}"
+            print(f"{value:<42}  # {origin}: {field.description}")
     return 0
 
 
@@ -154,7 +154,8 @@ def labels_import(arguments: Namespace) -> int:
     """Label the pictures in the given folders."""
     folders = {name: getattr(arguments, name) for name in ("on", "off", "unsure", "unlabelled")}
     if not any(folders.values()):
-        raise UserError("labels import: give at least one of --on DIR, --off DIR, --unsure DIR, --unlabelled DIR")
+        taken = "--on DIR, --off DIR" + ("" if arguments.validation else ", --unsure DIR, --unlabelled DIR")
+        raise UserError(f"labels import: give at least one of {taken}")
     if arguments.validation and (folders["unsure"] or folders["unlabelled"]):
         raise UserError("labels import --validation takes only --on DIR and --off DIR: nothing else can be measured on")
     log = label_snapshots.log(arguments.dataset)

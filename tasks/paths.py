@@ -1,5 +1,6 @@
 """The paths of each stage's artifacts, relative to the working folder, which contains luigi.cfg."""
 
+import difflib
 from pathlib import Path
 
 from pipeline.errors import UserError
@@ -63,6 +64,13 @@ def existing_dataset(dataset: str) -> str:
     if dataset not in (names := datasets()):
         raise UserError(f"there is no dataset '{dataset}'" + (f"; {nearest(dataset, names)}" if names else " yet"))
     return dataset
+
+
+def similar_dataset(dataset: str) -> str:
+    """A hint if there is no such `dataset`, but one whose name is similar; empty otherwise."""
+    names = datasets()
+    close = difflib.get_close_matches(dataset, names, n=1) if dataset not in names else []
+    return f"There is no dataset '{dataset}' yet; did you mean '{close[0]}'?" if close else ""
 
 
 def _is_dataset(path: Path) -> bool:

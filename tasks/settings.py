@@ -61,7 +61,9 @@ class Settings:
 
 def check_dataset(dataset: str) -> None:
     """Raise a `UserError` unless `dataset` can be the name of a folder and of a section of luigi.cfg."""
-    if not DATASET.fullmatch(dataset) or dataset in RESERVED or len(os.fsencode(dataset)) > LONGEST:
+    if dataset in RESERVED:
+        raise UserError(f"dataset = {dataset!r}: this name is reserved, as data/{dataset} is Luigi's; choose another")
+    if not DATASET.fullmatch(dataset) or len(os.fsencode(dataset)) > LONGEST:
         shown = dataset if len(dataset) <= LONGEST else f"{dataset[:20]}…"
         raise UserError(
             f"dataset = {shown!r}: expected letters, digits, - and _, at most {LONGEST} bytes (a name for folders, not"

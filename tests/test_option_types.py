@@ -19,7 +19,7 @@ from pipeline.option_types import (
     parse,
     value_type,
 )
-from pipeline.options import DownloadOptions, FilterOptions, GanOptions
+from pipeline.options import DownloadOptions, FilterOptions, GanOptions, NormalizeOptions
 
 
 def read(options, name, text):
@@ -48,6 +48,29 @@ def test_text_of_another_form_is_answered_with_what_is_accepted(options, name, t
     with pytest.raises(UserError) as caught:
         read(options, name, text)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (
+            {"sources": ("demo", "bong")},
+            "sources = 'demo,bong': expected one or more of .*; did you mean 'bing' for 'bong'",
+        ),
+        ({"sources": ("demo", "xyzzy")}, "sources = 'demo,xyzzy': expected one or more of .*separated by commas"),
+    ],
+)
+def test_a_wrong_choice_is_shown_as_it_was_written_with_the_nearest(wrong, says):
+    with pytest.raises(UserError, match=says) as caught:
+        DownloadOptions(**wrong)
+    assert ("did you mean" in str(caught.value)) == ("did you mean" in says)
+
+
+def test_a_wrong_choice_of_one_is_answered_with_the_nearest():
+    with pytest.raises(
+        UserError, match=r"fit = 'squach': expected one of crop, .*; did you mean 'squash' for 'squach'\?"
+    ):
+        NormalizeOptions(fit="squach")
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

@@ -46,7 +46,7 @@ def test_a_value_out_of_bounds_is_refused_by_name(options, values):
         (
             DownloadOptions,
             {"sources": ("bing", "ask")},
-            "sources = ('bing', 'ask'): expected one or more of demo, bing, openverse, baidu, google, site, urls,"
+            "sources = 'bing,ask': expected one or more of demo, bing, openverse, baidu, google, site, urls,"
             " folder, separated by commas, for example bing,openverse",
         ),
         (

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError, of_system
+from pipeline.option_types import nearest
 from pipeline.web import views
 from pipeline.web.dataset_paths import Site
 from pipeline.web.dataset_view import DatasetView, NoSquares, UnknownPictures
@@ -83,8 +84,9 @@ class DatasetViews:
 
     def __call__(self, dataset: str) -> DatasetView:
         """The view of an existing dataset; status 404 for any other name."""
-        if dataset not in self.site.datasets():
-            raise HTTPException(404, "there is no such dataset")
+        if dataset not in (names := self.site.datasets()):
+            advice = nearest(dataset, names) if names else "nothing has run yet"
+            raise HTTPException(404, f"there is no such dataset; {advice}")
         with self._lock:
             if dataset not in self._open:
                 self._open[dataset] = DatasetView(self.site.paths(dataset), self.site.command)

@@ -1,5 +1,6 @@
 """The command line: what it does not know is refused with the nearest name."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,26 @@ def test_unknown_dataset_is_refused_with_the_nearest_one(folder, capsys, words):
     assert not Path("data/pikachoo").exists()
 
 
+def test_options_of_an_unknown_dataset_are_printed_with_a_hint(folder, capsys):
+    assert main(["options", "--dataset", "pikachoo"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "There is no dataset 'pikachoo' yet; did you mean 'pikachu'?\n"
+    assert "[gan]" in printed.out
+    for dataset in ("pikachu", "toadstools"):
+        assert main(["options", "--dataset", dataset]) == 0
+        assert capsys.readouterr().err == ""
+
+
+def test_options_keeps_a_long_value_apart_from_its_comment(folder, capsys, monkeypatch):
+    (folder / "data" / "pikachu" / "settings.json").write_text(
+        json.dumps({"download.query": {"value": "q" * 80, "luigi.cfg": None}})
+    )
+    assert main(["options", "--dataset", "pikachu"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " = " in line]
+    assert all("  # " in line for line in lines)
+    assert f"query = {'q' * 80}  # remembered" in "\n".join(lines)
+
+
 def test_error_about_a_known_or_quite_different_dataset_names_no_other(folder, capsys):
     for dataset in ("pikachu", "toadstools"):
         assert main(["plan", "--dataset", dataset]) == 2
@@ -75,3 +96,10 @@ def test_labels_for_validation_are_on_or_off_target(folder, capsys, flag):
     assert main(["labels", "import", "--validation", flag, "sorted", "--dataset", "pikachu"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "--validation takes only --on DIR and --off DIR" in line
+
+
+def test_import_for_validation_without_folders_asks_only_for_what_it_takes(folder, capsys):
+    assert main(["labels", "import", "--validation", "--dataset", "pikachu"]) == 2
+    assert capsys.readouterr().err == "error: labels import: give at least one of --on DIR, --off DIR\n"
+    assert main(["labels", "import", "--dataset", "pikachu"]) == 2
+    assert "--unsure DIR, --unlabelled DIR" in capsys.readouterr().err

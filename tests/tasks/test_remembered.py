@@ -88,7 +88,9 @@ def test_a_file_of_an_earlier_version_is_read(configure):
     assert chosen("download.query") == ("toad", "frog")
 
 
-@pytest.mark.parametrize("damaged", ['{"download.que', "[1]", "[]", "null", "7", '{"gan.epochs": 3}', '{"gan.epochs": {}}'])
+@pytest.mark.parametrize(
+    "damaged", ['{"download.que', "[1]", "[]", "null", "7", '{"gan.epochs": 3}', '{"gan.epochs": {}}']
+)
 def test_a_damaged_memory_is_named_and_can_be_removed(configure, capsys, damaged):
     folder = configure("") / "data" / "toads"
     (folder / "runs").mkdir(parents=True)
@@ -121,7 +123,12 @@ def test_a_remembered_value_that_is_not_allowed_names_the_command_that_forgets_i
 @pytest.mark.parametrize(
     ("text", "options", "begins", "ends"),
     [
-        ("", "", "remembered gan.definition = 'tiny'", "`python -m tasks forget gan.definition --dataset toads` forgets"),
+        (
+            "",
+            "",
+            "remembered gan.definition = 'tiny'",
+            "`python -m tasks forget gan.definition --dataset toads` forgets",
+        ),
         ("[gan]\ndefinition = big\n", "gan.definition=big", "luigi.cfg [gan] definition = 'big'", ""),
         ("", "gan.definition=huge", "gan.definition = 'huge'", ""),
     ],

@@ -52,7 +52,10 @@ def test_a_stage_is_not_told_the_options_of_those_after_it(configure):
         ("[gan]\nepohcs = 5\n", r"luigi.cfg \[gan\]: has no option 'epohcs'; did you mean 'epochs'\?"),
         ("[gan]\nepochs = ten\n", r"luigi.cfg \[gan\] epochs = 'ten': expected a whole number"),
         ("[gan]\nepochs = 0\n", r"^luigi.cfg \[gan\] epochs = 0: expected a whole number, at least 1"),
-        ("[demo.gan]\nmost_steps = -3\n", r"^luigi.cfg \[demo.gan\] most_steps = -3: expected a whole number, at least 1"),
+        (
+            "[demo.gan]\nmost_steps = -3\n",
+            r"^luigi.cfg \[demo.gan\] most_steps = -3: expected a whole number, at least 1",
+        ),
         ("[normalize]\nbackground = x\n", r"^luigi.cfg \[normalize\] background = 'x': expected a colour"),
         ("[gna]\nepochs = 5\n", r"nothing reads the section \[gna\]; did you mean 'gan'\?"),
         ("[demo.gan]\nepohcs = 5\n", r"luigi.cfg \[demo.gan\]: has no option 'epohcs'"),
@@ -83,6 +86,13 @@ def test_a_dataset_that_cannot_name_a_folder_is_refused(configure, dataset):
     configure("")
     with pytest.raises(UserError, match="dataset = "):
         settings.resolve(dataset, {})
+
+
+def test_a_reserved_name_of_a_dataset_is_said_to_be_reserved(configure):
+    configure("")
+    with pytest.raises(UserError, match="dataset = 'luigid': this name is reserved") as caught:
+        settings.resolve("luigid", {})
+    assert "letters" not in str(caught.value)
 
 
 def test_a_dataset_may_be_named_in_any_script(configure):

@@ -244,6 +244,13 @@ def test_wrong_address_gives_an_error_page(client):
     assert answer.headers["content-type"].startswith("text/html")
 
 
+@pytest.mark.parametrize(("name", "says"), [("cast", "did you mean &#39;cats&#39;?"), ("nothing", "known are: cats")])
+def test_wrong_dataset_in_the_address_is_answered_with_the_nearest(client, name, says):
+    answer = client.get(f"/d/{name}/", headers={"accept": "text/html"})
+    assert answer.status_code == 404
+    assert f"there is no such dataset; {says}" in answer.text
+
+
 def test_lookup_omits_missing_squares(fake_dataset, client):
     answer = client.post("/d/cats/lookup", json={"ids": [picture_id(999), picture_id(1)]})
     assert [picture["id"] for picture in answer.json()["pictures"]] == [picture_id(1)]
