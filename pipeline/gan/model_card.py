@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline import devices
 from pipeline.errors import DamagedState
-from pipeline.filter.words import kept_from
+from pipeline.filter.words import kept_from, precision_words, recall_words
 from pipeline.gan.config import definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.evaluation.floor import compare_with_floor
@@ -30,6 +30,8 @@ FILTER_FIELDS = (
     "threshold",
     "expected_precision",
     "expected_recall",
+    "proof",
+    "recall",
     "labelled_on",
     "labelled_off",
     "labelled_unsure",
@@ -240,12 +242,15 @@ def _render(card: Card, folder: Path) -> str:
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["escape_markdown"] = _escape_markdown
+    known = card.lineage or asdict(Lineage(keys={}))
+    figures = known["filter"] or {}
     sheets = {path.stem: path.relative_to(folder).as_posix() for path in (folder / "samples").glob("*.png")}
     of_epochs = {int(name.partition("-")[2]): path for name, path in sheets.items() if name.startswith("epoch-")}
     return environment.get_template("card.md.jinja").render(
         card=card,
         compare_with_floor=compare_with_floor,
-        known=card.lineage or asdict(Lineage(keys={})),
+        known=known,
+        quality=[words for words in (precision_words(figures), recall_words(figures)) if words],
         lowest=best_in_words(card.best) if card.best else None,
         sheet=of_epochs.get(card.drawn["epoch"]),
         reals=sheets.get("reals"),

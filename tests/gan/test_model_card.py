@@ -27,8 +27,10 @@ def describe(workspace) -> Path:
     """Add manifests and download rows to the folders of `workspace`; returns the download folder."""
     download = workspace.root / "download"
     download.mkdir()
-    scores = {"threshold": 0.7, "expected_precision": 0.96, "labelled_on": 30, "labelled_off": 50,
-              "labelled_unsure": 2, "notice": ""}  # fmt: skip
+    scores = {"threshold": 0.7, "band": [0.65, 0.75], "expected_precision": 0.96, "expected_recall": 0.33,
+              "proof": {"low": 0.9, "high": 0.98, "labels": 31},
+              "recall": {"low": 0.25, "high": 0.45, "labels": 80, "missed": 200, "borderline": 30},
+              "labelled_on": 30, "labelled_off": 50, "labelled_unsure": 2, "notice": ""}  # fmt: skip
     ids = kept_ids(workspace.inputs["kept"])
     rows = [_row(id, number) for number, id in enumerate(ids[:-1])]  # no row for the last one
     write_rows(download / "images.jsonl", [*rows, _row("f" * 64, 0), {**_row(ids[0], 0), "outcome": "duplicate"}])
@@ -113,7 +115,12 @@ def test_card_of_a_stage_has_the_lineage_of_its_pictures(make_workspace):
     assert "# mush\\_rooms: pictures of 16 x 16 pixels, RGB" in text
     assert "Searched for: toad\\*stool, きのこ." in text
     assert "| by 2.0 (https://creativecommons.org/licenses/by/2.0/) | 24 | | not known | 7 | | no record | 1 |" in text
-    assert "30 on target, 50 off target, 2 skipped" in text
+    assert (
+        "trained on labels (30 on target, 50 off target, 2 skipped). It keeps squares with a score of at least 0.750. Of"
+        " the squares without a label: filter precision about 0.960 (0.900 to 0.980 by 31 labels); filter recall about"
+        " 0.330 (0.250 to 0.450 by 80 labels): about 170 on-target squares are rejected, about 30 borderline. The"
+        " intervals are 90 % intervals. Label snapshot:"
+    ) in text
     assert f"Label snapshot: `{LABELS}`. Stages: download `dddddddddddd`, normalize `nnnnnnnnnnnn`" in text
     assert "Pictures whose licence is not known also have owners" in text
 
