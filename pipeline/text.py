@@ -19,6 +19,11 @@ def to_plain_line(text: str, max_length: int) -> str:
     return cut if cut.isprintable() else "".join(map(_replacement, cut))
 
 
+def counted(number: int, noun: str) -> str:
+    """`number` with its noun: '1 label', '3,141 labels'."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def escaped(url: str) -> str:
     """Percent-encode what `to_plain_line` would change in `url`, so that different URLs stay different."""
     if url.isprintable():

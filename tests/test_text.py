@@ -2,7 +2,12 @@
 
 import pytest
 
-from pipeline.text import escaped, to_plain_line
+from pipeline.text import counted, escaped, to_plain_line
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 labels"), (1, "1 label"), (3141, "3,141 labels")])
+def test_number_stands_with_its_noun(number, words):
+    assert counted(number, "label") == words
 
 
 @pytest.mark.parametrize(

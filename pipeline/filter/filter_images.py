@@ -29,7 +29,7 @@ from pipeline.filter.threshold import (
     gather_evidence,
     jeffreys_interval,
 )
-from pipeline.filter.words import advice_words
+from pipeline.filter.words import advice_words, unconfirmed_words
 from pipeline.images.dataset import read_images
 from pipeline.labels.log import LABELS
 from pipeline.labels.snapshot import read_snapshot, read_validation
@@ -289,11 +289,7 @@ def _notice(decision: Decision, options: FilterOptions) -> str:
         )
     if estimate is None or estimate.more == 0:
         return ""
-    more = f"about {estimate.more} more labels" if estimate.more else f"more than {MAX_EXTRA_LABELS} more labels"
-    return (
-        f"precision {target:g} is expected but not confirmed yet: {estimate.labels} labels above {threshold.high:.3f}"
-        f" give {estimate.low:.2f} to {estimate.high:.2f}; {more} of squares with high scores would confirm it"
-    )
+    return unconfirmed_words(asdict(estimate), target=target, score=threshold.high, most=MAX_EXTRA_LABELS)
 
 
 def _nothing_kept(scores: list[Score], decision: Decision) -> str:

@@ -7,6 +7,8 @@ every square, has no words.
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.text import counted
+
 Summary = Mapping[str, Any]
 
 
@@ -23,7 +25,21 @@ def precision_words(summary: Summary) -> str:
         return ""
     return (
         f"filter precision about {precision:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f} by"
-        f" {estimate['labels']} labels)"
+        f" {counted(estimate['labels'], 'label')})"
+    )
+
+
+def unconfirmed_words(estimate: Summary, *, target: float, score: float, most: int) -> str:
+    """The notice that the precision `target` is expected of the squares above `score`, but not confirmed by labels.
+
+    `estimate` has `low`, `high`, `labels` and `more`: how many labels would confirm it, None if more than `most`.
+    """
+    more = counted(estimate["more"] or most, "more label")
+    return (
+        f"precision {target:g} is expected but not confirmed yet: {counted(estimate['labels'], 'label')} above"
+        f" {score:.3f} {'gives' if estimate['labels'] == 1 else 'give'} {estimate['low']:.2f} to"
+        f" {estimate['high']:.2f}; {'about' if estimate['more'] else 'more than'} {more} of squares with high scores"
+        " would confirm it"
     )
 
 
@@ -34,7 +50,7 @@ def recall_words(summary: Summary) -> str:
         return ""
     return (
         f"filter recall about {recall:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f} by"
-        f" {estimate['labels']} labels): {_lost_words(estimate)}"
+        f" {counted(estimate['labels'], 'label')}): {_lost_words(estimate)}"
     )
 
 

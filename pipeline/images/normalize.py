@@ -193,8 +193,10 @@ def _no_squares_message(total: int, reasons: dict[str, int], min_side: int) -> s
     if not total:
         return "there are no pictures to normalise: the download saved none"
     why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    small = f"; {too_small_words(reasons[TOO_SMALL], min_side)}" if TOO_SMALL in reasons else ""
-    return f"none of {total} pictures can be used ({why}){small}; change the limits in [normalize] of luigi.cfg"
+    advice = "change the limits, which are settings of normalize"
+    if TOO_SMALL in reasons:
+        advice = too_small_words(reasons[TOO_SMALL], min_side)
+    return f"none of {total} pictures can be used ({why}); {advice}"
 
 
 def _read(path: Path) -> list[Prepared]:

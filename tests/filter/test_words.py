@@ -1,6 +1,13 @@
 import pytest
 
-from pipeline.filter.words import advice_words, kept_from, precision_words, recall_words, validation_words
+from pipeline.filter.words import (
+    advice_words,
+    kept_from,
+    precision_words,
+    recall_words,
+    unconfirmed_words,
+    validation_words,
+)
 
 ESTIMATE = {"low": 0.25, "high": 0.45, "labels": 80, "missed": 200, "missed_low": 150, "missed_high": 260}
 SUMMARY = {
@@ -17,6 +24,26 @@ def test_precision_and_recall_name_the_filter_and_their_intervals():
     assert recall_words(SUMMARY) == (
         "filter recall about 0.330 (0.250 to 0.450 by 80 labels): about 200 on-target squares are rejected"
     )
+
+
+def test_one_label_is_singular_and_thousands_are_separated():
+    one = SUMMARY | {"proof": SUMMARY["proof"] | {"labels": 1}, "recall": SUMMARY["recall"] | {"labels": 1234}}
+    assert precision_words(one).endswith("by 1 label)")
+    assert "by 1,234 labels): " in recall_words(one)
+
+
+@pytest.mark.parametrize(
+    ("labels", "more", "words"),
+    [
+        (1, 3141, "1 label above 0.750 gives 0.50 to 0.97; about 3,141 more labels of squares"),
+        (1200, 1, "1,200 labels above 0.750 give 0.50 to 0.97; about 1 more label of squares"),
+        (30, None, "30 labels above 0.750 give 0.50 to 0.97; more than 5,000 more labels of squares"),
+    ],
+)
+def test_notice_of_an_unconfirmed_precision_counts_labels(labels, more, words):
+    estimate = {"low": 0.5, "high": 0.97, "labels": labels, "more": more}
+    notice = unconfirmed_words(estimate, target=0.95, score=0.75, most=5000)
+    assert notice.startswith(f"precision 0.95 is expected but not confirmed yet: {words}")
 
 
 @pytest.mark.parametrize(

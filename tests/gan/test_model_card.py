@@ -116,9 +116,9 @@ def test_card_of_a_stage_has_the_lineage_of_its_pictures(make_workspace):
     assert "Searched for: toad\\*stool, きのこ." in text
     assert "| by 2.0 (https://creativecommons.org/licenses/by/2.0/) | 24 | | not known | 7 | | no record | 1 |" in text
     assert (
-        "trained on labels (30 on target, 50 off target, 2 skipped). It keeps squares with a score of at least 0.750. Of"
-        " the squares without a label: filter precision about 0.960 (0.900 to 0.980 by 31 labels); filter recall about"
-        " 0.330 (0.250 to 0.450 by 80 labels): about 170 on-target squares are rejected, about 30 borderline. The"
+        "trained on labels (30 on target, 50 off target, 2 skipped). It keeps squares with a score of at least 0.750."
+        " Of the squares without a label: filter precision about 0.960 (0.900 to 0.980 by 31 labels); filter recall"
+        " about 0.330 (0.250 to 0.450 by 80 labels): about 170 on-target squares are rejected, about 30 borderline. The"
         " intervals are 90 % intervals. Label snapshot:"
     ) in text
     assert f"Label snapshot: `{LABELS}`. Stages: download `dddddddddddd`, normalize `nnnnnnnnnnnn`" in text

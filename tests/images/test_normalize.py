@@ -174,9 +174,14 @@ def test_pictures_that_crash_or_hang_the_decoder_are_rejected(mixed, tmp_path, m
 
 def test_no_kept_picture_raises_user_error_with_reasons(encode, draw, make_download, tmp_path):
     with pytest.raises(
-        UserError, match=r"none of 2 pictures .*too small.*below normalize.min_side = 32: lower it.*\[normalize\]"
+        UserError, match=r"none of 2 pictures .*1 too small.*; 1 below normalize.min_side = 32: lower it to keep it$"
     ):
         run(make_download([encode(draw(1, 20, 20)), b"text"]), tmp_path / "out")
+
+
+def test_pictures_rejected_for_other_reasons_name_the_settings(make_download, tmp_path):
+    with pytest.raises(UserError, match=r"none of 1 pictures .*; change the limits, which are settings of normalize$"):
+        run(make_download([b"text"]), tmp_path / "out")
 
 
 def test_empty_download_raises_user_error(make_download, tmp_path):
@@ -280,5 +285,6 @@ def test_min_side_does_not_hold_for_a_set_of_small_pictures_alone(download_of_si
 
 def test_min_side_that_was_asked_for_holds_for_ordinary_pictures(download_of_sides, tmp_path):
     options = NormalizeOptions(size=16, processes=1, min_side=256)
-    with pytest.raises(UserError, match=r"none of 2 pictures can be used \(2 too small\)"):
+    with pytest.raises(UserError, match=r"none of 2 pictures can be used \(2 too small\)") as caught:
         run(download_of_sides(100, 200), tmp_path / "out", options)
+    assert str(caught.value).endswith("; 2 below normalize.min_side = 256: lower it to keep them")

@@ -30,12 +30,12 @@ SUMMARIES = {
         **dict.fromkeys(("threshold", "expected_precision", "expected_recall", "expected_share"), 0.5),
         "band": [0.4, 0.6],
         "fair_share": [0.1, 0.2, 0.3],
-        "proof": {"low": 0.1, "high": 0.9, "labels": HOSTILE},
+        "proof": {"low": 0.1, "high": 0.9, "labels": 31},
         "confusion": {
             label: {"kept": HOSTILE, "unsure": HOSTILE, "rejected": HOSTILE} for label in ("on", "off")
         } | {"on_kept": [0.1] * 3, "off_kept": [0.1] * 3},
         "notice": HOSTILE,
-        "recall": {"low": 0.1, "high": 0.9, "labels": HOSTILE, "missed": 3, "borderline": 0},
+        "recall": {"low": 0.1, "high": 0.9, "labels": 31, "missed": 3, "borderline": 0},
         "raise_recall": [{"way": "labels", "more": 1, "text": HOSTILE}],
     },
     "gan": {"epochs": 1, "images": 1, "size": HOSTILE, "images_per_second": 1.0, "notices": [HOSTILE]},
