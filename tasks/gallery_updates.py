@@ -1,5 +1,7 @@
 """When the page of trainings (generated/<dataset>/index.html) is written: with each new sheet, and after each stage.
 
+If it shows a running training, the start of any run and `status` write it too, as the training may have been killed.
+
 The page is an extra: a run never fails because of it, and only its log says what went wrong.
 """
 
@@ -25,6 +27,12 @@ def refresh(dataset: str, *, ended: str = "") -> None:
     """Write the page of trainings of `dataset` as they stand now, though `ended` still has its lock."""
     with _never_failing(dataset):
         gallery.refresh(gallery_paths(dataset), dataset=dataset, ended=ended)
+
+
+def correct(dataset: str) -> None:
+    """Write the page again if it shows a running training: after `kill -9` nothing else would say that it ended."""
+    if gallery.shows_running(paths.generated_folder(dataset)):
+        refresh(dataset)
 
 
 def gallery_paths(dataset: str) -> GalleryPaths:

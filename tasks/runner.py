@@ -20,7 +20,7 @@ from luigi.rpc import RPCError
 
 from pipeline.errors import Stopped, UserError
 from pipeline.run_record import StageEnded
-from tasks import backbones, console, isolation, luigid, run_log, signals
+from tasks import backbones, console, gallery_updates, isolation, luigid, run_log, signals
 from tasks.error_text import STOPPED, one_line, with_dataset_flag
 from tasks.luigid import Luigid
 from tasks.run_pipeline import RunPipeline
@@ -164,6 +164,7 @@ def launch(
     url = scheduler or configuration.get_config().get("core", "scheduler_url", "")
     if url:
         luigid.check(url)
+    gallery_updates.correct(pipeline.dataset)
     record = run_log.record(pipeline.dataset, pipeline.run_name)
     with _end_recorded(record):
         return _run(pipeline, task, record, url=url, workers=workers, finish=finish)

@@ -7,7 +7,7 @@ from pipeline.errors import DamagedState, UserError, of_system
 from pipeline.options import STAGES, dataset_flag
 from pipeline.run_process import is_at_work
 from pipeline.store.manifest import check_contents
-from tasks import cleanup, console, label_snapshots, paths, run_log
+from tasks import cleanup, console, gallery_updates, label_snapshots, paths, run_log
 from tasks.plan import UP_TO_DATE, make_plan
 from tasks.run_pipeline import RunPipeline
 
@@ -34,6 +34,7 @@ def _drop(dataset: str) -> int:
 
 def _show_dataset(dataset: str, *, verify: bool) -> bool:
     """Print the state of one dataset; an error in its settings does not hide the other datasets."""
+    gallery_updates.correct(dataset)
     try:
         return bool(show_status(RunPipeline(dataset=dataset), verify=verify))
     except UserError as error:

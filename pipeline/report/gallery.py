@@ -23,6 +23,7 @@ from pipeline.store.jsonl import timestamp
 PAGE = "index.html"
 RUNNING, UNFINISHED, DONE, FAILED = "running", "unfinished", "done", "failed"
 RELOAD = 30  # seconds after which a browser loads the page again while a training runs
+RELOADED = b'<meta http-equiv="refresh"'  # in a page that a browser loads again
 TAIL = 1 << 16  # bytes at the end of the statistics, where the last row is
 
 
@@ -103,6 +104,14 @@ def refresh(paths: GalleryPaths, *, dataset: str, ended: str = "") -> None:
         write_whole(
             paths.folder / PAGE, _render(dataset, cards[::-1]).encode("utf-8", "replace"), sync=False, unique=True
         )
+
+
+def shows_running(folder: Path) -> bool:
+    """Whether the page in `folder` was written while a training ran: a browser loads such a page again and again."""
+    try:
+        return RELOADED in (folder / PAGE).read_bytes()
+    except OSError:
+        return False
 
 
 def newest_sheet(folder: Path) -> Path | None:

@@ -10,8 +10,9 @@ import pytest
 from pipeline.errors import Stopped, UserError
 from pipeline.report.trainings import Trainings
 from pipeline.store.manifest import Manifest
-from tasks import gallery_updates, paths
+from tasks import gallery_updates, paths, runner
 from tasks.cleanup import collect_garbage
+from tasks.cli import main
 from tasks.gallery_updates import after, during_training, refresh
 from tasks.run_pipeline import RunPipeline
 from tasks.stages import Generate, Normalize, Report, TrainGan
@@ -75,6 +76,42 @@ def test_training_that_fails_says_why_and_one_that_was_stopped_did_not_fail(task
     with during_training(task, KEY):
         pass
     assert ">failed<" not in PAGE.read_text()
+
+
+def page_of_a_killed_training(task) -> None:
+    """The page as a run leaves it that is killed while it trains."""
+    with paths.artifact_store("cats", "gan").lock(KEY), during_training(task, KEY):
+        add_sheet(0)
+        wait_for("epoch-0000.png")
+        killed = PAGE.read_bytes()
+    PAGE.write_bytes(killed)
+    assert ">running<" in PAGE.read_text()
+
+
+def test_status_corrects_the_page_of_a_training_that_was_killed(task, capsys):
+    page_of_a_killed_training(task)
+    Path("data/cats/runs").mkdir(parents=True)
+    main(["status", "--dataset", "cats"])
+    assert ">unfinished<" in PAGE.read_text()
+    assert ">running<" not in PAGE.read_text()
+
+
+def test_the_start_of_a_run_corrects_the_page_of_a_training_that_was_killed(task, monkeypatch):
+    page_of_a_killed_training(task)
+    monkeypatch.setattr(runner, "_run", lambda *arguments, **options: PAGE.read_text().count(">running<"))
+    pipeline = RunPipeline(dataset="cats", query="cat")
+    assert runner.launch(pipeline, pipeline) == 0
+
+
+def test_status_writes_no_page_that_shows_nothing_running(task):
+    refresh("cats")
+    gallery_updates.correct("cats")
+    assert not PAGE.exists()
+    publish("gan", "a", options={"definition": "dcgan"}, summary={"size": 32})
+    refresh("cats")
+    PAGE.write_text("as it was")
+    gallery_updates.correct("cats")
+    assert PAGE.read_text() == "as it was"
 
 
 def test_earlier_trainings_get_their_numbers_before_a_new_one(task):
