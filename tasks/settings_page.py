@@ -16,7 +16,8 @@ This page is generated: `python -m tasks options --markdown > docs/settings.md`.
 current values, for a dataset if you add `--dataset pikachu`.
 
 Each stage of the pipeline has options of its own. The setting `gan.epochs` is the option `epochs` of the stage `gan`.
-Set it with a flag, for one run, or in luigi.cfg, for every run. In the name of a flag, `-` stands for `.` and `_`:
+Set it with a flag, which is remembered for this dataset, or in luigi.cfg. With `run --once` a flag holds for one run
+only. In the name of a flag, `-` stands for `.` and `_`:
 
 ```
 python -m tasks run --dataset pikachu --gan-epochs 300
