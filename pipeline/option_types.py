@@ -67,11 +67,16 @@ def first_mistake(error: ValidationError) -> ErrorDetails:
     return sorted(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")[0]
 
 
+def similar(name: str, known: Iterable[str]) -> str:
+    """The one of `known` that `name` is probably a misspelling of; empty if there is none."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), "")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean 'epochs'?`, or the list of known names if none is similar."""
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(known)}"
+    found = similar(name, known)
+    return f"did you mean '{found}'?" if found else f"known are: {', '.join(known)}"
 
 
 def option(
@@ -118,8 +123,8 @@ class Options(StrictModel):
 def _nearest_choice(mistake: ErrorDetails, field: FieldInfo) -> str:
     """`; did you mean 'bing'?` if the wrong word is similar to one that is allowed."""
     word, choices = str(mistake["input"]), value_type(field.annotation).choices
-    close = difflib.get_close_matches(word, choices, n=1)
-    return f"; did you mean '{close[0]}' for '{word}'?" if close else ""
+    found = similar(word, choices)
+    return f"; did you mean '{found}' for '{word}'?" if found else ""
 
 
 def field_of(options: type[Options], name: str, stage: str) -> FieldInfo:

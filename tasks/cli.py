@@ -1,7 +1,6 @@
 """The command line `python -m tasks COMMAND`: each command is a function of the parsed arguments."""
 
 import argparse
-import difflib
 import io
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import Any, NoReturn
 
 from pipeline.errors import Stopped, UserError, of_system
 from pipeline.labels.log import LABEL_NAMES
-from pipeline.option_types import as_json, expected, nearest
+from pipeline.option_types import as_json, expected, nearest, similar
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
 from pipeline.text import to_plain_line
 from tasks import commands, console, export_command, paths, status
@@ -78,10 +77,10 @@ def _unknown_argument(command: str, argument: str, known: Sequence[str]) -> User
     name = argument.partition("=")[0]
     if not argument.startswith("-") and "--dataset" in known:
         advice = f"did you mean '--dataset {argument}'?"
-    elif not difflib.get_close_matches(name, known):
-        advice = f"{console.program()} {command} --help lists what it takes"
+    elif found := similar(name, known):
+        advice = f"did you mean '{found}'?"
     else:
-        advice = nearest(name, known)
+        advice = f"{console.program()} {command} --help lists what it takes"
     return UserError(f"{command} does not take {name!r}; {advice}")
 
 

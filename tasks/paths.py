@@ -1,11 +1,10 @@
 """The paths of each stage's artifacts, relative to the working folder, which contains luigi.cfg."""
 
-import difflib
 from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.gan.config import loading
-from pipeline.option_types import nearest
+from pipeline.option_types import nearest, similar
 from pipeline.store.artifacts import ArtifactStore
 
 STAGE_ROOTS = {
@@ -69,8 +68,8 @@ def existing_dataset(dataset: str) -> str:
 def similar_dataset(dataset: str) -> str:
     """A hint if there is no such `dataset`, but one whose name is similar; empty otherwise."""
     names = datasets()
-    close = difflib.get_close_matches(dataset, names, n=1) if dataset not in names else []
-    return f"There is no dataset '{dataset}' yet; did you mean '{close[0]}'?" if close else ""
+    found = similar(dataset, names) if dataset not in names else ""
+    return f"There is no dataset '{dataset}' yet; did you mean '{found}'?" if found else ""
 
 
 def _is_dataset(path: Path) -> bool:

@@ -191,13 +191,8 @@ def _run(
     workers: int,
     finish: Callable[[], None],
 ) -> int:
-    record.add(
-        "options",
-        settings=pipeline.settings,
-        labels=pipeline.labels,
-        forced=pipeline.forced,
-        **({"once": True} if pipeline.once else {}),
-    )
+    asked = {name: getattr(pipeline, name) for name in ("settings", "labels", "forced", "once")}
+    record.add("options", **asked)
     until = getattr(task, "stage", "")
     ahead = pipeline.stages_until(until)
     record.add("plan", until=until, stages=[stage.stage for stage in ahead])

@@ -74,9 +74,10 @@ def show_status(pipeline: RunPipeline, *, verify: bool = False) -> list[str]:
 def _last_run(dataset: str, labels: str = "") -> str:
     """When the last run was and how it ended, and how many trials came after it; `labels` is the digest of those there
     are now."""
-    trials, record = 0, None
+    trials = 0
     for record in run_log.newest(dataset):
-        if not record.state().is_trial:
+        state = record.state()
+        if not state.is_trial:
             break
         trials += 1
     else:
@@ -84,13 +85,12 @@ def _last_run(dataset: str, labels: str = "") -> str:
     rows = record.rows()
     if not rows:
         return f"last run unknown: {record.path} holds no complete line"
-    state = record.state()
-    ended = "is at work" if is_at_work(state, record.folder) else "was killed"
-    outcome = state.end.outcome if state.end else ended
+    without_end = "is at work" if is_at_work(state, record.folder) else "was killed"
+    outcome = state.end.outcome if state.end else without_end
     if state.end and outcome == "next":
         asks_still = state.labels == labels
         outcome = state.end.error if asks_still else "asked for labels, which have changed since then"
-    stages = Counter(record.stages().values())
+    stages = Counter(ended.outcome for ended in state.ended.values())
     counts = ", ".join(f"{number} {word}" for word, number in stages.items())
     since = f", and {trials} trial{'s' * (trials > 1)} since then" if trials else ""
     return f"last run {rows[0]['time'][:16]} {outcome}" + (f" ({counts})" if counts else "") + since

@@ -21,10 +21,7 @@ from pipeline.store.digest import of_file
 from pipeline.store.manifest import Manifest
 from pipeline.store.npz import Npz, UnusableFile
 
-FINAL, CHECKPOINT_FILES = (
-    "final.npz",
-    "checkpoints/step-*.npz",
-)  # as the training loop, which loads TensorFlow, has them
+FINAL, CHECKPOINT_FILES = "final.npz", "checkpoints/step-*.npz"  # the training loop has them, but loads TensorFlow
 EPOCHS, MOST_STEPS = "epochs", "most_steps"  # the options in which a training may differ from the one it continues
 
 
@@ -129,9 +126,10 @@ def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Defini
 
 def epochs_begun(folder: Path) -> int | None:
     """Whole epochs at the newest checkpoint in the work folder of a stopped run; None if there is none to resume at."""
-    steps = _newest_step(folder)
-    rows = [row for row in read_rows(folder / STATS) if row["step"] <= steps]
-    return (int(rows[-1]["epoch"]) if rows else 0) if steps else None
+    steps = newest_step(folder)
+    if not steps:
+        return None
+    return max((int(row["epoch"]) for row in read_rows(folder / STATS) if row["step"] <= steps), default=0)
 
 
 def _candidates(store: ArtifactStore, wanted: Manifest) -> Iterator[Candidate]:
@@ -147,7 +145,7 @@ def _candidates(store: ArtifactStore, wanted: Manifest) -> Iterator[Candidate]:
         with contextlib.suppress(DamagedState):
             manifest = manifests.read(folder)
             if _is_same(manifest, wanted) and manifest.key != wanted.key and not store.is_in_use(manifest.key):
-                yield _candidate(folder, manifest, _newest_step(folder), is_work=True)
+                yield _candidate(folder, manifest, newest_step(folder), is_work=True)
 
 
 def _is_same(manifest: Manifest, wanted: Manifest) -> bool:
@@ -161,7 +159,7 @@ def _candidate(folder: Path, manifest: Manifest, steps: int, *, is_work: bool = 
     return Candidate(folder=folder, asked=asked, steps=steps, rows=rows, manifest=manifest, is_work=is_work)
 
 
-def _newest_step(folder: Path) -> int:
+def newest_step(folder: Path) -> int:
     """The step of the newest checkpoint in a work folder; 0 if there is none."""
     names = (path.stem.partition("-")[2] for path in folder.glob(CHECKPOINT_FILES))
     return max((int(name) for name in names if name.isascii() and name.isdecimal()), default=0)

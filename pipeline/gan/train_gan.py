@@ -13,7 +13,7 @@ from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.config import Definition, read
 from pipeline.gan.config.resolutions import definition_warnings
-from pipeline.gan.continuation import Continuation
+from pipeline.gan.continuation import Continuation, newest_step
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
@@ -36,8 +36,6 @@ from pipeline.store.artifacts import ArtifactStore
 
 __all__ = ["GENERATOR", "train_gan"]
 
-START = "step-000000000.npz"  # the checkpoint before the first step
-
 
 def train_gan(
     options: GanOptions,
@@ -58,9 +56,8 @@ def train_gan(
     `definition` is a file of models/, `kept` the folder of the stage filter. An interrupted training in `folder` is
     resumed bit-identically. If there is none, the training that `continues` names goes on, if given: it must be of the
     same definition, pictures and seed, and of no more epochs. `progress` is told where training goes on, or why from
-    nothing. `classifier`, if given, scores the samples if there
-    is no pretrained network. `live`, if given, gets each sheet, plot and row as it is made; `download`, if given, tells
-    the model card where the pictures come from.
+    nothing. `classifier`, if given, scores the samples if there is no pretrained network. `live`, if given, gets each
+    sheet, plot and row as it is made; `download`, if given, tells the model card where the pictures come from.
 
     Errors: `UserError` for a wrong definition, one that cannot train without a number of epochs, a size that no network
     can be built for, too few pictures, too few epochs to grow in, losses that stay NaN, lack of memory; `Stopped` after
@@ -108,8 +105,8 @@ def _resumption(training: Trainer) -> str:
     if training.steps_done:
         return f"resumes at epoch {training.epoch + (not training.is_done)} {training.length}"
     folder = training.folder
-    steps = [path for path in checkpoints(folder / CHECKPOINTS) if path.name > START]
-    return f"no checkpoint in {folder} can be read; trains from nothing" if steps or (folder / FINAL).exists() else ""
+    was_begun = newest_step(folder) or (folder / FINAL).exists()
+    return f"no checkpoint in {folder} can be read; trains from nothing" if was_begun else ""
 
 
 def _point_latest(live: Path | None) -> None:

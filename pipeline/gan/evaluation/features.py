@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline import lite_network
 from pipeline.devices import backend, has_gpu, keras
 from pipeline.errors import UserError
 from pipeline.filter.backbone import SIDE as BACKBONE_SIDE
@@ -16,6 +15,7 @@ from pipeline.filter.backbone import Backbone, load_network, preprocessing
 from pipeline.filter.classifier_io import load_backbone
 from pipeline.gan.evaluation import dinov2, efficientnet
 from pipeline.gan.evaluation.textures import SIDE, textures
+from pipeline.lite_network import BATCH as LITE_BATCH
 from pipeline.lite_network import convert
 from pipeline.pretrained import AUTO, SHIPPED_SHA256, Weights, fetch_extractor, find_extractor, uses_backbone
 from pipeline.store.digest import of_bytes
@@ -138,7 +138,7 @@ class _NetworkExtractor:
         """How many pictures at once, and a function from them, float32, to features."""
         if self.depthwise and backend() == "tensorflow" and not has_gpu():
             lite = convert(lambda pictures: {"features": self.network(pictures, training=False)}, side=self.side)
-            return lite_network.BATCH, lambda pictures: lite(pictures)[0]
+            return LITE_BATCH, lambda pictures: lite(pictures)[0]
         return BATCH, self._predict
 
     def _predict(self, pictures: np.ndarray) -> np.ndarray:

@@ -76,8 +76,6 @@ class Reference:
             return Scores()
         known, count = min(len(self.reals), MAX_IMAGES), min(len(self.reals), len(samples), MAX_IMAGES)
         every, some, others = self._shuffled[:known], self._shuffled[:count], samples[:MAX_IMAGES]
-        density, _ = _density_coverage(every, others, self._wider(known))
-        _, coverage = _density_coverage(some, samples[:count], self._wider(count))
         distance = kid(self.reals, samples, seed=self.seed, within=self._within)
         return Scores(
             kid=distance.value,
@@ -85,8 +83,8 @@ class Reference:
             kid_floor=self._floor,
             precision=_precision(others, every, self._radii(known)),
             recall=_share_within(some, samples[:count], _radii(samples[:count])),
-            density=density,
-            coverage=coverage,
+            density=_density(others, every, self._wider(known)),
+            coverage=_coverage(some, samples[:count], self._wider(count)),
         )
 
     @cached_property
@@ -134,17 +132,20 @@ def density_coverage(reals: np.ndarray, samples: np.ndarray) -> tuple[float, flo
     Density is the mean number of reals that a sample lies among, over k; coverage is the share of reals that have a
     sample among their k nearest. N must be larger than k.
     """
-    return _density_coverage(reals, samples, _radii(reals, DENSITY_NEIGHBOURS))
+    radius = _radii(reals, DENSITY_NEIGHBOURS)
+    return _density(samples, reals, radius), _coverage(reals, samples, radius)
 
 
-def _density_coverage(reals: np.ndarray, samples: np.ndarray, radius: np.ndarray) -> tuple[float, float]:
-    """Density and coverage, with the `radius` (N,) of each real."""
-    inside = 0
-    covered = np.zeros(len(reals), bool)
-    for part in pairwise_distances_chunked(samples, reals, reduce_func=lambda part, _: part <= radius):
-        inside += int(part.sum())
-        covered |= part.any(axis=0)
-    return inside / (DENSITY_NEIGHBOURS * len(samples)), float(covered.mean())
+def _density(samples: np.ndarray, reals: np.ndarray, radius: np.ndarray) -> float:
+    inside = pairwise_distances_chunked(samples, reals, reduce_func=lambda part, _: (part <= radius).sum(axis=1))
+    return int(np.concatenate(list(inside)).sum()) / (DENSITY_NEIGHBOURS * len(samples))
+
+
+def _coverage(reals: np.ndarray, samples: np.ndarray, radius: np.ndarray) -> float:
+    def covered(part: np.ndarray, start: int) -> np.ndarray:
+        return np.any(part <= radius[start : start + len(part), np.newaxis], axis=1)
+
+    return float(np.concatenate(list(pairwise_distances_chunked(reals, samples, reduce_func=covered))).mean())
 
 
 def _precision(samples: np.ndarray, reals: np.ndarray, radius: np.ndarray) -> float:
