@@ -207,7 +207,7 @@ class TrainGan(Measured):
 
     stage = "gan"
     function = "pipeline.gan.train_gan:train_gan"
-    version = 3
+    version = 4
     resumable = True
     isolated = True
     resources = ONE_GPU

@@ -1,8 +1,7 @@
 """Diagnose a training from the rows of stats.jsonl: mode collapse, lost balance, memorisation, plateau.
 
 An alarm begins at one epoch, and ends at another or lasts. All of it follows from the rows, so a training that was
-killed and resumed tells the same alarms. Each says in one line what is wrong and which field of the definition to
-change.
+killed and resumed tells the same alarms. One line says what is wrong and which field of the definition to change.
 """
 
 import itertools
@@ -22,7 +21,7 @@ D_RATE, G_RATE = "discriminator.optimizer.learning_rate", "generator.optimizer.l
 
 EARLY_SCORED, EARLY_EPOCHS = 2, 10  # scored epochs, and epochs, without alarms: every GAN looks bad at first
 PATIENCE = 10  # epochs for which the balance must be lost: it fluctuates
-ENOUGH_STEPS = 2000  # if epochs are long, this many steps are enough instead of the epochs above
+ENOUGH_STEPS = 2000  # if epochs are long, so many steps are enough; a KID that stands still before may fall again
 MIN_DIVERSITY = 0.5  # of the reals' diversity
 RECALL_FALLS, MIN_RECALL = 3, 0.1  # falls in a row; below that recall a fall may be chance
 MAX_ACCURACY = 0.98  # of D; above it D is too far ahead
@@ -336,11 +335,12 @@ class _Plateau(_Condition):
         return row["kid"] < self._scored[self._fall]["kid"] - MIN_GAIN * (row.get("kid_error") or 0.0)
 
     def _describe(self, rows: list[Row]) -> str:
-        best, extractor = best_row(self._scored), rows[-1].get("extractor", "an unknown extractor")
-        lowest = f", and the lowest is {best_in_words(best)}" if best else ""
+        lowest = f", and the lowest is {best_in_words(best)}" if (best := best_row(self._scored)) else ""
+        of, may_fall = rows[-1].get("extractor", "an unknown extractor"), _value(rows[-1], "step") < ENOUGH_STEPS
+        advice = f"wait until step {ENOUGH_STEPS}" if may_fall else "more training does not improve it; stop early"
         return (
-            f"the KID by {extractor} no longer falls by two of its errors{lowest}: a plateau, more training does not"
-            f" improve it; stop early, or change {AUGMENT}, the learning rates, the widths or the number of pictures"
+            f"the KID by {of} no longer falls by two of its errors{lowest}: a plateau, {advice}, or change {AUGMENT},"
+            " the learning rates, the widths or the number of pictures"
         )
 
 

@@ -16,6 +16,7 @@ from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import StepPlan
 
 MAX_REALS = 2000  # more reals make the scores hardly more stable
+SAMPLES = 200, 500  # the fewest and the most that are scored if nothing is said: as many as reals between them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +35,12 @@ class SampleEvaluator:
     """Scores samples against the reals of one training; the scores of one evaluator can be compared with each other.
 
     `images` are the reals (N, S, S, C) uint8; of more than MAX_REALS some are chosen by `seed`. `count` is the number
-    of samples for one evaluation, which costs their features and about half a second.
+    of samples for one evaluation; more than reals cost time, and the scores are no steadier for it.
     """
 
-    def __init__(self, images: np.ndarray, *, extractor: FeatureExtractor, seed: int, count: int = 500) -> None:
-        self.extractor, self.seed, self.count = extractor, seed, count
+    def __init__(self, images: np.ndarray, *, extractor: FeatureExtractor, seed: int, count: int | None = None) -> None:
+        self.extractor, self.seed = extractor, seed
+        self.count = count or int(np.clip(len(images), *SAMPLES))
         chosen = np.random.default_rng((seed, *b"monitor")).permutation(len(images))[:MAX_REALS]
         self._images = images[np.sort(chosen)]
         self._known_share = len(chosen) / max(len(images), 1)

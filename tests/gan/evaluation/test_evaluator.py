@@ -134,6 +134,13 @@ def test_features_of_reals_are_computed_once_and_lazily():
     assert sorted(extractor.seen) == [30, 30, 50]
 
 
+@pytest.mark.parametrize(("reals", "scored"), [(50, 200), (256, 256), (700, 500)])
+def test_as_many_samples_as_reals_are_scored(reals, scored):
+    extractor = Pixels()
+    extractor.make_evaluator(pictures(reals, seed=0)).evaluate(pictures(600, seed=1))
+    assert sorted(extractor.seen) == sorted([scored, reals])
+
+
 def test_many_reals_are_subsampled_by_the_seed():
     reals = np.random.default_rng(0).integers(0, 256, (2500, 2, 2, 1)).astype(np.uint8)
     extractor = Pixels()

@@ -1,5 +1,7 @@
 """The plateau of the KID, at which a training that ends by itself ends."""
 
+import pytest
+
 from pipeline.gan.evaluation.diagnostics import PLATEAU, alarms, plateau_epoch
 from tests.gan.evaluation.histories import EVERY, FALLS, history, only, scores
 
@@ -18,6 +20,13 @@ def test_constant_kid_is_a_plateau_that_names_the_best_epoch():
     alarm = only(history(wrong=lambda epoch: {"kid": 0.05 + 0.001 * noise[epoch]} if epoch in noise else {}))
     assert (alarm.kind, alarm.start) == (PLATEAU, 50)
     assert "the lowest is 0.0480 ± 0.0040 at epoch 60" in alarm.text
+
+
+@pytest.mark.parametrize(("steps", "advice"), [(10, "a plateau, wait until step 2000, or"), (40, "stop early")])
+def test_nobody_is_told_to_stop_before_two_thousand_steps(steps, advice):
+    rows = history(wrong=lambda epoch: {"kid": 0.05, "step": steps * epoch})
+    alarm = only([row | {"step": steps * row["epoch"]} for row in rows])
+    assert advice in alarm.text
 
 
 def test_rising_kid_is_a_plateau():
