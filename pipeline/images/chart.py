@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import typing
 from pathlib import Path
 
@@ -14,6 +15,7 @@ if typing.TYPE_CHECKING:
 
 ON, OFF, LINE, ACCENT = "#2b7a4b", "#b5523b", "#31507a", "#c9a227"
 WIDTH, HEIGHT, DPI = 5.2, 3.2, 120  # in inches; pixels per inch
+TITLE_WIDTH = 66  # characters in a line of a title
 
 
 def new_axes(title: str, xlabel: str) -> Axes:
@@ -28,7 +30,7 @@ def new_panels(titles: list[str], xlabel: str) -> list[Axes]:
     figure = Figure(figsize=(WIDTH, HEIGHT * (1 + 0.6 * (len(titles) - 1))), dpi=DPI, layout="constrained")
     panels = figure.subplots(len(titles), sharex=True, squeeze=False)[:, 0].tolist()
     for axes, title in zip(panels, titles, strict=True):
-        axes.set_title(title, fontsize=10)
+        axes.set_title(textwrap.fill(title, TITLE_WIDTH), fontsize=10)
         axes.grid(alpha=0.25)
     panels[-1].set_xlabel(xlabel)
     return panels

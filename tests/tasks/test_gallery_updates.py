@@ -148,6 +148,7 @@ def test_no_run_fails_if_the_page_cannot_be_written(task, caplog):
     with pytest.raises(UserError, match="too few"), during_training(task, KEY):
         raise UserError("too few")
     assert "the page of trainings of cats was not written: " in caplog.text
+    assert "Errno" not in caplog.text
 
 
 def test_fault_of_the_page_fails_no_run(task, caplog, monkeypatch):
