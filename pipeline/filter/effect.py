@@ -1,9 +1,9 @@
 """What changed between two filters, and how many decisions that changed: labels, the backbone, options."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.filter.scores import Score, read_scores
+from pipeline.filter.scores import Score, read_scores, read_validation
 from pipeline.option_types import as_text
 from pipeline.store.artifacts import Artifact
 
@@ -14,7 +14,7 @@ MAX_COMPARED = 10  # earlier filters in which nothing is different; more are not
 class FilterEffect:
     """How the decisions of two filters differ, and what else differs between them."""
 
-    labels: int  # given, changed or taken back between the two
+    labels: int  # given, changed or taken back between the two, without those of the validation set
     given: int  # of these, given to squares that had none
     changed: int  # squares with another verdict (kept, rejected, borderline)
     unlabelled: int  # of these, squares without a label: what the classifier learned
@@ -35,12 +35,17 @@ class FilterEffect:
         return [f"labels +{self.labels}" if self.given == self.labels else f"{self.labels} labels changed"]
 
 
-def compare_scores(before: Sequence[Score], after: Sequence[Score], causes: Sequence[str] = ()) -> FilterEffect:
-    """Compare the scores of one filter with those of the next one, between which also `causes` changed."""
+def compare_scores(
+    before: Sequence[Score], after: Sequence[Score], causes: Sequence[str] = (), *, validation: Collection[str] = ()
+) -> FilterEffect:
+    """Compare the scores of one filter with those of the next one, between which also `causes` changed.
+
+    Labels of the squares `validation` are not counted, as nothing was learned from them.
+    """
     known = {score.id: score for score in before}
     pairs = [(known[score.id], score) for score in after if score.id in known]
     changed = [(old, new) for old, new in pairs if old.outcome != new.outcome]
-    labelled = [(old, new) for old, new in pairs if old.label != new.label]
+    labelled = [(old, new) for old, new in pairs if old.label != new.label and new.id not in validation]
     return FilterEffect(
         labels=len(labelled),
         given=sum(old.label is None for old, _ in labelled),
@@ -71,16 +76,21 @@ def last_effect(
     others.sort(key=lambda each: position.get(each.manifest.key, len(used)))
     scores = read_scores(current.folder)
     for before in others[:MAX_COMPARED]:
-        effect = compare_scores(read_scores(before.folder), scores, list(_causes(before, current, classifiers)))
+        used_classifiers = _classifier_of(before, classifiers), _classifier_of(current, classifiers)
+        causes = _causes(before, current, *used_classifiers)
+        validation = frozenset[str]().union(*(_validation(each) for each in used_classifiers if each))
+        effect = compare_scores(read_scores(before.folder), scores, list(causes), validation=validation)
         if effect.labels or effect.causes:
             return effect
     return None
 
 
-def _causes(before: Artifact, after: Artifact, classifiers: Sequence[Artifact]) -> Iterator[str]:
-    """What changed besides labels: the backbone, options of the classifier and of the filter, their code."""
-    old, new = _classifier_of(before, classifiers), _classifier_of(after, classifiers)
+def _causes(before: Artifact, after: Artifact, old: Artifact | None, new: Artifact | None) -> Iterator[str]:
+    """What changed besides labels from the filter `before` with the classifier `old` to `after` with `new`: the
+    validation set, the backbone, options of the classifier and of the filter, their code.
+    """
     if old and new:
+        yield from _change("validation set", len(_validation(old)), len(_validation(new)))
         yield from _change("backbone", *_short(_backbone(old), _backbone(new)))
         yield from _changed_options("classifier", old, new)
     yield from _changed_options("filter", before, after)
@@ -96,6 +106,11 @@ def _changed_options(stage: str, before: Artifact, after: Artifact) -> Iterator[
 def _change(name: str, old: object, new: object) -> Iterator[str]:
     if old != new:
         yield f"{name} {as_text(old) or 'none'} → {as_text(new) or 'none'}"
+
+
+def _validation(classifier: Artifact) -> frozenset[str]:
+    """The ids of the validation set."""
+    return read_validation(classifier.folder) if classifier.manifest.summary.get("validation") else frozenset()
 
 
 def _backbone(classifier: Artifact) -> str:

@@ -73,6 +73,12 @@ def read_unseen(classifier: Path) -> dict[str, float]:
     return {row["id"]: row["score"] for name in (HOLDOUT, OUT_OF_FOLD) for row in verified.read_rows(classifier, name)}
 
 
+def read_validation(classifier: Path) -> frozenset[str]:
+    """Read the ids of the validation set that the finished classifier folder `classifier` was measured on."""
+    known = (classifier / VALIDATION).exists()
+    return frozenset(row["id"] for row in verified.read_rows(classifier, VALIDATION)) if known else frozenset()
+
+
 def measure(labels: Mapping[str, str], scores: Mapping[str, float]) -> dict[str, Any]:
     """Average precision over `labels`, and precision and recall at `METRICS_THRESHOLD`; None with too few labels."""
     ids = sorted(labels)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.filter.effect import compare_scores, last_effect
-from pipeline.filter.scores import Score, write_scores
+from pipeline.filter.scores import VALIDATION, Score, write_scores, write_unseen
 from pipeline.store.artifacts import Artifact
 from pipeline.store.manifest import Manifest
 
@@ -45,6 +45,22 @@ def test_labels_alone_are_credited_to_labels(tmp_path):
     ]
     effect = last_effect(filters[1], filters, [NONE], [])
     assert str(effect) == "The last 2 labels changed 1 of 10 decisions (1 on squares without a label)."
+
+
+def test_a_validation_set_is_not_called_labels(tmp_path):
+    held = {str(number): "on" for number in range(4)}
+    filters = [
+        make_filter(tmp_path / "a", PLAIN),
+        make_filter(tmp_path / "b", PLAIN | {"3": 0.1}, labels=held | {"7": "off"}, model="measured"),
+    ]
+    measured = make_classifier("measured", "none")
+    folder = tmp_path / "classifier"
+    folder.mkdir()
+    write_unseen(held, dict.fromkeys(held, 0.5), folder / VALIDATION)
+    measured = Artifact(folder, replace(measured.manifest, summary={"backbone": "none", "validation": 4}))
+    assert str(last_effect(filters[1], filters, [NONE, measured], [])) == (
+        "With labels +1, validation set 0 → 4, 1 of 10 decisions changed (0 on squares without a label)."
+    )
 
 
 def test_another_backbone_is_credited_to_the_backbone(tmp_path):
