@@ -218,7 +218,8 @@ def fetch_published(name: str, deadline: float | None = None) -> str:
     except UserError as error:
         return str(error)
     except OSError as error:  # urllib's errors are subclasses
-        return f"{url} cannot be fetched ({getattr(error, 'reason', error)})"
+        reason = getattr(error, "reason", error)
+        return f"{url} cannot be fetched ({getattr(reason, 'strerror', None) or reason})"
     return ""
 
 

@@ -182,6 +182,7 @@ def _add_options(parser: CommandParser) -> None:
 def _add_labels(parser: CommandParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     import_ = actions.add_parser("import", help="label the pictures in folders", allow_abbrev=False)
+    import_.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="folder with on/, off/ or unsure/ in it")
     for label, name in LABEL_NAMES.items():
         import_.add_argument(f"--{label}", type=Path, metavar="DIR", help=f"folder of pictures to label {name}")
     import_.add_argument("--unlabelled", type=Path, metavar="DIR", help="folder of pictures to remove the label of")

@@ -152,18 +152,30 @@ def labels_check(arguments: Namespace) -> int:
 
 def labels_import(arguments: Namespace) -> int:
     """Label the pictures in the given folders."""
-    folders = {name: getattr(arguments, name) for name in ("on", "off", "unsure", "unlabelled")}
-    if not any(folders.values()):
-        taken = "--on DIR, --off DIR" + ("" if arguments.validation else ", --unsure DIR, --unlabelled DIR")
-        raise UserError(f"labels import: give at least one of {taken}")
-    if arguments.validation and (folders["unsure"] or folders["unlabelled"]):
-        raise UserError("labels import --validation takes only --on DIR and --off DIR: nothing else can be measured on")
+    folders = _label_folders(arguments)
     log = label_snapshots.log(arguments.dataset)
     before = len(log.effective())
     print(import_folders(log, normalize=_normalized(arguments.dataset), validation=arguments.validation, **folders))
     command = f"python -m tasks plan{dataset_flag(arguments.dataset)}"
     print(f"labels: {before} → {len(log.effective())}; `{command}` says what that changes")
     return 0
+
+
+def _label_folders(arguments: Namespace) -> dict[str, Path | None]:
+    """The folder for each label: given by itself, or in the one folder that `labels export` would make."""
+    folders: dict[str, Path | None] = {name: getattr(arguments, name) for name in ("on", "off", "unsure", "unlabelled")}
+    if arguments.folder:
+        names = ("on", "off") if arguments.validation else ("on", "off", "unsure")
+        found = {name: arguments.folder / name for name in names if (arguments.folder / name).is_dir()}
+        if not found:
+            raise UserError(f"labels import: {arguments.folder} has no folder on, off or unsure in it")
+        folders = {name: folders[name] or found.get(name) for name in folders}
+    if not any(folders.values()):
+        taken = "--on DIR, --off DIR" + ("" if arguments.validation else ", --unsure DIR, --unlabelled DIR")
+        raise UserError(f"labels import: give a folder with on/ and off/ in it, or at least one of {taken}")
+    if arguments.validation and (folders["unsure"] or folders["unlabelled"]):
+        raise UserError("labels import --validation takes only --on DIR and --off DIR: nothing else can be measured on")
+    return folders
 
 
 def labels_export(arguments: Namespace) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks import commands
 from tasks.cli import build_parser, main
 
 
@@ -100,6 +101,33 @@ def test_labels_for_validation_are_on_or_off_target(folder, capsys, flag):
 
 def test_import_for_validation_without_folders_asks_only_for_what_it_takes(folder, capsys):
     assert main(["labels", "import", "--validation", "--dataset", "pikachu"]) == 2
-    assert capsys.readouterr().err == "error: labels import: give at least one of --on DIR, --off DIR\n"
+    assert capsys.readouterr().err == (
+        "error: labels import: give a folder with on/ and off/ in it, or at least one of --on DIR, --off DIR\n"
+    )
     assert main(["labels", "import", "--dataset", "pikachu"]) == 2
     assert "--unsure DIR, --unlabelled DIR" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("names", "flags", "given"),
+    [
+        (("on", "off", "unlabelled"), (), {"on": "sorted/on", "off": "sorted/off"}),
+        (("unsure",), ("--off", "others"), {"unsure": "sorted/unsure", "off": "others"}),
+        (("on", "unsure"), ("--validation",), {"on": "sorted/on"}),
+    ],
+)
+def test_a_folder_as_it_was_exported_is_imported(folder, monkeypatch, names, flags, given):
+    for name in names:
+        (folder / "sorted" / name).mkdir(parents=True)
+    imported = {}
+    monkeypatch.setattr(commands, "import_folders", lambda log, **options: imported.update(options))
+    monkeypatch.setattr(commands, "_normalized", lambda dataset: Path("squares"))
+    assert main(["labels", "import", "sorted", *flags]) == 0
+    labels = ("on", "off", "unsure", "unlabelled")
+    assert {name: str(imported[name]) for name in labels if imported[name]} == given
+
+
+def test_a_folder_without_labels_in_it_is_refused(folder, capsys):
+    (folder / "sorted" / "cats").mkdir(parents=True)
+    assert main(["labels", "import", "sorted"]) == 2
+    assert "sorted has no folder on, off or unsure in it" in capsys.readouterr().err
