@@ -236,7 +236,7 @@ def _training_set(
     target = calibrate(teacher.out_of_fold, pool.on[known])(teacher.machine(views)[:, 0])
     target[known] = pool.on[known]
     label_count = np.where(pool.on, (pool.on & known).sum(), (~pool.on & known).sum())
-    weights = 0.5 / len(known) + np.where(known, 0.25 / label_count, 0)
+    weights = 0.5 / len(known) + np.where(known, 0.25 / np.maximum(label_count, 1), 0)
     return TrainingSet(
         images=squares(pool.images, NETWORK_SIDE),
         sampling_probability=weights / weights.sum(),
