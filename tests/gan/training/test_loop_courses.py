@@ -43,7 +43,7 @@ def test_discriminator_that_learns_alone_raises_balance_and_plateau_alarms():
     rows = train_rows(24, sample_every=3, g={"optimizer": STANDS_STILL})
     assert np.mean([row["d_accuracy"] for row in rows[-5:]]) > 0.98
     assert "it is too far ahead, and the generator learns little" in alarm_texts(rows)
-    assert "a plateau, more training does not improve it" in alarm_texts(rows)
+    assert "a plateau, wait until step 2000, or change" in alarm_texts(rows)
 
 
 def test_discriminator_that_never_learns_raises_a_balance_alarm():
