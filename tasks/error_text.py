@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from pipeline.errors import NextStep, Stopped, UserError
+from pipeline.errors import NextStep, Stopped, UserError, of_system
 from pipeline.options import dataset_flag
 from tasks import isolation
 
@@ -32,9 +32,11 @@ def outcome_of(error: BaseException) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """`explain(error)`, or the name of a fault of this program; its traceback is in the log."""
+    """`explain(error)`, what the system says, or the name of a fault of this program; its traceback is in the log."""
     if explained := explain(error):
         return explained
+    if isinstance(error, OSError):
+        return str(of_system(error))
     if isinstance(error, isolation.StageCrashed):
         return str(error).strip().splitlines()[-1]
     return " ".join(f"{type(error).__name__}: {error}".splitlines()[-1:])

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.errors import Stopped, of_system
+from pipeline.errors import Stopped
 from pipeline.report import gallery
 from pipeline.report.gallery import GalleryPaths, newest_sheet
 from pipeline.report.trainings import Trainings
@@ -97,9 +97,4 @@ def _never_failing(dataset: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        LOG.warning("the page of trainings of %s was not written: %s", dataset, one_line(_named(error)))
-
-
-def _named(error: Exception) -> Exception:
-    """`error`, or the line that a user sees of it if it is one of the disk."""
-    return of_system(error) if isinstance(error, OSError) else error
+        LOG.warning("the page of trainings of %s was not written: %s", dataset, one_line(error))

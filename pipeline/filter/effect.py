@@ -90,7 +90,7 @@ def _causes(before: Artifact, after: Artifact, old: Artifact | None, new: Artifa
     validation set, the backbone, options of the classifier and of the filter, their code.
     """
     if old and new:
-        yield from _change("validation set", len(_validation(old)), len(_validation(new)))
+        yield from _change("validation set", *(each.manifest.summary.get("validation") or 0 for each in (old, new)))
         yield from _change("backbone", *_short(_backbone(old), _backbone(new)))
         yield from _changed_options("classifier", old, new)
     yield from _changed_options("filter", before, after)

@@ -336,11 +336,11 @@ class _Plateau(_Condition):
 
     def _describe(self, rows: list[Row]) -> str:
         lowest = f", and the lowest is {best_in_words(best)}" if (best := best_row(self._scored)) else ""
-        of, may_fall = rows[-1].get("extractor", "an unknown extractor"), _value(rows[-1], "step") < ENOUGH_STEPS
-        advice = f"wait until step {ENOUGH_STEPS}" if may_fall else "more training does not improve it; stop early"
+        is_early, extractor = _value(rows[-1], "step") < ENOUGH_STEPS, rows[-1].get("extractor", "an unknown extractor")
+        advice = f"wait until step {ENOUGH_STEPS}" if is_early else "more training does not improve it; stop early"
         return (
-            f"the KID by {of} no longer falls by two of its errors{lowest}: a plateau, {advice}, or change {AUGMENT},"
-            " the learning rates, the widths or the number of pictures"
+            f"the KID by {extractor} no longer falls by two of its errors{lowest}: a plateau, {advice}, or change"
+            f" {AUGMENT}, the learning rates, the widths or the number of pictures"
         )
 
 

@@ -40,7 +40,7 @@ class SampleEvaluator:
 
     def __init__(self, images: np.ndarray, *, extractor: FeatureExtractor, seed: int, count: int | None = None) -> None:
         self.extractor, self.seed = extractor, seed
-        self.count = count or int(np.clip(len(images), *SAMPLES))
+        self.count = int(np.clip(len(images), *SAMPLES)) if count is None else count
         chosen = np.random.default_rng((seed, *b"monitor")).permutation(len(images))[:MAX_REALS]
         self._images = images[np.sort(chosen)]
         self._known_share = len(chosen) / max(len(images), 1)

@@ -8,11 +8,11 @@ from pipeline.errors import UserError
 from pipeline.gan.config import Definition
 from pipeline.gan.config.loading import UNNAMED
 from pipeline.gan.config.resolutions import Resolutions
-from pipeline.gan.evaluation.diagnostics import plateau_epoch
+from pipeline.gan.evaluation.diagnostics import ENOUGH_STEPS, plateau_epoch
 from pipeline.gan.stats_log import LAST, Row
 from pipeline.gan.training.schedule import images_until_full_size
 
-MIN_STEPS = 2000  # of an automatic training at full size; earlier a KID that stands still may still fall
+MIN_STEPS = ENOUGH_STEPS  # of an automatic training at full size: until then a plateau is told to wait
 MOST_STEPS = 50_000  # of an automatic training, an hour or more on two cores: a KID may fall by chance for ever
 
 
