@@ -16,7 +16,7 @@ from pipeline.labels.folders import export_folders, import_folders
 from pipeline.option_types import as_text, nearest
 from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
 from pipeline.store.atomic import write_whole
-from pipeline.text import to_plain_line
+from pipeline.text import counted, to_plain_line
 from tasks import cleanup, console, label_snapshots, paths, remembered, run_log, runner, settings, settings_page
 from tasks.plan import make_plan
 from tasks.run_pipeline import RunPipeline
@@ -188,7 +188,7 @@ def labels_export(arguments: Namespace) -> int:
 def labels_repair(arguments: Namespace) -> int:
     """Move unreadable lines out of the label log; all others stay."""
     count = label_snapshots.log(paths.existing_dataset(arguments.dataset)).repair()
-    print(f"{count} unreadable lines moved out of the label log")
+    print(f"{counted(count, 'unreadable line')} moved out of the label log")
     return 0
 
 
