@@ -1,4 +1,4 @@
-# make run | make label | make test | make test-fast | make test-long | make luigid; see README.md and CONTRIBUTING.md
+# make run | make studio | make label | make test | make test-fast | make test-long | make luigid; see README.md and CONTRIBUTING.md
 PYTHON ?= python3
 DATASET ?= demo
 # Processes that share the tests: two for two cores; each may hold a TensorFlow of some 700 MB
@@ -6,8 +6,8 @@ TESTERS ?= 2
 ARGS ?=
 
 BIN := .venv/bin
-# Of the label page, or of luigid
-label: PORT ?= 8090
+# Of the studio, or of luigid
+studio label: PORT ?= 8090
 luigid: PORT ?= 8082
 QUERY_FLAG = $(if $(QUERY),--query "$(QUERY)")
 ONE_FLAG = $(if $(filter file,$(origin DATASET)),,--dataset "$(DATASET)")
@@ -23,7 +23,7 @@ $(error $(PYTHON) is $(if $(VERSION),Python $(VERSION),not here); ganmill needs 
 endif
 endif
 
-.PHONY: run plan status label test test-fast test-long coverage lint type lock luigid gpu
+.PHONY: run plan status studio label test test-fast test-long coverage lint type lock luigid gpu
 
 run: .venv/.run
 	@$(BIN)/python -m tasks run --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
@@ -33,6 +33,9 @@ plan: .venv/.run
 
 status: .venv/.run
 	@$(BIN)/python -m tasks status $(ONE_FLAG) $(ARGS)
+
+studio: .venv/.run
+	@$(BIN)/python -m tasks studio --port $(PORT) $(ONE_FLAG) $(ARGS)
 
 label: .venv/.run
 	@$(BIN)/python -m tasks web --port $(PORT) $(ONE_FLAG) $(ARGS)

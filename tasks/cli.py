@@ -12,8 +12,8 @@ from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_json, expected, nearest, similar
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
 from pipeline.text import to_plain_line
-from tasks import commands, console, export_command, paths, status
-from tasks.label_server import web
+from tasks import commands, console, export_command, paths, settings_commands, status
+from tasks.studio_server import studio, web
 
 MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
 EXIT_INTERRUPTED = 130  # the exit code of a process that SIGINT ended
@@ -132,9 +132,14 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     state.set_defaults(dataset="")
     state.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
     state.add_argument("--drop", action="store_true", help="take the dataset off the list; its folders are kept aside")
-    listing = add("options", commands.options, "list every setting with its value, where that comes from, and meaning")
+    listing = add(
+        "options", settings_commands.options, "list every setting: its value, where that comes from, its meaning"
+    )
     listing.add_argument("--markdown", action="store_true", help="print docs/settings.md: defaults, bounds, meanings")
-    forget = add("forget", commands.forget, "forget settings that the last run had by flag")
+    listing.add_argument("--json", action="store_true", help="for programs: a JSON list of objects, or {error}")
+    keep = add("remember", settings_commands.remember, "save settings for a dataset, as if given by flag")
+    keep.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as in gan.epochs=20 (default: only list)")
+    forget = add("forget", settings_commands.forget, "forget settings that the last run had by flag")
     forget.add_argument("names", nargs="*", metavar="SETTING", help="as in gan.epochs (default: all but the subject)")
     forget.add_argument("--all", action="store_true", help="what the dataset is about too: query, sources, site, ...")
     _add_labels(add("labels", commands.labels_check, "count, import, export or repair labels"))
@@ -146,20 +151,24 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     )
     out.add_argument("kind", choices=tuple(export_command.KINDS), help="what to export")
     out.add_argument("to", type=Path, metavar="DIR", help="a new or empty folder, or an earlier export of the same")
-    page = add("web", web, "label squares in the browser")
-    page.set_defaults(dataset="")
-    page.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
-    page.add_argument("--port", type=int, default=8090, help="port to listen on (default: %(default)s)")
-    page.add_argument(
-        "--token", default="", help="token in the address; random by default if --host admits other machines"
-    )
-    page.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
+    _add_server(add("studio", studio, "look, label, run, compare and vote in the browser"))
+    _add_server(add("web", web, "the studio, opened at the page for labelling"))
     gc = add("gc", commands.gc, "delete old artifacts; pictures, labels and current artifacts stay", options=True)
     gc.add_argument(
         "--keep", type=int, default=3, metavar="N", help="newest artifacts of each stage to keep (default: 3)"
     )
     gc.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
     return parser, parsers
+
+
+def _add_server(parser: CommandParser) -> None:
+    parser.set_defaults(dataset="")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
+    parser.add_argument("--port", type=int, default=8090, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--token", default="", help="token in the address; random by default if --host admits other machines"
+    )
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
 
 
 def _add_options(parser: CommandParser) -> None:

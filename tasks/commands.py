@@ -10,16 +10,17 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.crawl.url import STANDARD_INPUT
-from pipeline.errors import UserError, of_system
+from pipeline.errors import UserError
 from pipeline.gan.config import Definition, Difference, LoadedDefinition, as_tree, differences, read, schema_text
 from pipeline.labels.folders import export_folders, import_folders
-from pipeline.option_types import as_text, nearest
-from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
+from pipeline.option_types import nearest
+from pipeline.options import STAGES, dataset_flag
 from pipeline.store.atomic import write_whole
 from pipeline.text import counted, to_plain_line
-from tasks import cleanup, console, label_snapshots, paths, remembered, run_log, runner, settings, settings_page
-from tasks.plan import make_plan
+from tasks import cleanup, console, label_snapshots, paths, run_log, runner, settings
+from tasks.plan import PlanStep, make_plan
 from tasks.run_pipeline import RunPipeline
+from tasks.settings_commands import as_json_or_error
 from tasks.stage_task import StageTask
 from tasks.stages import Generate, Normalize, TrainGan
 
@@ -52,15 +53,14 @@ def _run_until(pipeline: RunPipeline, task: StageTask, arguments: Namespace) -> 
 
 def plan(arguments: Namespace) -> int:
     """Print what `run` would do: lines for people, or with `json` a list for programs, or {"error": ...}."""
-    try:
+
+    def steps() -> list[PlanStep]:
         pipeline = _pipeline(arguments, forced_stages=["download"] if arguments.refresh else None)
-        steps = make_plan(pipeline, until=arguments.until)
-    except (UserError, OSError) as error:
-        if arguments.json:
-            print(json.dumps({"error": str(of_system(error) if isinstance(error, OSError) else error)}))
-        raise
-    lines = "\n".join(step.line() for step in steps)
-    print(json.dumps([dataclasses.asdict(step) for step in steps]) if arguments.json else lines)
+        return make_plan(pipeline, until=arguments.until)
+
+    if arguments.json:
+        return as_json_or_error(lambda: [dataclasses.asdict(step) for step in steps()])
+    print("\n".join(step.line() for step in steps()))
     return 0
 
 
@@ -99,48 +99,6 @@ def generate(arguments: Namespace) -> int:
     if code:
         return code
     print(task.finished().folder)
-    return 0
-
-
-def options(arguments: Namespace) -> int:
-    """Print every setting with its value for the dataset or, with `markdown`, the page docs/settings.md."""
-    if arguments.markdown:
-        print(settings_page.as_markdown(), end="")
-        return 0
-    given = settings.given(arguments.dataset, {})
-    current_settings = settings.resolve(arguments.dataset, {})
-    if hint := paths.similar_dataset(arguments.dataset):  # no error: a name may have settings before its first run
-        print(hint, file=sys.stderr)
-    for stage, stage_options in STAGE_OPTIONS.items():
-        print(f"[{stage}]")
-        for name, field in stage_options.model_fields.items():
-            known = given.get(f"{stage}.{name}")
-            origin = known.origin if known else settings.DEFAULT
-            value = f"{name} = {as_text(getattr(current_settings[stage], name))}"
-            print(f"{value:<42}  # {origin}: {field.description}")
-    return 0
-
-
-def forget(arguments: Namespace) -> int:
-    """Forget settings that the last run used by flag, so that luigi.cfg and the defaults hold again."""
-    dataset = paths.existing_dataset(arguments.dataset)
-    if arguments.all:
-        remembered.forget_all(dataset)
-        print(f"{dataset}: forgot every remembered setting")
-        return 0
-    known = remembered.read(dataset)
-    for name in arguments.names:
-        if name not in known:
-            raise UserError(f"{name} is not remembered for {dataset}; {nearest(name, known)}")
-    names = arguments.names or [name for name in known if name not in settings.SUBJECT]
-    remembered.forget(dataset, names)
-    now = settings.resolve(dataset, {})
-    for name in names:
-        stage, _, option = name.partition(".")
-        value = getattr(now.stages.get(stage), option, settings.DEFAULT)  # an earlier version had other settings
-        print(f"{dataset}: forgot {name} = {known[name].text}; now {as_text(value)}")
-    kept = [name for name in known if name not in names]
-    print(f"{dataset}: " + (f"still remembered: {', '.join(kept)}" if kept else "nothing is remembered"))
     return 0
 
 

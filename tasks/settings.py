@@ -11,16 +11,17 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from luigi import configuration
+from pydantic.fields import FieldInfo
 
 from pipeline.errors import UserError
-from pipeline.option_types import Options, as_json, as_text, field_of, nearest, parse
+from pipeline.option_types import Options, as_json, as_text, expected, field_of, nearest, parse, value_type
 from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
 from pipeline.store import digest
 from pipeline.store.atomic import write_whole
@@ -148,6 +149,34 @@ def given(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) ->
     return found | {name: Given(text, FLAG) for name, text in overrides.items()}
 
 
+def described(dataset: str) -> list[dict[str, Any]]:
+    """Every setting as a JSON object: name, value, what gave it, its default, its meaning, and what may be given.
+
+    Errors: `UserError` as in `resolve`.
+    """
+    known, current = given(dataset, {}), resolve(dataset, {})
+    return [
+        {
+            "name": f"{stage}.{option}",
+            "value": as_text(getattr(current[stage], option)),
+            "origin": known[f"{stage}.{option}"].origin if f"{stage}.{option}" in known else DEFAULT,
+            "default": as_text(field.default),
+            "meaning": str(field.description),
+            "expected": expected(field),
+            "type": _type_name(field),
+            "choices": list(value_type(field.annotation).choices),
+        }
+        for stage, options in STAGE_OPTIONS.items()
+        for option, field in options.model_fields.items()
+    ]
+
+
+def _type_name(field: FieldInfo) -> str:
+    """How a form asks for a value of `field`: as a list, true or false, a number, a whole number or text."""
+    kind = value_type(field.annotation)
+    return "list" if kind.is_list else {bool: "flag", int: "integer", float: "number", str: "text"}[kind.base_type]
+
+
 def remember(dataset: str, chosen: Settings) -> None:
     """Remember `chosen`, the settings of a run, as far as they differ from what luigi.cfg and the defaults give."""
     configured, known = given(dataset, {}, memory=False), resolve(dataset, {}, memory=False)
@@ -170,10 +199,10 @@ def from_text(text: str) -> Settings:
     return Settings({stage: _make(stage, chosen) for stage, chosen in values.items()})
 
 
-def read_words(words: str) -> dict[str, str]:
+def read_words(words: str | Iterable[str]) -> dict[str, str]:
     """The pairs in `gan.epochs=20 download.query='a,b'`: how Luigi's own command line gives options."""
     pairs = {}
-    for word in shlex.split(words):
+    for word in shlex.split(words) if isinstance(words, str) else words:
         name, equals, text = word.partition("=")
         if not equals:
             raise UserError(f"options: {word!r} has no '='; write for example gan.epochs=20")

@@ -16,7 +16,8 @@ os.environ.update(BACKEND_ENVIRONMENT)  # before any test loads TensorFlow: as i
 
 REPOSITORY = Path(__file__).parent.parent
 # What `make test-fast` runs: the tests of these folders that are not marked slow or long, ...
-FAST = {"", "crawl", "crawl/sources", "demo", "gan/config", "images", "labels", "report", "store", "tasks", "web"}
+FAST = {"", "crawl", "crawl/sources", "demo", "gan/config", "images", "labels", "report", "store", "tasks"}
+FAST |= {"web", "web/jobs", "web/labelling", "web/pages"}
 # ... but for modules that load TensorFlow, start processes or servers, or look at thousands of pictures
 NOT_FAST = {
     "images/test_duplicates.py",
@@ -25,11 +26,11 @@ NOT_FAST = {
     "images/test_worker_pool.py",
     "report/test_report_plots.py",
     "tasks/test_isolation.py",
-    "tasks/test_label_server.py",
+    "tasks/test_studio_server.py",
     "tasks/test_signals.py",
     "test_devices.py",
     "test_pretrained.py",
-    "web/test_background_run.py",
+    "web/jobs/test_background_run.py",
     "web/test_connections.py",
     "web/test_server.py",
 }

@@ -20,7 +20,7 @@ NAMES = {
     "LOSSES": "pipeline/gan/training/losses.py",
     "STAGE_OPTIONS": "pipeline/options.py",
     "STAGE_TASKS": "tasks/stages.py",
-    "VIEWS": "pipeline/web/views.py",
+    "VIEWS": "pipeline/web/labelling/views.py",
     "Result": "pipeline/result.py",
     "UserError": "pipeline/errors.py",
 }

@@ -77,7 +77,7 @@ def headings(page: Path) -> set[str]:
 def texts_of_the_code() -> str:
     """Every text in the code, a line each, with … for what is filled in; scripts of the label page as they are."""
     folders = (REPOSITORY / "pipeline", REPOSITORY / "tasks")
-    found = [text_of(path) for path in (REPOSITORY / "pipeline" / "web" / "static").glob("*.js")]
+    found = [text_of(path) for path in (REPOSITORY / "pipeline" / "web" / "static").rglob("*.js")]
     for path in (path for folder in folders for path in folder.rglob("*.py")):
         nodes = [*ast.walk(ast.parse(text_of(path)))]
         docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}

@@ -1,7 +1,7 @@
-"""The label page: a small web server for this machine.
+"""The studio: a web server to look, label, run, compare and vote.
 
-server (listens) -> security (host, origin, token, size), connections (limits) -> routes -> dataset_view
-dataset_view combines picture_index (squares and scores), views (which squares are shown), label_sync (labels from
-several tabs), suggestions (what to label next) and background_run (the run that the page started).
-All state is in files, so a killed server loses nothing. `dataset_paths` says where the folders are.
+server (listens) -> security (host, origin, token, size), connections (limits) -> app -> pages/
+`studio` has what all pages share, `dataset_paths` where the folders of a dataset are; `rendering` fills templates,
+`http_errors` turns errors into responses. labelling/ has the squares and labels of a dataset, jobs/ the runs that the
+studio starts.
 """

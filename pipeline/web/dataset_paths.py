@@ -1,4 +1,4 @@
-"""Paths of a dataset's folders, and the command to run; `tasks` fills them in for the label page."""
+"""Paths of a dataset's folders, and the command to run; `tasks` fills them in for the web server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,14 @@ class DatasetPaths:
 
     dataset: str
     folder: Path  # contains the label log, raw pictures and runs
+    generated: Path  # contains the register of trainings and their sample sheets
     download: ArtifactStore
     normalize: ArtifactStore
     classifier: ArtifactStore
     filter: ArtifactStore
+    gan: ArtifactStore
+    generate: ArtifactStore
+    report: ArtifactStore
 
     @property
     def labels(self) -> Path:
@@ -36,3 +40,4 @@ class Site:
     datasets: Callable[[], list[str]]
     paths: Callable[[str], DatasetPaths]
     command: tuple[str, ...]  # the program: `run`, `plan` and their flags are appended
+    data: Path = Path("data")  # the folder of the datasets; what belongs to none of them is in hidden folders of it

@@ -2,12 +2,14 @@
 
 The server listens on this machine, but any web page that is open in a browser here can send requests to 127.0.0.1. So
 requests must name this server as their host (against DNS rebinding), requests that change something must come from its
-own pages and be JSON (against cross-site request forgery), and responses forbid foreign scripts, frames and sniffing.
+own pages and be JSON or an upload (against cross-site request forgery), and responses forbid foreign scripts, frames
+and sniffing.
 """
 
 import hmac
 import ipaddress
 import json
+import re
 import secrets
 import socket
 from collections.abc import Mapping
@@ -16,9 +18,13 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from starlette.exceptions import HTTPException
+
 from pipeline.store.digest import of_bytes
 
 MAX_BODY = 1 << 20  # bytes of a request's body: some thousand label edits
+MAX_UPLOAD = 1 << 30  # bytes of an upload, which is not held in memory
+UPLOADS = re.compile(r"/gan_model|/api/v1/datasets(/[^/]+/pictures)?|/api/v1/races/[^/]+/entries")  # take files
 MAX_HEADERS = 16_384  # bytes; servers on this machine share their cookies, so there may be many
 SAFE_METHODS = ("GET", "HEAD")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -98,7 +104,7 @@ class SecurityMiddleware:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
             return await _respond(respond, 431, f"the headers of a request may have {MAX_HEADERS} bytes at most")
         headers = _headers(scope)
-        if refusal := check_request(scope["method"], headers, self.access_rules):
+        if refusal := check_request(scope["method"], scope["path"], headers, self.access_rules):
             return await _respond(respond, refusal.status, refusal.reason)
         if self.access_rules.token:
             if scope["method"] in SAFE_METHODS and _equal(_query_token(scope), self.access_rules.token):
@@ -107,6 +113,8 @@ class SecurityMiddleware:
                 return await _respond(
                     respond, 401, "this page needs the token: open the address that the server printed"
                 )
+        if _is_upload(scope["path"], headers):
+            return await self.app(scope, _limited(receive, MAX_UPLOAD), respond)
         try:
             body = await _body(scope["method"], headers, receive)
         except _Disconnected:
@@ -126,7 +134,7 @@ class SecurityMiddleware:
         await _respond(send, 303, "", headers)
 
 
-def check_request(method: str, headers: Mapping[str, str], access_rules: AccessRules) -> Refusal | None:
+def check_request(method: str, path: str, headers: Mapping[str, str], access_rules: AccessRules) -> Refusal | None:
     """Check the headers of a request; returns why it is refused, or None."""
     host = headers.get("host", "")
     if not access_rules.accepts_host(host):
@@ -138,9 +146,20 @@ def check_request(method: str, headers: Mapping[str, str], access_rules: AccessR
         return None if same_site or navigating else Refusal(status=403, reason="another site may not read this")
     if site not in ("", "same-origin") or not _own_origin(headers.get("origin"), host):
         return Refusal(status=403, reason="only this server's own pages may change anything")
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    if method == "DELETE" or _is_upload(path, headers):  # another site's page cannot send DELETE without being asked
+        return None
+    if _content_type(headers) != "application/json":
         return Refusal(status=415, reason="expected JSON (content-type: application/json)")
     return None
+
+
+def _is_upload(path: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request brings files; a form of another site could do so too, but its origin is checked."""
+    return _content_type(headers) == "multipart/form-data" and UPLOADS.fullmatch(path) is not None
+
+
+def _content_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _own_origin(origin: str | None, host: str) -> bool:
@@ -218,6 +237,21 @@ async def _body(method: str, headers: Mapping[str, str], receive: Any) -> bytes 
             return None
         if not message.get("more_body"):
             return body
+
+
+def _limited(receive: Any, most: int) -> Any:
+    """A `receive` that raises an error with status 413 after `most` bytes."""
+    received = 0
+
+    async def receives() -> dict:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > most:
+            raise HTTPException(413, f"an upload may have {most >> 20} MiB at most")
+        return message
+
+    return receives
 
 
 def _replay(body: bytes, receive: Any) -> Any:

@@ -12,9 +12,9 @@ from typing import Any
 import uvicorn
 
 from pipeline.errors import UserError
+from pipeline.web.app import make_app
 from pipeline.web.connections import LOG, Connections, limits
 from pipeline.web.dataset_paths import Site
-from pipeline.web.routes import make_app
 from pipeline.web.security import AccessRules
 
 SEND_BUFFER = 1 << 17  # bytes that the system buffers for a slow client; Linux would allow megabytes

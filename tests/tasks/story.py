@@ -8,8 +8,8 @@ from typing import Any
 from pipeline.option_types import as_text
 from pipeline.options import STAGES
 from pipeline.store.artifacts import Artifact
-from pipeline.web.picture_index import PictureIndexCache
-from tasks import label_server, label_snapshots, paths, run_log, settings
+from pipeline.web.labelling.picture_index import PictureIndexCache
+from tasks import label_snapshots, paths, run_log, settings, studio_server
 from tasks.cli import main
 
 DONE, FAILED, STOPPED = 0, 1, 130  # exit codes
@@ -135,7 +135,7 @@ class Workspace:
             assert f"{stage:<11}up to date {found.manifest.summary['made']}" in status, self.story
         inputs = used["report"].manifest.inputs
         assert inputs == {f"{stage}.folder": used[stage].folder.name for stage in used if stage != "report"} | {}
-        index = PictureIndexCache(label_server.dataset_paths(DATASET)).current()
+        index = PictureIndexCache(studio_server.dataset_paths(DATASET)).current()
         assert index.squares == used["normalize"].folder
         assert index.filter.folder == used["filter"].folder
         if "classifier" in used:

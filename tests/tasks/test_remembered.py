@@ -1,11 +1,13 @@
 """What a run used is remembered: the order of flag, memory, luigi.cfg and default; `options` and `forget`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.options import STAGE_OPTIONS
 from tasks import remembered, settings
 from tasks.cli import main
 from tasks.run_pipeline import RunPipeline
@@ -158,6 +160,52 @@ def test_options_says_where_each_value_comes_from(configure, capsys):
         "query = toad": "remembered from the last run",
     }.items():
         assert lines[value].startswith(f" {origin}: ")
+
+
+def test_options_as_json_say_what_a_form_needs(configure, capsys):
+    configure("[gan]\nepochs = 50\n")
+    settings.remember("pikachu", settings.resolve("pikachu", {"filter.threshold": "0.7"}))
+    assert main(["options", "--dataset", "pikachu", "--json"]) == 0
+    found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert set(found) == {f"{stage}.{name}" for stage, each in STAGE_OPTIONS.items() for name in each.model_fields}
+    assert (found["gan.epochs"]["value"], found["gan.epochs"]["origin"]) == ("50", "luigi.cfg [gan]")
+    assert (found["filter.threshold"]["value"], found["filter.threshold"]["origin"]) == ("0.7", settings.REMEMBERED)
+    assert (found["filter.threshold"]["default"], found["filter.threshold"]["type"]) == ("auto", "number")
+    assert found["normalize.fit"]["choices"] == ["crop", "pad", "squash"]
+    assert {row["origin"] for row in found.values()} == {settings.DEFAULT, "luigi.cfg [gan]", settings.REMEMBERED}
+
+
+def test_options_as_json_print_an_error_as_json(configure, capsys):
+    configure("[gan]\nepochs = none of them\n")
+    assert main(["options", "--dataset", "pikachu", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"].startswith("luigi.cfg [gan] epochs")
+
+
+def test_remember_saves_settings_which_later_commands_use(configure, capsys):
+    configure("[gan]\nepochs = 50\n")
+    assert main(["remember", "--dataset", "pikachu", "filter.threshold=0.7", "gan.epochs=20"]) == 0
+    assert capsys.readouterr().out == "pikachu: filter.threshold = 0.7\npikachu: gan.epochs = 20\n"
+    assert settings.resolve("pikachu", {})["gan"].epochs == 20
+    assert main(["remember", "--dataset", "pikachu", "gan.epochs=50"]) == 0
+    assert capsys.readouterr().out == "pikachu: filter.threshold = 0.7\n"
+    assert settings.given("pikachu", {})["gan.epochs"].origin == "luigi.cfg [gan]"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("gan.epochs=0", r"gan\.epochs = 0: expected a whole number, at least 1"),
+        ("gan.epoch=3", r"gan has no option 'epoch'; did you mean 'epochs'\?"),
+        ("epochs=3", r"there is no option 'epochs'"),
+        ("gan.epochs", r"options: 'gan\.epochs' has no '='"),
+    ],
+)
+def test_remember_refuses_what_is_no_setting_and_keeps_what_is_remembered(configure, capsys, words, line):
+    configure("")
+    assert main(["remember", "--dataset", "pikachu", "filter.threshold=0.7"]) == 0
+    assert main(["remember", "--dataset", "pikachu", words]) == 2
+    assert re.match(f"error: {line}", capsys.readouterr().err)
+    assert settings.resolve("pikachu", {})["filter"].threshold == 0.7
 
 
 def test_forget_undoes_all_but_the_subject_or_just_what_it_is_told(configure, capsys):

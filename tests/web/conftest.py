@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from pipeline.web.routes import make_app
+from pipeline.web.app import make_app
 from pipeline.web.security import AccessRules
 from tests.web.browser import CHROMIUM
 from tests.web.fake_dataset import FakeDataset

@@ -16,7 +16,8 @@ from pipeline.store.jsonl import dump_row, write_rows
 from pipeline.store.manifest import Manifest, list_files
 from pipeline.web.dataset_paths import DatasetPaths, Site
 
-STAGES = {"download": "data", "normalize": "data", "classifier": "models", "filter": "data"}
+STAGES = {"download": "data", "normalize": "data", "classifier": "models", "filter": "data", "gan": "models"}
+STAGES |= {"generate": "generated", "report": "generated"}
 SIZE = 16
 
 
@@ -46,10 +47,12 @@ class FakeDataset:
     def paths(self, dataset: str = "") -> DatasetPaths:
         fake_dataset = FakeDataset(self.folder, dataset or self.dataset)
         stores = {stage: fake_dataset.store(stage) for stage in STAGES}
-        return DatasetPaths(dataset=fake_dataset.dataset, folder=fake_dataset.data, **stores)
+        generated = self.folder / "generated" / fake_dataset.dataset
+        return DatasetPaths(dataset=fake_dataset.dataset, folder=fake_dataset.data, generated=generated, **stores)
 
     def site(self, *command: str) -> Site:
-        return Site(datasets=self.datasets, paths=self.paths, command=command or ("false",))
+        data = self.folder / "data"
+        return Site(datasets=self.datasets, paths=self.paths, command=command or ("false",), data=data)
 
     def datasets(self) -> list[str]:
         return sorted(path.name for path in (self.folder / "data").iterdir() if (path / "runs").is_dir())

@@ -30,7 +30,7 @@ class LiveServer:
 
     @property
     def page(self) -> str:
-        return f"{self.address}/d/{self.fake_dataset.dataset}/"
+        return f"{self.address}/d/{self.fake_dataset.dataset}/label"
 
     def start(self, *, files: int = 0, said: IO[bytes] | None = None) -> "LiveServer":
         """Start the server with at most `files` open files and its console in `said`, and wait until it responds."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.web.label_sync import LabelSync
+from pipeline.web.labelling.label_sync import LabelSync
 from tests.web.fake_dataset import picture_id
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -47,7 +47,7 @@ def test_squares_are_cached_forever(fake_dataset, client):
     assert "immutable" in answer.headers["cache-control"]
 
 
-@pytest.mark.parametrize("path", ["/", "/d/cats/", "/d/cats/summary", "/d/cats/changes", "/d/cats/pictures"])
+@pytest.mark.parametrize("path", ["/", "/d/cats/label", "/d/cats/summary", "/d/cats/changes", "/d/cats/pictures"])
 def test_every_route_responds(fake_dataset, client, path):
     assert client.get(path).status_code == 200
 
@@ -56,7 +56,7 @@ def test_get_requests_change_nothing(fake_dataset, client):
     before = sorted(fake_dataset.folder.rglob("*"))
     for path in ("/d/cats/labels", "/d/cats/plan", "/d/cats/run", "/d/cats/stop", "/d/cats/lookup"):
         assert client.get(path).status_code == 405
-    for path in ("/", "/d/cats/", "/d/cats/summary", "/d/cats/changes", "/d/cats/pictures"):
+    for path in ("/", "/d/cats/label", "/d/cats/summary", "/d/cats/changes", "/d/cats/pictures"):
         client.get(path)
     assert sorted(fake_dataset.folder.rglob("*")) == before
 
@@ -133,7 +133,7 @@ def home_rows(count):
 
 @pytest.mark.parametrize("name", ["nothing", "%2e%2e", "..%2fcats", "cats%2f..", "cats%00", ".", "%2fetc", "CATS"])
 def test_unknown_dataset_gives_404(fake_dataset, client, name):
-    for path in (f"/d/{name}/", f"/d/{name}/summary", f"/d/{name}/square/{picture_id(0)}"):
+    for path in (f"/d/{name}/label", f"/d/{name}/summary", f"/d/{name}/square/{picture_id(0)}"):
         assert client.get(path).status_code in (404, 405)
 
 
@@ -157,7 +157,7 @@ def test_damaged_log_gives_one_line_error(fake_dataset, client):
     answer = post_label(client, 1, "on")
     assert answer.status_code == 409
     assert "`python -m tasks labels repair --dataset cats`" in answer.json()["error"]
-    for path in ("/", "/d/cats/", "/d/cats/pictures", "/d/cats/pictures?view=on"):
+    for path in ("/", "/d/cats/label", "/d/cats/pictures", "/d/cats/pictures?view=on"):
         assert client.get(path).status_code == 200
     problem = client.get("/d/cats/summary").json()["problem"]
     assert "line 2" in problem
@@ -195,7 +195,7 @@ def test_full_disk_gives_one_line_error(fake_dataset, client, monkeypatch):
 def test_dataset_without_squares_names_the_command(fake_dataset, client):
     (fake_dataset.folder / "data" / "dogs" / "runs").mkdir(parents=True)
     assert "make run DATASET=dogs" in client.get("/").text
-    assert "make run DATASET=dogs" in client.get("/d/dogs/").text
+    assert "make run DATASET=dogs" in client.get("/d/dogs/label").text
     assert client.get("/d/dogs/pictures").json()["pictures"] == []
     assert client.get("/d/dogs/summary").json()["pictures"] == 0
 
@@ -208,7 +208,7 @@ def test_damaged_squares_give_one_line_error(fake_dataset, client, way):
         (rows.parent / "manifest.json").unlink()
     else:
         rows.write_text(whole[:-5] if way == "short" else "{" * len(whole))
-    for path in ("/", "/d/cats/"):
+    for path in ("/", "/d/cats/label"):
         shown = client.get(path).text
         assert "the squares are damaged" in shown
         assert "no squares" not in shown
@@ -226,11 +226,11 @@ def test_dataset_name_with_special_characters_is_escaped(fake_dataset, client):
     name = "ピカ <b>&\"'chu"
     (fake_dataset.folder / "data" / name / "runs").mkdir(parents=True)
     assert "<b>" not in client.get("/").text
-    assert client.get("/d/%E3%83%94%E3%82%AB%20%3Cb%3E&%22'chu/").status_code == 200
+    assert client.get("/d/%E3%83%94%E3%82%AB%20%3Cb%3E&%22'chu/label").status_code == 200
 
 
 def test_internal_error_hides_its_traceback_from_the_browser(fake_dataset, client, monkeypatch):
-    monkeypatch.setattr("pipeline.web.views.order", lambda *arguments, **keywords: 1 / 0)
+    monkeypatch.setattr("pipeline.web.labelling.views.order", lambda *arguments, **keywords: 1 / 0)
     answer = client.get("/d/cats/pictures?view=all")
     assert answer.status_code == 500
     assert "Traceback" not in answer.text
@@ -238,7 +238,7 @@ def test_internal_error_hides_its_traceback_from_the_browser(fake_dataset, clien
 
 
 def test_wrong_address_gives_an_error_page(client):
-    answer = client.get("/d/nothing/", headers={"accept": "text/html,*/*"})
+    answer = client.get("/d/nothing/label", headers={"accept": "text/html,*/*"})
     assert answer.status_code == 404
     assert "there is no such dataset" in answer.text
     assert answer.headers["content-type"].startswith("text/html")
@@ -246,7 +246,7 @@ def test_wrong_address_gives_an_error_page(client):
 
 @pytest.mark.parametrize(("name", "says"), [("cast", "did you mean &#39;cats&#39;?"), ("nothing", "known are: cats")])
 def test_wrong_dataset_in_the_address_is_answered_with_the_nearest(client, name, says):
-    answer = client.get(f"/d/{name}/", headers={"accept": "text/html"})
+    answer = client.get(f"/d/{name}/label", headers={"accept": "text/html"})
     assert answer.status_code == 404
     assert f"there is no such dataset; {says}" in answer.text
 

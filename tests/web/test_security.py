@@ -6,7 +6,7 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
-from pipeline.web.routes import make_app
+from pipeline.web.app import make_app
 from pipeline.web.security import MAX_BODY, AccessRules, SecurityMiddleware, is_loopback
 from tests.web.fake_dataset import picture_id
 
@@ -85,12 +85,12 @@ def test_malformed_content_length_is_refused():
         answered.append(message.get("status"))
 
     headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"\xb2")]
-    scope = {"type": "http", "method": "POST", "headers": headers}
+    scope = {"type": "http", "method": "POST", "path": "/d/cats/labels", "headers": headers}
     asyncio.run(SecurityMiddleware(None, AccessRules(host="127.0.0.1", port=8090))(scope, None, send))
     assert answered[0] == 413
 
 
-@pytest.mark.parametrize("path", ["/", "/d/cats/", "/static/page.js", "/d/nothing/", "/d/cats/changes"])
+@pytest.mark.parametrize("path", ["/", "/d/cats/label", "/static/base.css", "/d/nothing/label", "/d/cats/changes"])
 def test_every_response_has_security_headers(client, path):
     headers = client.get(path).headers
     policy = headers["content-security-policy"]
@@ -102,7 +102,9 @@ def test_every_response_has_security_headers(client, path):
     assert "access-control-allow-origin" not in headers
 
 
-@pytest.mark.parametrize("path", ["/", "/d/cats/", "/static/page.js", f"/d/cats/square/{picture_id(0)}", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/d/cats/label", "/static/base.css", f"/d/cats/square/{picture_id(0)}", "/nothing"]
+)
 def test_every_path_needs_the_token(client_with_token, path):
     assert client_with_token.get(path).status_code == 401
     assert client_with_token.get(f"{path}?token=wrong").status_code == 401
@@ -110,25 +112,25 @@ def test_every_path_needs_the_token(client_with_token, path):
 
 
 def test_token_is_replaced_by_a_cookie(client_with_token):
-    answer = client_with_token.get(f"/d/cats/?view=on&token={TOKEN}")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/d/cats/?view=on")
+    answer = client_with_token.get(f"/d/cats/label?view=on&token={TOKEN}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/d/cats/label?view=on")
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
-    assert client_with_token.get("/d/cats/").status_code == 200
+    assert client_with_token.get("/d/cats/label").status_code == 200
     assert client_with_token.post("/d/cats/labels", json=body()).status_code == 200
 
 
 def test_token_is_removed_from_the_address_with_a_cookie(client_with_token):
     for _ in range(2):
-        assert client_with_token.get(f"/d/cats/?token={TOKEN}").headers["location"] == "/d/cats/"
+        assert client_with_token.get(f"/d/cats/label?token={TOKEN}").headers["location"] == "/d/cats/label"
 
 
 def test_cookie_is_a_hash_of_any_token(fake_dataset):
     app = make_app(fake_dataset.site(), AccessRules(host="0.0.0.0", port=8090, token="a; b=ピカ"))
     client = TestClient(app, base_url="http://192.168.1.5:8090")
     assert client.get("/?token=a%3B%20b%3D%E3%83%94%E3%82%AB").status_code == 200
-    assert client.get("/d/cats/").status_code == 200
+    assert client.get("/d/cats/label").status_code == 200
 
 
 def test_login_redirect_stays_on_this_server(client_with_token):

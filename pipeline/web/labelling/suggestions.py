@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.errors import DamagedState
 from pipeline.filter.scores import read_features, read_scores
 from pipeline.labels.suggest import Suggestion, coarse_features, suggest
-from pipeline.web.picture_index import PictureIndex
+from pipeline.web.labelling.picture_index import PictureIndex
 
 MAX_WAIT = 1.5  # seconds for the first page: enough for some thousand squares, short enough not to seem stuck
 MAX_DIMENSIONS = 64  # enough to preserve distances (Johnson and Lindenstrauss), and fast for 20,000 squares

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import DamagedState
 from pipeline.labels.log import LabelLog
-from pipeline.web.label_sync import LabelChanges, LabelEdit, LabelSync
+from pipeline.web.labelling.label_sync import LabelChanges, LabelEdit, LabelSync
 from tests.web.fake_dataset import picture_id
 
 ONE, TWO = picture_id(1), picture_id(2)

@@ -16,11 +16,11 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.run_record import NAME, process_start
-from pipeline.web import background_run
-from pipeline.web.background_run import BackgroundRun
+from pipeline.web.jobs import background_run
+from pipeline.web.jobs.background_run import BackgroundRun
 from tests.web.fake_dataset import FakeDataset
 
-FAKE = Path(__file__).parent / "fake_tasks.py"
+FAKE = Path(__file__).parent.parent / "fake_tasks.py"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.web.thumbnails import MAX_DIRECT_BYTES, SIDE, raster_type, thumbnail
+from pipeline.web.labelling.thumbnails import MAX_DIRECT_BYTES, SIDE, raster_type, thumbnail
 from tests.web.fake_dataset import picture_id
 
 ID = picture_id(0)

@@ -1,5 +1,6 @@
 // The page: handles keys and buttons, sends label edits, and shows the server's data.
 
+import { element, toast } from "../dom.js";
 import { Batches } from "./batches.js";
 import { Board } from "./board.js";
 import { History } from "./history.js";
@@ -292,13 +293,6 @@ function problem(text) {
   if (element("problem").textContent !== text) element("problem").textContent = text;
 }
 
-let fading;
-function toast(text) {
-  element("toast").textContent = text;
-  clearTimeout(fading);
-  fading = setTimeout(() => (element("toast").textContent = ""), 6000);
-}
-
 // --- keys and buttons
 
 /** What a label applies to. The list applies to one click and never to keys, so that nothing is labelled by accident. */
@@ -376,10 +370,6 @@ element("more").addEventListener("click", () => {
 element("help").addEventListener("click", () => element("keys").showModal());
 element("keys-close").addEventListener("click", () => element("keys").close());
 window.addEventListener("beforeunload", (event) => outbox.unstored.size && event.preventDefault());
-
-function element(id) {
-  return document.getElementById(id);
-}
 
 function button(name) {
   return document.querySelector(`[data-act="${name}"]`);

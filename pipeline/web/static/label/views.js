@@ -1,6 +1,6 @@
 // Which squares are shown: the view, its order, its source and its page, all in the address after the #.
 
-import { made } from "./board.js";
+import { made } from "../dom.js";
 import { LABEL_NAMES } from "./texts.js";
 
 export const NAMES = {

@@ -1,5 +1,6 @@
 // The grid: tiles in a fixed order, and the cursor.
 
+import { made } from "../dom.js";
 import { LABEL_NAMES } from "./texts.js";
 
 const SIGNS = { on: "✓", off: "✗", unsure: "?" };
@@ -117,13 +118,6 @@ export function score(picture) {
   if (picture.score === null) return "";
   const shown = picture.score.toFixed(2);
   return picture.spread === null ? shown : `${shown} ± ${picture.spread.toFixed(2)}`;
-}
-
-export function made(name, kind = "", text = "") {
-  const element = document.createElement(name);
-  if (kind) element.className = kind;
-  if (text) element.textContent = text;
-  return element;
 }
 
 function paint(tile, picture, pending, index, total) {

@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
-from pipeline.web.picture_index import PictureIndexCache
-from pipeline.web.suggestions import MAX_DIMENSIONS, Suggestions, project
+from pipeline.web.labelling.picture_index import PictureIndexCache
+from pipeline.web.labelling.suggestions import MAX_DIMENSIONS, Suggestions, project
 from tests.web.fake_dataset import picture_id
 
 
@@ -54,7 +54,7 @@ def test_mismatched_filter_features_are_ignored(fake_dataset):
 
 
 def test_first_batch_with_a_filter_includes_different_squares(fake_dataset, monkeypatch):
-    from pipeline.web import suggestions as suggestions_module
+    from pipeline.web.labelling import suggestions as suggestions_module
 
     monkeypatch.setattr(suggestions_module, "MAX_WAIT", 0.0)
     suggestions, index_cache = Suggestions(), PictureIndexCache(fake_dataset.paths())
@@ -91,7 +91,7 @@ def test_suggestions_are_empty_if_all_are_labelled(fake_dataset, client):
 
 
 def test_page_responds_while_features_are_computed(fake_dataset, client, monkeypatch):
-    from pipeline.web import suggestions as suggestions_module
+    from pipeline.web.labelling import suggestions as suggestions_module
 
     looking = []
 

@@ -1,6 +1,7 @@
 // The original picture, large, with what is known about it.
 
-import { made, score } from "./board.js";
+import { made } from "../dom.js";
+import { score } from "./board.js";
 import { LABEL_NAMES } from "./texts.js";
 
 const OUTCOMES = { kept: "kept", rejected: "rejected", unsure: "borderline, not kept" };

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pipeline.filter.scores import BORDERLINE
-from pipeline.web.picture_index import IndexedSquare, PictureIndex
+from pipeline.web.labelling.picture_index import IndexedSquare, PictureIndex
 
 # Largest distance from the threshold in the view "near the threshold", which also contains all borderline squares
 NEAR_DISTANCE = 0.1

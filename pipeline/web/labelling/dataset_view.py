@@ -11,12 +11,12 @@ from pipeline.filter.effect import FilterEffect, last_effect
 from pipeline.filter.words import advice_words, precision_words, recall_words, validation_words
 from pipeline.run_record import keys_used
 from pipeline.store.artifacts import load
-from pipeline.web import views
-from pipeline.web.background_run import BackgroundRun
 from pipeline.web.dataset_paths import DatasetPaths
-from pipeline.web.label_sync import EditResult, LabelChanges, LabelEdit, LabelSync, count_labels
-from pipeline.web.picture_index import PictureIndex, PictureIndexCache, downloaded_ids, filters_of
-from pipeline.web.suggestions import Suggestions
+from pipeline.web.jobs.background_run import BackgroundRun
+from pipeline.web.labelling import views
+from pipeline.web.labelling.label_sync import EditResult, LabelChanges, LabelEdit, LabelSync, count_labels
+from pipeline.web.labelling.picture_index import PictureIndex, PictureIndexCache, downloaded_ids, filters_of
+from pipeline.web.labelling.suggestions import Suggestions
 
 MAX_ORDERS = 64  # orders of views that are remembered
 

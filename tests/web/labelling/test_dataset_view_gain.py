@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from pipeline.web.dataset_view import count_unseen_labels, last_label_effect
-from pipeline.web.picture_index import PictureIndexCache
+from pipeline.web.labelling.dataset_view import count_unseen_labels, last_label_effect
+from pipeline.web.labelling.picture_index import PictureIndexCache
 from tests.web.fake_dataset import picture_id
 
 

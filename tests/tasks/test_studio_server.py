@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.web.picture_index import PictureIndexCache
-from tasks import label_server, paths
+from pipeline.web.labelling.picture_index import PictureIndexCache
+from tasks import paths, studio_server
 from tasks.cli import main
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -23,19 +23,19 @@ def squares(configure):
 
 
 def test_page_shows_squares_and_their_sources(squares):
-    index = PictureIndexCache(label_server.dataset_paths("demo")).current()
+    index = PictureIndexCache(studio_server.dataset_paths("demo")).current()
     assert index.squares == squares
     assert index.pictures[0].url
 
 
 def test_page_shows_squares_despite_wrong_settings(squares, configure):
     configure("[normalize]\nsize = large\n")
-    assert PictureIndexCache(label_server.dataset_paths("demo")).current().squares == squares
+    assert PictureIndexCache(studio_server.dataset_paths("demo")).current().squares == squares
 
 
 def test_page_follows_the_last_run_but_not_a_trial(squares):
     index_cache, store = (
-        PictureIndexCache(label_server.dataset_paths("demo")),
+        PictureIndexCache(studio_server.dataset_paths("demo")),
         paths.artifact_store("demo", "normalize"),
     )
     assert main(["run", "--until", "normalize", "--normalize-size", "32", "--once"]) == 0

@@ -1,4 +1,5 @@
-"""The command `python -m tasks web`: the label page, with the paths of this working folder."""
+"""The commands `studio` and `web` (the same, opened at its label page): the web server, with the paths of this working
+folder."""
 
 import sys
 import webbrowser
@@ -7,15 +8,25 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pipeline.errors import UserError
+from pipeline.options import STAGES
 from tasks import paths
 
 if TYPE_CHECKING:
     from pipeline.web.dataset_paths import DatasetPaths
 
 
+def studio(given: Namespace) -> int:
+    """Serve the studio until ctrl-C."""
+    return _serve(given, "studio", "")
+
+
 def web(given: Namespace) -> int:
-    """Serve the label page until ctrl-C."""
-    # Here, because this imports FastAPI, which only this command needs
+    """Serve the studio until ctrl-C, opened at the label page of the dataset."""
+    return _serve(given, "label page", "label")
+
+
+def _serve(given: Namespace, name: str, page: str) -> int:
+    # Here, because this imports FastAPI, which only these commands need
     from pipeline.web.dataset_paths import Site
     from pipeline.web.security import AccessRules, is_loopback, new_token
     from pipeline.web.server import serve
@@ -23,12 +34,12 @@ def web(given: Namespace) -> int:
     if not 0 < given.port < 65536:
         raise UserError(f"--port {given.port}: expected a number from 1 to 65535, for example 8090")
     token = given.token or ("" if is_loopback(given.host) else new_token())
-    address = f"http://{_browser_host(given.host)}:{given.port}{_page_path(given.dataset)}" + (
+    address = f"http://{_browser_host(given.host)}:{given.port}{_page_path(given.dataset, page)}" + (
         f"?token={quote(token, safe='')}" if token else ""
     )
 
     def ready() -> None:
-        print(f"label page: {address}  (ctrl-C ends it; labels are saved)", file=sys.stderr, flush=True)
+        print(f"{name}: {address}  (ctrl-C ends it; labels are saved)", file=sys.stderr, flush=True)
         if given.browser:
             webbrowser.open(address)
 
@@ -38,21 +49,19 @@ def web(given: Namespace) -> int:
 
 
 def dataset_paths(dataset: str) -> "DatasetPaths":
-    """The paths of a dataset for the label page."""
+    """The paths of a dataset for the web server."""
     from pipeline.web.dataset_paths import DatasetPaths
 
-    stores = {
-        stage: paths.artifact_store(dataset, stage) for stage in ("download", "normalize", "classifier", "filter")
-    }
-    folder = paths.dataset_folder(dataset)
-    return DatasetPaths(dataset=dataset, folder=folder, **stores)
+    stores = {stage: paths.artifact_store(dataset, stage) for stage in STAGES}
+    folder, generated = paths.dataset_folder(dataset), paths.generated_folder(dataset)
+    return DatasetPaths(dataset=dataset, folder=folder, generated=generated, **stores)
 
 
-def _page_path(dataset: str) -> str:
+def _page_path(dataset: str, page: str) -> str:
     if not dataset:
         return "/"
     paths.existing_dataset(dataset)
-    return f"/d/{quote(dataset, safe='')}/"
+    return f"/d/{quote(dataset, safe='')}/{page}"
 
 
 def _browser_host(host: str) -> str:

@@ -1,6 +1,6 @@
 // Run the stages that depend on labels: first show the plan, then the progress.
 
-import { made } from "./board.js";
+import { element, made } from "../dom.js";
 
 const TITLES = { filter: "Update the filter", "": "Run everything" };
 const PLANNING = 150_000; // ms
@@ -110,8 +110,4 @@ function bar(percent, running) {
   shown.hidden = !running;
   if (percent === null) shown.removeAttribute("value");
   else shown.value = percent;
-}
-
-function element(id) {
-  return document.getElementById(id);
 }

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from pipeline.web.picture_index import PictureIndexCache
+from pipeline.web.labelling.picture_index import PictureIndexCache
 from tests.web.fake_dataset import FakeDataset, picture_id
 
 

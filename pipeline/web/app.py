@@ -1,0 +1,40 @@
+"""The web application: the routes of all pages, behind the checks of `security`."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
+
+from pipeline.web.dataset_paths import Site
+from pipeline.web.http_errors import add_error_handlers
+from pipeline.web.pages import home_page, label_page
+from pipeline.web.security import AccessRules, SecurityMiddleware
+from pipeline.web.studio import Studio
+
+STATIC = Path(__file__).parent / "static"
+ROUTES = (home_page, label_page)
+
+
+class RevalidatedFiles(StaticFiles):
+    """Scripts and styles, which the browser caches and revalidates each time, because they change with the version."""
+
+    def file_response(self, *arguments: Any, **keywords: Any) -> Response:
+        """The file, or status 304 if the browser has it."""
+        response = super().file_response(*arguments, **keywords)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def make_app(site: Site, access_rules: AccessRules, *, first: str = "") -> SecurityMiddleware:
+    """Make the ASGI application; loads the dataset `first` in a thread while the browser starts."""
+    app = FastAPI(title="ganmill", docs_url=None, redoc_url=None, openapi_url=None)
+    studio = Studio(site, access_rules)
+    app.mount("/static", RevalidatedFiles(directory=STATIC))
+    add_error_handlers(app)
+    for module in ROUTES:
+        module.add_routes(app, studio)
+    if first:
+        studio.preload(first)
+    return SecurityMiddleware(app, access_rules)

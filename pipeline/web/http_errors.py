@@ -1,0 +1,85 @@
+"""Errors as responses: one line that says what is wrong, as JSON for programs and as a page for people."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from pipeline.errors import UserError, of_system
+from pipeline.web.labelling.dataset_view import NoSquares, UnknownPictures
+from pipeline.web.rendering import html
+
+
+class ErrorBody(BaseModel):
+    """What was wrong, where, and what to do, in one line."""
+
+    error: str
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The responses with which a route may refuse a request, for its OpenAPI description."""
+    return {status: {"model": ErrorBody, "description": MEANINGS[status]} for status in statuses}
+
+
+MEANINGS = {
+    400: "the request cannot be read",
+    401: "the token is missing",
+    403: "another site may not ask for this",
+    404: "there is nothing of this name",
+    405: "this address does not take this method",
+    409: "this cannot be done now",
+    413: "the request is too large",
+    415: "the request has another content type than is expected",
+    421: "the request names another server",
+    422: "a value is not allowed",
+    431: "the headers are too large",
+    500: "an error of the program; its console shows details",
+    503: "this cannot be answered now; ask again later",
+    507: "the disk does not take it",
+}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Every error is one line, in JSON for scripts; a traceback is only printed on the console."""
+
+    @app.exception_handler(HTTPException)
+    def http_error(request: Request, error: HTTPException) -> Response:
+        return _error_response(request, str(error.detail), error.status_code, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid_request(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return _error_response(request, f"{where}: {first['msg']}".lstrip(": "), 422)
+
+    @app.exception_handler(UnknownPictures)
+    def unknown_pictures(request: Request, error: UnknownPictures) -> JSONResponse:
+        return JSONResponse({"error": str(error), "unknown": list(error.ids)}, 404)
+
+    @app.exception_handler(NoSquares)
+    def no_squares(request: Request, error: NoSquares) -> Response:
+        return _error_response(request, str(error), 503)
+
+    @app.exception_handler(UserError)
+    def user_error(request: Request, error: UserError) -> Response:
+        return _error_response(request, str(error), 409)
+
+    @app.exception_handler(OSError)
+    def system_error(request: Request, error: OSError) -> Response:
+        return _error_response(request, str(of_system(error)), 507)
+
+    @app.exception_handler(Exception)
+    def unexpected_error(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": f"{type(error).__name__}; the server's console shows details"}, 500)
+
+
+def _error_response(request: Request, line: str, status: int, headers: Any = None) -> Response:
+    if "text/html" in request.headers.get("accept", ""):  # a person opened an address in the browser
+        response: Response = html("error", status, error=line)
+    else:
+        response = JSONResponse({"error": line}, status)
+    response.headers.update(headers or {})  # 405 names the methods that are allowed
+    return response

@@ -1,0 +1,44 @@
+"""Fill the templates of the pages. Everything that a template shows is escaped."""
+
+from typing import Any
+from urllib.parse import quote
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+# The pages of a dataset: the last part of the address, and the name of the tab
+DATASET_TABS = {
+    "": "Overview",
+    "label": "Label",
+    "filter": "Filter",
+    "gallery": "Gallery",
+    "samples": "Samples",
+    "runs": "Runs",
+    "settings": "Settings",
+}
+SITE_TABS = {"/": "Datasets", "/definitions": "Definitions", "/jobs": "Jobs", "/races": "Races", "/api/docs": "API"}
+
+
+def dataset_url(dataset: str, tab: str = "") -> str:
+    """The address of a page of `dataset`, below the server's root."""
+    return f"/d/{quote(dataset, safe='')}/{tab}"
+
+
+TEMPLATES = Environment(
+    loader=PackageLoader("pipeline.web"),
+    autoescape=select_autoescape(default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.globals.update(DATASET_TABS=DATASET_TABS, SITE_TABS=SITE_TABS, dataset_url=dataset_url)
+
+
+def html(name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """The page of the template `name`. Its frame reads two of the values.
+
+    `dataset` is whose page it is, none for a page of the site; `tab` is the key of the page in `DATASET_TABS` or
+    `SITE_TABS`.
+    """
+    values = {"dataset": None, "tab": None, **values}
+    return HTMLResponse(TEMPLATES.get_template(f"{name}.html.jinja").render(**values), status)

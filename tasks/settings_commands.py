@@ -1,0 +1,80 @@
+"""The commands on the settings of a dataset: `options` lists them, `remember` saves some, `forget` undoes that."""
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+
+from pipeline.errors import UserError, of_system
+from pipeline.option_types import as_text, nearest
+from pipeline.options import STAGE_OPTIONS
+from tasks import paths, remembered, settings, settings_page
+
+
+def options(arguments: Namespace) -> int:
+    """Print every setting with its value for the dataset or, with `markdown`, the page docs/settings.md."""
+    if arguments.markdown:
+        print(settings_page.as_markdown(), end="")
+        return 0
+    if arguments.json:
+        return as_json_or_error(lambda: settings.described(arguments.dataset))
+    given = settings.given(arguments.dataset, {})
+    current_settings = settings.resolve(arguments.dataset, {})
+    if hint := paths.similar_dataset(arguments.dataset):  # no error: a name may have settings before its first run
+        print(hint, file=sys.stderr)
+    for stage, stage_options in STAGE_OPTIONS.items():
+        print(f"[{stage}]")
+        for name, field in stage_options.model_fields.items():
+            known = given.get(f"{stage}.{name}")
+            origin = known.origin if known else settings.DEFAULT
+            value = f"{name} = {as_text(getattr(current_settings[stage], name))}"
+            print(f"{value:<42}  # {origin}: {field.description}")
+    return 0
+
+
+def remember(arguments: Namespace) -> int:
+    """Save settings for a dataset, as if its last run had been given them by flag; without any, print what is saved."""
+    dataset = arguments.dataset
+    given = settings.read_words(arguments.settings)
+    settings.check_dataset(dataset)
+    if given:
+        settings.remember(dataset, settings.resolve(dataset, given))
+    known = remembered.read(dataset)
+    for name, each in sorted(known.items()):
+        print(f"{dataset}: {name} = {each.text}")
+    if not known:
+        print(f"{dataset}: nothing is remembered")
+    return 0
+
+
+def forget(arguments: Namespace) -> int:
+    """Forget settings that the last run used by flag, so that luigi.cfg and the defaults hold again."""
+    dataset = paths.existing_dataset(arguments.dataset)
+    if arguments.all:
+        remembered.forget_all(dataset)
+        print(f"{dataset}: forgot every remembered setting")
+        return 0
+    known = remembered.read(dataset)
+    for name in arguments.names:
+        if name not in known:
+            raise UserError(f"{name} is not remembered for {dataset}; {nearest(name, known)}")
+    names = arguments.names or [name for name in known if name not in settings.SUBJECT]
+    remembered.forget(dataset, names)
+    now = settings.resolve(dataset, {})
+    for name in names:
+        stage, _, option = name.partition(".")
+        value = getattr(now.stages.get(stage), option, settings.DEFAULT)  # an earlier version had other settings
+        print(f"{dataset}: forgot {name} = {known[name].text}; now {as_text(value)}")
+    kept = [name for name in known if name not in names]
+    print(f"{dataset}: " + (f"still remembered: {', '.join(kept)}" if kept else "nothing is remembered"))
+    return 0
+
+
+def as_json_or_error(find: Callable[[], object]) -> int:
+    """Print what `find` returns as JSON, or {"error": ...} before its error is raised."""
+    try:
+        print(json.dumps(find()))
+    except (UserError, OSError) as error:
+        print(json.dumps({"error": str(of_system(error) if isinstance(error, OSError) else error)}))
+        raise
+    return 0
