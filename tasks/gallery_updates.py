@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from pipeline.errors import Stopped
 from pipeline.report import gallery
-from pipeline.report.gallery import GalleryPaths, newest_sheet
+from pipeline.report.training_files import TrainingPaths, newest_sheet
 from pipeline.report.trainings import Trainings
 from pipeline.store.jsonl import timestamp
 from tasks import paths
@@ -35,10 +35,10 @@ def correct(dataset: str) -> None:
         refresh(dataset)
 
 
-def gallery_paths(dataset: str) -> GalleryPaths:
+def gallery_paths(dataset: str) -> TrainingPaths:
     """The paths of a dataset for its page of trainings."""
     stores = {stage: paths.artifact_store(dataset, stage) for stage in ("gan", "generate", "report")}
-    return GalleryPaths(folder=paths.generated_folder(dataset), **stores)
+    return TrainingPaths(folder=paths.generated_folder(dataset), **stores)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ MAY_READ = {
     "report": {"store", "images", "labels", "filter", "gan", "demo"},
     "run_record": {"store"},
     "run_process": {"run_record"},
-    "web": {"store", "images", "labels", "filter", "run_record", "run_process"},
+    "web": {"store", "images", "labels", "filter", "gan", "report", "run_record", "run_process"},
 }
 NETWORKS = {"tensorflow", "keras", "jax", "torch"}
 
@@ -82,6 +82,12 @@ def test_keras_comes_from_devices_alone_which_sets_its_environment_first():
     paths = modules("pipeline") + modules("tasks")
     found = [path for path in paths if "keras" in {name.split(".")[0] for name in imports(path)}]
     assert found == [REPOSITORY / "pipeline" / "devices.py"]
+
+
+def test_loading_the_web_server_loads_no_network_library():
+    code = f"import sys, pipeline.web.server; print(sorted(set(sys.modules) & {NETWORKS | {'matplotlib'}}))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 def test_loading_the_tasks_and_the_command_line_loads_no_network_library():

@@ -6,60 +6,32 @@ so a browser shows a training while it runs.
 
 import base64
 import hashlib
-import json
 import os
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from pipeline.gan.stats_log import STATS
+from pipeline.report.training_files import (
+    RUNNING,
+    TrainingFiles,
+    TrainingPaths,
+    epochs_in_words,
+    find_files,
+    is_unfinished,
+    newest_sheet,
+    sheet_epoch,
+    training_of,
+)
 from pipeline.report.trainings import Training, Trainings
-from pipeline.store.artifacts import SHORT, Artifact, ArtifactStore
+from pipeline.store.artifacts import Artifact
 from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import timestamp
 
 PAGE = "index.html"
-RUNNING, UNFINISHED, DONE, FAILED = "running", "unfinished", "done", "failed"
 RELOAD = 30  # seconds after which a browser loads the page again while a training runs
 RELOADED = b'<meta http-equiv="refresh"'  # in a page that a browser loads again
-TAIL = 1 << 16  # bytes at the end of the statistics, where the last row is
-
-
-@dataclass(frozen=True, kw_only=True)
-class GalleryPaths:
-    """Where the page and what it shows are: generated/<dataset>, and the artifacts of three stages."""
-
-    folder: Path
-    gan: ArtifactStore
-    generate: ArtifactStore
-    report: ArtifactStore
-
-
-@dataclass(frozen=True, kw_only=True)
-class Files:
-    """What there is of one training."""
-
-    sheets: Path
-    gan: Artifact | None
-    generate: Artifact | None
-    report: Artifact | None
-    begun: bool  # a stopped or running run has left work in progress
-    in_use: bool
-
-    @property
-    def exist(self) -> bool:
-        """Whether anything is left."""
-        return bool(self.gan or self.generate or self.report or self.begun or self.in_use or newest_sheet(self.sheets))
-
-    def state(self, training: Training) -> str:
-        """Running, unfinished, done or failed."""
-        if self.in_use and (self.begun or not self.gan or _is_unfinished(self.gan)):
-            return RUNNING
-        if self.gan and not _is_unfinished(self.gan):
-            return DONE
-        return FAILED if training.error else UNFINISHED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,17 +55,17 @@ class Card:
     links: dict[str, str]  # text to path
 
 
-def refresh(paths: GalleryPaths, *, dataset: str, ended: str = "") -> None:
+def refresh(paths: TrainingPaths, *, dataset: str, ended: str = "") -> None:
     """Number new trainings, bring their links up to date, and write the page.
 
     `ended` is the key of a training that has just ended, though its run still holds the lock. Errors: `OSError`.
     """
     trainings = Trainings(paths.folder)
     gans = paths.gan.all()
-    trainings.adopt(_of_artifact(gan) for gan in gans if not _is_unfinished(gan))
+    trainings.adopt(training_of(gan) for gan in gans if not is_unfinished(gan))
     cards = []
     for training in trainings.all():
-        files = _files(paths, trainings.sheets(training), training, gans, running=training.key != ended)
+        files = find_files(paths, trainings.sheets(training), training, gans, running=training.key != ended)
         if not files.exist:
             trainings.unlink(training)
             continue
@@ -114,110 +86,17 @@ def shows_running(folder: Path) -> bool:
         return False
 
 
-def newest_sheet(folder: Path) -> Path | None:
-    """The sample sheet of the last epoch in `folder`, or None."""
-    return max(folder.glob("epoch-*.png"), default=None, key=lambda path: (len(path.name), path.name))
-
-
-def _is_unfinished(gan: Artifact) -> bool:
-    """Whether a time limit ended the training."""
-    manifest = gan.manifest
-    return bool(getattr(manifest, "unfinished", False) or manifest.summary.get("unfinished"))
-
-
-def _of_artifact(gan: Artifact) -> Training:
-    """The training that made `gan`, for the register."""
-    manifest = gan.manifest
-    epochs = manifest.options.get("epochs")
-    return Training(
-        number=0,
-        key=manifest.key,
-        definition=str(manifest.options.get("definition", "gan")),
-        size=manifest.summary.get("size"),
-        epochs=epochs if isinstance(epochs, int) else None,
-        began=_before(manifest.created, manifest.seconds),
-    )
-
-
-def _before(time: str, seconds: float) -> str:
-    try:
-        return (datetime.fromisoformat(time) - timedelta(seconds=seconds)).isoformat(timespec="seconds")
-    except ValueError:
-        return time
-
-
-def _files(paths: GalleryPaths, sheets: Path, training: Training, gans: list[Artifact], *, running: bool) -> Files:
-    """What there is of `training`; of each stage the artifact that was made last. Not `running`: it cannot run now."""
-    gan = next((each for each in reversed(gans) if each.manifest.key == training.key), None)
-    reports = [
-        each for each in paths.report.all() if _folder_read(each, "gan").partition(".")[0] == training.key[:SHORT]
-    ]
-    generator = gan.manifest.outputs.get("generator") if gan else None
-    named = {_folder_read(each, "generate") for each in reports}
-    samples = [
-        each
-        for each in paths.generate.all()
-        if each.folder.name in named or (generator and each.manifest.inputs.get("gan.generator") == generator)
-    ]
-    return Files(
-        sheets=sheets,
-        gan=gan,
-        generate=samples[-1] if samples else None,
-        report=reports[-1] if reports else None,
-        begun=paths.gan.begun(training.key),
-        in_use=running and paths.gan.is_in_use(training.key),
-    )
-
-
-def _folder_read(report: Artifact, stage: str) -> str:
-    """The name of the folder of `stage` that `report` read; a remark may follow the name."""
-    return str(report.manifest.inputs.get(f"{stage}.folder", "")).partition(" ")[0]
-
-
-def _card(folder: Path, training: Training, files: Files) -> Card:
+def _card(folder: Path, training: Training, files: TrainingFiles) -> Card:
     state = files.state(training)
     return Card(
         training=training,
         state=state,
-        epochs=_epochs(training, files, state),
+        epochs=epochs_in_words(training, files, state),
         began=training.began[:16].replace("T", " "),
         score=_score(files.generate) if files.generate else "",
         pictures=_pictures(folder, files),
         links=_links(folder, files),
     )
-
-
-def _epochs(training: Training, files: Files, state: str) -> str:
-    """How many epochs are done, of how many if it has not ended."""
-    recorded = files.gan.manifest.summary.get("epochs") if files.gan and state != RUNNING else None
-    done = _last_epoch(files.sheets) if recorded is None else recorded
-    if state == DONE or training.epochs is None:
-        return "1 epoch" if done == 1 else f"{done} epochs"
-    return f"{done} of {training.epochs} epochs"
-
-
-def _last_epoch(sheets: Path) -> int:
-    """The epoch of the newest sheet, or of the last whole row of the statistics beside it if that is later."""
-    newest = newest_sheet(sheets)
-    shown = _number(newest) if newest else 0
-    try:
-        with (sheets / STATS).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-            lines = file.read().splitlines()
-    except OSError:
-        return shown
-    for line in reversed(lines):
-        try:
-            return max(shown, int(json.loads(line)["epoch"]))
-        except (ValueError, TypeError, KeyError, OverflowError):
-            continue
-    return shown
-
-
-def _number(sheet: Path) -> int:
-    """The epoch in the name of a sample sheet; 0 if there is none."""
-    number = sheet.stem.partition("-")[2]
-    return int(number) if number.isascii() and number.isdecimal() else 0
 
 
 def _score(generate: Artifact) -> str:
@@ -230,14 +109,14 @@ def _score(generate: Artifact) -> str:
     return f"KID {shown} (reals against reals {shown_floor}), measured with {extractor}"
 
 
-def _pictures(folder: Path, files: Files) -> list[Picture]:
+def _pictures(folder: Path, files: TrainingFiles) -> list[Picture]:
     """The pictures of a training that exist: sheet of the last epoch, reals, film, samples, film of the samples."""
     sheets = [files.sheets, *([files.gan.folder / "samples"] if files.gan else [])]
     films = [files.sheets, *([files.gan.folder / "plots"] if files.gan else [])]
     made = [files.generate.folder] if files.generate else []
     last = next(filter(None, map(newest_sheet, sheets)), None)
     shown = {
-        f"sample sheet, epoch {_number(last) if last else 0}": last,
+        f"sample sheet, epoch {sheet_epoch(last) if last else 0}": last,
         "squares it learns from": _first(sheets, "reals.png"),
         "film of the training": _first(films, "training.gif"),
         "samples": _first(made, "grid.png"),
@@ -246,7 +125,7 @@ def _pictures(folder: Path, files: Files) -> list[Picture]:
     return [Picture(source=_link(folder, path), caption=caption) for caption, path in shown.items() if path]
 
 
-def _links(folder: Path, files: Files) -> dict[str, str]:
+def _links(folder: Path, files: TrainingFiles) -> dict[str, str]:
     """Where the rest of a training is."""
     gan = [files.gan.folder] if files.gan else []
     generate = [files.generate.folder] if files.generate else []

@@ -13,6 +13,7 @@ from pipeline.web.pages import home_page, label_page
 from pipeline.web.security import AccessRules, SecurityMiddleware
 from pipeline.web.studio import Studio
 
+VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
 STATIC = Path(__file__).parent / "static"
 ROUTES = (home_page, label_page)
 
@@ -29,7 +30,7 @@ class RevalidatedFiles(StaticFiles):
 
 def make_app(site: Site, access_rules: AccessRules, *, first: str = "") -> SecurityMiddleware:
     """Make the ASGI application; loads the dataset `first` in a thread while the browser starts."""
-    app = FastAPI(title="ganmill", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="ganmill", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     studio = Studio(site, access_rules)
     app.mount("/static", RevalidatedFiles(directory=STATIC))
     add_error_handlers(app)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.report.training_files import TrainingPaths
 from pipeline.store.artifacts import ArtifactStore
 
 
@@ -26,6 +27,11 @@ class DatasetPaths:
     def labels(self) -> Path:
         """The label log."""
         return self.folder / "labels.jsonl"
+
+    @property
+    def trainings(self) -> TrainingPaths:
+        """Where the trainings are."""
+        return TrainingPaths(folder=self.generated, gan=self.gan, generate=self.generate, report=self.report)
 
     @property
     def runs(self) -> Path:

@@ -5,41 +5,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError, of_system
 from pipeline.web.labelling.dataset_view import NoSquares, UnknownPictures
 from pipeline.web.rendering import html
-
-
-class ErrorBody(BaseModel):
-    """What was wrong, where, and what to do, in one line."""
-
-    error: str
-
-
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The responses with which a route may refuse a request, for its OpenAPI description."""
-    return {status: {"model": ErrorBody, "description": MEANINGS[status]} for status in statuses}
-
-
-MEANINGS = {
-    400: "the request cannot be read",
-    401: "the token is missing",
-    403: "another site may not ask for this",
-    404: "there is nothing of this name",
-    405: "this address does not take this method",
-    409: "this cannot be done now",
-    413: "the request is too large",
-    415: "the request has another content type than is expected",
-    421: "the request names another server",
-    422: "a value is not allowed",
-    431: "the headers are too large",
-    500: "an error of the program; its console shows details",
-    503: "this cannot be answered now; ask again later",
-    507: "the disk does not take it",
-}
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -6,6 +6,8 @@ from urllib.parse import quote
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from pipeline.web.glossary import GLOSSARY
+
 # The pages of a dataset: the last part of the address, and the name of the tab
 DATASET_TABS = {
     "": "Overview",
@@ -31,7 +33,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.globals.update(DATASET_TABS=DATASET_TABS, SITE_TABS=SITE_TABS, dataset_url=dataset_url)
+TEMPLATES.globals.update(DATASET_TABS=DATASET_TABS, SITE_TABS=SITE_TABS, GLOSSARY=GLOSSARY, dataset_url=dataset_url)
 
 
 def html(name: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -8,7 +8,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from pipeline.report import gallery
-from pipeline.report.gallery import GalleryPaths, newest_sheet, refresh
+from pipeline.report.gallery import refresh
+from pipeline.report.training_files import TrainingPaths, newest_sheet
 from pipeline.report.trainings import Trainings
 from pipeline.store.artifacts import ArtifactStore
 from pipeline.store.manifest import Manifest, list_files
@@ -17,9 +18,9 @@ HOSTILE = "\"'></h2></title><script>alert(1)</script><img src=https://x.org/a on
 
 
 @pytest.fixture
-def paths(tmp_path) -> GalleryPaths:
+def paths(tmp_path) -> TrainingPaths:
     made, models = tmp_path / "generated" / "cats", tmp_path / "models" / "cats"
-    return GalleryPaths(
+    return TrainingPaths(
         folder=made,
         gan=ArtifactStore(models / "gan"),
         generate=ArtifactStore(made / "generate"),
@@ -27,7 +28,7 @@ def paths(tmp_path) -> GalleryPaths:
     )
 
 
-def begin(paths: GalleryPaths, letter: str, *sheets: int, definition: str = "dcgan", epochs: int | None = 9) -> Path:
+def begin(paths: TrainingPaths, letter: str, *sheets: int, definition: str = "dcgan", epochs: int | None = 9) -> Path:
     """Begin a training whose key is 64 times `letter`, with these sample sheets; returns their folder."""
     trainings = Trainings(paths.folder)
     training = trainings.begin(
@@ -50,7 +51,7 @@ def publish(store: ArtifactStore, letter: str, *files: str, **facts) -> Path:
     return store.publish(work, manifest).folder
 
 
-def finish(paths: GalleryPaths, letter: str = "a", remark: str = "", **facts) -> None:
+def finish(paths: TrainingPaths, letter: str = "a", remark: str = "", **facts) -> None:
     """Publish the generator, the samples and the report of a training."""
     summary = {"epochs": 9, "size": 32, **facts}
     generator = {"outputs": {"generator": f"g{letter}"}, "options": {"definition": "dcgan", "epochs": 9}}
@@ -62,7 +63,7 @@ def finish(paths: GalleryPaths, letter: str = "a", remark: str = "", **facts) ->
     publish(paths.report, letter, "index.html", inputs=folders)
 
 
-def read(paths: GalleryPaths, dataset: str = "cats") -> BeautifulSoup:
+def read(paths: TrainingPaths, dataset: str = "cats") -> BeautifulSoup:
     """The page, written now; every link and picture on it leads to a file."""
     refresh(paths, dataset=dataset)
     page = BeautifulSoup((paths.folder / "index.html").read_text(encoding="utf-8"), "lxml")

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, FastAPI, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.exceptions import HTTPException
 
+from pipeline.web.bodies import Id, StrictBody
 from pipeline.web.labelling import views
 from pipeline.web.labelling.label_sync import LabelEdit
 from pipeline.web.labelling.picture_index import PictureIndex
@@ -19,18 +20,11 @@ IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}  # a squar
 MAX_PER_PAGE = 200  # squares on one page
 BATCH = 60  # suggestions at once: a few minutes of labelling
 
-Id = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Label = Literal["on", "off", "unsure"] | None
 VIEW_NAMES, SORT_NAMES = ("next", *views.VIEWS), ("", *views.SORTS)
 View = Literal[VIEW_NAMES]  # type: ignore[valid-type]  # FastAPI checks the names when a request comes
 Sort = Literal[SORT_NAMES]  # type: ignore[valid-type]  # as above
 Until = Literal["filter", ""]
-
-
-class StrictBody(BaseModel):
-    """The base of request bodies: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class LabelEditBody(StrictBody):

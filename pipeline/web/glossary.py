@@ -1,0 +1,40 @@
+"""The words that the pages explain behind a "?", a sentence or two each."""
+
+GLOSSARY = {
+    "dataset": "One subject and its folders: its pictures, labels, trainings and samples.",
+    "picture": "A file as it was downloaded.",
+    "square": "A picture after it was cropped and scaled to a square; what the filter and the GAN see.",
+    "label": "What a person says about a square: on target (it shows the subject), off target, or skip (not used).",
+    "filter": "A classifier that learns from the labels which squares show the subject, and keeps those.",
+    "score": "The probability, by the filter, that a square is on target.",
+    "threshold": "Squares with a higher score are kept. Around it there may be a band of borderline squares, which are"
+    " not kept either.",
+    "filter precision": "Of the squares that the filter keeps, the fraction that is on target.",
+    "filter recall": "Of the squares that are on target, the fraction that the filter keeps. The others are lost.",
+    "interval": "The true value is between these two numbers in 9 of 10 cases.",
+    "backbone": "A network that was trained on other pictures and that the filter builds on. With one it needs fewer"
+    " labels.",
+    "definition": "A JSON file in models/ that says how the GAN is built and trained, without code.",
+    "training": "One generator in the making. The same settings and squares give the same training.",
+    "epoch": "One pass of the training over all kept squares.",
+    "latent": "The list of random numbers that the generator turns into one sample.",
+    "seed": "The number that all random numbers follow from: the same seed gives the same samples.",
+    "truncation": "Latents are drawn closer to zero: samples vary less, and each is more typical. 0 means off.",
+    "sample": "A picture that the generator made.",
+    "sample sheet": "Samples of the same 64 latents, drawn again after every few epochs.",
+    "KID": "Kernel inception distance: how far samples are from the real pictures. 0 means no measurable difference,"
+    " and lower is better. Only numbers of the same extractor can be compared.",
+    "floor": "The KID of real pictures against other real pictures: as good as samples can get.",
+    "extractor": "The network that turns pictures into numbers so that they can be compared.",
+    "precision": "Of the samples, the fraction that looks like some real picture.",
+    "recall": "Of the real pictures, the fraction that looks like some sample: how much of the variety is covered.",
+    "density": "Like precision, but it counts how many real pictures a sample is close to; 1 is good.",
+    "coverage": "Of the real pictures, the fraction that has a sample nearby.",
+    "discriminator": "The network that learns to tell samples from real pictures; its judgement trains the generator.",
+    "generator": "The network that makes samples from latents.",
+    "alarm": "A warning about a training: for example that all samples look alike, or that it no longer improves.",
+    "job": "A run that the studio starts when its turn comes: one training at a time on one GPU.",
+    "run": "One pass through the stages, from download to report; it makes only what is not up to date.",
+    "stage": "One step of the chain: download, normalize, classifier, filter, gan, generate, report.",
+    "artifact": "The folder that a finished stage leaves. It never changes.",
+}

@@ -1,0 +1,162 @@
+"""Fake trainings, samples and runs of a `FakeDataset`, as the stages leave them; no network is trained."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.images.contact_sheet import contact_sheet, write_png
+from pipeline.report.trainings import Trainings
+from pipeline.run_record import NAME
+from pipeline.store.artifacts import Artifact
+from pipeline.store.digest import of_value
+from pipeline.store.jsonl import dump_row, write_rows
+from pipeline.store.manifest import Manifest, list_files
+from tests.web.fake_dataset import FakeDataset
+
+SIZE, GRID = 16, 8
+SAMPLES = 12
+
+
+def training(
+    fake: FakeDataset,
+    name: str = "one",
+    *,
+    epochs: int = 3,
+    definition: str = "dcgan",
+    finished: bool = True,
+    extractor: str = "textures-64",
+    kid: float = 0.1,
+    seed: int = 0,
+    alarms: tuple[str, ...] = (),
+) -> str:
+    """A training with a sheet for each epoch; returns its content key. `name` tells it from others."""
+    key = of_value(["gan", name])
+    trainings = Trainings(fake.folder / "generated" / fake.dataset)
+    number = len(trainings.all())
+    entry = trainings.begin(
+        key=key, definition=definition, size=SIZE, epochs=epochs, began=f"2026-01-02T00:{number:02d}:00+00:00"
+    )
+    sheets = trainings.sheets(entry)
+    rows = [stats_row(epoch, extractor, kid + (epochs - epoch) * 0.1, alarms) for epoch in range(1, epochs + 1)]
+    _write_sheets(sheets, epochs, number)
+    write_rows(sheets / "stats.jsonl", rows)
+    if finished:
+        _publish_gan(fake, key, entry.key, epochs, definition, rows, seed, number)
+    return key
+
+
+def samples(fake: FakeDataset, key: str, *, count: int = SAMPLES, seed: int = 0, kid: float = 0.1) -> Artifact:
+    """The samples of the training `key`, with their nearest reals."""
+    store = fake.store("generate")
+    work = store.work(of_value(["generate", key, seed]), resume=False)
+    (work / "images").mkdir()
+    for number in range(count):
+        write_png(work / "images" / f"{number:05d}.png", picture(number, 3))
+    write_png(work / "grid.png", contact_sheet(np.stack([picture(number, 3) for number in range(9)]), 3))
+    write_rows(
+        work / "neighbours.jsonl",
+        [
+            {"sample": number, "nearest": [{"id": id, "distance": 0.1 * (rank + 1)} for rank, id in enumerate(near)]}
+            for number in range(count)
+            for near in [fake.ids(30)[number : number + 5]]
+        ],
+    )
+    scores = {"kid": kid, "kid_error": 0.01, "kid_floor": 0.001, "precision": 0.6, "recall": 0.4, "density": 0.8}
+    summary = {"seed": seed, "count": count, "truncation": 0.0, **scores, "coverage": 0.7, "extractor": "textures-64"}
+    (work / "samples.json").write_text(json.dumps(summary))
+    inputs = {"gan.generator": f"generator of {key}", "filter.kept": "some"}
+    options = {"seed": seed, "count": count, "truncation": 0.0}
+    return _publish(
+        fake, "generate", of_value(["generate", key, seed]), work, inputs, {"samples": "some"}, summary, options
+    )
+
+
+def run(fake: FakeDataset, name: str, *events: dict[str, Any]) -> Path:
+    """The record of a run called `name` (20260102-000000-1 is one) with these events after its start."""
+    folder = fake.data / "runs" / name
+    folder.mkdir(parents=True)
+    rows = [{"event": "start", "pid": 1, "born": 1.0, "host": "elsewhere"}, *events]
+    time = f"{name[:4]}-{name[4:6]}-{name[6:8]}T{name[9:11]}:{name[11:13]}:{name[13:15]}.000+00:00"
+    (folder / NAME).write_text("".join(dump_row({"time": time, **row}) for row in rows))
+    return folder
+
+
+def stats_row(epoch: int, extractor: str, kid: float, alarms: tuple[str, ...]) -> dict[str, Any]:
+    """A row of the statistics, with the fields that every row has and the scores of an epoch with a sheet."""
+    return {
+        "epoch": epoch,
+        "step": epoch * 10,
+        "images_seen": epoch * 640,
+        "d_loss": 0.7 - 0.01 * epoch,
+        "g_loss": 0.8 + 0.01 * epoch,
+        "d_real": 0.6,
+        "d_fake": 0.4,
+        "d_accuracy": 0.7,
+        "images_per_second": 500.0,
+        "seconds": 2.0 * epoch,
+        "kid": kid,
+        "kid_error": 0.01,
+        "precision": 0.5,
+        "recall": 0.4,
+        "density": 0.6,
+        "coverage": 0.5,
+        "extractor": extractor,
+        "alarms": list(alarms),
+    }
+
+
+def picture(number: int, shade: int) -> np.ndarray:
+    """A picture (S, S, 3) uint8 of one colour that follows from `number` and `shade`."""
+    colour = (40 * shade % 256, 60 + 37 * number % 190, 25 * (number + shade) % 256)
+    return np.full((SIZE, SIZE, 3), colour, np.uint8)
+
+
+def _write_sheets(folder: Path, epochs: int, shade: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for epoch in range(epochs + 1):
+        cells = np.stack([picture(cell, epoch + shade) for cell in range(GRID**2)])
+        write_png(folder / f"epoch-{epoch:04d}.png", contact_sheet(cells, GRID))
+    write_png(folder / "reals.png", contact_sheet(np.stack([picture(cell, 9) for cell in range(GRID**2)]), GRID))
+
+
+def _publish_gan(
+    fake: FakeDataset, key: str, name: str, epochs: int, definition: str, rows: list[dict], seed: int, shade: int
+) -> None:
+    work = fake.store("gan").work(key, resume=False)
+    _write_sheets(work / "samples", epochs, shade)
+    write_rows(work / "stats.jsonl", rows)
+    (work / "definition.json").write_text(json.dumps({"loss": "bce", "description": definition}))
+    options = {"definition": definition, "epochs": epochs, "seed": seed}
+    last = {name: rows[-1][name] for name in ("kid", "kid_error", "extractor")}
+    summary = {"epochs": epochs, "epoch": epochs, "size": SIZE, "images": 30, **last}
+    inputs = {"filter.kept": "some", "definition": of_value(definition)}
+    _publish(fake, "gan", key, work, inputs, {"generator": f"generator of {name}"}, summary, options)
+
+
+def _publish(
+    fake: FakeDataset,
+    stage: str,
+    key: str,
+    work: Path,
+    inputs: dict[str, str],
+    outputs: dict[str, str],
+    summary: dict[str, Any],
+    options: dict[str, Any],
+) -> Artifact:
+    store = fake.store(stage)
+    made = Manifest(
+        stage=stage,
+        version=1,
+        dataset=fake.dataset,
+        key=key,
+        options=options,
+        inputs=inputs,
+        outputs=outputs,
+        summary=summary,
+        files=list_files(work),
+        created=f"2026-01-02T01:{len(store.folders()):02d}:00+00:00",
+        seconds=60.0,
+    )
+    return store.publish(work, made)
