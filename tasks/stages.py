@@ -289,7 +289,7 @@ class Generate(Measured):
 
     stage = "generate"
     function = "pipeline.gan.generate:generate"
-    version = 3
+    version = 4
     isolated = True
 
     def reads(self) -> Reads:

@@ -9,27 +9,22 @@ from typing import Any
 import numpy as np
 
 from pipeline.devices import keras, prepare_devices
-from pipeline.errors import DamagedState, UserError
 from pipeline.filter.scores import kept_ids
-from pipeline.gan.config import read_definition
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.metrics import Reference
-from pipeline.gan.networks.export import GENERATOR, read_generator
+from pipeline.gan.evaluation.nearest_reals import NEIGHBOURS, nearest_reals, neighbour_rows
 from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents, latent_walk
-from pipeline.gan.training.saved import DEFINITION
+from pipeline.gan.trained_generator import load_generator
 from pipeline.gan.video import Video, write_video
 from pipeline.images.contact_sheet import contact_sheet, write_png
-from pipeline.images.dataset import read_images
-from pipeline.neighbours import neighbours
+from pipeline.images.dataset import ImageSet, read_images
 from pipeline.options import GenerateOptions
 from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
-from pipeline.store import verified
 from pipeline.store.digest import of_bytes
-from pipeline.store.npz import UnusableFile
+from pipeline.store.jsonl import write_rows
 
-SHOWN, NEAREST = 12, 5  # rows of neighbours.png, and reals in each row
-REMEDY = "`python -m tasks rerun gan` makes it again"
+SHOWN = 12  # rows of neighbours.png
 MEASURE_BATCH = 256  # pictures between two progress reports; a multiple of the batch of every extractor
 FPS = 20  # of the video; 100 is divisible by it, as a GIF counts hundredths of a second
 MAX_WALKS, VIDEO_SIDE = 3, 400  # walks in a row, and their width in pixels: nine walks of 128 px, one of 256
@@ -48,6 +43,9 @@ def generate(
 ) -> Result:
     """Generate `count` samples into `folder`/images, with a contact sheet, a video, nearest reals and scores.
 
+    neighbours.jsonl has a row {sample, nearest} for each sample: `nearest` are its nearest reals, {id, distance} each,
+    the nearest first. Distances are Euclidean between the features of the extractor that the summary names.
+
     They are scored against the kept pictures, with the features of the option `extractor`. No sample is selected: the
     n-th follows from the seed, n and the truncation. Errors: `Stopped`, and the next run starts again; `UserError` if
     OpenCV cannot write the video; `DamagedState` for a damaged generator.
@@ -55,32 +53,17 @@ def generate(
     prepare_devices()
     extractor = choose_extractor(options.extractor, classifier)  # first, as it may be unavailable
     stage_progress = StageProgress(progress, should_stop)
-    sampler = _Sampler(options, _load_generator(gan), stage_progress)
+    sampler = _Sampler(options, load_generator(gan), stage_progress)
     drawn = _write_samples(options, sampler, folder)
     images = drawn[: options.count]
     write_png(folder / "grid.png", contact_sheet(drawn[: options.grid**2], options.grid))
     if options.film:
         write_video(_make_video(options, sampler), folder, name="film")
-    reals = read_images(normalize, kept_ids(kept)).images
+    reals = read_images(normalize, kept_ids(kept))
     scores = _compare(reals, images, _ProgressExtractor(extractor, stage_progress), folder)
     summary = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **scores}
     (folder / "samples.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return Result(outputs={"samples": of_bytes(images.tobytes())}, summary=summary)
-
-
-def _load_generator(gan: Path) -> keras.Model:
-    """Load the generator in the finished folder `gan`. Errors: `DamagedState`."""
-    path, definition = gan / GENERATOR, gan / DEFINITION
-    if missing := [each for each in (path, definition) if not each.exists()]:
-        raise DamagedState(f"{missing[0]} is missing; {REMEDY}")
-    for each in (path, definition):
-        verified.read_bytes(gan, each.name)
-    try:
-        return read_generator(path, read_definition(definition))
-    except UnusableFile as error:
-        raise DamagedState(f"{path} is not a generator of its {DEFINITION}: it {error}; {REMEDY}") from None
-    except UserError as error:
-        raise DamagedState(f"{error}; {REMEDY}") from None
 
 
 @dataclass(frozen=True)
@@ -146,11 +129,15 @@ def _make_video(options: GenerateOptions, sampler: _Sampler) -> Video:
     return Video(frames=np.stack([contact_sheet(frame, across) for frame in frames]), fps=FPS)
 
 
-def _compare(reals: np.ndarray, images: np.ndarray, extractor: _ProgressExtractor, folder: Path) -> dict[str, Any]:
-    """Write neighbours.png; returns the scores by name, with their extractor."""
-    real_features, sample_features = extractor.features(reals, "kept pictures"), extractor.features(images, "samples")
-    near = neighbours(sample_features[:SHOWN], real_features, count=min(NEAREST, len(reals))).indices
-    rows = [picture for image, indices in zip(images, near, strict=False) for picture in (image, *reals[indices])]
-    write_png(folder / "neighbours.png", contact_sheet(rows, 1 + near.shape[1]))
+def _compare(reals: ImageSet, images: np.ndarray, extractor: _ProgressExtractor, folder: Path) -> dict[str, Any]:
+    """Write neighbours.png and neighbours.jsonl; returns the scores by name, with their extractor."""
+    real_features = extractor.features(reals.images, "kept pictures")
+    sample_features = extractor.features(images, "samples")
+    near = nearest_reals(sample_features, real_features)
+    write_rows(folder / NEIGHBOURS, neighbour_rows(near, reals.ids))
+    shown = [(image, *reals.images[found]) for image, found in zip(images[:SHOWN], near.indices, strict=False)]
+    write_png(
+        folder / "neighbours.png", contact_sheet([each for row in shown for each in row], 1 + near.indices.shape[1])
+    )
     scores = asdict(Reference(real_features).score(sample_features))
     return {**scores, "extractor": extractor.base.name}

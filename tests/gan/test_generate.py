@@ -12,12 +12,15 @@ from PIL import Image
 
 from pipeline.devices import keras
 from pipeline.errors import DamagedState, Stopped, UserError
-from pipeline.gan.generate import _load_generator, generate
+from pipeline.gan.generate import generate
+from pipeline.gan.evaluation.textures import textures
 from pipeline.gan.sampling import draw_samples, fixed_latents
 from pipeline.gan.train_gan import GENERATOR
+from pipeline.gan.trained_generator import load_generator
 from pipeline.images.png import decode_png
 from pipeline.options import GenerateOptions
 from pipeline.progress import never, silent
+from pipeline.store.digest import of_bytes
 
 SIZE = 16
 
@@ -51,7 +54,8 @@ def test_generate_writes_samples_sheet_and_nearest_reals(run):
     folder, result = run()
     names = [path.name for path in sorted((folder / "images").iterdir())]
     assert names == [f"{number:05d}.png" for number in range(20)]
-    assert sorted(path.name for path in folder.iterdir()) == ["grid.png", "images", "neighbours.png", "samples.json"]
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == ["grid.png", "images", "neighbours.jsonl", "neighbours.png", "samples.json"]
     assert pixels(folder / "images" / "00003.png").shape == (SIZE, SIZE, 3)
     assert json.loads((folder / "samples.json").read_text()) == result.summary
     assert (result.summary["seed"], result.summary["truncation"]) == (5, 0.0)
@@ -146,6 +150,29 @@ def test_neighbours_sheet_shows_nearest_reals_beside_each_sample(run, trained):
     for column in range(1, 6):
         beside = sheet[:SIZE, column * step : column * step + SIZE]
         assert any(np.array_equal(beside, image) for image in kept)
+
+
+def test_every_sample_has_its_nearest_reals_with_distances(run, trained):
+    folder, _ = run()
+    rows = [json.loads(line) for line in (folder / "neighbours.jsonl").read_text().splitlines()]
+    assert [row["sample"] for row in rows] == [*range(20)]
+    kept = [of_bytes(str(number).encode()) for number in range(len(trained.images)) if number % 5 != 4]
+    squares = {id: pixels(trained.root / "normalize" / "images" / f"{id}.png") for id in kept}
+    features = textures(np.stack([squares[id] for id in kept]))
+    for row in (rows[0], rows[19]):
+        sample = textures(pixels(folder / "images" / f"{row['sample']:05d}.png")[np.newaxis])
+        distances = np.linalg.norm(features - sample, axis=1)
+        assert [each["distance"] for each in row["nearest"]] == pytest.approx(sorted(distances)[:5], rel=1e-3)
+        assert row["nearest"][0]["id"] == kept[int(distances.argmin())]
+
+
+def test_neighbours_sheet_shows_the_reals_of_the_file(run, trained):
+    folder, _ = run()
+    sheet, step = pixels(folder / "neighbours.png"), SIZE + 2
+    for place, line in enumerate((folder / "neighbours.jsonl").read_text().splitlines()[:12]):
+        for column, each in enumerate(json.loads(line)["nearest"], start=1):
+            shown = sheet[place * step : place * step + SIZE, column * step : column * step + SIZE]
+            assert np.array_equal(shown, pixels(trained.root / "normalize" / "images" / f"{each['id']}.png"))
 
 
 def test_stop_while_sampling(run):
@@ -282,7 +309,7 @@ def test_foreign_generator_file_is_refused(copied, name):
     change, message = HOSTILE[name]
     change(copied / GENERATOR)
     with pytest.raises(DamagedState) as caught:
-        _load_generator(copied)
+        load_generator(copied)
     assert message in str(caught.value)
     assert str(copied) in str(caught.value)
     assert str(caught.value).endswith("`python -m tasks rerun gan` makes it again")
@@ -291,7 +318,7 @@ def test_foreign_generator_file_is_refused(copied, name):
 
 def test_layers_described_in_a_generator_file_are_never_built(copied, trained):
     """Code in a Lambda layer, and layers of any size, are ignored: only weights are read."""
-    whole = _load_generator(trained.folder("gan"))
+    whole = load_generator(trained.folder("gan"))
 
     def hostile(tree):
         layer(tree, "norm_0").update(class_name="Lambda", config={"name": "norm_0", "function": "os.abort"})
@@ -299,4 +326,4 @@ def test_layers_described_in_a_generator_file_are_never_built(copied, trained):
 
     config(hostile)(copied / GENERATOR)
     latents = np.ones((2, 8), np.float32)
-    assert np.array_equal(_load_generator(copied).predict(latents, verbose=0), whole.predict(latents, verbose=0))
+    assert np.array_equal(load_generator(copied).predict(latents, verbose=0), whole.predict(latents, verbose=0))

@@ -1,0 +1,31 @@
+"""The nearest reals of samples in the feature space of an extractor, and the rows of the file that has them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.neighbours import Neighbours, neighbours
+
+NEIGHBOURS = "neighbours.jsonl"  # the file in the artifact of the stage generate
+NEAREST = 5  # reals of each sample
+DIGITS = 6  # of a distance: float32 has no more
+
+
+def nearest_reals(samples: np.ndarray, reals: np.ndarray) -> Neighbours:
+    """The reals nearest to each sample, at most `NEAREST`, by their features (N, D) and (M, D), M at least 1."""
+    return neighbours(samples, reals, count=min(NEAREST, len(reals)))
+
+
+def neighbour_rows(near: Neighbours, ids: Sequence[str], *, first: int = 0) -> Iterator[dict[str, Any]]:
+    """A row {sample, nearest} for each sample, of which the first has the number `first`; `ids` are those of the reals.
+
+    `nearest` has an {id, distance} for each real, the nearest first.
+    """
+    pairs = zip(near.indices, near.distances, strict=True)
+    for number, (indices, distances) in enumerate(pairs, start=first):
+        nearest = [
+            {"id": ids[index], "distance": float(f"{distance:.{DIGITS}g}")}
+            for index, distance in zip(indices, distances, strict=True)
+        ]
+        yield {"sample": number, "nearest": nearest}
