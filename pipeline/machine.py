@@ -13,6 +13,9 @@ GPU_FILES = ("/dev/nvidiactl", "/dev/dxg")  # of Linux, and of Windows' subsyste
 # by default; it makes the convolutions about twice as fast. The log level silences the lines of TensorFlow's start.
 BACKEND_ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 
+# For a process that must leave the GPU to others; read when TensorFlow or JAX loads
+CPU_ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+
 
 def usable_cores() -> int:
     """How many cores this process may use: a container or `taskset` may have left it fewer than the machine has."""

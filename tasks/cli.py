@@ -12,7 +12,7 @@ from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_json, expected, nearest, similar
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
 from pipeline.text import to_plain_line
-from tasks import commands, console, export_command, paths, settings_commands, status
+from tasks import commands, console, export_command, paths, sampler_command, settings_commands, status, trace_command
 from tasks.studio_server import studio, web
 
 MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
@@ -151,8 +151,22 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     )
     out.add_argument("kind", choices=tuple(export_command.KINDS), help="what to export")
     out.add_argument("to", type=Path, metavar="DIR", help="a new or empty folder, or an earlier export of the same")
+    trace = add("trace", trace_command.trace, "show all that a sample, sample sheet, picture or URL is connected to")
+    trace.set_defaults(dataset="")
+    trace.add_argument(
+        "what",
+        metavar="WHAT",
+        help="a file, or a copy of one; ARTIFACT/NUMBER of a sample; an id, or 6 of its digits; a URL",
+    )
+    trace.add_argument("--json", action="store_true", help="for programs: an object, or {error}")
     _add_server(add("studio", studio, "look, label, run, compare and vote in the browser"))
     _add_server(add("web", web, "the studio, opened at the page for labelling"))
+    add(
+        "sampler",
+        sampler_command.sampler,
+        "for the studio: draw samples, as JSON lines on standard input and output say",
+        dataset=False,
+    )
     gc = add("gc", commands.gc, "delete old artifacts; pictures, labels and current artifacts stay", options=True)
     gc.add_argument(
         "--keep", type=int, default=3, metavar="N", help="newest artifacts of each stage to keep (default: 3)"

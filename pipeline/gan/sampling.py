@@ -3,18 +3,31 @@
 from pathlib import Path
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from pipeline.devices import keras
 from pipeline.errors import UserError
+from pipeline.gan.latents import fixed_latents, latent_walk, slerp, truncated
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.png import decode_png, is_readable
 from pipeline.store.atomic import write_whole
 from pipeline.store.digest import of_bytes, of_value
 
+__all__ = [
+    "BATCH",
+    "GRID",
+    "SHEETS",
+    "SampleSheets",
+    "as_latents",
+    "draw_samples",
+    "fixed_latents",
+    "latent_walk",
+    "sheet_name",
+    "slerp",
+    "to_pixels",
+    "truncated",
+]
 BATCH = 64  # always full: rounding depends on the size of a batch
 GRID = 8
-PARALLEL = 1e-3  # radians; below this angle the interpolation is linear, as slerp divides by the sine
 
 
 def draw_samples(generator: keras.Model, latents: np.ndarray) -> np.ndarray:
@@ -74,15 +87,6 @@ class SampleSheets:
             write_whole(self.live / path.name, path.read_bytes(), sync=False)
 
 
-def fixed_latents(count: int, *, size: int, seed: int, truncation: float = 0.0) -> np.ndarray:
-    """`count` latents (count, size) float32, standard normal. A larger `count` begins with the same latents.
-
-    With a `truncation` above 0 no value is further than that from 0; see `truncated`.
-    """
-    latents = np.random.default_rng((seed, *b"latents")).standard_normal((count, size))
-    return (truncated(latents, truncation) if truncation else latents).astype(np.float32)
-
-
 def as_latents(values: object, *, size: int) -> np.ndarray:
     """Convert `values` to latents (N, size) float32. Errors: a `UserError` if they are not latents."""
     try:
@@ -94,46 +98,3 @@ def as_latents(values: object, *, size: int) -> np.ndarray:
     if not np.isfinite(latents).all():
         raise UserError("latents: some values are NaN or infinite; fix the code that made them")
     return latents
-
-
-def truncated(latents: np.ndarray, threshold: float) -> np.ndarray:
-    """Standard normal values of any shape, mapped to the normal distribution truncated at ±`threshold`.
-
-    The truncation trick of Brock et al. 2019, section 3.1: less varied samples, each likelier. They redraw values
-    beyond the threshold. Here each value is mapped to the same quantile of the truncated distribution: the distribution
-    is the same, but each result follows from one value, and the n-th sample of a seed stays similar.
-
-    Not every generator works with truncation, as they say: the latents get shorter than any in training, and samples of
-    a DCGAN fade to the mean picture at a threshold of 1.
-    """
-    below = ndtr(-threshold)
-    return np.clip(ndtri(below + ndtr(latents) * (1 - 2 * below)), -threshold, threshold)
-
-
-def latent_walk(keypoints: np.ndarray, frames: int) -> np.ndarray:
-    """A walk through `keypoints` (K, ..., size) and back to the first, with `frames` steps from each to the next.
-
-    Returns (K * frames, ..., size), of the keypoints' type; after the last frame comes the first again. Each leg is a
-    slerp.
-    """
-    parts = np.arange(frames) / frames
-    following = np.roll(keypoints, -1, axis=0)
-    legs = [slerp(start, end, fraction) for start, end in zip(keypoints, following, strict=True) for fraction in parts]
-    return np.stack(legs).astype(keypoints.dtype)
-
-
-def slerp(start: np.ndarray, end: np.ndarray, fraction: float) -> np.ndarray:
-    """Spherical interpolation (slerp): the latents (..., size) at `fraction`, 0 to 1, from `start` to `end` along a
-    sphere.
-
-    White 2016, section 2.1: a straight line would pass near the origin, where high-dimensional normal latents do not
-    lie.
-    """
-    lengths = np.linalg.norm(start, axis=-1) * np.linalg.norm(end, axis=-1)
-    cosine = np.clip((start * end).sum(axis=-1) / np.maximum(lengths, np.finfo(float).tiny), -1, 1)
-    angle = np.arccos(cosine)[..., np.newaxis].astype(float)
-    straight = (angle < PARALLEL) | (angle > np.pi - PARALLEL)  # between opposite latents no arc is unique
-    sine = np.where(straight, 1.0, np.sin(angle))
-    near = np.where(straight, 1 - fraction, np.sin((1 - fraction) * angle) / sine)
-    far = np.where(straight, fraction, np.sin(fraction * angle) / sine)
-    return near * start + far * end

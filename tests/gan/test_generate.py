@@ -12,8 +12,8 @@ from PIL import Image
 
 from pipeline.devices import keras
 from pipeline.errors import DamagedState, Stopped, UserError
-from pipeline.gan.generate import generate
 from pipeline.gan.evaluation.textures import textures
+from pipeline.gan.generate import generate
 from pipeline.gan.sampling import draw_samples, fixed_latents
 from pipeline.gan.train_gan import GENERATOR
 from pipeline.gan.trained_generator import load_generator

@@ -1,0 +1,99 @@
+"""Find single rows and files of an artifact without parsing all of it: an artifact may have 100,000 files.
+
+The manifest's own digest is not verified, as that needs all of it. A file of rows is verified against the SHA-256 in
+the manifest, so that a changed file is not used silently.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import DamagedState
+from pipeline.store import digest, manifest
+from pipeline.store.artifacts import ArtifactStore
+from pipeline.store.jsonl import parse_row
+from pipeline.store.manifest import Manifest
+
+FILES = b'\n "files": {\n'  # as `manifest.write` indents it: no text of a JSON file has a line break
+
+
+@dataclass(frozen=True)
+class Glance:
+    """An artifact of which only the head of the manifest was parsed: `manifest.files` is empty."""
+
+    folder: Path
+    manifest: Manifest
+
+    def find_file(self, sha256: str) -> str | None:
+        """The path, in the artifact, of the file with this SHA-256."""
+        found = re.search(rb'\n  ("[^\n]*"): \[\s*\d+,\s*"' + sha256.encode() + b'"', _read(self.folder))
+        return str(json.loads(found[1])) if found else None
+
+    def rows(self, name: str, *needles: str) -> list[dict]:
+        """The rows of the JSONL file `name` that contain one of the texts `needles`; none if there is no such file.
+
+        Raises:
+            DamagedState: The file or a row was changed.
+        """
+        content = self.content(name)
+        lines = [line for each in needles for line in _lines_with(content, each.encode("utf-8", "replace"))]
+        return [parse_row(line, f"{self.folder / name}") for line in lines]
+
+    def content(self, name: str) -> bytes:
+        """The content of the file `name`; empty if there is no such file. Raises `DamagedState` if it was changed."""
+        try:
+            content = (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise DamagedState(f"{self.folder / name} cannot be read ({error.strerror})") from None
+        if digest.of_bytes(content) != self._sha256(name):
+            raise DamagedState(f"{self.folder / name} is not what was written")
+        return content
+
+    def _sha256(self, name: str) -> str:
+        entry = rb'\n  "' + re.escape(name.encode()) + rb'": \[\s*\d+,\s*"([0-9a-f]{64})"'
+        found = re.search(entry, _read(self.folder))
+        return found[1].decode() if found else ""
+
+
+def glances(store: ArtifactStore) -> list[Glance]:
+    """Every artifact of `store` with a readable manifest, the oldest first."""
+    found = [each for folder in store.folders() if (each := glance(folder))]
+    return sorted(found, key=lambda each: each.manifest.created)
+
+
+def glance(folder: Path) -> Glance | None:
+    """The artifact `folder`; None if its manifest cannot be read."""
+    try:
+        return Glance(folder, _parse_head((folder / manifest.NAME).read_bytes()))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _parse_head(text: bytes) -> Manifest:
+    start = text.find(FILES)
+    if start >= 0:
+        end = text.index(b"\n }", start)
+        text = text[:start] + b'\n "files": {' + text[end:]
+    body = json.loads(text)
+    body.pop("self", None)
+    return Manifest(**{**body, "files": {}})
+
+
+def _read(folder: Path) -> bytes:
+    try:
+        return (folder / manifest.NAME).read_bytes()
+    except OSError:
+        return b""
+
+
+def _lines_with(content: bytes, needle: bytes) -> Iterable[bytes]:
+    """The lines of `content` that contain `needle`, each once."""
+    at = content.find(needle) if needle else -1
+    while at >= 0:
+        start, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at) + 1 or len(content)
+        yield content[start:end]
+        at = content.find(needle, end)

@@ -1,0 +1,23 @@
+"""The command `python -m tasks trace`: from a sample, a sheet, a picture or a URL to all that it is connected to."""
+
+from argparse import Namespace
+from typing import Any
+
+from tasks import paths
+from tasks.settings_commands import as_json_or_error
+from tasks.studio_server import dataset_paths
+
+
+def trace(arguments: Namespace) -> int:
+    """Print the trace of one thing: lines for people, or with `json` an object for programs, or {"error": ...}."""
+    from pipeline.report.trace import trace as find  # here, as it loads what decodes pictures
+    from pipeline.report.trace_text import trace_lines
+
+    def found() -> Any:
+        names = [paths.existing_dataset(arguments.dataset)] if arguments.dataset else paths.datasets()
+        return find(arguments.what, [dataset_paths(name) for name in names])
+
+    if arguments.json:
+        return as_json_or_error(lambda: found().model_dump())
+    print("\n".join(trace_lines(found())))
+    return 0
