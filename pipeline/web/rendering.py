@@ -26,6 +26,11 @@ def dataset_url(dataset: str, tab: str = "") -> str:
     return f"/d/{quote(dataset, safe='')}/{tab}"
 
 
+def dataset_api(dataset: str) -> str:
+    """The address of `dataset` in the REST interface."""
+    return f"/api/v1/datasets/{quote(dataset, safe='')}"
+
+
 TEMPLATES = Environment(
     loader=PackageLoader("pipeline.web"),
     autoescape=select_autoescape(default=True),

@@ -1,0 +1,201 @@
+// The samples page: what is shown is in the address, so that a link or a reload shows the same.
+import { element, made, stateFromHash, stateToHash, toast } from "/static/dom.js";
+import { getJson } from "/static/http.js";
+import { api, draw, findSet, loadSets, newestSet, pictureUrl } from "./drawing.js";
+import { focusSample, listenForArrows, showGrid } from "./grid.js";
+import { listenForLarge, showLarge } from "./large.js";
+import { traceElements } from "./trace.js";
+import { listenForWalks } from "./walk.js";
+
+const PAGE = 200; // samples of a run that are shown at first, and then at once
+const state = { training: "", seed: 0, truncation: 0, shown: 0, sample: null, trace: "" };
+
+function latent() {
+  return { training: state.training, seed: state.seed, truncation: state.truncation };
+}
+
+function ofRun() {
+  return findSet(latent())?.count ?? 0;
+}
+
+function remember() {
+  stateToHash({ ...state, seed: state.seed || "", truncation: state.truncation || "", shown: state.shown > Math.min(PAGE, ofRun()) ? state.shown : "" });
+}
+
+function readAddress() {
+  const given = stateFromHash();
+  const options = [...(element("training")?.options ?? [])].map((option) => option.value);
+  state.training = options.includes(given.training) ? given.training : options[0] ?? "";
+  const set = newestSet(state.training);
+  state.seed = whole(given.seed) ?? (given.training || given.sample ? 0 : set?.seed ?? 0);
+  const truncation = Number(given.truncation);
+  state.truncation = given.truncation === undefined && !given.seed && !given.sample ? set?.truncation ?? 0 : truncation >= 0 && truncation <= 8 ? truncation : 0;
+  state.shown = whole(given.shown) ?? 0;
+  state.sample = whole(given.sample) ?? null;
+  state.trace = given.trace ?? "";
+}
+
+function whole(text) {
+  return /^\d{1,15}$/.test(text ?? "") ? Number(text) : undefined;
+}
+
+function fillForm() {
+  element("training").value = state.training;
+  element("seed").value = state.seed;
+  element("truncation").value = state.truncation;
+  showTruncation();
+}
+
+function showTruncation() {
+  const value = Number(element("truncation").value);
+  element("truncation-shown").textContent = value ? value.toFixed(1) : "off";
+  element("truncation").setAttribute("aria-valuetext", value ? value.toFixed(1) : "off");
+}
+
+/** Show the samples of the state; those that no run made are drawn first. */
+async function show() {
+  const count = ofRun();
+  state.shown = Math.max(state.shown, Math.min(PAGE, count));
+  const wanted = state.shown;
+  const asked = JSON.stringify(latent());
+  if (wanted > count && !(await drawn(count, wanted))) state.shown = count;
+  if (JSON.stringify(latent()) !== asked) return; // another was chosen meanwhile
+  const size = Number(element("training").selectedOptions[0].dataset.size);
+  showGrid([...Array(state.shown).keys()], size, (number) => pictureUrl(latent(), number), open);
+  element("empty").hidden = state.shown > 0;
+  element("facts").textContent = factsText();
+  showButton();
+  remember();
+}
+
+async function drawn(from, to) {
+  const busy = element("busy");
+  busy.textContent = "drawing; the first time takes a while…";
+  element("more").disabled = true;
+  try {
+    const most = Number(element("count").max);
+    for (let first = from; first < to; first += most) await draw(latent(), first, Math.min(most, to - first));
+    busy.textContent = "";
+    return true;
+  } catch (error) {
+    busy.textContent = error.message;
+    return false;
+  } finally {
+    element("more").disabled = false;
+  }
+}
+
+function factsText() {
+  const set = findSet(latent());
+  if (!set) return state.shown ? "drawn now; no run has made or measured these" : "";
+  const kid = set.kid === null ? "" : `; KID ${set.kid.toPrecision(4)}${set.kid_error === null ? "" : ` ± ${set.kid_error.toPrecision(2)}`} by ${set.extractor}`;
+  return `${set.count} samples of a run, ${set.created.slice(0, 16).replace("T", " ")}${kid}`;
+}
+
+function rest() {
+  return Math.max(0, ofRun() - state.shown);
+}
+
+function showButton() {
+  const count = Number(element("count").value) || 64;
+  element("more").textContent = rest() ? `Show ${Math.min(PAGE, rest())} more` : `Draw ${count}${state.shown ? " more" : ""}`;
+}
+
+/** Open the sample `number`, large; one that is not drawn yet is drawn. */
+async function open(number) {
+  if (number < 0) return;
+  if (number >= ofRun() && number >= state.shown) {
+    if (!(await drawn(number, number + 1))) return;
+  }
+  state.sample = number;
+  remember();
+  showLarge(latent(), number);
+}
+
+function close(number) {
+  state.sample = null;
+  remember();
+  focusSample(number);
+}
+
+async function showTraceOf(of) {
+  element("trace-of").value = of;
+  state.trace = of;
+  remember();
+  const error = element("trace-error");
+  error.hidden = true;
+  element("trace").replaceChildren(made("p", "dim", "tracing…"));
+  try {
+    element("trace").replaceChildren(...traceElements(await getJson(`${api}/trace`, { of })));
+  } catch (refusal) {
+    element("trace").replaceChildren();
+    error.textContent = refusal.message;
+    error.hidden = false;
+  }
+  element("trace-form").scrollIntoView({ block: "start" });
+}
+
+function choose() {
+  state.training = element("training").value;
+  state.seed = whole(element("seed").value) ?? 0;
+  state.truncation = Number(element("truncation").value);
+  Object.assign(state, { shown: 0, sample: null });
+  show();
+}
+
+function listen() {
+  for (const id of ["training", "seed", "truncation"]) element(id).addEventListener("change", choose);
+  element("truncation").addEventListener("input", showTruncation);
+  element("count").addEventListener("input", showButton);
+  element("draw").addEventListener("submit", (event) => {
+    event.preventDefault();
+    state.shown += rest() ? Math.min(PAGE, rest()) : Number(element("count").value);
+    show();
+  });
+  listenForArrows();
+  listenForLarge({
+    move: open,
+    closed: close,
+    walk: (id, number) => {
+      element(id).value = number;
+      toast(`${id === "walk-from" ? "The walk begins" : "The walk ends"} at sample ${number}; the form is below the samples.`);
+    },
+  });
+  listenForWalks(latent);
+}
+
+function listenForTraces() {
+  element("trace-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    showTraceOf(element("trace-of").value.trim());
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-trace]");
+    if (!link) return;
+    event.preventDefault();
+    element("large")?.close();
+    showTraceOf(link.dataset.trace);
+  });
+}
+
+async function fromAddress() {
+  readAddress();
+  if (state.training) {
+    fillForm();
+    await show();
+    if (state.sample !== null) await open(state.sample);
+  }
+  if (state.trace) await showTraceOf(state.trace);
+}
+
+listenForTraces();
+if (element("draw")) {
+  listen();
+  try {
+    await loadSets();
+  } catch (error) {
+    element("busy").textContent = error.message;
+  }
+}
+await fromAddress();
+addEventListener("hashchange", fromAddress);
