@@ -141,7 +141,7 @@ def _copy(text: str, datasets: Sequence[TracedDataset]) -> Subject | None:
     """The thing that the file `text` is a copy of, by its SHA-256, or else by that of its pixels as this program
     writes them."""
     path = Path(text)
-    if not path.is_file():
+    if not _is_file(path):
         return None
     if path.stat().st_size > MAX_FILE:
         raise UserError(f"{to_plain_line(text, SHOWN)} has more than {MAX_FILE >> 20} MiB; {WHAT}")
@@ -151,6 +151,13 @@ def _copy(text: str, datasets: Sequence[TracedDataset]) -> Subject | None:
             if found := _with_digest(each, str(digest)):
                 return found
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a name, or not readable
+        return False
 
 
 def _pixel_digest(path: Path) -> str | None:

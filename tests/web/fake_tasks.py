@@ -38,6 +38,11 @@ class Record:
 
 def main() -> int:
     gate = Path(sys.argv[1])
+    if sys.argv[2] == "sampler":
+        from tests.web import fake_sampler
+
+        fake_sampler.main()
+        return 0
     command, dataset = sys.argv[2], sys.argv[sys.argv.index("--dataset") + 1]
     if command == "plan":
         print(json.dumps([{"stage": "filter", "state": "will run", "reason": "labels changed: 8 → 9"}]))

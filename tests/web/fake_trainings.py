@@ -127,7 +127,7 @@ def _publish_gan(
     work = fake.store("gan").work(key, resume=False)
     _write_sheets(work / "samples", epochs, shade)
     write_rows(work / "stats.jsonl", rows)
-    (work / "definition.json").write_text(json.dumps({"loss": "bce", "description": definition}))
+    (work / "definition.json").write_text(json.dumps({"loss": "minimax", "description": definition}))
     options = {"definition": definition, "epochs": epochs, "seed": seed}
     last = {name: rows[-1][name] for name in ("kid", "kid_error", "extractor")}
     summary = {"epochs": epochs, "epoch": epochs, "size": SIZE, "images": 30, **last}

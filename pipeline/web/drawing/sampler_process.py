@@ -93,7 +93,8 @@ class SamplerProcess:
         process = self._started()
         assert process.stdin
         assert process.stdout
-        late = threading.Timer(self.timeout, process.kill)
+        hung = threading.Event()
+        late = threading.Timer(self.timeout, lambda: (hung.set(), process.kill()))
         late.daemon = True
         late.start()
         try:
@@ -103,7 +104,7 @@ class SamplerProcess:
             if not isinstance(answer, dict):
                 raise ValueError("not an object")
         except (OSError, ValueError):
-            raise self._failed(hung=not late.is_alive()) from None
+            raise self._failed(hung=hung.is_set()) from None
         finally:
             late.cancel()
         self._idle = threading.Timer(self.idle, self._end_idle)

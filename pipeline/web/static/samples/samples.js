@@ -120,6 +120,7 @@ function close(number) {
 
 async function showTraceOf(of) {
   element("trace-of").value = of;
+  element("trace-part").open = true;
   state.trace = of;
   remember();
   const error = element("trace-error");
@@ -132,7 +133,7 @@ async function showTraceOf(of) {
     error.textContent = refusal.message;
     error.hidden = false;
   }
-  element("trace-form").scrollIntoView({ block: "start" });
+  element("trace-part").scrollIntoView({ block: "start" });
 }
 
 function choose() {
@@ -158,7 +159,8 @@ function listen() {
     closed: close,
     walk: (id, number) => {
       element(id).value = number;
-      toast(`${id === "walk-from" ? "The walk begins" : "The walk ends"} at sample ${number}; the form is below the samples.`);
+      element("walk-part").open = true;
+      toast(`${id === "walk-from" ? "The walk begins" : "The walk ends"} at sample ${number}; the form is above the samples.`);
     },
   });
   listenForWalks(latent);

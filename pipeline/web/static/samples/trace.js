@@ -1,7 +1,8 @@
 // A trace as elements: lists of facts, with links to pages and to further traces.
 import { datasetRoot, made } from "/static/dom.js";
+import { LABEL_NAMES } from "/static/label/texts.js";
+import { api } from "./drawing.js";
 
-const LABELS = { on: "on target", off: "off target", unsure: "skip" };
 const VERDICTS = { unsure: "borderline" };
 const SHOWN = 24; // samples to which a picture is a nearest real
 const SHORT = 12;
@@ -59,14 +60,32 @@ function pictureElements(picture) {
   if (picture.squares.some((square) => square.file)) parts.push(thumbnail(picture.id));
   parts.push(facts([["id", picture.id]]), ...picture.crawled.map(crawledElement));
   for (const square of picture.squares) parts.push(made("p", "", squareText(square)));
-  parts.push(list("Labels", picture.labels.map((label) => `${label.label ? LABELS[label.label] : "removed"}, ${label.time}, by ${label.how}`), "never labelled"));
+  parts.push(list("Labels", picture.labels.map((label) => `${label.label ? LABEL_NAMES[label.label] : "removed"}, ${label.time}, by ${label.how}`), "never labelled"));
   parts.push(list("Filter", picture.verdicts.map(verdictText), "no filter has seen it"));
   parts.push(list("Learned by", picture.learned_by.map((training) => training.name || training.key.slice(0, SHORT)), "no training that is still here"));
-  const near = picture.nearest_to;
-  const texts = near.slice(0, SHOWN).map((each) => `sample ${each.sample} of ${each.generate.split("/").pop()}, place ${each.place}, distance ${each.distance}`);
-  if (near.length > SHOWN) texts.push(`and ${near.length - SHOWN} more`);
-  parts.push(list("Nearest real of", texts, "no sample"));
+  parts.push(heading("Nearest real of"), ...nearestTo(picture.nearest_to));
   return parts;
+}
+
+/** The samples to which a picture is a nearest real, each a link to its own trace. */
+function nearestTo(near) {
+  if (!near.length) return [made("p", "dim", "no sample")];
+  const items = made("ul", "near");
+  items.append(...near.slice(0, SHOWN).map(nearSample));
+  const more = near.length - SHOWN;
+  return more > 0 ? [items, made("p", "dim", `and ${more} more samples`)] : [items];
+}
+
+function nearSample(each) {
+  const artifact = each.generate.split("/").pop();
+  const picture = made("img", "pixels");
+  Object.assign(picture, { alt: "", loading: "lazy", src: `${api}/samples/${artifact}/${each.sample}` });
+  const link = made("a", "", `sample ${each.sample}`);
+  link.href = `#trace=${artifact}/${each.sample}`;
+  link.dataset.trace = `${artifact}/${each.sample}`;
+  const item = made("li");
+  item.append(picture, link, made("div", "", `place ${each.place}, distance ${each.distance.toPrecision(4)}`));
+  return item;
 }
 
 function squareText(square) {
