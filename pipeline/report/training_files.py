@@ -141,10 +141,15 @@ def _folder_read(report: Artifact, stage: str) -> str:
     return str(report.manifest.inputs.get(f"{stage}.folder", "")).partition(" ")[0]
 
 
+def epochs_done(files: TrainingFiles, state: str) -> int:
+    """How many epochs are done."""
+    recorded = files.gan.manifest.summary.get("epochs") if files.gan and state != RUNNING else None
+    return recorded if isinstance(recorded, int) else last_epoch(files.sheets)
+
+
 def epochs_in_words(training: Training, files: TrainingFiles, state: str) -> str:
     """How many epochs are done, of how many if it has not ended."""
-    recorded = files.gan.manifest.summary.get("epochs") if files.gan and state != RUNNING else None
-    done = last_epoch(files.sheets) if recorded is None else recorded
+    done = epochs_done(files, state)
     if state == DONE or training.epochs is None:
         return "1 epoch" if done == 1 else f"{done} epochs"
     return f"{done} of {training.epochs} epochs"
