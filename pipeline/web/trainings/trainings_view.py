@@ -18,6 +18,7 @@ from pipeline.gan.stats_log import STATS, best_in_words
 from pipeline.images.contact_sheet import GAP, GRID
 from pipeline.report.training_files import (
     DONE,
+    MadeArtifacts,
     TrainingFiles,
     epochs_done,
     epochs_in_words,
@@ -40,7 +41,7 @@ from pipeline.web.trainings.history_bodies import (
     TrainingBody,
     TrainingDetail,
 )
-from pipeline.web.trainings.notes import NONE, TRAINING, Note, read_notes
+from pipeline.web.trainings.notes import NONE, TRAINING, Note, Notes, read_notes
 from pipeline.web.trainings.run_facts import full_settings, read_facts, runs_that_began
 from pipeline.web.trainings.training_course import Course, read_course
 
@@ -109,24 +110,29 @@ class TrainingsView:
 
     def all(self) -> list[FoundTraining]:
         """Every training that ever began, the newest first."""
-        paths, notes = self.paths.trainings, read_notes(self.paths.folder)
-        register, made = Trainings(paths.folder), group_artifacts(paths)
-        known = register.all()
-        keys = {training.key for training in known}
-        unnumbered = [training_of(gan) for key, gan in made.gan_of.items() if key not in keys]
-        found = []
-        for training in sorted(unnumbered, key=lambda training: training.began)[::-1] + known[::-1]:
-            files = find_files(paths, register.sheets(training), training, made, running=True)
-            note = notes.get((TRAINING, training.key[:SHORT]), NONE)
-            found.append(FoundTraining(training=training, files=files, state=_state(files, training), note=note))
-        return found
+        made, notes = group_artifacts(self.paths.trainings), read_notes(self.paths.folder)
+        return [self._found(training, made, notes) for training in self._known(made)]
 
     def find(self, id: str) -> FoundTraining:
         """The training with this id; status 404 if there is none."""
-        found = next((each for each in self.all() if each.id == id), None)
-        if found is None:
+        made = group_artifacts(self.paths.trainings)
+        training = next((each for each in self._known(made) if each.key.startswith(id)), None)
+        if training is None or len(id) != SHORT:
             raise HTTPException(404, f"there is no training {to_plain_line(id, 40)!r} of this dataset")
-        return found
+        return self._found(training, made, read_notes(self.paths.folder))
+
+    def _known(self, made: MadeArtifacts) -> list[Training]:
+        """The trainings of the register, the newest first; before them those that the next run will number."""
+        known = Trainings(self.paths.generated).all()
+        keys = {training.key for training in known}
+        others = [training_of(gan) for key, gan in made.gan_of.items() if key not in keys]
+        return sorted(others, key=lambda training: training.began)[::-1] + known[::-1]
+
+    def _found(self, training: Training, made: MadeArtifacts, notes: Notes) -> FoundTraining:
+        sheets = Trainings(self.paths.generated).sheets(training)
+        files = find_files(self.paths.trainings, sheets, training, made, running=True)
+        note = notes.get((TRAINING, training.key[:SHORT]), NONE)
+        return FoundTraining(training=training, files=files, state=_state(files, training), note=note)
 
     def body(self, found: FoundTraining) -> TrainingBody:
         """A training in a list."""

@@ -1,0 +1,4 @@
+"""The REST interface below /api/v1: each module has the routes of one kind of thing, which the pages' scripts use too.
+
+`trainings_api` has the trainings of a dataset with their sheets and films, `runs_api` its runs, and the notes on both.
+"""
