@@ -149,8 +149,9 @@ def _y_scale(chart: Chart) -> Scale:
     values = [*_reach(chart), *(mark.y for mark in chart.marks if abs(mark.y) < LARGEST)]
     low = min(values) if chart.low is None else chart.low
     high = max(values) if chart.high is None else max(chart.high, *values)
-    log = chart.may_be_log and min(values) > 0 and max(values) > LOG_RATIO * min(values)
-    low = min(values) if log else low
+    own = [y for series in chart.series if not series.dashed for _, y in _known(series.points)]
+    log = chart.may_be_log and bool(own) and min(own) > 0 and max(own) > LOG_RATIO * min(own)
+    low = min(value for value in values if value > 0) if log else low
     if high <= low:
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
     room = 0.0 if log else (high - low) * 0.04

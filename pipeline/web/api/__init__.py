@@ -1,4 +1,5 @@
 """The REST interface below /api/v1: each module has the routes of one kind of thing, which the pages' scripts use too.
 
-`trainings_api` has the trainings of a dataset with their sheets and films, `runs_api` its runs, and the notes on both.
+`trainings_api` has the trainings of a dataset with their sheets and films, `runs_api` its runs, and the notes on both,
+`comparison_api` what differs between several.
 """
