@@ -174,7 +174,7 @@ def _ticks(low: float, high: float, count: int) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten."""
     raw = (high - low) / count
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.75)
     first = math.ceil(low / step - 1e-9)
     found = [(first + number) * step for number in range(2 * count + 3)]
     return [each for each in found if each <= high + step * 1e-9]

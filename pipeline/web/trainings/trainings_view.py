@@ -48,6 +48,7 @@ from pipeline.web.trainings.training_course import Course, read_course
 DELETED = "deleted"  # `gc` has deleted all of it; its row in the register stays
 SHEET = re.compile(r"epoch-(\d{1,12})\.png")
 DEFINITION = "definition.json"
+LONGEST_NAME = 200  # characters of the name of a definition
 FILMS = {"gif": "image/gif", "mp4": "video/mp4", "webm": "video/webm"}
 
 
@@ -159,16 +160,16 @@ class TrainingsView:
             "id": found.id,
             "number": training.number,
             "folder_name": training.name,
-            "definition": training.definition,
+            "definition": to_plain_line(training.definition, LONGEST_NAME),
             "size": training.size,
             "state": found.state,
             "error": to_plain_line(training.error, LONGEST_LINE),
-            "began": training.began,
+            "began": to_plain_line(training.began, 40),
             "seconds": manifest.seconds if manifest else None,
             "epochs_planned": training.epochs,
             "epochs_done": epochs_done(found.files, found.state),
             "epochs": epochs_in_words(training, found.files, found.state),
-            "drawn_from": str(found.summary.get("drawn_from", "")),
+            "drawn_from": to_plain_line(str(found.summary.get("drawn_from", "")), LONGEST_LINE),
             "images": _whole(found.summary.get("images")),
             "seed": seed_of(self.paths, found, run),
             "run": run,
