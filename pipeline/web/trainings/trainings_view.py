@@ -255,12 +255,17 @@ def _whole(value: Any) -> int | None:
 def _alarms(found: FoundTraining, course: Course) -> list[AlarmBody]:
     """The alarms of a training; one that ended at a plateau by itself needs no advice about that."""
     told = found.summary.get("alarms") if found.state == DONE else None
-    kinds = {(each["kind"], each["start"]) for each in told if isinstance(each, dict)} if told is not None else None
+    kinds = _told_alarms(told) if isinstance(told, list) else None
     return [
         AlarmBody(kind=alarm.kind, start=alarm.start, end=alarm.end, text=to_plain_line(alarm.text, LONGEST_LINE))
         for alarm in course.alarms
-        if kinds is None or alarm.kind != PLATEAU or (alarm.kind, alarm.start) in kinds
+        if kinds is None or alarm.kind != PLATEAU or (alarm.kind, str(alarm.start)) in kinds
     ]
+
+
+def _told_alarms(told: list[Any]) -> set[tuple[str, str]]:
+    """Kind and start of the alarms in a summary."""
+    return {(str(each.get("kind")), str(each.get("start"))) for each in told if isinstance(each, dict)}
 
 
 def _notices(found: FoundTraining, course: Course) -> list[str]:
