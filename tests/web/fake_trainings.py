@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.images.contact_sheet import contact_sheet, write_png
+from pipeline.images.png import encode_png
 from pipeline.report.trainings import Trainings
 from pipeline.run_record import NAME
 from pipeline.store.artifacts import Artifact
@@ -131,9 +132,13 @@ def picture(number: int, shade: int) -> np.ndarray:
 def _write_sheets(folder: Path, epochs: int, shade: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for epoch in range(epochs + 1):
-        cells = np.stack([picture(cell, epoch + shade) for cell in range(GRID**2)])
-        write_png(folder / f"epoch-{epoch:04d}.png", contact_sheet(cells, GRID))
-    write_png(folder / "reals.png", contact_sheet(np.stack([picture(cell, 9) for cell in range(GRID**2)]), GRID))
+        (folder / f"epoch-{epoch:04d}.png").write_bytes(sheet(epoch + shade))
+    (folder / "reals.png").write_bytes(sheet(9))
+
+
+def sheet(shade: int) -> bytes:
+    """A sample sheet as a PNG file; each cell has a colour of its own, which follows from `shade` too."""
+    return encode_png(contact_sheet(np.stack([picture(cell, shade) for cell in range(GRID**2)]), GRID))
 
 
 def _publish_gan(

@@ -12,6 +12,12 @@ NAME = "20260101-000000-000000-1"
 DONE = {"event": "end", "outcome": "done", "seconds": 60.0}
 
 
+@pytest.fixture
+def fake_dataset(bare_dataset):
+    """These tests need no squares."""
+    return bare_dataset
+
+
 def test_runs_are_paged_newest_first(fake_dataset, client):
     for day in range(1, 6):
         run(fake_dataset, f"2026010{day}-000000-000000-1", DONE)

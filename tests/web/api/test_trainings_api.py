@@ -10,6 +10,12 @@ from tests.web.fake_trainings import samples, training
 BASE = "/api/v1/datasets/cats/trainings"
 
 
+@pytest.fixture
+def fake_dataset(bare_dataset):
+    """These tests need no squares."""
+    return bare_dataset
+
+
 def folder(fake_dataset, key):
     return fake_dataset.folder / "generated" / "cats" / SHEETS / key[:12]
 

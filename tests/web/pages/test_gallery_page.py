@@ -9,6 +9,12 @@ from tests.web.fake_trainings import samples, training
 HOSTILE = "\"'></h2></title><script>alert(1)</script>{{ 1234567 * 9 }}"
 
 
+@pytest.fixture
+def fake_dataset(bare_dataset):
+    """These tests need no squares."""
+    return bare_dataset
+
+
 def page(client, query=""):
     answer = client.get(f"/d/cats/gallery{query}")
     assert answer.status_code == 200

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from bs4 import BeautifulSoup
 
 from pipeline.web.trainings.notes import RUN, change_note
@@ -9,6 +10,12 @@ from tests.web.fake_trainings import run, samples, training
 
 HOSTILE = "\"'></td></title><script>alert(1)</script>{{ 1234567 * 9 }}"
 FIRST, SECOND = "20260101-000000-000000-1", "20260102-000000-000000-1"
+
+
+@pytest.fixture
+def fake_dataset(bare_dataset):
+    """These tests need no squares."""
+    return bare_dataset
 
 
 def get(client, path):

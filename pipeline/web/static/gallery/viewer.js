@@ -99,11 +99,11 @@ export class Viewer {
   }
 
   switch(by) {
-    const side = this.sides[0];
-    const number = side.number;
+    const newest = this.newestEpoch();
+    const side = this.sides.find(({ sheets, number }) => number >= 0 && sheets.list[number].epoch === newest);
     this.by = by;
     this.findStops();
-    const place = number < 0 ? null : side.sheets.place(number, by);
+    const place = side ? side.sheets.place(side.number, by) : null;
     this.index = place === null ? this.stops.length - 1 : this.nearest(place);
     this.show();
   }
