@@ -62,4 +62,5 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 
 def make_side(view: TrainingsView, found: FoundTraining, id: str) -> Side:
     """What a page shows of a training; `id` tells its charts from others on the page."""
-    return Side(title=found.title, detail=view.detail(found), charts=training_charts(found.course(), id))
+    charts = training_charts(found.course(), id, drawn=found.drawn)
+    return Side(title=found.title, detail=view.detail(found), charts=charts)

@@ -76,6 +76,11 @@ class FoundTraining:
         """The figures of the finished or unfinished training; empty while there is none."""
         return self.files.gan.manifest.summary if self.files.gan else {}
 
+    @property
+    def drawn(self) -> int | None:
+        """The epoch that the generator is of; None if that is not known."""
+        return _whole(self.summary.get("epoch_kept"))
+
     def sheets(self) -> dict[int, Path]:
         """The sample sheets by epoch, in order: those that people see first, or else those of the artifact."""
         folders = [self.files.sheets, *([self.files.gan.folder / "samples"] if self.files.gan else [])]

@@ -45,5 +45,12 @@ def test_epochs_of_an_alarm_are_marked_in_the_chart_that_it_is_about(tmp_path):
     assert "too far ahead" not in charts["loss"]
 
 
+def test_epoch_that_the_generator_is_of_is_marked(tmp_path):
+    rows = [stats_row(epoch, "textures-64", 1.0 / epoch, ()) for epoch in range(1, 5)]
+    svg = "".join(chart.svg for chart in training_charts(course(tmp_path, "a", rows), "c", drawn=3))
+    assert svg.count("the generator is of epoch 3") == 1
+    assert "lowest: 0.2500 ± 0.0100 at epoch 4" in svg
+
+
 def test_training_without_rows_has_no_charts(tmp_path):
     assert training_charts(read_course([tmp_path / "none"]), "c") == []

@@ -6,6 +6,7 @@ import { Strip } from "./strip.js";
 
 const ROOM = 560; // pixels of the screen up to which a small sheet is enlarged; more on a high screen
 const AROUND = 170; // pixels of the screen's height that are not for sheets
+const SPACE = 16; // pixels between two figures
 const UNITS = { epoch: "epoch", images: "images", share: "share" };
 
 export class Viewer {
@@ -193,7 +194,8 @@ export class Viewer {
   fit(side) {
     if (!side.width) return;
     const { clientWidth: width, clientHeight: height } = document.documentElement;
-    const room = Math.min(width - 40, Math.max(ROOM, height - AROUND));
+    const figures = document.querySelectorAll(".sheets .side").length; // that fit beside each other, if they can
+    const room = Math.min((width - 40) / figures - SPACE, Math.max(ROOM, height - AROUND));
     side.image.style.width = `${side.width * enlargement(side.width, room)}px`;
     this.mark(side);
   }
