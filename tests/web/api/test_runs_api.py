@@ -103,5 +103,5 @@ def test_comparison_of_one_is_refused(fake_dataset, client):
     key = training(fake_dataset)
     for part in ("", "/squares"):
         answer = client.get(f"{BASE}/comparison{part}?trainings={key[:12]}")
-        assert answer.status_code == 422
+        assert answer.status_code == 409
         assert "choose 2 to 6" in answer.json()["error"]
