@@ -22,6 +22,7 @@ from pipeline.web.dataset_paths import DatasetPaths
 from pipeline.web.trainings.history_bodies import ChangeBody, NoteBody, RunBody, RunDetail, StageBody, TrainingBody
 from pipeline.web.trainings.notes import NONE, RUN, read_notes
 from pipeline.web.trainings.run_facts import RunFacts, full_settings, read_facts, run_folders
+from pipeline.web.trainings.training_list import kid_place
 from pipeline.web.trainings.trainings_view import FoundTraining, TrainingsView
 
 Show = Literal["all", "starred", "done", "failed", "stopped", "next", "running", "killed", "trials"]
@@ -37,7 +38,7 @@ LONGEST_TEXT = 200  # characters of a value that is shown
 class Wanted:
     """Which runs are listed, and in which order."""
 
-    show: Show = "all"
+    show: str = "all"  # one of SHOWS
     sort: Sort = "newest"
     text: str = ""  # of their name, note, reason or settings
 
@@ -247,12 +248,11 @@ def _searched(run: RunBody) -> str:
 
 
 def _place(run: RunBody, sort: Sort) -> Any:
-    """Where the run is in the order; KIDs of one extractor are together, as others cannot be compared with them."""
+    """Where the run is in the order."""
     if sort == "longest":
         return -(run.seconds or 0.0)
     if sort == "kid":
-        score = run.training.score if run.training else None
-        return (score is None, score.extractor if score else "", (score.kid or 0.0) if score else 0.0)
+        return kid_place(run.training.score if run.training else None)
     return run.name
 
 
