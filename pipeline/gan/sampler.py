@@ -27,12 +27,12 @@ from pipeline.gan.evaluation.nearest_reals import nearest_reals, neighbour_rows
 from pipeline.gan.latents import fixed_latents, slerp
 from pipeline.gan.networks.export import GENERATOR
 from pipeline.gan.sampling import BATCH, draw_samples
+from pipeline.gan.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SIDE
 from pipeline.gan.trained_generator import load_generator
 from pipeline.images.contact_sheet import contact_sheet
 from pipeline.images.dataset import read_images
 from pipeline.images.png import encode_png
 from pipeline.pretrained import find_extractor
-from pipeline.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SIDE
 from pipeline.store.atomic import write_whole
 
 

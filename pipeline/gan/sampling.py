@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.devices import keras
 from pipeline.errors import UserError
 from pipeline.gan.latents import fixed_latents, latent_walk, slerp, truncated
-from pipeline.images.contact_sheet import contact_sheet, write_png
+from pipeline.images.contact_sheet import GRID, contact_sheet, write_png
 from pipeline.images.png import decode_png, is_readable
 from pipeline.store.atomic import write_whole
 from pipeline.store.digest import of_bytes, of_value
@@ -27,7 +27,6 @@ __all__ = [
     "truncated",
 ]
 BATCH = 64  # always full: rounding depends on the size of a batch
-GRID = 8
 
 
 def draw_samples(generator: keras.Model, latents: np.ndarray) -> np.ndarray:

@@ -7,16 +7,28 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
-from pipeline.web.api import sample_api, trace_api
+from pipeline.web.api import comparison_api, runs_api, sample_api, trace_api, trainings_api
 from pipeline.web.dataset_paths import Site
 from pipeline.web.http_errors import add_error_handlers
-from pipeline.web.pages import home_page, label_page, samples_page
+from pipeline.web.pages import compare_page, gallery_page, home_page, label_page, runs_page, samples_page
 from pipeline.web.security import AccessRules, SecurityMiddleware
 from pipeline.web.studio import Studio
 
 VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
 STATIC = Path(__file__).parent / "static"
-ROUTES = (home_page, label_page, samples_page, sample_api, trace_api)
+ROUTES = (
+    home_page,
+    label_page,
+    gallery_page,
+    runs_page,
+    compare_page,
+    samples_page,
+    trainings_api,
+    runs_api,
+    comparison_api,
+    sample_api,
+    trace_api,
+)
 
 
 class RevalidatedFiles(StaticFiles):

@@ -1,4 +1,6 @@
-"""The REST interface below /api/v1, a module for each resource; scripts of the pages use it too.
+"""The REST interface below /api/v1: each module has the routes of one kind of thing, which the pages' scripts use too.
 
-`sample_api` has the samples, made and drawn; `trace_api` what a thing is connected to.
+`trainings_api` has the trainings of a dataset with their sheets and films, `runs_api` its runs, and the notes on both,
+`comparison_api` what differs between several; `sample_api` the samples, made and drawn; `trace_api` what
+a thing is connected to.
 """

@@ -8,9 +8,9 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from pipeline.gan.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SEED, MAX_TRUNCATION
 from pipeline.report.trace_model import NearestReal, TrainingName
 from pipeline.report.trace_picture import described_reals
-from pipeline.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SEED, MAX_TRUNCATION
 from pipeline.web.bodies import StrictBody, documented
 from pipeline.web.drawing.sample_drawer import Latent, find_generator
 from pipeline.web.drawing.sample_sets import find_sample, list_sample_sets

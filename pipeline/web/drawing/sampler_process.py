@@ -94,7 +94,7 @@ class SamplerProcess:
         assert process.stdin
         assert process.stdout
         hung = threading.Event()
-        late = threading.Timer(self.timeout, lambda: (hung.set(), process.kill()))
+        late = threading.Timer(self.timeout, _kill, (process, hung))
         late.daemon = True
         late.start()
         try:
@@ -148,3 +148,8 @@ class SamplerProcess:
                 self.close()
             finally:
                 self._turn.release()
+
+
+def _kill(process: "subprocess.Popen[bytes]", hung: threading.Event) -> None:
+    hung.set()
+    process.kill()

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from pipeline.sampling_limits import MAX_NUMBER
+from pipeline.gan.sampling_limits import MAX_NUMBER
 from pipeline.web.app import make_app
 from pipeline.web.security import AccessRules
 from tests.web.fake_sampler import DIES, REFUSED
@@ -30,7 +30,7 @@ def key(fake_dataset):
 @pytest.fixture
 def client(fake_dataset):
     app = make_app(fake_dataset.site(sys.executable, FAKE), AccessRules(host="127.0.0.1", port=8090))
-    yield TestClient(app, base_url="http://127.0.0.1:8090", raise_server_exceptions=False)
+    return TestClient(app, base_url="http://127.0.0.1:8090", raise_server_exceptions=False)
 
 
 def pixel(response):

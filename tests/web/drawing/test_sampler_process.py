@@ -77,7 +77,12 @@ def test_when_it_hangs_it_is_killed(make, tmp_path):
 
 def test_too_many_questions_are_refused(make, tmp_path):
     sampler = make(timeout=3, waiting=0)
-    busy = threading.Thread(target=lambda: pytest.raises(HTTPException, sampler.ask, question(tmp_path, HANGS)))
+
+    def hang():
+        with pytest.raises(HTTPException):
+            sampler.ask(question(tmp_path, HANGS))
+
+    busy = threading.Thread(target=hang)
     busy.start()
     while not sampler.is_running:
         time.sleep(0.01)
