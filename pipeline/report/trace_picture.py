@@ -1,6 +1,5 @@
 """What is known about one picture: where it was found, its square, labels, verdicts, and what came of it."""
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -19,10 +18,12 @@ from pipeline.report.trace_model import (
     Verdict,
 )
 from pipeline.store.artifacts import ArtifactStore
-from pipeline.store.row_search import Glance, glance, glances
+from pipeline.store.digest import is_digest
+from pipeline.store.row_search import Glance, glances
 
 SCORES, IMAGES, NEIGHBOURS = "scores.jsonl", "images.jsonl", "neighbours.jsonl"
 CRAWL_TEXTS = ("page", "title", "query", "engine", "time", "license", "creator", "outcome", "reason")
+ID_LENGTH = 64
 Read = TypeVar("Read")
 
 
@@ -198,11 +199,13 @@ def _or_notice(reads: Callable[[], list[Read]], notices: list[str]) -> list[Read
 
 def ids_starting(paths: TracedDataset, prefix: str) -> set[str]:
     """The ids of pictures of a dataset that begin with `prefix`."""
-    wanted = re.compile(rb'"id": "(' + prefix.encode() + rb'[0-9a-f]{%d})"' % (64 - len(prefix)))
+    start, wanted = len(b'"id": "'), b'"id": "' + prefix.encode()
     found: set[str] = set()
     for store in (paths.download, paths.normalize):
-        for folder in store.folders():
-            each = glance(folder)
-            content = each.content(IMAGES) if each else b""
-            found |= {id.decode() for id in wanted.findall(content)}
-    return found
+        for each in glances(store):
+            content = each.content(IMAGES)
+            at = content.find(wanted)
+            while at >= 0:
+                found.add(content[at + start : at + start + ID_LENGTH].decode("ascii", "replace"))
+                at = content.find(wanted, at + 1)
+    return {id for id in found if is_digest(id)}

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pipeline.errors import DamagedState
@@ -16,12 +17,14 @@ from pipeline.store.artifacts import ArtifactStore
 from pipeline.store.jsonl import parse_row
 from pipeline.store.manifest import Manifest
 
-FILES = b'\n "files": {\n'  # as `manifest.write` indents it: no text of a JSON file has a line break
+# As `manifest.write` indents it; no text of a JSON file has a line break
+FILES, AFTER_FILES = b'\n "files": {\n', b'\n },\n "run": '
+TOP_FILE = re.compile(rb'\n  "([^"/\\\n]+)": \[\s*\d+,\s*"([0-9a-f]{64})"')  # in no folder of the artifact
 
 
 @dataclass(frozen=True)
 class Glance:
-    """An artifact of which only the head of the manifest was parsed: `manifest.files` is empty."""
+    """An artifact of which little of the manifest was parsed: `manifest.files` has only files that are in no folder."""
 
     folder: Path
     manifest: Manifest
@@ -43,20 +46,26 @@ class Glance:
 
     def content(self, name: str) -> bytes:
         """The content of the file `name`; empty if there is no such file. Raises `DamagedState` if it was changed."""
+        path = self.folder / name
         try:
-            content = (self.folder / name).read_bytes()
+            content, found = path.read_bytes(), path.stat()
         except FileNotFoundError:
             return b""
         except OSError as error:
-            raise DamagedState(f"{self.folder / name} cannot be read ({error.strerror})") from None
-        if digest.of_bytes(content) != self._sha256(name):
-            raise DamagedState(f"{self.folder / name} is not what was written")
+            raise DamagedState(f"{path} cannot be read ({error.strerror})") from None
+        _, expected = self.manifest.files.get(name, (0, ""))
+        seen = (path, found.st_mtime_ns, found.st_size, expected)
+        if seen not in _VERIFIED:
+            if digest.of_bytes(content) != expected:
+                raise DamagedState(f"{path} is not what was written")
+            if len(_VERIFIED) >= MAX_VERIFIED:
+                _VERIFIED.clear()
+            _VERIFIED.add(seen)
         return content
 
-    def _sha256(self, name: str) -> str:
-        entry = rb'\n  "' + re.escape(name.encode()) + rb'": \[\s*\d+,\s*"([0-9a-f]{64})"'
-        found = re.search(entry, _read(self.folder))
-        return found[1].decode() if found else ""
+
+MAX_VERIFIED = 1000
+_VERIFIED: set[tuple[Path, int, int, str]] = set()  # files that this process need not verify again
 
 
 def glances(store: ArtifactStore) -> list[Glance]:
@@ -67,20 +76,25 @@ def glances(store: ArtifactStore) -> list[Glance]:
 
 def glance(folder: Path) -> Glance | None:
     """The artifact `folder`; None if its manifest cannot be read."""
+    path = folder / manifest.NAME
     try:
-        return Glance(folder, _parse_head((folder / manifest.NAME).read_bytes()))
+        found = path.stat()
+        return Glance(folder, _read_head(path, found.st_mtime_ns, found.st_size))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
-def _parse_head(text: bytes) -> Manifest:
+@lru_cache(maxsize=1024)  # one of 100,000 files has 15 MB
+def _read_head(path: Path, changed: int, size: int) -> Manifest:
+    text, files = path.read_bytes(), {}
     start = text.find(FILES)
     if start >= 0:
-        end = text.index(b"\n }", start)
+        end = text.rindex(AFTER_FILES, start)
+        files = {name.decode(): [0, sha256.decode()] for name, sha256 in TOP_FILE.findall(text, start, end)}
         text = text[:start] + b'\n "files": {' + text[end:]
     body = json.loads(text)
     body.pop("self", None)
-    return Manifest(**{**body, "files": {}})
+    return Manifest(**{**body, "files": files})
 
 
 def _read(folder: Path) -> bytes:

@@ -27,10 +27,10 @@ def publish(tmp_path):
     return publish
 
 
-def test_the_head_of_a_manifest_is_the_manifest_without_its_files(publish):
+def test_the_head_of_a_manifest_is_the_manifest_with_few_of_its_files(publish):
     folder = publish(a="text")
     whole, head = read(folder), glance(folder).manifest
-    assert head.files == {}
+    assert head.files == {"images.jsonl": [0, whole.files["images.jsonl"][1]]}
     assert (head.key, head.options, head.summary, head.created) == (
         whole.key,
         whole.options,
