@@ -152,7 +152,7 @@ def _add_made(router: APIRouter, studio: Studio) -> None:
 
 
 def _add_drawing(router: APIRouter, studio: Studio) -> None:
-    @router.post("/trainings/{key}/draw", responses=documented(404, 409, 415, 422, 503, 507))
+    @router.post("/trainings/{key}/draw", responses=documented(400, 404, 409, 415, 422, 503, 507))
     def draw(dataset: Dataset, key: Key, body: DrawBody) -> DrawnSamples:
         """Draw samples with the generator of a training: the same as the stage generate makes of this seed."""
         _check_end(body.first + body.count)
@@ -184,7 +184,7 @@ def _add_drawing(router: APIRouter, studio: Studio) -> None:
 
 
 def _add_walks(router: APIRouter, studio: Studio) -> None:
-    @router.post("/trainings/{key}/walk", responses=documented(404, 409, 415, 422, 503, 507))
+    @router.post("/trainings/{key}/walk", responses=documented(400, 404, 409, 415, 422, 503, 507))
     def walk(dataset: Dataset, key: Key, body: WalkBody) -> Frames:
         """Draw the samples on the way from one latent to another, along a sphere (slerp)."""
         start, end = (
@@ -207,7 +207,7 @@ def _add_walks(router: APIRouter, studio: Studio) -> None:
 
 
 def _add_about(router: APIRouter, studio: Studio) -> None:
-    @router.post("/trainings/{key}/nearest", responses=documented(404, 409, 415, 422, 503, 507))
+    @router.post("/trainings/{key}/nearest", responses=documented(400, 404, 409, 415, 422, 503, 507))
     def nearest(dataset: Dataset, key: Key, body: NearestBody) -> NearestReals:
         """The reals nearest to a sample, by the extractor that measured the samples of this training."""
         paths, notices = studio.paths(dataset), list[str]()

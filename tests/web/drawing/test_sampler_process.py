@@ -76,7 +76,7 @@ def test_when_it_hangs_it_is_killed(make, tmp_path):
 
 
 def test_too_many_questions_are_refused(make, tmp_path):
-    sampler = make(timeout=3, waiting=0)
+    sampler = make(timeout=1, waiting=0)
 
     def hang():
         with pytest.raises(HTTPException):
