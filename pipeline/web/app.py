@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
 from pipeline.web.dataset_paths import Site
+from pipeline.web.event_stream import EventStreams
 from pipeline.web.http_errors import add_error_handlers
 from pipeline.web.pages import home_page, label_page
 from pipeline.web.security import AccessRules, SecurityMiddleware
@@ -28,10 +29,15 @@ class RevalidatedFiles(StaticFiles):
         return response
 
 
-def make_app(site: Site, access_rules: AccessRules, *, first: str = "") -> SecurityMiddleware:
-    """Make the ASGI application; loads the dataset `first` in a thread while the browser starts."""
+def make_app(
+    site: Site, access_rules: AccessRules, *, first: str = "", streams: EventStreams | None = None
+) -> SecurityMiddleware:
+    """Make the ASGI application; loads the dataset `first` in a thread while the browser starts.
+
+    Whoever gives `streams` closes them when the server shuts down.
+    """
     app = FastAPI(title="ganmill", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    studio = Studio(site, access_rules)
+    studio = Studio(site, access_rules, streams or EventStreams())
     app.mount("/static", RevalidatedFiles(directory=STATIC))
     add_error_handlers(app)
     for module in ROUTES:

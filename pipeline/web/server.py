@@ -15,6 +15,7 @@ from pipeline.errors import UserError
 from pipeline.web.app import make_app
 from pipeline.web.connections import LOG, Connections, limits
 from pipeline.web.dataset_paths import Site
+from pipeline.web.event_stream import MOST_STREAMS, EventStreams
 from pipeline.web.security import AccessRules
 
 SEND_BUFFER = 1 << 17  # bytes that the system buffers for a slow client; Linux would allow megabytes
@@ -36,9 +37,11 @@ def serve(site: Site, access_rules: AccessRules, *, ready: Callable[[], None], f
         UserError: If the port is in use, or the address does not belong to this machine.
     """
     with listen(access_rules.host, access_rules.port) as listener:
-        app = make_app(site, access_rules, first=first)
+        connections = Connections(limits())
+        streams = EventStreams(most=min(MOST_STREAMS, connections.limits.connections // 4))
+        app = make_app(site, access_rules, first=first, streams=streams)
         with suppress(KeyboardInterrupt):  # the usual way to end it
-            Server(app, Connections(limits()), ready).run(sockets=[listener])
+            Server(app, connections, ready, streams).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -63,8 +66,11 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn with limits on connections."""
 
-    def __init__(self, app: Any, connections: Connections, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, app: Any, connections: Connections, ready: Callable[[], None], streams: EventStreams | None = None
+    ) -> None:
         super().__init__(_config(app, connections))
+        self._streams = streams
         self._connections = connections
         self._ready = ready
         repeated_lines = RepeatedLineFilter()
@@ -85,6 +91,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._connections.closed = True
+        if self._streams:
+            self._streams.close()
         await super().shutdown(sockets)
 
     def _handle_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

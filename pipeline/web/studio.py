@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from pipeline.errors import UserError
 from pipeline.option_types import nearest
 from pipeline.web.dataset_paths import DatasetPaths, Site
+from pipeline.web.event_stream import EventStreams
 from pipeline.web.labelling.dataset_view import DatasetView
 from pipeline.web.security import AccessRules
 
@@ -18,9 +19,10 @@ MAX_OPEN = 4  # datasets whose squares are held in memory: some 150 MB for 100,0
 class Studio:
     """One server's datasets."""
 
-    def __init__(self, site: Site, access_rules: AccessRules) -> None:
+    def __init__(self, site: Site, access_rules: AccessRules, streams: EventStreams) -> None:
         self.site = site
         self.access_rules = access_rules
+        self.streams = streams
         self._open: OrderedDict[str, DatasetView] = OrderedDict()
         self._lock = threading.Lock()
 
