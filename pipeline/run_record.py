@@ -104,6 +104,7 @@ class StageStarted(Event):
     """A stage begins to work."""
 
     stage: str
+    key: str = ""  # the content key of what it makes
 
     def line(self) -> str:
         return line_about(self.stage, "starts")
@@ -216,6 +217,7 @@ class RunState:
     planned: tuple[str, ...] = ()
     stage: str = ""  # the newest that began or waits
     waits: str = ""  # what for
+    started: dict[str, StageStarted] = field(default_factory=dict)  # when each stage began last, and what it makes
     advanced: dict[str, StageAdvanced] = field(default_factory=dict)  # the newest progress of each stage
     ended: dict[str, StageEnded] = field(default_factory=dict)  # the stages that ended, in that order
     end: RunEnded | None = None
@@ -259,7 +261,7 @@ class RunState:
             case Waiting():
                 self.stage, self.waits = event.stage, event.reason
             case StageStarted():
-                self.stage, self.waits = event.stage, ""
+                self.stage, self.waits, self.started[event.stage] = event.stage, "", event
                 self.advanced.pop(event.stage, None)
                 self.ended.pop(event.stage, None)
             case StageAdvanced():

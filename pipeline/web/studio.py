@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
 from pipeline.option_types import nearest
+from pipeline.web.chain.chain_reader import ChainReader, ChainReaders
 from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.event_stream import EventStreams
 from pipeline.web.labelling.dataset_view import DatasetView
@@ -23,6 +24,7 @@ class Studio:
         self.site = site
         self.access_rules = access_rules
         self.streams = streams
+        self._chains = ChainReaders(site)
         self._open: OrderedDict[str, DatasetView] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -43,6 +45,10 @@ class Studio:
             while len(self._open) > MAX_OPEN:
                 self._open.popitem(last=False)
             return self._open[dataset]
+
+    def chain(self, dataset: str) -> ChainReader:
+        """The stages of an existing dataset; status 404 for any other name."""
+        return self._chains.of(self.paths(dataset))
 
     def preload(self, dataset: str) -> None:
         """Load what the label page of `dataset` needs, in a thread while the browser starts."""

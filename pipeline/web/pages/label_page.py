@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, FastAPI, Query
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
@@ -13,7 +13,7 @@ from pipeline.web.labelling import views
 from pipeline.web.labelling.label_sync import LabelEdit
 from pipeline.web.labelling.picture_index import PictureIndex
 from pipeline.web.labelling.thumbnails import original, thumbnail
-from pipeline.web.rendering import dataset_url, html
+from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 
 IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}  # a square's address contains its hash
@@ -68,11 +68,6 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 
 
 def _add_page(router: APIRouter, studio: Studio) -> None:
-    @router.get("/")
-    def overview(dataset: str) -> RedirectResponse:
-        studio.paths(dataset)
-        return RedirectResponse(dataset_url(dataset, "label"))
-
     @router.get("/label")
     def page(dataset: str) -> HTMLResponse:
         found = studio.view(dataset).index()

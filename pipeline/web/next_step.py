@@ -1,0 +1,70 @@
+"""What a person does next with a dataset, in one sentence: run, label so many more, or look."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+from pipeline.errors import UserError
+from pipeline.labels.log import LabelLog
+from pipeline.web.dataset_paths import DatasetPaths
+
+WANTED_ON, WANTED_OFF = 30, 50  # labels that a first filter should have
+LAST_STAGE = "generate"
+
+
+class NextStep(BaseModel):
+    """What a person does next, and the page where."""
+
+    text: str
+    page: str = Field("", description="the last part of the address of that page; empty for the overview")
+
+
+def next_step(paths: DatasetPaths, *, running: bool = False, pending: Sequence[str] = ()) -> NextStep:
+    """What is next; `running`: a run works now; `pending`: the stages that a run would make, as far as a plan says."""
+    if running:
+        return NextStep(text="A run is at work; this page follows it.")
+    if paths.download.latest() is None:
+        return NextStep(text="Run: it downloads pictures and makes squares of them.")
+    if paths.normalize.latest() is None:
+        return NextStep(text="Run: it makes squares of the pictures.")
+    if paths.filter.latest() is None and (missing := missing_labels(paths.labels)):
+        return NextStep(text=f"Label {missing}, then run.", page="label")
+    if pending or paths.generate.latest() is None:
+        return NextStep(text=f"Run: {_what(pending)}.")
+    return NextStep(text="Look at the samples; they are up to date.", page="samples")
+
+
+def missing_labels(log: Path) -> str:
+    """How many labels a first filter still needs: "12 more: 4 on target and 8 off target"; empty if it has enough."""
+    on, off = _counts(log)
+    lacking = {"on target": max(0, WANTED_ON - on), "off target": max(0, WANTED_OFF - off)}
+    parts = [f"{count} {name}" for name, count in lacking.items() if count]
+    return f"{sum(lacking.values())} more: {' and '.join(parts)}" if parts else ""
+
+
+def _what(pending: Sequence[str]) -> str:
+    """What a run would make."""
+    if not pending:
+        return "it makes everything up to the samples"
+    names = f"{', '.join(pending[:-1])} and {pending[-1]}" if len(pending) > 1 else pending[0]
+    return f"{names} {'are' if len(pending) > 1 else 'is'} not up to date"
+
+
+def _counts(log: Path) -> tuple[int, int]:
+    try:
+        found = log.stat()
+    except OSError:
+        return 0, 0
+    return _read_counts(log, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=256)
+def _read_counts(log: Path, changed: int, size: int) -> tuple[int, int]:
+    """How many squares are labelled on and off target; none if the log is damaged, which the label page says."""
+    try:
+        labels = list(LabelLog(log).effective().values())
+    except (UserError, OSError):
+        return 0, 0
+    return labels.count("on"), labels.count("off")
