@@ -21,11 +21,11 @@ from pipeline.errors import Stopped, UserError
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.evaluation.metrics import MIN_IMAGES
-from pipeline.gan.sampling import GRID, fixed_latents
+from pipeline.gan.sampling import fixed_latents
 from pipeline.gan.training.loop import TrainConfig, Trainer
 from pipeline.gan.training.step_inputs import check_count
 from pipeline.gan.tuning import share_cores
-from pipeline.images.contact_sheet import contact_sheet, write_png
+from pipeline.images.contact_sheet import GRID, contact_sheet, write_png
 from pipeline.images.raster import Raster
 from pipeline.progress import silent
 

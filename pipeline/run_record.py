@@ -36,6 +36,7 @@ NAME = "record.jsonl"
 LONGEST_LINE = 2000  # characters of any other text: an error may quote what was given
 LARGEST = 8 << 20  # bytes of a record that are read; a run of a month writes less than 1 MB
 HEAD = 64 << 10  # bytes of the beginning that are read of a larger record; the rest is its end
+PROGRESS = b'{"event": "progress"'  # how a line on progress begins
 ENDS_THE_RUN = ("failed", "stopped", "next")  # outcomes of a stage after which no later stage can run; `next`: the user
 # does something first, which the stage names
 NEWEST_RUNS = 30  # that `keys_used` reads
@@ -180,8 +181,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def read_events(path: Path) -> list[Event]:
-    """The events in the record `path` that are whole and of a known kind; none if the file cannot be read."""
+def read_events(path: Path, *, progress: bool = True) -> list[Event]:
+    """The events in the record `path` that are whole and of a known kind; none if the file cannot be read.
+
+    Without `progress` those events are left out: most lines of a long run, which a list of many runs need not parse.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
@@ -190,7 +194,8 @@ def read_events(path: Path) -> list[Event]:
                 data = data[:HEAD].rpartition(b"\n")[0] + b"\n" + file.read(LARGEST).partition(b"\n")[2]
     except OSError:
         return []
-    return list(_valid_events(data.splitlines(keepends=True)))
+    lines = data.splitlines(keepends=True)
+    return list(_valid_events(lines if progress else (line for line in lines if not line.startswith(PROGRESS))))
 
 
 def _valid_events(lines: Iterable[bytes]) -> Iterator[Event]:

@@ -43,7 +43,7 @@ from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.history import History
 from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
-from pipeline.gan.sampling import GRID, SHEETS, SampleSheets, as_latents, fixed_latents
+from pipeline.gan.sampling import SHEETS, SampleSheets, as_latents, fixed_latents
 from pipeline.gan.training.ending import check_automatic
 from pipeline.gan.training.loop import TrainConfig, Trainer
 from pipeline.gan.training.observer import NullObserver, Observer
@@ -53,6 +53,7 @@ from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.tuning import choose_compute_mode
 from pipeline.gan.validation import Shape, as_pictures, check_folder, check_number, check_whole
+from pipeline.images.contact_sheet import GRID
 from pipeline.option_types import nearest
 from pipeline.progress import Progress, shown_if_watched, with_time_left
 

@@ -7,13 +7,12 @@ from scipy.special import ndtr, ndtri
 
 from pipeline.devices import keras
 from pipeline.errors import UserError
-from pipeline.images.contact_sheet import contact_sheet, write_png
+from pipeline.images.contact_sheet import GRID, contact_sheet, write_png
 from pipeline.images.png import decode_png, is_readable
 from pipeline.store.atomic import write_whole
 from pipeline.store.digest import of_bytes, of_value
 
 BATCH = 64  # always full: rounding depends on the size of a batch
-GRID = 8
 PARALLEL = 1e-3  # radians; below this angle the interpolation is linear, as slerp divides by the sine
 
 

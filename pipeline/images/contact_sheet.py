@@ -8,9 +8,12 @@ import numpy as np
 from pipeline.images.png import encode_png
 from pipeline.store.atomic import write_whole
 
+GRID = 8  # rows and columns of a sample sheet; a sheet of few reals has fewer rows
+GAP = 2  # pixels between the pictures of a sheet
+
 
 def contact_sheet(
-    images: Sequence[np.ndarray] | np.ndarray, columns: int, *, gap: int = 2, background: int = 255
+    images: Sequence[np.ndarray] | np.ndarray, columns: int, *, gap: int = GAP, background: int = 255
 ) -> np.ndarray:
     """Arrange `images`, (N, H, W, C) uint8, row by row on a contact sheet.
 

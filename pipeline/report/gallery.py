@@ -19,13 +19,14 @@ from pipeline.report.training_files import (
     TrainingPaths,
     epochs_in_words,
     find_files,
+    group_artifacts,
     is_unfinished,
     newest_sheet,
+    score_in_words,
     sheet_epoch,
     training_of,
 )
 from pipeline.report.trainings import Training, Trainings
-from pipeline.store.artifacts import Artifact
 from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import timestamp
 
@@ -61,11 +62,11 @@ def refresh(paths: TrainingPaths, *, dataset: str, ended: str = "") -> None:
     `ended` is the key of a training that has just ended, though its run still holds the lock. Errors: `OSError`.
     """
     trainings = Trainings(paths.folder)
-    gans = paths.gan.all()
-    trainings.adopt(training_of(gan) for gan in gans if not is_unfinished(gan))
+    made = group_artifacts(paths)
+    trainings.adopt(training_of(gan) for gan in made.gans if not is_unfinished(gan))
     cards = []
     for training in trainings.all():
-        files = find_files(paths, trainings.sheets(training), training, gans, running=training.key != ended)
+        files = find_files(paths, trainings.sheets(training), training, made, running=training.key != ended)
         if not files.exist:
             trainings.unlink(training)
             continue
@@ -93,20 +94,10 @@ def _card(folder: Path, training: Training, files: TrainingFiles) -> Card:
         state=state,
         epochs=epochs_in_words(training, files, state),
         began=training.began[:16].replace("T", " "),
-        score=_score(files.generate) if files.generate else "",
+        score=score_in_words(files.generate) if files.generate else "",
         pictures=_pictures(folder, files),
         links=_links(folder, files),
     )
-
-
-def _score(generate: Artifact) -> str:
-    """The KID of the samples, beside that of reals against reals, which alone says whether it is good."""
-    found = generate.manifest.summary
-    kid, floor, extractor = found.get("kid"), found.get("kid_floor"), found.get("extractor")
-    if not isinstance(kid, float) or not isinstance(floor, float):
-        return ""
-    shown, shown_floor = (f"{round(value, 3) + 0.0:.3f}" for value in (kid, floor))  # never -0.000
-    return f"KID {shown} (reals against reals {shown_floor}), measured with {extractor}"
 
 
 def _pictures(folder: Path, files: TrainingFiles) -> list[Picture]:

@@ -5,6 +5,7 @@ The page generated/<dataset>/index.html and the studio show trainings by what is
 
 import json
 import os
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -84,25 +85,51 @@ def _before(time: str, seconds: float) -> str:
         return time
 
 
+@dataclass(frozen=True, kw_only=True)
+class MadeArtifacts:
+    """The artifacts of all trainings of a dataset, grouped once, so that each training finds its own at once."""
+
+    gans: tuple[Artifact, ...]  # the oldest first
+    gan_of: dict[str, Artifact]  # by content key; of several the one that was made last
+    reports_of: dict[str, list[Artifact]]  # by the first digits of the training's key
+    samples: tuple[Artifact, ...]  # the oldest first
+    samples_of: dict[str, list[int]]  # places in `samples`, by the digest of the generator
+    samples_in: dict[str, int]  # place in `samples`, by the name of the folder
+
+
+def group_artifacts(paths: TrainingPaths) -> MadeArtifacts:
+    """Every artifact of the stages gan, generate and report that `paths` have."""
+    gans, samples = paths.gan.all(), paths.generate.all()
+    reports_of: dict[str, list[Artifact]] = defaultdict(list)
+    for each in paths.report.all():
+        reports_of[_folder_read(each, "gan").partition(".")[0]].append(each)
+    samples_of: dict[str, list[int]] = defaultdict(list)
+    for place, each in enumerate(samples):
+        samples_of[str(each.manifest.inputs.get("gan.generator", ""))].append(place)
+    return MadeArtifacts(
+        gans=tuple(gans),
+        gan_of={each.manifest.key: each for each in gans},
+        reports_of=dict(reports_of),
+        samples=tuple(samples),
+        samples_of=dict(samples_of),
+        samples_in={each.folder.name: place for place, each in enumerate(samples)},
+    )
+
+
 def find_files(
-    paths: TrainingPaths, sheets: Path, training: Training, gans: list[Artifact], *, running: bool
+    paths: TrainingPaths, sheets: Path, training: Training, made: MadeArtifacts, *, running: bool
 ) -> TrainingFiles:
     """What there is of `training`; of each stage the artifact that was made last. Not `running`: it cannot run now."""
-    gan = next((each for each in reversed(gans) if each.manifest.key == training.key), None)
-    reports = [
-        each for each in paths.report.all() if _folder_read(each, "gan").partition(".")[0] == training.key[:SHORT]
-    ]
+    gan = made.gan_of.get(training.key)
+    reports = made.reports_of.get(training.key[:SHORT], [])
     generator = gan.manifest.outputs.get("generator") if gan else None
-    named = {_folder_read(each, "generate") for each in reports}
-    samples = [
-        each
-        for each in paths.generate.all()
-        if each.folder.name in named or (generator and each.manifest.inputs.get("gan.generator") == generator)
-    ]
+    named = (made.samples_in.get(_folder_read(each, "generate")) for each in reports)
+    places = [place for place in named if place is not None]
+    places += made.samples_of.get(generator, []) if generator else []
     return TrainingFiles(
         sheets=sheets,
         gan=gan,
-        generate=samples[-1] if samples else None,
+        generate=made.samples[max(places)] if places else None,
         report=reports[-1] if reports else None,
         begun=paths.gan.begun(training.key),
         in_use=running and paths.gan.is_in_use(training.key),
@@ -114,10 +141,15 @@ def _folder_read(report: Artifact, stage: str) -> str:
     return str(report.manifest.inputs.get(f"{stage}.folder", "")).partition(" ")[0]
 
 
+def epochs_done(files: TrainingFiles, state: str) -> int:
+    """How many epochs are done."""
+    recorded = files.gan.manifest.summary.get("epochs") if files.gan and state != RUNNING else None
+    return recorded if isinstance(recorded, int) else last_epoch(files.sheets)
+
+
 def epochs_in_words(training: Training, files: TrainingFiles, state: str) -> str:
     """How many epochs are done, of how many if it has not ended."""
-    recorded = files.gan.manifest.summary.get("epochs") if files.gan and state != RUNNING else None
-    done = last_epoch(files.sheets) if recorded is None else recorded
+    done = epochs_done(files, state)
     if state == DONE or training.epochs is None:
         return "1 epoch" if done == 1 else f"{done} epochs"
     return f"{done} of {training.epochs} epochs"
@@ -145,3 +177,13 @@ def sheet_epoch(sheet: Path) -> int:
     """The epoch in the name of a sample sheet; 0 if there is none."""
     number = sheet.stem.partition("-")[2]
     return int(number) if number.isascii() and number.isdecimal() else 0
+
+
+def score_in_words(generate: Artifact) -> str:
+    """The KID of the samples, beside that of reals against reals, which alone says whether it is good."""
+    found = generate.manifest.summary
+    kid, floor, extractor = found.get("kid"), found.get("kid_floor"), found.get("extractor")
+    if not isinstance(kid, float) or not isinstance(floor, float):
+        return ""
+    shown, shown_floor = (f"{round(value, 3) + 0.0:.3f}" for value in (kid, floor))  # never -0.000
+    return f"KID {shown} (reals against reals {shown_floor}), measured with {extractor}"

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from pipeline.run_record import duration
 from pipeline.web.glossary import GLOSSARY
 
 # The pages of a dataset: the last part of the address, and the name of the tab
@@ -33,6 +34,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+TEMPLATES.filters["duration"] = duration
 TEMPLATES.globals.update(DATASET_TABS=DATASET_TABS, SITE_TABS=SITE_TABS, GLOSSARY=GLOSSARY, dataset_url=dataset_url)
 
 

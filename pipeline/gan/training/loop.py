@@ -21,7 +21,7 @@ from pipeline.errors import DamagedState, Stopped
 from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import check_size
 from pipeline.gan.evaluation.diagnostics import alarm_events
-from pipeline.gan.sampling import GRID, SHEETS, draw_samples, fixed_latents, sheet_name
+from pipeline.gan.sampling import SHEETS, draw_samples, fixed_latents, sheet_name
 from pipeline.gan.stats_log import LAST, STATS, StatsLog, notes
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
@@ -33,6 +33,7 @@ from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.statistics import epoch_row
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepInputs, StepPlanner, keep_on_device
 from pipeline.gan.training.train_step import METRICS, compile_step, mark_skipped
+from pipeline.images.contact_sheet import GRID
 from pipeline.progress import Progress, ShouldStop, tell
 from pipeline.store.npz import ForeignFile
 

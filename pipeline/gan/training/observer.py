@@ -9,8 +9,9 @@ import numpy as np
 
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.plots import draw_plots
-from pipeline.gan.sampling import GRID, SHEETS, SampleSheets, fixed_latents
+from pipeline.gan.sampling import SHEETS, SampleSheets, fixed_latents
 from pipeline.gan.stats_log import STATS, Row
+from pipeline.images.contact_sheet import GRID
 from pipeline.store.atomic import write_whole
 
 SECONDS = 40.0  # at least between two drawings of the plots; longer if drawing takes over a second

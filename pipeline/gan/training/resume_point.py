@@ -11,12 +11,12 @@ from pipeline.devices import BFLOAT16, ComputeMode, Threads
 from pipeline.errors import UserError
 from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import NETWORKS
-from pipeline.gan.sampling import GRID
 from pipeline.gan.training.checkpoint import load_arrays
 from pipeline.gan.training.recovery import RETRIES
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.training.train_step import METRICS
 from pipeline.gan.validation import MAX_NAME, Shape, check_shape
+from pipeline.images.contact_sheet import GRID
 from pipeline.store.npz import ArrayForm, ArrayForms, Arrays, ForeignFile, Npz, shown
 
 if TYPE_CHECKING:

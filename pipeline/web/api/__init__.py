@@ -1,4 +1,5 @@
-"""The REST interface, below /api/v1; its description is at /api/openapi.json.
+"""The REST interface below /api/v1: each module has the routes of one kind of thing, which the pages' scripts use too.
 
-`progress_api` says how a dataset stands: polled, as server-sent events, and the plan of a run.
+`trainings_api` has the trainings of a dataset with their sheets and films, `runs_api` its runs, and the notes on both;
+`progress_api` says how a dataset stands, also as server-sent events, and what a run would do.
 """

@@ -1,0 +1,65 @@
+"""The gallery: one training, or two beside each other, with a slider over epochs, curves, alarms and scores."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, FastAPI, Query
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from starlette.exceptions import HTTPException
+
+from pipeline.report.training_files import RUNNING
+from pipeline.web.rendering import html
+from pipeline.web.studio import Studio
+from pipeline.web.trainings.history_bodies import TrainingDetail
+from pipeline.web.trainings.training_charts import DrawnChart, training_charts
+from pipeline.web.trainings.trainings_view import DELETED, FoundTraining, TrainingsView
+
+REPORT_TYPES = {".html": "text/html", ".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
+# The report brings its style with it; its texts were escaped when it was written, and it has no script
+REPORT_POLICY = (
+    "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'"
+)
+Id = Annotated[str, Query(max_length=40)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One training on the page."""
+
+    title: str
+    detail: TrainingDetail
+    charts: list[DrawnChart]
+
+
+def add_routes(app: FastAPI, studio: Studio) -> None:
+    """Add the gallery to `app`."""
+    router = APIRouter(prefix="/d/{dataset}", include_in_schema=False)
+
+    @router.get("/gallery")
+    def gallery(dataset: str, training: Id = "", beside: Id = "") -> HTMLResponse:
+        view = TrainingsView(studio.paths(dataset))
+        found = [each for each in view.all() if each.state != DELETED]
+        chosen = [view.find(training)] if training else found[:1]
+        chosen += [view.find(beside)] if beside and chosen and beside != chosen[0].id else []
+        sides = [make_side(view, each, f"chart{number}") for number, each in enumerate(chosen)]
+        running = any(side.detail.state == RUNNING for side in sides)
+        return html(
+            "gallery", dataset=dataset, tab="gallery", trainings=found, sides=sides, api=view.api, running=running
+        )
+
+    @router.get("/trainings/{key}/report/{name:path}")
+    def report(dataset: str, key: str, name: str) -> Response:
+        artifact = TrainingsView(studio.paths(dataset)).find(key).files.report
+        kind = REPORT_TYPES.get(f".{name.rpartition('.')[2]}")
+        if artifact is None or name not in artifact.manifest.files or kind is None:
+            raise HTTPException(404, "there is no such file of a report; it may have been deleted")
+        policy = {"content-security-policy": REPORT_POLICY, "cache-control": "no-cache"}
+        return FileResponse(artifact.folder / name, media_type=kind, headers=policy)
+
+    app.include_router(router)
+
+
+def make_side(view: TrainingsView, found: FoundTraining, id: str) -> Side:
+    """What a page shows of a training; `id` tells its charts from others on the page."""
+    return Side(title=found.title, detail=view.detail(found), charts=training_charts(found.course(), id))
