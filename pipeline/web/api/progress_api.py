@@ -1,6 +1,6 @@
 """How a dataset stands, as JSON and as server-sent events, and what a run of it would do."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI
 from fastapi.concurrency import run_in_threadpool
@@ -14,7 +14,7 @@ from pipeline.web.event_stream import EventStream
 from pipeline.web.studio import Studio
 
 Until = Literal["", STAGES]  # type: ignore[valid-type]  # FastAPI checks the names when a request comes
-EVENTS = {
+EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "each event's data is a `ChainState`; the first comes at once, the next when something changed",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
@@ -55,5 +55,5 @@ def _add_state(router: APIRouter, studio: Studio) -> None:
 def _add_plan(router: APIRouter, studio: Studio) -> None:
     @router.get("/plan", responses=documented(401, 403, 404, 409, 421, 422))
     def plan(dataset: str, until: Until = "") -> list[PlanStep]:
-        """What a run would do, stage by stage, and why; `until` names the last stage, empty for all. Nothing is made."""
+        """What a run would do, stage by stage, and why; `until` is the last stage, empty for all. Nothing is made."""
         return [PlanStep.model_validate(step) for step in studio.chain(dataset).background_run.plan(until)]

@@ -11,11 +11,13 @@ from PIL import Image
 from pipeline.errors import DamagedState
 from pipeline.filter.scores import FILE_NAME as SCORES
 from pipeline.filter.scores import KEPT
-from pipeline.store.artifacts import SHORT, Artifact
+from pipeline.store.artifacts import SHORT
 from pipeline.store.digest import is_digest
 from pipeline.store.jsonl import parse_row
 from pipeline.web.chain.chain_state import TrainingShown
+from pipeline.web.chain.live_training import LiveTraining
 from pipeline.web.dataset_paths import DatasetPaths
+from pipeline.web.rendering import dataset_url
 
 ROWS = "images.jsonl"
 GRID = "grid.png"
@@ -26,7 +28,7 @@ LONGEST_LINE = 1 << 16  # bytes
 
 @dataclass(frozen=True, kw_only=True)
 class ShownPicture:
-    """One picture: its address below the dataset's, what it shows, and its own size; 0 if the page decides."""
+    """One picture: its address, what it shows, and its own size; 0 if the page decides."""
 
     address: str
     text: str
@@ -47,10 +49,10 @@ def best_pictures(paths: DatasetPaths, training: TrainingShown | None) -> BestPi
     """The first of the kinds that there is."""
     finders: tuple[Callable[[], BestPictures | None], ...] = (
         lambda: samples(paths),
-        lambda: sheet(training, paths.generated),
-        lambda: _squares(paths.filter.latest(), SCORES, KEPT, "kept", "squares that the filter keeps", "square"),
-        lambda: _squares(paths.normalize.latest(), ROWS, KEPT, "squares", "squares", "square"),
-        lambda: _squares(paths.download.latest(), ROWS, "saved", "pictures", "pictures as they were found", "found"),
+        lambda: sheet(training, paths),
+        lambda: _squares(paths, "filter", SCORES, KEPT, "kept", "squares that the filter keeps"),
+        lambda: _squares(paths, "normalize", ROWS, KEPT, "squares", "squares"),
+        lambda: _squares(paths, "download", ROWS, "saved", "pictures", "pictures as they were found"),
     )
     return next((found for find in finders if (found := find())), BestPictures())
 
@@ -63,7 +65,7 @@ def samples(paths: DatasetPaths) -> BestPictures | None:
         return None
     count, seed = made.manifest.summary.get("count"), made.manifest.summary.get("seed")
     picture = ShownPicture(
-        address=f"shown/samples/{quote(made.folder.name, safe='')}.png",
+        address=dataset_url(paths.dataset, f"shown/samples/{quote(made.folder.name, safe='')}.png"),
         text=f"a grid of samples, of seed {seed}",
         width=size[0],
         height=size[1],
@@ -71,26 +73,28 @@ def samples(paths: DatasetPaths) -> BestPictures | None:
     return BestPictures(kind="samples", caption=f"samples, the first of {count}", pictures=(picture,))
 
 
-def sheet(training: TrainingShown | None, generated: Path) -> BestPictures | None:
+def sheet(training: TrainingShown | None, paths: DatasetPaths) -> BestPictures | None:
     """The newest sample sheet of `training`; None if it has none."""
     if training is None or not training.sheet:
         return None
-    folder = generated / "training" / training.key[:SHORT]
-    size = _size(folder / f"epoch-{training.sheet_epoch:04d}.png") or (0, 0)
+    found = LiveTraining(paths).find(training.key)
+    path = found.sheets().get(training.sheet_epoch) if found else None
+    size = (_size(path) if path else None) or (0, 0)
     text = f"sample sheet of epoch {training.sheet_epoch}"
     picture = ShownPicture(address=training.sheet, text=text, width=size[0], height=size[1])
     return BestPictures(kind="sheet", caption=f"{text} of {training.name}", pictures=(picture,))
 
 
-def _squares(
-    made: Artifact | None, name: str, outcome: str, kind: str, caption: str, part: str
-) -> BestPictures | None:
-    """The first squares or pictures with `outcome` in the rows `name` of the artifact `made`; None without any."""
+def _squares(paths: DatasetPaths, stage: str, name: str, outcome: str, kind: str, caption: str) -> BestPictures | None:
+    """The first squares or pictures with `outcome`, by the rows `name` of `stage`; None without any."""
+    made = getattr(paths, stage).latest()
     ids = list(_ids(made.folder / name, outcome)) if made else []
     if not ids:
         return None
-    noun = "picture" if part == "found" else "square"
-    pictures = tuple(ShownPicture(address=f"{part}/{id}", text=f"{noun} {id[:SHORT]}") for id in ids)
+    noun, part = ("picture", "found") if stage == "download" else ("square", "square")
+    pictures = tuple(
+        ShownPicture(address=dataset_url(paths.dataset, f"{part}/{id}"), text=f"{noun} {id[:SHORT]}") for id in ids
+    )
     return BestPictures(kind=kind, caption=caption, pictures=pictures)
 
 

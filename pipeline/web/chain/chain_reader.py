@@ -4,9 +4,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.run_record import RunState
+from pipeline.run_record import LONGEST_LINE, RunState
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.digest import of_value
+from pipeline.text import to_plain_line
 from pipeline.web.chain import run_watch, stage_times
 from pipeline.web.chain.chain_state import ChainState, RunShown, StageState, StageWord, TrainingShown
 from pipeline.web.chain.live_training import LiveTraining
@@ -16,7 +17,6 @@ from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.jobs.background_run import BackgroundRun
 from pipeline.web.next_step import next_step
 
-SHEET = "shown/sheet/{key}/{epoch}.png"  # the address of a sample sheet, below the dataset's
 MOST_ELSEWHERE = 40  # other datasets whose times are asked
 ENDED: dict[str, StageWord] = {"failed": "failed", "next": "needs you", "stopped": "stopped"}
 PLANNED: dict[str, StageWord] = {"up to date": "up to date", "will run": "will run", "may run": "may run"}
@@ -28,7 +28,7 @@ class ChainReader:
     def __init__(self, site: Site, paths: DatasetPaths) -> None:
         self.site, self.paths = site, paths
         self.background_run = BackgroundRun(command=site.command, dataset=paths.dataset, folder=paths.folder)
-        self.live_training = LiveTraining(paths.generated)
+        self.live_training = LiveTraining(paths)
         self._plans = PlanCache(self.background_run.plan, lambda: fingerprint(site, paths))
 
     def state(self) -> ChainState:
@@ -38,14 +38,13 @@ class ChainReader:
         running = status.state == "running"
         plan, fresh = self._plans.current(renew=not running)
         made = {stage: self._store(stage).latest() for stage in STAGES}
-        seconds = {stage: took for stage, each in made.items() if each and (took := stage_times.seconds_of(each.manifest))}
-        run = run_watch.shown(status, record, seconds)
+        run = run_watch.shown(status, record, _times(made))
         stages = [self._stage(stage, made, plan, run, record) for stage in STAGES]
-        training = self.live_training.show(_training_key(record, made, running), SHEET)
+        training = self.live_training.show(_training_key(record, made, running))
         found = ChainState(
             dataset=self.paths.dataset,
             version="",
-            plan="failed" if plan.error else "current" if fresh or running and plan.made else "being made",
+            plan="failed" if plan.error else "current" if fresh or (running and plan.made) else "being made",
             plan_error=plan.error,
             stages=stages,
             run=run,
@@ -63,12 +62,13 @@ class ChainReader:
     ) -> StageState:
         last, step = made[stage], plan.steps.get(stage, {})
         state = _state(stage, last, step, run, record)
-        ended = record.ended.get(stage) if record and ENDED.get(record.ended[stage].outcome if stage in record.ended else "") == state else None
+        ended = record.ended.get(stage) if record else None
+        why = ended.error if ended and ENDED.get(ended.outcome) == state else ""
         manifest = last.manifest if last else None
         return StageState(
             stage=stage,
             state=state,
-            reason=(ended.error if ended else "") or step.get("reason", ""),
+            reason=to_plain_line(why, LONGEST_LINE) or step.get("reason", ""),
             remark=step.get("remark", ""),
             headline=headline(manifest) if manifest else "",
             figures=figures(manifest) if manifest else [],
@@ -138,10 +138,16 @@ def _state(stage: str, last: Artifact | None, step: Step, run: RunShown, record:
 def _training_key(record: RunState | None, made: dict[str, Artifact | None], running: bool) -> str:
     """The content key of the training to show: the one that is made now, or else the last one; empty: the newest."""
     started = record.started.get("gan") if record else None
-    if started and (running or record and "gan" in record.ended):
+    if started and (running or (record and "gan" in record.ended)):
         return started.key
     last = made["gan"]
     return last.manifest.key if last else ""
+
+
+def _times(made: dict[str, Artifact | None]) -> dict[str, float]:
+    """How long each stage took last time, as far as that is known."""
+    found = {stage: stage_times.seconds_of(each.manifest) for stage, each in made.items() if each}
+    return {stage: seconds for stage, seconds in found.items() if seconds}
 
 
 def _pictures(stage: str, made: dict[str, Artifact | None]) -> int | None:

@@ -1,4 +1,4 @@
-"""What the overview page shows of a dataset, as JSON: its stages, the run that works, and the training that it makes."""
+"""What the overview page shows of a dataset, as JSON: its stages, the run that works and its training."""
 
 from typing import Literal
 

@@ -15,7 +15,7 @@ COUNTED = {"download": ("saved", "pictures"), "normalize": ("kept", "squares"), 
 
 
 def last_changes(paths: DatasetPaths) -> list[Figure]:
-    """Each difference between the newest artifacts and those that were made before them; none if there are no earlier."""
+    """Each difference between the newest artifacts and those made before them; empty if there are no earlier ones."""
     found: list[Figure] = []
     for stage in STAGES:
         store: ArtifactStore = getattr(paths, stage)

@@ -1,4 +1,4 @@
-"""The run that the overview page shows, as its record has it: when each stage began, how it ended, and the log's tail."""
+"""The run that the overview page shows, by its record: when its stages began, what they still need, its log's tail."""
 
 import os
 from collections.abc import Iterator

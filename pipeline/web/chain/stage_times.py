@@ -1,4 +1,4 @@
-"""How long a stage took, and how long it is expected to take, by earlier runs; nothing is said where nothing is known."""
+"""How long a stage took, and how long it is expected to take; nothing is said where nothing is known."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -18,17 +18,22 @@ export class Parts {
 
   /** Load the parts if `version` is not what is shown. */
   async load(version) {
-    if (version === this.version || this.loading) return;
+    this.wanted = version;
+    if (this.loading) return;
     this.loading = true;
+    while (this.wanted !== this.version && (await this.renew(this.wanted)));
+    this.loading = false;
+  }
+
+  async renew(version) {
     try {
       const answer = await fetch(`${datasetRoot()}parts`, { signal: AbortSignal.timeout(20_000) });
-      if (!answer.ok) return;
+      if (!answer.ok) return false; // the next state tries again
       this.exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
       this.version = version;
+      return true;
     } catch {
-      // the next state tries again
-    } finally {
-      this.loading = false;
+      return false;
     }
   }
 

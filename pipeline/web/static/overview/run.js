@@ -7,7 +7,8 @@ const WORKING = ["running", "queued"];
 
 export class RunPanel {
   constructor(dataset, changed) {
-    Object.assign(this, { dataset, changed, run: null, skew: 0 });
+    Object.assign(this, { dataset, changed, run: null });
+    this.skew = Date.parse(document.body.dataset.now) - Date.now(); // between the server's clock and this one
     element("stop").addEventListener("click", () => this.stop());
     setInterval(() => this.tick(), 1000);
   }
@@ -35,7 +36,7 @@ export class RunPanel {
   tick() {
     if (!this.working) return;
     const began = Date.parse(this.run.began);
-    const elapsed = began ? `${time((Date.now() - began) / 1000)} so far` : "";
+    const elapsed = began ? `${time((Date.now() + this.skew - began) / 1000)} so far` : "";
     element("run-time").textContent = [elapsed, this.run.left && `${this.run.stage}: ${this.run.left}`].filter(Boolean).join(", ");
   }
 
