@@ -1,7 +1,7 @@
 """Stands in for `python -m tasks`: records what a run records, and goes on until a file lets it end.
 
 `GATE run ...` works until the file GATE is there. Its text says how the run ends: `failed: WHY`, `refused: WHY` (before
-any record), or what the stage filter made.
+any record), or what the stage filter made. If GATE.epochs is there, the run trains: see fake_live_training.py.
 """
 
 import json
@@ -48,7 +48,14 @@ def main() -> int:
         print(f"error: {gate.read_text()}", file=sys.stderr)
         return 2
     record = Record(gate.parent / "data" / dataset / "runs" / f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}")
-    signal.signal(signal.SIGINT, lambda *_: stop(record))
+    trains = gate.with_suffix(".epochs").exists()
+    signal.signal(signal.SIGINT, lambda *_: stop(record, "gan" if trains else STAGE))
+    if trains:
+        from tests.web.fake_dataset import FakeDataset
+        from tests.web.fake_live_training import train
+
+        how = train(record, FakeDataset(gate.parent, dataset), gate)
+        return end(record, how, "gan") if how else 0
     record.add("plan", until="filter", stages=[STAGE, "filter"])
     record.add("stage_start", stage=STAGE, key="k")
     record.add("progress", stage=STAGE, done=40, total=80, note="learning")
@@ -59,12 +66,12 @@ def main() -> int:
     return end(record, gate.read_text() if gate.exists() else "failed: nobody opened the gate")
 
 
-def end(record: Record, how: str) -> int:
+def end(record: Record, how: str, stage: str = STAGE) -> int:
     """Record an end, and return the exit code."""
     _, failed, why = how.partition("failed: ")
     if failed:
-        record.add("stage", stage=STAGE, outcome="failed", error=why)
-        record.add("end", outcome="failed", error=f"{STAGE} failed: {why}")
+        record.add("stage", stage=stage, outcome="failed", error=why)
+        record.add("end", outcome="failed", error=f"{stage} failed: {why}")
         return 1
     _, awaiting, step = how.partition("next: ")
     if awaiting:
@@ -78,9 +85,9 @@ def end(record: Record, how: str) -> int:
     return 0
 
 
-def stop(record: Record) -> None:
+def stop(record: Record, stage: str) -> None:
     """End as ctrl-C ends a run."""
-    record.add("stage", stage=STAGE, outcome="stopped", error="stopped; the next run resumes here")
+    record.add("stage", stage=stage, outcome="stopped", error="stopped; the next run resumes here")
     record.add("end", outcome="stopped", error="stopped; the next run resumes here")
     sys.exit(130)
 

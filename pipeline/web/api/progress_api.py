@@ -13,7 +13,8 @@ from pipeline.web.chain.plan_cache import STAGES
 from pipeline.web.event_stream import EventStream
 from pipeline.web.studio import Studio
 
-Until = Literal["", STAGES]  # type: ignore[valid-type]  # FastAPI checks the names when a request comes
+UNTIL = ("", *STAGES)
+Until = Literal[UNTIL]  # type: ignore[valid-type]  # FastAPI checks the names when a request comes
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "each event's data is a `ChainState`; the first comes at once, the next when something changed",

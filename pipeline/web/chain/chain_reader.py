@@ -40,7 +40,7 @@ class ChainReader:
         made = {stage: self._store(stage).latest() for stage in STAGES}
         run = run_watch.shown(status, record, _times(made))
         stages = [self._stage(stage, made, plan, run, record) for stage in STAGES]
-        training = self.live_training.show(_training_key(record, made, running))
+        training = self.live_training.show(_training_key(record, made, running)) or self.live_training.show("")
         found = ChainState(
             dataset=self.paths.dataset,
             version="",
@@ -130,6 +130,8 @@ def _state(stage: str, last: Artifact | None, step: Step, run: RunShown, record:
             return "running"
         if ended and ended.outcome in ("ran", "reused"):
             return "up to date"
+        if record and stage in record.planned:
+            return planned or "may run"
     if ended and ended.outcome in ENDED and planned != "up to date":
         return ENDED[ended.outcome]
     return planned or ("made" if last else "not made")

@@ -40,6 +40,7 @@ class RunShown(BaseModel):
     began: str = Field("", description="ISO 8601, UTC")
     here: bool = Field(True, description="the studio started it")
     stage: str = ""
+    stage_key: str = Field("", description="the content key of what it makes")
     stage_began: str = Field("", description="ISO 8601, UTC")
     done: int = 0
     total: int = Field(0, description="0 if not known")

@@ -32,6 +32,7 @@ def shown(status: RunStatus, state: RunState | None, last_seconds: dict[str, flo
         began=status.began,
         here=status.here,
         stage=status.stage,
+        stage_key=started.key if started else "",
         stage_began=started.time if started else "",
         done=status.done,
         total=status.total,

@@ -77,7 +77,8 @@ def _shown(chain: ChainReader) -> dict[str, Any]:
 
 
 def _trains_now(state: ChainState) -> bool:
-    return state.run.state == "running" and state.run.stage == "gan" and state.training is not None
+    run, training = state.run, state.training
+    return run.state == "running" and run.stage == "gan" and training is not None and training.key == run.stage_key
 
 
 def _links(view: TrainingsView, training: FoundTraining) -> dict[str, str]:

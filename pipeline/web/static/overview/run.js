@@ -62,7 +62,8 @@ export class RunPanel {
 
 function where({ run, training }) {
   const percent = run.percent === null ? "" : ` ${run.percent} %`;
-  const epoch = run.stage === "gan" && training && run.percent === null ? `, epoch ${training.epoch}` : "";
+  const now = run.stage === "gan" && training?.key === run.stage_key;
+  const epoch = now && run.percent === null ? `, epoch ${training.epoch}` : "";
   return run.stage ? `${run.stage}${percent}${epoch}` : "";
 }
 
