@@ -38,7 +38,7 @@ class ChainReader:
         running = status.state == "running"
         plan, fresh = self._plans.current(renew=not running)
         made = {stage: self._store(stage).latest() for stage in STAGES}
-        run = run_watch.shown(status, record, _times(made))
+        run = run_watch.shown(status, record, runs=self.paths.runs, last=made.get(status.stage))
         stages = [self._stage(stage, made, plan, run, record) for stage in STAGES]
         training = self.live_training.show(_training_key(record, made, running)) or self.live_training.show("")
         found = ChainState(
@@ -83,7 +83,7 @@ class ChainReader:
         """How long the stage took, is expected to take, or still needs."""
         last = made[stage]
         if state == "running":
-            return run.left
+            return run.left.partition(",")[0]
         if state in ("up to date", "made"):
             seconds = stage_times.seconds_of(last.manifest) if last else None
             return stage_times.took(seconds) if seconds else ""
@@ -130,6 +130,8 @@ def _state(stage: str, last: Artifact | None, step: Step, run: RunShown, record:
             return "running"
         if ended and ended.outcome in ("ran", "reused"):
             return "up to date"
+        if run.stage in STAGES and STAGES.index(stage) < STAGES.index(run.stage):
+            return "up to date"  # a stage begins when those before it are done
         if record and stage in record.planned:
             return planned or "may run"
     if ended and ended.outcome in ENDED and planned != "up to date":
@@ -144,12 +146,6 @@ def _training_key(record: RunState | None, made: dict[str, Artifact | None], run
         return started.key
     last = made["gan"]
     return last.manifest.key if last else ""
-
-
-def _times(made: dict[str, Artifact | None]) -> dict[str, float]:
-    """How long each stage took last time, as far as that is known."""
-    found = {stage: stage_times.seconds_of(each.manifest) for stage, each in made.items() if each}
-    return {stage: seconds for stage, seconds in found.items() if seconds}
 
 
 def _pictures(stage: str, made: dict[str, Artifact | None]) -> int | None:

@@ -4,14 +4,20 @@ It is read again and again, but never for more than a small part of the time: a 
 """
 
 import math
+import os
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from pipeline.gan.stats_log import Row, best_in_words
+from pipeline.errors import DamagedState
+from pipeline.gan.stats_log import STATS, Row, best_in_words
+from pipeline.report.training_files import TAIL
 from pipeline.store.artifacts import SHORT
+from pipeline.store.jsonl import parse_row
 from pipeline.web.chain.chain_state import AlarmShown, ScoreShown, TrainingShown
 from pipeline.web.dataset_paths import DatasetPaths
 from pipeline.web.trainings.trainings_view import DELETED, FoundTraining, TrainingsView
@@ -37,7 +43,11 @@ class LiveTraining:
                 return self._shown
         began = time.monotonic()
         found = self.find(key)
-        shown = _shown(found, TrainingsView(self.paths).api) if found else None
+        shown = (
+            _shown(found, TrainingsView(self.paths).api, self.paths.gan.work_path(found.training.key))
+            if found
+            else None
+        )
         with self._lock:
             self._key, self._shown = key, shown
             self._again_at = time.monotonic() + max(LEAST_WAIT, SHARE * (time.monotonic() - began))
@@ -54,9 +64,10 @@ class LiveTraining:
             return None
 
 
-def _shown(found: FoundTraining, api: str) -> TrainingShown:
+def _shown(found: FoundTraining, api: str, work: Path) -> TrainingShown:
+    """What there is of the training `found`, which works in the folder `work` until it is finished."""
     course, sheets = found.course(), found.sheets()
-    last: Row = course.last or {}
+    last: Row = newest_row(work / STATS) or course.last or {}
     epoch, path = next(reversed(sheets.items()), (0, None))
     try:
         version = f"{path.stat().st_mtime_ns:x}" if path else ""
@@ -77,6 +88,20 @@ def _shown(found: FoundTraining, api: str) -> TrainingShown:
         lowest=f"{best_in_words(course.best)}, by {course.best['extractor']}" if course.best else "",
         alarms=[AlarmShown(kind=each.kind, start=each.start, end=each.end, text=each.text) for each in course.alarms],
     )
+
+
+def newest_row(path: Path) -> Row | None:
+    """The last whole row of statistics: sheets come now and then, but an epoch is done sooner. None without one."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            lines = file.read().splitlines(keepends=True)
+    except OSError:
+        return None
+    for line in reversed(lines):
+        with suppress(DamagedState):
+            return parse_row(line, path.name)
+    return None
 
 
 def _score(row: Row) -> ScoreShown:

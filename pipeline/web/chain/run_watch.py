@@ -2,15 +2,19 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pipeline.progress import LONGEST_LINE
 from pipeline.run_record import NAME, RunState, read_state
+from pipeline.store.artifacts import Artifact
 from pipeline.text import to_plain_line
 from pipeline.web.chain.chain_state import RunShown
-from pipeline.web.chain.stage_times import coarse, elapsed_since, left, left_in_words
+from pipeline.web.chain.stage_times import about, coarse, elapsed_since, left, seconds_of
 from pipeline.web.jobs.background_run import RunStatus
+from pipeline.web.trainings.run_facts import full_settings, read_facts
 
 MOST_RUNS = 8  # the newest ones, among which the run that is shown is
 LOG = "log.txt"  # of what libraries said, beside the record
@@ -22,10 +26,12 @@ def recorded(runs: Path, began: str) -> RunState | None:
     return next((state for state in _newest(runs) if state.began == began), None)
 
 
-def shown(status: RunStatus, state: RunState | None, last_seconds: dict[str, float]) -> RunShown:
-    """The run for the page; `last_seconds` is how long each stage took last time."""
+def shown(status: RunStatus, state: RunState | None, *, runs: Path, last: Artifact | None) -> RunShown:
+    """The run for the page; `last` is the last artifact of the stage that works, which says how long that took."""
     started = state.started.get(status.stage) if state else None
-    rest, by_last = _rest(status, started.time if started else "", last_seconds)
+    elapsed = elapsed_since(started.time) if started else 0.0
+    working = state is not None and status.state == "running" and elapsed > 0
+    rest = _rest(status, elapsed, _settings(runs, state) if status.stage == "gan" else {}, last) if working else Rest()
     return RunShown(
         state=status.state,
         until=status.until,
@@ -38,8 +44,8 @@ def shown(status: RunStatus, state: RunState | None, last_seconds: dict[str, flo
         total=status.total,
         percent=status.percent,
         note=status.note,
-        seconds_left=rest,
-        left=left_in_words(rest, by_last=by_last),
+        seconds_left=coarse(rest.seconds),
+        left=rest.words,
         outcome=status.outcome,
         lines=list(status.lines),
         stopping=status.stopping,
@@ -57,16 +63,46 @@ def log_tail(runs: Path, state: RunState | None) -> list[str]:
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return []
-    return [to_plain_line(line.rstrip(), LONGEST_LINE) for line in text.splitlines() if line.strip()][-TAIL_LINES:]
+    return [to_plain_line(line, LONGEST_LINE).rstrip() for line in text.splitlines() if line.strip()][-TAIL_LINES:]
 
 
-def _rest(status: RunStatus, stage_began: str, last_seconds: dict[str, float]) -> tuple[float | None, bool]:
-    """How long the stage still needs, and whether only the last time says so."""
-    if status.state != "running" or not stage_began:
-        return None, False
-    last = last_seconds.get(status.stage)
-    rest = left(percent=status.percent, elapsed=elapsed_since(stage_began), last=last)
-    return coarse(rest), status.percent is None
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """How long a stage still needs; None if nothing is known."""
+
+    seconds: float | None = None
+    why: str = "{} left"
+
+    @property
+    def words(self) -> str:
+        """The same in words; empty if nothing is known."""
+        return "" if self.seconds is None else self.why.format(about(self.seconds))
+
+
+def _rest(status: RunStatus, elapsed: float, settings: dict[str, Any], last: Artifact | None) -> Rest:
+    """How long the stage still needs: by how far it is, by the most steps that it takes, or by the last time."""
+    if status.percent is not None:
+        return Rest(seconds=left(status.percent, elapsed))
+    most = settings.get("gan.most_steps")
+    if status.stage == "gan" and isinstance(most, int) and most > 0:  # it may end sooner, when it no longer improves
+        return Rest(seconds=left(100 * status.done / most, elapsed), why="at most {} left")
+    before = seconds_of(last.manifest) if last and (status.stage != "gan" or _is_as_long(last, settings)) else None
+    if before is None or before <= elapsed:
+        return Rest()
+    return Rest(seconds=before - elapsed, why="{} left, if it takes as long as last time")
+
+
+def _is_as_long(last: Artifact, settings: dict[str, Any]) -> bool:
+    """Whether a training with `settings` takes as many steps as the `last` one, of the same networks."""
+    options = last.manifest.options
+    lengths = ("definition", "epochs", "most_steps")
+    same = all(options[name] == settings.get(f"gan.{name}") for name in lengths if name in options)
+    return same and last.manifest.summary.get("size") == settings.get("normalize.size")
+
+
+def _settings(runs: Path, state: RunState | None) -> dict[str, Any]:
+    facts = read_facts(runs / state.name) if state else None
+    return full_settings(facts.settings) if facts and facts.settings is not None else {}
 
 
 def _newest(runs: Path) -> Iterator[RunState]:

@@ -11,6 +11,7 @@ from pipeline.store.manifest import Manifest
 # Stages whose time follows from how many pictures they read: the field of the summary that counts them. The others
 # depend on the network, on the settings, or on when a training no longer improves
 PER_PICTURE = {"normalize": "images", "filter": "images"}
+UP_TO_SETTINGS = ("gan", "download")  # what they took last time says less about the next time
 LEAST_PERCENT, LEAST_SECONDS = 3, 5.0  # before a rest is extrapolated
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -52,6 +53,8 @@ def expected(stage: str, last: Artifact | None, pictures: int | None, elsewhere:
     `pictures` are those it will read, as far as that is known; `elsewhere` is how long it took in other datasets.
     """
     if last and (seconds := seconds_of(last.manifest)):
+        if stage in UP_TO_SETTINGS:
+            return f"{about(seconds)} last time"
         pace = pace_of(stage, "", last) if pictures else None
         return f"{about(pace.seconds * (pictures or 0) if pace else seconds)}, as last time"
     if stage in PER_PICTURE and pictures:
@@ -70,13 +73,11 @@ def pace_of(stage: str, dataset: str, last: Artifact | None) -> Pace | None:
     return Pace(dataset=dataset, seconds=seconds / pictures)
 
 
-def left(*, percent: int | None, elapsed: float, last: float | None) -> float | None:
-    """The seconds that a stage still needs: by how far it is, or else by the `last` time. None if nothing is known."""
-    if percent is not None and percent >= LEAST_PERCENT and elapsed >= LEAST_SECONDS:
-        return elapsed * (100 - percent) / percent
-    if percent is None and last is not None and last > elapsed:
-        return last - elapsed
-    return None
+def left(percent: float, elapsed: float) -> float | None:
+    """The seconds that a stage still needs, by how far it is; None if that says nothing yet."""
+    if percent < LEAST_PERCENT or elapsed < LEAST_SECONDS:
+        return None
+    return elapsed * max(0.0, 100 - percent) / percent
 
 
 def coarse(seconds: float | None) -> float | None:
@@ -85,13 +86,6 @@ def coarse(seconds: float | None) -> float | None:
         return None
     step = 5 if seconds < MINUTE else 30 if seconds < 10 * MINUTE else 300
     return float(max(step, step * round(seconds / step)))
-
-
-def left_in_words(seconds: float | None, *, by_last: bool) -> str:
-    """How long a stage still needs, in words; `by_last`: if it takes as long as last time."""
-    if seconds is None:
-        return ""
-    return f"{about(seconds)} left" + (", if it takes as long as last time" if by_last else "")
 
 
 def elapsed_since(began: str, now: datetime | None = None) -> float:
