@@ -80,16 +80,16 @@ class Rest:
 
 
 def _rest(status: RunStatus, elapsed: float, settings: dict[str, Any], last: Artifact | None) -> Rest:
-    """How long the stage still needs: by how far it is, by the most steps that it takes, or by the last time."""
+    """How long the stage still needs: by how far it is, by the last time, or by the most steps that it takes."""
     if status.percent is not None:
         return Rest(seconds=left(status.percent, elapsed))
+    before = seconds_of(last.manifest) if last and (status.stage != "gan" or _is_as_long(last, settings)) else None
+    if before is not None and before > elapsed:
+        return Rest(seconds=before - elapsed, why="{} left, if it takes as long as last time")
     most = settings.get("gan.most_steps")
     if status.stage == "gan" and isinstance(most, int) and most > 0:  # it may end sooner, when it no longer improves
         return Rest(seconds=left(100 * status.done / most, elapsed), why="at most {} left")
-    before = seconds_of(last.manifest) if last and (status.stage != "gan" or _is_as_long(last, settings)) else None
-    if before is None or before <= elapsed:
-        return Rest()
-    return Rest(seconds=before - elapsed, why="{} left, if it takes as long as last time")
+    return Rest()
 
 
 def _is_as_long(last: Artifact, settings: dict[str, Any]) -> bool:

@@ -1,5 +1,9 @@
 """The progress of a dataset over REST, and the plan of a run."""
 
+import json
+import signal
+import urllib.request
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -9,6 +13,7 @@ from pipeline.web.security import AccessRules
 from tests.web import chains
 from tests.web.conftest import PORT
 from tests.web.fake_dataset import FakeDataset
+from tests.web.live_server import LiveServer
 
 ROOT = "/api/v1/datasets/cats"
 
@@ -75,3 +80,17 @@ def test_openapi_describes_state_plan_and_refusals(fake):
     events = found["paths"]["/api/v1/datasets/{dataset}/events"]["get"]["responses"]
     assert "text/event-stream" in events["200"]["content"]
     assert {"404", "503"} <= set(events)
+
+
+def test_a_stream_of_a_server_begins_at_once_and_ends_whole_when_the_server_shuts_down(fake):
+    server = LiveServer(fake, *chains.planning(fake)).start()
+    try:
+        with urllib.request.urlopen(f"{server.address}{ROOT}/events", timeout=30) as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            assert [stream.readline() for _ in range(2)] == [b"retry: 3000\n", b"\n"]
+            assert json.loads(stream.readline().removeprefix(b"data: "))["dataset"] == "cats"
+            server.process.send_signal(signal.SIGINT)
+            stream.read()  # raises `IncompleteRead` if the connection was cut
+        assert server.process.wait(timeout=30) == 0
+    finally:
+        server.kill()

@@ -3,7 +3,7 @@
 
 import { getJson } from "../http.js";
 
-const POLL = 3000; // ms
+const POLL = 2000; // ms
 const AGAIN = 60_000; // ms after which a page that polls tries the stream again
 
 export class Follow {

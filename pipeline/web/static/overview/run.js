@@ -55,8 +55,8 @@ export class RunPanel {
   }
 
   async job() {
-    const found = await getJson("/api/v1/jobs", { dataset: this.dataset });
-    return (found.jobs ?? found).find((job) => WORKING.includes(job.state));
+    const found = await getJson("/api/v1/jobs", { dataset: this.dataset }).catch(() => ({ jobs: [] }));
+    return found.jobs.find((job) => WORKING.includes(job.state));
   }
 }
 
