@@ -36,7 +36,7 @@ NAME = "record.jsonl"
 LONGEST_LINE = 2000  # characters of any other text: an error may quote what was given
 LARGEST = 8 << 20  # bytes of a record that are read; a run of a month writes less than 1 MB
 HEAD = 64 << 10  # bytes of the beginning that are read of a larger record; the rest is its end
-PROGRESS = b'{"event": "progress"'  # how a line on progress begins
+PROGRESS, BEGIN = b'"event": "progress"', 100  # what a line on progress has among its first bytes
 ENDS_THE_RUN = ("failed", "stopped", "next")  # outcomes of a stage after which no later stage can run; `next`: the user
 # does something first, which the stage names
 NEWEST_RUNS = 30  # that `keys_used` reads
@@ -195,7 +195,7 @@ def read_events(path: Path, *, progress: bool = True) -> list[Event]:
     except OSError:
         return []
     lines = data.splitlines(keepends=True)
-    return list(_valid_events(lines if progress else (line for line in lines if not line.startswith(PROGRESS))))
+    return list(_valid_events(lines if progress else (line for line in lines if PROGRESS not in line[:BEGIN])))
 
 
 def _valid_events(lines: Iterable[bytes]) -> Iterator[Event]:

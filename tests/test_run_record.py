@@ -143,3 +143,16 @@ def test_keys_used_are_those_of_the_newest_run_first(tmp_path):
     assert read_state(tmp_path / "4").is_trial
     assert keys_used(tmp_path, "filter") == ["a", "b"]
     assert keys_used(tmp_path / "missing", "filter") == []
+
+
+def test_events_without_progress_are_all_others(tmp_path):
+    told = {"event": "note", "stage": "gan", "text": 'a text with "event": "progress" in it'}
+    write(
+        tmp_path,
+        {"event": "end", "outcome": "done"},
+        told,
+        *[{"event": "progress", "stage": "gan", "done": 1, "total": 2}] * 3,
+    )
+    (tmp_path / NAME).open("a").write('{"event": "progress", "time": "x", "stage": "gan", "done": 2, "total": 2}\n')
+    assert len(read_events(tmp_path / NAME)) == 6
+    assert [event.event for event in read_events(tmp_path / NAME, progress=False)] == ["end", "note"]

@@ -149,8 +149,9 @@ def _y_scale(chart: Chart) -> Scale:
     values = [*_reach(chart), *(mark.y for mark in chart.marks if abs(mark.y) < LARGEST)]
     low = min(values) if chart.low is None else chart.low
     high = max(values) if chart.high is None else max(chart.high, *values)
-    log = chart.may_be_log and min(values) > 0 and max(values) > LOG_RATIO * min(values)
-    low = min(values) if log else low
+    own = [y for series in chart.series if not series.dashed for _, y in _known(series.points)]
+    log = chart.may_be_log and bool(own) and min(own) > 0 and max(own) > LOG_RATIO * min(own)
+    low = min(value for value in values if value > 0) if log else low
     if high <= low:
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
     room = 0.0 if log else (high - low) * 0.04
@@ -173,7 +174,7 @@ def _ticks(low: float, high: float, count: int) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten."""
     raw = (high - low) / count
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.75)
     first = math.ceil(low / step - 1e-9)
     found = [(first + number) * step for number in range(2 * count + 3)]
     return [each for each in found if each <= high + step * 1e-9]

@@ -35,6 +35,7 @@ GLOSSARY = {
     "alarm": "A warning about a training: for example that all samples look alike, or that it no longer improves.",
     "job": "A run that the studio starts when its turn comes: one training at a time on one GPU.",
     "run": "One pass through the stages, from download to report; it makes only what is not up to date.",
+    "trial": "A run with --once: its settings are for this run alone, and later commands do not speak of it.",
     "stage": "One step of the chain: download, normalize, classifier, filter, gan, generate, report.",
     "artifact": "The folder that a finished stage leaves. It never changes.",
 }

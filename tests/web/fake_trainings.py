@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.images.contact_sheet import contact_sheet, write_png
+from pipeline.images.png import encode_png
 from pipeline.report.trainings import Trainings
 from pipeline.run_record import NAME
 from pipeline.store.artifacts import Artifact
@@ -30,8 +31,12 @@ def training(
     kid: float = 0.1,
     seed: int = 0,
     alarms: tuple[str, ...] = (),
+    run: str = "",
+    kept: str = "some",
+    **values: Any,
 ) -> str:
-    """A training with a sheet for each epoch; returns its content key. `name` tells it from others."""
+    """A training with a sheet for each epoch; returns its content key. `name` tells it from others, `values` are in
+    each row of its statistics."""
     key = of_value(["gan", name])
     trainings = Trainings(fake.folder / "generated" / fake.dataset)
     number = len(trainings.all())
@@ -39,15 +44,26 @@ def training(
         key=key, definition=definition, size=SIZE, epochs=epochs, began=f"2026-01-02T00:{number:02d}:00+00:00"
     )
     sheets = trainings.sheets(entry)
-    rows = [stats_row(epoch, extractor, kid + (epochs - epoch) * 0.1, alarms) for epoch in range(1, epochs + 1)]
+    rows = [
+        stats_row(epoch, extractor, kid + (epochs - epoch) * 0.1, alarms) | values for epoch in range(1, epochs + 1)
+    ]
     _write_sheets(sheets, epochs, number)
     write_rows(sheets / "stats.jsonl", rows)
     if finished:
-        _publish_gan(fake, key, entry.key, epochs, definition, rows, seed, number)
+        options = {"definition": definition, "epochs": epochs, "seed": seed}
+        _publish_gan(fake, key, options, rows, shade=number, kept=kept, run=run)
     return key
 
 
-def samples(fake: FakeDataset, key: str, *, count: int = SAMPLES, seed: int = 0, kid: float = 0.1) -> Artifact:
+def samples(
+    fake: FakeDataset,
+    key: str,
+    *,
+    count: int = SAMPLES,
+    seed: int = 0,
+    kid: float = 0.1,
+    extractor: str = "textures-64",
+) -> Artifact:
     """The samples of the training `key`, with their nearest reals."""
     store = fake.store("generate")
     work = store.work(of_value(["generate", key, seed]), resume=False)
@@ -64,7 +80,7 @@ def samples(fake: FakeDataset, key: str, *, count: int = SAMPLES, seed: int = 0,
         ],
     )
     scores = {"kid": kid, "kid_error": 0.01, "kid_floor": 0.001, "precision": 0.6, "recall": 0.4, "density": 0.8}
-    summary = {"seed": seed, "count": count, "truncation": 0.0, **scores, "coverage": 0.7, "extractor": "textures-64"}
+    summary = {"seed": seed, "count": count, "truncation": 0.0, **scores, "coverage": 0.7, "extractor": extractor}
     (work / "samples.json").write_text(json.dumps(summary))
     inputs = {"gan.generator": f"generator of {key}", "filter.kept": "some"}
     options = {"seed": seed, "count": count, "truncation": 0.0}
@@ -116,23 +132,30 @@ def picture(number: int, shade: int) -> np.ndarray:
 def _write_sheets(folder: Path, epochs: int, shade: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for epoch in range(epochs + 1):
-        cells = np.stack([picture(cell, epoch + shade) for cell in range(GRID**2)])
-        write_png(folder / f"epoch-{epoch:04d}.png", contact_sheet(cells, GRID))
-    write_png(folder / "reals.png", contact_sheet(np.stack([picture(cell, 9) for cell in range(GRID**2)]), GRID))
+        (folder / f"epoch-{epoch:04d}.png").write_bytes(sheet(epoch + shade))
+    (folder / "reals.png").write_bytes(sheet(9))
+
+
+def sheet(shade: int) -> bytes:
+    """A sample sheet as a PNG file; each cell has a colour of its own, which follows from `shade` too."""
+    return encode_png(contact_sheet(np.stack([picture(cell, shade) for cell in range(GRID**2)]), GRID))
 
 
 def _publish_gan(
-    fake: FakeDataset, key: str, name: str, epochs: int, definition: str, rows: list[dict], seed: int, shade: int
+    fake: FakeDataset, key: str, options: dict[str, Any], rows: list[dict], *, shade: int, kept: str, run: str
 ) -> None:
+    epochs, definition = options["epochs"], options["definition"]
     work = fake.store("gan").work(key, resume=False)
     _write_sheets(work / "samples", epochs, shade)
     write_rows(work / "stats.jsonl", rows)
-    (work / "definition.json").write_text(json.dumps({"loss": "bce", "description": definition}))
-    options = {"definition": definition, "epochs": epochs, "seed": seed}
+    latent = 64 if definition == "small" else 100
+    (work / "definition.json").write_text(json.dumps({"latent": latent, "description": definition}))
+    (work / "generator.keras").write_bytes(b"weights")
     last = {name: rows[-1][name] for name in ("kid", "kid_error", "extractor")}
-    summary = {"epochs": epochs, "epoch": epochs, "size": SIZE, "images": 30, **last}
-    inputs = {"filter.kept": "some", "definition": of_value(definition)}
-    _publish(fake, "gan", key, work, inputs, {"generator": f"generator of {name}"}, summary, options)
+    drawn = f"epoch {epochs}, the last, at which the KID by {last['extractor']} was lowest"
+    summary = {"epochs": epochs, "epoch": epochs, "size": SIZE, "images": 30, "drawn_from": drawn, **last}
+    inputs = {"filter.kept": kept, "definition": of_value(definition)}
+    _publish(fake, "gan", key, work, inputs, {"generator": f"generator of {key}"}, summary, options, run)
 
 
 def _publish(
@@ -144,9 +167,11 @@ def _publish(
     outputs: dict[str, str],
     summary: dict[str, Any],
     options: dict[str, Any],
+    run: str = "",
 ) -> Artifact:
     store = fake.store(stage)
     made = Manifest(
+        run=run,
         stage=stage,
         version=1,
         dataset=fake.dataset,

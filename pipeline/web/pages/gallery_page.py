@@ -52,7 +52,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
     def report(dataset: str, key: str, name: str) -> Response:
         artifact = TrainingsView(studio.paths(dataset)).find(key).files.report
         kind = REPORT_TYPES.get(f".{name.rpartition('.')[2]}")
-        if artifact is None or name not in artifact.manifest.files or kind is None:
+        if artifact is None or name not in artifact.manifest.files or kind is None or ".." in name:
             raise HTTPException(404, "there is no such file of a report; it may have been deleted")
         policy = {"content-security-policy": REPORT_POLICY, "cache-control": "no-cache"}
         return FileResponse(artifact.folder / name, media_type=kind, headers=policy)
@@ -62,4 +62,5 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 
 def make_side(view: TrainingsView, found: FoundTraining, id: str) -> Side:
     """What a page shows of a training; `id` tells its charts from others on the page."""
-    return Side(title=found.title, detail=view.detail(found), charts=training_charts(found.course(), id))
+    charts = training_charts(found.course(), id, drawn=found.drawn)
+    return Side(title=found.title, detail=view.detail(found), charts=charts)

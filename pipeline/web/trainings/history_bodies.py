@@ -152,3 +152,62 @@ class RunList(BaseModel):
     total: int
     start: int
     runs: list[RunBody]
+
+
+class DifferenceBody(BaseModel):
+    """A setting or a field of a definition, with its value in each of what is compared."""
+
+    name: str
+    meaning: str
+    values: list[str]
+
+
+class LabelDifference(BaseModel):
+    """Squares whose label differs in the same way; an empty label: none."""
+
+    before: str
+    after: str
+    count: int
+    ids: list[str] = Field(description="some of them")
+
+
+class SquareDifference(BaseModel):
+    """Squares that one keeps and the other does not."""
+
+    count: int
+    ids: list[str] = Field(description="some of them")
+
+
+class SquareSetBody(BaseModel):
+    """Labels and kept squares of a run or training, against the first one that is compared."""
+
+    labels: str
+    kept: str
+    label_changes: list[LabelDifference]
+    kept_before: SquareDifference | None = Field(description="kept only in the first one; null: not known")
+    kept_now: SquareDifference | None = Field(description="kept only here; null: not known")
+
+
+class SubjectBody(BaseModel):
+    """What is compared."""
+
+    kind: str = Field(description="run or training")
+    id: str
+    title: str
+    run: str = Field(description="empty: its record was deleted")
+    training: TrainingDetail | None
+
+
+class ComparisonBody(BaseModel):
+    """What differs between several runs or trainings."""
+
+    subjects: list[SubjectBody]
+    settings: list[DifferenceBody]
+    definition: list[DifferenceBody]
+    same_latents: bool = Field(description="the sheets of all trainings are drawn from the same latents")
+
+
+class SquareSetsBody(BaseModel):
+    """The labels and kept squares of what is compared, in the same order."""
+
+    sets: list[SquareSetBody]

@@ -28,6 +28,7 @@ Sort = Literal["newest", "oldest", "longest", "kid"]
 SHOWS, SORTS = get_args(Show), get_args(Sort)
 RUNNING, KILLED = "running", "killed"
 KILLED_REASON = "its process ended before it could record why: it was killed, or the machine went down"
+SEED = "seed"  # what a record has as the labels of a first run of the demo, which makes them
 LONGEST_TEXT = 200  # characters of a value that is shown
 
 
@@ -107,7 +108,7 @@ class RunsView:
     def changes(self, before: RunFacts, now: RunFacts) -> list[ChangeBody]:
         """Which settings, and whether the labels, differ between two runs."""
         found = setting_changes(before, now)
-        old, new = before.state.labels, now.state.labels
+        old, new = (label_digest(each, self.artifact(each, "filter")) for each in (before, now))
         if old and new and old != new:
             texts = [label_counts(self.paths, labels) for labels in (old, new)]
             found.append(ChangeBody(name="labels", before=texts[0], after=texts[1]))
@@ -171,6 +172,13 @@ class RunsView:
         return self._filters if stage == "filter" else {}
 
 
+def label_digest(run: RunFacts | None, filter: Artifact | None) -> str:
+    """The digest of the labels of a run: what its filter read, or else what the run was given; empty if not known."""
+    read = filter.manifest.inputs.get("labels") if filter else None
+    given = run.state.labels if run else ""
+    return str(read) if read else "" if given == SEED else given
+
+
 def setting_changes(before: RunFacts, now: RunFacts) -> list[ChangeBody]:
     """Which settings differ between two runs, in the order of their names."""
     if before.settings is None or now.settings is None:
@@ -188,9 +196,7 @@ def in_words(value: Any) -> str:
 def label_counts(paths: DatasetPaths, digest: str) -> str:
     """How many labels a snapshot has: "30 on target, 50 off target"."""
     labels = snapshot(paths, digest)
-    if labels is None:
-        return "those of the demo" if digest == "seed" else "a snapshot that is gone"
-    return label_words(labels.values())
+    return "a snapshot that is gone" if labels is None else label_words(labels.values())
 
 
 def snapshot(paths: DatasetPaths, digest: str) -> dict[str, str] | None:

@@ -4,7 +4,7 @@ Titles and names are those of the plots of `pipeline.gan.plots`. Scores of diffe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -38,13 +38,14 @@ class NamedCourse:
     course: Course
 
 
-def training_charts(course: Course, id: str) -> list[DrawnChart]:
-    """The charts of one training; `id` tells them from others on the page."""
+def training_charts(course: Course, id: str, *, drawn: int | None = None) -> list[DrawnChart]:
+    """The charts of one training, whose generator is of the epoch `drawn`; `id` tells them from others on the page."""
     rows = course.rows
     charts = [_plot(name, PLOTS[name], course, f"{id}-{name}") for name in SHOWN]
     for number, extractor in enumerate(extractors([rows])):
         scored = [row for row in rows if row.get("extractor") == extractor]
-        charts.append(_kid_chart([NamedCourse(label="samples", course=course)], extractor, f"{id}-kid{number}"))
+        kid = _kid_chart([NamedCourse(label="samples", course=course)], extractor, f"{id}-kid{number}")
+        charts.append(replace(kid, marks=[*kid.marks, *_drawn_mark(scored, drawn)]))
         charts.append(_share_chart(scored, extractor, course, f"{id}-shares{number}"))
     return [_drawn(chart) for chart in charts if any(y is not None for line in chart.series for _, y in line.points)]
 
@@ -102,6 +103,12 @@ def _kid_chart(courses: Sequence[NamedCourse], extractor: str, id: str) -> Chart
         marks=marks,
         may_be_log=True,
     )
+
+
+def _drawn_mark(scored: Sequence[Row], drawn: int | None) -> list[Mark]:
+    """The epoch that the generator is of; nothing if it has no KID."""
+    row = next((row for row in scored if row["epoch"] == drawn and row.get("kid") is not None), None)
+    return [Mark(x=row["epoch"], y=row["kid"], text=f"the generator is of epoch {drawn}", colour=2)] if row else []
 
 
 def _share_chart(rows: Sequence[Row], extractor: str, course: Course, id: str) -> Chart:

@@ -48,6 +48,7 @@ from pipeline.web.trainings.training_course import Course, read_course
 DELETED = "deleted"  # `gc` has deleted all of it; its row in the register stays
 SHEET = re.compile(r"epoch-(\d{1,12})\.png")
 DEFINITION = "definition.json"
+LONGEST_NAME = 200  # characters of the name of a definition
 FILMS = {"gif": "image/gif", "mp4": "video/mp4", "webm": "video/webm"}
 
 
@@ -74,6 +75,11 @@ class FoundTraining:
     def summary(self) -> Mapping[str, Any]:
         """The figures of the finished or unfinished training; empty while there is none."""
         return self.files.gan.manifest.summary if self.files.gan else {}
+
+    @property
+    def drawn(self) -> int | None:
+        """The epoch that the generator is of; None if that is not known."""
+        return _whole(self.summary.get("epoch_kept"))
 
     def sheets(self) -> dict[int, Path]:
         """The sample sheets by epoch, in order: those that people see first, or else those of the artifact."""
@@ -159,16 +165,16 @@ class TrainingsView:
             "id": found.id,
             "number": training.number,
             "folder_name": training.name,
-            "definition": training.definition,
+            "definition": to_plain_line(training.definition, LONGEST_NAME),
             "size": training.size,
             "state": found.state,
             "error": to_plain_line(training.error, LONGEST_LINE),
-            "began": training.began,
+            "began": to_plain_line(training.began, 40),
             "seconds": manifest.seconds if manifest else None,
             "epochs_planned": training.epochs,
             "epochs_done": epochs_done(found.files, found.state),
             "epochs": epochs_in_words(training, found.files, found.state),
-            "drawn_from": str(found.summary.get("drawn_from", "")),
+            "drawn_from": to_plain_line(str(found.summary.get("drawn_from", "")), LONGEST_LINE),
             "images": _whole(found.summary.get("images")),
             "seed": seed_of(self.paths, found, run),
             "run": run,
@@ -254,12 +260,17 @@ def _whole(value: Any) -> int | None:
 def _alarms(found: FoundTraining, course: Course) -> list[AlarmBody]:
     """The alarms of a training; one that ended at a plateau by itself needs no advice about that."""
     told = found.summary.get("alarms") if found.state == DONE else None
-    kinds = {(each["kind"], each["start"]) for each in told if isinstance(each, dict)} if told is not None else None
+    kinds = _told_alarms(told) if isinstance(told, list) else None
     return [
         AlarmBody(kind=alarm.kind, start=alarm.start, end=alarm.end, text=to_plain_line(alarm.text, LONGEST_LINE))
         for alarm in course.alarms
-        if kinds is None or alarm.kind != PLATEAU or (alarm.kind, alarm.start) in kinds
+        if kinds is None or alarm.kind != PLATEAU or (alarm.kind, str(alarm.start)) in kinds
     ]
+
+
+def _told_alarms(told: list[Any]) -> set[tuple[str, str]]:
+    """Kind and start of the alarms in a summary."""
+    return {(str(each.get("kind")), str(each.get("start"))) for each in told if isinstance(each, dict)}
 
 
 def _notices(found: FoundTraining, course: Course) -> list[str]:

@@ -1,11 +1,12 @@
 // Sheets of one or several trainings under one slider: play, keys, a latent that is followed, the state in the address.
 
 import { element, stateFromHash, stateToHash } from "/static/dom.js";
-import { moveCursors } from "./cursor.js";
 import { Sheets, enlargement } from "./sheets.js";
 import { Strip } from "./strip.js";
 
-const ROOM = 560; // pixels of the screen up to which a small sheet is enlarged
+const ROOM = 560; // pixels of the screen up to which a small sheet is enlarged; more on a high screen
+const AROUND = 170; // pixels of the screen's height that are not for sheets
+const SPACE = 16; // pixels between two figures
 const UNITS = { epoch: "epoch", images: "images", share: "share" };
 
 export class Viewer {
@@ -99,11 +100,11 @@ export class Viewer {
   }
 
   switch(by) {
-    const side = this.sides[0];
-    const number = side.number;
+    const newest = this.newestEpoch();
+    const side = this.sides.find(({ sheets, number }) => number >= 0 && sheets.list[number].epoch === newest);
     this.by = by;
     this.findStops();
-    const place = number < 0 ? null : side.sheets.place(number, by);
+    const place = side ? side.sheets.place(side.number, by) : null;
     this.index = place === null ? this.stops.length - 1 : this.nearest(place);
     this.show();
   }
@@ -148,7 +149,7 @@ export class Viewer {
     element("slider").setAttribute("aria-valuetext", words);
     element("where").textContent = words;
     for (const side of this.sides) this.showSide(side, place);
-    this.onMove(this.epoch(0));
+    this.onMove(this.newestEpoch());
     this.save(place);
   }
 
@@ -158,10 +159,10 @@ export class Viewer {
     return this.by === "share" ? `${(100 * place).toFixed(0)} % of the training` : `epoch ${place}`;
   }
 
-  /** The epoch that the side with this number shows; null if it shows none. */
-  epoch(number) {
-    const { sheets, number: shown } = this.sides[number];
-    return shown < 0 ? null : sheets.list[shown].epoch;
+  /** The newest epoch that any side shows; null if none shows a sheet. */
+  newestEpoch() {
+    const shown = this.sides.filter(({ number }) => number >= 0);
+    return shown.length ? Math.max(...shown.map(({ sheets, number }) => sheets.list[number].epoch)) : null;
   }
 
   async showSide(side, place) {
@@ -192,7 +193,9 @@ export class Viewer {
   /** Enlarge a small sheet by a whole factor; a large one keeps its own size, and its box scrolls. */
   fit(side) {
     if (!side.width) return;
-    const room = Math.min(ROOM, document.documentElement.clientWidth - 40);
+    const { clientWidth: width, clientHeight: height } = document.documentElement;
+    const figures = document.querySelectorAll(".sheets .side").length; // that fit beside each other, if they can
+    const room = Math.min((width - 40) / figures - SPACE, Math.max(ROOM, height - AROUND));
     side.image.style.width = `${side.width * enlargement(side.width, room)}px`;
     this.mark(side);
   }
@@ -233,4 +236,3 @@ export class Viewer {
   }
 }
 
-export { moveCursors };
