@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from pipeline.store.digest import of_value
 from tests.web import chains, fake_trainings
 from tests.web.browser import MARKS, SCHEMES, WIDTHS, problems, watched_tab
 from tests.web.conftest import FAKE_TASKS
@@ -11,6 +12,7 @@ from tests.web.fake_dataset import FakeDataset
 from tests.web.live_server import LiveServer
 
 pytestmark = MARKS
+KEYS = [of_value(["gan", name]) for name in ("one", "two")]  # of the trainings of the cats
 # The address of each page, and what is there when its script has filled it
 PAGES = {
     "home": ("/", "main"),
@@ -18,7 +20,9 @@ PAGES = {
     "overview, failed": ("/d/dogs/", "#part-outcome .alarm"),
     "overview, training": ("/d/birds/", "#sheet img"),
     "label": ("/d/cats/label", ".tile"),
-    "gallery": ("/d/cats/gallery", "main img"),
+    "gallery": ("/d/cats/gallery", ".sheet img[src]"),
+    "runs": ("/d/dogs/runs", "main table"),
+    "compare": (f"/d/cats/compare?trainings={KEYS[0][:12]}&trainings={KEYS[1][:12]}", "main"),
     "not found": ("/d/cows/", "[role=alert]"),
 }
 
@@ -56,7 +60,8 @@ def test_what_is_wrong_with_a_page_is_found(profile, studio):
     tab.goto(studio.address + "/")
     tab.evaluate(
         "document.querySelector('main').append(document.createElement('img'), document.createElement('button'));"
-        " document.querySelector('main').style.width = '3000px'; document.body.setAttribute('onclick', 'alert()')"
+        " document.querySelector('main').style.width = '3000px';"
+        " document.querySelector('img').src = 'http://pictures.example/1.png'"
     )
     found = "\n".join(problems(tab, 400, "dark"))
     assert "image-alt" in found
