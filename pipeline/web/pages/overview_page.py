@@ -31,6 +31,12 @@ STAGE_PAGES = {  # the page on which a person sees more of a stage
     "gan": "gallery",
     "generate": "samples",
 }
+TERMS = {  # figures whose name the glossary explains
+    ("filter", "precision"): "filter precision",
+    ("filter", "recall"): "filter recall",
+    ("generate", "KID of reals (floor)"): "floor",
+    **{("generate", name): name for name in ("extractor", "precision", "recall", "density", "coverage", "seed")},
+}
 LINKS = {"report": "Report", "generator": "Download the generator", "film.gif": "Film of the training"}
 CHARTS = ("kid", "losses")  # the curves that say most; the gallery has the others
 FOLDER_NAME = re.compile(r"[0-9a-f]{12}(\.[0-9]{1,6})?")
@@ -64,6 +70,7 @@ def _shown(chain: ChainReader) -> dict[str, Any]:
     return {
         "state": state,
         "pages": STAGE_PAGES,
+        "terms": TERMS,
         "best": best_pictures(paths, state.training),
         "newest_sheet": sheet(state.training, paths),
         "score": score_of(samples) if samples else None,
