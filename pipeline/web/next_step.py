@@ -11,7 +11,10 @@ from pipeline.labels.log import LabelLog
 from pipeline.web.dataset_paths import DatasetPaths
 
 WANTED_ON, WANTED_OFF = 30, 50  # labels that a first filter should have
-LAST_STAGE = "generate"
+AT_WORK = {
+    "running": "A run is at work; the overview follows it.",
+    "queued": "A run waits for its turn; the overview follows it.",
+}
 
 
 class NextStep(BaseModel):
@@ -21,10 +24,10 @@ class NextStep(BaseModel):
     page: str = Field("", description="the last part of the address of that page; empty for the overview")
 
 
-def next_step(paths: DatasetPaths, *, running: bool = False, pending: Sequence[str] = ()) -> NextStep:
-    """What is next; `running`: a run works now; `pending`: the stages that a run would make, as far as a plan says."""
-    if running:
-        return NextStep(text="A run is at work; this page follows it.")
+def next_step(paths: DatasetPaths, *, run: str = "", pending: Sequence[str] = ()) -> NextStep:
+    """What is next; `run`: its state, as in `RunStatus`; `pending`: the stages that one would make, if a plan says so."""
+    if run in AT_WORK:
+        return NextStep(text=AT_WORK[run])
     if paths.download.latest() is None:
         return NextStep(text="Run: it downloads pictures and makes squares of them.")
     if paths.normalize.latest() is None:

@@ -50,4 +50,4 @@ def test_a_damaged_label_log_is_no_obstacle(fake):
 def test_pending_stages_are_named_and_a_run_at_work_comes_first(fake):
     chains.trained(fake)
     assert next_step(fake.paths(), pending=["report"]).text == "Run: report is not up to date."
-    assert "at work" in next_step(fake.paths(), pending=["report"], running=True).text
+    assert "at work" in next_step(fake.paths(), pending=["report"], run="running").text

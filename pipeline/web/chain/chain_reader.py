@@ -49,7 +49,7 @@ class ChainReader:
             stages=stages,
             run=run,
             training=training,
-            next=next_step(self.paths, running=running, pending=_pending(stages)),
+            next=next_step(self.paths, run=status.state, pending=_pending(stages)),
         )
         return found.model_copy(update={"version": _version(found)})
 

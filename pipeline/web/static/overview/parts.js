@@ -43,7 +43,7 @@ export class Parts {
       if (this.texts.get(part.id) === part.outerHTML) continue;
       this.texts.set(part.id, part.outerHTML);
       const old = document.getElementById(part.id);
-      for (const open of old.querySelectorAll("details[open]")) part.querySelector(`#${open.id}`)?.setAttribute("open", "");
+      for (const open of old.querySelectorAll("details[open][id]")) part.querySelector(`#${open.id}`)?.setAttribute("open", "");
       old.replaceWith(document.adoptNode(part));
     }
     this.dress();
