@@ -9,7 +9,6 @@ from fastapi.staticfiles import StaticFiles
 
 from pipeline.web.api import comparison_api, progress_api, runs_api, trainings_api
 from pipeline.web.dataset_paths import Site
-from pipeline.web.event_stream import EventStreams
 from pipeline.web.http_errors import add_error_handlers
 from pipeline.web.pages import compare_page, gallery_page, home_page, label_page, overview_page, runs_page
 from pipeline.web.security import AccessRules, SecurityMiddleware
@@ -33,19 +32,18 @@ class RevalidatedFiles(StaticFiles):
         return response
 
 
-def make_app(
-    site: Site, access_rules: AccessRules, *, first: str = "", streams: EventStreams | None = None
-) -> SecurityMiddleware:
-    """Make the ASGI application; loads the dataset `first` in a thread while the browser starts.
+def make_app(site: Site, access_rules: AccessRules, *, first: str = "") -> SecurityMiddleware:
+    """Make the ASGI application; loads the dataset `first` in a thread while the browser starts."""
+    return app_of(Studio(site, access_rules), first=first)
 
-    Whoever gives `streams` closes them when the server shuts down.
-    """
+
+def app_of(studio: Studio, *, first: str = "") -> SecurityMiddleware:
+    """The same for a `studio` that is there."""
     app = FastAPI(title="ganmill", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    studio = Studio(site, access_rules, streams or EventStreams())
     app.mount("/static", RevalidatedFiles(directory=STATIC))
     add_error_handlers(app)
     for module in ROUTES:
         module.add_routes(app, studio)
     if first:
         studio.preload(first)
-    return SecurityMiddleware(app, access_rules)
+    return SecurityMiddleware(app, studio.access_rules)

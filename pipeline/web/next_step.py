@@ -25,7 +25,7 @@ class NextStep(BaseModel):
 
 
 def next_step(paths: DatasetPaths, *, run: str = "", pending: Sequence[str] = ()) -> NextStep:
-    """What is next; `run`: its state, as in `RunStatus`; `pending`: the stages that one would make, if a plan says so."""
+    """What is next; `run`: its state, as in `RunStatus`; `pending`: the stages that one would make, by a plan."""
     if run in AT_WORK:
         return NextStep(text=AT_WORK[run])
     if paths.download.latest() is None:

@@ -20,10 +20,10 @@ MAX_OPEN = 4  # datasets whose squares are held in memory: some 150 MB for 100,0
 class Studio:
     """One server's datasets."""
 
-    def __init__(self, site: Site, access_rules: AccessRules, streams: EventStreams) -> None:
+    def __init__(self, site: Site, access_rules: AccessRules) -> None:
         self.site = site
         self.access_rules = access_rules
-        self.streams = streams
+        self.streams = EventStreams()
         self._chains = ChainReaders(site)
         self._open: OrderedDict[str, DatasetView] = OrderedDict()
         self._lock = threading.Lock()

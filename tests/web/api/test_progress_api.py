@@ -7,9 +7,9 @@ import urllib.request
 import pytest
 from fastapi.testclient import TestClient
 
-from pipeline.web.app import make_app
-from pipeline.web.event_stream import EventStreams
+from pipeline.web.app import app_of
 from pipeline.web.security import AccessRules
+from pipeline.web.studio import Studio
 from tests.web import chains
 from tests.web.conftest import PORT
 from tests.web.fake_dataset import FakeDataset
@@ -25,8 +25,10 @@ def fake(tmp_path):
     return made
 
 
-def client_of(fake, *command, streams=None):
-    app = make_app(fake.site(*command), AccessRules(host="127.0.0.1", port=PORT), streams=streams)
+def client_of(fake, *command, most=None):
+    studio = Studio(fake.site(*command), AccessRules(host="127.0.0.1", port=PORT))
+    studio.streams.most = studio.streams.most if most is None else most
+    app = app_of(studio)
     return TestClient(app, base_url=f"http://127.0.0.1:{PORT}", raise_server_exceptions=False)
 
 
@@ -66,7 +68,7 @@ def test_an_unknown_dataset_is_not_found(fake, part):
 
 
 def test_events_are_refused_with_a_line_if_there_are_too_many(fake):
-    answer = client_of(fake, streams=EventStreams(most=0)).get(f"{ROOT}/events")
+    answer = client_of(fake, most=0).get(f"{ROOT}/events")
     assert answer.status_code == 503
     assert "instead" in answer.json()["error"]
 
