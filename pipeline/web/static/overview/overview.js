@@ -9,7 +9,7 @@ import { RunPanel } from "./run.js";
 const { dataset } = document.body.dataset;
 const api = `/api/v1/datasets/${encodeURIComponent(dataset)}`;
 const parts = new Parts(element("parts"));
-const panel = new RunPanel(dataset, () => follow.now());
+const panel = new RunPanel(() => follow.now());
 const dialog = new PlanDialog(dataset, api, () => follow.now());
 const follow = new Follow(api, { show, lost });
 

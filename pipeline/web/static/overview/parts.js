@@ -56,6 +56,7 @@ export class Parts {
     const stage = node.parentElement.dataset.stage;
     stateToHash({ stage: stateFromHash().stage === stage ? "" : stage });
     this.dress();
+    document.getElementById(node.getAttribute("aria-controls")).scrollIntoView({ block: "nearest" });
   }
 
   /** Show what the address asks for, and each picture as large as its pixels allow. */

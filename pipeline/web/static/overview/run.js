@@ -1,13 +1,13 @@
 // The run that works: stage, how far it is, how long it works and still needs; and the button that stops it.
 
 import { datasetRoot, element, toast } from "../dom.js";
-import { getJson, sendJson } from "../http.js";
+import { sendJson } from "../http.js";
 
 const WORKING = ["running", "queued"];
 
 export class RunPanel {
-  constructor(dataset, changed) {
-    Object.assign(this, { dataset, changed, run: null });
+  constructor(changed) {
+    Object.assign(this, { changed, run: null });
     this.skew = Date.parse(document.body.dataset.now) - Date.now(); // between the server's clock and this one
     element("stop").addEventListener("click", () => this.stop());
     setInterval(() => this.tick(), 1000);
@@ -40,23 +40,16 @@ export class RunPanel {
     element("run-time").textContent = [elapsed, this.run.left && `${this.run.stage}: ${this.run.left}`].filter(Boolean).join(", ");
   }
 
-  /** Stop the job, wherever it is in the queue; a run that was started in a terminal is no job, and is asked itself. */
+  /** Stop the run, whoever started it; one that waits for its turn never starts. */
   async stop() {
     element("stop").disabled = true;
     try {
-      const job = await this.job();
-      if (job) await sendJson(`/api/v1/jobs/${encodeURIComponent(job.id)}/stop`, {});
-      else await sendJson(`${datasetRoot()}stop`, {});
+      await sendJson(`${datasetRoot()}stop`, {});
     } catch (error) {
       toast(error.message);
       element("stop").disabled = false;
     }
     this.changed();
-  }
-
-  async job() {
-    const found = await getJson("/api/v1/jobs", { dataset: this.dataset }).catch(() => ({ jobs: [] }));
-    return found.jobs.find((job) => WORKING.includes(job.state));
   }
 }
 
