@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
+from pipeline.web.api import jobs_api
 from pipeline.web.dataset_paths import Site
 from pipeline.web.http_errors import add_error_handlers
 from pipeline.web.pages import home_page, label_page
@@ -15,7 +16,7 @@ from pipeline.web.studio import Studio
 
 VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
 STATIC = Path(__file__).parent / "static"
-ROUTES = (home_page, label_page)
+ROUTES = (home_page, label_page, jobs_api)
 
 
 class RevalidatedFiles(StaticFiles):
@@ -30,12 +31,16 @@ class RevalidatedFiles(StaticFiles):
 
 def make_app(site: Site, access_rules: AccessRules, *, first: str = "") -> SecurityMiddleware:
     """Make the ASGI application; loads the dataset `first` in a thread while the browser starts."""
+    return app_of(Studio(site, access_rules), first=first)
+
+
+def app_of(studio: Studio, *, first: str = "") -> SecurityMiddleware:
+    """The same for a `studio` that is there."""
     app = FastAPI(title="ganmill", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    studio = Studio(site, access_rules)
     app.mount("/static", RevalidatedFiles(directory=STATIC))
     add_error_handlers(app)
     for module in ROUTES:
         module.add_routes(app, studio)
     if first:
         studio.preload(first)
-    return SecurityMiddleware(app, access_rules)
+    return SecurityMiddleware(app, studio.access_rules)

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from pipeline.errors import UserError
 from pipeline.option_types import nearest
 from pipeline.web.dataset_paths import DatasetPaths, Site
+from pipeline.web.jobs.job_queue import JobQueue
 from pipeline.web.labelling.dataset_view import DatasetView
 from pipeline.web.security import AccessRules
 
@@ -21,6 +22,8 @@ class Studio:
     def __init__(self, site: Site, access_rules: AccessRules) -> None:
         self.site = site
         self.access_rules = access_rules
+        self.jobs = JobQueue(site)
+        self.closing = threading.Event()  # the server shuts down: streams end
         self._open: OrderedDict[str, DatasetView] = OrderedDict()
         self._lock = threading.Lock()
 
