@@ -40,8 +40,9 @@ def serve(site: Site, access_rules: AccessRules, *, ready: Callable[[], None], f
         connections, studio = Connections(limits()), Studio(site, access_rules)
         studio.streams.most = min(studio.streams.most, connections.limits.connections // 4)
         app = app_of(studio, first=first)
+        studio.jobs.start()
         with suppress(KeyboardInterrupt):  # the usual way to end it
-            Server(app, connections, ready, closing=studio.streams.close).run(sockets=[listener])
+            Server(app, connections, ready, closing=studio.close).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.run_record import process_start
+from pipeline.web.chain.chain_reader import ChainReader
+from pipeline.web.jobs.job_queue import JobQueue
 from tests.web import fake_trainings
 from tests.web.fake_dataset import FakeDataset
 from tests.web.fake_live_training import advance
@@ -29,6 +31,12 @@ def planning(fake: FakeDataset, **reasons: str) -> tuple[str, ...]:
 def plans_made(fake: FakeDataset) -> int:
     path = fake.folder / "plan.json.log"
     return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def read_chain(fake: FakeDataset, command: tuple[str, ...]) -> ChainReader:
+    """The reader of the stages of `fake`, whose command for plans is `command`."""
+    site = fake.site(*command)
+    return ChainReader(site, fake.paths(), JobQueue(site).run_status)
 
 
 def new(fake: FakeDataset) -> None:

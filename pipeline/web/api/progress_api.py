@@ -7,9 +7,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel
 
+from pipeline.options import STAGES
 from pipeline.web.bodies import documented
 from pipeline.web.chain.chain_state import ChainState
-from pipeline.web.chain.plan_cache import STAGES
 from pipeline.web.event_stream import EventStream
 from pipeline.web.studio import Studio
 

@@ -1,9 +1,10 @@
 """Reads how a dataset stands, for its overview page: the state of each stage, the run, the training, the next step."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from pipeline.options import STAGES
 from pipeline.run_record import LONGEST_LINE, RunState
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.digest import of_value
@@ -11,10 +12,11 @@ from pipeline.text import to_plain_line
 from pipeline.web.chain import run_watch, stage_times
 from pipeline.web.chain.chain_state import ChainState, RunShown, StageState, StageWord, TrainingShown
 from pipeline.web.chain.live_training import LiveTraining
-from pipeline.web.chain.plan_cache import STAGES, Plan, PlanCache, Step, fingerprint
+from pipeline.web.chain.plan_cache import Plan, PlanCache, Step, fingerprint
 from pipeline.web.chain.stage_figures import figures, headline, notices
 from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.jobs.background_run import BackgroundRun
+from pipeline.web.jobs.run_status import RunStatus
 from pipeline.web.next_step import next_step
 
 MOST_ELSEWHERE = 40  # other datasets whose times are asked
@@ -25,15 +27,17 @@ PLANNED: dict[str, StageWord] = {"up to date": "up to date", "will run": "will r
 class ChainReader:
     """How one dataset stands."""
 
-    def __init__(self, site: Site, paths: DatasetPaths) -> None:
+    def __init__(self, site: Site, paths: DatasetPaths, run_status: Callable[[str], RunStatus]) -> None:
+        """`run_status` says how the run of a dataset stands that works now, or waits, or was the last."""
         self.site, self.paths = site, paths
+        self._run_status = run_status
         self.background_run = BackgroundRun(command=site.command, dataset=paths.dataset, folder=paths.folder)
         self.live_training = LiveTraining(paths)
         self._plans = PlanCache(self.background_run.plan, lambda: fingerprint(site, paths))
 
     def state(self) -> ChainState:
         """How it stands now."""
-        status = self.background_run.progress()
+        status = self._run_status(self.paths.dataset)
         record = run_watch.recorded(self.paths.runs, status.began)
         running = status.state == "running"
         plan, fresh = self._plans.current(renew=not running)
@@ -55,7 +59,7 @@ class ChainReader:
 
     def record(self) -> RunState | None:
         """The record of the run that is shown."""
-        return run_watch.recorded(self.paths.runs, self.background_run.progress().began)
+        return run_watch.recorded(self.paths.runs, self._run_status(self.paths.dataset).began)
 
     def _stage(
         self, stage: str, made: dict[str, Artifact | None], plan: Plan, run: RunShown, record: RunState | None
@@ -108,8 +112,8 @@ class ChainReader:
 class ChainReaders:
     """The readers of all datasets; each is small."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    def __init__(self, site: Site, run_status: Callable[[str], RunStatus]) -> None:
+        self.site, self._run_status = site, run_status
         self._lock = threading.Lock()
         self._readers: dict[str, ChainReader] = {}
 
@@ -117,7 +121,7 @@ class ChainReaders:
         """The reader of the dataset with these `paths`."""
         with self._lock:
             if paths.dataset not in self._readers:
-                self._readers[paths.dataset] = ChainReader(self.site, paths)
+                self._readers[paths.dataset] = ChainReader(self.site, paths, self._run_status)
             return self._readers[paths.dataset]
 
 
@@ -143,7 +147,7 @@ def _training_key(record: RunState | None, made: dict[str, Artifact | None], run
     """The content key of the training to show: the one that is made now, or else the last one; empty: the newest."""
     started = record.started.get("gan") if record else None
     if started and (running or (record and "gan" in record.ended)):
-        return started.key
+        return started.key or ""
     last = made["gan"]
     return last.manifest.key if last else ""
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from pipeline.option_types import as_text
+from pipeline.options import STAGES
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest
 from pipeline.text import to_plain_line
-from pipeline.web.chain.plan_cache import STAGES
 from pipeline.web.chain.stage_figures import Figure, as_words, kid_words
 from pipeline.web.dataset_paths import DatasetPaths
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.options import STAGES
 from pipeline.web.dataset_paths import DatasetPaths, Site
 
-STAGES = ("download", "normalize", "classifier", "filter", "gan", "generate", "report")
 OLDEST = 600.0  # seconds after which a plan is made again: a folder of pictures elsewhere may have changed
 RETRY = 20.0  # seconds after which a plan that failed is made again
 

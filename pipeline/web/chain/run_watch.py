@@ -1,29 +1,26 @@
 """The run that the overview page shows, by its record: when its stages began, what they still need, its log's tail."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pipeline.progress import LONGEST_LINE
-from pipeline.run_record import NAME, RunState, read_state
+from pipeline.run_record import RunState
 from pipeline.store.artifacts import Artifact
 from pipeline.text import to_plain_line
 from pipeline.web.chain.chain_state import RunShown
 from pipeline.web.chain.stage_times import about, coarse, elapsed_since, left, seconds_of
-from pipeline.web.jobs.background_run import RunStatus
+from pipeline.web.jobs.run_status import RunStatus, newest_records
 from pipeline.web.trainings.run_facts import full_settings, read_facts
 
-MOST_RUNS = 8  # the newest ones, among which the run that is shown is
 LOG = "log.txt"  # of what libraries said, beside the record
 TAIL_BYTES, TAIL_LINES = 20_000, 40
 
 
 def recorded(runs: Path, began: str) -> RunState | None:
     """The record of the run that began at `began`; None if it has none, as one that was refused at once."""
-    return next((state for state in _newest(runs) if state.began == began), None)
+    return next((state for state in newest_records(runs) if state.began == began), None)
 
 
 def shown(status: RunStatus, state: RunState | None, *, runs: Path, last: Artifact | None) -> RunShown:
@@ -38,7 +35,7 @@ def shown(status: RunStatus, state: RunState | None, *, runs: Path, last: Artifa
         began=status.began,
         here=status.here,
         stage=status.stage,
-        stage_key=started.key if started else "",
+        stage_key=(started.key or "") if started else "",
         stage_began=started.time if started else "",
         done=status.done,
         total=status.total,
@@ -103,21 +100,3 @@ def _is_as_long(last: Artifact, settings: dict[str, Any]) -> bool:
 def _settings(runs: Path, state: RunState | None) -> dict[str, Any]:
     facts = read_facts(runs / state.name) if state else None
     return full_settings(facts.settings) if facts and facts.settings is not None else {}
-
-
-def _newest(runs: Path) -> Iterator[RunState]:
-    try:
-        names = sorted((entry.name for entry in os.scandir(runs)), reverse=True)[:MOST_RUNS]
-    except OSError:
-        return
-    for name in names:
-        try:
-            found = (runs / name / NAME).stat()
-        except OSError:
-            continue
-        yield _read(runs / name, found.st_mtime_ns, found.st_size)
-
-
-@lru_cache(maxsize=64)
-def _read(folder: Path, changed: int, size: int) -> RunState:
-    return read_state(folder)

@@ -9,6 +9,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from pipeline.web.bodies import Id, StrictBody
+from pipeline.web.jobs.job_queue import Submission
 from pipeline.web.labelling import views
 from pipeline.web.labelling.label_sync import LabelEdit
 from pipeline.web.labelling.picture_index import PictureIndex
@@ -97,7 +98,7 @@ def _add_reading(router: APIRouter, studio: Studio) -> None:
 
     @router.get("/changes")
     def changes(dataset: str, since: Annotated[str, Query(max_length=60)] = "") -> dict:
-        return studio.view(dataset).changes(since)
+        return studio.view(dataset).changes(since) | {"run": studio.jobs.run_status(dataset).row()}
 
 
 def _add_pictures(router: APIRouter, studio: Studio) -> None:
@@ -155,8 +156,11 @@ def _add_changing(router: APIRouter, studio: Studio) -> None:
 
     @router.post("/run")
     def run(dataset: str, body: RunBody) -> dict:
-        return studio.view(dataset).background_run.start(body.until).row()
+        studio.paths(dataset)
+        studio.jobs.submit(Submission(dataset=dataset, until=body.until))
+        return studio.jobs.run_status(dataset).row()
 
     @router.post("/stop")
     def stop(dataset: str, body: EmptyBody) -> dict:
-        return studio.view(dataset).background_run.stop().row()
+        studio.paths(dataset)
+        return studio.jobs.stop_run(dataset).row()

@@ -9,13 +9,13 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
+from pipeline.options import STAGES
 from pipeline.store.digest import is_digest
 from pipeline.web.chain import run_watch
 from pipeline.web.chain.best_pictures import GRID, best_pictures, sheet
 from pipeline.web.chain.chain_reader import ChainReader
 from pipeline.web.chain.chain_state import ChainState
 from pipeline.web.chain.last_change import last_changes
-from pipeline.web.chain.plan_cache import STAGES
 from pipeline.web.labelling.thumbnails import original
 from pipeline.web.rendering import TEMPLATES, html
 from pipeline.web.studio import Studio

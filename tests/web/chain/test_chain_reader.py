@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-from pipeline.web.chain.chain_reader import ChainReader
 from tests.web import chains, fake_trainings
 from tests.web.fake_dataset import FakeDataset
 
@@ -15,7 +14,7 @@ def fake(tmp_path):
 
 
 def reader(fake, **reasons):
-    return ChainReader(fake.site(*chains.planning(fake, **reasons)), fake.paths())
+    return chains.read_chain(fake, chains.planning(fake, **reasons))
 
 
 def planned(chain):
@@ -69,7 +68,7 @@ def test_a_plan_is_made_once_until_something_changes(fake):
 
 def test_a_plan_that_cannot_be_made_says_why(fake):
     chains.filtered(fake)
-    chain = ChainReader(fake.site("sh", "-c", 'echo \'{"error": "luigi.cfg, line 3: no such setting"}\''), fake.paths())
+    chain = chains.read_chain(fake, ("sh", "-c", 'echo \'{"error": "luigi.cfg, line 3: no such setting"}\''))
     state = planned(chain)
     assert (state.plan, state.plan_error) == ("failed", "luigi.cfg, line 3: no such setting")
 

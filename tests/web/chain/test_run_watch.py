@@ -5,8 +5,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from pipeline.run_record import read_state
 from pipeline.web.chain import run_watch
-from pipeline.web.jobs.background_run import RunStatus
+from pipeline.web.jobs.run_status import RunStatus
 from tests.web import chains, fake_trainings
 from tests.web.fake_dataset import FakeDataset
 
@@ -26,7 +27,7 @@ def left(fake, stage, seconds, *, settings=None, **progress):
     events = [{"event": "options", "settings": json.dumps(settings or {})}]
     folder = chains.at_work(fake, *events, {"event": "stage_start", "stage": stage, "key": "a" * 64, "time": began})
     status = RunStatus(state="running", stage=stage, **progress)
-    record = run_watch.read_state(folder)
+    record = read_state(folder)
     return run_watch.shown(status, record, runs=fake.paths().runs, last=getattr(fake.paths(), stage).latest()).left
 
 
@@ -57,6 +58,6 @@ def test_nothing_if_it_takes_longer_than_last_time_already(fake):
 def test_log_tail_is_the_last_lines_as_plain_text(fake):
     folder = chains.ended(fake, "failed")
     (folder / "log.txt").write_text("".join(f"line {number}\x07\n" for number in range(100_000)))
-    tail = run_watch.log_tail(fake.paths().runs, run_watch.read_state(folder))
+    tail = run_watch.log_tail(fake.paths().runs, read_state(folder))
     assert len(tail) == run_watch.TAIL_LINES
     assert tail[-1] == "line 99999"

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from pipeline.web.chain import stage_times
-from pipeline.web.chain.chain_reader import ChainReader
 from tests.web import chains
 from tests.web.fake_dataset import FakeDataset
 
@@ -49,7 +48,7 @@ def test_a_stage_that_never_ran_is_expected_to_take_as_long_for_each_picture_as_
     fake = FakeDataset(tmp_path)
     chains.new(fake)
     fake.publish("download", [], {"images": "some"}, lambda rows, work: None, summary={"requested": 700, "saved": 600})
-    stages = {each.stage: each.time for each in ChainReader(fake.site("false"), fake.paths()).state().stages}
+    stages = {each.stage: each.time for each in chains.read_chain(fake, ("false",)).state().stages}
     assert stages["normalize"] == "about 5 min, as for the pictures of dogs"
     assert stages["gan"] == stages["report"] == ""
 
@@ -57,7 +56,7 @@ def test_a_stage_that_never_ran_is_expected_to_take_as_long_for_each_picture_as_
 def test_a_stage_that_ran_is_expected_to_take_as_long_as_last_time(tmp_path):
     fake = FakeDataset(tmp_path)
     chains.trained(fake)
-    chain = ChainReader(fake.site(*chains.planning(fake, gan="seed 0 → 1")), fake.paths())
+    chain = chains.read_chain(fake, chains.planning(fake, gan="seed 0 → 1"))
     assert stage(chain.state(), "gan").time == "took 1 min 00 s"
     while (state := chain.state()).plan == "being made":
         pass
