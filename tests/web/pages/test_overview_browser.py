@@ -59,6 +59,24 @@ def test_a_training_of_a_terminal_is_followed_to_its_samples(profile, live_serve
         assert process.wait(timeout=30) == 0
 
 
+def test_run_until_shows_the_plan_runs_as_a_job_and_is_stopped(profile, live_server, overview):
+    tab = open_overview(profile, overview)
+    tab.select_option("#until", "filter")
+    tab.click("#start")
+    wait_for(tab, "document.querySelector('#plan-steps').textContent.includes('labels changed: 8 → 9')")
+    assert tab.text_content("#plan-title") == "Run until filter"
+    assert not (live_server.fake_dataset.folder / "gate.runs").exists()
+    tab.click("#plan-start")
+    wait_for(tab, "document.title === '50 % classifier · cats'")
+    assert "--until filter" in (live_server.fake_dataset.folder / "gate.runs").read_text()
+    assert tab.text_content("#run-note") == "learning"
+    assert "so far" in tab.text_content("#run-time")
+    tab.click("#stop")
+    wait_for(tab, "document.querySelector('#part-outcome').textContent.includes('The last run was stopped')")
+    assert tab.is_hidden("#run")
+    assert tab.title() == "cats"
+
+
 def test_a_run_of_a_terminal_is_stopped_by_the_page(profile, live_server, overview):
     tab = open_overview(profile, overview)
     with start_elsewhere(live_server) as process:
