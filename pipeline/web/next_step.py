@@ -1,6 +1,5 @@
 """What a person does next with a dataset, in one sentence: run, label so many more, or look."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from pydantic import BaseModel, Field
 from pipeline.errors import UserError
 from pipeline.labels.log import LabelLog
 from pipeline.web.dataset_paths import DatasetPaths
+from pipeline.web.rendering import dataset_url
 
 WANTED_ON, WANTED_OFF = 30, 50  # labels that a first filter should have
 AT_WORK = {
@@ -21,22 +21,23 @@ class NextStep(BaseModel):
     """What a person does next, and the page where."""
 
     text: str
-    page: str = Field("", description="the last part of the address of that page; empty for the overview")
+    page: str = Field(description="the address of that page")
 
 
-def next_step(paths: DatasetPaths, *, run: str = "", pending: Sequence[str] = ()) -> NextStep:
-    """What is next; `run`: its state, as in `RunStatus`; `pending`: the stages that one would make, by a plan."""
+def next_step(paths: DatasetPaths, run: str) -> NextStep:
+    """What is next, by what has been made; `run` is the state of the run, as in `RunStatus`."""
+    here = dataset_url(paths.dataset)
     if run in AT_WORK:
-        return NextStep(text=AT_WORK[run])
+        return NextStep(text=AT_WORK[run], page=here)
     if paths.download.latest() is None:
-        return NextStep(text="Run: it downloads pictures and makes squares of them.")
+        return NextStep(text="Run: it downloads pictures and makes squares of them.", page=here)
     if paths.normalize.latest() is None:
-        return NextStep(text="Run: it makes squares of the pictures.")
+        return NextStep(text="Run: it makes squares of the pictures.", page=here)
     if paths.filter.latest() is None and (missing := missing_labels(paths.labels)):
-        return NextStep(text=f"Label {missing}, then run.", page="label")
-    if pending or paths.generate.latest() is None:
-        return NextStep(text=f"Run: {_what(pending)}.")
-    return NextStep(text="Look at the samples; they are up to date.", page="samples")
+        return NextStep(text=f"Label {missing}, then run.", page=dataset_url(paths.dataset, "label"))
+    if paths.generate.latest() is None:
+        return NextStep(text="Run: it makes everything up to the samples.", page=here)
+    return NextStep(text="Look at the samples.", page=dataset_url(paths.dataset, "samples"))
 
 
 def missing_labels(log: Path) -> str:
@@ -45,14 +46,6 @@ def missing_labels(log: Path) -> str:
     lacking = {"on target": max(0, WANTED_ON - on), "off target": max(0, WANTED_OFF - off)}
     parts = [f"{count} {name}" for name, count in lacking.items() if count]
     return f"{sum(lacking.values())} more: {' and '.join(parts)}" if parts else ""
-
-
-def _what(pending: Sequence[str]) -> str:
-    """What a run would make."""
-    if not pending:
-        return "it makes everything up to the samples"
-    names = f"{', '.join(pending[:-1])} and {pending[-1]}" if len(pending) > 1 else pending[0]
-    return f"{names} {'are' if len(pending) > 1 else 'is'} not up to date"
 
 
 def _counts(log: Path) -> tuple[int, int]:

@@ -42,7 +42,7 @@ def serve(site: Site, access_rules: AccessRules, *, ready: Callable[[], None], f
         app = app_of(studio, first=first)
         studio.jobs.start()
         with suppress(KeyboardInterrupt):  # the usual way to end it
-            Server(app, connections, ready, closing=studio.close).run(sockets=[listener])
+            Server(app, connections, ready, closing=studio.shut_down).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:

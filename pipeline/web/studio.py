@@ -53,7 +53,7 @@ class Studio:
         """The stages of an existing dataset; status 404 for any other name."""
         return self._chains.of(self.paths(dataset))
 
-    def close(self) -> None:
+    def shut_down(self) -> None:
         """End what is open, as the server shuts down; called by its event loop."""
         self.closing.set()
         self.streams.close()

@@ -15,16 +15,16 @@ def fake(tmp_path):
 @pytest.mark.parametrize(
     ("make", "text", "page"),
     [
-        (chains.new, "Run: it downloads pictures and makes squares of them.", ""),
-        (chains.found, "Run: it makes squares of the pictures.", ""),
-        (chains.squares, "Label 80 more: 30 on target and 50 off target, then run.", "label"),
-        (chains.filtered, "Run: it makes everything up to the samples.", ""),
-        (chains.trained, "Look at the samples; they are up to date.", "samples"),
+        (chains.new, "Run: it downloads pictures and makes squares of them.", "/d/cats/"),
+        (chains.found, "Run: it makes squares of the pictures.", "/d/cats/"),
+        (chains.squares, "Label 80 more: 30 on target and 50 off target, then run.", "/d/cats/label"),
+        (chains.filtered, "Run: it makes everything up to the samples.", "/d/cats/"),
+        (chains.trained, "Look at the samples.", "/d/cats/samples"),
     ],
 )
 def test_next_step_follows_from_what_there_is(fake, make, text, page):
     make(fake)
-    found = next_step(fake.paths())
+    found = next_step(fake.paths(), "none")
     assert (found.text, found.page) == (text, page)
 
 
@@ -32,7 +32,7 @@ def test_only_missing_labels_are_asked_for(fake):
     chains.squares(fake)
     ids = fake.ids(30)
     fake.label({**dict.fromkeys(ids[:26], "on"), **dict.fromkeys(ids[26:29], "off"), ids[29]: "unsure"})
-    assert next_step(fake.paths()).text == "Label 51 more: 4 on target and 47 off target, then run."
+    assert next_step(fake.paths(), "none").text == "Label 51 more: 4 on target and 47 off target, then run."
 
 
 def test_with_enough_labels_of_a_kind_the_other_alone_is_named(fake):
@@ -44,10 +44,10 @@ def test_with_enough_labels_of_a_kind_the_other_alone_is_named(fake):
 def test_a_damaged_label_log_is_no_obstacle(fake):
     chains.squares(fake)
     fake.damage()
-    assert "80 more" in next_step(fake.paths()).text
+    assert "80 more" in next_step(fake.paths(), "none").text
 
 
-def test_pending_stages_are_named_and_a_run_at_work_comes_first(fake):
+@pytest.mark.parametrize("run", ["running", "queued"])
+def test_a_run_comes_first(fake, run):
     chains.trained(fake)
-    assert next_step(fake.paths(), pending=["report"]).text == "Run: report is not up to date."
-    assert "at work" in next_step(fake.paths(), pending=["report"], run="running").text
+    assert next_step(fake.paths(), run).text.startswith("A run ")

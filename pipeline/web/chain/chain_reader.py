@@ -17,7 +17,8 @@ from pipeline.web.chain.stage_figures import figures, headline, notices
 from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.jobs.background_run import BackgroundRun
 from pipeline.web.jobs.run_status import RunStatus
-from pipeline.web.next_step import next_step
+from pipeline.web.next_step import NextStep, next_step
+from pipeline.web.rendering import dataset_url
 
 MOST_ELSEWHERE = 40  # other datasets whose times are asked
 ENDED: dict[str, StageWord] = {"failed": "failed", "next": "needs you", "stopped": "stopped"}
@@ -27,10 +28,23 @@ PLANNED: dict[str, StageWord] = {"up to date": "up to date", "will run": "will r
 class ChainReader:
     """How one dataset stands."""
 
-    def __init__(self, site: Site, paths: DatasetPaths, run_status: Callable[[str], RunStatus]) -> None:
-        """`run_status` says how the run of a dataset stands that works now, or waits, or was the last."""
+    def __init__(
+        self,
+        site: Site,
+        paths: DatasetPaths,
+        run_status: Callable[[str], RunStatus],
+        suggest: Callable[[DatasetPaths, str], NextStep] = next_step,
+    ) -> None:
+        """Read a dataset.
+
+        Args:
+            site: All datasets.
+            paths: The dataset.
+            run_status: How the run of a dataset stands that works now, or waits, or was the last.
+            suggest: What is next with a dataset whose run is in a state, by what has been made.
+        """
         self.site, self.paths = site, paths
-        self._run_status = run_status
+        self._run_status, self._suggest = run_status, suggest
         self.background_run = BackgroundRun(command=site.command, dataset=paths.dataset, folder=paths.folder)
         self.live_training = LiveTraining(paths)
         self._plans = PlanCache(self.background_run.plan, lambda: fingerprint(site, paths))
@@ -53,7 +67,7 @@ class ChainReader:
             stages=stages,
             run=run,
             training=training,
-            next=next_step(self.paths, run=status.state, pending=_pending(stages)),
+            next=_next(self._suggest(self.paths, status.state), self.paths, stages),
         )
         return found.model_copy(update={"version": _version(found)})
 
@@ -160,9 +174,14 @@ def _pictures(stage: str, made: dict[str, Artifact | None]) -> int | None:
     return count if isinstance(count, int) else None
 
 
-def _pending(stages: list[StageState]) -> list[str]:
-    """The stages that a run would make."""
-    return [each.stage for each in stages if each.state not in ("up to date", "made", "running")]
+def _next(suggested: NextStep, paths: DatasetPaths, stages: list[StageState]) -> NextStep:
+    """What is next: what was suggested, unless that is to look at samples although a run would make others."""
+    pending = [each.stage for each in stages if each.state not in ("up to date", "made", "running")]
+    if not pending or suggested.page != dataset_url(paths.dataset, "samples"):
+        return suggested
+    names = f"{', '.join(pending[:-1])} and {pending[-1]}" if len(pending) > 1 else pending[0]
+    text = f"Run: {names} {'are' if len(pending) > 1 else 'is'} not up to date."
+    return NextStep(text=text, page=dataset_url(paths.dataset))
 
 
 def _version(state: ChainState) -> str:
