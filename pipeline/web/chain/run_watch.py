@@ -73,7 +73,9 @@ class Rest:
     @property
     def words(self) -> str:
         """The same in words; empty if nothing is known."""
-        return "" if self.seconds is None else self.why.format(about(self.seconds))
+        if self.seconds is None:
+            return ""
+        return self.why.format(about(self.seconds)).replace("at most about", "at most")
 
 
 def _rest(status: RunStatus, elapsed: float, settings: dict[str, Any], last: Artifact | None) -> Rest:

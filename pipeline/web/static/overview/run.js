@@ -56,7 +56,7 @@ export class RunPanel {
 function where({ run, training }) {
   const percent = run.percent === null ? "" : ` ${run.percent} %`;
   const now = run.stage === "gan" && training?.key === run.stage_key;
-  const epoch = now && run.percent === null ? `, epoch ${training.epoch}` : "";
+  const epoch = now && training.epoch && run.percent === null ? `, epoch ${training.epoch}` : "";
   return run.stage ? `${run.stage}${percent}${epoch}` : "";
 }
 
