@@ -103,6 +103,22 @@ def test_page_polls_where_the_stream_is_refused(profile, live_server, overview):
         assert process.wait(timeout=30) == 1
 
 
+def test_a_hidden_page_follows_nothing_and_catches_up_when_it_is_seen(profile, live_server, overview):
+    tab = open_overview(profile, overview)
+    hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
+    hide += " document.dispatchEvent(new Event('visibilitychange'))"
+    tab.evaluate(hide % "true")
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url))
+    (live_server.fake_dataset.folder / "gate").write_text("failed: no luck")
+    with start_elsewhere(live_server) as process:
+        assert process.wait(timeout=30) == 1
+    tab.wait_for_timeout(1500)  # longer than a change takes to be told
+    assert asked == []
+    tab.evaluate(hide % "false")
+    wait_for(tab, "document.querySelector('#part-outcome').textContent.includes('no luck')")
+
+
 def test_a_chosen_stage_is_in_the_address_and_reached_with_the_keyboard(profile, live_server, overview):
     tab = open_overview(profile, f"{overview}#stage=normalize")
     assert tab.is_visible("#stage-normalize")
