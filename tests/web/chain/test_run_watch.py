@@ -36,10 +36,7 @@ def test_by_how_far_it_is(fake):
 
 
 def test_by_the_most_steps_of_a_training_which_may_end_sooner(fake):
-    assert (
-        left(fake, "gan", 60, done=100, settings={"gan.most_steps": 300, "gan.epochs": None})
-        == "at most 2 min left"
-    )
+    assert left(fake, "gan", 60, done=100, settings={"gan.most_steps": 300, "gan.epochs": None}) == "at most 2 min left"
 
 
 def test_by_the_last_training_if_that_was_of_the_same_length(fake):

@@ -54,8 +54,7 @@ def test_a_training_of_a_terminal_is_followed_to_its_samples(profile, live_serve
         assert tab.get_attribute("li[data-stage=gan]", "data-state") == "running"
         (folder / "gate").write_text("done")
         wait_for(tab, "document.querySelector('#best')?.dataset.kind === 'samples'")
-        wait_for(tab, "document.title === 'cats'")
-        assert not tab.is_visible("#run")
+        wait_for(tab, "document.title === 'cats' && document.getElementById('run').hidden")
         assert process.wait(timeout=30) == 0
 
 
@@ -73,8 +72,7 @@ def test_run_until_shows_the_plan_runs_as_a_job_and_is_stopped(profile, live_ser
     assert "so far" in tab.text_content("#run-time")
     tab.click("#stop")
     wait_for(tab, "document.querySelector('#part-outcome').textContent.includes('The last run was stopped')")
-    assert tab.is_hidden("#run")
-    assert tab.title() == "cats"
+    wait_for(tab, "document.getElementById('run').hidden && document.title === 'cats'")
 
 
 def test_a_run_of_a_terminal_is_stopped_by_the_page(profile, live_server, overview):
@@ -85,7 +83,7 @@ def test_a_run_of_a_terminal_is_stopped_by_the_page(profile, live_server, overvi
         assert process.wait(timeout=30) == 130
     wait_for(tab, "document.querySelector('#part-outcome').textContent.includes('The last run was stopped')")
     assert tab.get_attribute("li[data-stage=classifier]", "data-state") == "stopped"
-    assert tab.is_hidden("#stop")
+    wait_for(tab, "document.getElementById('stop').hidden")
 
 
 def test_page_polls_where_the_stream_is_refused(profile, live_server, overview):
