@@ -12,8 +12,8 @@ from html import escape
 
 from markupsafe import Markup
 
-WIDTH, HEIGHT = 460, 220  # of the view box; one unit is about a pixel on a phone
-LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 34  # space around the plot
+WIDTH, HEIGHT = 380, 200  # of the view box; one unit is about a pixel on a phone
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 34  # space around the plot
 X_TICKS, Y_TICKS = 6, 5  # about so many
 LOG_RATIO = 10  # of the highest to the lowest value, above which the scale is logarithmic if that is allowed
 FEW = 30  # points, up to which each is marked

@@ -101,5 +101,5 @@ def test_numbers_are_short(value, text):
 
 def test_script_knows_where_the_plot_is():
     svg = drawn(line(1, 2, 3))
-    assert [svg.get(f"data-{name}") for name in ("left", "right", "low", "high")] == ["52", "450", "1", "3"]
+    assert [svg.get(f"data-{name}") for name in ("left", "right", "low", "high")] == ["46", "370", "1", "3"]
     assert svg.find(f"{SVG}line[@class='cursor']").get("visibility") == "hidden"

@@ -24,12 +24,12 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
     """Add comparisons to the REST interface."""
     router = APIRouter(prefix="/api/v1/datasets/{dataset}/comparison", tags=["runs"])
 
-    @router.get("", responses=documented(404, 422), summary="What differs between runs or trainings")
+    @router.get("", responses=documented(404, 409, 422), summary="What differs between runs or trainings")
     def comparison(dataset: str, runs: Names = [], trainings: Names = []) -> ComparisonBody:  # noqa: B006  # as FastAPI reads it
         paths = studio.paths(dataset)
         return compare(TrainingsView(paths), find_subjects(paths, runs, trainings))
 
-    @router.get("/squares", responses=documented(404, 422), summary="How their labels and kept squares differ")
+    @router.get("/squares", responses=documented(404, 409, 422), summary="How their labels and kept squares differ")
     def squares(dataset: str, runs: Names = [], trainings: Names = []) -> SquareSetsBody:  # noqa: B006  # as above
         paths = studio.paths(dataset)
         return SquareSetsBody(sets=square_sets(paths, find_subjects(paths, runs, trainings)))

@@ -1,6 +1,8 @@
 """The page of runs: every run, or every training, of a dataset, with stars, names and notes."""
 
 from collections import defaultdict
+from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -11,6 +13,13 @@ from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 from pipeline.web.trainings.history_bodies import RunBody
 from pipeline.web.trainings.runs_view import SHOWS, SORTS, RunsView, Show, Sort, Wanted
+from pipeline.web.trainings.training_list import (
+    TRAINING_SHOWS,
+    TRAINING_SORTS,
+    TrainingShow,
+    WantedTrainings,
+    list_trainings,
+)
 from pipeline.web.trainings.trainings_view import TrainingsView
 
 COUNT = 50  # on one page
@@ -24,14 +33,15 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
     def runs(
         dataset: str,
         list: Literal["runs", "trainings"] = "runs",
-        show: Show = "all",
+        show: Show | TrainingShow = "all",
         sort: Sort = "newest",
         text: Annotated[str, Query(max_length=200)] = "",
         start: Annotated[int, Query(ge=0, le=10**9)] = 0,
     ) -> HTMLResponse:
         if list == "trainings":
-            return _trainings_page(studio, dataset, start)
-        return _runs_page(studio, dataset, Wanted(show=show, sort=sort, text=text), start)
+            chosen = show if show in TRAINING_SHOWS else "all"
+            return _trainings_page(studio, dataset, WantedTrainings(show=chosen, sort=sort, text=text), start)
+        return _runs_page(studio, dataset, Wanted(show=show if show in SHOWS else "all", sort=sort, text=text), start)
 
     app.include_router(router)
 
@@ -39,10 +49,6 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 def _runs_page(studio: Studio, dataset: str, wanted: Wanted, start: int) -> HTMLResponse:
     view = RunsView(studio.paths(dataset))
     total, found = view.page(wanted, start=start, count=COUNT)
-
-    def page_url(start: int) -> str:
-        values = {"show": wanted.show, "sort": wanted.sort, "text": wanted.text, "start": start}
-        return "?" + urlencode(values)
 
     return html(
         "runs",
@@ -57,26 +63,33 @@ def _runs_page(studio: Studio, dataset: str, wanted: Wanted, start: int) -> HTML
         total=total,
         start=start,
         count=COUNT,
-        page_url=page_url,
+        page_url=partial(_page_url, "runs", wanted),
         stage_words=stage_words,
     )
 
 
-def _trainings_page(studio: Studio, dataset: str, start: int) -> HTMLResponse:
+def _trainings_page(studio: Studio, dataset: str, wanted: WantedTrainings, start: int) -> HTMLResponse:
     view = TrainingsView(studio.paths(dataset))
-    found = view.all()
+    found = list_trainings(view, wanted)
     return html(
         "runs",
         dataset=dataset,
         tab="runs",
         api=view.api,
         kind="trainings",
-        trainings=[view.body(each) for each in found[start : start + COUNT]],
+        wanted=wanted,
+        shows=TRAINING_SHOWS,
+        sorts=TRAINING_SORTS,
+        trainings=found[start : start + COUNT],
         total=len(found),
         start=start,
         count=COUNT,
-        page_url=lambda start: "?" + urlencode({"list": "trainings", "start": start}),
+        page_url=partial(_page_url, "trainings", wanted),
     )
+
+
+def _page_url(kind: str, wanted: Wanted | WantedTrainings, start: int) -> str:
+    return "?" + urlencode({"list": kind, **asdict(wanted), "start": start})
 
 
 def stage_words(run: RunBody) -> str:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from starlette.exceptions import HTTPException
-
+from pipeline.errors import UserError
 from pipeline.gan.config import Definition
 from pipeline.gan.config.json_text import dotted, short_json
 from pipeline.gan.config.loading import DESCRIPTION_FIELD, as_tree
@@ -45,11 +44,11 @@ class Subject:
 def find_subjects(paths: DatasetPaths, runs: Sequence[str], trainings: Sequence[str]) -> list[Subject]:
     """What is compared, in the order in which it was asked for.
 
-    Errors: status 404 for a name that there is not, 422 for too few or too many.
+    Errors: status 404 for a name that there is not; `UserError` for too few or too many.
     """
     runs, trainings = _split(runs), _split(trainings)
     if not LEAST <= len(runs) + len(trainings) <= MOST:
-        raise HTTPException(422, f"choose {LEAST} to {MOST} runs or trainings to compare, on the page of runs")
+        raise UserError(f"choose {LEAST} to {MOST} runs or trainings to compare, on the page of runs")
     view = RunsView(paths)
     found = [_of_run(view, view.find(name)) for name in runs]
     return found + [_of_training(view, view.trainings.find(id)) for id in trainings]

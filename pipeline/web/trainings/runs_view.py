@@ -16,11 +16,13 @@ from pipeline.option_types import as_text
 from pipeline.run_process import is_at_work
 from pipeline.run_record import read_state
 from pipeline.store.artifacts import Artifact
+from pipeline.store.digest import is_digest
 from pipeline.text import to_plain_line
 from pipeline.web.dataset_paths import DatasetPaths
 from pipeline.web.trainings.history_bodies import ChangeBody, NoteBody, RunBody, RunDetail, StageBody, TrainingBody
 from pipeline.web.trainings.notes import NONE, RUN, read_notes
 from pipeline.web.trainings.run_facts import RunFacts, full_settings, read_facts, run_folders
+from pipeline.web.trainings.training_list import kid_place
 from pipeline.web.trainings.trainings_view import FoundTraining, TrainingsView
 
 Show = Literal["all", "starred", "done", "failed", "stopped", "next", "running", "killed", "trials"]
@@ -36,7 +38,7 @@ LONGEST_TEXT = 200  # characters of a value that is shown
 class Wanted:
     """Which runs are listed, and in which order."""
 
-    show: Show = "all"
+    show: str = "all"  # one of SHOWS
     sort: Sort = "newest"
     text: str = ""  # of their name, note, reason or settings
 
@@ -195,22 +197,38 @@ def in_words(value: Any) -> str:
 
 def label_counts(paths: DatasetPaths, digest: str) -> str:
     """How many labels a snapshot has: "30 on target, 50 off target"."""
-    labels = snapshot(paths, digest)
-    return "a snapshot that is gone" if labels is None else label_words(labels.values())
+    try:
+        path = _snapshot_path(paths, digest)
+        return _count_words(path, path.stat().st_mtime_ns)
+    except OSError:
+        return "a snapshot that is gone"
 
 
 def snapshot(paths: DatasetPaths, digest: str) -> dict[str, str] | None:
     """The labels of the snapshot `digest`, by id of the square; None if it is gone or damaged. Do not change it."""
-    if not digest.isalnum():
-        return None
     try:
-        path = paths.folder / "labels" / f"{digest}.jsonl"
+        path = _snapshot_path(paths, digest)
         return _snapshot(path, path.stat().st_mtime_ns)
     except (OSError, DamagedState):
         return None
 
 
-@lru_cache(maxsize=8)  # a snapshot of 100,000 labels takes some 20 MB
+def _snapshot_path(paths: DatasetPaths, digest: str) -> Path:
+    """The file of a snapshot. Errors: `FileNotFoundError` if `digest` is none, as a record may say anything."""
+    if not is_digest(digest):
+        raise FileNotFoundError(digest)
+    return paths.folder / "labels" / f"{digest}.jsonl"
+
+
+@lru_cache(maxsize=2000)
+def _count_words(path: Path, modified: int) -> str:
+    """How many labels a snapshot has, by how often each is written in it: a list has many snapshots to count."""
+    data = path.read_bytes()
+    found = {label: data.count(b'"label": "%s"' % label.encode()) for label in LABEL_NAMES}
+    return label_words(label for label, count in found.items() for _ in range(count))
+
+
+@lru_cache(maxsize=4)  # a snapshot of 100,000 labels takes some 20 MB
 def _snapshot(path: Path, modified: int) -> dict[str, str]:
     return read_snapshot(path)
 
@@ -230,12 +248,11 @@ def _searched(run: RunBody) -> str:
 
 
 def _place(run: RunBody, sort: Sort) -> Any:
-    """Where the run is in the order; KIDs of one extractor are together, as others cannot be compared with them."""
+    """Where the run is in the order."""
     if sort == "longest":
         return -(run.seconds or 0.0)
     if sort == "kid":
-        score = run.training.score if run.training else None
-        return (score is None, score.extractor if score else "", (score.kid or 0.0) if score else 0.0)
+        return kid_place(run.training.score if run.training else None)
     return run.name
 
 

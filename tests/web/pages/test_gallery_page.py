@@ -1,5 +1,7 @@
 """The gallery page: what it says of trainings without its script, and that nothing in them can break it."""
 
+import shutil
+
 import pytest
 from bs4 import BeautifulSoup
 
@@ -65,6 +67,15 @@ def test_two_trainings_say_whether_their_latents_are_the_same(fake_dataset, clie
 def test_training_beside_itself_is_shown_once(fake_dataset, client):
     key = training(fake_dataset)[:12]
     assert len(page(client, f"?training={key}&beside={key}").select(".side[data-training]")) == 1
+
+
+def test_training_that_gc_deleted_says_so_and_is_not_offered(fake_dataset, client):
+    gone, left = training(fake_dataset, "gone"), training(fake_dataset, "left")
+    shutil.rmtree(fake_dataset.store("gan").root / gone[:12])
+    shutil.rmtree(fake_dataset.folder / "generated" / "cats" / "training" / gone[:12])
+    shown = page(client, f"?training={gone[:12]}")
+    assert "was deleted to free space" in words(shown.main)
+    assert [option["value"] for option in shown.find(id="training").find_all("option")] == [left[:12]]
 
 
 def test_hostile_names_stay_texts(fake_dataset, client):

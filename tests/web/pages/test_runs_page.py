@@ -113,5 +113,5 @@ def test_comparison_shows_settings_scores_and_curves_of_each_extractor_apart(fak
 def test_comparison_of_one_asks_for_another(fake_dataset, client):
     ended(fake_dataset, FIRST, "")
     answer = client.get(f"/d/cats/compare?runs={FIRST}", headers={"accept": "text/html"})
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "choose 2 to 6" in answer.text

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from starlette.exceptions import HTTPException
 
+from pipeline.errors import UserError
 from pipeline.labels.snapshot import write_snapshot
 from pipeline.web.trainings.comparison import (
     UNKNOWN,
@@ -105,9 +106,8 @@ def test_training_without_a_record_has_the_settings_of_its_manifest(fake_dataset
 @pytest.mark.parametrize("names", [[], [FIRST], ["a", "b", "c", "d", "e", "f", "g"]])
 def test_two_to_six_are_compared(fake_dataset, names):
     two_runs(fake_dataset)
-    with pytest.raises(HTTPException) as error:
+    with pytest.raises(UserError, match="choose 2 to 6"):
         subjects(fake_dataset, names)
-    assert error.value.status_code == 422
 
 
 def test_unknown_name_is_refused(fake_dataset):

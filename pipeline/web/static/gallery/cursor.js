@@ -1,7 +1,5 @@
 // The line in every chart that shows where the slider is; a click in a chart moves the slider.
 
-const SVG_WIDTH = 460; // of the view box of pipeline/web/charts.py
-
 /** Move the cursors of the charts inside `root` to `epoch`. */
 export function moveCursors(root, epoch) {
   for (const chart of root.querySelectorAll("svg.chart")) {
@@ -20,7 +18,7 @@ export function followClicks(root, onEpoch) {
     const chart = event.target.closest("svg.chart");
     if (!chart) return;
     const box = chart.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * SVG_WIDTH;
+    const x = ((event.clientX - box.left) / box.width) * chart.viewBox.baseVal.width;
     const [left, right, low, high] = ["left", "right", "low", "high"].map((name) => Number(chart.dataset[name]));
     const share = Math.min(1, Math.max(0, (x - left) / (right - left)));
     onEpoch(low + share * (high - low), chart);

@@ -39,9 +39,20 @@ export class Strip {
 
   mark() {
     for (const button of this.row.children) {
-      if (Number(button.dataset.epoch) === this.epoch) button.setAttribute("aria-current", "true");
-      else button.removeAttribute("aria-current");
+      if (Number(button.dataset.epoch) !== this.epoch) button.removeAttribute("aria-current");
+      else {
+        button.setAttribute("aria-current", "true");
+        this.reveal(button);
+      }
     }
+  }
+
+  /** Scroll the strip, and not the page, so that `button` is seen. */
+  reveal(button) {
+    const [left, width] = [button.offsetLeft - this.row.offsetLeft, button.offsetWidth];
+    const { scrollLeft, clientWidth } = this.row;
+    if (left < scrollLeft) this.row.scrollLeft = left;
+    else if (left + width > scrollLeft + clientWidth) this.row.scrollLeft = left + width - clientWidth;
   }
 
   button(image, sheet, cell) {

@@ -9,7 +9,8 @@ const chosen = () => [...document.querySelectorAll(".choose-one:checked")];
 
 /** Open the page with what the fields ask for, without the empty ones. */
 function filter() {
-  const query = new URLSearchParams();
+  const list = new URLSearchParams(location.search).get("list");
+  const query = new URLSearchParams(list ? { list } : {});
   for (const [name, usual] of [["show", "all"], ["sort", "newest"], ["text", ""]]) {
     const { value } = element(name);
     if (value !== usual) query.set(name, value);
