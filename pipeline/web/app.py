@@ -7,16 +7,16 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
-from pipeline.web.api import jobs_api
+from pipeline.web.api import gan_model_api, job_files_api, jobs_api
 from pipeline.web.dataset_paths import Site
 from pipeline.web.http_errors import add_error_handlers
-from pipeline.web.pages import home_page, label_page
+from pipeline.web.pages import api_docs_page, home_page, jobs_page, label_page
 from pipeline.web.security import AccessRules, SecurityMiddleware
 from pipeline.web.studio import Studio
 
 VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
 STATIC = Path(__file__).parent / "static"
-ROUTES = (home_page, label_page, jobs_api)
+ROUTES = (home_page, label_page, jobs_page, api_docs_page, jobs_api, job_files_api, gan_model_api)
 
 
 class RevalidatedFiles(StaticFiles):

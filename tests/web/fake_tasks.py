@@ -1,7 +1,7 @@
 """Stands in for `python -m tasks`: records what a run records, and goes on until a file lets it end.
 
 `GATE run ...` works until the file GATE is there. Its text says how the run ends: `failed: WHY`, `refused: WHY` (before
-any record), or what the stage filter made.
+any record), or what the stage filter made. If it begins with `trained`, the run also makes a training and samples.
 """
 
 import json
@@ -56,7 +56,10 @@ def main() -> int:
         if gate.exists():
             break
         time.sleep(0.05)
-    return end(record, gate.read_text() if gate.exists() else "failed: nobody opened the gate")
+    how = gate.read_text() if gate.exists() else "failed: nobody opened the gate"
+    if how.startswith("trained"):
+        train(record, gate.parent, dataset)
+    return end(record, how)
 
 
 def end(record: Record, how: str) -> int:
@@ -76,6 +79,19 @@ def end(record: Record, how: str) -> int:
     record.add("stage", stage="filter", outcome="ran", made=how, seconds=0.5)
     record.add("end", outcome="done", seconds=1.5)
     return 0
+
+
+def train(record: Record, folder: Path, dataset: str) -> None:
+    """Make a training with its sheets and networks, and twelve samples."""
+    from tests.web import fake_trainings
+    from tests.web.fake_dataset import FakeDataset
+
+    fake = FakeDataset(folder, dataset)
+    key = fake_trainings.training(fake, record.path.parent.name)
+    record.add("stage_start", stage="gan", key=key)
+    record.add("stage", stage="gan", outcome="ran", key=key, made="trained", seconds=1.0)
+    samples = fake_trainings.samples(fake, key)
+    record.add("stage", stage="generate", outcome="ran", key=samples.manifest.key, made="12 samples", seconds=1.0)
 
 
 def stop(record: Record) -> None:
