@@ -14,6 +14,10 @@ from pipeline.web.studio import Studio
 from pipeline.web.zip_stream import Entry, zip_stream
 
 BINARY = {"schema": {"type": "string", "format": "binary"}}
+TEXT = {"schema": {"type": "string"}}
+EVENT = {"schema": {"type": "object", "required": ["id", "event", "data"],
+                    "properties": {key: {"type": "string"} for key in ("id", "event", "data")}}}  # fmt: skip
+CONTENTS = {"text/plain": TEXT, "text/event-stream": EVENT}  # of other media types: bytes
 REFUSALS = documented(*ALWAYS, 404)
 
 
@@ -28,7 +32,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 
 def _answers(kind: str, text: str, *statuses: int) -> dict[str, Any]:
     """The responses of a route that sends a file of this media type."""
-    content = {kind: BINARY if "text" not in kind else {"schema": {"type": "string"}}}
+    content = {kind: CONTENTS.get(kind, BINARY)}
     return {"responses": {200: {"description": text, "content": content}, **REFUSALS, **documented(*statuses)}}
 
 
@@ -110,7 +114,7 @@ def _add_downloads(router: APIRouter, studio: Studio) -> None:
     @router.get(
         "/log",
         summary="What the run printed",
-        response_class=PlainTextResponse,
+        response_class=Response,
         **_answers("text/plain", "the last megabyte, without control characters"),
     )
     def log(id: JobId) -> PlainTextResponse:

@@ -13,7 +13,7 @@ import pytest
 from tests.web.fake_trainings import SAMPLES
 
 PAGE = Path(__file__).parents[3] / "docs" / "rest.md"
-CLIENTS = {language: text for language, text in re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)}
+CLIENTS = dict(re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE.read_text(), re.M | re.S))
 
 
 def run_client(live_server, folder, *words):
