@@ -76,7 +76,7 @@ function details(job) {
   }
   if (job.waits_for) lines.push(made("p", "more", `${job.position}. in the queue; ${waits(job)}`));
   if (job.outcome) lines.push(made("p", job.state === "failed" ? "more alarm" : "more", job.outcome));
-  if (job.scores) lines.push(made("p", "more dim", `KID ${job.scores.kid} at epoch ${job.scores.epoch} (${job.scores.extractor})`));
+  if (job.scores) lines.push(made("p", "more dim", `KID ${job.scores.kid?.toFixed(4)} at epoch ${job.scores.epoch} (${job.scores.extractor})`));
   for (const alarm of job.alarms) lines.push(made("p", "more", `alarm: ${alarm}`));
   for (const warning of job.warnings) lines.push(made("p", "more dim", `warning: ${warning}`));
   return lines;

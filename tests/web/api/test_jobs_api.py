@@ -2,70 +2,12 @@
 
 import io
 import json
-import sys
-import time
 import zipfile
-from contextlib import suppress
 
 import pytest
-from fastapi.testclient import TestClient
 
-from pipeline.errors import UserError
-from pipeline.web.app import app_of
-from pipeline.web.jobs import job_events, job_runner
-from pipeline.web.security import AccessRules
-from pipeline.web.studio import Studio
-from tests.web.conftest import FAKE_TASKS, PORT
-from tests.web.fake_dataset import FakeDataset
-
-JOBS = "/api/v1/jobs"
-TOOLKIT = {"generator": {"choice": "dcgan"}, "discriminator": {"choice": "dcgan"}, "data_path": "/etc/passwd"}
-
-
-class Server:
-    """A server of cats whose queue moves only when a test says so."""
-
-    def __init__(self, folder, host="127.0.0.1"):
-        self.folder, self.gate = folder, folder / "gate"
-        fake = FakeDataset(folder)
-        (fake.data / "runs").mkdir(parents=True, exist_ok=True)
-        site = fake.site(sys.executable, str(FAKE_TASKS), str(self.gate))
-        self.studio = Studio(site, AccessRules(host=host, port=PORT))
-        app = app_of(self.studio)
-        self.client = TestClient(app, base_url=f"http://127.0.0.1:{PORT}", raise_server_exceptions=False)
-
-    def post(self, path="", body=None, **more):
-        return self.client.post(JOBS + path, json=body or {}, **more)
-
-    def get(self, path, **more):
-        return self.client.get(JOBS + path, **more)
-
-    def submitted(self, **body):
-        answer = self.post(body={"dataset": "cats", **body})
-        assert answer.status_code == 202, answer.text
-        return answer.json()
-
-    def run(self, id, how="trained kept 12"):
-        """Let the job end, and return it."""
-        self.gate.write_text(how)
-        for _ in range(600):
-            self.studio.jobs.runner.tick()
-            found = self.get(f"/{id}").json()
-            if job_events.is_over(found):
-                return found
-            time.sleep(0.05)
-        raise AssertionError("it never ended")
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    monkeypatch.setattr(job_runner, "SETTLE_SECONDS", 0.0)
-    made = Server(tmp_path)
-    yield made
-    made.gate.write_text("done")
-    for job in made.studio.jobs.all():
-        with suppress(UserError):
-            made.studio.jobs.stop(job.id)
+from pipeline.web.jobs import job_events
+from tests.web.api.queue_server import JOBS, TOOLKIT, QueueServer
 
 
 def test_submission_is_queued_with_an_address(server):
@@ -188,7 +130,7 @@ def test_rubbish_is_refused_in_one_line(server, body):
 
 
 def test_server_that_others_reach_takes_no_path_of_this_machine(tmp_path):
-    server = Server(tmp_path, host="0.0.0.0")
+    server = QueueServer(tmp_path, host="0.0.0.0")
     for given in ({"download.folder": "/etc"}, {"download.allow_private": True}, {"gan.extractor": "/etc/x.h5"}):
         answer = server.post(body={"dataset": "cats", "settings": given})
         assert answer.status_code == 422
