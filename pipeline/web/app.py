@@ -7,18 +7,35 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
-from pipeline.web.api import comparison_api, jobs_api, progress_api, runs_api, trainings_api
+from pipeline.web.api import (
+    comparison_api,
+    gan_model_api,
+    job_files_api,
+    jobs_api,
+    progress_api,
+    runs_api,
+    trainings_api,
+)
 from pipeline.web.dataset_paths import Site
 from pipeline.web.http_errors import add_error_handlers
-from pipeline.web.pages import compare_page, gallery_page, home_page, label_page, overview_page, runs_page
+from pipeline.web.pages import (
+    api_docs_page,
+    compare_page,
+    gallery_page,
+    home_page,
+    jobs_page,
+    label_page,
+    overview_page,
+    runs_page,
+)
 from pipeline.web.security import AccessRules, SecurityMiddleware
 from pipeline.web.studio import Studio
 
 VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
 STATIC = Path(__file__).parent / "static"
 ROUTES = (
-    *(home_page, overview_page, label_page, gallery_page, runs_page, compare_page),
-    *(jobs_api, progress_api, trainings_api, runs_api, comparison_api),
+    *(home_page, jobs_page, api_docs_page, overview_page, label_page, gallery_page, runs_page, compare_page),
+    *(jobs_api, job_files_api, gan_model_api, progress_api, trainings_api, runs_api, comparison_api),
 )
 
 

@@ -1,7 +1,8 @@
 """Stands in for `python -m tasks`: records what a run records, and goes on until a file lets it end.
 
 `GATE run ...` works until the file GATE is there. Its text says how the run ends: `failed: WHY`, `refused: WHY` (before
-any record), or what the stage filter made. If GATE.epochs is there, the run trains: see fake_live_training.py.
+any record), or what the stage filter made. If it begins with `trained`, the run also makes a training and samples. If
+GATE.epochs is there, the run trains as slowly as a test wants: see fake_live_training.py.
 """
 
 import json
@@ -51,10 +52,10 @@ def main() -> int:
     trains = gate.with_suffix(".epochs").exists()
     signal.signal(signal.SIGINT, lambda *_: stop(record, "gan" if trains else STAGE))
     if trains:
+        from tests.web import fake_live_training
         from tests.web.fake_dataset import FakeDataset
-        from tests.web.fake_live_training import train
 
-        how = train(record, FakeDataset(gate.parent, dataset), gate)
+        how = fake_live_training.train(record, FakeDataset(gate.parent, dataset), gate)
         return end(record, how, "gan") if how else 0
     record.add("plan", until="filter", stages=[STAGE, "filter"])
     record.add("stage_start", stage=STAGE, key="k")
@@ -63,7 +64,10 @@ def main() -> int:
         if gate.exists():
             break
         time.sleep(0.05)
-    return end(record, gate.read_text() if gate.exists() else "failed: nobody opened the gate")
+    how = gate.read_text() if gate.exists() else "failed: nobody opened the gate"
+    if how.startswith("trained"):
+        train(record, gate.parent, dataset)
+    return end(record, how)
 
 
 def end(record: Record, how: str, stage: str = STAGE) -> int:
@@ -83,6 +87,19 @@ def end(record: Record, how: str, stage: str = STAGE) -> int:
     record.add("stage", stage="filter", outcome="ran", made=how, seconds=0.5)
     record.add("end", outcome="done", seconds=1.5)
     return 0
+
+
+def train(record: Record, folder: Path, dataset: str) -> None:
+    """Make a training with its sheets and networks, and twelve samples."""
+    from tests.web import fake_trainings
+    from tests.web.fake_dataset import FakeDataset
+
+    fake = FakeDataset(folder, dataset)
+    key = fake_trainings.training(fake, record.path.parent.name)
+    record.add("stage_start", stage="gan", key=key)
+    record.add("stage", stage="gan", outcome="ran", key=key, made="trained", seconds=1.0)
+    samples = fake_trainings.samples(fake, key)
+    record.add("stage", stage="generate", outcome="ran", key=samples.manifest.key, made="12 samples", seconds=1.0)
 
 
 def stop(record: Record, stage: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.option_types import nearest
@@ -22,16 +23,26 @@ from pipeline.web.studio import Studio
 MAX_NAME = 100  # characters
 
 
+@dataclass(frozen=True)
+class LoadedText:
+    """The text of a definition that was uploaded as a file."""
+
+    text: str
+
+
 def checked_submission(
     studio: Studio,
     *,
     dataset: str,
     until: str = "",
     settings: Mapping[str, SettingValue] | None = None,
-    definition: str | dict[str, Any] | None = None,
+    definition: str | LoadedText | dict[str, Any] | None = None,
     name: str = "",
 ) -> Submission:
-    """What to run, checked; a definition that was sent is saved in models/. Errors: `Mistake`, `OSError`."""
+    """What to run, checked; a definition that is sent as an object is saved in models/. Errors: `Mistake`, `OSError`.
+
+    `definition` may also be a `LoadedText`: what a file says that was uploaded.
+    """
     if dataset not in (names := studio.site.datasets()):
         advice = nearest(dataset, names) if names else "nothing has run yet"
         raise Mistake(to_plain_line(f"there is no dataset '{dataset}'; {advice}", 500), "dataset")
@@ -51,19 +62,21 @@ def checked_submission(
     )
 
 
-def _definition(studio: Studio, given: str | dict[str, Any] | None) -> tuple[str, tuple[str, ...]]:
+def _definition(studio: Studio, given: str | LoadedText | dict[str, Any] | None) -> tuple[str, tuple[str, ...]]:
     """The name of the definition, and its warnings."""
     if given is None:
         return "", ()
+    if isinstance(given, LoadedText):
+        return _sent(studio, given.text)
     if isinstance(given, str):
         return given, named_definition(given, "definition")
     try:
-        return sent_definition(studio, json.dumps(given))
+        return _sent(studio, json.dumps(given))
     except RecursionError:
         raise Mistake("definition: JSON that cannot be read: too many nested brackets", "definition") from None
 
 
-def sent_definition(studio: Studio, text: str, *pointer: str) -> tuple[str, tuple[str, ...]]:
+def _sent(studio: Studio, text: str) -> tuple[str, tuple[str, ...]]:
     """Check and save the definition in the JSON `text`; returns its name, and its warnings."""
-    loaded = parsed_definition(text, *(pointer or ("definition",)))
+    loaded = parsed_definition(text, "definition")
     return saved_definition(text, studio.site.models), loaded.warnings

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,13 @@ def test_job_runs_to_its_end_with_its_settings_as_flags(queue, gate):
     assert found.started <= found.ended
     flags = "--gan-epochs=20 --download-host-rate=-1 --gan-definition=wgan"
     assert gate.with_suffix(".runs").read_text() == f"run --dataset cats --until filter {flags}\n"
+
+
+def test_scheduler_of_the_server_is_passed_on(queue, gate):
+    gate.write_text("done")
+    queue.site = replace(queue.site, scheduler="http://localhost:8082")
+    ended(queue, submitted(queue))
+    assert gate.with_suffix(".runs").read_text() == "run --dataset cats --scheduler http://localhost:8082\n"
 
 
 @pytest.mark.parametrize("how", ["failed", "next", "refused"])
