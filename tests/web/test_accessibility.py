@@ -23,6 +23,8 @@ PAGES = {
     "gallery": ("/d/cats/gallery", ".sheet img[src]"),
     "runs": ("/d/dogs/runs", "main table"),
     "compare": (f"/d/cats/compare?trainings={KEYS[0][:12]}&trainings={KEYS[1][:12]}", "main"),
+    "jobs": ("/jobs", "main"),
+    "API": ("/api/docs", "#swagger *"),
     "not found": ("/d/cows/", "[role=alert]"),
 }
 
