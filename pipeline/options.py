@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from pipeline.option_types import Options, option
+from pipeline.errors import UserError
+from pipeline.option_types import Options, field_of, nearest, option, parse
 
 DEFAULT_DATASET = "demo"  # of commands without --dataset
 Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder"]
@@ -246,6 +247,25 @@ STAGE_OPTIONS: dict[str, type[Options]] = {
     "report": ReportOptions,
 }
 STAGES = tuple(STAGE_OPTIONS)  # each stage reads only from stages before it
+
+
+def split_setting(name: str) -> tuple[str, str]:
+    """The stage and the option that `gan.epochs` names. Errors: `UserError` if there is no such stage."""
+    stage, dot, option = name.partition(".")
+    if not dot or stage not in STAGES:
+        known = [f"{stage}.{name}" for stage, options in STAGE_OPTIONS.items() for name in options.model_fields]
+        raise UserError(f"there is no option '{name}'; {nearest(name, known) if dot else 'write stage.option=value'}")
+    return stage, option
+
+
+def parse_setting(stage: str, option: str, text: str, where: str) -> Any:
+    """The value that `text` gives one option. It is checked alone, so that an error begins with `where` it is from."""
+    value = parse(field_of(STAGE_OPTIONS[stage], option, stage), text, where)
+    try:
+        STAGE_OPTIONS[stage](**{option: value})
+    except UserError as error:  # begins with the name of the option
+        raise UserError(f"{where.removesuffix(option)}{error}") from None
+    return value
 
 
 def dataset_flag(dataset: str) -> str:

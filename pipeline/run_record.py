@@ -105,6 +105,7 @@ class StageStarted(Event):
     """A stage begins to work."""
 
     stage: str
+    key: str | None = None
 
     def line(self) -> str:
         return line_about(self.stage, "starts")
@@ -133,6 +134,7 @@ class StageEnded(Event):
 
     stage: str
     outcome: Literal["ran", "reused", "failed", "stopped", "next"]
+    key: str | None = None
     made: str = ""
     error: str = ""
     seconds: float | None = None
@@ -221,6 +223,8 @@ class RunState:
     planned: tuple[str, ...] = ()
     stage: str = ""  # the newest that began or waits
     waits: str = ""  # what for
+    started: dict[str, StageStarted] = field(default_factory=dict)  # how each stage began last
+    keys: dict[str, str] = field(default_factory=dict)  # the content key that each stage makes or uses
     advanced: dict[str, StageAdvanced] = field(default_factory=dict)  # the newest progress of each stage
     ended: dict[str, StageEnded] = field(default_factory=dict)  # the stages that ended, in that order
     end: RunEnded | None = None
@@ -264,7 +268,7 @@ class RunState:
             case Waiting():
                 self.stage, self.waits = event.stage, event.reason
             case StageStarted():
-                self.stage, self.waits = event.stage, ""
+                self.stage, self.waits, self.started[event.stage] = event.stage, "", event
                 self.advanced.pop(event.stage, None)
                 self.ended.pop(event.stage, None)
             case StageAdvanced():
@@ -276,6 +280,8 @@ class RunState:
                 self.ended[event.stage] = event
             case RunEnded():
                 self.end, self.waits = event, ""
+        if isinstance(event, StageStarted | StageEnded) and event.key:
+            self.keys[event.stage] = event.key
         line = event.line()
         if line and [line] != list(self.lines)[-1:]:  # a run often ends with the error of its last stage
             self.lines.append(line)

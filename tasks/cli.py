@@ -182,6 +182,9 @@ def _add_server(parser: CommandParser) -> None:
     parser.add_argument(
         "--token", default="", help="token in the address; random by default if --host admits other machines"
     )
+    parser.add_argument(
+        "--scheduler", metavar="URL", default="", help="luigid to which the runs report (default: as luigi.cfg says)"
+    )
     parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
 
 

@@ -21,8 +21,8 @@ from luigi import configuration
 from pydantic.fields import FieldInfo
 
 from pipeline.errors import UserError
-from pipeline.option_types import Options, as_json, as_text, expected, field_of, nearest, parse, value_type
-from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
+from pipeline.option_types import Options, as_json, as_text, expected, field_of, nearest, value_type
+from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag, parse_setting, split_setting
 from pipeline.store import digest
 from pipeline.store.atomic import write_whole
 from tasks import paths, remembered
@@ -104,7 +104,7 @@ def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) 
     values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
     for name, each in given(dataset, overrides, memory=memory).items():
         try:
-            stage, option = split(name)
+            stage, option = split_setting(name)
             values[stage][option] = _parse(stage, option, each)
         except UserError as error:
             raise UserError(f"{error}{each.advice(dataset, name)}") from None
@@ -113,13 +113,7 @@ def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) 
 
 def _parse(stage: str, option: str, found: Given) -> Any:
     """The value of one option. It is checked alone, so that an error says where this value comes from."""
-    where = found.where(f"{stage}.{option}")
-    value = parse(field_of(STAGE_OPTIONS[stage], option, stage), found.text, where)
-    try:
-        STAGE_OPTIONS[stage](**{option: value})
-    except UserError as error:  # begins with the name of the option
-        raise UserError(f"{where.removesuffix(option)}{error}") from None
-    return value
+    return parse_setting(stage, option, found.text, found.where(f"{stage}.{option}"))
 
 
 def source_of(dataset: str, name: str, value: Any) -> Given:
@@ -194,7 +188,7 @@ def from_text(text: str) -> Settings:
     """The settings that `Settings.text` wrote."""
     values: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
     for name, value in json.loads(text).items():
-        stage, option = split(name)
+        stage, option = split_setting(name)
         values[stage][option] = tuple(value) if isinstance(value, list) else value
     return Settings({stage: _make(stage, chosen) for stage, chosen in values.items()})
 
@@ -208,15 +202,6 @@ def read_words(words: str | Iterable[str]) -> dict[str, str]:
             raise UserError(f"options: {word!r} has no '='; write for example gan.epochs=20")
         pairs[name] = text
     return pairs
-
-
-def split(name: str) -> tuple[str, str]:
-    """The stage and the option that `gan.epochs` names. Errors: `UserError` if there is no such stage."""
-    stage, dot, option = name.partition(".")
-    if not dot or stage not in STAGES:
-        known = [f"{stage}.{name}" for stage, options in STAGE_OPTIONS.items() for name in options.model_fields]
-        raise UserError(f"there is no option '{name}'; {nearest(name, known) if dot else 'write stage.option=value'}")
-    return stage, option
 
 
 def _make(stage: str, chosen: dict[str, Any]) -> Options:

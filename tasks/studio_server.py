@@ -43,7 +43,8 @@ def _serve(given: Namespace, name: str, page: str) -> int:
         if given.browser:
             webbrowser.open(address)
 
-    site = Site(datasets=paths.datasets, paths=dataset_paths, command=(sys.executable, "-m", "tasks"))
+    words = (sys.executable, "-m", "tasks")
+    site = Site(datasets=paths.datasets, paths=dataset_paths, command=words, scheduler=given.scheduler)
     serve(site, AccessRules(host=given.host, port=given.port, token=token), ready=ready, first=given.dataset)
     return 0
 

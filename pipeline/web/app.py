@@ -7,27 +7,39 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
-from pipeline.web.api import comparison_api, runs_api, sample_api, trace_api, trainings_api
+from pipeline.web.api import (
+    comparison_api,
+    gan_model_api,
+    job_files_api,
+    jobs_api,
+    progress_api,
+    runs_api,
+    sample_api,
+    trace_api,
+    trainings_api,
+)
 from pipeline.web.dataset_paths import Site
 from pipeline.web.http_errors import add_error_handlers
-from pipeline.web.pages import compare_page, gallery_page, home_page, label_page, runs_page, samples_page
+from pipeline.web.pages import (
+    api_docs_page,
+    compare_page,
+    gallery_page,
+    home_page,
+    jobs_page,
+    label_page,
+    overview_page,
+    runs_page,
+    samples_page,
+)
 from pipeline.web.security import AccessRules, SecurityMiddleware
 from pipeline.web.studio import Studio
 
 VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
 STATIC = Path(__file__).parent / "static"
 ROUTES = (
-    home_page,
-    label_page,
-    gallery_page,
-    runs_page,
-    compare_page,
-    samples_page,
-    trainings_api,
-    runs_api,
-    comparison_api,
-    sample_api,
-    trace_api,
+    *(home_page, jobs_page, api_docs_page, overview_page, label_page, gallery_page, samples_page, runs_page),
+    *(compare_page, jobs_api, job_files_api, gan_model_api, progress_api, trainings_api, runs_api, comparison_api),
+    *(sample_api, trace_api),
 )
 
 
@@ -43,12 +55,16 @@ class RevalidatedFiles(StaticFiles):
 
 def make_app(site: Site, access_rules: AccessRules, *, first: str = "") -> SecurityMiddleware:
     """Make the ASGI application; loads the dataset `first` in a thread while the browser starts."""
+    return app_of(Studio(site, access_rules), first=first)
+
+
+def app_of(studio: Studio, *, first: str = "") -> SecurityMiddleware:
+    """The same for a `studio` that is there."""
     app = FastAPI(title="ganmill", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    studio = Studio(site, access_rules)
     app.mount("/static", RevalidatedFiles(directory=STATIC))
     add_error_handlers(app)
     for module in ROUTES:
         module.add_routes(app, studio)
     if first:
         studio.preload(first)
-    return SecurityMiddleware(app, access_rules)
+    return SecurityMiddleware(app, studio.access_rules)

@@ -17,6 +17,7 @@ class ErrorBody(BaseModel):
     """What was wrong, where, and what to do, in one line."""
 
     error: str
+    pointer: str | None = Field(None, description="the JSON pointer (RFC 6901) of the field that is wrong")
 
 
 MEANINGS = {

@@ -46,4 +46,6 @@ class Site:
     datasets: Callable[[], list[str]]
     paths: Callable[[str], DatasetPaths]
     command: tuple[str, ...]  # the program: `run`, `plan` and their flags are appended
+    models: Path = Path("models")  # the folder of the definitions
+    scheduler: str = ""  # the address of luigid for the runs; empty: as luigi.cfg says
     data: Path = Path("data")  # the folder of the datasets; what belongs to none of them is in hidden folders of it

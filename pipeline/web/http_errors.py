@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError, of_system
 from pipeline.web.labelling.dataset_view import NoSquares, UnknownPictures
+from pipeline.web.mistakes import Mistake, json_pointer
 from pipeline.web.rendering import html
 
 
@@ -23,7 +24,8 @@ def add_error_handlers(app: FastAPI) -> None:
     def invalid_request(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:])
-        return _error_response(request, f"{where}: {first['msg']}".lstrip(": "), 422)
+        pointer = json_pointer(first["loc"][1:]) if first["loc"][0] == "body" else None
+        return _error_response(request, f"{where}: {first['msg']}".lstrip(": "), 422, pointer=pointer)
 
     @app.exception_handler(UnknownPictures)
     def unknown_pictures(request: Request, error: UnknownPictures) -> JSONResponse:
@@ -32,6 +34,10 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(NoSquares)
     def no_squares(request: Request, error: NoSquares) -> Response:
         return _error_response(request, str(error), 503)
+
+    @app.exception_handler(Mistake)
+    def mistake(request: Request, error: Mistake) -> Response:
+        return _error_response(request, str(error), 422, pointer=error.pointer)
 
     @app.exception_handler(UserError)
     def user_error(request: Request, error: UserError) -> Response:
@@ -46,10 +52,12 @@ def add_error_handlers(app: FastAPI) -> None:
         return JSONResponse({"error": f"{type(error).__name__}; the server's console shows details"}, 500)
 
 
-def _error_response(request: Request, line: str, status: int, headers: Any = None) -> Response:
+def _error_response(
+    request: Request, line: str, status: int, headers: Any = None, *, pointer: str | None = None
+) -> Response:
     if "text/html" in request.headers.get("accept", ""):  # a person opened an address in the browser
         response: Response = html("error", status, error=line)
     else:
-        response = JSONResponse({"error": line}, status)
+        response = JSONResponse({"error": line} | ({} if pointer is None else {"pointer": pointer}), status)
     response.headers.update(headers or {})  # 405 names the methods that are allowed
     return response

@@ -12,10 +12,11 @@ from typing import Any
 import uvicorn
 
 from pipeline.errors import UserError
-from pipeline.web.app import make_app
+from pipeline.web.app import app_of
 from pipeline.web.connections import LOG, Connections, limits
 from pipeline.web.dataset_paths import Site
 from pipeline.web.security import AccessRules
+from pipeline.web.studio import Studio
 
 SEND_BUFFER = 1 << 17  # bytes that the system buffers for a slow client; Linux would allow megabytes
 QUEUE = 1024  # connections that the system queues while the server is busy
@@ -36,9 +37,12 @@ def serve(site: Site, access_rules: AccessRules, *, ready: Callable[[], None], f
         UserError: If the port is in use, or the address does not belong to this machine.
     """
     with listen(access_rules.host, access_rules.port) as listener:
-        app = make_app(site, access_rules, first=first)
+        connections, studio = Connections(limits()), Studio(site, access_rules)
+        studio.streams.most = min(studio.streams.most, connections.limits.connections // 4)
+        app = app_of(studio, first=first)
+        studio.jobs.start()
         with suppress(KeyboardInterrupt):  # the usual way to end it
-            Server(app, Connections(limits()), ready).run(sockets=[listener])
+            Server(app, connections, ready, closing=studio.shut_down).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -63,8 +67,16 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn with limits on connections."""
 
-    def __init__(self, app: Any, connections: Connections, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: Any,
+        connections: Connections,
+        ready: Callable[[], None],
+        *,
+        closing: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(_config(app, connections))
+        self._closing = closing
         self._connections = connections
         self._ready = ready
         repeated_lines = RepeatedLineFilter()
@@ -85,6 +97,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._connections.closed = True
+        self._closing()
         await super().shutdown(sockets)
 
     def _handle_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -8,8 +8,11 @@ from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
 from pipeline.option_types import nearest
+from pipeline.web.chain.chain_reader import ChainReader, ChainReaders
 from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.drawing.sample_drawer import SampleDrawer
+from pipeline.web.event_stream import EventStreams
+from pipeline.web.jobs.job_queue import JobQueue
 from pipeline.web.labelling.dataset_view import DatasetView
 from pipeline.web.security import AccessRules
 
@@ -23,6 +26,10 @@ class Studio:
         self.site = site
         self.access_rules = access_rules
         self.sampling = SampleDrawer(site.command)
+        self.jobs = JobQueue(site)
+        self.streams = EventStreams()
+        self.closing = threading.Event()  # the server shuts down: streams end
+        self._chains = ChainReaders(site, self.jobs.run_status)
         self._open: OrderedDict[str, DatasetView] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -43,6 +50,15 @@ class Studio:
             while len(self._open) > MAX_OPEN:
                 self._open.popitem(last=False)
             return self._open[dataset]
+
+    def chain(self, dataset: str) -> ChainReader:
+        """The stages of an existing dataset; status 404 for any other name."""
+        return self._chains.of(self.paths(dataset))
+
+    def shut_down(self) -> None:
+        """End what is open, as the server shuts down; called by its event loop."""
+        self.closing.set()
+        self.streams.close()
 
     def preload(self, dataset: str) -> None:
         """Load what the label page of `dataset` needs, in a thread while the browser starts."""

@@ -45,3 +45,40 @@ def saved_labels(tab):
         "Object.fromEntries([...document.querySelectorAll('.tile:not(.saving)')]"
         ".filter((tile) => tile.dataset.label).map((tile) => [tile.dataset.id, tile.dataset.label]))"
     )
+
+
+WIDTHS, SCHEMES = (1400, 400), ("light", "dark")
+SERIOUS = ("serious", "critical")
+NOT_OURS = {"exclude": [["#swagger"]]}  # Swagger UI, as its package has it
+
+
+def watched_tab(profile):
+    """A tab, and the list of errors that its console shows; a page that is an error itself is none."""
+    tab, errors = profile.new_page(), []
+    tab.on(
+        "console", lambda told: errors.append(told.text) if told.type == "error" and not _is_page(tab, told) else None
+    )
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    return tab, errors
+
+
+def problems(tab, width, scheme):
+    """What is wrong with the page in a window of this width, light or dark: rules of axe-core, sideways scrolling."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    tab.wait_for_timeout(50)  # for scripts that follow the size of the window
+    where = f"{width} px, {scheme}"
+    wide = tab.evaluate("document.documentElement.scrollWidth")
+    found = [f"{where}: the page is {wide} px wide"] if wide > width else []
+    for rule in Axe().run(tab, context=NOT_OURS).response["violations"]:
+        if rule["impact"] in SERIOUS:
+            found += [f"{where}: {rule['id']}: {node['html'][:200]}" for node in rule["nodes"]]
+    return found
+
+
+def _is_page(tab, told):
+    """Whether an error is that the page itself has an error status."""
+    same = told.location.get("url", "").partition("#")[0] == tab.url.partition("#")[0]
+    return same and told.text.startswith("Failed to load resource")

@@ -52,7 +52,9 @@ class FakeDataset:
 
     def site(self, *command: str) -> Site:
         data = self.folder / "data"
-        return Site(datasets=self.datasets, paths=self.paths, command=command or ("false",), data=data)
+        models = self.folder / "models"
+        words = command or ("false",)
+        return Site(datasets=self.datasets, paths=self.paths, command=words, data=data, models=models)
 
     def datasets(self) -> list[str]:
         return sorted(path.name for path in (self.folder / "data").iterdir() if (path / "runs").is_dir())

@@ -1,7 +1,8 @@
 """Stands in for `python -m tasks`: records what a run records, and goes on until a file lets it end.
 
 `GATE run ...` works until the file GATE is there. Its text says how the run ends: `failed: WHY`, `refused: WHY` (before
-any record), or what the stage filter made.
+any record), or what the stage filter made. If it begins with `trained`, the run also makes a training and samples. If
+GATE.epochs is there, the run trains as slowly as a test wants: see fake_live_training.py.
 """
 
 import json
@@ -53,7 +54,14 @@ def main() -> int:
         print(f"error: {gate.read_text()}", file=sys.stderr)
         return 2
     record = Record(gate.parent / "data" / dataset / "runs" / f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}")
-    signal.signal(signal.SIGINT, lambda *_: stop(record))
+    trains = gate.with_suffix(".epochs").exists()
+    signal.signal(signal.SIGINT, lambda *_: stop(record, "gan" if trains else STAGE))
+    if trains:
+        from tests.web import fake_live_training
+        from tests.web.fake_dataset import FakeDataset
+
+        how = fake_live_training.train(record, FakeDataset(gate.parent, dataset), gate)
+        return end(record, how, "gan") if how else 0
     record.add("plan", until="filter", stages=[STAGE, "filter"])
     record.add("stage_start", stage=STAGE, key="k")
     record.add("progress", stage=STAGE, done=40, total=80, note="learning")
@@ -61,15 +69,18 @@ def main() -> int:
         if gate.exists():
             break
         time.sleep(0.05)
-    return end(record, gate.read_text() if gate.exists() else "failed: nobody opened the gate")
+    how = gate.read_text() if gate.exists() else "failed: nobody opened the gate"
+    if how.startswith("trained"):
+        train(record, gate.parent, dataset)
+    return end(record, how)
 
 
-def end(record: Record, how: str) -> int:
+def end(record: Record, how: str, stage: str = STAGE) -> int:
     """Record an end, and return the exit code."""
     _, failed, why = how.partition("failed: ")
     if failed:
-        record.add("stage", stage=STAGE, outcome="failed", error=why)
-        record.add("end", outcome="failed", error=f"{STAGE} failed: {why}")
+        record.add("stage", stage=stage, outcome="failed", error=why)
+        record.add("end", outcome="failed", error=f"{stage} failed: {why}")
         return 1
     _, awaiting, step = how.partition("next: ")
     if awaiting:
@@ -83,9 +94,22 @@ def end(record: Record, how: str) -> int:
     return 0
 
 
-def stop(record: Record) -> None:
+def train(record: Record, folder: Path, dataset: str) -> None:
+    """Make a training with its sheets and networks, and twelve samples."""
+    from tests.web import fake_trainings
+    from tests.web.fake_dataset import FakeDataset
+
+    fake = FakeDataset(folder, dataset)
+    key = fake_trainings.training(fake, record.path.parent.name)
+    record.add("stage_start", stage="gan", key=key)
+    record.add("stage", stage="gan", outcome="ran", key=key, made="trained", seconds=1.0)
+    samples = fake_trainings.samples(fake, key)
+    record.add("stage", stage="generate", outcome="ran", key=samples.manifest.key, made="12 samples", seconds=1.0)
+
+
+def stop(record: Record, stage: str) -> None:
     """End as ctrl-C ends a run."""
-    record.add("stage", stage=STAGE, outcome="stopped", error="stopped; the next run resumes here")
+    record.add("stage", stage=stage, outcome="stopped", error="stopped; the next run resumes here")
     record.add("end", outcome="stopped", error="stopped; the next run resumes here")
     sys.exit(130)
 

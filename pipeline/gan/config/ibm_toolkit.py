@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.gan.config.json_text import short_json
+from pipeline.gan.config.json_text import FieldMistake, short_json
 from pipeline.option_types import nearest
 
 NETWORKS = ("generator", "discriminator")
@@ -69,6 +69,7 @@ NOT_FOLLOWED = {
 DISABLED, DISABLED_BY_ZERO = -1, ("data_label", "classes")  # -1 disables any field; 0 disables these
 PICKLED = {".p", ".pkl", ".pickle", ".pck", ".pt", ".pth", ".joblib"}
 OUR_LOSSES = {"BCE": "non_saturating", "MSE": "least_squares", "Mean": "wasserstein"}
+FOR_TEXT = "that is for text; ganmill generates pictures only"
 RMSPROP_DECAY = 0.99  # PyTorch's default, which the toolkit does not change
 # The toolkit's name of each field of a definition, for messages about values out of bounds
 TOOLKIT_NAMES = {
@@ -131,8 +132,13 @@ def section(tree: dict[str, Any], name: str, *, parent: str = "") -> dict[str, A
         return {}
     if not isinstance(value, dict):
         field_name = f"{parent}.{name}" if parent else name
-        raise UserError(f"{field_name} = {short_json(value)}: expected an object in braces")
+        raise _mistake(field_name, value, "expected an object in braces")
     return {key: inner for key, inner in value.items() if inner is not None}
+
+
+def _mistake(field_name: str, value: Any, why: str) -> FieldMistake:
+    """The error about the `value` of a field."""
+    return FieldMistake(f"{field_name} = {short_json(value)}: {why}", field_name.split("."))
 
 
 def number(field_name: str, value: Any) -> float:
@@ -142,14 +148,14 @@ def number(field_name: str, value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         result = math.nan
     if not math.isfinite(result):
-        raise UserError(f"{field_name} = {short_json(value)}: expected a number")
+        raise _mistake(field_name, value, "expected a number")
     return int(result) if result == int(result) else result
 
 
 def one_of(field_name: str, value: Any, known: tuple[str, ...]) -> str:
     """`value`, which must be one of `known`."""
     if value not in known:
-        raise UserError(f"{field_name} = {short_json(value)}: expected one of {', '.join(known)}")
+        raise _mistake(field_name, value, f"expected one of {', '.join(known)}")
     return value
 
 
@@ -190,14 +196,13 @@ def _refuse(tree: dict[str, Any]) -> None:
         choice, loss = (section(tree, name).get(key) for key in ("choice", "loss"))
         if choice == "seq_gan" or loss == "NLL":
             key, value = ("choice", choice) if choice == "seq_gan" else ("loss", loss)
-            raise UserError(f"{name}.{key} = {short_json(value)}: that is for text; ganmill generates pictures only")
+            raise _mistake(f"{name}.{key}", value, FOR_TEXT)
         if choice == "custom":
-            raise UserError(f'{name}.choice = "custom": that is Python code, and a definition has no code; use one of'
-                            f" {', '.join(CHOICES)}")  # fmt: skip
+            why = "that is Python code, and a definition has no code; use one of"
+            raise _mistake(f"{name}.choice", choice, f"{why} {', '.join(CHOICES)}")
         one_of(f"{name}.choice", choice, CHOICES)
     if section(tree, TRAINING).get("seq") not in (None, 0, "0", -1, "-1"):
-        raise UserError(f"{TRAINING}.seq = {short_json(tree[TRAINING]['seq'])}: that is for text; ganmill generates"
-                        " pictures only")  # fmt: skip
+        raise _mistake(f"{TRAINING}.seq", tree[TRAINING]["seq"], FOR_TEXT)
 
 
 def _loss(tree: dict[str, Any], training: dict[str, float], translation: Translation) -> str:

@@ -1,6 +1,7 @@
 """Read JSON text, and report a syntax error in one line that says where it is."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,14 @@ from pipeline.errors import UserError
 MAX_BYTES = 1 << 18  # bytes of a file
 MAX_SHOWN = 60  # characters of a value in a message
 COMMON_CAUSES = "a comma too many, a comment, or single quotes?"
+
+
+class FieldMistake(UserError):
+    """A mistake in one field of a definition; `path` are the keys that lead to it in the user's JSON."""
+
+    def __init__(self, line: str, path: Sequence[str | int]) -> None:
+        super().__init__(line)
+        self.path = tuple(path)
 
 
 class DuplicateKey:
@@ -47,7 +56,7 @@ def parse_json(text: str, source: str) -> Any:
     except ValueError:  # Python reads no number of more than 4300 digits
         raise UserError(f"{source}: JSON that cannot be read: a number with thousands of digits") from None
     if duplicate:
-        raise UserError(f"{source}: {dotted(duplicate)} appears twice; delete one of the two")
+        raise FieldMistake(f"{source}: {dotted(duplicate)} appears twice; delete one of the two", duplicate)
     return tree
 
 

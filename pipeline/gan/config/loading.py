@@ -17,10 +17,10 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from pipeline.errors import UserError
 from pipeline.gan.config import ibm_toolkit
-from pipeline.gan.config.json_text import dotted, parse_json, read_text
+from pipeline.gan.config.json_text import FieldMistake, dotted, parse_json, read_text
 from pipeline.gan.config.messages import FieldPath, in_words, keys, meaning
 from pipeline.gan.config.schema import Definition, Part
-from pipeline.option_types import nearest
+from pipeline.option_types import first_mistake, nearest
 from pipeline.store.digest import of_value
 
 SCHEMA_FIELD = "$schema"  # tells an editor where the schema is; training ignores it
@@ -68,7 +68,7 @@ def parse(text: str, source: str) -> LoadedDefinition:
     try:
         translation = ibm_toolkit.translate(tree)
     except UserError as error:
-        raise UserError(f"{source}: {error}") from None
+        raise FieldMistake(f"{source}: {error}", getattr(error, "path", ())) from None
     return LoadedDefinition(_validated(translation.tree, source, names=ibm_toolkit.TOOLKIT_NAMES), translation.warnings)
 
 
@@ -180,7 +180,14 @@ def _validated(tree: Any, source: str, *, names: Mapping[str, str] | None = None
     try:
         return Definition.model_validate_json(json.dumps(tree))
     except ValidationError as error:
-        raise UserError(f"{source}: {in_words(error, names=names)}") from None
+        raise FieldMistake(f"{source}: {in_words(error, names=names)}", _path_of(error, names or {})) from None
+
+
+def _path_of(error: ValidationError, names: Mapping[str, str]) -> tuple[str | int, ...]:
+    """The path of the mistake that `in_words` names, in the user's own file."""
+    path = first_mistake(error)["loc"]
+    name = names.get(dotted(path))
+    return tuple(name.split(".")) if name else path
 
 
 def _resolve_path(given: Path | str) -> Path:

@@ -136,14 +136,13 @@ class DatasetView:
             changed = self.label_sync.since(since)
         except UserError as error:
             problem = str(error)
-        run, index = self.background_run.progress(), self.index()
+        index = self.index()
         return {
             "revision": changed.revision,
             "generation": index.generation,
             "all": changed.everything,
             "labels": changed.labels,
             "problem": problem or index.problem,
-            "run": run.row(),
         }
 
     def _revision(self) -> str:

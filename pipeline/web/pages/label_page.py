@@ -4,16 +4,17 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, FastAPI, Query
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from pipeline.web.bodies import Id, StrictBody
+from pipeline.web.jobs.job_queue import Submission
 from pipeline.web.labelling import views
 from pipeline.web.labelling.label_sync import LabelEdit
 from pipeline.web.labelling.picture_index import PictureIndex
 from pipeline.web.labelling.thumbnails import original, thumbnail
-from pipeline.web.rendering import dataset_url, html
+from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 
 IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}  # a square's address contains its hash
@@ -68,11 +69,6 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 
 
 def _add_page(router: APIRouter, studio: Studio) -> None:
-    @router.get("/")
-    def overview(dataset: str) -> RedirectResponse:
-        studio.paths(dataset)
-        return RedirectResponse(dataset_url(dataset, "label"))
-
     @router.get("/label")
     def page(dataset: str) -> HTMLResponse:
         found = studio.view(dataset).index()
@@ -102,7 +98,7 @@ def _add_reading(router: APIRouter, studio: Studio) -> None:
 
     @router.get("/changes")
     def changes(dataset: str, since: Annotated[str, Query(max_length=60)] = "") -> dict:
-        return studio.view(dataset).changes(since)
+        return studio.view(dataset).changes(since) | {"run": studio.jobs.run_status(dataset).row()}
 
 
 def _add_pictures(router: APIRouter, studio: Studio) -> None:
@@ -160,8 +156,11 @@ def _add_changing(router: APIRouter, studio: Studio) -> None:
 
     @router.post("/run")
     def run(dataset: str, body: RunBody) -> dict:
-        return studio.view(dataset).background_run.start(body.until).row()
+        studio.paths(dataset)
+        studio.jobs.submit(Submission(dataset=dataset, until=body.until))
+        return studio.jobs.run_status(dataset).row()
 
     @router.post("/stop")
     def stop(dataset: str, body: EmptyBody) -> dict:
-        return studio.view(dataset).background_run.stop().row()
+        studio.paths(dataset)
+        return studio.jobs.stop_run(dataset).row()

@@ -18,6 +18,7 @@ from pipeline.errors import UserError
 from pipeline.run_record import NAME, process_start
 from pipeline.web.jobs import background_run
 from pipeline.web.jobs.background_run import BackgroundRun
+from pipeline.web.jobs.run_status import KILLED
 from tests.web.fake_dataset import FakeDataset
 
 FAKE = Path(__file__).parent.parent / "fake_tasks.py"
@@ -80,7 +81,8 @@ def test_plan_that_prints_no_json_raises_its_exit_code(tmp_path, printed):
 
 
 def test_progress_shows_stage_percentage_and_outcome(rerun, gate):
-    assert rerun.start("filter").state == "running"
+    rerun.start("filter")
+    assert rerun.progress().state == "running"
     found = until(lambda: (found := rerun.progress()).percent and found)
     assert (found.stage, found.percent, found.until, found.here) == ("classifier", 50, "filter", True)
     assert (found.done, found.total, found.note) == (40, 80, "learning")
@@ -252,7 +254,7 @@ def test_progress_prefers_a_run_that_still_works_to_a_newer_one_that_ended(rerun
 
 def test_progress_of_a_record_without_an_end_is_a_killed_run(rerun):
     record(rerun, *GONE, PROGRESS)
-    assert (rerun.progress().state, rerun.progress().outcome) == ("failed", background_run.KILLED)
+    assert (rerun.progress().state, rerun.progress().outcome) == ("failed", KILLED)
 
 
 def test_progress_of_a_record_without_an_end_says_if_the_disk_is_full(rerun, monkeypatch):
@@ -264,7 +266,7 @@ def test_progress_of_a_record_without_an_end_says_if_the_disk_is_full(rerun, mon
 def test_start_on_a_full_disk_leaves_no_process_behind(rerun, gate, monkeypatch):
     started = []
     launch = rerun._launch
-    monkeypatch.setattr(rerun, "_launch", lambda words: started.append(launch(words)) or started[0])
+    monkeypatch.setattr(rerun, "_launch", lambda *words: started.append(launch(*words)) or started[0])
     monkeypatch.setattr(background_run.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
     with pytest.raises(OSError, match="No space left"):
         rerun.start("")

@@ -51,7 +51,7 @@ export class Rerun {
       ? "Everything is up to date; a run changes nothing."
       : "You can continue to label; labels given from now on are used by the next run.";
     element("plan-start").disabled = this.running;
-    if (this.running) element("plan-note").textContent = "A run is in progress; wait for it, or stop it.";
+    if (this.running) element("plan-note").textContent = "A run is in progress or queued; wait for it, or stop it.";
     else element("plan-start").focus();
   }
 
@@ -71,7 +71,7 @@ export class Rerun {
   /** Show the progress of the run; the server reports it every few seconds. */
   show(run) {
     const was = this.running;
-    this.running = run.state === "running";
+    this.running = run.state === "running" || run.state === "queued";
     this.began = run.began;
     const over = run.state in STATES;
     if (was && over) this.ended(run);
@@ -101,6 +101,7 @@ function title(run) {
 }
 
 function progress(run) {
+  if (run.state === "queued") return "queued";
   const percent = run.percent === null ? "" : ` ${run.percent} %`;
   return run.stage ? run.stage + percent : "starting";
 }

@@ -1,0 +1,83 @@
+"""The files that belong to a job: the sheets of its training, its samples, its networks, and what its run printed."""
+
+import os
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+
+from pipeline.report.training_files import newest_sheet
+from pipeline.store.artifacts import Artifact
+from pipeline.text import to_plain_line
+from pipeline.web.jobs.job import Job
+from pipeline.web.jobs.job_queue import JobQueue
+from pipeline.web.jobs.job_training import sheets_folder, training_of_key
+from pipeline.web.jobs.job_view import job_key
+from pipeline.web.zip_stream import Entry
+
+LATEST = "latest"
+MODEL_FILES = ("README.md", "card.json", "definition.json", "generator.keras", "discriminator.keras", "manifest.json")
+LOG_BYTES = 1 << 20  # of the end of the log
+LONGEST_LOG_LINE = 4000  # characters
+
+
+def sheet(queue: JobQueue, job: Job, epoch: str) -> Path:
+    """The sample sheet of an epoch, or of the `LATEST`; status 404 if there is none."""
+    paths = queue.site.paths(job.dataset)
+    training = training_of_key(paths, job_key(queue, job, "gan"))
+    folder = sheets_folder(paths, training) if training else None
+    found = None
+    if folder:
+        found = newest_sheet(folder) if epoch == LATEST else folder / f"epoch-{int(epoch):04d}.png"
+    if found is None or not found.is_file():
+        raise HTTPException(404, "there is no sample sheet of this epoch")
+    return found
+
+
+def samples_artifact(queue: JobQueue, job: Job) -> Artifact:
+    """The samples that the run of `job` made; status 404 if it did not, or they are deleted."""
+    key = job_key(queue, job, "generate")
+    found = queue.site.paths(job.dataset).generate.find(key, unfinished=True)
+    if found is None:
+        raise HTTPException(404, "the samples of this job are not there yet, or not any more")
+    return found
+
+
+def grid(queue: JobQueue, job: Job) -> Path:
+    """The contact sheet of the samples; status 404 if there is none."""
+    path = samples_artifact(queue, job).folder / "grid.png"
+    if not path.is_file():
+        raise HTTPException(404, "these samples have no contact sheet")
+    return path
+
+
+def samples(queue: JobQueue, job: Job, *, count: int | None, seed: int | None) -> list[Entry]:
+    """The first `count` samples of the seed; status 409 if others are asked for than were made."""
+    artifact = samples_artifact(queue, job)
+    own_seed = artifact.manifest.options.get("seed")
+    files = sorted((artifact.folder / "images").glob("*.png"))
+    if (seed is not None and seed != own_seed) or (count or 0) > len(files):
+        raise HTTPException(
+            409,
+            f"this job made {len(files)} samples of seed {own_seed}; for others submit a job with the same settings,"
+            " and generate.count and generate.seed as you want them: it does not train again",
+        )
+    return [Entry(path=path, name=path.name) for path in files[:count]]
+
+
+def model(queue: JobQueue, job: Job) -> list[Entry]:
+    """The networks, the definition and the model card; status 404 if the training has not ended."""
+    artifact = queue.site.paths(job.dataset).gan.find(job_key(queue, job, "gan"), unfinished=True)
+    if artifact is None:
+        raise HTTPException(404, "the training of this job has not ended, or its networks are deleted")
+    return [Entry(path=artifact.folder / name, name=name) for name in MODEL_FILES if (artifact.folder / name).is_file()]
+
+
+def log_text(path: Path) -> str:
+    """The end of what a run printed, without control characters."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))
+            text = file.read(LOG_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "".join(f"{to_plain_line(line, LONGEST_LOG_LINE)}\n" for line in text.splitlines())
