@@ -4,5 +4,5 @@ server (listens) -> security (host, origin, token, size), connections (limits) -
 `studio` has what all pages share, `dataset_paths` where the folders of a dataset are; `rendering` fills templates,
 `http_errors` turns errors into responses, `bodies` has what requests consist of, `glossary` explains words. labelling/
 has the squares and labels of a dataset, jobs/ the runs that the studio starts, api/ the REST interface. `mistakes` are
-what is wrong in a request.
+what is wrong in a request, `shared_answers` what many ask for, `zip_stream` sends files.
 """

@@ -12,6 +12,7 @@ from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.jobs.job_queue import JobQueue
 from pipeline.web.labelling.dataset_view import DatasetView
 from pipeline.web.security import AccessRules
+from pipeline.web.shared_answers import SharedAnswers
 
 MAX_OPEN = 4  # datasets whose squares are held in memory: some 150 MB for 100,000 squares
 
@@ -23,6 +24,7 @@ class Studio:
         self.site = site
         self.access_rules = access_rules
         self.jobs = JobQueue(site)
+        self.shared_answers = SharedAnswers()
         self.closing = threading.Event()  # the server shuts down: streams end
         self._open: OrderedDict[str, DatasetView] = OrderedDict()
         self._lock = threading.Lock()
