@@ -25,6 +25,7 @@ from pipeline.store.digest import of_bytes
 MAX_BODY = 1 << 20  # bytes of a request's body: some thousand label edits
 MAX_UPLOAD = 1 << 30  # bytes of an upload, which is not held in memory
 UPLOADS = re.compile(r"/gan_model|/api/v1/datasets(/[^/]+/pictures)?|/api/v1/races/[^/]+/entries")  # take files
+DEFINITIONS = "/gan_model"  # takes a file as well, but a small one
 MAX_HEADERS = 16_384  # bytes; servers on this machine share their cookies, so there may be many
 SAFE_METHODS = ("GET", "HEAD")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -114,7 +115,8 @@ class SecurityMiddleware:
                     respond, 401, "this page needs the token: open the address that the server printed"
                 )
         if _is_upload(scope["path"], headers):
-            return await self.app(scope, _limited(receive, MAX_UPLOAD), respond)
+            most = MAX_BODY if scope["path"] == DEFINITIONS else MAX_UPLOAD
+            return await self.app(scope, _limited(receive, most), respond)
         try:
             body = await _body(scope["method"], headers, receive)
         except _Disconnected:

@@ -15,6 +15,7 @@ from pipeline.web.event_stream import EventStreams
 from pipeline.web.jobs.job_queue import JobQueue
 from pipeline.web.labelling.dataset_view import DatasetView
 from pipeline.web.security import AccessRules
+from pipeline.web.shared_answers import SharedAnswers
 
 MAX_OPEN = 4  # datasets whose squares are held in memory: some 150 MB for 100,000 squares
 
@@ -28,6 +29,7 @@ class Studio:
         self.sampling = SampleDrawer(site.command)
         self.jobs = JobQueue(site)
         self.streams = EventStreams()
+        self.shared_answers = SharedAnswers()
         self.closing = threading.Event()  # the server shuts down: streams end
         self._chains = ChainReaders(site, self.jobs.run_status)
         self._open: OrderedDict[str, DatasetView] = OrderedDict()

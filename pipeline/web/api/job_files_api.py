@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Path, Query, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
@@ -48,7 +47,7 @@ def _add_events(router: APIRouter, studio: Studio) -> None:
     ) -> Response:
         """Server-sent events: the state now, and whenever it changes; a comment after 15 quiet seconds. The stream ends
         with the job. At most 32 streams are open at the same time."""
-        shown = await run_in_threadpool(streams.shown, id)
+        shown = await streams.shown(id)
         if job_events.is_over(shown) and job_events.event_id(shown) == last_event_id:
             return Response(status_code=204)  # a browser does not ask again after this
         if streams.open >= job_events.MOST:

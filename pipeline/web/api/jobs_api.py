@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from pipeline.options import STAGES
 from pipeline.web.bodies import StrictBody, documented
-from pipeline.web.jobs.job import State
+from pipeline.web.jobs.job import Job, State
 from pipeline.web.jobs.job_queue import OtherSubmission
 from pipeline.web.jobs.job_view import links, shown_job, shown_jobs
 from pipeline.web.jobs.submission import checked_submission
@@ -150,6 +150,7 @@ def _submit(studio: Studio, body: JobBody, key: str, sent: bytes) -> dict[str, A
         job = studio.jobs.submit(submission, key=key, body=sent)
     except OtherSubmission as error:
         raise Mistake(str(error)) from None
+    studio.shared_answers.clear()
     found = links(job)
     return {
         "id": job.id,
@@ -162,17 +163,27 @@ def _submit(studio: Studio, body: JobBody, key: str, sent: bytes) -> dict[str, A
 
 def _add_reading(router: APIRouter, studio: Studio) -> None:
     @router.get("", summary="List jobs", response_model=JobList, responses=documented(*ALWAYS))
-    def jobs(
+    async def jobs(
         dataset: Annotated[str, Query(max_length=100, description="only those of this dataset")] = "",
         count: Annotated[int, Query(ge=1, le=200, description="at most so many")] = 50,
-    ) -> dict[str, Any]:
+    ) -> Response:
         """The newest first."""
-        return {"jobs": shown_jobs(studio.jobs, studio.jobs.all(dataset)[:count])}
+        queue = studio.jobs
+        data = await studio.shared_answers.get(
+            (dataset, count), lambda: {"jobs": shown_jobs(queue, queue.all(dataset)[:count])}
+        )
+        return Response(data, media_type="application/json")
 
     @router.get("/{id}", summary="How a job stands", response_model=JobStatus, responses=documented(*ALWAYS, 404))
-    def job(id: JobId) -> dict[str, Any]:
+    async def job(id: JobId) -> Response:
         """Its state, how far it is, and the newest figures of its training."""
-        return shown_job(studio.jobs, studio.jobs.find(id))
+        data = await studio.shared_answers.get(id, lambda: shown_job(studio.jobs, studio.jobs.find(id)))
+        return Response(data, media_type="application/json")
+
+
+def _changed(studio: Studio, job: Job) -> dict[str, Any]:
+    studio.shared_answers.clear()
+    return shown_job(studio.jobs, job)
 
 
 def _add_changing(router: APIRouter, studio: Studio) -> None:
@@ -181,15 +192,16 @@ def _add_changing(router: APIRouter, studio: Studio) -> None:
     @router.post("/{id}/stop", summary="Stop a job", **changed)  # type: ignore[arg-type]  # mypy joins the types
     def stop(id: JobId, body: EmptyBody) -> dict[str, Any]:
         """What it has done is kept, and it can be resumed. A queued job never starts."""
-        return shown_job(studio.jobs, studio.jobs.stop(id))
+        return _changed(studio, studio.jobs.stop(id))
 
     @router.post("/{id}/resume", summary="Resume a job", **changed)  # type: ignore[arg-type]  # as above
     def resume(id: JobId, body: EmptyBody) -> dict[str, Any]:
         """Queue it again, if it was stopped, failed, or asked for something; it goes on where it was."""
-        return shown_job(studio.jobs, studio.jobs.resume(id))
+        return _changed(studio, studio.jobs.resume(id))
 
     @router.delete("/{id}", summary="Delete a job", status_code=204, responses=documented(*CHANGES, 404, 409, 507))
     def delete(id: JobId) -> Response:
         """Forget it. What its run has made stays. A running job is stopped first."""
         studio.jobs.delete(id)
+        studio.shared_answers.clear()
         return Response(status_code=204)

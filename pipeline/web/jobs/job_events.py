@@ -8,7 +8,6 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from pipeline.store.digest import of_bytes
@@ -40,7 +39,7 @@ class Streams:
         quiet = 0.0
         while not self.studio.closing.is_set():
             try:
-                shown = await run_in_threadpool(self.shown, id)
+                shown = await self.shown(id)
             except HTTPException:  # the job was deleted
                 return
             quiet += LOOK_SECONDS
@@ -54,9 +53,10 @@ class Streams:
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
-    def shown(self, id: str) -> dict[str, Any]:
-        """How the job `id` stands; status 404 if there is none."""
-        return shown_job(self.studio.jobs, self.studio.jobs.find(id))
+    async def shown(self, id: str) -> Any:
+        """How the job `id` stands, as JSON has it; status 404 if there is none."""
+        jobs = self.studio.jobs
+        return json.loads(await self.studio.shared_answers.get(id, lambda: shown_job(jobs, jobs.find(id))))
 
 
 def event_id(shown: dict[str, Any]) -> str:

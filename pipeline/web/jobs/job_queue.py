@@ -46,7 +46,7 @@ class JobQueue:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.store = JobStore(site.data / FOLDER)
-        self.runner = JobRunner(self.store, self.run_of, self._flags)
+        self.runner = JobRunner(self.store, datasets=site.datasets, run_of=self.run_of, flags_of=self._flags)
 
     def start(self) -> None:
         """Run the jobs, if no other server of this folder does."""

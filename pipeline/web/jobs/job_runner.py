@@ -38,8 +38,16 @@ class Fault:
 class JobRunner:
     """The thread of one server that runs the queue."""
 
-    def __init__(self, store: JobStore, run_of: Callable[[str], BackgroundRun], flags_of: Callable[[Job], list[str]]):
+    def __init__(
+        self,
+        store: JobStore,
+        *,
+        datasets: Callable[[], list[str]],
+        run_of: Callable[[str], BackgroundRun],
+        flags_of: Callable[[Job], list[str]],
+    ) -> None:
         self.store = store
+        self.datasets = datasets
         self.run_of = run_of
         self.flags_of = flags_of
         self.wake = threading.Event()
@@ -95,6 +103,10 @@ class JobRunner:
         with self.store.locked():
             current = self.store.find(job.id)
             if current is None or current.state != "queued":
+                return
+            if job.dataset not in self.datasets():
+                gone = "the dataset is not there any more"
+                self.store.write(current.changed(state="failed", outcome=gone, ended=timestamp("milliseconds")))
                 return
             try:
                 self._launch(current)

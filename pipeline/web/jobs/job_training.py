@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.errors import DamagedState
 from pipeline.gan.evaluation.diagnostics import alarms
 from pipeline.gan.stats_log import STATS, best_row, read_rows
-from pipeline.report.trainings import Training, Trainings
+from pipeline.report.trainings import REGISTER, Training, Trainings
 from pipeline.store.digest import is_digest
 from pipeline.text import to_plain_line
 from pipeline.web.dataset_paths import DatasetPaths
@@ -34,7 +34,16 @@ def training_of_key(paths: DatasetPaths, key: str) -> Training | None:
     """The training with the content key `key`; None if it has not begun."""
     if not is_digest(key):
         return None
-    return next((each for each in Trainings(paths.generated).all() if each.key == key), None)
+    try:
+        stat = (paths.generated / REGISTER).stat()
+    except OSError:
+        return None
+    return _register(paths.generated, stat.st_mtime_ns, stat.st_size).get(key)
+
+
+@lru_cache(maxsize=64)  # a list of jobs asks for many trainings
+def _register(folder: Path, changed: int, size: int) -> dict[str, Training]:
+    return {training.key: training for training in Trainings(folder).all()}
 
 
 def sheets_folder(paths: DatasetPaths, training: Training) -> Path:

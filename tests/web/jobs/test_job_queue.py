@@ -238,6 +238,14 @@ def test_job_that_cannot_be_started_says_why_and_waits(queue, monkeypatch):
     assert queue.turns().waits[job.id].startswith("cannot start: x: No space left on device; free some space")
 
 
+def test_job_of_a_dataset_that_is_gone_fails_and_does_not_bring_it_back(queue, tmp_path):
+    job = submitted(queue, "dogs")
+    (tmp_path / "data" / "dogs" / "runs").rmdir()
+    assert states(queue) == ["failed"]
+    assert queue.find(job.id).outcome == "the dataset is not there any more"
+    assert not list((tmp_path / "data" / "dogs").iterdir())
+
+
 def test_queue_is_limited(queue, monkeypatch):
     monkeypatch.setattr(job_queue, "MAX_QUEUED", 2)
     submitted(queue), submitted(queue)
