@@ -1,8 +1,7 @@
 """What the filter would do at every threshold: how much it would keep, and how precise and complete that would be."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 
@@ -17,30 +16,7 @@ from pipeline.filter.threshold import (
     labels_above,
     precision_interval,
 )
-from pipeline.filter.words import precision_words, recall_words, wrong_words
-
-DIGITS = 4  # of fractions, as in the summary of the stage
-
-
-@dataclass(frozen=True, kw_only=True)
-class ThresholdRow:
-    """What one threshold does. `words` are sentences: the precision, the recall, what is lost, what is wrongly kept."""
-
-    threshold: float
-    low: float  # squares below are rejected
-    high: float  # squares from here are kept
-    kept: int
-    rejected: int
-    borderline: int
-    precision: float | None  # expected; of kept squares without a label
-    precision_low: float | None
-    precision_high: float | None
-    recall: float | None
-    recall_low: float | None
-    recall_high: float | None
-    wrong: int  # expected squares that are kept and off target
-    missed: int  # expected squares that are on target and not kept
-    words: tuple[str, ...]
+from pipeline.filter.threshold_row import ThresholdRow, row_of_summary
 
 
 def threshold_table(evidence: Evidence, scores: Sequence[Score], band: float) -> list[ThresholdRow]:
@@ -66,31 +42,6 @@ def threshold_row(evidence: Evidence, scores: Sequence[Score], threshold: float,
     return row_of_summary(summary, sum(score.label == "on" for score in scores))
 
 
-def row_of_summary(summary: Mapping[str, Any], labelled_on: int) -> ThresholdRow:
-    """The row of a filter by its own summary, which holds what the stage found; `labelled_on` of its squares are kept
-    because of their labels."""
-    proof, recall = summary.get("proof") or {}, summary.get("recall") or {}
-    precision = summary.get("expected_precision")
-    wrong = round((1 - precision) * (summary[KEPT] - labelled_on)) if precision is not None else 0
-    return ThresholdRow(
-        threshold=summary["threshold"],
-        low=summary["band"][0],
-        high=summary["band"][1],
-        kept=summary[KEPT],
-        rejected=summary[REJECTED],
-        borderline=summary[BORDERLINE],
-        precision=_rounded(precision),
-        precision_low=_rounded(proof.get("low")),
-        precision_high=_rounded(proof.get("high")),
-        recall=_rounded(summary.get("expected_recall")),
-        recall_low=_rounded(recall.get("low")),
-        recall_high=_rounded(recall.get("high")),
-        wrong=wrong,
-        missed=recall.get("missed", 0),
-        words=(precision_words(summary), recall_words(summary), wrong_words(wrong, summary[KEPT])),
-    )
-
-
 def automatic_threshold(evidence: Evidence, precision: float, band: float) -> float:
     """The threshold that the stage would choose for the precision `precision`."""
     return round(choose_threshold(evidence.shifted_unlabelled, precision, band).threshold, 6)
@@ -98,7 +49,7 @@ def automatic_threshold(evidence: Evidence, precision: float, band: float) -> fl
 
 def with_stage_row(table: Sequence[ThresholdRow], own: ThresholdRow) -> list[ThresholdRow]:
     """The table with `own`, the row of the finished stage, which the rounding of its files cannot change."""
-    return [replace(own) if abs(row.threshold - own.threshold) < STEP / 1000 else row for row in table]
+    return [own if abs(row.threshold - own.threshold) < STEP / 1000 else row for row in table]
 
 
 def count_outcomes(scores: Sequence[Score], low: float, high: float) -> dict[str, int]:
@@ -108,7 +59,3 @@ def count_outcomes(scores: Sequence[Score], low: float, high: float) -> dict[str
     kept, rejected = int((free >= high).sum()), int((free < low).sum())
     labelled_off = len(scores) - len(free) - on
     return {KEPT: kept + on, REJECTED: rejected + labelled_off, BORDERLINE: len(free) - kept - rejected}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, DIGITS)

@@ -11,6 +11,7 @@ from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import dump_row, read_rows
 
 MIN_LABELS = 8  # of each kind, to train a classifier: with fewer nothing can be measured
+ENOUGH_LABELS = {"on": 30, "off": 50}  # to begin with: enough to see what the filter can do
 REMEDY = "delete that file; the next run writes it again from the label log"
 
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.filter.scores import Score, read_scores
+from pipeline.filter.threshold_row import ThresholdRow, row_of_summary
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.web.labelling.picture_index import IndexedSquare, PictureIndex
 
 if TYPE_CHECKING:  # loads scikit-learn, which takes seconds
     from pipeline.filter.threshold import Evidence
-    from pipeline.filter.threshold_table import ThresholdRow
 
 MAX_TABLES = 8  # of different bands; some 100 kB each
 SIDE_TILES = 24  # squares that are shown on each side of a threshold
@@ -78,15 +78,13 @@ def threshold_filter(index: PictureIndex) -> Artifact:
     return index.filter
 
 
-def stage_row(index: PictureIndex) -> "ThresholdRow":
+def stage_row(index: PictureIndex) -> ThresholdRow:
     """The row of the threshold that the filter uses now, from its own summary."""
-    from pipeline.filter.threshold_table import row_of_summary
-
     return row_of_summary(threshold_filter(index).manifest.summary, _count_on(each.score for each in index.pictures))
 
 
 def _table(current: Artifact, evidence: "Evidence", scores: Sequence[Score], band: float) -> dict[str, Any]:
-    from pipeline.filter.threshold_table import row_of_summary, threshold_table, with_stage_row
+    from pipeline.filter.threshold_table import threshold_table, with_stage_row
 
     table = threshold_table(evidence, scores, band)
     if abs(float(current.manifest.options.get("unsure", -1)) - band) < 1e-9:
