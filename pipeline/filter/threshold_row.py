@@ -1,4 +1,4 @@
-"""What one threshold does, in numbers and words. Loads no library, so that a page can show the filter as it is at once."""
+"""What one threshold does, in numbers and words. Loads no library, so a page can show the filter as it is at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,17 +44,18 @@ def row_of_summary(summary: Mapping[str, Any], labelled_on: int) -> ThresholdRow
         kept=summary[KEPT],
         rejected=summary[REJECTED],
         borderline=summary[BORDERLINE],
-        precision=_rounded(precision),
-        precision_low=_rounded(proof.get("low")),
-        precision_high=_rounded(proof.get("high")),
-        recall=_rounded(summary.get("expected_recall")),
-        recall_low=_rounded(recall.get("low")),
-        recall_high=_rounded(recall.get("high")),
+        precision=rounded(precision),
+        precision_low=rounded(proof.get("low")),
+        precision_high=rounded(proof.get("high")),
+        recall=rounded(summary.get("expected_recall")),
+        recall_low=rounded(recall.get("low")),
+        recall_high=rounded(recall.get("high")),
         wrong=wrong,
         missed=recall.get("missed", 0),
         words=(precision_words(summary), recall_words(summary), wrong_words(wrong, summary[KEPT])),
     )
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """A fraction to the digits that a summary has."""
     return None if value is None else round(value, DIGITS)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
-from pipeline.filter.recall import estimate_recall
+from pipeline.filter.recall import RecallEstimate, estimate_recall
 from pipeline.filter.scores import BORDERLINE, KEPT, REJECTED, Score
 from pipeline.filter.threshold import (
     STEP,
@@ -16,7 +17,7 @@ from pipeline.filter.threshold import (
     labels_above,
     precision_interval,
 )
-from pipeline.filter.threshold_row import ThresholdRow, row_of_summary
+from pipeline.filter.threshold_row import ThresholdRow, rounded, row_of_summary
 
 
 def threshold_table(evidence: Evidence, scores: Sequence[Score], band: float) -> list[ThresholdRow]:
@@ -32,10 +33,10 @@ def threshold_row(evidence: Evidence, scores: Sequence[Score], threshold: float,
     recall = estimate_recall(decided, evidence)
     summary = {
         **count_outcomes(scores, decided.low, decided.high),
-        "expected_precision": decided.precision,
-        "expected_recall": decided.recall,
-        "proof": asdict(PrecisionEstimate(low=low, high=high, labels=labels, more=None)),
-        "recall": recall and asdict(recall),
+        "expected_precision": rounded(decided.precision),
+        "expected_recall": rounded(decided.recall),
+        "proof": _rounded_fields(PrecisionEstimate(low=low, high=high, labels=labels, more=None)),
+        "recall": recall and _rounded_fields(recall),
         "threshold": threshold,
         "band": [decided.low, decided.high],
     }
@@ -59,3 +60,8 @@ def count_outcomes(scores: Sequence[Score], low: float, high: float) -> dict[str
     kept, rejected = int((free >= high).sum()), int((free < low).sum())
     labelled_off = len(scores) - len(free) - on
     return {KEPT: kept + on, REJECTED: rejected + labelled_off, BORDERLINE: len(free) - kept - rejected}
+
+
+def _rounded_fields(estimate: PrecisionEstimate | RecallEstimate) -> dict[str, Any]:
+    """The fields of an estimate as the summary of the stage has them."""
+    return {name: rounded(value) if isinstance(value, float) else value for name, value in asdict(estimate).items()}

@@ -95,6 +95,7 @@ class FakeDataset:
         fill: Any,
         inputs: dict[str, str] | None = None,
         summary: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> Artifact:
         store = self.store(stage)
         created = f"2026-01-01T00:00:{len(store.folders()):02d}"
@@ -106,7 +107,7 @@ class FakeDataset:
             version=1,
             dataset=self.dataset,
             key=key,
-            options={},
+            options=options or {},
             inputs=inputs or {},
             outputs=outputs,
             summary=summary or {},

@@ -1,5 +1,6 @@
 """The page of the filter: the histogram of scores, a threshold to drag, and what each threshold keeps and loses."""
 
+import json
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -68,6 +69,7 @@ def _values(index: PictureIndex) -> dict[str, Any]:
         return values | {"problem": "the filter is of an earlier version; run it again"}
     return values | {
         "row": row,
+        "row_json": json.dumps(asdict(row)),
         "histogram": histogram(index.pictures),
         "automatic": options.get("threshold") is None,
         "target": options.get("precision", 0.95),

@@ -14,10 +14,11 @@ const tiles = new Tiles(Number(document.body.dataset.tiles));
 const settings = new Settings({ threshold: () => chosen });
 
 let chosen = now.threshold;
-let rows = new Map(); // by threshold in thousandths
+const place = (threshold) => Math.round(threshold * 10_000);
+const own = JSON.parse(document.body.dataset.row); // the filter as it is
+let rows = new Map([[place(own.threshold), own]]); // by threshold
 let automatic = null;
 let asked = 0;
-const place = (threshold) => Math.round(threshold * 1000);
 
 // --- show a threshold
 
@@ -28,6 +29,7 @@ function show(threshold, { fixed = true } = {}) {
   element("fixed").textContent = chosen.toFixed(3);
   if (fixed) document.querySelector("input[name=mode][value=fixed]").checked = true;
   const row = rows.get(place(chosen));
+  for (const name of ["figures", "words"]) element(name).classList.toggle("stale", !row); // numbers of another threshold
   const edges = row || bandAround(chosen);
   drawLine(edges);
   tiles.show(edges);
@@ -36,6 +38,7 @@ function show(threshold, { fixed = true } = {}) {
   rememberSoon();
 }
 
+/** The edges of the band, as the filter stage computes them. */
 function bandAround(threshold) {
   const band = Number(element("unsure").value) || 0;
   return { threshold, low: Math.max(0, threshold - band), high: Math.min(threshold + band, Math.max(threshold, 0.99)) };
@@ -54,6 +57,7 @@ function rememberSoon() {
 
 async function load() {
   const mine = ++asked;
+  if (Number(element("unsure").value) !== now.band) rows = new Map(); // those of another band
   const values = { unsure: element("unsure").value, precision: element("target").value };
   element("waiting").textContent = "The figures of all thresholds are being computed…";
   const squares = getJson(`${datasetRoot()}filter/squares`, { unsure: values.unsure });
@@ -129,7 +133,8 @@ function restore() {
   if (unsure) element("unsure").value = unsure;
   if (precision) element("target").value = precision;
   const given = Number(threshold);
-  if (threshold && given >= 0 && given <= 1) {
+  if (!threshold) show(chosen, { fixed: false });
+  else if (given >= 0 && given <= 1) {
     const same = place(given) === place(now.threshold);
     show(given, { fixed: !same });
   }
