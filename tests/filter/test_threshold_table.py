@@ -32,9 +32,7 @@ def test_table_goes_from_0_to_1_and_every_square_has_one_verdict(table):
 
 
 def test_higher_threshold_keeps_fewer_squares_and_loses_more(table):
-    assert all(
-        one.kept >= other.kept and one.missed <= other.missed for one, other in pairwise(table)
-    )
+    assert all(one.kept >= other.kept and one.missed <= other.missed for one, other in pairwise(table))
     assert table[0].recall > 0.95 > table[-10].recall
     assert table[20].precision < table[160].precision
     assert all(row.recall_low <= row.recall <= row.recall_high for row in table)
