@@ -70,8 +70,14 @@ def estimate_recall(threshold: Threshold, evidence: Evidence) -> RecallEstimate 
         missed=round(expected_missed),
         missed_low=min(int(missed_low), round(expected_missed)),
         missed_high=max(int(missed_high), round(expected_missed)),
-        borderline=round(float(unlabelled[(unlabelled >= threshold.low) & (unlabelled < threshold.high)].sum())),
+        borderline=expected_borderline(threshold, evidence),
     )
+
+
+def expected_borderline(threshold: Threshold, evidence: Evidence) -> int:
+    """How many squares within the band are expected to be on target."""
+    unlabelled = evidence.shifted_unlabelled
+    return round(float(unlabelled[(unlabelled >= threshold.low) & (unlabelled < threshold.high)].sum()))
 
 
 def _strata(edge: float, scores: np.ndarray, unlabelled: np.ndarray) -> Iterator[tuple[float, float]]:

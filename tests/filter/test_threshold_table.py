@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.filter.evidence import evidence_of_squares
 from pipeline.filter.scores import Score
-from pipeline.filter.threshold_table import count_outcomes, threshold_table, with_stage_row
+from pipeline.filter.threshold_table import OutcomeCounts, threshold_table, with_stage_row
 
 IDS = [f"{number:03d}" for number in range(120)]
 SCORES = dict(zip(IDS, np.linspace(0.005, 0.995, 120).tolist(), strict=True))
@@ -49,7 +49,7 @@ def test_label_overrides_the_score_at_any_threshold():
     labelled = [Score(id=f"{label}{score}", score=score, label=label, outcome="") for label in ("on", "off", "unsure")
                 for score in (0.1, 0.9)]  # fmt: skip
     free = [Score(id=f"{score}", score=score, label=None, outcome="") for score in (0.1, 0.5, 0.55, 0.9)]
-    assert count_outcomes([*labelled, *free], 0.5, 0.6) == {"kept": 3, "rejected": 5, "unsure": 2}
+    assert OutcomeCounts([*labelled, *free]).of(0.5, 0.6) == {"kept": 3, "rejected": 5, "unsure": 2}
 
 
 def test_row_of_the_stage_replaces_the_computed_one(table):
