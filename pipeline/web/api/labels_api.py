@@ -107,7 +107,8 @@ class WhyAnswer(BaseModel):
 
     state: str = Field(description="kept, rejected, borderline, unscored, duplicate or failed")
     text: str = Field(description="why, in a sentence")
-    id: str
+    id: str = Field(description="empty if nothing was downloaded")
+    file: str = Field(description="the last part of its URL")
     title: str
     url: str
     page: str

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import DamagedState
 from pipeline.filter.scores import BORDERLINE, KEPT
@@ -11,11 +12,13 @@ from pipeline.images.rejected import TOO_LONG, TOO_SMALL
 from pipeline.labels.log import LABEL_NAMES
 from pipeline.store import verified
 from pipeline.store.artifacts import load
+from pipeline.text import to_plain_line
 from pipeline.web.labelling.picture_index import IndexedSquare, PictureIndex, web_address
 from pipeline.web.labelling.views import folded, matches, text_matches
 
 MAX_HELD = 200_000  # pictures that are no squares; some 300 bytes each
 MAX_FOUND = 50  # answers to one question
+MAX_NAME = 120  # characters of a file name
 DOWNLOAD, NORMALIZE = "download", "normalize"
 ROWS = "images.jsonl"
 
@@ -44,6 +47,7 @@ class Answer:
     state: str  # kept, rejected, borderline, unscored, duplicate, rejected by a stage, failed
     text: str
     id: str = ""
+    file: str = ""  # the last part of its URL
     title: str = ""
     url: str = ""
     page: str = ""
@@ -136,6 +140,7 @@ def of_lost(
         state=lost.outcome,
         text=text,
         id=lost.id,
+        file=file_name(lost.url),
         title=lost.title,
         url=web_address(lost.url),
         page=web_address(lost.page),
@@ -177,9 +182,17 @@ def of_square(square: IndexedSquare, index: PictureIndex, label: str | None) -> 
     elif known and not label:
         text += "; that label was removed since, which the next run of the filter uses"
     facts = {name: getattr(square, name) for name in ("id", "title", "creator", "width", "height")}
-    return Answer(
-        state=state, text=text, url=web_address(square.url), page=web_address(square.page), square=square.id, **facts
-    )
+    addresses = {"url": web_address(square.url), "page": web_address(square.page), "file": file_name(square.url)}
+    return Answer(state=state, text=text, square=square.id, **addresses, **facts)
+
+
+def file_name(url: str) -> str:
+    """The last part of a URL as text; empty for the main page of a site."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        path = url
+    return to_plain_line(unquote(path.rsplit("/", 1)[-1]), MAX_NAME)
 
 
 def _verdict(square: IndexedSquare, index: PictureIndex) -> tuple[str, str]:

@@ -98,6 +98,20 @@ def test_verdict_on_a_square(lossy, client, number, state, text):
     assert (found["state"], found["text"], found["square"]) == (state, text, picture_id(number))
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://a.example/b/Rote%20F%C3%BCchse.png?x=1", "Rote Füchse.png"),
+        ("file.png", "file.png"),
+        ("http://[", "["),
+        ("https://a.example/", ""),
+        ("https://a.example/a%0Ab%E2%80%AEc.png", "a bc.png"),
+    ],
+)
+def test_file_name_of_a_url_is_one_plain_line(url, name):
+    assert lost_pictures.file_name(url) == name
+
+
 def test_square_without_a_filter_says_so(lossy, client):
     assert why(client, "picture 7")["found"][0]["text"] == "it is a square, and the filter has not run yet"
 

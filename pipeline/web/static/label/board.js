@@ -48,7 +48,7 @@ export class Board {
     if (tile) {
       tile.setAttribute("tabindex", "0");
       tile.setAttribute("aria-selected", "true");
-      if (!document.querySelector("dialog[open]")) tile.focus({ preventScroll: !scroll });
+      if (mayFocus()) tile.focus({ preventScroll: !scroll });
     }
     this.moved();
   }
@@ -111,6 +111,11 @@ export class Board {
     this.images.dress(tile, picture);
     return tile;
   }
+}
+
+/** Not while somebody types: their next letters would be labels. */
+function mayFocus() {
+  return !document.querySelector("dialog[open]") && !document.activeElement?.matches("input[type=search]");
 }
 
 /** "0.82 ± 0.05": the filter's score and its standard error. */

@@ -315,7 +315,10 @@ element("search").addEventListener("input", (event) => {
 });
 element("search").addEventListener("keydown", (event) => {
   if (event.key === "Enter") clearTimeout(typing), search(event.target.value);
-  if (event.key === "Escape" || event.key === "Enter") board.go(board.cursor);
+  if (event.key !== "Escape" && event.key !== "Enter") return;
+  event.preventDefault(); // Escape would empty the field
+  event.target.blur();
+  board.go(board.cursor);
 });
 element("why-open").addEventListener("click", () => why.open(element("search").value));
 element("empty-why").addEventListener("click", () => why.open(loader.state.search));

@@ -48,7 +48,8 @@ export class Why {
   row(answer) {
     const row = made("li", `answer ${answer.state}`);
     const facts = made("div");
-    facts.append(made("b", "", answer.title || answer.url || answer.id.slice(0, 12)), made("p", "", sentence(answer.text)));
+    const file = answer.file && answer.file !== answer.title ? ` ${answer.file}` : "";
+    facts.append(made("b", "", answer.title || answer.id.slice(0, 12)), made("span", "dim", file), made("p", "", sentence(answer.text)));
     if (answer.page) facts.append(link(answer.page, "page"));
     if (answer.url) facts.append(" ", link(answer.url, "address"));
     row.append(answer.square ? this.square(answer.square) : made("span", "nothing", "no square"), facts);
