@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from tests.web.browser import MARKS, wait_for
 from tests.web.fake_filter import labels_by_score, publish_filter, spread_scores
@@ -105,11 +106,30 @@ def test_automatic_threshold_band_and_backbone(profile, filtered):
     assert saved == {"filter.precision": "0.99", "filter.unsure": "0.2", "classifier.backbone": "MobileNet"}
 
 
-@pytest.mark.parametrize("width", [1400, 800, 400])
-def test_pages_fit_the_window(profile, filtered, width):
-    tab = open_filter(profile, filtered)
-    tab.set_viewport_size({"width": width, "height": 860})
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_every_window_and_are_accessible(chromium, filtered, scheme):
+    context = chromium.new_context(bypass_csp=True, color_scheme=scheme)  # axe-core is run as a script of the page
+    tab = open_filter(context, filtered)
+    tab.click("summary")
+    assert problems(tab) == []
     tab.goto(f"{filtered.address}/d/cats/label#view=all")
     tab.wait_for_selector(".tile")
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert problems(tab) == []
+    tab.set_viewport_size({"width": 1400, "height": 860})
+    tab.click("#why-open")
+    tab.fill("#why-search", "picture 3")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#why-found .answer")
+    assert problems(tab) == []
+    context.close()
+
+
+def problems(tab):
+    """What axe-core finds serious, and the widths at which the page scrolls sideways."""
+    found = [each for each in Axe().run(tab).response["violations"] if each["impact"] in ("serious", "critical")]
+    wide = []
+    for width in (1400, 800, 400):
+        tab.set_viewport_size({"width": width, "height": 860})
+        if tab.evaluate("document.documentElement.scrollWidth") > width:
+            wide.append(width)
+    return [(each["id"], each["nodes"][0]["html"]) for each in found] + wide

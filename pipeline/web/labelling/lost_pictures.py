@@ -182,8 +182,8 @@ def of_square(square: IndexedSquare, index: PictureIndex, label: str | None) -> 
     elif known and not label:
         text += "; that label was removed since, which the next run of the filter uses"
     facts = {name: getattr(square, name) for name in ("id", "title", "creator", "width", "height")}
-    addresses: dict[str, Any] = {"url": web_address(square.url), "page": web_address(square.page), "file": file_name(square.url)}
-    return Answer(state=state, text=text, square=square.id, **addresses, **facts)
+    addresses: dict[str, Any] = {name: web_address(getattr(square, name)) for name in ("url", "page")}
+    return Answer(state=state, text=text, square=square.id, file=file_name(square.url), **addresses, **facts)
 
 
 def file_name(url: str) -> str:

@@ -12,7 +12,6 @@ export function drawAround(loader, summary) {
   drawSources(element("source"), summary.sources, state.source);
   for (const name of ["source", "sort"]) element(name).disabled = state.view === "next";
   element("sort").value = state.sort;
-  if (document.activeElement !== element("search")) element("search").value = state.search;
   if (!summary.labels) return;
   element("tally").textContent = tallyText(summary);
   element("gain").textContent = adviceText(summary);

@@ -60,6 +60,7 @@ function arrived(found, summary) {
   summaries++; // an answer about the selection before is too late
   if (summary) summaryData = summary;
   document.body.classList.remove("loading");
+  if (!typing && element("search").value.trim() !== loader.state.search) element("search").value = loader.state.search;
   board.show(found.pictures);
   element("empty").hidden = found.pictures.length > 0;
   element("empty-text").textContent = emptyText(loader.state);
@@ -78,8 +79,12 @@ function turn(pages) {
   loader.load();
 }
 
+let typing = 0;
+
 /** Search when the typing pauses; the batch of what to label next is no view to search in. */
 function search(text) {
+  clearTimeout(typing);
+  typing = 0;
   const { view } = loader.wanted || loader.state;
   if (text.trim() !== (loader.wanted || loader.state).search) loader.show({ search: text.trim(), view: view === "next" ? "all" : view });
 }
@@ -308,13 +313,12 @@ for (const each of document.querySelectorAll(".act")) {
 }
 element("sort").addEventListener("change", (event) => loader.show({ sort: event.target.value }));
 element("source").addEventListener("change", (event) => loader.show({ source: event.target.value }));
-let typing;
 element("search").addEventListener("input", (event) => {
   clearTimeout(typing);
   typing = setTimeout(() => search(event.target.value), TYPING);
 });
 element("search").addEventListener("keydown", (event) => {
-  if (event.key === "Enter") clearTimeout(typing), search(event.target.value);
+  if (event.key === "Enter") search(event.target.value);
   if (event.key !== "Escape" && event.key !== "Enter") return;
   event.preventDefault(); // Escape would empty the field
   event.target.blur();
