@@ -12,6 +12,14 @@ export function drawLine({ low, threshold, high }) {
   place("#band", low, high);
   place("#clip-kept rect", high, 1);
   for (const end of ["x1", "x2"]) element("line").setAttribute(end, threshold * WIDTH);
+  element("kept-words").textContent = `kept from ${number(high)}, rejected below ${number(low)}`;
+}
+
+/** Show that the numbers of the chosen threshold have not come yet: those of another one would mislead. */
+export function drawPending() {
+  for (const name of ["kept", "borderline", "rejected", "precision", "recall", "precision-interval", "recall-interval"]) element(name).textContent = "…";
+  for (const name of ["precision", "recall"]) for (const part of ["point", "range"]) element(`${name}-${part}`).hidden = true;
+  element("words").replaceChildren();
 }
 
 function place(selector, from, to) {
@@ -24,7 +32,6 @@ function place(selector, from, to) {
 export function drawFigures(row) {
   for (const name of ["kept", "borderline", "rejected"]) element(name).textContent = row[name];
   element("all").textContent = row.kept + row.borderline + row.rejected;
-  element("kept-words").textContent = `kept from ${number(row.high)}, rejected below ${number(row.low)}`;
   for (const name of ["precision", "recall"]) drawInterval(name, row[name], row[`${name}_low`], row[`${name}_high`]);
   const sentences = row.words.filter(Boolean).map((text) => `${text[0].toUpperCase()}${text.slice(1)}.`);
   element("words").replaceChildren(...sentences.map((text) => made("li", "", text)));

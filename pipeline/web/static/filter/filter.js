@@ -2,7 +2,7 @@
 
 import { datasetRoot, element, stateFromHash, stateToHash } from "../dom.js";
 import { getJson } from "../http.js";
-import { drawFigures, drawLine } from "./figures.js";
+import { drawFigures, drawLine, drawPending } from "./figures.js";
 import { Settings } from "./settings.js";
 import { Tiles } from "./tiles.js";
 
@@ -29,11 +29,11 @@ function show(threshold, { fixed = true } = {}) {
   element("fixed").textContent = chosen.toFixed(3);
   if (fixed) document.querySelector("input[name=mode][value=fixed]").checked = true;
   const row = rows.get(place(chosen));
-  for (const name of ["figures", "words"]) element(name).classList.toggle("stale", !row); // numbers of another threshold
   const edges = row || bandAround(chosen);
   drawLine(edges);
   tiles.show(edges);
   if (row) drawFigures(row);
+  else drawPending();
   settings.draw();
   rememberSoon();
 }
