@@ -5,7 +5,6 @@ labels, squares -> learn -> classifier     `learn` extracts `features` (histogra
 classifier, squares -> scores, kept        `calibration` gives probabilities, `threshold` chooses what to keep
                                            and estimates precision, `recall` recall, `advice` what would raise it,
                                            `words` says them, `effect` compares two filters
-scores -> any threshold                    `evidence` is gathered again from files, `threshold_table` says what each
-                                           threshold would do, `threshold_row` one; `backbone_choices` lists weights
+`evidence` is gathered again from files, and `threshold_table` says what each threshold would do.
 `classifier_io` saves, loads and embeds; `scores` reads and writes score files. This file loads no TensorFlow.
 """

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline import demo
-from pipeline.labels.snapshot import ENOUGH_LABELS
+from pipeline.labels.snapshot import ENOUGH_TO_BEGIN
 from pipeline.store import verified
 from pipeline.store.digest import of_bytes
 
@@ -17,7 +17,7 @@ def seed_from(*, download: Path, normalize: Path) -> dict[str, str]:
 
 
 def seed_labels(
-    truth: Mapping[str, str], *, on: int = ENOUGH_LABELS["on"], off: int = ENOUGH_LABELS["off"]
+    truth: Mapping[str, str], *, on: int = ENOUGH_TO_BEGIN["on"], off: int = ENOUGH_TO_BEGIN["off"]
 ) -> dict[str, str]:
     """Select up to `on` and `off` labels of `truth` (picture id to 'on' or 'off'), deterministically.
 

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.errors import DamagedState, UserError
 from pipeline.filter.effect import FilterEffect, last_effect
 from pipeline.filter.words import advice_words, precision_words, recall_words, validation_words
-from pipeline.labels.snapshot import ENOUGH_LABELS
+from pipeline.labels.snapshot import ENOUGH_TO_BEGIN
 from pipeline.run_record import keys_used
 from pipeline.store.artifacts import load
 from pipeline.web.dataset_paths import DatasetPaths
@@ -148,7 +148,7 @@ class DatasetView:
             "pictures": len(index.pictures),
             "problem": problem or index.problem,
             "labels": count_labels(labels),
-            "enough_labels": ENOUGH_LABELS,
+            "enough_labels": ENOUGH_TO_BEGIN,
             "validation": self.label_sync.count_validation(),
             "counts": views.counts(index, labels, fixed, selection),
             "sources": self._cached(index, "sources", lambda: views.sources(index)),

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import Field
 
 from pipeline.errors import DamagedState, UserError
-from pipeline.labels.snapshot import ENOUGH_LABELS
+from pipeline.labels.snapshot import ENOUGH_TO_BEGIN
 from pipeline.web.bodies import StrictBody
 from pipeline.web.labelling.filter_figures import FIELDS, SIDE_TILES, squares_near, stage_row
 from pipeline.web.labelling.histogram import histogram
@@ -52,7 +52,7 @@ def _values(index: PictureIndex) -> dict[str, Any]:
         "problem": index.problem,
         "squares": len(index.pictures),
         "filtered": index.filter is not None,
-        "enough": ENOUGH_LABELS,
+        "enough": ENOUGH_TO_BEGIN,
         "row": None,
         "tiles": SIDE_TILES,
         "step": STEP,
