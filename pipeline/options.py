@@ -3,6 +3,8 @@
 STAGE_OPTIONS holds the options of each stage by the stage's name, and STAGES is the one list of stages, in order.
 """
 
+import os
+import re
 import shlex
 from typing import Any, Literal
 
@@ -12,6 +14,9 @@ from pipeline.errors import UserError
 from pipeline.option_types import Options, field_of, nearest, option, parse
 
 DEFAULT_DATASET = "demo"  # of commands without --dataset
+DATASET = re.compile(r"\w[\w-]*")
+LONGEST = 100  # bytes of a dataset's name: it is part of the names of folders and locks, which may have 255 bytes
+RESERVED = {"luigid"}  # data/luigid holds the state of Luigi's scheduler
 Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder"]
 
 
@@ -271,3 +276,15 @@ def parse_setting(stage: str, option: str, text: str, where: str) -> Any:
 def dataset_flag(dataset: str) -> str:
     """The flag that selects `dataset` in a command; empty for the default dataset."""
     return "" if dataset == DEFAULT_DATASET else f" --dataset {shlex.quote(dataset)}"
+
+
+def check_dataset(dataset: str) -> None:
+    """Raise a `UserError` unless `dataset` can be the name of a folder and of a section of luigi.cfg."""
+    if dataset in RESERVED:
+        raise UserError(f"dataset = {dataset!r}: this name is reserved, as data/{dataset} is Luigi's; choose another")
+    if not DATASET.fullmatch(dataset) or len(os.fsencode(dataset)) > LONGEST:
+        shown = dataset if len(dataset) <= LONGEST else f"{dataset[:20]}…"
+        raise UserError(
+            f"dataset = {shown!r}: expected letters, digits, - and _, at most {LONGEST} bytes (a name for folders, not"
+            " the search terms: those go into --query)"
+        )

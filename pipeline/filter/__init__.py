@@ -5,5 +5,6 @@ labels, squares -> learn -> classifier     `learn` extracts `features` (histogra
 classifier, squares -> scores, kept        `calibration` gives probabilities, `threshold` chooses what to keep
                                            and estimates precision, `recall` recall, `advice` what would raise it,
                                            `words` says them, `effect` compares two filters
+`evidence` is gathered again from files, and `threshold_table` says what each threshold would do.
 `classifier_io` saves, loads and embeds; `scores` reads and writes score files. This file loads no TensorFlow.
 """

@@ -168,4 +168,8 @@ def logit(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
+    found = np.asarray(np.clip(logits, -50, 50))
+    np.negative(found, out=found)
+    np.exp(found, out=found)  # in place: the pages of the filter compute some hundred million of them
+    found += 1
+    return np.divide(1, found, out=found)

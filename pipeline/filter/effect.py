@@ -73,6 +73,8 @@ def last_effect(
     """
     others = [each for each in reversed(filters) if each.folder != current.folder]
     position = {key: index for index, key in enumerate(used)}
+    if not others:
+        return None
     others.sort(key=lambda each: position.get(each.manifest.key, len(used)))
     scores = read_scores(current.folder)
     for before in others[:MAX_COMPARED]:

@@ -13,6 +13,7 @@ from pipeline.filter.advice import Advice, advise
 from pipeline.filter.calibration import shift_logits
 from pipeline.filter.classifier import BATCH, Classifier, Predictions
 from pipeline.filter.classifier_io import load_classifier
+from pipeline.filter.evidence import evidence_of_squares
 from pipeline.filter.kernel import principal_components
 from pipeline.filter.recall import RecallEstimate, estimate_recall
 from pipeline.filter.scores import BORDERLINE, FEATURES, KEPT, REJECTED, Score, read_unseen, write_scores
@@ -26,14 +27,12 @@ from pipeline.filter.threshold import (
     estimate_precision,
     evaluate_threshold,
     find_suspect_labels,
-    gather_evidence,
     jeffreys_interval,
 )
 from pipeline.filter.words import advice_words, unconfirmed_words
 from pipeline.images.dataset import read_images
 from pipeline.labels.log import LABELS
 from pipeline.labels.snapshot import read_snapshot, read_validation
-from pipeline.labels.suggest import random_slice
 from pipeline.options import FilterOptions
 from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
@@ -168,17 +167,9 @@ def _decide(
 
     Labelled squares keep the probability from a classifier that did not train on their labels.
     """
-    unlabelled = sorted(set(probabilities) - set(labels))
-    random_labels = [labels[id] for id in random_slice(list(probabilities), labels) if labels[id] != "unsure"]
-    on_off = {id: labels[id] for id in unseen if labels.get(id) in ("on", "off")}
-    evidence = gather_evidence(
-        np.array([probabilities[id] for id in unlabelled]),
-        prior,
-        random_labels,
-        list(on_off.values()),
-        np.array([unseen[id] for id in on_off]),
-    )
-    shifted = shift_logits(evidence.unlabelled, evidence.offset)
+    gathered = evidence_of_squares(probabilities, unseen, labels, prior)
+    evidence, unlabelled = gathered.evidence, gathered.unlabelled
+    shifted = evidence.shifted_unlabelled
     if options.threshold is None:
         threshold = choose_threshold(shifted, options.precision, options.unsure)
     else:
@@ -188,7 +179,7 @@ def _decide(
     return Decision(
         scores={**probabilities, **dict(zip(unlabelled, shifted.round(6).tolist(), strict=True))},
         standard_errors=dict(zip(unlabelled, shifted_errors.round(6).tolist(), strict=True)),
-        suspects=frozenset(find_suspect_labels(on_off, unseen)),
+        suspects=frozenset(find_suspect_labels(gathered.labels, unseen)),
         class_prior=evidence.class_prior.mean,
         threshold=threshold,
         precision_estimate=estimate_precision(threshold, evidence, options.precision),
@@ -203,12 +194,12 @@ def _decide(
         statistics={
             "offset": round(evidence.offset, 6),
             "confusion": confusion(threshold, evidence),
-            **_random_label_statistics(random_labels),
+            **_random_label_statistics(gathered.random_labels),
         },
     )
 
 
-def _random_label_statistics(random_labels: list[str]) -> dict[str, Any]:
+def _random_label_statistics(random_labels: Sequence[str]) -> dict[str, Any]:
     share = [round(value, 4) for value in jeffreys_interval(random_labels.count("on"), len(random_labels))]
     return {"fair_labels": len(random_labels), "fair_share": share if len(random_labels) >= MIN_RANDOM_LABELS else None}
 

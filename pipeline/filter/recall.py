@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from pipeline.filter.calibration import shift_logits
-from pipeline.filter.threshold import CONFIDENCE, DRAWS, Evidence, Threshold, offset_uncertainty
+from pipeline.filter.threshold import CONFIDENCE, DRAWS, Evidence, Threshold
 
 ERROR_STD = 2.0  # of the calibrated probabilities of a stratum, in logits, before its labels are seen
 ERRORS = np.linspace(-8, 8, 161)
@@ -42,11 +42,10 @@ def estimate_recall(threshold: Threshold, evidence: Evidence) -> RecallEstimate 
     is a beta distribution). Each draw also shifts all strata to a class prior that is drawn, as the fraction of
     on-target squares is not known.
     """
-    scores, unlabelled = evidence.shifted, shift_logits(evidence.unlabelled, evidence.offset)
+    scores, unlabelled = evidence.shifted, evidence.shifted_unlabelled
     if not len(unlabelled) or unlabelled.sum() <= 0:
         return None
-    random = np.random.default_rng(0)
-    further = offset_uncertainty(evidence, random)
+    further, random = evidence.uncertain_offset()
     kept, missed = np.zeros(DRAWS), np.zeros(DRAWS)
     for low, high in _strata(threshold.high, scores, unlabelled):
         labelled, inside = (scores >= low) & (scores < high), (unlabelled >= low) & (unlabelled < high)
@@ -71,8 +70,14 @@ def estimate_recall(threshold: Threshold, evidence: Evidence) -> RecallEstimate 
         missed=round(expected_missed),
         missed_low=min(int(missed_low), round(expected_missed)),
         missed_high=max(int(missed_high), round(expected_missed)),
-        borderline=round(float(unlabelled[(unlabelled >= threshold.low) & (unlabelled < threshold.high)].sum())),
+        borderline=expected_borderline(threshold, evidence),
     )
+
+
+def expected_borderline(threshold: Threshold, evidence: Evidence) -> int:
+    """How many squares within the band are expected to be on target."""
+    unlabelled = evidence.shifted_unlabelled
+    return round(float(unlabelled[(unlabelled >= threshold.low) & (unlabelled < threshold.high)].sum()))
 
 
 def _strata(edge: float, scores: np.ndarray, unlabelled: np.ndarray) -> Iterator[tuple[float, float]]:

@@ -20,7 +20,7 @@ FEATURES = "features.npy"
 KEPT, REJECTED, BORDERLINE = "kept", "rejected", "unsure"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
     """The filter's verdict on one square."""
 
@@ -43,7 +43,7 @@ def write_scores(scores: Iterable[Score], folder: Path) -> None:
 def read_scores(folder: Path) -> list[Score]:
     """Read the scores in the finished filter folder `folder`, sorted by id; raises `DamagedState` if they were
     changed."""
-    return [Score(**row) for row in verified.read_rows(folder, FILE_NAME)]
+    return [Score(**row) for row in verified.iterate_rows(folder, FILE_NAME)]
 
 
 def kept_ids(folder: Path) -> list[str]:

@@ -105,10 +105,30 @@ class Evidence:
             float(logit_offsets(self.unlabelled, np.array([self.class_prior.mean]))[0]) if len(self.unlabelled) else 0.0
         )
 
-    @property
+    @cached_property
     def shifted(self) -> np.ndarray:
         """Scores of labelled squares, shifted like the probabilities that the threshold was chosen for."""
         return shift_logits(self.scores, self.offset)
+
+    @cached_property
+    def shifted_unlabelled(self) -> np.ndarray:
+        """(N,) probabilities of squares without a label, shifted to the expected class prior."""
+        return shift_logits(self.unlabelled, self.offset)
+
+    def uncertain_offset(self) -> tuple[np.ndarray, np.random.Generator]:
+        """Deviations of the offset as `offset_uncertainty` draws them from seed 0, and the generator for what follows.
+
+        They are drawn once for any number of thresholds, and each threshold gets the numbers that it would get alone.
+        """
+        further, state = self._uncertain_offset
+        random = np.random.default_rng(0)
+        random.bit_generator.state = state
+        return further, random
+
+    @cached_property
+    def _uncertain_offset(self) -> tuple[np.ndarray, Any]:
+        random = np.random.default_rng(0)
+        return offset_uncertainty(self, random), random.bit_generator.state
 
 
 def gather_evidence(
@@ -162,12 +182,27 @@ def estimate_precision(threshold: Threshold, evidence: Evidence, target: float) 
         evidence: Labelled and unlabelled squares.
         target: The precision to reach.
     """
-    scores, kept = evidence.shifted, shift_logits(evidence.unlabelled, evidence.offset)
+    interval = precision_interval(threshold, evidence)
+    if interval is None:
+        return PrecisionEstimate(low=None, high=None, labels=labels_above(threshold, evidence), more=None)
+    low, high = interval
+    kept = evidence.shifted_unlabelled[evidence.shifted_unlabelled >= threshold.high]
+    more = 0 if low >= target else _labels_needed(kept, target)
+    return PrecisionEstimate(low=low, high=high, labels=labels_above(threshold, evidence), more=more)
+
+
+def labels_above(threshold: Threshold, evidence: Evidence) -> int:
+    """How many labelled squares have scores that would be kept."""
+    return int((evidence.shifted >= threshold.high).sum())
+
+
+def precision_interval(threshold: Threshold, evidence: Evidence) -> tuple[float, float] | None:
+    """The interval of `estimate_precision`; None if no square without a label is kept."""
+    scores, kept = evidence.shifted, evidence.shifted_unlabelled
     above, kept = scores >= threshold.high, kept[kept >= threshold.high]
     if not len(kept):
-        return PrecisionEstimate(low=None, high=None, labels=int(above.sum()), more=None)
-    random = np.random.default_rng(0)
-    further = offset_uncertainty(evidence, random)
+        return None
+    further, random = evidence.uncertain_offset()
     draws = np.zeros(DRAWS)
     for low, high in _strata(threshold, kept, int(above.sum())):
         inside = above & (scores >= low) & (scores < high)
@@ -175,8 +210,7 @@ def estimate_precision(threshold: Threshold, evidence: Evidence, target: float) 
         stratum_precision = random.beta(on + 0.5, total - on + 0.5, DRAWS)
         draws += ((kept >= low) & (kept < high)).mean() * shift_logits(stratum_precision, evidence.offset + further)
     low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    more = 0 if low >= target else _labels_needed(kept, target)
-    return PrecisionEstimate(low=float(low), high=float(high), labels=int(above.sum()), more=more)
+    return float(low), float(high)
 
 
 def offset_uncertainty(evidence: Evidence, random: np.random.Generator) -> np.ndarray:

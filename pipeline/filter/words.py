@@ -62,6 +62,15 @@ def _lost_words(estimate: Summary) -> str:
     return lost + (f", about {estimate['borderline']} borderline" if estimate["borderline"] else "")
 
 
+def wrong_words(wrong: int, kept: int) -> str:
+    """How many of the `kept` squares are expected to be off target; empty if nothing is kept."""
+    if not kept:
+        return ""
+    if not wrong:
+        return "hardly any of the kept squares is off target"
+    return f"about {wrong:,} of the kept squares {'is' if wrong == 1 else 'are'} off target"
+
+
 def validation_words(summary: Summary) -> str:
     """What the filter would decide about the validation set; empty if there is none."""
     found = summary.get("validation")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline import demo
+from pipeline.labels.snapshot import ENOUGH_TO_BEGIN
 from pipeline.store import verified
 from pipeline.store.digest import of_bytes
 
@@ -15,7 +16,9 @@ def seed_from(*, download: Path, normalize: Path) -> dict[str, str]:
     return seed_labels({rows[url]: label for url, label in demo.truth(rows).items() if rows[url] in kept})
 
 
-def seed_labels(truth: Mapping[str, str], *, on: int = 30, off: int = 50) -> dict[str, str]:
+def seed_labels(
+    truth: Mapping[str, str], *, on: int = ENOUGH_TO_BEGIN["on"], off: int = ENOUGH_TO_BEGIN["off"]
+) -> dict[str, str]:
     """Select up to `on` and `off` labels of `truth` (picture id to 'on' or 'off'), deterministically.
 
     They are the first in the order of a hash of the id, which is independent of the content of the picture.

@@ -223,6 +223,6 @@ def load(folder: Path) -> Artifact:
 
 @lru_cache(maxsize=4096)  # each folder is checked once per process, although a run requests it many times
 def _load(folder: Path, stamp: int) -> Artifact:
-    published = Artifact(folder, manifests.read(folder))
+    published = Artifact(folder, manifests.read_known(folder, stamp))
     manifests.check_files(published.manifest, folder)
     return published

@@ -5,7 +5,7 @@ not used silently. A folder without a manifest is not an artifact: its files are
 """
 
 import io
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,14 @@ def read_bytes(folder: Path, name: str) -> bytes:
 
 def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
     """The rows of the JSONL file `name` of the artifact `folder`. Raises as `read_bytes`."""
-    lines = read_bytes(folder, name).splitlines(keepends=True)
-    return [parse_row(line, f"{folder / name}, line {number}") for number, line in enumerate(lines, start=1)]
+    return list(iterate_rows(folder, name))
+
+
+def iterate_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
+    """The rows of `read_rows` one by one, for files whose rows are not needed at once. Raises as `read_bytes`."""
+    lines = io.BytesIO(read_bytes(folder, name))
+    for number, line in enumerate(lines, start=1):
+        yield parse_row(line, f"{folder / name}, line {number}")
 
 
 def read_array(folder: Path, name: str) -> np.ndarray:
@@ -60,9 +66,4 @@ def _manifest(folder: Path) -> Manifest | None:
         stamp = (folder / manifest.NAME).stat().st_mtime_ns
     except OSError:
         return None
-    return _read_manifest(folder, stamp)
-
-
-@lru_cache(maxsize=16)  # a stage reads several files of an artifact, and a manifest may be large
-def _read_manifest(folder: Path, stamp: int) -> Manifest:
-    return manifest.read(folder)
+    return manifest.read_known(folder, stamp)

@@ -12,6 +12,7 @@ from pipeline.web.api import (
     gan_model_api,
     job_files_api,
     jobs_api,
+    labels_api,
     progress_api,
     runs_api,
     sample_api,
@@ -23,6 +24,7 @@ from pipeline.web.http_errors import add_error_handlers
 from pipeline.web.pages import (
     api_docs_page,
     compare_page,
+    filter_page,
     gallery_page,
     home_page,
     jobs_page,
@@ -36,10 +38,29 @@ from pipeline.web.studio import Studio
 
 VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
 STATIC = Path(__file__).parent / "static"
-ROUTES = (
-    *(home_page, jobs_page, api_docs_page, overview_page, label_page, gallery_page, samples_page, runs_page),
-    *(compare_page, jobs_api, job_files_api, gan_model_api, progress_api, trainings_api, runs_api, comparison_api),
-    *(sample_api, trace_api),
+PAGES = (
+    home_page,
+    jobs_page,
+    api_docs_page,
+    overview_page,
+    label_page,
+    filter_page,
+    gallery_page,
+    samples_page,
+    runs_page,
+    compare_page,
+)
+REST = (
+    comparison_api,
+    gan_model_api,
+    job_files_api,
+    jobs_api,
+    labels_api,
+    progress_api,
+    runs_api,
+    sample_api,
+    trace_api,
+    trainings_api,
 )
 
 
@@ -63,7 +84,7 @@ def app_of(studio: Studio, *, first: str = "") -> SecurityMiddleware:
     app = FastAPI(title="ganmill", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.mount("/static", RevalidatedFiles(directory=STATIC))
     add_error_handlers(app)
-    for module in ROUTES:
+    for module in (*PAGES, *REST):
         module.add_routes(app, studio)
     if first:
         studio.preload(first)

@@ -9,6 +9,7 @@ GLOSSARY = {
     "score": "The probability, by the filter, that a square is on target.",
     "threshold": "Squares with a higher score are kept. Around it there may be a band of borderline squares, which are"
     " not kept either.",
+    "band": "Squares whose scores are within the band around the threshold are borderline: neither kept nor rejected.",
     "filter precision": "Of the squares that the filter keeps, the fraction that is on target.",
     "filter recall": "Of the squares that are on target, the fraction that the filter keeps. The others are lost.",
     "interval": "The true value is between these two numbers in 9 of 10 cases.",

@@ -97,6 +97,7 @@ class FakeDataset:
         fill: Any,
         inputs: dict[str, str] | None = None,
         summary: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> Artifact:
         store = self.store(stage)
         created = f"2026-01-01T00:00:{len(store.folders()):02d}"
@@ -108,7 +109,7 @@ class FakeDataset:
             version=1,
             dataset=self.dataset,
             key=key,
-            options={},
+            options=options or {},
             inputs=inputs or {},
             outputs=outputs,
             summary=summary or {},
@@ -128,6 +129,7 @@ class FakeDataset:
         notice: str = "",
         spread: float | None = 0.05,
         model: str = "one",
+        unsure: float = 0.0,
         **summary: Any,
     ) -> Artifact:
         """Publish a filter artifact with these scores."""
@@ -139,7 +141,7 @@ class FakeDataset:
                 spread=spread,
                 label=given.get(id),
                 suspect=id in suspects,
-                outcome=outcome(given.get(id), score, threshold),
+                outcome=outcome(given.get(id), score, threshold, unsure),
             )
             for id, score in scores.items()
         ]
@@ -151,7 +153,8 @@ class FakeDataset:
 
         inputs = {"normalize.images": f"squares of {len(scores)}", "labels": of_value(given)}
         inputs["classifier.model"] = model
-        summary = {"threshold": threshold, "notice": notice} | summary
+        edges = None if threshold is None else [threshold - unsure, threshold + unsure]
+        summary = {"threshold": threshold, "band": edges, "notice": notice} | summary
         return self.publish("filter", found, {"kept": "some"}, fill, inputs, summary)
 
     def classifier(self, **summary: Any) -> Artifact:
@@ -171,10 +174,12 @@ class FakeDataset:
             file.write(dump_row({"id": picture_id(0)})[:20])
 
 
-def outcome(label: str | None, score: float, threshold: float | None) -> str:
+def outcome(label: str | None, score: float, threshold: float | None, band: float = 0.0) -> str:
     if label:
-        return "kept" if label == "on" else "unsure" if label == "unsure" else "rejected"
-    return "kept" if threshold is None or score >= threshold else "rejected"
+        return "kept" if label == "on" else "rejected"
+    if threshold is None or score >= threshold + band:
+        return "kept"
+    return "rejected" if score < threshold - band else "unsure"
 
 
 def row(number: int, title: str, more: dict[str, Any]) -> dict[str, Any]:

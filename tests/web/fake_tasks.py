@@ -45,6 +45,11 @@ def main() -> int:
         fake_sampler.main()
         return 0
     command, dataset = sys.argv[2], sys.argv[sys.argv.index("--dataset") + 1]
+    if command in ("options", "remember"):
+        from tests.web.fake_settings import answer
+
+        print(json.dumps(answer(gate, sys.argv[3:])))
+        return 0
     if command == "plan":
         print(json.dumps([{"stage": "filter", "state": "will run", "reason": "labels changed: 8 → 9"}]))
         return 0

@@ -4,18 +4,28 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pipeline.errors import DamagedState, UserError
 from pipeline.filter.effect import FilterEffect, last_effect
 from pipeline.filter.words import advice_words, precision_words, recall_words, validation_words
+from pipeline.labels.snapshot import ENOUGH_TO_BEGIN
 from pipeline.run_record import keys_used
 from pipeline.store.artifacts import load
 from pipeline.web.dataset_paths import DatasetPaths
 from pipeline.web.jobs.background_run import BackgroundRun
 from pipeline.web.labelling import views
+from pipeline.web.labelling.filter_figures import FilterFigures
 from pipeline.web.labelling.label_sync import EditResult, LabelChanges, LabelEdit, LabelSync, count_labels
-from pipeline.web.labelling.picture_index import PictureIndex, PictureIndexCache, downloaded_ids, filters_of
+from pipeline.web.labelling.lost_pictures import LostPictures
+from pipeline.web.labelling.picture_index import (
+    IndexedSquare,
+    PictureIndex,
+    PictureIndexCache,
+    downloaded_ids,
+    filters_of,
+)
 from pipeline.web.labelling.suggestions import Suggestions
 
 MAX_ORDERS = 64  # orders of views that are remembered
@@ -30,9 +40,12 @@ class DatasetView:
         self.label_sync = LabelSync(paths.labels)
         self.suggestions = Suggestions()
         self.background_run = BackgroundRun(command=command, dataset=paths.dataset, folder=paths.folder)
+        self.figures = FilterFigures(paths.classifier)
+        self.lost_pictures = LostPictures()
         self._orders: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._lock = threading.Lock()
         self._cache: dict[str, Any] = {}
+        self._last_selected: tuple[object, Sequence[IndexedSquare]] = None, ()
 
     def index(self) -> PictureIndex:
         """The current picture index."""
@@ -42,16 +55,17 @@ class DatasetView:
             self.index_cache.invalidate()
             return self.index_cache.current()
 
-    def page(self, *, view: str, sort: str, source: str, order: str, start: int, count: int) -> dict[str, Any]:
+    def page(
+        self, *, view: str, sort: str, selection: views.Selection, order: str, start: int, count: int
+    ) -> dict[str, Any]:
         """One page of a view, in a fixed order.
 
         Args:
             view: One of `views.VIEWS`.
             sort: One of `views.SORTS`, or empty for the view's default.
-            source: Only squares of this source; empty for all.
+            selection: Only these squares.
             order: The order of an earlier page, so that squares do not move while others are labelled. A new order is
-                made if
-            it is empty or not remembered any more.
+                made if it is empty or not remembered any more.
             start: The first position.
             count: How many squares.
         """
@@ -62,10 +76,24 @@ class DatasetView:
             if order and view in views.BY_LABEL:
                 start = 0  # squares that were labelled have left this view, so the rest begins at 0
             order = uuid.uuid4().hex[:12]
-            ids = tuple(views.order(index, labels, view=view, sort=sort, source=source))
+            among = self._selected(index, selection)
+            ids = tuple(views.order(index, labels, view=view, sort=sort, among=among))
             self._remember_order(order, ids)
         start = min(start, max(0, (len(ids) - 1) // count * count))
         return {"order": order, "total": len(ids), "start": start, **self.facts(ids[start : start + count])}
+
+    def _selected(self, index: PictureIndex, selection: views.Selection) -> Sequence[IndexedSquare]:
+        """The squares of a selection; the last search is remembered, as its pages and its counts are asked for."""
+        if selection == views.Selection():
+            return index.pictures
+        key = (index.generation, selection)
+        with self._lock:
+            if self._last_selected[0] == key:
+                return self._last_selected[1]
+        found = views.selected(index, selection)
+        with self._lock:
+            self._last_selected = key, found
+        return found
 
     def _remember_order(self, name: str, ids: tuple[str, ...]) -> None:
         with self._lock:
@@ -109,17 +137,20 @@ class DatasetView:
             raise UnknownPictures(sorted(unknown))
         return self.label_sync.apply(edits)
 
-    def summary(self, source: str = "") -> dict[str, Any]:
+    def summary(self, selection: views.Selection) -> dict[str, Any]:
         """The counts and sentences around the grid."""
         index, (labels, problem) = self.index(), self.label_sync.readable_labels()
         hint, enough = labelling_advice(index)
-        fixed = self._cached(index, f"counts {source}", lambda: views.fixed_counts(index, source))
+        fixed = self._cached(
+            index, f"counts {selection}", lambda: views.fixed_counts(index, self._selected(index, selection))
+        )
         return {
             "pictures": len(index.pictures),
             "problem": problem or index.problem,
             "labels": count_labels(labels),
+            "enough_labels": ENOUGH_TO_BEGIN,
             "validation": self.label_sync.count_validation(),
-            "counts": views.counts(index, labels, fixed, source),
+            "counts": views.counts(index, labels, fixed, selection),
             "sources": self._cached(index, "sources", lambda: views.sources(index)),
             "threshold": index.threshold,
             "filtered": index.filter is not None,
@@ -128,6 +159,11 @@ class DatasetView:
             "hint": hint,
             "enough": enough,
         }
+
+    def why(self, question: str) -> dict[str, Any]:
+        """Why the pictures that `question` finds are in or not."""
+        answers, total = self.lost_pictures.why(self.index(), self.label_sync.readable_labels()[0], question)
+        return {"total": total, "found": [asdict(answer) for answer in answers]}
 
     def changes(self, since: str) -> dict[str, Any]:
         """What other tabs and commands changed since revision `since`; the page polls it."""
@@ -156,9 +192,13 @@ class DatasetView:
         with self._lock:
             if self._cache.get("generation") != index.generation or len(self._cache) > MAX_ORDERS:
                 self._cache = {"generation": index.generation}
-            if name not in self._cache:
-                self._cache[name] = find()
-            return self._cache[name]
+            known = self._cache
+            if name in known:
+                return known[name]
+        found = find()  # without the lock, as it may take a second
+        with self._lock:
+            known[name] = found
+        return found
 
 
 class NoSquares(UserError):

@@ -1,5 +1,6 @@
 """The index of one dataset: every square, where it came from, and what the newest filter decided about it."""
 
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
@@ -16,15 +17,18 @@ from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.digest import is_digest
 from pipeline.web.dataset_paths import DatasetPaths
 
+VERSION_DIGITS = 8  # of the hash of a square: two squares of one picture, made with other options, differ
+SQUARE_FIELDS = ("id", "file", "width", "height")  # of a square's row
+SHARED_FIELDS = ("engine", "query", "creator", "license")  # of CRAWL_FIELDS
 CRAWL_FIELDS = ("url", "page", "title", "engine", "query", "creator", "license")  # of the crawl's row
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)  # there may be 100,000
 class IndexedSquare:
     """A square, joined with its row of the crawl and its score of the filter."""
 
     id: str  # SHA-256 of the picture file, in hex
-    square: str  # path in the folder of squares
+    file: str  # path in the folder of squares; empty for images/<id>.png
     version: str  # first digits of the square's own hash: a new square gets a new address
     width: int | None
     height: int | None
@@ -37,6 +41,11 @@ class IndexedSquare:
     creator: str = ""
     license: str = ""
     score: Score | None = None
+
+    @property
+    def square(self) -> str:
+        """The path in the folder of squares."""
+        return self.file or _usual_file(self.id)
 
     @property
     def source(self) -> str:
@@ -76,17 +85,26 @@ class IndexedSquare:
 
 
 def index_square(square: dict[str, Any], row: dict[str, Any], position: int, score: Score | None) -> IndexedSquare:
-    """Join a row of the squares and a row of the crawl, which may be empty."""
+    """Join a row of the squares and a row of the crawl, which may be empty.
+
+    Texts that many squares share are held once: 100,000 squares take half of the memory.
+    """
+    id = score.id if score else square["id"]
+    texts = {name: str(row.get(name) or "") for name in CRAWL_FIELDS}
     return IndexedSquare(
-        id=square["id"],
-        square=square["file"],
-        version=str(square.get("sha256", ""))[:16],
+        id=id,
+        file="" if square["file"] == _usual_file(id) else square["file"],
+        version=str(square.get("sha256", ""))[:VERSION_DIGITS],
         width=square.get("width"),
         height=square.get("height"),
         position=position,
         score=score,
-        **{name: str(row.get(name) or "") for name in CRAWL_FIELDS},
+        **(texts | {name: sys.intern(texts[name]) for name in SHARED_FIELDS}),
     )
+
+
+def _usual_file(id: str) -> str:
+    return f"images/{id}.png"
 
 
 def web_address(text: str) -> str:
@@ -202,11 +220,15 @@ def _damaged_squares(paths: DatasetPaths, found: Iterable[str]) -> str:
 
 
 def _rows(squares: Path) -> list[dict]:
-    """The row of every kept square; none if the folder was deleted meanwhile."""
+    """What is needed of the row of every kept square; none if the folder was deleted meanwhile."""
     if not squares.is_dir():
         return []
-    every = verified.read_rows(squares, "images.jsonl")
-    return [row for row in every if row["outcome"] == KEPT and is_digest(row["id"])]
+    every = verified.iterate_rows(squares, "images.jsonl")
+    return [
+        {name: row.get(name) for name in SQUARE_FIELDS} | {"sha256": str(row.get("sha256", ""))[:VERSION_DIGITS]}
+        for row in every
+        if row["outcome"] == KEPT and is_digest(row["id"])
+    ]
 
 
 def _pictures(rows: list[dict], crawled: dict[str, dict], scores: dict[str, Score]) -> tuple[IndexedSquare, ...]:
@@ -221,7 +243,8 @@ def _pictures(rows: list[dict], crawled: dict[str, dict], scores: dict[str, Scor
 
 def _crawled(download: Path) -> dict[str, dict]:
     """The saved rows of the crawl by id, in crawl order."""
-    return {row["id"]: row for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"}
+    rows = verified.iterate_rows(download, "images.jsonl")
+    return {row["id"]: {name: row.get(name) for name in CRAWL_FIELDS} for row in rows if row["outcome"] == "saved"}
 
 
 def downloaded_ids(paths: DatasetPaths, ids: Collection[str]) -> set[str]:

@@ -1,5 +1,7 @@
 """Images for the browser: squares small enough for a grid, and original pictures that a browser may show safely."""
 
+import threading
+from collections import OrderedDict
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -60,6 +62,69 @@ def original(id: str, *, raw: Path, download: Path | None) -> tuple[Path, str] |
             if kind := _type_within(path, folder):
                 return path, kind
     return None
+
+
+MAX_ORIGINAL_BYTES = 64_000_000  # of a file that is decoded for a thumbnail
+MAX_ORIGINAL_PIXELS = 50_000_000  # decoded at once: 150 MB; of larger pictures the grid shows the square
+ORIGINAL_SIDE = 512  # pixels of the longer side: a hover preview
+CACHE_BYTES = 48_000_000  # some thousand thumbnails; browsers keep theirs
+_DECODING = threading.BoundedSemaphore(2)  # pictures at a time, each of which may take MAX_ORIGINAL_PIXELS
+
+
+class ThumbnailCache:
+    """The thumbnails of originals that were asked for last, as JPEG by id, limited in bytes."""
+
+    def __init__(self, most: int = CACHE_BYTES) -> None:
+        self.most = most
+        self.bytes = 0
+        self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, id: str, path: Path) -> bytes | None:
+        """The thumbnail of the original `path`; None if it cannot be decoded within the limits."""
+        with self._lock:
+            if id in self._held:
+                self._held.move_to_end(id)
+                return self._held[id]
+        with _DECODING:
+            made = original_thumbnail(path)
+        if made is not None:
+            self._keep(id, made)
+        return made
+
+    def _keep(self, id: str, made: bytes) -> None:
+        with self._lock:
+            self.bytes += len(made) - len(self._held.pop(id, b""))
+            self._held[id] = made
+            while self.bytes > self.most:
+                _, dropped = self._held.popitem(last=False)
+                self.bytes -= len(dropped)
+
+
+def original_thumbnail(path: Path) -> bytes | None:
+    """An original as a JPEG of at most `ORIGINAL_SIDE` pixels; None if it is damaged or exceeds a limit.
+
+    Its header is checked before pixels are decoded, and a large JPEG is decoded at a part of its size.
+    """
+    from pipeline.images.decode import UNLIMITED_ASPECT, decode  # loads OpenCV, which takes a moment
+    from pipeline.images.rejected import Rejected
+    from pipeline.options import NormalizeOptions
+
+    options = NormalizeOptions(
+        size=ORIGINAL_SIDE, min_side=1, max_aspect=UNLIMITED_ASPECT, max_pixels=MAX_ORIGINAL_PIXELS
+    )
+    try:
+        if path.stat().st_size > MAX_ORIGINAL_BYTES:
+            return None
+        found = decode(path.read_bytes(), options)
+    except OSError:
+        return None
+    if isinstance(found, Rejected):
+        return None
+    small, made = Image.fromarray(found.pixels), BytesIO()
+    small.thumbnail((ORIGINAL_SIDE, ORIGINAL_SIDE))
+    small.save(made, "JPEG", quality=82)
+    return made.getvalue()
 
 
 def _type_within(path: Path, folder: Path) -> str | None:

@@ -1,7 +1,10 @@
 """Which squares a view shows, and in which order: those most worth checking come first."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
 
 from pipeline.filter.scores import BORDERLINE
 from pipeline.web.labelling.picture_index import IndexedSquare, PictureIndex
@@ -9,8 +12,10 @@ from pipeline.web.labelling.picture_index import IndexedSquare, PictureIndex
 # Largest distance from the threshold in the view "near the threshold", which also contains all borderline squares
 NEAR_DISTANCE = 0.1
 EVEN_ODDS = 0.5
-VIEWS = ("all", "unlabelled", "on", "off", "unsure", "kept", "rejected", "near", "disagree")
+VIEWS = ("all", "unlabelled", "on", "off", "unsure", "kept", "rejected", "borderline", "near", "disagree")
 BY_LABEL = ("unlabelled", "on", "off", "unsure", "disagree")  # views that depend on labels
+# What the filter decided, by view: each square with a score is in exactly one of them
+VERDICTS = {"kept": "kept", "rejected": "rejected", "borderline": BORDERLINE}
 SORTS = ("best", "worst", "near", "found")
 # A wrong label 'on target' is most likely where the score is lowest, and so on
 DEFAULT_SORT = {
@@ -21,15 +26,57 @@ DEFAULT_SORT = {
     "unsure": "near",
     "kept": "worst",
     "rejected": "best",
+    "borderline": "near",
     "near": "near",
     "disagree": "far",
 }
 MAX_SOURCES = 60  # of each kind: a crawl may have a thousand hosts
 
 
-def order(index: PictureIndex, labels: Mapping[str, str], *, view: str, sort: str = "", source: str = "") -> list[str]:
-    """The ids of the squares in a view, in order."""
-    shown = [each for each in index.pictures if _has_source(each, source) and is_in_view(each, view, index, labels)]
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The squares among which a view is shown: those of a source, and those that a search finds."""
+
+    source: str = ""  # 'found=…' or 'host=…', see `sources`; empty for all
+    search: str = ""
+
+
+def selected(index: PictureIndex, selection: Selection) -> Sequence[IndexedSquare]:
+    """The squares of a selection."""
+    found: Sequence[IndexedSquare] = index.pictures
+    if selection.source:
+        found = [each for each in found if _has_source(each, selection.source)]
+    if needle := folded(selection.search):
+        found = [each for each in found if matches(each, needle)]
+    return found
+
+
+def folded(text: str) -> str:
+    """`text` as it is searched: without differences of case and of Unicode form."""
+    if text.isascii():
+        return text.strip().lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def matches(picture: IndexedSquare, needle: str) -> bool:
+    """Whether title, addresses (with the names of file and site), creator or the beginning of the id contain `needle`,
+    which is `folded`."""
+    return text_matches(picture.id, (picture.title, picture.url, picture.page, picture.creator), needle)
+
+
+def text_matches(id: str, texts: Iterable[str], needle: str) -> bool:
+    """Whether one of `texts` contains `needle`, also in its percent-encoded parts, or `id` begins with it."""
+    if id.startswith(needle):
+        return True
+    text = "\n".join(texts)
+    return needle in folded(text) or ("%" in text and needle in folded(unquote(text)))
+
+
+def order(
+    index: PictureIndex, labels: Mapping[str, str], *, view: str, sort: str = "", among: Sequence[IndexedSquare]
+) -> list[str]:
+    """The ids of the squares `among` that are in a view, in order."""
+    shown = [each for each in among if is_in_view(each, view, index, labels)]
     key = _sort_key(sort or DEFAULT_SORT[view], index.threshold)
     return [each.id for each in sorted(shown, key=lambda each: (key(each), each.position, each.id))]
 
@@ -43,8 +90,8 @@ def is_in_view(picture: IndexedSquare, view: str, index: PictureIndex, labels: M
         return label is None
     if view in ("on", "off", "unsure"):
         return label == view
-    if view in ("kept", "rejected"):
-        return picture.score is not None and picture.score.outcome == view
+    if view in VERDICTS:
+        return picture.score is not None and picture.score.outcome == VERDICTS[view]
     if view == "near":
         return _distance(picture, index.threshold) <= NEAR_DISTANCE or bool(
             picture.score and picture.score.outcome == BORDERLINE
@@ -65,19 +112,21 @@ def disagrees(picture: IndexedSquare, label: str | None) -> bool:
     return picture.probability is not None and (picture.probability >= EVEN_ODDS) != (label == "on")
 
 
-def fixed_counts(index: PictureIndex, source: str = "") -> dict[str, int]:
-    """How many squares are in each view that does not depend on labels."""
-    pictures = [each for each in index.pictures if _has_source(each, source)]
+def fixed_counts(index: PictureIndex, among: Sequence[IndexedSquare]) -> dict[str, int]:
+    """How many of the squares `among` are in each view that does not depend on labels."""
     views = [view for view in VIEWS if view not in BY_LABEL]
-    return {view: sum(is_in_view(each, view, index, {}) for each in pictures) for view in views}
+    return {view: sum(is_in_view(each, view, index, {}) for each in among) for view in views}
 
 
 def counts(
-    index: PictureIndex, labels: Mapping[str, str], fixed: Mapping[str, int], source: str = ""
+    index: PictureIndex, labels: Mapping[str, str], fixed: Mapping[str, int], selection: Selection
 ) -> dict[str, int]:
     """How many squares are in each view; checks only labelled squares, as it is called after every label."""
-    known = index.by_id
-    labelled = [known[id] for id in labels if id in known and _has_source(known[id], source)]
+    labelled = [index.by_id[id] for id in labels if id in index.by_id]
+    if selection.source:
+        labelled = [each for each in labelled if _has_source(each, selection.source)]
+    if needle := folded(selection.search):
+        labelled = [each for each in labelled if matches(each, needle)]
     changing = {view: sum(is_in_view(each, view, index, labels) for each in labelled) for view in BY_LABEL}
     return {**fixed, **changing, "unlabelled": fixed["all"] - len(labelled)}
 

@@ -8,12 +8,13 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
+from pipeline.store.artifacts import load
 from pipeline.web.bodies import Id, StrictBody
 from pipeline.web.jobs.job_queue import Submission
 from pipeline.web.labelling import views
 from pipeline.web.labelling.label_sync import LabelEdit
 from pipeline.web.labelling.picture_index import PictureIndex
-from pipeline.web.labelling.thumbnails import original, thumbnail
+from pipeline.web.labelling.thumbnails import ThumbnailCache, original, thumbnail
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 
@@ -42,6 +43,9 @@ class LabelEditsBody(StrictBody):
     labels: list[LabelEditBody] = Field(min_length=1, max_length=1000)
 
 
+Text = Annotated[str, Query(max_length=2000)]
+
+
 class IdsBody(StrictBody):
     """Squares that the browser asks about."""
 
@@ -64,6 +68,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
     _add_page(router, studio)
     _add_reading(router, studio)
     _add_pictures(router, studio)
+    _add_originals(router, studio)
     _add_changing(router, studio)
     app.include_router(router)
 
@@ -73,7 +78,9 @@ def _add_page(router: APIRouter, studio: Studio) -> None:
     def page(dataset: str) -> HTMLResponse:
         found = studio.view(dataset).index()
         count = len(found.pictures)
-        return html("label", dataset=dataset, tab="label", pictures=count, problem=found.problem, batch=BATCH)
+        fit = load(found.squares).manifest.options.get("fit", "") if found.squares else ""
+        values = {"pictures": count, "problem": found.problem, "batch": BATCH, "fit": fit}
+        return html("label", 200, dataset=dataset, tab="label", **values)
 
 
 def _add_reading(router: APIRouter, studio: Studio) -> None:
@@ -82,7 +89,8 @@ def _add_reading(router: APIRouter, studio: Studio) -> None:
         dataset: str,
         view: View = "next",
         sort: Sort = "",
-        source: Annotated[str, Query(max_length=2000)] = "",
+        source: Text = "",
+        search: Text = "",
         order: Annotated[str, Query(max_length=40)] = "",
         start: Annotated[int, Query(ge=0, le=10**9)] = 0,
         count: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = MAX_PER_PAGE,
@@ -90,11 +98,12 @@ def _add_reading(router: APIRouter, studio: Studio) -> None:
         dataset_view = studio.view(dataset)
         if view == "next":
             return dataset_view.next_batch(count)
-        return dataset_view.page(view=view, sort=sort, source=source, order=order, start=start, count=count)
+        selection = views.Selection(source=source, search=search)
+        return dataset_view.page(view=view, sort=sort, selection=selection, order=order, start=start, count=count)
 
     @router.get("/summary")
-    def summary(dataset: str, source: Annotated[str, Query(max_length=2000)] = "") -> dict:
-        return studio.view(dataset).summary(source)
+    def summary(dataset: str, source: Text = "", search: Text = "") -> dict:
+        return studio.view(dataset).summary(views.Selection(source=source, search=search))
 
     @router.get("/changes")
     def changes(dataset: str, since: Annotated[str, Query(max_length=60)] = "") -> dict:
@@ -123,6 +132,23 @@ def _add_pictures(router: APIRouter, studio: Studio) -> None:
             path, kind = found
             return FileResponse(path, media_type=kind, headers=IMMUTABLE)
         return await square(dataset, id)
+
+
+def _add_originals(router: APIRouter, studio: Studio) -> None:
+    thumbnails = ThumbnailCache()
+
+    @router.get("/thumbnail/{id}")
+    def original_small(dataset: str, id: str) -> Response:
+        dataset_view = studio.view(dataset)
+        index = dataset_view.index()
+        if id not in index.by_id:
+            raise HTTPException(404, "there is no such square")
+        found = original(id, raw=dataset_view.paths.folder / "raw", download=index.download)
+        if found and (made := thumbnails.get(id, found[0])):
+            return Response(made, media_type="image/jpeg", headers=IMMUTABLE)
+        if square := _square(index, id):  # better than nothing: it was made from the original
+            return square
+        raise HTTPException(404, "there is no such picture")
 
 
 def _square(index: PictureIndex, id: str) -> Response | None:

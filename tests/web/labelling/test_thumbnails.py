@@ -7,10 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.web.labelling.thumbnails import MAX_DIRECT_BYTES, SIDE, raster_type, thumbnail
+from pipeline.web.labelling.thumbnails import (
+    MAX_DIRECT_BYTES,
+    SIDE,
+    ThumbnailCache,
+    original_thumbnail,
+    raster_type,
+    thumbnail,
+)
 from tests.web.fake_dataset import picture_id
 
 ID = picture_id(0)
+HOSTILE = ["x", "..%2fmanifest.json", "*", "%00", picture_id(999)]
 
 
 def original(fake_dataset, data, extension="png"):
@@ -77,3 +85,53 @@ def test_large_square_is_scaled_down(tmp_path):
 def test_text_with_a_bitmap_signature_is_sent_as_bitmap():
     assert raster_type(b"BMW is a car maker") == "image/bmp"
     assert raster_type(b"RIFF....WAVE") is None
+
+
+def small_original(client):
+    return Image.open(BytesIO(client.get(f"/d/cats/thumbnail/{ID}").content))
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
+def test_thumbnail_of_an_original_keeps_its_shape(fake_dataset, client, kind):
+    made = BytesIO()
+    Image.new("RGB", (1600, 800), (200, 30, 30)).save(made, kind)
+    original(fake_dataset, made.getvalue())
+    answer = client.get(f"/d/cats/thumbnail/{ID}")
+    assert (answer.headers["content-type"], "immutable" in answer.headers["cache-control"]) == ("image/jpeg", True)
+    assert Image.open(BytesIO(answer.content)).size == (512, 256)
+
+
+def png_bomb(side):
+    """A PNG of `side` x `side` pixels in some kilobytes."""
+    made = BytesIO()
+    Image.new("1", (side, side)).save(made, "png")
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data", [png_bomb(8000), b"\xff\xd8\xff broken", b"<svg/>"], ids=["bomb", "damaged", "no raster"]
+)
+def test_original_that_must_not_be_decoded_is_replaced_by_the_square(fake_dataset, client, data):
+    for path in (fake_dataset.store("download").newest().folder / "images").iterdir():
+        path.write_bytes(data)
+    original(fake_dataset, data)
+    assert small_original(client).size == (16, 16)
+
+
+def test_thumbnails_are_decoded_once_and_limited_in_bytes(tmp_path):
+    paths = [tmp_path / f"{number}.png" for number in range(4)]
+    for number, path in enumerate(paths):
+        Image.fromarray(np.random.default_rng(number).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(path)
+    size = len(original_thumbnail(paths[0]))
+    cache = ThumbnailCache(most=3 * size)
+    made = [cache.get(path.stem, path) for path in paths]
+    for path in paths:
+        path.unlink()
+    assert cache.get("3", paths[3]) == made[3]
+    assert cache.get("0", paths[0]) is None  # dropped, and its file is gone
+    assert cache.bytes <= 3 * size
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_thumbnail_of_no_square_is_not_served(fake_dataset, client, name):
+    assert client.get(f"/d/cats/thumbnail/{name}").status_code == 404

@@ -7,9 +7,9 @@ const SIGNS = { on: "✓", off: "✗", unsure: "?" };
 const WHY = { uncertain: "the filter is uncertain", different: "unlike all labelled squares", random: "drawn at random" };
 
 export class Board {
-  constructor(grid, server, { moved, clicked, opened }) {
+  constructor(grid, images, { moved, clicked, opened }) {
     this.grid = grid;
-    this.server = server;
+    this.images = images;
     this.pictures = [];
     this.tiles = [];
     this.positions = new Map();
@@ -48,7 +48,7 @@ export class Board {
     if (tile) {
       tile.setAttribute("tabindex", "0");
       tile.setAttribute("aria-selected", "true");
-      if (!document.querySelector("dialog[open]")) tile.focus({ preventScroll: !scroll });
+      if (mayFocus()) tile.focus({ preventScroll: !scroll });
     }
     this.moved();
   }
@@ -91,8 +91,13 @@ export class Board {
       const before = this.pictures[index];
       this.pictures[index] = { ...picture, why: before.why };
       this.tiles[index].querySelector(".score").textContent = score(picture);
-      if (picture.version !== before.version) this.tiles[index].querySelector("img").src = this.server.square(picture);
+      if (picture.version !== before.version) this.images.dress(this.tiles[index], picture);
     }
+  }
+
+  /** Show other images of the same pictures. */
+  redress() {
+    this.pictures.forEach((picture, index) => this.images.dress(this.tiles[index], picture));
   }
 
   tile(picture) {
@@ -100,17 +105,17 @@ export class Board {
     tile.setAttribute("role", "option");
     tile.setAttribute("tabindex", "-1");
     tile.dataset.id = picture.id;
-    const image = made("img");
-    image.alt = "";
-    image.decoding = "async";
-    image.draggable = false;
-    image.src = this.server.square(picture);
-    image.addEventListener("error", () => tile.classList.add("gone"));
     const why = made("span", "why", picture.why || "");
     why.title = WHY[picture.why] || "";
-    tile.append(image, made("span", "mark"), made("span", "score", score(picture)), why);
+    tile.append(made("span", "mark"), made("span", "score", score(picture)), why);
+    this.images.dress(tile, picture);
     return tile;
   }
+}
+
+/** Not while somebody types: their next letters would be labels. */
+function mayFocus() {
+  return !document.querySelector("dialog[open]") && !document.activeElement?.matches("input[type=search]");
 }
 
 /** "0.82 ± 0.05": the filter's score and its standard error. */

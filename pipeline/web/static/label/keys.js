@@ -5,12 +5,12 @@ const KEYS = {
   KeyN: "off", Digit2: "off", Numpad2: "off",
   KeyU: "unsure", Digit3: "unsure", Numpad3: "unsure",
   Digit0: "clear", Numpad0: "clear", Delete: "clear", Backspace: "clear",
-  KeyZ: "undo", Enter: "zoom", Space: "zoom", KeyS: "source", KeyR: "rest",
+  KeyZ: "undo", Enter: "zoom", Space: "zoom", KeyS: "source", KeyR: "rest", KeyP: "preview", KeyW: "why",
   BracketLeft: "previous", BracketRight: "next",
 }; // by position on the keyboard
 const LETTERS = {
-  y: "on", n: "off", u: "unsure", z: "undo", s: "source", r: "rest",
-  "[": "previous", "]": "next", "?": "help", "+": "larger", "=": "larger", "-": "smaller",
+  y: "on", n: "off", u: "unsure", z: "undo", s: "source", r: "rest", p: "preview", w: "why",
+  "[": "previous", "]": "next", "?": "help", "/": "find", "+": "larger", "=": "larger", "-": "smaller",
 };
 const STEPS = {
   ArrowLeft: () => -1,

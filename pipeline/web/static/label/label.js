@@ -1,115 +1,92 @@
 // The page: handles keys and buttons, sends label edits, and shows the server's data.
 
 import { element, toast } from "../dom.js";
+import { drawAround, drawSaving, drawWhere } from "./around.js";
 import { Batches } from "./batches.js";
 import { Board } from "./board.js";
 import { History } from "./history.js";
+import { Images } from "./images.js";
 import { command, movedTo } from "./keys.js";
+import { Loader } from "./loader.js";
 import { Outbox } from "./outbox.js";
+import { Preview } from "./preview.js";
 import { Rerun } from "./rerun.js";
 import { Server } from "./server.js";
 import { resize, restoreSize } from "./size.js";
-import { adviceText, LABEL_NAMES, refusedText, savingText, tallyText } from "./texts.js";
-import { asked, drawSources, drawViews, emptyText, PAGE, remember } from "./views.js";
+import { LABEL_NAMES, refusedText } from "./texts.js";
+import { asked, emptyText, remember } from "./views.js";
+import { Why } from "./why.js";
 import { Zoom } from "./zoom.js";
 
 const EVERY = 2000; // ms between polls for changes by others
 const SHORTLY = 700; // ms after a label before the counts are updated
+const TYPING = 300; // ms without a key before a search
 const LABELS = { on: "on", off: "off", unsure: "unsure", clear: null };
 
 const dataset = document.body.dataset.dataset;
-const batchSize = Number(document.body.dataset.batch);
 const server = new Server(dataset);
 const steps = new History(dataset);
 const zoom = new Zoom(server);
-const board = new Board(element("grid"), server, { moved, clicked, opened: () => zoom.toggle(board.current) });
+const images = new Images(server, element("images"), { changed: () => board.redress() });
+const board = new Board(element("grid"), images, { moved, clicked, opened: () => zoom.toggle(board.current) });
 const outbox = new Outbox(dataset, server, { saved, dropped, changed: repaint });
 const rerun = new Rerun(dataset, server, { ended: runEnded, notify: toast });
 const tabs = new BroadcastChannel(`ganmill:${dataset}:idle`); // any tab may send the edits of all
 tabs.addEventListener("message", (event) => steps.forget(event.data));
 const batches = new Batches(dataset);
+const loader = new Loader(server, batches, Number(document.body.dataset.batch), { waiting, arrived });
+const preview = new Preview(board, server);
+const why = new Why(dataset, server, {
+  asked: (question) => remember(loader.state, false, question),
+  chosen: (id) => loader.show({ view: "all", sort: "", source: "", search: id }),
+});
 
-let state = asked();
-let total = 0;
 let revision = "";
 let generation = "";
 let summaryData = { counts: {}, sources: [] };
 let reachable = true;
 let armed = false; // R was pressed: the next label is for the rest of the page
-let loading = 0;
 
-// --- load squares
+// --- show squares
 
-async function load() {
-  const mine = ++loading;
-  document.body.classList.add("loading");
-  remember(state);
-  drawAround();
-  try {
-    const found = state.view === "next" ? await batch() : await server.get("pictures", { ...state, count: PAGE });
-    if (mine !== loading) return; // another view was opened meanwhile
-    state = { ...state, order: found.order, start: found.start };
-    total = found.total;
-    revision ||= found.revision;
-    generation = found.generation;
-    remember(state);
-    document.body.classList.remove("loading");
-    board.show(found.pictures);
-    element("empty").hidden = found.pictures.length > 0;
-    element("empty").textContent = emptyText(state.view);
-    repaint();
-    prefetch();
-  } catch (error) {
-    toast(error.message);
-    if (error.status !== undefined) return;
-    setTimeout(() => mine === loading && load(), EVERY);
-  }
+function waiting() {
+  document.body.classList.toggle("loading", loader.wanted !== null);
+  drawAround(loader, summaryData);
 }
 
-/** The current batch, or a new one if no square of the last batch needs a label. */
-async function batch() {
-  const held = batches.current;
-  if (held.length) {
-    const found = await server.post("lookup", { ids: held.map(([id]) => id) });
-    const why = new Map(held);
-    for (const picture of found.pictures) picture.why = why.get(picture.id);
-    if (found.pictures.length && (!batches.isLast || found.pictures.some((picture) => picture.label === null))) {
-      return { ...found, order: "", start: 0, total: found.pictures.length };
-    }
-  }
-  const found = await server.get("pictures", { view: "next", count: batchSize });
-  batches.add(found.pictures);
-  return found;
-}
-
-/** Load the next page's squares in advance. */
-async function prefetch() {
-  const start = state.start + PAGE;
-  if (state.view === "next" || start >= total) return;
-  const order = state.order;
-  await board.loaded();
-  if (order !== state.order || state.start + PAGE !== start) return;
-  const found = await server.get("pictures", { ...state, start, count: PAGE }).catch(() => null);
-  if (!found || order !== state.order) return;
-  for (const picture of found.pictures) new Image().src = server.square(picture);
-}
-
-function show(change) {
-  state = { ...state, order: "", start: 0, ...change };
-  load();
+function arrived(found, summary) {
+  revision ||= found.revision;
+  generation = found.generation;
+  summaries++; // an answer about the selection before is too late
+  if (summary) summaryData = summary;
+  document.body.classList.remove("loading");
+  if (!typing && element("search").value.trim() !== loader.state.search) element("search").value = loader.state.search;
+  board.show(found.pictures);
+  element("empty").hidden = found.pictures.length > 0;
+  element("empty-text").textContent = emptyText(loader.state);
+  element("empty-why").hidden = !loader.state.search;
+  drawAround(loader, summaryData);
+  repaint();
+  loader.prefetch(board.loaded(), (picture) => images.address(picture));
+  if (!summary) summarizeSoon();
 }
 
 function turn(pages) {
-  if (state.view === "next") {
-    if (pages < 0 && batches.isFirst) return;
-    if (outbox.items().length) return toast("Some labels are not saved yet; open the other batch when they are.");
-    batches.go(pages);
-    return load();
-  }
-  const start = state.start + pages * PAGE;
-  if (start < 0 || start >= total) return;
-  state = { ...state, start };
-  load();
+  if (loader.state.view !== "next") return loader.turn(pages);
+  if (pages < 0 && batches.isFirst) return;
+  if (outbox.items().length) return toast("Some labels are not saved yet; open the other batch when they are.");
+  batches.go(pages);
+  loader.load();
+}
+
+let typing = 0;
+
+/** Search when the typing pauses; the batch of what to label next is no view to search in. */
+function search(text) {
+  clearTimeout(typing);
+  typing = 0;
+  const { view } = loader.wanted || loader.state;
+  if (text.trim() !== (loader.wanted || loader.state).search) loader.show({ search: text.trim(), view: view === "next" ? "all" : view });
 }
 
 // --- give labels
@@ -189,7 +166,7 @@ async function poll() {
     problem(reachable ? error.message : "");
   }
   if (reachable && outbox.items().length) outbox.send();
-  drawSaving();
+  showSaving();
   setTimeout(poll, EVERY);
 }
 
@@ -222,7 +199,7 @@ async function renew(newest) {
 
 function runEnded(run) {
   const touched = board.pictures.some((picture) => picture.label !== null) || outbox.items().length;
-  if (state.view === "next" && run.state === "done" && !touched) batches.drop(), load();
+  if (loader.state.view === "next" && run.state === "done" && !touched) batches.drop(), loader.load();
   else if (run.state === "done") toast("The run is done. The squares keep their positions; the next batch uses the new filter.");
   summarizeSoon();
 }
@@ -233,52 +210,25 @@ function summarizeSoon() {
   soon = setTimeout(summarize, SHORTLY);
 }
 
+let summaries = 0;
 async function summarize() {
-  const found = await server.get("summary", { source: state.source }).catch(() => null);
-  if (!found) return;
+  const mine = ++summaries;
+  const { source, search } = loader.state;
+  const found = await server.get("summary", { source, search }).catch(() => null);
+  if (!found || mine !== summaries) return;
   summaryData = found;
   problem(found.problem);
-  drawAround();
-}
-
-// --- the area around the grid
-
-function drawAround() {
-  const { counts, sources, labels, enough } = summaryData;
-  drawViews(element("views"), { counts, chosen: state.view, choose: (view) => show({ view, sort: "" }) });
-  drawSources(element("source"), sources, state.source);
-  element("source").disabled = state.view === "next";
-  element("sort").value = state.sort;
-  element("sort").disabled = state.view === "next";
-  if (!labels) return;
-  element("tally").textContent = tallyText(summaryData);
-  element("gain").textContent = adviceText(summaryData);
-  element("gain").classList.toggle("enough", enough);
+  drawAround(loader, summaryData);
 }
 
 function repaint() {
   board.paint(outbox.pending());
-  drawSaving();
-  drawWhere();
+  showSaving();
+  drawWhere(loader, board, batches);
 }
 
-function drawSaving() {
-  const count = outbox.items().length;
-  const fault = reachable ? outbox.fault : "The server does not respond.";
-  element("saving").className = count || fault ? "waits" : "";
-  element("saving").textContent = savingText(count, fault);
-}
-
-function drawWhere() {
-  const batch = state.view === "next";
-  const shown = board.pictures.length;
-  const left = board.pictures.filter((picture) => picture.label === null).length;
-  const here = `${shown ? state.start + 1 : 0}–${state.start + shown} of ${total}`;
-  element("where").textContent = batch ? `${left} of ${total} left` : here;
-  element("next-text").textContent = batch && batches.isLast ? "Next batch" : "Next";
-  button("next").classList.toggle("ready", batch && batches.isLast && left === 0 && total > 0);
-  button("previous").disabled = batch ? batches.isFirst : state.start === 0;
-  button("next").disabled = !batch && state.start + PAGE >= total;
+function showSaving() {
+  drawSaving(outbox.items().length, reachable ? outbox.fault : "The server does not respond.");
 }
 
 function moved() {
@@ -286,6 +236,7 @@ function moved() {
   element("page-link").hidden = !page;
   if (page) element("page-link").href = page;
   if (zoom.open) zoom.show(board.current);
+  preview.follow();
 }
 
 function problem(text) {
@@ -317,6 +268,9 @@ function act(name, event) {
     help: () => element("keys").showModal(),
     larger: () => resize(12),
     smaller: () => resize(-12),
+    preview: () => preview.toggle(),
+    find: () => element("search").focus(),
+    why: () => why.open(),
     rest: () => {
       armed = true;
       toast(`The next label is for the ${rest().length} unlabelled squares from here to the end of the page. Esc cancels.`);
@@ -357,11 +311,21 @@ for (const each of document.querySelectorAll(".act")) {
   each.addEventListener("click", (event) => act(each.dataset.act, event));
   each.addEventListener("mousedown", (event) => event.preventDefault()); // the grid keeps the focus
 }
-element("sort").addEventListener("change", (event) => show({ sort: event.target.value }));
-element("source").addEventListener("change", (event) => {
-  show({ source: event.target.value });
-  summarize();
+element("sort").addEventListener("change", (event) => loader.show({ sort: event.target.value }));
+element("source").addEventListener("change", (event) => loader.show({ source: event.target.value }));
+element("search").addEventListener("input", (event) => {
+  clearTimeout(typing);
+  typing = setTimeout(() => search(event.target.value), TYPING);
 });
+element("search").addEventListener("keydown", (event) => {
+  if (event.key === "Enter") search(event.target.value);
+  if (event.key !== "Escape" && event.key !== "Enter") return;
+  event.preventDefault(); // Escape would empty the field
+  event.target.blur();
+  board.go(board.cursor);
+});
+element("why-open").addEventListener("click", () => why.open(element("search").value));
+element("empty-why").addEventListener("click", () => why.open(loader.state.search));
 for (const name of ["reach", "brush"]) element(name).addEventListener("change", () => board.go(board.cursor));
 element("more").addEventListener("click", () => {
   const open = document.body.classList.toggle("more");
@@ -371,12 +335,9 @@ element("help").addEventListener("click", () => element("keys").showModal());
 element("keys-close").addEventListener("click", () => element("keys").close());
 window.addEventListener("beforeunload", (event) => outbox.unstored.size && event.preventDefault());
 
-function button(name) {
-  return document.querySelector(`[data-act="${name}"]`);
-}
-
 restoreSize();
-await load();
+const question = asked().why;
+await loader.load();
 outbox.send();
-summarize();
+if (question) why.open(question);
 poll();

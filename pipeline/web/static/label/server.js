@@ -15,6 +15,10 @@ export class Server {
     return `${this.root}original/${picture.id}`;
   }
 
+  thumbnail(picture) {
+    return `${this.root}thumbnail/${picture.id}`;
+  }
+
   get(path, values = {}) {
     return getJson(this.root + path, values);
   }

@@ -10,8 +10,8 @@ export function savingText(count, fault) {
 }
 
 /** What the last labels changed, and whether more would help. */
-export function adviceText({ filtered, newer, gain, hint }) {
-  const first = "The filter has not run yet: about 30 squares on target and 50 off target are enough to begin with.";
+export function adviceText({ filtered, newer, gain, hint, enough_labels: { on, off } }) {
+  const first = `The filter has not run yet: about ${on} squares on target and ${off} off target are enough to begin with.`;
   const fresh = newer ? `${newer} ${newer === 1 ? "label is" : "labels are"} newer than the filter.` : "";
   return [filtered ? fresh : first, gain, hint].filter(Boolean).join(" ");
 }
@@ -20,6 +20,11 @@ export function adviceText({ filtered, newer, gain, hint }) {
 export function tallyText({ labels, validation }) {
   const counts = `${labels.on} on target, ${labels.off} off target, ${labels.unsure} skip`;
   return validation ? `${counts}; ${validation} of them for validation` : counts;
+}
+
+/** What comes after the labels that are enough to begin with. */
+export function enoughText(reached) {
+  return reached ? "enough to begin with: update the filter" : "";
 }
 
 /** Edits that were refused because another label was given meanwhile. */

@@ -1,6 +1,6 @@
 // The original picture, large, with what is known about it.
 
-import { made } from "../dom.js";
+import { datasetRoot, made } from "../dom.js";
 import { score } from "./board.js";
 import { LABEL_NAMES } from "./texts.js";
 
@@ -46,10 +46,18 @@ function facts(picture) {
     ["found by", picture.source],
     ["page", picture.page && link(picture.page)],
     ["address", picture.url && link(picture.url)],
+    ["trace", trace(picture)],
     ["creator", picture.creator],
     ["licence", picture.license],
     ["id", picture.id],
   ];
+}
+
+/** A link to everything that is known of how this square came about and where it went. */
+function trace({ id }) {
+  const found = made("a", "", "from its source to the samples");
+  found.href = `${datasetRoot()}samples#trace=${id}`;
+  return found;
 }
 
 function described(value) {
