@@ -3,14 +3,20 @@
 STAGE_OPTIONS holds the options of each stage by the stage's name, and STAGES is the one list of stages, in order.
 """
 
+import os
+import re
 import shlex
 from typing import Any, Literal
 
 from pydantic import field_validator
 
-from pipeline.option_types import Options, option
+from pipeline.errors import UserError
+from pipeline.option_types import Options, field_of, nearest, option, parse
 
 DEFAULT_DATASET = "demo"  # of commands without --dataset
+DATASET = re.compile(r"\w[\w-]*")
+LONGEST = 100  # bytes of a dataset's name: it is part of the names of folders and locks, which may have 255 bytes
+RESERVED = {"luigid"}  # data/luigid holds the state of Luigi's scheduler
 Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder"]
 
 
@@ -251,3 +257,34 @@ STAGES = tuple(STAGE_OPTIONS)  # each stage reads only from stages before it
 def dataset_flag(dataset: str) -> str:
     """The flag that selects `dataset` in a command; empty for the default dataset."""
     return "" if dataset == DEFAULT_DATASET else f" --dataset {shlex.quote(dataset)}"
+
+
+def check_dataset(dataset: str) -> None:
+    """Raise a `UserError` unless `dataset` can be the name of a folder and of a section of luigi.cfg."""
+    if dataset in RESERVED:
+        raise UserError(f"dataset = {dataset!r}: this name is reserved, as data/{dataset} is Luigi's; choose another")
+    if not DATASET.fullmatch(dataset) or len(os.fsencode(dataset)) > LONGEST:
+        shown = dataset if len(dataset) <= LONGEST else f"{dataset[:20]}…"
+        raise UserError(
+            f"dataset = {shown!r}: expected letters, digits, - and _, at most {LONGEST} bytes (a name for folders, not"
+            " the search terms: those go into --query)"
+        )
+
+
+def split(name: str) -> tuple[str, str]:
+    """The stage and the option that `gan.epochs` names. Errors: `UserError` if there is no such stage."""
+    stage, dot, option = name.partition(".")
+    if not dot or stage not in STAGES:
+        known = [f"{stage}.{name}" for stage, options in STAGE_OPTIONS.items() for name in options.model_fields]
+        raise UserError(f"there is no option '{name}'; {nearest(name, known) if dot else 'write stage.option=value'}")
+    return stage, option
+
+
+def parse_setting(stage: str, option: str, text: str, where: str) -> Any:
+    """The value that `text` gives one option. It is checked alone, so that an error says `where` this value is from."""
+    value = parse(field_of(STAGE_OPTIONS[stage], option, stage), text, where)
+    try:
+        STAGE_OPTIONS[stage](**{option: value})
+    except UserError as error:  # begins with the name of the option
+        raise UserError(f"{where.removesuffix(option)}{error}") from None
+    return value

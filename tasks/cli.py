@@ -142,6 +142,10 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     forget = add("forget", settings_commands.forget, "forget settings that the last run had by flag")
     forget.add_argument("names", nargs="*", metavar="SETTING", help="as in gan.epochs (default: all but the subject)")
     forget.add_argument("--all", action="store_true", help="what the dataset is about too: query, sources, site, ...")
+    for command in (keep, forget):
+        command.add_argument(
+            "--json", action="store_true", help="for programs: print what `options --json` prints then"
+        )
     _add_labels(add("labels", commands.labels_check, "count, import, export or repair labels"))
     _add_models(add("models", commands.models_list, "list the GAN definitions, explain one, check them", dataset=False))
     out = add(

@@ -7,8 +7,6 @@ In luigi.cfg the section [gan] is for every dataset and [pikachu.gan] for one. T
 
 import configparser
 import json
-import os
-import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
@@ -21,8 +19,8 @@ from luigi import configuration
 from pydantic.fields import FieldInfo
 
 from pipeline.errors import UserError
-from pipeline.option_types import Options, as_json, as_text, expected, field_of, nearest, parse, value_type
-from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag
+from pipeline.option_types import Options, as_json, as_text, expected, field_of, nearest, value_type
+from pipeline.options import STAGE_OPTIONS, STAGES, check_dataset, dataset_flag, parse_setting, split
 from pipeline.store import digest
 from pipeline.store.atomic import write_whole
 from tasks import paths, remembered
@@ -35,10 +33,7 @@ LUIGI_SECTIONS = {
     "cors", "scheduler", "sendgrid", "smtp", "spark", "sqlalchemy", "task_history", "task_visibility", "batch_notifier",
     "azureblob", "datadog", "gcp", "salesforce", "webhdfs",
 }  # fmt: skip
-DATASET = re.compile(r"\w[\w-]*")
 FILE = Path("luigi.cfg")
-LONGEST = 100  # bytes of a dataset's name: it is part of the names of folders and locks, which may have 255 bytes
-RESERVED = {"luigid"}  # data/luigid holds the state of Luigi's scheduler
 
 
 @dataclass(frozen=True)
@@ -58,18 +53,6 @@ class Settings:
                 if (value := getattr(self.stages[stage], name)) != field.default:
                     pairs[f"{stage}.{name}"] = as_json(value)
         return json.dumps(pairs, sort_keys=True, ensure_ascii=False)
-
-
-def check_dataset(dataset: str) -> None:
-    """Raise a `UserError` unless `dataset` can be the name of a folder and of a section of luigi.cfg."""
-    if dataset in RESERVED:
-        raise UserError(f"dataset = {dataset!r}: this name is reserved, as data/{dataset} is Luigi's; choose another")
-    if not DATASET.fullmatch(dataset) or len(os.fsencode(dataset)) > LONGEST:
-        shown = dataset if len(dataset) <= LONGEST else f"{dataset[:20]}…"
-        raise UserError(
-            f"dataset = {shown!r}: expected letters, digits, - and _, at most {LONGEST} bytes (a name for folders, not"
-            " the search terms: those go into --query)"
-        )
 
 
 SUBJECT = tuple(f"download.{name}" for name in ("query", "sources", "site", "urls", "folder"))  # what it is about
@@ -105,21 +88,10 @@ def resolve(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) 
     for name, each in given(dataset, overrides, memory=memory).items():
         try:
             stage, option = split(name)
-            values[stage][option] = _parse(stage, option, each)
+            values[stage][option] = parse_setting(stage, option, each.text, each.where(name))
         except UserError as error:
             raise UserError(f"{error}{each.advice(dataset, name)}") from None
     return Settings({stage: _make(stage, chosen) for stage, chosen in values.items()})
-
-
-def _parse(stage: str, option: str, found: Given) -> Any:
-    """The value of one option. It is checked alone, so that an error says where this value comes from."""
-    where = found.where(f"{stage}.{option}")
-    value = parse(field_of(STAGE_OPTIONS[stage], option, stage), found.text, where)
-    try:
-        STAGE_OPTIONS[stage](**{option: value})
-    except UserError as error:  # begins with the name of the option
-        raise UserError(f"{where.removesuffix(option)}{error}") from None
-    return value
 
 
 def source_of(dataset: str, name: str, value: Any) -> Given:
@@ -208,15 +180,6 @@ def read_words(words: str | Iterable[str]) -> dict[str, str]:
             raise UserError(f"options: {word!r} has no '='; write for example gan.epochs=20")
         pairs[name] = text
     return pairs
-
-
-def split(name: str) -> tuple[str, str]:
-    """The stage and the option that `gan.epochs` names. Errors: `UserError` if there is no such stage."""
-    stage, dot, option = name.partition(".")
-    if not dot or stage not in STAGES:
-        known = [f"{stage}.{name}" for stage, options in STAGE_OPTIONS.items() for name in options.model_fields]
-        raise UserError(f"there is no option '{name}'; {nearest(name, known) if dot else 'write stage.option=value'}")
-    return stage, option
 
 
 def _make(stage: str, chosen: dict[str, Any]) -> Options:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pipeline.errors import UserError, of_system
 from pipeline.option_types import as_text, nearest
-from pipeline.options import STAGE_OPTIONS
+from pipeline.options import STAGE_OPTIONS, check_dataset
 from tasks import paths, remembered, settings, settings_page
 
 
@@ -33,12 +33,12 @@ def options(arguments: Namespace) -> int:
 
 
 def remember(arguments: Namespace) -> int:
-    """Save settings for a dataset, as if its last run had been given them by flag; without any, print what is saved."""
+    """Save settings for a dataset, as if its last run had been given them by flag; print what is saved, or with `json`
+    every setting."""
+    if arguments.json:
+        return as_json_or_error(lambda: _described_after(lambda: _remember(arguments), arguments.dataset))
+    _remember(arguments)
     dataset = arguments.dataset
-    given = settings.read_words(arguments.settings)
-    settings.check_dataset(dataset)
-    if given:
-        settings.remember(dataset, settings.resolve(dataset, given))
     known = remembered.read(dataset)
     for name, each in sorted(known.items()):
         print(f"{dataset}: {name} = {each.text}")
@@ -47,13 +47,35 @@ def remember(arguments: Namespace) -> int:
     return 0
 
 
+def _remember(arguments: Namespace) -> None:
+    given = settings.read_words(arguments.settings)
+    check_dataset(arguments.dataset)
+    if given:
+        settings.remember(arguments.dataset, settings.resolve(arguments.dataset, given))
+
+
+def _described_after(change: Callable[[], object], dataset: str) -> object:
+    """Every setting of `dataset` as `options --json` has it, after `change`."""
+    change()
+    return settings.described(dataset)
+
+
 def forget(arguments: Namespace) -> int:
-    """Forget settings that the last run used by flag, so that luigi.cfg and the defaults hold again."""
+    """Forget settings that the last run used by flag, so that luigi.cfg and the defaults hold again; print which, or
+    with `json` every setting."""
+    if arguments.json:
+        return as_json_or_error(lambda: _described_after(lambda: _forget(arguments), arguments.dataset))
+    for line in _forget(arguments):
+        print(line)
+    return 0
+
+
+def _forget(arguments: Namespace) -> list[str]:
+    """Forget settings; returns a line for each, and one for what is still remembered."""
     dataset = paths.existing_dataset(arguments.dataset)
     if arguments.all:
         remembered.forget_all(dataset)
-        print(f"{dataset}: forgot every remembered setting")
-        return 0
+        return [f"{dataset}: forgot every remembered setting"]
     known = remembered.read(dataset)
     for name in arguments.names:
         if name not in known:
@@ -61,13 +83,13 @@ def forget(arguments: Namespace) -> int:
     names = arguments.names or [name for name in known if name not in settings.SUBJECT]
     remembered.forget(dataset, names)
     now = settings.resolve(dataset, {})
+    lines = []
     for name in names:
         stage, _, option = name.partition(".")
         value = getattr(now.stages.get(stage), option, settings.DEFAULT)  # an earlier version had other settings
-        print(f"{dataset}: forgot {name} = {known[name].text}; now {as_text(value)}")
+        lines.append(f"{dataset}: forgot {name} = {known[name].text}; now {as_text(value)}")
     kept = [name for name in known if name not in names]
-    print(f"{dataset}: " + (f"still remembered: {', '.join(kept)}" if kept else "nothing is remembered"))
-    return 0
+    return [*lines, f"{dataset}: " + (f"still remembered: {', '.join(kept)}" if kept else "nothing is remembered")]
 
 
 def as_json_or_error(find: Callable[[], object]) -> int:

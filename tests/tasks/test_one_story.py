@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.options import STAGE_OPTIONS, STAGES
-from tasks import label_snapshots, settings, signals
+from pipeline.options import STAGE_OPTIONS, STAGES, split
+from tasks import label_snapshots, signals
 from tests.tasks import fake_stages
 from tests.tasks.story import CONFIG, DATASET, DONE, FAILED, FLAGS, STOPPED, Workspace, step_is
 
@@ -196,7 +196,7 @@ def test_trainings_that_share_their_best_epoch_say_so(workspace):
 
 def test_every_setting_of_a_walk_is_one():
     for name in FLAGS:
-        stage, option = settings.split(name)
+        stage, option = split(name)
         assert option in STAGE_OPTIONS[stage].model_fields
 
 

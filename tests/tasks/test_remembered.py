@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.options import STAGE_OPTIONS
+from pipeline.options import STAGE_OPTIONS, split
 from tasks import remembered, settings
 from tasks.cli import main
 from tasks.run_pipeline import RunPipeline
@@ -19,7 +19,7 @@ def run_with(options: str, *, once: bool = False) -> None:
 
 
 def chosen(name: str) -> object:
-    stage, option = settings.split(name)
+    stage, option = split(name)
     return getattr(settings.resolve("toads", {})[stage], option)
 
 
