@@ -17,7 +17,7 @@ from pipeline.filter.scores import HOLDOUT, METRICS_THRESHOLD, OUT_OF_FOLD, VALI
 from pipeline.images.dataset import ImageSet, read_images
 from pipeline.images.duplicates import group_similar
 from pipeline.labels.log import LABEL_NAMES
-from pipeline.labels.snapshot import MIN_LABELS, read_snapshot, read_validation
+from pipeline.labels.snapshot import ENOUGH_TO_BEGIN, MIN_LABELS, read_snapshot, read_validation
 from pipeline.options import ClassifierOptions
 from pipeline.pretrained import Weights
 from pipeline.progress import Progress, ShouldStop, StageProgress
@@ -137,7 +137,7 @@ def _check_enough(training_labels: TrainingLabels, holdout: float) -> None:
 
 def _to_label(on: int, off: int) -> str:
     """How many labels to add to those that there are: '30 on target and 50 off target'."""
-    missing = {LABEL_NAMES["on"]: (30, on), LABEL_NAMES["off"]: (50, off)}  # enough to begin with
+    missing = {LABEL_NAMES[kind]: (good, {"on": on, "off": off}[kind]) for kind, good in ENOUGH_TO_BEGIN.items()}
     return " and ".join(
         f"{good - present}{' more' * (present > 0)} {name}"
         for name, (good, present) in missing.items()

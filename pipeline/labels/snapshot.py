@@ -11,6 +11,8 @@ from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import dump_row, read_rows
 
 MIN_LABELS = 8  # of each kind, to train a classifier: with fewer nothing can be measured
+EXTRA_LABELS = 40  # to give next: two minutes of labelling
+ENOUGH_TO_BEGIN = {"on": 30, "off": 50}  # labels of each kind with which a filter is worth its training
 REMEDY = "delete that file; the next run writes it again from the label log"
 
 

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
 from pipeline.option_types import nearest
+from pipeline.web.dataset_cards import DatasetCards
 from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.labelling.dataset_view import DatasetView
 from pipeline.web.security import AccessRules
@@ -21,6 +22,7 @@ class Studio:
     def __init__(self, site: Site, access_rules: AccessRules) -> None:
         self.site = site
         self.access_rules = access_rules
+        self.cards = DatasetCards(site.command)
         self._open: OrderedDict[str, DatasetView] = OrderedDict()
         self._lock = threading.Lock()
 
