@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from pipeline.errors import UserError
-from pipeline.option_types import Options, field_of, nearest, option, parse
+from pipeline.option_types import Options, as_text, expected, field_of, nearest, option, parse, value_type
 
 DEFAULT_DATASET = "demo"  # of commands without --dataset
 DATASET = re.compile(r"\w[\w-]*")
@@ -288,3 +288,19 @@ def parse_setting(stage: str, option: str, text: str, where: str) -> Any:
     except UserError as error:  # begins with the name of the option
         raise UserError(f"{where.removesuffix(option)}{error}") from None
     return value
+
+
+def describe_setting(stage: str, option: str) -> dict[str, Any]:
+    """One setting as a JSON object: name, default, meaning, what may be given, and how a form asks for it."""
+    field = STAGE_OPTIONS[stage].model_fields[option]
+    kind = value_type(field.annotation)
+    return {
+        "name": f"{stage}.{option}",
+        "default": as_text(field.default),
+        "meaning": str(field.description),
+        "expected": expected(field),
+        "type": "list"
+        if kind.is_list
+        else {bool: "flag", int: "integer", float: "number", str: "text"}[kind.base_type],
+        "choices": list(kind.choices),
+    }

@@ -8,8 +8,8 @@ from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
 from pipeline.option_types import nearest
-from pipeline.web.dataset_cards import DatasetCards
 from pipeline.web.dataset_paths import DatasetPaths, Site
+from pipeline.web.datasets.dataset_cards import DatasetCards
 from pipeline.web.labelling.dataset_view import DatasetView
 from pipeline.web.security import AccessRules
 
@@ -43,6 +43,11 @@ class Studio:
             while len(self._open) > MAX_OPEN:
                 self._open.popitem(last=False)
             return self._open[dataset]
+
+    def close(self, dataset: str) -> None:
+        """Hold nothing of `dataset` in memory any more: it is not on the list."""
+        with self._lock:
+            self._open.pop(dataset, None)
 
     def preload(self, dataset: str) -> None:
         """Load what the label page of `dataset` needs, in a thread while the browser starts."""

@@ -4,9 +4,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from pipeline.web.card_pictures import card_picture, picture_bytes
-from pipeline.web.dataset_archives import list_archives
-from pipeline.web.dataset_cards import STATES
+from pipeline.web.datasets.card_pictures import card_picture, picture_bytes
+from pipeline.web.datasets.dataset_archives import list_archives
+from pipeline.web.datasets.dataset_cards import STATES
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 

@@ -16,7 +16,7 @@ from pipeline.images.contact_sheet import contact_sheet
 from pipeline.images.png import encode_png
 from pipeline.report.training_files import newest_sheet
 from pipeline.web.dataset_paths import DatasetPaths
-from pipeline.web.manifest_heads import latest_head, stamp
+from pipeline.web.datasets.manifest_heads import latest_head, stamp
 
 WIDTH, HEIGHT = 440, 220  # pixels that a card shows at most; larger sheets are cut after a whole row and column
 MAX_PIXELS = 80_000_000  # of a sheet that is decoded for a card

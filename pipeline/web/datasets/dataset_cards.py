@@ -20,10 +20,10 @@ from pipeline.labels.log import LabelLog
 from pipeline.labels.snapshot import ENOUGH_TO_BEGIN, EXTRA_LABELS
 from pipeline.options import dataset_flag
 from pipeline.run_record import NAME as RECORD
-from pipeline.web.card_pictures import card_picture, picture_address
 from pipeline.web.dataset_paths import DatasetPaths, Site
+from pipeline.web.datasets.card_pictures import card_picture, picture_address
+from pipeline.web.datasets.manifest_heads import ManifestHead, latest_head, stamp
 from pipeline.web.jobs.background_run import FOLDER, BackgroundRun, RunStatus
-from pipeline.web.manifest_heads import ManifestHead, latest_head, stamp
 from pipeline.web.rendering import dataset_url
 
 State = Literal["running", "labels", "run", "done"]
