@@ -290,6 +290,9 @@ def parse_setting(stage: str, option: str, text: str, where: str) -> Any:
     return value
 
 
+TYPE_NAMES: dict[type, str] = {bool: "flag", int: "integer", float: "number", str: "text"}  # how a form asks
+
+
 def describe_setting(stage: str, option: str) -> dict[str, Any]:
     """One setting as a JSON object: name, default, meaning, what may be given, and how a form asks for it."""
     field = STAGE_OPTIONS[stage].model_fields[option]

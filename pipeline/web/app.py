@@ -7,16 +7,25 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
-from pipeline.web.api import datasets_api, settings_api
+from pipeline.web.api import datasets_api, definitions_api, settings_api
 from pipeline.web.dataset_paths import Site
 from pipeline.web.http_errors import add_error_handlers
-from pipeline.web.pages import home_page, label_page, new_page, settings_page
+from pipeline.web.pages import dataset_settings_page, definitions_page, home_page, label_page, new_page
 from pipeline.web.security import AccessRules, SecurityMiddleware
 from pipeline.web.studio import Studio
 
 VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
 STATIC = Path(__file__).parent / "static"
-ROUTES = (home_page, new_page, label_page, settings_page, datasets_api, settings_api)
+ROUTES = (
+    home_page,
+    new_page,
+    label_page,
+    dataset_settings_page,
+    definitions_page,
+    datasets_api,
+    settings_api,
+    definitions_api,
+)
 
 
 class RevalidatedFiles(StaticFiles):

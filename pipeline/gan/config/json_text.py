@@ -11,6 +11,15 @@ MAX_SHOWN = 60  # characters of a value in a message
 COMMON_CAUSES = "a comma too many, a comment, or single quotes?"
 
 
+class DefinitionError(UserError):
+    """A definition that cannot be used, with where in its text the mistake is, as far as that is known."""
+
+    def __init__(self, text: str, *, pointer: str = "", line: int | None = None) -> None:
+        super().__init__(text)
+        self.pointer = pointer  # JSON pointer (RFC 6901) to the field; empty for the whole definition
+        self.line = line  # of the text, from 1; None if only the field is known
+
+
 class DuplicateKey:
     """The value of a key that appears twice: by JSON's own rule the last one wins, which hides a mistake."""
 
@@ -41,14 +50,23 @@ def parse_json(text: str, source: str) -> Any:
         duplicate = _duplicate_key_path(tree)
     except json.JSONDecodeError as error:
         path = f"line {error.lineno}, column {error.colno}"
-        raise UserError(f"{source}: not JSON at {path}: {error.msg} ({COMMON_CAUSES})") from None
+        raise DefinitionError(
+            f"{source}: not JSON at {path}: {error.msg} ({COMMON_CAUSES})", line=error.lineno
+        ) from None
     except RecursionError:
         raise UserError(f"{source}: JSON that cannot be read: too many nested brackets") from None
     except ValueError:  # Python reads no number of more than 4300 digits
         raise UserError(f"{source}: JSON that cannot be read: a number with thousands of digits") from None
     if duplicate:
-        raise UserError(f"{source}: {dotted(duplicate)} appears twice; delete one of the two")
+        raise DefinitionError(
+            f"{source}: {dotted(duplicate)} appears twice; delete one of the two", pointer=pointer(duplicate)
+        )
     return tree
+
+
+def pointer(path: tuple[str | int, ...]) -> str:
+    """The JSON pointer (RFC 6901) of the field at `path`."""
+    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
 
 
 def short_json(value: Any) -> str:

@@ -17,15 +17,18 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from pipeline.errors import UserError
 from pipeline.gan.config import ibm_toolkit
-from pipeline.gan.config.json_text import dotted, parse_json, read_text
+from pipeline.gan.config.json_text import DefinitionError, dotted, parse_json, pointer, read_text
 from pipeline.gan.config.messages import FieldPath, in_words, keys, meaning
 from pipeline.gan.config.schema import Definition, Part
-from pipeline.option_types import nearest
+from pipeline.option_types import first_mistake, nearest
 from pipeline.store.digest import of_value
 
 SCHEMA_FIELD = "$schema"  # tells an editor where the schema is; training ignores it
 DESCRIPTION_FIELD = "description"
 BUILT_IN_DEFINITIONS = Path(__file__).parents[3] / "models"
+BUILT_IN_NAMES = frozenset(
+    ("dcgan", "dcgan-128", "lsgan", "progressive", "r3", "sagan", "sn-hinge", "wgan-gp", "wide")
+)  # in a checkout the folder of these is also that of a user's own
 SCHEMA = "schema.json"  # in the same folder as the definitions, but not a definition
 DROP_FIELDS = ("factor", "at", "plateaus")  # of a schedule
 DEFAULT, UNNAMED = "dcgan", "unnamed"
@@ -180,7 +183,14 @@ def _validated(tree: Any, source: str, *, names: Mapping[str, str] | None = None
     try:
         return Definition.model_validate_json(json.dumps(tree))
     except ValidationError as error:
-        raise UserError(f"{source}: {in_words(error, names=names)}") from None
+        raise DefinitionError(f"{source}: {in_words(error, names=names)}", pointer=_pointer(error, names)) from None
+
+
+def _pointer(error: ValidationError, names: Mapping[str, str] | None) -> str:
+    """Where the first mistake is in the user's file; `names` are that file's names of our fields."""
+    path = first_mistake(error)["loc"]
+    named = (names or {}).get(dotted(tuple(path)))
+    return pointer(tuple(named.split(".")) if named else tuple(path))
 
 
 def _resolve_path(given: Path | str) -> Path:

@@ -79,7 +79,15 @@ function planRow({ stage, state, reason }) {
 async function change(body, said) {
   element("save").disabled = true;
   try {
-    fill((await sendJson(API, body, { timeout: SLOW })).settings);
+    const found = (await sendJson(API, body, { timeout: SLOW })).settings;
+    const done = new Set([...Object.keys(body.values ?? {}), ...(body.forget ?? [])]);
+    const pending = changed().filter((field) => !done.has(field.name)).map((field) => [field, field.value]);
+    fill(found);
+    for (const [field, value] of pending) {
+      field.value = value;
+      checkSoon(field, showChanges);
+    }
+    showChanges();
     element("problem").hidden = true;
     toast(said);
     plan();
