@@ -159,7 +159,7 @@ def _add_removing(router: APIRouter, studio: Studio) -> None:
         studio.close(dataset)
         return Removal(name=found["name"], archive=found["archive"])
 
-    @router.post("/{archive}/restore", responses=documented(404, 409, 415, 422))
+    @router.post("/{archive}/restore", responses=documented(400, 404, 409, 415, 422))
     def restore_dataset(archive: str, body: EmptyBody) -> Removal:
         """Put an archived dataset back on the list, by the name of its archive."""
         if archive not in [each.archive for each in list_archives(studio.site.data)]:

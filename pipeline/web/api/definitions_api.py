@@ -55,7 +55,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         """List all definitions, those that are built in and your own."""
         return DefinitionList(definitions=list_definitions())
 
-    @router.post("/check", responses=documented(413, 415, 422))
+    @router.post("/check", responses=documented(400, 413, 415, 422))
     def check(body: CheckBody) -> DefinitionCheck:
         """Check a text as `models check` does; nothing is saved."""
         return check_definition(body.text, body.name)
@@ -66,7 +66,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         known_definition(name)
         return DefinitionText(text=text_of(name), **summary(name, definitions()[name]).model_dump())
 
-    @router.put("/{name}", responses=documented(409, 413, 415, 422, 507))
+    @router.put("/{name}", responses=documented(400, 409, 413, 415, 422, 507))
     def save(name: str, body: SaveBody) -> DefinitionText:
         """Save a definition in models/. One that is built in is never replaced."""
         problem = name_problem(name) or check_definition(body.text, name).error

@@ -59,7 +59,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         """Every setting of a dataset, with its value and where that comes from."""
         return _list(_process(studio, dataset).described())
 
-    @router.post("/datasets/{dataset}/settings", responses=documented(404, 409, 413, 415, 422))
+    @router.post("/datasets/{dataset}/settings", responses=documented(400, 404, 409, 413, 415, 422))
     def change_settings(dataset: str, body: SettingChanges) -> SettingList:
         """Save settings for a dataset, as if its last run had been given them by flag, and forget others."""
         process = _process(studio, dataset)
@@ -71,7 +71,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         found = process.remember(body.values) if body.values or found is None else found
         return _list(found)
 
-    @router.post("/settings/check", responses=documented(413, 415, 422))
+    @router.post("/settings/check", responses=documented(400, 413, 415, 422))
     def check_settings(body: SettingValues) -> SettingProblems:
         """Check values of settings, each alone; nothing is saved."""
         return SettingProblems(problems=_problems(body.values))

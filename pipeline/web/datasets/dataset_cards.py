@@ -22,6 +22,7 @@ from pipeline.options import dataset_flag
 from pipeline.run_record import NAME as RECORD
 from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.datasets.card_pictures import card_picture, picture_address
+from pipeline.web.datasets.ended_runs import ended_run
 from pipeline.web.datasets.manifest_heads import ManifestHead, latest_head, stamp
 from pipeline.web.jobs.background_run import FOLDER, BackgroundRun, RunStatus
 from pipeline.web.rendering import dataset_url
@@ -134,12 +135,15 @@ class DatasetCards:
 
     def run(self, paths: DatasetPaths) -> RunStatus:
         """How the run stands that works now, or how the last one ended; read again if a record changed or one works."""
-        newest = max((path.name for path in _folders(paths.runs)), default="")
+        names = sorted((path.name for path in _folders(paths.runs)), reverse=True)
+        newest = names[0] if names else ""
         files = paths.runs, paths.runs / newest / RECORD, paths.folder / FOLDER / "run.json"
         background_run = BackgroundRun(command=self._command, dataset=paths.dataset, folder=paths.folder)
-        return self._remembered(
-            paths, "run", (newest, stamp(*files)), background_run.progress, keep=lambda run: run.state != "running"
-        )
+
+        def find() -> RunStatus:
+            return ended_run(paths.folder, names) or background_run.progress()
+
+        return self._remembered(paths, "run", (newest, stamp(*files)), find, keep=lambda run: run.state != "running")
 
     def _remembered(
         self, paths: DatasetPaths, kind: str, stamp: Any, find: Callable[[], Any], keep: Callable[[Any], bool] = bool

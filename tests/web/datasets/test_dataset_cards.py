@@ -1,7 +1,12 @@
 """The card of a dataset: its figures, its state, and what is next."""
 
+import os
+import platform
+
 import pytest
 
+from pipeline.run_record import process_start
+from pipeline.store.jsonl import dump_row
 from pipeline.web.datasets.dataset_cards import DatasetCards
 from tests.web import fake_trainings
 from tests.web.fake_dataset import picture_id
@@ -71,6 +76,20 @@ def test_a_failed_run_says_why_and_a_new_one_is_seen(fake_dataset, card):
     found = card()
     assert (found.run.state, found.run.outcome, found.next.text) == ("failed", "the disk is full", "run again")
     assert found.run.began.startswith("2026-01-02T00:00")
+
+
+def test_a_run_at_work_is_followed_until_its_end(fake_dataset, card):
+    """By this process, which is at work."""
+    born = process_start(os.getpid())
+    start = {"event": "start", "pid": os.getpid(), "born": born, "host": platform.node()}
+    progress = {"event": "progress", "stage": "gan", "done": 3, "total": 4, "note": "epoch 3"}
+    folder = fake_trainings.run(fake_dataset, "20260102-000000-1", start, progress)
+    fake_trainings.run(fake_dataset, "20260103-000000-1", {"event": "end", "outcome": "done"})  # a short one meanwhile
+    found = card()
+    assert (found.state, found.run.stage, found.run.percent, found.run.note) == ("running", "gan", 75, "epoch 3")
+    with (folder / "record.jsonl").open("a") as file:
+        file.write(dump_row({"time": "2026-01-02T00:01:00+00:00", "event": "end", "outcome": "done"}))
+    assert card().run.state == "done"
 
 
 @pytest.mark.parametrize("text", ["[]", '{"filter.method": 1}', "{", '"x"', "9"])
