@@ -13,12 +13,16 @@ def setting(answer, name):
     return next(each for each in answer.json()["settings"] if each["name"] == name)
 
 
-def test_a_setting_is_saved_and_forgotten(real):
-    saved = setting(real.post(API, json={"values": {"gan.epochs": "20"}}), "gan.epochs")
-    assert (saved["value"], saved["origin"]) == ("20", "remembered from the last run")
+def test_a_setting_is_saved_and_forgotten(fake_dataset, real):
+    (fake_dataset.folder / "luigi.cfg").write_text("[gan]\nepochs = 50\n")
+    saved = real.post(API, json={"values": {"gan.epochs": "20", "download.query": "cat, 'tabby cat'"}})
+    assert setting(saved, "gan.epochs")["origin"] == "remembered from the last run"
+    assert setting(saved, "gan.epochs")["value"] == "20"
+    assert setting(saved, "download.query")["value"] == "cat,'tabby cat'"
     forgotten = setting(real.post(API, json={"forget": ["gan.epochs"]}), "gan.epochs")
-    assert (forgotten["value"], forgotten["origin"]) == ("auto", "default")
-    assert forgotten == setting(real.get(API), "gan.epochs")
+    assert (forgotten["value"], forgotten["origin"]) == ("50", "luigi.cfg [gan]")
+    again = real.post(API, json={"forget": ["gan.epochs"]})
+    assert (again.status_code, "is not remembered for cats" in again.json()["error"]) == (409, True)
 
 
 @pytest.mark.parametrize(
