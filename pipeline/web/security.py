@@ -13,12 +13,14 @@ import re
 import secrets
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from pipeline.store.digest import of_bytes
 
@@ -114,7 +116,9 @@ class SecurityMiddleware:
                     respond, 401, "this page needs the token: open the address that the server printed"
                 )
         if is_upload(scope["path"], headers):
-            return await self.app(scope, _limited(receive, MAX_UPLOAD), respond)
+            with suppress(ClientDisconnect):  # the upload is incomplete, and nobody waits for a response
+                await self.app(scope, _limited(receive, MAX_UPLOAD), respond)
+            return
         try:
             body = await _body(scope["method"], headers, receive)
         except _Disconnected:
