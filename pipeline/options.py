@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from pipeline.errors import UserError
-from pipeline.option_types import Options, field_of, nearest, option, parse
+from pipeline.option_types import Options, as_text, expected, field_of, nearest, option, parse, value_type
 
 DEFAULT_DATASET = "demo"  # of commands without --dataset
 DATASET = re.compile(r"\w[\w-]*")
@@ -288,3 +288,20 @@ def check_dataset(dataset: str) -> None:
             f"dataset = {shown!r}: expected letters, digits, - and _, at most {LONGEST} bytes (a name for folders, not"
             " the search terms: those go into --query)"
         )
+
+
+TYPE_NAMES: dict[type, str] = {bool: "flag", int: "integer", float: "number", str: "text"}  # how a form asks
+
+
+def describe_setting(stage: str, option: str) -> dict[str, Any]:
+    """One setting as a JSON object: name, default, meaning, what may be given, and how a form asks for it."""
+    field = STAGE_OPTIONS[stage].model_fields[option]
+    kind = value_type(field.annotation)
+    return {
+        "name": f"{stage}.{option}",
+        "default": as_text(field.default),
+        "meaning": str(field.description),
+        "expected": expected(field),
+        "type": "list" if kind.is_list else TYPE_NAMES[kind.base_type],
+        "choices": list(kind.choices),
+    }

@@ -2,13 +2,11 @@
 
 import os
 import shutil
-from datetime import datetime, timezone
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.run_process import is_at_work
 from pipeline.store.artifacts import WORK
-from tasks import gallery_updates, paths, run_log
+from tasks import gallery_updates, paths
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
@@ -62,24 +60,6 @@ def _orphaned_sheets(dataset: str, removed: list[Path]) -> list[Path]:
     remaining = {path.name.removeprefix(WORK).partition(".")[0] for path in trainings if path.is_dir()}
     folders = paths.training_sheets(dataset, "").glob("*")
     return [path for path in folders if path.is_dir() and not path.is_symlink() and path.name not in remaining]
-
-
-def drop_dataset(dataset: str) -> Path:
-    """Move all folders of `dataset` into one folder below data/.dropped, whose path it returns.
-
-    Raises:
-        UserError: If the dataset's last run is at work.
-    """
-    for record in run_log.newest(dataset):
-        if is_at_work(record.state(), record.folder):
-            raise UserError(f"a run of dataset '{dataset}' is at work (process {record.state().pid}); stop it first")
-    dropped = paths.dataset_folder(".dropped") / f"{dataset}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}"
-    for root in ("models", "generated", "data"):  # the folder in data/ makes it a dataset: it goes last
-        folder = Path(root) / dataset
-        if folder.is_dir():
-            dropped.mkdir(parents=True, exist_ok=True)
-            shutil.move(folder, dropped / root)
-    return dropped
 
 
 def _size(folder: Path) -> int:

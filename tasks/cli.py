@@ -12,7 +12,17 @@ from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_json, expected, nearest, similar
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
 from pipeline.text import to_plain_line
-from tasks import commands, console, export_command, paths, sampler_command, settings_commands, status, trace_command
+from tasks import (
+    commands,
+    console,
+    datasets_command,
+    export_command,
+    paths,
+    sampler_command,
+    settings_commands,
+    status,
+    trace_command,
+)
 from tasks.studio_server import studio, web
 
 MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
@@ -132,6 +142,9 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     state.set_defaults(dataset="")
     state.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
     state.add_argument("--drop", action="store_true", help="take the dataset off the list; its folders are kept aside")
+    every = add("datasets", datasets_command.list_datasets, "list, archive, restore or delete datasets", dataset=False)
+    every.add_argument("--json", action="store_true", help="for programs: a JSON list of objects, or {error}")
+    datasets_command.add_actions(every)
     listing = add(
         "options", settings_commands.options, "list every setting: its value, where that comes from, its meaning"
     )

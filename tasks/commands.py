@@ -1,7 +1,6 @@
 """The commands of `python -m tasks`; each returns the exit code."""
 
 import dataclasses
-import json
 import os
 import sys
 from argparse import Namespace
@@ -11,12 +10,13 @@ from pathlib import Path
 
 from pipeline.crawl.url import STANDARD_INPUT
 from pipeline.errors import UserError
-from pipeline.gan.config import Definition, Difference, LoadedDefinition, as_tree, differences, read, schema_text
+from pipeline.gan.config import LoadedDefinition, differences, read, schema_text
+from pipeline.gan.config.wording import as_json_text, description_line, difference_line, ignored_words, warning_line
 from pipeline.labels.folders import export_folders, import_folders
 from pipeline.option_types import nearest
 from pipeline.options import STAGES, dataset_flag
 from pipeline.store.atomic import write_whole
-from pipeline.text import counted, to_plain_line
+from pipeline.text import counted
 from tasks import cleanup, console, label_snapshots, paths, run_log, runner, settings
 from tasks.plan import PlanStep, make_plan
 from tasks.run_pipeline import RunPipeline
@@ -185,9 +185,6 @@ def _normalized(dataset: str) -> Path:
     return found.folder
 
 
-DESCRIPTION_WIDTH = 500  # characters of a description in one line
-
-
 def models_list(arguments: Namespace) -> int:
     """Print a line for each definition in models/: its loss and description, or its error."""
     definitions = paths.definitions()
@@ -202,12 +199,12 @@ def models_show(arguments: Namespace) -> int:
     path = _definition_path(arguments.name)
     reading = _read_with_warnings(path)
     definition = reading.definition
-    print(f"{path}: {to_plain_line(definition.description, DESCRIPTION_WIDTH)}".rstrip(": "))
+    print(f"{path}: {description_line(definition)}".rstrip(": "))
     changed = differences(definition)
     print("\ndifferent from the defaults:" if changed else "\nevery field has its default")
     for difference in changed:
-        print(f"  {_difference_line(difference)}")
-    print(f"\nall fields:\n{_as_json(definition)}")
+        print(f"  {difference_line(difference)}")
+    print(f"\nall fields:\n{as_json_text(definition)}")
     return 0
 
 
@@ -244,29 +241,17 @@ def _definition_line(path: Path) -> str:
         reading = read(path)
     except UserError as error:
         return f"wrong: {str(error).removeprefix(f'{path}: ')}"
-    many = len(reading.warnings)
-    which = "1 field is" if many == 1 else f"{many} fields are"
-    note = f" ({which} ignored: `models check {path.stem}` says why)" if many else ""
-    return (
-        f"{reading.definition.loss.ljust(14)}  {to_plain_line(reading.definition.description, DESCRIPTION_WIDTH)}{note}"
-    )
+    ignored = ignored_words(reading)
+    note = f" ({ignored}: `models check {path.stem}` says why)" if ignored else ""
+    return f"{reading.definition.loss.ljust(14)}  {description_line(reading.definition)}{note}"
 
 
 def _read_with_warnings(path: Path) -> LoadedDefinition:
     """Read the definition in `path`, and print its warnings."""
     reading = read(path)
     for warning in reading.warnings:
-        print(f"{path}: warning: {warning}", file=sys.stderr)
+        print(warning_line(path, warning), file=sys.stderr)
     return reading
-
-
-def _difference_line(difference: Difference) -> str:
-    value, default = (json.dumps(each, ensure_ascii=False) for each in (difference.value, difference.default))
-    return f"{difference.key} = {value}  (default {default}): {difference.meaning}"
-
-
-def _as_json(definition: Definition) -> str:
-    return json.dumps(as_tree(definition), indent=2, ensure_ascii=False)
 
 
 def _definition_path(name: str) -> Path:

@@ -16,11 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from luigi import configuration
-from pydantic.fields import FieldInfo
 
 from pipeline.errors import UserError
-from pipeline.option_types import Options, as_json, as_text, expected, field_of, nearest, value_type
-from pipeline.options import STAGE_OPTIONS, STAGES, check_dataset, dataset_flag, parse_setting, split_setting
+from pipeline.option_types import Options, as_json, as_text, field_of, nearest
+from pipeline.options import (
+    STAGE_OPTIONS,
+    STAGES,
+    check_dataset,
+    dataset_flag,
+    describe_setting,
+    parse_setting,
+    split_setting,
+)
 from pipeline.store import digest
 from pipeline.store.atomic import write_whole
 from tasks import paths, remembered
@@ -129,24 +136,13 @@ def described(dataset: str) -> list[dict[str, Any]]:
     known, current = given(dataset, {}), resolve(dataset, {})
     return [
         {
-            "name": f"{stage}.{option}",
+            **describe_setting(stage, option),
             "value": as_text(getattr(current[stage], option)),
             "origin": known[f"{stage}.{option}"].origin if f"{stage}.{option}" in known else DEFAULT,
-            "default": as_text(field.default),
-            "meaning": str(field.description),
-            "expected": expected(field),
-            "type": _type_name(field),
-            "choices": list(value_type(field.annotation).choices),
         }
         for stage, options in STAGE_OPTIONS.items()
-        for option, field in options.model_fields.items()
+        for option in options.model_fields
     ]
-
-
-def _type_name(field: FieldInfo) -> str:
-    """How a form asks for a value of `field`: as a list, true or false, a number, a whole number or text."""
-    kind = value_type(field.annotation)
-    return "list" if kind.is_list else {bool: "flag", int: "integer", float: "number", str: "text"}[kind.base_type]
 
 
 def remember(dataset: str, chosen: Settings) -> None:

@@ -7,7 +7,7 @@ from pipeline.errors import DamagedState, UserError, of_system
 from pipeline.options import STAGES, dataset_flag
 from pipeline.run_process import is_at_work
 from pipeline.store.manifest import check_contents
-from tasks import cleanup, console, gallery_updates, label_snapshots, paths, run_log
+from tasks import console, dataset_archive, gallery_updates, label_snapshots, paths, run_log
 from tasks.plan import UP_TO_DATE, make_plan
 from tasks.run_pipeline import RunPipeline
 
@@ -27,7 +27,7 @@ def status(arguments: Namespace) -> int:
 def _drop(dataset: str) -> int:
     if not dataset:
         raise UserError("status --drop: name the dataset, for example --drop --dataset pikahcu")
-    folder = cleanup.drop_dataset(paths.existing_dataset(dataset))
+    folder = dataset_archive.archive(paths.existing_dataset(dataset))
     print(f"{dataset}: dropped. All that it had is in {folder}; delete that folder to free the space")
     return 0
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.filter.learn import EXTRA_LABELS, NEGLIGIBLE_GAIN, predict_gain
+from pipeline.filter.learn import NEGLIGIBLE_GAIN, predict_gain
 from pipeline.filter.threshold import Threshold, choose_threshold
+from pipeline.labels.snapshot import EXTRA_LABELS
 from pipeline.options import FilterOptions
 
 HIGH_RECALL = 0.9  # there is no advice above

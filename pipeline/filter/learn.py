@@ -35,6 +35,7 @@ from pipeline.filter.kernel import (
 )
 from pipeline.filter.patches import learn_dictionary
 from pipeline.images.raster import mirrored, squares
+from pipeline.labels.snapshot import EXTRA_LABELS
 from pipeline.options import ClassifierOptions
 from pipeline.pretrained import Weights
 
@@ -256,7 +257,6 @@ def _predict(network: Network, images: np.ndarray, advance: Callable[[], None]) 
 FRACTIONS = 0.25, 0.5, 0.75, 1.0  # of the labels
 DRAWS = 12  # of each fraction, averaged
 MIN_PER_LABEL = 4  # labels of each kind in a draw
-EXTRA_LABELS = 40  # labels: two minutes of labelling
 POWER_RANGE = 0.1, 2.0  # plausible exponents: the points of a curve are noisy
 NEGLIGIBLE_GAIN = 0.005  # of average precision: more labels are not worth it
 

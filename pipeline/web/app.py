@@ -9,6 +9,8 @@ from fastapi.staticfiles import StaticFiles
 
 from pipeline.web.api import (
     comparison_api,
+    datasets_api,
+    definitions_api,
     gan_model_api,
     job_files_api,
     jobs_api,
@@ -16,6 +18,7 @@ from pipeline.web.api import (
     progress_api,
     runs_api,
     sample_api,
+    settings_api,
     trace_api,
     trainings_api,
 )
@@ -24,11 +27,14 @@ from pipeline.web.http_errors import add_error_handlers
 from pipeline.web.pages import (
     api_docs_page,
     compare_page,
+    dataset_settings_page,
+    definitions_page,
     filter_page,
     gallery_page,
     home_page,
     jobs_page,
     label_page,
+    new_page,
     overview_page,
     runs_page,
     samples_page,
@@ -40,8 +46,10 @@ VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
 STATIC = Path(__file__).parent / "static"
 PAGES = (
     home_page,
+    new_page,
     jobs_page,
     api_docs_page,
+    definitions_page,
     overview_page,
     label_page,
     filter_page,
@@ -49,9 +57,12 @@ PAGES = (
     samples_page,
     runs_page,
     compare_page,
+    dataset_settings_page,
 )
 REST = (
     comparison_api,
+    datasets_api,
+    definitions_api,
     gan_model_api,
     job_files_api,
     jobs_api,
@@ -59,6 +70,7 @@ REST = (
     progress_api,
     runs_api,
     sample_api,
+    settings_api,
     trace_api,
     trainings_api,
 )

@@ -16,6 +16,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
+from pipeline.web.security import is_upload
+
 try:
     import resource
 except ModuleNotFoundError:  # Windows, where sockets are not files
@@ -36,7 +38,8 @@ class Limits:
     connections: int = 256  # a browser opens six, and a flood should cost a few megabytes at most
     per_address: int = 64  # from one other machine: ten browsers behind one address
     headers: float = 10.0  # from a request's first byte to the end of its headers; nginx allows 60
-    body: float = 30.0  # from there to its end: 1 MiB at 35 kB/s, a slow tunnel
+    body: float = 30.0  # from there to its end: 1 MiB at 35 kB/s, a slow tunnel; an upload may lag behind so much
+    upload_rate: float = 35_000.0  # bytes a second that an upload needs on average, however long it takes
     client: float = 30.0  # within which a client must read `client_bytes` of its response
     client_bytes: int = 16_000
     idle: float = 10.0  # before the first request; between two requests uvicorn's own 5 s apply
@@ -122,6 +125,7 @@ class Connection(H11Protocol):
     since = 0.0
     address = ""  # empty for this machine, where tunnels and browsers share one
     dropped = False
+    _arrived = 0  # bytes of an upload that `since` does not yet account for
     _unread = 0  # bytes in the write buffer when the client last read some
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -144,6 +148,7 @@ class Connection(H11Protocol):
         """Process received bytes."""
         if not self.dropped:
             super().data_received(data)
+            self._arrived += len(data)
             self.update_wait()
 
     def on_response_complete(self) -> None:
@@ -174,6 +179,19 @@ class Connection(H11Protocol):
         )
         if waiting_for != self.waiting_for or progress:
             self.waiting_for, self.since, self._unread = waiting_for, self.registry.clock(), unread
+        elif waiting_for == BODY and self._is_wanted() and _is_upload(self.scope):
+            self._account_for_upload()
+        self._arrived = 0
+
+    def _is_wanted(self) -> bool:
+        """Whether the application still waits for the body: a refused request has no right to be slow."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _account_for_upload(self) -> None:
+        """Move `since` on by the time that the bytes which arrived may take; to now while the server does not read."""
+        now = self.registry.clock()
+        allowed = float("inf") if self.flow.read_paused else self._arrived / self.registry.limits.upload_rate
+        self.since = min(now, self.since + allowed)
 
     def expire(self) -> None:
         """Close the connection because its request was too slow; a client that has begun a request gets status 408."""
@@ -234,6 +252,12 @@ class _RequestParser(h11.Connection):
             self.chunked = True
             raise h11.RemoteProtocolError("a request without a content-length")
         return event
+
+
+def _is_upload(scope: Any) -> bool:
+    """Whether a request brings files, which take as long as its client's network needs for them."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return is_upload(scope["path"], headers)
 
 
 def _address_key(host: Any) -> str:

@@ -8,8 +8,9 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError, of_system
+from pipeline.gan.config.json_text import json_pointer
 from pipeline.web.labelling.dataset_view import NoSquares, UnknownPictures
-from pipeline.web.mistakes import Mistake, json_pointer
+from pipeline.web.mistakes import Mistake
 from pipeline.web.rendering import html
 
 

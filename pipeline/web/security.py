@@ -13,12 +13,14 @@ import re
 import secrets
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from pipeline.store.digest import of_bytes
 
@@ -114,9 +116,11 @@ class SecurityMiddleware:
                 return await _respond(
                     respond, 401, "this page needs the token: open the address that the server printed"
                 )
-        if _is_upload(scope["path"], headers):
+        if is_upload(scope["path"], headers):
             most = MAX_BODY if scope["path"] == DEFINITIONS else MAX_UPLOAD
-            return await self.app(scope, _limited(receive, most), respond)
+            with suppress(ClientDisconnect):  # the upload is incomplete, and nobody waits for a response
+                await self.app(scope, _limited(receive, most), respond)
+            return
         try:
             body = await _body(scope["method"], headers, receive)
         except _Disconnected:
@@ -148,14 +152,14 @@ def check_request(method: str, path: str, headers: Mapping[str, str], access_rul
         return None if same_site or navigating else Refusal(status=403, reason="another site may not read this")
     if site not in ("", "same-origin") or not _own_origin(headers.get("origin"), host):
         return Refusal(status=403, reason="only this server's own pages may change anything")
-    if method == "DELETE" or _is_upload(path, headers):  # another site's page cannot send DELETE without being asked
+    if method == "DELETE" or is_upload(path, headers):  # another site's page cannot send DELETE without being asked
         return None
     if _content_type(headers) != "application/json":
         return Refusal(status=415, reason="expected JSON (content-type: application/json)")
     return None
 
 
-def _is_upload(path: str, headers: Mapping[str, str]) -> bool:
+def is_upload(path: str, headers: Mapping[str, str]) -> bool:
     """Whether a request brings files; a form of another site could do so too, but its origin is checked."""
     return _content_type(headers) == "multipart/form-data" and UPLOADS.fullmatch(path) is not None
 

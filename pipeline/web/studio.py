@@ -10,6 +10,7 @@ from pipeline.errors import UserError
 from pipeline.option_types import nearest
 from pipeline.web.chain.chain_reader import ChainReader, ChainReaders
 from pipeline.web.dataset_paths import DatasetPaths, Site
+from pipeline.web.datasets.dataset_cards import DatasetCards
 from pipeline.web.drawing.sample_drawer import SampleDrawer
 from pipeline.web.event_stream import EventStreams
 from pipeline.web.jobs.job_queue import JobQueue
@@ -31,7 +32,8 @@ class Studio:
         self.streams = EventStreams()
         self.shared_answers = SharedAnswers()
         self.closing = threading.Event()  # the server shuts down: streams end
-        self._chains = ChainReaders(site, self.jobs.run_status)
+        self.cards = DatasetCards(self.jobs)
+        self._chains = ChainReaders(site, self.jobs.run_status, lambda paths: self.cards.card(paths).next)
         self._open: OrderedDict[str, DatasetView] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -61,6 +63,11 @@ class Studio:
         """End what is open, as the server shuts down; called by its event loop."""
         self.closing.set()
         self.streams.close()
+
+    def close(self, dataset: str) -> None:
+        """Hold nothing of `dataset` in memory any more: it is not on the list."""
+        with self._lock:
+            self._open.pop(dataset, None)
 
     def preload(self, dataset: str) -> None:
         """Load what the label page of `dataset` needs, in a thread while the browser starts."""

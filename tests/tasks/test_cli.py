@@ -20,7 +20,7 @@ def folder(working_folder):
     ("words", "says"),
     [
         (["rnu"], "COMMAND 'rnu' is not known; did you mean 'run'?"),
-        (["xyz"], "COMMAND 'xyz' is not known; known are: export, forget, gc, generate, labels, models, options"),
+        (["xyz"], "COMMAND 'xyz' is not known; known are: datasets, export, forget, gc, generate, labels, models"),
         (["rerun", "gna"], "stage 'gna' is not known; did you mean 'gan'?"),
         (["run", "--until", "filtre"], "--until 'filtre' is not known; did you mean 'filter'?"),
         (["labels", "imprt"], "ACTION 'imprt' is not known; did you mean 'import'?"),

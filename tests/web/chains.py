@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.run_record import process_start
 from pipeline.web.chain.chain_reader import ChainReader
+from pipeline.web.datasets.dataset_cards import DatasetCards
 from pipeline.web.jobs.job_queue import JobQueue
 from tests.web import fake_trainings
 from tests.web.fake_dataset import FakeDataset
@@ -36,7 +37,9 @@ def plans_made(fake: FakeDataset) -> int:
 def read_chain(fake: FakeDataset, command: tuple[str, ...]) -> ChainReader:
     """The reader of the stages of `fake`, whose command for plans is `command`."""
     site = fake.site(*command)
-    return ChainReader(site, fake.paths(), JobQueue(site).run_status)
+    jobs = JobQueue(site)
+    cards = DatasetCards(jobs)
+    return ChainReader(site, fake.paths(), jobs.run_status, lambda paths: cards.card(paths).next)
 
 
 def new(fake: FakeDataset) -> None:

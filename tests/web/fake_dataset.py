@@ -66,10 +66,10 @@ class FakeDataset:
         """Write the crawl and the squares of `count` pictures; half of them are green."""
         (self.data / "runs").mkdir(parents=True, exist_ok=True)
         found = [row(number, (titles or {}).get(number, ""), (rows or {}).get(number, {})) for number in range(count)]
-        self.publish("download", found, {"images": of_value(count)}, self.crawl)
-        self.publish(
-            "normalize", found, {"images": f"squares of {count}"}, self.square, {"download.images": of_value(count)}
-        )
+        crawl = {"requested": count + 2, "saved": count, "duplicate": 1, "rejected": 0, "failed": 1}
+        self.publish("download", found, {"images": of_value(count)}, self.crawl, summary=crawl)
+        inputs, squares = {"download.images": of_value(count)}, {"images": count, "kept": count, "size": SIZE}
+        self.publish("normalize", found, {"images": f"squares of {count}"}, self.square, inputs, squares)
 
     def crawl(self, rows: list[dict], work: Path) -> None:
         (work / "images").mkdir()

@@ -23,6 +23,7 @@ class LiveServer:
         self.command = command
         self.port = free_port()
         self.process: subprocess.Popen | None = None
+        self.folder: Path | None = None  # the working folder, for tests in which real commands run
 
     @property
     def address(self) -> str:
@@ -44,7 +45,7 @@ class LiveServer:
         ]
         if files:  # the limit is the process's, so a shell sets it
             words = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *words]
-        self.process = subprocess.Popen(words, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stderr=said)
+        self.process = subprocess.Popen(words, cwd=self.folder or REPOSITORY, stdin=subprocess.DEVNULL, stderr=said)
         for _ in range(int(PATIENCE / 0.1)):
             assert self.process.poll() is None, "the server ended at once"
             try:

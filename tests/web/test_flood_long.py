@@ -25,6 +25,12 @@ KINDS = {
     "request line": (b"GE", b"T"),
     "headers": (b"GET / HTTP/1.1\r\nhost: localhost\r\n", b"a: b\r\n"),
     "body": (POST + b"content-length: 1000000\r\n\r\n", b" "),
+    "upload": (
+        b"POST /api/v1/datasets/cats/pictures HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000000\r\n"
+        b"content-type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+        b'content-disposition: form-data; name="pictures"; filename="a.png"\r\n\r\n',
+        b"x" * 100,
+    ),
     "chunks": (POST + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 1000),
     "bodies of the safe": (
         b"GET /static/icon.svg HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n",
@@ -122,7 +128,7 @@ def asked(live_server: LiveServer) -> float:
     while time.monotonic() - began < 10:
         with (
             suppress(ConnectionError, HTTPError),
-            urllib.request.urlopen(f"{live_server.page}summary", timeout=10) as answer,
+            urllib.request.urlopen(f"{live_server.address}/d/cats/summary", timeout=10) as answer,
         ):
             answer.read()
             return time.monotonic() - began

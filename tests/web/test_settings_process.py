@@ -1,37 +1,11 @@
-"""Settings of a dataset over the command line: what is saved, and what a wrong value or command is told."""
+"""What a wrong value and a wrong command are told; tests/web/api/test_settings_api.py saves with the real ones."""
 
 import sys
-from pathlib import Path
 
 import pytest
 
 from pipeline.errors import UserError
 from pipeline.web.settings_process import SettingsProcess, ask_process, check_setting
-
-REPOSITORY = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture
-def cats(tmp_path, monkeypatch):
-    """The settings of an empty dataset in a working folder with a luigi.cfg, by the real commands."""
-    (tmp_path / "luigi.cfg").write_text("[gan]\nepochs = 50\n")
-    (tmp_path / "data" / "cats" / "runs").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    return SettingsProcess(command=(sys.executable, "-m", "tasks"), dataset="cats")
-
-
-def value_and_origin(settings, name):
-    return next((each["value"], each["origin"]) for each in settings if each["name"] == name)
-
-
-def test_a_setting_is_remembered_and_forgotten(cats):
-    saved = cats.remember({"gan.epochs": "20", "download.query": "cat, 'tabby cat'"})
-    assert value_and_origin(saved, "gan.epochs") == ("20", "remembered from the last run")
-    assert value_and_origin(saved, "download.query")[0] == "cat,'tabby cat'"
-    assert value_and_origin(cats.forget(["gan.epochs"]), "gan.epochs") == ("50", "luigi.cfg [gan]")
-    with pytest.raises(UserError, match=r"gan\.epochs is not remembered for cats"):
-        cats.forget(["gan.epochs"])
 
 
 @pytest.mark.parametrize(

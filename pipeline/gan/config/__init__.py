@@ -2,7 +2,8 @@
 
 `schema` has every field with its default; `rules` has the combinations that cannot work. `loading` reads a file, a name
 or a dict into a checked `Definition`; `messages` writes the error messages. `ibm_toolkit` translates files of IBM's
-gan-toolkit. `resolutions` has the image sizes that networks can be built for.
+gan-toolkit. `resolutions` has the image sizes that networks can be built for; `wording`
+puts definitions in lines for people.
 """
 
 from pipeline.gan.config.loading import (

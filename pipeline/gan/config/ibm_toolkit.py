@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.gan.config.json_text import FieldMistake, short_json
+from pipeline.gan.config.json_text import DefinitionError, short_json
 from pipeline.option_types import nearest
 
 NETWORKS = ("generator", "discriminator")
@@ -136,9 +136,9 @@ def section(tree: dict[str, Any], name: str, *, parent: str = "") -> dict[str, A
     return {key: inner for key, inner in value.items() if inner is not None}
 
 
-def _mistake(field_name: str, value: Any, why: str) -> FieldMistake:
+def _mistake(field_name: str, value: Any, why: str) -> DefinitionError:
     """The error about the `value` of a field."""
-    return FieldMistake(f"{field_name} = {short_json(value)}: {why}", field_name.split("."))
+    return DefinitionError(f"{field_name} = {short_json(value)}: {why}", path=field_name.split("."))
 
 
 def number(field_name: str, value: Any) -> float:

@@ -1,7 +1,7 @@
 """Read JSON text, and report a syntax error in one line that says where it is."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,18 @@ MAX_SHOWN = 60  # characters of a value in a message
 COMMON_CAUSES = "a comma too many, a comment, or single quotes?"
 
 
-class FieldMistake(UserError):
-    """A mistake in one field of a definition; `path` are the keys that lead to it in the user's JSON."""
+class DefinitionError(UserError):
+    """A definition that cannot be used, with where in its text the mistake is, as far as that is known."""
 
-    def __init__(self, line: str, path: Sequence[str | int]) -> None:
-        super().__init__(line)
-        self.path = tuple(path)
+    def __init__(self, text: str, *, path: Sequence[str | int] = (), line: int | None = None) -> None:
+        super().__init__(text)
+        self.path = tuple(path)  # the keys that lead to the field in the user's JSON; empty for the whole definition
+        self.line = line  # of the text, from 1; None if only the field is known
+
+    @property
+    def pointer(self) -> str:
+        """The JSON pointer (RFC 6901) of the field; empty for the whole definition."""
+        return json_pointer(self.path)
 
 
 class DuplicateKey:
@@ -50,14 +56,21 @@ def parse_json(text: str, source: str) -> Any:
         duplicate = _duplicate_key_path(tree)
     except json.JSONDecodeError as error:
         path = f"line {error.lineno}, column {error.colno}"
-        raise UserError(f"{source}: not JSON at {path}: {error.msg} ({COMMON_CAUSES})") from None
+        raise DefinitionError(
+            f"{source}: not JSON at {path}: {error.msg} ({COMMON_CAUSES})", line=error.lineno
+        ) from None
     except RecursionError:
         raise UserError(f"{source}: JSON that cannot be read: too many nested brackets") from None
     except ValueError:  # Python reads no number of more than 4300 digits
         raise UserError(f"{source}: JSON that cannot be read: a number with thousands of digits") from None
     if duplicate:
-        raise FieldMistake(f"{source}: {dotted(duplicate)} appears twice; delete one of the two", duplicate)
+        raise DefinitionError(f"{source}: {dotted(duplicate)} appears twice; delete one of the two", path=duplicate)
     return tree
+
+
+def json_pointer(path: Iterable[str | int]) -> str:
+    """The JSON pointer (RFC 6901) of a field: `/settings/gan.epochs`; empty for the whole."""
+    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
 
 
 def short_json(value: Any) -> str:

@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from pipeline.errors import UserError
 from pipeline.gan.config import ibm_toolkit
-from pipeline.gan.config.json_text import FieldMistake, dotted, parse_json, read_text
+from pipeline.gan.config.json_text import DefinitionError, dotted, parse_json, read_text
 from pipeline.gan.config.messages import FieldPath, in_words, keys, meaning
 from pipeline.gan.config.schema import Definition, Part
 from pipeline.option_types import first_mistake, nearest
@@ -26,6 +26,9 @@ from pipeline.store.digest import of_value
 SCHEMA_FIELD = "$schema"  # tells an editor where the schema is; training ignores it
 DESCRIPTION_FIELD = "description"
 BUILT_IN_DEFINITIONS = Path(__file__).parents[3] / "models"
+BUILT_IN_NAMES = frozenset(
+    ("dcgan", "dcgan-128", "lsgan", "progressive", "r3", "sagan", "sn-hinge", "wgan-gp", "wide")
+)  # in a checkout the folder of these is also that of a user's own
 SCHEMA = "schema.json"  # in the same folder as the definitions, but not a definition
 DROP_FIELDS = ("factor", "at", "plateaus")  # of a schedule
 DEFAULT, UNNAMED = "dcgan", "unnamed"
@@ -68,7 +71,7 @@ def parse(text: str, source: str) -> LoadedDefinition:
     try:
         translation = ibm_toolkit.translate(tree)
     except UserError as error:
-        raise FieldMistake(f"{source}: {error}", getattr(error, "path", ())) from None
+        raise DefinitionError(f"{source}: {error}", path=getattr(error, "path", ())) from None
     return LoadedDefinition(_validated(translation.tree, source, names=ibm_toolkit.TOOLKIT_NAMES), translation.warnings)
 
 
@@ -180,14 +183,14 @@ def _validated(tree: Any, source: str, *, names: Mapping[str, str] | None = None
     try:
         return Definition.model_validate_json(json.dumps(tree))
     except ValidationError as error:
-        raise FieldMistake(f"{source}: {in_words(error, names=names)}", _path_of(error, names or {})) from None
+        raise DefinitionError(f"{source}: {in_words(error, names=names)}", path=_path_of(error, names)) from None
 
 
-def _path_of(error: ValidationError, names: Mapping[str, str]) -> tuple[str | int, ...]:
-    """The path of the mistake that `in_words` names, in the user's own file."""
+def _path_of(error: ValidationError, names: Mapping[str, str] | None) -> tuple[str | int, ...]:
+    """Where the first mistake is in the user's file; `names` are that file's names of our fields."""
     path = first_mistake(error)["loc"]
-    name = names.get(dotted(path))
-    return tuple(name.split(".")) if name else path
+    named = (names or {}).get(dotted(tuple(path)))
+    return tuple(named.split(".")) if named else tuple(path)
 
 
 def _resolve_path(given: Path | str) -> Path:

@@ -3,5 +3,5 @@
 Of the server: `jobs_api` (submit runs), `job_files_api` (what they make), `gan_model_api` (as IBM's gan-toolkit has it),
 `definitions_api`, `races_api`. Of datasets: `datasets_api`, `settings_api`, `labels_api` (squares and labels, why a
 picture is no square), `progress_api` (how the stages stand, also as server-sent events), `trainings_api`, `runs_api`
-(and notes), `comparison_api` (what differs), `sample_api` (samples, made and drawn), `trace_api` (what belongs together).
+(and notes), `comparison_api` (what differs), `sample_api` (made and drawn), `trace_api` (what belongs together).
 """

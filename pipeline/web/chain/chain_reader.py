@@ -15,9 +15,9 @@ from pipeline.web.chain.live_training import LiveTraining
 from pipeline.web.chain.plan_cache import Plan, PlanCache, Step, fingerprint
 from pipeline.web.chain.stage_figures import figures, headline, notices
 from pipeline.web.dataset_paths import DatasetPaths, Site
+from pipeline.web.datasets.dataset_cards import NextStep
 from pipeline.web.jobs.background_run import BackgroundRun
 from pipeline.web.jobs.run_status import RunStatus
-from pipeline.web.next_step import NextStep, next_step
 from pipeline.web.rendering import dataset_url
 
 MOST_ELSEWHERE = 40  # other datasets whose times are asked
@@ -33,7 +33,7 @@ class ChainReader:
         site: Site,
         paths: DatasetPaths,
         run_status: Callable[[str], RunStatus],
-        suggest: Callable[[DatasetPaths, str], NextStep] = next_step,
+        suggest: Callable[[DatasetPaths], NextStep],
     ) -> None:
         """Read a dataset.
 
@@ -41,7 +41,7 @@ class ChainReader:
             site: All datasets.
             paths: The dataset.
             run_status: How the run of a dataset stands that works now, or waits, or was the last.
-            suggest: What is next with a dataset whose run is in a state, by what has been made.
+            suggest: What a person does next with a dataset.
         """
         self.site, self.paths = site, paths
         self._run_status, self._suggest = run_status, suggest
@@ -67,7 +67,7 @@ class ChainReader:
             stages=stages,
             run=run,
             training=training,
-            next=_next(self._suggest(self.paths, status.state), self.paths, stages),
+            next=_next(self._suggest(self.paths), self.paths, stages),
         )
         return found.model_copy(update={"version": _version(found)})
 
@@ -126,8 +126,10 @@ class ChainReader:
 class ChainReaders:
     """The readers of all datasets; each is small."""
 
-    def __init__(self, site: Site, run_status: Callable[[str], RunStatus]) -> None:
-        self.site, self._run_status = site, run_status
+    def __init__(
+        self, site: Site, run_status: Callable[[str], RunStatus], suggest: Callable[[DatasetPaths], NextStep]
+    ) -> None:
+        self.site, self._run_status, self._suggest = site, run_status, suggest
         self._lock = threading.Lock()
         self._readers: dict[str, ChainReader] = {}
 
@@ -135,7 +137,7 @@ class ChainReaders:
         """The reader of the dataset with these `paths`."""
         with self._lock:
             if paths.dataset not in self._readers:
-                self._readers[paths.dataset] = ChainReader(self.site, paths, self._run_status)
+                self._readers[paths.dataset] = ChainReader(self.site, paths, self._run_status, self._suggest)
             return self._readers[paths.dataset]
 
 

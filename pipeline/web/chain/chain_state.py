@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from pipeline.web.chain.stage_figures import Figure
-from pipeline.web.next_step import NextStep
+from pipeline.web.datasets.dataset_cards import NextStep
 
 StageWord = Literal[
     "up to date", "will run", "may run", "running", "failed", "stopped", "needs you", "made", "not made"

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.gan.config import loading
-from pipeline.gan.config.json_text import MAX_BYTES, FieldMistake, read_text
+from pipeline.gan.config.json_text import MAX_BYTES, DefinitionError, read_text
 from pipeline.gan.config.resolutions import check_size
 from pipeline.option_types import as_text
 from pipeline.options import parse_setting, split_setting
@@ -70,7 +70,7 @@ def parsed_definition(text: str, *pointer: str) -> loading.LoadedDefinition:
     try:
         return loading.parse(text, SOURCE)
     except UserError as error:
-        raise Mistake(str(error), *pointer, *(error.path if isinstance(error, FieldMistake) else ())) from None
+        raise Mistake(str(error), *pointer, *(error.path if isinstance(error, DefinitionError) else ())) from None
     except RecursionError:
         raise Mistake(f"{SOURCE}: JSON that cannot be read: too many nested brackets", *pointer) from None
 

@@ -1,12 +1,16 @@
-"""The home page: all datasets."""
+"""The home page: a card for each dataset, and the archive."""
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
 
-from pipeline.web.labelling.dataset_view import DatasetView
-from pipeline.web.labelling.label_sync import count_labels
+from pipeline.web.datasets.card_pictures import card_picture, picture_bytes
+from pipeline.web.datasets.dataset_archives import list_archives
+from pipeline.web.datasets.dataset_cards import STATES
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
+
+IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}  # the address changes with the picture
 
 
 def add_routes(app: FastAPI, studio: Studio) -> None:
@@ -15,13 +19,18 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 
     @router.get("/")
     def home() -> HTMLResponse:
-        rows = [_row(name, studio.view(name)) for name in studio.site.datasets()]
-        return html("home", datasets=rows, tab="/")
+        cards = studio.cards.all(studio.site)
+        return html("home", cards=cards, states=STATES, archives=list_archives(studio.site.data), tab="/")
+
+    @router.get("/cards/{dataset}.png")
+    def picture(dataset: str) -> Response:
+        found = card_picture(studio.paths(dataset))
+        try:
+            data = picture_bytes(found) if found else b""
+        except (OSError, ValueError):
+            data = b""
+        if not data:
+            raise HTTPException(404, "there is no picture of this dataset that can be read")
+        return Response(data, media_type="image/png", headers=IMMUTABLE)
 
     app.include_router(router)
-
-
-def _row(name: str, dataset_view: DatasetView) -> dict[str, object]:
-    index, (labels, problem) = dataset_view.index(), dataset_view.label_sync.readable_labels()
-    problem = problem or index.problem
-    return {"name": name, "pictures": len(index.pictures), "labels": count_labels(labels), "problem": problem}
