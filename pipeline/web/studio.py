@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from typing import Any
 
 from starlette.exceptions import HTTPException
 
@@ -10,6 +11,8 @@ from pipeline.errors import UserError
 from pipeline.option_types import nearest
 from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.labelling.dataset_view import DatasetView
+from pipeline.web.races.race_desk import RaceDesk
+from pipeline.web.races.tile_painter import Draw
 from pipeline.web.security import AccessRules
 
 MAX_OPEN = 4  # datasets whose squares are held in memory: some 150 MB for 100,000 squares
@@ -18,8 +21,9 @@ MAX_OPEN = 4  # datasets whose squares are held in memory: some 150 MB for 100,0
 class Studio:
     """One server's datasets."""
 
-    def __init__(self, site: Site, access_rules: AccessRules) -> None:
+    def __init__(self, site: Site, access_rules: AccessRules, *, draw: Draw | None = None) -> None:
         self.site = site
+        self.races = RaceDesk(site.data / ".races", paths=self.paths, draw=draw or _no_sampler)
         self.access_rules = access_rules
         self._open: OrderedDict[str, DatasetView] = OrderedDict()
         self._lock = threading.Lock()
@@ -50,3 +54,7 @@ class Studio:
         with suppress(UserError, OSError, HTTPException):  # the page shows what is wrong
             dataset_view = self.view(dataset)
             dataset_view.suggestions.features(dataset_view.index())
+
+
+def _no_sampler(*, dataset: str, key: str, seed: int, count: int) -> list[Any]:
+    raise UserError("this server has no sampler, so it cannot draw tiles")

@@ -104,7 +104,11 @@ def _read(path: Path) -> Votes:
         try:
             row = parse_row(line, path.name)
             voter, choice = row["voter"], row["choice"]
-            if not isinstance(voter, str) or not isinstance(choice, list) or not all(isinstance(i, str) for i in choice):
+            if (
+                not isinstance(voter, str)
+                or not isinstance(choice, list)
+                or not all(isinstance(i, str) for i in choice)
+            ):
                 raise ValueError
         except (DamagedState, KeyError, ValueError):
             unreadable += 1

@@ -49,7 +49,9 @@ def _facts(dataset: str, gan: Artifact, gans: Sequence[Artifact], register: Sequ
         epochs=_whole(summary.get("epochs")) or 0,
         minutes=round(_seconds(gan) / 60, 2),
         seed=_whole(options.get("seed")),
-        seeds=tuple(sorted({seed for each in alike if (seed := _whole(each.manifest.options.get("seed"))) is not None})),
+        seeds=tuple(
+            sorted({seed for each in alike if (seed := _whole(each.manifest.options.get("seed"))) is not None})
+        ),
         begun=begun,
     )
 

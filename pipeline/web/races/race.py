@@ -112,8 +112,8 @@ def problems(entry: Entry, rule: Rule) -> list[str]:
 
 
 def in_minutes(minutes: float) -> str:
-    """Minutes for people: whole ones from ten on, before that with a decimal; more digits never hide a violation."""
-    return f"{minutes:.1f}".removesuffix(".0")
+    """Minutes for people, with at most two decimals."""
+    return f"{minutes:.2f}".rstrip("0").rstrip(".")
 
 
 def luck(facts: Facts) -> str:

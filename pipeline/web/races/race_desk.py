@@ -67,6 +67,11 @@ class RaceDesk:
         self._boxes: dict[str, BallotBox] = {}
         self._new_voters, self._votes = Allowance(NEW_VOTERS, HOUR), Allowance(VOTES, MINUTE)
 
+    def opens(self, path: str) -> bool:
+        """Whether a path is that of a vote, with its token; such a path needs no other token."""
+        _, vote, token, *_ = [*path.split("/", 3), "", ""]
+        return vote == "vote" and self.store.by_token(token) is not None
+
     def create(self, *, title: str, rule: Rule, ballot: str = ONE) -> Race:
         """Make a race. Its seed is random and fixed from now on, so nobody can have chosen a training by it."""
         race = Race(
