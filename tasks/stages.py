@@ -313,7 +313,7 @@ class Report(StageTask):
 
     stage = "report"
     function = "pipeline.report.report:write_report"
-    version = 4
+    version = 5
 
     def reads(self) -> Reads:
         # The page shows figures of every folder, so it is written again for any new folder, even with the same outputs

@@ -21,6 +21,7 @@ SHOWN_SIDE = 450  # pixels; a smaller video is enlarged by the largest whole fac
 MAX_GIF_BYTES = 8_000_000  # many sites refuse larger GIFs
 PALETTE_PIXELS = 1 << 16  # from which the palette is computed; more take longer and change little
 CODEC = "mp4v"  # MPEG-4 Visual: OpenCV's own builds can write it into an MP4, and desktop players can read it
+WEB_CODEC = "VP90"  # VP9 in WebM: what every browser plays, and OpenCV's own builds can write
 NAME = "training"
 MAX_FRAMES = 150  # more frames make the video longer and show no more
 MAX_GIF_FRAMES = 60  # a GIF with more frames must be shrunk more
@@ -47,8 +48,9 @@ class Video:
 
 
 def write_video(video: Video, folder: Path, *, name: str) -> None:
-    """Write `name`.gif and `name`.mp4 into `folder`. Errors: those of `write_mp4`, after the GIF was written."""
+    """Write `name`.gif, .webm and .mp4 into `folder`. Errors: those of `write_mp4`, after the GIF was written."""
     write_gif(video, folder / f"{name}.gif")
+    write_webm(video, folder / f"{name}.webm")
     write_mp4(video, folder / f"{name}.mp4")
 
 
@@ -72,8 +74,20 @@ def write_mp4(video: Video, path: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / "film.mp4"  # OpenCV derives the format from the name
-        _encode(video, temporary)
+        _encode(video, temporary, CODEC)
         write_whole(path, temporary.read_bytes())
+
+
+def write_webm(video: Video, path: Path) -> bool:
+    """Write a WebM that browsers play, if this build of OpenCV can; returns whether it could."""
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder) / "film.webm"
+        try:
+            _encode(video, temporary, WEB_CODEC)
+        except UserError:  # a page then shows the GIF
+            return False
+        write_whole(path, temporary.read_bytes())
+    return True
 
 
 def animate(folder: Path, out: Path) -> int:
@@ -86,7 +100,9 @@ def animate(folder: Path, out: Path) -> int:
     sheets = _thinned(_sheets(folder), MAX_FRAMES)
     if sheets:
         write_gif(_training_video(_thinned(sheets, MAX_GIF_FRAMES)), out / f"{NAME}.gif")
-        write_mp4(_training_video(sheets), out / f"{NAME}.mp4")
+        film = _training_video(sheets)
+        write_webm(film, out / f"{NAME}.webm")
+        write_mp4(film, out / f"{NAME}.mp4")
     return len(sheets)
 
 
@@ -121,11 +137,11 @@ def _quantized(frames: np.ndarray) -> list[Image.Image]:
     return [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
 
 
-def _encode(video: Video, path: Path) -> None:
+def _encode(video: Video, path: Path, codec_name: str) -> None:
     """Let OpenCV write the frames to `path`; it reports no errors except that it is not open."""
     frames = _enlarged(video)
     size = [side * video.factor + side * video.factor % 2 for side in video.frames.shape[2:0:-1]]
-    codec = cv2.VideoWriter_fourcc(*CODEC)  # type: ignore[attr-defined]  # missing in the types of OpenCV
+    codec = cv2.VideoWriter_fourcc(*codec_name)  # type: ignore[attr-defined]  # missing in the types of OpenCV
     writer = cv2.VideoWriter(str(path), codec, video.fps, size)
     try:
         if not writer.isOpened():

@@ -38,7 +38,7 @@ from pipeline.store.manifest import Manifest
 
 OUTCOMES = KEPT, REJECTED, BORDERLINE
 WITH_REASONS = "download", "normalize"  # stages that give a reason for what they reject
-IMAGE_SUFFIXES = ".png", ".gif", ".mp4"
+IMAGE_SUFFIXES = ".png", ".gif", ".mp4", ".webm"
 SHEET_COLUMNS = 20  # of a contact sheet: 20 squares of 64 px fit on a laptop's screen
 
 

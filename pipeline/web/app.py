@@ -1,6 +1,5 @@
 """The web application: the routes of all pages, behind the checks of `security`."""
 
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,6 +15,7 @@ from pipeline.web.api import (
     jobs_api,
     labels_api,
     progress_api,
+    races_api,
     runs_api,
     sample_api,
     settings_api,
@@ -36,14 +36,17 @@ from pipeline.web.pages import (
     label_page,
     new_page,
     overview_page,
+    races_page,
     runs_page,
     samples_page,
+    vote_page,
 )
+from pipeline.web.races.tile_painter import Draw
+from pipeline.web.rendering import STATIC
 from pipeline.web.security import AccessRules, SecurityMiddleware
 from pipeline.web.studio import Studio
 
 VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
-STATIC = Path(__file__).parent / "static"
 PAGES = (
     home_page,
     new_page,
@@ -58,6 +61,8 @@ PAGES = (
     runs_page,
     compare_page,
     dataset_settings_page,
+    races_page,
+    vote_page,
 )
 REST = (
     comparison_api,
@@ -68,6 +73,7 @@ REST = (
     jobs_api,
     labels_api,
     progress_api,
+    races_api,
     runs_api,
     sample_api,
     settings_api,
@@ -86,18 +92,19 @@ class RevalidatedFiles(StaticFiles):
         return response
 
 
-def make_app(site: Site, access_rules: AccessRules, *, first: str = "") -> SecurityMiddleware:
+def make_app(site: Site, access_rules: AccessRules, *, first: str = "", draw: Draw | None = None) -> SecurityMiddleware:
     """Make the ASGI application; loads the dataset `first` in a thread while the browser starts."""
-    return app_of(Studio(site, access_rules), first=first)
+    return app_of(Studio(site, access_rules, draw=draw), first=first)
 
 
 def app_of(studio: Studio, *, first: str = "") -> SecurityMiddleware:
     """The same for a `studio` that is there."""
     app = FastAPI(title="ganmill", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.state.races = studio.races
     app.mount("/static", RevalidatedFiles(directory=STATIC))
     add_error_handlers(app)
     for module in (*PAGES, *REST):
         module.add_routes(app, studio)
     if first:
         studio.preload(first)
-    return SecurityMiddleware(app, studio.access_rules)
+    return SecurityMiddleware(app, studio.access_rules, opens=studio.races.opens)

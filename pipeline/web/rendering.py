@@ -1,5 +1,6 @@
 """Fill the templates of the pages. Everything that a template shows is escaped."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,9 @@ DATASET_TABS = {
     "settings": "Settings",
 }
 SITE_TABS = {"/": "Datasets", "/definitions": "Definitions", "/jobs": "Jobs", "/races": "Races", "/api/docs": "API"}
+
+
+STATIC = Path(__file__).parent / "static"
 
 
 def dataset_url(dataset: str, tab: str = "") -> str:

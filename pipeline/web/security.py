@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -93,8 +93,11 @@ def new_token() -> str:
 class SecurityMiddleware:
     """ASGI middleware that refuses forbidden requests and adds security headers to responses."""
 
-    def __init__(self, app: Any, access_rules: AccessRules) -> None:
+    def __init__(
+        self, app: Any, access_rules: AccessRules, *, opens: Callable[[str], bool] = lambda path: False
+    ) -> None:
         self.app = app
+        self.opens = opens  # whether a path carries a token of its own, as that of a vote
         self.access_rules = access_rules
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
@@ -112,7 +115,7 @@ class SecurityMiddleware:
         if self.access_rules.token:
             if scope["method"] in SAFE_METHODS and _equal(_query_token(scope), self.access_rules.token):
                 return await self._log_in(scope, respond)
-            if not _has_cookie(headers, self.access_rules):
+            if not _has_cookie(headers, self.access_rules) and not self.opens(scope["path"]):
                 return await _respond(
                     respond, 401, "this page needs the token: open the address that the server printed"
                 )

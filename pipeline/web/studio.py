@@ -4,17 +4,21 @@ import threading
 from collections import OrderedDict
 from contextlib import suppress
 
+import numpy as np
 from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
+from pipeline.images.png import decode_png
 from pipeline.option_types import nearest
 from pipeline.web.chain.chain_reader import ChainReader, ChainReaders
 from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.datasets.dataset_cards import DatasetCards
-from pipeline.web.drawing.sample_drawer import SampleDrawer
+from pipeline.web.drawing.sample_drawer import Latent, SampleDrawer
 from pipeline.web.event_stream import EventStreams
 from pipeline.web.jobs.job_queue import JobQueue
 from pipeline.web.labelling.dataset_view import DatasetView
+from pipeline.web.races.race_desk import RaceDesk
+from pipeline.web.races.tile_painter import Draw
 from pipeline.web.security import AccessRules
 from pipeline.web.shared_answers import SharedAnswers
 
@@ -24,10 +28,11 @@ MAX_OPEN = 4  # datasets whose squares are held in memory: some 150 MB for 100,0
 class Studio:
     """One server's datasets."""
 
-    def __init__(self, site: Site, access_rules: AccessRules) -> None:
+    def __init__(self, site: Site, access_rules: AccessRules, *, draw: Draw | None = None) -> None:
         self.site = site
         self.access_rules = access_rules
         self.sampling = SampleDrawer(site.command)
+        self.races = RaceDesk(site.data / ".races", paths=self.paths, draw=draw or self._draw)
         self.jobs = JobQueue(site)
         self.streams = EventStreams()
         self.shared_answers = SharedAnswers()
@@ -77,3 +82,13 @@ class Studio:
         with suppress(UserError, OSError, HTTPException):  # the page shows what is wrong
             dataset_view = self.view(dataset)
             dataset_view.suggestions.features(dataset_view.index())
+
+    def _draw(self, *, dataset: str, key: str, seed: int, count: int) -> list[np.ndarray]:
+        """Samples (H, W, C) uint8 of a training, by the sampler."""
+        paths = self.paths(dataset)
+        latents = [Latent(seed=seed, number=number) for number in range(count)]
+        self.sampling.draw(paths, key, latents[0], count)
+        files = [self.sampling.find(paths, key, latent) for latent in latents]
+        if None in files:  # of a cache that is too small, or was deleted meanwhile
+            raise UserError("the samples of a tile are not there any more; draw it again")
+        return [decode_png(file.read_bytes()) for file in files if file]

@@ -39,7 +39,7 @@ def read_mp4(path) -> tuple[np.ndarray, float]:
 def test_gif_and_mp4_have_every_frame_enlarged(tmp_path, channels):
     made = make_video(channels=channels)
     write_video(made, tmp_path, name="bar")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bar.gif", "bar.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bar.gif", "bar.mp4", "bar.webm"]
     large = made.frames.repeat(32, axis=1).repeat(32, axis=2)
     if channels == 1:
         large = large.repeat(3, axis=3)

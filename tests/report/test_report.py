@@ -49,7 +49,7 @@ def test_report_has_training_plots_and_film(tmp_path: Path):
     write_rows(gan / "stats.jsonl", [{"epoch": 1, "d_loss": 1.0, "images_per_second": 9.0}])
     write_png(gan / "samples" / "epoch-0000.png", np.zeros((30, 30, 3), np.uint8))
     _write_training(ReportOptions(), _stage_folders(tmp_path, gan=gan), page)
-    shown = ["training-losses.png", "training-speed.png", "training.gif", "training.mp4"]
+    shown = ["training-losses.png", "training-speed.png", "training.gif", "training.mp4", "training.webm"]
     assert sorted(path.name for path in page.iterdir()) == shown
 
 
