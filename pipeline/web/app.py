@@ -24,6 +24,7 @@ from pipeline.web.api import (
 )
 from pipeline.web.dataset_paths import Site
 from pipeline.web.http_errors import add_error_handlers
+from pipeline.web.openapi import describe
 from pipeline.web.pages import (
     api_docs_page,
     compare_page,
@@ -105,6 +106,7 @@ def app_of(studio: Studio, *, first: str = "") -> SecurityMiddleware:
     add_error_handlers(app)
     for module in (*PAGES, *REST):
         module.add_routes(app, studio)
+    describe(app)
     if first:
         studio.preload(first)
     return SecurityMiddleware(app, studio.access_rules, opens=studio.races.opens)

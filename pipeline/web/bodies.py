@@ -2,9 +2,12 @@
 
 from typing import Annotated, Any
 
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 Id = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture, in hex")]
+
+DatasetName = Annotated[str, Path(max_length=300, description="the name of the dataset")]
 
 
 class StrictBody(BaseModel):

@@ -1,10 +1,11 @@
 """REST: what differs between several runs or trainings."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query
 
-from pipeline.web.bodies import documented
+from pipeline.web.bodies import DatasetName, documented
 from pipeline.web.studio import Studio
 from pipeline.web.trainings.comparison import (
     MOST,
@@ -17,7 +18,7 @@ from pipeline.web.trainings.history_bodies import ComparisonBody, SquareSetsBody
 from pipeline.web.trainings.square_sets import square_sets
 from pipeline.web.trainings.trainings_view import TrainingsView
 
-Names = Annotated[list[Annotated[str, Query(max_length=700)]], Query(max_length=MOST)]
+Names = Annotated[Sequence[Annotated[str, Query(max_length=700)]], Query(max_length=MOST)]
 
 
 def add_routes(app: FastAPI, studio: Studio) -> None:
@@ -25,12 +26,22 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
     router = APIRouter(prefix="/api/v1/datasets/{dataset}/comparison", tags=["runs"])
 
     @router.get("", responses=documented(404, 409, 422), summary="What differs between runs or trainings")
-    def comparison(dataset: str, runs: Names = [], trainings: Names = []) -> ComparisonBody:  # noqa: B006  # as FastAPI reads it
+    def comparison(
+        dataset: DatasetName,
+        runs: Names = (),
+        trainings: Names = (),
+    ) -> ComparisonBody:
+        """What differs between runs or trainings."""
         paths = studio.paths(dataset)
         return compare(TrainingsView(paths), find_subjects(paths, runs, trainings))
 
     @router.get("/squares", responses=documented(404, 409, 422), summary="How their labels and kept squares differ")
-    def squares(dataset: str, runs: Names = [], trainings: Names = []) -> SquareSetsBody:  # noqa: B006  # as above
+    def squares(
+        dataset: DatasetName,
+        runs: Names = (),
+        trainings: Names = (),
+    ) -> SquareSetsBody:
+        """How their labels and kept squares differ."""
         paths = studio.paths(dataset)
         return SquareSetsBody(sets=square_sets(paths, find_subjects(paths, runs, trainings)))
 

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
 from pipeline.text import counted
-from pipeline.web.bodies import StrictBody, documented
+from pipeline.web.bodies import DatasetName, StrictBody, documented
 from pipeline.web.datasets.added_pictures import add_pictures
 from pipeline.web.datasets.dataset_archives import ArchivedDataset, list_archives
 from pipeline.web.datasets.dataset_cards import DatasetCard, State
@@ -102,12 +102,12 @@ def _add_reading(router: APIRouter, studio: Studio) -> None:
         return DatasetList(datasets=cards, archived=list_archives(studio.site.data))
 
     @router.get("/{dataset}", responses=documented(404))
-    def get_dataset(dataset: str) -> DatasetCard:
+    def get_dataset(dataset: DatasetName) -> DatasetCard:
         """One dataset with the figures of its last run."""
         return studio.cards.card(studio.paths(dataset))
 
     @router.get("/{dataset}/holdings", responses=documented(404, 409))
-    def get_holdings(dataset: str) -> Holdings:
+    def get_holdings(dataset: DatasetName) -> Holdings:
         """What a dataset, or an archive by its name, has: what deleting it would lose. Reads the sizes of all files."""
         (found,) = _ask(studio, "list", _known(studio, dataset), expects=1)
         return Holdings.model_validate({**found, "text": holdings_words(found)})
@@ -131,7 +131,7 @@ def _add_making(router: APIRouter, studio: Studio) -> None:
     @router.post(
         "/{dataset}/pictures", responses=documented(400, 404, 409, 413, 415, 422, 507), openapi_extra=_body(None)
     )
-    async def add(dataset: str, request: Request) -> Upload:
+    async def add(dataset: DatasetName, request: Request) -> Upload:
         """Add pictures to a dataset: multipart with files called `pictures`, each a picture or a zip of pictures.
 
         The next run uses them.
@@ -149,7 +149,7 @@ def _add_making(router: APIRouter, studio: Studio) -> None:
 def _add_removing(router: APIRouter, studio: Studio) -> None:
     @router.delete("/{dataset}", responses=documented(404, 409, 422))
     def delete_dataset(
-        dataset: str,
+        dataset: DatasetName,
         permanently: Annotated[bool, Query(description="delete it for good; otherwise it is archived")] = False,
     ) -> Removal:
         """Archive a dataset, or delete a dataset or an archive (by its name) for good."""
@@ -160,7 +160,7 @@ def _add_removing(router: APIRouter, studio: Studio) -> None:
         return Removal(name=found["name"], archive=found["archive"])
 
     @router.post("/{archive}/restore", responses=documented(400, 404, 409, 415, 422))
-    def restore_dataset(archive: str, body: EmptyBody) -> Removal:
+    def restore_dataset(archive: DatasetName, body: EmptyBody) -> Removal:
         """Put an archived dataset back on the list, by the name of its archive."""
         if archive not in [each.archive for each in list_archives(studio.site.data)]:
             raise HTTPException(404, "there is no such archive")

@@ -1,6 +1,8 @@
 """GAN definitions over REST: list, read, check, save."""
 
-from fastapi import APIRouter, FastAPI
+from typing import Annotated
+
+from fastapi import APIRouter, FastAPI, Path
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -18,6 +20,8 @@ from pipeline.web.definitions import (
     text_of,
 )
 from pipeline.web.studio import Studio
+
+DefinitionName = Annotated[str, Path(max_length=300, description="the name of its file, without .json")]
 
 
 class DefinitionList(BaseModel):
@@ -61,13 +65,13 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         return check_definition(body.text, body.name)
 
     @router.get("/{name}", responses=documented(404, 409))
-    def get(name: str) -> DefinitionText:
+    def get(name: DefinitionName) -> DefinitionText:
         """One definition with its text."""
         known_definition(name)
         return DefinitionText(text=text_of(name), **summary(name, definitions()[name]).model_dump())
 
     @router.put("/{name}", responses=documented(400, 409, 413, 415, 422, 507))
-    def save(name: str, body: SaveBody) -> DefinitionText:
+    def save(name: DefinitionName, body: SaveBody) -> DefinitionText:
         """Save a definition in models/. One that is built in is never replaced."""
         problem = name_problem(name) or check_definition(body.text, name).error
         if problem:

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, FastAPI, Path, Query
+from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, Field
 
-from pipeline.web.bodies import Id, StrictBody, documented
+from pipeline.web.bodies import DatasetName, Id, StrictBody, documented
 from pipeline.web.labelling import views
 from pipeline.web.labelling.label_sync import LabelEdit
 from pipeline.web.studio import Studio
@@ -17,7 +17,6 @@ MAX_EDITS = 1000
 Label = Literal["on", "off", "unsure"]
 View = Literal[views.VIEWS]  # type: ignore[valid-type]  # FastAPI checks the names when a request comes
 Sort = Literal[("", *views.SORTS)]  # type: ignore[valid-type]  # as above
-Dataset = Annotated[str, Path(description="name of the dataset")]
 Text = Annotated[str, Query(max_length=2000)]
 Start = Annotated[int, Query(ge=0, le=10**9, description="position of the first one")]
 PREVIOUS = "the labels that it may have now, as far as you know; null is no label. Left out: any"
@@ -136,7 +135,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 def _add_labels(router: APIRouter, studio: Studio) -> None:
     @router.get("/labels", response_model=LabelsPage, responses=documented(404, 409, 422))
     def labels(
-        dataset: Dataset, start: Start = 0, count: Annotated[int, Query(ge=1, le=MAX_LABELS)] = MAX_LABELS
+        dataset: DatasetName, start: Start = 0, count: Annotated[int, Query(ge=1, le=MAX_LABELS)] = MAX_LABELS
     ) -> dict[str, object]:
         """The current labels, ordered by id."""
         label_sync = studio.view(dataset).label_sync
@@ -146,7 +145,7 @@ def _add_labels(router: APIRouter, studio: Studio) -> None:
         return {"revision": revision, "total": len(found), "start": start, "labels": page}
 
     @router.post("/labels", response_model=LabelsWritten, responses=documented(400, 403, 404, 409, 413, 415, 422, 503))
-    def change_labels(dataset: Dataset, body: LabelChanges) -> dict[str, object]:
+    def change_labels(dataset: DatasetName, body: LabelChanges) -> dict[str, object]:
         """Label squares. An edit is refused if the label is not one of `previous` any more."""
         result = studio.view(dataset).edit_labels([_edit(change) for change in body.labels])
         refused = [{"id": each.id, "label": each.label, "now": each.now} for each in result.refused]
@@ -161,7 +160,7 @@ def _edit(change: LabelChange) -> LabelEdit:
 def _add_squares(router: APIRouter, studio: Studio) -> None:
     @router.get("/squares", response_model=SquaresPage, responses=documented(404, 422))
     def squares(
-        dataset: Dataset,
+        dataset: DatasetName,
         view: View = "all",
         sort: Sort = "",
         source: Text = "",
@@ -177,6 +176,6 @@ def _add_squares(router: APIRouter, studio: Studio) -> None:
         )
 
     @router.get("/why", response_model=WhyAnswers, responses=documented(404, 422))
-    def why(dataset: Dataset, search: Text) -> dict[str, object]:
+    def why(dataset: DatasetName, search: Text) -> dict[str, object]:
         """Why pictures are in or not: kept, rejected, duplicate of another, too small, failed."""
         return studio.view(dataset).why(search)

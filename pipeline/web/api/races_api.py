@@ -1,8 +1,8 @@
 """Races over REST: make one, enter trainings or pictures, open and close its vote, ask for the results."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, ValidationError
@@ -15,6 +15,7 @@ from pipeline.web.races.race_desk import MAX_NAME, RaceDesk
 from pipeline.web.races.tiles import MAX_UPLOAD_BYTES
 from pipeline.web.studio import Studio
 
+RaceId = Annotated[str, Path(max_length=100)]  # of a race, or of an entry of one
 FORM_BYTES = 1 << 16  # of a form beside its file
 
 
@@ -115,20 +116,24 @@ def result_rows(desk: RaceDesk, race: Race) -> list[dict[str, Any]]:
 def _add_reading(router: APIRouter, desk: RaceDesk) -> None:
     @router.get("", response_model=list[RaceAnswer])
     def races() -> list[dict[str, Any]]:
+        """All races, the newest first."""
         return [race_row(desk, race) for race in desk.store.all()]
 
     @router.get("/{race_id}", response_model=RaceAnswer, responses=documented(404))
-    def race(race_id: str) -> dict[str, Any]:
+    def race(race_id: RaceId) -> dict[str, Any]:
+        """A race with its entries; asks for tiles that are not drawn yet."""
         shown = found(desk, race_id)
         desk.draw_missing(shown)
         return race_row(desk, shown)
 
     @router.get("/{race_id}/results", responses=documented(404, 409))
-    def results(race_id: str) -> list[dict[str, Any]]:
+    def results(race_id: RaceId) -> list[dict[str, Any]]:
+        """The entries of a closed race with their votes, the best first."""
         return result_rows(desk, found(desk, race_id))
 
     @router.get("/{race_id}/entries/{entry_id}/tile.png", response_class=Response, responses=documented(404))
-    def tile(race_id: str, entry_id: str) -> Response:
+    def tile(race_id: RaceId, entry_id: RaceId) -> Response:
+        """The tile of an entry: 10 times 10 samples."""
         race = found(desk, race_id)
         if (entry := race.entry(entry_id)) is None:
             raise HTTPException(404, "there is no such entry")
@@ -146,10 +151,12 @@ def tile_response(desk: RaceDesk, race: Race, entry_id: str) -> Response:
 def _add_changing(router: APIRouter, desk: RaceDesk) -> None:
     @router.post("", status_code=201, response_model=RaceAnswer, responses=documented(409, 507))
     def create(body: RaceBody) -> dict[str, Any]:
+        """Make a race; its seed is drawn now, so that nobody can have chosen samples by it."""
         return race_row(desk, desk.create(title=body.title, rule=Rule(**body.rule.model_dump()), ballot=body.ballot))
 
     @router.patch("/{race_id}", response_model=RaceAnswer, responses=documented(404, 409))
-    def change(race_id: str, body: StateBody) -> dict[str, Any]:
+    def change(race_id: RaceId, body: StateBody) -> dict[str, Any]:
+        """Open the vote, close it, go back to the entries while nobody has voted, or archive the race."""
         race = found(desk, race_id)
         moves = {"open": desk.open, "closed": desk.close, "preparing": desk.prepare_again}
         if body.state and body.state != race.state:
@@ -170,7 +177,8 @@ def _add_entries(router: APIRouter, desk: RaceDesk) -> None:
     @router.post(
         "/{race_id}/entries", status_code=201, openapi_extra=body, responses=documented(400, 404, 409, 413, 422, 507)
     )
-    async def enter(race_id: str, request: Request) -> dict[str, Any]:
+    async def enter(race_id: RaceId, request: Request) -> dict[str, Any]:
+        """Enter a training, whose tile is drawn in the background, or a picture, which is marked as not verified."""
         race = found(desk, race_id)
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
             name, data = await _uploaded(request)
@@ -185,13 +193,14 @@ def _add_entries(router: APIRouter, desk: RaceDesk) -> None:
         return entry_row(race, entry)
 
     @router.delete("/{race_id}/entries/{entry_id}", status_code=204, responses=documented(404, 409))
-    def remove(race_id: str, entry_id: str) -> None:
+    def remove(race_id: RaceId, entry_id: RaceId) -> None:
+        """Take an entry out of a race that is not open yet."""
         if found(desk, race_id).entry(entry_id) is None:
             raise HTTPException(404, "there is no such entry")
         desk.remove(race_id, entry_id)
 
     @router.post("/{race_id}/draw", response_model=RaceAnswer, responses=documented(404))
-    def draw(race_id: str) -> dict[str, Any]:
+    def draw(race_id: RaceId) -> dict[str, Any]:
         """Draw the tiles that could not be drawn; the seed stays, so nothing can be picked by trying again."""
         race = found(desk, race_id)
         desk.draw_missing(race, failed=True)

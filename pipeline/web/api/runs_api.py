@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, FastAPI, Path, Query
 from pydantic import Field
 
-from pipeline.web.bodies import StrictBody, documented
+from pipeline.web.bodies import DatasetName, StrictBody, documented
 from pipeline.web.studio import Studio
 from pipeline.web.trainings.history_bodies import NoteBody, RunDetail, RunList
 from pipeline.web.trainings.notes import LONGEST_NAME, LONGEST_NOTE, RUN, change_note
@@ -36,19 +36,21 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 def _add_runs(router: APIRouter, studio: Studio) -> None:
     @router.get("/runs", tags=["runs"], responses=documented(404, 422), summary="The runs, the newest first")
     def runs(
-        dataset: str,
+        dataset: DatasetName,
         start: Annotated[int, Query(ge=0, le=10**9)] = 0,
         count: Annotated[int, Query(ge=1, le=MOST)] = 50,
         show: Show = "all",
         sort: Sort = "newest",
         text: Annotated[str, Query(max_length=200)] = "",
     ) -> RunList:
+        """The runs, the newest first."""
         wanted = Wanted(show=show, sort=sort, text=text)
         total, found = RunsView(studio.paths(dataset)).page(wanted, start=start, count=count)
         return RunList(total=total, start=start, runs=found)
 
     @router.get("/runs/{run}", tags=["runs"], responses=documented(404, 422), summary="A run with all its settings")
-    def run(dataset: str, run: Run) -> RunDetail:
+    def run(dataset: DatasetName, run: Run) -> RunDetail:
+        """A run with all its settings."""
         view = RunsView(studio.paths(dataset))
         return view.detail(view.find(run))
 
@@ -61,11 +63,12 @@ def _add_notes(router: APIRouter, studio: Studio) -> None:
         summary="Change the star, the name or the note of a run or a training",
     )
     def note(
-        dataset: str,
+        dataset: DatasetName,
         kind: Literal["run", "training"],
         id: Annotated[str, Path(min_length=1, max_length=100)],
         body: NoteChange,
     ) -> NoteBody:
+        """Change the star, the name or the note of a run or a training."""
         paths = studio.paths(dataset)
         known = RunsView(paths).find(id).name if kind == RUN else TrainingsView(paths).find(id).id
         return NoteBody(

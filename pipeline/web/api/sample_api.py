@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from pipeline.gan.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SEED, MAX_TRUNCATION
 from pipeline.report.trace_model import NearestReal, TrainingName
 from pipeline.report.trace_picture import described_reals
-from pipeline.web.bodies import StrictBody, documented
+from pipeline.web.bodies import DatasetName, StrictBody, documented
 from pipeline.web.drawing.sample_drawer import Latent, find_generator
 from pipeline.web.drawing.sample_sets import find_sample, list_sample_sets
 from pipeline.web.rendering import dataset_api
@@ -20,7 +20,6 @@ from pipeline.web.studio import Studio
 IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}  # the same address always has the same pixels
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "the PNG file"}}
 
-Dataset = Annotated[str, InPath(max_length=300)]
 Key = Annotated[
     str, InPath(pattern="^[0-9a-f]{12}$", description="the first 12 hex digits of the training's content key")
 ]
@@ -133,14 +132,14 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 
 def _add_made(router: APIRouter, studio: Studio) -> None:
     @router.get("/samples", responses=documented(404, 422))
-    def samples(dataset: Dataset) -> SampleSets:
+    def samples(dataset: DatasetName) -> SampleSets:
         """The samples of the stage generate, those of the last run first."""
         sets = list_sample_sets(studio.paths(dataset))
         return SampleSets(samples=[SampleSet.model_validate(each) for each in sets])
 
     @router.get("/samples/{artifact}/{number}", response_class=FileResponse, responses=PNG | documented(404, 422))
     def sample(
-        dataset: Dataset,
+        dataset: DatasetName,
         artifact: Annotated[str, InPath(pattern=r"^[0-9a-f]{12}(\.[0-9]{1,6})?$")],
         number: Annotated[int, InPath(ge=0, lt=10**9)],
     ) -> Response:
@@ -153,7 +152,7 @@ def _add_made(router: APIRouter, studio: Studio) -> None:
 
 def _add_drawing(router: APIRouter, studio: Studio) -> None:
     @router.post("/trainings/{key}/draw", responses=documented(400, 404, 409, 415, 422, 503, 507))
-    def draw(dataset: Dataset, key: Key, body: DrawBody) -> DrawnSamples:
+    def draw(dataset: DatasetName, key: Key, body: DrawBody) -> DrawnSamples:
         """Draw samples with the generator of a training: the same as the stage generate makes of this seed."""
         _check_end(body.first + body.count)
         first = Latent(seed=body.seed, number=body.first, truncation=body.truncation)
@@ -169,7 +168,7 @@ def _add_drawing(router: APIRouter, studio: Studio) -> None:
         "/trainings/{key}/drawn/{seed}/{number}", response_class=FileResponse, responses=PNG | documented(404, 422)
     )
     def drawn(
-        dataset: Dataset,
+        dataset: DatasetName,
         key: Key,
         seed: Annotated[int, InPath(ge=0, le=MAX_SEED)],
         number: Annotated[int, InPath(ge=0, lt=MAX_NUMBER)],
@@ -185,7 +184,7 @@ def _add_drawing(router: APIRouter, studio: Studio) -> None:
 
 def _add_walks(router: APIRouter, studio: Studio) -> None:
     @router.post("/trainings/{key}/walk", responses=documented(400, 404, 409, 415, 422, 503, 507))
-    def walk(dataset: Dataset, key: Key, body: WalkBody) -> Frames:
+    def walk(dataset: DatasetName, key: Key, body: WalkBody) -> Frames:
         """Draw the samples on the way from one latent to another, along a sphere (slerp)."""
         start, end = (
             Latent(seed=each.seed, number=each.number, truncation=body.truncation) for each in (body.start, body.end)
@@ -195,7 +194,7 @@ def _add_walks(router: APIRouter, studio: Studio) -> None:
 
     @router.get("/walks/{walk}/{frame}", response_class=FileResponse, responses=PNG | documented(404, 422))
     def frame(
-        dataset: Dataset,
+        dataset: DatasetName,
         walk: Annotated[str, InPath(pattern="^walk-[0-9a-f]{32}$")],
         frame: Annotated[int, InPath(ge=0, lt=MAX_FRAMES)],
     ) -> Response:
@@ -208,7 +207,7 @@ def _add_walks(router: APIRouter, studio: Studio) -> None:
 
 def _add_about(router: APIRouter, studio: Studio) -> None:
     @router.post("/trainings/{key}/nearest", responses=documented(400, 404, 409, 415, 422, 503, 507))
-    def nearest(dataset: Dataset, key: Key, body: NearestBody) -> NearestReals:
+    def nearest(dataset: DatasetName, key: Key, body: NearestBody) -> NearestReals:
         """The reals nearest to a sample, by the extractor that measured the samples of this training."""
         paths, notices = studio.paths(dataset), list[str]()
         latent = Latent(seed=body.seed, number=body.number, truncation=body.truncation)
@@ -217,7 +216,7 @@ def _add_about(router: APIRouter, studio: Studio) -> None:
 
     @router.get("/trainings/{key}/latent", responses=documented(404, 409, 422))
     def latent(
-        dataset: Dataset,
+        dataset: DatasetName,
         key: Key,
         seed: Annotated[int, Query(ge=0, le=MAX_SEED)] = 0,
         number: Annotated[int, Query(ge=0, lt=MAX_NUMBER)] = 0,

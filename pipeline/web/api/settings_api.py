@@ -5,7 +5,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
-from pipeline.web.bodies import StrictBody, documented
+from pipeline.web.bodies import DatasetName, StrictBody, documented
 from pipeline.web.settings_process import SettingsProcess, check_setting, known_setting
 from pipeline.web.studio import Studio
 
@@ -55,12 +55,12 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
     router = APIRouter(prefix="/api/v1", tags=["settings"])
 
     @router.get("/datasets/{dataset}/settings", responses=documented(404, 409))
-    def get_settings(dataset: str) -> SettingList:
+    def get_settings(dataset: DatasetName) -> SettingList:
         """Every setting of a dataset, with its value and where that comes from."""
         return _list(_process(studio, dataset).described())
 
     @router.post("/datasets/{dataset}/settings", responses=documented(400, 404, 409, 413, 415, 422))
-    def change_settings(dataset: str, body: SettingChanges) -> SettingList:
+    def change_settings(dataset: DatasetName, body: SettingChanges) -> SettingList:
         """Save settings for a dataset, as if its last run had been given them by flag, and forget others."""
         process = _process(studio, dataset)
         if problems := _problems(body.values):

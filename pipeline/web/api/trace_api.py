@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from pipeline.errors import DamagedState, UserError
 from pipeline.report.trace import trace
 from pipeline.report.trace_model import Trace
-from pipeline.web.bodies import documented
+from pipeline.web.bodies import DatasetName, documented
 from pipeline.web.studio import Studio
 
 OF = "ARTIFACT/NUMBER or a number for a sample, the path of a sample sheet, an id or its first 6 digits, or a URL"
@@ -19,7 +19,9 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
     router = APIRouter(prefix="/api/v1/datasets/{dataset}", tags=["samples"])
 
     @router.get("/trace", responses=documented(404, 409, 422))
-    def trace_of(dataset: str, of: Annotated[str, Query(min_length=1, max_length=4000, description=OF)]) -> Trace:
+    def trace_of(
+        dataset: DatasetName, of: Annotated[str, Query(min_length=1, max_length=4000, description=OF)]
+    ) -> Trace:
         """What one thing of a dataset is connected to, in both directions. Files elsewhere are not read."""
         paths = studio.paths(dataset)
         try:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI, Path, Query
 from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
-from pipeline.web.bodies import documented
+from pipeline.web.bodies import DatasetName, documented
 from pipeline.web.labelling.thumbnails import HEAD, raster_type
 from pipeline.web.studio import Studio
 from pipeline.web.trainings.history_bodies import StatsBody, TrainingDetail, TrainingList
@@ -36,17 +36,20 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
 
 def _add_reading(router: APIRouter, studio: Studio) -> None:
     @router.get("", responses=documented(404), summary="The trainings, the newest first")
-    def trainings(dataset: str) -> TrainingList:
+    def trainings(dataset: DatasetName) -> TrainingList:
+        """The trainings, the newest first."""
         view = TrainingsView(studio.paths(dataset))
         return TrainingList(trainings=[view.body(found) for found in view.all()])
 
     @router.get("/{key}", responses=documented(404, 422), summary="A training with its sheets, alarms and links")
-    def training(dataset: str, key: Key) -> TrainingDetail:
+    def training(dataset: DatasetName, key: Key) -> TrainingDetail:
+        """A training with its sheets, alarms and links."""
         view = TrainingsView(studio.paths(dataset))
         return view.detail(view.find(key))
 
     @router.get("/{key}/stats", responses=documented(404, 422), summary="Its statistics, thinned for curves")
-    def stats(dataset: str, key: Key) -> StatsBody:
+    def stats(dataset: DatasetName, key: Key) -> StatsBody:
+        """Its statistics, thinned for curves."""
         course = _find(studio, dataset, key).course()
         return StatsBody(rows=list(course.rows), of=len(course.epochs), problem=course.problem)
 
@@ -58,7 +61,10 @@ def _add_files(router: APIRouter, studio: Studio) -> None:
         response_class=Response,
         summary="The sample sheet of an epoch",
     )
-    def sheet(dataset: str, key: Key, epoch: Annotated[int, Path(ge=0, le=10**12)], version: Version = "") -> Response:
+    def sheet(
+        dataset: DatasetName, key: Key, epoch: Annotated[int, Path(ge=0, le=10**12)], version: Version = ""
+    ) -> Response:
+        """The sample sheet of an epoch."""
         path = _find(studio, dataset, key).sheets().get(epoch)
         return _picture(path, f"there is no sample sheet of epoch {epoch}", cached=bool(version))
 
@@ -68,7 +74,8 @@ def _add_files(router: APIRouter, studio: Studio) -> None:
         response_class=Response,
         summary="A sheet of squares that it learns from",
     )
-    def reals(dataset: str, key: Key) -> Response:
+    def reals(dataset: DatasetName, key: Key) -> Response:
+        """A sheet of squares that it learns from."""
         return _picture(_find(studio, dataset, key).file("reals.png"), "there is no sheet of reals", cached=False)
 
     @router.get(
@@ -77,7 +84,8 @@ def _add_files(router: APIRouter, studio: Studio) -> None:
         response_class=Response,
         summary="The film of its sample sheets: a GIF for browsers, or a file",
     )
-    def film(dataset: str, key: Key, format: Literal["gif", "mp4", "webm"] = "gif") -> Response:
+    def film(dataset: DatasetName, key: Key, format: Literal["gif", "mp4", "webm"] = "gif") -> Response:
+        """The film of its sample sheets: a GIF for browsers, or a file."""
         found = _find(studio, dataset, key)
         name = f"{found.training.name}.{format}" if format == "mp4" else None  # browsers do not play its codec
         return _file(found.file(f"training.{format}"), FILMS[format], name, f"there is no film of format {format}")
@@ -88,7 +96,8 @@ def _add_files(router: APIRouter, studio: Studio) -> None:
         response_class=Response,
         summary="The generator as a file of Keras",
     )
-    def generator(dataset: str, key: Key) -> Response:
+    def generator(dataset: DatasetName, key: Key) -> Response:
+        """The generator as a file of Keras."""
         found = _find(studio, dataset, key)
         path, name = found.file("generator.keras"), f"{found.training.name}.keras"
         return _file(path, "application/octet-stream", name, "there is no generator yet, or it was deleted")

@@ -70,7 +70,7 @@ def test_every_parameter_is_bounded(description):
         for parameter in operation.get("parameters", []):
             schema = parameter["schema"]
             schemas = schema.get("anyOf", [schema])
-            kept = ("maxLength", "maximum", "pattern", "enum", "const")
+            kept = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "pattern", "enum", "const")
             assert all(each.get("type") in ("null", "boolean") or set(kept) & set(each) for each in schemas), (
                 f"{name} {parameter['name']}"
             )

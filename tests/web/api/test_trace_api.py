@@ -21,9 +21,9 @@ def test_what_is_not_known_is_one_line(client):
 
 def test_no_file_of_the_machine_is_read(client, tmp_path):
     (tmp_path / "secret.txt").write_text("secret")
-    there, missing = (client.get(API, params={"of": str(tmp_path / name)}) for name in ("secret.txt", "missing.txt"))
-    assert there.status_code == missing.status_code == 404
-    assert there.json()["error"].replace("secret", "missing") == missing.json()["error"]
+    there, absent = (client.get(API, params={"of": str(tmp_path / name)}) for name in ("secret.txt", "absent.txt"))
+    assert there.status_code == absent.status_code == 404
+    assert there.json()["error"].replace("secret", "absent") == absent.json()["error"]
 
 
 def test_the_schema_is_in_the_openapi_description(client):

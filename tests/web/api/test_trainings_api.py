@@ -102,7 +102,7 @@ def test_bad_requests_are_refused_with_a_line(client, url, status):
 
 def test_every_answer_is_in_the_description(client):
     paths = client.get("/api/openapi.json").json()["paths"]
-    ours = {path: operations for path, operations in paths.items() if "/trainings" in path}
-    assert len(ours) == 7
-    for operations in ours.values():
-        assert {"200", "404"} <= set(operations["get"]["responses"])
+    ours = [each["get"] for path, each in paths.items() if "/trainings" in path and "get" in each]
+    assert len(ours) >= 7
+    for operation in ours:
+        assert {"200", "404"} <= set(operation["responses"])

@@ -80,7 +80,7 @@ def test_a_run_that_needs_labels_leads_to_the_label_page(fake):
     page = client_of(fake).get("/d/cats/").text
     assert "The last run waits for you" in page
     assert "label 30 on target and 50 off target" in page
-    assert '<a href="/d/cats/label">Label 80 more: 30 on target and 50 off target, then run.</a>' in page
+    assert '<a href="/d/cats/label">label 80 more</a>' in page
 
 
 def test_names_and_alarms_of_others_are_text(fake):
