@@ -13,6 +13,7 @@ from markupsafe import Markup
 HERE = Path(__file__).parent
 LOOK = "look.css"  # what all written pages share
 SHOWN_SIDE, MOST = 1000, 3  # pixels that an enlarged picture has at most, and the largest factor: more shows no more
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEAD = 24  # bytes up to the height
 
 
@@ -54,7 +55,7 @@ def shown_size(path: Path) -> Size | None:
     except OSError:
         return None
     width, height = (int.from_bytes(head[start : start + 4], "big") for start in (16, 20))
-    if not width or not height:
+    if not head.startswith(PNG_SIGNATURE) or not width or not height:
         return None
     factor = max(1, min(MOST, SHOWN_SIDE // max(width, height)))
     return Size(width=width * factor, height=height * factor)
