@@ -1,4 +1,4 @@
-"""The report in Chromium, from its folder: axe-core finds nothing serious, nothing scrolls sideways, the slider works."""
+"""The report in Chromium, from its folder: axe-core finds nothing serious, no sideways scrolling, its slider works."""
 
 import numpy as np
 import pytest
