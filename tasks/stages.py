@@ -313,7 +313,7 @@ class Report(StageTask):
 
     stage = "report"
     function = "pipeline.report.report:write_report"
-    version = 5
+    version = 6
 
     def reads(self) -> Reads:
         # The page shows figures of every folder, so it is written again for any new folder, even with the same outputs

@@ -2,9 +2,11 @@
 
 import io
 import math
+import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ PALETTE_PIXELS = 1 << 16  # from which the palette is computed; more take longer
 CODEC = "mp4v"  # MPEG-4 Visual: OpenCV's own builds can write it into an MP4, and desktop players can read it
 WEB_CODEC = "VP90"  # VP9 in WebM: what every browser plays, and OpenCV's own builds can write
 NAME = "training"
+STDERR = 2  # its number in every process
 MAX_FRAMES = 150  # more frames make the video longer and show no more
 MAX_GIF_FRAMES = 60  # a GIF with more frames must be shrunk more
 SECONDS, FASTEST, SLOWEST = 10, 15, 2  # target length, and bounds on frames per second
@@ -142,7 +145,8 @@ def _encode(video: Video, path: Path, codec_name: str) -> None:
     frames = _enlarged(video)
     size = [side * video.factor + side * video.factor % 2 for side in video.frames.shape[2:0:-1]]
     codec = cv2.VideoWriter_fourcc(*codec_name)  # type: ignore[attr-defined]  # missing in the types of OpenCV
-    writer = cv2.VideoWriter(str(path), codec, video.fps, size)
+    with _silent_stderr():
+        writer = cv2.VideoWriter(str(path), codec, video.fps, size)
     try:
         if not writer.isOpened():
             raise UserError(
@@ -153,6 +157,23 @@ def _encode(video: Video, path: Path, codec_name: str) -> None:
             writer.write(frame)
     finally:
         writer.release()
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keep OpenCV's line that WebM has no tag for VP9 from stderr: it writes one from C, and no setting prevents it."""
+    try:
+        kept = os.dup(STDERR)
+    except OSError:  # there is no stderr
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), STDERR)
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
 
 
 def _enlarged(video: Video) -> Iterator[np.ndarray]:

@@ -4,12 +4,9 @@ It is plain HTML that asks no other host for anything and works from a file. It 
 so a browser shows a training while it runs.
 """
 
-import base64
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from pipeline.gan.stats_log import STATS
@@ -41,6 +38,11 @@ class Picture:
 
     source: str
     caption: str
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it is a film, which a page shows with controls; a GIF is a picture."""
+        return self.source.endswith(".webm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +111,9 @@ def _pictures(folder: Path, files: TrainingFiles) -> list[Picture]:
     shown = {
         f"sample sheet, epoch {sheet_epoch(last) if last else 0}": last,
         "squares it learns from": _first(sheets, "reals.png"),
-        "film of the training": _first(films, "training.gif"),
+        "film of the training": _first(films, "training.webm") or _first(films, "training.gif"),
         "samples": _first(made, "grid.png"),
-        "film through the latents": _first(made, "film.gif"),
+        "film through the latents": _first(made, "film.webm") or _first(made, "film.gif"),
     }
     return [Picture(source=_link(folder, path), caption=caption) for caption, path in shown.items() if path]
 
@@ -143,17 +145,13 @@ def _link(folder: Path, path: Path) -> str:
 
 
 def _render(dataset: str, cards: list[Card]) -> str:
-    from jinja2 import Environment, FileSystemLoader  # here, as most commands write no page
-    from markupsafe import Markup
+    from pipeline.report.page_assets import LOOK, inline, render  # here, as most commands write no page
 
-    here = Path(__file__).parent
-    # Always escape: names of definitions and datasets come from people, errors from anywhere
-    environment = Environment(loader=FileSystemLoader(here), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    style = (here / "gallery.css").read_text(encoding="utf-8")
-    facts: dict[str, Any] = {"dataset": dataset, "cards": cards, "written": timestamp()[:16].replace("T", " ")}
-    return environment.get_template("gallery.html.jinja").render(
-        **facts,
+    return render(
+        "gallery.html.jinja",
+        dataset=dataset,
+        cards=cards,
+        written=timestamp()[:16].replace("T", " "),
         reload=RELOAD if any(card.state == RUNNING for card in cards) else 0,
-        style=Markup(style),
-        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        style=inline(LOOK, "gallery.css"),
     )

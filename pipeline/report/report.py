@@ -1,44 +1,35 @@
 """The report stage: an HTML page about the crawl, the filter, the training and the samples."""
 
-import base64
 import dataclasses
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
 from sklearn.metrics import precision_recall_curve
 
 from pipeline import demo
 from pipeline.filter.calibration import shift_logits
 from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED
 from pipeline.filter.threshold import jeffreys_interval
-from pipeline.filter.words import advice_words, kept_from, precision_words, recall_words, validation_words
-from pipeline.gan.evaluation.floor import compare_with_floor
+from pipeline.filter.words import kept_from
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.video import animate
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, new_axes, save
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import read_images
-from pipeline.images.overview import SHOWN, sheet_name
-from pipeline.images.rejected import TOO_SMALL, too_small_words
 from pipeline.options import ReportOptions
 from pipeline.progress import Progress, ShouldStop, StageProgress
+from pipeline.report.report_page import IMAGE_SUFFIXES, WITH_REASONS, Reasons, definition_text, render_page
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
 from pipeline.store import verified
 from pipeline.store.manifest import Manifest
 
 OUTCOMES = KEPT, REJECTED, BORDERLINE
-WITH_REASONS = "download", "normalize"  # stages that give a reason for what they reject
-IMAGE_SUFFIXES = ".png", ".gif", ".mp4", ".webm"
 SHEET_COLUMNS = 20  # of a contact sheet: 20 squares of 64 px fit on a laptop's screen
 
 
@@ -90,7 +81,9 @@ def write_report(
     reasons = {
         stage: count_reasons(verified.read_rows(getattr(folders, stage), "images.jsonl")) for stage in WITH_REASONS
     }
-    (folder / "index.html").write_text(_render(dataset, stage_manifests, folder, summary, reasons), encoding="utf-8")
+    definition = definition_text(folders.gan)
+    page = render_page(dataset, stage_manifests, folder, summary, reasons, definition=definition)
+    (folder / "index.html").write_text(page, encoding="utf-8")
     return Result(outputs={}, summary=summary)
 
 
@@ -161,9 +154,6 @@ def _copy_samples(options: ReportOptions, folders: StageFolders, folder: Path) -
             shutil.copyfile(path, folder / f"samples-{path.name}")
 
 
-Reasons = dict[str, dict[str, int]]  # how often each reason was given, by outcome
-
-
 def count_reasons(rows: Iterable[dict[str, Any]]) -> Reasons:
     """Count the reasons of `rows` for each outcome, the most frequent first."""
     found = Counter((row["outcome"], row["reason"]) for row in rows if row.get("reason"))
@@ -171,57 +161,6 @@ def count_reasons(rows: Iterable[dict[str, Any]]) -> Reasons:
     for (outcome, reason), number in sorted(found.items(), key=lambda item: (-item[1], item[0])):
         counted.setdefault(outcome, {})[reason] = number
     return counted
-
-
-def _render(
-    dataset: str,
-    stage_manifests: dict[str, Manifest],
-    folder: Path,
-    summary: dict[str, Any],
-    reasons: dict[str, Reasons] | None = None,
-) -> str:
-    """The page; without `reasons` those of the summaries stand under 'rejected', as they do not say the outcome."""
-    loader = FileSystemLoader(Path(__file__).parent)
-    # Always escape: the page contains text from servers, such as content types and titles
-    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    sheets = sorted((path.name for path in folder.glob("training-epoch-*.png")), key=lambda name: (len(name), name))
-    pictures = {path.name for path in folder.iterdir() if path.suffix in IMAGE_SUFFIXES}
-    page = environment.get_template("page.html.jinja")
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    return page.render(
-        dataset=dataset,
-        style=Markup(style),
-        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        stages=stage_manifests,
-        sheets=sheets,
-        overview=_overview(stage_manifests["normalize"].summary),
-        shown=SHOWN,
-        pictures=pictures,
-        ground_truth=summary["truth"],
-        reasons=reasons or {stage: {"rejected": stage_manifests[stage].summary["reasons"]} for stage in WITH_REASONS},
-        too_small=TOO_SMALL,
-        too_small_words=partial(too_small_words, min_side=stage_manifests["normalize"].options.get("min_side", 0)),
-        words=_filter_words(stage_manifests["filter"].summary),
-        compare_with_floor=compare_with_floor,
-    )
-
-
-def _filter_words(summary: dict[str, Any]) -> dict[str, Any]:
-    """The filter's figures in words, the same as on the console and on the label page."""
-    return {
-        "kept_from": kept_from(summary),
-        "precision": precision_words(summary),
-        "recall": recall_words(summary),
-        "advice": advice_words(summary),
-        "validation": validation_words(summary),
-    }
-
-
-def _overview(normalized: dict[str, Any]) -> list[tuple[str, str, int]]:
-    """File, kind and number of each contact sheet of the normalise stage, the most frequent reason first."""
-    kinds = [("kept", normalized["kept"]), ("duplicates", normalized["duplicate"])]
-    kinds += sorted(normalized["reasons"].items(), key=lambda item: (-item[1], item[0]))
-    return [(f"squares-{sheet_name(kind)}", kind.replace("_", " "), number) for kind, number in kinds if number]
 
 
 def measure_against_ground_truth(

@@ -38,6 +38,7 @@ from pipeline.web.pages import (
     new_page,
     overview_page,
     races_page,
+    reports_page,
     runs_page,
     samples_page,
     vote_page,
@@ -63,6 +64,7 @@ PAGES = (
     compare_page,
     dataset_settings_page,
     races_page,
+    reports_page,
     vote_page,
 )
 REST = (

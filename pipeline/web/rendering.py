@@ -7,8 +7,8 @@ from urllib.parse import quote
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from pipeline.report.glossary import GLOSSARY
 from pipeline.run_record import duration
-from pipeline.web.glossary import GLOSSARY
 
 # The pages of a dataset: the last part of the address, and the name of the tab
 DATASET_TABS = {

@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -96,3 +98,9 @@ def test_opencv_without_mp4_encoder_is_a_user_error(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="cannot write MP4 videos"):
         write_mp4(make_video(), tmp_path / "film.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_films_are_written_without_a_line_on_stderr(tmp_path, capfd):
+    write_video(make_video(), tmp_path, name="film")
+    os.write(2, b"stderr is back")
+    assert capfd.readouterr().err == "stderr is back"

@@ -126,7 +126,7 @@ def test_pictures_load_when_they_are_seen_and_nothing_else_loads(paths):
     assert {tag["loading"] for tag in page.find_all("img")} == {"lazy"}
     assert not page.find_all(["script", "link", "iframe", "object", "embed", "base", "form"])
     policy = page.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
-    assert policy.startswith("default-src 'none'; img-src 'self' file:; style-src 'sha256-")
+    assert policy.startswith("default-src 'none'; img-src 'self' file:; media-src 'self' file:; style-src 'sha256-")
 
 
 def test_text_of_others_is_escaped(paths):
@@ -248,3 +248,14 @@ def test_page_is_whole_at_every_moment(paths, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         refresh(paths, dataset="cats")
     assert str(BeautifulSoup((paths.folder / "index.html").read_text(), "lxml")) == before
+
+
+def test_film_that_browsers_play_is_shown_instead_of_the_gif(paths):
+    folder = begin(paths, "a", 0)
+    for name in ("training.gif", "training.webm"):
+        (folder / name).touch()
+    page = read(paths)
+    (film,) = page.find_all("video")
+    assert film["src"] == f"training/{'a' * 12}/training.webm"
+    assert film.has_attr("controls")
+    assert not page.find_all("img", src=lambda source: source.endswith(".gif"))

@@ -5,7 +5,8 @@ import pytest
 
 from pipeline.images.contact_sheet import write_png
 from pipeline.options import ReportOptions
-from pipeline.report.report import StageFolders, _copy_overview, _copy_samples, _overview, _write_training
+from pipeline.report.report import StageFolders, _copy_overview, _copy_samples, _write_training
+from pipeline.report.report_page import _overview
 from pipeline.store.jsonl import write_rows
 
 

@@ -8,7 +8,8 @@ from bs4 import BeautifulSoup
 from pipeline.gan.model_card import _filter
 from pipeline.options import ReportOptions
 from pipeline.report import report
-from pipeline.report.report import StageFolders, _render, _write_filter, count_reasons
+from pipeline.report.report import StageFolders, _write_filter, count_reasons
+from pipeline.report.report_page import render_page
 from pipeline.store import manifest as manifests
 from pipeline.store.jsonl import write_rows
 
@@ -20,7 +21,7 @@ def render(tmp_path, reasons=None, **filter_summary) -> str:
     summaries = copy.deepcopy(SUMMARIES)
     summaries["filter"] |= filter_summary
     found = {stage: _manifest(stage, summary) for stage, summary in summaries.items()}
-    page = BeautifulSoup(_render("cats", found, tmp_path, {"truth": None}, reasons), "lxml")
+    page = BeautifulSoup(render_page("cats", found, tmp_path, {"truth": None}, reasons), "lxml")
     return " ".join(page.get_text(" ").split())
 
 
@@ -89,15 +90,17 @@ def test_reasons_stand_under_their_outcome(tmp_path):
 
 def test_precision_and_recall_of_filter_and_samples_are_told_apart_in_words(tmp_path):
     text = render(tmp_path)
-    assert "Filter precision is the share of the kept squares that are on target" in text
-    assert "sample precision 0.500 (the share of the samples that look like reals)" in text
-    assert "sample recall 0.500 (the share of the reals that the samples are like)" in text
+    assert "Filter precision: Of the squares that the filter keeps, the fraction that is on target." in text
+    assert "Filter recall: Of the squares that are on target, the fraction that the filter keeps." in text
+    assert "sample precision 0.500 Of the samples, the fraction that looks like some real picture." in text
+    assert "sample recall 0.500 Of the real pictures, the fraction that looks like some sample" in text
+    assert text.index("KID: Kernel inception distance") < text.index("Scores of the samples.")
 
 
 def test_small_pictures_name_the_setting_that_rejects_them(tmp_path):
     found = {stage: _manifest(stage, summary) for stage, summary in SUMMARIES.items()}
     found["normalize"] = dataclasses.replace(found["normalize"], options={"min_side": 64})
-    html = _render(
+    html = render_page(
         "cats", found, tmp_path, {"truth": None}, {"download": {}, "normalize": {"rejected": {"too small": 7}}}
     )
     assert "too small: 7 below normalize.min_side = 64: lower it to keep them" in html

@@ -6,7 +6,7 @@ import hashlib
 import pytest
 from bs4 import BeautifulSoup
 
-from pipeline.report.report import _render
+from pipeline.report.report_page import page_script, render_page
 from pipeline.store.manifest import Manifest
 
 HOSTILE = "\"'></code></title></style><script>alert(1)</script><img src=x onerror=alert(2)>{{ 1234567 * 9 }}&lt;"
@@ -54,11 +54,12 @@ def page(tmp_path_factory) -> BeautifulSoup:
         (folder / name).write_bytes(b"")
     found = {stage: _manifest(stage, summary) for stage, summary in SUMMARIES.items()}
     truth = {"pictures": HOSTILE, "precision": 0.5, "recall": 0.5}
-    return BeautifulSoup(_render(HOSTILE, found, folder, {"truth": truth}), "lxml")
+    return BeautifulSoup(render_page(HOSTILE, found, folder, {"truth": truth}), "lxml")
 
 
 def test_report_escapes_hostile_text_in_every_field(page):
-    assert not page.find_all(["script", "iframe", "object", "embed", "link", "base", "form", "svg"])
+    assert [tag.string for tag in page.find_all("script")] == [page_script().text]
+    assert not page.find_all(["iframe", "object", "embed", "link", "base", "form", "svg"])
     assert not [name for tag in page.find_all(True) for name in tag.attrs if name.startswith("on") or name == "style"]
     assert {tag["src"] for tag in page.find_all("img")} == {
         "samples-grid.png", "training-epoch-0001.png", "squares-kept.png"
@@ -72,9 +73,9 @@ def test_report_has_a_strict_content_security_policy(page):
     policy = page.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"
-    assert "script-src" not in rules  # 'none' holds for scripts too
-    style = base64.b64encode(hashlib.sha256(page.style.string.encode()).digest()).decode()
-    assert rules["style-src"] == f"'sha256-{style}'"
+    for tag in (page.style, page.script):
+        digest = base64.b64encode(hashlib.sha256(tag.string.encode()).digest()).decode()
+        assert rules[f"{tag.name}-src"] == f"'sha256-{digest}'"
     (before,) = page.style.find_all_previous("meta", attrs={"http-equiv": True})
     assert before["content"] == policy
 

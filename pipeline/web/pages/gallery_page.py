@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query
-from fastapi.responses import FileResponse, HTMLResponse, Response
-from starlette.exceptions import HTTPException
+from fastapi.responses import HTMLResponse
 
 from pipeline.report.training_files import RUNNING
 from pipeline.web.rendering import html
@@ -14,12 +13,6 @@ from pipeline.web.trainings.history_bodies import TrainingDetail
 from pipeline.web.trainings.training_charts import DrawnChart, training_charts
 from pipeline.web.trainings.trainings_view import DELETED, FoundTraining, TrainingsView
 
-REPORT_TYPES = {".html": "text/html", ".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
-# The report brings its style with it; its texts were escaped when it was written, and it has no script
-REPORT_POLICY = (
-    "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; base-uri 'none';"
-    " form-action 'none'; frame-ancestors 'none'"
-)
 Id = Annotated[str, Query(max_length=40)]
 
 
@@ -47,15 +40,6 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         return html(
             "gallery", dataset=dataset, tab="gallery", trainings=found, sides=sides, api=view.api, running=running
         )
-
-    @router.get("/trainings/{key}/report/{name:path}")
-    def report(dataset: str, key: str, name: str) -> Response:
-        artifact = TrainingsView(studio.paths(dataset)).find(key).files.report
-        kind = REPORT_TYPES.get(f".{name.rpartition('.')[2]}")
-        if artifact is None or name not in artifact.manifest.files or kind is None or ".." in name:
-            raise HTTPException(404, "there is no such file of a report; it may have been deleted")
-        policy = {"content-security-policy": REPORT_POLICY, "cache-control": "no-cache"}
-        return FileResponse(artifact.folder / name, media_type=kind, headers=policy)
 
     app.include_router(router)
 

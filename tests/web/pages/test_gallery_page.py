@@ -91,28 +91,3 @@ def test_unknown_training_is_a_page_that_says_so(client):
     answer = client.get("/d/cats/gallery?training=nobody", headers={"accept": "text/html"})
     assert answer.status_code == 404
     assert "there is no training" in answer.text
-
-
-def report(fake_dataset, key):
-    def fill(rows, work):
-        (work / "index.html").write_text("<style>p {}</style><p>report</p>")
-        (work / "secret.txt").write_text("x")
-
-    fake_dataset.publish("report", None, {}, fill, {"gan.folder": key[:12]})
-
-
-def test_report_is_served_with_its_own_policy(fake_dataset, client):
-    key = training(fake_dataset)
-    report(fake_dataset, key)
-    (link,) = [a["href"] for a in page(client).select(".links a") if a.text == "report"]
-    answer = client.get(link)
-    assert "<p>report</p>" in answer.text
-    assert "style-src 'unsafe-inline'" in answer.headers["content-security-policy"]
-    assert "script-src" not in answer.headers["content-security-policy"]
-
-
-@pytest.mark.parametrize("name", ["secret.txt", "manifest.json", "../index.html", "%2e%2e/%2e%2e/x.html", "none.html"])
-def test_only_the_pages_and_pictures_of_a_report_are_served(fake_dataset, client, name):
-    key = training(fake_dataset)
-    report(fake_dataset, key)
-    assert client.get(f"/d/cats/trainings/{key[:12]}/report/{name}").status_code == 404

@@ -1,4 +1,4 @@
-"""The words that the pages explain behind a "?", a sentence or two each."""
+"""The words that the studio explains behind a "?" and the report where they first stand, a sentence or two each."""
 
 GLOSSARY = {
     "dataset": "One subject and its folders: its pictures, labels, trainings and samples.",
