@@ -120,6 +120,11 @@ def test_link_opens_the_vote_and_nothing_else(app, host, race):
     assert client.post(f"{race['link']}/vote", json={}, headers={"origin": "https://evil.example"}).status_code == 403
 
 
+@pytest.mark.parametrize("body", [{}, {"state": None}, {"state": "won"}, {"counts": True}])
+def test_a_change_that_says_nothing_or_something_unknown_is_refused(host, race, body):
+    assert host.patch(f"/api/v1/races/{race['id']}", json=body).status_code == 422
+
+
 @pytest.mark.parametrize("data", [b"", b"<svg/>", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
 def test_uploaded_files_that_are_no_pictures_are_refused_in_a_line(host, race, data):
     answer = upload(host, race["id"], data)
@@ -140,6 +145,8 @@ def test_votes_survive_a_restart_and_a_torn_line(app, host, race, fake_dataset):
     second, second_ballot = voter(again, race)
     assert second.post(f"{race['link']}/vote", json={"choice": second_ballot["tiles"][:1]}).status_code == 200
     assert len(votes.read_text().splitlines()) == 3
+    assert host.get(f"/api/v1/races/{race['id']}").json()["unreadable"] == 1
+    assert "1 line of data/.races" in host.get(f"/races/{race['id']}").text
 
 
 def test_pages_of_the_host_show_races_and_results(host, race):
