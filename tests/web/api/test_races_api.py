@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -147,6 +148,15 @@ def test_votes_survive_a_restart_and_a_torn_line(app, host, race, fake_dataset):
     assert len(votes.read_text().splitlines()) == 3
     assert host.get(f"/api/v1/races/{race['id']}").json()["unreadable"] == 1
     assert "1 line of data/.races" in host.get(f"/races/{race['id']}").text
+
+
+def test_trainings_that_may_enter_are_shown_with_their_newest_sheets(host, race):
+    page = host.get(f"/races/{race['id']}?dataset=cats").text
+    sheets = re.findall('src="(/api/v1/datasets/cats/trainings/[^"]+)"', page)
+    assert len(sheets) == 2
+    for address in sheets:
+        assert address.endswith("/sheets/3")
+        assert host.get(address).headers["content-type"] == "image/png"
 
 
 def test_pages_of_the_host_show_races_and_results(host, race):
