@@ -106,6 +106,30 @@ def test_two_voters_vote_blind_and_see_names_after_the_close(profile, voters, ad
     assert errors == []
 
 
+def test_tiles_are_chosen_and_enlarged_by_keys_and_shown_in_whole_multiples(profile, address):
+    tab, errors = watched_tab(profile)
+    tab.goto(prepared(tab, address))
+    tab.wait_for_selector("[data-choose]")
+    for width in (1200, 400, 150):
+        tab.set_viewport_size({"width": width, "height": 900})
+        wait_for(tab, "[...document.querySelectorAll('#tiles img')].every((each) => each.clientWidth > 0)")
+        tab.wait_for_timeout(50)
+        times = tab.locator("#tiles img").evaluate_all("all => all.map((each) => each.clientWidth / each.naturalWidth)")
+        assert len(times) == 2
+        assert all(each >= 1 and each == int(each) for each in times)
+    tab.keyboard.press("2")
+    wait_for(tab, "document.querySelectorAll('#tiles figure')[1].classList.contains('chosen')")
+    tab.keyboard.press("ArrowLeft")
+    tab.keyboard.press("Enter")
+    wait_for(tab, "document.getElementById('large').open")
+    first = tab.locator("#tiles img").first.get_attribute("src")
+    assert tab.locator("#large img").get_attribute("src").endswith(first)
+    tab.keyboard.press("Escape")
+    tab.click("#send")
+    wait_for(tab, "document.getElementById('said').textContent.includes('saved')")
+    assert errors == []
+
+
 def test_pages_of_a_race_are_accessible_and_fit_their_window(profile, address):
     tab, errors = watched_tab(profile)
     link = prepared(tab, address)
