@@ -50,6 +50,9 @@ function figure(id, number) {
   };
   caption.append(made("b", "", `Tile ${number}`), ...(ballot.state === "open" ? [chooses] : []), enlarge);
   const scrolled = made("div", "scroll");
+  scrolled.tabIndex = 0; // so that keys scroll a tile that is wider than its box
+  scrolled.setAttribute("role", "group");
+  scrolled.setAttribute("aria-label", `picture of tile ${number}`);
   scrolled.append(image);
   shown.append(scrolled, caption);
   return shown;
@@ -66,6 +69,7 @@ const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 function onKey(event) {
   if (element("large").open || event.ctrlKey || event.metaKey || event.altKey) return;
   const figures = [...document.querySelectorAll("#tiles figure")];
+  if (event.key in STEPS && document.activeElement?.matches("figure .scroll")) return;
   const at = figures.indexOf(document.activeElement?.closest("figure"));
   if (event.key in STEPS && figures.length) {
     event.preventDefault();

@@ -117,6 +117,7 @@ def test_tiles_are_chosen_and_enlarged_by_keys_and_shown_in_whole_multiples(prof
         times = tab.locator("#tiles img").evaluate_all("all => all.map((each) => each.clientWidth / each.naturalWidth)")
         assert len(times) == 2
         assert all(each >= 1 and each == int(each) for each in times)
+    assert problems(tab, 190, "light") == []  # a tile is wider than its box, and scrolls there
     tab.keyboard.press("2")
     wait_for(tab, "document.querySelectorAll('#tiles figure')[1].classList.contains('chosen')")
     tab.keyboard.press("ArrowLeft")
