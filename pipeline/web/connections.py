@@ -135,7 +135,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Register the connection."""
         super().connection_made(transport)
-        self.address = _address_key(self.client[0]) if self.client else ""
+        self.address = address_key(self.client[0]) if self.client else ""
         self.since = self.registry.clock()
         self.registry.add(self)
 
@@ -260,8 +260,8 @@ def _is_upload(scope: Any) -> bool:
     return is_upload(scope["path"], headers)
 
 
-def _address_key(host: Any) -> str:
-    """The address to count connections by: for IPv6 the /64 network, because one machine owns all of it; empty for this
+def address_key(host: Any) -> str:
+    """The address to count a client by: for IPv6 the /64 network, because one machine owns all of it; empty for this
     machine."""
     try:
         address = ipaddress.ip_address(str(host).partition("%")[0])

@@ -24,6 +24,7 @@ PAGES = {
     "runs": ("/d/dogs/runs", "main table"),
     "compare": (f"/d/cats/compare?trainings={KEYS[0][:12]}&trainings={KEYS[1][:12]}", "main"),
     "jobs": ("/jobs", "main"),
+    "races": ("/races", "#new"),
     "API": ("/api/docs", "#swagger *"),
     "not found": ("/d/cows/", "[role=alert]"),
 }

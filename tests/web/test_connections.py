@@ -297,7 +297,7 @@ def test_connection_with_a_response_in_progress_is_not_closed():
     ],
 )
 def test_address_key_groups_by_machine_and_ignores_loopback(address, counted):
-    assert connections._address_key(address) == counted
+    assert connections.address_key(address) == counted
 
 
 @pytest.mark.parametrize(

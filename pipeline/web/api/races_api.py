@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -44,14 +44,22 @@ class TrainingBody(StrictBody):
 
 
 class StateBody(StrictBody):
-    """The state that a race is to have, or whether it is put away."""
+    """The state that a race is to have, or whether it is put away; at least one of them."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
     state: Literal["preparing", "open", "closed"] | None = None
     archived: bool | None = None
 
+    @model_validator(mode="after")
+    def _says_something(self) -> "StateBody":
+        if self.state is None and self.archived is None:
+            raise ValueError("say which state the race is to have, or whether it is archived")
+        return self
+
 
 class RaceAnswer(BaseModel):
-    """A race; `voters` is how many have voted. There are no counts before it is closed."""
+    """A race; `voters` is how many have voted, `unreadable` how many lines of its votes cannot be read and so count for
+    nobody. There are no counts before it is closed."""
 
     id: str
     title: str
@@ -62,6 +70,7 @@ class RaceAnswer(BaseModel):
     rule: dict[str, Any]
     link: str
     voters: int
+    unreadable: int
     archived: bool
     obstacle: str
     entries: list[dict[str, Any]]
@@ -86,11 +95,13 @@ def found(desk: RaceDesk, race_id: str) -> Race:
 
 def race_row(desk: RaceDesk, race: Race) -> dict[str, Any]:
     """What a host sees of a race."""
+    votes = desk.votes(race)
     return {
         **{name: getattr(race, name) for name in ("id", "title", "created", "state", "ballot", "seed", "archived")},
         "rule": vars(race.rule),
         "link": f"/vote/{race.token}",
-        "voters": len(desk.votes(race).choices),
+        "voters": len(votes.choices),
+        "unreadable": votes.unreadable,
         "obstacle": race.obstacle,
         "entries": [entry_row(race, entry) for entry in race.entries],
     }

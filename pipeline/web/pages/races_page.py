@@ -4,7 +4,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
 
 from pipeline.web.api.races_api import found, race_row, result_rows
-from pipeline.web.races.candidates import candidates
+from pipeline.web.races.candidates import candidates, newest_sheets
 from pipeline.web.races.race import CLOSED
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
@@ -33,6 +33,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
             chosen=chosen,
             datasets=studio.site.datasets(),
             entrants=entrants,
+            sheets=newest_sheets(studio.paths(chosen)) if chosen else {},
         )
 
     app.include_router(router)

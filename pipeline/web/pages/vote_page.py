@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from pipeline.web.api.races_api import result_rows, tile_response
 from pipeline.web.bodies import StrictBody
+from pipeline.web.connections import address_key
 from pipeline.web.races import blind
 from pipeline.web.races.race import CLOSED, MAX_ENTRIES, PREPARING, Race
 from pipeline.web.races.race_desk import Ballot, RaceDesk
@@ -67,7 +68,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         voter = blind.voter_of(race, request.cookies.get(blind.COOKIE, ""))
         if voter is None:
             raise HTTPException(409, "this browser keeps no cookies, so its vote cannot be changed; allow them, reload")
-        address = request.client.host if request.client else ""
+        address = address_key(request.client.host) if request.client else ""
         return _row(desk, desk.vote(race, voter, body.choice, address=address))
 
     @router.get("/tile/{tile_id}.png")

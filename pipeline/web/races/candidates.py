@@ -27,12 +27,10 @@ def candidate(paths: DatasetPaths, key: str) -> Facts:
     return found[0]
 
 
-def sheet_of(paths: DatasetPaths, key: str) -> Any:
-    """The file of the newest sample sheet of a training, or None."""
-    for gan in reversed(paths.gan.all()):
-        if gan.manifest.key == key:
-            return newest_sheet(gan.folder / "samples")
-    return None
+def newest_sheets(paths: DatasetPaths) -> dict[str, int]:
+    """The epoch of the newest sample sheet of each training that has a generator and a sheet, by content key."""
+    found = {gan.manifest.key: newest_sheet(gan.folder / "samples") for gan in paths.gan.all()}
+    return {key: int(sheet.stem.removeprefix("epoch-")) for key, sheet in found.items() if sheet}
 
 
 def _facts(dataset: str, gan: Artifact, gans: Sequence[Artifact], register: Sequence[Training]) -> Facts:

@@ -1,10 +1,13 @@
 """What a host and voters do with races: make one, enter trainings, open it, vote, close it, look at the results."""
 
 import dataclasses
+import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
 from pipeline.store.atomic import write_whole
@@ -15,7 +18,7 @@ from pipeline.web.races import blind
 from pipeline.web.races.admission import HOUR, MINUTE, NEW_VOTERS, VOTES, Allowance
 from pipeline.web.races.ballots import BallotBox, Refused
 from pipeline.web.races.ballots import Votes as VotesNow
-from pipeline.web.races.candidates import candidate, candidates
+from pipeline.web.races.candidates import candidate
 from pipeline.web.races.race import (
     CLOSED,
     DRAWN,
@@ -34,11 +37,13 @@ from pipeline.web.races.race import (
 from pipeline.web.races.race_store import VOTES as VOTES_FILE
 from pipeline.web.races.race_store import RaceStore
 from pipeline.web.races.tally import Score, tally
-from pipeline.web.races.tile_painter import Draw, TilePainter
+from pipeline.web.races.tile_painter import LONGEST_LINE, Draw, TilePainter
 from pipeline.web.races.tiles import SAMPLES, tile_of_samples, tile_of_upload
 
 MAX_NAME = 80  # characters of a title, and of the name of an uploaded entry
 MAX_SEED = 2**31
+LOG = logging.getLogger("uvicorn.error")
+UNCOUNTED = "how many trainings of its kind were begun was not counted again at the close"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,16 +179,19 @@ class RaceDesk:
         return Ballot(race=race, tiles=tiles, choice=own, changes_left=votes.changes_left(voter))
 
     def vote(self, race: Race, voter: str, chosen: Sequence[str], *, address: str) -> Ballot:
-        """Record the vote of `voter`, by the voter's ids of tiles; raises `Refused` with a line for the voter."""
-        if not self._votes.take(address):
+        """Record the vote of `voter`, by the voter's ids of tiles; raises `Refused` with a line for the voter.
+
+        `address` is a key of `connections`; an empty one, of this machine and of tunnels that end on it, has no limit.
+        """
+        if address and not self._votes.take(address):
             raise Refused("too many votes come from this address; try again in a minute")
         choice = _choice(race, blind.tiles(race, voter), chosen)
         with self.store.locked(race.id):
             if self.store.read(race.id).state != OPEN:
                 raise Refused("the vote is not open")
             self.votes(race)  # makes the box
-            admitted = lambda: self._new_voters.take(f"{race.id} {address}")  # noqa: E731  # asked for new voters only
-            self._boxes[race.id].cast(voter, choice, admit=admitted)
+            admit = lambda: not address or self._new_voters.take(f"{race.id} {address}")  # noqa: E731  # of new voters only
+            self._boxes[race.id].cast(voter, choice, admit=admit)
         return self.ballot(race, voter)
 
     def _add(self, race_id: str, entry: Entry) -> Entry:
@@ -229,19 +237,23 @@ class RaceDesk:
     def _with_tries(self, race: Race) -> Race:
         """The race with how many trainings of each kind there are by now, and with which seeds."""
         for entry in race.entries:
-            if entry.facts and (now := self._facts_now(entry.facts)):
-                tries = {"seeds": tuple(sorted({*entry.facts.seeds, *now.seeds})), "begun": now.begun}
-                race = race.with_entry(
-                    dataclasses.replace(entry, facts=dataclasses.replace(entry.facts, **tries))  # type: ignore[arg-type]  # two fields of different types
-                )
+            if entry.facts:
+                race = race.with_entry(self._counted_again(entry, entry.facts))
         return race
 
-    def _facts_now(self, facts: Facts) -> Facts | None:
-        """None if the training or its dataset was deleted meanwhile."""
+    def _counted_again(self, entry: Entry, facts: Facts) -> Entry:
+        """The entry with its tries of now. Closing must not depend on them: what prevents it is noted in the entry."""
         try:
-            return next((each for each in candidates(self._paths(facts.dataset)) if each.key == facts.key), None)
-        except Exception:  # closing must not depend on what became of the entries
-            return None
+            now = candidate(self._paths(facts.dataset), facts.key)
+        except (UserError, HTTPException, OSError) as error:
+            reason = error.detail if isinstance(error, HTTPException) else str(error)
+            return dataclasses.replace(entry, error=to_plain_line(f"{UNCOUNTED}: {reason}", LONGEST_LINE))
+        except Exception as error:
+            LOG.exception("the trainings of an entry could not be counted")
+            reason = f"{type(error).__name__}; the server's console shows details"
+            return dataclasses.replace(entry, error=f"{UNCOUNTED}: {reason}")
+        seeds = tuple(sorted({*facts.seeds, *now.seeds}))
+        return dataclasses.replace(entry, facts=dataclasses.replace(facts, seeds=seeds, begun=now.begun))
 
 
 def _choice(race: Race, tiles: Mapping[str, str], chosen: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -120,6 +121,11 @@ def test_link_opens_the_vote_and_nothing_else(app, host, race):
     assert client.post(f"{race['link']}/vote", json={}, headers={"origin": "https://evil.example"}).status_code == 403
 
 
+@pytest.mark.parametrize("body", [{}, {"state": None}, {"state": "won"}, {"counts": True}])
+def test_a_change_that_says_nothing_or_something_unknown_is_refused(host, race, body):
+    assert host.patch(f"/api/v1/races/{race['id']}", json=body).status_code == 422
+
+
 @pytest.mark.parametrize("data", [b"", b"<svg/>", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
 def test_uploaded_files_that_are_no_pictures_are_refused_in_a_line(host, race, data):
     answer = upload(host, race["id"], data)
@@ -140,6 +146,17 @@ def test_votes_survive_a_restart_and_a_torn_line(app, host, race, fake_dataset):
     second, second_ballot = voter(again, race)
     assert second.post(f"{race['link']}/vote", json={"choice": second_ballot["tiles"][:1]}).status_code == 200
     assert len(votes.read_text().splitlines()) == 3
+    assert host.get(f"/api/v1/races/{race['id']}").json()["unreadable"] == 1
+    assert "1 line of data/.races" in host.get(f"/races/{race['id']}").text
+
+
+def test_trainings_that_may_enter_are_shown_with_their_newest_sheets(host, race):
+    page = host.get(f"/races/{race['id']}?dataset=cats").text
+    sheets = re.findall('src="(/api/v1/datasets/cats/trainings/[^"]+)"', page)
+    assert len(sheets) == 2
+    for address in sheets:
+        assert address.endswith("/sheets/3")
+        assert host.get(address).headers["content-type"] == "image/png"
 
 
 def test_pages_of_the_host_show_races_and_results(host, race):
