@@ -128,3 +128,5 @@ const asked = stateFromHash().source;
 if (asked && [...form.elements.source].some((radio) => radio.value === asked)) form.elements.source.value = asked;
 showSource();
 gather();
+const early = element("name"); // somebody may have typed before this script ran
+if (early.value) askSoon(early, "/new/name", { name: early.value }, showName);
