@@ -30,6 +30,7 @@ def _serve(given: Namespace, name: str, page: str) -> int:
     from pipeline.web.dataset_paths import Site
     from pipeline.web.security import AccessRules, is_loopback, new_token
     from pipeline.web.server import serve
+    from tasks.stages import STAGE_TASKS
 
     if not 0 < given.port < 65536:
         raise UserError(f"--port {given.port}: expected a number from 1 to 65535, for example 8090")
@@ -44,7 +45,10 @@ def _serve(given: Namespace, name: str, page: str) -> int:
             webbrowser.open(address)
 
     words = (sys.executable, "-m", "tasks")
-    site = Site(datasets=paths.datasets, paths=dataset_paths, command=words, scheduler=given.scheduler)
+    versions = {task.stage: task.version for task in STAGE_TASKS}
+    site = Site(
+        datasets=paths.datasets, paths=dataset_paths, command=words, scheduler=given.scheduler, versions=versions
+    )
     serve(site, AccessRules(host=given.host, port=given.port, token=token), ready=ready, first=given.dataset)
     return 0
 

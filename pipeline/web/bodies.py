@@ -16,6 +16,10 @@ class StrictBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class EmptyBody(StrictBody):
+    """A request without parameters."""
+
+
 class ErrorBody(BaseModel):
     """What was wrong, where, and what to do, in one line."""
 

@@ -1,7 +1,7 @@
 """Paths of a dataset's folders, and the command to run; `tasks` fills them in for the web server."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.report.training_files import TrainingPaths
@@ -48,4 +48,5 @@ class Site:
     command: tuple[str, ...]  # the program: `run`, `plan` and their flags are appended
     models: Path = Path("models")  # the folder of the definitions
     scheduler: str = ""  # the address of luigid for the runs; empty: as luigi.cfg says
+    versions: Mapping[str, int] = field(default_factory=dict)  # of the stages, as the program makes them now
     data: Path = Path("data")  # the folder of the datasets; what belongs to none of them is in hidden folders of it

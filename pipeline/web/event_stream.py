@@ -1,16 +1,19 @@
-"""Server-sent events: pages are told what changed, without a thread or a process for each page.
+"""Server-sent events: pages and programs are told what changed, without a thread or a process for each of them.
 
-All streams of one topic, a dataset for example, share one reader: it reads the topic's text about once a second in the
-thread pool, and streams send it when it differs. Between two texts a stream is a coroutine that waits.
+All streams of one topic, a dataset or a job for example, share one reader: it reads the topic's text about once a
+second in the thread pool, and streams send it when it differs. Between two texts a stream is a coroutine that waits.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
+
+from pipeline.store.digest import of_bytes
 
 LOG = logging.getLogger("uvicorn.error")
 MOST_STREAMS = 64  # at once; each is a connection, and a browser's page closes its own when it is hidden
@@ -19,7 +22,21 @@ PING = 15.0  # seconds after which a silent stream sends a comment: proxies clos
 RETRY = b"retry: 3000\n\n"  # ms after which a browser connects again
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}  # nginx must not collect events
 
-Read = Callable[[], str]  # the text of a topic; an empty one ends its streams
+
+@dataclass(frozen=True)
+class Reading:
+    """What a topic is at one moment."""
+
+    text: str
+    last: bool = False  # nothing will follow: the streams end with it
+
+    @property
+    def id(self) -> str:
+        """The id of its event: the same text has the same id, also after a restart of the server."""
+        return of_bytes(self.text.encode())[:16]
+
+
+Read = Callable[[], Reading | None]  # None, if there is nothing more to read, ends the streams
 
 
 class EventStreams:
@@ -31,9 +48,12 @@ class EventStreams:
         self.open = 0
         self._topics: dict[str, _Topic] = {}
 
-    def stream(self, topic: str, read: Read) -> "EventStream":
-        """A response that sends what `read` returns, now and whenever it differs; status 503 if there are too many."""
-        return EventStream(self, topic, read)
+    def stream(self, topic: str, read: Read, *, event: str = "message", seen: str = "") -> "EventStream":
+        """A response that sends what `read` returns as events called `event`, now and whenever it differs.
+
+        An event whose id is `seen` was received before. Status 503 if there are too many streams.
+        """
+        return EventStream(self, topic, read, event, seen)
 
     def close(self) -> None:
         """End all streams, as the server shuts down."""
@@ -45,7 +65,7 @@ class EventStreams:
         """Take part in the topic `name`, whose reader starts with its first stream."""
         self.open += 1
         topic = self._topics.get(name)
-        if topic is None:
+        if topic is None or topic.over:  # of a job that was over, and was resumed
             topic = self._topics[name] = _Topic(read)
             topic.task = asyncio.create_task(topic.follow(self.interval))
         topic.streams += 1
@@ -64,38 +84,40 @@ class EventStreams:
 class EventStream(StreamingResponse):
     """One stream of `topic`."""
 
-    def __init__(self, streams: EventStreams, topic: str, read: Read) -> None:
+    def __init__(self, streams: EventStreams, topic: str, read: Read, event: str, seen: str) -> None:
         super().__init__((), media_type="text/event-stream", headers=HEADERS)
-        self._streams, self._name, self._read = streams, topic, read
+        self._streams, self._name, self._read, self._event, self._seen = streams, topic, read, event, seen
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send events until the client is gone, the topic ends or the server shuts down."""
         if self._streams.closed or self._streams.open >= self._streams.most:
-            line = f"{self._streams.most} pages are told of changes already; ask for the progress now and then instead"
+            line = f"{self._streams.most} streams are open already; ask for the state now and then instead"
             return await JSONResponse({"error": line}, 503)(scope, receive, send)
         topic = await self._streams.join(self._name, self._read)
         try:
-            self.body_iterator = _events(self._streams, topic)
+            self.body_iterator = _events(self._streams, topic, self._event, self._seen)
             await super().__call__(scope, receive, send)
         finally:  # also if the client was gone before the first event
             self._streams.leave(self._name, topic)
 
 
-async def _events(streams: EventStreams, topic: "_Topic") -> AsyncIterator[bytes]:
+async def _events(streams: EventStreams, topic: "_Topic", event: str, seen: str) -> AsyncIterator[bytes]:
     """The bytes of one stream."""
     yield RETRY
-    sent = 0
-    while not (streams.closed or topic.over):
-        if topic.version != sent:
-            sent = topic.version
-            yield _event(topic.text)
+    while not streams.closed:
+        reading = topic.reading
+        if reading and reading.id != seen:
+            seen = reading.id
+            yield _bytes(reading, event)
+        elif topic.over:
+            return
         elif not await topic.changes(streams.ping):
             yield b": ping\n\n"
 
 
-def _event(text: str) -> bytes:
-    lines = "".join(f"data: {line}\n" for line in text.splitlines())
-    return f"{lines}\n".encode()
+def _bytes(reading: Reading, event: str) -> bytes:
+    lines = "".join(f"data: {line}\n" for line in reading.text.splitlines())
+    return f"id: {reading.id}\nevent: {event}\n{lines}\n".encode()
 
 
 class _Topic:
@@ -106,25 +128,23 @@ class _Topic:
         self._changed = asyncio.Event()
         self.task: asyncio.Task | None = None
         self.streams = 0
-        self.version = 0  # counts the texts
-        self.text = ""
+        self.reading: Reading | None = None
         self.over = False
 
     async def follow(self, interval: float) -> None:
         """Read the text again and again."""
         while True:
             try:
-                text = await run_in_threadpool(self._read)
+                reading = await run_in_threadpool(self._read)
             except Exception as error:  # whatever it is, pages must not wait for a reader that is gone
                 LOG.warning("%s: nobody can be told of changes", type(error).__name__, exc_info=error)
-                text = ""
-            if not text:
-                self.over = True
-                return self.wake()
-            if text != self.text:
-                self.text = text
-                self.version += 1
+                reading = None
+            self.over = reading is None or reading.last
+            if reading != self.reading:
+                self.reading = reading
                 self.wake()
+            if self.over:
+                return self.wake()
             await asyncio.sleep(interval)
 
     def wake(self) -> None:

@@ -5,7 +5,7 @@ import json
 import threading
 from typing import Any
 
-from pipeline.web.event_stream import EventStreams
+from pipeline.web.event_stream import EventStreams, Reading
 
 QUICK = 0.01  # seconds
 
@@ -13,10 +13,11 @@ QUICK = 0.01  # seconds
 class Client:
     """One client of a stream: what it was sent, and when it goes away."""
 
-    def __init__(self, streams: EventStreams, topic: str, read: Any) -> None:
+    def __init__(self, streams: EventStreams, topic: str, read: Any, seen: str = "") -> None:
         self.sent: list[dict] = []
         self.gone = asyncio.Event()
-        self.task = asyncio.create_task(streams.stream(topic, read)({"type": "http"}, self._receive, self._send))
+        response = streams.stream(topic, read, event="cat", seen=seen)
+        self.task = asyncio.create_task(response({"type": "http"}, self._receive, self._send))
 
     async def _receive(self) -> dict:
         await self.gone.wait()
@@ -48,13 +49,13 @@ class Client:
 class Source:
     """A text that a test changes, and how often and in which threads it was read."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.reads, self.threads = text, 0, set()
+    def __init__(self, text: str, last: bool = False) -> None:
+        self.text, self.last, self.reads, self.threads = text, last, 0, set()
 
-    def __call__(self) -> str:
+    def __call__(self) -> Reading:
         self.reads += 1
         self.threads.add(threading.current_thread())
-        return self.text
+        return Reading(self.text, last=self.last)
 
 
 def run(scene: Any, **keywords: Any) -> None:
@@ -108,7 +109,7 @@ def test_more_streams_than_are_allowed_are_refused_with_a_line_until_one_ends():
         refused = Client(streams, "cats", source)
         await refused.task
         assert refused.sent[0]["status"] == 503
-        assert "2 pages" in json.loads(refused.text)["error"]
+        assert "2 streams" in json.loads(refused.text)["error"]
         await first.leave()
         accepted = Client(streams, "cats", source)
         await accepted.until(lambda: accepted.events == ["one"])
@@ -146,7 +147,7 @@ def test_streams_end_when_the_server_shuts_down_and_none_begins_then():
 
 def test_a_stream_ends_if_its_text_cannot_be_read():
     async def scene(streams):
-        def fails() -> str:
+        def fails() -> Reading:
             raise RuntimeError("the disk is gone")
 
         client = Client(streams, "cats", fails)
@@ -154,6 +155,37 @@ def test_a_stream_ends_if_its_text_cannot_be_read():
         assert client.events == []
         assert not client.sent[-1].get("more_body")
         assert streams.open == 0
+
+    run(scene)
+
+
+def test_the_last_text_ends_its_streams_and_a_later_stream_of_the_topic_reads_again():
+    async def scene(streams):
+        source = Source("runs")
+        client = Client(streams, "a job", source)
+        await client.until(lambda: client.events == ["runs"])
+        source.text, source.last = "done", True
+        await client.task
+        assert client.events == ["runs", "done"]
+        source.text, source.last = "resumed", False
+        late = Client(streams, "a job", source)
+        await late.until(lambda: late.events == ["resumed"])
+        await late.leave()
+
+    run(scene)
+
+
+def test_who_has_seen_an_event_is_not_sent_it_again():
+    async def scene(streams):
+        source = Source("one")
+        seen = Reading("one").id
+        client = Client(streams, "cats", source, seen=seen)
+        await client.until(lambda: source.reads > 3)
+        assert client.events == []
+        source.text = "two"
+        await client.until(lambda: client.events == ["two"])
+        assert f"id: {Reading('two').id}\nevent: cat\ndata: two\n\n" in client.text
+        await client.leave()
 
     run(scene)
 

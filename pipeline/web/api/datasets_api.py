@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
 from pipeline.text import counted
-from pipeline.web.bodies import DatasetName, StrictBody, documented
+from pipeline.web.bodies import DatasetName, EmptyBody, documented
 from pipeline.web.datasets.added_pictures import add_pictures
 from pipeline.web.datasets.dataset_archives import ArchivedDataset, list_archives
 from pipeline.web.datasets.dataset_cards import DatasetCard, State
@@ -77,10 +77,6 @@ class Removal(BaseModel):
 
     name: str
     archive: str = Field(description="the name of its archive, before or after")
-
-
-class EmptyBody(StrictBody):
-    """A request without parameters."""
 
 
 def add_routes(app: FastAPI, studio: Studio) -> None:

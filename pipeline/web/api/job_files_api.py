@@ -1,14 +1,16 @@
 """The REST interface of what a job makes: its events, sheets, samples, networks and log."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Path, Query, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
-from starlette.exceptions import HTTPException
 
 from pipeline.web.api.jobs_api import ALWAYS, JobId
 from pipeline.web.bodies import documented
-from pipeline.web.jobs import job_events, job_files
+from pipeline.web.jobs import job_files
+from pipeline.web.jobs.job_view import job_reading
 from pipeline.web.studio import Studio
 from pipeline.web.zip_stream import Entry, zip_stream
 
@@ -36,7 +38,6 @@ def _answers(kind: str, text: str, *statuses: int) -> dict[str, Any]:
 
 
 def _add_events(router: APIRouter, studio: Studio) -> None:
-    streams = job_events.Streams(studio)
     answers = _answers("text/event-stream", "events called job, whose data are the job as JSON", 503)
     answers["responses"][204] = {"description": "the job is over, and its last state was received before"}
 
@@ -46,13 +47,13 @@ def _add_events(router: APIRouter, studio: Studio) -> None:
         last_event_id: Annotated[str, Header(max_length=100, description="the id of the last event received")] = "",
     ) -> Response:
         """Server-sent events: the state now, and whenever it changes; a comment after 15 quiet seconds. The stream ends
-        with the job. At most 32 streams are open at the same time."""
-        shown = await streams.shown(id)
-        if job_events.is_over(shown) and job_events.event_id(shown) == last_event_id:
+        with the job. With 503 there are too many streams: ask for the job itself, or again later."""
+        await run_in_threadpool(studio.jobs.find, id)
+        read = partial(job_reading, studio.jobs, id)
+        now = await run_in_threadpool(read)
+        if now and now.last and now.id == last_event_id:
             return Response(status_code=204)  # a browser does not ask again after this
-        if streams.open >= job_events.MOST:
-            raise HTTPException(503, "too many streams are open; ask again later, or ask for the job itself")
-        return StreamingResponse(streams.events(id, last_event_id), media_type="text/event-stream")
+        return studio.streams.stream(f"job {id}", read, event="job", seen=last_event_id)
 
 
 def _add_pictures(router: APIRouter, studio: Studio) -> None:
@@ -88,16 +89,17 @@ def _add_downloads(router: APIRouter, studio: Studio) -> None:
         "/images.zip",
         summary="The samples",
         response_class=StreamingResponse,
-        **_answers("application/zip", "PNG files, named by their number", 409),
+        **_answers("application/zip", "PNG files, named by their number", 409, 503),
     )
     def images(
         id: JobId,
         count: Annotated[int | None, Query(ge=1, le=10**6, description="the first so many; all by default")] = None,
         seed: Annotated[int | None, Query(ge=0, le=2**32 - 1, description="the seed of the latents")] = None,
     ) -> StreamingResponse:
-        """The samples that the job made. Nothing is generated here: for another seed, or for more, submit a job with
-        the same settings and other values of generate.seed and generate.count, which does not train again."""
-        entries = job_files.samples(studio.jobs, studio.jobs.find(id), count=count, seed=seed)
+        """The samples that the job made, or others of its generator: of another seed, or more, which are drawn now (at
+        most 2,000). By default all that it made, or the first 64 if it made none. The samples of a seed are always the
+        same."""
+        entries = job_files.samples(studio.jobs, studio.sampling, studio.jobs.find(id), count=count, seed=seed)
         return _zip(entries, f"samples-{id}.zip")
 
     @router.get(

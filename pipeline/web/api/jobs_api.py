@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from pipeline.options import STAGES
-from pipeline.web.bodies import StrictBody, documented
+from pipeline.web.bodies import EmptyBody, StrictBody, documented
 from pipeline.web.jobs.job import Job, State
 from pipeline.web.jobs.job_queue import OtherSubmission
 from pipeline.web.jobs.job_view import links, shown_job, shown_jobs
@@ -43,10 +43,6 @@ class JobBody(StrictBody):
         examples=["dcgan"],
     )
     name: str = Field("", max_length=100, description="what you call this job", examples=["twenty epochs"])
-
-
-class EmptyBody(StrictBody):
-    """A request without parameters."""
 
 
 class Accepted(BaseModel):
@@ -84,6 +80,7 @@ class JobStatus(BaseModel):
     lines: list[str] = Field(description="the last lines that the run printed")
     run: str | None = Field(description="the name of the run's record in data/<dataset>/runs")
     training: str | None = Field(description="the name of the training")
+    training_id: str | None = Field(description="its id in /api/v1/datasets/<dataset>/trainings")
     epoch: int = Field(description="epochs that are done")
     epochs: int | None = Field(description="epochs that are planned; null: as many as it takes")
     losses: dict[str, float] | None = Field(description="of the newest epoch")

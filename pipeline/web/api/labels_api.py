@@ -5,21 +5,22 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, Field
 
-from pipeline.web.bodies import DatasetName, Id, StrictBody, documented
+from pipeline.web.bodies import DatasetName, documented
 from pipeline.web.labelling import views
-from pipeline.web.labelling.label_sync import LabelEdit
+from pipeline.web.labelling.label_bodies import MAX_TEXT, Label, LabelChanges, LabelsWritten, SquarePage, written
 from pipeline.web.studio import Studio
 
 MAX_LABELS = 1000  # labels in one answer
-MAX_SQUARES = 200
-MAX_EDITS = 1000
 
-Label = Literal["on", "off", "unsure"]
 View = Literal[views.VIEWS]  # type: ignore[valid-type]  # FastAPI checks the names when a request comes
-Sort = Literal[("", *views.SORTS)]  # type: ignore[valid-type]  # as above
-Text = Annotated[str, Query(max_length=2000)]
+Text = Annotated[str, Query(max_length=MAX_TEXT)]
 Start = Annotated[int, Query(ge=0, le=10**9, description="position of the first one")]
-PREVIOUS = "the labels that it may have now, as far as you know; null is no label. Left out: any"
+
+
+class SquareQuery(SquarePage):
+    """A page of squares of a view."""
+
+    view: View = "all"
 
 
 class LabelledSquare(BaseModel):
@@ -36,37 +37,6 @@ class LabelsPage(BaseModel):
     total: int
     start: int
     labels: list[LabelledSquare]
-
-
-class LabelChange(StrictBody):
-    """A label that a square is given; null removes it."""
-
-    id: Id
-    label: Label | None
-    previous: list[Label | None] | None = Field(default=None, min_length=1, max_length=8, description=PREVIOUS)
-
-
-class LabelChanges(StrictBody):
-    """Label edits in the order in which they were made."""
-
-    labels: list[LabelChange] = Field(min_length=1, max_length=MAX_EDITS)
-
-
-class RefusedChange(BaseModel):
-    """An edit that was not made, because the label had been changed to `now` meanwhile."""
-
-    id: str
-    label: Label | None
-    now: Label | None
-
-
-class LabelsWritten(BaseModel):
-    """What the edits did; it is on the disk."""
-
-    labels: dict[str, Label | None] = Field(description="the current label of each edited square")
-    refused: list[RefusedChange]
-    written: list[int] = Field(description="positions of the edits that changed a label")
-    revision: str
 
 
 class Square(BaseModel):
@@ -147,33 +117,14 @@ def _add_labels(router: APIRouter, studio: Studio) -> None:
     @router.post("/labels", response_model=LabelsWritten, responses=documented(400, 403, 404, 409, 413, 415, 422, 503))
     def change_labels(dataset: DatasetName, body: LabelChanges) -> dict[str, object]:
         """Label squares. An edit is refused if the label is not one of `previous` any more."""
-        result = studio.view(dataset).edit_labels([_edit(change) for change in body.labels])
-        refused = [{"id": each.id, "label": each.label, "now": each.now} for each in result.refused]
-        return {"labels": result.labels, "refused": refused, "written": result.written, "revision": result.revision}
-
-
-def _edit(change: LabelChange) -> LabelEdit:
-    previous: list[Label | None] = change.previous or [None, "on", "off", "unsure"]
-    return LabelEdit(id=change.id, label=change.label, previous=frozenset(previous))
+        return written(studio.view(dataset).edit_labels(body.edits()))
 
 
 def _add_squares(router: APIRouter, studio: Studio) -> None:
     @router.get("/squares", response_model=SquaresPage, responses=documented(404, 422))
-    def squares(
-        dataset: DatasetName,
-        view: View = "all",
-        sort: Sort = "",
-        source: Text = "",
-        search: Text = "",
-        order: Annotated[str, Query(max_length=40)] = "",
-        start: Start = 0,
-        count: Annotated[int, Query(ge=1, le=MAX_SQUARES)] = MAX_SQUARES,
-    ) -> dict[str, object]:
+    def squares(dataset: DatasetName, query: Annotated[SquareQuery, Query()]) -> dict[str, object]:
         """A page of squares: of a view, found by `search` in file name, site, title, creator, addresses or id."""
-        selection = views.Selection(source=source, search=search)
-        return studio.view(dataset).page(
-            view=view, sort=sort, selection=selection, order=order, start=start, count=count
-        )
+        return studio.view(dataset).page(query.view, query)
 
     @router.get("/why", response_model=WhyAnswers, responses=documented(404, 422))
     def why(dataset: DatasetName, search: Text) -> dict[str, object]:

@@ -11,7 +11,7 @@ from pipeline.options import STAGES
 from pipeline.web.api.jobs_api import ALWAYS
 from pipeline.web.bodies import DatasetName, documented
 from pipeline.web.chain.chain_state import ChainState
-from pipeline.web.event_stream import EventStream
+from pipeline.web.event_stream import EventStream, Reading
 from pipeline.web.studio import Studio
 
 UNTIL = ("", *STAGES)
@@ -56,7 +56,7 @@ def _add_state(router: APIRouter, studio: Studio) -> None:
     async def events(dataset: DatasetName) -> EventStream:
         """How it stands, as server-sent events. With 503 there are too many streams: ask for the progress instead."""
         chain = await run_in_threadpool(studio.chain, dataset)
-        return studio.streams.stream(f"dataset {dataset}", lambda: chain.state().model_dump_json())
+        return studio.streams.stream(f"dataset {dataset}", lambda: Reading(chain.state().model_dump_json()))
 
 
 def _add_plan(router: APIRouter, studio: Studio) -> None:

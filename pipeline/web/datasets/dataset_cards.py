@@ -7,7 +7,7 @@ each is read again only if it changed. Squares are not looked at: there may be 1
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -101,7 +101,7 @@ class DatasetCards:
     """Makes cards, and remembers labels and runs until their files change. Safe for several threads."""
 
     def __init__(self, jobs: JobQueue) -> None:
-        self._jobs = jobs
+        self._jobs, self._versions = jobs, jobs.site.versions
         self._known: OrderedDict[tuple[str, str], tuple[Any, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -116,7 +116,7 @@ class DatasetCards:
         labels, problem = self._remembered(paths, "labels", stamp(paths.labels), lambda: _count_labels(paths.labels))
         run = self.run(paths)
         problem = _squares_problem(paths, heads.normalize) or problem
-        state, step = _next_step(paths, heads, labels, run)
+        state, step = _next_step(paths, heads, labels, run, self._versions)
         return DatasetCard(
             name=paths.dataset,
             page=dataset_url(paths.dataset),
@@ -207,8 +207,10 @@ def _changed(paths: DatasetPaths, heads: Heads, run: RunStatus) -> str:
     return made or datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
 
 
-def _next_step(paths: DatasetPaths, heads: Heads, labels: Labels, run: RunStatus) -> tuple[State, NextStep]:
-    """The state of a dataset, and what a person does next."""
+def _next_step(
+    paths: DatasetPaths, heads: Heads, labels: Labels, run: RunStatus, versions: Mapping[str, int]
+) -> tuple[State, NextStep]:
+    """The state of a dataset, and what a person does next; `versions` are those of the stages now."""
 
     def step(text: str, tab: str = "") -> NextStep:
         return NextStep(text=text, page=dataset_url(paths.dataset, tab))
@@ -230,7 +232,15 @@ def _next_step(paths: DatasetPaths, heads: Heads, labels: Labels, run: RunStatus
         return "run", step("run: it goes on")
     if not heads.generate:
         return "run", step("run: train the generator")
+    if old := _outdated(heads, versions, unused="classifier" if _keeps_all(paths, heads.filter) else ""):
+        return "run", step(f"run: {old} works differently now")
     return "done", step("look at the samples", "samples")
+
+
+def _outdated(heads: Heads, versions: Mapping[str, int], unused: str) -> str:
+    """The first stage whose artifact another version of the stage made; empty if there is none."""
+    made = (head for head in vars(heads).values() if head and head.stage != unused)
+    return next((head.stage for head in made if head.version != versions.get(head.stage, head.version)), "")
 
 
 def _missing_labels(paths: DatasetPaths, heads: Heads, labels: Labels) -> int:

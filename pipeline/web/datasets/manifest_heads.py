@@ -27,6 +27,8 @@ class ManifestHead:
     """The part of a manifest that a card shows; `rows` is the size of images.jsonl in bytes, None without one."""
 
     folder: Path
+    stage: str
+    version: int  # of the stage that made it
     key: str
     options: dict[str, Any]
     summary: dict[str, Any]
@@ -88,7 +90,8 @@ def _read(path: Path, size: int) -> ManifestHead | None:
             folder=path.parent,
             rows=int(rows[1]) if rows else None,
             **{name: _of_kind(body[name], dict) for name in ("options", "summary", "outputs")},
-            **{name: _of_kind(body[name], str) for name in ("key", "created", "unfinished")},
+            **{name: _of_kind(body[name], str) for name in ("stage", "key", "created", "unfinished")},
+            version=_of_kind(body["version"], int),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -1,6 +1,7 @@
 """The files that belong to a job: the sheets of its training, its samples, its networks, and what its run printed."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -8,6 +9,7 @@ from starlette.exceptions import HTTPException
 from pipeline.report.training_files import newest_sheet
 from pipeline.store.artifacts import Artifact
 from pipeline.text import to_plain_line
+from pipeline.web.drawing.sample_drawer import BATCH, Latent, SampleDrawer
 from pipeline.web.jobs.job import Job
 from pipeline.web.jobs.job_queue import JobQueue
 from pipeline.web.jobs.job_training import sheets_folder, training_of_key
@@ -15,6 +17,7 @@ from pipeline.web.jobs.job_view import job_key
 from pipeline.web.zip_stream import Entry
 
 LATEST = "latest"
+MAX_DRAWN = 2000  # samples for one request; what is drawn is kept on the disk for a while
 MODEL_FILES = ("README.md", "card.json", "definition.json", "generator.keras", "discriminator.keras", "manifest.json")
 LOG_BYTES = 1 << 20  # of the end of the log
 LONGEST_LOG_LINE = 4000  # characters
@@ -50,18 +53,37 @@ def grid(queue: JobQueue, job: Job) -> Path:
     return path
 
 
-def samples(queue: JobQueue, job: Job, *, count: int | None, seed: int | None) -> list[Entry]:
-    """The first `count` samples of the seed; status 409 if others are asked for than were made."""
-    artifact = samples_artifact(queue, job)
-    own_seed = artifact.manifest.options.get("seed")
-    files = sorted((artifact.folder / "images").glob("*.png"))
-    if (seed is not None and seed != own_seed) or (count or 0) > len(files):
-        raise HTTPException(
-            409,
-            f"this job made {len(files)} samples of seed {own_seed}; for others submit a job with the same settings,"
-            " and generate.count and generate.seed as you want them: it does not train again",
-        )
-    return [Entry(path=path, name=path.name) for path in files[:count]]
+def samples(queue: JobQueue, drawer: SampleDrawer, job: Job, *, count: int | None, seed: int | None) -> list[Entry]:
+    """The first `count` samples of a seed: those that the job made, or drawn now from its generator.
+
+    Both are the same, picture for picture. Status 404 if there is no generator, 409 if too many are to be drawn.
+    """
+    paths = queue.site.paths(job.dataset)
+    made = _made_samples(queue, job)
+    files = sorted((made.folder / "images").glob("*.png")) if made else []
+    own_seed = made.manifest.options["seed"] if made else None
+    if files and seed in (None, own_seed) and (count or 0) <= len(files):
+        return [Entry(path=path, name=path.name) for path in files[:count]]
+    wanted = count or len(files) or BATCH
+    if wanted > MAX_DRAWN:
+        line = f"at most {MAX_DRAWN} samples are drawn for a request; for more submit a job with the same settings and"
+        raise HTTPException(409, f"{line} generate.count and generate.seed as you want them: it does not train again")
+    first = Latent(
+        seed=seed if seed is not None else own_seed or 0,
+        number=0,
+        truncation=float(made.manifest.options.get("truncation") or 0.0) if made else 0.0,
+    )
+    key = job_key(queue, job, "gan")
+    numbers = drawer.draw(paths, key, first, wanted)
+    drawn = [drawer.find(paths, key, replace(first, number=number)) for number in numbers]
+    return [Entry(path=path, name=path.name) for path in drawn if path]
+
+
+def _made_samples(queue: JobQueue, job: Job) -> Artifact | None:
+    try:
+        return samples_artifact(queue, job)
+    except HTTPException:
+        return None
 
 
 def model(queue: JobQueue, job: Job) -> list[Entry]:

@@ -1,13 +1,16 @@
 """How a job stands, for the REST interface and the pages: what its file says, and what its run has recorded."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
 
 from pipeline.report.training_files import newest_sheet, sheet_epoch
+from pipeline.store.artifacts import SHORT
 from pipeline.web.dataset_paths import DatasetPaths
-from pipeline.web.jobs.job import Job
+from pipeline.web.event_stream import Reading
+from pipeline.web.jobs.job import ENDED, Job
 from pipeline.web.jobs.job_following import Followed, job_record
 from pipeline.web.jobs.job_queue import JobQueue
 from pipeline.web.jobs.job_training import Figures, figures, sheets_folder, training_of_key
@@ -28,6 +31,19 @@ def shown_jobs(queue: JobQueue, jobs: Sequence[Job]) -> list[dict[str, Any]]:
 def shown_job(queue: JobQueue, job: Job) -> dict[str, Any]:
     """How `job` stands, as JSON."""
     return shown_jobs(queue, [job])[0]
+
+
+def job_reading(queue: JobQueue, id: str) -> Reading | None:
+    """How the job `id` stands, for a stream of events, which ends with the job; None if there is none."""
+    if (job := queue.store.find(id)) is None:
+        return None
+    shown = shown_job(queue, job)
+    return Reading(json.dumps(shown), last=is_over(shown))
+
+
+def is_over(shown: dict[str, Any]) -> bool:
+    """Whether a job has ended, so that nothing more will happen."""
+    return shown["state"] in ENDED
 
 
 def _shown(queue: JobQueue, job: Job, waits: dict[str, str], order: list[str]) -> dict[str, Any]:
@@ -71,6 +87,7 @@ def _training(paths: DatasetPaths, key: str) -> dict[str, Any]:
         sheet = sheet_epoch(newest) if newest else None
     return {
         "training": training.name if training else None,
+        "training_id": key[:SHORT] if training else None,
         "epoch": found.epoch,
         "epochs": epochs,
         "losses": found.losses,

@@ -17,6 +17,7 @@ from pipeline.web.dataset_paths import DatasetPaths
 from pipeline.web.jobs.background_run import BackgroundRun
 from pipeline.web.labelling import views
 from pipeline.web.labelling.filter_figures import FilterFigures
+from pipeline.web.labelling.label_bodies import SquarePage
 from pipeline.web.labelling.label_sync import EditResult, LabelChanges, LabelEdit, LabelSync, count_labels
 from pipeline.web.labelling.lost_pictures import LostPictures
 from pipeline.web.labelling.picture_index import (
@@ -55,20 +56,12 @@ class DatasetView:
             self.index_cache.invalidate()
             return self.index_cache.current()
 
-    def page(
-        self, *, view: str, sort: str, selection: views.Selection, order: str, start: int, count: int
-    ) -> dict[str, Any]:
-        """One page of a view, in a fixed order.
+    def page(self, view: str, wanted: SquarePage) -> dict[str, Any]:
+        """One page of a view (one of `views.VIEWS`), in a fixed order: squares do not move while others are labelled.
 
-        Args:
-            view: One of `views.VIEWS`.
-            sort: One of `views.SORTS`, or empty for the view's default.
-            selection: Only these squares.
-            order: The order of an earlier page, so that squares do not move while others are labelled. A new order is
-                made if it is empty or not remembered any more.
-            start: The first position.
-            count: How many squares.
+        A new order is made if that of `wanted` is empty, or not remembered any more.
         """
+        order, start, count = wanted.order, wanted.start, wanted.count
         index, (labels, _) = self.index(), self.label_sync.readable_labels()
         with self._lock:
             ids = self._orders.get(order)
@@ -76,8 +69,8 @@ class DatasetView:
             if order and view in views.BY_LABEL:
                 start = 0  # squares that were labelled have left this view, so the rest begins at 0
             order = uuid.uuid4().hex[:12]
-            among = self._selected(index, selection)
-            ids = tuple(views.order(index, labels, view=view, sort=sort, among=among))
+            among = self._selected(index, wanted.selection())
+            ids = tuple(views.order(index, labels, view=view, sort=wanted.sort, among=among))
             self._remember_order(order, ids)
         start = min(start, max(0, (len(ids) - 1) // count * count))
         return {"order": order, "total": len(ids), "start": start, **self.facts(ids[start : start + count])}

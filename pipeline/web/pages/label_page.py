@@ -9,57 +9,38 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from pipeline.store.artifacts import load
-from pipeline.web.bodies import Id, StrictBody
+from pipeline.web.bodies import EmptyBody, Id, StrictBody
 from pipeline.web.jobs.job_queue import Submission
 from pipeline.web.labelling import views
-from pipeline.web.labelling.label_sync import LabelEdit
+from pipeline.web.labelling.label_bodies import MAX_SQUARES, LabelChanges, Searched, SquarePage, written
 from pipeline.web.labelling.picture_index import PictureIndex
 from pipeline.web.labelling.thumbnails import ThumbnailCache, original, thumbnail
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 
 IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}  # a square's address contains its hash
-MAX_PER_PAGE = 200  # squares on one page
 BATCH = 60  # suggestions at once: a few minutes of labelling
 
-Label = Literal["on", "off", "unsure"] | None
-VIEW_NAMES, SORT_NAMES = ("next", *views.VIEWS), ("", *views.SORTS)
-View = Literal[VIEW_NAMES]  # type: ignore[valid-type]  # FastAPI checks the names when a request comes
-Sort = Literal[SORT_NAMES]  # type: ignore[valid-type]  # as above
+View = Literal[("next", *views.VIEWS)]  # type: ignore[valid-type]  # FastAPI checks the names when a request comes
 Until = Literal["filter", ""]
 
 
-class LabelEditBody(StrictBody):
-    """One label edit as the browser sends it."""
+class PicturesQuery(SquarePage):
+    """A page of squares of a view, or the next ones to label."""
 
-    id: Id
-    label: Label
-    previous: list[Label] = Field(min_length=1, max_length=8)
-
-
-class LabelEditsBody(StrictBody):
-    """Label edits in the order in which they were made."""
-
-    labels: list[LabelEditBody] = Field(min_length=1, max_length=1000)
-
-
-Text = Annotated[str, Query(max_length=2000)]
+    view: View = "next"
 
 
 class IdsBody(StrictBody):
     """Squares that the browser asks about."""
 
-    ids: list[Id] = Field(max_length=MAX_PER_PAGE)
+    ids: list[Id] = Field(max_length=MAX_SQUARES)
 
 
 class RunBody(StrictBody):
     """The last stage of a run; empty for all stages."""
 
     until: Until
-
-
-class EmptyBody(StrictBody):
-    """A request without parameters."""
 
 
 def add_routes(app: FastAPI, studio: Studio) -> None:
@@ -85,25 +66,13 @@ def _add_page(router: APIRouter, studio: Studio) -> None:
 
 def _add_reading(router: APIRouter, studio: Studio) -> None:
     @router.get("/pictures")
-    def pictures(
-        dataset: str,
-        view: View = "next",
-        sort: Sort = "",
-        source: Text = "",
-        search: Text = "",
-        order: Annotated[str, Query(max_length=40)] = "",
-        start: Annotated[int, Query(ge=0, le=10**9)] = 0,
-        count: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = MAX_PER_PAGE,
-    ) -> dict:
+    def pictures(dataset: str, query: Annotated[PicturesQuery, Query()]) -> dict:
         dataset_view = studio.view(dataset)
-        if view == "next":
-            return dataset_view.next_batch(count)
-        selection = views.Selection(source=source, search=search)
-        return dataset_view.page(view=view, sort=sort, selection=selection, order=order, start=start, count=count)
+        return dataset_view.next_batch(query.count) if query.view == "next" else dataset_view.page(query.view, query)
 
     @router.get("/summary")
-    def summary(dataset: str, source: Text = "", search: Text = "") -> dict:
-        return studio.view(dataset).summary(views.Selection(source=source, search=search))
+    def summary(dataset: str, query: Annotated[Searched, Query()]) -> dict:
+        return studio.view(dataset).summary(query.selection())
 
     @router.get("/changes")
     def changes(dataset: str, since: Annotated[str, Query(max_length=60)] = "") -> dict:
@@ -164,13 +133,8 @@ def _square(index: PictureIndex, id: str) -> Response | None:
 
 def _add_changing(router: APIRouter, studio: Studio) -> None:
     @router.post("/labels")
-    def labels(dataset: str, body: LabelEditsBody) -> dict:
-        label_edits = [
-            LabelEdit(id=edit.id, label=edit.label, previous=frozenset(edit.previous)) for edit in body.labels
-        ]
-        result = studio.view(dataset).edit_labels(label_edits)
-        refused = [{"id": conflict.id, "label": conflict.label, "now": conflict.now} for conflict in result.refused]
-        return {"labels": result.labels, "refused": refused, "written": result.written, "revision": result.revision}
+    def labels(dataset: str, body: LabelChanges) -> dict:
+        return written(studio.view(dataset).edit_labels(body.edits()))
 
     @router.post("/lookup")
     def lookup(dataset: str, body: IdsBody) -> dict:

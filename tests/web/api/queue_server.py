@@ -6,7 +6,7 @@ import time
 from fastapi.testclient import TestClient
 
 from pipeline.web.app import app_of
-from pipeline.web.jobs import job_events
+from pipeline.web.jobs.job_view import is_over
 from pipeline.web.security import AccessRules
 from pipeline.web.studio import Studio
 from tests.web.conftest import FAKE_TASKS, PORT
@@ -45,7 +45,7 @@ class QueueServer:
         for _ in range(600):
             self.studio.jobs.runner.tick()
             found = self.get(f"/{id}").json()
-            if job_events.is_over(found):
+            if is_over(found):
                 return found
             time.sleep(0.05)
         raise AssertionError("it never ended")

@@ -2,12 +2,16 @@
 
 import io
 import json
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from pipeline.web.jobs import job_events
 from tests.web.api.queue_server import JOBS, TOOLKIT, QueueServer
+
+FAKE_SAMPLER = Path(__file__).parent.parent / "fake_sampler.py"
 
 
 def test_submission_is_queued_with_an_address(server):
@@ -168,13 +172,24 @@ def names(answer):
         return sorted(found.namelist())
 
 
-@pytest.mark.parametrize("query", ["seed=7", "count=13"])
-def test_samples_that_were_not_made_are_refused_with_what_to_do(server, query):
+@pytest.mark.parametrize(("query", "count", "seed"), [("seed=7", 12, 7), ("count=70", 70, 0), ("count=5&seed=2", 5, 2)])
+def test_samples_that_were_not_made_are_drawn(server, monkeypatch, query, count, seed):
     id = server.submitted()["id"]
     server.run(id)
+    monkeypatch.setattr(server.studio.sampling.process, "command", (sys.executable, str(FAKE_SAMPLER), "sampler"))
     answer = server.get(f"/{id}/images.zip?{query}")
+    assert names(answer) == [f"{number:05d}.png" for number in range(count)]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as found, found.open("00003.png") as file:
+        assert Image.open(file).getpixel((0, 0)) == (3, seed, 90)
+    server.studio.sampling.close()
+
+
+def test_more_samples_than_are_drawn_for_a_request_are_refused_with_what_to_do(server):
+    id = server.submitted()["id"]
+    server.run(id)
+    answer = server.get(f"/{id}/images.zip?count=2001")
     assert answer.status_code == 409
-    assert "this job made 12 samples of seed 0; for others submit a job" in answer.json()["error"]
+    assert "for more submit a job with the same settings and generate.count" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("path", ["/sheets/latest", "/sheets/1", "/grid.png", "/images.zip", "/model.zip"])
@@ -209,20 +224,20 @@ def test_events_show_the_state_and_end_with_the_job(server):
     assert server.run(id)["state"] == "done"
     answer = server.get(f"/{id}/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
-    fields = dict(line.split(": ", 1) for line in answer.text.strip().splitlines())
+    fields = dict(line.split(": ", 1) for line in answer.text.strip().splitlines() if line)
     assert (fields["event"], json.loads(fields["data"])["state"]) == ("job", "done")
     assert server.get(f"/{id}/events", headers={"last-event-id": fields["id"]}).status_code == 204
 
 
-def test_events_are_refused_beyond_their_number(server, monkeypatch):
-    monkeypatch.setattr(job_events, "MOST", 0)
+def test_events_are_refused_beyond_their_number(server):
+    server.studio.streams.most = 0
     assert server.get(f"/{server.submitted()['id']}/events").status_code == 503
 
 
 def test_events_end_when_the_server_shuts_down(server):
     id = server.submitted()["id"]
-    server.studio.closing.set()
-    assert server.get(f"/{id}/events").text == ""
+    server.studio.shut_down()
+    assert server.get(f"/{id}/events").status_code == 503
 
 
 def test_other_sites_cannot_submit_or_delete(server):

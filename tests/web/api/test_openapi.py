@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pipeline.web.app import make_app
-from pipeline.web.jobs import job_events
+from pipeline.web.jobs import job_view
 from pipeline.web.security import AccessRules
 from tests.web.conftest import FAKE_TASKS, PORT
 
@@ -35,7 +35,7 @@ OWN = ("/api/v1/jobs", "/gan_model")
 @pytest.fixture
 def app(fake_dataset, monkeypatch):
     """A server whose queue does not move, so that event streams would not end by themselves."""
-    monkeypatch.setattr(job_events, "is_over", lambda shown: True)
+    monkeypatch.setattr(job_view, "is_over", lambda shown: True)
     return make_app(
         fake_dataset.site(sys.executable, str(FAKE_TASKS), "gate"), AccessRules(host="127.0.0.1", port=PORT)
     )

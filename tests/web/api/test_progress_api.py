@@ -90,6 +90,7 @@ def test_a_stream_of_a_server_begins_at_once_and_ends_whole_when_the_server_shut
         with urllib.request.urlopen(f"{server.address}{ROOT}/events", timeout=30) as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
             assert [stream.readline() for _ in range(2)] == [b"retry: 3000\n", b"\n"]
+            assert [stream.readline().partition(b":")[0] for _ in range(2)] == [b"id", b"event"]
             assert json.loads(stream.readline().removeprefix(b"data: "))["dataset"] == "cats"
             server.process.send_signal(signal.SIGINT)
             stream.read()  # raises `IncompleteRead` if the connection was cut

@@ -1,5 +1,6 @@
 """The card of a dataset: its figures, its state, and what is next."""
 
+import dataclasses
 import os
 import platform
 
@@ -97,3 +98,13 @@ def test_a_run_at_work_is_followed_until_its_end(fake_dataset, card):
 def test_unreadable_settings_leave_the_card_as_it_is(fake_dataset, card, text):
     (fake_dataset.data / "settings.json").write_text(text)
     assert card().state == "labels"
+
+
+@pytest.mark.parametrize(("stage", "text"), [("normalize", "run: normalize works differently now"), ("classifier", "")])
+def test_a_run_is_next_if_a_stage_that_is_used_has_a_new_version(fake_dataset, stage, text):
+    fake_trainings.samples(fake_dataset, fake_trainings.training(fake_dataset))
+    fake_dataset.classifier()
+    (fake_dataset.data / "settings.json").write_text('{"filter.method": {"value": "none", "luigi.cfg": null}}')
+    site = dataclasses.replace(fake_dataset.site(), versions={stage: 99, "download": 1})
+    found = DatasetCards(JobQueue(site)).card(fake_dataset.paths())
+    assert (found.state, found.next.text) == (("run", text) if text else ("done", "look at the samples"))

@@ -60,7 +60,7 @@ def test_events_of_a_running_job_end_when_the_server_is_asked_to_end(live_server
     id = asked(live_server, "/api/v1/jobs", {"dataset": "cats"})["id"]
     until(live_server, id, lambda job: job["percent"] == 50)
     with urllib.request.urlopen(f"{live_server.address}/api/v1/jobs/{id}/events", timeout=20) as events:
-        assert events.readline().startswith(b"id: ")
+        assert [events.readline().partition(b":")[0] for _ in range(5)] == [b"retry", b"\n", b"id", b"event", b"data"]
         live_server.process.terminate()
         assert live_server.process.wait(timeout=4) is not None
         events.read()

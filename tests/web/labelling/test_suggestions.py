@@ -1,6 +1,6 @@
 """What to label next, before and after a filter has run."""
 
-import time
+import threading
 
 import numpy as np
 
@@ -93,11 +93,11 @@ def test_suggestions_are_empty_if_all_are_labelled(fake_dataset, client):
 def test_page_responds_while_features_are_computed(fake_dataset, client, monkeypatch):
     from pipeline.web.labelling import suggestions as suggestions_module
 
-    looking = []
+    looking, seen = [], threading.Event()
 
     def slow(paths):
         looking.append(len(paths))
-        time.sleep(0.5)
+        assert seen.wait(60)
         return np.zeros((len(paths), 48), np.float32)
 
     monkeypatch.setattr(suggestions_module, "coarse_features", slow)
@@ -105,4 +105,5 @@ def test_page_responds_while_features_are_computed(fake_dataset, client, monkeyp
     for _ in range(3):
         found = client.get("/d/cats/pictures?view=next&count=5").json()["pictures"]
         assert {picture["why"] for picture in found} == {"random"}
+    seen.set()
     assert looking == [30]
