@@ -124,9 +124,14 @@ class StageAdvanced(Event):
         """From 0 to 100; None if the total is not known."""
         return min(100, max(0, 100 * self.done // self.total)) if self.total > 0 else None
 
+    @property
+    def words(self) -> str:
+        """The note; if the total is not known it begins with what is done, whose unit it names."""
+        return self.note if self.percent is not None else f"{self.done} {self.note}".rstrip()
+
     def line(self) -> str:
-        count = str(self.done) if self.percent is None else f"{self.done} of {self.total} ({self.percent} %)"
-        return line_about(self.stage, f"{count} {self.note}".rstrip())
+        count = "" if self.percent is None else f"{self.done} of {self.total} ({self.percent} %) "
+        return line_about(self.stage, f"{count}{self.words}".rstrip())
 
 
 class StageEnded(Event):

@@ -78,7 +78,7 @@ class StageReporter:
         if also_show:
             self._shown_at = self._clock()
             self._print(event)
-            self._show_on_luigid(event.note, event.percent)
+            self._show_on_luigid(event.words, event.percent)
 
     def _end(self, outcome: str, **facts: Any) -> None:
         if self._bar:

@@ -156,3 +156,8 @@ def test_events_without_progress_are_all_others(tmp_path):
     (tmp_path / NAME).open("a").write('{"event": "progress", "time": "x", "stage": "gan", "done": 2, "total": 2}\n')
     assert len(read_events(tmp_path / NAME)) == 6
     assert [event.event for event in read_events(tmp_path / NAME, progress=False)] == ["end", "note"]
+
+
+def test_words_of_progress_begin_with_what_is_done_if_the_total_is_not_known():
+    assert advanced(310, 0, "steps, epoch 21").words == "310 steps, epoch 21"
+    assert advanced(3, 12, "epoch 1 of 4").words == "epoch 1 of 4"

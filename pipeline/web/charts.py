@@ -170,9 +170,9 @@ def _reach(chart: Chart) -> Iterator[float]:
                     yield from (y - error, y + error)
 
 
-def _ticks(low: float, high: float, count: int) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten."""
-    raw = (high - low) / count
+def _ticks(low: float, high: float, count: int, *, least: float = 0.0) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten, which is at least `least`."""
+    raw = max((high - low) / count, least)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.75)
     first = math.ceil(low / step - 1e-9)
@@ -192,7 +192,7 @@ def _axes(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
         at = y.at(value)
         yield f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}"/>'
         yield f'<text class="tick" x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{plain(value)}</text>'
-    for value in x.ticks(X_TICKS):
+    for value in _ticks(x.low, x.high, X_TICKS, least=1.0):  # epochs are whole numbers
         yield f'<text class="tick" x="{x.at(value):.1f}" y="{bottom + 14}" text-anchor="middle">{plain(value)}</text>'
     yield f'<line class="axis" x1="{LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>'
     middle, label = (LEFT + right) / 2, escape(chart.x_label)

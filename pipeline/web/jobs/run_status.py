@@ -67,7 +67,7 @@ def while_at_work(state: RunState) -> RunStatus:
     if state.progress is None:
         return found
     at = state.progress
-    return replace(found, done=at.done, total=at.total, percent=at.percent, note=to_plain_line(at.note, LONGEST_NOTE))
+    return replace(found, done=at.done, total=at.total, percent=at.percent, note=to_plain_line(at.words, LONGEST_NOTE))
 
 
 @lru_cache(maxsize=64)
