@@ -10,10 +10,12 @@ from tasks import gallery_updates, paths
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
+DRAWN = "cache"  # the folder of a dataset with the samples that pages have drawn, see `pipeline.web.drawing`
+
 
 def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) -> dict[Path, int]:
     """Delete all artifacts except the `keep` newest of each stage, those of the last run and those of the
-    current settings.
+    current settings; and what pages have drawn, which is drawn again when somebody asks for it.
 
     Pictures, the label log and the run logs are never deleted, nor is anything that another run is making now.
 
@@ -27,6 +29,8 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
         raise UserError(f"--keep {keep}: expected a whole number, at least 0, for example 3")
     removable = [folder for task in pipeline.stages() for folder in _removable(task, keep)]
     removable += _orphaned_sheets(pipeline.dataset, removable)
+    drawn = paths.dataset_folder(pipeline.dataset) / DRAWN
+    removable += [drawn] if drawn.is_dir() else []
     sizes = {folder: _size(folder) for folder in removable}
     for folder in [] if dry_run else removable:
         _delete(folder)

@@ -99,6 +99,14 @@ def test_pictures_labels_and_records_stay(pipeline):
     assert all(path.exists() for path in stays)
 
 
+def test_samples_that_pages_have_drawn_are_deleted(pipeline):
+    drawn = paths.dataset_folder("cats") / "cache" / "draw-1" / "00000.png"
+    drawn.parent.mkdir(parents=True)
+    drawn.write_bytes(b"pixels")
+    assert collect_garbage(pipeline, keep=3) == {drawn.parent.parent: 6}
+    assert not drawn.parent.parent.exists()
+
+
 def test_negative_keep_is_refused(pipeline):
     with pytest.raises(UserError, match="--keep -1: expected a whole number"):
         collect_garbage(pipeline, keep=-1)
