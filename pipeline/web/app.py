@@ -46,6 +46,7 @@ from pipeline.web.pages import (
 from pipeline.web.races.tile_painter import Draw
 from pipeline.web.rendering import STATIC
 from pipeline.web.security import AccessRules, SecurityMiddleware
+from pipeline.web.shared_answers import SharedAnswers
 from pipeline.web.studio import Studio
 
 VERSION = "1"  # of the REST interface: its addresses begin with /api/v1
@@ -111,4 +112,4 @@ def app_of(studio: Studio, *, first: str = "") -> SecurityMiddleware:
     describe(app)
     if first:
         studio.preload(first)
-    return SecurityMiddleware(app, studio.access_rules, opens=studio.races.opens)
+    return SecurityMiddleware(SharedAnswers(app), studio.access_rules, opens=studio.races.opens)

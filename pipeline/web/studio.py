@@ -20,7 +20,6 @@ from pipeline.web.labelling.dataset_view import DatasetView
 from pipeline.web.races.race_desk import RaceDesk
 from pipeline.web.races.tile_painter import Draw
 from pipeline.web.security import AccessRules
-from pipeline.web.shared_answers import SharedAnswers
 
 MAX_OPEN = 4  # datasets whose squares are held in memory: some 150 MB for 100,000 squares
 
@@ -35,7 +34,6 @@ class Studio:
         self.races = RaceDesk(site.data / ".races", paths=self.paths, draw=draw or self._draw)
         self.jobs = JobQueue(site)
         self.streams = EventStreams()
-        self.shared_answers = SharedAnswers()
         self.closing = threading.Event()  # the server shuts down: streams end
         self.cards = DatasetCards(self.jobs)
         self._chains = ChainReaders(site, self.jobs.run_status, lambda paths: self.cards.card(paths).next)

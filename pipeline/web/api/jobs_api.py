@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from pipeline.options import STAGES
 from pipeline.web.bodies import EmptyBody, StrictBody, documented
-from pipeline.web.jobs.job import Job, State
+from pipeline.web.jobs.job import State
 from pipeline.web.jobs.job_queue import OtherSubmission
 from pipeline.web.jobs.job_view import links, shown_job, shown_jobs
 from pipeline.web.jobs.submission import checked_submission
@@ -147,7 +147,6 @@ def _submit(studio: Studio, body: JobBody, key: str, sent: bytes) -> dict[str, A
         job = studio.jobs.submit(submission, key=key, body=sent)
     except OtherSubmission as error:
         raise Mistake(str(error)) from None
-    studio.shared_answers.clear()
     found = links(job)
     return {
         "id": job.id,
@@ -160,27 +159,17 @@ def _submit(studio: Studio, body: JobBody, key: str, sent: bytes) -> dict[str, A
 
 def _add_reading(router: APIRouter, studio: Studio) -> None:
     @router.get("", summary="List jobs", response_model=JobList, responses=documented(*ALWAYS))
-    async def jobs(
+    def jobs(
         dataset: Annotated[str, Query(max_length=100, description="only those of this dataset")] = "",
         count: Annotated[int, Query(ge=1, le=200, description="at most so many")] = 50,
-    ) -> Response:
+    ) -> dict[str, Any]:
         """The newest first."""
-        queue = studio.jobs
-        data = await studio.shared_answers.get(
-            (dataset, count), lambda: {"jobs": shown_jobs(queue, queue.all(dataset)[:count])}
-        )
-        return Response(data, media_type="application/json")
+        return {"jobs": shown_jobs(studio.jobs, studio.jobs.all(dataset)[:count])}
 
     @router.get("/{id}", summary="How a job stands", response_model=JobStatus, responses=documented(*ALWAYS, 404))
-    async def job(id: JobId) -> Response:
+    def job(id: JobId) -> dict[str, Any]:
         """Its state, how far it is, and the newest figures of its training."""
-        data = await studio.shared_answers.get(id, lambda: shown_job(studio.jobs, studio.jobs.find(id)))
-        return Response(data, media_type="application/json")
-
-
-def _changed(studio: Studio, job: Job) -> dict[str, Any]:
-    studio.shared_answers.clear()
-    return shown_job(studio.jobs, job)
+        return shown_job(studio.jobs, studio.jobs.find(id))
 
 
 def _add_changing(router: APIRouter, studio: Studio) -> None:
@@ -189,16 +178,15 @@ def _add_changing(router: APIRouter, studio: Studio) -> None:
     @router.post("/{id}/stop", summary="Stop a job", **changed)  # type: ignore[arg-type]  # mypy joins the types
     def stop(id: JobId, body: EmptyBody) -> dict[str, Any]:
         """What it has done is kept, and it can be resumed. A queued job never starts."""
-        return _changed(studio, studio.jobs.stop(id))
+        return shown_job(studio.jobs, studio.jobs.stop(id))
 
     @router.post("/{id}/resume", summary="Resume a job", **changed)  # type: ignore[arg-type]  # as above
     def resume(id: JobId, body: EmptyBody) -> dict[str, Any]:
         """Queue it again, if it was stopped, failed, or asked for something; it goes on where it was."""
-        return _changed(studio, studio.jobs.resume(id))
+        return shown_job(studio.jobs, studio.jobs.resume(id))
 
     @router.delete("/{id}", summary="Delete a job", status_code=204, responses=documented(*CHANGES, 404, 409, 507))
     def delete(id: JobId) -> Response:
         """Forget it. What its run has made stays. A running job is stopped first."""
         studio.jobs.delete(id)
-        studio.shared_answers.clear()
         return Response(status_code=204)
