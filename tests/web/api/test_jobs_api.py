@@ -49,6 +49,12 @@ def test_values_of_settings_may_be_text_or_json(server):
             "gan.definition = 'dcgam': there is no models/dcgam.json; did you mean 'dcgan'?",
             "/settings/gan.definition",
         ),
+        (
+            {"download.query": ["cat", "a\0b"]},
+            r"download.query = 'cat,a\x00b': expected a list",
+            "/settings/download.query",
+        ),
+        ({"download.query": ["x" * 1000] * 110}, "download.query: has more than 100,000", "/settings/download.query"),
         ({"normalize.size": 65}, "no generator can be built for pictures of 65 pixels", "/settings/normalize.size"),
     ],
 )
