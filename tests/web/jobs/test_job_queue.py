@@ -238,6 +238,33 @@ def test_job_that_cannot_be_started_says_why_and_waits(queue, monkeypatch):
     assert queue.turns().waits[job.id].startswith("cannot start: x: No space left on device; free some space")
 
 
+def test_job_that_cannot_be_started_keeps_no_other_waiting(queue, gate, tmp_path):
+    gate.write_text("done")
+    (tmp_path / "data" / "cats" / "page-run").write_text("a file in place of the folder")
+    hindered, other = submitted(queue, "cats"), submitted(queue, "dogs")
+    assert ended(queue, other).state == "done"
+    assert queue.turns().waits[hindered.id].startswith("cannot start: ")
+
+
+def test_job_with_an_argument_that_no_process_takes_fails_and_the_queue_goes_on(queue, gate):
+    gate.write_text("done")
+    wrong, other = submitted(queue), submitted(queue)
+    with queue.store.locked():
+        queue.store.write(wrong.changed(settings={"download.query": "a\0b"}))
+    assert ended(queue, other).state == "done"
+    assert queue.find(wrong.id).outcome == "cannot start: embedded null byte"
+
+
+def test_error_of_the_program_does_not_end_the_queue(queue, gate, monkeypatch):
+    gate.write_text("done")
+    broken, follow = submitted(queue, "cats"), job_runner.follow
+    assert states(queue) == ["running"]
+    fails = lambda job, *rest: {}["x"] if job.id == broken.id else follow(job, *rest)  # noqa: E731
+    monkeypatch.setattr(job_runner, "follow", fails)
+    assert ended(queue, submitted(queue, "dogs", "filter")).state == "done"
+    monkeypatch.undo()
+
+
 def test_job_of_a_dataset_that_is_gone_fails_and_does_not_bring_it_back(queue, tmp_path):
     job = submitted(queue, "dogs")
     (tmp_path / "data" / "dogs" / "runs").rmdir()
