@@ -175,7 +175,10 @@ def _own_origin(origin: str | None, host: str) -> bool:
     """Whether a request comes from this server's pages; programs other than browsers send no origin."""
     if origin is None:
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # as of http://[
+        return False
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
