@@ -139,6 +139,17 @@ def test_an_unknown_dataset_is_not_found(client, path, status):
     assert client.get(f"{API}{path}").status_code == status
 
 
+def test_many_pictures_of_one_upload_are_not_held_in_memory(real, monkeypatch):
+    held = []
+    monkeypatch.setattr(
+        "pipeline.web.api.datasets_api._fill",
+        lambda form, store: held.extend(file.size for file in form.getlist("pictures") if not file.file._rolled),
+    )
+    sent = pictures(*((f"{number}.png", bytes(300_000)) for number in range(20)), ("small.png", png()))
+    assert real.post(f"{API}/cats/pictures", files=sent).status_code == 200
+    assert held == [len(png())]
+
+
 def test_files_of_another_name_and_requests_without_any_are_refused(client):
     assert client.post(f"{API}/cats/pictures", files={"evil": ("a.png", png())}).status_code == 422
     assert client.post(f"{API}/cats/pictures", json={}).status_code == 415
