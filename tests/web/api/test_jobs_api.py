@@ -108,6 +108,28 @@ def test_definition_of_the_gan_toolkit_is_saved_once_with_its_warnings(server):
     assert path.stem.startswith("submitted-")
 
 
+@pytest.mark.parametrize(
+    ("body", "says", "pointer"),
+    [
+        ('{"settings": {"gan.epochs": {}}, "dataset": "cats"}', "settings.gan.epochs: Input", "/settings/gan.epochs"),
+        (
+            '{"settings": {"download.query": ["a", 5]}, "dataset": "cats"}',
+            "settings.download.query",
+            "/settings/download.query",
+        ),
+        ('{"definition": 5, "dataset": "cats"}', "definition: Input", "/definition"),
+        ('{"datasets": "cats"}', "dataset: Field required", "/dataset"),
+        ('{"dataset": "cats", "more": 1}', "more: Extra inputs", "/more"),
+        ('{"dataset": ', "JSON decode error", ""),
+    ],
+)
+def test_pointer_is_of_what_was_sent(server, body, says, pointer):
+    answer = server.client.post(JOBS, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(says)
+    assert answer.json()["pointer"] == pointer
+
+
 def test_unknown_dataset_is_refused(server):
     answer = server.post(body={"dataset": "cat"})
     assert (answer.status_code, answer.json()["pointer"]) == (422, "/dataset")
