@@ -56,6 +56,12 @@ def test_pictures_make_a_dataset_and_more_can_be_added(fake_dataset, real):
     assert len(list(uploads.iterdir())) == 3
 
 
+def test_an_upload_without_a_picture_does_not_make_an_empty_folder_a_source(fake_dataset, real):
+    answer = real.post(f"{API}/cats/pictures", files=pictures(("a.txt", b"text"))).json()
+    assert (answer["added"], answer["left_out"]) == (0, 1)
+    assert not (fake_dataset.folder / "data" / "cats" / "settings.json").exists()
+
+
 def test_a_dataset_is_archived_restored_and_deleted(fake_dataset, real):
     assert real.get(f"{API}/cats/holdings").json()["text"].startswith("0 labels, 0 pictures, 0 trainings")
     archive = real.delete(f"{API}/cats").json()["archive"]
