@@ -190,6 +190,15 @@ def test_stop_of_a_running_job_keeps_it_to_be_resumed(queue, gate):
     assert ended(queue, job).state == "done"
 
 
+def test_job_that_was_stopped_while_it_loaded_was_not_killed(queue):
+    gone = Started(until="", pid=os.getpid(), born=1.0, began="2026-01-01T00:00:00+00:00")
+    job = submitted(queue)
+    with queue.store.locked():
+        queue.store.write(job.changed(state="running", process=gone, stop_asked=time.time()))
+    assert states(queue) == ["stopped"]
+    assert queue.all()[0].outcome == "it was stopped before its run began"
+
+
 def test_stop_of_a_queued_job_and_delete(queue):
     job = submitted(queue)
     assert queue.stop(job.id).state == "stopped"
