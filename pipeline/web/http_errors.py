@@ -1,5 +1,6 @@
 """Errors as responses: one line that says what is wrong, as JSON for programs and as a page for people."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -59,7 +60,7 @@ def _place(body: Any, mistake: dict[str, Any]) -> list[str | int]:
     """Where in `body` a mistake is: pydantic's location without the names of types, which no body has."""
     found: list[str | int] = []
     for part in mistake["loc"][1:]:
-        if (isinstance(body, dict) and part in body) or (isinstance(body, list) and part in range(len(body))):
+        if (isinstance(body, Mapping) and part in body) or (isinstance(body, list) and part in range(len(body))):
             body = body[part]
             found.append(part)
         elif mistake["type"] == "missing":
