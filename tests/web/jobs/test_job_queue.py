@@ -298,6 +298,10 @@ def test_damaged_and_strange_files_are_left_out(queue):
     other = json.loads((folder / job.id / "job.json").read_text()) | {"id": "../../etc"}
     (folder / "20260101000000000bbbbbbbb").mkdir()
     (folder / "20260101000000000bbbbbbbb" / "job.json").write_text(json.dumps(other))
+    for number, run in enumerate(("../../etc", "a\0b")):  # no record has such a name
+        id = f"20260101000000000cccccc0{number}"
+        (folder / id).mkdir()
+        (folder / id / "job.json").write_text(json.dumps(other | {"id": id, "run": run}))
     assert [each.id for each in queue.all()] == [job.id]
     assert queue.store.find("../" + job.id) is None
 
