@@ -18,6 +18,7 @@ from starlette.formparsers import MultiPartParser
 
 from pipeline.errors import UserError
 from pipeline.text import counted
+from pipeline.web.api.settings_api import refuse_local_only
 from pipeline.web.bodies import DatasetName, EmptyBody, documented
 from pipeline.web.datasets.added_pictures import add_pictures
 from pipeline.web.datasets.dataset_archives import ArchivedDataset, list_archives
@@ -191,6 +192,7 @@ def _ask(studio: Studio, *words: str, expects: int | None = None) -> Any:
 def _make(studio: Studio, wanted: NewDataset, fill: Callable[[PictureStore], None]) -> UploadReport:
     if wanted.source == "folder" and not is_loopback(studio.access_rules.host):
         raise HTTPException(403, "a folder can be named only if the server listens on this machine alone")
+    refuse_local_only(studio, wanted.settings)
     if problem := name_problem(wanted.name, None):
         raise HTTPException(422, problem)
     paths = studio.site.paths(wanted.name)

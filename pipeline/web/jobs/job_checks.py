@@ -50,11 +50,18 @@ def _checked_setting(name: str, value: SettingValue, *, local: bool) -> str:
             check_size(found)
     except UserError as error:
         raise Mistake(str(error), "settings", name) from None
-    if not local and (name in LOCAL_ONLY or (name in WEIGHTS and not PLAIN_NAME.fullmatch(text))):
-        raise Mistake(f"{name}: only a server that listens on this machine alone takes this", "settings", name)
+    if not local and (problem := local_only_problem(name, text)):
+        raise Mistake(problem, "settings", name)
     if name == DEFINITION:
         named_definition(text, "settings", name)
     return text
+
+
+def local_only_problem(name: str, text: str) -> str:
+    """Why a server that other machines reach does not take this value of a setting; empty if it does."""
+    if name in LOCAL_ONLY or (name in WEIGHTS and not PLAIN_NAME.fullmatch(text)):
+        return f"{name}: only a server that listens on this machine alone takes this"
+    return ""
 
 
 def named_definition(name: str, *pointer: str) -> tuple[str, ...]:

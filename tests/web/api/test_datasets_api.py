@@ -134,6 +134,11 @@ def test_folders_are_named_on_this_machine_alone(fake_dataset):
     client.get("/?token=secret")
     answer = client.post(API, json={"name": "toads", "source": "folder", "folder": "/tmp"})
     assert answer.status_code == 403
+    for name, text in (("download.folder", "/tmp"), ("download.allow_private", "true"), ("gan.extractor", "a/b")):
+        body = {"name": "toads", "source": "words", "query": "toad", "settings": {name: text}}
+        assert (answer := client.post(API, json=body)).status_code == 422
+        assert answer.json()["error"].startswith(f"{name}: only a server that listens on this machine alone")
+        assert client.post(f"{API}/cats/settings", json={"values": {name: text}}).json() == answer.json()
     assert "/tmp" not in client.get("/new").text
     assert client.get("/new/folder", params={"path": "/tmp"}).status_code == 403
 
