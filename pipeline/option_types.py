@@ -142,6 +142,8 @@ def parse(field: FieldInfo, text: str, where: str) -> Any:
     kind, text = value_type(field.annotation), text.strip()
     try:
         text.encode()  # a name of bytes that are not UTF-8 could not be written to any file of a run
+        if "\0" in text:  # no process takes it as an argument
+            raise ValueError(text)
         if kind.may_be_none and text.lower() in ("", "auto", "none"):
             return None
         if kind.is_list:

@@ -41,6 +41,7 @@ def test_text_becomes_the_type_of_the_field():
         (GanOptions, "epochs", "1.5", "expected a whole number"),
         (DownloadOptions, "robots", "maybe", "expected true or false"),
         (DownloadOptions, "query", "\udcff", r"stage.query = '\udcff': expected a list, a,b,c"),  # no UTF-8
+        (DownloadOptions, "query", "a\0b", r"stage.query = 'a\x00b': expected a list, a,b,c"),  # no process takes it
         (GanOptions, "epochs", "9" * 400, "9': expected a whole number"),  # more than a float can hold
     ],
 )

@@ -1,5 +1,6 @@
 """Errors as responses: one line that says what is wrong, as JSON for programs and as a page for people."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -24,8 +25,10 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid_request(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:])
-        pointer = json_pointer(first["loc"][1:]) if first["loc"][0] == "body" else None
+        in_body = first["loc"][0] == "body"
+        place = _place(error.body, first) if in_body else first["loc"][1:]
+        where = ".".join(str(part) for part in place)
+        pointer = json_pointer(place) if in_body else None
         return _error_response(request, f"{where}: {first['msg']}".lstrip(": "), 422, pointer=pointer)
 
     @app.exception_handler(UnknownPictures)
@@ -51,6 +54,18 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def unexpected_error(request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"error": f"{type(error).__name__}; the server's console shows details"}, 500)
+
+
+def _place(body: Any, mistake: dict[str, Any]) -> list[str | int]:
+    """Where in `body` a mistake is: pydantic's location without the names of types, which no body has."""
+    found: list[str | int] = []
+    for part in mistake["loc"][1:]:
+        if (isinstance(body, Mapping) and part in body) or (isinstance(body, list) and part in range(len(body))):
+            body = body[part]
+            found.append(part)
+        elif mistake["type"] == "missing":
+            found.append(part)
+    return found
 
 
 def _error_response(

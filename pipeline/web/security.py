@@ -15,12 +15,11 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, cookie_parser
 
 from pipeline.store.digest import of_bytes
 
@@ -135,7 +134,7 @@ class SecurityMiddleware:
     async def _log_in(self, scope: dict, send: Any) -> None:
         """Set the cookie for a valid token in the address, and remove the token from the address bar."""
         rest = urlencode([(name, value) for name, value in _query(scope) if name != "token"])
-        path = "/" + scope["raw_path"].decode("latin-1").partition("?")[0].lstrip("/")  # never //host
+        path = "/" + scope["raw_path"].decode("latin-1").partition("?")[0].lstrip("/\\")  # never //host or /\\host
         cookie = (
             f"{self.access_rules.cookie}={_cookie_value(self.access_rules.token)}; HttpOnly; SameSite=Strict; Path=/"
         )
@@ -175,7 +174,10 @@ def _own_origin(origin: str | None, host: str) -> bool:
     """Whether a request comes from this server's pages; programs other than browsers send no origin."""
     if origin is None:
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # as of http://[
+        return False
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
@@ -204,11 +206,9 @@ def _headers(scope: dict) -> dict[str, str]:
 
 
 def _has_cookie(headers: Mapping[str, str], access_rules: AccessRules) -> bool:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(access_rules.cookie)
-    except CookieError:
-        return False
-    return found is not None and _equal(found.value, _cookie_value(access_rules.token))
+    # Not `SimpleCookie`, which gives up at the first odd cookie: other servers of this machine may have set one
+    found = cookie_parser(headers.get("cookie", "")).get(access_rules.cookie)
+    return found is not None and _equal(found, _cookie_value(access_rules.token))
 
 
 def _cookie_value(token: str) -> str:

@@ -42,6 +42,7 @@ def test_foreign_host_name_is_refused(client, host):
     [
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
         {"origin": "http://127.0.0.1:3000"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
@@ -131,6 +132,25 @@ def test_cookie_is_a_hash_of_any_token(fake_dataset):
     client = TestClient(app, base_url="http://192.168.1.5:8090")
     assert client.get("/?token=a%3B%20b%3D%E3%83%94%E3%82%AB").status_code == 200
     assert client.get("/d/cats/label").status_code == 200
+
+
+def test_odd_cookies_of_other_servers_do_not_hide_the_own_one(client_with_token):
+    own = client_with_token.get(f"/?token={TOKEN}").headers["set-cookie"].partition(";")[0]
+    client_with_token.cookies.clear()
+    for cookies in (f"a[0]=1; {own}", f"=; {own}; b=(", own):
+        assert client_with_token.get("/", headers={"cookie": cookies}).status_code == 200
+
+
+def test_login_redirect_takes_a_backslash_for_a_slash_as_browsers_do():
+    answered = []
+
+    async def send(message):
+        answered.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/\\evil.example", "raw_path": b"/\\evil.example"}
+    scope |= {"query_string": f"token={TOKEN}".encode(), "headers": [(b"host", b"localhost")]}
+    asyncio.run(SecurityMiddleware(None, AccessRules(host="0.0.0.0", port=8090, token=TOKEN))(scope, None, send))
+    assert dict(answered[0]["headers"])[b"location"] == b"/evil.example"
 
 
 def test_login_redirect_stays_on_this_server(client_with_token):

@@ -14,9 +14,11 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
 
 from pipeline.errors import UserError
 from pipeline.text import counted
+from pipeline.web.api.settings_api import refuse_local_only
 from pipeline.web.bodies import DatasetName, EmptyBody, documented
 from pipeline.web.datasets.added_pictures import add_pictures
 from pipeline.web.datasets.dataset_archives import ArchivedDataset, list_archives
@@ -27,7 +29,8 @@ from pipeline.web.settings_process import SettingsProcess, ask_process
 from pipeline.web.studio import Studio
 from pipeline.web.uploads import PictureStore, UploadReport
 
-MAX_FILES = 2000  # of one request; a zip may have more
+MAX_FILES = 500  # of one request; a zip may have more. Each is an open file, and many systems allow a program 1,024
+IN_MEMORY = 1 << 16  # bytes of an uploaded file; a larger one is on the disk. Starlette's 1 MiB would make 500 MB
 DELETE_SECONDS = 600.0  # for a dataset of some hundred thousand files
 MULTIPART = "multipart/form-data"
 
@@ -81,6 +84,7 @@ class Removal(BaseModel):
 
 def add_routes(app: FastAPI, studio: Studio) -> None:
     """Add the routes below /api/v1/datasets to `app`."""
+    MultiPartParser.spool_max_size = IN_MEMORY
     router = APIRouter(prefix="/api/v1/datasets", tags=["datasets"])
     _add_reading(router, studio)
     _add_making(router, studio)
@@ -188,6 +192,7 @@ def _ask(studio: Studio, *words: str, expects: int | None = None) -> Any:
 def _make(studio: Studio, wanted: NewDataset, fill: Callable[[PictureStore], None]) -> UploadReport:
     if wanted.source == "folder" and not is_loopback(studio.access_rules.host):
         raise HTTPException(403, "a folder can be named only if the server listens on this machine alone")
+    refuse_local_only(studio, wanted.settings)
     if problem := name_problem(wanted.name, None):
         raise HTTPException(422, problem)
     paths = studio.site.paths(wanted.name)

@@ -187,6 +187,6 @@ def _add_changing(router: APIRouter, studio: Studio) -> None:
 
     @router.delete("/{id}", summary="Delete a job", status_code=204, responses=documented(*CHANGES, 404, 409, 507))
     def delete(id: JobId) -> Response:
-        """Forget it. What its run has made stays. A running job is stopped first."""
+        """Forget it. What its run has made stays. A running job is refused: stop it, and wait until it is over."""
         studio.jobs.delete(id)
         return Response(status_code=204)

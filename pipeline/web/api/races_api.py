@@ -13,6 +13,7 @@ from pipeline.web.bodies import StrictBody, documented
 from pipeline.web.races.race import Entry, Race, Rule, luck, problems
 from pipeline.web.races.race_desk import MAX_NAME, RaceDesk
 from pipeline.web.races.tiles import MAX_UPLOAD_BYTES
+from pipeline.web.security import is_upload
 from pipeline.web.studio import Studio
 
 RaceId = Annotated[str, Path(max_length=100)]  # of a race, or of an entry of one
@@ -191,7 +192,7 @@ def _add_entries(router: APIRouter, desk: RaceDesk) -> None:
     async def enter(race_id: RaceId, request: Request) -> dict[str, Any]:
         """Enter a training, whose tile is drawn in the background, or a picture, which is marked as not verified."""
         race = found(desk, race_id)
-        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        if is_upload(request.scope["path"], request.headers):
             name, data = await _uploaded(request)
             entry = await run_in_threadpool(desk.upload, race_id, name, data)
         else:

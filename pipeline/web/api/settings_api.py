@@ -6,6 +6,8 @@ from starlette.exceptions import HTTPException
 
 from pipeline.errors import UserError
 from pipeline.web.bodies import DatasetName, StrictBody, documented
+from pipeline.web.jobs.job_checks import local_only_problem
+from pipeline.web.security import is_loopback
 from pipeline.web.settings_process import SettingsProcess, check_setting, known_setting
 from pipeline.web.studio import Studio
 
@@ -65,6 +67,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         process = _process(studio, dataset)
         if problems := _problems(body.values):
             raise HTTPException(422, next(iter(problems.values())))
+        refuse_local_only(studio, body.values)
         for name in body.forget:
             _check_name(name)
         found = process.forget(body.forget) if body.forget else None
@@ -77,6 +80,14 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         return SettingProblems(problems=_problems(body.values))
 
     app.include_router(router)
+
+
+def refuse_local_only(studio: Studio, values: dict[str, str]) -> None:
+    """Refuse settings that name files of this machine (status 422), if other machines reach the server."""
+    if is_loopback(studio.access_rules.host):
+        return
+    if problem := next((found for each in values.items() if (found := local_only_problem(*each))), ""):
+        raise HTTPException(422, problem)
 
 
 def _process(studio: Studio, dataset: str) -> SettingsProcess:

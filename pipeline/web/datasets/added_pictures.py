@@ -23,6 +23,8 @@ def add_pictures(paths: DatasetPaths, settings: SettingsProcess, fill: Callable[
     with uploading(paths.folder / UPLOADS) as store:
         fill(store)
     count = count_uploads(paths)
+    if not count:  # no run works with a source that is an empty folder
+        return store.report
     if count > int(known["download.limit"]):
         changed |= limit_for(count)
     if changed:

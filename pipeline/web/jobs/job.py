@@ -5,7 +5,7 @@ import secrets
 from datetime import datetime, timezone
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.web.jobs.run_status import Started
 
@@ -36,7 +36,7 @@ class Job(BaseModel):
     outcome: str = ""  # one line, when it is over
     attempts: int = 0  # how often it was started again by itself
     process: Started | None = None
-    run: str = ""  # the name of its record, when there is one
+    run: str = Field("", pattern=r"^[\w.-]*$")  # the name of its record, when there is one
     stop_asked: float = 0.0  # seconds since the epoch; 0: nobody asked it to stop
     gpu: str = ""  # the device that it is given, if there are several
     idempotency: str = ""  # the digest of the key under which it was submitted

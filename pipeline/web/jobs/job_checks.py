@@ -25,6 +25,7 @@ SUBMITTED = "submitted-"  # how the names of definitions begin that were sent
 # What only a person at this machine may choose: files and addresses that the server can reach and others cannot
 LOCAL_ONLY = ("download.folder", "download.urls", "download.allow_private")
 WEIGHTS = ("classifier.backbone", "gan.extractor", "generate.extractor")  # a name, or a file
+MAX_SETTING_BYTES = 100_000  # Linux takes 131,071 bytes as an argument of a process
 PLAIN_NAME = re.compile(r"[A-Za-z0-9]*")
 
 SettingValue = str | int | float | bool | None | Sequence[str]
@@ -40,6 +41,8 @@ def checked_settings(given: Mapping[str, SettingValue], *, local: bool) -> dict[
 
 def _checked_setting(name: str, value: SettingValue, *, local: bool) -> str:
     text = as_text(value)
+    if len(text.encode("utf-8", "replace")) > MAX_SETTING_BYTES:
+        raise Mistake(f"{name}: has more than {MAX_SETTING_BYTES:,} bytes", "settings", name)
     try:
         stage, option = split_setting(name)
         found = parse_setting(stage, option, text, name)
@@ -47,11 +50,18 @@ def _checked_setting(name: str, value: SettingValue, *, local: bool) -> str:
             check_size(found)
     except UserError as error:
         raise Mistake(str(error), "settings", name) from None
-    if not local and (name in LOCAL_ONLY or (name in WEIGHTS and not PLAIN_NAME.fullmatch(text))):
-        raise Mistake(f"{name}: only a server that listens on this machine alone takes this", "settings", name)
+    if not local and (problem := local_only_problem(name, text)):
+        raise Mistake(problem, "settings", name)
     if name == DEFINITION:
         named_definition(text, "settings", name)
     return text
+
+
+def local_only_problem(name: str, text: str) -> str:
+    """Why a server that other machines reach does not take this value of a setting; empty if it does."""
+    if name in LOCAL_ONLY or (name in WEIGHTS and not PLAIN_NAME.fullmatch(text)):
+        return f"{name}: only a server that listens on this machine alone takes this"
+    return ""
 
 
 def named_definition(name: str, *pointer: str) -> tuple[str, ...]:

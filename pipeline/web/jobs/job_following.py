@@ -63,5 +63,6 @@ def _without_record(job: Job, background_run: BackgroundRun, log: Path) -> RunSt
         return status
     code = background_run.exit_code(job.process) if job.process else None
     if code is None or code < 0:
-        return replace(status, state="stopped" if job.stop_asked else GONE, outcome=KILLED)
+        stopped = replace(status, state="stopped", outcome="it was stopped before its run began")
+        return stopped if job.stop_asked else replace(status, state=GONE, outcome=KILLED)
     return replace(status, state=state_by_code(code), outcome=last_line(lines) or died(code))

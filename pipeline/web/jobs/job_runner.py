@@ -4,10 +4,11 @@ One server of a working folder does this, the one that holds the lock; if it is 
 server takes over. Everything that it needs to know is on disk.
 """
 
+import logging
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
@@ -21,6 +22,7 @@ from pipeline.web.jobs.job_following import GONE, Followed, follow
 from pipeline.web.jobs.job_store import JobStore
 from pipeline.web.jobs.lanes import Turns, is_training, next_turns
 
+LOG = logging.getLogger("uvicorn.error")
 TICK_SECONDS = 0.5
 SETTLE_SECONDS = 2.0  # for which a process is gone before that counts: its exit code may still be written
 INSIST_SECONDS = 5.0  # after which a run that has no record yet, and nothing to lose, is asked to stop again
@@ -62,7 +64,7 @@ class JobRunner:
 
     def _loop(self) -> None:
         while True:
-            with suppress(UserError, OSError, Timeout):  # a full disk, say: the next time it may go well
+            with _going_on():
                 if self.holds_queue():
                     self.tick()
             self.wake.wait(TICK_SECONDS)
@@ -84,16 +86,21 @@ class JobRunner:
         """Look once at all jobs that are not over: follow what runs, and start what may start."""
         for job in self.store.all():
             if job.state == "running":
-                self._look_after(job)
+                with _going_on():
+                    self._look_after(job)
         for job in self.turns().starts:
-            fault = self.faults.get(job.id)
-            if fault is None or time.monotonic() - fault.at >= RETRY_SECONDS:
+            with _going_on():
                 self._start(job)
 
     def turns(self) -> Turns:
-        """Which jobs may start now, and what the others wait for."""
-        jobs = [job for job in self.store.all() if not job.is_over]
+        """Which jobs may start now, and what the others wait for. A job that could not be started takes no turn of the
+        others until it is tried again."""
+        jobs = [job for job in self.store.all() if not job.is_over and not self._rests(job)]
         return next_turns(jobs, busy=self._is_busy, trainings=max(1, len(visible_gpus())))
+
+    def _rests(self, job: Job) -> bool:
+        fault = self.faults.get(job.id)
+        return job.state == "queued" and fault is not None and time.monotonic() - fault.at < RETRY_SECONDS
 
     def _is_busy(self, dataset: str) -> bool:
         return self.run_of(dataset).progress().state == "running"
@@ -105,14 +112,14 @@ class JobRunner:
             if current is None or current.state != "queued":
                 return
             if job.dataset not in self.datasets():
-                gone = "the dataset is not there any more"
-                self.store.write(current.changed(state="failed", outcome=gone, ended=timestamp("milliseconds")))
-                return
+                return self.store.write(_failed(current, "the dataset is not there any more"))
             try:
                 self._launch(current)
             except (UserError, OSError) as error:
                 line = str(of_system(error)) if isinstance(error, OSError) else str(error)
                 self.faults[job.id] = Fault(line=line, at=time.monotonic())
+            except ValueError as error:  # an argument that no process takes, of a file that somebody changed
+                self.store.write(_failed(current, f"cannot start: {error}"))
             else:
                 self.faults.pop(job.id, None)
 
@@ -166,6 +173,21 @@ class JobRunner:
             self._insisted[job.id] = time.monotonic()
             with suppress(UserError):
                 interrupt(job.process.pid, job.process.born)
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Go on after an error, as the next time it may go well: no job may keep the others waiting."""
+    try:
+        yield
+    except (UserError, OSError, Timeout):  # a full disk, say
+        pass
+    except Exception:
+        LOG.exception("a job could not be looked after")
+
+
+def _failed(job: Job, outcome: str) -> Job:
+    return job.changed(state="failed", outcome=outcome, ended=timestamp("milliseconds"))
 
 
 def _ended(job: Job, followed: Followed, run: str) -> Job:

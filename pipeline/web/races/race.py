@@ -1,15 +1,20 @@
 """What a race consists of: a rule, entries, a seed that is fixed when the race is made, and a kind of vote."""
 
 import dataclasses
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from pipeline.text import counted
 
 PREPARING, OPEN, CLOSED = "preparing", "open", "closed"
 ONE, RANKING = "one", "ranking"  # a voter chooses one tile, or puts tiles in order
 WAITING, DRAWN, FAILED = "waiting", "drawn", "failed"  # the tile of an entry
+ENTRY_ID = re.compile("[0-9A-Za-z_-]+")  # names the file of a tile
 MAX_ENTRIES = 24  # more tiles than this cannot be compared on one page
 UNVERIFIED = "unverified: it was uploaded, so nothing here shows how it was made"
 
@@ -131,17 +136,13 @@ def to_row(race: Race) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any]) -> Race:
-    """The race of a JSON object. Errors: `KeyError`, `TypeError`, `ValueError` if it is none."""
-    made = Race(**{**row, "rule": Rule(**row["rule"]), "entries": tuple(map(_entry, row["entries"]))})
-    texts = (made.id, made.title, made.created, made.token, made.secret, made.closed)
+    """The race of a JSON object. Errors: `ValueError` if it is none, which no page could show."""
+    made = _SHAPE.validate_json(json.dumps(row, ensure_ascii=False).encode())
     if made.state not in (PREPARING, OPEN, CLOSED) or made.ballot not in (ONE, RANKING):
         raise ValueError("neither state nor kind of vote is known")
-    if not all(isinstance(text, str) for text in texts) or not (made.token and made.secret):
+    if not (made.token and made.secret) or not all(ENTRY_ID.fullmatch(each.id) for each in made.entries):
         raise ValueError("not a race")
     return made
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
-    facts = row["facts"]
-    made = Facts(**{**facts, "seeds": tuple(facts["seeds"])}) if facts else None
-    return Entry(**{**row, "facts": made})
+_SHAPE = TypeAdapter(Race)

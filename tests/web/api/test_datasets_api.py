@@ -56,6 +56,12 @@ def test_pictures_make_a_dataset_and_more_can_be_added(fake_dataset, real):
     assert len(list(uploads.iterdir())) == 3
 
 
+def test_an_upload_without_a_picture_does_not_make_an_empty_folder_a_source(fake_dataset, real):
+    answer = real.post(f"{API}/cats/pictures", files=pictures(("a.txt", b"text"))).json()
+    assert (answer["added"], answer["left_out"]) == (0, 1)
+    assert not (fake_dataset.folder / "data" / "cats" / "settings.json").exists()
+
+
 def test_a_dataset_is_archived_restored_and_deleted(fake_dataset, real):
     assert real.get(f"{API}/cats/holdings").json()["text"].startswith("0 labels, 0 pictures, 0 trainings")
     archive = real.delete(f"{API}/cats").json()["archive"]
@@ -128,6 +134,11 @@ def test_folders_are_named_on_this_machine_alone(fake_dataset):
     client.get("/?token=secret")
     answer = client.post(API, json={"name": "toads", "source": "folder", "folder": "/tmp"})
     assert answer.status_code == 403
+    for name, text in (("download.folder", "/tmp"), ("download.allow_private", "true"), ("gan.extractor", "a/b")):
+        body = {"name": "toads", "source": "words", "query": "toad", "settings": {name: text}}
+        assert (answer := client.post(API, json=body)).status_code == 422
+        assert answer.json()["error"].startswith(f"{name}: only a server that listens on this machine alone")
+        assert client.post(f"{API}/cats/settings", json={"values": {name: text}}).json() == answer.json()
     assert "/tmp" not in client.get("/new").text
     assert client.get("/new/folder", params={"path": "/tmp"}).status_code == 403
 
@@ -137,6 +148,17 @@ def test_folders_are_named_on_this_machine_alone(fake_dataset):
 )
 def test_an_unknown_dataset_is_not_found(client, path, status):
     assert client.get(f"{API}{path}").status_code == status
+
+
+def test_many_pictures_of_one_upload_are_not_held_in_memory(real, monkeypatch):
+    held = []
+    monkeypatch.setattr(
+        "pipeline.web.api.datasets_api._fill",
+        lambda form, store: held.extend(file.size for file in form.getlist("pictures") if not file.file._rolled),
+    )
+    sent = pictures(*((f"{number}.png", bytes(300_000)) for number in range(20)), ("small.png", png()))
+    assert real.post(f"{API}/cats/pictures", files=sent).status_code == 200
+    assert held == [len(png())]
 
 
 def test_files_of_another_name_and_requests_without_any_are_refused(client):

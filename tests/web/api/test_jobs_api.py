@@ -49,6 +49,12 @@ def test_values_of_settings_may_be_text_or_json(server):
             "gan.definition = 'dcgam': there is no models/dcgam.json; did you mean 'dcgan'?",
             "/settings/gan.definition",
         ),
+        (
+            {"download.query": ["cat", "a\0b"]},
+            r"download.query = 'cat,a\x00b': expected a list",
+            "/settings/download.query",
+        ),
+        ({"download.query": ["x" * 1000] * 110}, "download.query: has more than 100,000", "/settings/download.query"),
         ({"normalize.size": 65}, "no generator can be built for pictures of 65 pixels", "/settings/normalize.size"),
     ],
 )
@@ -100,6 +106,28 @@ def test_definition_of_the_gan_toolkit_is_saved_once_with_its_warnings(server):
     names = {server.get(f"/{each['id']}").json()["definition"] for each in (first, second)}
     assert names == {path.stem}
     assert path.stem.startswith("submitted-")
+
+
+@pytest.mark.parametrize(
+    ("body", "says", "pointer"),
+    [
+        ('{"settings": {"gan.epochs": {}}, "dataset": "cats"}', "settings.gan.epochs: Input", "/settings/gan.epochs"),
+        (
+            '{"settings": {"download.query": ["a", 5]}, "dataset": "cats"}',
+            "settings.download.query",
+            "/settings/download.query",
+        ),
+        ('{"definition": 5, "dataset": "cats"}', "definition: Input", "/definition"),
+        ('{"datasets": "cats"}', "dataset: Field required", "/dataset"),
+        ('{"dataset": "cats", "more": 1}', "more: Extra inputs", "/more"),
+        ('{"dataset": ', "JSON decode error", ""),
+    ],
+)
+def test_pointer_is_of_what_was_sent(server, body, says, pointer):
+    answer = server.client.post(JOBS, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(says)
+    assert answer.json()["pointer"] == pointer
 
 
 def test_unknown_dataset_is_refused(server):

@@ -133,6 +133,15 @@ def test_uploaded_files_that_are_no_pictures_are_refused_in_a_line(host, race, d
     assert "PNG or JPEG" in answer.json()["error"]
 
 
+def test_an_upload_is_one_however_its_content_type_is_written(host, race):
+    """Otherwise its body, of a gigabyte perhaps, would be taken for JSON and held in memory."""
+    part = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + picture() + b"\r\n--x--\r\n"
+    )
+    headers = {"content-type": "Multipart/Form-Data; boundary=x"}
+    assert host.post(f"/api/v1/races/{race['id']}/entries", content=part, headers=headers).status_code == 201
+
+
 def test_votes_survive_a_restart_and_a_torn_line(app, host, race, fake_dataset):
     move(host, race, "open")
     client, ballot = voter(app, race)

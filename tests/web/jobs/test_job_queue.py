@@ -190,6 +190,15 @@ def test_stop_of_a_running_job_keeps_it_to_be_resumed(queue, gate):
     assert ended(queue, job).state == "done"
 
 
+def test_job_that_was_stopped_while_it_loaded_was_not_killed(queue):
+    gone = Started(until="", pid=os.getpid(), born=1.0, began="2026-01-01T00:00:00+00:00")
+    job = submitted(queue)
+    with queue.store.locked():
+        queue.store.write(job.changed(state="running", process=gone, stop_asked=time.time()))
+    assert states(queue) == ["stopped"]
+    assert queue.all()[0].outcome == "it was stopped before its run began"
+
+
 def test_stop_of_a_queued_job_and_delete(queue):
     job = submitted(queue)
     assert queue.stop(job.id).state == "stopped"
@@ -238,6 +247,33 @@ def test_job_that_cannot_be_started_says_why_and_waits(queue, monkeypatch):
     assert queue.turns().waits[job.id].startswith("cannot start: x: No space left on device; free some space")
 
 
+def test_job_that_cannot_be_started_keeps_no_other_waiting(queue, gate, tmp_path):
+    gate.write_text("done")
+    (tmp_path / "data" / "cats" / "page-run").write_text("a file in place of the folder")
+    hindered, other = submitted(queue, "cats"), submitted(queue, "dogs")
+    assert ended(queue, other).state == "done"
+    assert queue.turns().waits[hindered.id].startswith("cannot start: ")
+
+
+def test_job_with_an_argument_that_no_process_takes_fails_and_the_queue_goes_on(queue, gate):
+    gate.write_text("done")
+    wrong, other = submitted(queue), submitted(queue)
+    with queue.store.locked():
+        queue.store.write(wrong.changed(settings={"download.query": "a\0b"}))
+    assert ended(queue, other).state == "done"
+    assert queue.find(wrong.id).outcome == "cannot start: embedded null byte"
+
+
+def test_error_of_the_program_does_not_end_the_queue(queue, gate, monkeypatch):
+    gate.write_text("done")
+    broken, follow = submitted(queue, "cats"), job_runner.follow
+    assert states(queue) == ["running"]
+    fails = lambda job, *rest: {}["x"] if job.id == broken.id else follow(job, *rest)  # noqa: E731
+    monkeypatch.setattr(job_runner, "follow", fails)
+    assert ended(queue, submitted(queue, "dogs", "filter")).state == "done"
+    monkeypatch.undo()
+
+
 def test_job_of_a_dataset_that_is_gone_fails_and_does_not_bring_it_back(queue, tmp_path):
     job = submitted(queue, "dogs")
     (tmp_path / "data" / "dogs" / "runs").rmdir()
@@ -262,6 +298,10 @@ def test_damaged_and_strange_files_are_left_out(queue):
     other = json.loads((folder / job.id / "job.json").read_text()) | {"id": "../../etc"}
     (folder / "20260101000000000bbbbbbbb").mkdir()
     (folder / "20260101000000000bbbbbbbb" / "job.json").write_text(json.dumps(other))
+    for number, run in enumerate(("../../etc", "a\0b")):  # no record has such a name
+        id = f"20260101000000000cccccc0{number}"
+        (folder / id).mkdir()
+        (folder / id / "job.json").write_text(json.dumps(other | {"id": id, "run": run}))
     assert [each.id for each in queue.all()] == [job.id]
     assert queue.store.find("../" + job.id) is None
 
