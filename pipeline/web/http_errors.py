@@ -14,6 +14,8 @@ from pipeline.web.labelling.dataset_view import NoSquares, UnknownPictures
 from pipeline.web.mistakes import Mistake
 from pipeline.web.rendering import html
 
+GAN_MODEL = "/gan_model"  # whose clients look for `Success` in every answer
+
 
 def add_error_handlers(app: FastAPI) -> None:
     """Every error is one line, in JSON for scripts; a traceback is only printed on the console."""
@@ -74,6 +76,9 @@ def _error_response(
     if "text/html" in request.headers.get("accept", ""):  # a person opened an address in the browser
         response: Response = html("error", status, error=line)
     else:
-        response = JSONResponse({"error": line} | ({} if pointer is None else {"pointer": pointer}), status)
+        row: dict[str, Any] = {"error": line} | ({} if pointer is None else {"pointer": pointer})
+        if request.url.path == GAN_MODEL:
+            row |= {"Success": False, "Errors": [line], "id": None}
+        response = JSONResponse(row, status)
     response.headers.update(headers or {})  # 405 names the methods that are allowed
     return response

@@ -30,6 +30,7 @@ def test_configuration_that_is_sent_as_text_is_refused_with_its_field(server):
     sent_as_text = [("config_file", (None, TEXT)), ("dataset", (None, "cats"))]
     answer = server.client.post("/gan_model", files=sent_as_text)
     assert (answer.status_code, answer.json()["pointer"]) == (422, "/config_file")
+    assert (answer.json()["Success"], answer.json()["Errors"]) == (False, [answer.json()["error"]])
 
 
 def test_dataset_may_be_a_form_field(server):
