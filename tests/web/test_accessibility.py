@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.store.digest import of_value
 from tests.web import chains, fake_trainings
-from tests.web.browser import MARKS, SCHEMES, WIDTHS, problems, watched_tab
+from tests.web.browser import MARKS, SCHEMES, WIDTHS, problems, wait_for, watched_tab
 from tests.web.conftest import FAKE_TASKS
 from tests.web.fake_dataset import FakeDataset
 from tests.web.live_server import LiveServer
@@ -56,6 +56,14 @@ def test_page_is_accessible_fits_its_window_and_shows_no_error(profile, studio, 
     tab.wait_for_selector(filled)
     assert [each for width in WIDTHS for scheme in SCHEMES for each in problems(tab, width, scheme)] == []
     assert errors == []
+
+
+def test_current_tab_is_in_sight_in_a_narrow_window(profile, studio):
+    tab, _ = watched_tab(profile)
+    tab.set_viewport_size({"width": 400, "height": 900})
+    tab.goto(studio.address + "/d/cats/settings")
+    wait_for(tab, "document.querySelector('.frame [aria-current]').getBoundingClientRect().right <= 400")
+    assert tab.evaluate("document.querySelector('.frame [aria-current]').getBoundingClientRect().left") >= 0
 
 
 def test_what_is_wrong_with_a_page_is_found(profile, studio):

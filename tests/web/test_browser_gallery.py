@@ -43,6 +43,15 @@ def opened(profile, live_server, path, condition):
     return tab
 
 
+def test_the_place_of_the_slider_is_on_one_line_in_a_narrow_window(profile, live_server):
+    fill(live_server.fake_dataset)
+    tab = opened(profile, live_server, "gallery", f"{SHOWN}.startsWith('epoch')")
+    tab.set_viewport_size({"width": 400, "height": 900})
+    tab.evaluate("document.getElementById('where').textContent = 'epoch 150'")
+    line = "parseFloat(getComputedStyle(document.getElementById('where')).lineHeight)"
+    assert tab.evaluate(f"document.getElementById('where').getBoundingClientRect().height / {line}") < 1.5
+
+
 def test_slider_keys_and_one_latent_through_all_epochs(profile, live_server):
     first, second = fill(live_server.fake_dataset)
     page = f"gallery?training={first}&beside={second}"

@@ -87,6 +87,10 @@ def test_a_walk_plays_and_stops_at_the_slider(page):
         90,
         255,
     ]
+    assert f"walk=3-{page.input_value('#walk-to')}" in page.url
+    page.reload()  # the address shows the walk again
+    wait_for(page, "Number(document.getElementById('walk-frame').value) > 1")
+    assert page.input_value("#walk-from") == "3"
 
 
 def test_a_trace_is_found_by_its_address_and_by_a_nearest_real(page, live_server):

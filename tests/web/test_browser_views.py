@@ -87,6 +87,9 @@ def test_search_by_keys_and_why_a_picture_is_not_in(profile, live_server):
     wait_for(
         tab, "document.getElementById('why-line').textContent.startsWith('The download asked for no such picture')"
     )
+    tab.keyboard.press("Escape")  # once is enough, although the field has a text
+    assert not tab.is_visible("#why")
+    tab.click("#empty-why")
     tab.fill("#why-search", "picture 12")
     tab.keyboard.press("Enter")
     wait_for(tab, "document.getElementById('why-found').textContent.includes('squares are rejected below 0.40')")

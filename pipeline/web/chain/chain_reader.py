@@ -22,6 +22,7 @@ from pipeline.web.rendering import dataset_url
 
 MOST_ELSEWHERE = 40  # other datasets whose times are asked
 ENDED: dict[str, StageWord] = {"failed": "failed", "next": "needs you", "stopped": "stopped"}
+RETURNS = "the next run uses another one that was made before"
 PLANNED: dict[str, StageWord] = {"up to date": "up to date", "will run": "will run", "may run": "may run"}
 
 
@@ -86,7 +87,7 @@ class ChainReader:
         return StageState(
             stage=stage,
             state=state,
-            reason=to_plain_line(why, LONGEST_LINE) or step.get("reason", ""),
+            reason=to_plain_line(why, LONGEST_LINE) or _reason(state, step, run),
             remark=step.get("remark", ""),
             headline=headline(manifest) if manifest else "",
             figures=figures(manifest) if manifest else [],
@@ -159,6 +160,14 @@ def _state(stage: str, last: Artifact | None, step: Step, run: RunShown, record:
     return planned or ("made" if last else "not made")
 
 
+def _reason(state: StageWord, step: Step, run: RunShown) -> str:
+    """Why a run would make the stage, or what it would use instead; a stage that this run has made needs no reason."""
+    reason = step.get("reason", "")
+    if state != "up to date" or not reason:
+        return reason
+    return "" if run.state == "running" or step.get("state") != state else f"{RETURNS}: {reason}"
+
+
 def _training_key(record: RunState | None, made: dict[str, Artifact | None], running: bool) -> str:
     """The content key of the training to show: the one that is made now, or else the last one; empty: the newest."""
     started = record.started.get("gan") if record else None
@@ -177,13 +186,20 @@ def _pictures(stage: str, made: dict[str, Artifact | None]) -> int | None:
 
 
 def _next(suggested: NextStep, paths: DatasetPaths, stages: list[StageState]) -> NextStep:
-    """What is next: what was suggested, unless that is to look at samples although a run would make others."""
+    """What is next: what was suggested, unless that is to look at samples although a run would make or use others."""
     pending = [each.stage for each in stages if each.state not in ("up to date", "made", "running")]
-    if not pending or suggested.page != dataset_url(paths.dataset, "samples"):
+    others = [each.stage for each in stages if each.state == "up to date" and each.reason]
+    if not (pending or others) or suggested.page != dataset_url(paths.dataset, "samples"):
         return suggested
-    names = f"{', '.join(pending[:-1])} and {pending[-1]}" if len(pending) > 1 else pending[0]
-    text = f"Run: {names} {'are' if len(pending) > 1 else 'is'} not up to date."
+    if pending:
+        text = f"Run: {_listed(pending)} {'are' if len(pending) > 1 else 'is'} not up to date."
+    else:
+        text = f"Run: it uses what {_listed(others)} made before with these settings."
     return NextStep(text=text, page=dataset_url(paths.dataset))
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def _version(state: ChainState) -> str:

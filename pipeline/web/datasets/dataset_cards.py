@@ -18,7 +18,8 @@ from pydantic import BaseModel, Field
 from pipeline.errors import UserError
 from pipeline.labels.log import LabelLog
 from pipeline.labels.snapshot import ENOUGH_TO_BEGIN, EXTRA_LABELS
-from pipeline.options import dataset_flag
+from pipeline.option_types import as_json
+from pipeline.options import dataset_flag, parse_setting
 from pipeline.run_record import NAME as RECORD
 from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.datasets.card_pictures import card_picture, picture_address
@@ -232,9 +233,39 @@ def _next_step(
         return "run", step("run: it goes on")
     if not heads.generate:
         return "run", step("run: train the generator")
-    if old := _outdated(heads, versions, unused="classifier" if _keeps_all(paths, heads.filter) else ""):
+    unused = "classifier" if _keeps_all(paths, heads.filter) else ""
+    if name := _changed_setting(paths, heads, unused):
+        return "run", step(f"run: {name} has changed")
+    if old := _outdated(heads, versions, unused):
         return "run", step(f"run: {old} works differently now")
     return "done", step("look at the samples", "samples")
+
+
+def _changed_setting(paths: DatasetPaths, heads: Heads, unused: str) -> str:
+    """The first setting saved for the dataset that differs from the artifact of its stage; empty if none does.
+
+    What was forgotten since, or edited in luigi.cfg, only a plan finds: that takes a process of a second.
+    """
+    for name, row in _saved_settings(paths).items():
+        stage, _, option = name.partition(".")
+        head = getattr(heads, stage, None)
+        if stage == unused or not isinstance(head, ManifestHead) or option not in head.options:
+            continue
+        try:
+            if as_json(parse_setting(stage, option, row["value"], name)) != head.options[option]:
+                return name
+        except (UserError, LookupError, TypeError, AttributeError):  # the settings page says what is wrong with it
+            continue
+    return ""
+
+
+def _saved_settings(paths: DatasetPaths) -> dict[str, Any]:
+    """What is remembered for the dataset, by name; nothing if it cannot be read."""
+    try:
+        saved = json.loads((paths.folder / "settings.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return saved if isinstance(saved, dict) else {}
 
 
 def _outdated(heads: Heads, versions: Mapping[str, int], unused: str) -> str:
@@ -258,9 +289,8 @@ def _missing_labels(paths: DatasetPaths, heads: Heads, labels: Labels) -> int:
 def _keeps_all(paths: DatasetPaths, filter: ManifestHead | None) -> bool:
     """Whether the filter keeps every square, so that no labels are needed."""
     try:
-        memory = json.loads((paths.folder / "settings.json").read_text(encoding="utf-8"))
-        return bool(memory["filter.method"]["value"] == "none")
-    except (OSError, ValueError, LookupError, TypeError):
+        return bool(_saved_settings(paths)["filter.method"]["value"] == "none")
+    except (LookupError, TypeError):
         return filter is not None and filter.options.get("method") == "none"
 
 

@@ -1,5 +1,6 @@
 """The states of stages: by the plan, by the run that works, and by how the last one ended."""
 
+import json
 import time
 
 import pytest
@@ -52,6 +53,26 @@ def test_the_plan_gives_states_and_reasons_word_for_word(fake):
     assert stage(state, "gan").state == "will run"
     assert stage(state, "gan").reason == "most_steps 300 → 2240"
     assert state.next.text == "Run: gan and report are not up to date."
+
+
+def test_what_was_made_before_with_these_settings_is_named_as_status_names_it(fake):
+    chains.trained(fake)
+    fake.label({id: "on" if number < 30 else "off" for number, id in enumerate(fake.ids(80))})
+    command = chains.planning(fake)
+    steps = json.loads((fake.folder / "plan.json").read_text())
+    steps[4]["reason"] = "epochs 12 → auto, was made on 2026-01-01"
+    (fake.folder / "plan.json").write_text(json.dumps(steps))
+    chain = chains.read_chain(fake, command)
+    state = planned(chain)
+    reason = f"the next run uses another one that was made before: {steps[4]['reason']}"
+    assert (stage(state, "gan").state, stage(state, "gan").reason) == ("up to date", reason)
+    assert state.next.text == "Run: it uses what gan made before with these settings."
+    chains.at_work(
+        fake,
+        {"event": "stage", "stage": "gan", "outcome": "reused"},
+        {"event": "stage_start", "stage": "generate", "key": "a" * 64},
+    )
+    assert stage(chain.state(), "gan").reason == ""
 
 
 def test_a_plan_is_made_once_until_something_changes(fake):

@@ -1,6 +1,7 @@
 """The card of a dataset: its figures, its state, and what is next."""
 
 import dataclasses
+import json
 import os
 import platform
 
@@ -68,6 +69,25 @@ def test_samples_are_looked_at_when_all_is_made(fake_dataset, card):
     found = card()
     assert (found.state, found.next.page, found.samples) == ("done", "/d/cats/samples", 12)
     assert found.picture.startswith("/cards/cats.png?v=")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("gan.epochs", "7", "run: gan.epochs has changed"),
+        ("gan.epochs", "3", "look at the samples"),
+        ("gan.epochs", "many", "look at the samples"),
+        ("gan.max_minutes", "9", "look at the samples"),  # it changes no result
+        ("gan", "7", "look at the samples"),
+        ("number.epochs", "7", "look at the samples"),
+    ],
+)
+def test_a_run_is_next_after_a_setting_was_saved(fake_dataset, card, name, value, text):
+    label(fake_dataset, 30, 50)
+    filtered(fake_dataset)
+    fake_trainings.samples(fake_dataset, fake_trainings.training(fake_dataset, epochs=3))
+    (fake_dataset.data / "settings.json").write_text(json.dumps({name: {"value": value, "luigi.cfg": None}}))
+    assert card().next.text == text
 
 
 def test_a_failed_run_says_why_and_a_new_one_is_seen(fake_dataset, card):

@@ -123,6 +123,14 @@ def test_a_training_at_work_shows_its_sheet_curves_and_alarm(fake):
     assert 'role="img"' in page
 
 
+def test_the_curves_of_a_finished_training_are_beside_its_samples(fake):
+    chains.trained(fake)
+    page = client_of(fake).get("/d/cats/").text
+    beside = page[page.index('class="beside"') :]
+    assert "KID by textures-64" in beside[beside.index('id="course"') :]
+    assert "<details" not in beside[: beside.index('data-chart="')]
+
+
 @pytest.mark.parametrize(
     "part",
     ["shown/samples/..%2F..png", "shown/samples/aaaaaaaaaaaa.png", "found/..%2F..%2Flabels.jsonl", "found/" + "a" * 64],

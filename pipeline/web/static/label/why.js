@@ -17,6 +17,11 @@ export class Why {
       event.preventDefault();
       this.ask(element("why-search").value);
     });
+    element("why-search").addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.preventDefault(); // of itself, a search field only becomes empty
+      this.dialog.close();
+    });
     element("why-close").addEventListener("click", () => this.dialog.close());
     this.dialog.addEventListener("close", () => asked(""));
   }

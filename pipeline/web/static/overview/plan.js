@@ -40,10 +40,13 @@ export class PlanDialog {
     });
     element("plan-steps").replaceChildren(...rows);
     const idle = steps.every((step) => step.state === "up to date");
+    const returns = steps.some((step) => step.state === "up to date" && step.reason);
     element("plan-note").textContent = this.running
       ? "A run is in progress; this one waits for its turn."
       : idle
-        ? "Everything is up to date; a run changes nothing."
+        ? returns
+          ? "Nothing is made again; the run uses what was made before with these settings."
+          : "Everything is up to date; a run changes nothing."
         : "";
     element("plan-start").disabled = false;
     element("plan-start").focus();

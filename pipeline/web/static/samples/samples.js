@@ -5,10 +5,10 @@ import { api, draw, findSet, loadSets, newestSet, pictureUrl } from "./drawing.j
 import { focusSample, listenForArrows, showGrid } from "./grid.js";
 import { listenForLarge, showLarge } from "./large.js";
 import { traceElements } from "./trace.js";
-import { listenForWalks } from "./walk.js";
+import { listenForWalks, openWalk } from "./walk.js";
 
 const PAGE = 200; // samples of a run that are shown at first, and then at once
-const state = { training: "", seed: 0, truncation: 0, shown: 0, sample: null, trace: "" };
+const state = { training: "", seed: 0, truncation: 0, shown: 0, sample: null, walk: "", trace: "" };
 
 function latent() {
   return { training: state.training, seed: state.seed, truncation: state.truncation };
@@ -32,6 +32,7 @@ function readAddress() {
   state.truncation = given.truncation === undefined && !given.seed && !given.sample ? set?.truncation ?? 0 : truncation >= 0 && truncation <= 8 ? truncation : 0;
   state.shown = whole(given.shown) ?? 0;
   state.sample = whole(given.sample) ?? null;
+  state.walk = /^\d{1,9}-\d{1,9}$/.test(given.walk ?? "") ? given.walk : "";
   state.trace = given.trace ?? "";
 }
 
@@ -140,7 +141,7 @@ function choose() {
   state.training = element("training").value;
   state.seed = whole(element("seed").value) ?? 0;
   state.truncation = Number(element("truncation").value);
-  Object.assign(state, { shown: 0, sample: null });
+  Object.assign(state, { shown: 0, sample: null, walk: "" });
   show();
 }
 
@@ -163,7 +164,10 @@ function listen() {
       toast(`${id === "walk-from" ? "The walk begins" : "The walk ends"} at sample ${number}; the form is above the samples.`);
     },
   });
-  listenForWalks(latent);
+  listenForWalks(latent, (walk) => {
+    state.walk = walk;
+    remember();
+  });
 }
 
 function listenForTraces() {
@@ -185,6 +189,7 @@ async function fromAddress() {
   if (state.training) {
     fillForm();
     await show();
+    if (state.walk) openWalk(latent(), state.walk);
     if (state.sample !== null) await open(state.sample);
   }
   if (state.trace) await showTraceOf(state.trace);

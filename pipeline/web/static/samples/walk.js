@@ -6,10 +6,11 @@ const PAUSE = 80; // ms from one frame to the next
 let frames = [];
 let timer;
 
-/** Let the form draw walks between samples of `latent()`. */
-export function listenForWalks(latent) {
+/** Let the form draw walks between samples of `latent()`; `asked` is called with the two samples: "2-9". */
+export function listenForWalks(latent, asked) {
   element("walk").addEventListener("submit", (event) => {
     event.preventDefault();
+    asked(`${number("walk-from")}-${number("walk-to")}`);
     begin(latent());
   });
   element("walk-play").addEventListener("click", () => (timer ? pause() : play()));
@@ -17,6 +18,13 @@ export function listenForWalks(latent) {
     pause();
     show(Number(element("walk-frame").value));
   });
+}
+
+/** Draw the walk "2-9" between samples of `latent`. */
+export function openWalk(latent, walk) {
+  [element("walk-from").value, element("walk-to").value] = walk.split("-");
+  element("walk-part").open = true;
+  begin(latent);
 }
 
 async function begin(latent) {
