@@ -85,12 +85,17 @@ def test_a_definition_is_corrected_and_saved_under_a_new_name(profile, server):
     tab.fill("#name", "mine")
     wait_for(tab, has_text("#state", "models/mine.json: unknown key 'latnet'; did you mean"))
     assert tab.is_disabled("#save")
+    assert tab.is_disabled("#use")
+    assert tab.text_content("#trained").startswith("Save it first")
     tab.click("text=Show line 2")
     assert tab.evaluate("getSelection().toString()") == '  "latnet": 64'
     tab.fill("#text", '{\n  "latent": 64\n}')
     wait_for(tab, has_text("#differences", "latent = 64"))
     tab.click("#save")
     tab.wait_for_url("**/definitions/mine")
+    tab.select_option("#dataset", "cats")
+    tab.click("#use")
+    wait_for(tab, has_text("#trained", "The next run of cats uses it"))
     assert (server.folder / "models" / "mine.json").read_text() == '{\n  "latent": 64\n}'
 
 

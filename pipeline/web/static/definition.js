@@ -41,6 +41,14 @@ function list(id, lines) {
 function showSave() {
   const differs = text.value !== saved || (name.value && name.value !== own);
   element("save").disabled = !usable || !name.value || !differs;
+  if (element("train")) showTrain(text.value !== saved);
+}
+
+/** A run uses what is saved, so the text that is being written cannot be chosen. */
+function showTrain(unsaved) {
+  if (element("use").disabled === unsaved) return;
+  element("use").disabled = unsaved;
+  element("trained").textContent = unsaved ? "Save it first: a run uses what is saved." : "";
 }
 
 async function check() {
