@@ -16,8 +16,22 @@ export function drawAround(loader, summary) {
   element("tally").textContent = tallyText(summary);
   element("gain").textContent = adviceText(summary);
   element("gain").classList.toggle("enough", summary.enough);
+  fitAdvice();
   drawProgress(summary);
 }
+
+/** The advice takes two lines, so that the squares are in sight; a button shows all of a longer one. */
+function fitAdvice() {
+  const { scrollHeight, clientHeight } = element("gain");
+  element("gain-more").hidden = !element("gain").classList.contains("open") && scrollHeight <= clientHeight + 1;
+}
+
+addEventListener("resize", fitAdvice);
+element("gain-more").addEventListener("click", ({ target }) => {
+  const open = element("gain").classList.toggle("open");
+  target.setAttribute("aria-expanded", String(open));
+  target.textContent = open ? "Show less" : "Show all";
+});
 
 /** How far the labels are towards what is enough to begin with; hidden when the filter says more. */
 function drawProgress({ labels, enough_labels, filtered }) {
