@@ -1,6 +1,6 @@
 """Style transfer: the content of one picture drawn in the style of others (Gatys, Ecker and Bethge 2016).
 
-`stylize` in `transfer` is the plain function; `stylized_folder` writes what it makes into a folder, with `style_card`.
+`transfer.stylize` is the plain function; `stylized_folder` writes what it makes into a folder, with `style_card`.
 `style_losses` has the three losses, `objective` their sum and its gradient, `descent` what follows the gradient.
 `style_networks` chooses the network, `feature_maps` builds it; `style_pictures` reads pictures, `colour_transfer` keeps
 colours, `drawn_content` draws samples to be stylised. `from pipeline.style import stylize` loads TensorFlow.

@@ -16,7 +16,7 @@ VGG_MEANS = (103.939, 116.779, 123.68)  # of ImageNet in grey levels: blue, gree
 POOLING = {"average": "AveragePooling2D", "max": "MaxPooling2D"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # two are the same if they are one object
 class FeatureNetwork:
     """A network with its weights. `model` maps a batch of pictures, as `prepare` gives them, to the maps of all layers.
 

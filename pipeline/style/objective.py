@@ -7,6 +7,7 @@ matrix that is 0, the variation to the number of values. A content or style loss
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,18 +72,16 @@ class Objective:
         shift: int,
         seed: int,
     ) -> None:
-        self._weights, self._shift = weights, shift
-        self._content_layers, self._style_layers = list(weights.content_layers), list(weights.style_layers)
-        self._maps = network.maps([*self._content_layers, *self._style_layers])
+        layers = tuple(weights.content_layers.items()), tuple(weights.style_layers.items())
+        self._losses = _losses(network, (weights.content, weights.style, weights.variation), *layers, shift)
         self._offsets = _offsets(shift, seed)
-        self._contents = [self._content_maps(content, offset) for offset in self._offsets]
-        self._grams = self._mixed_grams(styles, shares)
-        self._compute = _with_gradient(self._losses)
+        self._contents = [self._losses.content_maps(content, offset) for offset in self._offsets]
+        self._grams = self._losses.mixed_grams(styles, shares)
 
     def __call__(self, picture: np.ndarray, number: int) -> Value:
         """The losses of `picture` (H, W, 3) float32 in [0, 1], moved as belongs to the step `number`."""
         index = number % len(self._offsets)
-        (total, parts), gradient = self._compute(
+        (total, parts), gradient = self._losses.compute(
             ops.convert_to_tensor(picture, dtype="float32"),
             ops.convert_to_tensor(self._offsets[index], dtype="int32"),
             self._contents[index],
@@ -92,24 +91,53 @@ class Objective:
         pixels = np.array(gradient, np.float32)
         return Value(total=float(total), content=content, style=style, variation=variation, gradient=pixels)
 
-    def _losses(self, picture: Any, offset: Any, contents: list[Any], grams: list[Any]) -> tuple[Any, tuple]:
+
+class _Losses:
+    """The losses as a compiled function of the picture, its offset, and what the network sees in content and styles."""
+
+    def __init__(self, network: FeatureNetwork, weights: Weights, shift: int) -> None:
+        self._weights, self._shift = weights, shift
+        self._content_layers, self._style_layers = [*weights.content_layers], [*weights.style_layers]
+        self._maps = network.maps([*self._content_layers, *self._style_layers])
+        self.compute = _with_gradient(self._weighted_sum)
+
+    def content_maps(self, content: np.ndarray, offset: np.ndarray) -> list[Any]:
+        """The maps of the content layers for a content moved by `offset`."""
+        moved = self._moved(ops.convert_to_tensor(content, dtype="float32"), ops.convert_to_tensor(offset))
+        return self._maps(moved)[: len(self._content_layers)]
+
+    def mixed_grams(self, styles: Sequence[np.ndarray], shares: Sequence[float]) -> list[Any]:
+        """The mean of the styles' Gram matrices, each by its share: the sum of their losses has the same gradient."""
+        mixed: list[Any] = [0.0] * len(self._style_layers)
+        for style, share in zip(styles, shares, strict=True):
+            maps = self._maps(ops.convert_to_tensor(style, dtype="float32"))[len(self._content_layers) :]
+            mixed = [sum_ + share * gram_matrix(each) for sum_, each in zip(mixed, maps, strict=True)]
+        return mixed
+
+    def _weighted_sum(self, picture: Any, offset: Any, contents: list[Any], grams: list[Any]) -> tuple[Any, tuple]:
+        """The total, and (content, style, variation)."""
         found = self._maps(self._moved(picture, offset))
-        count, weights = len(contents), self._weights
-        content = style = ops.convert_to_tensor(0.0)
-        for layer, maps, wanted in zip(self._content_layers, found[:count], contents, strict=True):
-            share = weights.content_layers[layer] / sum(weights.content_layers.values())
-            content += share * content_loss(maps, wanted) / _unit(content_loss(0.0 * wanted, wanted))
-        found_grams = dict(zip(self._style_layers, map(gram_matrix, found[count:]), strict=True))
-        wanted_grams = dict(zip(self._style_layers, grams, strict=True))
-        total = sum(weights.style_layers.values())
-        shares = {
-            layer: weight / total / _unit(layer_style_loss(0.0 * wanted_grams[layer], wanted_grams[layer]))
-            for layer, weight in weights.style_layers.items()
-        }
-        style += style_loss(found_grams, wanted_grams, shares)
+        content = self._content(found[: len(contents)], contents)
+        style = self._style(found[len(contents) :], grams)
         variation = total_variation(picture) / float(np.prod(picture.shape))
+        weights = self._weights
         total = weights.content * content + weights.style * style + weights.variation * variation
         return total, (content, style, variation)
+
+    def _content(self, found: Sequence[Any], wanted: Sequence[Any]) -> Any:
+        """The mean over the layers, by their weights, of content losses relative to that of maps that are 0."""
+        weights = self._weights.content_layers
+        losses = (content_loss(a, b) / _unit(content_loss(0.0 * b, b)) for a, b in zip(found, wanted, strict=True))
+        return sum(weight * loss for weight, loss in zip(weights.values(), losses, strict=True)) / sum(weights.values())
+
+    def _style(self, found: Sequence[Any], wanted: Sequence[Any]) -> Any:
+        """The style loss, its weights with the sum 1, each layer relative to the loss of a Gram matrix that is 0."""
+        weights, grams = self._weights.style_layers, dict(zip(self._style_layers, wanted, strict=True))
+        shares = {
+            layer: weight / sum(weights.values()) / _unit(layer_style_loss(0.0 * grams[layer], grams[layer]))
+            for layer, weight in weights.items()
+        }
+        return style_loss(dict(zip(self._style_layers, map(gram_matrix, found), strict=True)), grams, shares)
 
     def _moved(self, picture: Any, offset: Any) -> Any:
         """`picture` moved by `offset`, with mirrored pixels where it has none."""
@@ -119,17 +147,19 @@ class Objective:
         padded = ops.pad(picture, border, mode="reflect")
         return ops.slice(padded, (offset[0], offset[1], 0), picture.shape)
 
-    def _content_maps(self, content: np.ndarray, offset: np.ndarray) -> list[Any]:
-        moved = self._moved(ops.convert_to_tensor(content, dtype="float32"), ops.convert_to_tensor(offset))
-        return self._maps(moved)[: len(self._content_layers)]
 
-    def _mixed_grams(self, styles: Sequence[np.ndarray], shares: Sequence[float]) -> list[Any]:
-        """The mean of the styles' Gram matrices, each by its share: the sum of their losses has the same gradient."""
-        mixed: list[Any] = [0.0] * len(self._style_layers)
-        for style, share in zip(styles, shares, strict=True):
-            maps = self._maps(ops.convert_to_tensor(style, dtype="float32"))[len(self._content_layers) :]
-            mixed = [sum_ + share * gram_matrix(each) for sum_, each in zip(mixed, maps, strict=True)]
-        return mixed
+Layers = tuple[tuple[str, float], ...]
+
+
+@lru_cache(maxsize=2)  # a second picture of the same shape is not compiled again
+def _losses(
+    network: FeatureNetwork, parts: tuple[float, float, float], content: Layers, style: Layers, shift: int
+) -> _Losses:
+    alpha, beta, gamma = parts
+    weights = Weights(
+        content=alpha, style=beta, variation=gamma, content_layers=dict(content), style_layers=dict(style)
+    )
+    return _Losses(network, weights, shift)
 
 
 def _unit(loss: Any) -> Any:
