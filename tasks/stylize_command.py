@@ -107,8 +107,26 @@ def _contents(content: str, *, samples: int | None, seed: int) -> list[Content]:
     path = Path(content).expanduser()
     if not path.exists() and content in paths.datasets():
         raise UserError(f"content {content}: there is no such file; did you mean '{DATASET_PREFIX}{content}'?")
-    found = find_pictures(path) if path.is_dir() else [path]
-    return [Content(source=each, name=each.stem, digest=as_picture(each, "content").digest) for each in found]
+    return _folder(path) if path.is_dir() else [_file(path)]
+
+
+def _file(path: Path) -> Content:
+    return Content(source=path, name=path.stem, digest=as_picture(path, "content").digest)
+
+
+def _folder(folder: Path) -> list[Content]:
+    """The pictures of a folder; those that cannot be used are named and left out, unless none is left."""
+    found, reasons = [], []
+    for path in find_pictures(folder):
+        try:
+            found.append(_file(path))
+        except UserError as error:
+            reasons.append(str(error))
+    if not found:
+        raise UserError(f"{folder} has no picture that can be used: {reasons[0]}")
+    for reason in reasons:
+        console.print_line(COMMAND, f"left out: {reason}")
+    return found
 
 
 def _samples(dataset: str, count: int, seed: int) -> list[Content]:

@@ -2,6 +2,7 @@
 
 <out>/
     rose.png             a copy of each result, by the name of its content
+    overview.png         all of them on one sheet, if there are several
     1a2b3c4d5e6f/        the artifact of a result: see `pipeline.style.stylized_folder`
     .work-77aa88bb99cc/  one that is being made, or was stopped; the next call goes on
     latest               names the artifact that was made or found last
@@ -10,6 +11,7 @@
 """
 
 import json
+import math
 import os
 import platform
 import time
@@ -20,7 +22,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.errors import UserError, disk_faults
+from pipeline.images.contact_sheet import contact_sheet
+from pipeline.images.png import decode_png, encode_png
+from pipeline.images.raster import resize
 from pipeline.progress import TellingProgress
 from pipeline.result import Result
 from pipeline.run_record import process_start
@@ -38,7 +45,8 @@ from tasks.run_log import RunLog
 from tasks.stage_reporter import StageReporter
 
 STAGE, VERSION = "stylize", 1
-STATE, RUNS, PICTURE = "state.json", "runs", "picture.png"
+STATE, RUNS, PICTURE, OVERVIEW = "state.json", "runs", "picture.png", "overview"
+TILE = 256  # pixels of a result on the overview
 SPARE = ("checkpoint.npz", ".*.part")  # what a finished artifact does not need
 Work = Callable[..., Result]  # draws one content into `folder`
 
@@ -86,7 +94,7 @@ class StylizedResults:
         if out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file; name a folder")
         self._store = ArtifactStore(out)
-        names = distinct([content.name for content in contents])
+        names = distinct([OVERVIEW, *(content.name for content in contents)])[1:]
         self._planned = [
             Planned(content=content, name=name, key=self._key(content))
             for content, name in zip(contents, names, strict=True)
@@ -98,8 +106,9 @@ class StylizedResults:
 
     @property
     def pictures(self) -> list[Path]:
-        """The copies of all results."""
-        return [self.out / f"{planned.name}.png" for planned in self._planned]
+        """The copies of all results, and the overview of several."""
+        names = [planned.name for planned in self._planned]
+        return [self.out / f"{name}.png" for name in (names if len(names) == 1 else [*names, OVERVIEW])]
 
     def make(self, work: Work) -> None:
         """Make each result that is not there. Errors: those of `work`; what is finished is kept."""
@@ -115,6 +124,8 @@ class StylizedResults:
             with disk_faults(self.out):
                 for index in range(len(self._planned)):
                     self._make_one(index, work)
+                if len(self._planned) > 1:
+                    self._write_copy(OVERVIEW, self._overview())
             outcome = "done"
         except BaseException as caught:
             stopped = isinstance(caught, KeyboardInterrupt) or error_text.outcome_of(caught) == "stopped"
@@ -203,8 +214,16 @@ class StylizedResults:
         )
 
     def _copy(self, artifact: Artifact, name: str) -> None:
-        """Copy the picture of `artifact` to `out`; its digest is noted first, for a call that is killed."""
-        data = (artifact.folder / PICTURE).read_bytes()
+        """Copy the picture of `artifact` to `out`."""
+        self._write_copy(name, (artifact.folder / PICTURE).read_bytes())
+
+    def _overview(self) -> bytes:
+        """A contact sheet of all results, each within a square."""
+        tiles = [_tile(decode_png(path.read_bytes())) for path in self.pictures[:-1]]
+        return encode_png(contact_sheet(tiles, math.ceil(math.sqrt(len(tiles)))))
+
+    def _write_copy(self, name: str, data: bytes) -> None:
+        """Write a picture into `out`; its digest is noted first, for a call that is killed."""
         self._copies = {**self._copies, f"{name}.png": digest.of_bytes(data)}
         self._write_state()
         if not (path := self.out / f"{name}.png").exists() or path.read_bytes() != data:
@@ -251,3 +270,12 @@ class StylizedResults:
 
     def _is_copy(self, path: Path) -> bool:
         return path.is_file() and self._copies.get(path.name) == digest.of_file(path)
+
+
+def _tile(picture: np.ndarray) -> np.ndarray:
+    """`picture` within a white square of TILE pixels: (TILE, TILE, 3) uint8."""
+    height, width = (max(1, side * TILE // max(picture.shape[:2])) for side in picture.shape[:2])
+    tile = np.full((TILE, TILE, 3), 255, np.uint8)
+    top, left = (TILE - height) // 2, (TILE - width) // 2
+    tile[top : top + height, left : left + width] = resize(picture, width, height)
+    return tile

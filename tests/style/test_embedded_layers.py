@@ -46,13 +46,13 @@ def test_deep_content_layers_keep_less_pixel_detail(draw):
 
 def test_deeper_style_layers_give_larger_patterns(draw):
     def scale(*layers):
-        """The correlation of pixels that are 5 apart: of large patches of one colour it is high."""
-        found = draw(disc(SIDE), checks(SIDE, cell=12), style_layers=layers, content_weight=0.0).astype(float)
+        """The correlation of pixels that are 3 apart: of large patches of one colour it is high (the style's: 0.7)."""
+        found = draw(disc(SIDE), checks(SIDE, cell=8), style_layers=layers, content_weight=0.0).astype(float)
         centred = found - found.mean(axis=(0, 1))
-        pairs = (centred[:, 5:] * centred[:, :-5]).mean() + (centred[5:] * centred[:-5]).mean()
+        pairs = (centred[:, 3:] * centred[:, :-3]).mean() + (centred[3:] * centred[:-3]).mean()
         return pairs / (2 * (centred**2).mean())
 
-    assert scale("stem") + 0.1 < scale("stem", "block0", "block1", "block2", "block3")
+    assert 2 * scale("stem") < scale("stem", "block0", "block1", "block2")
 
 
 def test_the_style_loss_falls_tenfold_from_noise(embedded):

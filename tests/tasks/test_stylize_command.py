@@ -75,6 +75,17 @@ def test_a_folder_is_each_of_its_pictures(asked, here):
     assert [content.name for content in asked[0][1]] == ["a", "b"]
 
 
+def test_a_picture_of_a_folder_that_cannot_be_used_is_named_and_left_out(asked, here, capsys):
+    (here / "many").mkdir()
+    (here / "many" / "a.png").write_bytes(b"no picture")
+    assert main(["stylize", "many", "style.png", "--out", "art"]) == 2
+    assert "has no picture that can be used: content many/a.png: this is no picture" in capsys.readouterr().err
+    (here / "many" / "b.png").write_bytes((here / "rose.png").read_bytes())
+    assert main(["stylize", "many", "style.png", "--out", "art"]) == 0
+    assert [content.name for content in asked[0][1]] == ["b"]
+    assert "left out: content many/a.png: this is no picture" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

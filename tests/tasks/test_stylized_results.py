@@ -3,9 +3,11 @@
 import json
 import os
 
+import numpy as np
 import pytest
 
 from pipeline.errors import Stopped, UserError
+from pipeline.images.png import decode_png, encode_png
 from pipeline.result import Result
 from pipeline.run_record import read_state
 from pipeline.store import manifest as manifests
@@ -15,6 +17,10 @@ from tasks import isolation
 from tasks.stylized_results import Content, StylizedResults
 
 SUMMARY = {"width": 4, "height": 4, "network": "VGG19", "step": 9, "content": 0.5, "style": 0.01, "variation": 0.2}
+
+
+def picture_of(name):
+    return encode_png(np.full((4, 6, 3), len(name), np.uint8))
 
 
 class Worker:
@@ -28,7 +34,7 @@ class Worker:
         (folder / "checkpoint.npz").write_bytes(b"so far")
         progress(1, 9, "steps at 64 px")
         self.on_work(folder)
-        (folder / "picture.png").write_bytes(b"picture of " + source.name.encode())
+        (folder / "picture.png").write_bytes(picture_of(source.name))
         return Result(outputs={"picture": of_bytes(source.name.encode())}, summary=SUMMARY)
 
 
@@ -59,7 +65,9 @@ def state(folder):
 def test_each_result_is_an_artifact_and_has_a_copy(worker, results, working_folder):
     made = results("rose", "tulip")
     made.make(worker)
-    assert [path.read_bytes() for path in made.pictures] == [b"picture of rose.jpg", b"picture of tulip.jpg"]
+    assert [path.name for path in made.pictures] == ["rose.png", "tulip.png", "overview.png"]
+    assert [path.read_bytes() for path in made.pictures[:2]] == [picture_of("rose.jpg"), picture_of("tulip.jpg")]
+    assert decode_png(made.pictures[2].read_bytes()).shape == (256, 2 * 256 + 2, 3)
     for row in state(working_folder)["results"]:
         artifact = working_folder / "art" / row["folder"]
         manifests.check_contents(manifests.read(artifact), artifact)
@@ -157,6 +165,14 @@ def test_a_file_as_folder_is_refused(results, working_folder):
     (working_folder / "art").write_text("x")
     with pytest.raises(UserError, match="is a file; name a folder"):
         results("rose")
+
+
+def test_a_content_that_is_called_overview_keeps_its_own_copy(worker, results):
+    assert [path.name for path in results("overview", "rose").pictures] == [
+        "overview-2.png",
+        "rose.png",
+        "overview.png",
+    ]
 
 
 def test_a_damaged_result_is_made_again(worker, results, working_folder, capsys):
