@@ -9,7 +9,7 @@ import os
 import time
 import urllib.request
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -89,7 +89,7 @@ class Weights:
 
     name: str  # of the network in keras.applications; empty for a user's file, which `identify` reads
     path: Path
-    digest: str  # MD5 of published weights, SHA-256 of a user's file
+    digest: str  # MD5 of published weights, SHA-256 of a user's file and of those that `cached` gives
 
     def __str__(self) -> str:
         return f"{self.name or self.path.name} {self.digest[:12]}"
@@ -126,6 +126,12 @@ def published(name: str) -> Weights:
     """The published weights of a network, cached or not."""
     published_file = _published_file(name)
     return Weights(name=name, path=cache_folder() / published_file.file, digest=published_file.md5)
+
+
+def cached(name: str) -> Weights | None:
+    """The published weights of a network with the SHA-256 of their file; None unless they are cached and undamaged."""
+    found = published(name)
+    return replace(found, digest=_digest(found.path, *_size_and_time(found.path))) if is_cached(name) else None
 
 
 def published_url(name: str) -> str:

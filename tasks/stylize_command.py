@@ -1,11 +1,12 @@
 """The command `python -m tasks stylize`: draw pictures in the style of others, each an artifact below `--out`."""
 
+import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
 from pipeline.option_types import accepted, as_text, field_of, nearest, parse
 from pipeline.options import dataset_flag
 from pipeline.pretrained import Weights
@@ -15,7 +16,7 @@ from pipeline.style.drawn_content import DrawnContent
 from pipeline.style.style_networks import check_layers, find_network, identify
 from pipeline.style.style_options import StyleOptions, layer_weights, style_shares
 from pipeline.style.style_pictures import as_picture, find_pictures
-from tasks import console, paths, signals
+from tasks import console, error_text, paths, runner, signals
 from tasks.stylized_results import Content, StylizedResults
 
 DATASET_PREFIX = "dataset:"
@@ -79,8 +80,12 @@ def stylize(arguments: Namespace) -> int:
     }
     results = StylizedResults(arguments.out, contents, options=options, inputs=inputs)
     work = partial(_make, options, styles=styles, weights=weights)
-    with signals.listening():
-        results.make(work)
+    try:
+        with signals.listening():
+            results.make(work)
+    except Stopped as stop:
+        print(str(stop) or error_text.STOPPED, file=sys.stderr)
+        return runner.EXIT_STOPPED
     for path in results.pictures:
         print(path)
     return 0

@@ -98,13 +98,13 @@ def find_network(network: str, *, download: bool = False, say: Callable[[str], N
     if network == AUTO:
         return _best()
     if network in PUBLISHED:
-        if not pretrained.is_cached(network):
+        if not (here := pretrained.cached(network)):
             raise UserError(
                 f"{OPTION} = {network}: {pretrained.published(network).path} is not here, or not the published file;"
                 f" --download fetches it ({pretrained.published_bytes(network):,} bytes), or give a file of it, or"
                 f" {OPTION} = {AUTO}"
             )
-        return pretrained.published(network)
+        return here
     if network == SHIPPED_NAME:
         if found := pretrained.find_shipped():
             return found
@@ -133,8 +133,8 @@ def check_layers(network: StyleNetwork, layers: dict[str, float], option: str) -
 
 def _best() -> Weights:
     for name in PUBLISHED:
-        if pretrained.is_cached(name):
-            return pretrained.published(name)
+        if found := pretrained.cached(name):
+            return found
     if found := pretrained.find_shipped():
         return found
     raise UserError(

@@ -5,6 +5,7 @@ import pytest
 
 from pipeline import pretrained
 from pipeline.errors import UserError
+from pipeline.store.digest import of_file
 from pipeline.style import style_networks
 from pipeline.style.style_networks import NETWORKS, check_layers, find_network, identify
 
@@ -23,8 +24,12 @@ def nothing_is_fetched(monkeypatch, tmp_path):
 
 
 def cache(monkeypatch, *names):
-    """Let the published weights of `names` count as cached."""
+    """Let files in the cache count as the published weights of `names`."""
     monkeypatch.setattr(pretrained, "is_cached", lambda name: name in names)
+    for name in names:
+        path = pretrained.published(name).path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
 
 
 @pytest.mark.parametrize(
@@ -75,6 +80,12 @@ def test_a_download_says_its_address_and_bytes_first(monkeypatch):
 def test_a_download_of_what_is_here_fetches_nothing(monkeypatch):
     cache(monkeypatch, "VGG19")
     assert find_network("auto", download=True, say=lambda line: pytest.fail(line)).name == "VGG19"
+
+
+def test_published_weights_are_named_by_their_sha256_as_a_file_of_theirs_is(monkeypatch):
+    cache(monkeypatch, "MobileNet")
+    path = pretrained.published("MobileNet").path
+    assert find_network("MobileNet").digest == find_network(str(path)).digest == of_file(path)
 
 
 def test_a_file_is_identified_by_its_content(shared_data):

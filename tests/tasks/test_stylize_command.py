@@ -5,6 +5,7 @@ import shlex
 import pytest
 
 from pipeline import pretrained
+from pipeline.errors import Stopped
 from pipeline.images.png import encode_png
 from pipeline.style.style_options import StyleOptions
 from tasks import stylize_command
@@ -60,6 +61,15 @@ def test_flags_become_options(asked):
     )
     assert inputs["style-1"] == inputs["style-2"]
     assert inputs["network"].startswith("EfficientNetLite0 ")
+
+
+def test_a_stopped_call_says_how_far_it_came(asked, capsys, monkeypatch):
+    def stop(self, work):
+        raise Stopped("stopped after 3 of 9 steps; the next call goes on")
+
+    monkeypatch.setattr(stylize_command.StylizedResults, "make", stop)
+    assert main(["stylize", "rose.png", "style.png", "--out", "art"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "stopped after 3 of 9 steps; the next call goes on"
 
 
 def test_it_says_which_network_is_used(asked, capsys):

@@ -50,7 +50,7 @@ def wait_for_lines(folder: Path, count: int, process: subprocess.Popen) -> None:
 
 
 def made(folder: Path) -> dict[str, bytes]:
-    (artifact,) = {path.parent.resolve() for path in folder.glob("art/*/manifest.json")}
+    (artifact,) = {path.parent.resolve() for path in folder.glob("art/[0-9a-f]*/manifest.json")}
     names = ("picture.png", "stats.jsonl", "card.json", "README.md", "film.gif")
     sheets = sorted(path.relative_to(artifact).as_posix() for path in (artifact / "sheets").iterdir())
     return {name: (artifact / name).read_bytes() for name in (*names, *sheets)}
@@ -73,7 +73,7 @@ def test_a_killed_command_goes_on_bit_exactly(tmp_path, whole, lines):
     wait_for_lines(folder, lines, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert not [*folder.glob("art/*/manifest.json")]
+    assert not [*folder.glob("art/[0-9a-f]*/manifest.json")]
     again = start(folder)
     _, err = again.communicate(timeout=500)
     assert again.returncode == 0, err
