@@ -29,6 +29,7 @@ from tasks.stages import Measured
 
 LOG = logging.getLogger("luigi-interface")
 EXIT_FAILED = 1
+EXIT_STOPPED = 130  # as of a process that SIGINT ended
 EXIT_NEXT = 3  # the run has done what it can until the user does something, which it names
 GRACE = 5.0  # seconds for which the result of an ended process may still arrive
 
@@ -249,7 +250,7 @@ def _verdict(task: luigi.Task, record: run_log.RunLog, ending: Ending) -> int:
     failed, stopped, awaiting = (_ended(record, outcome) for outcome in ("failed", "stopped", "next"))
     if signals.should_stop() or (stopped and not failed):
         record.add_and_print("end", outcome="stopped", error=stopped[-1].error if stopped else STOPPED)
-        return 130
+        return EXIT_STOPPED
     if awaiting and not failed:
         record.add_and_print("end", outcome="next", error=f"next: {awaiting[-1].error}")
         return EXIT_NEXT

