@@ -18,6 +18,8 @@ from pipeline.errors import UserError
 
 TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 KIND_WORDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false"}
+VALUE_WORDS = KIND_WORDS | {str: "text"}
+LIST_WORDS: dict[type, str] = {float: "numbers, separated by commas"}
 
 
 class StrictModel(BaseModel):
@@ -145,7 +147,7 @@ def parse(field: FieldInfo, text: str, where: str) -> Any:
         if kind.may_be_none and text.lower() in ("", "auto", "none"):
             return None
         if kind.is_list:
-            return tuple(part.strip() for part in text.split(",") if part.strip())
+            return tuple(PARSERS[kind.base_type](part.strip()) for part in text.split(",") if part.strip())
         return PARSERS[kind.base_type](text)
     except (ValueError, OverflowError):
         raise UserError(f"{where} = {text!r}: expected {expected(field)}") from None
@@ -172,7 +174,7 @@ def accepted(field: FieldInfo) -> str:
         names = ", ".join(kind.choices)
         words = [f"one or more of {names}, separated by commas" if kind.is_list else f"one of {names}"]
     else:
-        words = ["a list, a,b,c" if kind.is_list else (KIND_WORDS | {str: "text"})[kind.base_type]]
+        words = [LIST_WORDS.get(kind.base_type, "a list, a,b,c") if kind.is_list else VALUE_WORDS[kind.base_type]]
     return ", ".join([*words, *bounds(field), *(["or auto"] if kind.may_be_none else [])])
 
 

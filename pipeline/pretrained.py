@@ -1,6 +1,6 @@
 """Pretrained weights: find and fetch the file that the options `backbone` and `extractor` name. Loads no network.
 
-The networks in SCORING_NETWORKS are used only to score samples, never as a backbone.
+The networks in SCORING_NETWORKS are used only to score samples, that in STYLE_NETWORKS only for style transfer.
 """
 
 import hashlib
@@ -60,12 +60,21 @@ SCORING_NETWORKS = {  # ten times slower than MobileNet: too slow for the filter
         md5="bcbd6486424b2319ff4ef7d526e38f63",
     ),
 }
+STYLE_NETWORKS = {
+    "VGG19": Published(
+        folder="vgg19",
+        file="vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        md5="253f8cb515780f3b799900260a226db6",
+    ),
+}
+PUBLISHED_BYTES = {"VGG19": 80_134_624, "MobileNet": 17_225_924}  # of files that are fetched only on request
 # The number of weights of each network, which identifies a user's file without building a network
 PARAMETER_COUNTS = {
     "MobileNet": 3_228_864,
     "MobileNetV3Small": 939_120,
     "MobileNetV3Large": 2_996_352,
     "InceptionV3": 21_802_784,
+    "VGG19": 20_024_384,
 }
 AUTO_NETWORKS = ("MobileNet", "MobileNetV3Small")  # tried by `auto` in this order; about 17 and 4 MB
 AUTO_SECONDS = 8.0  # total time for the downloads of `auto`
@@ -117,6 +126,17 @@ def published(name: str) -> Weights:
     """The published weights of a network, cached or not."""
     published_file = _published_file(name)
     return Weights(name=name, path=cache_folder() / published_file.file, digest=published_file.md5)
+
+
+def published_url(name: str) -> str:
+    """The address of the published weights of a network."""
+    published_file = _published_file(name)
+    return f"{BASE_URL}/{published_file.folder}/{published_file.file}"
+
+
+def published_bytes(name: str) -> int:
+    """How many bytes the published weights of a network have, one of PUBLISHED_BYTES."""
+    return PUBLISHED_BYTES[name]
 
 
 def weights_in_file(text: str | Path, *, option: str) -> Weights | None:
@@ -210,7 +230,7 @@ def fetch_published(name: str, deadline: float | None = None) -> str:
     Gives up at `deadline` (`time.monotonic`). A file is kept only if its MD5 is the published one.
     """
     published_file, folder = _published_file(name), cache_folder()
-    url = f"{BASE_URL}/{published_file.folder}/{published_file.file}"
+    url = published_url(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with open_whole(folder / published_file.file, sync=False, unique=True) as file:
@@ -286,7 +306,7 @@ def fetch_extractor(extractor: str) -> None:
 
 
 def _published_file(name: str) -> Published:
-    return {**KNOWN, **SCORING_NETWORKS}[name]
+    return {**KNOWN, **SCORING_NETWORKS, **STYLE_NETWORKS}[name]
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

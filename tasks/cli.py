@@ -21,6 +21,7 @@ from tasks import (
     sampler_command,
     settings_commands,
     status,
+    stylize_command,
     trace_command,
 )
 from tasks.studio_server import studio, web
@@ -184,6 +185,8 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
         "for the studio: draw samples, as JSON lines on standard input and output say",
         dataset=False,
     )
+    style = add("stylize", stylize_command.stylize, "draw pictures in the style of others", dataset=False)
+    stylize_command.add_arguments(style)
     gc = add("gc", commands.gc, "delete old artifacts; pictures, labels and current artifacts stay", options=True)
     gc.add_argument(
         "--keep", type=int, default=3, metavar="N", help="newest artifacts of each stage to keep (default: 3)"

@@ -139,6 +139,13 @@ def _report(found: dict[str, Any]) -> str:
     return f"page with {found['figures']} figures"
 
 
+def _stylize(found: dict[str, Any]) -> str:
+    return (
+        f"{found['width']} x {found['height']} px in {found['step']} steps by {found['network']}; losses: content"
+        f" {figure(found['content'])}, style {found['style']:.4f}, variation {figure(found['variation'])}"
+    )
+
+
 LINES = {
     "download": _download,
     "normalize": _normalize,
@@ -147,6 +154,7 @@ LINES = {
     "gan": _gan,
     "generate": _generate,
     "report": _report,
+    "stylize": _stylize,  # a command's, not a stage's
 }
 
 

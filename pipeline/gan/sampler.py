@@ -26,7 +26,7 @@ from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.nearest_reals import nearest_reals, neighbour_rows
 from pipeline.gan.latents import fixed_latents, slerp
 from pipeline.gan.networks.export import GENERATOR
-from pipeline.gan.sampling import BATCH, draw_samples
+from pipeline.gan.sampling import draw_samples, numbered_samples
 from pipeline.gan.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SIDE
 from pipeline.gan.trained_generator import load_generator
 from pipeline.images.contact_sheet import contact_sheet
@@ -86,7 +86,7 @@ def _draw(question: Question) -> dict[str, Any]:
 
 def _tile(question: Question) -> dict[str, Any]:
     generator = _generator(question.gan)
-    samples = _numbered(generator, question.seed, question.first, question.side**2, question.truncation)
+    samples = numbered_samples(generator, question.seed, question.first, question.side**2, question.truncation)
     return _write(question, ["tile.png"], [contact_sheet(samples, question.side)])
 
 
@@ -127,14 +127,9 @@ def _generator(gan: Path) -> keras.Model:
 
 def _samples(question: Question) -> np.ndarray:
     """The samples (count, S, S, C) uint8 that the question asks for."""
-    return _numbered(_generator(question.gan), question.seed, question.first, question.count, question.truncation)
-
-
-def _numbered(generator: keras.Model, seed: int, first: int, count: int, truncation: float) -> np.ndarray:
-    """Samples from the number `first` on, each at the place in its batch that it has in the stage generate."""
-    start = first // BATCH * BATCH
-    samples = draw_samples(generator, _latents(generator, seed, start, first + count - start, truncation))
-    return samples[first - start :]
+    return numbered_samples(
+        _generator(question.gan), question.seed, question.first, question.count, question.truncation
+    )
 
 
 def _latents(generator: keras.Model, seed: int, first: int, count: int, truncation: float) -> np.ndarray:

@@ -21,6 +21,7 @@ __all__ = [
     "draw_samples",
     "fixed_latents",
     "latent_walk",
+    "numbered_samples",
     "sheet_name",
     "slerp",
     "to_pixels",
@@ -34,6 +35,14 @@ def draw_samples(generator: keras.Model, latents: np.ndarray) -> np.ndarray:
     padded = np.concatenate([latents, np.zeros((-len(latents) % BATCH, latents.shape[1]), latents.dtype)])
     parts = [to_pixels(generator(padded[at : at + BATCH], training=False)) for at in range(0, len(padded), BATCH)]
     return np.concatenate(parts)[: len(latents)]
+
+
+def numbered_samples(generator: keras.Model, seed: int, first: int, count: int, truncation: float) -> np.ndarray:
+    """Samples (count, S, S, C) uint8 of `seed` from the number `first` on, each at the place in its batch that it has
+    in the stage generate, so with the same pixels."""
+    start, size = first // BATCH * BATCH, generator.input_shape[1]
+    latents = fixed_latents(first + count, size=size, seed=seed, truncation=truncation)[start:]
+    return draw_samples(generator, latents)[first - start :]
 
 
 def to_pixels(images: object) -> np.ndarray:

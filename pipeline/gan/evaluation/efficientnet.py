@@ -76,11 +76,8 @@ def build(arrays: Arrays, *, side: int = SIDE) -> keras.Model:
     `arrays` are named as in the package's file; `KeyError` if one is missing.
     """
     inputs = keras.Input((side, side, 3))
-    maps = _clip(_convolve(inputs, arrays, "_conv_stem", "_bn0", stride=2))
-    means = {}
-    for number, block in enumerate(BLOCKS):
-        maps = apply_block(maps, arrays, f"_blocks.{number}", block)
-        means[number] = keras.layers.GlobalAveragePooling2D()(maps)
+    _, *maps = maps_of(inputs, arrays)
+    means = {group.block: keras.layers.GlobalAveragePooling2D()(maps[group.block]) for group in GROUPS}
     size, total = sum(BLOCKS[group.block].channels for group in GROUPS), sum(group.weight for group in GROUPS)
     features = []
     for group in GROUPS:
@@ -93,7 +90,17 @@ def build(arrays: Arrays, *, side: int = SIDE) -> keras.Model:
     return keras.Model(inputs, found)
 
 
-def prepare(pictures: np.ndarray) -> np.ndarray:
+def maps_of(inputs: Any, arrays: Arrays) -> list[Any]:
+    """The maps (N, H, W, C) of the stem, before they are clipped, and then of each block, for a tensor of a model."""
+    stem = _convolve(inputs, arrays, "_conv_stem", "_bn0", stride=2)
+    found, maps = [stem], _clip(stem)
+    for number, block in enumerate(BLOCKS):
+        maps = apply_block(maps, arrays, f"_blocks.{number}", block)
+        found.append(maps)
+    return found
+
+
+def prepare(pictures: Any) -> Any:
     """Pictures in [0, 255] as the network expects them, about -1 to 1."""
     return (pictures - np.float32(127)) / np.float32(128)
 

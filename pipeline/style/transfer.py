@@ -1,0 +1,273 @@
+"""Style transfer as a plain function: `stylize` draws one content in the style of one or several pictures.
+
+It draws coarse to fine: a small picture first, whose result is enlarged and drawn on at twice the size, up to the full
+one. So large shapes of the style are found where they are cheap (Gatys et al. 2017, "Controlling perceptual factors").
+"""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.devices import prepare_devices
+from pipeline.errors import Stopped, UserError
+from pipeline.gan.training.checkpoint import read_arrays, write_arrays
+from pipeline.images.png import encode_png
+from pipeline.progress import ShouldStop, never
+from pipeline.store.digest import of_value
+from pipeline.style.colour_transfer import luminance, match_histogram, match_luminance, with_colour_of
+from pipeline.style.descent import Adam, Descent, Lbfgs, State
+from pipeline.style.feature_maps import FeatureNetwork, build_network
+from pipeline.style.objective import Objective, Value, Weights
+from pipeline.style.style_networks import check_layers, find_network
+from pipeline.style.style_options import LEAST_SIDE, StyleOptions, layer_weights, style_shares
+from pipeline.style.style_pictures import Picture, as_picture, scaled_shape
+
+CHECKPOINT = "checkpoint.npz"
+Row = dict[str, Any]  # step, size, content, style, variation, total
+
+
+@dataclass(frozen=True)
+class Stylized:
+    """What `stylize` made: the picture (H, W, 3) uint8, the rows of its losses, and what made it."""
+
+    picture: np.ndarray
+    rows: list[Row]
+    network: str
+    options: StyleOptions
+
+    def _repr_png_(self) -> bytes:
+        """For a notebook."""
+        return encode_png(self.picture)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What a transfer starts from. `key` tells it from every other one."""
+
+    content: Picture
+    styles: tuple[Picture, ...]
+    shares: tuple[float, ...]  # their sum is 1
+    weights: Weights
+    network: FeatureNetwork
+    options: StyleOptions
+    key: str = field(default="")
+
+
+def stylize(
+    content: object,
+    styles: object,
+    *,
+    options: StyleOptions | None = None,
+    network: FeatureNetwork | None = None,
+    folder: Path | None = None,
+    on_step: Callable[[Row], None] = lambda row: None,
+    on_sheet: Callable[[int, np.ndarray], None] = lambda step, picture: None,
+    should_stop: ShouldStop = never,
+) -> Stylized:
+    """Draw `content` in the style of `styles`, bit-identical for the same inputs and options on the same device.
+
+    Args:
+        content: a path, or an array (H, W, 3) of uint8 or of numbers from 0 to 1.
+        styles: one of these, or a list of them.
+        options: how; without them the defaults.
+        network: what compares pictures, from `load_network`; without it the one that the options name.
+        folder: keeps a checkpoint there, and goes on from the one that is there.
+        on_step: called after each step with its row: step, size, and the losses content, style, variation and total,
+            which `objective` explains.
+        on_sheet: called before the first step, now and then, and after the last, with the number of the step and the
+            picture (H, W, 3) uint8 in the size of its level.
+        should_stop: asked after each step.
+
+    Raises:
+        UserError: something given cannot be used, or the losses are not finite.
+        Stopped: `should_stop` said so; with a `folder` the next call goes on from here.
+    """
+    inputs = prepare_inputs(content, styles, options=options or StyleOptions(), network=network)
+    drawing = _Drawing(inputs, folder=folder, on_step=on_step, on_sheet=on_sheet, should_stop=should_stop)
+    return Stylized(drawing.draw(), drawing.rows, inputs.network.known.name, inputs.options)
+
+
+def load_network(options: StyleOptions) -> FeatureNetwork:
+    """The network that the options name, which several calls may share. Errors: `UserError` as of `find_network`."""
+    prepare_devices()
+    return build_network(find_network(options.network), pooling=options.pooling)
+
+
+def prepare_inputs(content: object, styles: object, *, options: StyleOptions, network: FeatureNetwork | None) -> Inputs:
+    """Check and read what is given. Errors: `UserError`."""
+    given = list(styles) if isinstance(styles, list | tuple) else [styles]
+    if not given:
+        raise UserError("style: give at least one picture")
+    found = tuple(as_picture(style, "style") for style in given)
+    shares = style_shares(options.mix, len(found))
+    picture = as_picture(content, "content")
+    network = network or load_network(options)
+    key = of_value([options.significant(), network.digest, picture.digest, [style.digest for style in found]])
+    weights = choose_weights(options, network)
+    return Inputs(
+        content=picture, styles=found, shares=shares, weights=weights, network=network, options=options, key=key
+    )
+
+
+def choose_weights(options: StyleOptions, network: FeatureNetwork) -> Weights:
+    """The weights of losses and layers. Errors: `UserError` for a layer that the network does not have."""
+    known = network.known
+    content, style = layer_weights(options.content_layers), layer_weights(options.style_layers)
+    check_layers(known, content, "content_layers")
+    check_layers(known, style, "style_layers")
+    return Weights(
+        content=options.content_weight,
+        style=options.style_weight * known.style_weight,
+        variation=options.variation_weight * known.variation_weight,
+        content_layers=content or known.content,
+        style_layers=style or known.style,
+    )
+
+
+class _Drawing:
+    """One transfer: its levels, its checkpoints, its rows."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        *,
+        folder: Path | None,
+        on_step: Callable[[Row], None],
+        on_sheet: Callable[[int, np.ndarray], None],
+        should_stop: ShouldStop,
+    ) -> None:
+        self._inputs, self._options, self._folder = inputs, inputs.options, folder
+        self._on_step, self._on_sheet, self._should_stop = on_step, on_sheet, should_stop
+        self._sizes = inputs.options.sizes()
+        self._sheet_steps = sheet_steps(inputs.options)
+        self.rows: list[Row] = []
+
+    def draw(self) -> np.ndarray:
+        """Go through the levels; returns the picture (H, W, 3) uint8. Errors: `Stopped`, `UserError`."""
+        steps = self._options.steps
+        first, done, state = self._resume() or (-1, steps, None)
+        for level in range(first if done < steps else first + 1, len(self._sizes)):
+            descent = self._descent(level)
+            if state is None or done == steps:
+                state, done = descent.start(self._begin(level, state)), 0
+                if level == 0:
+                    self._show(0, state["picture"])
+            while done < steps:
+                count = min(descent.segment, steps - done)
+                state = descent.advance(state, done, count, self._reporter(level))
+                done += count
+                if done % self._options.checkpoint_every < count or done == steps:
+                    self._save(level, done, state)
+                if self._should_stop():
+                    self._save(level, done, state)
+                    step = level * steps + done
+                    raise Stopped(f"stopped after {step} of {len(self._sizes) * steps} steps; the next call goes on")
+        assert state is not None
+        return self._finish(state["picture"])
+
+    def _descent(self, level: int) -> "Descent":
+        """What takes the steps of a level."""
+        options, size = self._options, self._sizes[level]
+        content = self._inputs.content.scaled(size)
+        side = max(LEAST_SIDE, size * options.style_scale)
+        styles = [self._recoloured(style.scaled(side), content) for style in self._inputs.styles]
+        objective = Objective(
+            self._inputs.network,
+            luminance(content) if options.colour == "luminance" else content,
+            styles,
+            shares=self._inputs.shares,
+            weights=self._inputs.weights,
+            shift=options.shift,
+            seed=options.seed,
+        )
+        if options.optimizer == "lbfgs":
+            return Lbfgs(objective)
+        return Adam(objective, learning_rate=options.learning_rate, steps=options.steps)
+
+    def _recoloured(self, style: np.ndarray, content: np.ndarray) -> np.ndarray:
+        if self._options.colour == "luminance":
+            return match_luminance(style, content)
+        return match_histogram(style, content) if self._options.colour == "histogram" else style
+
+    def _begin(self, level: int, state: State | None) -> np.ndarray:
+        """The picture before the first step of a level: that of the level before, or the first picture of all."""
+        content = self._inputs.content.scaled(self._sizes[level])
+        if state is not None:
+            height, width = content.shape[:2]
+            return np.clip(cv2.resize(state["picture"], (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+        random = np.random.default_rng(self._options.seed)
+        if self._options.start == "noise":
+            return random.random(content.shape, np.float32)
+        noise = random.standard_normal(content.shape, np.float32)
+        return np.clip(content + np.float32(self._options.noise) * noise, 0, 1)
+
+    def _reporter(self, level: int) -> Callable[[int, np.ndarray, Value], None]:
+        """What is called after each step of a level."""
+        options, size = self._options, self._sizes[level]
+
+        def report(number: int, picture: np.ndarray, value: Value) -> None:
+            step = level * options.steps + number
+            if not math.isfinite(value.total) or not np.isfinite(value.gradient).all():
+                raise UserError(
+                    f"step {step}: the losses are not finite; lower style_weight, content_weight or learning_rate"
+                )
+            row = {"step": step, "size": size, **value.losses()}
+            if number % options.every == 0 or number == options.steps:
+                self.rows.append(row)
+            self._on_step(row)
+            self._show(step, picture)
+
+        return report
+
+    def _show(self, step: int, picture: np.ndarray) -> None:
+        if step in self._sheet_steps:
+            self._on_sheet(step, self._finish(picture))
+
+    def _finish(self, picture: np.ndarray) -> np.ndarray:
+        """The picture as pixels, with the content's colours if only brightness was drawn."""
+        if self._options.colour == "luminance":
+            picture = with_colour_of(picture, self._inputs.content.scaled(max(picture.shape)))
+        return np.round(picture * 255).astype(np.uint8)
+
+    def _save(self, level: int, done: int, state: State) -> None:
+        if self._folder is None:
+            return
+        rows = json.dumps({"key": self._inputs.key, "rows": self.rows}).encode()
+        place = {"level": np.asarray(np.int64(level)), "done": np.asarray(np.int64(done))}
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_arrays(self._folder / CHECKPOINT, {**state, **place, "rows": np.frombuffer(rows, np.uint8)})
+
+    def _resume(self) -> tuple[int, int, State] | None:
+        """Level, steps done in it, and state of the checkpoint; None if there is none, or a damaged one."""
+        arrays = read_arrays(self._folder / CHECKPOINT) if self._folder else None
+        if arrays is None:
+            return None
+        saved = json.loads(arrays.pop("rows").tobytes())
+        if saved["key"] != self._inputs.key:
+            raise UserError(f"{self._folder}: the checkpoint there is of another transfer; name another folder")
+        self.rows = saved["rows"]
+        level, done = int(arrays.pop("level")), int(arrays.pop("done"))
+        return level, done, arrays
+
+
+def saved_rows(folder: Path) -> list[Row]:
+    """The rows in the checkpoint of `folder`; none if there is no usable one."""
+    arrays = read_arrays(folder / CHECKPOINT)
+    return json.loads(arrays["rows"].tobytes())["rows"] if arrays else []
+
+
+def sheet_steps(options: StyleOptions) -> frozenset[int]:
+    """The steps after which there is a sheet: spread evenly, 0 and the last among them."""
+    total = len(options.sizes()) * options.steps
+    return frozenset(np.linspace(0, total, options.sheets).round().astype(int).tolist() if options.sheets else [])
+
+
+def final_shape(content: Picture, options: StyleOptions) -> tuple[int, int]:
+    """Height and width of the result in pixels."""
+    return scaled_shape(content.pixels.shape, options.size)

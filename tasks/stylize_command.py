@@ -1,0 +1,163 @@
+"""The command `python -m tasks stylize`: draw pictures in the style of others, each an artifact below `--out`."""
+
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.option_types import accepted, as_text, field_of, nearest, parse
+from pipeline.options import dataset_flag
+from pipeline.pretrained import Weights
+from pipeline.progress import Progress, ShouldStop
+from pipeline.result import Result
+from pipeline.style.drawn_content import DrawnContent
+from pipeline.style.style_networks import check_layers, find_network, identify
+from pipeline.style.style_options import StyleOptions, layer_weights, style_shares
+from pipeline.style.style_pictures import as_picture, find_pictures
+from tasks import console, paths, signals
+from tasks.stylized_results import Content, StylizedResults
+
+DATASET_PREFIX = "dataset:"
+DEFAULT_SAMPLES = 8
+COMMAND = "stylize"
+
+
+def add_arguments(command: ArgumentParser) -> None:
+    """The arguments of the command: a flag for each of the options, and what they are about."""
+    command.add_argument(
+        "content",
+        metavar="CONTENT",
+        help="a picture, a folder of pictures, or dataset:NAME for samples of that dataset's generator",
+    )
+    command.add_argument(
+        "styles", nargs="+", metavar="STYLE", help="the pictures whose style is used; several are mixed"
+    )
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="where the results go; one that is there already is kept"
+    )
+    command.add_argument(
+        "--samples",
+        type=int,
+        default=None,
+        metavar="N",
+        help=f"with dataset:NAME, how many samples are drawn; --seed says which (default: {DEFAULT_SAMPLES})",
+    )
+    command.add_argument(
+        "--download",
+        action="store_true",
+        help="fetch the published weights of the network (VGG19 with auto) if they are not here; says what it fetches",
+    )
+    for name, field in StyleOptions.model_fields.items():
+        switch: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
+        command.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=f"{COMMAND}.{name}",
+            default=SUPPRESS,
+            **switch,
+            metavar="VALUE",
+            help=f"{field.description} (default: {as_text(field.default) or 'empty'}; {accepted(field)})".replace(
+                "%", "%%"
+            ),
+        )
+
+
+def stylize(arguments: Namespace) -> int:
+    """Draw CONTENT in the style of each STYLE into --out; what is there already is not made again."""
+    options = read_options(arguments)
+    styles = [Path(style).expanduser() for style in arguments.styles]
+    pictures = [as_picture(style, "style") for style in styles]
+    style_shares(options.mix, len(pictures))
+    contents = _contents(arguments.content, samples=arguments.samples, seed=options.seed)
+    weights = find_network(options.network, download=arguments.download, say=partial(console.print_line, COMMAND))
+    network = identify(weights)
+    check_layers(network, layer_weights(options.content_layers), "content_layers")
+    check_layers(network, layer_weights(options.style_layers), "style_layers")
+    console.print_line(COMMAND, f"network: {network.describe(weights)}")
+    inputs = {f"style-{number}": style.digest for number, style in enumerate(pictures, start=1)} | {
+        "network": f"{network.name} {weights.digest}"
+    }
+    results = StylizedResults(arguments.out, contents, options=options, inputs=inputs)
+    work = partial(_make, options, styles=styles, weights=weights)
+    with signals.listening():
+        results.make(work)
+    for path in results.pictures:
+        print(path)
+    return 0
+
+
+def read_options(arguments: Namespace) -> StyleOptions:
+    """The options that the flags give. Errors: `UserError` that names the flag."""
+    values = {}
+    for name, text in vars(arguments).items():
+        stage, dot, option = name.partition(".")
+        if dot and stage == COMMAND:
+            values[option] = parse(field_of(StyleOptions, option, COMMAND), text, f"--{option.replace('_', '-')}")
+    return StyleOptions(**values)
+
+
+def _contents(content: str, *, samples: int | None, seed: int) -> list[Content]:
+    """What is to be drawn: files, or samples of a generator."""
+    if content.startswith(DATASET_PREFIX):
+        return _samples(content.removeprefix(DATASET_PREFIX), DEFAULT_SAMPLES if samples is None else samples, seed)
+    if samples is not None:
+        raise UserError(
+            f"--samples {samples}: only with samples of a dataset as content, for example dataset:demo, not {content}"
+        )
+    path = Path(content).expanduser()
+    if not path.exists() and content in paths.datasets():
+        raise UserError(f"content {content}: there is no such file; did you mean '{DATASET_PREFIX}{content}'?")
+    found = find_pictures(path) if path.is_dir() else [path]
+    return [Content(source=each, name=each.stem, digest=as_picture(each, "content").digest) for each in found]
+
+
+def _samples(dataset: str, count: int, seed: int) -> list[Content]:
+    """Samples of the generator that the last run of `dataset` trained or used."""
+    if count < 1:
+        raise UserError(f"--samples {count}: expected a whole number, at least 1, for example {DEFAULT_SAMPLES}")
+    if dataset not in (names := paths.datasets()):
+        raise UserError(
+            f"content {DATASET_PREFIX}{dataset}: there is no dataset '{dataset}'"
+            + (f"; {nearest(dataset, names)}" if names else " yet; `python -m tasks run` makes the demo")
+        )
+    store = paths.artifact_store(dataset, "gan")
+    trained = store.latest() or store.newest()
+    if trained is None:
+        raise UserError(
+            f"{dataset} has no trained generator yet; `python -m tasks run{dataset_flag(dataset)}` trains one"
+        )
+    drawn = [
+        DrawnContent(
+            gan=trained.folder,
+            generator=trained.manifest.outputs["generator"],
+            dataset=dataset,
+            seed=seed,
+            number=number,
+        )
+        for number in range(count)
+    ]
+    return [Content(source=each, name=each.name, digest=each.digest) for each in drawn]
+
+
+def _make(
+    options: StyleOptions,
+    content: Path | DrawnContent,
+    *,
+    styles: list[Path],
+    weights: Weights,
+    folder: Path,
+    progress: Progress,
+    should_stop: ShouldStop,
+) -> Result:
+    """Draw one content, in a process of its own, which alone loads TensorFlow."""
+    from pipeline.style.stylized_folder import make_stylized
+
+    return make_stylized(
+        options,
+        content=content,
+        styles=styles,
+        weights=weights,
+        folder=folder,
+        progress=progress,
+        should_stop=should_stop,
+    )
