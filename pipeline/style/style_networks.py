@@ -136,7 +136,8 @@ def _best() -> Weights:
         return found
     raise UserError(
         f"{OPTION} = {AUTO}: no network is here that could compare pictures: {pretrained.cache_folder()} has weights of"
-        f" neither {' nor '.join(PUBLISHED)}, and the package {PACKAGE} is not installed; --download fetches VGG19 ({pretrained.published_bytes('VGG19'):,} bytes), or give {OPTION} = FILE"
+        f" neither {' nor '.join(PUBLISHED)}, and the package {PACKAGE} is not installed; --download fetches VGG19"
+        f" ({pretrained.published_bytes('VGG19'):,} bytes), or give {OPTION} = FILE"
     )
 
 
