@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from pipeline.option_types import accepted, as_text
 from pipeline.style.style_options import StyleOptions
 from pipeline.web.api.styles_api import style_status
-from pipeline.web.charts import draw
+from pipeline.web.charts import drawn_chart
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 from pipeline.web.stylizing.style_queue import OUT
@@ -51,7 +51,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
             shown=shown,
             chosen=status.pictures[shown] if chosen else None,
             steps=chosen.steps() if chosen else [],
-            chart=draw(chart) if chart else None,
+            chart=drawn_chart(chart) if chart else None,
         )
 
     app.include_router(router)
