@@ -19,6 +19,7 @@ from pipeline.web.api import (
     runs_api,
     sample_api,
     settings_api,
+    styles_api,
     trace_api,
     trainings_api,
 )
@@ -41,6 +42,7 @@ from pipeline.web.pages import (
     reports_page,
     runs_page,
     samples_page,
+    styles_page,
     vote_page,
 )
 from pipeline.web.races.tile_painter import Draw
@@ -66,6 +68,7 @@ PAGES = (
     dataset_settings_page,
     races_page,
     reports_page,
+    styles_page,
     vote_page,
 )
 REST = (
@@ -81,6 +84,7 @@ REST = (
     runs_api,
     sample_api,
     settings_api,
+    styles_api,
     trace_api,
     trainings_api,
 )

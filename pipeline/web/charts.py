@@ -69,6 +69,17 @@ class Chart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DrawnChart:
+    """A chart for a template: its SVG, its heading, the names of its lines with their colours, and its words."""
+
+    name: str
+    title: str
+    svg: Markup
+    legend: list[tuple[str, int, bool]]  # label, colour, dashed
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scale:
     """Maps values to the coordinates of a side of the plot."""
 
@@ -91,6 +102,18 @@ class Scale:
 
     def _own(self, value: float) -> float:
         return math.log10(value) if self.log else value
+
+
+def drawn_chart(chart: Chart) -> DrawnChart:
+    """`chart` with what a template shows beside it."""
+    legend = [(line.label, line.colour, line.dashed) for line in chart.series]
+    return DrawnChart(
+        name=chart.id,
+        title=chart.title,
+        svg=draw(chart),
+        legend=legend if len(legend) > 1 else [],
+        words=describe(chart),
+    )
 
 
 def draw(chart: Chart) -> Markup:

@@ -20,7 +20,14 @@ DATASET_TABS = {
     "runs": "Runs",
     "settings": "Settings",
 }
-SITE_TABS = {"/": "Datasets", "/definitions": "Definitions", "/jobs": "Jobs", "/races": "Races", "/api/docs": "API"}
+SITE_TABS = {
+    "/": "Datasets",
+    "/definitions": "Definitions",
+    "/styles": "Styles",
+    "/jobs": "Jobs",
+    "/races": "Races",
+    "/api/docs": "API",
+}
 
 
 STATIC = Path(__file__).parent / "static"

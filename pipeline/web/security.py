@@ -25,7 +25,8 @@ from pipeline.store.digest import of_bytes
 
 MAX_BODY = 1 << 20  # bytes of a request's body: some thousand label edits
 MAX_UPLOAD = 1 << 30  # bytes of an upload, which is not held in memory
-UPLOADS = re.compile(r"/gan_model|/api/v1/datasets(/[^/]+/pictures)?|/api/v1/races/[^/]+/entries")  # take files
+# These take files
+UPLOADS = re.compile(r"/gan_model|/api/v1/(datasets(/[^/]+/pictures)?|races/[^/]+/entries|styles)")
 DEFINITIONS = "/gan_model"  # takes a file as well, but a small one
 MAX_HEADERS = 16_384  # bytes; servers on this machine share their cookies, so there may be many
 SAFE_METHODS = ("GET", "HEAD")

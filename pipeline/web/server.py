@@ -41,6 +41,7 @@ def serve(site: Site, access_rules: AccessRules, *, ready: Callable[[], None], f
         studio.streams.most = min(studio.streams.most, connections.limits.connections // 4)
         app = app_of(studio, first=first)
         studio.jobs.start()
+        studio.styles.start()
         with suppress(KeyboardInterrupt):  # the usual way to end it
             Server(app, connections, ready, closing=studio.shut_down).run(sockets=[listener])
 

@@ -20,6 +20,7 @@ from pipeline.web.labelling.dataset_view import DatasetView
 from pipeline.web.races.race_desk import RaceDesk
 from pipeline.web.races.tile_painter import Draw
 from pipeline.web.security import AccessRules
+from pipeline.web.stylizing.style_queue import StyleQueue
 
 MAX_OPEN = 4  # datasets whose squares are held in memory: some 150 MB for 100,000 squares
 
@@ -33,6 +34,7 @@ class Studio:
         self.sampling = SampleDrawer(site.command)
         self.races = RaceDesk(site.data / ".races", paths=self.paths, draw=draw or self._draw)
         self.jobs = JobQueue(site)
+        self.styles = StyleQueue(site)
         self.streams = EventStreams()
         self.closing = threading.Event()  # the server shuts down: streams end
         self.cards = DatasetCards(self.jobs)

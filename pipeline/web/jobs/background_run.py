@@ -49,11 +49,15 @@ LOG = "log.txt"
 
 
 class BackgroundRun:
-    """The runs of one dataset: what the newest one does, and starting and stopping one."""
+    """The runs of one dataset: what the newest one does, and starting and stopping one.
 
-    def __init__(self, *, command: Sequence[str], dataset: str, folder: Path) -> None:
+    `words` are those of the command before its flags; by default they run the dataset.
+    """
+
+    def __init__(self, *, command: Sequence[str], dataset: str, folder: Path, words: Sequence[str] = ()) -> None:
         self.command = tuple(command)
         self.dataset = dataset
+        self.words = tuple(words) or ("run", "--dataset", dataset)
         self.runs = folder / "runs"
         self.folder = folder / FOLDER
 
@@ -97,7 +101,7 @@ class BackgroundRun:
         with FileLock(self.folder / ".lock"):
             if self.progress().state == "running":
                 raise UserError(f"a run of {self.dataset} is under way; wait for it, or stop it")
-            words = [*self.command, "run", "--dataset", self.dataset, *_until(until), *flags]
+            words = [*self.command, *self.words, *_until(until), *flags]
             process = self._launch(words, log, environment or {})
             started = Started(
                 until=until,

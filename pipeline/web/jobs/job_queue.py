@@ -4,8 +4,10 @@ Several servers may share one queue, which is on disk. `job_runner` starts the j
 """
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from starlette.exceptions import HTTPException
 
@@ -41,12 +43,15 @@ class OtherSubmission(UserError):
 
 
 class JobQueue:
-    """The jobs of all datasets of a server."""
+    """The jobs of all datasets of a server, or of other `subjects`, in `folder`."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(
+        self, site: Site, *, folder: Path | None = None, subjects: Callable[[], list[str]] | None = None
+    ) -> None:
         self.site = site
-        self.store = JobStore(site.data / FOLDER)
-        self.runner = JobRunner(self.store, datasets=site.datasets, run_of=self.run_of, flags_of=self._flags)
+        self.store = JobStore(folder or site.data / FOLDER)
+        subjects = subjects or site.datasets
+        self.runner = JobRunner(self.store, datasets=subjects, run_of=self.run_of, flags_of=self._flags)
 
     def start(self) -> None:
         """Run the jobs, if no other server of this folder does."""

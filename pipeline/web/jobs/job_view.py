@@ -48,9 +48,9 @@ def is_over(shown: dict[str, Any]) -> bool:
 
 def _shown(queue: JobQueue, job: Job, waits: dict[str, str], order: list[str]) -> dict[str, Any]:
     paths = queue.site.paths(job.dataset)
-    followed = _followed(queue, job, paths)
-    status = followed.status
-    key = followed.record.keys.get("gan", "") if followed.record else ""
+    run = followed(queue, job)
+    status = run.status
+    key = run.record.keys.get("gan", "") if run.record else ""
     waits_for = waits.get(job.id, "") if job.state == "queued" else ""
     return {
         **{name: getattr(job, name) for name in (*PUBLIC, *TIMES)},
@@ -61,16 +61,17 @@ def _shown(queue: JobQueue, job: Job, waits: dict[str, str], order: list[str]) -
         "percent": status.percent if job.state == "running" else None,
         "note": status.note if job.state == "running" else "",
         "lines": list(status.lines),
-        "run": followed.record.name if followed.record else None,
+        "run": run.record.name if run.record else None,
         **_training(paths, key),
         "links": links(job),
     }
 
 
-def _followed(queue: JobQueue, job: Job, paths: DatasetPaths) -> Followed:
+def followed(queue: JobQueue, job: Job) -> Followed:
+    """How the run of `job` stands by its record, or by what it printed before it had one."""
     if job.process is None and not job.run:
         return Followed(status=RunStatus(state=job.state, lines=()))
-    record = job_record(job, paths.runs)
+    record = job_record(job, queue.run_of(job.dataset).runs)
     if record is None:
         return Followed(status=RunStatus(state=job.state, lines=log_lines(queue.store.log(job.id))))
     return Followed(status=while_at_work(record), record=record)

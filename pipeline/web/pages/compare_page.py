@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI, Query
 from fastapi.responses import HTMLResponse
 
 from pipeline.web.api.comparison_api import compare
+from pipeline.web.charts import DrawnChart
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 from pipeline.web.trainings.comparison import (
@@ -17,7 +18,7 @@ from pipeline.web.trainings.comparison import (
     setting_differences,
 )
 from pipeline.web.trainings.history_bodies import ComparisonBody, SubjectBody
-from pipeline.web.trainings.training_charts import DrawnChart, NamedCourse, compared_charts
+from pipeline.web.trainings.training_charts import NamedCourse, compared_charts
 from pipeline.web.trainings.trainings_view import DELETED, TrainingsView
 
 Names = Annotated[list[Annotated[str, Query(max_length=700)]], Query(max_length=MOST)]

@@ -7,10 +7,11 @@ from fastapi import APIRouter, FastAPI, Query
 from fastapi.responses import HTMLResponse
 
 from pipeline.report.training_files import RUNNING
+from pipeline.web.charts import DrawnChart
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 from pipeline.web.trainings.history_bodies import TrainingDetail
-from pipeline.web.trainings.training_charts import DrawnChart, training_charts
+from pipeline.web.trainings.training_charts import training_charts
 from pipeline.web.trainings.trainings_view import DELETED, FoundTraining, TrainingsView
 
 Id = Annotated[str, Query(max_length=40)]

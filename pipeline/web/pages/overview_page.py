@@ -16,10 +16,11 @@ from pipeline.web.chain.best_pictures import GRID, best_pictures, sheet
 from pipeline.web.chain.chain_reader import ChainReader
 from pipeline.web.chain.chain_state import ChainState
 from pipeline.web.chain.last_change import last_changes
+from pipeline.web.charts import DrawnChart
 from pipeline.web.labelling.thumbnails import original
 from pipeline.web.rendering import TEMPLATES, html
 from pipeline.web.studio import Studio
-from pipeline.web.trainings.training_charts import DrawnChart, training_charts
+from pipeline.web.trainings.training_charts import training_charts
 from pipeline.web.trainings.trainings_view import FoundTraining, TrainingsView, score_of
 
 IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}  # its address contains a content key

@@ -6,28 +6,15 @@ Titles and names are those of the plots of `pipeline.gan.plots`. Scores of diffe
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from markupsafe import Markup
-
 from pipeline.gan.plots import MARKED, PLOTS, SHARES, LinePlot
 from pipeline.gan.stats_log import Row, best_in_words, best_row
-from pipeline.web.charts import Chart, Mark, Series, Span, describe, draw
+from pipeline.web.charts import Chart, DrawnChart, Mark, Series, Span, drawn_chart
 from pipeline.web.trainings.training_course import Course
 
 SHOWN = ("losses", "accuracy", "probabilities", "gradients")
 EPOCH = "epoch"
 FLOOR = "one half of the reals against the other"
 LONGEST_LABEL = 60  # characters of a training's name in a legend
-
-
-@dataclass(frozen=True, kw_only=True)
-class DrawnChart:
-    """A chart for a template: its SVG, its heading, the names of its lines with their colours, and its words."""
-
-    name: str
-    title: str
-    svg: Markup
-    legend: list[tuple[str, int, bool]]  # label, colour, dashed
-    words: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +34,16 @@ def training_charts(course: Course, id: str, *, drawn: int | None = None) -> lis
         kid = _kid_chart([NamedCourse(label="samples", course=course)], extractor, f"{id}-kid{number}")
         charts.append(replace(kid, marks=[*kid.marks, *_drawn_mark(scored, drawn)]))
         charts.append(_share_chart(scored, extractor, course, f"{id}-shares{number}"))
-    return [_drawn(chart) for chart in charts if any(y is not None for line in chart.series for _, y in line.points)]
+    return [
+        drawn_chart(chart) for chart in charts if any(y is not None for line in chart.series for _, y in line.points)
+    ]
 
 
 def compared_charts(courses: Sequence[NamedCourse]) -> list[DrawnChart]:
     """The KID of several trainings, a chart for each extractor."""
     found = extractors([each.course.rows for each in courses])
     charts = [_kid_chart(courses, extractor, f"compared-kid{number}") for number, extractor in enumerate(found)]
-    return [_drawn(chart) for chart in charts]
+    return [drawn_chart(chart) for chart in charts]
 
 
 def extractors(histories: Sequence[Sequence[Row]]) -> list[str]:
@@ -137,14 +126,3 @@ def _spans(course: Course, name: str) -> list[Span]:
         if name in MARKED[alarm.kind]
         or ("scores" in MARKED[alarm.kind] and name == ("kid" if alarm.kind == "plateau" else "shares"))
     ]
-
-
-def _drawn(chart: Chart) -> DrawnChart:
-    legend = [(line.label, line.colour, line.dashed) for line in chart.series]
-    return DrawnChart(
-        name=chart.id,
-        title=chart.title,
-        svg=draw(chart),
-        legend=legend if len(legend) > 1 else [],
-        words=describe(chart),
-    )

@@ -1,0 +1,86 @@
+// The form of a new style transfer: pictures are dropped or chosen, and sent together with the options.
+import { element, made } from "./dom.js";
+import { ask } from "./http.js";
+
+const PATIENCE = 600_000; // ms for the upload
+const files = { content: [], style: [] };
+
+for (const drop of document.querySelectorAll("[data-drop]")) {
+  const name = drop.dataset.drop;
+  for (const kind of ["dragenter", "dragover"]) {
+    drop.addEventListener(kind, (event) => {
+      event.preventDefault();
+      drop.classList.add("over");
+    });
+  }
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    add(drop, name, event.dataTransfer.files);
+  });
+  drop.querySelector("[data-files]").addEventListener("change", ({ target }) => {
+    add(drop, name, target.files);
+    target.value = "";
+  });
+  drop.querySelector("[data-clear]").addEventListener("click", () => {
+    files[name] = [];
+    show(drop, name);
+  });
+}
+
+function add(drop, name, found) {
+  files[name].push(...found);
+  show(drop, name);
+}
+
+function show(drop, name) {
+  const thumbs = drop.querySelector(".thumbs");
+  for (const image of thumbs.children) URL.revokeObjectURL(image.src);
+  const shown = files[name].slice(0, 8).map((file) => {
+    const image = made("img");
+    image.alt = file.name;
+    image.src = URL.createObjectURL(file);
+    return image;
+  });
+  thumbs.replaceChildren(...shown);
+  const count = files[name].length;
+  drop.querySelector("[role=status]").textContent = count ? `${count} picture${count === 1 ? "" : "s"}` : "Drop pictures here.";
+  drop.querySelector("[data-clear]").hidden = !count;
+  if (name === "content" && count && element("dataset")) element("dataset").value = "";
+}
+
+function options() {
+  const given = {};
+  for (const field of document.querySelectorAll("[data-option]")) {
+    const value = field.value.trim();
+    if (value && value !== field.dataset.default) given[field.dataset.option] = value;
+  }
+  return given;
+}
+
+element("new").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = new FormData();
+  const dataset = element("dataset")?.value;
+  if (dataset) {
+    form.append("dataset", dataset);
+    form.append("samples", element("samples").value);
+  } else {
+    for (const file of files.content) form.append("content", file, file.name);
+  }
+  for (const file of files.style) form.append("style", file, file.name);
+  form.append("options", JSON.stringify(options()));
+  element("problem").hidden = true;
+  element("start").disabled = true;
+  element("sending").textContent = "Sending…";
+  try {
+    const found = await ask("/api/v1/styles", { method: "POST", body: form }, PATIENCE);
+    location.href = `/styles/${found.id}`;
+  } catch (error) {
+    element("problem").textContent = error.message;
+    element("problem").hidden = false;
+    element("start").disabled = false;
+    element("sending").textContent = "";
+  }
+});

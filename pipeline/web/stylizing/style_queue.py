@@ -1,0 +1,92 @@
+"""The queue of style transfers: a job for each, whose pictures are in a folder of its own.
+
+data/.styles/
+    <job>/job.json, log.txt     as in data/.jobs
+    works/<work>/content/       the pictures that are drawn, unless they are samples of a dataset
+    works/<work>/style-1.png    the pictures in whose style; any format
+    works/<work>/out/           what `python -m tasks stylize` writes there
+
+They run one at a time, beside the jobs of datasets; like those they survive a restart of the server.
+"""
+
+import os
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.web.dataset_paths import Site
+from pipeline.web.jobs.background_run import BackgroundRun
+from pipeline.web.jobs.job import Job
+from pipeline.web.jobs.job_queue import JobQueue
+
+FOLDER, WORKS = ".styles", "works"
+CONTENT, OUT = "content", "out"
+SAMPLES_OF = "dataset"  # a setting of the job: the dataset whose samples are drawn
+COMMAND_SETTINGS = (SAMPLES_OF, "samples")
+WORK = re.compile(r"[0-9]{17}[0-9a-f]{8}")
+STYLE = re.compile(r"style-(\d)\.\w+")
+
+
+class StyleQueue(JobQueue):
+    """The style transfers of a server. The dataset of a job is the name of its work."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site, folder=site.data / FOLDER, subjects=self.works)
+
+    def works(self) -> list[str]:
+        """The names of the works on the disk."""
+        try:
+            return sorted(entry.name for entry in os.scandir(self._works) if WORK.fullmatch(entry.name))
+        except OSError:
+            return []
+
+    def work(self, name: str) -> Path:
+        """The folder of a work."""
+        return self._works / name
+
+    def run_of(self, dataset: str) -> BackgroundRun:
+        """The process of a work."""
+        folder = self.work(dataset) / OUT
+        words = ("stylize", *self._pictures(dataset), "--out", str(folder.resolve()))
+        return BackgroundRun(command=self.site.command, dataset=dataset, folder=folder, words=words)
+
+    def delete(self, id: str) -> None:
+        """Delete a transfer and its pictures. Errors: `UserError` if it is running."""
+        work = self.find(id).dataset
+        super().delete(id)
+        if WORK.fullmatch(work):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(self.work(work))
+
+    @property
+    def _works(self) -> Path:
+        return self.store.folder / WORKS
+
+    def _pictures(self, name: str) -> list[str]:
+        """The content and the styles of a work, as the command takes them."""
+        folder = self.work(name).resolve()
+        job = next((job for job in self.store.all() if job.dataset == name), None)
+        samples = job.settings.get(SAMPLES_OF, "") if job else ""
+        return [f"dataset:{samples}" if samples else str(folder / CONTENT), *map(str, style_files(folder))]
+
+    def _flags(self, job: Job) -> list[str]:
+        given = {name: text for name, text in job.settings.items() if name != SAMPLES_OF}
+        return [f"--{name.replace('_', '-')}={text}" for name, text in given.items()]
+
+
+def style_files(work: Path) -> list[Path]:
+    """The pictures of the styles of a work, in their order."""
+    try:
+        found = [path for path in work.iterdir() if STYLE.fullmatch(path.name)]
+    except OSError:
+        return []
+    return sorted(found, key=lambda path: path.name)
+
+
+def content_files(work: Path) -> list[Path]:
+    """The pictures that a work draws; none if they are samples of a dataset."""
+    try:
+        return sorted(path for path in (work / CONTENT).iterdir() if path.is_file())
+    except OSError:
+        return []

@@ -1,0 +1,116 @@
+"""Check what is submitted for a style transfer, and store its pictures."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.option_types import field_of, parse
+from pipeline.style.style_options import StyleOptions, style_shares
+from pipeline.text import to_plain_line
+from pipeline.web.jobs.job import Job, new_id
+from pipeline.web.jobs.job_queue import Submission
+from pipeline.web.mistakes import Mistake
+from pipeline.web.stylizing.style_queue import CONTENT, SAMPLES_OF, StyleQueue
+from pipeline.web.uploads import PictureStore, UploadLimits, uploading
+
+MAX_STYLES, MAX_CONTENT = 8, 100  # pictures
+MAX_SAMPLES = 64
+MAX_NAME = 80
+LIMITS = UploadLimits(files=MAX_CONTENT, total=1 << 29)
+UNSUITABLE = ("checkpoint_every", "every")  # of the machine, not of the picture
+
+Fill = Callable[[PictureStore], None]
+
+
+def checked_options(given: dict[str, str]) -> dict[str, str]:
+    """The options as texts. Errors: `Mistake` that names the field of one that is wrong."""
+    values = {}
+    for name, text in given.items():
+        try:
+            values[name] = parse(field_of(StyleOptions, name, "stylize"), text, name)
+        except UserError as error:
+            raise Mistake(str(error), "options", name) from None
+    if "network" in values and os.path.basename(str(values["network"])) != values["network"]:
+        raise Mistake(
+            "network: a file of this machine cannot be named here; name a network, or auto", "options", "network"
+        )
+    try:
+        StyleOptions(**values)
+    except UserError as error:
+        name = next((name for name in values if str(error).startswith(name)), "")
+        raise Mistake(str(error), "options", *([name] if name else [])) from None
+    return dict(given)
+
+
+def submit(
+    queue: StyleQueue,
+    *,
+    name: str,
+    options: dict[str, str],
+    samples_of: str,
+    samples: int,
+    fill_content: Fill,
+    fill_styles: list[tuple[str, Fill]],
+) -> Job:
+    """Store the pictures, and queue the transfer.
+
+    Args:
+        queue: Where.
+        name: What the person calls it.
+        options: Of `StyleOptions`, checked.
+        samples_of: The dataset whose samples are drawn; empty: `fill_content` gives the pictures.
+        samples: How many samples.
+        fill_content: Adds the pictures that are drawn.
+        fill_styles: For each style the name of its file, and what adds its picture.
+
+    Errors: `Mistake` if pictures are missing or are none; `UserError`; nothing is stored then.
+    """
+    if not 1 <= len(fill_styles) <= MAX_STYLES:
+        raise Mistake(f"style: expected 1 to {MAX_STYLES} pictures, and {len(fill_styles)} came", "style")
+    try:
+        style_shares(StyleOptions(mix=_shares(options)).mix, len(fill_styles))
+    except UserError as error:
+        raise Mistake(str(error), "options", "mix") from None
+    work = new_id()
+    folder = queue.work(work)
+    folder.mkdir(parents=True)
+    try:
+        for number, (file, fill) in enumerate(fill_styles, start=1):
+            _store_style(folder, number, file, fill)
+        if samples_of:
+            content = {SAMPLES_OF: samples_of, "samples": str(samples)}
+        else:
+            content = {}
+            _store_content(folder, fill_content)
+        title = to_plain_line(name.strip(), MAX_NAME)
+        return queue.submit(Submission(dataset=work, settings={**options, **content}, name=title))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _shares(options: dict[str, str]) -> tuple[float, ...]:
+    return tuple(parse(field_of(StyleOptions, "mix", "stylize"), options.get("mix", ""), "mix"))
+
+
+def _store_style(folder: Path, number: int, name: str, fill: Fill) -> None:
+    """Store the picture of a style as style-<number>."""
+    place = folder / f"style-{number}"
+    with uploading(place, LIMITS) as store:
+        fill(store)
+    files = list(place.iterdir())
+    if len(files) != 1:
+        reason = store.report.reasons[0][1] if store.report.reasons else f"it has {len(files)} pictures"
+        raise Mistake(f"style: {to_plain_line(name, MAX_NAME)}: {reason}", "style")
+    os.replace(files[0], folder / f"style-{number}{files[0].suffix}")
+    place.rmdir()
+
+
+def _store_content(folder: Path, fill: Fill) -> None:
+    with uploading(folder / CONTENT, LIMITS) as store:
+        fill(store)
+    if not store.report.added:
+        why = "; ".join(f"{name}: {reason}" for name, reason in store.report.reasons[:1])
+        raise Mistake(f"content: no picture came{f' ({why})' if why else ''}", "content")
