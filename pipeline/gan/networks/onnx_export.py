@@ -119,6 +119,4 @@ def _make_regular(model: Any) -> None:
     del graph.initializer[:]
     graph.initializer.extend(kept)
     graph.name, model.producer_name, model.producer_version = "generator", "ganmill", ""
-    graph.doc_string = (
-        f"{LATENT} (batch, latent), standard normal, to {PICTURE} (batch, side, side, channels) in [-1, 1]"
-    )
+    graph.doc_string = f"{LATENT} (B, latent), standard normal, to {PICTURE} (B, S, S, channels) in [-1, 1]"
