@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.gan.card_text import Layout
 from pipeline.gan.model_repository import ONNX, repository_files
+from pipeline.machine import CPU_ENVIRONMENT
 from pipeline.option_types import nearest
 from pipeline.options import dataset_flag
 from pipeline.progress import shown_if_watched
@@ -16,6 +17,7 @@ from pipeline.report.export_files import export_samples, export_squares
 from pipeline.report.export_folder import Exported, find_earlier, write_export
 from pipeline.store.artifacts import Artifact, load
 from tasks import label_snapshots, paths
+from tasks.isolation import output_into
 
 PICTURES = {"kept": "kept squares", "squares": "squares", "samples": "samples"}  # each with the words for its files
 LAYOUTS: dict[str, Layout] = {"model": "keras", "onnx": "onnx"}
@@ -74,19 +76,20 @@ def _files(kind: str, artifacts: dict[str, Artifact], dataset: str) -> Sequence[
 
 def _onnx(gan: Artifact) -> bytes:
     """The generator of `gan` as ONNX. Errors: `DamagedState`; `UserError` as of `to_onnx`."""
-    # A .keras file is the same on each backend, and ONNX is written with TensorFlow
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    from pipeline.gan.networks.onnx_export import check_packages, to_onnx  # here, as this loads TensorFlow
-    from pipeline.gan.trained_generator import load_generator
-
-    check_packages()
+    # A .keras file is the same on each backend, and ONNX is written with TensorFlow. A GPU is left to trainings
+    os.environ.update(CPU_ENVIRONMENT, KERAS_BACKEND="tensorflow")
     facts = {
         "dataset": gan.manifest.dataset,
         "definition": str(gan.manifest.options.get("definition")),
         "epoch": str(gan.manifest.summary.get("epoch_kept")),
         "generator": gan.manifest.outputs["generator"],
     }
-    return to_onnx(load_generator(gan.folder), facts=facts)
+    with output_into(Path(os.devnull)):  # TensorFlow says a lot about itself while it loads
+        from pipeline.gan.networks.onnx_export import check_packages, to_onnx
+        from pipeline.gan.trained_generator import load_generator
+
+        check_packages()
+        return to_onnx(load_generator(gan.folder), facts=facts)
 
 
 def _samples(dataset: str) -> dict[str, Artifact]:
