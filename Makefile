@@ -1,4 +1,4 @@
-# make run | make studio | make label | make test | make test-fast | make test-long | make luigid; see README.md and CONTRIBUTING.md
+# make run | make studio | make label | make tensorboard | make test | make test-fast | make test-long | make luigid; see README.md and CONTRIBUTING.md
 PYTHON ?= python3
 DATASET ?= demo
 # Processes that share the tests: two for two cores; each may hold a TensorFlow of some 700 MB
@@ -6,9 +6,10 @@ TESTERS ?= 2
 ARGS ?=
 
 BIN := .venv/bin
-# Of the studio, or of luigid
+# Of the studio, of luigid, or of TensorBoard
 studio label: PORT ?= 8090
 luigid: PORT ?= 8082
+tensorboard: PORT ?= 6006
 QUERY_FLAG = $(if $(QUERY),--query "$(QUERY)")
 ONE_FLAG = $(if $(filter file,$(origin DATASET)),,--dataset "$(DATASET)")
 PYTEST = $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
@@ -23,7 +24,7 @@ $(error $(PYTHON) is $(if $(VERSION),Python $(VERSION),not here); ganmill needs 
 endif
 endif
 
-.PHONY: run plan status studio label test test-fast test-long coverage lint type lock luigid gpu
+.PHONY: run plan status studio label tensorboard onnx test test-fast test-long coverage lint type lock luigid gpu
 
 run: .venv/.run
 	@$(BIN)/python -m tasks run --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
@@ -39,6 +40,13 @@ studio: .venv/.run
 
 label: .venv/.run
 	@$(BIN)/python -m tasks web --port $(PORT) $(ONE_FLAG) $(ARGS)
+
+# The trainings of DATASET, those that run too if gan.tensorboard is true
+tensorboard: .venv/.tensorboard
+	@$(BIN)/python -m tasks tensorboard --port $(PORT) --dataset "$(DATASET)" $(ARGS)
+
+# What `python -m tasks export onnx` needs
+onnx: .venv/.onnx
 
 test: lint type
 	$(PYTEST) $(ARGS)
@@ -69,6 +77,8 @@ lock: .venv/.dev
 	$(LOCK) --output-file requirements.lock requirements.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-dev.lock requirements-dev.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-gpu.lock requirements-gpu.txt
+	$(LOCK) --constraint requirements.lock --output-file requirements-tensorboard.lock requirements-tensorboard.txt
+	$(LOCK) --constraint requirements.lock --output-file requirements-onnx.lock requirements-onnx.txt
 
 luigid: .venv/.run
 	@mkdir -p data/luigid
@@ -77,6 +87,10 @@ luigid: .venv/.run
 
 gpu: .venv/.run requirements-gpu.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-gpu.lock
+
+.venv/.tensorboard .venv/.onnx: .venv/.%: requirements-%.lock .venv/.run
+	$(BIN)/python -m pip install --quiet --require-hashes -r $<
+	@touch $@
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }

@@ -209,6 +209,11 @@ class GanOptions(Options):
         significant=False,
     )
     xla: bool = option(False, "compile the training step with XLA; seldom faster on a CPU", significant=False)
+    tensorboard: bool = option(
+        False,
+        "write statistics and sample sheets for TensorBoard too, while training; `make tensorboard` shows them",
+        significant=False,
+    )
     extractor: str = _extractor()
     seed: int = option(0, "seed of every random choice", low=0)
 

@@ -22,6 +22,7 @@ from tasks import (
     settings_commands,
     status,
     stylize_command,
+    tensorboard_command,
     trace_command,
 )
 from tasks.studio_server import studio, web
@@ -165,10 +166,14 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     out = add(
         "export",
         export_command.export,
-        "copy the kept squares, all squares or the samples into a folder, with metadata",
+        "copy squares, samples or the trained networks into a folder, with metadata or a model card",
     )
-    out.add_argument("kind", choices=tuple(export_command.KINDS), help="what to export")
+    out.add_argument("kind", choices=export_command.KINDS, help=export_command.HELP)
     out.add_argument("to", type=Path, metavar="DIR", help="a new or empty folder, or an earlier export of the same")
+    board = add("tensorboard", tensorboard_command.tensorboard, "show the trainings of a dataset in TensorBoard")
+    board.add_argument(
+        "--port", type=int, default=tensorboard_command.PORT, help="port to listen on (default: %(default)s)"
+    )
     trace = add("trace", trace_command.trace, "show all that a sample, sample sheet, picture or URL is connected to")
     trace.set_defaults(dataset="")
     trace.add_argument(

@@ -1,28 +1,37 @@
 """The command `python -m tasks export`: copy what a dataset was last run with into a folder, for other programs."""
 
+import os
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.gan.card_text import Layout
+from pipeline.gan.model_repository import ONNX, repository_files
+from pipeline.machine import CPU_ENVIRONMENT
 from pipeline.option_types import nearest
 from pipeline.options import dataset_flag
 from pipeline.progress import shown_if_watched
-from pipeline.report.export_files import ExportFile, export_samples, export_squares
-from pipeline.report.export_folder import find_earlier, write_export
+from pipeline.report.export_files import export_samples, export_squares
+from pipeline.report.export_folder import Exported, find_earlier, write_export
 from pipeline.store.artifacts import Artifact, load
 from tasks import label_snapshots, paths
+from tasks.isolation import output_into
 
-KINDS = {"kept": "kept squares", "squares": "squares", "samples": "samples"}  # each with the words for its files
+PICTURES = {"kept": "kept squares", "squares": "squares", "samples": "samples"}  # each with the words for its files
+LAYOUTS: dict[str, Layout] = {"model": "keras", "onnx": "onnx"}
+KINDS = (*PICTURES, *LAYOUTS)
+HELP = "kept: kept squares; squares; samples; model: the networks for Keras, onnx: the generator as ONNX, with a card"
 
 
 def export(arguments: Namespace) -> int:
-    """Copy the kept squares, all squares or the samples into a folder, with a line of metadata each."""
+    """Copy squares or samples into a folder, with a line of metadata each, or the trained networks with their card."""
     kind, dataset, folder = arguments.kind, arguments.dataset, arguments.to
     if dataset not in (names := paths.datasets()):
         raise UserError(f"there is no dataset '{dataset}'" + (f"; {nearest(dataset, names)}" if names else " yet"))
     earlier = find_earlier(folder, kind=kind, dataset=dataset)
-    artifacts = _samples(dataset) if kind == "samples" else _squares(dataset, only_kept=kind == "kept")
+    artifacts = _artifacts(kind, dataset)
     files = _files(kind, artifacts, dataset)
     if earlier and not earlier.finished:
         print(f"{folder}: the last export was not finished; it is made again", file=sys.stderr)
@@ -35,12 +44,25 @@ def export(arguments: Namespace) -> int:
     except BaseException:
         print(f"{folder}: the export is not finished; export again to finish it", file=sys.stderr)
         raise
-    print(f"{folder}: {len(files)} {KINDS[kind]} of {dataset}; metadata.jsonl has a line for each")
+    if kind in LAYOUTS:
+        print(f"{folder}: {len(files)} files, a repository for the Hugging Face Hub; nothing was uploaded")
+    else:
+        print(f"{folder}: {len(files)} {PICTURES[kind]} of {dataset}; metadata.jsonl has a line for each")
     return 0
 
 
-def _files(kind: str, artifacts: dict[str, Artifact], dataset: str) -> list[ExportFile]:
+def _artifacts(kind: str, dataset: str) -> dict[str, Artifact]:
+    """The artifacts that an export of `kind` reads, by stage."""
+    if kind in LAYOUTS:
+        return {"gan": _last_used(dataset, "gan", "trained networks")}
+    return _samples(dataset) if kind == "samples" else _squares(dataset, only_kept=kind == "kept")
+
+
+def _files(kind: str, artifacts: dict[str, Artifact], dataset: str) -> Sequence[Exported]:
     folders = {stage: found.folder for stage, found in artifacts.items()}
+    if kind in LAYOUTS:
+        made = {ONNX: _onnx(artifacts["gan"])} if kind == "onnx" else {}
+        return repository_files(folders["gan"], layout=LAYOUTS[kind], made=made)
     if kind == "samples":
         return export_samples(artifacts["generate"], artifacts.get("gan"))
     return export_squares(
@@ -50,6 +72,24 @@ def _files(kind: str, artifacts: dict[str, Artifact], dataset: str) -> list[Expo
         labels={} if "filter" in folders else label_snapshots.log(dataset).effective(),
         only_kept=kind == "kept",
     )
+
+
+def _onnx(gan: Artifact) -> bytes:
+    """The generator of `gan` as ONNX. Errors: `DamagedState`; `UserError` as of `to_onnx`."""
+    # A .keras file is the same on each backend, and ONNX is written with TensorFlow. A GPU is left to trainings
+    os.environ.update(CPU_ENVIRONMENT, KERAS_BACKEND="tensorflow")
+    facts = {
+        "dataset": gan.manifest.dataset,
+        "definition": str(gan.manifest.options.get("definition")),
+        "epoch": str(gan.manifest.summary.get("epoch_kept")),
+        "generator": gan.manifest.outputs["generator"],
+    }
+    with output_into(Path(os.devnull)):  # TensorFlow says a lot about itself while it loads
+        from pipeline.gan.networks.onnx_export import check_packages, to_onnx
+        from pipeline.gan.trained_generator import load_generator
+
+        check_packages()
+        return to_onnx(load_generator(gan.folder), facts=facts)
 
 
 def _samples(dataset: str) -> dict[str, Artifact]:

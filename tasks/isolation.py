@@ -44,7 +44,7 @@ def warm_up(log: Path) -> None:
     """Start the server, which imports TensorFlow in the background; what that prints goes into the file `log`."""
     _context()
     if METHOD == "forkserver":
-        with _output_into(log):
+        with output_into(log):
             forkserver.ensure_running()
 
 
@@ -75,8 +75,8 @@ def _context() -> Any:
 
 
 @contextmanager
-def _output_into(log: Path) -> Iterator[None]:
-    """Let processes that are started inside the `with` write to the file `log`.
+def output_into(log: Path) -> Iterator[None]:
+    """Let processes that are started inside the `with`, and libraries, write to the file `log`.
 
     If they inherited a pipe of this process, whoever reads the pipe would wait until they end too.
     """

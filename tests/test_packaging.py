@@ -20,6 +20,8 @@ LOCKS = {
     "requirements.txt": "requirements.lock",
     "requirements-dev.txt": "requirements-dev.lock",
     "requirements-gpu.txt": "requirements-gpu.lock",
+    "requirements-onnx.txt": "requirements-onnx.lock",
+    "requirements-tensorboard.txt": "requirements-tensorboard.lock",
 }
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 SYSTEMS = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64"))
@@ -74,7 +76,7 @@ def test_every_direct_dependency_is_in_both_files(project):
     }
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "requirements-gpu.txt"])
+@pytest.mark.parametrize("file", LOCKS)
 def test_every_pin_satisfies_the_range_of_the_project(project, file):
     optional = [each for extra in project["project"]["optional-dependencies"].values() for each in extra]
     ranges = map(Requirement, [*project["project"]["dependencies"], *project["build-system"]["requires"], *optional])
@@ -99,8 +101,8 @@ def test_a_lock_has_the_pins_of_its_requirements(file, lock):
         assert wanted.items() <= found.items(), environment
 
 
-@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-gpu.lock"])
-def test_what_tests_and_gpus_need_comes_on_top_of_what_runs(lock):
+@pytest.mark.parametrize("lock", [lock for lock in LOCKS.values() if lock != "requirements.lock"])
+def test_what_tests_and_extras_need_comes_on_top_of_what_runs(lock):
     for environment in environments():
         assert pins(locked("requirements.lock"), environment).items() <= pins(locked(lock), environment).items()
 

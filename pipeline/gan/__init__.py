@@ -2,7 +2,8 @@
 
 config/       a definition: a JSON file -> a checked `Definition`        networks/    definition -> Keras models
 training/     the loop, one step, its inputs, losses, checkpoints        evaluation/  features, metrics, diagnostics
-sampling      `latents` -> samples -> sample sheets; `plots`, `video` and `model_card` show a training
+sampling      `latents` -> samples -> sample sheets; `plots`, `video`, `tensorboard_events` and `model_card` (its text:
+              `card_text`) show a training; `model_repository` lays it out for the Hugging Face Hub
 sampler       draws samples for the studio, in a process of its own, with the network of `trained_generator`
 `from pipeline.gan import Dcgan` loads TensorFlow; this file does not.
 """

@@ -15,7 +15,7 @@ from pipeline.gan.evaluation.metrics import Reference
 from pipeline.gan.evaluation.nearest_reals import NEIGHBOURS, nearest_reals, neighbour_rows
 from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents, latent_walk
 from pipeline.gan.trained_generator import load_generator
-from pipeline.gan.video import Video, write_video
+from pipeline.gan.video import Video, browser_notice, write_video
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import ImageSet, read_images
 from pipeline.options import GenerateOptions
@@ -63,7 +63,9 @@ def generate(
     scores = _compare(reals, images, _ProgressExtractor(extractor, stage_progress), folder)
     summary = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **scores}
     (folder / "samples.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return Result(outputs={"samples": of_bytes(images.tobytes())}, summary=summary)
+    notice = browser_notice() if options.film else ""
+    notices = {"notices": [notice]} if notice else {}
+    return Result(outputs={"samples": of_bytes(images.tobytes())}, summary={**summary, **notices})
 
 
 @dataclass(frozen=True)

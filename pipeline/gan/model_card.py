@@ -1,24 +1,25 @@
-"""The model card: README.md for people and card.json for programs, with the lineage of the training pictures."""
+"""The model card: README.md for people and card.json for programs, with the lineage of the training pictures.
+
+`card_text` has the card itself and its text, without TensorFlow.
+"""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from pipeline import devices
 from pipeline.errors import DamagedState
-from pipeline.filter.words import kept_from, precision_words, recall_words
+from pipeline.filter.words import kept_from
+from pipeline.gan.card_text import CARD, README, Card, Lineage, Origins, render_card, sheet_of
 from pipeline.gan.config import definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
-from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
-from pipeline.gan.stats_log import Row, best_in_words, best_row, chosen_epoch, skipped_steps
+from pipeline.gan.sheet_names import REALS, SHEETS
+from pipeline.gan.stats_log import Row, best_row, chosen_epoch, skipped_steps
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.schedule import images_until_full_size
 from pipeline.store import manifest as manifests
@@ -37,7 +38,6 @@ FILTER_FIELDS = (
     "labelled_unsure",
     "notice",
 )
-CARD, README = "card.json", "README.md"
 SCORES = (
     "kid",
     "kid_error",
@@ -50,52 +50,6 @@ SCORES = (
     "memorised",
     "extractor",
 )
-MARKUP = re.compile(r"([\\`*_{}\[\]<>|#])")  # what Markdown would read in a word from the web
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origins:
-    """How many of the pictures come from each source, and have each licence; '' counts pictures without a licence."""
-
-    sources: dict[str, int]
-    licences: dict[str, int]
-    credited: int  # pictures whose creator is named
-    unknown: int  # pictures that no line of the download is about
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lineage:
-    """What is known of the pictures and of their selection; None, or empty, if it is not known.
-
-    `keys` are the content keys of the stages by name, `labels` is the digest of the label snapshot, and `filter` holds
-    the method, threshold, precision, and numbers of labels of the filter.
-    """
-
-    dataset: str | None = None
-    queries: tuple[str, ...] = ()
-    origins: Origins | None = None
-    labels: str | None = None
-    filter: dict[str, Any] | None = None
-    keys: dict[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """The model card of a GAN as JSON values; None if a value is not known, or was not measured."""
-
-    made: str  # ISO 8601, UTC
-    definition: dict[str, Any]
-    pictures: dict[str, Any]
-    lineage: dict[str, Any] | None
-    training: dict[str, Any]
-    networks: dict[str, Any]
-    drawn: dict[str, Any]  # the epoch whose averaged generator generator.keras is, and its scores
-    last: dict[str, Any]  # the last epoch, and its scores
-    best: dict[str, Any] | None  # the epoch with the lowest KID, and its scores
-    notices: list[str]  # warnings, notes, and alarms that last
-    recovered: list[str]  # alarms that ended
-    alarms: list[dict[str, Any]]  # all of them, each with its kind and its epochs
-    versions: dict[str, str]
 
 
 def write_card(
@@ -238,27 +192,12 @@ def _scores(epoch: int, rows: dict[int, Row]) -> dict[str, Any]:
 
 
 def _render(card: Card, folder: Path) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    """The README.md of `card` for the training in `folder`, with the sheets and plots that are there."""
+    sheet = folder / sheet_of(card)
+    reals, plots = folder / SHEETS / REALS, sorted((folder / "plots").glob("*.png"))
+    return render_card(
+        card,
+        sheet=sheet.relative_to(folder).as_posix() if sheet.exists() else None,
+        reals=reals.relative_to(folder).as_posix() if reals.exists() else None,
+        plots=[path.relative_to(folder).as_posix() for path in plots],
     )
-    environment.filters["escape_markdown"] = _escape_markdown
-    known = card.lineage or asdict(Lineage(keys={}))
-    figures = known["filter"] or {}
-    sheets = {path.stem: path.relative_to(folder).as_posix() for path in (folder / "samples").glob("*.png")}
-    of_epochs = {int(name.partition("-")[2]): path for name, path in sheets.items() if name.startswith("epoch-")}
-    return environment.get_template("card.md.jinja").render(
-        card=card,
-        compare_with_floor=compare_with_floor,
-        known=known,
-        quality=[words for words in (precision_words(figures), recall_words(figures)) if words],
-        lowest=best_in_words(card.best) if card.best else None,
-        sheet=of_epochs.get(card.drawn["epoch"]),
-        reals=sheets.get("reals"),
-        plots=sorted(path.relative_to(folder).as_posix() for path in (folder / "plots").glob("*.png")),
-        files={name for name in (GENERATOR, DISCRIMINATOR) if (folder / name).exists()},
-    )
-
-
-def _escape_markdown(text: object) -> str:
-    """`text` in one line, with Markdown's characters escaped."""
-    return MARKUP.sub(r"\\\1", " ".join(str(text).split()))

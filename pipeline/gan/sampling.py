@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.devices import keras
 from pipeline.errors import UserError
 from pipeline.gan.latents import fixed_latents, latent_walk, slerp, truncated
+from pipeline.gan.sheet_names import REALS, SHEETS, sheet_name
 from pipeline.images.contact_sheet import GRID, contact_sheet, write_png
 from pipeline.images.png import decode_png, is_readable
 from pipeline.store.atomic import write_whole
@@ -50,14 +51,6 @@ def to_pixels(images: object) -> np.ndarray:
     return np.clip(np.round((np.asarray(images) + 1.0) * 127.5), 0, 255).astype(np.uint8)
 
 
-SHEETS = "samples"  # the folder of the sheets in that of the training
-
-
-def sheet_name(epoch: int) -> str:
-    """The file name of the sample sheet of `epoch`. It does not depend on how many epochs will follow."""
-    return f"epoch-{epoch:04d}.png"
-
-
 class SampleSheets:
     """The folder `samples/` of one training: sample sheets of the same latents, and one sheet of reals.
 
@@ -77,7 +70,7 @@ class SampleSheets:
 
     def add_reals(self, images: np.ndarray) -> None:
         """Write a sheet of reals, spread evenly over `images` (N, S, S, C)."""
-        self._write("reals.png", images[np.linspace(0, len(images) - 1, min(len(images), GRID**2)).astype(int)])
+        self._write(REALS, images[np.linspace(0, len(images) - 1, min(len(images), GRID**2)).astype(int)])
 
     def digest(self) -> str:
         """The hex SHA-256 over the names and pixels of all sheets."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,18 @@ import numpy as np
 from pipeline.devices import ComputeMode, prepare_devices
 from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
+from pipeline.gan.card_text import Lineage
 from pipeline.gan.config import Definition, read
 from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, newest_step
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
-from pipeline.gan.model_card import Lineage, read_lineage, write_card
+from pipeline.gan.model_card import read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
+from pipeline.gan.sheet_names import SHEETS
 from pipeline.gan.stats_log import LAST, best_row, chosen_epoch, skipped_steps
+from pipeline.gan.tensorboard_events import EventLog, remove_events
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
 from pipeline.gan.training.ending import MIN_STEPS, check_automatic
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
@@ -27,7 +31,7 @@ from pipeline.gan.training.observer import Observer
 from pipeline.gan.training.saved import holds_checkpoint, recorded_compute_mode, take_over, write_definition
 from pipeline.gan.training.step_inputs import check_count
 from pipeline.gan.tuning import choose_compute_mode
-from pipeline.gan.video import animate
+from pipeline.gan.video import animate, browser_notice
 from pipeline.images.dataset import read_images
 from pipeline.options import GanOptions
 from pipeline.progress import Progress, ShouldStop, tell
@@ -57,7 +61,8 @@ def train_gan(
     resumed bit-identically. If there is none, the training that `continues` names goes on, if given: it must be of the
     same definition, pictures and seed, and of no more epochs. `progress` is told where training goes on, or why from
     nothing. `classifier`, if given, scores the samples if there is no pretrained network. `live`, if given, gets each
-    sheet, plot and row as it is made; `download`, if given, tells the model card where the pictures come from.
+    sheet, plot and row as it is made, and the events for TensorBoard; `download`, if given, tells the model card where
+    the pictures come from.
 
     Errors: `UserError` for a wrong definition, one that cannot train without a number of epochs, a size that no network
     can be built for, too few pictures, too few epochs to grow in, losses that stay NaN, lack of memory; `Stopped` after
@@ -80,7 +85,8 @@ def train_gan(
     prepare_devices(compute_mode.threads)
     evaluator = SampleEvaluator(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
     write_definition(loaded.definition, folder)
-    observer = Observer(folder, live=live, evaluator=evaluator)
+    events = _event_log(options, folder, live=live, notify=lambda line: tell(progress, line))
+    observer = Observer(folder, live=live, evaluator=evaluator, events=events)
     training = Trainer(
         _train_config(options), loaded.definition, images, folder=folder, observer=observer, compute_mode=compute_mode
     )
@@ -95,6 +101,8 @@ def train_gan(
         training.run(progress, should_stop)
     finally:
         training.log.close()
+        if events:
+            events.close()
     lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
     warnings = definition_warnings(loaded, file=definition.name, size=images.shape[1])
     return _write_outputs(training, lineage, [*warnings, *_limit_notices(training)])
@@ -114,6 +122,18 @@ def _point_latest(live: Path | None) -> None:
     if live is not None:
         live.mkdir(parents=True, exist_ok=True)
         ArtifactStore(live.parent).point_latest(live)
+
+
+def _event_log(
+    options: GanOptions, folder: Path, *, live: Path | None, notify: Callable[[str], None]
+) -> EventLog | None:
+    """The events for TensorBoard, in the folder `live`, if the options ask for them."""
+    if live is None:
+        return None
+    if options.tensorboard:
+        return EventLog(live, sheets=folder / SHEETS, notify=notify)
+    remove_events(live)  # those of an earlier run, which would end where that run ended
+    return None
 
 
 def _limit_notices(training: Trainer) -> list[str]:
@@ -176,6 +196,8 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
         **_summary(training, epoch=epoch),
         **alarm_summary(training.log.rows, warnings, plateau=not training.end),
     }
+    if notice := browser_notice():
+        summary["notices"] = [*summary["notices"], notice]
     return Result(outputs=outputs, summary=summary, unfinished="" if training.is_done else training.extent)
 
 

@@ -1,4 +1,8 @@
-"""Videos of samples: GIF for browsers, MP4 with all colours; and a video of the sample sheets of a training."""
+"""Videos of samples: GIF and WebM for browsers, MP4 for players; and a video of the sample sheets of a training.
+
+Browsers play VP9 in WebM, and H.264 in MP4, but not the MPEG-4 Visual that OpenCV's own builds write into an MP4. A
+build without VP9 writes H.264, if it can; without both a GIF is what browsers show, and `browser_notice` says why.
+"""
 
 import io
 import math
@@ -8,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -24,6 +29,7 @@ MAX_GIF_BYTES = 8_000_000  # many sites refuse larger GIFs
 PALETTE_PIXELS = 1 << 16  # from which the palette is computed; more take longer and change little
 CODEC = "mp4v"  # MPEG-4 Visual: OpenCV's own builds can write it into an MP4, and desktop players can read it
 WEB_CODEC = "VP90"  # VP9 in WebM: what every browser plays, and OpenCV's own builds can write
+H264 = "avc1"  # in an MP4 browsers play it too; OpenCV's own builds leave it out
 NAME = "training"
 STDERR = 2  # its number in every process
 MAX_FRAMES = 150  # more frames make the video longer and show no more
@@ -77,7 +83,7 @@ def write_mp4(video: Video, path: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / "film.mp4"  # OpenCV derives the format from the name
-        _encode(video, temporary, CODEC)
+        _encode(video, temporary, H264 if _mp4_is_for_browsers() else CODEC)
         write_whole(path, temporary.read_bytes())
 
 
@@ -93,8 +99,36 @@ def write_webm(video: Video, path: Path) -> bool:
     return True
 
 
+def browser_notice() -> str:
+    """Why browsers can show the films only as GIFs, in a line; empty if they can play the WebM or the MP4."""
+    if _can_encode(WEB_CODEC, "webm") or _mp4_is_for_browsers():
+        return ""
+    return (
+        f"browsers show the films as GIFs only: this build of OpenCV ({cv2.__version__}) can write neither VP9 nor"
+        " H.264; pip install opencv-python-headless has one that writes VP9"
+    )
+
+
+def _mp4_is_for_browsers() -> bool:
+    """Whether an MP4 has H.264, because there is no WebM."""
+    return not _can_encode(WEB_CODEC, "webm") and _can_encode(H264, "mp4")
+
+
+@cache
+def _can_encode(codec_name: str, suffix: str) -> bool:
+    """Whether this build of OpenCV can write videos of this codec: a tiny one is written."""
+    video = Video(frames=np.zeros((2, 16, 16, 3), np.uint8), fps=2)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"film.{suffix}"
+        try:
+            _encode(video, path, codec_name)
+        except UserError:
+            return False
+        return path.is_file() and path.stat().st_size > 0
+
+
 def animate(folder: Path, out: Path) -> int:
-    """Write training.gif and training.mp4 into `out` from the sheets epoch-*.png in `folder`; returns the frame count.
+    """Write training.gif, .webm and .mp4 into `out` from the sheets epoch-*.png in `folder`; returns the frame count.
 
     The frames are spread evenly over the training, each with its epoch below it; the GIF has fewer, so that it need not
     be shrunk too much. Without a sheet nothing is written. Errors: a `UserError` as of `write_mp4`, after the GIF was

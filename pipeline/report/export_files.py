@@ -41,6 +41,10 @@ class ExportFile:
     sha256: str
     metadata: Mapping[str, Any]
 
+    def content(self) -> bytes:
+        """Its content. Errors: `DamagedState` if the file of the artifact is missing or changed."""
+        return verified.read_bytes(self.folder, self.path)
+
     def row(self) -> dict[str, Any]:
         """The line of metadata.jsonl."""
         return {"file": self.name, **self.metadata}

@@ -1,4 +1,4 @@
-"""Write an export into a folder that a person chose: pictures, `metadata.jsonl`, and `export.json`.
+"""Write an export into a folder that a person chose: pictures and `metadata.jsonl`, or a model; and `export.json`.
 
 `export.json` says what the export is, lists its files with their SHA-256, and is `"finished": false` until the last
 file is written. By this list a later export knows which files it may replace: files of a person are never deleted or
@@ -11,20 +11,35 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pipeline.errors import UserError
+from pipeline.gan.model_repository import NAMES as MODEL_NAMES
 from pipeline.progress import Progress
-from pipeline.report.export_files import PLAIN, ExportFile
-from pipeline.store import verified
+from pipeline.report.export_files import PLAIN
 from pipeline.store.atomic import SUFFIX, write_whole
 from pipeline.store.digest import is_digest, of_file
 from pipeline.store.jsonl import dump_row
 
 METADATA, ABOUT = "metadata.jsonl", "export.json"
 DRAFT = re.compile(rf"\.(.+){re.escape(SUFFIX)}")  # what a killed export leaves of the file that it was writing
-MADE_BY_SYSTEMS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # when a person looks into the folder
+# When a person looks into the folder, or passes a model on with Git or the tools of the Hugging Face Hub
+MADE_BY_SYSTEMS = {".DS_Store", "Thumbs.db", "desktop.ini", ".git", ".cache"}
 LISTED = 3  # of the files in the way, in an error
+
+
+class Exported(Protocol):
+    """A file of an export. Its `row` is its line of metadata.jsonl; None for the files of a model."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    def content(self) -> bytes: ...
+
+    def row(self) -> dict[str, Any] | None: ...
 
 
 @dataclass(frozen=True)
@@ -66,7 +81,7 @@ def find_earlier(folder: Path, *, kind: str, dataset: str) -> Earlier | None:
 
 def write_export(
     folder: Path,
-    files: Sequence[ExportFile],
+    files: Sequence[Exported],
     *,
     earlier: Earlier | None,
     kind: str,
@@ -80,7 +95,7 @@ def write_export(
         folder: Created if it is missing; `find_earlier` has looked at it.
         files: What to export.
         earlier: What `find_earlier` found.
-        kind: kept, squares or samples.
+        kind: kept, squares, samples, model or onnx.
         dataset: The dataset's name.
         artifacts: The artifacts that the files and their metadata come from, by stage.
         progress: Called before each file.
@@ -106,8 +121,10 @@ def write_export(
     for number, file in enumerate(files):
         progress(number, len(files), file.name)
         if not (folder / file.name).exists():
-            write_whole(folder / file.name, verified.read_bytes(file.folder, file.path), sync=False)
-    write_whole(folder / METADATA, "".join(dump_row(file.row()) for file in files).encode("utf-8", "replace"))
+            write_whole(folder / file.name, file.content(), sync=False)
+    rows = [row for file in files if (row := file.row()) is not None]
+    if rows or not files:
+        write_whole(folder / METADATA, "".join(map(dump_row, rows)).encode("utf-8", "replace"))
     _write_about(folder, {**about, "finished": True, "files": after})
 
 
@@ -121,9 +138,14 @@ def _read_about(path: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_bytes())
         if isinstance(found, dict) and {"export", "dataset", "finished", "files"} <= found.keys():
             files = found["files"]
-            if isinstance(files, dict) and all(PLAIN.fullmatch(name) and is_digest(files[name]) for name in files):
+            if isinstance(files, dict) and all(_is_own_name(name) and is_digest(files[name]) for name in files):
                 return found
     return None
+
+
+def _is_own_name(name: str) -> bool:
+    """Whether a file of an export may have this name."""
+    return name in MODEL_NAMES or PLAIN.fullmatch(name) is not None
 
 
 def _is_draft(name: str, files: Mapping[str, str]) -> bool:

@@ -3,8 +3,10 @@
 import io
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 CHUNK = 1 << 18  # bytes that are read and sent at once
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same files give the same zip
@@ -12,10 +14,24 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same files give the same zip
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A file on disk, and its name in the zip."""
+    """A file on disk, or the file `member` in the zip that this is, or `data`; and its name in the zip."""
 
     path: Path
     name: str
+    member: str = ""
+    data: bytes | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """The file. Errors: `OSError`, `KeyError`, `BadZipFile`."""
+        if self.data is not None:
+            yield io.BytesIO(self.data)
+        elif self.member:
+            with zipfile.ZipFile(self.path) as packed, packed.open(self.member) as file:
+                yield file
+        else:
+            with self.path.open("rb") as file:
+                yield file
 
 
 class _Pipe(io.RawIOBase):
@@ -47,11 +63,13 @@ def zip_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as made:
         for entry in entries:
-            try:
-                source = entry.path.open("rb")
-            except OSError:
-                continue
-            with source, made.open(zipfile.ZipInfo(entry.name, LONG_AGO), "w", force_zip64=True) as target:
+            with ExitStack() as stack:
+                try:
+                    source = stack.enter_context(entry.open())
+                except (OSError, KeyError, zipfile.BadZipFile):
+                    continue
+                info = zipfile.ZipInfo(entry.name, LONG_AGO)
+                target = stack.enter_context(made.open(info, "w", force_zip64=True))
                 while data := source.read(CHUNK):
                     target.write(data)
                     yield pipe.take()

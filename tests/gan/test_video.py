@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.gan.video import Video, write_gif, write_mp4, write_video
+from pipeline.gan import video
+from pipeline.gan.video import Video, browser_notice, write_gif, write_mp4, write_video
 
 
 def make_video(count: int = 6, *, height: int = 10, width: int = 14, channels: int = 3, **options) -> Video:
@@ -104,3 +105,51 @@ def test_films_are_written_without_a_line_on_stderr(tmp_path, capfd):
     write_video(make_video(), tmp_path, name="film")
     os.write(2, b"stderr is back")
     assert capfd.readouterr().err == "stderr is back"
+
+
+def test_a_film_has_a_form_that_browsers_play(tmp_path):
+    write_video(make_video(), tmp_path, name="film")
+    read = cv2.VideoCapture(str(tmp_path / "film.webm"))
+    codec = int(read.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode()
+    assert codec.upper() in ("VP90", "VP09")
+    assert read.get(cv2.CAP_PROP_FRAME_COUNT) == 6
+    assert browser_notice() == ""
+
+
+@pytest.fixture
+def encoders(monkeypatch):
+    """`encoders("avc1")`: let OpenCV have these encoders only, and those of the given names write with its own."""
+    real = cv2.VideoWriter
+
+    def only(*names: str) -> list[str]:
+        used: list[str] = []
+
+        def writer(path, fourcc, fps, size):
+            name = fourcc.to_bytes(4, "little").decode()
+            used.append(f"{path[-4:]} {name}")
+            if name not in names:
+                return real()  # is not open
+            return real(path, cv2.VideoWriter_fourcc(*video.CODEC), fps, size)
+
+        monkeypatch.setattr(cv2, "VideoWriter", writer)
+        return used
+
+    video._can_encode.cache_clear()
+    yield only
+    video._can_encode.cache_clear()
+
+
+def test_without_vp9_the_mp4_has_h264_if_opencv_can(tmp_path, encoders):
+    used = encoders(video.H264, video.CODEC)
+    write_video(make_video(), tmp_path, name="film")
+    assert used[-1] == ".mp4 avc1"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.gif", "film.mp4"]
+    assert browser_notice() == ""
+
+
+def test_without_both_a_line_says_why_there_is_a_gif_only(tmp_path, encoders):
+    used = encoders(video.CODEC)
+    write_video(make_video(), tmp_path, name="film")
+    assert used[-1] == ".mp4 mp4v"
+    assert browser_notice().startswith("browsers show the films as GIFs only: this build of OpenCV")
+    assert "neither VP9 nor H.264" in browser_notice()

@@ -1,6 +1,7 @@
 """The command `python -m tasks export`."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pipeline.store.atomic import write_whole
 from pipeline.store.digest import of_bytes
 from pipeline.store.jsonl import write_rows
 from pipeline.store.manifest import Manifest, list_files
-from tasks import paths
+from tasks import export_command, paths
 from tasks.cli import main
 
 LETTERS = "ab"
@@ -169,3 +170,54 @@ def test_deleted_squares_are_named(folder, capsys):
         path.unlink()
     assert main(["export", "kept", "out", "--dataset", "cats"]) == 2
     assert "333333333333 speaks of were deleted; `python -m tasks run --dataset cats` makes" in capsys.readouterr().err
+
+
+@pytest.fixture
+def gan(publish):
+    """A finished training of the dataset cats, with networks that no library can read."""
+
+    def write(work: Path) -> None:
+        with zipfile.ZipFile(work / "generator.keras", "w") as packed:
+            for name in ("config.json", "metadata.json", "model.weights.h5"):
+                packed.writestr(name, f"the {name}")
+        for name in ("discriminator.keras", "definition.json", "card.json", "final.npz"):
+            (work / name).write_text(f"the {name}")
+        (work / "README.md").write_text("# cats\n")
+
+    facts = {"options": {"definition": "dcgan"}, "summary": {"epoch_kept": 9}}
+    return publish("gan", "6", outputs={"generator": "g" * 64}, write=write, **facts)
+
+
+MODEL = {".gitattributes", "README.md", "card.json", "config.json", "definition.json", "discriminator.keras",
+         "export.json", "generator.keras", "metadata.json", "model.weights.h5"}  # fmt: skip
+
+
+def test_a_model_is_a_repository_of_the_hub(folder, gan, capsys):
+    assert main(["export", "model", "out", "--dataset", "cats"]) == 0
+    said = "out: 9 files, a repository for the Hugging Face Hub; nothing was uploaded\n"
+    assert capsys.readouterr().out == said
+    assert {path.name for path in (folder / "out").iterdir()} == MODEL
+    assert (folder / "out" / "model.weights.h5").read_text() == "the model.weights.h5"
+    assert (folder / "out" / "README.md").read_text().startswith("---\nlicense: ")
+    (folder / "out" / ".git").mkdir()  # a person passes it on with Git
+    (folder / "out" / "config.json").unlink()
+    assert main(["export", "model", "out", "--dataset", "cats"]) == 0
+    assert (folder / "out" / "config.json").read_text() == "the config.json"
+    (folder / "out" / "README.md").write_text("license: mit")
+    assert main(["export", "model", "out", "--dataset", "cats"]) == 2
+    assert (folder / "out" / "README.md").read_text() == "license: mit"
+
+
+def test_a_generator_as_onnx_is_a_repository_without_keras_files(folder, gan, monkeypatch):
+    monkeypatch.setattr(export_command, "_onnx", lambda gan: b"a network")
+    assert main(["export", "onnx", "out", "--dataset", "cats"]) == 0
+    assert (folder / "out" / "generator.onnx").read_bytes() == b"a network"
+    assert {path.name for path in (folder / "out").iterdir()} == {
+        ".gitattributes", "README.md", "card.json", "definition.json", "export.json", "generator.onnx",
+    }  # fmt: skip
+    assert main(["export", "model", "out", "--dataset", "cats"]) == 2
+
+
+def test_without_a_training_there_is_no_model(folder, capsys):
+    assert main(["export", "model", "out", "--dataset", "cats"]) == 2
+    assert "cats has no trained networks yet; `python -m tasks run --dataset cats` makes" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 `generator` and `discriminator` define the layers of each network; `builder` makes and names the layers, and builds the
 stages of a growing network; `layers` has the layers that Keras lacks; `export` writes plain .keras files and reads
-them.
+them; `onnx_export` writes a generator as ONNX.
 """
 
 from pipeline.gan.networks.builder import GrowingNetwork

@@ -179,6 +179,7 @@ class Trainer:
         if self.steps_done == 0:
             self._explain_errors(lambda: self.observer.begin(self.images, self.draw, self.latents), sampling=True)
             self._save()
+        self.observer.record(self.log.rows)
         # Not earlier: until it runs, a training may have placeholder pictures that take no memory
         images = self._explain_errors(lambda: keep_on_device(self.images))
         planner = dataclasses.replace(self.step_planner, images=images)
@@ -267,6 +268,7 @@ class Trainer:
         if row.get("kid") is not None:
             row |= alarm_events([*self.log.rows, row])
         self.log.append(row)
+        self.observer.record(self.log.rows)
         self._is_at_plateau = due and self.length.is_at_plateau(self.log.rows)
         self.untold += [*notes([row]), *row.get("alarms", []), *row.get("recovered", [])]
         if sampled:
@@ -329,9 +331,7 @@ class Trainer:
         self._save()
 
     def _stop(self) -> None:
-        if recovery.is_finite(
-            self.state
-        ):  # otherwise the next run resumes from the checkpoint before, and repeats this step
+        if recovery.is_finite(self.state):  # otherwise the next run resumes before, and repeats this step
             self._save()
         raise Stopped(f"stopped in epoch {self.epoch + 1} {self.length}; the next run resumes there")
 

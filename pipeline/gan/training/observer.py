@@ -11,6 +11,7 @@ from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.sampling import SHEETS, SampleSheets, fixed_latents
 from pipeline.gan.stats_log import STATS, Row
+from pipeline.gan.tensorboard_events import EventLog
 from pipeline.images.contact_sheet import GRID
 from pipeline.store.atomic import write_whole
 
@@ -21,11 +22,13 @@ Draw = Callable[[np.ndarray], np.ndarray]  # latents (N, latent) to pictures (N,
 class Observer:
     """Writes sample sheets, scores and plots of one training into `folder`, and copies them to `live`, if given.
 
-    Without an `evaluator` the samples are shown but not scored.
+    Without an `evaluator` the samples are shown but not scored. `events`, if given, are those for TensorBoard.
     """
 
-    def __init__(self, folder: Path, *, live: Path | None, evaluator: SampleEvaluator | None) -> None:
-        self.folder, self.live, self.evaluator = folder, live, evaluator
+    def __init__(
+        self, folder: Path, *, live: Path | None, evaluator: SampleEvaluator | None, events: EventLog | None = None
+    ) -> None:
+        self.folder, self.live, self.evaluator, self.events = folder, live, evaluator, events
         self.sheets = SampleSheets(folder / SHEETS, live=live)
         self._next_plots = time.monotonic() + SECONDS  # when the plots are redrawn
 
@@ -47,6 +50,11 @@ class Observer:
         if scores:
             scores["extractor"] = self.evaluator.extractor.name  # scores of different extractors cannot be compared
         return scores
+
+    def record(self, rows: list[Row]) -> None:
+        """Bring TensorBoard's events in line with `rows`, all that the statistics log has now."""
+        if self.events:
+            self.events.sync(rows)
 
     def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Redraw the plots of `rows`, unless that was done a moment ago and these are not the `last`."""
@@ -76,6 +84,9 @@ class NullObserver:
     def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int) -> Row:
         """Return no scores."""
         return {}
+
+    def record(self, rows: list[Row]) -> None:
+        """Write no events."""
 
     def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Draw nothing."""

@@ -109,7 +109,7 @@ def _add_downloads(router: APIRouter, studio: Studio) -> None:
         **_answers("application/zip", "the networks, the definition and the model card"),
     )
     def model(id: JobId) -> StreamingResponse:
-        """It is there when the stage gan is done."""
+        """It is there when the stage gan is done. The files are laid out as a repository of the Hugging Face Hub."""
         return _zip(job_files.model(studio.jobs, studio.jobs.find(id)), f"model-{id}.zip")
 
     @router.get(

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from starlette.exceptions import HTTPException
 
+from pipeline.gan.model_repository import repository_files
 from pipeline.report.training_files import newest_sheet
 from pipeline.store.artifacts import Artifact
+from pipeline.store.manifest import NAME as MANIFEST
 from pipeline.text import to_plain_line
 from pipeline.web.drawing.sample_drawer import BATCH, Latent, SampleDrawer
 from pipeline.web.jobs.job import Job
@@ -18,7 +20,6 @@ from pipeline.web.zip_stream import Entry
 
 LATEST = "latest"
 MAX_DRAWN = 2000  # samples for one request; what is drawn is kept on the disk for a while
-MODEL_FILES = ("README.md", "card.json", "definition.json", "generator.keras", "discriminator.keras", "manifest.json")
 LOG_BYTES = 1 << 20  # of the end of the log
 LONGEST_LOG_LINE = 4000  # characters
 
@@ -87,11 +88,16 @@ def _made_samples(queue: JobQueue, job: Job) -> Artifact | None:
 
 
 def model(queue: JobQueue, job: Job) -> list[Entry]:
-    """The networks, the definition and the model card; status 404 if the training has not ended."""
+    """The networks, the definition and the model card, as `export model` lays them out, and the manifest of the
+    training; status 404 if it has not ended."""
     artifact = queue.site.paths(job.dataset).gan.find(job_key(queue, job, "gan"), unfinished=True)
     if artifact is None:
         raise HTTPException(404, "the training of this job has not ended, or its networks are deleted")
-    return [Entry(path=artifact.folder / name, name=name) for name in MODEL_FILES if (artifact.folder / name).is_file()]
+    files = repository_files(artifact.folder, layout="keras")
+    entries = [
+        Entry(path=file.folder / file.path, name=file.name, member=file.member, data=file.data) for file in files
+    ]
+    return [*entries, Entry(path=artifact.folder / MANIFEST, name=MANIFEST)]
 
 
 def log_text(path: Path) -> str:
