@@ -1,5 +1,6 @@
 """The model card: README.md for people and card.json for programs, with the lineage of the training pictures."""
 
+import itertools
 import json
 import re
 from collections import Counter
@@ -14,12 +15,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline import devices
 from pipeline.errors import DamagedState
 from pipeline.filter.words import kept_from, precision_words, recall_words
-from pipeline.gan.config import definition_digest, differences
+from pipeline.gan.config import as_tree, definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
 from pipeline.gan.stats_log import Row, best_in_words, best_row, chosen_epoch, skipped_steps
 from pipeline.gan.training.loop import Trainer
+from pipeline.gan.training.phase import FIRST
 from pipeline.gan.training.schedule import images_until_full_size
 from pipeline.store import manifest as manifests
 from pipeline.store import verified
@@ -50,6 +52,7 @@ SCORES = (
     "memorised",
     "extractor",
 )
+SETTINGS = ("batch", "smoothing_real", "smoothing_fake")  # fields of a row that `Dcgan.train` may change
 MARKUP = re.compile(r"([\\`*_{}\[\]<>|#])")  # what Markdown would read in a word from the web
 
 
@@ -203,11 +206,22 @@ def _training_summary(training: Trainer) -> dict[str, Any]:
         "steps": training.steps_done,
         "skipped_steps": skipped_steps(training.log.rows),
         "batch": training.batches.batch,
+        "smoothing": as_tree(training.state.definition.smoothing),
+        "settings": _settings(training.log.rows) if training.phase != FIRST else [],
         "images_seen": training.step_planner.images_seen(training.steps_done),
         "seconds": round(sum(row["seconds"] for row in training.log.rows), 1),
         "device": devices.device(),
         "precision": training.compute_mode.precision,
     }
+
+
+def _settings(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The batch size and the smoothing of each range of epochs, if `train` was given others than the definition's."""
+    found = []
+    for values, group in itertools.groupby(rows, key=lambda row: tuple(row.get(name) for name in SETTINGS)):
+        epochs = [row["epoch"] for row in group]
+        found.append({"first": epochs[0], "last": epochs[-1], **dict(zip(SETTINGS, values, strict=True))})
+    return found
 
 
 def _networks(training: Trainer) -> dict[str, Any]:
