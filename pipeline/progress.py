@@ -66,7 +66,7 @@ class ProgressBar:
         """Show that `done` of `total` is finished; `total` 0 means not known yet."""
         if self._bar is None:
             shown = {"desc": f"{self._title:<10}", "dynamic_ncols": True, "leave": False, "file": sys.stderr}
-            self._bar = _bar_for_here()(total=total or None, **shown)
+            self._bar = _bar_for_here()(total=total or None, initial=done, **shown)
         self._bar.total = total or None
         self._bar.set_postfix_str(to_plain_line(note, LONGEST_NOTE), refresh=False)
         self._bar.update(done - self._bar.n)
