@@ -1,6 +1,7 @@
 """Every notebook runs from its first cell to its last, in a folder of its own, in two minutes of two cores."""
 
 import os
+import re
 import resource
 from pathlib import Path
 
@@ -55,6 +56,41 @@ def test_a_notebook_runs_within_its_time(path, tmp_path, monkeypatch):
     print(f"{path.stem}: {seconds:.0f} s of processor time, {pictures(notebook)} pictures\n{texts(notebook)}")
     assert pictures(notebook) >= 3
     assert seconds < 60 * MINUTES * CORES
+    CHECKS[path.stem](texts(notebook))
+
+
+def check_fashion_mnist(printed: str) -> None:
+    assert printed.count("same samples: True") == 2
+    found = dict(re.findall(r"^(training pictures|samples|noise) +([\d.]+)$", printed, re.MULTILINE))
+    assert float(found["training pictures"]) > max(float(found["samples"]), float(found["noise"]))
+
+
+def check_own_subject(printed: str) -> None:
+    assert "240 of 240 pictures made 32 px squares" in printed
+    assert "80 files: 80 labels new or changed" in printed
+    assert re.search(r"filter +kept \d+ of 240", printed)
+
+
+def check_remedies(printed: str) -> None:
+    """What the text says: it collapses, the alarm names it, and only the lower learning rate cures it."""
+    assert "mode collapse, a few pictures again and again" in printed
+    found = re.findall(r"^(\w.*?) +diversity ([\d.]+)$", printed, re.MULTILINE)
+    assert [name for name, value in found if float(value) > 0.5] == ["lower learning rate"]
+    assert len(found) == 4
+
+
+def check_style_transfer(printed: str) -> None:
+    """As the text says, the loss of the style falls."""
+    first, last = re.search(r"loss of the style at 64 pixels: (\S+) at first, (\S+) at the end", printed).groups()
+    assert float(last) < float(first) / 2
+
+
+CHECKS = {
+    "fashion-mnist": check_fashion_mnist,
+    "own-subject": check_own_subject,
+    "remedies": check_remedies,
+    "style-transfer": check_style_transfer,
+}
 
 
 @pytest.mark.long
