@@ -26,7 +26,9 @@ def run(path: Path, folder: Path, monkeypatch):
     found = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("PYTHONPATH", found)
     notebook = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=TIMEOUT, resources={"metadata": {"path": str(folder)}}).execute()
+    place = {"metadata": {"path": str(folder)}}
+    # Bars are drawn again and again over one line: streams in one piece keep the last drawing
+    nbclient.NotebookClient(notebook, timeout=TIMEOUT, coalesce_streams=True, resources=place).execute()
     if out := os.environ.get("EXECUTED_NOTEBOOKS"):  # a folder, for a person who wants to read them
         nbformat.write(notebook, Path(out) / path.name)
     return notebook
