@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ class ProgressBar:
     def draw(self, done: int, total: int, note: str = "") -> None:
         """Show that `done` of `total` is finished; `total` 0 means not known yet."""
         if self._bar is None:
-            self._bar = tqdm(desc=f"{self._title:<10}", dynamic_ncols=True, leave=False, file=sys.stderr)
+            shown = {"desc": f"{self._title:<10}", "dynamic_ncols": True, "leave": False, "file": sys.stderr}
+            self._bar = _bar_for_here()(total=total or None, initial=done, **shown)
         self._bar.total = total or None
         self._bar.set_postfix_str(to_plain_line(note, LONGEST_NOTE), refresh=False)
         self._bar.update(done - self._bar.n)
@@ -78,6 +80,22 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def in_notebook() -> bool:
+    """Whether this runs in the kernel of a notebook; IPython is not imported to find out."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
+def _bar_for_here() -> type[tqdm]:
+    """tqdm's bar for a terminal or, in a notebook, its widget if the notebook has widgets."""
+    if not in_notebook():
+        return tqdm
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of missing widgets: the bar is then one of text
+        from tqdm.auto import tqdm as automatic
+    return automatic
 
 
 def is_watched() -> bool:

@@ -16,7 +16,7 @@ os.environ.update(BACKEND_ENVIRONMENT)  # before any test loads TensorFlow: as i
 
 REPOSITORY = Path(__file__).parent.parent
 # What `make test-fast` runs: the tests of these folders that are not marked slow or long, ...
-FAST = {"", "crawl", "crawl/sources", "demo", "gan/config", "images", "labels", "report", "store", "tasks"}
+FAST = {"", "crawl", "crawl/sources", "demo", "gan/config", "images", "labels", "notebooks", "report", "store", "tasks"}
 FAST |= {"web", "web/api", "web/chain", "web/jobs", "web/labelling", "web/pages", "web/trainings"}
 # ... but for modules that load TensorFlow, start processes or servers, or look at thousands of pictures
 NOT_FAST = {

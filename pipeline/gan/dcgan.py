@@ -1,31 +1,17 @@
 """`Dcgan`, the GAN as an object for notebooks and scripts: the same networks and training as in the pipeline.
 
-    import numpy as np
-    from pipeline.gan import Dcgan
+    images = np.load("pictures.npy")     # (N, S, S, 3) or (N, S, S), uint8, or floats from 0 to 1
+    gan = Dcgan(images, "dcgan", seed=1)
+    gan.train(images, epochs=50, minutes=10, folder="run")  # whichever comes first; a second call continues
+    gan.generate(64)                     # (64, S, S, 3) uint8, by the averaged generator
+    gan.save("my-gan")                   # with a model card; nothing in it is pickled
+    gan = Dcgan.load("my-gan")           # or "run", or models/<dataset>/gan/latest
 
-    images = np.load("pictures.npy")                    # (N, S, S, 3) or (N, S, S), uint8, or floats from 0 to 1
-    gan = Dcgan(images, "dcgan", seed=1)                # or a path, a dict as in models/*.json, or nothing: DCGAN
-    history = gan.train(images, epochs=50, minutes=10)  # whichever comes first
-    history.plot("plots")                               # without a folder: Matplotlib's figures
-    history.d_loss, history.g_loss, history.accuracy    # arrays with a value for each epoch
-
-    gan.generate(64)                                    # (64, S, S, 3) uint8, by the averaged generator
-    gan.generate(64, seed=7, truncation=1.5)
-    gan.generate(latents=gan.sample_latents(2, seed=3))
-    gan.discriminate(images)                            # how real each picture looks to D, from 0 to 1
-    gan.evaluate(images)                                # losses and accuracies; nothing learns
-    gan.score(images)                                   # KID, precision, recall, diversity, copies
-
-    gan.save("my-gan")                                  # with a model card; nothing in it is pickled
-    gan = Dcgan.load("my-gan")                          # or the output of the stage: models/<dataset>/gan/latest
-    gan.train(images, epochs=50)                        # resumes bit-identically
-
-To survive the end of its process, give a training a folder for checkpoints, sample sheets and plots:
-`gan.train(images, folder="run")`; after a crash `Dcgan.load("run").train(images, folder="run")` resumes it.
+docs/notebooks.md shows all of it.
 """
 
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,15 +24,15 @@ from pipeline.gan import validation
 from pipeline.gan.config import Definition
 from pipeline.gan.config.loading import DefinitionLike, NamedDefinition, choose_definition
 from pipeline.gan.config.resolutions import Resolutions
-from pipeline.gan.evaluation.evaluator import DiscriminatorEvaluator, Evaluation, SampleEvaluator, SampleScores
+from pipeline.gan.evaluation.evaluator import DcganScores, DiscriminatorEvaluator, Evaluation, SampleEvaluator
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.history import History
 from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
+from pipeline.gan.notebook import gan_html, show_samples, viewed
 from pipeline.gan.sampling import SHEETS, SampleSheets, as_latents, fixed_latents
 from pipeline.gan.training.ending import check_automatic
 from pipeline.gan.training.loop import TrainConfig, Trainer
-from pipeline.gan.training.observer import NullObserver, Observer
 from pipeline.gan.training.saved import read_saved
 from pipeline.gan.training.session import Session
 from pipeline.gan.training.state import TrainState
@@ -54,32 +40,37 @@ from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.tuning import choose_compute_mode
 from pipeline.gan.validation import Shape, as_pictures, check_folder, check_number, check_whole
 from pipeline.images.contact_sheet import GRID
-from pipeline.option_types import nearest
-from pipeline.progress import Progress, shown_if_watched, with_time_left
+from pipeline.progress import Progress, with_time_left
 
-
-@dataclass(frozen=True, kw_only=True)
-class DcganScores(SampleScores):
-    """The scores of some samples, and the extractor: scores of different extractors cannot be compared."""
-
-    extractor: str
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @validation.name_arguments
-class Dcgan:
+class Dcgan(validation.KnownAttributes):
     """A GAN for pictures of one shape: a generator and a discriminator, at some point of their training.
 
     `like` are pictures (N, S, S, C) or (N, S, S), or the shape of one, (S, S, C) or (S, S); nothing is trained yet.
     `definition` is the name of a file in models/, the path of one, a dict with its contents, a `Definition`, or None
-    for the defaults, DCGAN. Every random draw follows from `seed`.
+    for the defaults, DCGAN. Every random draw follows from `seed`. `name` is that of the definition unless it is given.
 
     Errors: `UserError` for a shape of pictures, or a definition, that no networks can be built for.
     """
 
-    def __init__(self, like: np.ndarray | tuple[int, ...], definition: DefinitionLike = None, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        like: np.ndarray | tuple[int, ...],
+        definition: DefinitionLike = None,
+        *,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
         shape = validation.check_like(like)
         validation.refuse_array("definition", definition, "a name, a path or a dict; the pictures come before it")
-        self._build(shape, choose_definition(definition), check_whole("seed", seed))
+        named = choose_definition(definition)
+        if name is not None:
+            named = replace(named, name=validation.check_name(name))
+        self._build(shape, named, check_whole("seed", seed))
 
     def _build(self, shape: Shape, named: NamedDefinition, seed: int, compute_mode: ComputeMode | None = None) -> None:
         """Build the networks; without a `compute_mode` in the one that is fastest on this machine."""
@@ -96,6 +87,10 @@ class Dcgan:
         shape = " x ".join(map(str, self.image_shape))
         return f"<Dcgan for {shape}: {self.name!r}, {self.epochs} epochs done{self.history.lowest()}>"
 
+    def _repr_html_(self) -> str:
+        """For a notebook: what it is, and how far it is trained."""
+        return gan_html(self)
+
     @classmethod
     def load(cls, folder: Path | str) -> "Dcgan":
         """Load a GAN from the `folder` of `save`, of a training, or of the stage gan, and resume it there.
@@ -111,24 +106,18 @@ class Dcgan:
         gan._session.resume(found)
         return gan
 
-    if not TYPE_CHECKING:  # a type checker knows the attributes, and would believe that there are others
+    def take_over(self, folder: Path | str) -> None:
+        """Become the GAN in `folder`, in place: its weights, optimizers, latents, name, seed and history, as by `load`.
 
-        def __getattr__(self, name: str) -> Any:
-            """Called for an attribute that is not there; the error names the nearest one."""
-            if hasattr(type(self), name):  # its property has raised this error
-                return object.__getattribute__(self, name)
-            public = [each for each in dir(type(self)) if not each.startswith("_")]
-            raise AttributeError(f"a Dcgan has no attribute {name!r}; {nearest(name, public)}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Only `name` can be set: the definition, the seed and the shape belong to the networks."""
-        if not name.startswith("_") and name != "name":
-            if not hasattr(type(self), name):
-                getattr(self, name)  # raises the error that names the nearest one
-            raise AttributeError(
-                f"{name} of a Dcgan cannot be set: make another one, Dcgan(images, definition, seed=…)"
-            )
-        super().__setattr__(name, value)
+        If it has the same definition and pictures of the same shape, `generator`, `discriminator` and `state` stay the
+        same objects, with other weights. Errors: those of `load`; after one this GAN is as it was.
+        """
+        other = Dcgan.load(folder)
+        if (other.definition, other.image_shape) == (self.definition, self.image_shape):
+            other._session.use_state(self.state)
+        else:
+            self.__dict__.pop("discriminator", None)  # the cached model is of the networks that were
+        self._session = other._session
 
     @property
     def name(self) -> str:
@@ -141,7 +130,7 @@ class Dcgan:
 
     @property
     def definition(self) -> Definition:
-        """How the networks are built and trained."""
+        """How the networks are built and trained, but for a batch size and a smoothing that `train` was given."""
         return self._training.definition
 
     @property
@@ -222,6 +211,11 @@ class Dcgan:
             validation.refuse_beside_latents(count=count, seed=seed, truncation=truncation or None)
         return self._training.draw(as_latents(latents, size=self.definition.latent))
 
+    def show(self, count: int = 16, *, seed: int | None = None, truncation: float = 0.0) -> "Image.Image | None":
+        """Show `count` samples of `generate` in a notebook; elsewhere return their sheet as a Pillow picture."""
+        samples = self.generate(count, seed=seed, truncation=truncation)
+        return show_samples(samples, f"{len(samples)} samples of {self.name}, {self.epochs} epochs done")
+
     def discriminate(self, images: np.ndarray) -> np.ndarray:
         """How real the discriminator finds `images`, given as to `train`: the sigmoid of each logit, (N,) float32.
 
@@ -229,10 +223,16 @@ class Dcgan:
         """
         return self._discriminator_evaluator().probabilities(self._pictures(images))
 
-    def evaluate(self, images: np.ndarray, *, seed: int | None = None) -> Evaluation:
-        """Evaluate losses and accuracies on `images`, given as to `train`, and as many samples; nothing learns."""
+    def evaluate(self, images: np.ndarray, *, labels: np.ndarray | None = None, seed: int | None = None) -> Evaluation:
+        """Evaluate losses and accuracies on `images`, given as to `train`, and as many samples; nothing learns.
+
+        With `labels` (N,), 1 for a real and 0 for a fake, the discriminator is evaluated on `images` alone; the samples
+        only give the generator's loss.
+        """
         pictures = self._pictures(images)
-        return self._discriminator_evaluator().evaluate(pictures, self.sample_latents(len(pictures), seed))
+        is_real = None if labels is None else validation.check_labels(labels, len(pictures))
+        latents = self.sample_latents(len(pictures), seed)
+        return self._discriminator_evaluator().evaluate(pictures, latents, is_real=is_real)
 
     def score(
         self, images: np.ndarray, *, extractor: str = "auto", count: int = 500, seed: int | None = None
@@ -254,6 +254,8 @@ class Dcgan:
         *,
         epochs: int | None = 100,
         minutes: float | None = None,
+        batch: int | None = None,
+        smoothing: float | dict[str, float] | None = None,
         folder: Path | str | None = None,
         watch: bool = False,
         extractor: str = "auto",
@@ -270,10 +272,13 @@ class Dcgan:
         definition depends on their number. With more or fewer pictures, networks and optimizers stay as they are, but
         epochs, schedules and history start again.
 
+        `batch` and `smoothing`, given as in a definition, hold from here on: a call without them goes on with those of
+        the call before. With another `batch`, an epoch that was interrupted begins again. `history` has both.
+
         A `folder` gets checkpoints, a sample sheet every `sample_every` epochs, and plots, as they are made. With
         `watch` the samples are also scored, with `extractor` as in `score`, and raise alarms, which takes seconds each
         time. `progress` is called after each step with steps done, total steps, and a note; without one a terminal or a
-        notebook shows a progress bar.
+        notebook shows a progress bar. A notebook also shows the newest sheet.
 
         Errors: `UserError` for pictures that do not fit, losses that stay NaN, lack of memory, a folder that is in use;
         `KeyboardInterrupt` at the end of the current step. After any of them training can be resumed.
@@ -289,21 +294,23 @@ class Dcgan:
         else:
             epochs = check_whole("epochs", epochs, least=1)
         minutes = 0.0 if minutes is None else check_number("minutes", minutes, above=True)
+        settings = validation.check_settings(self.state.definition, batch=batch, smoothing=smoothing)
         pictures = self._pictures(images, least=MIN_IMAGES)
         feature_extractor = self._extractor(extractor) if watch else None  # first, as it may be unavailable
         self._session.move_to(pictures, None if folder is None else check_folder(folder))
+        self._session.change(*settings)
         total = None if epochs is None else self.epochs + epochs  # after `move_to`, which may restart the epochs
         config = TrainConfig(epochs=total, seed=self.seed, minutes=minutes, name=self.name, **intervals)
         evaluator = None
         if feature_extractor:
             evaluator = SampleEvaluator(pictures, extractor=feature_extractor, seed=self.seed)
-        self._training.continue_with(config, pictures, self._make_observer(pictures, evaluator))
-        try:
-            self._training.step_planner.check_growth()
-        except UserError as error:  # the user may train for more epochs later
-            warnings.warn(str(error), stacklevel=2)
-        with shown_if_watched(self.name) as bar:
-            self._session.run(progress or with_time_left(bar, 60 * minutes))
+        with viewed(self.name) as view:
+            self._session.continue_with(config, pictures, evaluator, show=view.show)
+            try:
+                self._training.step_planner.check_growth()
+            except UserError as error:  # the user may train for more epochs later
+                warnings.warn(str(error), stacklevel=2)
+            self._session.run(progress or with_time_left(view.progress, 60 * minutes))
         return self.history
 
     def plot(self, folder: Path | str | None = None) -> dict | list[Path]:
@@ -340,12 +347,3 @@ class Dcgan:
         training = self._training
         plan = training.step_planner.plan(max(training.steps_done - 1, 0), learn=True)
         return DiscriminatorEvaluator(self.state, plan)
-
-    def _make_observer(self, images: np.ndarray, evaluator: SampleEvaluator | None) -> Observer | NullObserver:
-        """An observer that writes sheets and plots if the training has a folder of its own or is to be scored."""
-        if evaluator is None and self._session.is_temporary:
-            return NullObserver()
-        observer = Observer(self._training.folder, live=None, evaluator=evaluator)
-        if self._training.steps_done:  # a new training writes this sheet itself
-            observer.sheets.add_reals(images)
-        return observer

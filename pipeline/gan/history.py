@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.gan.evaluation.diagnostics import alarm_summary
+from pipeline.gan.notebook import history_html
 from pipeline.gan.plots import draw_plots, figures
 from pipeline.gan.stats_log import Row, best_in_words, best_row
 
@@ -20,8 +21,8 @@ if typing.TYPE_CHECKING:
 class History:
     """The rows of a training, one per epoch; each value as an array (E,) float64, with NaN for an epoch that lacks it.
 
-    `rows` are those of stats.jsonl: losses, learning rates, gradients, speed, and for epochs with scored samples `kid`,
-    `precision`, `recall`, `density`, `coverage`, `diversity`, `memorised`, `extractor`, `alarms`.
+    `rows` are those of stats.jsonl: losses, learning rates, gradients, speed, `batch`, smoothing, and for epochs with
+    scored samples `kid`, `precision`, `recall`, `density`, `coverage`, `diversity`, `memorised`, `extractor`, `alarms`.
     """
 
     rows: tuple[Row, ...]
@@ -29,6 +30,10 @@ class History:
     def __repr__(self) -> str:
         """For example <History of 50 epochs, lowest KID 0.0123 ± 0.0021 at epoch 40>, and not all the rows."""
         return f"<History of {len(self)} epochs{self.lowest()}>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the last epochs in a table, and the alarms."""
+        return history_html(repr(self)[1:-1], self.rows)
 
     def __len__(self) -> int:
         """The number of epochs."""
@@ -78,6 +83,16 @@ class History:
     def d_fake(self) -> np.ndarray:
         """The mean probability of being real that the discriminator gives fakes."""
         return self.figure("d_fake")
+
+    @property
+    def batch(self) -> np.ndarray:
+        """The batch size of each epoch."""
+        return self.figure("batch")
+
+    @property
+    def smoothing(self) -> np.ndarray:
+        """The label smoothing of reals and of fakes in each epoch: (E, 2)."""
+        return np.stack([self.figure("smoothing_real"), self.figure("smoothing_fake")], axis=1)
 
     @property
     def alarms(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 `card_text` has the card itself and its text, without TensorFlow.
 """
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,12 +16,13 @@ from pipeline import devices
 from pipeline.errors import DamagedState
 from pipeline.filter.words import kept_from
 from pipeline.gan.card_text import CARD, README, Card, Lineage, Origins, render_card, sheet_of
-from pipeline.gan.config import definition_digest, differences
+from pipeline.gan.config import as_tree, definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
 from pipeline.gan.sheet_names import REALS, SHEETS
 from pipeline.gan.stats_log import Row, best_row, chosen_epoch, skipped_steps
 from pipeline.gan.training.loop import Trainer
+from pipeline.gan.training.phase import FIRST
 from pipeline.gan.training.schedule import images_until_full_size
 from pipeline.store import manifest as manifests
 from pipeline.store import verified
@@ -50,6 +52,7 @@ SCORES = (
     "memorised",
     "extractor",
 )
+SETTINGS = ("batch", "smoothing_real", "smoothing_fake")  # fields of a row that `Dcgan.train` may change
 
 
 def write_card(
@@ -157,11 +160,22 @@ def _training_summary(training: Trainer) -> dict[str, Any]:
         "steps": training.steps_done,
         "skipped_steps": skipped_steps(training.log.rows),
         "batch": training.batches.batch,
+        "smoothing": as_tree(training.state.definition.smoothing),
+        "settings": _settings(training.log.rows) if training.phase != FIRST else [],
         "images_seen": training.step_planner.images_seen(training.steps_done),
         "seconds": round(sum(row["seconds"] for row in training.log.rows), 1),
         "device": devices.device(),
         "precision": training.compute_mode.precision,
     }
+
+
+def _settings(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The batch size and the smoothing of each range of epochs, if `train` was given others than the definition's."""
+    found = []
+    for values, group in itertools.groupby(rows, key=lambda row: tuple(row.get(name) for name in SETTINGS)):
+        epochs = [row["epoch"] for row in group]
+        found.append({"first": epochs[0], "last": epochs[-1], **dict(zip(SETTINGS, values, strict=True))})
+    return found
 
 
 def _networks(training: Trainer) -> dict[str, Any]:

@@ -1,17 +1,19 @@
-"""Validate the arguments and pictures that users pass to `Dcgan`."""
+"""Validate the names, arguments and pictures that users pass to `Dcgan`."""
 
 import functools
 import inspect
+import json
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Real
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.gan.config import Definition, Smoothing, as_tree, parse_definition
 from pipeline.gan.config.resolutions import check_size
 from pipeline.option_types import nearest
 
@@ -19,6 +21,30 @@ CHANNELS = (1, 3)
 MAX_NAME = 255  # characters
 Shape = tuple[int, int, int]  # (S, S, C)
 Kind = TypeVar("Kind", bound=type)
+
+
+class KnownAttributes:
+    """A base class: the error for an unknown attribute names the nearest one, and only `name` can be set."""
+
+    if not TYPE_CHECKING:  # a type checker knows the attributes, and would believe that there are others
+
+        def __getattr__(self, name: str) -> Any:
+            """Called for an attribute that is not there."""
+            if hasattr(type(self), name):  # its property has raised this error
+                return object.__getattribute__(self, name)
+            public = [each for each in dir(type(self)) if not each.startswith("_")]
+            raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}; {nearest(name, public)}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set `name`; other public attributes, such as the definition and the seed, belong to the networks."""
+        if not name.startswith("_") and name != "name":
+            if not hasattr(type(self), name):
+                getattr(self, name)  # raises the error that names the nearest one
+            kind = type(self).__name__
+            raise AttributeError(
+                f"{name} of a {kind} cannot be set: make another one, {kind}(images, definition, seed=…)"
+            )
+        super().__setattr__(name, value)
 
 
 def name_arguments(kind: Kind) -> Kind:
@@ -109,6 +135,38 @@ def check_flag(name: str, value: object) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise UserError(f"{name} = {shown(value)}: expected True or False")
     return bool(value)
+
+
+def check_settings(definition: Definition, *, batch: object, smoothing: object) -> tuple[int | None, Smoothing | None]:
+    """`batch` and `smoothing` as a training by `definition` takes them, given as in a definition; None keeps what is.
+
+    Errors: `UserError` for values that are out of bounds, or for smoothing with a loss that has no labels.
+    """
+    given: dict[str, Any] = {}
+    if batch is not None:
+        given["batch"] = check_whole("batch", batch, least=2)
+    if smoothing is not None:
+        given["smoothing"] = _smoothing_tree(smoothing)
+    found = parse_definition(json.dumps(as_tree(definition) | given), "train")
+    return found.batch if "batch" in given else None, found.smoothing if "smoothing" in given else None
+
+
+def _smoothing_tree(value: object) -> object:
+    if isinstance(value, Smoothing):
+        return as_tree(value)
+    if isinstance(value, Mapping):
+        return {str(name): check_number(f"smoothing.{name}", number) for name, number in value.items()}
+    return check_number("smoothing", value)  # of the reals alone, as in a definition
+
+
+def check_labels(labels: object, count: int) -> np.ndarray:
+    """`labels`, (N,) or (N, 1), 1 for a real and 0 for a fake, as (N,) bool. Errors: `UserError` for anything else."""
+    array = np.asarray(labels)
+    if array.shape not in ((count,), (count, 1)):
+        raise UserError(f"labels of shape {array.shape}: give one for each of the {count} pictures, as ({count},)")
+    if array.dtype.kind not in "buif" or not np.isin(array, (0, 1)).all():
+        raise UserError("labels: expected 1 for each real and 0 for each fake, without smoothing")
+    return array.reshape(-1).astype(bool)
 
 
 def check_progress(value: object) -> None:

@@ -1,7 +1,7 @@
 """Stands in for `python -m tasks stylize`: writes what that writes, and goes on until a file lets it end.
 
-`GATE stylize CONTENT STYLE... --out DIR [flags]`: works until the file GATE is there, whose text `failed: WHY` says that
-it fails.
+`GATE stylize CONTENT STYLE... --out DIR [flags]`: works until the file GATE is there. With the text `failed: WHY` in
+it, it fails.
 """
 
 import json

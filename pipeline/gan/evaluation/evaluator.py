@@ -9,6 +9,9 @@ import numpy as np
 from sklearn.metrics import pairwise_distances_chunked
 
 from pipeline.devices import keras
+from pipeline.errors import UserError
+from pipeline.gan.config import Definition
+from pipeline.gan.config.rules import LOSS_PROPERTIES
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.evaluation.metrics import MIN_IMAGES, Copies, Reference, Scores
 from pipeline.gan.training.losses import Loss, feature_distance, find_loss
@@ -29,6 +32,13 @@ class SampleScores(Scores):
 
     diversity: float | None = None
     memorised: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DcganScores(SampleScores):
+    """The scores of some samples, and the extractor: scores of different extractors cannot be compared."""
+
+    extractor: str
 
 
 class SampleEvaluator:
@@ -91,10 +101,11 @@ ops = keras.ops
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Losses and accuracies of the two networks on some pictures: means over reals and as many fakes.
+    """Losses and accuracies of the two networks on some pictures: means over reals and fakes.
 
-    The losses are those of the definition, without penalties and augmentation. The accuracies are None for a
-    Wasserstein GAN, whose discriminator is a critic.
+    The losses are those of the training, without penalties and augmentation: that of the discriminator is its mean on
+    reals plus its mean on fakes. The accuracies are None for a Wasserstein GAN, whose discriminator is a critic; what
+    is about reals or fakes is None if there were none.
     """
 
     d_loss: float
@@ -102,8 +113,8 @@ class Evaluation:
     accuracy: float | None  # on reals and fakes
     real_accuracy: float | None
     fake_accuracy: float | None
-    d_real: float  # mean probability of being real that D gives reals
-    d_fake: float
+    d_real: float | None  # mean probability of being real that D gives reals
+    d_fake: float | None
 
 
 class DiscriminatorEvaluator:
@@ -121,21 +132,39 @@ class DiscriminatorEvaluator:
         """The sigmoid of the logit of each of `pictures` (N, S, S, C) uint8: (N,) float32."""
         return _sigmoid(self._predict(self._image_batches(pictures))[0])[:, 0]
 
-    def evaluate(self, pictures: np.ndarray, latents: np.ndarray) -> Evaluation:
-        """Evaluate `pictures` (N, S, S, C) uint8 against the averaged generator's samples for `latents` (N, latent)."""
-        real, real_mean = self._predict(self._image_batches(pictures))
-        fake, fake_mean = self._predict(self._sample_batches(latents))
-        definition, loss = self.state.definition, find_loss(self.state.definition.loss)
-        g_loss = loss.generator(real, fake)
-        if weight := definition.feature_matching:
-            g_loss += weight * feature_distance(real_mean, fake_mean)
+    def evaluate(self, pictures: np.ndarray, latents: np.ndarray, *, is_real: np.ndarray | None = None) -> Evaluation:
+        """Evaluate `pictures` (N, S, S, C) uint8 against the averaged generator's samples for `latents` (N, latent).
+
+        With `is_real` (N,) bool the fakes are those of the `pictures` for which it is False, and the samples only give
+        the generator's loss. Errors: a `UserError` if a loss compares reals with fakes and does not have both.
+        """
+        loss = find_loss(self.state.definition.loss)
+        drawn, drawn_mean = self._predict(self._sample_batches(latents))
+        if is_real is None:
+            real, real_mean = self._predict(self._image_batches(pictures))
+            fake = drawn
+        else:
+            _check_sides(self.state.definition, is_real)
+            real, real_mean = self._predict(self._image_batches(pictures[is_real]))
+            fake = self._predict(self._image_batches(pictures[~is_real]))[0]
+        g_loss = loss.generator(real, drawn[: len(real)] if loss.is_paired else drawn)
+        if weight := self.state.definition.feature_matching:
+            g_loss += weight * feature_distance(real_mean, drawn_mean)
         return Evaluation(
-            d_loss=float(loss.discriminator(real, fake, definition.smoothing)),
+            d_loss=self._discriminator_loss(loss, real, fake),
             g_loss=float(g_loss),
-            d_real=float(_sigmoid(real).mean()),
-            d_fake=float(_sigmoid(fake).mean()),
+            d_real=float(_sigmoid(real).mean()) if len(real) else None,
+            d_fake=float(_sigmoid(fake).mean()) if len(fake) else None,
             **_accuracies(loss, real, fake),
         )
+
+    def _discriminator_loss(self, loss: Loss, real: np.ndarray, fake: np.ndarray) -> float:
+        """D's loss on logits (N, 1) and (M, 1), of which one may be empty, unless they are paired."""
+        smoothing = self.state.definition.smoothing
+        if not (loss.on_reals and loss.on_fakes):
+            return float(loss.discriminator(real, fake, smoothing))
+        on_reals = loss.on_reals(real, smoothing) if len(real) else 0.0
+        return float(on_reals + (loss.on_fakes(fake, smoothing) if len(fake) else 0.0))
 
     def _predict(self, parts: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, 1) and the mean of the features (1, F), float32: all features might not fit into memory."""
@@ -145,8 +174,8 @@ class DiscriminatorEvaluator:
             logit, features = map(_array, self.discriminator(part, training=False))
             logits.append(logit)
             total += features.sum(axis=0, keepdims=True, dtype=np.float64)
-        found = np.concatenate(logits)
-        return found, (total / len(found)).astype(np.float32)
+        found = np.concatenate([np.zeros((0, 1), np.float32), *logits])
+        return found, np.asarray(total / max(len(found), 1), np.float32)
 
     def _image_batches(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
         """Batches in [-1, 1], at the current side of a growing discriminator."""
@@ -161,7 +190,8 @@ class DiscriminatorEvaluator:
             yield _array(self.generator(part, training=False))
 
     def _split(self, array: np.ndarray) -> list[np.ndarray]:
-        return np.array_split(array, -(-len(array) // self.batch))  # none much smaller than the others
+        parts = -(-len(array) // self.batch)
+        return np.array_split(array, parts) if parts else []  # none much smaller than the others
 
 
 def _accuracies(loss: Loss, real: np.ndarray, fake: np.ndarray) -> dict[str, float | None]:
@@ -169,8 +199,21 @@ def _accuracies(loss: Loss, real: np.ndarray, fake: np.ndarray) -> dict[str, flo
         return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"))
     if loss.is_paired:  # right or wrong on each pair
         return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"), float((real > fake).mean()))
-    on_real, on_fake = float((real > 0).mean()), float((fake < 0).mean())
-    return {"accuracy": (on_real + on_fake) / 2, "real_accuracy": on_real, "fake_accuracy": on_fake}
+    on_real, on_fake = (real > 0)[:, 0], (fake < 0)[:, 0]
+    sides = {"accuracy": np.concatenate([on_real, on_fake]), "real_accuracy": on_real, "fake_accuracy": on_fake}
+    return {name: float(correct.mean()) if len(correct) else None for name, correct in sides.items()}
+
+
+def _check_sides(definition: Definition, is_real: np.ndarray) -> None:
+    """Raise a `UserError` if the loss of `definition` needs reals, or pairs, that `is_real` does not have."""
+    reals, fakes = int(is_real.sum()), int((~is_real).sum())
+    if LOSS_PROPERTIES[definition.loss].is_paired and reals != fakes:
+        raise UserError(
+            f"labels: {reals} reals and {fakes} fakes, and the loss {definition.loss} compares pairs: give as many of"
+            " both"
+        )
+    if definition.feature_matching and not reals:
+        raise UserError("labels: no reals, and feature matching compares the samples with them: give some")
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

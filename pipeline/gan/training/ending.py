@@ -10,6 +10,7 @@ from pipeline.gan.config.loading import UNNAMED
 from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.evaluation.diagnostics import ENOUGH_STEPS, plateau_epoch
 from pipeline.gan.stats_log import LAST, Row
+from pipeline.gan.training.phase import Clock
 from pipeline.gan.training.schedule import images_until_full_size
 
 MIN_STEPS = ENOUGH_STEPS  # of an automatic training at full size: until then a plateau is told to wait
@@ -23,17 +24,23 @@ def most_epochs(epoch_steps: int, most_steps: int = MOST_STEPS) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Length:
-    """How long a training is whose epochs have `epoch_steps` steps: a number of `epochs` or, for None, automatic."""
+    """How long a training is whose epochs `clock` counts: a number of `epochs` or, for None, automatic."""
 
     epochs: int | None
-    epoch_steps: int
+    clock: Clock
     most_steps: int = MOST_STEPS  # if it is automatic
     full_size_after: int = 0  # images
 
     @property
     def steps(self) -> int:
         """The steps of the whole training or, if it is automatic, the most that it takes."""
-        return (self.epochs or most_epochs(self.epoch_steps, self.most_steps)) * self.epoch_steps
+        return self.clock.step_at(self.epochs or self.most_epochs)
+
+    @property
+    def most_epochs(self) -> int:
+        """The most epochs that it takes if it is automatic."""
+        clock = self.clock
+        return clock.first_epoch + most_epochs(clock.steps, max(self.most_steps - clock.first_step, 0))
 
     @property
     def known_steps(self) -> int:
@@ -46,7 +53,7 @@ class Length:
 
     def __str__(self) -> str:
         """`of 100` or, if it is automatic, `of at most 2500`."""
-        return f"of {self.epochs or f'at most {most_epochs(self.epoch_steps, self.most_steps)}'}"
+        return f"of {self.epochs or f'at most {self.most_epochs}'}"
 
 
 def automatic_end(rows: Sequence[Row], *, full_size_after: int = 0) -> int | None:

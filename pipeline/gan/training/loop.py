@@ -6,7 +6,6 @@ If a loss or weight becomes NaN, it rolls back to the last checkpoint and halves
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 import typing
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import numpy as np
 
 from pipeline.devices import ComputeMode, choose_dtype, rounding
 from pipeline.errors import DamagedState, Stopped
-from pipeline.gan.config import Definition, definition_digest
+from pipeline.gan.config import Definition, Smoothing
 from pipeline.gan.config.resolutions import check_size
 from pipeline.gan.evaluation.diagnostics import alarm_events
 from pipeline.gan.sampling import SHEETS, draw_samples, fixed_latents, sheet_name
@@ -26,16 +25,17 @@ from pipeline.gan.stats_log import LAST, STATS, StatsLog, notes
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
 from pipeline.gan.training.ending import MOST_STEPS, Length, full_size_after
+from pipeline.gan.training.phase import FIRST, Phase
 from pipeline.gan.training.plateau_drops import check_drops, drop_fields, plateau_scales
-from pipeline.gan.training.resume_point import ResumePoint, load_point, point_forms
+from pipeline.gan.training.resume_point import ResumePoint, load_outline, load_point, point_arrays, point_forms
 from pipeline.gan.training.schedule import AccuracyAverage, Intervals
 from pipeline.gan.training.state import TrainState
-from pipeline.gan.training.statistics import epoch_row
+from pipeline.gan.training.statistics import epoch_row, progress_note
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepInputs, StepPlanner, keep_on_device
 from pipeline.gan.training.train_step import METRICS, compile_step, mark_skipped
 from pipeline.images.contact_sheet import GRID
 from pipeline.progress import Progress, ShouldStop, tell
-from pipeline.store.npz import ForeignFile
+from pipeline.store.npz import ArrayForms, Arrays, ForeignFile
 
 if typing.TYPE_CHECKING:  # a benchmark trains without the libraries for scores and plots
     from pipeline.gan.training.observer import NullObserver, Observer
@@ -63,8 +63,8 @@ class Trainer:
 
     The next step depends on `state`, `steps_done`, `accuracy_average` and `lr_scale` only; if a learning rate drops at
     a plateau, also on the rows of `log`. Without a checkpoint the training begins with `state`, or with a new state
-    that computes in `compute_mode`. To resume bit-identically, pass the compute mode of the checkpoint
-    (`recorded_compute_mode`).
+    that computes in `compute_mode`, in `phase`. To resume bit-identically, pass the compute mode of the checkpoint
+    (`recorded_compute_mode`). `state` takes the batch size and the smoothing of the current phase.
     """
 
     def __init__(
@@ -77,41 +77,65 @@ class Trainer:
         observer: Observer | NullObserver,
         state: TrainState | None = None,
         compute_mode: ComputeMode | None = None,
+        phase: Phase | None = None,
     ) -> None:
         self.config, self.definition, self.images = config, definition, images
         self.folder, self.observer = folder, observer
-        turns = definition.balance.discriminator_steps
-        self.batches = Batches(count=len(images), max_batch=definition.batch, seed=config.seed, turns=turns)
+        self.phase = phase or FIRST
+        self.batches = self._batches_in(self.phase)
         check_size(images.shape[1])
         shape = {"size": images.shape[1], "channels": images.shape[3]}
         self.compute_mode = compute_mode or ComputeMode(dtype=choose_dtype(definition.precision))
         self._rounding = rounding(self.compute_mode.dtype)
         options: dict[str, Any] = {**shape, "seed": config.seed, "dtype": self.compute_mode.dtype}
         self.state = state or self._explain_errors(lambda: TrainState(definition, **options))
-        self.step_planner = StepPlanner(
-            definition=definition,
-            images=images,
-            batches=self.batches,
-            steps=self.length.steps,
-            stages=len(self.state.generator.settled),
-        )
+        self.enter(self.phase)
         self.latents = fixed_latents(GRID**2, size=definition.latent, seed=config.seed)
         self.steps_done, self.seconds = 0, 0.0  # `seconds` counts the steps of the current epoch only
         self.metrics: list[np.ndarray] = []  # METRICS of each step of the current epoch
         self.accuracy_average, self.lr_scale, self.retries = AccuracyAverage(definition.balance), 1.0, 0
         self.note = ""  # a note for the next row of statistics
         self.untold: list[str] = []  # lines that a person has to see: notes, and alarms that began or have recovered
-        self.forms = {**point_forms(self.batches, latent=definition.latent), **self.state.forms()}  # of its checkpoints
         self.best = BestCheckpoint(folder, self.forms)
         self.resume()
         self.log = StatsLog(folder / STATS, epochs_done=self.epoch)
         self._is_at_plateau = self.length.is_at_plateau(self.log.rows)
-        self._step = compile_step(self.state, xla=config.xla)
+
+    def enter(self, phase: Phase) -> None:
+        """Take the next steps with the batch size and the smoothing of `phase`."""
+        self.phase, self.batches, self.forms = phase, self._batches_in(phase), self._forms_in(phase)
+        self.state.definition = phase.settings_of(self.definition)
+        self.step_planner = StepPlanner(
+            definition=self.state.definition,
+            images=self.images,
+            batches=self.batches,
+            steps=self.length.steps,
+            stages=len(self.state.generator.settled),
+        )
+        self._step = compile_step(self.state, xla=self.config.xla)
+
+    def change(self, *, batch: int | None, smoothing: Smoothing | None) -> None:
+        """Take the next steps with another batch size or smoothing; None keeps what is.
+
+        With another batch size an epoch that was interrupted begins again.
+        """
+        phase = self.phase
+        if batch not in (None, self.step_planner.definition.batch):
+            phase = self.batches.next_phase(self.steps_done, batch=batch)
+            self.metrics, self.seconds = [], 0.0
+        self.enter(phase if smoothing is None else phase.model_copy(update={"smoothing": smoothing}))
+
+    def _batches_in(self, phase: Phase) -> Batches:
+        batch, turns = phase.batch or self.definition.batch, self.definition.balance.discriminator_steps
+        return Batches(count=len(self.images), max_batch=batch, seed=self.config.seed, turns=turns, phase=phase)
+
+    def _forms_in(self, phase: Phase) -> ArrayForms:  # of its checkpoints
+        return {**point_forms(self._batches_in(phase), latent=self.definition.latent), **self.state.forms()}
 
     @property
     def epoch(self) -> int:
         """Whole epochs done."""
-        return self.steps_done // self.batches.steps
+        return self.batches.clock.epochs_after(self.steps_done)
 
     @property
     def is_done(self) -> bool:
@@ -139,7 +163,7 @@ class Trainer:
         config = self.config
         return Length(
             epochs=config.epochs,
-            epoch_steps=self.batches.steps,
+            clock=self.batches.clock,
             most_steps=config.most_steps,
             full_size_after=grown,
         )
@@ -149,7 +173,7 @@ class Trainer:
         """How often it writes sample sheets and checkpoints."""
         config = self.config
         return Intervals(
-            steps=self.batches.steps, sample_every=config.sample_every, checkpoint_every=config.checkpoint_every
+            clock=self.batches.clock, sample_every=config.sample_every, checkpoint_every=config.checkpoint_every
         )
 
     @property
@@ -182,15 +206,15 @@ class Trainer:
         self.observer.record(self.log.rows)
         # Not earlier: until it runs, a training may have placeholder pictures that take no memory
         images = self._explain_errors(lambda: keep_on_device(self.images))
-        planner = dataclasses.replace(self.step_planner, images=images)
-        with Prefetcher(planner.inputs) as prefetcher:
+        # By the planner of the time: a roll back may lead into an earlier phase
+        with Prefetcher(lambda step: dataclasses.replace(self.step_planner, images=images).inputs(step)) as prefetcher:
             while not self.is_done:
                 if should_stop():
                     self._stop()
                 self._take_step(prefetcher)
                 while self.untold:
                     tell(progress, self.untold.pop(0))
-                progress(self.steps_done, self.length.known_steps, self._progress_note())
+                progress(self.steps_done, self.length.known_steps, progress_note(self))
                 if deadline and time.monotonic() > deadline and not self.is_done:
                     return self._pause()
 
@@ -201,29 +225,9 @@ class Trainer:
         times = self.images.shape[1] // pictures.shape[1]  # a growing GAN generates small pictures at first
         return pictures.repeat(times, axis=1).repeat(times, axis=2)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The contents of a checkpoint: all that later steps depend on, and the statistics of the current epoch."""
-        # The pictures and noise of each step follow from `seed` and `images`
-        origin = {
-            "seed": self.config.seed,
-            "images": self.images.shape,
-            "name": self.config.name,
-            "definition": definition_digest(self.definition),
-            "rounding": self._rounding,
-            "precision": self.compute_mode.precision,
-            "threads": [self.compute_mode.threads.within, self.compute_mode.threads.between],
-        }
-        numbers = {"seconds": self.seconds, "lead": self.accuracy_average.accuracy, "caution": self.lr_scale}
-        return {
-            "step": np.asarray(np.int64(self.steps_done)),
-            "retries": np.asarray(np.int64(self.retries)),
-            "metrics": self.metrics_array(),
-            "latents": self.latents,
-            "note": np.frombuffer(self.note.encode(), np.uint8),
-            "origin": np.frombuffer(json.dumps(origin).encode(), np.uint8),
-            **{name: np.asarray(np.float64(value)) for name, value in numbers.items()},
-            **self.state.arrays(),
-        }
+    def arrays(self) -> Arrays:
+        """The contents of a checkpoint of the current step."""
+        return point_arrays(self)
 
     def _take_step(self, prefetcher: Prefetcher[StepInputs]) -> None:
         """Take one step, and finish the epoch if it is the last of one."""
@@ -237,7 +241,7 @@ class Trainer:
             return recovery.roll_back(self, what, epoch=self.epoch + 1)
         self.accuracy_average.update(float(metrics[METRICS.index("d_accuracy")]))
         self.steps_done += 1
-        if self.steps_done % self.batches.steps == 0:
+        if self.batches.clock.steps_into(self.steps_done) == 0:
             self._end_epoch()
 
     def _explain_errors(self, call: Callable[[], T], *, sampling: bool = False) -> T:
@@ -292,7 +296,9 @@ class Trainer:
 
     def read(self, path: Path) -> ResumePoint:
         """Read the checkpoint `path` of this training. Errors: `DamagedFile`, `ForeignFile`."""
-        point = load_point(path, self.forms, self.batches)
+        origin = load_outline(path).origin
+        phase = origin.phase if origin else FIRST
+        point = load_point(path, self._forms_in(phase), self._batches_in(phase))
         if not point.origin.matches(self.config.seed, self.images.shape, self.definition):
             raise ForeignFile("is of another seed, other pictures or another definition")
         return point
@@ -313,6 +319,8 @@ class Trainer:
         self.steps_done, self.metrics, self.latents = point.steps_done, [*point.metrics], point.latents
         self.accuracy_average.accuracy, self.lr_scale = point.accuracy_average, point.lr_scale
         self.seconds, self.retries, self.note = point.seconds, point.retries, point.note
+        if point.origin.phase != self.phase:
+            self.enter(point.origin.phase)
         self._note_rounding(point.origin.rounding)
         self.state.restore(point.arrays)
         self.best.drop_after(self.epoch)
@@ -338,12 +346,3 @@ class Trainer:
     def metrics_array(self) -> np.ndarray:
         """The metrics of the steps of this epoch so far (steps, len(METRICS)) float32."""
         return np.array(self.metrics, np.float32).reshape(-1, len(METRICS))
-
-    def _progress_note(self) -> str:
-        note = f"epoch {self.epoch + (not self.is_done)} {self.length}"
-        if not self.config.epochs:  # how many steps there will be is not known, so only those that are done are shown
-            note = f"steps, {note}"
-        if not self.log.rows:
-            return note
-        row = self.log.rows[-1]
-        return f"{note}, D {row['d_loss']:.2f}, G {row['g_loss']:.2f}, {row['images_per_second']:.0f} images/s"

@@ -14,10 +14,16 @@ ops = keras.ops
 
 @dataclass(frozen=True, kw_only=True)
 class Loss(LossProperties):
-    """What the two networks minimise: `discriminator(real, fake, smoothing)` and `generator(real, fake)`."""
+    """What the two networks minimise: `discriminator(real, fake, smoothing)` and `generator(real, fake)`.
+
+    Unless reals and fakes are paired, the discriminator's loss is the sum of `on_reals(real, smoothing)` and
+    `on_fakes(fake, smoothing)`.
+    """
 
     discriminator: Callable[[Tensor, Tensor, Smoothing], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
+    on_reals: Callable[[Tensor, Smoothing], Tensor] | None = None
+    on_fakes: Callable[[Tensor, Smoothing], Tensor] | None = None
 
     def is_correct(self, real: Tensor, fake: Tensor) -> Tensor:
         """1.0 where D is correct, else 0.0: for each logit (2B, 1), above 0 on reals and below 0 on fakes. Without
@@ -49,48 +55,55 @@ def _sigmoid_cross_entropy(logits: Tensor, label: float) -> Tensor:
     return ops.mean(ops.softplus(logits) - label * logits)
 
 
-def _cross_entropy(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
-    """Goodfellow et al. 2014, equation 1."""
-    return _sigmoid_cross_entropy(real, 1.0 - smoothing.real) + _sigmoid_cross_entropy(fake, smoothing.fake)
-
-
-def _least_squares(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
-    """Mao et al. 2017, equation 9 with labels 1 and 0."""
-    return _squared_error(real, 1.0 - smoothing.real) + _squared_error(fake, smoothing.fake)
-
-
 def _squared_error(logits: Tensor, label: float) -> Tensor:
     """Half the squared distance from `label`, halfway between whose values a logit is 0, as with all other losses."""
     return 0.5 * ops.mean(ops.square(logits + 0.5 - label))
 
 
-def _hinge(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
-    """Lim and Ye 2017: both sides leave off at a margin of 1."""
-    return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
+# What the discriminator minimises on reals, of (real, smoothing), and on fakes, of (fake, smoothing)
+CROSS_ENTROPY = (  # Goodfellow et al. 2014, equation 1
+    lambda real, smoothing: _sigmoid_cross_entropy(real, 1.0 - smoothing.real),
+    lambda fake, smoothing: _sigmoid_cross_entropy(fake, smoothing.fake),
+)
+LEAST_SQUARES = (  # Mao et al. 2017, equation 9 with labels 1 and 0
+    lambda real, smoothing: _squared_error(real, 1.0 - smoothing.real),
+    lambda fake, smoothing: _squared_error(fake, smoothing.fake),
+)
+WASSERSTEIN = (  # Arjovsky et al. 2017, equation 3
+    lambda real, smoothing: -ops.mean(real),
+    lambda fake, smoothing: ops.mean(fake),
+)
+HINGE = (  # Lim and Ye 2017: both sides leave off at a margin of 1
+    lambda real, smoothing: ops.mean(ops.relu(1.0 - real)),
+    lambda fake, smoothing: ops.mean(ops.relu(1.0 + fake)),
+)
 
 
-# By name: what the discriminator minimises, of (real, fake, smoothing), and what the generator does, of (real, fake)
-FUNCTIONS = {
-    # Goodfellow et al. 2014: G makes log(1 - D) small, which saturates while D is ahead
-    "minimax": (_cross_entropy, lambda real, fake: -_sigmoid_cross_entropy(fake, 0.0)),
-    # the same, section 3: G makes -log D small
-    "non_saturating": (_cross_entropy, lambda real, fake: _sigmoid_cross_entropy(fake, 1.0)),
-    "least_squares": (_least_squares, lambda real, fake: _squared_error(fake, 1.0)),
-    # Arjovsky et al. 2017, equation 3
-    "wasserstein": (
-        lambda real, fake, smoothing: ops.mean(fake) - ops.mean(real),
-        lambda real, fake: -ops.mean(fake),
-    ),
-    "hinge": (_hinge, lambda real, fake: -ops.mean(fake)),
-    # Jolicoeur-Martineau 2018, Huang et al. 2024 (R3GAN, equation 2): each fake is paired with a real
-    "relativistic": (
-        lambda real, fake, smoothing: ops.mean(ops.softplus(fake - real)),
-        lambda real, fake: ops.mean(ops.softplus(real - fake)),
-    ),
-}
+def _sum_of(name: str, sides: tuple[Callable, Callable], generator: Callable[[Tensor, Tensor], Tensor]) -> Loss:
+    """The loss `name`, whose discriminator minimises the sum of two `sides`."""
+    on_reals, on_fakes = sides
+
+    def discriminator(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
+        return on_reals(real, smoothing) + on_fakes(fake, smoothing)
+
+    properties = asdict(LOSS_PROPERTIES[name])
+    return Loss(**properties, discriminator=discriminator, generator=generator, on_reals=on_reals, on_fakes=on_fakes)
+
+
 LOSSES = {
-    name: Loss(**asdict(LOSS_PROPERTIES[name]), discriminator=discriminator, generator=generator)
-    for name, (discriminator, generator) in FUNCTIONS.items()
+    # Goodfellow et al. 2014: G makes log(1 - D) small, which saturates while D is ahead
+    "minimax": _sum_of("minimax", CROSS_ENTROPY, lambda real, fake: -_sigmoid_cross_entropy(fake, 0.0)),
+    # the same, section 3: G makes -log D small
+    "non_saturating": _sum_of("non_saturating", CROSS_ENTROPY, lambda real, fake: _sigmoid_cross_entropy(fake, 1.0)),
+    "least_squares": _sum_of("least_squares", LEAST_SQUARES, lambda real, fake: _squared_error(fake, 1.0)),
+    "wasserstein": _sum_of("wasserstein", WASSERSTEIN, lambda real, fake: -ops.mean(fake)),
+    "hinge": _sum_of("hinge", HINGE, lambda real, fake: -ops.mean(fake)),
+    # Jolicoeur-Martineau 2018, Huang et al. 2024 (R3GAN, equation 2): each fake is paired with a real
+    "relativistic": Loss(
+        **asdict(LOSS_PROPERTIES["relativistic"]),
+        discriminator=lambda real, fake, smoothing: ops.mean(ops.softplus(fake - real)),
+        generator=lambda real, fake: ops.mean(ops.softplus(real - fake)),
+    ),
 }
 
 

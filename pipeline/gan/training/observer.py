@@ -17,34 +17,43 @@ from pipeline.store.atomic import write_whole
 
 SECONDS = 40.0  # at least between two drawings of the plots; longer if drawing takes over a second
 Draw = Callable[[np.ndarray], np.ndarray]  # latents (N, latent) to pictures (N, S, S, C) uint8
+Show = Callable[[int, np.ndarray], None]  # shows a person the samples (N, S, S, C) uint8 of an epoch
 
 
 class Observer:
     """Writes sample sheets, scores and plots of one training into `folder`, and copies them to `live`, if given.
 
-    Without an `evaluator` the samples are shown but not scored. `events`, if given, are those for TensorBoard.
+    Without an `evaluator` the samples are not scored. `show`, if given, gets those of each sheet too; `events` are
+    for TensorBoard, if it is wanted.
     """
 
     def __init__(
-        self, folder: Path, *, live: Path | None, evaluator: SampleEvaluator | None, events: EventLog | None = None
+        self,
+        folder: Path,
+        *,
+        live: Path | None,
+        evaluator: SampleEvaluator | None,
+        show: Show | None = None,
+        events: EventLog | None = None,
     ) -> None:
-        self.folder, self.live, self.evaluator, self.events = folder, live, evaluator, events
+        self.folder, self.live, self.evaluator = folder, live, evaluator
+        self.show, self.events = show, events
         self.sheets = SampleSheets(folder / SHEETS, live=live)
         self._next_plots = time.monotonic() + SECONDS  # when the plots are redrawn
 
     def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:
         """Write the sheet of the reals, and the first sheet of samples, before any training."""
         self.sheets.add_reals(reals)
-        self.sheets.add(0, draw(latents))
+        self._add_sheet(0, draw(latents))
 
     def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int) -> Row:
         """Write the sample sheet of `latents`; return the scores of the samples to add to `row`."""
         if self.evaluator is None:
-            self.sheets.add(row["epoch"], draw(latents))
+            self._add_sheet(row["epoch"], draw(latents))
             return {}
         extra = fixed_latents(max(self.evaluator.count, GRID**2), size=latents.shape[1], seed=seed)
         pictures = draw(np.concatenate([latents, extra[len(latents) :]]))
-        self.sheets.add(row["epoch"], pictures[: len(latents)])
+        self._add_sheet(row["epoch"], pictures[: len(latents)])
         found = asdict(self.evaluator.evaluate(pictures))
         scores = {name: value for name, value in found.items() if value is not None}
         if scores:
@@ -55,6 +64,11 @@ class Observer:
         """Bring TensorBoard's events in line with `rows`, all that the statistics log has now."""
         if self.events:
             self.events.sync(rows)
+
+    def _add_sheet(self, epoch: int, pictures: np.ndarray) -> None:
+        self.sheets.add(epoch, pictures)
+        if self.show:
+            self.show(epoch, pictures)
 
     def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Redraw the plots of `rows`, unless that was done a moment ago and these are not the `last`."""
@@ -74,15 +88,22 @@ class Observer:
 
 
 class NullObserver:
-    """An `Observer` that shows nothing."""
+    """An `Observer` that writes nothing. `show`, if given, gets the samples of each sheet."""
 
     evaluator = None
 
+    def __init__(self, show: Show | None = None) -> None:
+        self.show = show
+
     def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:
-        """Show nothing."""
+        """Show the first samples."""
+        if self.show:
+            self.show(0, draw(latents))
 
     def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int) -> Row:
-        """Return no scores."""
+        """Show the samples; return no scores."""
+        if self.show:
+            self.show(row["epoch"], draw(latents))
         return {}
 
     def record(self, rows: list[Row]) -> None:

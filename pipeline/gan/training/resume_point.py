@@ -1,5 +1,6 @@
 """The resume point of a training: the validated contents of a checkpoint beside networks and optimizers."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pipeline.devices import BFLOAT16, ComputeMode, Threads
+from pipeline.devices import BFLOAT16, ComputeMode, Threads, rounding
 from pipeline.errors import UserError
 from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import NETWORKS
 from pipeline.gan.training.checkpoint import load_arrays
+from pipeline.gan.training.phase import FIRST, Phase
 from pipeline.gan.training.recovery import RETRIES
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.training.train_step import METRICS
@@ -20,6 +22,7 @@ from pipeline.images.contact_sheet import GRID
 from pipeline.store.npz import ArrayForm, ArrayForms, Arrays, ForeignFile, Npz, shown
 
 if TYPE_CHECKING:
+    from pipeline.gan.training.loop import Trainer
     from pipeline.gan.training.step_inputs import Batches
 
 MAX_TEXT_BYTES = 1 << 14  # of a note and of an origin, which have a few hundred
@@ -34,7 +37,8 @@ class Origin(BaseModel):
     """What a training is of, as its checkpoints record it.
 
     The pictures and noise of a step follow from `seed` and `images`, their shape (N, S, S, C). `definition` is a
-    digest. The fields that may be None are missing in checkpoints of earlier versions.
+    digest. The fields that may be None are missing in checkpoints of earlier versions. `phase` is missing in the first
+    phase, and is no part of the origin itself: checkpoints of several phases belong to one training.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -46,6 +50,7 @@ class Origin(BaseModel):
     rounding: str | None = Field(None, max_length=255)
     precision: Literal["float32", "bfloat16"] | None = None
     threads: tuple[Count, Count] | None = None  # within a layer, and between layers
+    phase: Phase = FIRST
 
     @field_validator("images")
     @classmethod
@@ -69,6 +74,10 @@ class Origin(BaseModel):
         """Whether a training with `seed` and `definition` on images of shape `images` has this origin."""
         known = self.definition in (None, definition_digest(definition))
         return known and (self.seed, self.images) == (seed, tuple(images))
+
+    def is_same_training(self, other: "Origin | None") -> bool:
+        """Whether a checkpoint of the origin `other` is of the same training, in whichever phase."""
+        return other is not None and self.model_copy(update={"phase": other.phase}) == other
 
     @property
     def compute_mode(self) -> ComputeMode | None:
@@ -124,6 +133,38 @@ def point_forms(batches: "Batches", *, latent: int) -> ArrayForms:
     }
 
 
+def point_arrays(training: "Trainer") -> Arrays:
+    """The contents of a checkpoint: all that later steps depend on, and the statistics of the current epoch."""
+    mode = training.compute_mode
+    # The pictures and noise of each step follow from `seed`, `images` and `phase`
+    origin = {
+        "seed": training.config.seed,
+        "images": training.images.shape,
+        "name": training.config.name,
+        "definition": definition_digest(training.definition),
+        "rounding": rounding(mode.dtype),
+        "precision": mode.precision,
+        "threads": [mode.threads.within, mode.threads.between],
+    }
+    if training.phase != FIRST:
+        origin["phase"] = training.phase.model_dump()
+    numbers = {
+        "seconds": training.seconds,
+        "lead": training.accuracy_average.accuracy,
+        "caution": training.lr_scale,
+    }
+    return {
+        "step": np.asarray(np.int64(training.steps_done)),
+        "retries": np.asarray(np.int64(training.retries)),
+        "metrics": training.metrics_array(),
+        "latents": training.latents,
+        "note": np.frombuffer(training.note.encode(), np.uint8),
+        "origin": np.frombuffer(json.dumps(origin).encode(), np.uint8),
+        **{name: np.asarray(np.float64(value)) for name, value in numbers.items()},
+        **training.state.arrays(),
+    }
+
+
 def load_point(path: Path, forms: ArrayForms, batches: "Batches") -> ResumePoint:
     """Read and validate the checkpoint `path` of a training on `batches`; `forms` are those of all its arrays.
 
@@ -145,7 +186,9 @@ def load_point(path: Path, forms: ArrayForms, batches: "Batches") -> ResumePoint
     in_bounds = 0 <= found.retries <= RETRIES and found.seconds >= 0
     if not (in_bounds and 0 <= found.accuracy_average <= 1 and 0 < found.lr_scale <= 1):
         raise ForeignFile("holds retries, seconds, lead or caution out of bounds")
-    if len(found.metrics) != found.steps_done % batches.steps:
+    if found.steps_done < found.origin.phase.step:
+        raise ForeignFile(f"is of step {found.steps_done}, before the first of its phase")
+    if len(found.metrics) != batches.clock.steps_into(found.steps_done):
         raise ForeignFile(f"holds metrics of {len(found.metrics)} steps, which does not fit step {found.steps_done}")
     return found
 

@@ -94,7 +94,9 @@ def read_saved(folder: Path) -> SavedTraining:
     except ForeignFile as error:
         mismatch = f"its checkpoint and {DEFINITION} do not belong together; use another copy"
         raise DamagedState(f"{latest.path} {error}: {mismatch}") from None
-    return SavedTraining(folder, definition, tuple(each for each in outlines if each.origin == latest.origin))
+    return SavedTraining(
+        folder, definition, tuple(each for each in outlines if latest.origin.is_same_training(each.origin))
+    )
 
 
 def recorded_compute_mode(folder: Path) -> ComputeMode | None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from pipeline.gan.config import Balance, Growing, Optimizer
+from pipeline.gan.training.phase import Clock
 
 # Steps after which automatic sample sheets are due: many at first, when samples change fast, and about every 12 % more
 # from 1000 on, by ISO 3's preferred numbers R20. They depend on the step alone: a longer training has the same sheets
@@ -70,13 +71,13 @@ def ema_share(*, half_life: float, ramp: float, seen: int, batch: int) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
-    """After which epochs a sample sheet and a checkpoint are due, in a training with `steps` steps in each epoch.
+    """After which epochs a sample sheet and a checkpoint are due, in a training whose epochs `clock` counts.
 
     `sample_every` and `checkpoint_every` are epochs; None: automatic, by the number of steps done. Nothing here depends
     on how long the training will be.
     """
 
-    steps: int
+    clock: Clock
     sample_every: int | None = None
     checkpoint_every: int | None = None
 
@@ -84,11 +85,12 @@ class Intervals:
         """Whether a sample sheet is due after `epoch` epochs: automatically, if they passed a step of the series."""
         if self.sample_every:
             return epoch % self.sample_every == 0
-        return _sheets_until(epoch * self.steps) > _sheets_until((epoch - 1) * self.steps)
+        end = self.clock.step_at(epoch)
+        return _sheets_until(end) > _sheets_until(end - self.clock.steps)
 
     def is_checkpoint_due(self, epoch: int) -> bool:
         """Whether a checkpoint is due after `epoch` epochs."""
-        return epoch % (self.checkpoint_every or math.ceil(CHECKPOINT_STEPS / self.steps)) == 0
+        return epoch % (self.checkpoint_every or math.ceil(CHECKPOINT_STEPS / self.clock.steps)) == 0
 
 
 def _sheets_until(step: int) -> int:

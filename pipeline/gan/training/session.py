@@ -16,10 +16,12 @@ import numpy as np
 
 from pipeline.devices import ComputeMode
 from pipeline.errors import DamagedState, Stopped, UserError
-from pipeline.gan.config import Definition
+from pipeline.gan.config import Definition, Smoothing
+from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.stats_log import STATS
-from pipeline.gan.training.loop import FINAL, TrainConfig, Trainer
-from pipeline.gan.training.observer import NullObserver
+from pipeline.gan.training.checkpoint import save_checkpoint
+from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
+from pipeline.gan.training.observer import NullObserver, Observer, Show
 from pipeline.gan.training.saved import (
     SavedTraining,
     check_target,
@@ -28,6 +30,7 @@ from pipeline.gan.training.saved import (
     write_definition,
     write_training,
 )
+from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.validation import Shape
 from pipeline.progress import Progress, ShouldStop, never
@@ -95,6 +98,40 @@ class Session:
             write_definition(self.training.definition, target)
         self._restart(images, target)
 
+    def use_state(self, state: TrainState) -> None:
+        """Go on with the networks and optimizers of `state`, which get the values of this training's checkpoint."""
+        self.training.state = state
+        self._restart(self.training.images, self.training.folder)
+
+    def change(self, batch: int | None, smoothing: Smoothing | None) -> None:
+        """Train with another batch size or label smoothing from here on; None keeps what is.
+
+        The folder gets a checkpoint of it, lest an error or a crash lead back behind this point.
+        """
+        training, before = self.training, self.training.phase
+        training.change(batch=batch, smoothing=smoothing)
+        if training.phase == before:
+            return
+        if (training.folder / FINAL).exists():
+            final_to_checkpoint(training, training.folder)
+        elif training.steps_done:  # before the first step the training itself writes one
+            save_checkpoint(training.folder / CHECKPOINTS, training.steps_done, training.arrays())
+
+    def continue_with(
+        self, config: TrainConfig, images: np.ndarray, evaluator: SampleEvaluator | None, *, show: Show | None
+    ) -> None:
+        """Continue with another config, or as many other `images`.
+
+        If the training has a folder of its own, or is to be scored, sheets and plots are written. `show`, if given,
+        gets the samples of each sheet.
+        """
+        if evaluator is None and self.is_temporary:
+            return self.training.continue_with(config, images, NullObserver(show))
+        observer = Observer(self.training.folder, live=None, evaluator=evaluator, show=show)
+        if self.training.steps_done:  # a new training writes this sheet itself
+            observer.sheets.add_reals(images)
+        self.training.continue_with(config, images, observer)
+
     def run(self, progress: Progress) -> None:
         """Train until the epochs or the minutes of the config are over.
 
@@ -130,6 +167,7 @@ class Session:
             observer=NullObserver(),
             state=before.state,
             compute_mode=before.compute_mode,
+            phase=before.phase.restarted(),
         )
         self.training.log.close()
 

@@ -1,4 +1,4 @@
-"""The row of statistics of one epoch, a line of stats.jsonl without the scores of samples."""
+"""The row of statistics of one epoch, a line of stats.jsonl without the scores of samples; the note on progress."""
 
 import operator
 import typing
@@ -21,6 +21,7 @@ def epoch_row(training: "Trainer") -> Row:
     if find_loss(training.definition.loss).is_critic:  # its D gives no probabilities
         means = {name: value for name, value in means.items() if name not in PROBABILITY_METRICS}
     seen = len(training.metrics) * training.batches.images_per_step
+    smoothing = planner.definition.smoothing
     g_rate, d_rate = map(operator.mul, planner.rates(training.steps_done - 1), training.rate_scales)
     return {
         "epoch": training.epoch,
@@ -30,8 +31,22 @@ def epoch_row(training: "Trainer") -> Row:
         "d_skipped": count_skipped(metrics),
         "g_rate": g_rate,
         "d_rate": d_rate,
+        "batch": training.batches.batch,
+        "smoothing_real": smoothing.real,
+        "smoothing_fake": smoothing.fake,
         "images_per_second": round(seen / training.seconds, 2),
         "seconds": round(training.seconds, 3),
         **({} if planner.is_full_size(training.steps_done - 1) else {"growing": 1}),
         **({"note": training.note} if training.note else {}),
     }
+
+
+def progress_note(training: "Trainer") -> str:
+    """The epoch of `training` and, after the first one, what the last epoch came to; for a progress bar."""
+    note = f"epoch {training.epoch + (not training.is_done)} {training.length}"
+    if not training.config.epochs:  # how many steps there will be is not known, so only those that are done are shown
+        note = f"steps, {note}"
+    if not training.log.rows:
+        return note
+    row = training.log.rows[-1]
+    return f"{note}, D {row['d_loss']:.2f}, G {row['g_loss']:.2f}, {row['images_per_second']:.0f} images/s"

@@ -20,6 +20,7 @@ from pipeline.devices import backend, has_gpu
 from pipeline.errors import UserError
 from pipeline.gan.config import Definition
 from pipeline.gan.training.augment import DRAWS
+from pipeline.gan.training.phase import FIRST, Clock, Phase
 from pipeline.gan.training.schedule import ema_share, images_until_full_size, rate_at, stage_at
 
 MIN_IMAGES = 16  # with fewer, D has nothing to distinguish, and batch norm nothing to average
@@ -37,6 +38,7 @@ class Batches:
     max_batch: int
     seed: int
     turns: int = 1
+    phase: Phase = FIRST
 
     @property
     def batch(self) -> int:
@@ -53,13 +55,32 @@ class Batches:
         """Pictures that D sees in one step."""
         return self.batch * self.turns
 
+    @property
+    def clock(self) -> Clock:
+        """Which step belongs to which epoch."""
+        return Clock(steps=self.steps, first_step=self.phase.step, first_epoch=self.phase.epoch)
+
+    def images_seen(self, number: int) -> int:
+        """Images that D has seen after `number` steps, in this phase or one step before it."""
+        steps = number - self.phase.step
+        return self.phase.images + steps * (self.images_per_step if steps >= 0 else self.phase.before)
+
+    def next_phase(self, number: int, *, batch: int) -> Phase:
+        """The phase that begins after `number` steps, with batches of another size."""
+        before = self.images_per_step if number > self.phase.step else self.phase.before
+        start = {"step": number, "epoch": self.clock.epochs_after(number), "images": self.images_seen(number)}
+        return self.phase.model_copy(update={**start, "before": before, "batch": batch})
+
     def batch_indices(self, number: int) -> np.ndarray:
         """The indices (turns, batch) of the pictures of step `number`, which counts from 0 over all epochs."""
-        return np.stack([self._of_turn(number * self.turns + turn) for turn in range(self.turns)])
+        first = (number - self.phase.step) * self.turns
+        return np.stack([self._of_turn(first + turn) for turn in range(self.turns)])
 
     def _of_turn(self, number: int) -> np.ndarray:
+        """The indices (batch,) of turn `number` of the phase."""
         epoch, position = divmod(number, self.count // self.batch)
-        return _permutation(self.count, self.seed, epoch)[position * self.batch : (position + 1) * self.batch]
+        order = _permutation(self.count, self.seed, self.phase.epoch + epoch)
+        return order[position * self.batch : (position + 1) * self.batch]
 
 
 def check_count(count: int) -> None:
@@ -212,7 +233,9 @@ class StepPlanner:
         if self.is_full_size(self.steps - 1):
             return
         needed = images_until_full_size(self.definition.growing, stages=self.stages)
-        epochs = -(-(needed + self.batches.images_per_step) // self.images_seen(self.batches.steps))
+        batches, phase = self.batches, self.batches.phase
+        missing = needed + batches.images_per_step - phase.images
+        epochs = phase.epoch - (-missing // (batches.steps * batches.images_per_step))
         raise UserError(
             f"growing reaches full size after {needed} images, and this training sees {self.images_seen(self.steps)}:"
             f" set epochs to {epochs} or more, or lower growing.fade and growing.hold"
@@ -255,7 +278,7 @@ class StepPlanner:
 
     def images_seen(self, number: int) -> int:
         """Images that D has seen after `number` steps."""
-        return number * self.batches.images_per_step
+        return self.batches.images_seen(number)
 
 
 T = TypeVar("T")

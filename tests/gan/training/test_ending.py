@@ -14,6 +14,7 @@ from pipeline.gan.training.ending import (
     full_size_after,
     most_epochs,
 )
+from pipeline.gan.training.phase import Clock
 from pipeline.options import STAGE_OPTIONS
 
 STEPS = 100  # of an epoch, which gets a sheet
@@ -78,12 +79,12 @@ def test_growing_gan_is_judged_by_what_it_does_at_full_size():
 
 
 def test_length_knows_its_steps_only_with_a_number_of_epochs():
-    known, automatic = Length(epochs=7, epoch_steps=20), Length(epochs=None, epoch_steps=21)
+    known, automatic = Length(epochs=7, clock=Clock(steps=20)), Length(epochs=None, clock=Clock(steps=21))
     assert (known.steps, known.known_steps, str(known)) == (140, 140, "of 7")
     assert (automatic.known_steps, str(automatic)) == (0, f"of at most {most_epochs(21)}")
     assert MOST_STEPS <= automatic.steps < MOST_STEPS + 21
     assert STAGE_OPTIONS["gan"].model_fields["most_steps"].description.startswith("about ")  # as it is rounded up:
-    short = Length(epochs=None, epoch_steps=21, most_steps=50)
+    short = Length(epochs=None, clock=Clock(steps=21), most_steps=50)
     assert (short.steps, str(short)) == (63, "of at most 3")
     flat = rows([1.0] * LEAST)
     assert (known.is_at_plateau(flat), automatic.is_at_plateau(flat)) == (False, True)

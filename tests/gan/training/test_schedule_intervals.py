@@ -1,17 +1,18 @@
 import pytest
 
+from pipeline.gan.training.phase import Clock
 from pipeline.gan.training.schedule import Intervals
 
 
 def sheets(steps: int, *, until: int, **given) -> list[int]:
     """The epochs of `steps` steps that get a sample sheet, up to the epoch `until`."""
-    intervals = Intervals(steps=steps, **given)
+    intervals = Intervals(clock=Clock(steps=steps), **given)
     return [epoch for epoch in range(1, until + 1) if intervals.is_sheet_due(epoch)]
 
 
 def test_requested_intervals_are_used():
     assert sheets(2, until=30, sample_every=7) == [7, 14, 21, 28]
-    intervals = Intervals(steps=2, checkpoint_every=3)
+    intervals = Intervals(clock=Clock(steps=2), checkpoint_every=3)
     assert [epoch for epoch in range(1, 10) if intervals.is_checkpoint_due(epoch)] == [3, 6, 9]
 
 
@@ -33,6 +34,6 @@ def test_each_long_epoch_gets_a_sheet_at_first():
 
 
 def test_automatic_checkpoints_are_about_five_hundred_steps_apart():
-    intervals = Intervals(steps=14)
+    intervals = Intervals(clock=Clock(steps=14))
     assert [epoch for epoch in range(1, 100) if intervals.is_checkpoint_due(epoch)] == [36, 72]
-    assert Intervals(steps=3750).is_checkpoint_due(1)
+    assert Intervals(clock=Clock(steps=3750)).is_checkpoint_due(1)

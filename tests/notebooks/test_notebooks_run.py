@@ -1,0 +1,132 @@
+"""Every notebook runs from its first cell to its last, in a folder of its own, in two minutes of two cores."""
+
+import contextlib
+import os
+import re
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.notebooks.notebook_files import NOTEBOOKS, REPOSITORY
+
+MINUTES, CORES = 2, 2
+MARK = "GANMILL_NOTEBOOK"
+TIMEOUT = 1800  # seconds for one cell, on a machine that does other things too
+
+
+class ProcessorTime(threading.Thread):
+    """Adds up the processor time of the kernel and all that it starts, also of processes that outlive their parent."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._seconds: dict[tuple[int, float], float] = {}  # of each process
+        self._done = threading.Event()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds on one core, of all processes together."""
+        return sum(self._seconds.values())
+
+    def run(self) -> None:
+        """Look at all processes twice a second; those of the notebook have MARK in their environment."""
+        while not self._done.wait(0.5):
+            for process in psutil.process_iter():
+                with contextlib.suppress(psutil.Error, OSError):
+                    if MARK in process.environ():
+                        times = process.cpu_times()
+                        self._seconds[process.pid, process.create_time()] = times.user + times.system
+
+    def __enter__(self) -> "ProcessorTime":
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self.join()
+
+
+def run(path: Path, folder: Path, monkeypatch):
+    """The notebook in the file `path`, executed in `folder` with this repository's ganmill."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    found = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYTHONPATH", found)
+    monkeypatch.setenv(MARK, path.stem)
+    notebook = nbformat.read(path, as_version=4)
+    place = {"metadata": {"path": str(folder)}}
+    # Bars are drawn again and again over one line: streams in one piece keep the last drawing
+    nbclient.NotebookClient(notebook, timeout=TIMEOUT, coalesce_streams=True, resources=place).execute()
+    if out := os.environ.get("EXECUTED_NOTEBOOKS"):  # a folder, for a person who wants to read them
+        nbformat.write(notebook, Path(out) / path.name)
+    return notebook
+
+
+def texts(notebook) -> str:
+    """All that the cells printed."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "".join(output.get("text", "") for output in outputs if output.get("name") == "stdout")
+
+
+def pictures(notebook) -> int:
+    """How many pictures the cells show."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_within_its_time(path, tmp_path, monkeypatch):
+    data = REPOSITORY.parent / "shared" / "data" / "fashion-mnist"
+    if data.is_dir():
+        monkeypatch.setenv("FASHION_MNIST", str(data))
+    with ProcessorTime() as time:
+        notebook = run(path, tmp_path, monkeypatch)
+    print(f"{path.stem}: {time.seconds:.0f} s of processor time, {pictures(notebook)} pictures\n{texts(notebook)}")
+    assert pictures(notebook) >= 3
+    assert 0 < time.seconds < 60 * MINUTES * CORES
+    CHECKS[path.stem](texts(notebook))
+
+
+def check_fashion_mnist(printed: str) -> None:
+    assert printed.count("same samples: True") == 2
+    found = dict(re.findall(r"^(training pictures|samples|noise) +([\d.]+)$", printed, re.MULTILINE))
+    assert float(found["training pictures"]) > max(float(found["samples"]), float(found["noise"]))
+
+
+def check_own_subject(printed: str) -> None:
+    assert "240 of 240 pictures made 32 px squares" in printed
+    assert "80 files: 80 labels new or changed" in printed
+    assert re.search(r"filter +kept \d+ of 240", printed)
+
+
+def check_remedies(printed: str) -> None:
+    """What the text says: it collapses, the alarm names it, and only the lower learning rate cures it."""
+    assert "mode collapse, a few pictures again and again" in printed
+    found = re.findall(r"^(\w.*?) +diversity ([\d.]+)$", printed, re.MULTILINE)
+    assert [name for name, value in found if float(value) > 0.5] == ["lower learning rate"]
+    assert len(found) == 4
+
+
+def check_style_transfer(printed: str) -> None:
+    """As the text says, the loss of the style falls."""
+    first, last = re.search(r"loss of the style at 64 pixels: (\S+) at first, (\S+) at the end", printed).groups()
+    assert float(last) < float(first) / 2
+
+
+CHECKS = {
+    "fashion-mnist": check_fashion_mnist,
+    "own-subject": check_own_subject,
+    "remedies": check_remedies,
+    "style-transfer": check_style_transfer,
+}
+
+
+@pytest.mark.long
+def test_fashion_mnist_runs_without_its_data(tmp_path, monkeypatch):
+    monkeypatch.delenv("FASHION_MNIST", raising=False)
+    path = next(each for each in NOTEBOOKS if each.stem == "fashion-mnist")
+    printed = texts(run(path, tmp_path, monkeypatch))
+    assert "from the demo (2000, 28, 28) uint8" in printed
+    assert printed.count("same samples: True") == 2
