@@ -318,7 +318,10 @@ class Dcgan:
         folder, state = check_folder(folder), self.state
         self._session.save(folder)
         write_networks(self.definition, folder, generator=state.average, discriminator=state.discriminator)
-        SampleSheets(folder / SHEETS, live=None).add(self.epochs, self.generate(latents=self.fixed_latents))
+        sheets = SampleSheets(folder / SHEETS, live=None)
+        sheets.add(self.epochs, self.generate(latents=self.fixed_latents))
+        if self.definition.multi_scale:
+            sheets.add_scales(self._training.draw_scales(self.fixed_latents[:GRID]))
         write_card(self._training, folder)
 
     @property

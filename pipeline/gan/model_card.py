@@ -254,6 +254,7 @@ def _render(card: Card, folder: Path) -> str:
         lowest=best_in_words(card.best) if card.best else None,
         sheet=of_epochs.get(card.drawn["epoch"]),
         reals=sheets.get("reals"),
+        scales=sheets.get("scales"),
         plots=sorted(path.relative_to(folder).as_posix() for path in (folder / "plots").glob("*.png")),
         files={name for name in (GENERATOR, DISCRIMINATOR) if (folder / name).exists()},
     )

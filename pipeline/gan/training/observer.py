@@ -1,7 +1,7 @@
 """What people see of a training while it runs: sample sheets, scores and plots."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -48,6 +48,10 @@ class Observer:
             scores["extractor"] = self.evaluator.extractor.name  # scores of different extractors cannot be compared
         return scores
 
+    def show_scales(self, scales: Sequence[np.ndarray]) -> None:
+        """Write the sheet of samples of a multi-scale GAN at every side, (N, s, s, C) uint8, the coarsest first."""
+        self.sheets.add_scales(scales)
+
     def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Redraw the plots of `rows`, unless that was done a moment ago and these are not the `last`."""
         if last or time.monotonic() > self._next_plots:
@@ -76,6 +80,9 @@ class NullObserver:
     def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int) -> Row:
         """Return no scores."""
         return {}
+
+    def show_scales(self, scales: Sequence[np.ndarray]) -> None:
+        """Show nothing."""
 
     def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Draw nothing."""
