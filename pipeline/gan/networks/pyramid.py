@@ -40,4 +40,5 @@ def as_judged(discriminator: keras.Model, pictures: Tensor) -> Pictures:
     S is the side of its finest input.
     """
     lengths = [each_input.shape[1] for each_input in discriminator.inputs]
-    return pictures if len(lengths) == 1 else pyramid(pictures, lengths)
+    # Keras takes arrays alone, but no tuple that holds one
+    return pictures if len(lengths) == 1 else pyramid(keras.ops.convert_to_tensor(pictures), lengths)
