@@ -167,9 +167,10 @@ def disagreement(runner: StepRunner) -> float:
 
 
 def test_scales_agree_after_training():
-    fast = {"width": 8, "max_width": 16, "optimizer": {"learning_rate": 2e-3}}
-    runner = StepRunner(define({"multi_scale": True, "generator": fast, "discriminator": fast}), steps=400)
+    width = {"width": 16, "max_width": 32}
+    tree = {"generator": width | {"norm": "layer"}, "discriminator": PLAIN | width, "batch": 16}
+    runner = StepRunner(define(QUIET | tree | {"penalties": {"r1": {"weight": 0.3, "every": 4}}}), steps=200)
     before = disagreement(runner)
-    runner.run(range(400))
+    runner.run(range(200))
     assert before > 0.9
-    assert disagreement(runner) < 0.6
+    assert disagreement(runner) < 0.65
