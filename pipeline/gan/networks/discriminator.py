@@ -67,7 +67,7 @@ class _DiscriminatorBuilder(NetworkBuilder):
         return self._outputs(x)
 
     def _join(self, picture: Tensor, x: Tensor, level: int) -> Tensor:
-        """Concatenation, then a 1x1 convolution: `phi_cat_lin` of Karnewar and Wang 2020, section 2.1.
+        """Concatenation, then a 1x1 convolution: `phi_cat_lin` of Karnewar and Wang 2020, section 2.
 
         It lets picture and features interact at every side, also at the coarsest, after which there may be no other
         convolution; and the next layers keep their widths. No norm: it would remove the pictures' contrast.

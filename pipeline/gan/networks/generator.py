@@ -41,7 +41,7 @@ class _GeneratorBuilder(NetworkBuilder):
         return keras.Model(latents, picture, name="generator")
 
     def multi_scale(self) -> tuple[keras.Model, keras.Model]:
-        """A picture from the feature map of every side, up to one of the full size (Karnewar and Wang 2020, 2.1)."""
+        """A picture from the feature map of every side up to the full size (Karnewar and Wang 2020, section 2)."""
         latents = keras.Input((self.definition.latent,), name="latent")
         x = self._project(latents)
         pictures = [self._picture(x, 0)]

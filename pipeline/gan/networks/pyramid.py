@@ -26,8 +26,8 @@ def sides(pictures: Pictures) -> list[Tensor]:
 def pyramid(pictures: Tensor, side_lengths: Sequence[int]) -> tuple[Tensor, ...]:
     """`pictures` (B, S, S, C) at each of `side_lengths`, which divide S, by the mean of squares of pixels.
 
-    Training, measurements and exported discriminators all use this filter. The mean of a coarse picture is that of the
-    fine one, and the mean of means is the same again: each side is the mean of the next finer one.
+    Training, measurements and exported discriminators all use this filter. As a mean of means is a mean, each side is
+    also the next finer one brought down, and all sides of a picture have the same mean.
     """
     size = pictures.shape[1]
     pools = {side: keras.layers.AveragePooling2D(size // side, dtype="float32") for side in side_lengths if side < size}

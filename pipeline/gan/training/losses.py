@@ -121,7 +121,7 @@ def _squared_norm(slopes: Pictures) -> Tensor:
     """The squared norm of each picture's slope, float32; (B,).
 
     D of a multi-scale GAN is one function of the pictures of all sides, so its slope is one vector over all of them.
-    Karnewar and Wang 2020 take the mean of the penalties of each side instead, which bounds no slope between them.
+    Karnewar and Wang 2020 take the mean of a penalty for each side instead.
     """
     return reduce(
         operator.add, [ops.sum(ops.square(ops.cast(slope, "float32")), axis=(1, 2, 3)) for slope in sides(slopes)]
