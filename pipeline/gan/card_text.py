@@ -94,11 +94,12 @@ def render_card(
     layout: Layout = "training",
     sheet: str | None,
     reals: str | None = None,
+    scales: str | None = None,
     plots: Sequence[str] = (),
 ) -> str:
     """README.md: the text of `card` for networks in this `layout`.
 
-    `sheet`, `reals` and `plots` are the paths of pictures that it shows or links to, as far as there are any.
+    `sheet`, `reals`, `scales` and `plots` are the paths of pictures that it shows or links to, as far as there are any.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # here, as most commands need none
 
@@ -118,6 +119,7 @@ def render_card(
         lowest=best_in_words(card.best) if card.best else None,
         sheet=sheet,
         reals=reals,
+        scales=scales,
         plots=plots,
     )
 

@@ -30,7 +30,7 @@ from pipeline.gan.history import History
 from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
 from pipeline.gan.notebook import gan_html, show_samples, viewed
-from pipeline.gan.sampling import SHEETS, SampleSheets, as_latents, fixed_latents
+from pipeline.gan.sampling import as_latents, fixed_latents
 from pipeline.gan.training.ending import check_automatic
 from pipeline.gan.training.loop import TrainConfig, Trainer
 from pipeline.gan.training.saved import read_saved
@@ -325,7 +325,7 @@ class Dcgan(validation.KnownAttributes):
         folder, state = check_folder(folder), self.state
         self._session.save(folder)
         write_networks(self.definition, folder, generator=state.average, discriminator=state.discriminator)
-        SampleSheets(folder / SHEETS, live=None).add(self.epochs, self.generate(latents=self.fixed_latents))
+        self._session.write_sheets(folder)
         write_card(self._training, folder)
 
     @property

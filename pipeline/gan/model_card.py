@@ -19,7 +19,7 @@ from pipeline.gan.card_text import CARD, README, Card, Lineage, Origins, render_
 from pipeline.gan.config import as_tree, definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
-from pipeline.gan.sheet_names import REALS, SHEETS
+from pipeline.gan.sheet_names import REALS, SCALES, SHEETS
 from pipeline.gan.stats_log import Row, best_row, chosen_epoch, skipped_steps
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.phase import FIRST
@@ -208,10 +208,12 @@ def _scores(epoch: int, rows: dict[int, Row]) -> dict[str, Any]:
 def _render(card: Card, folder: Path) -> str:
     """The README.md of `card` for the training in `folder`, with the sheets and plots that are there."""
     sheet = folder / sheet_of(card)
-    reals, plots = folder / SHEETS / REALS, sorted((folder / "plots").glob("*.png"))
+    reals, scales = folder / SHEETS / REALS, folder / SHEETS / SCALES
+    plots = sorted((folder / "plots").glob("*.png"))
     return render_card(
         card,
         sheet=sheet.relative_to(folder).as_posix() if sheet.exists() else None,
         reals=reals.relative_to(folder).as_posix() if reals.exists() else None,
+        scales=scales.relative_to(folder).as_posix() if scales.exists() else None,
         plots=[path.relative_to(folder).as_posix() for path in plots],
     )

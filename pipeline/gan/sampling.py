@@ -1,5 +1,6 @@
 """Sampling: latents, samples from a generator, and sample sheets."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import numpy as np
 from pipeline.devices import keras
 from pipeline.errors import UserError
 from pipeline.gan.latents import fixed_latents, latent_walk, slerp, truncated
-from pipeline.gan.sheet_names import REALS, SHEETS, sheet_name
+from pipeline.gan.networks.pyramid import sides
+from pipeline.gan.sheet_names import REALS, SCALES, SHEETS, sheet_name
 from pipeline.images.contact_sheet import GRID, contact_sheet, write_png
 from pipeline.images.png import decode_png, is_readable
 from pipeline.store.atomic import write_whole
@@ -20,6 +22,8 @@ __all__ = [
     "SampleSheets",
     "as_latents",
     "draw_samples",
+    "draw_scales",
+    "enlarge",
     "fixed_latents",
     "latent_walk",
     "numbered_samples",
@@ -32,10 +36,24 @@ BATCH = 64  # always full: rounding depends on the size of a batch
 
 
 def draw_samples(generator: keras.Model, latents: np.ndarray) -> np.ndarray:
-    """Samples (N, S, S, C) uint8 of `generator` for `latents` (N, latent), with its stored batch norm statistics."""
+    """Samples (N, S, S, C) uint8 of `generator` for `latents` (N, latent), with its stored batch norm statistics.
+
+    Of a multi-scale generator those at full size.
+    """
+    return draw_scales(generator, latents)[-1]
+
+
+def draw_scales(generator: keras.Model, latents: np.ndarray) -> list[np.ndarray]:
+    """The samples at each side that `generator` gives, the coarsest first: (N, s, s, C) uint8 each."""
     padded = np.concatenate([latents, np.zeros((-len(latents) % BATCH, latents.shape[1]), latents.dtype)])
-    parts = [to_pixels(generator(padded[at : at + BATCH], training=False)) for at in range(0, len(padded), BATCH)]
-    return np.concatenate(parts)[: len(latents)]
+    batches = [sides(generator(padded[at : at + BATCH], training=False)) for at in range(0, len(padded), BATCH)]
+    return [np.concatenate([*map(to_pixels, parts)])[: len(latents)] for parts in zip(*batches, strict=True)]
+
+
+def enlarge(images: np.ndarray, size: int) -> np.ndarray:
+    """`images` (N, s, s, C) enlarged to (N, size, size, C), each pixel to a square of its colour."""
+    times = size // images.shape[1]
+    return images.repeat(times, axis=1).repeat(times, axis=2)
 
 
 def numbered_samples(generator: keras.Model, seed: int, first: int, count: int, truncation: float) -> np.ndarray:
@@ -67,6 +85,12 @@ class SampleSheets:
     def add(self, epoch: int, pictures: np.ndarray) -> None:
         """Write the sample sheet of `epoch` from `pictures` (N, S, S, C) uint8."""
         self._write(sheet_name(epoch), pictures)
+
+    def add_scales(self, scales: Sequence[np.ndarray]) -> None:
+        """Write a sheet of the first samples at every side, a row for each side: (N, s, s, C) uint8, the coarsest
+        first. It replaces that of an earlier epoch."""
+        size = scales[-1].shape[1]
+        self._write(SCALES, np.concatenate([enlarge(images[:GRID], size) for images in scales]))
 
     def add_reals(self, images: np.ndarray) -> None:
         """Write a sheet of reals, spread evenly over `images` (N, S, S, C)."""

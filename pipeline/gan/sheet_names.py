@@ -2,6 +2,7 @@
 
 SHEETS = "samples"  # the folder of the sheets in that of the training
 REALS = "reals.png"  # the sheet of the reals
+SCALES = "scales.png"  # the sheet of a multi-scale GAN at all sides
 
 
 def sheet_name(epoch: int) -> str:

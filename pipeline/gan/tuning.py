@@ -244,6 +244,7 @@ def _cache_key(definition: Definition, *, size: int, channels: int) -> str:
             "pictures": [size, size, channels],
             "augment": tree["augment"]["policies"],
             "growing": tree["growing"]["start"],
+            **({"multi_scale": True} if definition.multi_scale else {}),
             **networks,
             **{part: tree[part] for part in parts},
         },

@@ -110,6 +110,7 @@ def _pictures(folder: Path, files: TrainingFiles) -> list[Picture]:
     last = next(filter(None, map(newest_sheet, sheets)), None)
     shown = {
         f"sample sheet, epoch {sheet_epoch(last) if last else 0}": last,
+        "samples at every side": _first(sheets, "scales.png"),
         "squares it learns from": _first(sheets, "reals.png"),
         "film of the training": _first(films, "training.webm") or _first(films, "training.gif"),
         "samples": _first(made, "grid.png"),

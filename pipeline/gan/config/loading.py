@@ -27,7 +27,7 @@ SCHEMA_FIELD = "$schema"  # tells an editor where the schema is; training ignore
 DESCRIPTION_FIELD = "description"
 BUILT_IN_DEFINITIONS = Path(__file__).parents[3] / "models"
 BUILT_IN_NAMES = frozenset(
-    ("dcgan", "dcgan-128", "lsgan", "progressive", "r3", "sagan", "sn-hinge", "wgan-gp", "wide")
+    ("dcgan", "dcgan-128", "lsgan", "multi-scale", "progressive", "r3", "sagan", "sn-hinge", "wgan-gp", "wide")
 )  # in a checkout the folder of these is also that of a user's own
 SCHEMA = "schema.json"  # in the same folder as the definitions, but not a definition
 DROP_FIELDS = ("factor", "at", "plateaus")  # of a schedule
@@ -88,6 +88,8 @@ def definition_digest(definition: Definition) -> str:
         if schedule["kind"] != "drop":  # digests, and so artifacts, of the time before drops stay valid
             for name in DROP_FIELDS:
                 del schedule[name]
+    if not tree["multi_scale"]:  # as above, of the time before it
+        del tree["multi_scale"]
     return of_value(tree)
 
 

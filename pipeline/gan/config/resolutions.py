@@ -43,7 +43,8 @@ def check_size(size: int, *, remedy: str = "set the size of normalize to") -> No
 class Resolutions:
     """The levels of feature maps for pictures of `size` pixels.
 
-    The coarsest is 4 to 7 pixels wide, and each next one is twice as wide, up to half of `size`.
+    The coarsest is 4 to 7 pixels wide, and each next one is twice as wide, up to half of `size`. The generator of a
+    multi-scale GAN has one more, at `levels`, of the full `size`.
     """
 
     size: int
@@ -63,9 +64,14 @@ class Resolutions:
         """The side in pixels of the picture at `level`: twice that of the feature map."""
         return 2 * self.map_side(level)
 
+    def scales(self, definition: Definition) -> list[int]:
+        """The sides in pixels of the pictures that the networks exchange at full size, the coarsest first."""
+        return [self.map_side(level) for level in range(0 if definition.multi_scale else self.levels, self.levels + 1)]
+
     def width(self, network: Network, level: int) -> int:
-        """Channels at `level`: `network.width` at the finest; they double with each coarser level up to `max_width`."""
-        return min(network.width << (self.levels - 1 - level), network.max_width)
+        """Channels at `level`: `network.width` at half of `size`; they double with each coarser level up to
+        `max_width`, and are half as many at the full `size`."""
+        return min((network.width << (self.levels - level)) >> 1, network.max_width)
 
     def unused_attention(self, definition: Definition) -> list[str]:
         """A warning for each network that has no feature map of a side that its `attention` names."""
@@ -121,12 +127,14 @@ def check_weight_bytes(definition: Definition, found: dict[str, int], *, size: i
 
 def _generator_weights(definition: Definition, resolutions: Resolutions, channels: int) -> int:
     network = definition.generator
-    widths = [resolutions.width(network, level) for level in range(resolutions.levels)]  # the coarsest first
+    maps = resolutions.levels + definition.multi_scale
+    widths = [resolutions.width(network, level) for level in range(maps)]  # the coarsest first
     kernel = STRIDED if network.upsample == "transposed" else RESIZED
     residual = RESIDUAL if network.blocks == "residual" else 0
     first = definition.latent * resolutions.map_side(0) ** 2 * widths[0]
     blocks = sum(kernel * before * width + residual * width**2 for before, width in pairwise(widths))
-    return first + blocks + kernel * widths[-1] * channels
+    heads = sum(widths) if definition.multi_scale else kernel * widths[-1]
+    return first + blocks + heads * channels
 
 
 def _discriminator_weights(definition: Definition, resolutions: Resolutions, channels: int) -> int:
@@ -136,4 +144,5 @@ def _discriminator_weights(definition: Definition, resolutions: Resolutions, cha
     blocks = sum(STRIDED * width * before + residual * before**2 for width, before in pairwise(widths))
     features = resolutions.map_side(0) ** 2 * widths[0]
     discrimination = features * DISCRIMINATION_VALUES if network.minibatch == "discrimination" else 0
-    return STRIDED * channels * widths[-1] + blocks + discrimination
+    joins = sum((channels + width) * width for width in widths) if definition.multi_scale else 0
+    return STRIDED * channels * widths[-1] + blocks + discrimination + joins

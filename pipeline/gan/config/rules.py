@@ -120,6 +120,7 @@ def check_definition(definition: Definition) -> None:
     _check_balance(definition)
     _check_augment(definition)
     _check_growing(definition)
+    _check_multi_scale(definition)
 
 
 def _check_norm(definition: Definition) -> None:
@@ -191,3 +192,11 @@ def _check_growing(definition: Definition) -> None:
     if growing.start and definition.generator.norm == definition.discriminator.norm == "batch":
         raise ValueError("growing and batch norm in both networks: a side that fades in has batch statistics of its own"
                          ' and D detects fakes by them; set the norm of the discriminator to "none"')  # fmt: skip
+
+
+def _check_multi_scale(definition: Definition) -> None:
+    """Nothing else is refused: every other part works on all sides of a picture, or on D's features of them."""
+    if definition.multi_scale and definition.growing.start:
+        raise ValueError("multi_scale and growing: growing trains one side after the other and fades each in, and"
+                         " multi_scale trains all sides from the first step, so that nothing is left to grow; set"
+                         " growing.start to 0, or multi_scale to false")  # fmt: skip

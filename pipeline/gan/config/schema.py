@@ -216,6 +216,11 @@ class Definition(Part):
     augment: Augment = Augment()
     ema: Ema = Ema()
     growing: Growing = Growing()
+    multi_scale: bool = Field(
+        False,
+        description="MSG-GAN (Karnewar 2020): G gives a picture at every side from 4 to 7 px up, D judges all of them"
+        " together, and all sides learn at once",
+    )
     batch: int = number(
         16, "pictures in one step: small batches learn more from as many pictures; a GPU wants more", low=2, high=4096
     )

@@ -14,6 +14,7 @@ from pipeline.gan.config import Definition
 from pipeline.gan.config.rules import LOSS_PROPERTIES
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.evaluation.metrics import MIN_IMAGES, Copies, Reference, Scores
+from pipeline.gan.networks.pyramid import Pictures, as_judged, each
 from pipeline.gan.training.losses import Loss, feature_distance, find_loss
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import StepPlan
@@ -166,7 +167,7 @@ class DiscriminatorEvaluator:
         on_reals = loss.on_reals(real, smoothing) if len(real) else 0.0
         return float(on_reals + (loss.on_fakes(fake, smoothing) if len(fake) else 0.0))
 
-    def _predict(self, parts: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _predict(self, parts: Iterator[Pictures]) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, 1) and the mean of the features (1, F), float32: all features might not fit into memory."""
         logits: list[np.ndarray] = []
         total: Any = np.float32(0)
@@ -177,17 +178,17 @@ class DiscriminatorEvaluator:
         found = np.concatenate([np.zeros((0, 1), np.float32), *logits])
         return found, np.asarray(total / max(len(found), 1), np.float32)
 
-    def _image_batches(self, pictures: np.ndarray) -> Iterator[np.ndarray]:
-        """Batches in [-1, 1], at the current side of a growing discriminator."""
-        side = self.discriminator.input_shape[1]
+    def _image_batches(self, pictures: np.ndarray) -> Iterator[Pictures]:
+        """Batches in [-1, 1], at the current side of a growing discriminator, or at all sides of a multi-scale one."""
+        side = self.discriminator.inputs[-1].shape[1]
         times = pictures.shape[1] // side
         for part in self._split(pictures):
             cells = (part / np.float32(127.5) - 1).reshape(len(part), side, times, side, times, -1)
-            yield cells.mean(axis=(2, 4), dtype=np.float32)
+            yield as_judged(self.discriminator, cells.mean(axis=(2, 4), dtype=np.float32))
 
-    def _sample_batches(self, latents: np.ndarray) -> Iterator[np.ndarray]:
+    def _sample_batches(self, latents: np.ndarray) -> Iterator[Pictures]:
         for part in self._split(latents):
-            yield _array(self.generator(part, training=False))
+            yield each(_array, self.generator(part, training=False))
 
     def _split(self, array: np.ndarray) -> list[np.ndarray]:
         parts = -(-len(array) // self.batch)

@@ -1,8 +1,8 @@
 """Networks: from a definition to the generator and the discriminator as Keras models.
 
 `generator` and `discriminator` define the layers of each network; `builder` makes and names the layers, and builds the
-stages of a growing network; `layers` has the layers that Keras lacks; `export` writes plain .keras files and reads
-them; `onnx_export` writes a generator as ONNX.
+stages of a growing network; `layers` has the layers that Keras lacks; `pyramid` has the pictures of a multi-scale GAN
+at all their sides; `export` writes plain .keras files and reads them; `onnx_export` writes a generator as ONNX.
 """
 
 from pipeline.gan.networks.builder import GrowingNetwork

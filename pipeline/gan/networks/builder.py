@@ -181,16 +181,15 @@ class GrowingNetwork:
 
     `settled[i]` is the model at the i-th side, `fading[i]` the model while that side fades in. All variables exist from
     the start, so that optimizers and checkpoints have the same variables in every stage.
+
+    `whole` is the network of the last stage for pictures at full size (B, S, S, C). It is `settled[-1]`, except for a
+    multi-scale GAN, whose `settled[-1]` gives or takes a tuple of pictures, see `pyramid`.
     """
 
     layers: LayerFactory
     settled: tuple[keras.Model, ...]
     fading: tuple[keras.Model | None, ...]
-
-    @property
-    def whole(self) -> keras.Model:
-        """The network of the last stage, at full size."""
-        return self.settled[-1]
+    whole: keras.Model
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -235,12 +234,19 @@ class NetworkBuilder(ABC):
     def model(self, level: int, *, fading: bool) -> keras.Model:
         """The model for pictures of `level`, or the one while that level is `fading` in."""
 
+    @abstractmethod
+    def multi_scale(self) -> tuple[keras.Model, keras.Model]:
+        """The model for the pictures of all scales, and the one of the same layers for full-size pictures alone."""
+
     def build_stages(self) -> GrowingNetwork:
         """Build the models of all stages."""
+        if self.definition.multi_scale:
+            joint, whole = self.multi_scale()
+            return GrowingNetwork(layers=self.layers, settled=(joint,), fading=(None,), whole=whole)
         levels = self.resolutions.stages(self.definition)
         settled = tuple(self.model(level, fading=False) for level in levels)
         fading = (None, *(self.model(level, fading=True) for level in levels[1:]))
-        return GrowingNetwork(layers=self.layers, settled=settled, fading=fading)
+        return GrowingNetwork(layers=self.layers, settled=settled, fading=fading, whole=settled[-1])
 
 
 def self_attention(layers: LayerFactory, x: Tensor, *, name: str) -> Tensor:

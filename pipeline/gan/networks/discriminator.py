@@ -3,8 +3,17 @@
 from pipeline.devices import keras
 from pipeline.gan.config import Definition
 from pipeline.gan.config.resolutions import Resolutions
-from pipeline.gan.networks.builder import KERNEL, GrowingNetwork, LayerFactory, NetworkBuilder, Tensor, self_attention
+from pipeline.gan.networks.builder import (
+    KERNEL,
+    RELU_GAIN,
+    GrowingNetwork,
+    LayerFactory,
+    NetworkBuilder,
+    Tensor,
+    self_attention,
+)
 from pipeline.gan.networks.layers import MinibatchDiscrimination, MinibatchStddev
+from pipeline.gan.networks.pyramid import pyramid
 
 SLOPE = 0.2  # of the leaky ReLUs below zero
 
@@ -14,8 +23,9 @@ def build_discriminator(
 ) -> GrowingNetwork:
     """Build a discriminator: pictures (B, S, S, channels) in [-1, 1] to [logits (B, 1), features (B, F)].
 
-    A logit above 0 means real. A `keras_only` discriminator has Keras' own layers only, but for minibatch layers, and
-    takes weights from `export`.
+    A logit above 0 means real. With `multi_scale` its stage takes a tuple of pictures, one for each side from that of
+    its coarsest map to S, and `whole` makes them of the full-size ones. A `keras_only` discriminator has Keras' own
+    layers only, but for minibatch layers, and takes weights from `export`.
     """
     layers = LayerFactory(definition.discriminator, role="discriminator", seed=seed, dtype=dtype, keras_only=keras_only)
     builder = _DiscriminatorBuilder(
@@ -37,15 +47,45 @@ class _DiscriminatorBuilder(NetworkBuilder):
             if fading and step == level - 1:
                 half = keras.layers.AveragePooling2D(2, dtype="float32")(picture)
                 x = self.layers.blend(self._from_picture(half, step), x, f"blend_{level}")
-        features = self._features(x)
-        logit = self.layers.dense(features, 1, gain=1.0, dtype="float32", name="logit")
-        return keras.Model(picture, [logit, features], name="discriminator")
+        return keras.Model(picture, self._outputs(x), name="discriminator")
+
+    def multi_scale(self) -> tuple[keras.Model, keras.Model]:
+        """One logit of the pictures of all sides; the second model makes them of the picture at full size."""
+        scales = self.resolutions.scales(self.definition)
+        pictures = tuple(keras.Input((side, side, self.channels), name=f"image_{side}") for side in scales)
+        whole = keras.Input((scales[-1], scales[-1], self.channels), name="image")
+        joint = keras.Model(pictures, self._judged(pictures), name="discriminator")
+        return joint, keras.Model(whole, self._judged(pyramid(whole, scales)), name="discriminator")
+
+    def _judged(self, pictures: tuple[Tensor, ...]) -> list[Tensor]:
+        """The logit, and the features, of a picture at all sides, each joined with the feature map of its side."""
+        x = self._from_picture(pictures[-1], self.resolutions.levels - 1)
+        for level in reversed(range(self.resolutions.levels)):
+            x = self._join(pictures[level], x, level)
+            if level:
+                x = self._block(x, level - 1)
+        return self._outputs(x)
+
+    def _join(self, picture: Tensor, x: Tensor, level: int) -> Tensor:
+        """Concatenation, then a 1x1 convolution: `phi_cat_lin` of Karnewar and Wang 2020, section 2.
+
+        It lets picture and features interact at every side, also at the coarsest, after which there may be no other
+        convolution; and the next layers keep their widths. No norm: it would remove the pictures' contrast.
+        """
+        x = keras.layers.Concatenate(dtype=self.layers.dtype)([picture, x])
+        width, plain = self.resolutions.width(self.definition.discriminator, level), self._is_plain
+        x = self.layers.conv(x, width, kernel=1, gain=RELU_GAIN if plain else 1.0, name=f"join_{level}")
+        return self.layers.relu(x, SLOPE) if plain else x  # a residual block begins with its own
+
+    @property
+    def _is_plain(self) -> bool:
+        return self.definition.discriminator.blocks == "plain"
 
     def _from_picture(self, picture: Tensor, level: int) -> Tensor:
         """From the picture to a feature map of half its side. No norm: it would remove the pictures' contrast."""
         layers, width = self.layers, self.resolutions.width(self.definition.discriminator, level)
         x = layers.conv(picture, width, kernel=KERNEL, stride=2, name=f"read_{level}")
-        if self.definition.discriminator.blocks == "plain":
+        if self._is_plain:
             x = layers.relu(x, SLOPE)
         return self._with_attention(x, level)
 
@@ -72,6 +112,10 @@ class _DiscriminatorBuilder(NetworkBuilder):
         if shortcut.shape[-1] != width:
             shortcut = layers.conv(shortcut, width, kernel=1, bias=False, gain=1.0, name=f"straight_{level}")
         return keras.layers.Add(dtype=layers.dtype)([shortcut, residual])
+
+    def _outputs(self, x: Tensor) -> list[Tensor]:
+        features = self._features(x)
+        return [self.layers.dense(features, 1, gain=1.0, dtype="float32", name="logit"), features]
 
     def _features(self, x: Tensor) -> Tensor:
         """The features (B, F) float32 from which the logit is computed."""

@@ -1,6 +1,7 @@
 """Export networks as .keras files that Keras alone can load, and read them back.
 
-Spectral and weight norm are folded into the kernels, and only the last stage of a growing network is written.
+Spectral and weight norm are folded into the kernels. Only the last stage of a growing network is written, and of a
+multi-scale one the network for pictures at full size.
 """
 
 from pathlib import Path
@@ -48,9 +49,11 @@ def _image_shape(config: Any) -> tuple[int, int]:
     try:
         layers = {layer["name"]: layer["config"] for layer in config["config"]["layers"]}
         coarsest = layers["square"]["target_shape"][0]
-        level = max(level for level in range(MAX_LEVELS) if f"image_{level}" in layers)
-        side = 2 * coarsest << level
-        _, _, channels = check_shape((side, side, layers[f"image_{level}"]["filters"]))
+        # The last layer doubles the side; that of a multi-scale generator, called head, keeps it
+        level, last = max((level, f"{kind}_{level}") for level in range(MAX_LEVELS) for kind in ("image", "head")
+                          if f"{kind}_{level}" in layers)  # fmt: skip
+        side = coarsest << level + last.startswith("image")
+        _, _, channels = check_shape((side, side, layers[last]["filters"]))
     except (LookupError, TypeError, ValueError, UserError):
         raise ForeignFile("is not a generator that ganmill saved") from None
     return side, channels

@@ -13,6 +13,8 @@ def build_generator(
 ) -> GrowingNetwork:
     """Build a generator: latents (B, latent) to pictures (B, S, S, channels) in [-1, 1].
 
+    With `multi_scale` its stage gives a tuple of pictures, one for each side from the coarsest map to S.
+
     The initial weights depend on `seed`. A `keras_only` generator has Keras' own layers only and takes weights from
     `export`.
     """
@@ -37,6 +39,17 @@ class _GeneratorBuilder(NetworkBuilder):
             old = keras.layers.UpSampling2D(dtype="float32")(self._picture(below, level - 1))
             picture = self.layers.blend(old, picture, f"blend_{level}", dtype="float32")
         return keras.Model(latents, picture, name="generator")
+
+    def multi_scale(self) -> tuple[keras.Model, keras.Model]:
+        """A picture from the feature map of every side up to the full size (Karnewar and Wang 2020, section 2)."""
+        latents = keras.Input((self.definition.latent,), name="latent")
+        x = self._project(latents)
+        pictures = [self._picture(x, 0)]
+        for level in range(1, self.resolutions.levels + 1):
+            x = self._block(x, level)
+            pictures.append(self._picture(x, level))
+        joint = keras.Model(latents, tuple(pictures), name="generator")
+        return joint, keras.Model(latents, pictures[-1], name="generator")
 
     def _project(self, latents: Tensor) -> Tensor:
         network, layers, side = self.definition.generator, self.layers, self.resolutions.map_side(0)
@@ -71,10 +84,13 @@ class _GeneratorBuilder(NetworkBuilder):
         return keras.layers.Add(dtype=layers.dtype)([shortcut, residual])
 
     def _picture(self, x: Tensor, level: int) -> Tensor:
-        """The picture, float32 in [-1, 1], of twice the side of `x`."""
+        """The picture, float32 in [-1, 1], of twice the side of `x`; with `multi_scale` of its side."""
         if self.definition.generator.blocks == "residual":
             x = self.layers.relu(self.layers.norm(x, f"norm_image_{level}"))
-        x = self._upsample(x, self.channels, bias=True, gain=1.0, name=f"image_{level}")
+        if self.definition.multi_scale:
+            x = self.layers.conv(x, self.channels, kernel=1, gain=1.0, name=f"head_{level}")
+        else:
+            x = self._upsample(x, self.channels, bias=True, gain=1.0, name=f"image_{level}")
         return keras.layers.Activation("tanh", dtype="float32")(x)
 
     def _upsample(self, x: Tensor, width: int, *, name: str, bias: bool, gain: float = math.sqrt(2.0)) -> Tensor:
@@ -84,6 +100,8 @@ class _GeneratorBuilder(NetworkBuilder):
         return self.layers.conv(x, width, kernel=KERNEL - 1, bias=bias, gain=gain, name=name)
 
     def _with_attention(self, x: Tensor, level: int) -> Tensor:
-        if self.resolutions.map_side(level) not in self.definition.generator.attention:
+        # None at full size, of which only a multi-scale generator has a map: it would take most of the time and memory
+        is_full = level == self.resolutions.levels
+        if is_full or self.resolutions.map_side(level) not in self.definition.generator.attention:
             return x
         return self_attention(self.layers, x, name=f"attention_{level}")

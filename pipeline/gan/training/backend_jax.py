@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from pipeline.devices import keras
+from pipeline.gan.networks.pyramid import Pictures
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.train_step import Backward, Objective, Tensor, Variables
 
@@ -26,7 +27,7 @@ class PureAutodiff:
         self._assign_others(others, variables)
         return aux, gradients
 
-    def input_gradient(self, objective: Callable[[Tensor], tuple[Tensor, Any]], x: Tensor) -> tuple[Any, Tensor]:
+    def input_gradient(self, objective: Callable[[Pictures], tuple[Tensor, Any]], x: Pictures) -> tuple[Any, Pictures]:
         def pure(x: Tensor) -> tuple[Tensor, Any]:
             loss, aux = self._pure(lambda: objective(x), [])([])
             return loss, aux
@@ -35,13 +36,13 @@ class PureAutodiff:
         self._assign_others(others, [])
         return aux, gradient
 
-    def vjp(self, function: Callable[[], Tensor], variables: Variables) -> tuple[Tensor, Backward]:
+    def vjp(self, function: Callable[[], Pictures], variables: Variables) -> tuple[Pictures, Backward]:
         pure = self._pure(lambda: (function(), None), variables)
         samples, backward, (_, others) = jax.vjp(pure, _values(variables), has_aux=True)
         self._assign_others(others, variables)
         return samples, lambda cotangent: backward(cotangent)[0]
 
-    def per_example_gradients(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    def per_example_gradients(self, function: Callable[[Pictures], Tensor], x: Pictures) -> Pictures:
         return jax.grad(lambda x: function(x).sum())(x)
 
     def _pure(self, objective: Objective, variables: Variables) -> Callable[[list[Tensor]], tuple[Tensor, Any]]:

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.devices import keras
+from pipeline.gan.networks.pyramid import Pictures
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.train_step import Backward, Objective, Tensor, Variables
 
@@ -19,19 +20,19 @@ class TapeAutodiff:
             loss, aux = objective()
         return aux, _zeros_if_none(tape.gradient(loss, variables), variables)
 
-    def input_gradient(self, objective: Callable[[Tensor], tuple[Tensor, Any]], x: Tensor) -> tuple[Any, Tensor]:
+    def input_gradient(self, objective: Callable[[Pictures], tuple[Tensor, Any]], x: Pictures) -> tuple[Any, Pictures]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:  # no gradients for D's weights
             tape.watch(x)
             loss, aux = objective(x)
         return aux, tape.gradient(loss, x)
 
-    def vjp(self, function: Callable[[], Tensor], variables: Variables) -> tuple[Tensor, Backward]:
+    def vjp(self, function: Callable[[], Pictures], variables: Variables) -> tuple[Pictures, Backward]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             _watch(tape, variables)
             samples = function()
         return samples, lambda cotangent: _zeros_if_none(tape.gradient(samples, variables, cotangent), variables)
 
-    def per_example_gradients(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    def per_example_gradients(self, function: Callable[[Pictures], Tensor], x: Pictures) -> Pictures:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             total = tf.reduce_sum(function(x))

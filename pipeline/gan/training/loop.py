@@ -20,7 +20,7 @@ from pipeline.errors import DamagedState, Stopped
 from pipeline.gan.config import Definition, Smoothing
 from pipeline.gan.config.resolutions import check_size
 from pipeline.gan.evaluation.diagnostics import alarm_events
-from pipeline.gan.sampling import SHEETS, draw_samples, fixed_latents, sheet_name
+from pipeline.gan.sampling import SHEETS, draw_scales, enlarge, fixed_latents, sheet_name
 from pipeline.gan.stats_log import LAST, STATS, StatsLog, notes
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
@@ -159,13 +159,11 @@ class Trainer:
     @property
     def length(self) -> Length:
         """How long it is."""
-        grown = full_size_after(self.definition, self.images.shape[1])
-        config = self.config
         return Length(
-            epochs=config.epochs,
+            epochs=self.config.epochs,
             clock=self.batches.clock,
-            most_steps=config.most_steps,
-            full_size_after=grown,
+            most_steps=self.config.most_steps,
+            full_size_after=full_size_after(self.definition, self.images.shape[1]),
         )
 
     @property
@@ -220,10 +218,12 @@ class Trainer:
 
     def draw(self, latents: np.ndarray) -> np.ndarray:
         """The samples of the current averaged generator for `latents` (N, latent); (N, S, S, C) uint8."""
+        return enlarge(self.draw_scales(latents)[-1], self.images.shape[1])  # a growing GAN's are small at first
+
+    def draw_scales(self, latents: np.ndarray) -> list[np.ndarray]:
+        """The same samples at each side that the generator gives: (N, s, s, C) uint8, the coarsest first."""
         stage = self.step_planner.plan(max(self.steps_done - 1, 0), learn=True)
-        pictures = draw_samples(self.state.average.at(stage.stage, fading=stage.fading), latents)
-        times = self.images.shape[1] // pictures.shape[1]  # a growing GAN generates small pictures at first
-        return pictures.repeat(times, axis=1).repeat(times, axis=2)
+        return draw_scales(self.state.average.at(stage.stage, fading=stage.fading), latents)
 
     def arrays(self) -> Arrays:
         """The contents of a checkpoint of the current step."""
@@ -264,6 +264,8 @@ class Trainer:
         if sampled:
             inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed}
             scores = self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
+            if self.definition.multi_scale:
+                self.observer.show_scales(self.draw_scales(self.latents[:GRID]))
         if due:
             row |= scores
         row |= drop_fields(self.definition, self.log.rows, row)

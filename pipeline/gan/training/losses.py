@@ -1,12 +1,15 @@
 """GAN losses from logits (B, 1), above 0 for real, and gradient penalties. Each returns the mean of the batch."""
 
+import operator
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import reduce
 from typing import Any
 
 from pipeline.devices import keras
 from pipeline.gan.config import Smoothing
 from pipeline.gan.config.rules import LOSS_PROPERTIES, LossProperties
+from pipeline.gan.networks.pyramid import Pictures, each, sides
 
 Tensor = Any  # the backend's own
 ops = keras.ops
@@ -110,23 +113,29 @@ LOSSES = {
 TINY = 1e-12
 
 
-def zero_centred(slopes: Tensor) -> Tensor:
+def zero_centred(slopes: Pictures) -> Tensor:
     """R1 and R2: half the mean squared norm of `slopes`, D's gradients by reals or fakes (Mescheder et al. 2018, eq.
     9).
     """
     return 0.5 * ops.mean(_squared_norm(slopes))
 
 
-def one_centred(slopes: Tensor) -> Tensor:
+def one_centred(slopes: Pictures) -> Tensor:
     """The mean of (slope - 1)^2 for pictures between reals and fakes (Gulrajani et al. 2017, equation 3)."""
     return ops.mean(ops.square(ops.sqrt(_squared_norm(slopes) + TINY) - 1.0))
 
 
-def between(reals: Tensor, fakes: Tensor, mix: Tensor) -> Tensor:
-    """Points on the lines from `fakes` to `reals`, at the shares `mix` (B,) from 0 to 1."""
-    return fakes + (reals - fakes) * ops.reshape(mix, (-1, 1, 1, 1))
+def between(reals: Pictures, fakes: Pictures, mix: Tensor) -> Pictures:
+    """Points on the lines from `fakes` to `reals`, at the shares `mix` (B,) from 0 to 1, the same for all sides."""
+    return each(lambda real, fake: fake + (real - fake) * ops.reshape(mix, (-1, 1, 1, 1)), reals, fakes)
 
 
-def _squared_norm(slopes: Tensor) -> Tensor:
-    """The squared norm of each picture's slope, float32; (B,)."""
-    return ops.sum(ops.square(ops.cast(slopes, "float32")), axis=(1, 2, 3))
+def _squared_norm(slopes: Pictures) -> Tensor:
+    """The squared norm of each picture's slope, float32; (B,).
+
+    D of a multi-scale GAN is one function of the pictures of all sides, so its slope is one vector over all of them.
+    Karnewar and Wang 2020 take the mean of a penalty for each side instead.
+    """
+    return reduce(
+        operator.add, [ops.sum(ops.square(ops.cast(slope, "float32")), axis=(1, 2, 3)) for slope in sides(slopes)]
+    )

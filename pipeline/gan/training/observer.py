@@ -1,7 +1,7 @@
 """What people see of a training while it runs: sample sheets, scores and plots."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -70,6 +70,10 @@ class Observer:
         if self.show:
             self.show(epoch, pictures)
 
+    def show_scales(self, scales: Sequence[np.ndarray]) -> None:
+        """Write the sheet of samples of a multi-scale GAN at every side, (N, s, s, C) uint8, the coarsest first."""
+        self.sheets.add_scales(scales)
+
     def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Redraw the plots of `rows`, unless that was done a moment ago and these are not the `last`."""
         if last or time.monotonic() > self._next_plots:
@@ -108,6 +112,9 @@ class NullObserver:
 
     def record(self, rows: list[Row]) -> None:
         """Write no events."""
+
+    def show_scales(self, scales: Sequence[np.ndarray]) -> None:
+        """Show nothing."""
 
     def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Draw nothing."""

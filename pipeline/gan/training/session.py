@@ -18,6 +18,7 @@ from pipeline.devices import ComputeMode
 from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.gan.config import Definition, Smoothing
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
+from pipeline.gan.sampling import SHEETS, SampleSheets
 from pipeline.gan.stats_log import STATS
 from pipeline.gan.training.checkpoint import save_checkpoint
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
@@ -33,6 +34,7 @@ from pipeline.gan.training.saved import (
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.validation import Shape
+from pipeline.images.contact_sheet import GRID
 from pipeline.progress import Progress, ShouldStop, never
 from pipeline.store import manifest as manifests
 
@@ -76,6 +78,13 @@ class Session:
         check_target(folder)
         write_training(self.training, folder)
         self._own_folder = folder.resolve()
+
+    def write_sheets(self, folder: Path) -> None:
+        """Write the sample sheet of the current epoch into `folder`, and for a multi-scale GAN that of all sides."""
+        training, sheets = self.training, SampleSheets(folder / SHEETS, live=None)
+        sheets.add(training.epoch, training.draw(training.latents))
+        if training.definition.multi_scale:
+            sheets.add_scales(training.draw_scales(training.latents[:GRID]))
 
     def move_to(self, images: np.ndarray, folder: Path | None) -> None:
         """Move the training to `folder`; without one it stays in its folder.

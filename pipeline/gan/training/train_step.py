@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.devices import keras
 from pipeline.gan.networks.builder import GrowingNetwork
+from pipeline.gan.networks.pyramid import Pictures, as_judged, each
 from pipeline.gan.training.augment import augment
 from pipeline.gan.training.losses import (
     between,
@@ -27,7 +28,7 @@ from pipeline.gan.training.step_inputs import StepInputs, StepPlan
 Tensor = Any  # a tensor of the backend
 Variables = list[keras.Variable]
 Objective = Callable[[], tuple[Tensor, Any]]  # gives a loss and auxiliary values
-Backward = Callable[[Tensor], list[Tensor]]  # from a gradient by an output to gradients by variables
+Backward = Callable[[Pictures], list[Tensor]]  # from a gradient by the pictures to gradients by variables
 
 
 class Autodiff(Protocol):
@@ -36,13 +37,13 @@ class Autodiff(Protocol):
     def variable_gradients(self, objective: Objective, variables: Variables) -> tuple[Any, list[Tensor]]:
         """The second value of `objective()`, and the gradients of the first by `variables`; 0 where unused."""
 
-    def input_gradient(self, objective: Callable[[Tensor], tuple[Tensor, Any]], x: Tensor) -> tuple[Any, Tensor]:
+    def input_gradient(self, objective: Callable[[Pictures], tuple[Tensor, Any]], x: Pictures) -> tuple[Any, Pictures]:
         """The second value of `objective(x)`, and the gradient of the first by `x`."""
 
-    def vjp(self, draw: Callable[[], Tensor], variables: Variables) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
+    def vjp(self, draw: Callable[[], Pictures], variables: Variables) -> tuple[Pictures, Backward]:
         """The value of `function()`, and a function from a gradient by that value to gradients by `variables`."""
 
-    def per_example_gradients(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    def per_example_gradients(self, function: Callable[[Pictures], Tensor], x: Pictures) -> Pictures:
         """The gradient of each of `function(x)` (B, 1) by its own `x`; it can be differentiated again."""
 
 
@@ -66,7 +67,7 @@ def count_skipped(metrics: np.ndarray) -> int:
 
 
 # D's logits (B, 1) on reals and fakes, its loss and penalty, and the augmented reals
-DiscriminatorOutput = dict[str, Tensor]
+DiscriminatorOutput = dict[str, Any]
 
 
 def train_step(state: TrainState, plan: StepPlan, arrays: dict[str, Tensor], autodiff: Autodiff) -> Tensor:
@@ -95,14 +96,14 @@ class _Update:
             reals = self._at_stage(to_unit(arrays["reals"][turn]), arrays["fade"])
             fakes, backward = self._generate(arrays["latents"][turn], keep=turn == turns - 1)
             draws = arrays["draws"][2 * turn : 2 * turn + 2]
-            fixed, mix = ops.stop_gradient(fakes), arrays["mix"][turn]
+            fixed, mix = each(ops.stop_gradient, fakes), arrays["mix"][turn]
             d_output, d_gradient = self._train_discriminator(reals, fixed, draws, mix)
         g_loss, fake_gradient = self.autodiff.input_gradient(
             lambda x: self._generator_loss(x, arrays["draws"][-1], d_output), fakes
         )
         gradients = backward(fake_gradient)
         state.generator_optimizer.apply(gradients, state.generator.trainable_variables)
-        self._adapt_augmentation(d_output, batch=turns * fakes.shape[0])
+        self._adapt_augmentation(d_output, batch=turns * arrays["latents"].shape[1])
         update_average(state.average, state.generator, arrays["share"])
         state.average.power_iteration()  # the mean of singular vectors is not a singular vector
         return self._metrics(d_output, g_loss, d_gradient, _global_norm(gradients))
@@ -114,18 +115,21 @@ class _Update:
         for network in (state.generator, state.discriminator, state.average):
             network.set_fade(arrays["fade"])
 
-    def _at_stage(self, reals: Tensor, fade: Tensor) -> Tensor:
-        """Reals at the side of the stage; while that fades in, mixed with the reals of the side before."""
-        side = self.discriminator.input_shape[1]
+    def _at_stage(self, reals: Tensor, fade: Tensor) -> Pictures:
+        """Reals at the side of the stage; while that fades in, mixed with the reals of the side before.
+
+        For a multi-scale D reals at all its sides.
+        """
+        side = self.discriminator.inputs[-1].shape[1]
         if (times := reals.shape[1] // side) > 1:
             reals = ops.average_pool(reals, times, strides=times)
         if self.plan.fading:
             coarse = ops.average_pool(reals, 2, strides=2)
             old = ops.repeat(ops.repeat(coarse, 2, axis=1), 2, axis=2)
             reals = old + (reals - old) * fade
-        return reals
+        return as_judged(self.discriminator, reals)
 
-    def _generate(self, latents: Tensor, *, keep: bool) -> tuple[Tensor, Any]:
+    def _generate(self, latents: Tensor, *, keep: bool) -> tuple[Pictures, Any]:
         """Fakes; with `keep` also the function that turns a gradient by them into gradients of G."""
         self.state.generator.power_iteration()
         if not keep:
@@ -134,7 +138,7 @@ class _Update:
         return self.autodiff.vjp(lambda: self.generator(latents, training=True), variables)
 
     def _train_discriminator(
-        self, reals: Tensor, fakes: Tensor, draws: Tensor, mix: Tensor
+        self, reals: Pictures, fakes: Pictures, draws: Tensor, mix: Tensor
     ) -> tuple[DiscriminatorOutput, Tensor]:
         """D's turn: its output before the update, and the norm of its gradient."""
         state, network = self.state, self.state.discriminator
@@ -150,18 +154,19 @@ class _Update:
         self._clip(network)
         return d_output | {"reals": reals}, _global_norm(gradients)
 
-    def _discriminator_loss(self, reals: Tensor, fakes: Tensor, mix: Tensor) -> tuple[Tensor, Any]:
+    def _discriminator_loss(self, reals: Pictures, fakes: Pictures, mix: Tensor) -> tuple[Tensor, Any]:
         """D's loss with penalties, and its output on reals and fakes."""
         if self.separate_batches:
             real, fake = (self.discriminator(x, training=True)[0] for x in (reals, fakes))
         else:
-            real, fake = ops.split(self.discriminator(ops.concatenate([reals, fakes]), training=True)[0], 2)
+            both = each(lambda *pair: ops.concatenate(pair), reals, fakes)
+            real, fake = ops.split(self.discriminator(both, training=True)[0], 2)
         loss = self.loss.discriminator(real, fake, self.definition.smoothing)
         penalty = self._penalty(reals, fakes, mix)
         d_output = {"real": real, "fake": fake, "loss": loss, "penalty": penalty}
         return loss + penalty, {name: ops.stop_gradient(value) for name, value in d_output.items()}
 
-    def _penalty(self, reals: Tensor, fakes: Tensor, mix: Tensor) -> Tensor:
+    def _penalty(self, reals: Pictures, fakes: Pictures, mix: Tensor) -> Tensor:
         """The penalties that are due, each weighted for all the steps until it is due again."""
         rules, plan, total = self.definition.penalties, self.plan, ops.zeros(())
         if plan.r1:
@@ -173,7 +178,7 @@ class _Update:
             total += rules.gradient.weight * rules.gradient.every * one_centred(slopes)
         return total
 
-    def _slopes(self, pictures: Tensor) -> Tensor:
+    def _slopes(self, pictures: Pictures) -> Pictures:
         return self.autodiff.per_example_gradients(lambda x: self.discriminator(x, training=True)[0], pictures)
 
     def _clip(self, network: GrowingNetwork) -> None:
@@ -182,7 +187,7 @@ class _Update:
             for variable in network.trainable_variables:
                 variable.assign(ops.clip(variable, -bound, bound))
 
-    def _generator_loss(self, fakes: Tensor, draws: Tensor, d_output: DiscriminatorOutput) -> tuple[Tensor, Tensor]:
+    def _generator_loss(self, fakes: Pictures, draws: Tensor, d_output: DiscriminatorOutput) -> tuple[Tensor, Tensor]:
         """G's loss by the D that has just learned."""
         fake, features = self.discriminator(self._augmented(fakes, draws), training=True)
         real, real_features = d_output["real"], None
@@ -193,7 +198,7 @@ class _Update:
             loss += weight * feature_distance(real_features, features)
         return loss, ops.stop_gradient(loss)
 
-    def _augmented(self, pictures: Tensor, draws: Tensor) -> Tensor:
+    def _augmented(self, pictures: Pictures, draws: Tensor) -> Pictures:
         return augment(pictures, draws, self.definition.augment, ops.convert_to_tensor(self.state.strength))
 
     def _adapt_augmentation(self, d_output: DiscriminatorOutput, *, batch: int) -> None:

@@ -64,6 +64,10 @@ def test_digest_is_that_of_earlier_versions():
     assert definition_digest(Definition()) == "996d8cfe6e2d57070b7d60e2f189664af19d8c6044d1196dea4ae4576a1230f0"
 
 
+def test_digest_of_a_multi_scale_definition_is_another_one():
+    assert definition_digest(Definition(multi_scale=True)) != definition_digest(Definition())
+
+
 def test_digest_depends_on_every_value(write):
     trees = [{}, {"ema": {"half_life": 20001}}, {"smoothing": 0.1}, {"generator": {"width": 65}}, {"latent": 99}]
     drops = [{"at": [100]}, {"at": [200]}, {"at": [100], "factor": 0.5}, {"plateaus": 1}, {"plateaus": 2}]

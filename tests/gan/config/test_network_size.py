@@ -17,6 +17,12 @@ TREES = {
         "generator": {"attention": [8]},
         "discriminator": {"attention": [8], "norm": "none", "minibatch": "discrimination"},
     },
+    "multi-scale": {"multi_scale": True},
+    "multi-scale, residual": {
+        "multi_scale": True,
+        "generator": {"blocks": "residual", "norm": "none"},
+        "discriminator": {"blocks": "residual", "norm": "none"},
+    },
     "growing": {"discriminator": {"norm": "none", "weights": "spectral"}, "growing": {"start": 8}},
 }
 

@@ -17,6 +17,12 @@ def test_channels_double_towards_the_coarsest_up_to_max_width():
     assert [resolutions.width(network, level) for level in range(resolutions.levels)] == [20, 20, 16, 8]
 
 
+def test_scales_are_the_sides_of_the_pictures_that_the_networks_exchange():
+    assert Resolutions.of(48).scales(define({"multi_scale": True})) == [6, 12, 24, 48]
+    assert Resolutions.of(48).scales(define()) == [48]
+    assert Resolutions.of(48).width(define({"generator": {"width": 8}}).generator, 3) == 4  # the map at full size
+
+
 def test_size_that_cannot_be_halved_is_refused():
     with pytest.raises(UserError, match="48 or 56"):
         Resolutions.of(50)

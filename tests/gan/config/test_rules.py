@@ -191,6 +191,15 @@ REFUSED = {
         ["growing.start = 4", "at least 8", "set it to 8"],
         {"growing": {"start": 8}},
     ),
+    "growing and every side at once": (
+        {"growing": {"start": 8}, "multi_scale": True} | NO_NORM,
+        [
+            "multi_scale and growing: growing trains one side after the other",
+            "nothing is left to grow",
+            "set growing.start to 0, or multi_scale to false",
+        ],
+        {"multi_scale": False},
+    ),
     "growing and batch norm": (
         {"growing": {"start": 8}},
         ["growing and batch norm in both networks", "D detects fakes by them", 'discriminator to "none"'],
@@ -222,6 +231,8 @@ def test_impossible_combination_is_refused_and_its_remedy_works(write, mistake, 
         {"loss": "wasserstein", "discriminator": {"norm": "none"}, "penalties": {"r1": {"weight": 1}}},
         {"generator": {"weights": "spectral"}},  # SAGAN's generator has both
         {"growing": {"start": 8}, "generator": {"norm": "layer"}},
+        {"multi_scale": True},
+        WGAN_GP | {"multi_scale": True},  # MSG-ProGAN
     ],
     ids=str,
 )

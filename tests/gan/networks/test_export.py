@@ -15,6 +15,7 @@ GENERATORS = {
     "spectral with attention": {"generator": {"weights": "spectral", "attention": [8], "blocks": "residual"}},
     "weight norm": {"generator": {"weights": "weight", "norm": "none", "upsample": "resize"}},
     "layer norm": {"generator": {"norm": "layer", "attention": [4, 8]}},
+    "multi-scale": {"generator": {"blocks": "residual", "weights": "spectral"}, "multi_scale": True},
     "growing": {
         "generator": {"norm": "layer"},
         "discriminator": {"norm": "none"},
@@ -26,6 +27,7 @@ DISCRIMINATORS = {
     "spectral with attention": {"norm": "none", "weights": "spectral", "attention": [8], "blocks": "residual"},
     "weight norm and stddev": {"norm": "layer", "weights": "weight", "minibatch": "stddev"},
     "discrimination": {"minibatch": "discrimination"},
+    "multi-scale": {"norm": "layer"},
 }
 LATENTS = np.random.default_rng(0).standard_normal((16, 6)).astype(np.float32)
 
@@ -61,7 +63,7 @@ def loaded_by_keras(tmp_path_factory):
         given[key], expected[key] = LATENTS, np.asarray(generator.whole(LATENTS, training=False))
         to_keras_only_generator(definition, generator).save(folder / f"{key}.keras")
     for name, tree in DISCRIMINATORS.items():
-        definition, key = define({"discriminator": tree}), f"d-{name}"
+        definition, key = define({"discriminator": tree, "multi_scale": name == "multi-scale"}), f"d-{name}"
         discriminator = build_discriminator(definition, size=16, channels=3, seed=0)
         randomise(discriminator.variables)
         discriminator.power_iteration()

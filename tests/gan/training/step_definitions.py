@@ -20,6 +20,13 @@ DEFINITIONS = {
         "penalties": {"gradient": {"weight": 10}},
         "balance": {"discriminator_steps": 2},
     }),
+    "multi-scale": define({
+        "generator": {"norm": "layer", "upsample": "resize"},
+        "discriminator": PLAIN | {"minibatch": "stddev"},
+        "penalties": {"r1": {"weight": 1}},
+        "augment": {"target": 0, "flip": True},
+        "multi_scale": True,
+    }),
     "sn-hinge": define({
         "generator": {"weights": "spectral", "attention": [8]},
         "discriminator": PLAIN | {"weights": "spectral", "attention": [8], "minibatch": "stddev"},
