@@ -108,7 +108,6 @@ def make_app(site: Site, access_rules: AccessRules, *, first: str = "", draw: Dr
 def app_of(studio: Studio, *, first: str = "") -> SecurityMiddleware:
     """The same for a `studio` that is there."""
     app = FastAPI(title="ganmill", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.state.races = studio.races
     app.mount("/static", RevalidatedFiles(directory=STATIC))
     add_error_handlers(app)
     for module in (*PAGES, *REST):

@@ -9,8 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from pipeline.web.app import make_app
+from pipeline.web.app import app_of, make_app
 from pipeline.web.security import AccessRules
+from pipeline.web.studio import Studio
 from tests.web import fake_trainings
 
 BASE = "http://192.168.1.5:8090"
@@ -23,8 +24,13 @@ def draw(*, dataset, key, seed, count):
 
 
 @pytest.fixture
-def app(fake_dataset):
-    return make_app(fake_dataset.site(), AccessRules(host="0.0.0.0", port=8090, token=TOKEN), draw=draw)
+def studio(fake_dataset):
+    return Studio(fake_dataset.site(), AccessRules(host="0.0.0.0", port=8090, token=TOKEN), draw=draw)
+
+
+@pytest.fixture
+def app(studio):
+    return app_of(studio)
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def host(app):
 
 
 @pytest.fixture
-def race(app, fake_dataset, host):
+def race(studio, fake_dataset, host):
     """A race with two trainings and an uploaded picture, before its vote is opened."""
     made = host.post("/api/v1/races", json={"title": "Cats", "rule": {"size": 16, "minutes": 0.05}}).json()
     for name, seed in (("one", 0), ("two", 1)):
@@ -43,7 +49,7 @@ def race(app, fake_dataset, host):
         answer = host.post(f"/api/v1/races/{made['id']}/entries", json={"dataset": "cats", "training": key})
         assert answer.status_code == 201
     upload(host, made["id"], picture())
-    app.app.state.races.painter.wait()
+    studio.races.painter.wait()
     return host.get(f"/api/v1/races/{made['id']}").json()
 
 

@@ -82,7 +82,7 @@ def test_hostile_names_stay_texts(fake_dataset, client):
     key = training(fake_dataset, definition=HOSTILE)
     change_note(fake_dataset.data, TRAINING, key[:12], name=HOSTILE, note=HOSTILE)
     shown = page(client)
-    assert [tag.get("src") for tag in shown.find_all("script")] == ["/static/gallery/gallery.js"]
+    assert [tag.get("src") for tag in shown.find_all("script")] == ["/static/frame.js", "/static/gallery/gallery.js"]
     assert HOSTILE[:80] in shown.h2.text + shown.select_one(".side figcaption").text
     assert "11111103" not in shown.text
 
