@@ -5,7 +5,7 @@
 Makes two datasets in a temporary folder, as `studio_pages.py` does, and starts the server. One person's browser is
 played by a process that asks in turn for the label page, 120 squares of a view, and a square, first alone and then
 beside the clients, which are threads of another process: each keeps its connection and asks again and again for the
-jobs, a dataset, its trainings and a sample sheet. All share the processor.
+jobs, a dataset, its progress and its trainings. All share the processor.
 """
 
 import argparse

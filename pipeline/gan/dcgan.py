@@ -39,7 +39,6 @@ from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.tuning import choose_compute_mode
 from pipeline.gan.validation import Shape, as_pictures, check_folder, check_number, check_whole
-from pipeline.images.contact_sheet import GRID
 from pipeline.progress import Progress, with_time_left
 
 if TYPE_CHECKING:
@@ -206,7 +205,8 @@ class Dcgan(validation.KnownAttributes):
         if count is not None and np.ndim(count):
             raise UserError(f"count is an array of shape {np.shape(count)}: give latents by name, generate(latents=…)")
         if latents is None:
-            latents = self.sample_latents(GRID**2 if count is None else count, seed, truncation=truncation)
+            count = len(self.fixed_latents) if count is None else count
+            latents = self.sample_latents(count, seed, truncation=truncation)
         else:
             validation.refuse_beside_latents(count=count, seed=seed, truncation=truncation or None)
         return self._training.draw(as_latents(latents, size=self.definition.latent))
@@ -243,10 +243,9 @@ class Dcgan(validation.KnownAttributes):
         a file of weights. All scores are None with fewer than 16 pictures or 8 samples.
         """
         count = check_whole("count", count, least=1)
-        feature_extractor = self._extractor(extractor)
-        evaluator = SampleEvaluator(self._pictures(images), extractor=feature_extractor, seed=self.seed, count=count)
-        scores = evaluator.evaluate(self.generate(count, seed=seed))
-        return DcganScores(**asdict(scores), extractor=feature_extractor.name)
+        features = self._extractor(extractor)
+        evaluator = SampleEvaluator(self._pictures(images), extractor=features, seed=self.seed, count=count)
+        return DcganScores(**asdict(evaluator.evaluate(self.generate(count, seed=seed))), extractor=features.name)
 
     def train(
         self,

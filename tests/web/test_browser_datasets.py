@@ -99,6 +99,18 @@ def test_a_definition_is_corrected_and_saved_under_a_new_name(profile, server):
     assert (server.folder / "models" / "mine.json").read_text() == '{\n  "latent": 64\n}'
 
 
+def test_what_is_typed_before_the_script_has_come_counts_as_unsaved(profile, server):
+    tab = profile.new_page()
+    held = []
+    tab.route("**/definition.js*", lambda route: held.append(route))
+    tab.goto(f"{server.address}/definitions/dcgan-128", wait_until="commit")
+    tab.fill("#text", '{"latent": 64}')
+    while not held:
+        tab.wait_for_timeout(20)
+    held[0].continue_()
+    wait_for(tab, "document.getElementById('use').disabled")
+
+
 def test_datasets_are_filtered_archived_restored_and_deleted(profile, server):
     tab = profile.new_page()
     tab.goto(f"{server.address}/#sort=name")

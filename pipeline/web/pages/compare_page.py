@@ -1,17 +1,15 @@
 """The comparison of two or more runs or trainings."""
 
-from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
 
-from pipeline.web.api.comparison_api import compare
+from pipeline.web.api.comparison_api import Names, compare
 from pipeline.web.charts import DrawnChart
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 from pipeline.web.trainings.comparison import (
-    MOST,
     Subject,
     definition_differences,
     find_subjects,
@@ -21,15 +19,13 @@ from pipeline.web.trainings.history_bodies import ComparisonBody, SubjectBody
 from pipeline.web.trainings.training_charts import NamedCourse, compared_charts
 from pipeline.web.trainings.trainings_view import DELETED, TrainingsView
 
-Names = Annotated[list[Annotated[str, Query(max_length=700)]], Query(max_length=MOST)]
-
 
 def add_routes(app: FastAPI, studio: Studio) -> None:
     """Add the page of comparisons to `app`."""
     router = APIRouter(prefix="/d/{dataset}", include_in_schema=False)
 
     @router.get("/compare")
-    def comparison(dataset: str, runs: Names = [], trainings: Names = []) -> HTMLResponse:  # noqa: B006  # as FastAPI reads it
+    def comparison(dataset: str, runs: Names = (), trainings: Names = ()) -> HTMLResponse:
         paths = studio.paths(dataset)
         subjects, view = find_subjects(paths, runs, trainings), TrainingsView(paths)
         found = compare(view, subjects)

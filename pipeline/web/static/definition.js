@@ -8,7 +8,7 @@ const WAIT = 300; // ms after the last key
 const own = document.body.dataset.builtIn ? "" : document.body.dataset.definition;
 const text = element("text");
 const name = element("name");
-let saved = text.value;
+let saved = text.defaultValue; // what the server sent: a fast hand or a restored page may have changed the field already
 let line = null;
 let usable = false;
 let timer;

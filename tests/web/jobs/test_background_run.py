@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,13 +19,9 @@ from pipeline.web.jobs import background_run
 from pipeline.web.jobs.background_run import BackgroundRun
 from pipeline.web.jobs.run_status import KILLED
 from tests.web.fake_dataset import FakeDataset
+from tests.web.waiting import until
 
 FAKE = Path(__file__).parent.parent / "fake_tasks.py"
-
-
-@pytest.fixture
-def gate(tmp_path):
-    return tmp_path / "gate"
 
 
 @pytest.fixture
@@ -44,14 +39,6 @@ def another(folder, gate):
     data = FakeDataset(folder).data
     data.mkdir(parents=True, exist_ok=True)
     return BackgroundRun(command=(sys.executable, str(FAKE), str(gate)), dataset="cats", folder=data)
-
-
-def until(condition):
-    for _ in range(600):
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("never came true")
 
 
 def ended(rerun):

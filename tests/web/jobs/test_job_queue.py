@@ -18,13 +18,9 @@ from pipeline.web.jobs.job import MAX_ATTEMPTS
 from pipeline.web.jobs.job_queue import JobQueue, OtherSubmission, Submission
 from pipeline.web.jobs.run_status import Started
 from tests.web.fake_dataset import FakeDataset
+from tests.web.waiting import until
 
 FAKE = Path(__file__).parent.parent / "fake_tasks.py"
-
-
-@pytest.fixture
-def gate(tmp_path):
-    return tmp_path / "gate"
 
 
 @pytest.fixture
@@ -48,14 +44,6 @@ def another(folder, gate):
 
 def submitted(queue, dataset="cats", until="", **more):
     return queue.submit(Submission(dataset=dataset, until=until), **more)
-
-
-def until(condition):
-    for _ in range(600):
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("never came true")
 
 
 def states(queue):
