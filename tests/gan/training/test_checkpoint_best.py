@@ -17,6 +17,7 @@ class ScriptedObserver(NullObserver):
     """An observer that returns given KIDs by epoch."""
 
     def __init__(self, kids, extractor="eyes"):
+        super().__init__()
         self.kids, self.evaluated, self.extractor = dict(enumerate(kids, 1)), [], extractor
 
     def evaluate(self, row, draw, *, latents, seed):

@@ -171,6 +171,7 @@ class Judge(NullObserver):
     """An observer whose KID falls until an epoch; it keeps the epochs that it has judged."""
 
     def __init__(self, best: int):
+        super().__init__()
         self.best, self.judged = best, []
 
     def evaluate(self, row, draw, **more):
