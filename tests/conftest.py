@@ -1,6 +1,8 @@
 """What all tests share."""
 
 import os
+import sys
+from functools import cache
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # the testers have the cores among them; before NumPy loads
@@ -54,6 +56,22 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if is_fast(item.path) and not (item.get_closest_marker("slow") or item.get_closest_marker("long")):
             item.add_marker(pytest.mark.fast)
+
+
+def pytest_runtest_setup():
+    """Spare testers that share the cores the optimisation of graphs, which takes longer than the few steps of a test.
+
+    Stages in processes of their own, and `make test-long`, run the graphs that users run.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ and "tensorflow" in sys.modules:
+        _leave_graphs_as_they_are()
+
+
+@cache
+def _leave_graphs_as_they_are():
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -51,6 +51,7 @@ def told(said: str) -> str:
     return said
 
 
+@pytest.mark.long
 def test_full_disk_gives_one_line_error_and_gc_frees_space(small_disk: Home):
     before = small_disk.outputs()
     small_disk.run("--generate-seed", "5")  # something old, that gc may delete

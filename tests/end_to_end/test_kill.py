@@ -72,6 +72,7 @@ def test_run_after_a_stop_request_resumes(home, finished, stage, number):
     assert home.outputs() == expected
 
 
+@pytest.mark.long  # tests/gan/test_going_on.py has the short ones
 def test_time_limit_leaves_an_unfinished_generator_and_the_next_run_goes_on(home, finished):
     expected = finished.outputs()
     unmake(home, "gan")

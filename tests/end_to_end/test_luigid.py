@@ -61,9 +61,16 @@ def ask(luigid: str, question: str, **arguments) -> dict:
         return json.load(answer)["response"]
 
 
-@pytest.mark.parametrize("stage", ["generate", pytest.param("gan", marks=pytest.mark.long)])
-def test_luigid_shows_a_run_with_its_graph_and_outcome(home, luigid, stage):
-    assert home.run("--scheduler", luigid, f"--{stage}-seed", "3") == list(STAGES[STAGES.index(stage) :])
+@pytest.mark.parametrize(
+    ("stage", "flag"),
+    [
+        ("report", "--report-thumbnails=20"),
+        pytest.param("generate", "--generate-seed=3", marks=pytest.mark.long),
+        pytest.param("gan", "--gan-seed=3", marks=pytest.mark.long),
+    ],
+)
+def test_luigid_shows_a_run_with_its_graph_and_outcome(home, luigid, stage, flag):
+    assert home.run("--scheduler", luigid, flag) == list(STAGES[STAGES.index(stage) :])
     done = ask(luigid, "task_list", status="DONE", upstream_status="")
     mine = {task["display_name"].split("(")[0]: name for name, task in done.items()}
     assert {"Download", "Normalize", "TrainClassifier", "Filter", "TrainGan", "Generate", "Report"} <= set(mine)
@@ -100,6 +107,7 @@ def test_two_label_edits_within_a_second_are_both_used(home, luigid):
         assert ("classifier" in home.ran(home.runs()[-1])) == (label == "off")
 
 
+@pytest.mark.long
 def test_stage_that_needs_labels_ends_with_the_next_step(home, luigid):
     home.label(*(row | {"label": "on"} for row in home.labels()))
     said = home.do("run", "--scheduler", luigid, code=3)

@@ -58,6 +58,7 @@ def test_plan_counts_new_labels(home):
     assert f"labels changed: {len(labelled)} → {len(labelled) + 3}" in home.do("plan")
 
 
+@pytest.mark.long
 def test_gan_and_samples_are_not_made_again_if_the_same_squares_are_kept(home):
     # unsure instead of off: the picture stays out either way, and the threshold is set by hand to keep or leave all
     words = ("--filter-threshold", "0")
@@ -101,6 +102,7 @@ def test_two_workers_are_bit_identical_to_one(home):
     assert home.run("--generate-seed", "6") == []
 
 
+@pytest.mark.long
 def test_another_extractor_measures_the_same_samples_again(home):
     assert home.run("--generate-extractor", "own") == ["generate", "report"]
     assert home.run("--generate-extractor", "auto") == []

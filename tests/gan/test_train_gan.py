@@ -84,6 +84,7 @@ def test_resume_after_kill_in_another_process_is_bit_identical(workspace):
     assert_same(workspace.folder("b"), workspace.folder("a"))
 
 
+@pytest.mark.long
 def test_resume_after_kills_between_any_two_writes_is_bit_identical(workspace, whole_training, monkeypatch):
     for moment, call in MOMENTS:
         with monkeypatch.context() as patch:

@@ -47,7 +47,7 @@ def saved_labels(tab):
     )
 
 
-WIDTHS, SCHEMES = (1400, 400), ("light", "dark")
+WINDOWS = ((1400, "light"), (400, "dark"))  # each width and each scheme once: no colour depends on the width
 SERIOUS = ("serious", "critical")
 NOT_OURS = {"exclude": [["#swagger"]]}  # Swagger UI, as its package has it
 

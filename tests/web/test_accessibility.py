@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.store.digest import of_value
 from tests.web import chains, fake_trainings
-from tests.web.browser import MARKS, SCHEMES, WIDTHS, problems, wait_for, watched_tab
+from tests.web.browser import MARKS, WINDOWS, problems, wait_for, watched_tab
 from tests.web.conftest import FAKE_TASKS
 from tests.web.fake_dataset import FakeDataset
 from tests.web.live_server import LiveServer
@@ -54,7 +54,7 @@ def test_page_is_accessible_fits_its_window_and_shows_no_error(profile, studio, 
     tab, errors = watched_tab(profile)
     tab.goto(studio.address + address)
     tab.wait_for_selector(filled)
-    assert [each for width in WIDTHS for scheme in SCHEMES for each in problems(tab, width, scheme)] == []
+    assert [each for width, scheme in WINDOWS for each in problems(tab, width, scheme)] == []
     assert errors == []
 
 

@@ -10,7 +10,7 @@ import uvicorn
 from pipeline.web.app import make_app
 from pipeline.web.security import AccessRules
 from tests.web import fake_trainings
-from tests.web.browser import MARKS, SCHEMES, WIDTHS, problems, wait_for, watched_tab
+from tests.web.browser import MARKS, WINDOWS, problems, wait_for, watched_tab
 from tests.web.live_server import free_port
 
 pytestmark = MARKS
@@ -138,5 +138,5 @@ def test_pages_of_a_race_are_accessible_and_fit_their_window(profile, address):
     for page, filled in ((f"{address}/races", "#new"), (race, "img.tile"), (link, "[data-choose]")):
         tab.goto(page)
         tab.wait_for_selector(filled)
-        assert [each for width in WIDTHS for scheme in SCHEMES for each in problems(tab, width, scheme)] == []
+        assert [each for width, scheme in WINDOWS for each in problems(tab, width, scheme)] == []
     assert errors == []
