@@ -93,7 +93,7 @@ def test_crash_after_a_change_resumes_bit_identically_in_the_folder(images, chan
     assert_same(Dcgan.load(tmp_path / "run"), changed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_damaged_checkpoint_of_a_change_leads_back_before_it(images, changed, tmp_path):
     lost = Dcgan(images, TINY, seed=3)
     lost.train(images, epochs=2, folder=tmp_path / "run", checkpoint_every=1)

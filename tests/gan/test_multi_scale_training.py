@@ -52,6 +52,7 @@ def gan(images):
     return gan
 
 
+@pytest.mark.long
 def test_resume_after_kills_between_any_two_writes_is_bit_identical(make_workspace, undisturbed_workspace, monkeypatch):
     workspace = make_workspace(definition=DEFINITION)
     for moment, call in MOMENTS:

@@ -91,6 +91,7 @@ def test_events_have_the_points_and_sheets_of_a_training(workspace):
 
 
 @pytest.mark.usefixtures("fast_evaluator")
+@pytest.mark.long
 def test_kills_between_any_two_writes_leave_no_doubled_and_no_lost_points(workspace, monkeypatch):
     live = workspace.root / "live"
     for moment, call in MOMENTS:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.browser import MARKS, SCHEMES, WIDTHS, problems, wait_for, watched_tab
+from tests.web.browser import MARKS, WINDOWS, problems, wait_for, watched_tab
 from tests.web.live_server import LiveServer
 from tests.web.test_uploads import png
 
@@ -80,12 +80,12 @@ def test_pages_are_accessible_and_fit_their_window(chromium, server):
     context = chromium.new_context(bypass_csp=True)
     tab = context.new_page()
     tab.goto(f"{server.address}/styles")
-    found = [problem for width in WIDTHS for scheme in SCHEMES for problem in problems(tab, width, scheme)]
+    found = [problem for width, scheme in WINDOWS for problem in problems(tab, width, scheme)]
     drop(tab, "content", 1)
     drop(tab, "style", 2)
     tab.click("#start")
     server.gate.write_text("done")
     tab.wait_for_selector("#picture")
-    found += [problem for width in WIDTHS for scheme in SCHEMES for problem in problems(tab, width, scheme)]
+    found += [problem for width, scheme in WINDOWS for problem in problems(tab, width, scheme)]
     context.close()
     assert found == []
