@@ -3,6 +3,8 @@ import { element, made } from "./dom.js";
 import { ask } from "./http.js";
 
 const PATIENCE = 600_000; // ms for the upload
+const SHOWN = 8; // pictures of a field
+const HEIGHT = 96; // pixels of a picture there
 const files = { content: [], style: [] };
 
 for (const drop of document.querySelectorAll("[data-drop]")) {
@@ -35,19 +37,27 @@ function add(drop, name, found) {
 }
 
 function show(drop, name) {
-  const thumbs = drop.querySelector(".thumbs");
-  for (const image of thumbs.children) URL.revokeObjectURL(image.src);
-  const shown = files[name].slice(0, 8).map((file) => {
-    const image = made("img");
-    image.alt = file.name;
-    image.src = URL.createObjectURL(file);
-    return image;
-  });
-  thumbs.replaceChildren(...shown);
+  drop.querySelector(".thumbs").replaceChildren(...files[name].slice(0, SHOWN).map(thumbnail));
   const count = files[name].length;
   drop.querySelector("[role=status]").textContent = count ? `${count} picture${count === 1 ? "" : "s"}` : "Drop pictures here.";
   drop.querySelector("[data-clear]").hidden = !count;
   if (name === "content" && count && element("dataset")) element("dataset").value = "";
+}
+
+/** A small picture of a file that is not sent yet; its name where the browser cannot decode it, as with a zip. */
+function thumbnail(file) {
+  const canvas = made("canvas");
+  canvas.height = canvas.width = HEIGHT;
+  canvas.role = "img";
+  canvas.ariaLabel = file.name;
+  createImageBitmap(file, { resizeHeight: HEIGHT, resizeQuality: "medium" })
+    .then((bitmap) => {
+      canvas.width = bitmap.width;
+      canvas.getContext("2d").drawImage(bitmap, 0, 0);
+      bitmap.close();
+    })
+    .catch(() => canvas.replaceWith(made("span", "dim", file.name)));
+  return canvas;
 }
 
 function options() {

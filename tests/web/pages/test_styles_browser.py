@@ -12,6 +12,7 @@ from tests.web.test_uploads import png
 
 pytestmark = MARKS
 FAKE = str(Path(__file__).parent.parent / "fake_stylize.py")
+SHOWN = "document.querySelector('[data-drop=style] canvas')"
 DROP = """([name, text]) => {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const transfer = new DataTransfer();
@@ -41,8 +42,11 @@ def test_two_pictures_are_dropped_and_the_result_is_watched(profile, server):
     tab.click("#start")
     wait_for(tab, "document.getElementById('problem').textContent.startsWith('style: expected 1 to 8 pictures')")
     drop(tab, "style", 2)
+    wait_for(tab, f"{SHOWN}.getContext('2d').getImageData(5, 5, 1, 1).data[3] === 255")
     tab.fill("[data-option=size]", "64")
-    errors.clear()  # the console tells of the refusal
+    (refusal,) = errors
+    assert "422" in refusal
+    errors.clear()
     tab.click("#start")
     tab.wait_for_url("**/styles/2*")
     tab.wait_for_selector("#sheet")
