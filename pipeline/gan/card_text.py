@@ -20,9 +20,9 @@ MARKUP = re.compile(r"([\\`*_{}\[\]<>|#])")  # what Markdown would read in a wor
 # How the networks are there: in the folder of a training, or in a repository, for Keras or as ONNX
 Layout = Literal["training", "keras", "onnx"]
 PIPELINE, TAGS = "unconditional-image-generation", ("gan", "image-generation", "ganmill")
-# Nobody here can give the licence: it follows from those of the training pictures. The Hub takes `other` with a name
-# and a link
-LICENCE = {"license": "other", "license_name": "see-training-pictures", "license_link": README}
+# Nobody here can give the licence: it follows from those of the training pictures. A link would have to lead to a file
+# LICENSE, which only the publisher can write
+LICENCE = {"license": "other", "license_name": "see-training-pictures"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""`Dcgan`, the GAN as an object for notebooks and scripts: the same networks and training as in the pipeline.
+"""`Dcgan`, the GAN as an object for notebooks and scripts, with the pipeline's networks and training: docs/notebooks.md.
 
     images = np.load("pictures.npy")     # (N, S, S, 3) or (N, S, S), uint8, or floats from 0 to 1
     gan = Dcgan(images, "dcgan", seed=1)
@@ -6,10 +6,9 @@
     gan.generate(64)                     # (64, S, S, 3) uint8, by the averaged generator
     gan.save("my-gan")                   # with a model card; nothing in it is pickled
     gan = Dcgan.load("my-gan")           # or "run", or models/<dataset>/gan/latest
-
-docs/notebooks.md shows all of it.
 """
 
+import operator
 import warnings
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -108,11 +107,12 @@ class Dcgan(validation.KnownAttributes):
     def take_over(self, folder: Path | str) -> None:
         """Become the GAN in `folder`, in place: its weights, optimizers, latents, name, seed and history, as by `load`.
 
-        If it has the same definition and pictures of the same shape, `generator`, `discriminator` and `state` stay the
-        same objects, with other weights. Errors: those of `load`; after one this GAN is as it was.
+        If it has the same definition, precision and pictures of the same shape, `generator`, `discriminator` and
+        `state` stay the same objects, with other weights. Errors: those of `load`; after one this GAN is as it was.
         """
         other = Dcgan.load(folder)
-        if (other.definition, other.image_shape) == (self.definition, self.image_shape):
+        is_built_as = operator.attrgetter("definition", "image_shape", "_training.compute_mode.dtype")
+        if is_built_as(other) == is_built_as(self):
             other._session.use_state(self.state)
         else:
             self.__dict__.pop("discriminator", None)  # the cached model is of the networks that were
@@ -185,7 +185,8 @@ class Dcgan(validation.KnownAttributes):
         Without a `seed` it is the GAN's own, whose first latents are those of the sample sheets. With a `truncation`
         above 0 no value is further than that from 0: less varied samples, each likelier.
         """
-        count, truncation = check_whole("count", count, least=1), check_number("truncation", truncation)
+        count = check_whole("count", count, least=1, most=validation.MOST_SAMPLES)
+        truncation = check_number("truncation", truncation)
         seed = self.seed if seed is None else check_whole("seed", seed)
         return fixed_latents(count, size=self.definition.latent, seed=seed, truncation=truncation)
 
@@ -213,6 +214,7 @@ class Dcgan(validation.KnownAttributes):
 
     def show(self, count: int = 16, *, seed: int | None = None, truncation: float = 0.0) -> "Image.Image | None":
         """Show `count` samples of `generate` in a notebook; elsewhere return their sheet as a Pillow picture."""
+        count = check_whole("count", count, least=1, most=validation.MOST_SHOWN)
         samples = self.generate(count, seed=seed, truncation=truncation)
         return show_samples(samples, f"{len(samples)} samples of {self.name}, {self.epochs} epochs done")
 

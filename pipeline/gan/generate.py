@@ -15,7 +15,7 @@ from pipeline.gan.evaluation.metrics import Reference
 from pipeline.gan.evaluation.nearest_reals import NEIGHBOURS, nearest_reals, neighbour_rows
 from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents, latent_walk
 from pipeline.gan.trained_generator import load_generator
-from pipeline.gan.video import Video, browser_notice, write_video
+from pipeline.gan.video import Video, film_notice, write_video
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import ImageSet, read_images
 from pipeline.options import GenerateOptions
@@ -47,8 +47,8 @@ def generate(
     the nearest first. Distances are Euclidean between the features of the extractor that the summary names.
 
     They are scored against the kept pictures, with the features of the option `extractor`. No sample is selected: the
-    n-th follows from the seed, n and the truncation. Errors: `Stopped`, and the next run starts again; `UserError` if
-    OpenCV cannot write the video; `DamagedState` for a damaged generator.
+    n-th follows from the seed, n and the truncation. Errors: `Stopped`, and the next run starts again;
+    `DamagedState` for a damaged generator.
     """
     prepare_devices()
     extractor = choose_extractor(options.extractor, classifier)  # first, as it may be unavailable
@@ -63,7 +63,7 @@ def generate(
     scores = _compare(reals, images, _ProgressExtractor(extractor, stage_progress), folder)
     summary = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **scores}
     (folder / "samples.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    notice = browser_notice() if options.film else ""
+    notice = film_notice() if options.film else ""
     notices = {"notices": [notice]} if notice else {}
     return Result(outputs={"samples": of_bytes(images.tobytes())}, summary={**summary, **notices})
 

@@ -161,7 +161,7 @@ def _training_summary(training: Trainer) -> dict[str, Any]:
         "skipped_steps": skipped_steps(training.log.rows),
         "batch": training.batches.batch,
         "smoothing": as_tree(training.state.definition.smoothing),
-        "settings": _settings(training.log.rows) if training.phase != FIRST else [],
+        "settings": _settings(training) if training.phase != FIRST else [],
         "images_seen": training.step_planner.images_seen(training.steps_done),
         "seconds": round(sum(row["seconds"] for row in training.log.rows), 1),
         "device": devices.device(),
@@ -169,10 +169,12 @@ def _training_summary(training: Trainer) -> dict[str, Any]:
     }
 
 
-def _settings(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The batch size and the smoothing of each range of epochs, if `train` was given others than the definition's."""
-    found = []
-    for values, group in itertools.groupby(rows, key=lambda row: tuple(row.get(name) for name in SETTINGS)):
+def _settings(training: Trainer) -> list[dict[str, Any]]:
+    """The batch size and the smoothing of each range of epochs; rows that lack them are of the definition's."""
+    definition, found = training.definition, []
+    own = dict(zip(SETTINGS, (definition.batch, definition.smoothing.real, definition.smoothing.fake), strict=True))
+    rows = training.log.rows
+    for values, group in itertools.groupby(rows, key=lambda row: tuple(row.get(name, own[name]) for name in SETTINGS)):
         epochs = [row["epoch"] for row in group]
         found.append({"first": epochs[0], "last": epochs[-1], **dict(zip(SETTINGS, values, strict=True))})
     return found

@@ -31,6 +31,7 @@ GROUPS = {
     "augmentation": ("augment",),
     "speed": ("images_per_second", "seconds"),
     "progress": ("epoch", "images_seen", "growing", "last"),
+    "setting": ("batch", "smoothing_real", "smoothing_fake"),
 }
 SCORES = "score"  # the group of all other figures
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
@@ -70,8 +71,9 @@ def write_events(folder: Path) -> None:
 class EventLog:
     """The event file in `folder` of one training, whose sheets are in the folder `sheets`.
 
-    The time of an event is the start of the training and the seconds of its steps, without pauses. `notify` is told
-    once if the file cannot be written: a training does not fail because of it. Errors: `UserError` without TensorFlow.
+    The time of an event is without pauses: the first file counts back from the moment at which the statistics were
+    written, by the seconds of the steps since; later files begin when the first one did. `notify` is told once if the
+    file cannot be written: a training does not fail because of it. Errors: `UserError` without TensorFlow.
     """
 
     def __init__(self, folder: Path, *, sheets: Path, notify: Callable[[str], None] = print) -> None:
@@ -96,7 +98,7 @@ class EventLog:
         """Bring the file in line with `rows`. Errors: `OSError`."""
         try:
             if not self._is_continued_by(rows):
-                self._start_file()
+                self._start_file(sum(row["seconds"] for row in rows))
             for row in rows[len(self._written) :]:
                 self._add(row)
             self._writer.flush()
@@ -116,14 +118,14 @@ class EventLog:
             return False
         return not self._written or rows[len(self._written) - 1] is self._written[-1]
 
-    def _start_file(self) -> None:
-        """Replace all event files by a new one with the first sheets.
+    def _start_file(self, seconds: float) -> None:
+        """Replace all event files by a new one with the first sheets; the steps so far took `seconds`.
 
         A TensorBoard that looks at the folder needs a new name to see it, and the mark of a start to drop its points.
         """
         self.close()
         old = event_files(self.folder)
-        self._began, self._seconds, self._written = self._start_time(old), 0.0, []
+        self._began, self._seconds, self._written = self._start_time(old, seconds), 0.0, []
         stamp = max([int(time.time()), *(1 + _stamp(path) for path in old)])
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_events(self.folder)
@@ -134,8 +136,8 @@ class EventLog:
         self._write(v1.Event(wall_time=self._began, step=0, session_log=start))
         self._write_values([*self._picture(REALS_TAG, REALS), *self._picture(SAMPLES_TAG, sheet_name(0))], step=0)
 
-    def _start_time(self, old: Sequence[Path]) -> float:
-        """When the training began, as the earlier files say; now if there is none."""
+    def _start_time(self, old: Sequence[Path], seconds: float) -> float:
+        """When the training began, as the earlier files say; without one, `seconds` before its last statistics."""
         from google.protobuf.message import DecodeError  # comes with TensorFlow
 
         for path in old:
@@ -143,7 +145,10 @@ class EventLog:
                 length = int.from_bytes(file.read(RECORD_HEAD)[:8], "little")  # and a checksum
                 if began := self._tf.compat.v1.Event.FromString(file.read(min(length, MAX_HEAD))).wall_time:
                     return float(began)
-        return time.time()  # also if the process was killed before the first record was whole
+        try:  # also if the process was killed before the first record was whole
+            return (self.folder / STATS).stat().st_mtime - seconds
+        except OSError:
+            return time.time() - seconds
 
     def _add(self, row: Row) -> None:
         self._seconds += row["seconds"]

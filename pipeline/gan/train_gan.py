@@ -1,6 +1,5 @@
 """The stage gan: train a generator on the kept pictures."""
 
-import contextlib
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.devices import ComputeMode, prepare_devices
-from pipeline.errors import DamagedState, Stopped, UserError
+from pipeline.errors import DamagedState, Stopped
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.card_text import Lineage
 from pipeline.gan.config import Definition, read
@@ -31,7 +30,7 @@ from pipeline.gan.training.observer import Observer
 from pipeline.gan.training.saved import holds_checkpoint, recorded_compute_mode, take_over, write_definition
 from pipeline.gan.training.step_inputs import check_count
 from pipeline.gan.tuning import choose_compute_mode
-from pipeline.gan.video import animate, browser_notice
+from pipeline.gan.video import animate, film_notice
 from pipeline.images.dataset import read_images
 from pipeline.options import GanOptions
 from pipeline.progress import Progress, ShouldStop, tell
@@ -196,7 +195,7 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
         **_summary(training, epoch=epoch),
         **alarm_summary(training.log.rows, warnings, plateau=not training.end),
     }
-    if notice := browser_notice():
+    if notice := film_notice():
         summary["notices"] = [*summary["notices"], notice]
     return Result(outputs=outputs, summary=summary, unfinished="" if training.is_done else training.extent)
 
@@ -217,11 +216,10 @@ def _keep_final_checkpoint(training: Trainer) -> None:
 
 
 def _write_videos(training: Trainer, observer: Observer) -> None:
-    """Write the videos of the sample sheets, also to the live folder; without an MP4 encoder only the GIF."""
+    """Write the videos of the sample sheets, also to the live folder."""
     for out in {training.folder / "plots", observer.live or training.folder / "plots"}:
         out.mkdir(exist_ok=True)  # before the first epoch there is no plot
-        with contextlib.suppress(UserError):
-            animate(observer.sheets.folder, out)
+        animate(observer.sheets.folder, out)
 
 
 def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pipeline.option_types import nearest
 
 CHANNELS = (1, 3)
 MAX_NAME = 255  # characters
+MOST_SAMPLES, MOST_SHOWN = 1_000_000, 10_000  # of one call
 Shape = tuple[int, int, int]  # (S, S, C)
 Kind = TypeVar("Kind", bound=type)
 
@@ -111,14 +112,15 @@ def check_like(like: object) -> Shape:
     return as_pictures(like).shape[1:]
 
 
-def check_whole(name: str, value: Any, *, least: int = 0) -> int:
-    """`value`, which must be a whole number of at least `least`; `name` is its name in the `UserError`."""
+def check_whole(name: str, value: Any, *, least: int = 0, most: float = math.inf) -> int:
+    """`value`, which must be a whole number from `least` to `most`; `name` is its name in the `UserError`."""
     try:
         found = operator.index(value)
     except TypeError:
         found = least - 1
-    if found < least:
-        raise UserError(f"{name} = {shown(value)}: expected a whole number, at least {least}")
+    if not least <= found <= most:
+        bounds = f"at least {least}" if most == math.inf else f"from {least} to {most:,}"
+        raise UserError(f"{name} = {shown(value)}: expected a whole number, {bounds}")
     return found
 
 
@@ -161,7 +163,10 @@ def _smoothing_tree(value: object) -> object:
 
 def check_labels(labels: object, count: int) -> np.ndarray:
     """`labels`, (N,) or (N, 1), 1 for a real and 0 for a fake, as (N,) bool. Errors: `UserError` for anything else."""
-    array = np.asarray(labels)
+    try:
+        array = np.asarray(labels)
+    except ValueError:  # a list of lists of different lengths
+        raise UserError(f"labels = {shown(labels)}: give one number for each of the {count} pictures") from None
     if array.shape not in ((count,), (count, 1)):
         raise UserError(f"labels of shape {array.shape}: give one for each of the {count} pictures, as ({count},)")
     if array.dtype.kind not in "buif" or not np.isin(array, (0, 1)).all():

@@ -1,7 +1,7 @@
 """Videos of samples: GIF and WebM for browsers, MP4 for players; and a video of the sample sheets of a training.
 
 Browsers play VP9 in WebM, and H.264 in MP4, but not the MPEG-4 Visual that OpenCV's own builds write into an MP4. A
-build without VP9 writes H.264, if it can; without both a GIF is what browsers show, and `browser_notice` says why.
+build without VP9 writes H.264, if it can; without both a GIF is what browsers show, and `film_notice` says why.
 """
 
 import io
@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from pipeline.errors import UserError
 from pipeline.images.png import decode_png
 from pipeline.images.raster import resize
 from pipeline.store.atomic import write_whole
@@ -57,7 +56,7 @@ class Video:
 
 
 def write_video(video: Video, folder: Path, *, name: str) -> None:
-    """Write `name`.gif, .webm and .mp4 into `folder`. Errors: those of `write_mp4`, after the GIF was written."""
+    """Write `name`.gif into `folder`, and .webm and .mp4 if this build of OpenCV can: see `film_notice`."""
     write_gif(video, folder / f"{name}.gif")
     write_webm(video, folder / f"{name}.webm")
     write_mp4(video, folder / f"{name}.mp4")
@@ -76,36 +75,35 @@ def write_gif(video: Video, path: Path, *, max_bytes: int = MAX_GIF_BYTES) -> No
     write_whole(path, data)
 
 
-def write_mp4(video: Video, path: Path) -> None:
-    """Write an MP4, enlarged, with even width and height, as the format requires.
-
-    Errors: a `UserError` if OpenCV was built without an encoder for it.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        temporary = Path(folder) / "film.mp4"  # OpenCV derives the format from the name
-        _encode(video, temporary, H264 if _mp4_is_for_browsers() else CODEC)
-        write_whole(path, temporary.read_bytes())
+def write_mp4(video: Video, path: Path) -> bool:
+    """Write an MP4, enlarged, with even width and height, as the format requires, if this build of OpenCV can; returns
+    whether it could."""
+    return _write_film(video, path, H264 if _mp4_is_for_browsers() else CODEC)
 
 
 def write_webm(video: Video, path: Path) -> bool:
     """Write a WebM that browsers play, if this build of OpenCV can; returns whether it could."""
+    return _write_film(video, path, WEB_CODEC)
+
+
+def _write_film(video: Video, path: Path, codec_name: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        temporary = Path(folder) / "film.webm"
-        try:
-            _encode(video, temporary, WEB_CODEC)
-        except UserError:  # a page then shows the GIF
-            return False
-        write_whole(path, temporary.read_bytes())
-    return True
+        temporary = Path(folder) / f"film{path.suffix}"  # OpenCV derives the format from the name
+        if written := _encode(video, temporary, codec_name):
+            write_whole(path, temporary.read_bytes())
+    return written
 
 
-def browser_notice() -> str:
-    """Why browsers can show the films only as GIFs, in a line; empty if they can play the WebM or the MP4."""
-    if _can_encode(WEB_CODEC, "webm") or _mp4_is_for_browsers():
+def film_notice() -> str:
+    """Which films this build of OpenCV cannot write, in a line; empty if browsers can play one and players another."""
+    for_browsers = _can_encode(WEB_CODEC, "webm") or _mp4_is_for_browsers()
+    for_players = _mp4_is_for_browsers() or _can_encode(CODEC, "mp4")
+    if for_browsers and for_players:
         return ""
+    what = "can write neither VP9 nor H.264" if not for_browsers else "cannot write MP4"
+    lost = "browsers show the films as GIFs only" if not for_browsers else "the films have no MP4"
     return (
-        f"browsers show the films as GIFs only: this build of OpenCV ({cv2.__version__}) can write neither VP9 nor"
-        " H.264; pip install opencv-python-headless has one that writes VP9"
+        f"{lost}: this build of OpenCV ({cv2.__version__}) {what}; pip install opencv-python-headless has one that can"
     )
 
 
@@ -120,19 +118,14 @@ def _can_encode(codec_name: str, suffix: str) -> bool:
     video = Video(frames=np.zeros((2, 16, 16, 3), np.uint8), fps=2)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"film.{suffix}"
-        try:
-            _encode(video, path, codec_name)
-        except UserError:
-            return False
-        return path.is_file() and path.stat().st_size > 0
+        return _encode(video, path, codec_name) and path.is_file() and path.stat().st_size > 0
 
 
 def animate(folder: Path, out: Path) -> int:
     """Write training.gif, .webm and .mp4 into `out` from the sheets epoch-*.png in `folder`; returns the frame count.
 
     The frames are spread evenly over the training, each with its epoch below it; the GIF has fewer, so that it need not
-    be shrunk too much. Without a sheet nothing is written. Errors: a `UserError` as of `write_mp4`, after the GIF was
-    written; a `ValueError` for sheets of different sizes.
+    be shrunk too much. Without a sheet nothing is written. Errors: a `ValueError` for sheets of different sizes.
     """
     sheets = _thinned(_sheets(folder), MAX_FRAMES)
     if sheets:
@@ -174,8 +167,8 @@ def _quantized(frames: np.ndarray) -> list[Image.Image]:
     return [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
 
 
-def _encode(video: Video, path: Path, codec_name: str) -> None:
-    """Let OpenCV write the frames to `path`; it reports no errors except that it is not open."""
+def _encode(video: Video, path: Path, codec_name: str) -> bool:
+    """Let OpenCV write the frames to `path`, if it can; it reports no errors except that it is not open."""
     frames = _enlarged(video)
     size = [side * video.factor + side * video.factor % 2 for side in video.frames.shape[2:0:-1]]
     codec = cv2.VideoWriter_fourcc(*codec_name)  # type: ignore[attr-defined]  # missing in the types of OpenCV
@@ -183,12 +176,10 @@ def _encode(video: Video, path: Path, codec_name: str) -> None:
         writer = cv2.VideoWriter(str(path), codec, video.fps, size)
     try:
         if not writer.isOpened():
-            raise UserError(
-                f"this build of OpenCV ({cv2.__version__}) cannot write MP4 videos; pip install opencv-python-headless"
-                " has one that can"
-            )
+            return False
         for frame in frames:
             writer.write(frame)
+        return True
     finally:
         writer.release()
 

@@ -16,6 +16,7 @@ from tests.gan.drawn_discs import draw_discs
     [
         ({"count": 0}, "count = 0: expected a whole number, at least 1"),
         ({"count": 2.5}, "count = 2.5: expected a whole number"),
+        ({"count": 10**30}, f"count = {10**30}: expected a whole number, from 1 to 1,000,000"),
         ({"seed": -1}, "seed = -1: expected a whole number, at least 0"),
         ({"seed": "7"}, "seed = '7': expected a whole number"),
         ({"truncation": -1}, "truncation = -1: expected a number, at least 0"),
@@ -26,6 +27,11 @@ from tests.gan.drawn_discs import draw_discs
 def test_invalid_argument_error_names_the_argument(undisturbed, given, message):
     with pytest.raises(UserError, match=message):
         undisturbed.generate(**given)
+
+
+def test_a_sheet_of_more_samples_than_a_screen_can_show_is_refused(undisturbed):
+    with pytest.raises(UserError, match="count = 1000000: expected a whole number, from 1 to 10,000"):
+        undisturbed.show(10**6)
 
 
 @pytest.mark.parametrize(

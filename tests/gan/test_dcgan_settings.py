@@ -11,6 +11,7 @@ from pipeline.errors import UserError
 from pipeline.gan import Dcgan
 from pipeline.gan.config import Smoothing
 from pipeline.gan.training.phase import FIRST
+from pipeline.store.jsonl import dump_row
 from tests.gan.compare_dcgan import assert_same, checkpoint_arrays
 from tests.gan.conftest import TINY
 from tests.gan.drawn_discs import draw_discs
@@ -58,6 +59,19 @@ def test_batch_and_smoothing_of_a_call_are_in_history_and_card(changed, tmp_path
     assert "| epochs 3 to 5 | 8 squares in a step, label smoothing 0.1 of reals and 0.05 of fakes |" in card
     assert changed.definition.batch == 16  # as it was given; so is definition.json
     assert json.loads((tmp_path / "gan" / "definition.json").read_text())["batch"] == 16
+
+
+def test_epochs_of_a_training_that_kept_no_settings_are_those_of_the_definition(changed, tmp_path):
+    changed.save(tmp_path / "old")
+    stats = tmp_path / "old" / "stats.jsonl"
+    rows = [json.loads(line) for line in stats.read_text().splitlines()]
+    for row in rows[:2]:
+        for name in ("batch", "smoothing_real", "smoothing_fake"):
+            del row[name]
+    stats.write_text("".join(dump_row(row) for row in rows))
+    Dcgan.load(tmp_path / "old").save(tmp_path / "again")
+    card = (tmp_path / "again" / "README.md").read_text()
+    assert "| epochs 1 to 2 | 16 squares in a step |" in card
 
 
 def test_settings_given_at_the_start_are_those_of_a_definition(images):

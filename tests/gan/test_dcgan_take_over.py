@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipeline.devices import ComputeMode
 from pipeline.errors import UserError
 from pipeline.gan import Dcgan
 from tests.gan.compare_dcgan import assert_same, checkpoint_arrays
@@ -35,6 +36,22 @@ def test_take_over_of_another_definition_and_shape(undisturbed, tmp_path):
     assert (gan.image_shape, gan.definition.latent) == ((16, 16, 3), 8)
     assert gan.discriminator is not before
     assert gan.discriminator.input_shape == (None, 16, 16, 3)
+
+
+def test_take_over_of_another_precision_goes_on_as_after_load(images, tmp_path, monkeypatch):
+    """As with a GAN from a machine on which the other precision was measured to be faster."""
+    chosen = "pipeline.gan.dcgan.choose_compute_mode"
+    monkeypatch.setattr(chosen, lambda *_, **__: ComputeMode(dtype="mixed_bfloat16"))
+    gan = Dcgan(images, TINY, seed=3)
+    gan.train(images, epochs=1)
+    gan.save(tmp_path / "saved")
+    monkeypatch.setattr(chosen, lambda *_, **__: ComputeMode())
+    other = Dcgan(images, TINY, seed=8)
+    loaded = Dcgan.load(tmp_path / "saved")
+    other.take_over(tmp_path / "saved")
+    for each in (loaded, other):
+        each.train(images, epochs=1)
+    assert_same(other, loaded)
 
 
 def test_failed_take_over_changes_nothing(undisturbed, images, tmp_path):

@@ -1,5 +1,6 @@
 """Events for TensorBoard: the same points as in stats.jsonl, also after kills, roll backs and stops."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from PIL import Image
 
 from pipeline.errors import Stopped
 from pipeline.gan import tensorboard_events
-from pipeline.gan.stats_log import read_rows
-from pipeline.gan.tensorboard_events import EventLog, event_files, remove_events, tag, write_events
+from pipeline.gan.stats_log import LISTS_OF_TEXTS, TEXTS, read_rows
+from pipeline.gan.tensorboard_events import STEP, EventLog, event_files, remove_events, tag, write_events
 from pipeline.gan.training.observer import Observer
 from pipeline.options import GanOptions
 from tests.gan.fake_steps import make_trainer, run
@@ -175,6 +176,24 @@ def test_the_time_of_an_event_is_that_in_steps_since_the_start(tmp_path, fake_st
     events, rows = read_events(folder / "events"), read_rows(folder / "stats.jsonl")
     assert events[0].wall_time == began
     assert events[-1].wall_time == pytest.approx(began + sum(row["seconds"] for row in rows))
+
+
+def test_events_of_an_ended_training_end_when_its_statistics_were_written(tmp_path, fake_steps):
+    folder = tmp_path / "a"
+    run(make_trainer(folder))
+    os.utime(folder / "stats.jsonl", (1_700_000_000, 1_700_000_000))
+    write_events(folder)
+    assert read_events(folder)[-1].wall_time == pytest.approx(1_700_000_000, abs=1)
+
+
+def test_every_field_of_a_row_has_a_group(tmp_path, fake_steps):
+    run(make_trainer(tmp_path / "a"))
+    names = {name for row in read_rows(tmp_path / "a" / "stats.jsonl") for name in row} - {
+        STEP,
+        *TEXTS,
+        *LISTS_OF_TEXTS,
+    }
+    assert {name for name in names if tag(name).startswith("score/")} == set()  # nothing was scored
 
 
 def test_a_training_goes_on_if_events_cannot_be_written(tmp_path, fake_steps):

@@ -99,6 +99,7 @@ def check_own_subject(printed: str) -> None:
     assert "240 of 240 pictures made 32 px squares" in printed
     assert "80 files: 80 labels new or changed" in printed
     assert re.search(r"filter +kept \d+ of 240", printed)
+    assert "A generator that was trained on" in printed  # of the model card
 
 
 def check_remedies(printed: str) -> None:

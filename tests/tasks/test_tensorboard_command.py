@@ -1,15 +1,22 @@
 """The command `python -m tasks tensorboard`: which trainings TensorBoard is given, and by which names."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.report.trainings import Trainings
 from pipeline.store.jsonl import dump_row
 from tasks import paths, tensorboard_command
 from tasks.cli import main
+from tasks.tensorboard_command import TrainingLinks
+
+REPOSITORY = Path(__file__).parent.parent.parent
 
 # In place of TensorBoard: prints its arguments, and what it sees
 SEES = """
@@ -72,10 +79,48 @@ def test_one_that_runs_without_events_is_named(begin, monkeypatch, capsys):
 
 def test_a_training_that_begins_later_is_linked_too(begin, tmp_path):
     (begin("a") / "events.out.tfevents.1.ganmill").touch()
-    assert tensorboard_command.link_trainings("cats", tmp_path) == 1
+    links = TrainingLinks("cats", tmp_path)
+    assert links.update() == 1
     (begin("b") / "events.out.tfevents.1.ganmill").touch()
-    assert tensorboard_command.link_trainings("cats", tmp_path) == 2
+    assert links.update() == 2
     assert {"001-dcgan-64px", "002-dcgan-64px"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_what_cannot_be_shown_is_said_once_and_the_others_are_shown(begin, tmp_path, monkeypatch, capsys):
+    def refuse(folder: Path) -> None:
+        raise OSError("disk full")
+
+    (begin("a") / "stats.jsonl").write_text(dump_row(ROW))
+    (begin("b") / "events.out.tfevents.1.ganmill").touch()
+    monkeypatch.setattr(tensorboard_command, "write_events", refuse)
+    links = TrainingLinks("cats", tmp_path)
+    assert [links.update(), links.update()] == [1, 1]
+    told = "001-dcgan-64px is not shown: its events cannot be written (disk full)\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_command_alone_ends_tensorboard_and_leaves_nothing(begin, number, tmp_path):
+    (begin("a") / "events.out.tfevents.1.ganmill").touch()
+    sleeper = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(60)"
+    code = (
+        f"import importlib.util, sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
+        "from tasks import cli, tensorboard_command\n"
+        f"tensorboard_command.COMMAND = (sys.executable, '-c', {sleeper!r})\n"
+        "importlib.util.find_spec = lambda name: name\n"
+        "sys.exit(cli.main(['tensorboard', '--dataset', 'cats']))"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as process:
+        child = int(process.stdout.readline())
+        process.send_signal(number)
+        assert process.wait(20) == 0
+    assert not psutil.pid_exists(child)
+    assert list(tmp_path.glob("ganmill-tensorboard-*")) == []
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,7 @@ class Trainer:
             inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed}
             scores = self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
             if self.definition.multi_scale:
-                self.observer.show_scales(self.draw_scales(self.latents[:GRID]))
+                self.observer.show_scales(lambda: self.draw_scales(self.latents[:GRID]))
         if due:
             row |= scores
         row |= drop_fields(self.definition, self.log.rows, row)

@@ -70,9 +70,9 @@ class Observer:
         if self.show:
             self.show(epoch, pictures)
 
-    def show_scales(self, scales: Sequence[np.ndarray]) -> None:
+    def show_scales(self, draw: Callable[[], Sequence[np.ndarray]]) -> None:
         """Write the sheet of samples of a multi-scale GAN at every side, (N, s, s, C) uint8, the coarsest first."""
-        self.sheets.add_scales(scales)
+        self.sheets.add_scales(draw())
 
     def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Redraw the plots of `rows`, unless that was done a moment ago and these are not the `last`."""
@@ -113,8 +113,8 @@ class NullObserver:
     def record(self, rows: list[Row]) -> None:
         """Write no events."""
 
-    def show_scales(self, scales: Sequence[np.ndarray]) -> None:
-        """Show nothing."""
+    def show_scales(self, draw: Callable[[], Sequence[np.ndarray]]) -> None:
+        """Show nothing, and draw nothing."""
 
     def update_plots(self, rows: list[Row], *, last: bool) -> None:
         """Draw nothing."""
