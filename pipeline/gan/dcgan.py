@@ -1,4 +1,4 @@
-"""`Dcgan`, the GAN as an object for notebooks and scripts: the networks and training of the pipeline (docs/notebooks.md).
+"""`Dcgan`, the GAN as an object for notebooks and scripts: networks and training of the pipeline (docs/notebooks.md).
 
     images = np.load("pictures.npy")     # (N, S, S, 3) or (N, S, S), uint8, or floats from 0 to 1
     gan = Dcgan(images, "dcgan", seed=1)
