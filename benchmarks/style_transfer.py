@@ -1,6 +1,7 @@
 """Measure how long style transfer takes, and how near its networks come to a style, by each other's measure.
 
-    .venv/bin/python benchmarks/style_transfer.py [--network auto --network FILE ...] [--size 256] [--out DIR]
+    .venv/bin/python benchmarks/style_transfer.py [--network auto --network FILE ...] [--size 256] [--start noise]
+        [--out DIR]
     .venv/bin/python benchmarks/style_transfer.py --example docs/images/style.jpg
 
 Draws three toadstools of the demo in three textures of `style_textures.py` with each network and the default options,
@@ -40,10 +41,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", action="append", default=None)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--start", choices=("content", "noise"), default="content")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--example", type=Path)
     arguments = parser.parse_args()
-    options = [StyleOptions(network=name, size=arguments.size, sheets=0) for name in arguments.network or ["auto"]]
+    given = {"size": arguments.size, "start": arguments.start, "sheets": 0}
+    options = [StyleOptions(network=name, **given) for name in arguments.network or ["auto"]]
     networks = [(each, load_network(each)) for each in options]
     pairs = [
         (draw("toadstool", np.random.default_rng(seed), (256, 256)), style())

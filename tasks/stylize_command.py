@@ -1,12 +1,13 @@
 """The command `python -m tasks stylize`: draw pictures in the style of others, each an artifact below `--out`."""
 
+import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import Stopped, UserError
+from pipeline.errors import Stopped, UserError, disk_faults
 from pipeline.option_types import accepted, as_text, field_of, nearest, parse
 from pipeline.options import dataset_flag
 from pipeline.pretrained import Weights
@@ -16,7 +17,7 @@ from pipeline.style.drawn_content import DrawnContent
 from pipeline.style.style_networks import check_layers, find_network, identify
 from pipeline.style.style_options import StyleOptions, layer_weights, style_shares
 from pipeline.style.style_pictures import as_picture, find_pictures
-from tasks import console, error_text, paths, runner, signals
+from tasks import console, error_text, isolation, paths, runner, signals
 from tasks.stylized_results import Content, StylizedResults
 
 DATASET_PREFIX = "dataset:"
@@ -35,7 +36,7 @@ def add_arguments(command: ArgumentParser) -> None:
         "styles", nargs="+", metavar="STYLE", help="the pictures whose style is used; several are mixed"
     )
     command.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="where the results go; one that is there already is kept"
+        "--out", required=True, metavar="DIR", help="where the results go; one that is there already is kept"
     )
     command.add_argument(
         "--samples",
@@ -66,10 +67,13 @@ def add_arguments(command: ArgumentParser) -> None:
 def stylize(arguments: Namespace) -> int:
     """Draw CONTENT in the style of each STYLE into --out; what is there already is not made again."""
     options = read_options(arguments)
-    styles = [Path(style).expanduser() for style in arguments.styles]
+    styles = [Path(os.path.expanduser(style)) for style in arguments.styles]
     pictures = [as_picture(style, "style") for style in styles]
     style_shares(options.mix, len(pictures))
+    out = _out_folder(arguments.out, arguments.content)
     contents = _contents(arguments.content, samples=arguments.samples, seed=options.seed)
+    for content in contents:
+        options.sizes(content.aspect)  # before anything is drawn: whether `size` is enough
     weights = find_network(options.network, download=arguments.download, say=partial(console.print_line, COMMAND))
     network = identify(weights)
     check_layers(network, layer_weights(options.content_layers), "content_layers")
@@ -78,14 +82,22 @@ def stylize(arguments: Namespace) -> int:
     inputs = {f"style-{number}": style.digest for number, style in enumerate(pictures, start=1)} | {
         "network": f"{network.name} {weights.digest}"
     }
-    results = StylizedResults(arguments.out, contents, options=options, inputs=inputs)
-    work = partial(_make, options, styles=styles, weights=weights)
+    results = StylizedResults(
+        out,
+        contents,
+        options=options.effective(network.name, len(styles)),
+        inputs=inputs,
+    )
+    work = partial(_make, options, styles=styles, weights=weights, digests=[style.digest for style in pictures])
     try:
         with signals.listening():
             results.make(work)
     except Stopped as stop:
         print(str(stop) or error_text.STOPPED, file=sys.stderr)
         return runner.EXIT_STOPPED
+    except isolation.StageCrashed as error:
+        print(f"error: {error_text.one_line(error)} ({results.log} has more)", file=sys.stderr)
+        return runner.EXIT_FAILED
     for path in results.pictures:
         print(path)
     return 0
@@ -101,6 +113,16 @@ def read_options(arguments: Namespace) -> StyleOptions:
     return StyleOptions(**values)
 
 
+def _out_folder(out: str, content: str) -> Path:
+    """The folder of the results. Errors: `UserError` if it is that of the content, which would be drawn again."""
+    if not out:
+        raise UserError("--out is empty; name a folder")
+    folder, given = Path(os.path.expanduser(out)), Path(os.path.expanduser(content))
+    if given.is_dir() and folder.is_dir() and folder.samefile(given):
+        raise UserError(f"--out {out} is the folder of the content; name another one")
+    return folder
+
+
 def _contents(content: str, *, samples: int | None, seed: int) -> list[Content]:
     """What is to be drawn: files, or samples of a generator."""
     if content.startswith(DATASET_PREFIX):
@@ -109,14 +131,15 @@ def _contents(content: str, *, samples: int | None, seed: int) -> list[Content]:
         raise UserError(
             f"--samples {samples}: only with samples of a dataset as content, for example dataset:demo, not {content}"
         )
-    path = Path(content).expanduser()
+    path = Path(os.path.expanduser(content))
     if not path.exists() and content in paths.datasets():
         raise UserError(f"content {content}: there is no such file; did you mean '{DATASET_PREFIX}{content}'?")
     return _folder(path) if path.is_dir() else [_file(path)]
 
 
 def _file(path: Path) -> Content:
-    return Content(source=path, name=path.stem, digest=as_picture(path, "content").digest)
+    picture = as_picture(path, "content")
+    return Content(source=path, name=path.stem, digest=picture.digest, aspect=picture.aspect)
 
 
 def _folder(folder: Path) -> list[Content]:
@@ -164,10 +187,11 @@ def _samples(dataset: str, count: int, seed: int) -> list[Content]:
 
 def _make(
     options: StyleOptions,
-    content: Path | DrawnContent,
+    content: Content,
     *,
     styles: list[Path],
     weights: Weights,
+    digests: list[str],
     folder: Path,
     progress: Progress,
     should_stop: ShouldStop,
@@ -175,12 +199,14 @@ def _make(
     """Draw one content, in a process of its own, which alone loads TensorFlow."""
     from pipeline.style.stylized_folder import make_stylized
 
-    return make_stylized(
-        options,
-        content=content,
-        styles=styles,
-        weights=weights,
-        folder=folder,
-        progress=progress,
-        should_stop=should_stop,
-    )
+    with disk_faults(folder):
+        return make_stylized(
+            options,
+            content=content.source,
+            styles=styles,
+            weights=weights,
+            digests=[content.digest, *digests],
+            folder=folder,
+            progress=progress,
+            should_stop=should_stop,
+        )

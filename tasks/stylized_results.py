@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from pipeline.errors import UserError, disk_faults
 from pipeline.images.contact_sheet import contact_sheet
@@ -38,14 +39,13 @@ from pipeline.store.atomic import write_whole
 from pipeline.store.jsonl import timestamp
 from pipeline.store.manifest import Manifest, list_files
 from pipeline.style.drawn_content import DrawnContent
-from pipeline.style.style_options import StyleOptions
 from pipeline.style.style_pictures import distinct
 from tasks import error_text, isolation, locks, run_log, signals
 from tasks.run_log import RunLog
 from tasks.stage_reporter import StageReporter
 
 STAGE, VERSION = "stylize", 1
-STATE, RUNS, PICTURE, OVERVIEW = "state.json", "runs", "picture.png", "overview"
+STATE, LATEST, RUNS, PICTURE, OVERVIEW = "state.json", "latest", "runs", "picture.png", "overview"
 TILE = 256  # pixels of a result on the overview
 SPARE = ("checkpoint.npz", ".*.part")  # what a finished artifact does not need
 Work = Callable[..., Result]  # draws one content into `folder`
@@ -58,6 +58,7 @@ class Content:
     source: Path | DrawnContent
     name: str
     digest: str
+    aspect: float = 1.0  # the shorter side as a share of the longer one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +82,15 @@ class StylizedResults:
 
     state.json has `state` (working, finished, stopped or failed), `error` (one line, or empty), `run`, `pid` and `born`
     (the process, as a run record has it), `results` (a row for each, in order: content, digest, key, state, folder,
-    picture), and `pictures` (the SHA-256 of each copy, by its name, also those of earlier calls).
+    picture), and `pictures` (the SHA-256 of each copy, by its name, also those of earlier calls and of calls at the
+    same time; two of them while a copy is replaced).
 
     Raises:
         UserError: `out` is a file, or has files that this command has not made under the names of its copies.
     """
 
     def __init__(
-        self, out: Path, contents: Sequence[Content], *, options: StyleOptions, inputs: dict[str, str]
+        self, out: Path, contents: Sequence[Content], *, options: dict[str, Any], inputs: dict[str, str]
     ) -> None:
         self.out, self._options, self._inputs = out, options, inputs
         if out.exists() and not out.is_dir():
@@ -99,10 +101,14 @@ class StylizedResults:
             Planned(content=content, name=name, key=self._key(content))
             for content, name in zip(contents, names, strict=True)
         ]
-        self._copies = self._earlier_copies()
-        self._refuse_other_files()
+        self._refuse_other_files(self._known_copies())
         self._record = RunLog(out / RUNS / run_log.new_name())
         self._state, self._error = "working", ""
+
+    @property
+    def log(self) -> Path:
+        """The log of this call."""
+        return self._record.log
 
     @property
     def pictures(self) -> list[Path]:
@@ -134,7 +140,7 @@ class StylizedResults:
         finally:
             record.add("end", outcome=outcome, error=error)
             self._state, self._error = "finished" if outcome == "done" else outcome, error
-            with suppress(OSError):  # what went wrong before must not be hidden
+            with suppress(OSError), self._own_state():  # what went wrong before must not be hidden
                 self._write_state()
 
     def _make_one(self, index: int, work: Work) -> None:
@@ -173,7 +179,7 @@ class StylizedResults:
 
         try:
             result = isolation.call(
-                partial(work, planned.content.source),
+                partial(work, planned.content),
                 folder=folder,
                 progress=TellingProgress(progress, reporter.tell),
                 should_stop=signals.should_stop,
@@ -198,7 +204,7 @@ class StylizedResults:
         return artifact
 
     def _key(self, content: Content) -> str:
-        return digest.of_value([STAGE, VERSION, self._options.significant(), content.digest, self._inputs])
+        return digest.of_value([STAGE, VERSION, self._options, content.digest, self._inputs])
 
     def _draft(self, planned: Planned) -> Manifest:
         return Manifest(
@@ -206,7 +212,7 @@ class StylizedResults:
             version=VERSION,
             dataset="",
             key=planned.key,
-            options=self._options.significant(),
+            options=self._options,
             inputs={"content": planned.content.digest, **self._inputs},
             notes={"content": planned.content.name},
             versions=run_log.versions(),
@@ -223,17 +229,25 @@ class StylizedResults:
         return encode_png(contact_sheet(tiles, math.ceil(math.sqrt(len(tiles)))))
 
     def _write_copy(self, name: str, data: bytes) -> None:
-        """Write a picture into `out`; its digest is noted first, for a call that is killed."""
-        self._copies = {**self._copies, f"{name}.png": digest.of_bytes(data)}
-        self._write_state()
-        if not (path := self.out / f"{name}.png").exists() or path.read_bytes() != data:
+        """Write a picture into `out`. A call that is killed meanwhile leaves the old or the new one, both noted."""
+        path, new = self.out / f"{name}.png", digest.of_bytes(data)
+        with self._own_state():
+            if path.exists() and digest.of_file(path) == new:
+                return self._write_state({path.name: [new]})
+            self._write_state({path.name: [*self._known_copies().get(path.name, []), new]})
             write_whole(path, data)
+            self._write_state({path.name: [new]})
 
     def _update(self, index: int, *, state: str, folder: str) -> None:
         self._planned[index] = replace(self._planned[index], state=state, folder=folder)
-        self._write_state()
+        with self._own_state():
+            self._write_state()
 
-    def _write_state(self) -> None:
+    def _own_state(self) -> FileLock:
+        """The lock of state.json and the copies: other calls may write into the same folder."""
+        return FileLock(self.out / ".lock-state")
+
+    def _write_state(self, copies: dict[str, list[str]] | None = None) -> None:
         state = {
             "program": STAGE,
             "state": self._state,
@@ -242,34 +256,35 @@ class StylizedResults:
             "pid": os.getpid(),
             "born": process_start(os.getpid()),
             "results": [planned.row() for planned in self._planned],
-            "pictures": self._copies,
+            "pictures": {**self._known_copies(), **(copies or {})},
         }
         write_whole(self.out / STATE, (json.dumps(state, indent=1, ensure_ascii=False) + "\n").encode())
 
-    def _earlier_copies(self) -> dict[str, str]:
-        """The copies of earlier calls, by the state that they left; none if it cannot be read."""
+    def _known_copies(self) -> dict[str, list[str]]:
+        """The digests of each copy, by the state in the folder; none if it cannot be read."""
+        pictures = (self._state_there() or {}).get("pictures")
+        if not isinstance(pictures, dict):
+            return {}
+        return {name: [*filter(digest.is_digest, found)] for name, found in pictures.items() if isinstance(found, list)}
+
+    def _state_there(self) -> dict[str, Any] | None:
+        """The state that a call of this command left in the folder; None if there is none."""
         with suppress(OSError, ValueError):
             found = json.loads((self.out / STATE).read_bytes())
-            if isinstance(found, dict) and found.get("program") == STAGE and isinstance(found.get("pictures"), dict):
-                return {name: sha for name, sha in found["pictures"].items() if digest.is_digest(sha)}
-        return {}
+            return found if isinstance(found, dict) and found.get("program") == STAGE else None
+        return None
 
-    def _refuse_other_files(self) -> None:
-        """Raise a `UserError` before any work if a copy would replace a file that is not one."""
-        if (self.out / STATE).exists() and not self._is_own_state():
-            raise UserError(f"--out {self.out}: {STATE} there is of something else; name another folder")
-        for path in self.pictures:
-            if path.exists() and not self._is_copy(path):
-                raise UserError(f"--out {self.out}: {path.name} is there, and not by this command; name another folder")
+    def _refuse_other_files(self, known: dict[str, list[str]]) -> None:
+        """Raise a `UserError` before any work if a file would be replaced that this command has not made."""
+        is_own = self._state_there() is not None
+        others = [] if is_own else [name for name in (STATE, LATEST) if os.path.lexists(self.out / name)]
+        others += [path.name for path in self.pictures if path.exists() and not _is_one_of(path, known)]
+        if others:
+            raise UserError(f"--out {self.out}: {others[0]} is there, and not by this command; name another folder")
 
-    def _is_own_state(self) -> bool:
-        with suppress(OSError, ValueError):
-            found = json.loads((self.out / STATE).read_bytes())
-            return isinstance(found, dict) and found.get("program") == STAGE
-        return False
 
-    def _is_copy(self, path: Path) -> bool:
-        return path.is_file() and self._copies.get(path.name) == digest.of_file(path)
+def _is_one_of(path: Path, known: dict[str, list[str]]) -> bool:
+    return path.is_file() and digest.of_file(path) in known.get(path.name, [])
 
 
 def _tile(picture: np.ndarray) -> np.ndarray:

@@ -1,11 +1,11 @@
 """`Dcgan`, the GAN as an object for notebooks and scripts: networks and training of the pipeline (docs/notebooks.md).
 
-    images = np.load("pictures.npy")     # (N, S, S, 3) or (N, S, S), uint8, or floats from 0 to 1
-    gan = Dcgan(images, "dcgan", seed=1)
-    gan.train(images, epochs=50, minutes=10, folder="run")  # whichever comes first; a second call continues
-    gan.generate(64)                     # (64, S, S, 3) uint8, by the averaged generator
-    gan.save("my-gan")                   # with a model card; nothing in it is pickled
-    gan = Dcgan.load("my-gan")           # or "run", or models/<dataset>/gan/latest
+images = np.load("pictures.npy")     # (N, S, S, 3) or (N, S, S), uint8, or floats from 0 to 1
+gan = Dcgan(images, "dcgan", seed=1)
+gan.train(images, epochs=50, minutes=10, folder="run")  # whichever comes first; a second call continues
+gan.generate(64)                     # (64, S, S, 3) uint8, by the averaged generator
+gan.save("my-gan")                   # with a model card; nothing in it is pickled
+gan = Dcgan.load("my-gan")           # or "run", or models/<dataset>/gan/latest
 """
 
 import operator

@@ -28,6 +28,8 @@ MAX_GIF_BYTES = 8_000_000  # many sites refuse larger GIFs
 PALETTE_PIXELS = 1 << 16  # from which the palette is computed; more take longer and change little
 CODEC = "mp4v"  # MPEG-4 Visual: OpenCV's own builds can write it into an MP4, and desktop players can read it
 WEB_CODEC = "VP90"  # VP9 in WebM: what every browser plays, and OpenCV's own builds can write
+WEBM_HEAD = 4096  # bytes with the tables of a WebM
+TRACK_UID = b"\x73\xc5\x88"  # before the number of its track, of eight bytes
 H264 = "avc1"  # in an MP4 browsers play it too; OpenCV's own builds leave it out
 NAME = "training"
 STDERR = 2  # its number in every process
@@ -90,8 +92,16 @@ def _write_film(video: Video, path: Path, codec_name: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / f"film{path.suffix}"  # OpenCV derives the format from the name
         if written := _encode(video, temporary, codec_name):
-            write_whole(path, temporary.read_bytes())
+            write_whole(path, _without_random_number(temporary.read_bytes()))
     return written
+
+
+def _without_random_number(data: bytes) -> bytes:
+    """A WebM without the random number of its track (TrackUID), so that equal frames give equal bytes."""
+    head = data[:WEBM_HEAD]
+    at = head.find(TRACK_UID)
+    number = head[at + len(TRACK_UID) :][:8]
+    return head.replace(number, (1).to_bytes(8, "big")) + data[WEBM_HEAD:] if at >= 0 else data
 
 
 def film_notice() -> str:

@@ -73,16 +73,18 @@ class Lbfgs:
         return {"picture": picture}
 
     def advance(self, state: State, done: int, count: int, after_step: AfterStep) -> State:
-        """Take up to `count` steps; fewer if no step lowers the sum of the losses any more."""
+        """Take `count` steps. If none lowers the sum of the losses any more, those that are left change nothing."""
         shape = state["picture"].shape
         latest: list[Value] = []
         number = done
 
-        def compute(pixels: np.ndarray) -> tuple[float, np.ndarray]:
+        def value_of(picture: np.ndarray) -> Value:
             # One position for the whole segment: L-BFGS needs the same function at every point
-            value = self._objective(pixels.reshape(shape).astype(np.float32), done // SEGMENT)
-            latest[:] = [value]
-            return value.total, value.gradient.ravel().astype(np.float64)
+            return self._objective(picture, done // SEGMENT)
+
+        def compute(pixels: np.ndarray) -> tuple[float, np.ndarray]:
+            latest[:] = [value_of(pixels.reshape(shape).astype(np.float32))]
+            return latest[0].total, latest[0].gradient.ravel().astype(np.float64)
 
         def accepted(pixels: np.ndarray) -> None:
             nonlocal number
@@ -98,4 +100,9 @@ class Lbfgs:
             callback=accepted,
             options={"maxiter": count, "maxcor": SEGMENT, "ftol": 0, "gtol": 0, "maxfun": 10 * count},
         )
-        return {"picture": found.x.reshape(shape).astype(np.float32)}
+        picture = found.x.reshape(shape).astype(np.float32)
+        if number < done + count:
+            last = value_of(picture)
+            for left in range(number + 1, done + count + 1):
+                after_step(left, picture, last)
+        return {"picture": picture}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.devices import backend, keras
+from pipeline.errors import UserError
 from pipeline.style.feature_maps import FeatureNetwork
 from pipeline.style.style_losses import content_loss, gram_matrix, layer_style_loss, style_loss, total_variation
 
@@ -55,10 +56,15 @@ class Objective:
         styles: pictures of any size in the same form.
         shares: the share of each style; their sum is 1.
         weights: of the losses and the layers.
-        shift: pixels by which the picture is moved at most, in each direction. The maps of a network whose layers
+        shift: pixels by which the picture is moved at most, in each direction, but by no more than a quarter of its
+            shorter side. The maps of a network whose layers
             skip pixels repeat every few pixels, and so would the gradient (Odena et al. 2016, "Deconvolution and
             checkerboard artifacts"); moved pictures average this out.
         seed: of the shifts.
+        grey: the picture has three equal channels and keeps them so: the gradient is the mean over the channels.
+
+    Raises:
+        UserError: the pictures are too small for a layer.
     """
 
     def __init__(
@@ -71,12 +77,21 @@ class Objective:
         weights: Weights,
         shift: int,
         seed: int,
+        grey: bool = False,
     ) -> None:
+        shift, self._grey = min(shift, min(content.shape[:2]) // 4), grey
         layers = tuple(weights.content_layers.items()), tuple(weights.style_layers.items())
         self._losses = _losses(network, (weights.content, weights.style, weights.variation), *layers, shift)
         self._offsets = _offsets(shift, seed)
-        self._contents = [self._losses.content_maps(content, offset) for offset in self._offsets]
-        self._grams = self._losses.mixed_grams(styles, shares)
+        try:
+            self._contents = [self._losses.content_maps(content, offset) for offset in self._offsets]
+            self._grams = self._losses.mixed_grams(styles, shares)
+        except (ValueError, TypeError):  # Keras, of a convolution that has no place left
+            height, width = content.shape[:2]
+            raise UserError(
+                f"{width} x {height} pixels are too few for one of the layers {', '.join(weights.style_layers)},"
+                f" {', '.join(weights.content_layers)}: choose shallower layers, a larger size or fewer levels"
+            ) from None
 
     def __call__(self, picture: np.ndarray, number: int) -> Value:
         """The losses of `picture` (H, W, 3) float32 in [0, 1], moved as belongs to the step `number`."""
@@ -89,6 +104,8 @@ class Objective:
         )
         content, style, variation = map(float, parts)
         pixels = np.array(gradient, np.float32)
+        if self._grey:
+            pixels = np.repeat(pixels.mean(axis=2, keepdims=True), 3, axis=2)
         return Value(total=float(total), content=content, style=style, variation=variation, gradient=pixels)
 
 

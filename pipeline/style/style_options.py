@@ -4,7 +4,8 @@ They are no stage's options and have no section in luigi.cfg: that file is about
 belongs to two files that a person names in the command. The card of each result has all of them.
 """
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
 from pydantic import field_validator
 
@@ -13,6 +14,8 @@ from pipeline.option_types import Options, option
 
 LEAST_SIDE, MOST_SIDE = 32, 512  # pixels; deep layers of smaller pictures have a few places only
 COARSEST = 64  # pixels of the longer side at the coarsest level, if `levels` is auto
+LEAST_SHORT = 16  # pixels of the shorter side at every level
+MOST_STYLE_SIDE = 1024  # pixels of the longer side of a style; it is in memory with the maps of all layers
 LAYER_FORM = "names of layers, each with :WEIGHT or without, separated by commas, for example conv_pw_3:2,conv_pw_5"
 
 
@@ -64,7 +67,11 @@ class StyleOptions(Options):
         high=5,
     )
     shift: int = option(
-        4, "pixels by which the picture is moved before each step, so that the network leaves no grid", low=0, high=16
+        4,
+        "pixels by which the picture is moved at most before each step, so that the network leaves less of a grid; no"
+        " more than a quarter of its shorter side",
+        low=0,
+        high=16,
     )
     network: str = option(
         "auto",
@@ -86,7 +93,7 @@ class StyleOptions(Options):
     @field_validator("mix")
     @classmethod
     def _check_mix(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
-        if shares and (min(shares) < 0 or not sum(shares)):
+        if shares and not (min(shares) >= 0 and 0 < sum(shares) < math.inf):
             raise ValueError("shares of at least 0, not all of them 0, for example 2,1")
         return shares
 
@@ -103,13 +110,36 @@ class StyleOptions(Options):
             raise ValueError(f"{LAYER_FORM}; at least one weight above 0")
         return layers
 
-    def sizes(self) -> tuple[int, ...]:
-        """The longer side in pixels at each level, the coarsest first, the last `size`."""
-        least = COARSEST if self.levels is None else LEAST_SIDE
+    def sizes(self, aspect: float = 1.0) -> tuple[int, ...]:
+        """The longer side in pixels at each level, the coarsest first, the last `size`.
+
+        `aspect` is the content's shorter side as a share of the longer one. Errors: `UserError` if `size` is too small
+        for it.
+        """
+        least = max(COARSEST if self.levels is None else LEAST_SIDE, LEAST_SHORT / aspect)
+        if self.size * aspect < LEAST_SHORT - 0.5:
+            raise UserError(
+                f"size = {self.size}: the shorter side of this content would have {self.size * aspect:.0f} pixels, too"
+                f" few for the network; give at least {math.ceil(LEAST_SHORT / aspect)}"
+            )
         sizes = [self.size]
         while sizes[0] // 2 >= least and len(sizes) < (self.levels or self.size):
             sizes.insert(0, sizes[0] // 2)
         return tuple(sizes)
+
+    def effective(self, network: str, styles: int) -> dict[str, Any]:
+        """The significant options that change the picture that `network` draws in the style of so many pictures.
+
+        Those without an effect have their defaults: so they make no other content key.
+        """
+        idle = {
+            "pooling": network != "VGG19",
+            "learning_rate": self.optimizer == "lbfgs",
+            "noise": self.start == "noise",
+            "mix": len({*self.mix}) <= 1 and len(self.mix) in (0, styles),
+        }
+        defaults = type(self)().significant()
+        return {name: defaults[name] if idle.get(name) else value for name, value in self.significant().items()}
 
 
 def layer_weights(layers: tuple[str, ...]) -> dict[str, float]:

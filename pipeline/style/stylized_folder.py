@@ -21,7 +21,7 @@ import numpy as np
 
 from pipeline.devices import prepare_devices
 from pipeline.errors import UserError
-from pipeline.gan.video import Video, write_video
+from pipeline.gan.video import Video, film_notice, write_video
 from pipeline.images.chart import LINE, OFF, ON, new_panels, save
 from pipeline.images.contact_sheet import GAP, contact_sheet, write_png
 from pipeline.images.png import decode_png
@@ -50,6 +50,7 @@ def make_stylized(
     content: Path | DrawnContent,
     styles: Sequence[Path],
     weights: Weights,
+    digests: Sequence[str],
     folder: Path,
     progress: Progress,
     should_stop: ShouldStop,
@@ -61,18 +62,21 @@ def make_stylized(
         content: a file, or a sample that is drawn first.
         styles: files.
         weights: of the network that compares the pictures.
+        digests: of the content and the styles, as they were when the content key was made.
         folder: empty, or as a stopped call with the same inputs left it.
         progress: called after each step.
         should_stop: asked after each step.
 
     Raises:
-        UserError: a file is no picture, the weights are of something else, or the losses are not finite.
+        UserError: a file is no picture, or was changed meanwhile; the weights are of something else; the losses are not
+            finite.
         Stopped: `should_stop` said so; the folder has a checkpoint then.
     """
     prepare_devices()
     network = build_network(weights, pooling=options.pooling)
     drawn = content.draw() if isinstance(content, DrawnContent) else as_picture(content, "content")
     pictures = [as_picture(style, "style") for style in styles]
+    _refuse_changed([content, *styles], [drawn, *pictures], digests)
     with _Writer(options, drawn, pictures, folder, progress) as writer:
         made = stylize(
             drawn,
@@ -87,11 +91,26 @@ def make_stylized(
     write_png(folder / PICTURE, made.picture)
     plot_losses(made.rows, folder / "losses.png")
     notices = _write_film(folder, made, pictures)
-    write_style_card(folder, made, content=drawn, styles=pictures, digest=network.digest, notices=notices)
+    sheets = _sheets(folder)
+    write_style_card(
+        folder,
+        made,
+        content=drawn,
+        styles=pictures,
+        digest=network.digest,
+        last_sheet=f"{SHEETS}/{sheets[-1].name}" if sheets else "",
+        notices=notices,
+    )
     height, width = made.picture.shape[:2]
     last = {name: made.rows[-1][name] for name in ("step", "content", "style", "variation")}
     summary = {"width": width, "height": height, "network": made.network, **last, "notices": notices}
     return Result(outputs={"picture": of_bytes(made.picture.tobytes())}, summary=summary)
+
+
+def _refuse_changed(sources: Sequence[object], pictures: Sequence[Picture], digests: Sequence[str]) -> None:
+    for source, picture, digest in zip(sources, pictures, digests, strict=True):
+        if picture.digest != digest:
+            raise UserError(f"{source} was changed while it waited to be drawn; give the same command again")
 
 
 class _Writer:
@@ -101,7 +120,7 @@ class _Writer:
         self, options: StyleOptions, content: Picture, styles: Sequence[Picture], folder: Path, progress: Progress
     ) -> None:
         self._options, self._folder, self._progress = options, folder, progress
-        self._total = len(options.sizes()) * options.steps
+        self._total = len(options.sizes(content.aspect)) * options.steps
         height, width = scaled_shape(content.pixels.shape, options.size)
         self._shape = height, width
         self._content = resize(content.pixels, width, height)
@@ -164,13 +183,16 @@ def plot_losses(rows: Sequence[Row], path: Path) -> None:
 
 def _write_film(folder: Path, made: Stylized, styles: Sequence[Picture]) -> list[str]:
     """Write the film from the sheets; returns what a person should know of it."""
-    paths = sorted(path for path in (folder / SHEETS).iterdir() if SHEET.fullmatch(path.name))
+    paths = _sheets(folder)
     if len(paths) < 2:
         return []
     height, width = made.picture.shape[:2]
     frames = [decode_png(path.read_bytes())[:height, width + GAP : 2 * width + GAP] for path in paths]
-    try:
-        write_video(Video(frames=np.stack(frames), fps=FPS, hold=HOLD), folder, name=FILM)
-    except UserError as error:  # the GIF is there, and the picture is what was asked for
-        return [str(error)]
-    return []
+    write_video(Video(frames=np.stack(frames), fps=FPS, hold=HOLD), folder, name=FILM)
+    return [notice] if (notice := film_notice()) else []
+
+
+def _sheets(folder: Path) -> list[Path]:
+    """The sheets in the order of their steps."""
+    found = {path: SHEET.fullmatch(path.name) for path in (folder / SHEETS).iterdir()}
+    return sorted((path for path, name in found.items() if name), key=lambda path: int(path.stem.partition("-")[2]))

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import cv2
 import numpy as np
@@ -25,8 +25,8 @@ from pipeline.style.descent import Adam, Descent, Lbfgs, State
 from pipeline.style.feature_maps import FeatureNetwork, build_network
 from pipeline.style.objective import Objective, Value, Weights
 from pipeline.style.style_networks import check_layers, find_network
-from pipeline.style.style_options import LEAST_SIDE, StyleOptions, layer_weights, style_shares
-from pipeline.style.style_pictures import Picture, as_picture, scaled_shape
+from pipeline.style.style_options import LEAST_SIDE, MOST_STYLE_SIDE, StyleOptions, layer_weights, style_shares
+from pipeline.style.style_pictures import Picture, as_picture
 
 CHECKPOINT = "checkpoint.npz"
 Row = dict[str, Any]  # step, size, content, style, variation, total
@@ -79,10 +79,10 @@ def stylize(
         network: what compares pictures, from `load_network`; without it the one that the options name.
         folder: keeps a checkpoint there, and goes on from the one that is there.
         on_step: called after each step with its row: step, size, and the losses content, style, variation and total,
-            which `objective` explains.
+            which `objective` explains; with colour = luminance those of the picture in grey.
         on_sheet: called before the first step, now and then, and after the last, with the number of the step and the
             picture (H, W, 3) uint8 in the size of its level.
-        should_stop: asked after each step.
+        should_stop: asked after each step. L-BFGS goes on from the last of ten steps, so up to nine are taken again.
 
     Raises:
         UserError: something given cannot be used, or the losses are not finite.
@@ -108,7 +108,8 @@ def prepare_inputs(content: object, styles: object, *, options: StyleOptions, ne
     shares = style_shares(options.mix, len(found))
     picture = as_picture(content, "content")
     network = network or load_network(options)
-    key = of_value([options.significant(), network.digest, picture.digest, [style.digest for style in found]])
+    effective = options.effective(network.known.name, len(found))
+    key = of_value([effective, network.digest, picture.digest, [style.digest for style in found]])
     weights = choose_weights(options, network)
     return Inputs(
         content=picture, styles=found, shares=shares, weights=weights, network=network, options=options, key=key
@@ -123,11 +124,15 @@ def choose_weights(options: StyleOptions, network: FeatureNetwork) -> Weights:
     check_layers(known, style, "style_layers")
     return Weights(
         content=options.content_weight,
-        style=options.style_weight * known.style_weight,
+        style=known.beta(options),
         variation=options.variation_weight * known.variation_weight,
         content_layers=content or known.content,
         style_layers=style or known.style,
     )
+
+
+class _StopWithin(Exception):
+    """The descent is to stop before it returns."""
 
 
 class _Drawing:
@@ -144,8 +149,8 @@ class _Drawing:
     ) -> None:
         self._inputs, self._options, self._folder = inputs, inputs.options, folder
         self._on_step, self._on_sheet, self._should_stop = on_step, on_sheet, should_stop
-        self._sizes = inputs.options.sizes()
-        self._sheet_steps = sheet_steps(inputs.options)
+        self._sizes = inputs.options.sizes(inputs.content.aspect)
+        self._sheet_steps = sheet_steps(inputs.options, len(self._sizes))
         self.rows: list[Row] = []
 
     def draw(self) -> np.ndarray:
@@ -159,32 +164,45 @@ class _Drawing:
                 if level == 0:
                     self._show(0, state["picture"])
             while done < steps:
-                count = min(descent.segment, steps - done)
-                state = descent.advance(state, done, count, self._reporter(level))
+                count, rows = min(descent.segment, steps - done), len(self.rows)
+                try:
+                    state = descent.advance(state, done, count, self._reporter(level, done + count))
+                except _StopWithin:
+                    del self.rows[rows:]
+                    self._stop(level, done, state)
                 done += count
                 if done % self._options.checkpoint_every < count or done == steps:
                     self._save(level, done, state)
                 if self._should_stop():
-                    self._save(level, done, state)
-                    step = level * steps + done
-                    raise Stopped(f"stopped after {step} of {len(self._sizes) * steps} steps; the next call goes on")
+                    self._stop(level, done, state)
         assert state is not None
         return self._finish(state["picture"])
+
+    def _stop(self, level: int, done: int, state: State) -> NoReturn:
+        self._save(level, done, state)
+        steps = self._options.steps
+        step = level * steps + done
+        raise Stopped(f"stopped after {step} of {len(self._sizes) * steps} steps; the next call goes on")
 
     def _descent(self, level: int) -> "Descent":
         """What takes the steps of a level."""
         options, size = self._options, self._sizes[level]
         content = self._inputs.content.scaled(size)
-        side = max(LEAST_SIDE, size * options.style_scale)
-        styles = [self._recoloured(style.scaled(side), content) for style in self._inputs.styles]
+        side = min(size * options.style_scale, MOST_STYLE_SIDE)
+        styles = [
+            self._recoloured(style.scaled(max(side, LEAST_SIDE / style.aspect)), content)
+            for style in self._inputs.styles
+        ]
+        is_grey = options.colour == "luminance"
         objective = Objective(
             self._inputs.network,
-            luminance(content) if options.colour == "luminance" else content,
+            luminance(content) if is_grey else content,
             styles,
             shares=self._inputs.shares,
             weights=self._inputs.weights,
             shift=options.shift,
             seed=options.seed,
+            grey=is_grey,
         )
         if options.optimizer == "lbfgs":
             return Lbfgs(objective)
@@ -203,12 +221,14 @@ class _Drawing:
             return np.clip(cv2.resize(state["picture"], (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
         random = np.random.default_rng(self._options.seed)
         if self._options.start == "noise":
-            return random.random(content.shape, np.float32)
-        noise = random.standard_normal(content.shape, np.float32)
-        return np.clip(content + np.float32(self._options.noise) * noise, 0, 1)
+            first = random.random(content.shape, np.float32)
+        else:
+            noise = random.standard_normal(content.shape, np.float32)
+            first = np.clip(content + np.float32(self._options.noise) * noise, 0, 1)
+        return luminance(first) if self._options.colour == "luminance" else first
 
-    def _reporter(self, level: int) -> Callable[[int, np.ndarray, Value], None]:
-        """What is called after each step of a level."""
+    def _reporter(self, level: int, last: int) -> Callable[[int, np.ndarray, Value], None]:
+        """What is called after each step of a level, up to the step `last`, after which the descent returns."""
         options, size = self._options, self._sizes[level]
 
         def report(number: int, picture: np.ndarray, value: Value) -> None:
@@ -222,6 +242,8 @@ class _Drawing:
                 self.rows.append(row)
             self._on_step(row)
             self._show(step, picture)
+            if number < last and self._should_stop():
+                raise _StopWithin
 
         return report
 
@@ -262,12 +284,9 @@ def saved_rows(folder: Path) -> list[Row]:
     return json.loads(arrays["rows"].tobytes())["rows"] if arrays else []
 
 
-def sheet_steps(options: StyleOptions) -> frozenset[int]:
-    """The steps after which there is a sheet: spread evenly, 0 and the last among them."""
-    total = len(options.sizes()) * options.steps
+def sheet_steps(options: StyleOptions, levels: int) -> frozenset[int]:
+    """The steps after which there is a sheet: spread evenly, 0 and the last among them; one sheet is the last."""
+    total = levels * options.steps
+    if options.sheets == 1:
+        return frozenset({total})
     return frozenset(np.linspace(0, total, options.sheets).round().astype(int).tolist() if options.sheets else [])
-
-
-def final_shape(content: Picture, options: StyleOptions) -> tuple[int, int]:
-    """Height and width of the result in pixels."""
-    return scaled_shape(content.pixels.shape, options.size)

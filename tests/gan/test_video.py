@@ -105,6 +105,13 @@ def test_films_are_written_without_a_line_on_stderr(tmp_path, capfd):
     assert capfd.readouterr().err == "stderr is back"
 
 
+def test_equal_frames_give_equal_films(tmp_path):
+    for name in ("a", "b"):
+        write_video(make_video(), tmp_path, name=name)
+    for suffix in ("gif", "webm", "mp4"):
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+
+
 def test_a_film_has_a_form_that_browsers_play(tmp_path):
     write_video(make_video(), tmp_path, name="film")
     read = cv2.VideoCapture(str(tmp_path / "film.webm"))
@@ -127,7 +134,7 @@ def encoders(monkeypatch):
             used.append(f"{path[-4:]} {name}")
             if name not in names:
                 return real()  # is not open
-            return real(path, cv2.VideoWriter_fourcc(*video.CODEC), fps, size)
+            return real(path, fourcc if path.endswith(".webm") else cv2.VideoWriter_fourcc(*video.CODEC), fps, size)
 
         monkeypatch.setattr(cv2, "VideoWriter", writer)
         return used

@@ -26,8 +26,7 @@ def test_adam_takes_the_steps_of_its_paper():
     for number in range(1, 8):
         gradient = bowl(picture, number).gradient
         mean, square = BETA1 * mean + (1 - BETA1) * gradient, BETA2 * square + (1 - BETA2) * gradient**2
-        rate = 0.05 * (0.3 if number > 7 else 1)
-        picture = picture - rate * (mean / (1 - BETA1**number)) / (np.sqrt(square / (1 - BETA2**number)) + EPSILON)
+        picture = picture - 0.05 * (mean / (1 - BETA1**number)) / (np.sqrt(square / (1 - BETA2**number)) + EPSILON)
         picture = picture.clip(0, 1)
     adam = Adam(bowl, learning_rate=0.05, steps=10)
     found = adam.advance(adam.start(START), 0, 7, ignore)

@@ -1,5 +1,8 @@
 """Reading pictures for style transfer, and what is refused."""
 
+import os
+from io import BytesIO
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +12,13 @@ from pipeline.errors import UserError
 from pipeline.images.png import encode_png
 from pipeline.style.style_pictures import as_picture, distinct, find_pictures
 from tests.style.drawn_pictures import disc
+
+
+def written(pixels: np.ndarray, suffix: str) -> bytes:
+    """A file of `pixels` in the format of `suffix`, by Pillow."""
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, {".png": "PNG", ".tiff": "TIFF"}[suffix])
+    return file.getvalue()
 
 
 @pytest.fixture
@@ -64,6 +74,7 @@ def test_a_picture_is_scaled_along_its_longer_side():
         (encode_png(disc())[:200], "this is no picture, or a damaged one"),
         (encode_png(disc(20)), "20 x 20 pixels are too few; give at least 32"),
         (encode_png(disc(40, width=200)), "200 x 40 pixels are too long; the limit is 4 to 1"),
+        (written(np.zeros((40, 40), np.float32), ".tiff"), "its pixels are neither grey levels nor colours"),
     ],
 )
 def test_what_is_no_usable_picture_is_refused_in_one_line(tmp_path, content, words):
@@ -73,6 +84,25 @@ def test_what_is_no_usable_picture_is_refused_in_one_line(tmp_path, content, wor
         as_picture(path, "style")
     assert str(caught.value).startswith(f"style {path}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_grey_of_16_bits_keeps_its_levels(tmp_path, suffix):
+    ramp = np.tile(np.linspace(0, 65535, 64), (40, 1)).astype(np.uint16)
+    (tmp_path / f"ramp{suffix}").write_bytes(written(ramp, suffix))
+    found = as_picture(tmp_path / f"ramp{suffix}", "content").pixels
+    np.testing.assert_allclose(found[20, :, 0], ramp[20] / 257, atol=1.5)
+
+
+def test_the_home_of_nobody_is_a_missing_file():
+    with pytest.raises(UserError, match=r"style ~nosuchuser/a\.png: cannot be read"):
+        as_picture("~nosuchuser/a.png", "style")
+
+
+def test_names_become_names_of_files():
+    long, *others = distinct(["ü" * 200, "a\nb", os.fsdecode(b"\xff")])
+    assert len(long.encode()) <= 150
+    assert others == ["a_b", "?"]
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
@@ -89,6 +119,9 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         np.zeros((40, 40, 3), np.int64),
         np.full((40, 40, 3), 255.0),
         np.full((40, 40, 3), np.nan),
+        np.zeros((0, 0, 3), np.float32),
+        [[1, 2], [3]],
+        "a\0b.png",
         None,
     ],
 )

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.errors import Stopped
+from pipeline.errors import Stopped, UserError
 from pipeline.images.png import decode_png, encode_png
 from pipeline.pretrained import Weights
 from pipeline.progress import never, silent
+from pipeline.store.digest import of_file
 from pipeline.store.jsonl import read_rows
 from pipeline.style import stylized_folder
 from pipeline.style.style_options import StyleOptions
@@ -17,7 +18,16 @@ from tests.style.drawn_pictures import checks, disc, stripes
 from tests.style.tiny_network import tiny_network
 
 OPTIONS = StyleOptions(size=64, levels=2, steps=12, every=5, sheets=4, checkpoint_every=5, mix=(3.0, 1.0), shift=4)
-REPEATABLE = ("picture.png", "stats.jsonl", "card.json", "README.md", "losses.png", "film.gif", "content.png")
+REPEATABLE = (
+    "picture.png",
+    "stats.jsonl",
+    "card.json",
+    "README.md",
+    "losses.png",
+    "film.gif",
+    "film.webm",
+    "content.png",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +44,7 @@ def files(tmp_path_factory):
     return [folder / name for name in pictures]
 
 
-def make(files, folder, *, progress=silent, should_stop=never):
+def make(files, folder, *, progress=silent, should_stop=never, digests=()):
     content, *styles = files
     folder.mkdir(exist_ok=True)
     weights = Weights(name="", path=content, digest="0" * 64)
@@ -43,6 +53,7 @@ def make(files, folder, *, progress=silent, should_stop=never):
         content=content,
         styles=styles,
         weights=weights,
+        digests=digests or [of_file(path) for path in files],
         folder=folder,
         progress=progress,
         should_stop=should_stop,
@@ -117,6 +128,11 @@ def test_a_stopped_call_leaves_the_same_bytes_in_the_end(made, files, tmp_path, 
         assert (tmp_path / name).read_bytes() == (made[0] / name).read_bytes(), name
     for path in (made[0] / "sheets").iterdir():
         assert (tmp_path / "sheets" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_file_that_was_changed_meanwhile_is_refused(files, tmp_path):
+    with pytest.raises(UserError, match=r"red\.png was changed while it waited to be drawn"):
+        make(files, tmp_path / "made", digests=[of_file(files[0]), "0" * 64, of_file(files[2])])
 
 
 def test_progress_counts_the_steps_of_all_levels_and_names_the_losses(files, tmp_path):

@@ -134,8 +134,46 @@ def test_the_luminance_alone_leaves_each_colour_where_it_is():
     np.testing.assert_allclose((kept / 255 @ TO_YIQ.T)[inside][:, 1:], expected[inside], atol=0.01)
 
 
-def test_a_scaled_style_is_another_style(usual):
-    assert difference(draw(style_scale=2.0).picture, usual.picture) > 2
+def test_luminance_draws_and_compares_the_brightness_alone():
+    sheets, rows = {}, []
+    made = draw(colour="luminance", start="noise", steps=5, sheets=2, on_step=rows.append, on_sheet=sheets.__setitem__)
+    assert (np.ptp(disc().astype(int), axis=2) == 0).all()  # a grey content: so is all that is drawn
+    assert (np.ptp(made.picture.astype(int), axis=2) <= 1).all()
+    assert (np.ptp(sheets[0].astype(int), axis=2) <= 1).all()
+    coloured = draw(blue_disc(), colour="luminance", noise=0.0, steps=1, on_step=rows.append)
+    assert rows[-1]["content"] == pytest.approx(0, abs=1e-6)  # of the first picture: the brightness of the content
+    assert coloured.picture.shape == (48, 48, 3)
+
+
+@pytest.mark.parametrize("shape", [(128, 32), (32, 128)])
+@pytest.mark.parametrize("changed", [{"size": 64}, {"size": 128, "levels": 5}, {"size": 64, "shift": 16}], ids=str)
+def test_long_pictures_are_drawn_at_every_level(shape, changed):
+    long = np.ascontiguousarray(np.resize(checks(128), (*shape, 3)))
+    made = draw(long, [long], steps=2, **({"levels": None} | changed))
+    assert max(made.picture.shape) == changed["size"]
+    assert all(np.isfinite(row["total"]) for row in made.rows)
+
+
+def test_a_size_too_small_for_a_long_content_is_refused():
+    with pytest.raises(UserError, match=r"size = 40: the shorter side .* would have 10 pixels, .* give at least 64"):
+        draw(np.ascontiguousarray(np.resize(checks(128), (32, 128, 3))), size=40)
+
+
+def test_from_noise_the_content_is_drawn_too():
+    assert draw(start="noise", steps=150).rows[-1]["content"] < 0.7
+
+
+def test_a_greater_scale_gives_larger_patterns(usual):
+    sparse = {scale: variation(draw(style_scale=scale, content_weight=0.0).picture) for scale in (0.75, 2.0)}
+    assert sparse[2.0] < 0.8 * sparse[0.75]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_weights_of_0_leave_the_first_picture_and_every_row(optimizer):
+    weights = {"content_weight": 0.0, "style_weight": 0.0, "variation_weight": 0.0}
+    made = draw(optimizer=optimizer, noise=0.0, steps=23, every=10, **weights)
+    assert made.picture.tobytes() == draw(steps=1, noise=0.0, **weights).picture.tobytes()
+    assert [row["step"] for row in made.rows] == [10, 20, 23]
 
 
 def test_paths_and_arrays_give_the_same_picture(tmp_path, usual):
@@ -150,11 +188,12 @@ def test_a_notebook_shows_the_picture(usual):
 
 
 def test_sheets_are_spread_over_the_steps():
-    steps = sorted(sheet_steps(StyleOptions(size=256, steps=100, sheets=7)))
+    steps = sorted(sheet_steps(StyleOptions(size=256, steps=100, sheets=7), 3))
     assert steps[0] == 0
     assert steps[-1] == 300
     assert {after - before for before, after in pairwise(steps)} == {50}
-    assert sheet_steps(StyleOptions(sheets=0)) == frozenset()
+    assert sheet_steps(StyleOptions(sheets=0), 3) == frozenset()
+    assert sheet_steps(StyleOptions(steps=100, sheets=1), 3) == {300}
 
 
 @pytest.mark.parametrize(
@@ -165,6 +204,7 @@ def test_sheets_are_spread_over_the_steps():
         ({"mix": (1.0, 2.0)}, "mix = 1,2: expected a share for each of 1 styles"),
         ({"styles": []}, "style: give at least one picture"),
         ({"content": disc(16)}, "content: 16 x 16 pixels are too few"),
+        ({"optimizer": "lbfgs", "style_weight": 1e300}, "step 1: the losses are not finite; lower style_weight"),
         ({"learning_rate": 1.0, "style_weight": 1e300}, "step 1: the losses are not finite; lower style_weight"),
     ],
 )

@@ -10,6 +10,7 @@ from pipeline.images.png import encode_png
 from pipeline.style.style_options import StyleOptions
 from tasks import stylize_command
 from tasks.cli import build_parser, main
+from tasks.isolation import StageCrashed
 from tests.style.drawn_pictures import checks, disc
 
 
@@ -56,9 +57,9 @@ def test_flags_become_options(asked):
     flags = shlex.split(words)
     assert main(["stylize", "rose.png", "style.png", "style.png", "--out", "art", *flags]) == 0
     ((_, _, options, inputs),) = asked
-    assert options == StyleOptions(
-        size=128, mix=(2.0, 1.0), style_layers=("stem:2", "block0"), colour="histogram", seed=7, steps=5
-    )
+    given = {"size": 128, "mix": (2.0, 1.0), "colour": "histogram", "seed": 7, "steps": 5}
+    expected = StyleOptions(style_layers=("stem:2", "block0"), **given)
+    assert options == expected.effective("EfficientNetLite0", 2)
     assert inputs["style-1"] == inputs["style-2"]
     assert inputs["network"].startswith("EfficientNetLite0 ")
 
@@ -120,6 +121,8 @@ def test_a_picture_of_a_folder_that_cannot_be_used_is_named_and_left_out(asked, 
         (["rose.png", "style.png", "--network", "VGG19"], "VGG19: "),
         (["rose.png", "style.png", "--network", "nowhere.h5"], "there is no such file, and no network of that name"),
         (["rose.png", "style.png", "--samples", "3"], "--samples 3: only with samples of a dataset as content"),
+        (["~nosuchuser/a.png", "style.png"], "content ~nosuchuser/a.png: cannot be read"),
+        (["rose.png", "~nosuchuser/a.png"], "style ~nosuchuser/a.png: cannot be read"),
         (["dataset:dmo", "style.png"], "content dataset:dmo: there is no dataset 'dmo'"),
         (["rose.png", "style.png", "--sise", "64"], "stylize does not take '--sise'; did you mean '--size'?"),
     ],
@@ -128,6 +131,36 @@ def test_mistakes_are_one_line(capsys, words, says):
     assert main(["stylize", *words, "--out", "art"]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("stylize ")]
     assert says in line
+
+
+@pytest.mark.parametrize(("out", "says"), [("", "--out is empty"), ("many", "is the folder of the content")])
+def test_a_wrong_folder_is_refused(here, capsys, out, says):
+    (here / "many").mkdir()
+    (here / "rose.png").rename(here / "many" / "rose.png")
+    assert main(["stylize", "many", "style.png", "--out", out]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
+
+
+def test_options_without_effect_make_no_other_key(asked):
+    for words in ([], ["--pooling", "max"], ["--mix", "3"]):
+        main(["stylize", "rose.png", "style.png", "--out", "art", *words])
+    assert asked[0][2] == asked[1][2] == asked[2][2]
+    main(["stylize", "rose.png", "style.png", "--out", "art", "--seed", "1"])
+    assert asked[3][2] != asked[0][2]
+
+
+def test_a_process_that_dies_is_one_line(asked, capsys, monkeypatch):
+    class Results(stylize_command.StylizedResults):
+        log = "art/runs/1/log.txt"
+
+        def make(self, work):
+            raise StageCrashed("its process was killed by SIGKILL")
+
+    monkeypatch.setattr(stylize_command, "StylizedResults", Results)
+    assert main(["stylize", "rose.png", "style.png", "--out", "art"]) == 1
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: its process was killed by SIGKILL")
 
 
 def test_without_any_network_it_is_refused(capsys, monkeypatch):

@@ -11,6 +11,7 @@ from pipeline.images.png import decode_png, encode_png
 from pipeline.result import Result
 from pipeline.run_record import read_state
 from pipeline.store import manifest as manifests
+from pipeline.store.atomic import write_whole
 from pipeline.store.digest import of_bytes
 from pipeline.style.style_options import StyleOptions
 from tasks import isolation
@@ -27,14 +28,15 @@ class Worker:
     """Draws by writing files; stops, fails or looks at the folder on the way if it is told to."""
 
     def __init__(self):
-        self.made, self.on_work = [], lambda folder: None
+        self.made, self.on_work, self.text = [], lambda folder: None, ""
 
     def __call__(self, source, *, folder, progress, should_stop):
+        source = source.source
         self.made.append(source.name)
         (folder / "checkpoint.npz").write_bytes(b"so far")
         progress(1, 9, "steps at 64 px")
         self.on_work(folder)
-        (folder / "picture.png").write_bytes(picture_of(source.name))
+        (folder / "picture.png").write_bytes(picture_of(self.text or source.name))
         return Result(outputs={"picture": of_bytes(source.name.encode())}, summary=SUMMARY)
 
 
@@ -53,7 +55,9 @@ def results(working_folder):
         paths = [working_folder / f"{name}.jpg" for name in names]
         contents = [Content(source=path, name=path.stem, digest=of_bytes(path.name.encode())) for path in paths]
         out = working_folder / "art"
-        return StylizedResults(out, contents, options=StyleOptions(**options), inputs={"style-1": "f" * 64})
+        return StylizedResults(
+            out, contents, options=StyleOptions(**options).significant(), inputs={"style-1": "f" * 64}
+        )
 
     return results
 
@@ -151,6 +155,44 @@ def test_a_copy_that_was_edited_is_not_replaced(worker, results, working_folder)
     results("rose").make(worker)
     (working_folder / "art" / "rose.png").write_bytes(b"retouched")
     with pytest.raises(UserError, match="not by this command"):
+        results("rose")
+
+
+def test_a_call_that_was_killed_while_it_replaced_a_copy_locks_nothing(worker, results, working_folder, monkeypatch):
+    results("rose").make(worker)
+
+    class Killed(BaseException):
+        """A fake kill of the process."""
+
+    def kill(path, data, **_):
+        if path.name == "rose.png":
+            raise Killed
+        write_whole(path, data)
+
+    worker.text = "another"
+    monkeypatch.setattr("tasks.stylized_results.write_whole", kill)
+    with pytest.raises(Killed):
+        results("rose", seed=1).make(worker)
+    monkeypatch.undo()
+    results("rose", seed=1).make(worker)
+    assert (working_folder / "art" / "rose.png").read_bytes() == picture_of("another")
+
+
+def test_two_calls_into_one_folder_keep_the_copies_of_both(worker, results, working_folder):
+    first, second = results("rose"), results("tulip")
+    first.make(worker)
+    second.make(worker)
+    assert state(working_folder)["pictures"].keys() == {"rose.png", "tulip.png"}
+    results("rose", seed=1).make(worker)
+    results("tulip", seed=1).make(worker)
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_latest_of_somebody_else_is_not_replaced(results, working_folder, is_folder):
+    (working_folder / "art").mkdir()
+    place = working_folder / "art" / "latest"
+    place.mkdir() if is_folder else place.write_text("mine")
+    with pytest.raises(UserError, match="latest is there, and not by this command"):
         results("rose")
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, FastAPI, Path, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel, Field
@@ -17,11 +17,12 @@ from pipeline.web.api.jobs_api import ALWAYS, CHANGES, JobId
 from pipeline.web.bodies import EmptyBody, documented
 from pipeline.web.jobs.job import Job, State
 from pipeline.web.jobs.job_files import log_text
+from pipeline.web.jobs.job_runner import NO_DATASET as NO_WORK
 from pipeline.web.jobs.job_view import followed
 from pipeline.web.mistakes import Mistake
 from pipeline.web.studio import Studio
 from pipeline.web.stylizing.style_queue import OUT, SAMPLES_OF, StyleQueue, content_files, style_files
-from pipeline.web.stylizing.style_results import FILMS, StyledPicture, styled_pictures
+from pipeline.web.stylizing.style_results import FILMS, StyledPicture, shown_name, styled_pictures
 from pipeline.web.stylizing.style_submission import (
     MAX_CONTENT,
     MAX_NAME,
@@ -89,6 +90,8 @@ class StyleStatus(BaseModel):
     content: list[str] = Field(description="names of the pictures that are drawn; empty: samples of the dataset")
     styles: int = Field(description="how many pictures of styles there are")
     dataset: str
+    network: str = Field(description="what compares the pictures; empty until it begins")
+    network_remark: str = Field(description="what a person should know of it")
     options: dict[str, str]
     pictures: list[StyledPictureBody]
     lines: list[str] = Field(description="the last lines that the command printed")
@@ -118,12 +121,16 @@ def style_status(queue: StyleQueue, job: Job) -> StyleStatus:
     pictures = styled_pictures(work / OUT)
     options = {name: text for name, text in job.settings.items() if name not in (SAMPLES_OF, "samples")}
     running = job.state == "running"
+    network, remark = next((found for each in pictures if (found := each.network())[0]), ("", ""))
     return StyleStatus(
-        **{name: getattr(job, name) for name in ("id", "name", "state", "outcome", "created", "started", "ended")},
-        waits_for=queue.turns().waits.get(job.id, "") if job.state == "queued" else "",
+        **{name: getattr(job, name) for name in ("id", "name", "state", "created", "started", "ended")},
+        outcome=_outcome(job, work),
+        waits_for=_waits_for(queue, job),
         percent=status.percent if running else None,
         note=status.note if running else "",
-        content=[path.name for path in content_files(work)],
+        network=network,
+        network_remark=remark,
+        content=[shown_name(path.name) for path in content_files(work)],
         styles=len(style_files(work)),
         dataset=job.settings.get(SAMPLES_OF, ""),
         options=options,
@@ -131,6 +138,19 @@ def style_status(queue: StyleQueue, job: Job) -> StyleStatus:
         lines=list(status.lines),
         links={"self": root, "log": f"{root}/log", "page": f"/styles/{job.id}"},
     )
+
+
+def _outcome(job: Job, work: FilePath) -> str:
+    """How it ended, without the folders of this machine."""
+    if job.outcome == NO_WORK:
+        return "its pictures are not there any more"
+    return job.outcome.replace(f"{work.resolve()}/", "").replace(f"{work}/", "")
+
+
+def _waits_for(queue: StyleQueue, job: Job) -> str:
+    if job.state != "queued" or not (reason := queue.turns().waits.get(job.id, "")):
+        return ""
+    return reason if reason.startswith("cannot start") else "another style transfer"
 
 
 def _picture(picture: StyledPicture, root: str) -> StyledPictureBody:
@@ -221,9 +241,11 @@ def _samples(text: str) -> int:
 
 def _add_reading(router: APIRouter, studio: Studio) -> None:
     @router.get("", summary="List style transfers", responses=documented(*ALWAYS))
-    def styles() -> StyleList:
+    def styles(
+        count: Annotated[int, Query(ge=1, le=200, description="at most so many")] = 50,
+    ) -> StyleList:
         """The newest first."""
-        return StyleList(styles=[style_status(studio.styles, job) for job in studio.styles.all()])
+        return StyleList(styles=[style_status(studio.styles, job) for job in studio.styles.all()[:count]])
 
     @router.get("/{id}", summary="How a style transfer stands", responses=documented(*ALWAYS, 404))
     def style(id: JobId) -> StyleStatus:
@@ -313,6 +335,6 @@ def _add_changing(router: APIRouter, studio: Studio) -> None:
 
     @router.delete("/{id}", summary="Delete a style transfer and its pictures", status_code=204, responses=changed)
     def delete(id: JobId) -> Response:
-        """A running one is stopped first."""
+        """One that is running must be stopped first."""
         studio.styles.delete(id)
         return Response(status_code=204)

@@ -26,6 +26,7 @@ LOG = logging.getLogger("uvicorn.error")
 TICK_SECONDS = 0.5
 SETTLE_SECONDS = 2.0  # for which a process is gone before that counts: its exit code may still be written
 INSIST_SECONDS = 5.0  # after which a run that has no record yet, and nothing to lose, is asked to stop again
+NO_DATASET = "the dataset is not there any more"
 RETRY_SECONDS = 30.0  # after which a job that could not be started is tried again
 
 
@@ -112,7 +113,7 @@ class JobRunner:
             if current is None or current.state != "queued":
                 return
             if job.dataset not in self.datasets():
-                return self.store.write(_failed(current, "the dataset is not there any more"))
+                return self.store.write(_failed(current, NO_DATASET))
             try:
                 self._launch(current)
             except (UserError, OSError) as error:

@@ -41,7 +41,9 @@ async function replaceParts() {
   const slider = element("step");
   const moved = slider && slider.value !== slider.max ? slider.value : null;
   const focused = document.activeElement?.id;
+  const open = [...document.querySelectorAll("#parts details")].map((each) => each.open);
   element("parts").replaceWith(fresh.getElementById("parts"));
+  [...document.querySelectorAll("#parts details")].forEach((each, number) => (each.open = open[number] ?? false));
   bind();
   if (moved !== null && element("step")) {
     element("step").value = moved;

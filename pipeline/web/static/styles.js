@@ -60,6 +60,14 @@ function thumbnail(file) {
   return canvas;
 }
 
+/** Content is pictures or samples of a dataset: whoever chooses one takes the other back. */
+element("dataset")?.addEventListener("change", ({ target }) => {
+  if (!target.value || !files.content.length) return;
+  files.content = [];
+  show(document.querySelector("[data-drop=content]"), "content");
+  element("sending").textContent = "Samples are drawn instead of the pictures that were dropped.";
+});
+
 function options() {
   const given = {};
   for (const field of document.querySelectorAll("[data-option]")) {
@@ -73,6 +81,7 @@ element("new").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = new FormData();
   const dataset = element("dataset")?.value;
+  form.append("name", element("name").value);
   if (dataset) {
     form.append("dataset", dataset);
     form.append("samples", element("samples").value);

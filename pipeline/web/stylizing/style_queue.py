@@ -12,18 +12,21 @@ They run one at a time, beside the jobs of datasets; like those they survive a r
 import os
 import re
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
+
+from starlette.exceptions import HTTPException
 
 from pipeline.web.dataset_paths import Site
 from pipeline.web.jobs.background_run import BackgroundRun
 from pipeline.web.jobs.job import Job
-from pipeline.web.jobs.job_queue import JobQueue
+from pipeline.web.jobs.job_queue import JobQueue, Submission
 
 FOLDER, WORKS = ".styles", "works"
 CONTENT, OUT = "content", "out"
 SAMPLES_OF = "dataset"  # a setting of the job: the dataset whose samples are drawn
-COMMAND_SETTINGS = (SAMPLES_OF, "samples")
+SENDING_SECONDS = 3600.0  # in which a work may have no transfer yet
 WORK = re.compile(r"[0-9]{17}[0-9a-f]{8}")
 STYLE = re.compile(r"style-(\d)\.\w+")
 
@@ -48,8 +51,24 @@ class StyleQueue(JobQueue):
     def run_of(self, dataset: str) -> BackgroundRun:
         """The process of a work."""
         folder = self.work(dataset) / OUT
-        words = ("stylize", *self._pictures(dataset), "--out", str(folder.resolve()))
-        return BackgroundRun(command=self.site.command, dataset=dataset, folder=folder, words=words)
+        return BackgroundRun(command=self.site.command, dataset=dataset, folder=folder, words=("stylize",))
+
+    def start(self) -> None:
+        """Run the transfers, and delete pictures that no transfer has."""
+        self._sweep()
+        super().start()
+
+    def submit(self, submission: Submission, *, key: str = "", body: bytes = b"") -> Job:
+        """Queue a transfer. The oldest ones beyond a thousand are deleted, with their pictures."""
+        job = super().submit(submission, key=key, body=body)
+        self._sweep()
+        return job
+
+    def find(self, id: str) -> Job:
+        """The transfer `id`; status 404 if there is none."""
+        if job := self.store.find(id):
+            return job
+        raise HTTPException(404, "there is no such style transfer")
 
     def delete(self, id: str) -> None:
         """Delete a transfer and its pictures. Errors: `UserError` if it is running."""
@@ -63,16 +82,22 @@ class StyleQueue(JobQueue):
     def _works(self) -> Path:
         return self.store.folder / WORKS
 
-    def _pictures(self, name: str) -> list[str]:
-        """The content and the styles of a work, as the command takes them."""
-        folder = self.work(name).resolve()
-        job = next((job for job in self.store.all() if job.dataset == name), None)
-        samples = job.settings.get(SAMPLES_OF, "") if job else ""
-        return [f"dataset:{samples}" if samples else str(folder / CONTENT), *map(str, style_files(folder))]
-
     def _flags(self, job: Job) -> list[str]:
+        """What follows `stylize`: content, styles, folder and options."""
+        folder, samples = self.work(job.dataset).resolve(), job.settings.get(SAMPLES_OF, "")
+        content = f"dataset:{samples}" if samples else str(folder / CONTENT)
         given = {name: text for name, text in job.settings.items() if name != SAMPLES_OF}
-        return [f"--{name.replace('_', '-')}={text}" for name, text in given.items()]
+        options = [f"--{name.replace('_', '-')}={text}" for name, text in given.items()]
+        return [content, *map(str, style_files(folder)), "--out", str(folder / OUT), *options]
+
+    def _sweep(self) -> None:
+        """Delete works without a transfer: of one that is not kept any more, or of a server that was killed. A new one
+        may be of a submission that is still sent."""
+        kept = {job.dataset for job in self.store.all()}
+        for name in self.works():
+            with suppress(OSError):
+                if name not in kept and time.time() - self.work(name).stat().st_mtime > SENDING_SECONDS:
+                    shutil.rmtree(self.work(name))
 
 
 def style_files(work: Path) -> list[Path]:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.store.jsonl import read_rows
+from pipeline.style.style_networks import NETWORKS
 from pipeline.text import to_plain_line
 from pipeline.web.charts import Chart, Series
 
-STATE = "state.json"
+STATE, MANIFEST = "state.json", "manifest.json"
+UPLOADED = re.compile(r"-[0-9a-f]{12}(?=\.\w+$|$)")
 MAX_STATE = 1 << 20  # bytes
 FOLDER = re.compile(r"(\.work-)?[0-9a-f]{8,64}")
 SHEET = re.compile(r"step-(\d{1,9})\.png")
@@ -54,6 +56,15 @@ class StyledPicture:
         """The format of the film that browsers play best; empty if there is none."""
         return next((kind for kind in ("webm", "gif") if self.file(f"film.{kind}")), "")
 
+    def network(self) -> tuple[str, str]:
+        """The network that compares the pictures, and what a person should know of it; empty if it is not known yet."""
+        try:
+            inputs = json.loads((self.folder / MANIFEST).read_bytes())["inputs"] if self.folder else {}
+            known = NETWORKS[str(inputs["network"]).partition(" ")[0]]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return "", ""
+        return known.name, known.remark
+
     def rows(self) -> list[dict[str, Any]]:
         """Its statistics, thinned for curves."""
         path = self.file("stats.jsonl")
@@ -77,13 +88,20 @@ def styled_pictures(out: Path) -> list[StyledPicture]:
         return []
 
 
+def shown_name(name: str) -> str:
+    """The name of a file as the person called it: an upload adds the start of the content's digest."""
+    return UPLOADED.sub("", name)
+
+
 def _picture(out: Path, row: dict[str, Any]) -> StyledPicture:
     name, folder = str(row["folder"]), None
     if FOLDER.fullmatch(name):
         folder = out / name
     state = str(row["state"])
     return StyledPicture(
-        name=to_plain_line(str(row["content"]), 100), state=state if state in STATES else "waiting", folder=folder
+        name=shown_name(to_plain_line(str(row["content"]), 100)),
+        state=state if state in STATES else "waiting",
+        folder=folder,
     )
 
 
@@ -95,7 +113,7 @@ def losses_chart(rows: list[dict[str, Any]], id: str) -> Chart | None:
     ]
     if len(rows) < 2:
         return None
-    return Chart(id=id, title="the three losses, weighted", x_label="step", series=series, may_be_log=True)
+    return Chart(id=id, title="the three losses, before their weights", x_label="step", series=series, may_be_log=True)
 
 
 def _number(value: Any) -> float | None:

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.option_types import field_of, parse
-from pipeline.style.style_options import StyleOptions, style_shares
+from pipeline.pretrained import AUTO
+from pipeline.style.style_networks import NETWORKS, check_layers, find_network, identify
+from pipeline.style.style_options import StyleOptions, layer_weights, style_shares
+from pipeline.style.style_pictures import as_picture
 from pipeline.text import to_plain_line
 from pipeline.web.jobs.job import Job, new_id
 from pipeline.web.jobs.job_queue import Submission
 from pipeline.web.mistakes import Mistake
 from pipeline.web.stylizing.style_queue import CONTENT, SAMPLES_OF, StyleQueue
+from pipeline.web.stylizing.style_results import shown_name
 from pipeline.web.uploads import PictureStore, UploadLimits, uploading
 
 MAX_STYLES, MAX_CONTENT = 8, 100  # pictures
@@ -29,19 +33,28 @@ def checked_options(given: dict[str, str]) -> dict[str, str]:
     values = {}
     for name, text in given.items():
         try:
-            values[name] = parse(field_of(StyleOptions, name, "stylize"), text, name)
+            values[name] = parse(field_of(StyleOptions, to_plain_line(name, MAX_NAME), "stylize"), text, name)
         except UserError as error:
             raise Mistake(str(error), "options", name) from None
-    if "network" in values and os.path.basename(str(values["network"])) != values["network"]:
+    if (network := values.get("network", AUTO)) not in (AUTO, *NETWORKS):
         raise Mistake(
-            "network: a file of this machine cannot be named here; name a network, or auto", "options", "network"
+            f"network = {to_plain_line(str(network), MAX_NAME)!r}: expected {', '.join(NETWORKS)} or {AUTO}",
+            "options",
+            "network",
         )
     try:
-        StyleOptions(**values)
+        _check_network(StyleOptions(**values))
     except UserError as error:
         name = next((name for name in values if str(error).startswith(name)), "")
         raise Mistake(str(error), "options", *([name] if name else [])) from None
     return dict(given)
+
+
+def _check_network(options: StyleOptions) -> None:
+    """Raise a `UserError` if the network is not here, or has not the layers."""
+    network = identify(find_network(options.network))
+    check_layers(network, layer_weights(options.content_layers), "content_layers")
+    check_layers(network, layer_weights(options.style_layers), "style_layers")
 
 
 def submit(
@@ -104,8 +117,17 @@ def _store_style(folder: Path, number: int, name: str, fill: Fill) -> None:
     if len(files) != 1:
         reason = store.report.reasons[0][1] if store.report.reasons else f"it has {len(files)} pictures"
         raise Mistake(f"style: {to_plain_line(name, MAX_NAME)}: {reason}", "style")
+    _check_picture(files[0], to_plain_line(name, MAX_NAME), "style")
     os.replace(files[0], folder / f"style-{number}{files[0].suffix}")
     place.rmdir()
+
+
+def _check_picture(path: Path, name: str, what: str) -> None:
+    """Raise a `Mistake` that has the person's `name` for a picture that no transfer can use."""
+    try:
+        as_picture(path, what)
+    except UserError as error:
+        raise Mistake(str(error).replace(str(path), name, 1), what) from None
 
 
 def _store_content(folder: Path, fill: Fill) -> None:
@@ -114,3 +136,5 @@ def _store_content(folder: Path, fill: Fill) -> None:
     if not store.report.added:
         why = "; ".join(f"{name}: {reason}" for name, reason in store.report.reasons[:1])
         raise Mistake(f"content: no picture came{f' ({why})' if why else ''}", "content")
+    for path in sorted((folder / CONTENT).iterdir()):
+        _check_picture(path, shown_name(path.name), "content")
