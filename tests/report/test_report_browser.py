@@ -6,7 +6,7 @@ import pytest
 from pipeline.images.contact_sheet import write_png
 from pipeline.report.report_page import render_page
 from tests.report.test_report_hostile_words import SUMMARIES, _manifest
-from tests.web.browser import MARKS, SCHEMES, WIDTHS, problems, watched_tab
+from tests.web.browser import MARKS, WINDOWS, problems, watched_tab
 from tests.web.conftest import chromium  # noqa: F401  # a fixture
 
 pytestmark = MARKS
@@ -26,7 +26,7 @@ def test_report_looks_right_in_wide_and_narrow_windows_and_its_slider_works(page
     with chromium.new_context(bypass_csp=True) as profile:  # axe-core is a script that the policy forbids
         tab = profile.new_page()
         tab.goto(page)
-        assert [problem for width in WIDTHS for scheme in SCHEMES for problem in problems(tab, width, scheme)] == []
+        assert [problem for width, scheme in WINDOWS for problem in problems(tab, width, scheme)] == []
         assert tab.evaluate("document.querySelector('img[src=\"sheet-kept.png\"]').clientWidth") == 999
     with chromium.new_context() as profile:
         tab, errors = watched_tab(profile)
