@@ -27,7 +27,7 @@ MAY_READ = {
     "report": {"store", "images", "labels", "filter", "gan", "demo"},
     "run_record": {"store"},
     "run_process": {"run_record"},
-    "web": {"store", "images", "labels", "filter", "gan", "style", "report", "run_record", "run_process"},
+    "web": {"store", "images", "labels", "filter", "gan", "pretrained", "style", "report", "run_record", "run_process"},
 }
 NETWORKS = {"tensorflow", "keras", "jax", "torch"}
 

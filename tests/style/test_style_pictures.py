@@ -102,7 +102,7 @@ def test_the_home_of_nobody_is_a_missing_file():
 def test_names_become_names_of_files():
     long, *others = distinct(["ü" * 200, "a\nb", os.fsdecode(b"\xff")])
     assert len(long.encode()) <= 150
-    assert others == ["a_b", "?"]
+    assert others == ["a_b", "_"]
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
@@ -126,7 +126,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     ],
 )
 def test_an_array_of_something_else_is_refused(array):
-    with pytest.raises(UserError, match="content: "):
+    with pytest.raises(UserError, match=r"content(: | 'a)"):
         as_picture(array, "content")
 
 

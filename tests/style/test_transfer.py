@@ -135,14 +135,12 @@ def test_the_luminance_alone_leaves_each_colour_where_it_is():
 
 
 def test_luminance_draws_and_compares_the_brightness_alone():
-    sheets, rows = {}, []
-    made = draw(colour="luminance", start="noise", steps=5, sheets=2, on_step=rows.append, on_sheet=sheets.__setitem__)
-    assert (np.ptp(disc().astype(int), axis=2) == 0).all()  # a grey content: so is all that is drawn
-    assert (np.ptp(made.picture.astype(int), axis=2) <= 1).all()
-    assert (np.ptp(sheets[0].astype(int), axis=2) <= 1).all()
-    coloured = draw(blue_disc(), colour="luminance", noise=0.0, steps=1, on_step=rows.append)
-    assert rows[-1]["content"] == pytest.approx(0, abs=1e-6)  # of the first picture: the brightness of the content
-    assert coloured.picture.shape == (48, 48, 3)
+    grey, sheets, rows = np.repeat(disc()[..., :1], 3, axis=2), {}, []
+    made = draw(grey, colour="luminance", start="noise", steps=5, sheets=2, on_sheet=sheets.__setitem__)
+    for drawn in (made.picture, sheets[0]):
+        assert (np.ptp(drawn.astype(int), axis=2) <= 1).all()  # of a grey content all that is drawn is grey
+    draw(blue_disc(), colour="luminance", noise=0.0, steps=1, on_step=rows.append)
+    assert rows[0]["content"] == pytest.approx(0, abs=1e-6)  # the first picture is the brightness of the content
 
 
 @pytest.mark.parametrize("shape", [(128, 32), (32, 128)])
@@ -163,9 +161,9 @@ def test_from_noise_the_content_is_drawn_too():
     assert draw(start="noise", steps=150).rows[-1]["content"] < 0.7
 
 
-def test_a_greater_scale_gives_larger_patterns(usual):
-    sparse = {scale: variation(draw(style_scale=scale, content_weight=0.0).picture) for scale in (0.75, 2.0)}
-    assert sparse[2.0] < 0.8 * sparse[0.75]
+def test_a_greater_scale_gives_larger_patterns():
+    found = [variation(draw(style_scale=scale, content_weight=0.0, noise=0.0).picture) for scale in (0.75, 4.0)]
+    assert found[1] < 0.9 * found[0]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])

@@ -199,7 +199,7 @@ def test_a_latest_of_somebody_else_is_not_replaced(results, working_folder, is_f
 def test_a_folder_of_something_else_is_refused(results, working_folder):
     (working_folder / "art").mkdir()
     (working_folder / "art" / "state.json").write_text("{}")
-    with pytest.raises(UserError, match=r"state.json there is of something else"):
+    with pytest.raises(UserError, match=r"state.json is there, and not by this command"):
         results("rose")
 
 

@@ -24,6 +24,8 @@ class Output:
         self.out, self.content = out, content
         self.work = out / f".work-{KEY}"
         (self.work / "sheets").mkdir(parents=True, exist_ok=True)
+        inputs = {"network": f"EfficientNetLite0 {'0' * 64}"}
+        (self.work / "manifest.json").write_text(json.dumps({"inputs": inputs}))
 
     def step(self, number: int) -> None:
         """A sheet and a line of statistics."""

@@ -222,11 +222,13 @@ def _options(text: str) -> dict[str, str]:
         given = None
     if not isinstance(given, dict) or not all(isinstance(value, str | int | float) for value in given.values()):
         raise Mistake('options: expected JSON, for example {"size": "256"}', "options")
-    return checked_options({name: _text(value) for name, value in given.items()})
+    return checked_options({_text(name): _text(value) for name, value in given.items()})
 
 
 def _text(value: str | float) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """`value` as a flag has it; JSON may have half a character, which UTF-8 has not."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text.encode("utf-8", "replace").decode()
 
 
 def _samples(text: str) -> int:

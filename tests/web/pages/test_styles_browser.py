@@ -32,7 +32,7 @@ def server(bare_dataset, tmp_path):
 
 
 def drop(tab, name, number):
-    tab.evaluate(DROP, [name, base64.b64encode(png(number)).decode()])
+    tab.evaluate(DROP, [name, base64.b64encode(png(number, (40, 40))).decode()])
 
 
 def test_two_pictures_are_dropped_and_the_result_is_watched(profile, server):
