@@ -1,17 +1,21 @@
 """Steps of a multi-scale GAN: all sides learn at once, by one loss of one discriminator."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pipeline.gan.config import read_definition
 from pipeline.gan.networks.pyramid import pyramid
 from pipeline.gan.sampling import draw_scales, fixed_latents
 from pipeline.gan.training.backend_tensorflow import TapeAutodiff
 from pipeline.gan.training.losses import between, one_centred, zero_centred
 from tests.gan.networks.test_pyramid import means
-from tests.gan.step_runner import StepRunner, define, same
+from tests.gan.step_runner import BATCH, StepRunner, define, same
 
 tf = pytest.importorskip("tensorflow")
 
+PRESETS = Path(__file__).parents[3] / "models"
 PLAIN = {"norm": "none", "initial": "he"}
 QUIET = {"multi_scale": True, "augment": {"policies": []}}
 SIDES = [4, 8, 16]
@@ -99,9 +103,18 @@ def test_restored_state_continues_bit_identically(default_run):
 
 def test_average_follows_every_head(default_run):
     runner, *_ = default_run
-    layers = [network.layers.get("head_0") for network in (runner.state.average, runner.state.generator)]
-    averaged, learning = (np.asarray(layer.kernel) for layer in layers)
-    assert 0 < np.abs(averaged - learning).max() < 0.01
+    for number in range(len(SIDES)):
+        layers = [network.layers.get(f"head_{number}") for network in (runner.state.average, runner.state.generator)]
+        averaged, learning = (np.asarray(layer.kernel) for layer in layers)
+        assert 0 < np.abs(averaged - learning).max() < 0.01, number
+
+
+@pytest.mark.long
+def test_the_preset_stays_finite_at_128_px():
+    definition = read_definition(PRESETS / "multi-scale.json").model_copy(update={"batch": BATCH})
+    runner = StepRunner(definition, size=128)
+    assert np.isfinite([[*each.values()] for each in runner.run(range(40))]).all()
+    assert all(np.isfinite(array).all() for array in runner.state.arrays().values())
 
 
 @pytest.mark.parametrize(
