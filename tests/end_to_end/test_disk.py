@@ -101,6 +101,7 @@ AS_COMMON = f"import os, sys; os.execvp('setpriv', {[*COMMON]!r} + [sys.executab
 
 
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, to be a user that may not read everything")
+@pytest.mark.long
 def test_unreadable_dataset_gives_one_line_error_and_others_are_shown(home: Home):
     shutil.copytree(home.folder / "data" / "demo", home.folder / "data" / "other", symlinks=True)
     for path in (home.folder / "data" / "demo", home.folder / "data" / "other" / "labels.jsonl"):

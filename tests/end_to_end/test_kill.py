@@ -124,7 +124,8 @@ def test_missing_square_is_reported_and_made_again(home):
     home.do("status")
 
 
-@pytest.mark.parametrize("stage", ["report", pytest.param("classifier", marks=LONG)])
+@pytest.mark.long
+@pytest.mark.parametrize("stage", ["report", "classifier"])
 def test_truncated_manifest_is_reported_and_the_stage_made_again(home, stage):
     path = (home.stage_folder(stage) / "latest" / "manifest.json").resolve()
     path.write_bytes(path.read_bytes()[:100])

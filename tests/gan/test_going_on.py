@@ -43,6 +43,7 @@ def test_going_on_with_as_many_epochs_takes_no_step(workspace, whole_training):
     assert_same(workspace.folder("b"), whole_training)
 
 
+@pytest.mark.long
 def test_going_on_after_a_kill_during_the_copy_copies_again(workspace, whole_training, monkeypatch):
     workspace.train("a", epochs=3)
     with monkeypatch.context() as patch:
@@ -85,6 +86,7 @@ def test_epoch_at_which_a_training_goes_on_or_resumes_is_said(workspace):
     assert said == [f"goes on from epoch 2 of {workspace.folder('a')}", "resumes at epoch 4 of 4"]
 
 
+@pytest.mark.long
 def test_training_whose_checkpoints_are_all_damaged_says_that_it_trains_from_nothing(workspace):
     said, done = [], []
     progress = TellingProgress(lambda step, *_: done.append(step), said.append)
@@ -132,6 +134,7 @@ def test_automatic_training_ends_by_itself_and_more_epochs_go_on_from_it(workspa
     assert (longer.summary["epochs"], longer.summary["end"]) == (5, "")
 
 
+@pytest.mark.long
 def test_automatic_training_that_may_take_more_steps_goes_on_and_is_bit_identical(workspace, whole_training):
     first = workspace.train("a", epochs=None, most_steps=STEPS // 2)
     assert (first.summary["epochs"], first.summary["end"]) == (2, "it takes at most about 4 steps (gan.most_steps)")

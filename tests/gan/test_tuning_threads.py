@@ -43,6 +43,7 @@ def test_invalid_size_is_refused():
         share_cores(definition(), size=18, cores=2)
 
 
+@pytest.mark.long
 def test_threads_are_set_unless_the_environment_sets_them():
     done = subprocess.run([sys.executable, "-c", ASKING], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["0 0", "1 2"], done.stderr

@@ -9,6 +9,7 @@ from pipeline.report.trainings import SHEETS
 from pipeline.web.trainings.notes import RUN, read_notes
 from tests.web.browser import MARKS, press, wait_for
 from tests.web.fake_trainings import run, samples, sheet, training
+from tests.web.waiting import until
 
 pytestmark = MARKS
 FIRST, SECOND = "20260101-000000-000000-1", "20260102-000000-000000-1"
@@ -100,9 +101,9 @@ def test_runs_are_starred_named_and_compared(profile, live_server):
     wait_for(tab, f"document.querySelector('#run-{FIRST} .star').textContent === '★'")
     tab.fill(f"#run-{FIRST} .name", "short one")
     tab.press(f"#run-{FIRST} .name", "Enter")
-    wait_for(tab, "document.getElementById('toast').textContent === 'Saved.'")
-    note = read_notes(live_server.fake_dataset.data)[RUN, FIRST]
-    assert (note.star, note.name) == (True, "short one")
+    until(lambda: read_notes(live_server.fake_dataset.data)[RUN, FIRST].name == "short one")
+    assert read_notes(live_server.fake_dataset.data)[RUN, FIRST].star
+    assert tab.text_content("#toast") == "Saved."
     assert tab.is_disabled("#compare")
     for box in tab.query_selector_all(".choose-one"):
         box.check()

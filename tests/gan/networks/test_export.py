@@ -104,6 +104,7 @@ def test_exported_discriminator_with_minibatch_layers_loads_with_ganmill(loaded_
     assert np.allclose(logits, expected[f"d-{name}"], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.long
 def test_exported_generator_equals_the_average_after_bfloat16_steps():
     runner = StepRunner(define(GENERATORS["spectral with attention"]), dtype="mixed_bfloat16")
     runner.run(range(2))
