@@ -47,7 +47,8 @@ def saved_labels(tab):
     )
 
 
-WINDOWS = ((1400, "light"), (400, "dark"))  # each width and each scheme once: no colour depends on the width
+# Each width and each scheme once: narrow windows have the colours of wide ones
+WINDOWS = ((1400, "light"), (400, "dark"))
 SERIOUS = ("serious", "critical")
 NOT_OURS = {"exclude": [["#swagger"]]}  # Swagger UI, as its package has it
 

@@ -8,6 +8,7 @@ from tests.web.browser import MARKS, wait_for
 from tests.web.fake_dataset import FakeDataset
 from tests.web.live_server import REPOSITORY, LiveServer
 from tests.web.test_uploads import png, zipped
+from tests.web.waiting import until
 
 pytestmark = MARKS
 
@@ -105,8 +106,7 @@ def test_what_is_typed_before_the_script_has_come_counts_as_unsaved(profile, ser
     tab.route("**/definition.js*", lambda route: held.append(route))
     tab.goto(f"{server.address}/definitions/dcgan-128", wait_until="commit")
     tab.fill("#text", '{"latent": 64}')
-    while not held:
-        tab.wait_for_timeout(20)
+    until(lambda: tab.wait_for_timeout(20) or held)
     held[0].continue_()
     wait_for(tab, "document.getElementById('use').disabled")
 

@@ -103,7 +103,7 @@ def test_runs_are_starred_named_and_compared(profile, live_server):
     tab.press(f"#run-{FIRST} .name", "Enter")
     until(lambda: read_notes(live_server.fake_dataset.data)[RUN, FIRST].name == "short one")
     assert read_notes(live_server.fake_dataset.data)[RUN, FIRST].star
-    assert tab.text_content("#toast") == "Saved."
+    wait_for(tab, "document.getElementById('toast').textContent === 'Saved.'")
     assert tab.is_disabled("#compare")
     for box in tab.query_selector_all(".choose-one"):
         box.check()
