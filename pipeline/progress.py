@@ -78,6 +78,7 @@ class ProgressBar:
     def close(self) -> None:
         """Take the bar away."""
         if self._bar is not None:
+            self._bar.total = self._bar.n  # a notebook's widget would stay, in red, if it were not full
             self._bar.close()
             self._bar = None
 

@@ -21,6 +21,8 @@ try:
     from tasks import luigi_log
     from tasks.run_pipeline import RunPipeline
     from tasks.stages import Download, Filter, Generate, Normalize, Report, SeedLabels, TrainClassifier, TrainGan
+except KeyboardInterrupt:  # ctrl-C in the first second, while modules are loaded
+    raise SystemExit(130) from None
 except (configparser.Error, UnicodeDecodeError) as error:  # Luigi reads luigi.cfg on import
     raise SystemExit(f"error: luigi.cfg cannot be read: {' '.join(str(error).split())}") from None
 except ModuleNotFoundError as error:

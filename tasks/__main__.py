@@ -3,6 +3,8 @@
 import sys
 
 if __name__ == "__main__":
-    from tasks.cli import main
-
+    try:
+        from tasks.cli import main
+    except KeyboardInterrupt:  # while modules are loaded
+        sys.exit(130)
     sys.exit(main())

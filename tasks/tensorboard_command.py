@@ -41,7 +41,7 @@ def tensorboard(arguments: Namespace) -> int:
         )
     with signals.listening(), tempfile.TemporaryDirectory(prefix="ganmill-tensorboard-") as view:
         links = TrainingLinks(dataset, Path(view))
-        if not links.update():
+        if not links.update() and not signals.should_stop():
             raise UserError(
                 f"{dataset} has no training to show yet; `python -m tasks run{dataset_flag(dataset)}"
                 " --gan-tensorboard true` trains one that can be watched"
@@ -62,9 +62,15 @@ class TrainingLinks:
     def update(self) -> int:
         """Link trainings that are new; returns how many have events.
 
-        One without events gets them, unless it is running: then a line says when it is shown.
+        One without events gets them, unless it is running: then a line says when it is shown. A signal ends it between
+        two trainings.
         """
-        return sum(map(self._link, self._trainings.all()))
+        linked = 0
+        for training in self._trainings.all():
+            if signals.should_stop():
+                break
+            linked += self._link(training)
+        return linked
 
     def _link(self, training: Training) -> bool:
         folder = self._trainings.sheets(training).absolute()

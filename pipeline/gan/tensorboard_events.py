@@ -59,13 +59,17 @@ def remove_events(folder: Path) -> None:
 def write_events(folder: Path) -> None:
     """Write the event file of a training that wrote none, from the statistics and sheets in its `folder`.
 
-    Errors: `OSError`; `UserError` without TensorFlow.
+    A file with events is the sign that this is done, so what does not become whole is deleted. Errors: `OSError`;
+    `UserError` without TensorFlow.
     """
     log = EventLog(folder, sheets=folder)
     try:
         log.write(read_rows(folder / STATS))
-    finally:
+    except BaseException:
         log.close()
+        remove_events(folder)
+        raise
+    log.close()
 
 
 class EventLog:

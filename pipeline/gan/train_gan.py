@@ -131,7 +131,10 @@ def _event_log(
         return None
     if options.tensorboard:
         return EventLog(live, sheets=folder / SHEETS, notify=notify)
-    remove_events(live)  # those of an earlier run, which would end where that run ended
+    try:
+        remove_events(live)  # those of an earlier run, which would end where that run ended
+    except OSError as error:
+        notify(f"old events of TensorBoard in {live} cannot be deleted ({error}); the training goes on")
     return None
 
 

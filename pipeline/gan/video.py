@@ -91,7 +91,7 @@ def write_webm(video: Video, path: Path) -> bool:
 def _write_film(video: Video, path: Path, codec_name: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / f"film{path.suffix}"  # OpenCV derives the format from the name
-        if written := _encode(video, temporary, codec_name):
+        if written := _encode(video, temporary, codec_name) and temporary.is_file():
             write_whole(path, _without_random_number(temporary.read_bytes()))
     return written
 

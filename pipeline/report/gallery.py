@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.gan.stats_log import STATS
+from pipeline.report.films import browser_film
 from pipeline.report.training_files import (
     RUNNING,
     TrainingFiles,
@@ -42,7 +43,7 @@ class Picture:
     @property
     def is_film(self) -> bool:
         """Whether it is a film, which a page shows with controls; a GIF is a picture."""
-        return self.source.endswith(".webm")
+        return self.source.endswith((".webm", ".mp4"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,9 +113,9 @@ def _pictures(folder: Path, files: TrainingFiles) -> list[Picture]:
         f"sample sheet, epoch {sheet_epoch(last) if last else 0}": last,
         "samples at every side": _first(sheets, "scales.png"),
         "squares it learns from": _first(sheets, "reals.png"),
-        "film of the training": _first(films, "training.webm") or _first(films, "training.gif"),
+        "film of the training": _film(films, "training"),
         "samples": _first(made, "grid.png"),
-        "film through the latents": _first(made, "film.webm") or _first(made, "film.gif"),
+        "film through the latents": _film(made, "film"),
     }
     return [Picture(source=_link(folder, path), caption=caption) for caption, path in shown.items() if path]
 
@@ -137,6 +138,11 @@ def _links(folder: Path, files: TrainingFiles) -> dict[str, str]:
 
 def _first(folders: list[Path], name: str) -> Path | None:
     return next((folder / name for folder in folders if (folder / name).exists()), None)
+
+
+def _film(folders: list[Path], name: str) -> Path | None:
+    """The first file of the film `name` that browsers play."""
+    return next((folder / found for folder in folders if (found := browser_film(folder, name))), None)
 
 
 def _link(folder: Path, path: Path) -> str:

@@ -9,12 +9,14 @@ from pipeline.filter.words import advice_words, kept_from, precision_words, reca
 from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.images.overview import SHOWN, sheet_name
 from pipeline.images.rejected import TOO_SMALL, too_small_words
+from pipeline.report.films import browser_film
 from pipeline.report.glossary import GLOSSARY
 from pipeline.report.page_assets import LOOK, Inline, inline, render, shown_size
 from pipeline.store.manifest import Manifest
 
 WITH_REASONS = "download", "normalize"  # stages that give a reason for what they reject
 IMAGE_SUFFIXES = ".png", ".gif", ".mp4", ".webm"
+FILMS = "training", "samples-film"
 SHEETS = "training-epoch-"  # how the names of the sample sheets begin; the epoch follows
 Reasons = dict[str, dict[str, int]]  # how often each reason was given, by outcome
 
@@ -63,6 +65,7 @@ def render_page(
         overview=_overview(stages["normalize"].summary),
         shown=SHOWN,
         pictures=pictures,
+        films={name: browser_film(folder, name) for name in FILMS},
         ground_truth=summary["truth"],
         reasons=reasons or {stage: {"rejected": stages[stage].summary["reasons"]} for stage in WITH_REASONS},
         too_small=TOO_SMALL,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.end_to_end.home import REPOSITORY, SETTINGS, STAGES, Home
@@ -140,6 +141,22 @@ def test_generate_command_runs_only_generate(home):
     assert len(list((folder / "images").glob("*.png"))) == 9
     assert (folder / "grid.png").is_file()
     assert home.ran(home.runs()[-1]) == ["generate"]
+
+
+@pytest.mark.long
+def test_exported_networks_draw_the_same_samples_as_their_cards_say(home):
+    """With Keras alone and with onnxruntime alone, from the latents in the card."""
+    pytest.importorskip("tf2onnx")
+    drawn = []
+    for kind in ("model", "onnx"):
+        home.do("export", kind, kind)
+        card = (home.folder / kind / "README.md").read_text(encoding="utf-8")
+        code = card.split("```python\n")[1].split("```")[0] + "\nnp.save('pictures.npy', pictures)"
+        subprocess.run([sys.executable, "-c", code], cwd=home.folder / kind, check=True, capture_output=True)
+        drawn.append(np.load(home.folder / kind / "pictures.npy").astype(int))
+    assert drawn[0].shape == (16, 16, 16, 3)
+    assert np.ptp(drawn[0]) > 0
+    assert np.abs(drawn[0] - drawn[1]).max() <= 1
 
 
 @pytest.mark.long  # tests/tasks/test_cleanup.py has the short ones

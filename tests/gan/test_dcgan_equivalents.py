@@ -51,7 +51,10 @@ def check_train(names):
 
 
 def check_result(names):
-    assert [len(each) for each in names["_"]] == [2] * 5
+    rows = names["history"].rows
+    fields = ("d_loss", "d_accuracy", "g_loss", "d_real", "d_fake")
+    expected = [[row[field] / (2 if field == "d_loss" else 1) for row in rows] for field in fields]
+    assert [each.tolist() for each in names["_"]] == expected
 
 
 def check_generate(names):
@@ -94,6 +97,9 @@ def check_evaluate(names):
     entropy = -(smooth * np.log(probabilities) + (1 - smooth) * np.log(1 - probabilities)).mean()
     assert d_loss == pytest.approx(entropy, rel=1e-3)
     assert d_accuracy == np.mean((probabilities > 0.5) == labels)
+    alike = names["gan"].evaluate(names["imgs"], labels=np.ones(24)).d_loss
+    reals = -((1 - EPSILON) * np.log(probabilities) + EPSILON * np.log(1 - probabilities)).mean()
+    assert alike == pytest.approx(reals, rel=1e-3)
     fakes = names["gan"].discriminate(names["gan"].generate(24))
     assert g_loss == pytest.approx(-np.log(fakes).mean(), rel=2e-2)  # samples are rounded there
 

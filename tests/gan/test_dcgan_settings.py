@@ -44,6 +44,21 @@ def changed(images) -> Dcgan:
     return gan
 
 
+def test_calls_that_change_no_setting_use_the_compiled_step(images, fake_steps, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(
+        "pipeline.gan.training.loop.compile_step", lambda *a, **b: compiled.append(1) or fake_steps(*a, **b)
+    )
+    gan = Dcgan(images, TINY, seed=3)
+    gan.train(images, epochs=1)
+    before = len(compiled)
+    gan.train(images, epochs=1)
+    gan.train(images, epochs=1, batch=16)
+    assert len(compiled) == before
+    gan.train(images, epochs=1, batch=8)
+    assert len(compiled) > before
+
+
 def test_batch_and_smoothing_of_a_call_are_in_history_and_card(changed, tmp_path):
     history = changed.history
     assert history.batch.tolist() == [16, 16, 8, 8, 8]

@@ -79,18 +79,22 @@ def test_show_returns_a_picture_without_a_notebook(undisturbed):
 
 
 def test_bar_of_a_notebook_is_that_of_tqdm_auto(notebook, monkeypatch):
-    made = []
+    made, full = [], []
 
     class Widget(tqdm.tqdm):
         def __init__(self, **given):
             made.append(given["total"])
             super().__init__(**given)
 
+        def close(self):
+            full.append(self.n == self.total)  # one that is not full stays, in red
+            super().close()
+
     monkeypatch.setattr(tqdm.auto, "tqdm", Widget)
     bar = ProgressBar("toads")
-    bar.draw(1, 40)
+    bar.draw(1, 40)  # the minutes were over
     bar.close()
-    assert made == [40]
+    assert (made, full[0]) == ([40], True)
 
 
 def test_console_imports_no_ipython_and_is_no_notebook():

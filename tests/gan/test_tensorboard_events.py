@@ -119,6 +119,7 @@ def test_events_change_nothing_else(workspace, whole_training):
 
 
 @pytest.mark.usefixtures("fast_evaluator")
+@pytest.mark.long
 def test_a_run_without_the_option_leaves_no_events_that_end_early(workspace):
     live, done = workspace.root / "live", []
     with pytest.raises(Stopped):

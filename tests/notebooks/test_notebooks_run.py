@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -81,11 +82,15 @@ def test_a_notebook_runs_within_its_time(path, tmp_path, monkeypatch):
     data = REPOSITORY.parent / "shared" / "data" / "fashion-mnist"
     if data.is_dir():
         monkeypatch.setenv("FASHION_MNIST", str(data))
-    with ProcessorTime() as time:
+    began = time.monotonic()
+    with ProcessorTime() as used:
         notebook = run(path, tmp_path, monkeypatch)
-    print(f"{path.stem}: {time.seconds:.0f} s of processor time, {pictures(notebook)} pictures\n{texts(notebook)}")
-    assert pictures(notebook) >= 3
-    assert 0 < time.seconds < 60 * MINUTES * CORES
+    elapsed, shown = time.monotonic() - began, pictures(notebook)
+    print(f"{path.stem}: {elapsed:.0f} s, {used.seconds:.0f} s of processor time, {shown} pictures\n{texts(notebook)}")
+    assert shown >= 3
+    # Alone on two cores it takes at most as long as here, and at least half of its processor time
+    assert 0 < used.seconds < 60 * MINUTES * CORES
+    assert min(elapsed, used.seconds) < 60 * MINUTES
     CHECKS[path.stem](texts(notebook))
 
 

@@ -250,12 +250,13 @@ def test_page_is_whole_at_every_moment(paths, monkeypatch):
     assert str(BeautifulSoup((paths.folder / "index.html").read_text(), "lxml")) == before
 
 
-def test_film_that_browsers_play_is_shown_instead_of_the_gif(paths):
+@pytest.mark.parametrize("kind", ["webm", "mp4"])
+def test_film_that_browsers_play_is_shown_instead_of_the_gif(paths, kind):
     folder = begin(paths, "a", 0)
-    for name in ("training.gif", "training.webm"):
-        (folder / name).touch()
+    for name in ("training.gif", f"training.{kind}"):
+        (folder / name).write_bytes((12).to_bytes(4, "big") + b"moovavc1")
     page = read(paths)
     (film,) = page.find_all("video")
-    assert film["src"] == f"training/{'a' * 12}/training.webm"
+    assert film["src"] == f"training/{'a' * 12}/training.{kind}"
     assert film.has_attr("controls")
     assert not page.find_all("img", src=lambda source: source.endswith(".gif"))

@@ -1,31 +1,29 @@
-"""TensorFlow and JAX compute the same losses and the same gradient, each in a process of its own."""
+"""TensorFlow and JAX, which has a process of its own, compute the same losses and the same gradient."""
 
 import json
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.style.test_objective import PICTURE, objective
 
 pytest.importorskip("jax")
-CODE = """
-import json
-import numpy as np
-from tests.style.test_objective import PICTURE, objective
-value = objective(shift=3)(PICTURE, 1)
-print(json.dumps([*value.losses().values(), *np.abs(value.gradient).sum(axis=(0, 1)).tolist()]))
-"""
+CODE = "import json, tests.style.test_style_backends as test; print(json.dumps(test.losses()))"
 
 
-def losses(backend: str) -> list[float]:
-    environment = os.environ | {"KERAS_BACKEND": backend}
-    words = [sys.executable, "-c", CODE]
-    found = subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
-    return json.loads(found.stdout.splitlines()[-1])
+def losses() -> list[float]:
+    """The losses, and the gradient's size by channel, on the Keras backend of this process."""
+    value = objective(shift=3)(PICTURE, 1)
+    return [*value.losses().values(), *np.abs(value.gradient).sum(axis=(0, 1)).tolist()]
 
 
 @pytest.mark.slow
 def test_both_backends_compute_the_same():
-    assert losses("jax") == pytest.approx(losses("tensorflow"), rel=1e-4)
+    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    words = [sys.executable, "-c", CODE]
+    found = subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout.splitlines()[-1]) == pytest.approx(losses(), rel=1e-4)

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.gan.tensorboard_events import EventLog, event_files
 from pipeline.report.trainings import Trainings
 from pipeline.store.jsonl import dump_row
 from tasks import paths, tensorboard_command
@@ -97,6 +98,32 @@ def test_what_cannot_be_shown_is_said_once_and_the_others_are_shown(begin, tmp_p
     assert [links.update(), links.update()] == [1, 1]
     told = "001-dcgan-64px is not shown: its events cannot be written (disk full)\n"
     assert capsys.readouterr().err == told
+
+
+def test_events_that_were_not_written_whole_are_written_anew(begin, tmp_path, monkeypatch):
+    folder = begin("a")
+    (folder / "stats.jsonl").write_text(dump_row(ROW | {"step": 1}))
+
+    def fill_the_disk(self: EventLog, row: dict) -> None:
+        raise OSError("disk full")
+
+    links = TrainingLinks("cats", tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(EventLog, "_add", fill_the_disk)
+        assert links.update() == 0
+    assert event_files(folder) == []
+    assert links.update() == 1
+    (path,) = event_files(folder)
+    assert b"loss/d_loss" in path.read_bytes()
+
+
+def test_a_signal_ends_the_writing_of_events_between_two_trainings(begin, tmp_path, monkeypatch):
+    for letter in "ab":
+        (begin(letter) / "stats.jsonl").write_text(dump_row(ROW))
+    monkeypatch.setattr(tensorboard_command, "write_events", lambda to: (to / "events.out.tfevents.5.made").touch())
+    answers = iter([False, True])
+    monkeypatch.setattr(tensorboard_command.signals, "should_stop", lambda: next(answers))
+    assert TrainingLinks("cats", tmp_path).update() == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")

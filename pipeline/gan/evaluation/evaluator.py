@@ -14,7 +14,7 @@ from pipeline.gan.config import Definition
 from pipeline.gan.config.rules import LOSS_PROPERTIES
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.evaluation.metrics import MIN_IMAGES, Copies, Reference, Scores
-from pipeline.gan.networks.pyramid import Pictures, as_judged, each
+from pipeline.gan.networks.pyramid import Pictures, as_judged, map_sides
 from pipeline.gan.training.losses import Loss, feature_distance, find_loss
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import StepPlan
@@ -188,7 +188,7 @@ class DiscriminatorEvaluator:
 
     def _sample_batches(self, latents: np.ndarray) -> Iterator[Pictures]:
         for part in self._split(latents):
-            yield each(_array, self.generator(part, training=False))
+            yield map_sides(_array, self.generator(part, training=False))
 
     def _split(self, array: np.ndarray) -> list[np.ndarray]:
         parts = -(-len(array) // self.batch)

@@ -31,8 +31,8 @@ def check_packages() -> None:
     """Raise a `UserError` unless all that writes and checks ONNX is installed."""
     if missing := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
         raise UserError(
-            f"ONNX needs packages that are not installed: {', '.join(missing)}; `pip install -r requirements-onnx.txt`"
-            " installs them, 115 MB"
+            f"ONNX needs packages that are not installed: {', '.join(missing)}; `make onnx` installs them, 115 MB, or"
+            " `pip install -r requirements-onnx.txt`"
         )
 
 
@@ -51,9 +51,17 @@ def to_onnx(generator: keras.Model, *, facts: Mapping[str, str]) -> bytes:
     _make_regular(model)
     for name, value in sorted(facts.items()):
         model.metadata_props.add(key=name, value=value)
-    onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString(deterministic=True)
-    if (difference := largest_difference(content, generator)) > LEVELS:
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        difference = largest_difference(content, generator)
+    except Exception as error:  # both packages have classes of their own, without a common one
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"these versions of onnx and onnxruntime cannot read the file, so it was not written: {reason}; `make onnx`"
+            " installs versions that can"
+        ) from error
+    if difference > LEVELS:
         raise UserError(
             f"the ONNX file makes samples that differ by {difference} of 255 levels from those of Keras, so it was not"
             " written; another version of tf2onnx may do better"

@@ -13,7 +13,7 @@ Tensor = Any  # a tensor of the backend, or of a Keras graph
 Pictures = Any  # a tensor (B, S, S, C), or a tuple of tensors, the coarsest first
 
 
-def each(function: Callable[..., Any], *pictures: Pictures) -> Pictures:
+def map_sides(function: Callable[..., Any], *pictures: Pictures) -> Pictures:
     """`function` of the pictures of each side."""
     return keras.tree.map_structure(function, *pictures)
 

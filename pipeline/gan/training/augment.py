@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.devices import keras
 from pipeline.gan.config import Augment
-from pipeline.gan.networks.pyramid import Pictures, each, sides
+from pipeline.gan.networks.pyramid import Pictures, map_sides, sides
 
 Tensor = Any  # a tensor of the backend
 DRAWS = 11  # random numbers for one image, each in [0, 1)
@@ -29,7 +29,7 @@ def augment(images: Pictures, draws: Tensor, rule: Augment, probability: Tensor)
     training. Of a multi-scale GAN the images of each side are augmented alike.
     """
     size = sides(images)[-1].shape[1]
-    return each(lambda scale: _augment(scale, draws, rule, probability, times=size // scale.shape[1]), images)
+    return map_sides(lambda scale: _augment(scale, draws, rule, probability, times=size // scale.shape[1]), images)
 
 
 def _augment(images: Tensor, draws: Tensor, rule: Augment, probability: Tensor, *, times: int) -> Tensor:

@@ -123,7 +123,10 @@ class Trainer:
         if batch not in (None, self.step_planner.definition.batch):
             phase = self.batches.next_phase(self.steps_done, batch=batch)
             self.metrics, self.seconds = [], 0.0
-        self.enter(phase if smoothing is None else phase.model_copy(update={"smoothing": smoothing}))
+        if smoothing is not None:
+            phase = phase.model_copy(update={"smoothing": smoothing})
+        if phase != self.phase:  # the step would be compiled again
+            self.enter(phase)
 
     def _batches_in(self, phase: Phase) -> Batches:
         batch, turns = phase.batch or self.definition.batch, self.definition.balance.discriminator_steps

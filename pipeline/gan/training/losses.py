@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.devices import keras
 from pipeline.gan.config import Smoothing
 from pipeline.gan.config.rules import LOSS_PROPERTIES, LossProperties
-from pipeline.gan.networks.pyramid import Pictures, each, sides
+from pipeline.gan.networks.pyramid import Pictures, map_sides, sides
 
 Tensor = Any  # the backend's own
 ops = keras.ops
@@ -82,9 +82,9 @@ HINGE = (  # Lim and Ye 2017: both sides leave off at a margin of 1
 )
 
 
-def _sum_of(name: str, sides: tuple[Callable, Callable], generator: Callable[[Tensor, Tensor], Tensor]) -> Loss:
-    """The loss `name`, whose discriminator minimises the sum of two `sides`."""
-    on_reals, on_fakes = sides
+def _sum_of(name: str, terms: tuple[Callable, Callable], generator: Callable[[Tensor, Tensor], Tensor]) -> Loss:
+    """The loss `name`, whose discriminator minimises the sum of two `terms`, of reals and of fakes."""
+    on_reals, on_fakes = terms
 
     def discriminator(real: Tensor, fake: Tensor, smoothing: Smoothing) -> Tensor:
         return on_reals(real, smoothing) + on_fakes(fake, smoothing)
@@ -127,7 +127,7 @@ def one_centred(slopes: Pictures) -> Tensor:
 
 def between(reals: Pictures, fakes: Pictures, mix: Tensor) -> Pictures:
     """Points on the lines from `fakes` to `reals`, at the shares `mix` (B,) from 0 to 1, the same for all sides."""
-    return each(lambda real, fake: fake + (real - fake) * ops.reshape(mix, (-1, 1, 1, 1)), reals, fakes)
+    return map_sides(lambda real, fake: fake + (real - fake) * ops.reshape(mix, (-1, 1, 1, 1)), reals, fakes)
 
 
 def _squared_norm(slopes: Pictures) -> Tensor:

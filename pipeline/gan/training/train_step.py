@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.devices import keras
 from pipeline.gan.networks.builder import GrowingNetwork
-from pipeline.gan.networks.pyramid import Pictures, as_judged, each
+from pipeline.gan.networks.pyramid import Pictures, as_judged, map_sides
 from pipeline.gan.training.augment import augment
 from pipeline.gan.training.losses import (
     between,
@@ -96,7 +96,7 @@ class _Update:
             reals = self._at_stage(to_unit(arrays["reals"][turn]), arrays["fade"])
             fakes, backward = self._generate(arrays["latents"][turn], keep=turn == turns - 1)
             draws = arrays["draws"][2 * turn : 2 * turn + 2]
-            fixed, mix = each(ops.stop_gradient, fakes), arrays["mix"][turn]
+            fixed, mix = map_sides(ops.stop_gradient, fakes), arrays["mix"][turn]
             d_output, d_gradient = self._train_discriminator(reals, fixed, draws, mix)
         g_loss, fake_gradient = self.autodiff.input_gradient(
             lambda x: self._generator_loss(x, arrays["draws"][-1], d_output), fakes
@@ -159,7 +159,7 @@ class _Update:
         if self.separate_batches:
             real, fake = (self.discriminator(x, training=True)[0] for x in (reals, fakes))
         else:
-            both = each(lambda *pair: ops.concatenate(pair), reals, fakes)
+            both = map_sides(lambda *pair: ops.concatenate(pair), reals, fakes)
             real, fake = ops.split(self.discriminator(both, training=True)[0], 2)
         loss = self.loss.discriminator(real, fake, self.definition.smoothing)
         penalty = self._penalty(reals, fakes, mix)

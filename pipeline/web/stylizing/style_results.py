@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.report.films import browser_film
 from pipeline.store.jsonl import read_rows
 from pipeline.style.style_networks import NETWORKS
 from pipeline.text import to_plain_line
@@ -54,7 +55,7 @@ class StyledPicture:
 
     def film(self) -> str:
         """The format of the film that browsers play best; empty if there is none."""
-        return next((kind for kind in ("webm", "gif") if self.file(f"film.{kind}")), "")
+        return browser_film(self.folder, "film").removeprefix("film.") if self.folder else ""
 
     def network(self) -> tuple[str, str]:
         """The network that compares the pictures, and what a person should know of it; empty if it is not known yet."""

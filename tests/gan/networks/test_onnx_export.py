@@ -99,6 +99,16 @@ def test_a_layer_that_cannot_be_translated_is_one_line(monkeypatch):
         to_onnx(network, facts={})
 
 
+@needs_onnx
+def test_a_file_that_cannot_be_read_is_one_line(tiny, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("Unsupported\n  opset")
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", refuse)
+    with pytest.raises(UserError, match="cannot read the file, so it was not written: Unsupported opset; `make onnx`"):
+        to_onnx(tiny, facts={})
+
+
 def test_missing_packages_are_named(monkeypatch):
     monkeypatch.setattr(onnx_export, "PACKAGES", ("json", "no_onnx", "no_tf2onnx"))
     with pytest.raises(UserError, match=r"not installed: no_onnx, no_tf2onnx; .*requirements-onnx.txt"):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.networks.pyramid import as_judged, each, pyramid, sides
+from pipeline.gan.networks.pyramid import as_judged, map_sides, pyramid, sides
 
 PICTURES = np.random.default_rng(0).uniform(-1, 1, (3, 24, 24, 2)).astype(np.float32)
 
@@ -21,8 +21,8 @@ def test_pyramid_has_the_mean_of_each_square_and_the_picture_itself():
 
 
 def test_functions_take_one_tensor_as_well_as_a_tuple():
-    assert np.array_equal(each(np.negative, PICTURES), -PICTURES)
-    first, second = each(lambda one, other: one + other, (PICTURES, PICTURES), (PICTURES, -PICTURES))
+    assert np.array_equal(map_sides(np.negative, PICTURES), -PICTURES)
+    first, second = map_sides(lambda one, other: one + other, (PICTURES, PICTURES), (PICTURES, -PICTURES))
     assert np.array_equal(first, 2 * PICTURES)
     assert not second.any()
     assert [found.shape for found in sides(PICTURES)] == [PICTURES.shape]
