@@ -51,12 +51,10 @@ def add_arguments(command: ArgumentParser) -> None:
         help="fetch the published weights of the network (VGG19 with auto) if they are not here; says what it fetches",
     )
     for name, field in StyleOptions.model_fields.items():
-        switch: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
         command.add_argument(
             f"--{name.replace('_', '-')}",
             dest=f"{COMMAND}.{name}",
             default=SUPPRESS,
-            **switch,
             metavar="VALUE",
             help=f"{field.description} (default: {as_text(field.default) or 'empty'}; {accepted(field)})".replace(
                 "%", "%%"
@@ -71,9 +69,7 @@ def stylize(arguments: Namespace) -> int:
     pictures = [as_picture(style, "style") for style in styles]
     style_shares(options.mix, len(pictures))
     out = _out_folder(arguments.out, arguments.content)
-    contents = _contents(arguments.content, samples=arguments.samples, seed=options.seed)
-    for content in contents:
-        options.sizes(content.aspect)  # before anything is drawn: whether `size` is enough
+    contents = _contents(arguments.content, options, samples=arguments.samples)
     weights = find_network(options.network, download=arguments.download, say=partial(console.print_line, COMMAND))
     network = identify(weights)
     check_layers(network, layer_weights(options.content_layers), "content_layers")
@@ -88,6 +84,7 @@ def stylize(arguments: Namespace) -> int:
         options=options.effective(network.name, len(styles)),
         inputs=inputs,
     )
+    _refuse_own_results([*styles, *(content.source for content in contents)], results.pictures)
     work = partial(_make, options, styles=styles, weights=weights, digests=[style.digest for style in pictures])
     try:
         with signals.listening():
@@ -123,10 +120,19 @@ def _out_folder(out: str, content: str) -> Path:
     return folder
 
 
-def _contents(content: str, *, samples: int | None, seed: int) -> list[Content]:
+def _refuse_own_results(sources: list[Any], pictures: list[Path]) -> None:
+    """Raise a `UserError` for a content or style that the results would replace, so that the next call had another."""
+    for source in sources:
+        for picture in pictures:
+            if isinstance(source, Path) and picture.exists() and picture.samefile(source):
+                raise UserError(f"{source} would be replaced by a result; name another folder with --out")
+
+
+def _contents(content: str, options: StyleOptions, *, samples: int | None) -> list[Content]:
     """What is to be drawn: files, or samples of a generator."""
     if content.startswith(DATASET_PREFIX):
-        return _samples(content.removeprefix(DATASET_PREFIX), DEFAULT_SAMPLES if samples is None else samples, seed)
+        count = DEFAULT_SAMPLES if samples is None else samples
+        return _samples(content.removeprefix(DATASET_PREFIX), count, options.seed)
     if samples is not None:
         raise UserError(
             f"--samples {samples}: only with samples of a dataset as content, for example dataset:demo, not {content}"
@@ -134,20 +140,24 @@ def _contents(content: str, *, samples: int | None, seed: int) -> list[Content]:
     path = Path(os.path.expanduser(content))
     if not path.exists() and content in paths.datasets():
         raise UserError(f"content {content}: there is no such file; did you mean '{DATASET_PREFIX}{content}'?")
-    return _folder(path) if path.is_dir() else [_file(path)]
+    return _folder(path, options) if path.is_dir() else [_file(path, options)]
 
 
-def _file(path: Path) -> Content:
+def _file(path: Path, options: StyleOptions) -> Content:
     picture = as_picture(path, "content")
+    try:
+        options.sizes(picture.aspect)
+    except UserError as error:
+        raise UserError(f"content {path}: {error}") from None
     return Content(source=path, name=path.stem, digest=picture.digest, aspect=picture.aspect)
 
 
-def _folder(folder: Path) -> list[Content]:
+def _folder(folder: Path, options: StyleOptions) -> list[Content]:
     """The pictures of a folder; those that cannot be used are named and left out, unless none is left."""
     found, reasons = [], []
     for path in find_pictures(folder):
         try:
-            found.append(_file(path))
+            found.append(_file(path, options))
         except UserError as error:
             reasons.append(str(error))
     if not found:

@@ -40,12 +40,14 @@ from pipeline.store.jsonl import timestamp
 from pipeline.store.manifest import Manifest, list_files
 from pipeline.style.drawn_content import DrawnContent
 from pipeline.style.style_pictures import distinct
+from pipeline.text import to_plain_line
 from tasks import error_text, isolation, locks, run_log, signals
 from tasks.run_log import RunLog
 from tasks.stage_reporter import StageReporter
 
 STAGE, VERSION = "stylize", 1
 STATE, LATEST, RUNS, PICTURE, OVERVIEW = "state.json", "latest", "runs", "picture.png", "overview"
+MAX_NAME = 150  # characters of a content's name
 TILE = 256  # pixels of a result on the overview
 SPARE = ("checkpoint.npz", ".*.part")  # what a finished artifact does not need
 Work = Callable[..., Result]  # draws one content into `folder`
@@ -73,7 +75,7 @@ class Planned:
 
     def row(self) -> dict[str, Any]:
         """For state.json."""
-        found = {"content": self.content.name, "digest": self.content.digest, "key": self.key}
+        found = {"content": to_plain_line(self.content.name, MAX_NAME), "digest": self.content.digest, "key": self.key}
         return {**found, "state": self.state, "folder": self.folder, "picture": f"{self.name}.png"}
 
 
@@ -214,7 +216,7 @@ class StylizedResults:
             key=planned.key,
             options=self._options,
             inputs={"content": planned.content.digest, **self._inputs},
-            notes={"content": planned.content.name},
+            notes={"content": to_plain_line(planned.content.name, MAX_NAME)},
             versions=run_log.versions(),
             run=self._record.run,
         )
@@ -232,9 +234,12 @@ class StylizedResults:
         """Write a picture into `out`. A call that is killed meanwhile leaves the old or the new one, both noted."""
         path, new = self.out / f"{name}.png", digest.of_bytes(data)
         with self._own_state():
-            if path.exists() and digest.of_file(path) == new:
+            if path.is_file() and digest.of_file(path) == new:
                 return self._write_state({path.name: [new]})
-            self._write_state({path.name: [*self._known_copies().get(path.name, []), new]})
+            known = self._known_copies()
+            if os.path.lexists(path) and not _is_one_of(path, known):
+                raise self._not_ours(path.name)
+            self._write_state({path.name: [*known.get(path.name, []), new]})
             write_whole(path, data)
             self._write_state({path.name: [new]})
 
@@ -278,9 +283,13 @@ class StylizedResults:
         """Raise a `UserError` before any work if a file would be replaced that this command has not made."""
         is_own = self._state_there() is not None
         others = [] if is_own else [name for name in (STATE, LATEST) if os.path.lexists(self.out / name)]
-        others += [path.name for path in self.pictures if path.exists() and not _is_one_of(path, known)]
+        others += [path.name for path in self.pictures if os.path.lexists(path) and not _is_one_of(path, known)]
         if others:
-            raise UserError(f"--out {self.out}: {others[0]} is there, and not by this command; name another folder")
+            raise self._not_ours(others[0])
+
+    def _not_ours(self, name: str) -> UserError:
+        shown = to_plain_line(name, MAX_NAME)
+        return UserError(f"--out {self.out}: {shown} is there, and not by this command; name another folder")
 
 
 def _is_one_of(path: Path, known: dict[str, list[str]]) -> bool:

@@ -21,7 +21,6 @@ class DrawnContent:
     dataset: str
     seed: int
     number: int
-    truncation: float = 0.0
 
     @property
     def name(self) -> str:
@@ -41,7 +40,7 @@ class DrawnContent:
         from pipeline.gan.trained_generator import load_generator
 
         generator = load_generator(self.gan)
-        sample = numbered_samples(generator, self.seed, self.number, 1, self.truncation)[0]
+        sample = numbered_samples(generator, self.seed, self.number, 1, 0.0)[0]
         return Picture(
             pixels=np.ascontiguousarray(np.broadcast_to(sample, (*sample.shape[:2], 3))),
             name=self.name,

@@ -49,7 +49,7 @@ def build_network(weights: Weights, *, pooling: str = "average") -> FeatureNetwo
         )
     sides = dict.fromkeys(PUBLISHED, READING_SIDE)
     name, read = load_network(weights, sides, option=OPTION, alternative=AUTO)
-    model = vgg19(pooling) if name == "VGG19" else _mobilenet()
+    model = vgg19(pooling) if name == "VGG19" else mobilenet()
     model.set_weights(read.get_weights())
     prepare = prepare_vgg if name == "VGG19" else prepare_mobilenet
     return FeatureNetwork(known=NETWORKS[name], digest=weights.digest, model=model, prepare=prepare)
@@ -71,7 +71,8 @@ def vgg19(pooling: str) -> keras.Model:
     return keras.Model(inputs, maps)
 
 
-def _mobilenet() -> keras.Model:
+def mobilenet() -> keras.Model:
+    """MobileNet without its top (Howard et al. 2017), for pictures of any size, with random weights."""
     return keras.applications.MobileNet(weights=None, include_top=False, input_shape=(None, None, 3))
 
 

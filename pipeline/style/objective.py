@@ -57,9 +57,8 @@ class Objective:
         shares: the share of each style; their sum is 1.
         weights: of the losses and the layers.
         shift: pixels by which the picture is moved at most, in each direction, but by no more than a quarter of its
-            shorter side. The maps of a network whose layers
-            skip pixels repeat every few pixels, and so would the gradient (Odena et al. 2016, "Deconvolution and
-            checkerboard artifacts"); moved pictures average this out.
+            shorter side. The maps of a network whose layers skip pixels repeat every few pixels, and so would the
+            gradient (Odena et al. 2016, "Deconvolution and checkerboard artifacts"); moved pictures average this out.
         seed: of the shifts.
         grey: the picture has three equal channels and keeps them so: the gradient is the mean over the channels.
 
@@ -83,15 +82,8 @@ class Objective:
         layers = tuple(weights.content_layers.items()), tuple(weights.style_layers.items())
         self._losses = _losses(network, (weights.content, weights.style, weights.variation), *layers, shift)
         self._offsets = _offsets(shift, seed)
-        try:
-            self._contents = [self._losses.content_maps(content, offset) for offset in self._offsets]
-            self._grams = self._losses.mixed_grams(styles, shares)
-        except (ValueError, TypeError):  # Keras, of a convolution that has no place left
-            height, width = content.shape[:2]
-            raise UserError(
-                f"{width} x {height} pixels are too few for one of the layers {', '.join(weights.style_layers)},"
-                f" {', '.join(weights.content_layers)}: choose shallower layers, a larger size or fewer levels"
-            ) from None
+        self._contents = [self._losses.content_maps(content, offset) for offset in self._offsets]
+        self._grams = self._losses.mixed_grams(styles, shares)
 
     def __call__(self, picture: np.ndarray, number: int) -> Value:
         """The losses of `picture` (H, W, 3) float32 in [0, 1], moved as belongs to the step `number`."""
@@ -121,15 +113,27 @@ class _Losses:
     def content_maps(self, content: np.ndarray, offset: np.ndarray) -> list[Any]:
         """The maps of the content layers for a content moved by `offset`."""
         moved = self._moved(ops.convert_to_tensor(content, dtype="float32"), ops.convert_to_tensor(offset))
-        return self._maps(moved)[: len(self._content_layers)]
+        return self._seen(moved)[: len(self._content_layers)]
 
     def mixed_grams(self, styles: Sequence[np.ndarray], shares: Sequence[float]) -> list[Any]:
         """The mean of the styles' Gram matrices, each by its share: the sum of their losses has the same gradient."""
         mixed: list[Any] = [0.0] * len(self._style_layers)
         for style, share in zip(styles, shares, strict=True):
-            maps = self._maps(ops.convert_to_tensor(style, dtype="float32"))[len(self._content_layers) :]
+            maps = self._seen(ops.convert_to_tensor(style, dtype="float32"))[len(self._content_layers) :]
             mixed = [sum_ + share * gram_matrix(each) for sum_, each in zip(mixed, maps, strict=True)]
         return mixed
+
+    def _seen(self, picture: Any) -> list[Any]:
+        """The maps of all layers. Errors: `UserError` if one has no place in them."""
+        found = self._maps(picture)
+        for layer, maps in zip([*self._content_layers, *self._style_layers], found, strict=True):
+            if not np.prod(maps.shape):
+                height, width = picture.shape[:2]
+                raise UserError(
+                    f"{width} x {height} pixels are too few for the layer {layer}: choose shallower layers, a larger"
+                    " size or fewer levels"
+                )
+        return found
 
     def _weighted_sum(self, picture: Any, offset: Any, contents: list[Any], grams: list[Any]) -> tuple[Any, tuple]:
         """The total, and (content, style, variation)."""

@@ -58,7 +58,7 @@ def _card(made: Stylized, content: Picture, styles: Sequence[Picture], digest: s
             "style_weight": known.beta(options),
             "variation_weight": options.variation_weight * known.variation_weight,
         },
-        "options": options.significant(),
+        "options": options.effective(known.name, len(styles)),
         "first": made.rows[0],
         "last": made.rows[-1],
         "device": devices.device(),

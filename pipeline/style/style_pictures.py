@@ -14,6 +14,7 @@ from pipeline.images.rejected import PIXEL_FORMAT, TOO_LONG, TOO_MANY_PIXELS, TO
 from pipeline.options import NormalizeOptions
 from pipeline.store.digest import of_bytes, of_value
 from pipeline.style.style_options import LEAST_SIDE, MOST_SIDE
+from pipeline.text import to_plain_line
 
 MOST_ASPECT = 4.0
 # A larger picture is averaged over blocks of pixels while it is decoded; its shorter side keeps more than this
@@ -101,7 +102,8 @@ def _read(path: Path, what: str) -> Picture:
     found = decode(data, READING)
     if isinstance(found, Rejected):
         raise UserError(f"{where}: {_reason(found)}")
-    return Picture(pixels=np.ascontiguousarray(found.pixels), name=path.name, digest=of_bytes(data))
+    shown = to_plain_line(path.name, MOST_NAME)
+    return Picture(pixels=np.ascontiguousarray(found.pixels), name=shown, digest=of_bytes(data))
 
 
 def _reason(found: Rejected) -> str:

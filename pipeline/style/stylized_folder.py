@@ -30,7 +30,7 @@ from pipeline.pretrained import Weights
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 from pipeline.store.atomic import write_whole
-from pipeline.store.digest import of_bytes
+from pipeline.store.digest import of_bytes, of_file
 from pipeline.store.jsonl import dump_row
 from pipeline.style.drawn_content import DrawnContent
 from pipeline.style.feature_maps import build_network
@@ -73,6 +73,8 @@ def make_stylized(
         Stopped: `should_stop` said so; the folder has a checkpoint then.
     """
     prepare_devices()
+    if of_file(weights.path) != weights.digest:
+        raise UserError(f"{weights.path} was changed while it waited to be read; give the same command again")
     network = build_network(weights, pooling=options.pooling)
     drawn = content.draw() if isinstance(content, DrawnContent) else as_picture(content, "content")
     pictures = [as_picture(style, "style") for style in styles]

@@ -7,7 +7,7 @@ one. So large shapes of the style are found where they are cheap (Gatys et al. 2
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,10 +40,17 @@ class Stylized:
     rows: list[Row]
     network: str
     options: StyleOptions
+    remark: str = ""  # what a person should know of the network
 
     def _repr_png_(self) -> bytes:
         """For a notebook."""
         return encode_png(self.picture)
+
+    def __repr__(self) -> str:
+        """The size, the network, and what a person should know of it."""
+        height, width = self.picture.shape[:2]
+        known = f"{self.network}: {self.remark}" if self.remark else self.network
+        return f"<{width} x {height} pixels, compared by {known}>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +63,7 @@ class Inputs:
     weights: Weights
     network: FeatureNetwork
     options: StyleOptions
-    key: str = field(default="")
+    key: str
 
 
 def stylize(
@@ -79,7 +86,8 @@ def stylize(
         network: what compares pictures, from `load_network`; without it the one that the options name.
         folder: keeps a checkpoint there, and goes on from the one that is there.
         on_step: called after each step with its row: step, size, and the losses content, style, variation and total,
-            which `objective` explains; with colour = luminance those of the picture in grey.
+            which `objective` explains; with colour = luminance those of the picture in grey. With adam they are those
+            of the picture before the step, of which the gradient was taken, with lbfgs those of the picture after it.
         on_sheet: called before the first step, now and then, and after the last, with the number of the step and the
             picture (H, W, 3) uint8 in the size of its level.
         should_stop: asked after each step. L-BFGS goes on from the last of ten steps, so up to nine are taken again.
@@ -90,7 +98,8 @@ def stylize(
     """
     inputs = prepare_inputs(content, styles, options=options or StyleOptions(), network=network)
     drawing = _Drawing(inputs, folder=folder, on_step=on_step, on_sheet=on_sheet, should_stop=should_stop)
-    return Stylized(drawing.draw(), drawing.rows, inputs.network.known.name, inputs.options)
+    known = inputs.network.known
+    return Stylized(drawing.draw(), drawing.rows, known.name, inputs.options, known.remark)
 
 
 def load_network(options: StyleOptions) -> FeatureNetwork:
@@ -182,7 +191,8 @@ class _Drawing:
         self._save(level, done, state)
         steps = self._options.steps
         step = level * steps + done
-        raise Stopped(f"stopped after {step} of {len(self._sizes) * steps} steps; the next call goes on")
+        goes_on = "goes on" if self._folder else "begins again, as no folder was named"
+        raise Stopped(f"stopped after {step} of {len(self._sizes) * steps} steps; the next call {goes_on}")
 
     def _descent(self, level: int) -> "Descent":
         """What takes the steps of a level."""

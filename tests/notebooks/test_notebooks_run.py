@@ -3,13 +3,17 @@
 import contextlib
 import os
 import re
+import shutil
 import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
+from pipeline.demo.picture import draw
 from tests.notebooks.notebook_files import NOTEBOOKS, REPOSITORY
 
 MINUTES, CORES = 2, 2
@@ -127,6 +131,31 @@ CHECKS = {
     "remedies": check_remedies,
     "style-transfer": check_style_transfer,
 }
+
+
+@pytest.mark.long
+def test_own_pictures_wait_to_be_sorted_and_are_then_used(tmp_path, monkeypatch):
+    """First nothing is sorted, and the notebook says so; the second time, in the same folder, it runs to its end."""
+    nbclient = pytest.importorskip("nbclient")
+    random = np.random.default_rng(0)
+    path = next(each for each in NOTEBOOKS if each.stem == "own-subject")
+    for subject, count in {"toadstool": 60, "umbrella": 40}.items():
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        for number in range(count):
+            Image.fromarray(draw(subject, random, (96, 96))).save(tmp_path / "mine" / f"{subject}-{number}.png")
+    monkeypatch.setenv("PICTURES", "mine")  # relative to where the notebook is
+    monkeypatch.setenv("WORK", str(tmp_path / "work"))
+    with pytest.raises(
+        nbclient.exceptions.CellExecutionError, match="ganmill run ended with exit code 3; its last line says why"
+    ):
+        run(path, tmp_path, monkeypatch)
+    for label, subject in {"on": "toadstool", "off": "umbrella"}.items():
+        for number in range(15):
+            name = f"{subject}-{number}.png"
+            shutil.copyfile(tmp_path / "mine" / name, tmp_path / "work" / "sorted" / label / name)
+    printed = texts(run(path, tmp_path, monkeypatch))
+    assert "30 files: 30 labels new or changed" in printed
+    assert re.search(r"filter +kept \d+ of 100", printed)
 
 
 @pytest.mark.long

@@ -32,7 +32,7 @@ def test_a_sample_is_that_of_the_stage_generate(generator):
     assert found.origin == "sample 70 of seed 3 from models/demo/gan/1a2b"
 
 
-@pytest.mark.parametrize("change", [{"generator": "b" * 64}, {"seed": 4}, {"number": 71}, {"truncation": 1.0}])
+@pytest.mark.parametrize("change", [{"generator": "b" * 64}, {"seed": 4}, {"number": 71}])
 def test_another_sample_has_another_digest(change):
     assert replace(SAMPLE, **change).digest != SAMPLE.digest
 

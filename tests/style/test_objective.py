@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from pipeline.devices import keras
+from pipeline.errors import UserError
+from pipeline.style.feature_maps import FeatureNetwork
 from pipeline.style.objective import Objective, Weights
 from tests.style.drawn_pictures import checks, disc
 from tests.style.tiny_network import KNOWN, tiny_network
@@ -86,7 +89,21 @@ def test_mixed_styles_pull_as_the_sum_of_their_losses():
     alone = np.stack([gradient((style,), (1.0,)) for style in (STYLE, other)], axis=1)
     (first, second), *_ = np.linalg.lstsq(alone, mixed, rcond=None)
     np.testing.assert_allclose(alone @ (first, second), mixed, atol=1e-3 * np.abs(mixed).max())
-    assert min(first, second) > 0
+    of_zero = [
+        float(np.sum(np.square(objective(styles=(each,), style_layers={"second": 1.0})._grams[0])))
+        for each in (STYLE, other)
+    ]  # to which each loss is relative
+    assert first / second == pytest.approx(0.25 * of_zero[0] / (0.75 * of_zero[1]), rel=1e-3)
+
+
+def test_a_layer_without_a_place_for_so_few_pixels_is_refused():
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.Lambda(lambda maps: maps[:, 32::2, ::2], name="first")(inputs))
+    network = FeatureNetwork(known=KNOWN, digest="0" * 64, model=model, prepare=lambda pictures: pictures)
+    weights = Weights(content=1.0, style=1.0, variation=0.0, content_layers={"first": 1.0}, style_layers={"first": 1.0})
+    small = CONTENT[:16, :20]
+    with pytest.raises(UserError, match="20 x 16 pixels are too few for the layer first: choose shallower layers"):
+        Objective(network, small, (small,), shares=(1.0,), weights=weights, shift=0, seed=0)
 
 
 def test_the_picture_is_moved_and_the_content_with_it():

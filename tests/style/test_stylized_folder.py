@@ -44,10 +44,10 @@ def files(tmp_path_factory):
     return [folder / name for name in pictures]
 
 
-def make(files, folder, *, progress=silent, should_stop=never, digests=()):
+def make(files, folder, *, progress=silent, should_stop=never, digests=(), network=""):
     content, *styles = files
     folder.mkdir(exist_ok=True)
-    weights = Weights(name="", path=content, digest="0" * 64)
+    weights = Weights(name="", path=content, digest=network or of_file(content))
     return make_stylized(
         OPTIONS,
         content=content,
@@ -133,6 +133,8 @@ def test_a_stopped_call_leaves_the_same_bytes_in_the_end(made, files, tmp_path, 
 def test_a_file_that_was_changed_meanwhile_is_refused(files, tmp_path):
     with pytest.raises(UserError, match=r"red\.png was changed while it waited to be drawn"):
         make(files, tmp_path / "made", digests=[of_file(files[0]), "0" * 64, of_file(files[2])])
+    with pytest.raises(UserError, match="was changed while it waited to be read"):
+        make(files, tmp_path / "made", network="0" * 64)
 
 
 def test_progress_counts_the_steps_of_all_levels_and_names_the_losses(files, tmp_path):

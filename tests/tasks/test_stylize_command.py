@@ -1,16 +1,22 @@
 """The command stylize: its flags, what it takes as content, and refusals in one line."""
 
 import shlex
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline import pretrained
 from pipeline.errors import Stopped
 from pipeline.images.png import encode_png
 from pipeline.style.style_options import StyleOptions
-from tasks import stylize_command
+from pipeline.web.dataset_paths import Site
+from pipeline.web.jobs.job_queue import Submission
+from pipeline.web.stylizing.style_queue import StyleQueue
+from tasks import paths, stylize_command
 from tasks.cli import build_parser, main
 from tasks.isolation import StageCrashed
+from tasks.stylized_results import Content, StylizedResults
 from tests.style.drawn_pictures import checks, disc
 
 
@@ -140,6 +146,45 @@ def test_a_wrong_folder_is_refused(here, capsys, out, says):
     assert main(["stylize", "many", "style.png", "--out", out]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
+
+
+@pytest.mark.parametrize("words", [["art/rose.png", "style.png"], ["rose.png", "art/rose.png"]])
+def test_a_result_is_no_content_and_no_style_of_the_same_folder(here, capsys, words):
+    content = Content(source=here / "rose.png", name="rose", digest="a" * 64)
+    out = StylizedResults(here / "art", [content], options={}, inputs={})
+    (here / "art").mkdir()
+    out._write_copy("rose", (here / "rose.png").read_bytes())
+    assert main(["stylize", *words, "--out", "art"]) == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line == "error: art/rose.png would be replaced by a result; name another folder with --out"
+
+
+def test_a_long_picture_that_needs_a_larger_size_is_named(asked, here, capsys):
+    (here / "many").mkdir()
+    (here / "many" / "long.png").write_bytes(encode_png(np.zeros((40, 160, 3), np.uint8)))
+    (here / "many" / "rose.png").write_bytes((here / "rose.png").read_bytes())
+    assert main(["stylize", "many", "style.png", "--out", "art", "--size", "40"]) == 0
+    assert "left out: content many/long.png: size = 40: the shorter side" in capsys.readouterr().err
+    assert [content.name for content in asked[0][1]] == ["rose"]
+
+
+def test_flags_of_the_studio_are_those_of_the_command(here):
+    """What the queue of the studio starts, the command understands, and its folder is what the studio reads."""
+    queue = StyleQueue(Site(datasets=paths.datasets, paths=lambda name: None, command=("false",), data=here / "data"))
+    given = {"size": "64", "style_weight": "2.0", "mix": "1,3", "style_layers": "stem:2,block0"}
+    for samples, content in (({}, "content"), ({"dataset": "demo", "samples": "3"}, "dataset:demo")):
+        work = queue.work("20260102030405678a1b2c3d4")
+        (work / "content").mkdir(parents=True, exist_ok=True)
+        for number in (1, 2):
+            (work / f"style-{number}.png").write_bytes((here / "style.png").read_bytes())
+        job = queue.submit(Submission(dataset=work.name, settings=given | samples))
+        parsed = build_parser()[0].parse_args(["stylize", *queue._flags(job)])
+        options = stylize_command.read_options(parsed)
+        assert (options.size, options.style_weight, options.mix) == (64, 2.0, (1.0, 3.0))
+        assert options.style_layers == ("stem:2", "block0")
+        assert parsed.content.endswith(content)
+        assert (len(parsed.styles), parsed.samples) == (2, 3 if samples else None)
+        assert Path(parsed.out) == (work / "out").resolve()
 
 
 def test_options_without_effect_make_no_other_key(asked):

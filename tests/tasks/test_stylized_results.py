@@ -2,6 +2,9 @@
 
 import json
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from pipeline.store import manifest as manifests
 from pipeline.store.atomic import write_whole
 from pipeline.store.digest import of_bytes
 from pipeline.style.style_options import StyleOptions
+from pipeline.web.stylizing.style_results import styled_pictures
 from tasks import isolation
 from tasks.stylized_results import Content, StylizedResults
 
@@ -37,7 +41,7 @@ class Worker:
         progress(1, 9, "steps at 64 px")
         self.on_work(folder)
         (folder / "picture.png").write_bytes(picture_of(self.text or source.name))
-        return Result(outputs={"picture": of_bytes(source.name.encode())}, summary=SUMMARY)
+        return Result(outputs={"picture": of_bytes(os.fsencode(source.name))}, summary=SUMMARY)
 
 
 @pytest.fixture
@@ -53,7 +57,7 @@ def worker(working_folder, monkeypatch):
 def results(working_folder):
     def results(*names, **options):
         paths = [working_folder / f"{name}.jpg" for name in names]
-        contents = [Content(source=path, name=path.stem, digest=of_bytes(path.name.encode())) for path in paths]
+        contents = [Content(source=path, name=path.stem, digest=of_bytes(os.fsencode(path.name))) for path in paths]
         out = working_folder / "art"
         return StylizedResults(
             out, contents, options=StyleOptions(**options).significant(), inputs={"style-1": "f" * 64}
@@ -77,6 +81,20 @@ def test_each_result_is_an_artifact_and_has_a_copy(worker, results, working_fold
         manifests.check_contents(manifests.read(artifact), artifact)
         assert not (artifact / "checkpoint.npz").exists()
         assert row["key"].startswith(row["folder"])
+
+
+def test_the_studio_finds_what_the_command_leaves(worker, results, working_folder):
+    seen = []
+
+    def look(folder):
+        seen.extend((each.name, each.state, each.is_made) for each in styled_pictures(working_folder / "art"))
+
+    worker.on_work = look
+    results("rose").make(worker)
+    assert seen == [("rose", "working", False)]
+    (found,) = styled_pictures(working_folder / "art")
+    assert (found.name, found.state, found.is_made) == ("rose", "made", True)
+    assert found.file("picture.png").read_bytes() == picture_of("rose.jpg")
 
 
 def test_a_second_call_finds_what_is_there_and_makes_nothing(worker, results, working_folder, capsys):
@@ -158,6 +176,32 @@ def test_a_copy_that_was_edited_is_not_replaced(worker, results, working_folder)
         results("rose")
 
 
+def test_a_copy_that_is_edited_while_others_are_drawn_is_not_replaced(worker, results, working_folder):
+    results("rose", "tulip").make(worker)
+
+    def retouch(folder):
+        (working_folder / "art" / "tulip.png").write_bytes(b"retouched")
+
+    worker.on_work, worker.text = retouch, "another"
+    with pytest.raises(UserError, match=r"tulip.png is there, and not by this command"):
+        results("rose", "tulip", seed=1).make(worker)
+    assert (working_folder / "art" / "tulip.png").read_bytes() == b"retouched"
+    assert (working_folder / "art" / "rose.png").read_bytes() == picture_of("another")
+
+
+def test_a_link_that_leads_nowhere_is_not_replaced(results, working_folder):
+    (working_folder / "art").mkdir()
+    (working_folder / "art" / "rose.png").symlink_to("nowhere.png")
+    with pytest.raises(UserError, match=r"rose.png is there"):
+        results("rose")
+
+
+def test_a_name_that_is_not_utf_8_is_shown_with_a_question_mark(worker, results, working_folder):
+    results("ros\udce9").make(worker)
+    assert [row["content"] for row in state(working_folder)["results"]] == ["ros?"]
+    assert [path.name for path in (working_folder / "art").glob("ros*.png")] == ["ros_.png"]
+
+
 def test_a_call_that_was_killed_while_it_replaced_a_copy_locks_nothing(worker, results, working_folder, monkeypatch):
     results("rose").make(worker)
 
@@ -178,10 +222,27 @@ def test_a_call_that_was_killed_while_it_replaced_a_copy_locks_nothing(worker, r
     assert (working_folder / "art" / "rose.png").read_bytes() == picture_of("another")
 
 
-def test_two_calls_into_one_folder_keep_the_copies_of_both(worker, results, working_folder):
-    first, second = results("rose"), results("tulip")
-    first.make(worker)
-    second.make(worker)
+def test_two_calls_into_one_folder_keep_the_copies_of_both(worker, results, working_folder, monkeypatch):
+    """While one is between reading and writing what is there, the other has to wait."""
+    calls = [results("rose"), results("tulip")]
+    both, inside, most = threading.Barrier(2), [], []
+
+    def slowly(path, data, **_):
+        if path.name == "state.json":
+            inside.append(path)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+        write_whole(path, data)
+
+    def make(call):
+        both.wait(10)
+        call.make(worker)
+
+    monkeypatch.setattr("tasks.stylized_results.write_whole", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        [*pool.map(make, calls)]
+    assert max(most) == 1
     assert state(working_folder)["pictures"].keys() == {"rose.png", "tulip.png"}
     results("rose", seed=1).make(worker)
     results("tulip", seed=1).make(worker)

@@ -114,8 +114,18 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
     app.include_router(router)
 
 
+def style_statuses(queue: StyleQueue, jobs: list[Job]) -> list[StyleStatus]:
+    """How `jobs` stand."""
+    waits = queue.turns().waits if any(job.state == "queued" for job in jobs) else {}
+    return [_status(queue, job, waits.get(job.id, "")) for job in jobs]
+
+
 def style_status(queue: StyleQueue, job: Job) -> StyleStatus:
     """How `job` stands."""
+    return style_statuses(queue, [job])[0]
+
+
+def _status(queue: StyleQueue, job: Job, waits_for: str) -> StyleStatus:
     status = followed(queue, job).status
     work, root = queue.work(job.dataset), f"/api/v1/styles/{job.id}"
     pictures = styled_pictures(work / OUT)
@@ -125,7 +135,7 @@ def style_status(queue: StyleQueue, job: Job) -> StyleStatus:
     return StyleStatus(
         **{name: getattr(job, name) for name in ("id", "name", "state", "created", "started", "ended")},
         outcome=_outcome(job, work),
-        waits_for=_waits_for(queue, job),
+        waits_for=_waits_for(waits_for),
         percent=status.percent if running else None,
         note=status.note if running else "",
         network=network,
@@ -147,10 +157,8 @@ def _outcome(job: Job, work: FilePath) -> str:
     return job.outcome.replace(f"{work.resolve()}/", "").replace(f"{work}/", "")
 
 
-def _waits_for(queue: StyleQueue, job: Job) -> str:
-    if job.state != "queued" or not (reason := queue.turns().waits.get(job.id, "")):
-        return ""
-    return reason if reason.startswith("cannot start") else "another style transfer"
+def _waits_for(reason: str) -> str:
+    return reason if not reason or reason.startswith("cannot start") else "another style transfer"
 
 
 def _picture(picture: StyledPicture, root: str) -> StyledPictureBody:
@@ -193,7 +201,9 @@ def _submit(studio: Studio, form: FormData) -> Job:
     styles = [(file.filename or "style", _fill([file])) for name, file in files if name == "style"]
     dataset = texts.get("dataset", "")
     if dataset:
-        studio.paths(dataset)
+        store = studio.paths(dataset).gan
+        if not (store.latest() or store.newest()):
+            raise Mistake(f"dataset: {dataset} has no trained generator yet", "dataset")
         if content:
             raise Mistake("content: pictures and a dataset came; send one of them", "content")
     return submit(
@@ -247,7 +257,7 @@ def _add_reading(router: APIRouter, studio: Studio) -> None:
         count: Annotated[int, Query(ge=1, le=200, description="at most so many")] = 50,
     ) -> StyleList:
         """The newest first."""
-        return StyleList(styles=[style_status(studio.styles, job) for job in studio.styles.all()[:count]])
+        return StyleList(styles=style_statuses(studio.styles, studio.styles.all()[:count]))
 
     @router.get("/{id}", summary="How a style transfer stands", responses=documented(*ALWAYS, 404))
     def style(id: JobId) -> StyleStatus:

@@ -45,6 +45,8 @@ class OtherSubmission(UserError):
 class JobQueue:
     """The jobs of all datasets of a server, or of other `subjects`, in `folder`."""
 
+    noun = "job"  # what a person calls one
+
     def __init__(
         self, site: Site, *, folder: Path | None = None, subjects: Callable[[], list[str]] | None = None
     ) -> None:
@@ -75,7 +77,7 @@ class JobQueue:
                     raise OtherSubmission("this Idempotency-Key was used for another submission; choose a new one")
                 return known
             if len(queue_order(jobs)) >= MAX_QUEUED:
-                raise UserError(f"{MAX_QUEUED} jobs wait already; delete some of them, or wait")
+                raise UserError(f"{MAX_QUEUED} {self.noun}s wait already; delete some of them, or wait")
             now = timestamp("milliseconds")
             values = {name: getattr(submission, name) for name in Submission.__dataclass_fields__}
             job = Job(id=new_id(), created=now, queued=now, idempotency=idempotency, body=digest, **values)
@@ -87,7 +89,7 @@ class JobQueue:
         """The job `id`; status 404 if there is none."""
         if job := self.store.find(id):
             return job
-        raise HTTPException(404, "there is no such job")
+        raise HTTPException(404, f"there is no such {self.noun}")
 
     def all(self, dataset: str = "") -> list[Job]:
         """The jobs of `dataset`, or all, the newest first."""
@@ -101,7 +103,7 @@ class JobQueue:
         with self.store.locked():
             job = self.find(id)
             if job.is_over:
-                raise UserError(f"this job is over: {job.state}")
+                raise UserError(f"this {self.noun} is over: {job.state}")
             if job.state == "queued":
                 outcome = "it was stopped before it began" if not job.started else "it was stopped while it was queued"
                 job = job.changed(state="stopped", outcome=outcome, ended=timestamp("milliseconds"))
@@ -119,7 +121,9 @@ class JobQueue:
         with self.store.locked():
             job = self.find(id)
             if job.state in ("queued", "running", "done"):
-                raise UserError(f"this job is {job.state}; one that was stopped, failed or asks for something resumes")
+                raise UserError(
+                    f"this {self.noun} is {job.state}; one that was stopped, failed or asks for something resumes"
+                )
             job = job.queued_again().changed(queued=timestamp("milliseconds"), attempts=0, stop_asked=0.0)
             self.store.write(job)
         self.runner.wake.set()
@@ -129,7 +133,7 @@ class JobQueue:
         """Forget a job; what its run made stays. Errors: `UserError` if it is running."""
         with self.store.locked():
             if self.find(id).state == "running":
-                raise UserError("this job is running; stop it first")
+                raise UserError(f"this {self.noun} is running; stop it first")
             self.store.delete(id)
 
     def turns(self) -> Turns:

@@ -1,13 +1,13 @@
 """The pages of style transfers: all of them with a form for a new one, and one of them as it is drawn."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Query
 from fastapi.responses import HTMLResponse
 
 from pipeline.option_types import accepted, as_text
 from pipeline.style.style_options import StyleOptions
-from pipeline.web.api.styles_api import style_status
+from pipeline.web.api.styles_api import style_status, style_statuses
 from pipeline.web.charts import drawn_chart
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
@@ -15,6 +15,7 @@ from pipeline.web.stylizing.style_queue import OUT
 from pipeline.web.stylizing.style_results import losses_chart, styled_pictures
 from pipeline.web.stylizing.style_submission import MAX_SAMPLES, UNSUITABLE
 
+ON_PAGE = 48  # transfers
 FIRST = ("size", "content_weight", "style_weight", "variation_weight", "colour")  # shown without opening "more"
 
 
@@ -23,13 +24,15 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
     router = APIRouter(prefix="/styles", include_in_schema=False)
 
     @router.get("")
-    def styles() -> HTMLResponse:
-        found = [style_status(studio.styles, job) for job in studio.styles.all()]
-        options = style_fields()
+    def styles(page: Annotated[int, Query(ge=1, le=1000)] = 1) -> HTMLResponse:
+        jobs, options = studio.styles.all(), style_fields()
+        shown = jobs[(page - 1) * ON_PAGE : page * ON_PAGE]
         return html(
             "styles",
             tab="/styles",
-            styles=found,
+            styles=style_statuses(studio.styles, shown),
+            page=page,
+            has_older=len(jobs) > page * ON_PAGE,
             datasets=studio.site.datasets(),
             first=[each for each in options if each["name"] in FIRST],
             more=[each for each in options if each["name"] not in FIRST],

@@ -53,6 +53,7 @@ async function replaceParts() {
 }
 
 let following = false;
+let told = "";
 
 async function follow() {
   if (following) return;
@@ -64,8 +65,11 @@ async function follow() {
       const found = JSON.stringify(await getJson(api));
       if (found !== known) await replaceParts();
       known = found;
+      told = "";
     } catch (error) {
-      toast(error.message);
+      if (error.message !== told) toast(error.message); // once, until it works again
+      told = error.message;
+      if (error.status === 404) break; // deleted, in another window
     }
   }
   following = false;

@@ -16,8 +16,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from starlette.exceptions import HTTPException
-
 from pipeline.web.dataset_paths import Site
 from pipeline.web.jobs.background_run import BackgroundRun
 from pipeline.web.jobs.job import Job
@@ -33,6 +31,8 @@ STYLE = re.compile(r"style-(\d)\.\w+")
 
 class StyleQueue(JobQueue):
     """The style transfers of a server. The dataset of a job is the name of its work."""
+
+    noun = "style transfer"
 
     def __init__(self, site: Site) -> None:
         super().__init__(site, folder=site.data / FOLDER, subjects=self.works)
@@ -63,12 +63,6 @@ class StyleQueue(JobQueue):
         job = super().submit(submission, key=key, body=body)
         self._sweep()
         return job
-
-    def find(self, id: str) -> Job:
-        """The transfer `id`; status 404 if there is none."""
-        if job := self.store.find(id):
-            return job
-        raise HTTPException(404, "there is no such style transfer")
 
     def delete(self, id: str) -> None:
         """Delete a transfer and its pictures. Errors: `UserError` if it is running."""

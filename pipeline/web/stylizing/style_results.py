@@ -2,10 +2,12 @@
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import UserError
 from pipeline.report.films import browser_film
 from pipeline.store.jsonl import read_rows
 from pipeline.style.style_networks import NETWORKS
@@ -15,10 +17,10 @@ from pipeline.web.charts import Chart, Series
 STATE, MANIFEST = "state.json", "manifest.json"
 UPLOADED = re.compile(r"-[0-9a-f]{12}(?=\.\w+$|$)")
 MAX_STATE = 1 << 20  # bytes
-FOLDER = re.compile(r"(\.work-)?[0-9a-f]{8,64}")
+FOLDER = re.compile(r"(\.work-)?[0-9a-f]{8,64}(\.\d{1,9})?")  # with a number if it was made again
 SHEET = re.compile(r"step-(\d{1,9})\.png")
 FILMS = {"webm": "video/webm", "gif": "image/gif", "mp4": "video/mp4"}
-LOSSES = {"content": "content", "style": "style", "variation": "variation"}
+LOSSES = ("content", "style", "variation")
 MAX_POINTS = 400  # of a curve
 STATES = ("waiting", "working", "made", "found")
 
@@ -68,11 +70,10 @@ class StyledPicture:
 
     def rows(self) -> list[dict[str, Any]]:
         """Its statistics, thinned for curves."""
-        path = self.file("stats.jsonl")
-        try:
-            found = [row for row in read_rows(path) if isinstance(row.get("step"), int)] if path else []
-        except (OSError, ValueError):
-            return []
+        found: list[dict[str, Any]] = []
+        with suppress(OSError, UserError):  # a line that is not whole: those before it are shown
+            if path := self.file("stats.jsonl"):
+                found.extend(row for row in read_rows(path) if isinstance(row.get("step"), int))
         every = -(-len(found) // MAX_POINTS) or 1
         return [*found[:-1:every], *found[-1:]]
 
@@ -109,8 +110,8 @@ def _picture(out: Path, row: dict[str, Any]) -> StyledPicture:
 def losses_chart(rows: list[dict[str, Any]], id: str) -> Chart | None:
     """The three losses over the steps; None before there are two points."""
     series = [
-        Series(label=label, points=[(row["step"], _number(row.get(name))) for row in rows], colour=number)
-        for number, (name, label) in enumerate(LOSSES.items())
+        Series(label=name, points=[(row["step"], _number(row.get(name))) for row in rows], colour=number)
+        for number, name in enumerate(LOSSES)
     ]
     if len(rows) < 2:
         return None

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,8 @@ MAX_SAMPLES = 64
 MAX_NAME = 80
 LIMITS = UploadLimits(files=MAX_CONTENT, total=1 << 29)
 UNSUITABLE = ("checkpoint_every", "every")  # of the machine, not of the picture
+
+_DECODING = threading.Lock()  # a large picture takes half a gigabyte while it is decoded
 
 Fill = Callable[[PictureStore], None]
 
@@ -52,7 +55,13 @@ def checked_options(given: dict[str, str]) -> dict[str, str]:
 
 def _check_network(options: StyleOptions) -> None:
     """Raise a `UserError` if the network is not here, or has not the layers."""
-    network = identify(find_network(options.network))
+    try:
+        network = identify(find_network(options.network))
+    except UserError:  # whose line names files of this machine, and flags that nobody can give here
+        raise UserError(
+            f"network = {options.network}: its weights are not on the machine of this server; expected another of"
+            f" {', '.join(NETWORKS)}, or {AUTO}"
+        ) from None
     check_layers(network, layer_weights(options.content_layers), "content_layers")
     check_layers(network, layer_weights(options.style_layers), "style_layers")
 
@@ -82,8 +91,9 @@ def submit(
     """
     if not 1 <= len(fill_styles) <= MAX_STYLES:
         raise Mistake(f"style: expected 1 to {MAX_STYLES} pictures, and {len(fill_styles)} came", "style")
+    chosen = _style_options(options)
     try:
-        style_shares(StyleOptions(mix=_shares(options)).mix, len(fill_styles))
+        style_shares(chosen.mix, len(fill_styles))
     except UserError as error:
         raise Mistake(str(error), "options", "mix") from None
     work = new_id()
@@ -96,7 +106,7 @@ def submit(
             content = {SAMPLES_OF: samples_of, "samples": str(samples)}
         else:
             content = {}
-            _store_content(folder, fill_content)
+            _store_content(folder, fill_content, chosen)
         title = to_plain_line(name.strip(), MAX_NAME)
         return queue.submit(Submission(dataset=work, settings={**options, **content}, name=title))
     except BaseException:
@@ -104,8 +114,10 @@ def submit(
         raise
 
 
-def _shares(options: dict[str, str]) -> tuple[float, ...]:
-    return tuple(parse(field_of(StyleOptions, "mix", "stylize"), options.get("mix", ""), "mix"))
+def _style_options(options: dict[str, str]) -> StyleOptions:
+    return StyleOptions(
+        **{name: parse(field_of(StyleOptions, name, "stylize"), text, name) for name, text in options.items()}
+    )
 
 
 def _store_style(folder: Path, number: int, name: str, fill: Fill) -> None:
@@ -122,19 +134,25 @@ def _store_style(folder: Path, number: int, name: str, fill: Fill) -> None:
     place.rmdir()
 
 
-def _check_picture(path: Path, name: str, what: str) -> None:
-    """Raise a `Mistake` that has the person's `name` for a picture that no transfer can use."""
+def _check_picture(path: Path, name: str, what: str) -> float:
+    """The aspect of a picture. Errors: a `Mistake` that has the person's `name` if no transfer can use it."""
     try:
-        as_picture(path, what)
+        with _DECODING:
+            return as_picture(path, what).aspect
     except UserError as error:
         raise Mistake(str(error).replace(str(path), name, 1), what) from None
 
 
-def _store_content(folder: Path, fill: Fill) -> None:
+def _store_content(folder: Path, fill: Fill, options: StyleOptions) -> None:
     with uploading(folder / CONTENT, LIMITS) as store:
         fill(store)
     if not store.report.added:
         why = "; ".join(f"{name}: {reason}" for name, reason in store.report.reasons[:1])
         raise Mistake(f"content: no picture came{f' ({why})' if why else ''}", "content")
     for path in sorted((folder / CONTENT).iterdir()):
-        _check_picture(path, shown_name(path.name), "content")
+        name = shown_name(path.name)
+        aspect = _check_picture(path, name, "content")
+        try:
+            options.sizes(aspect)
+        except UserError as error:
+            raise Mistake(f"content: {name}: {error}", "content") from None

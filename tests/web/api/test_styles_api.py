@@ -96,7 +96,10 @@ def test_pictures_are_drawn_and_everything_is_fetched(server):
     assert len(list(Path(words[1]).iterdir())) == 1
 
 
-def test_samples_of_a_dataset_are_drawn(server):
+def test_samples_of_a_dataset_are_drawn(server, bare_dataset):
+    refused = server.post(content=(), dataset="cats", samples="3")
+    assert (refused.status_code, refused.json()["error"]) == (422, "dataset: cats has no trained generator yet")
+    bare_dataset.publish("gan", None, {"generator": "9" * 64}, lambda rows, work: None)
     server.gate.write_text("done")
     id = server.post(content=(), dataset="cats", samples="3").json()["id"]
     found = server.until(id, lambda found: found["state"] == "done")
@@ -118,7 +121,8 @@ def test_they_run_one_after_another(server):
 def test_stop_resume_and_delete(server):
     id = server.post().json()["id"]
     server.until(id, lambda found: found["percent"] == 50)
-    assert server.client.delete(f"{API}/{id}").status_code == 409
+    refused = server.client.delete(f"{API}/{id}")
+    assert (refused.status_code, refused.json()["error"]) == (409, "this style transfer is running; stop it first")
     server.client.post(f"{API}/{id}/stop", json={})
     stopped = server.until(id, lambda found: found["state"] == "stopped")
     assert "stopped in step 2" in stopped["outcome"]
@@ -152,8 +156,8 @@ def test_failure_is_one_line(server):
         ({"options": '{"style_layers": "stom"}'}, "style_layers: EfficientNetLite0 has no", "/options/style_layers"),
         ({"options": '{"\\ud800": "1"}'}, "stylize has no option", "/options/?"),
         ({"options": '{"mix": "1,2"}'}, "mix = 1,2: expected a share for each of 1 styles", "/options/mix"),
-        ({"samples": "0", "content": (), "dataset": "cats"}, "samples: expected a whole number from 1", "/samples"),
-        ({"dataset": "cats"}, "content: pictures and a dataset came; send one of them", "/content"),
+        ({"samples": "0"}, "samples: expected a whole number from 1", "/samples"),
+        ({"options": '{"network": "VGG19"}'}, "network = VGG19: its weights are not", "/options/network"),
         ({"strange": "1"}, "strange: there is no such field", ""),
     ],
 )
@@ -182,6 +186,42 @@ def test_a_picture_that_no_network_can_use_is_refused_by_its_own_name(server):
         shape = f"{size[0]} x {size[1]} pixels are too"
         assert answer.json()["error"].startswith(f"{name} my {name}.png: {shape}"), answer.text
     assert server.studio.styles.works() == []
+
+
+def test_a_size_that_is_too_small_for_a_long_picture_is_refused(server):
+    files = [("content", ("long.png", png(1, (160, 40)), "image/png")), ("style", ("a.png", large(2), "image/png"))]
+    answer = server.client.post(API, files=files, data={"options": '{"size": 40}'})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("content: long.png: size = 40: the shorter side of this content")
+    assert server.studio.styles.works() == []
+
+
+def test_pictures_and_a_dataset_are_one_too_many(server, bare_dataset):
+    bare_dataset.publish("gan", None, {"generator": "9" * 64}, lambda rows, work: None)
+    assert server.post(dataset="cats").json()["error"] == "content: pictures and a dataset came; send one of them"
+
+
+def test_no_answer_has_a_path_of_the_machine(server, monkeypatch):
+    monkeypatch.setattr(pretrained, "SHIPPED_PACKAGE", "not_installed")
+    for network in ("auto", "VGG19", "EfficientNetLite0"):
+        answer = server.post(options=json.dumps({"network": network}))
+        assert answer.status_code == 422
+        assert "/" not in answer.json()["error"]
+        assert "--" not in answer.json()["error"]
+
+
+def test_what_was_made_again_is_found(server):
+    """A result that was damaged is made again in a folder with a number behind its key."""
+    server.gate.write_text("done")
+    id = server.post().json()["id"]
+    server.until(id, lambda found: found["state"] == "done")
+    out = server.studio.styles.work(server.studio.styles.find(id).dataset) / "out"
+    (old,) = (path for path in out.iterdir() if (path / "picture.png").exists())
+    old.rename(out / f"{old.name}.2")
+    state = json.loads((out / "state.json").read_text())
+    state["results"][0]["folder"] = f"{old.name}.2"
+    (out / "state.json").write_text(json.dumps(state))
+    assert "picture" in server.get(f"/{id}").json()["pictures"][0]["links"]
 
 
 def test_names_are_those_that_were_sent_and_the_network_is_told(server):
