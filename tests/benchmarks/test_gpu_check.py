@@ -63,6 +63,7 @@ def job(tmp_path: Path, monkeypatch, code: str) -> Job:
     return Job(kind="step", given={})
 
 
+@pytest.mark.long
 def test_gpu_check_continues_after_a_failed_row(tmp_path):
     """On JAX, where nothing may want TensorFlow, Luigi, or what makes plots, sheets and crawls."""
     unwanted = ("tensorflow", "luigi", "PIL", "h5py", "matplotlib", "icrawler", "bs4", "jinja2", "cleanlab")

@@ -44,7 +44,7 @@ def kill_while_working(home: Home, sign: tuple[Path, str], number: int = signal.
 
 
 @pytest.mark.parametrize(
-    "stage", [stage if stage in ("normalize", "gan") else pytest.param(stage, marks=LONG) for stage in STAGES]
+    "stage", [stage if stage == "gan" else pytest.param(stage, marks=LONG) for stage in STAGES]
 )
 def test_run_after_sigkill_in_a_stage_is_bit_identical(home, finished, stage):
     expected = finished.outputs()
@@ -146,6 +146,7 @@ def test_changed_square_of_equal_size_is_not_used(home):
     assert victim.name in home.do("status", "--verify", code=1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("stage", "name", "flags"),
     [

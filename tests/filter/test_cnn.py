@@ -19,7 +19,7 @@ def training_set() -> TrainingSet:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_network_does_not_depend_on_those_that_were_trained_before_it(training_set: TrainingSet) -> None:
     def train(trainer: NetworkTrainer, seed: int) -> np.ndarray:
         return trainer.train(training_set, seed=seed, advance=lambda: None)(training_set.images)

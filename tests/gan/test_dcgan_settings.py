@@ -89,6 +89,7 @@ def test_epochs_of_a_training_that_kept_no_settings_are_those_of_the_definition(
     assert "| epochs 1 to 2 | 16 squares in a step |" in card
 
 
+@pytest.mark.long
 def test_settings_given_at_the_start_are_those_of_a_definition(images):
     given, defined = Dcgan(images, TINY, seed=3), Dcgan(images, TINY | {"batch": 8, "smoothing": SMOOTH}, seed=3)
     given.train(images, epochs=1, batch=8, smoothing=SMOOTH)
@@ -98,6 +99,7 @@ def test_settings_given_at_the_start_are_those_of_a_definition(images):
     assert given.evaluate(images) == defined.evaluate(images)
 
 
+@pytest.mark.long
 def test_call_without_settings_goes_on_with_those_before_and_resumes_bit_identically(images, changed, tmp_path):
     gan = Dcgan(images, TINY, seed=3)
     gan.train(images, epochs=2)

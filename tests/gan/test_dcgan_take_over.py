@@ -38,6 +38,7 @@ def test_take_over_of_another_definition_and_shape(undisturbed, tmp_path):
     assert gan.discriminator.input_shape == (None, 16, 16, 3)
 
 
+@pytest.mark.long
 def test_take_over_of_another_precision_goes_on_as_after_load(images, tmp_path, monkeypatch):
     """As with a GAN from a machine on which the other precision was measured to be faster."""
     chosen = "pipeline.gan.dcgan.choose_compute_mode"

@@ -66,6 +66,7 @@ def test_going_on_resumes_the_own_training_once_it_has_begun(workspace, whole_tr
     assert_same(workspace.folder("b"), whole_training)
 
 
+@pytest.mark.long
 def test_damaged_training_is_not_continued_and_this_is_said(workspace, whole_training):
     workspace.train("a", epochs=3)
     path, said = workspace.folder("a") / "final.npz", []
@@ -75,6 +76,7 @@ def test_damaged_training_is_not_continued_and_this_is_said(workspace, whole_tra
     assert_same(workspace.folder("b"), whole_training)
 
 
+@pytest.mark.long
 def test_epoch_at_which_a_training_goes_on_or_resumes_is_said(workspace):
     said, done = [], []
     progress = TellingProgress(lambda step, *_: done.append(step), said.append)

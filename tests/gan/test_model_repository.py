@@ -80,6 +80,7 @@ def test_links_of_the_card_exist_and_no_training_picture_is_shown(repository):
     assert "## Licence" in text
 
 
+@pytest.mark.long
 def test_keras_alone_loads_it_as_the_card_says(repository):
     _, text = parts(repository)
     code = re.findall(r"```python\n(.+?)```", text, re.DOTALL)

@@ -105,6 +105,7 @@ def test_resume_after_stop_continues_at_the_same_step(workspace, whole_training)
     assert_same(workspace.folder("b"), whole_training)
 
 
+@pytest.mark.long
 def test_resume_from_the_checkpoint_before_a_damaged_one_is_bit_identical(workspace, whole_training):
     done = []
     with pytest.raises(Stopped):
@@ -228,6 +229,7 @@ def test_last_epoch_is_kept_if_it_is_better_than_the_best_of_the_due_sheets(make
     assert np.abs(last - drawn).max() <= 1
 
 
+@pytest.mark.long
 def test_latest_names_the_live_folder_while_the_training_runs(workspace):
     live, seen = workspace.root / "training" / "0123456789ab", []
     for name in ("older", live.name):

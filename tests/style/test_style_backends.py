@@ -21,7 +21,7 @@ def losses() -> list[float]:
     return [*value.losses().values(), *np.abs(value.gradient).sum(axis=(0, 1)).tolist()]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_both_backends_compute_the_same():
     environment = os.environ | {"KERAS_BACKEND": "jax"}
     words = [sys.executable, "-c", CODE]

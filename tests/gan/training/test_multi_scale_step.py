@@ -121,7 +121,7 @@ def test_the_preset_stays_finite_at_128_px():
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.long] * (name == "clipping")) for name in OTHERS]
+    "name", [pytest.param(name, marks=[pytest.mark.long] * ("attention" not in name)) for name in OTHERS]
 )
 def test_every_other_part_of_a_definition_works_with_it(name):
     runner = StepRunner(define(OTHERS[name] | {"multi_scale": True}), size=24)

@@ -160,6 +160,7 @@ def test_training_killed_while_moving_into_its_folder_can_be_loaded(images, tmp_
         assert sorted((home / "samples").iterdir()) == sheets
 
 
+@pytest.mark.long
 def test_training_moves_into_a_folder_and_is_saved_there(images, undisturbed, tmp_path):
     gan = Dcgan(images, TINY, seed=3)
     gan.train(images, epochs=1)
