@@ -60,7 +60,10 @@ def call(
     child = _context().Process(target=_child, args=(work, folder, there, log), daemon=True)
     try:
         child.start()
-    except (OSError, EOFError):  # the server was killed, probably for its memory, as it holds TensorFlow
+    except (OSError, EOFError):
+        if should_stop():  # the same ctrl-C ended the server while it loaded TensorFlow
+            raise Stopped("stopped before the first step; the next run starts there") from None
+        # The server was killed, probably for its memory, as it holds TensorFlow
         raise StageCrashed(f"no process could be started for it; {AGAIN}") from None
     there.close()
     return _follow(child, here, progress, should_stop)

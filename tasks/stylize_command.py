@@ -21,7 +21,7 @@ from tasks import console, error_text, isolation, paths, runner, signals
 from tasks.stylized_results import Content, StylizedResults
 
 DATASET_PREFIX = "dataset:"
-DEFAULT_SAMPLES = 8
+DEFAULT_SAMPLES, MOST_SAMPLES = 8, 10_000
 COMMAND = "stylize"
 
 
@@ -65,8 +65,8 @@ def add_arguments(command: ArgumentParser) -> None:
 def stylize(arguments: Namespace) -> int:
     """Draw CONTENT in the style of each STYLE into --out; what is there already is not made again."""
     options = read_options(arguments)
+    pictures = [as_picture(style, "style") for style in arguments.styles]
     styles = [Path(os.path.expanduser(style)) for style in arguments.styles]
-    pictures = [as_picture(style, "style") for style in styles]
     style_shares(options.mix, len(pictures))
     out = _out_folder(arguments.out, arguments.content)
     contents = _contents(arguments.content, options, samples=arguments.samples)
@@ -130,6 +130,8 @@ def _refuse_own_results(sources: list[Any], pictures: list[Path]) -> None:
 
 def _contents(content: str, options: StyleOptions, *, samples: int | None) -> list[Content]:
     """What is to be drawn: files, or samples of a generator."""
+    if not content:
+        raise UserError("content is empty; name a picture, a folder or dataset:NAME")
     if content.startswith(DATASET_PREFIX):
         count = DEFAULT_SAMPLES if samples is None else samples
         return _samples(content.removeprefix(DATASET_PREFIX), count, options.seed)
@@ -169,8 +171,11 @@ def _folder(folder: Path, options: StyleOptions) -> list[Content]:
 
 def _samples(dataset: str, count: int, seed: int) -> list[Content]:
     """Samples of the generator that the last run of `dataset` trained or used."""
-    if count < 1:
-        raise UserError(f"--samples {count}: expected a whole number, at least 1, for example {DEFAULT_SAMPLES}")
+    if not 1 <= count <= MOST_SAMPLES:
+        raise UserError(
+            f"--samples {count}: expected a whole number, at least 1, at most {MOST_SAMPLES:,}, for example"
+            f" {DEFAULT_SAMPLES}"
+        )
     if dataset not in (names := paths.datasets()):
         raise UserError(
             f"content {DATASET_PREFIX}{dataset}: there is no dataset '{dataset}'"

@@ -57,6 +57,8 @@ def as_picture(given: object, what: str) -> Picture:
     """
     if isinstance(given, Picture):
         return given
+    if isinstance(given, str) and not given:
+        raise UserError(f"{what} is empty; name a picture")
     if isinstance(given, str | Path):
         return _read(Path(os.path.expanduser(given)), what)
     return _checked(_from_array(given, what), what)
@@ -94,6 +96,8 @@ def _read(path: Path, what: str) -> Picture:
     if path.is_dir():
         raise UserError(f"{where}: this is a folder; name a picture")
     try:
+        if path.exists() and not path.is_file():  # a pipe, a device: reading might never end
+            raise UserError(f"{where}: this is no file")
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{where}: cannot be read ({error.strerror})") from None

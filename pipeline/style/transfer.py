@@ -72,7 +72,7 @@ def stylize(
     *,
     options: StyleOptions | None = None,
     network: FeatureNetwork | None = None,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     on_step: Callable[[Row], None] = lambda row: None,
     on_sheet: Callable[[int, np.ndarray], None] = lambda step, picture: None,
     should_stop: ShouldStop = never,
@@ -96,8 +96,19 @@ def stylize(
         UserError: something given cannot be used, or the losses are not finite.
         Stopped: `should_stop` said so; with a `folder` the next call goes on from here.
     """
-    inputs = prepare_inputs(content, styles, options=options or StyleOptions(), network=network)
-    drawing = _Drawing(inputs, folder=folder, on_step=on_step, on_sheet=on_sheet, should_stop=should_stop)
+    options = StyleOptions() if options is None else options
+    if not isinstance(options, StyleOptions):
+        raise UserError(f"options: expected StyleOptions(...), not {type(options).__name__}")
+    if not isinstance(network, FeatureNetwork | None):
+        raise UserError("network: expected what load_network gives; StyleOptions(network=...) takes a name")
+    if not isinstance(folder, Path | str | None):
+        raise UserError(f"folder: expected a path, not {type(folder).__name__}")
+    for name, function in {"on_step": on_step, "on_sheet": on_sheet, "should_stop": should_stop}.items():
+        if not callable(function):
+            raise UserError(f"{name}: expected a function, not {type(function).__name__}")
+    inputs = prepare_inputs(content, styles, options=options, network=network)
+    place = None if folder is None else Path(folder)
+    drawing = _Drawing(inputs, folder=place, on_step=on_step, on_sheet=on_sheet, should_stop=should_stop)
     known = inputs.network.known
     return Stylized(drawing.draw(), drawing.rows, known.name, inputs.options, known.remark)
 

@@ -210,3 +210,24 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(changed, words):
     with pytest.raises(UserError, match=words) as caught:
         draw(**changed)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"options": {"size": 32}}, "options: expected StyleOptions"),
+        ({"network": "VGG19"}, "network: expected what load_network gives"),
+        ({"folder": 3}, "folder: expected a path, not int"),
+        ({"on_step": 3}, "on_step: expected a function, not int"),
+    ],
+)
+def test_wrong_arguments_are_one_line(given, says):
+    usual = {"options": StyleOptions(size=32, steps=1), "network": tiny_network()}
+    with pytest.raises(UserError, match=says):
+        stylize(disc(), checks(), **usual | given)
+
+
+def test_a_folder_may_be_text(tmp_path):
+    options = StyleOptions(size=32, steps=1, levels=1, sheets=0)
+    stylize(disc(), checks(), options=options, network=tiny_network(), folder=str(tmp_path / "art"))
+    assert (tmp_path / "art" / "checkpoint.npz").exists()

@@ -108,6 +108,21 @@ def test_a_request_to_stop_reaches_the_process_and_it_may_save(call, tmp_path):
 
 
 @pytest.mark.skipif(isolation.METHOD != "forkserver", reason="others have the output of their parent")
+@pytest.mark.parametrize(("asked", "error"), [(True, Stopped), (False, isolation.StageCrashed)])
+def test_a_server_that_dies_before_the_process_begins_is_a_stop_if_one_was_asked_for(
+    tmp_path, monkeypatch, asked, error
+):
+    """A ctrl-C of the terminal reaches the server too, while it loads TensorFlow."""
+
+    def start(self):
+        raise EOFError
+
+    monkeypatch.setattr(isolation, "warm_up", lambda log: None)
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", start)
+    with pytest.raises(error):
+        isolation.call(works, folder=tmp_path, progress=silent, should_stop=lambda: asked, log=tmp_path / "log.txt")
+
+
 def test_what_a_stage_prints_goes_to_the_log_and_holds_up_no_pipe(tmp_path):
     code = f"""
         import os, sys

@@ -1,5 +1,6 @@
 """The command stylize: its flags, what it takes as content, and refusals in one line."""
 
+import os
 import shlex
 from pathlib import Path
 
@@ -127,6 +128,10 @@ def test_a_picture_of_a_folder_that_cannot_be_used_is_named_and_left_out(asked, 
         (["rose.png", "style.png", "--network", "VGG19"], "VGG19: "),
         (["rose.png", "style.png", "--network", "nowhere.h5"], "there is no such file, and no network of that name"),
         (["rose.png", "style.png", "--samples", "3"], "--samples 3: only with samples of a dataset as content"),
+        (["", "style.png"], "content is empty; name a picture, a folder or dataset:NAME"),
+        (["rose.png", ""], "style is empty; name a picture"),
+        (["rose.png", os.devnull], f"style {os.devnull}: this is no file"),
+        (["dataset:demo", "style.png", "--samples", "99999999"], "--samples 99999999: expected a whole number, at"),
         (["~nosuchuser/a.png", "style.png"], "content ~nosuchuser/a.png: cannot be read"),
         (["rose.png", "~nosuchuser/a.png"], "style ~nosuchuser/a.png: cannot be read"),
         (["dataset:dmo", "style.png"], "content dataset:dmo: there is no dataset 'dmo'"),

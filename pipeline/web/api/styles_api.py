@@ -200,6 +200,8 @@ def _submit(studio: Studio, form: FormData) -> Job:
     content = [file for name, file in files if name == "content"]
     styles = [(file.filename or "style", _fill([file])) for name, file in files if name == "style"]
     dataset = texts.get("dataset", "")
+    if texts.get("samples") and not dataset:
+        raise Mistake("samples: only with a dataset, whose generator draws them", "samples")
     if dataset:
         store = studio.paths(dataset).gan
         if not (store.latest() or store.newest()):

@@ -15,6 +15,9 @@ from pipeline.web.stylizing.style_queue import OUT
 from pipeline.web.stylizing.style_results import losses_chart, styled_pictures
 from pipeline.web.stylizing.style_submission import MAX_SAMPLES, UNSUITABLE
 
+MEANINGS = {  # of options that mean less here than in the command
+    "network": "what compares pictures: VGG19, MobileNet, EfficientNetLite0, or auto: the first whose weights are here"
+}
 ON_PAGE = 48  # transfers
 FIRST = ("size", "content_weight", "style_weight", "variation_weight", "colour")  # shown without opening "more"
 
@@ -67,7 +70,7 @@ def style_fields() -> list[dict[str, Any]]:
         {
             "name": name,
             "words": name.replace("_", " "),
-            "meaning": field.description,
+            "meaning": MEANINGS.get(name, field.description),
             "accepted": accepted(field),
             "default": as_text(field.default),
             "choices": _choices(field.annotation),

@@ -100,6 +100,8 @@ def test_samples_of_a_dataset_are_drawn(server, bare_dataset):
     refused = server.post(content=(), dataset="cats", samples="3")
     assert (refused.status_code, refused.json()["error"]) == (422, "dataset: cats has no trained generator yet")
     bare_dataset.publish("gan", None, {"generator": "9" * 64}, lambda rows, work: None)
+    refused = server.post(content=(), dataset="cats", samples="0")
+    assert refused.json()["error"] == "samples: expected a whole number from 1 to 64"
     server.gate.write_text("done")
     id = server.post(content=(), dataset="cats", samples="3").json()["id"]
     found = server.until(id, lambda found: found["state"] == "done")
@@ -156,7 +158,7 @@ def test_failure_is_one_line(server):
         ({"options": '{"style_layers": "stom"}'}, "style_layers: EfficientNetLite0 has no", "/options/style_layers"),
         ({"options": '{"\\ud800": "1"}'}, "stylize has no option", "/options/?"),
         ({"options": '{"mix": "1,2"}'}, "mix = 1,2: expected a share for each of 1 styles", "/options/mix"),
-        ({"samples": "0"}, "samples: expected a whole number from 1", "/samples"),
+        ({"samples": "3"}, "samples: only with a dataset, whose generator draws them", "/samples"),
         ({"options": '{"network": "VGG19"}'}, "network = VGG19: its weights are not", "/options/network"),
         ({"strange": "1"}, "strange: there is no such field", ""),
     ],
