@@ -122,10 +122,10 @@ def _out_folder(out: str, content: str) -> Path:
 
 def _refuse_own_results(sources: list[Any], pictures: list[Path]) -> None:
     """Raise a `UserError` for a content or style that the results would replace, so that the next call had another."""
+    replaced = {picture.resolve() for picture in pictures}
     for source in sources:
-        for picture in pictures:
-            if isinstance(source, Path) and picture.exists() and picture.samefile(source):
-                raise UserError(f"{source} would be replaced by a result; name another folder with --out")
+        if isinstance(source, Path) and source.resolve() in replaced:
+            raise UserError(f"{source} would be replaced by a result; name another folder with --out")
 
 
 def _contents(content: str, options: StyleOptions, *, samples: int | None) -> list[Content]:

@@ -40,7 +40,7 @@ class DrawnContent:
         from pipeline.gan.trained_generator import load_generator
 
         generator = load_generator(self.gan)
-        sample = numbered_samples(generator, self.seed, self.number, 1, 0.0)[0]
+        sample = numbered_samples(generator, self.seed, self.number, 1, truncation=0.0)[0]
         return Picture(
             pixels=np.ascontiguousarray(np.broadcast_to(sample, (*sample.shape[:2], 3))),
             name=self.name,

@@ -75,8 +75,7 @@ class StyleOptions(Options):
     shift: int = option(
         4,
         "pixels by which the picture is moved at most before each step (lbfgs: before each ten steps), so that the"
-        " network leaves less of a grid; no"
-        " more than a quarter of its shorter side",
+        " network leaves less of a grid; no more than a quarter of its shorter side",
         low=0,
         high=16,
     )

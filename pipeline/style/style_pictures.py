@@ -57,9 +57,9 @@ def as_picture(given: object, what: str) -> Picture:
     """
     if isinstance(given, Picture):
         return given
-    if isinstance(given, str) and not given:
-        raise UserError(f"{what} is empty; name a picture")
     if isinstance(given, str | Path):
+        if given == "":
+            raise UserError(f"{what} is empty; name a picture")
         return _read(Path(os.path.expanduser(given)), what)
     return _checked(_from_array(given, what), what)
 

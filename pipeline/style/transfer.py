@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.devices import prepare_devices
 from pipeline.errors import Stopped, UserError
 from pipeline.gan.training.checkpoint import read_arrays, write_arrays
+from pipeline.gan.validation import check_folder
 from pipeline.images.png import encode_png
 from pipeline.progress import ShouldStop, never
 from pipeline.store.digest import of_value
@@ -101,13 +102,11 @@ def stylize(
         raise UserError(f"options: expected StyleOptions(...), not {type(options).__name__}")
     if not isinstance(network, FeatureNetwork | None):
         raise UserError("network: expected what load_network gives; StyleOptions(network=...) takes a name")
-    if not isinstance(folder, Path | str | None):
-        raise UserError(f"folder: expected a path, not {type(folder).__name__}")
+    place = None if folder is None else check_folder(folder)
     for name, function in {"on_step": on_step, "on_sheet": on_sheet, "should_stop": should_stop}.items():
         if not callable(function):
             raise UserError(f"{name}: expected a function, not {type(function).__name__}")
     inputs = prepare_inputs(content, styles, options=options, network=network)
-    place = None if folder is None else Path(folder)
     drawing = _Drawing(inputs, folder=place, on_step=on_step, on_sheet=on_sheet, should_stop=should_stop)
     known = inputs.network.known
     return Stylized(drawing.draw(), drawing.rows, known.name, inputs.options, known.remark)

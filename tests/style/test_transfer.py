@@ -217,7 +217,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(changed, words):
     [
         ({"options": {"size": 32}}, "options: expected StyleOptions"),
         ({"network": "VGG19"}, "network: expected what load_network gives"),
-        ({"folder": 3}, "folder: expected a path, not int"),
+        ({"folder": 3}, "folder = 3: expected a path"),
         ({"on_step": 3}, "on_step: expected a function, not int"),
     ],
 )

@@ -20,10 +20,12 @@ from pipeline.devices import keras
 from pipeline.errors import UserError
 from pipeline.gan.latents import fixed_latents
 from pipeline.gan.sampling import draw_samples, to_pixels
+from pipeline.text import to_plain_line
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 LATENT, PICTURE, BATCH = "latent", "picture", "batch"  # input (batch, latent), output (batch, S, S, C) in [-1, 1]
 CHECKED, SEEDS = 64, (0, 1)  # latents of each seed that are compared
+MAX_REASON = 300  # characters of what another package says
 LEVELS = 1  # of 255 by which a sample may differ: sums in another order round otherwise
 
 
@@ -56,10 +58,9 @@ def to_onnx(generator: keras.Model, *, facts: Mapping[str, str]) -> bytes:
         onnx.checker.check_model(model, full_check=True)
         difference = largest_difference(content, generator)
     except Exception as error:  # both packages have classes of their own, without a common one
-        reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"these versions of onnx and onnxruntime cannot read the file, so it was not written: {reason}; `make onnx`"
-            " installs versions that can"
+            "these versions of onnx and onnxruntime cannot read the file, so it was not written:"
+            f" {_reason(error)}; `make onnx` installs versions that can"
         ) from error
     if difference > LEVELS:
         raise UserError(
@@ -97,10 +98,14 @@ def _translated(generator: keras.Model) -> bytes:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 generator.export(str(path), format="onnx", verbose=False, input_signature=signature)
-        except (ValueError, TypeError, NotImplementedError, RuntimeError, AttributeError, AssertionError) as error:
-            reason = " ".join(str(error).split())[:300]
-            raise UserError(f"this generator cannot be written as ONNX: {reason}") from error
+        except Exception as error:  # Keras, TensorFlow and tf2onnx have a class for each reason
+            raise UserError(f"this generator cannot be written as ONNX: {_reason(error)}") from error
         return path.read_bytes()
+
+
+def _reason(error: Exception) -> str:
+    """What another package says, in one line."""
+    return to_plain_line(" ".join(str(error).split()), MAX_REASON)
 
 
 def _make_regular(model: Any) -> None:

@@ -323,19 +323,12 @@ class Trainer:
             return False
         self.steps_done, self.metrics, self.latents = point.steps_done, [*point.metrics], point.latents
         self.accuracy_average.accuracy, self.lr_scale = point.accuracy_average, point.lr_scale
-        self.seconds, self.retries, self.note = point.seconds, point.retries, point.note
+        self.seconds, self.retries, self.note = point.seconds, point.retries, point.note_with(self._rounding)
         if point.origin.phase != self.phase:
             self.enter(point.origin.phase)
-        self._note_rounding(point.origin.rounding)
         self.state.restore(point.arrays)
         self.best.drop_after(self.epoch)
         return True
-
-    def _note_rounding(self, before: str | None) -> None:
-        """Add a note to the next row if results will not be bit-identical to those of an uninterrupted training."""
-        if before and before != self._rounding:
-            change = f"resumed with {self._rounding} after {before}, which rounds differently"
-            self.note = "; ".join(filter(None, [self.note, change]))
 
     def _pause(self) -> None:
         """Write a checkpoint of the current step or, if a weight is NaN, of the checkpoint before, rolled back."""

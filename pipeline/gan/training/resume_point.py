@@ -109,6 +109,14 @@ class ResumePoint:
     origin: Origin
     arrays: Arrays  # all arrays of the file, with those of the state
 
+    def note_with(self, now: str) -> str:
+        """The note for the next row of a training that computes with the rounding `now`: it also says if results will
+        not be bit-identical to those of an uninterrupted training."""
+        if self.origin.rounding in (None, now):
+            return self.note
+        change = f"resumed with {now} after {self.origin.rounding}, which rounds differently"
+        return "; ".join(filter(None, [self.note, change]))
+
 
 @dataclass(frozen=True)
 class CheckpointOutline:

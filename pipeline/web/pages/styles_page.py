@@ -7,13 +7,13 @@ from fastapi.responses import HTMLResponse
 
 from pipeline.option_types import accepted, as_text
 from pipeline.style.style_options import StyleOptions
-from pipeline.web.api.styles_api import style_status, style_statuses
 from pipeline.web.charts import drawn_chart
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
 from pipeline.web.stylizing.style_queue import OUT
 from pipeline.web.stylizing.style_results import losses_chart, styled_pictures
 from pipeline.web.stylizing.style_submission import MAX_SAMPLES, UNSUITABLE
+from pipeline.web.stylizing.style_view import style_status, style_statuses
 
 MEANINGS = {  # of options that mean less here than in the command
     "network": "what compares pictures: VGG19, MobileNet, EfficientNetLite0, or auto: the first whose weights are here"

@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.option_types import field_of, parse
@@ -33,12 +34,7 @@ Fill = Callable[[PictureStore], None]
 
 def checked_options(given: dict[str, str]) -> dict[str, str]:
     """The options as texts. Errors: `Mistake` that names the field of one that is wrong."""
-    values = {}
-    for name, text in given.items():
-        try:
-            values[name] = parse(field_of(StyleOptions, name, "stylize"), text, name)
-        except UserError as error:
-            raise Mistake(str(error), "options", name) from None
+    values = _parsed(given)
     if (network := values.get("network", AUTO)) not in (AUTO, *NETWORKS):
         raise Mistake(
             f"network = {to_plain_line(str(network), MAX_NAME)!r}: expected {', '.join(NETWORKS)} or {AUTO}",
@@ -51,6 +47,16 @@ def checked_options(given: dict[str, str]) -> dict[str, str]:
         name = next((name for name in values if str(error).startswith(name)), "")
         raise Mistake(str(error), "options", *([name] if name else [])) from None
     return dict(given)
+
+
+def _parsed(given: dict[str, str]) -> dict[str, Any]:
+    values = {}
+    for name, text in given.items():
+        try:
+            values[name] = parse(field_of(StyleOptions, name, "stylize"), text, name)
+        except UserError as error:
+            raise Mistake(str(error), "options", name) from None
+    return values
 
 
 def _check_network(options: StyleOptions) -> None:
@@ -91,7 +97,7 @@ def submit(
     """
     if not 1 <= len(fill_styles) <= MAX_STYLES:
         raise Mistake(f"style: expected 1 to {MAX_STYLES} pictures, and {len(fill_styles)} came", "style")
-    chosen = _style_options(options)
+    chosen = StyleOptions(**_parsed(options))
     try:
         style_shares(chosen.mix, len(fill_styles))
     except UserError as error:
@@ -112,12 +118,6 @@ def submit(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _style_options(options: dict[str, str]) -> StyleOptions:
-    return StyleOptions(
-        **{name: parse(field_of(StyleOptions, name, "stylize"), text, name) for name, text in options.items()}
-    )
 
 
 def _store_style(folder: Path, number: int, name: str, fill: Fill) -> None:
