@@ -181,7 +181,8 @@ def test_flags_of_the_studio_are_those_of_the_command(here):
         work = queue.work("20260102030405678a1b2c3d4")
         (work / "content").mkdir(parents=True, exist_ok=True)
         for number in (1, 2):
-            (work / f"style-{number}.png").write_bytes((here / "style.png").read_bytes())
+            (work / f"style-{number}").mkdir(exist_ok=True)
+            (work / f"style-{number}" / "waves.png").write_bytes((here / "style.png").read_bytes())
         job = queue.submit(Submission(dataset=work.name, settings=given | samples))
         parsed = build_parser()[0].parse_args(["stylize", *queue._flags(job)])
         options = stylize_command.read_options(parsed)

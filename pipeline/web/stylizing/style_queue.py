@@ -3,7 +3,7 @@
 data/.styles/
     <job>/job.json, log.txt     as in data/.jobs
     works/<work>/content/       the pictures that are drawn, unless they are samples of a dataset
-    works/<work>/style-1.png    the pictures in whose style; any format
+    works/<work>/style-1/       the picture in whose style, or one of them
     works/<work>/out/           what `python -m tasks stylize` writes there
 
 They run one at a time, beside the jobs of datasets; like those they survive a restart of the server.
@@ -26,7 +26,7 @@ CONTENT, OUT = "content", "out"
 SAMPLES_OF = "dataset"  # a setting of the job: the dataset whose samples are drawn
 SENDING_SECONDS = 3600.0  # in which a work may have no transfer yet
 WORK = re.compile(r"[0-9]{17}[0-9a-f]{8}")
-STYLE = re.compile(r"style-(\d)\.\w+")
+STYLE = "style-"  # and a number: the folder of the picture of a style
 
 
 class StyleQueue(JobQueue):
@@ -96,16 +96,16 @@ class StyleQueue(JobQueue):
 
 def style_files(work: Path) -> list[Path]:
     """The pictures of the styles of a work, in their order."""
-    try:
-        found = [path for path in work.iterdir() if STYLE.fullmatch(path.name)]
-    except OSError:
-        return []
-    return sorted(found, key=lambda path: path.name)
+    return [path for folder in sorted(work.glob(f"{STYLE}[1-9]")) for path in _files(folder)]
 
 
 def content_files(work: Path) -> list[Path]:
     """The pictures that a work draws; none if they are samples of a dataset."""
+    return _files(work / CONTENT)
+
+
+def _files(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in (work / CONTENT).iterdir() if path.is_file())
+        return sorted(path for path in folder.iterdir() if path.is_file())
     except OSError:
         return []

@@ -15,7 +15,6 @@ from pipeline.text import to_plain_line
 from pipeline.web.charts import Chart, Series
 
 STATE, MANIFEST = "state.json", "manifest.json"
-UPLOADED = re.compile(r"-[0-9a-f]{12}(?=\.\w+$|$)")
 MAX_STATE = 1 << 20  # bytes
 FOLDER = re.compile(r"(\.work-)?[0-9a-f]{8,64}(\.\d{1,9})?")  # with a number if it was made again
 SHEET = re.compile(r"step-(\d{1,9})\.png")
@@ -90,18 +89,13 @@ def styled_pictures(out: Path) -> list[StyledPicture]:
         return []
 
 
-def shown_name(name: str) -> str:
-    """The name of a file as the person called it: an upload adds the start of the content's digest."""
-    return UPLOADED.sub("", name)
-
-
 def _picture(out: Path, row: dict[str, Any]) -> StyledPicture:
     name, folder = str(row["folder"]), None
     if FOLDER.fullmatch(name):
         folder = out / name
     state = str(row["state"])
     return StyledPicture(
-        name=shown_name(to_plain_line(str(row["content"]), 100)),
+        name=to_plain_line(str(row["content"]), 100),
         state=state if state in STATES else "waiting",
         folder=folder,
     )

@@ -1,6 +1,6 @@
 """Check what is submitted for a style transfer, and store its pictures."""
 
-import os
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -17,8 +17,7 @@ from pipeline.text import to_plain_line
 from pipeline.web.jobs.job import Job, new_id
 from pipeline.web.jobs.job_queue import Submission
 from pipeline.web.mistakes import Mistake
-from pipeline.web.stylizing.style_queue import CONTENT, SAMPLES_OF, StyleQueue
-from pipeline.web.stylizing.style_results import shown_name
+from pipeline.web.stylizing.style_queue import CONTENT, SAMPLES_OF, STYLE, StyleQueue
 from pipeline.web.uploads import PictureStore, UploadLimits, uploading
 
 MAX_STYLES, MAX_CONTENT = 8, 100  # pictures
@@ -27,6 +26,7 @@ MAX_NAME = 80
 LIMITS = UploadLimits(files=MAX_CONTENT, total=1 << 29)
 UNSUITABLE = ("checkpoint_every", "every")  # of the machine, not of the picture
 
+UPLOADED = re.compile(r"-[0-9a-f]{12}(?=\.\w+$)")  # what an upload adds to the name of a file
 _DECODING = threading.Lock()  # a large picture takes half a gigabyte while it is decoded
 
 Fill = Callable[[PictureStore], None]
@@ -121,8 +121,8 @@ def submit(
 
 
 def _store_style(folder: Path, number: int, name: str, fill: Fill) -> None:
-    """Store the picture of a style as style-<number>."""
-    place = folder / f"style-{number}"
+    """Store the picture of a style in the folder style-<number>."""
+    place = folder / f"{STYLE}{number}"
     with uploading(place, LIMITS) as store:
         fill(store)
     files = list(place.iterdir())
@@ -130,8 +130,7 @@ def _store_style(folder: Path, number: int, name: str, fill: Fill) -> None:
         reason = store.report.reasons[0][1] if store.report.reasons else f"it has {len(files)} pictures"
         raise Mistake(f"style: {to_plain_line(name, MAX_NAME)}: {reason}", "style")
     _check_picture(files[0], to_plain_line(name, MAX_NAME), "style")
-    os.replace(files[0], folder / f"style-{number}{files[0].suffix}")
-    place.rmdir()
+    _as_it_was_called(files[0])
 
 
 def _check_picture(path: Path, name: str, what: str) -> float:
@@ -150,9 +149,17 @@ def _store_content(folder: Path, fill: Fill, options: StyleOptions) -> None:
         why = "; ".join(f"{name}: {reason}" for name, reason in store.report.reasons[:1])
         raise Mistake(f"content: no picture came{f' ({why})' if why else ''}", "content")
     for path in sorted((folder / CONTENT).iterdir()):
-        name = shown_name(path.name)
+        name = UPLOADED.sub("", path.name)
         aspect = _check_picture(path, name, "content")
         try:
             options.sizes(aspect)
         except UserError as error:
             raise Mistake(f"content: {name}: {error}", "content") from None
+        _as_it_was_called(path)
+
+
+def _as_it_was_called(path: Path) -> None:
+    """Give a file the name that a person gave it, which the card has too, unless another one has it already."""
+    called = path.with_name(UPLOADED.sub("", path.name))
+    if not called.exists():
+        path.rename(called)

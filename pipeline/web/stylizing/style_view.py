@@ -8,7 +8,7 @@ from pipeline.web.jobs.job import Job, State
 from pipeline.web.jobs.job_runner import NO_DATASET as NO_WORK
 from pipeline.web.jobs.job_view import followed
 from pipeline.web.stylizing.style_queue import OUT, SAMPLES_OF, StyleQueue, content_files, style_files
-from pipeline.web.stylizing.style_results import StyledPicture, shown_name, styled_pictures
+from pipeline.web.stylizing.style_results import StyledPicture, styled_pictures
 
 
 class StyledPictureBody(BaseModel):
@@ -70,7 +70,7 @@ def _status(queue: StyleQueue, job: Job, waits_for: str) -> StyleStatus:
         note=status.note if running else "",
         network=network,
         network_remark=remark,
-        content=[shown_name(path.name) for path in content_files(work)],
+        content=[path.name for path in content_files(work)],
         styles=len(style_files(work)),
         dataset=job.settings.get(SAMPLES_OF, ""),
         options=options,

@@ -231,8 +231,18 @@ def test_names_are_those_that_were_sent_and_the_network_is_told(server):
     id = server.post(name="roses").json()["id"]
     found = server.until(id, lambda found: found["state"] == "done")
     assert (found["name"], found["content"]) == ("roses", ["rose.png"])
+    words = server.gate.with_suffix(".runs").read_text().split()  # the command names them in its card
+    assert [Path(word).name for word in words[1:3]] == ["content", "waves.png"]
+    assert [path.name for path in Path(words[1]).iterdir()] == ["rose.png"]
     assert (found["network"], found["pictures"][0]["name"]) == ("EfficientNetLite0", "rose")
     assert found["network_remark"].startswith("embedded; by MobileNet's measure")
+
+
+def test_two_pictures_of_one_name_are_both_drawn(server):
+    server.gate.write_text("done")
+    found = server.post(content=("rose.png", "rose.png")).json()
+    assert len(found["content"]) == 2
+    assert "rose.png" in found["content"]
 
 
 def test_pictures_without_a_transfer_are_deleted_but_not_those_that_may_still_be_sent(server):
