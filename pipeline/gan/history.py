@@ -12,6 +12,7 @@ from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.notebook import history_html
 from pipeline.gan.plots import draw_plots, figures
 from pipeline.gan.stats_log import Row, best_in_words, best_row
+from pipeline.gan.validation import make_folder
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,9 +105,9 @@ class History:
         """Plot losses, accuracy, probabilities, gradients, speed and scores, as far as there are values.
 
         Returns Matplotlib's figures by name, for a notebook; with a `folder`, created if missing, the paths of the PNG
-        files written into it.
+        files written into it. Errors: `UserError` for a folder that cannot be made.
         """
         if folder is None:
             return figures(self.rows)
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        make_folder(Path(folder))
         return [Path(folder) / name for name in draw_plots(self.rows, Path(folder))]

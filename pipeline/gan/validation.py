@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, of_system
 from pipeline.gan.config import Definition, Smoothing, as_tree, parse_definition
 from pipeline.gan.config.resolutions import check_size
 from pipeline.option_types import nearest
@@ -92,6 +92,14 @@ def check_folder(folder: object) -> Path:
     if not isinstance(folder, str | Path):
         raise UserError(f"folder = {shown(folder)}: expected a path")
     return Path(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder`, unless it is there. Errors: `UserError` if it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise of_system(error, folder) from None
 
 
 def refuse_array(name: str, value: object, expected: str) -> None:

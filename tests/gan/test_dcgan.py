@@ -229,3 +229,17 @@ def test_training_for_minutes_shows_progress_and_the_time_that_is_left(images, m
     Dcgan((16, 16, 3), TINY).train(images, epochs=1, minutes=60)
     assert [(done, total) for done, total, _ in drawn] == [(1, 2), (2, 2)]
     assert all(re.match(r"(60|5\d):\d\d left, epoch 1 of 1", note) for *_, note in drawn)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_and_the_gan_stays_as_it_was(images, undisturbed, tmp_path):
+    (tmp_path / "file").touch()
+    folder, before = tmp_path / "file" / "gan", undisturbed.epochs
+    calls = {
+        "save": lambda: undisturbed.save(folder),
+        "plot": lambda: undisturbed.plot(folder),
+        "train": lambda: undisturbed.train(images, epochs=1, folder=folder),
+    }
+    for name, call in calls.items():
+        with pytest.raises(UserError, match=r"file(/gan)?: Not a directory"):
+            call()
+        assert undisturbed.epochs == before, name

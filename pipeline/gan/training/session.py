@@ -33,7 +33,7 @@ from pipeline.gan.training.saved import (
 )
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES
-from pipeline.gan.validation import Shape
+from pipeline.gan.validation import Shape, make_folder
 from pipeline.images.contact_sheet import GRID
 from pipeline.progress import Progress, ShouldStop, never
 from pipeline.store import manifest as manifests
@@ -76,6 +76,7 @@ class Session:
     def save(self, folder: Path) -> None:
         """Write into `folder` all that resuming needs. Errors: those of `check_target`."""
         check_target(folder)
+        make_folder(folder)
         write_training(self.training, folder)
         self._own_folder = folder.resolve()
 
@@ -99,11 +100,11 @@ class Session:
         check_target(target)
         if holds_training(target) and not (same and target.resolve() == self._own_folder):
             raise UserError(f"{target} holds a training already: resume it with Dcgan.load, or name another folder")
+        make_folder(target)
         if same:
             write_training(self.training, target)
             final_to_checkpoint(self.training, target)
         else:
-            target.mkdir(parents=True, exist_ok=True)
             write_definition(self.training.definition, target)
         self._restart(images, target)
 
