@@ -20,20 +20,35 @@ REPOSITORY = Path(__file__).parent.parent
 # What `make test-fast` runs: the tests of these folders that are not marked slow or long, ...
 FAST = {"", "crawl", "crawl/sources", "demo", "gan/config", "images", "labels", "notebooks", "report", "store", "tasks"}
 FAST |= {"web", "web/api", "web/chain", "web/jobs", "web/labelling", "web/pages", "web/trainings"}
-# ... but for modules that load TensorFlow, start processes or servers, or look at thousands of pictures
+# ... but for modules that load TensorFlow, start processes or servers, run whole chains, or look at many pictures
 NOT_FAST = {
+    "images/test_decode.py",
     "images/test_duplicates.py",
     "images/test_fuzz.py",
     "images/test_normalize.py",
     "images/test_worker_pool.py",
     "report/test_report_plots.py",
     "tasks/test_isolation.py",
+    "tasks/test_one_story.py",
+    "tasks/test_run_contract.py",
+    "tasks/test_runner_worker.py",
     "tasks/test_studio_server.py",
     "tasks/test_signals.py",
     "test_devices.py",
     "test_pretrained.py",
+    "web/api/test_datasets_api.py",
+    "web/api/test_jobs_api.py",
+    "web/api/test_openapi.py",
+    "web/api/test_races_api.py",
+    "web/api/test_rest_page.py",
+    "web/api/test_styles_api.py",
     "web/jobs/test_background_run.py",
+    "web/jobs/test_queue_live.py",
+    "web/pages/test_overview_page.py",
+    "web/pages/test_styles_page.py",
     "web/test_connections.py",
+    "web/test_routes.py",
+    "web/test_security.py",
     "web/test_server.py",
 }
 
