@@ -119,8 +119,8 @@ def check_definition(definition: Definition) -> None:
     _check_smoothing(definition)
     _check_balance(definition)
     _check_augment(definition)
+    _check_multi_scale(definition)  # before `growing`, whose remedies would not help then
     _check_growing(definition)
-    _check_multi_scale(definition)
 
 
 def _check_norm(definition: Definition) -> None:

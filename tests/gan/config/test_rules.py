@@ -192,13 +192,13 @@ REFUSED = {
         {"growing": {"start": 8}},
     ),
     "growing and every side at once": (
-        {"growing": {"start": 8}, "multi_scale": True} | NO_NORM,
+        {"growing": {"start": 8}, "multi_scale": True},
         [
             "multi_scale and growing: growing trains one side after the other",
             "nothing is left to grow",
             "set growing.start to 0, or multi_scale to false",
         ],
-        {"multi_scale": False},
+        {"multi_scale": False} | NO_NORM,
     ),
     "growing and batch norm": (
         {"growing": {"start": 8}},
