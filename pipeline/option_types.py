@@ -71,7 +71,9 @@ def first_mistake(error: ValidationError) -> ErrorDetails:
 
 def similar(name: str, known: Iterable[str]) -> str:
     """The one of `known` that `name` is probably a misspelling of; empty if there is none."""
-    return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), "")
+    folded = {each.casefold(): each for each in sorted(known, reverse=True)}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[near[0]] if near else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -15,8 +15,10 @@ from pipeline.option_types import (
     expected,
     field_of,
     first_mistake,
+    nearest,
     option,
     parse,
+    similar,
     value_type,
 )
 from pipeline.options import DownloadOptions, FilterOptions, GanOptions, NormalizeOptions
@@ -77,6 +79,11 @@ def test_a_wrong_choice_of_one_is_answered_with_the_nearest():
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(UserError, match=r"gan has no option 'epohcs'; did you mean 'epochs'\?"):
         field_of(GanOptions, "epohcs", "gan")
+
+
+def test_a_name_in_other_capitals_is_found_as_the_nearest():
+    assert nearest("MOBILENET", ["MobileNet", "VGG19"]) == "did you mean 'MobileNet'?"
+    assert similar("cats", ["Cats", "dogs"]) == "Cats"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ def page(server, path):  # noqa: F811
 
 def test_names_are_escaped_and_the_network_is_named(finished):
     server, id, _ = finished  # noqa: F811
-    assert SCRIPT in page(server, "/styles").get_text()
+    listed = page(server, "/styles")
+    assert listed.find(class_="card").a.get_text() == SCRIPT
+    assert "script_.png, in one style" in listed.get_text()
     found = page(server, f"/styles/{id}")
     assert found.h1.get_text() == SCRIPT
     assert "Compared by EfficientNetLite0: embedded; by MobileNet's measure" in found.get_text()
@@ -61,6 +63,7 @@ def test_samples_of_a_dataset_are_named(server, bare_dataset):  # noqa: F811
     found = page(server, f"/styles/{id}")
     assert found.find("a", string="cats")["href"] == "/d/cats/"
     assert found.find("dt", string="size").find_next("dd").get_text() == "64"
+    assert "samples of cats, in one style" in page(server, "/styles").get_text()
 
 
 def test_older_transfers_are_on_further_pages(server, monkeypatch):  # noqa: F811
