@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 
 from benchmarks.gpu_device import facts, peak_memory
-from benchmarks.gpu_resume import Unseen
 from benchmarks.gpu_step import make_definition
 from pipeline.devices import prepare_devices
 from pipeline.errors import Stopped, UserError
@@ -23,6 +22,7 @@ from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.evaluation.metrics import MIN_IMAGES
 from pipeline.gan.sampling import fixed_latents
 from pipeline.gan.training.loop import TrainConfig, Trainer
+from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.step_inputs import check_count
 from pipeline.gan.tuning import share_cores
 from pipeline.images.contact_sheet import GRID, contact_sheet, write_png
@@ -52,7 +52,7 @@ def measure_quality(job: dict[str, Any], tell: Tell) -> None:
     for model, definition in definitions.items():
         with tempfile.TemporaryDirectory(prefix="gpu-check-") as temporary:
             config = TrainConfig(epochs=ENDLESS, seed=0, sample_every=ENDLESS, checkpoint_every=ENDLESS, name=model)
-            training = Trainer(config, definition, images, folder=Path(temporary), observer=Unseen())
+            training = Trainer(config, definition, images, folder=Path(temporary), observer=NullObserver())
             try:
                 _Course(training, evaluator, job, tell, deadline).run()
             finally:

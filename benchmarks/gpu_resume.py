@@ -15,27 +15,12 @@ from benchmarks.gpu_device import facts
 from benchmarks.gpu_step import make_definition, noise_pictures
 from pipeline.devices import prepare_devices
 from pipeline.gan.training.loop import CHECKPOINTS, TrainConfig, Trainer
+from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.tuning import share_cores
 from pipeline.progress import never, silent
 
 STEPS = 12  # of each half
 OF_THE_CLOCK = {"seconds"}  # the only array that is not deterministic
-
-
-class Unseen:
-    """A fake `Observer` that shows and scores nothing."""
-
-    evaluator = None
-
-    def begin(self, *_: object) -> None:
-        """Show nothing."""
-
-    def evaluate(self, *_: object, **__: object) -> dict[str, Any]:
-        """Return no scores."""
-        return {}
-
-    def update_plots(self, *_: object, **__: object) -> None:
-        """Draw nothing."""
 
 
 def train_whole(job: dict[str, Any], tell: Callable[..., None]) -> None:
@@ -78,7 +63,7 @@ def _make_trainer(job: dict[str, Any], folder: Path, tell: Callable[..., None]) 
     folder.mkdir(parents=True, exist_ok=True)
     images = noise_pictures(definition.batch * STEPS, side=job["side"])
     config = TrainConfig(epochs=2, seed=0, sample_every=1, checkpoint_every=1, xla=job["xla"])
-    return Trainer(config, definition, images, folder=folder, observer=Unseen())
+    return Trainer(config, definition, images, folder=folder, observer=NullObserver())
 
 
 def _train(training: Trainer) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.stats_log import Row
+from pipeline.gan.training.null_observer import Show
 from pipeline.images.contact_sheet import GRID, contact_sheet
 from pipeline.images.png import encode_png
 from pipeline.progress import Progress, in_notebook, shown_if_watched
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from pipeline.gan.dcgan import Dcgan
-    from pipeline.gan.training.observer import Show  # with which TensorFlow would be loaded
 
 SEEN_SIDE = 64  # pixels of a small picture on a sheet that a person looks at
 LAST_ROWS = 5  # of a history, in its table

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.gan.training.loop import TrainConfig, Trainer
-from pipeline.gan.training.observer import NullObserver
+from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.train_step import METRICS
 from pipeline.progress import never, silent
 from pipeline.store.jsonl import read_rows

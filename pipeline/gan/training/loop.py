@@ -25,6 +25,7 @@ from pipeline.gan.stats_log import LAST, STATS, StatsLog, notes
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
 from pipeline.gan.training.ending import MOST_STEPS, Length, full_size_after
+from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.phase import FIRST, Phase
 from pipeline.gan.training.plateau_drops import check_drops, drop_fields, plateau_scales
 from pipeline.gan.training.resume_point import ResumePoint, load_outline, load_point, point_arrays, point_forms
@@ -38,7 +39,7 @@ from pipeline.progress import Progress, ShouldStop, tell
 from pipeline.store.npz import ArrayForms, Arrays, ForeignFile
 
 if typing.TYPE_CHECKING:  # a benchmark trains without the libraries for scores and plots
-    from pipeline.gan.training.observer import NullObserver, Observer
+    from pipeline.gan.training.observer import Observer
 
 CHECKPOINTS, FINAL = "checkpoints", "final.npz"
 T = TypeVar("T")

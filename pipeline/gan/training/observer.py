@@ -12,12 +12,11 @@ from pipeline.gan.plots import draw_plots
 from pipeline.gan.sampling import SHEETS, SampleSheets, fixed_latents
 from pipeline.gan.stats_log import STATS, Row
 from pipeline.gan.tensorboard_events import EventLog
+from pipeline.gan.training.null_observer import Draw, Show
 from pipeline.images.contact_sheet import GRID
 from pipeline.store.atomic import write_whole
 
 SECONDS = 40.0  # at least between two drawings of the plots; longer if drawing takes over a second
-Draw = Callable[[np.ndarray], np.ndarray]  # latents (N, latent) to pictures (N, S, S, C) uint8
-Show = Callable[[int, np.ndarray], None]  # shows a person the samples (N, S, S, C) uint8 of an epoch
 
 
 class Observer:
@@ -89,32 +88,3 @@ class Observer:
             self.live.mkdir(parents=True, exist_ok=True)
             for path in paths:
                 write_whole(self.live / path.name, path.read_bytes(), sync=False)
-
-
-class NullObserver:
-    """An `Observer` that writes nothing. `show`, if given, gets the samples of each sheet."""
-
-    evaluator = None
-
-    def __init__(self, show: Show | None = None) -> None:
-        self.show = show
-
-    def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:
-        """Show the first samples."""
-        if self.show:
-            self.show(0, draw(latents))
-
-    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int) -> Row:
-        """Show the samples; return no scores."""
-        if self.show:
-            self.show(row["epoch"], draw(latents))
-        return {}
-
-    def record(self, rows: list[Row]) -> None:
-        """Write no events."""
-
-    def show_scales(self, draw: Callable[[], Sequence[np.ndarray]]) -> None:
-        """Show nothing, and draw nothing."""
-
-    def update_plots(self, rows: list[Row], *, last: bool) -> None:
-        """Draw nothing."""

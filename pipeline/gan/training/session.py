@@ -22,7 +22,8 @@ from pipeline.gan.sampling import SHEETS, SampleSheets
 from pipeline.gan.stats_log import STATS
 from pipeline.gan.training.checkpoint import save_checkpoint
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
-from pipeline.gan.training.observer import NullObserver, Observer, Show
+from pipeline.gan.training.null_observer import NullObserver, Show
+from pipeline.gan.training.observer import Observer
 from pipeline.gan.training.saved import (
     SavedTraining,
     check_target,

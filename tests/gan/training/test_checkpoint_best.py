@@ -9,7 +9,7 @@ from pipeline.errors import Stopped
 from pipeline.gan.training import loop as module
 from pipeline.gan.training.checkpoint import BEST, read_arrays
 from pipeline.gan.training.loop import CHECKPOINTS
-from pipeline.gan.training.observer import NullObserver
+from pipeline.gan.training.null_observer import NullObserver
 from tests.gan.fake_steps import GROWING, STEPS, assert_same, make_trainer, run
 
 

@@ -11,7 +11,7 @@ import pytest
 from pipeline.errors import Stopped, UserError
 from pipeline.gan.training import loop as module
 from pipeline.gan.training.loop import Trainer
-from pipeline.gan.training.observer import NullObserver
+from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.saved import take_over
 from pipeline.gan.training.train_step import METRICS
 from tests.gan.fake_steps import EPOCHS, GROWING, STEPS, assert_same, make_trainer, rows, run, weight

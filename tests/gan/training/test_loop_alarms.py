@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.errors import Stopped
-from pipeline.gan.training.observer import NullObserver
+from pipeline.gan.training.null_observer import NullObserver
 from pipeline.progress import TellingProgress, never, silent
 from tests.gan.fake_steps import STEPS, make_trainer, rows
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.gan.training import observer as module
-from pipeline.gan.training.observer import NullObserver, Observer
+from pipeline.gan.training.null_observer import NullObserver
+from pipeline.gan.training.observer import Observer
 from pipeline.images.png import decode_png
 from tests.gan.fake_evaluator import ScriptedEvaluator
 

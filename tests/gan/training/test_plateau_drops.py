@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.errors import DamagedState, Stopped, UserError
-from pipeline.gan.training.observer import NullObserver
+from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.plateau_drops import check_drops, drop_fields, plateau_scales
 from pipeline.progress import TellingProgress, never, silent
 from tests.gan.fake_steps import STEPS, arrays, make_trainer, rows, run
