@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.option_types import Options, option
 
 LEAST_SIDE, MOST_SIDE = 32, 512  # pixels; deep layers of smaller pictures have a few places only
+MOST_WEIGHT = 1e6
 COARSEST = 64  # pixels of the longer side at the coarsest level, if `levels` is auto
 LEAST_SHORT = 16  # pixels of the shorter side at every level
 MOST_STYLE_SIDE = 1024  # pixels of the longer side of a style; it is in memory with the maps of all layers
@@ -26,11 +27,19 @@ class StyleOptions(Options):
         256, "longer side of the result in pixels; the other follows from the content", low=LEAST_SIDE, high=MOST_SIDE
     )
     content_weight: float = option(
-        1.0, "α, how much the content counts, relative to what suits the network: 2 is twice as much", low=0
+        1.0,
+        "α, how much the content counts, relative to what suits the network: 2 is twice as much",
+        low=0,
+        high=MOST_WEIGHT,
     )
-    style_weight: float = option(1.0, "β, how much the style counts, relative to what suits the network", low=0)
+    style_weight: float = option(
+        1.0, "β, how much the style counts, relative to what suits the network", low=0, high=MOST_WEIGHT
+    )
     variation_weight: float = option(
-        1.0, "γ, how much differences between neighbouring pixels count: more gives smoother pictures", low=0
+        1.0,
+        "γ, how much differences between neighbouring pixels count: more gives smoother pictures",
+        low=0,
+        high=MOST_WEIGHT,
     )
     mix: tuple[float, ...] = option((), "the share of each style, in their order; empty: equal shares")
     content_layers: tuple[str, ...] = option(
@@ -86,7 +95,9 @@ class StyleOptions(Options):
         significant=False,  # the content key has the name and the digest of the weights instead
     )
     pooling: Literal["average", "max"] = option("average", "how VGG19 reduces its maps; the paper prefers average")
-    every: int = option(10, "steps from one line of stats.jsonl to the next", low=1)
+    every: int = option(
+        10, "steps from one line of stats.jsonl to the next; the first and the last have one too", low=1
+    )
     sheets: int = option(24, "intermediate sheets, spread over the steps; the film shows them", low=0, high=500)
     checkpoint_every: int = option(
         20,
@@ -132,6 +143,11 @@ class StyleOptions(Options):
         while sizes[0] // 2 >= least and len(sizes) < (self.levels or self.size):
             sizes.insert(0, sizes[0] // 2)
         return tuple(sizes)
+
+    def has_line(self, step: int) -> bool:
+        """Whether the statistics have a line for `step`, of all levels: the first, the last of a level, every few."""
+        in_level = (step - 1) % self.steps + 1
+        return step == 1 or in_level % self.every == 0 or in_level == self.steps
 
     def effective(self, network: str, styles: int) -> dict[str, Any]:
         """The significant options that change the picture that `network` draws in the style of so many pictures.

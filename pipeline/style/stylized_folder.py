@@ -149,9 +149,8 @@ class _Writer:
     def step(self, row: Row) -> None:
         """Report a step; every few steps also write its line."""
         assert self._stats is not None
-        options, step = self._options, row["step"]
-        in_level = (step - 1) % options.steps + 1
-        if in_level % options.every == 0 or in_level == options.steps:
+        step = row["step"]
+        if self._options.has_line(step):
             self._stats.write(dump_row(row))
             self._stats.flush()
         losses = ", ".join(f"{name} {row[name]:.3g}" for name in ("content", "style", "variation"))

@@ -258,7 +258,7 @@ class _Drawing:
                     f"step {step}: the losses are not finite; lower style_weight, content_weight or learning_rate"
                 )
             row = {"step": step, "size": size, **value.losses()}
-            if number % options.every == 0 or number == options.steps:
+            if options.has_line(step):
                 self.rows.append(row)
             self._on_step(row)
             self._show(step, picture)

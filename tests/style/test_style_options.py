@@ -38,6 +38,7 @@ def test_layers_of_another_form_are_refused_in_one_line(layers):
     [
         ({"size": 16}, "at least 32"),
         ({"size": 1000}, "at most 512"),
+        ({"style_weight": 1e300}, "at most 1e.06"),
         ({"colour": "luminence"}, "did you mean 'luminance'"),
     ],
 )

@@ -94,7 +94,7 @@ def test_a_sheet_has_the_content_the_picture_and_the_styles(made):
 
 def test_the_statistics_have_a_line_every_few_steps_with_the_three_losses(made):
     rows = [*read_rows(made[0] / "stats.jsonl")]
-    assert [row["step"] for row in rows] == [5, 10, 12, 17, 22, 24]
+    assert [row["step"] for row in rows] == [1, 5, 10, 12, 17, 22, 24]
     assert {"content", "style", "variation"} < rows[0].keys()
 
 

@@ -68,7 +68,7 @@ def test_the_rows_so_far_are_in_the_checkpoint(tmp_path):
     assert saved_rows(tmp_path) == []
     with pytest.raises(Stopped):
         draw(tmp_path, stop_at=9)
-    assert [row["step"] for row in saved_rows(tmp_path)] == [4, 8]
+    assert [row["step"] for row in saved_rows(tmp_path)] == [1, 4, 8]
 
 
 def test_a_damaged_checkpoint_begins_again(tmp_path):

@@ -37,19 +37,32 @@ function add(drop, name, found) {
 }
 
 function show(drop, name) {
-  drop.querySelector(".thumbs").replaceChildren(...files[name].slice(0, SHOWN).map(thumbnail));
+  const shown = files[name].slice(0, SHOWN);
+  drop.querySelector(".thumbs").replaceChildren(...shown.map((file) => removable(file, drop, name)));
   const count = files[name].length;
   drop.querySelector("[role=status]").textContent = count ? `${count} picture${count === 1 ? "" : "s"}` : "Drop pictures here.";
-  drop.querySelector("[data-clear]").hidden = !count;
+  drop.querySelector("[data-clear]").hidden = count < 2;
   if (name === "content" && count && element("dataset")) element("dataset").value = "";
+}
+
+/** A small picture that leaves the field when a person clicks it. */
+function removable(file, drop, name) {
+  const button = made("button", "remove");
+  button.type = "button";
+  button.title = button.ariaLabel = `Remove ${file.name}`;
+  button.append(thumbnail(file));
+  button.addEventListener("click", () => {
+    files[name] = files[name].filter((each) => each !== file);
+    show(drop, name);
+    (drop.querySelector(".remove") ?? drop.querySelector("[data-files]")).focus();
+  });
+  return button;
 }
 
 /** A small picture of a file that is not sent yet; its name where the browser cannot decode it, as with a zip. */
 function thumbnail(file) {
   const canvas = made("canvas");
   canvas.height = canvas.width = HEIGHT;
-  canvas.role = "img";
-  canvas.ariaLabel = file.name;
   createImageBitmap(file, { resizeHeight: HEIGHT, resizeQuality: "medium" })
     .then((bitmap) => {
       canvas.width = bitmap.width;

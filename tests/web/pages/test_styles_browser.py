@@ -66,6 +66,20 @@ def test_two_pictures_are_dropped_and_the_result_is_watched(profile, server):
     assert tab.locator(".cards .card").count() == 0
 
 
+def test_a_dropped_picture_is_taken_back(profile, server):
+    tab, errors = watched_tab(profile)
+    tab.goto(f"{server.address}/styles")
+    said = "document.querySelector('[data-drop=content] [role=status]').textContent"
+    drop(tab, "content", 1)
+    drop(tab, "content", 2)
+    wait_for(tab, f"{said} === '2 pictures'")
+    tab.click("[data-drop=content] .remove >> nth=0")
+    wait_for(tab, f"{said} === '1 picture'")
+    tab.click("[data-drop=content] .remove")
+    wait_for(tab, f"{said} === 'Drop pictures here.'")
+    assert errors == []
+
+
 def test_a_transfer_is_stopped_and_goes_on(profile, server):
     tab, _ = watched_tab(profile)
     tab.goto(f"{server.address}/styles")
