@@ -83,7 +83,7 @@ class Objective:
         self._losses = _losses(network, (weights.content, weights.style, weights.variation), *layers, shift)
         self._offsets = _offsets(shift, seed)
         self._contents = [self._losses.content_maps(content, offset) for offset in self._offsets]
-        self._grams = self._losses.mixed_grams(styles, shares)
+        self._grams = [self._losses.mixed_grams(styles, shares, offset) for offset in self._offsets]
 
     def __call__(self, picture: np.ndarray, number: int) -> Value:
         """The losses of `picture` (H, W, 3) float32 in [0, 1], moved as belongs to the step `number`."""
@@ -92,7 +92,7 @@ class Objective:
             ops.convert_to_tensor(picture, dtype="float32"),
             ops.convert_to_tensor(self._offsets[index], dtype="int32"),
             self._contents[index],
-            self._grams,
+            self._grams[index],
         )
         content, style, variation = map(float, parts)
         pixels = np.array(gradient, np.float32)
@@ -115,11 +115,16 @@ class _Losses:
         moved = self._moved(ops.convert_to_tensor(content, dtype="float32"), ops.convert_to_tensor(offset))
         return self._seen(moved)[: len(self._content_layers)]
 
-    def mixed_grams(self, styles: Sequence[np.ndarray], shares: Sequence[float]) -> list[Any]:
-        """The mean of the styles' Gram matrices, each by its share: the sum of their losses has the same gradient."""
+    def mixed_grams(self, styles: Sequence[np.ndarray], shares: Sequence[float], offset: np.ndarray) -> list[Any]:
+        """The mean of the Gram matrices of the styles moved by `offset`, each by its share.
+
+        The sum of the styles' losses has the same gradient. Layers that skip pixels see another part of a regular
+        pattern at each offset, so their Gram matrices differ too.
+        """
         mixed: list[Any] = [0.0] * len(self._style_layers)
         for style, share in zip(styles, shares, strict=True):
-            maps = self._seen(ops.convert_to_tensor(style, dtype="float32"))[len(self._content_layers) :]
+            moved = self._moved(ops.convert_to_tensor(style, dtype="float32"), ops.convert_to_tensor(offset))
+            maps = self._seen(moved)[len(self._content_layers) :]
             mixed = [sum_ + share * gram_matrix(each) for sum_, each in zip(mixed, maps, strict=True)]
         return mixed
 

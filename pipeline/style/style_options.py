@@ -14,7 +14,7 @@ from pipeline.option_types import Options, option
 
 LEAST_SIDE, MOST_SIDE = 32, 512  # pixels; deep layers of smaller pictures have a few places only
 MOST_WEIGHT = 1e6
-COARSEST = 64  # pixels of the longer side at the coarsest level, if `levels` is auto
+COARSEST = {"content": 64, "noise": LEAST_SIDE}  # `start`: pixels of the longer side if `levels` is auto
 LEAST_SHORT = 16  # pixels of the shorter side at every level
 MOST_STYLE_SIDE = 1024  # pixels of the longer side of a style; it is in memory with the maps of all layers
 LAYER_FORM = "names of layers, each with :WEIGHT or without, separated by commas, for example conv_pw_3:2,conv_pw_5"
@@ -77,7 +77,7 @@ class StyleOptions(Options):
     levels: int | None = option(
         None,
         "sizes that are drawn one after the other, each twice the one before: 1 is only the full size; auto: from"
-        f" {COARSEST} pixels on",
+        f" {COARSEST['content']} pixels on, or from {COARSEST['noise']} if the first picture is noise",
         low=1,
         high=5,
     )
@@ -133,7 +133,7 @@ class StyleOptions(Options):
         `aspect` is the content's shorter side as a share of the longer one. Errors: `UserError` if `size` is too small
         for it.
         """
-        least = max(COARSEST if self.levels is None else LEAST_SIDE, LEAST_SHORT / aspect)
+        least = max(COARSEST[self.start] if self.levels is None else LEAST_SIDE, LEAST_SHORT / aspect)
         if self.size * aspect < LEAST_SHORT - 0.5:
             raise UserError(
                 f"size = {self.size}: the shorter side of this content would have {self.size * aspect:.0f} pixels, too"

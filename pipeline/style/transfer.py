@@ -30,6 +30,7 @@ from pipeline.style.style_options import LEAST_SIDE, MOST_STYLE_SIDE, StyleOptio
 from pipeline.style.style_pictures import Picture, as_picture
 
 CHECKPOINT = "checkpoint.npz"
+VERSION = 2  # part of every key: another number if the same inputs give another picture
 Row = dict[str, Any]  # step, size, content, style, variation, total
 
 
@@ -128,7 +129,7 @@ def prepare_inputs(content: object, styles: object, *, options: StyleOptions, ne
     picture = as_picture(content, "content")
     network = network or load_network(options)
     effective = options.effective(network.known.name, len(found))
-    key = of_value([effective, network.digest, picture.digest, [style.digest for style in found]])
+    key = of_value([VERSION, effective, network.digest, picture.digest, [style.digest for style in found]])
     weights = choose_weights(options, network)
     return Inputs(
         content=picture, styles=found, shares=shares, weights=weights, network=network, options=options, key=key

@@ -22,6 +22,11 @@ def test_each_level_has_twice_the_size_of_the_one_before(size, levels, sizes):
     assert StyleOptions(size=size, levels=levels).sizes() == sizes
 
 
+def test_from_noise_the_first_level_is_smaller():
+    assert StyleOptions(size=256, start="noise").sizes() == (32, 64, 128, 256)
+    assert StyleOptions(size=256, start="noise", levels=2).sizes() == (128, 256)
+
+
 def test_a_layer_has_the_weight_that_follows_its_name():
     assert layer_weights(("a", "b:2", "c:0.5")) == {"a": 1.0, "b": 2.0, "c": 0.5}
 
