@@ -1,4 +1,7 @@
-"""Textures that serve as styles: strokes of a brush, a mosaic, hatching with a pen. Drawn here, so free to publish."""
+"""Styles: textures (strokes of a brush, a mosaic, hatching with a pen) and patterns (stripes, a chessboard, dots).
+
+They are drawn here, so they are free to publish.
+"""
 
 import cv2
 import numpy as np
@@ -71,7 +74,29 @@ def hatching(seed: int = 2) -> np.ndarray:
     return picture
 
 
+def stripes() -> np.ndarray:
+    """Stripes from top to bottom, yellow and black: (SIDE, SIDE, 3) uint8."""
+    return _two_colours(np.arange(SIDE)[None] // 12 % 2 + np.zeros((SIDE, 1)), (250, 220, 20), (10, 10, 10))
+
+
+def chessboard() -> np.ndarray:
+    """White and black fields: (SIDE, SIDE, 3) uint8."""
+    y, x = np.mgrid[:SIDE, :SIDE] // 24
+    return _two_colours((x + y) % 2, (250, 250, 250), (10, 10, 10))
+
+
+def dots() -> np.ndarray:
+    """Blue dots on grey, in rows: (SIDE, SIDE, 3) uint8."""
+    y, x = np.mgrid[:SIDE, :SIDE] % 48 - 24
+    return _two_colours(np.hypot(x, y) < 14, (20, 90, 180), (230, 230, 230))
+
+
 TEXTURES = {"strokes": strokes, "mosaic": mosaic, "hatching": hatching}
+PATTERNS = {"stripes": stripes, "chessboard": chessboard, "dots": dots}
+
+
+def _two_colours(where: np.ndarray, inside: tuple[int, int, int], outside: tuple[int, int, int]) -> np.ndarray:
+    return np.where(where.astype(bool)[..., None], np.uint8(inside), np.uint8(outside))
 
 
 def _smooth(random: np.random.Generator, blur: float) -> np.ndarray:

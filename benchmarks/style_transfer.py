@@ -7,13 +7,16 @@
 Draws three toadstools of the demo in three textures of `style_textures.py` with each network and the default options,
 and prints seconds, seconds of the processor, and the losses of the results by every network: its content and style
 loss at its own layers, where 1 is a picture without features, beside those of the toadstool itself. A network is best
-by its own measure, since it has made that small; so look at the others' columns. Seconds are of a machine that is
-shared unless nothing else runs; those of the processor are less so. `--example` draws the picture of docs/style.md.
+by its own measure, since it has made that small; so look at the others' columns. With `--start noise` three patterns
+are styles too, and it prints by how much the style's loss fell from the first step to the last. Seconds are of a
+machine that is shared unless nothing else runs; those of the processor are less so. `--example` draws the picture of
+docs/style.md.
 """
 
 import argparse
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 
 import cv2
@@ -21,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
-from benchmarks.style_textures import TEXTURES
+from benchmarks.style_textures import PATTERNS, TEXTURES
 from pipeline.demo.picture import draw
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.raster import resize
@@ -48,9 +51,10 @@ def main() -> None:
     given = {"size": arguments.size, "start": arguments.start, "sheets": 0}
     options = [StyleOptions(network=name, **given) for name in arguments.network or ["auto"]]
     networks = [(each, load_network(each)) for each in options]
+    styles = {name: style() for name, style in (TEXTURES | (PATTERNS if arguments.start == "noise" else {})).items()}
     pairs = [
-        (draw("toadstool", np.random.default_rng(seed), (256, 256)), style())
-        for seed, style in zip(SEEDS, TEXTURES.values(), strict=True)
+        (draw("toadstool", np.random.default_rng(seed), (256, 256)), style)
+        for seed, style in zip(cycle(SEEDS), styles.values(), strict=False)
     ]
     if arguments.example:
         example(pairs, *networks[0], arguments.example)
@@ -58,19 +62,25 @@ def main() -> None:
     print(f"{machine()}; {arguments.size} px, {len(options[0].sizes())} levels of {options[0].steps} steps")
     judged("the toadstool itself", [content for content, _ in pairs], pairs, networks)
     for chosen, network in networks:
-        made = [timed(content, style, chosen, network) for content, style in pairs]
+        made = [
+            timed(name, content, style, chosen, network) for name, (content, style) in zip(styles, pairs, strict=True)
+        ]
         judged(network.known.name, made, pairs, networks)
         if arguments.out:
             arguments.out.mkdir(parents=True, exist_ok=True)
             write_png(arguments.out / f"{network.known.name}.png", contact_sheet(made, len(made)))
 
 
-def timed(content: np.ndarray, style: np.ndarray, options: StyleOptions, network: FeatureNetwork) -> np.ndarray:
-    """Draw one picture and print the seconds that it took."""
+def timed(
+    name: str, content: np.ndarray, style: np.ndarray, options: StyleOptions, network: FeatureNetwork
+) -> np.ndarray:
+    """Draw one picture; print the seconds that it took and, from noise, by how much the style's loss fell."""
     began, worked = time.perf_counter(), time.process_time()
     made = stylize(content, style, options=options, network=network)
     seconds, processor = time.perf_counter() - began, time.process_time() - worked
-    print(f"  {network.known.name:<18} {seconds:6.1f} s, {processor:6.1f} s of the processor")
+    fell = made.rows[0]["style"] / made.rows[-1]["style"]
+    told = f", its loss fell {fell:.1f} times" if options.start == "noise" else ""
+    print(f"  {network.known.name:<18} {name:<10} {seconds:6.1f} s, {processor:6.1f} s of the processor{told}")
     return made.picture
 
 
