@@ -26,6 +26,7 @@ def alarm_texts(rows: list[dict]) -> str:
     return "; ".join(text for row in rows for text in row.get("alarms", []))
 
 
+@pytest.mark.long
 def test_kid_improves_during_training():
     kids = [row["kid"] for row in train_rows(60, sample_every=6) if "kid" in row]
     assert len(kids) == 10
