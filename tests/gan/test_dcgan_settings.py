@@ -112,6 +112,7 @@ def test_call_without_settings_goes_on_with_those_before_and_resumes_bit_identic
     assert_same(loaded, changed)
 
 
+@pytest.mark.long
 def test_crash_after_a_change_resumes_bit_identically_in_the_folder(images, changed, tmp_path):
     lost = Dcgan(images, TINY, seed=3)
     lost.train(images, epochs=2, folder=tmp_path / "run")

@@ -197,7 +197,8 @@ def test_ganmill_snippet_of_the_card_runs(saved, monkeypatch):
     assert names["gan"].epochs == 1
 
 
-@pytest.mark.parametrize("minibatch", ["stddev", pytest.param("none", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("minibatch", ["stddev", "none"])
 def test_card_says_when_the_discriminator_needs_ganmill(minibatch, tmp_path):
     own = minibatch != "none"
     gan = Dcgan((16, 16, 3), TINY | {"discriminator": {"width": 8, "minibatch": minibatch}})

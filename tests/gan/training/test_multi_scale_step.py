@@ -120,9 +120,8 @@ def test_the_preset_stays_finite_at_128_px():
     assert all(np.isfinite(array).all() for array in runner.state.arrays().values())
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.long] * ("attention" not in name)) for name in OTHERS]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", OTHERS)
 def test_every_other_part_of_a_definition_works_with_it(name):
     runner = StepRunner(define(OTHERS[name] | {"multi_scale": True}), size=24)
     before = runner.state.arrays()
