@@ -72,7 +72,7 @@ NETWORKS = {
         content={"conv_pw_5_bn": 1.0},
         style=dict.fromkeys(_MOBILENET_STYLE, 1.0),
         style_weight=25.0,
-        variation_weight=0.2,
+        variation_weight=1.0,
         remark="VGG19, the paper's network, is not here or not chosen",
     ),
     SHIPPED_NAME: StyleNetwork(

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.devices import prepare_devices
 from pipeline.errors import Stopped, UserError
 from pipeline.gan.training.checkpoint import read_arrays, write_arrays
-from pipeline.gan.validation import check_folder
+from pipeline.gan.validation import check_folder, make_folder
 from pipeline.images.png import encode_png
 from pipeline.progress import ShouldStop, never
 from pipeline.store.digest import of_value
@@ -108,6 +108,8 @@ def stylize(
         if not callable(function):
             raise UserError(f"{name}: expected a function, not {type(function).__name__}")
     inputs = prepare_inputs(content, styles, options=options, network=network)
+    if place is not None:
+        make_folder(place)
     drawing = _Drawing(inputs, folder=place, on_step=on_step, on_sheet=on_sheet, should_stop=should_stop)
     known = inputs.network.known
     return Stylized(drawing.draw(), drawing.rows, known.name, inputs.options, known.remark)
@@ -283,7 +285,6 @@ class _Drawing:
             return
         rows = json.dumps({"key": self._inputs.key, "rows": self.rows}).encode()
         place = {"level": np.asarray(np.int64(level)), "done": np.asarray(np.int64(done))}
-        self._folder.mkdir(parents=True, exist_ok=True)
         write_arrays(self._folder / CHECKPOINT, {**state, **place, "rows": np.frombuffer(rows, np.uint8)})
 
     def _resume(self) -> tuple[int, int, State] | None:

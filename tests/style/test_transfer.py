@@ -234,6 +234,13 @@ def test_wrong_arguments_are_one_line(given, says):
         stylize(disc(), checks(), **usual | given)
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "art").write_text("a file")
+    options = StyleOptions(size=32, steps=1, levels=1, sheets=0)
+    with pytest.raises(UserError, match=r"^[^\n]*art[^\n]*$"):
+        stylize(disc(), checks(), options=options, network=tiny_network(), folder=tmp_path / "art")
+
+
 def test_a_folder_may_be_text(tmp_path):
     options = StyleOptions(size=32, steps=1, levels=1, sheets=0)
     stylize(disc(), checks(), options=options, network=tiny_network(), folder=str(tmp_path / "art"))
