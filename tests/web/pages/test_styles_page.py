@@ -1,6 +1,7 @@
 """The pages of style transfers over HTTP: names are escaped, damage hides nothing else, older ones have pages."""
 
 import json
+import shutil
 
 import pytest
 from bs4 import BeautifulSoup
@@ -64,6 +65,12 @@ def test_samples_of_a_dataset_are_named(server, bare_dataset):  # noqa: F811
     assert found.find("a", string="cats")["href"] == "/d/cats/"
     assert found.find("dt", string="size").find_next("dd").get_text() == "64"
     assert "samples of cats, in one style" in page(server, "/styles").get_text()
+
+
+def test_a_transfer_without_its_pictures_says_nothing_of_them(finished):
+    server, _, folder = finished  # noqa: F811
+    shutil.rmtree(folder.parent.parent)
+    assert page(server, "/styles").find(class_="card").find_all("p", class_="dim") == []
 
 
 def test_older_transfers_are_on_further_pages(server, monkeypatch):  # noqa: F811
