@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
 from pipeline.demo.picture import SUBJECTS, draw
 from pipeline.images.decode import Decoded, decode
-from pipeline.images.duplicates import VIEWS, find_duplicates
+from pipeline.images.duplicates import VIEWS, Fingerprints, find_duplicates
 from pipeline.images.prepare import THUMBNAIL_SIDE, Picture, Prepared, prepare
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
@@ -54,11 +54,11 @@ def measure_copies(folder: Path | None, count: int) -> None:
             for name, body in {"original": encoded(pixels, "PNG"), **make_copies(pixels)}.items():
                 path = Path(work_folder) / digest.of_bytes(body)
                 path.write_bytes(body)
-                found = prepare(Picture(path.name, path), options=OPTIONS, folder=Path(work_folder))
+                found = prepare(Picture(path.name, path.parent), options=OPTIONS, folder=Path(work_folder))
                 if not found.reason and found.id not in original_number:
                     original_number[found.id], kind[found.id] = number, name
                     pictures.append(found)
-    duplicates = find_duplicates(pictures, OPTIONS.near_duplicates)
+    duplicates = find_duplicates(Fingerprints.of(pictures), OPTIONS.near_duplicates)
     correct = sum(original_number[one] == original_number[other] for one, other in duplicates.items())
     expected = len(pictures) - len(set(original_number.values()))
     originals = len(set(original_number.values()))
@@ -116,7 +116,7 @@ def measure_time(count: int) -> None:
     """Print the time to find the copies among `count` random pictures, a tenth of which are copies."""
     pictures = make_random_pictures(count)
     start = time.perf_counter()
-    found = find_duplicates(pictures, OPTIONS.near_duplicates)
+    found = find_duplicates(Fingerprints.of(pictures), OPTIONS.near_duplicates)
     spent, memory = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{count} hashes: {len(found)} duplicates in {spent:.1f} s, {memory:.2f} GiB at most")
 

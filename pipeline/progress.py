@@ -148,7 +148,7 @@ class StageProgress:
         self._stop_if_asked(f"{self.done} of {self.total}, {note}")
         self.done += 1
 
-    def report(self, done: int, total: int, note: str) -> None:
+    def report(self, done: int, total: int, note: str = "") -> None:
         """`done` of `total` pieces are finished; `note` says what they are, such as "pictures drawn"."""
         self.progress(done, total, note)
         self._stop_if_asked(f"{done} of {total} {note}")

@@ -2,10 +2,11 @@
 
 import os
 import shutil
+from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.store.artifacts import WORK
+from pipeline.store.artifacts import PACKED, WORK
 from tasks import gallery_updates, paths
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
@@ -49,7 +50,16 @@ def _removable(task: StageTask, keep: int) -> list[Path]:
     if not key:  # unknown until the stages before it are done
         unfinished = []
     candidates = [*finished[: max(0, len(finished) - keep)], *broken, *unfinished]
-    return [folder for folder in candidates if folder not in current and not store.is_in_use(_key_in(folder))]
+    removable = [folder for folder in candidates if folder not in current and not store.is_in_use(_key_in(folder))]
+    return removable + _orphaned_pixels(store.root, removable)
+
+
+def _orphaned_pixels(root: Path, removed: list[Path]) -> list[Path]:
+    """Packed files of squares whose artifact has been deleted."""
+    remaining = {path.name for path in root.glob("*") if path not in removed}
+    return [
+        path for path in root.glob(f"{PACKED}*") if path.name.removeprefix(PACKED).rpartition(".")[0] not in remaining
+    ]
 
 
 def _key_in(folder: Path) -> str:
@@ -67,13 +77,18 @@ def _orphaned_sheets(dataset: str, removed: list[Path]) -> list[Path]:
 
 
 def _size(folder: Path) -> int:
-    """Bytes that deleting `folder` frees: files that are hard links stay elsewhere."""
-    stats = [path.stat() for path in folder.rglob("*") if path.is_file()]
+    """Bytes that deleting `folder`, or a file, frees: files that are hard links stay elsewhere."""
+    stats = (path.stat() for path in chain([folder], folder.rglob("*")) if path.is_file())
     return sum(stat.st_size for stat in stats if stat.st_nlink == 1)
 
 
 def _delete(folder: Path) -> None:
-    """Delete a folder; it is renamed first, so that a partly deleted folder is not taken for a complete one."""
+    """Delete a folder; it is renamed first, so that a partly deleted folder is not taken for a complete one. A file
+    too.
+    """
+    if folder.is_file():
+        folder.unlink()
+        return
     deleting = folder.with_name(f"{WORK}doomed-{folder.name}")
     os.rename(folder, deleting)
     shutil.rmtree(deleting)

@@ -24,7 +24,7 @@ from pipeline.result import Result
 from pipeline.store import digest
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import Artifact, ArtifactStore
-from pipeline.store.manifest import Manifest, list_files
+from pipeline.store.manifest import Manifest, list_files, list_folders
 from tasks import error_text, isolation, label_snapshots, locks, luigid, paths, run_log, signals
 from tasks.settings import Settings, from_text, resolve
 from tasks.stage_reporter import StageReporter
@@ -127,7 +127,8 @@ def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, repor
         outputs=result.outputs,
         summary=_with_notices(result.summary, task.notices_of(result.outputs)),
         unfinished=result.unfinished,
-        files=list_files(folder),
+        files=list_files(folder, pictures=task.pictures),
+        folders=list_folders(folder, task.pictures),
         created=datetime.now(timezone.utc).isoformat(),
         seconds=round(time.monotonic() - began, 2),
     )
@@ -200,6 +201,7 @@ class StageTask(RunTask):
     version: ClassVar[int] = 1  # increased when the same inputs would give another output
     keyword: ClassVar[str] = ""  # argument for its folder in functions that read it; empty: the stage's name
     resumable: ClassVar[bool] = False  # resumes from the work folder of a stopped run
+    pictures: ClassVar[str] = ""  # the folder with a file for each picture, which images.jsonl describes
     isolated: ClassVar[bool] = False  # uses TensorFlow: runs in a process of its own
 
     def reads(self) -> dict[type["StageTask"], tuple[str, ...]]:

@@ -39,6 +39,7 @@ class Download(StageTask):
 
     stage = "download"
     function = "pipeline.crawl.download:download"
+    pictures = "images"
 
     def content(self) -> dict[str, str]:
         return self._content
@@ -58,6 +59,7 @@ class Normalize(StageTask):
     function = "pipeline.images.normalize:normalize"
     version = 2
     resumable = True
+    pictures = "images"
 
     def reads(self) -> Reads:
         return {Download: ("images",)}

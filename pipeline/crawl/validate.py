@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.crawl.url import STANDARD_INPUT, absolute_path, files_below, host_of, read_url_list
+from pipeline.crawl.folder_digest import digest_folder, list_entries
+from pipeline.crawl.url import STANDARD_INPUT, absolute_path, host_of, read_url_list
 from pipeline.errors import UserError
 from pipeline.options import DownloadOptions
 from pipeline.store import digest
@@ -30,7 +31,7 @@ def content_inputs(options: DownloadOptions, dataset: Path) -> dict[str, str]:
         UserError: a source lacks an option.
     """
     validate_sources(options, dataset)
-    return {name: _DIGESTS[name](options) for name in options.sources if name in _DIGESTS}
+    return {name: _DIGESTS[name](options, dataset) for name in options.sources if name in _DIGESTS}
 
 
 def _validate_nothing(name: str, options: DownloadOptions, dataset: Path) -> None:
@@ -64,7 +65,7 @@ def _validate_folder(name: str, options: DownloadOptions, dataset: Path) -> None
         raise UserError(f"{shown}: no such folder; name a folder with pictures")
     if dataset.resolve().is_relative_to(root):
         raise UserError(f"{shown}: it contains the dataset {dataset} itself; name a folder with pictures only")
-    if not files_below(root):
+    if next(list_entries(root), None) is None:
         raise UserError(f"{shown}: the folder is empty; put pictures into it or name another folder")
 
 
@@ -79,16 +80,15 @@ _VALIDATORS = {
 }
 
 
-def _digest_of_folder(options: DownloadOptions) -> str:
-    root = absolute_path(options.folder)
-    return digest.of_set([path.relative_to(root).as_posix(), digest.of_file(path)] for path in files_below(root))
+def _digest_of_folder(options: DownloadOptions, dataset: Path) -> str:
+    return digest_folder(absolute_path(options.folder), dataset)
 
 
-def _digest_of_urls(options: DownloadOptions) -> str:
+def _digest_of_urls(options: DownloadOptions, dataset: Path) -> str:
     return digest.of_file(absolute_path(options.urls))
 
 
-def _digest_of_demo(options: DownloadOptions) -> str:
+def _digest_of_demo(options: DownloadOptions, dataset: Path) -> str:
     from pipeline import demo  # slow to import and needed only here
 
     return digest.of_value({"version": demo.VERSION, "pictures": options.demo_pictures})

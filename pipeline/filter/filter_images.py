@@ -1,9 +1,9 @@
 """The filter stage: decide which squares the generator learns from."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from pipeline.devices import prepare_devices
 from pipeline.errors import UserError
 from pipeline.filter.advice import Advice, advise
 from pipeline.filter.calibration import shift_logits
-from pipeline.filter.classifier import BATCH, Classifier, Predictions
+from pipeline.filter.classifier import BATCH, Classifier
 from pipeline.filter.classifier_io import load_classifier
 from pipeline.filter.evidence import evidence_of_squares
-from pipeline.filter.kernel import principal_components
+from pipeline.filter.kernel import fit_components
 from pipeline.filter.recall import RecallEstimate, estimate_recall
 from pipeline.filter.scores import BORDERLINE, FEATURES, KEPT, REJECTED, Score, read_unseen, write_scores
 from pipeline.filter.threshold import (
@@ -31,6 +31,7 @@ from pipeline.filter.threshold import (
 )
 from pipeline.filter.words import advice_words, unconfirmed_words
 from pipeline.images.dataset import read_images
+from pipeline.images.packed import Images
 from pipeline.labels.log import LABELS
 from pipeline.labels.snapshot import read_snapshot, read_validation
 from pipeline.options import FilterOptions
@@ -38,6 +39,7 @@ from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
 from pipeline.store import digest, verified
 from pipeline.store import manifest as manifests
+from pipeline.store.manifest import ROWS
 
 PRECISION_TOLERANCE = 0.005  # a smaller shortfall of precision gives no notice
 MIN_RANDOM_LABELS = 30  # of a random sample; with fewer the fraction on target is not reported
@@ -66,7 +68,7 @@ def filter_images(
     """
     labels_by_id = read_snapshot(labels) if labels else {}
     validation = read_validation(labels) if labels else frozenset()
-    rows = verified.read_rows(normalize, "images.jsonl")
+    rows = verified.iterate_rows(normalize, ROWS)
     sha256_by_id = {row["id"]: row["sha256"] for row in rows if row["outcome"] == "kept"}
     if options.method == "none":
         decision = Decision(
@@ -119,15 +121,14 @@ def _score_squares(
     progress: StageProgress,
 ) -> Decision:
     prepare_devices()
-    ids, images = read_images(normalize)
+    ids, images = read_images(normalize, progress=progress.report)
     model = load_classifier(classifier)
-    predictions = _predict(model, images, progress)
-    features = principal_components(predictions.similarity, model.landmarks(), FEATURE_DIMENSIONS)
-    np.save(folder / FEATURES, features.astype(np.float16))
-    probabilities = dict(zip(ids, predictions.probability.tolist(), strict=True))
+    scored = _score_images(model, images, progress)
+    np.save(folder / FEATURES, scored.features)
+    probabilities = dict(zip(ids, scored.probability.tolist(), strict=True))
     unseen = {id: score for id, score in read_unseen(classifier).items() if id in probabilities}
     probabilities.update(unseen)
-    standard_errors = dict(zip(ids, predictions.standard_error.round(6).tolist(), strict=True))
+    standard_errors = dict(zip(ids, scored.standard_error.round(6).tolist(), strict=True))
     return _decide(
         probabilities,
         standard_errors,
@@ -144,13 +145,23 @@ def _classifier_summary(classifier: Path) -> Mapping[str, Any]:
     return manifests.read(classifier).summary if (classifier / manifests.NAME).exists() else {}
 
 
-def _predict(model: Classifier, images: np.ndarray, progress: StageProgress) -> Predictions:
+class _Scored(NamedTuple):
+    """What the classifier says of N squares."""
+
+    probability: np.ndarray  # (N,) as in `Predictions`
+    standard_error: np.ndarray  # (N,)
+    features: np.ndarray  # (N, up to FEATURE_DIMENSIONS) float16, by which the label page compares squares
+
+
+def _score_images(model: Classifier, images: Images, progress: StageProgress) -> _Scored:
+    compare = fit_components(model.landmarks(), FEATURE_DIMENSIONS)
     batches = []
     for start in range(0, len(images), BATCH):
-        batches.append(model(images[start : start + BATCH]))
+        found = model(images[start : start + BATCH])
+        features = compare(found.similarity).astype(np.float16)  # at once, as similarities take ten times as much
+        batches.append(_Scored(found.probability, found.standard_error, features))
         progress.report(min(start + BATCH, len(images)), len(images), "squares scored")
-    names = (field.name for field in fields(Predictions))
-    return Predictions(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in names})
+    return _Scored(*map(np.concatenate, zip(*batches, strict=True)))
 
 
 def _decide(

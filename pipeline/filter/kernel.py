@@ -166,31 +166,33 @@ def components(kernel: Kernel, views: FeatureViews, *, landmarks: int, count: in
     about 1."""
     landmark_views = select_rows(views, np.arange(min(landmarks, len(views[0]))))
     inner = kernel(landmark_views, landmark_views)
-    projected = principal_components(kernel(views, landmark_views), inner, count)
-    return projected / np.sqrt(_eigen(inner, projected.shape[1])[0] / len(inner)).astype(np.float32)
+    principal = fit_components(inner, count)
+    return principal(kernel(views, landmark_views)) / np.sqrt(principal.values / len(inner)).astype(np.float32)
 
 
-def principal_components(outer: np.ndarray, inner: np.ndarray, count: int) -> np.ndarray:
-    """The `count` strongest principal components of N squares in kernel space, (N, count) float32.
+@dataclass(frozen=True, kw_only=True)
+class PrincipalComponents:
+    """The strongest principal components of squares in kernel space; distances are those of the kernel.
 
-    They are computed on M landmarks and extended to all squares (Nyström's method); distances are those of the kernel.
-
-    Args:
-        outer: (N, M) similarity of the squares to the landmarks.
-        inner: (M, M) similarity of the landmarks.
-        count: How many components.
+    They are computed on M landmarks and extended to other squares (Nyström's method).
     """
-    values, vectors = _eigen(inner, count)
-    return (_centred(outer, inner) @ vectors / np.sqrt(values)).astype(np.float32)
+
+    inner: np.ndarray  # (M, M) similarity of the landmarks
+    values: np.ndarray  # (K,) the largest eigenvalues of the centred `inner`
+    vectors: np.ndarray  # (M, K) their vectors
+
+    def __call__(self, outer: np.ndarray) -> np.ndarray:
+        """The components (N, K) float32 of squares with the similarities `outer` (N, M) to the landmarks."""
+        return (_centred(outer, self.inner) @ self.vectors / np.sqrt(self.values)).astype(np.float32)
 
 
-def _eigen(inner: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest eigenvalues of the centred kernel matrix `inner` and their vectors, without those near zero."""
+def fit_components(inner: np.ndarray, count: int) -> PrincipalComponents:
+    """At most `count` principal components of landmarks with the similarities `inner` (M, M)."""
     values, vectors = np.linalg.eigh(_centred(inner, inner))
     values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
     nonzero = values > 1e-6 * values[0]
     nonzero[0] = True  # also if all squares are equal
-    return np.maximum(values[nonzero], 1e-12), vectors[:, nonzero]
+    return PrincipalComponents(inner=inner, values=np.maximum(values[nonzero], 1e-12), vectors=vectors[:, nonzero])
 
 
 def _centred(rows: np.ndarray, inner: np.ndarray) -> np.ndarray:

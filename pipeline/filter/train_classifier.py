@@ -187,7 +187,7 @@ def train_classifier(
     # First, so that a wrong file fails early. The file is read once: its network's name is known from here on
     known = replace(weights, name=identify_backbone(weights)) if weights else None
     prepare_devices()
-    pictures = read_images(normalize)
+    pictures = read_images(normalize, progress=StageProgress(progress, should_stop).report)
     groups = group_similar(pictures.ids, pictures.images)
     training_labels = read_training_labels(labels, groups, options.holdout)
     ids, pool = _pool(pictures, training_labels, groups)
@@ -246,7 +246,8 @@ def _pool(
 def _predict(classifier: Classifier, pictures: ImageSet, ids: list[str], advance: Advance) -> dict[str, float]:
     """The probability of each of `ids`."""
     advance("measuring")
-    indices = [index for index, id in enumerate(pictures.ids) if id in set(ids)]
+    chosen = set(ids)
+    indices = [index for index, id in enumerate(pictures.ids) if id in chosen]
     scores: dict[str, float] = {}
     for start in range(0, len(indices), BATCH):
         batch = indices[start : start + BATCH]

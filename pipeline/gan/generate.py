@@ -18,6 +18,7 @@ from pipeline.gan.trained_generator import load_generator
 from pipeline.gan.video import Video, film_notice, write_video
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import ImageSet, read_images
+from pipeline.images.packed import Images
 from pipeline.options import GenerateOptions
 from pipeline.progress import Progress, ShouldStop, StageProgress
 from pipeline.result import Result
@@ -59,7 +60,7 @@ def generate(
     write_png(folder / "grid.png", contact_sheet(drawn[: options.grid**2], options.grid))
     if options.film:
         write_video(_make_video(options, sampler), folder, name="film")
-    reals = read_images(normalize, kept_ids(kept))
+    reals = read_images(normalize, kept_ids(kept), progress=stage_progress.report)
     scores = _compare(reals, images, _ProgressExtractor(extractor, stage_progress), folder)
     summary = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **scores}
     (folder / "samples.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
@@ -100,7 +101,7 @@ class _ProgressExtractor:
     base: FeatureExtractor
     progress: StageProgress
 
-    def features(self, images: np.ndarray, what: str) -> np.ndarray:
+    def features(self, images: Images, what: str) -> np.ndarray:
         """Features (N, D) float32 of `images` (N, S, S, C) uint8. Errors: `Stopped`."""
         found = []
         for start in range(0, len(images), MEASURE_BATCH):

@@ -26,7 +26,7 @@ from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.nearest_reals import nearest_reals, neighbour_rows
 from pipeline.gan.latents import fixed_latents, slerp
 from pipeline.gan.networks.export import GENERATOR
-from pipeline.gan.sampling import draw_samples, numbered_samples
+from pipeline.gan.sampling import BATCH, draw_samples, numbered_samples
 from pipeline.gan.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SIDE
 from pipeline.gan.trained_generator import load_generator
 from pipeline.images.contact_sheet import contact_sheet
@@ -172,7 +172,9 @@ def _real_features(question: Question, extractor: FeatureExtractor) -> tuple[lis
             return ids, features
     except (OSError, ValueError, EOFError):
         pass
-    features = extractor.features(read_images(question.normalize, ids).images)
+    images = read_images(question.normalize, ids).images
+    parts = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+    features = np.concatenate([extractor.features(part) for part in parts])
     question.features.parent.mkdir(parents=True, exist_ok=True)
     draft = question.features.with_name(f".{os.getpid()}-{question.features.name}")
     np.save(draft, features)

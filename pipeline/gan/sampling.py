@@ -11,6 +11,7 @@ from pipeline.gan.latents import fixed_latents, latent_walk, slerp, truncated
 from pipeline.gan.networks.pyramid import sides
 from pipeline.gan.sheet_names import REALS, SCALES, SHEETS, sheet_name
 from pipeline.images.contact_sheet import GRID, contact_sheet, write_png
+from pipeline.images.packed import Images
 from pipeline.images.png import decode_png, is_readable
 from pipeline.store.atomic import write_whole
 from pipeline.store.digest import of_bytes, of_value
@@ -92,7 +93,7 @@ class SampleSheets:
         size = scales[-1].shape[1]
         self._write(SCALES, np.concatenate([enlarge(images[:GRID], size) for images in scales]))
 
-    def add_reals(self, images: np.ndarray) -> None:
+    def add_reals(self, images: Images) -> None:
         """Write a sheet of reals, spread evenly over `images` (N, S, S, C)."""
         self._write(REALS, images[np.linspace(0, len(images) - 1, min(len(images), GRID**2)).astype(int)])
 

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline.devices import ComputeMode, prepare_devices
 from pipeline.errors import DamagedState, Stopped
 from pipeline.filter.scores import kept_ids
@@ -32,8 +30,9 @@ from pipeline.gan.training.step_inputs import check_count
 from pipeline.gan.tuning import choose_compute_mode
 from pipeline.gan.video import animate, film_notice
 from pipeline.images.dataset import read_images
+from pipeline.images.packed import Images
 from pipeline.options import GanOptions
-from pipeline.progress import Progress, ShouldStop, tell
+from pipeline.progress import Progress, ShouldStop, StageProgress, tell
 from pipeline.result import Result
 from pipeline.store.artifacts import ArtifactStore
 
@@ -73,7 +72,7 @@ def train_gan(
         check_automatic(loaded.definition, options.definition)
     ids = kept_ids(kept)
     check_count(len(ids))
-    images = read_images(normalize, ids).images
+    images = read_images(normalize, ids, progress=StageProgress(progress, should_stop).report).images
     continues, resumes = continues or Continuation(), holds_checkpoint(folder)
     source = None if resumes else continues.folder
     if source and not take_over(source, folder, epochs=options.epochs):
@@ -146,7 +145,7 @@ def _limit_notices(training: Trainer) -> list[str]:
 
 
 def _choose_mode(
-    definition: Definition, options: GanOptions, images: np.ndarray, progress: Progress, should_stop: ShouldStop
+    definition: Definition, options: GanOptions, images: Images, progress: Progress, should_stop: ShouldStop
 ) -> ComputeMode:
     """The compute mode in which this machine trains fastest."""
     _, size, _, channels = images.shape

@@ -1,50 +1,135 @@
-"""Read the squares of a dataset as one array."""
+"""Read the squares of a dataset, by index: from memory while they fit in, otherwise from one file on the disk.
 
-from collections.abc import Iterable
+The file has the pixels of every kept square, one after the other, as NumPy stores an array. It is written beside the
+artifact of the squares, as `.packed-<its name>.npy`, by the first stage that needs more squares than memory should
+hold, from the PNG files, each of which is verified. It is verified itself when it is opened, and made again if it is
+damaged or gone.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from filelock import FileLock
 
 from pipeline.errors import DamagedState
+from pipeline.images.packed import Images, PackedImages
 from pipeline.images.png import decode_png
+from pipeline.machine import usable_cores
+from pipeline.progress import Progress, silent
 from pipeline.store import digest, verified
+from pipeline.store.artifacts import PACKED
+from pipeline.store.atomic import open_whole, write_whole
+from pipeline.store.manifest import ROWS
 
 REMEDY = "`python -m tasks rerun normalize` makes it again"
+IN_MEMORY = 1 << 29  # bytes of squares that memory holds: 43,000 of 64 px in colour
+READ_AT_ONCE = 256  # squares
 
 
 class ImageSet(NamedTuple):
     """Squares ordered by id: `images` is (N, size, size, C) uint8, RGB or grey; row i belongs to `ids[i]`."""
 
     ids: tuple[str, ...]
-    images: np.ndarray
+    images: Images
 
 
-def read_images(normalize: Path, ids: Iterable[str] | None = None) -> ImageSet:
+class _Square(NamedTuple):
+    """A kept square: its id, its path in the artifact, and the SHA-256 of that file."""
+
+    id: str
+    file: str
+    sha256: str
+
+
+def read_images(normalize: Path, ids: Iterable[str] | None = None, *, progress: Progress = silent) -> ImageSet:
     """Read the kept squares of the artifact `normalize`, all or those of `ids`, and verify each against its SHA-256.
+
+    More than IN_MEMORY bytes of them are read from the packed file, which is written first if there is none; `progress`
+    is called meanwhile.
 
     Raises:
         DamagedState: a file is missing or changed, an id is not among the kept ones, or no square is kept.
     """
-    rows = {row["id"]: row for row in verified.read_rows(normalize, "images.jsonl") if row["outcome"] == "kept"}
-    chosen = tuple(sorted(rows if ids is None else set(ids)))
-    if unknown := [id for id in chosen if id not in rows]:
-        raise DamagedState(f"{normalize} keeps no picture {unknown[0]}; {REMEDY}")
-    if not rows:  # the stage never publishes such an artifact
+    every = sorted(_kept_squares(normalize))
+    if not every:  # the stage never publishes such an artifact
         raise DamagedState(f"{normalize} keeps no picture at all; {REMEDY}")
-    shape = _read_square(normalize, next(iter(rows.values()))).shape
-    images = np.empty((len(chosen), *shape), np.uint8)
-    for index, id in enumerate(chosen):
-        images[index] = _read_square(normalize, rows[id])
-    return ImageSet(chosen, images)
+    wanted = None if ids is None else set(ids)
+    places = [place for place, square in enumerate(every) if wanted is None or square.id in wanted]
+    chosen = tuple(every[place].id for place in places)
+    if wanted is not None and len(chosen) < len(wanted):
+        raise DamagedState(f"{normalize} keeps no picture {min(wanted.difference(chosen))}; {REMEDY}")
+    shape = _read_square(normalize, every[0]).shape
+    if len(chosen) * int(np.prod(shape)) <= IN_MEMORY:
+        return ImageSet(chosen, _read_squares(normalize, [every[place] for place in places], shape))
+    return ImageSet(chosen, open_packed(normalize, every, shape, progress).select(np.array(places)))
 
 
-def _read_square(normalize: Path, row: dict[str, Any]) -> np.ndarray:
-    path = normalize / row["file"]
+def _kept_squares(normalize: Path) -> Iterator[_Square]:
+    for row in verified.iterate_rows(normalize, ROWS):
+        if row["outcome"] == "kept":
+            yield _Square(row["id"], row["file"], row["sha256"])
+
+
+def _read_squares(normalize: Path, squares: Sequence[_Square], shape: tuple[int, ...]) -> np.ndarray:
+    """The pixels of `squares`: (N, S, S, C) uint8."""
+    images = np.empty((len(squares), *shape), np.uint8)
+    with ThreadPoolExecutor(usable_cores()) as threads:
+        for start in range(0, len(squares), READ_AT_ONCE):
+            part = squares[start : start + READ_AT_ONCE]
+            images[start : start + len(part)] = list(threads.map(partial(_read_square, normalize), part))
+    return images
+
+
+def _read_square(normalize: Path, square: _Square) -> np.ndarray:
+    path = normalize / square.file
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DamagedState(f"{path} cannot be read ({error.strerror}); {REMEDY}") from None
-    if digest.of_bytes(data) != row["sha256"]:
+    if digest.of_bytes(data) != square.sha256:
         raise DamagedState(f"{path} is not what was written; {REMEDY}")
     return decode_png(data)
+
+
+def open_packed(
+    normalize: Path, squares: Sequence[_Square], shape: tuple[int, ...], progress: Progress
+) -> PackedImages:
+    """The `squares`, all that the artifact `normalize` keeps, from its packed file, which is made if need be.
+
+    Raises:
+        DamagedState: a square is missing or changed.
+        OSError: the disk is full.
+    """
+    path = normalize.with_name(f"{PACKED}{normalize.name}.npy")
+    about, rows = path.with_suffix(".json"), digest.of_file(normalize / ROWS)
+    with FileLock(path.with_suffix(".lock")):
+        if not _is_sound(path, about, rows):
+            about.unlink(missing_ok=True)
+            _pack(normalize, squares, shape, path, progress)
+            facts = {"rows": rows, "sha256": digest.of_file(path)}
+            write_whole(about, (json.dumps(facts) + "\n").encode(), sync=False)
+        return PackedImages(path)
+
+
+def _is_sound(path: Path, about: Path, rows: str) -> bool:
+    """Whether the packed file at `path` is what was written from the `rows` with this SHA-256."""
+    try:
+        facts = json.loads(about.read_bytes())
+        return bool(facts["rows"] == rows and facts["sha256"] == digest.of_file(path))
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _pack(normalize: Path, squares: Sequence[_Square], shape: tuple[int, ...], path: Path, progress: Progress) -> None:
+    with open_whole(path, sync=False) as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (len(squares), *shape)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(squares), READ_AT_ONCE):
+            part = squares[start : start + READ_AT_ONCE]
+            file.write(_read_squares(normalize, part, shape).data)
+            progress(start + len(part), len(squares), "squares packed")

@@ -7,6 +7,7 @@ their four quarters differs in very few, so it is enough to look up each quarter
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,7 +22,9 @@ _MARGIN = 0.05
 _MIRROR = np.array([1, -1] * (_LOW // 2), np.float32)
 _QUARTERS, _BITS = 4, 16
 _CHUNK = 1 << 14  # hashes looked up at a time
-_MAX_BUCKET = 256  # hashes with an equal quarter that are compared; for more the answer is True, to bound memory
+_MAX_PAIRS = 1 << 20  # of a query and a candidate that are compared at a time: it bounds the memory
+_MAX_NEAR = 64  # near hashes of one query that are listed
+_MIN_BUCKET, _BUCKET_SHARE = 256, 64  # so many hashes, or 1 in so many, may share a quarter and be looked through
 
 
 def phash(pixels: np.ndarray) -> int:
@@ -42,28 +45,75 @@ def phash_both_ways(pixels: np.ndarray) -> tuple[int, int]:
     return _to_bits(low), _to_bits(low * _MIRROR)
 
 
-def may_have_near(hashes: np.ndarray, query_hashes: np.ndarray, distance: int) -> np.ndarray:
-    """Whether each of `query_hashes` (N,) uint64 may be within Hamming distance `distance` of an earlier one of
-    `hashes` (N,).
+class NearHashes(NamedTuple):
+    """The near hashes of N queries. `crowded` are those with too many to list; `of` gives none for them."""
 
-    Earlier means with a smaller index. False is exact; True means that there is one, or that too many hashes share a
-    quarter to compare them.
+    starts: np.ndarray  # (N + 1,) int64
+    indices: np.ndarray  # (P,) int32; of query i from starts[i] to starts[i + 1], in ascending order
+    crowded: np.ndarray  # (N,) bool
 
-    Returns:
-        (N,) bool.
+    def of(self, query: int) -> np.ndarray:
+        """The indices of the hashes near to `query`, int32."""
+        return self.indices[self.starts[query] : self.starts[query + 1]]
+
+
+def near_hashes(hashes: np.ndarray, queries: np.ndarray, distance: int) -> NearHashes:
+    """The earlier ones of `hashes` (N,) uint64 within Hamming distance `distance` of each of `queries` (N,).
+
+    Earlier means with a smaller index. Time and memory grow linearly with N as long as hashes differ: a query is
+    crowded if more than _MAX_NEAR hashes are near, or if very many share a quarter with it.
     """
-    found = np.zeros(len(query_hashes), bool)
-    for quarter, radius in enumerate(_radii(distance)):
-        index = _Index(hashes, quarter)
-        for first in range(0, len(query_hashes), _CHUNK):
-            undecided = first + np.flatnonzero(~found[first : first + _CHUNK])
-            keys = index.keys(query_hashes[undecided])
-            for mask in _bit_masks(radius):
-                near = index.near(query_hashes, undecided, keys ^ mask, distance)
-                if near.any():
-                    found[undecided[near]] = True
-                    undecided, keys = undecided[~near], keys[~near]
-    return found
+    indexes = [(_Index(hashes, quarter), [*_bit_masks(radius)]) for quarter, radius in enumerate(_radii(distance))]
+    chunks = [
+        _near_in_chunk(indexes, queries, np.arange(first, min(first + _CHUNK, len(queries))), distance)
+        for first in range(0, len(queries), _CHUNK)
+    ]
+    counts, indices, crowded = ([chunk[part] for chunk in chunks] for part in range(3))
+    none, unknown = np.empty(0, np.int32), np.empty(0, bool)
+    starts = np.concatenate([[0], *counts]).cumsum()
+    return NearHashes(starts, np.concatenate([none, *indices]), np.concatenate([unknown, *crowded]))
+
+
+def _near_in_chunk(
+    indexes: list[tuple["_Index", list[int]]], queries: np.ndarray, chunk: np.ndarray, distance: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The number of near hashes of each query in `chunk`, their indices, and which queries are crowded."""
+    found = _Pairs(len(chunk), len(queries))
+    for index, masks in indexes:
+        keys = index.keys(queries[chunk])
+        for mask in masks:
+            found.crowded |= index.is_full(keys ^ mask)
+            places = np.flatnonzero(~found.crowded)
+            for near in index.near(queries, chunk, places, keys[places] ^ mask, distance):
+                found.add(*near)
+    return found.result()
+
+
+class _Pairs:
+    """Pairs of a place in a chunk and an index below `size`, each once; no place has more than _MAX_NEAR."""
+
+    def __init__(self, places: int, size: int) -> None:
+        self.crowded = np.zeros(places, bool)
+        self._places, self._size = places, size
+        self._pairs: list[np.ndarray] = []  # place * size + index
+
+    def add(self, places: np.ndarray, indices: np.ndarray) -> None:
+        self._pairs.append(places * self._size + indices)
+        if sum(map(len, self._pairs)) > _MAX_PAIRS:
+            self._settle()
+
+    def result(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The number of indices of each place, the indices in the order of places, and which places are crowded."""
+        pairs = self._settle()
+        counts = np.bincount(pairs // self._size, minlength=self._places)
+        return counts, (pairs % self._size).astype(np.int32), self.crowded
+
+    def _settle(self) -> np.ndarray:
+        """Keep each pair once, as two hashes may share several quarters, and none of crowded places."""
+        pairs = np.unique(np.concatenate([np.empty(0, np.int64), *self._pairs]))
+        self.crowded |= np.bincount(pairs // self._size, minlength=self._places) > _MAX_NEAR
+        self._pairs = [pairs[~self.crowded[pairs // self._size]]]
+        return self._pairs[0]
 
 
 def _low_frequencies(pixels: np.ndarray) -> np.ndarray:
@@ -105,21 +155,37 @@ class _Index:
         """The value of the quarter of each hash."""
         return ((hashes >> self.shift) & np.uint64((1 << _BITS) - 1)).astype(np.intp)
 
-    def near(self, query_hashes: np.ndarray, indices: np.ndarray, keys: np.ndarray, distance: int) -> np.ndarray:
-        """Whether the hashes `query_hashes[indices]`, whose quarter is looked up as `keys`, have an earlier near hash
-        or a full bucket.
+    def is_full(self, keys: np.ndarray) -> np.ndarray:
+        """Whether too many hashes have each of `keys` to look through them: (N,) bool."""
+        limit = max(_MIN_BUCKET, len(self.hashes) // _BUCKET_SHARE)
+        return self.starts[keys + 1] - self.starts[keys] > limit
 
-        Returns:
-            (len(indices),) bool.
+    def near(
+        self, queries: np.ndarray, chunk: np.ndarray, places: np.ndarray, keys: np.ndarray, distance: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield pairs of the place in `chunk` of a query, and an earlier near hash whose quarter is the query's key.
+
+        Args:
+            queries: (N,) all hashes that are looked up.
+            chunk: (C,) the indices of those that are looked up now.
+            places: (P,) places in `chunk`.
+            keys: (P,) the value of the quarter that is looked up for each.
+            distance: the largest Hamming distance.
         """
         starts = self.starts[keys]
         counts = self.starts[keys + 1] - starts
-        found = counts > _MAX_BUCKET
-        counts[found] = 0
-        owners = np.repeat(np.arange(len(indices)), counts)
-        inside = np.arange(len(owners)) - np.repeat(counts.cumsum() - counts, counts)
-        candidates = np.repeat(starts, counts) + inside
-        queries = indices[owners]
-        near = np.bitwise_count(self.hashes[candidates] ^ query_hashes[queries]) <= distance
-        found[owners[near & (self.order[candidates] < queries)]] = True
-        return found
+        ends = counts.cumsum()
+        for part in np.split(np.arange(len(places)), _cuts(ends)):
+            owners = np.repeat(part, counts[part])
+            inside = np.arange(len(owners)) - np.repeat(counts[part].cumsum() - counts[part], counts[part])
+            candidates = starts[owners] + inside
+            indices = chunk[places[owners]]
+            near = np.bitwise_count(self.hashes[candidates] ^ queries[indices]) <= distance
+            near &= self.order[candidates] < indices
+            yield places[owners[near]], self.order[candidates[near]]
+
+
+def _cuts(ends: np.ndarray) -> np.ndarray:
+    """Where to split pairs, whose numbers so far are `ends`, such that a part has about _MAX_PAIRS at most."""
+    total = ends[-1] if len(ends) else 0
+    return np.unique(np.searchsorted(ends, np.arange(_MAX_PAIRS, total, _MAX_PAIRS)))

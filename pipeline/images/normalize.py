@@ -1,16 +1,20 @@
 """The normalise stage: each picture becomes a square PNG, a duplicate of another, or is rejected with a reason.
 
-A journal on disk records what is done, so that a stopped run resumes there.
+A journal on disk records what is done, so that a stopped run resumes there. The rows are on the disk too: memory holds
+some hundred bytes a picture.
 """
 
+import os
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import DamagedState, UserError
-from pipeline.images.duplicates import find_duplicates
+from pipeline.errors import UserError
+from pipeline.images.duplicates import find_duplicates, gather_fingerprints
+from pipeline.images.journal import Journal
 from pipeline.images.overview import write_overview
 from pipeline.images.prepare import Picture, Prepared, prepare
 from pipeline.images.rejected import TOO_SMALL, too_small_words
@@ -20,43 +24,11 @@ from pipeline.options import NormalizeOptions
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result
 from pipeline.store import digest, verified
-from pipeline.store.jsonl import dump_row, read_rows, write_rows
+from pipeline.store.jsonl import read_rows, write_rows
+from pipeline.store.manifest import ROWS
 
 SMALL_SIDE = 32  # pixels: if all pictures are smaller, they are meant to be
 MAX_SECONDS = 20.0  # for one picture; 100 million pixels take about 2 s
-
-
-class Journal:
-    """The journal of prepared pictures: the file `path`, read into `rows` by id, open for appending as a context
-    manager.
-
-    Entries of an earlier run are kept if their squares in `images` are undamaged.
-    """
-
-    def __init__(self, path: Path, images: Path) -> None:
-        self.path = path
-        self.rows = {
-            row.id: row for row in _read(path) if row.reason or _is_undamaged(images / f"{row.id}.png", row.sha256)
-        }
-        # Rewrite the file, because the next line would be appended to a truncated last line
-        write_rows(path, map(vars, self.rows.values()))
-        self._file = path.open("a", encoding="utf-8")
-
-    def __enter__(self) -> "Journal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def add(self, row: Prepared) -> None:
-        """Append `row`; it survives a kill of this process when this method returns."""
-        self.rows[row.id] = row
-        self._file.write(dump_row(vars(row)))
-        self._file.flush()
-
-    def remove(self) -> None:
-        """Delete the file at the end of the stage."""
-        self.path.unlink()
 
 
 def normalize(
@@ -80,10 +52,12 @@ def normalize(
     pictures = list_pictures(download, options)
     with Journal(folder / "prepared.jsonl", images) as journal:
         prepare_pictures(pictures, journal, options=options, images=images, progress=progress, should_stop=should_stop)
-    rows = make_rows([journal.rows[picture.id] for picture in pictures], options.near_duplicates)
-    result = summarize(rows, options)
+        originals = find_copies(pictures, journal, options.near_duplicates)
+        rows = (_row(journal[picture.id], originals.get(picture.id)) for picture in pictures)
+        write_rows(folder / ROWS, rows)
+    result = summarize(read_rows(folder / ROWS), options)
     write_overview(
-        rows,
+        partial(read_rows, folder / ROWS),
         pictures,
         options=options,
         folder=folder,
@@ -91,8 +65,7 @@ def normalize(
         seconds=MAX_SECONDS,
         should_stop=should_stop,
     )
-    _remove_unused(images, {Path(row["file"]).name for row in rows if row["file"]})
-    write_rows(folder / "images.jsonl", rows)
+    _remove_unused(images, {row["id"] for row in read_rows(folder / ROWS) if row["outcome"] == "kept"})
     journal.remove()
     return result
 
@@ -103,14 +76,21 @@ def list_pictures(download: Path, options: NormalizeOptions) -> list[Picture]:
     `min_side` is meant against thumbnails among pictures. It does not hold for a set of small pictures alone (MNIST),
     nor for the pictures of an IDX file.
     """
-    files = {path.stem: path for path in (download / "images").glob("*")}
-    saved = {row["id"]: row for row in verified.read_rows(download, "images.jsonl") if row["outcome"] == "saved"}
     limit = min(options.min_side, SMALL_SIDE)
-    all_small = all(0 < min(row.get("width") or 0, row.get("height") or 0) < limit for row in saved.values())
-    return [
-        Picture(id, files.get(id, download / "images" / id), all_small or _is_in_idx_file(saved[id]))
-        for id in sorted(saved)
-    ]
+    saved: dict[str, bool] = {}  # by id, whether it is a picture of an IDX file
+    all_small = True
+    for row in verified.iterate_rows(download, ROWS):
+        if row["outcome"] == "saved":
+            saved[row["id"]] = _is_in_idx_file(row)
+            all_small &= 0 < min(row.get("width") or 0, row.get("height") or 0) < limit
+    folder = download / "images"
+    suffixes = dict(map(_split, os.listdir(folder))) if folder.is_dir() else {}
+    return [Picture(id, folder, suffixes.get(id, ""), all_small or saved[id]) for id in sorted(saved)]
+
+
+def _split(name: str) -> tuple[str, str]:
+    stem, suffix = os.path.splitext(name)
+    return stem, sys.intern(suffix)  # there may be a million of a few kinds
 
 
 def _is_in_idx_file(row: dict[str, Any]) -> bool:
@@ -132,11 +112,11 @@ def prepare_pictures(
         if isinstance(outcome, Lost):
             outcome = Prepared(id=picture.id, bytes=picture.path.stat().st_size, reason=outcome.reason)
         journal.add(outcome)
-        progress(len(journal.rows), len(pictures))
+        progress(len(journal), len(pictures))
 
-    progress(len(journal.rows), len(pictures))
+    progress(len(journal), len(pictures))
     work_through(
-        [picture for picture in pictures if picture.id not in journal.rows],
+        [picture for picture in pictures if picture.id not in journal],
         partial(prepare, options=options, folder=images),
         record,
         processes=options.processes or usable_cores(),
@@ -145,11 +125,18 @@ def prepare_pictures(
     )
 
 
-def make_rows(pictures: Sequence[Prepared], near_duplicates: int) -> list[dict[str, Any]]:
-    """Find duplicates and make one row of images.jsonl for each picture."""
-    usable = [picture for picture in pictures if not picture.reason]
-    originals = find_duplicates(usable, near_duplicates)
-    return [_row(picture, originals.get(picture.id)) for picture in pictures]
+def find_copies(pictures: Sequence[Picture], journal: Journal, near_duplicates: int) -> dict[str, str]:
+    """Map the id of each duplicate among the prepared `pictures` to the id of the picture that is kept."""
+    usable: list[str] = []
+
+    def read_usable() -> Iterator[Prepared]:
+        for picture in pictures:
+            if not (row := journal[picture.id]).reason:
+                usable.append(row.id)
+                yield row
+
+    prints = gather_fingerprints(read_usable(), lambda index: journal[usable[index]])
+    return find_duplicates(prints, near_duplicates)
 
 
 def _row(picture: Prepared, original: str | None) -> dict[str, Any]:
@@ -168,24 +155,30 @@ def _row(picture: Prepared, original: str | None) -> dict[str, Any]:
     }
 
 
-def _remove_unused(images: Path, used: set[str]) -> None:
+def _remove_unused(images: Path, used: Collection[str]) -> None:
     """Delete the squares of duplicates and temporary files of killed processes."""
-    for path in images.iterdir():
-        if path.name not in used:
-            path.unlink()
+    for name in os.listdir(images):
+        if os.path.splitext(name)[0] not in used:
+            (images / name).unlink()
 
 
-def summarize(rows: Sequence[dict[str, Any]], options: NormalizeOptions) -> Result:
+def summarize(rows: Iterable[dict[str, Any]], options: NormalizeOptions) -> Result:
     """The stage's output digest and summary; raises `UserError` if no picture is kept."""
-    counts = Counter(row["outcome"] for row in rows)
-    reasons = dict(Counter(row["reason"] for row in rows if row["reason"]).most_common())
-    if not counts["kept"]:
-        raise UserError(_no_squares_message(len(rows), reasons, options.min_side))
-    kept = [[row["id"], row["sha256"]] for row in rows if row["outcome"] == "kept"]
+    counts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    kept = []
+    for row in rows:
+        counts[row["outcome"]] += 1
+        reasons.update([row["reason"]] if row["reason"] else [])
+        if row["outcome"] == "kept":
+            kept.append([row["id"], row["sha256"]])
+    total, why = counts.total(), dict(reasons.most_common())
+    if not kept:
+        raise UserError(_no_squares_message(total, why, options.min_side))
     outcomes = {outcome: counts[outcome] for outcome in ("kept", "duplicate", "rejected")}
     return Result(
         outputs={"images": digest.of_set(kept)},
-        summary={"images": len(rows), **outcomes, "reasons": reasons, "size": options.size},
+        summary={"images": total, **outcomes, "reasons": why, "size": options.size},
     )
 
 
@@ -197,18 +190,3 @@ def _no_squares_message(total: int, reasons: dict[str, int], min_side: int) -> s
     if TOO_SMALL in reasons:
         advice = too_small_words(reasons[TOO_SMALL], min_side)
     return f"none of {total} pictures can be used ({why}); {advice}"
-
-
-def _read(path: Path) -> list[Prepared]:
-    """The entries before the first truncated line."""
-    rows = []
-    try:
-        for row in read_rows(path):
-            rows.append(Prepared(**row))
-    except (FileNotFoundError, DamagedState, TypeError):
-        pass
-    return rows
-
-
-def _is_undamaged(square: Path, sha256: str) -> bool:
-    return square.is_file() and digest.of_file(square) == sha256

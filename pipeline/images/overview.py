@@ -1,8 +1,9 @@
 """Contact sheets of the normalise stage: kept squares, duplicates, and rejected pictures for each reason."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +41,7 @@ def sheet_name(kind: str) -> str:
 
 
 def write_overview(
-    rows: Sequence[dict[str, Any]],
+    read: Callable[[], Iterable[dict[str, Any]]],
     pictures: Sequence[Picture],
     *,
     options: NormalizeOptions,
@@ -49,19 +50,20 @@ def write_overview(
     seconds: float,
     should_stop: ShouldStop,
 ) -> None:
-    """Write the contact sheets of the `rows` of images.jsonl to `folder`/sheets, while the squares of duplicates exist.
+    """Write the contact sheets of the rows of images.jsonl to `folder`/sheets, while the squares of duplicates exist.
 
-    Rejected pictures are decoded again, as far as possible, in `processes` processes, for at most `seconds` each.
+    `read` gives the rows, from the first one. Rejected pictures are decoded again, as far as possible, in `processes`
+    processes, for at most `seconds` each.
     """
     sheets, squares = folder / "sheets", folder / "images"
     sheets.mkdir(exist_ok=True)
-    kept = [row for row in rows if row["outcome"] == "kept"][:SHOWN]
+    kept = [*islice((row for row in read() if row["outcome"] == "kept"), SHOWN)]
     write_png(sheets / sheet_name("kept"), contact_sheet([_square(squares, row["id"]) for row in kept], COLUMNS))
-    copies = [row for row in rows if row["outcome"] == "duplicate"][:SHOWN]
+    copies = [*islice((row for row in read() if row["outcome"] == "duplicate"), SHOWN)]
     if copies:
         pairs = [np.hstack([_square(squares, row["id"]), _square(squares, row["of"])]) for row in copies]
         write_png(sheets / sheet_name("duplicates"), contact_sheet(pairs, COLUMNS // 2, gap=6))
-    rejected = _first_of_each_reason(rows, {picture.id: picture for picture in pictures})
+    rejected = _first_of_each_reason(read(), pictures)
     images = _thumbnails(rejected, options, processes, seconds, should_stop)
     for reason in {each.reason for each in rejected}:
         chosen = [images[each] for each in rejected if each.reason == reason]
@@ -95,11 +97,12 @@ def _square(squares: Path, id: str) -> np.ndarray:
     return resize(square, SIDE, SIDE).reshape(SIDE, SIDE, square.shape[2])
 
 
-def _first_of_each_reason(rows: Sequence[dict[str, Any]], pictures: dict[str, Picture]) -> list[RejectedPicture]:
+def _first_of_each_reason(rows: Iterable[dict[str, Any]], pictures: Sequence[Picture]) -> list[RejectedPicture]:
+    """At most SHOWN pictures of each reason; `rows` and `pictures` have the same order."""
     found: dict[str, list[RejectedPicture]] = {}
-    for row in rows:
+    for row, picture in zip(rows, pictures, strict=True):
         if row["reason"] and len(found.setdefault(row["reason"], [])) < SHOWN:
-            found[row["reason"]].append(RejectedPicture(pictures[row["id"]], row["reason"]))
+            found[row["reason"]].append(RejectedPicture(picture, row["reason"]))
     return [each for some in found.values() for each in some]
 
 

@@ -24,11 +24,18 @@ THUMBNAIL_SIDE = 16  # pixels along each side of the thumbnail by which pictures
 
 
 class Picture(NamedTuple):
-    """A picture file and its id, the SHA-256 of its bytes in hex; of `any_size` if it is not too small to be used."""
+    """A picture file in `folder`, named by its id, the SHA-256 of its bytes in hex; of `any_size` if it is not too
+    small to be used."""
 
     id: str
-    path: Path
+    folder: Path
+    suffix: str = ""
     any_size: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / (self.id + self.suffix)
 
 
 @dataclass(frozen=True, kw_only=True)

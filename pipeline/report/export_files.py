@@ -43,7 +43,7 @@ class ExportFile:
 
     def content(self) -> bytes:
         """Its content. Errors: `DamagedState` if the file of the artifact is missing or changed."""
-        return verified.read_bytes(self.folder, self.path)
+        return verified.read_bytes(self.folder, self.path, sha256=self.sha256)
 
     def row(self) -> dict[str, Any]:
         """The line of metadata.jsonl."""

@@ -13,7 +13,7 @@ from sklearn.metrics import precision_recall_curve
 
 from pipeline import demo
 from pipeline.filter.calibration import shift_logits
-from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED
+from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED, read_scores
 from pipeline.filter.threshold import jeffreys_interval
 from pipeline.filter.words import kept_from
 from pipeline.gan.plots import draw_plots
@@ -79,7 +79,7 @@ def write_report(
     stage_manifests = folders.manifests()
     summary = {"figures": len(list(folder.glob("*.png"))), "truth": ground_truth}
     reasons = {
-        stage: count_reasons(verified.read_rows(getattr(folders, stage), "images.jsonl")) for stage in WITH_REASONS
+        stage: count_reasons(verified.iterate_rows(getattr(folders, stage), "images.jsonl")) for stage in WITH_REASONS
     }
     definition = definition_text(folders.gan)
     page = render_page(dataset, stage_manifests, folder, summary, reasons, definition=definition)
@@ -95,26 +95,24 @@ def _copy_overview(options: ReportOptions, folders: StageFolders, folder: Path) 
 def _write_sheets(options: ReportOptions, folders: StageFolders, folder: Path) -> None:
     """Write contact sheets of the kept, rejected and borderline squares, evenly spaced over the scores; of the
     unlabelled ones nearest to the band around the threshold; and of suspect labels, the most suspect first."""
-    rows = sorted(verified.read_rows(folders.kept, "scores.jsonl"), key=lambda row: (row["score"] or 0, row["id"]))
-    by_outcome = {name: [row["id"] for row in rows if row["outcome"] == name] for name in OUTCOMES}
+    scores = sorted(read_scores(folders.kept), key=lambda each: (each.score or 0, each.id))
+    by_outcome = {name: [each.id for each in scores if each.outcome == name] for name in OUTCOMES}
     count = options.thumbnails
     sheets = {name: _evenly_spaced(ids, count) for name, ids in by_outcome.items()}
     if folders.classifier:
-        unlabelled = {row["id"] for row in rows if row["label"] is None}
+        unlabelled = {each.id for each in scores if each.label is None}
         unlabelled_by_outcome = {name: [id for id in ids if id in unlabelled] for name, ids in by_outcome.items()}
         sheets["barely-kept"] = unlabelled_by_outcome["kept"][: count // 2]
         sheets["barely-rejected"] = unlabelled_by_outcome["rejected"][: -count // 2 - 1 : -1]
         for label, descending in (("on", False), ("off", True)):
-            suspects = [row["id"] for row in rows if row["suspect"] and row["label"] == label]
+            suspects = [each.id for each in scores if each.suspect and each.label == label]
             sheets[f"suspect-{label}"] = (suspects[::-1] if descending else suspects)[:count]
+    squares = read_images(folders.normalize, [id for ids in sheets.values() for id in ids])
+    index_by_id = {id: index for index, id in enumerate(squares.ids)}
     for name, ids in sheets.items():
         if ids:
-            squares = read_images(folders.normalize, ids)
-            index_by_id = {each: index for index, each in enumerate(squares.ids)}
-            write_png(
-                folder / f"sheet-{name}.png",
-                contact_sheet(squares.images[[index_by_id[each] for each in ids]], SHEET_COLUMNS),
-            )
+            shown = squares.images[[index_by_id[id] for id in ids]]
+            write_png(folder / f"sheet-{name}.png", contact_sheet(shown, SHEET_COLUMNS))
 
 
 def _evenly_spaced(ids: list[str], count: int) -> list[str]:
@@ -124,10 +122,10 @@ def _evenly_spaced(ids: list[str], count: int) -> list[str]:
 
 
 def _write_filter(options: ReportOptions, folders: StageFolders, folder: Path) -> None:
-    rows = verified.read_rows(folders.kept, "scores.jsonl")
+    found = read_scores(folders.kept)
     summary = manifests.read(folders.kept).summary
     scores_by_outcome = {
-        name: [row["score"] for row in rows if row["outcome"] == name and row["score"] is not None] for name in OUTCOMES
+        name: [each.score for each in found if each.outcome == name and each.score is not None] for name in OUTCOMES
     }
     if any(scores_by_outcome.values()):
         scores(scores_by_outcome, kept_from(summary), folder / "filter-scores.png")

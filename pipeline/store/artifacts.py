@@ -9,6 +9,7 @@
 
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,8 @@ from pipeline.store.manifest import Manifest
 
 SHORT = 12  # hex digits of the content key in a folder's name: 48 bits; the manifest has the whole key
 WORK = ".work-"
+PACKED = ".packed-"  # a file beside an artifact of squares, with their pixels; it can be made again at any time
+SYNCED_EACH = 2000  # files: as many take as long as all others together, whatever else waits to be written
 
 
 @dataclass(frozen=True)
@@ -131,9 +134,7 @@ class ArtifactStore:
         `latest` names it from now on.
         """
         manifests.write(manifest, work)
-        for path in work.rglob("*"):
-            _sync(path)
-        _sync(work)
+        _sync_all(work)
         folder = self._free(manifest.key)
         os.rename(work, folder)
         _sync(self.root)
@@ -198,7 +199,18 @@ def _is_whole(folder: Path) -> bool:
     return True
 
 
-def _sync(path: Path) -> None:
+def _sync_all(folder: Path) -> None:
+    """Fsync everything in `folder`; of very many files the whole disk at once, where that waits for the disk."""
+    paths = [os.path.join(root, name) for root, folders, files in os.walk(folder) for name in folders + files]
+    if len(paths) > SYNCED_EACH and sys.platform == "linux":
+        os.sync()
+        return
+    for path in paths:
+        _sync(path)
+    _sync(folder)
+
+
+def _sync(path: str | Path) -> None:
     """Fsync a file or folder, where the system allows it."""
     try:
         handle = os.open(path, os.O_RDONLY)

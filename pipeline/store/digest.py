@@ -37,4 +37,8 @@ def of_file(path: Path) -> str:
 
 def of_set(items: Iterable[Any]) -> str:
     """The SHA-256 in hex of JSON values as a set: independent of order and repetition."""
-    return of_value(sorted({json.dumps(item, sort_keys=True) for item in items}))
+    found = hashlib.sha256(b"[")
+    for number, text in enumerate(sorted({json.dumps(item, sort_keys=True) for item in items})):
+        found.update(("," * (number > 0) + json.dumps(text, ensure_ascii=False)).encode())
+    found.update(b"]")  # together the JSON list of the texts, of which there may be a million
+    return found.hexdigest()

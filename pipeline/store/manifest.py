@@ -1,8 +1,14 @@
-"""The manifest of an artifact: its stage, inputs, options and versions, and the digest of every file."""
+"""The manifest of an artifact: its stage, inputs, options and versions, and the digest of every file.
+
+A folder of pictures may have a million files. The manifest has only their number; each is described by the row of
+images.jsonl that names it with its SHA-256, or is named by its SHA-256. So a manifest is small, and a look at an
+artifact costs the same whatever it holds.
+"""
 
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -10,13 +16,17 @@ from typing import Any
 
 from pipeline.errors import DamagedState
 from pipeline.store import digest
+from pipeline.store.jsonl import read_rows
 
 NAME = "manifest.json"
+ROWS = "images.jsonl"  # describes the files of a folder of pictures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """One finished stage. `inputs` and `outputs` map names to digests; `files` maps a path to [size in bytes, SHA-256].
+    `folders` maps the path of each folder of pictures, whose files are not in `files`, to [number of files,
+    modification time in nanoseconds].
 
     `forced` names the rerun that requested it, `run` the run that made it; `seconds` is the duration, `created` the end
     (ISO 8601, UTC), `notes` describes the inputs for people (`{"labels": 83}`). `unfinished` says how far the stage
@@ -33,6 +43,7 @@ class Manifest:
     summary: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, list[int]] = field(default_factory=dict)
     files: dict[str, list[Any]] = field(default_factory=dict)
     run: str = ""
     forced: str = ""
@@ -71,14 +82,37 @@ def read_known(folder: Path, stamp: int) -> Manifest:
     return read(folder)
 
 
-def list_files(folder: Path) -> dict[str, list[Any]]:
-    """Every file below `folder` except the manifest: relative path to [size in bytes, SHA-256]."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
+def list_files(folder: Path, *, pictures: str = "") -> dict[str, list[Any]]:
+    """Every file below `folder` except the manifest and the files in its folder `pictures`: relative path to [size in
+    bytes, SHA-256].
+    """
+    paths = sorted(path for path in _walk(folder, pictures) if path != folder / NAME)
     return {path.relative_to(folder).as_posix(): [path.stat().st_size, digest.of_file(path)] for path in paths}
 
 
+def _walk(folder: Path, pictures: str) -> Iterator[Path]:
+    for root, below, names in os.walk(folder):
+        if Path(root) == folder and pictures in below:
+            below.remove(pictures)
+        yield from (Path(root, name) for name in names)
+
+
+def list_folders(folder: Path, pictures: str) -> dict[str, list[int]]:
+    """The folder of pictures as `Manifest.folders` has it; nothing if there is none of the name `pictures`."""
+    path = folder / pictures
+    return {pictures: [_count(path), path.stat().st_mtime_ns]} if pictures and path.is_dir() else {}
+
+
+def _count(folder: Path) -> int:
+    with os.scandir(folder) as entries:
+        return sum(1 for _ in entries)
+
+
 def check_files(manifest: Manifest, folder: Path) -> None:
-    """Raise `DamagedState` naming the first file that is missing or has another size; does not read contents."""
+    """Raise `DamagedState` naming the first file that is missing or has another size; does not read contents.
+
+    Files of a folder of pictures are counted, and only if the folder was changed or copied since it was written.
+    """
     for name, (size, _) in manifest.files.items():
         path = folder / name
         try:
@@ -87,11 +121,29 @@ def check_files(manifest: Manifest, folder: Path) -> None:
             raise DamagedState(f"{path} is missing") from None
         if found != size:
             raise DamagedState(f"{path} has {found} bytes where {size} were written")
+    for name, (count, changed) in manifest.folders.items():
+        path = folder / name
+        try:
+            found = count if path.stat().st_mtime_ns == changed else _count(path)
+        except OSError:
+            raise DamagedState(f"{path} is missing") from None
+        if found != count:
+            raise DamagedState(f"{path} has {found} files where {count} were written")
 
 
 def check_contents(manifest: Manifest, folder: Path) -> None:
     """Raise `DamagedState` naming the first file whose content has changed; reads all files."""
     check_files(manifest, folder)
-    for name, (_, expected) in manifest.files.items():
-        if digest.of_file(folder / name) != expected:
+    expected = {name: sha256 for name, (_, sha256) in manifest.files.items()}
+    for name, sha256 in [*expected.items(), *_pictures(manifest, folder)]:
+        if digest.of_file(folder / name) != sha256:
             raise DamagedState(f"{folder / name} is not what was written")
+
+
+def _pictures(manifest: Manifest, folder: Path) -> Iterator[tuple[str, str]]:
+    """The path and the expected SHA-256 of each file in the folders of pictures."""
+    if manifest.folders:
+        described = {row["file"]: row["sha256"] for row in read_rows(folder / ROWS) if row.get("file")}
+        for name in manifest.folders:
+            for file in sorted(os.listdir(folder / name)):
+                yield f"{name}/{file}", described.get(f"{name}/{file}", Path(file).stem)

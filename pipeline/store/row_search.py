@@ -30,9 +30,11 @@ class Glance:
     manifest: Manifest
 
     def find_file(self, sha256: str) -> str | None:
-        """The path, in the artifact, of the file with this SHA-256."""
-        found = re.search(rb'\n  ("[^\n]*"): \[\s*\d+,\s*"' + sha256.encode() + b'"', _read(self.folder))
-        return str(json.loads(found[1])) if found else None
+        """The path, in the artifact, of the file with this SHA-256. Raises `DamagedState` as `rows`."""
+        if found := re.search(rb'\n  ("[^\n]*"): \[\s*\d+,\s*"' + sha256.encode() + b'"', _read(self.folder)):
+            return str(json.loads(found[1]))
+        rows = self.rows(manifest.ROWS, sha256) if self.manifest.folders else []
+        return next((row["file"] for row in rows if row.get("sha256") == sha256 and row.get("file")), None)
 
     def rows(self, name: str, *needles: str) -> list[dict]:
         """The rows of the JSONL file `name` that contain one of the texts `needles`; none if there is no such file.

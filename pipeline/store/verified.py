@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import DamagedState
-from pipeline.store import digest, manifest
-from pipeline.store.jsonl import parse_row
+from pipeline.store import digest, jsonl, manifest
 from pipeline.store.manifest import Manifest
 
 
-def read_bytes(folder: Path, name: str) -> bytes:
-    """The content of the file `name` of the artifact `folder`.
+def read_bytes(folder: Path, name: str, *, sha256: str = "") -> bytes:
+    """The content of the file `name` of the artifact `folder`; `sha256` is what images.jsonl says of a picture, which
+    the manifest does not list.
 
     Raises:
         DamagedState: the file is missing, cannot be read, or its SHA-256 is not the manifest's. The message names the
@@ -30,7 +30,7 @@ def read_bytes(folder: Path, name: str) -> bytes:
     except OSError as error:
         raise _damaged(folder / name, f"cannot be read ({error.strerror})", written) from None
     if written is not None:
-        _, expected = written.files.get(name, (0, ""))
+        _, expected = written.files.get(name, (0, sha256))
         if digest.of_bytes(content) != expected:
             raise _damaged(folder / name, "is not what was written", written)
     return content
@@ -42,10 +42,17 @@ def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
 
 
 def iterate_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
-    """The rows of `read_rows` one by one, for files whose rows are not needed at once. Raises as `read_bytes`."""
-    lines = io.BytesIO(read_bytes(folder, name))
-    for number, line in enumerate(lines, start=1):
-        yield parse_row(line, f"{folder / name}, line {number}")
+    """The rows of `read_rows` one by one, for files whose rows are not needed at once. Raises as `read_bytes`.
+
+    The file is read twice, to verify all of it before the first row.
+    """
+    written, path = _manifest(folder), folder / name
+    try:
+        if written is not None and digest.of_file(path) != written.files.get(name, (0, ""))[1]:
+            raise _damaged(path, "is not what was written", written)
+        yield from jsonl.read_rows(path)
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({error.strerror})", written) from None
 
 
 def read_array(folder: Path, name: str) -> np.ndarray:

@@ -7,10 +7,10 @@ from pipeline.filter.features import select_rows
 from pipeline.filter.kernel import (
     FOLDS,
     components,
+    fit_components,
     fit_kernel,
     fit_machine,
     fit_propagated,
-    principal_components,
     propagate_labels,
 )
 
@@ -111,7 +111,7 @@ def test_components_have_unit_variance_and_extend_from_landmarks(views):
 def test_principal_components_preserve_kernel_distances(views):
     pictures, _ = views
     similarity = fit_kernel(pictures, SHARES)(pictures, pictures)
-    found = principal_components(similarity, similarity, 30)
+    found = fit_components(similarity, 30)(similarity)
     apart = ((found[0] - found[1:]) ** 2).sum(axis=1)
     assert apart == pytest.approx(2 - 2 * similarity[0, 1:], abs=1e-3)
 

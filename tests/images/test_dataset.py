@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import DamagedState
+from pipeline.images import dataset
 from pipeline.images.dataset import read_images
+from pipeline.images.packed import PackedImages
 from pipeline.images.png import encode_png
 from pipeline.store import digest
 from pipeline.store.jsonl import write_rows
@@ -58,3 +60,65 @@ def test_folder_without_kept_squares_raises_damaged_state(tmp_path):
     write_rows(tmp_path / "images.jsonl", [{"id": "d", "outcome": "rejected"}])
     with pytest.raises(DamagedState, match=r"keeps no picture at all.*rerun normalize"):
         read_images(tmp_path)
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """Memory for two of the three squares."""
+    monkeypatch.setattr(dataset, "IN_MEMORY", 2 * 16 * 16 * 3)
+
+
+@pytest.fixture
+def packed_file(normalize_folder):
+    return normalize_folder.with_name(f".packed-{normalize_folder.name}.npy")
+
+
+def levels(found) -> list[int]:
+    return found.images[:][:, 0, 0, 0].tolist()
+
+
+def test_more_squares_than_fit_into_memory_are_read_from_a_file(normalize_folder, packed_file, little_memory):
+    seen = []
+    found = read_images(normalize_folder, progress=lambda *progress: seen.append(progress))
+    assert isinstance(found.images, PackedImages)
+    assert (found.ids, levels(found)) == (("a", "b", "c"), [1, 2, 3])
+    assert seen == [(3, 3, "squares packed")]
+    assert np.load(packed_file).shape == (3, 16, 16, 3)
+
+
+def test_fewer_are_read_into_memory_without_a_file(normalize_folder, packed_file, little_memory):
+    assert isinstance(read_images(normalize_folder, ["c", "a"]).images, np.ndarray)
+    assert not packed_file.exists()
+
+
+def test_a_choice_is_read_from_the_same_file(normalize_folder, packed_file, monkeypatch, little_memory):
+    read_images(normalize_folder)
+    monkeypatch.setattr(dataset, "IN_MEMORY", 0)
+    monkeypatch.setattr(dataset, "_pack", lambda *_: pytest.fail("packed again"))
+    found = read_images(normalize_folder, ["c", "a"])
+    assert (found.ids, levels(found)) == (("a", "c"), [1, 3])
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short", "changed", "without facts", "of other squares", "facts"])
+def test_a_damaged_file_is_made_again(normalize_folder, packed_file, little_memory, damage):
+    read_images(normalize_folder)
+    content = packed_file.read_bytes()
+    if damage == "missing":
+        packed_file.unlink()
+    elif damage in ("without facts", "facts"):
+        packed_file.with_suffix(".json").write_text("[1]" if damage == "facts" else "")
+    elif damage == "of other squares":
+        rows = normalize_folder / "images.jsonl"
+        rows.write_text(rows.read_text() + '{"id": "f", "outcome": "rejected"}\n')
+        packed_file.write_bytes(content)
+    else:
+        packed_file.write_bytes(content[:-5] if damage == "cut short" else content[:-1] + b"?")
+    assert levels(read_images(normalize_folder)) == [1, 2, 3]
+    assert packed_file.read_bytes() == content
+
+
+def test_a_damaged_square_is_not_packed(normalize_folder, packed_file, little_memory):
+    (normalize_folder / "images" / "b.png").write_bytes(encode_png(np.full((16, 16, 3), 9, np.uint8)))
+    with pytest.raises(DamagedState, match=r"b\.png is not what was written"):
+        read_images(normalize_folder)
+    assert not packed_file.exists()

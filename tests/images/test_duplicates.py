@@ -5,13 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from pipeline.images import duplicates as module
+from pipeline.images import hashing
 from pipeline.images.decode import decode
 from pipeline.images.duplicates import (
     BLANK_VARIANCE,
     MAX_DIFFERENCE,
     VIEWS,
+    Fingerprints,
     difference,
-    find_duplicates,
     thumbnail_of,
     variance,
 )
@@ -24,6 +26,10 @@ OPTIONS = NormalizeOptions()
 NEAR = OPTIONS.near_duplicates
 
 
+def find_duplicates(pictures: list[Prepared], max_distance: int) -> dict[str, str]:
+    return module.find_duplicates(Fingerprints.of(pictures), max_distance)
+
+
 @pytest.fixture
 def prepared(tmp_path) -> Callable[..., Prepared]:
     """Prepare a picture from its bytes."""
@@ -31,7 +37,7 @@ def prepared(tmp_path) -> Callable[..., Prepared]:
     def make(body: bytes, options: NormalizeOptions = OPTIONS) -> Prepared:
         path = tmp_path / digest.of_bytes(body)
         path.write_bytes(body)
-        return prepare(Picture(path.name, path), options=options, folder=tmp_path)
+        return prepare(Picture(path.name, path.parent), options=options, folder=tmp_path)
 
     return make
 
@@ -147,6 +153,14 @@ def test_find_duplicates_equals_brute_force(distance):
         pictures = random_pictures(120, seed)
         random.Random(seed).shuffle(pictures)
         assert find_duplicates(pictures, distance) == duplicates_by_brute_force(pictures, distance)
+
+
+def test_pictures_with_very_many_near_hashes_are_compared_with_all_kept_ones(monkeypatch):
+    monkeypatch.setattr(hashing, "_MAX_NEAR", 2)
+    monkeypatch.setattr(hashing, "_MIN_BUCKET", 8)
+    for seed in range(8):
+        pictures = random_pictures(120, seed)
+        assert find_duplicates(pictures, 8) == duplicates_by_brute_force(pictures, 8)
 
 
 def random_pictures(count: int, seed: int) -> list[Prepared]:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pipeline.images import duplicates, hashing
 from pipeline.images.duplicates import group_similar
 from pipeline.images.raster import resize
 
@@ -45,6 +46,18 @@ def test_groups_are_transitive(pictures):
         chain.append(np.clip(chain[-1] * 0.94 + 0.06 * random_scene(101), 0, 255).astype(np.uint8))
     groups = group_similar([str(index) for index in range(7)], np.stack(chain))
     assert set(groups.values()) == {"0"}
+
+
+@pytest.mark.parametrize("near", [64, 1])
+def test_groups_of_many_pictures_are_those_of_comparing_all(pictures, monkeypatch, near):
+    mixed = [np.clip(0.6 * pictures[a] + 0.4 * pictures[a // 4], 0, 255).astype(np.uint8) for a in range(len(pictures))]
+    every = np.concatenate([pictures, np.stack(mixed)])
+    ids = [f"{number:03d}" for number in np.random.default_rng(0).permutation(len(every))]
+    expected = group_similar(ids, every)
+    assert 1 < len(set(expected.values())) < len(ids)
+    monkeypatch.setattr(duplicates, "_MAX_COMPARED", 10)
+    monkeypatch.setattr(hashing, "_MAX_NEAR", near)
+    assert group_similar(ids, every) == expected
 
 
 @pytest.mark.parametrize("channels", [1, 3])

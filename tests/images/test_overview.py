@@ -30,7 +30,7 @@ def picture_of(tmp_path):
     def make(body: bytes) -> Picture:
         path = tmp_path / digest.of_bytes(body)
         path.write_bytes(body)
-        return Picture(path.name, path)
+        return Picture(path.name, path.parent)
 
     return make
 

@@ -1,13 +1,15 @@
 """The manifest of an artifact: read as it was written, or not at all."""
 
 import json
+import shutil
 
 import pytest
 
 from pipeline.errors import DamagedState
 from pipeline.store import manifest as manifests
 from pipeline.store.digest import of_bytes
-from pipeline.store.manifest import Manifest, check_contents, check_files, list_files
+from pipeline.store.jsonl import write_rows
+from pipeline.store.manifest import Manifest, check_contents, check_files, list_files, list_folders
 
 
 @pytest.fixture
@@ -72,3 +74,65 @@ def test_check_contents_detects_a_change_of_the_same_size(folder, manifest):
     check_files(manifest, folder)
     with pytest.raises(DamagedState, match=r"one\.txt is not what was written"):
         check_contents(manifest, folder)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """An artifact with a folder of three pictures: two that rows describe, and one that is named by its SHA-256."""
+    (tmp_path / "images").mkdir()
+    rows = [{"id": "c", "file": "", "outcome": "rejected"}]
+    for name in "ab":
+        (tmp_path / "images" / f"{name}.png").write_text(name)
+        rows.append({"id": name, "file": f"images/{name}.png", "sha256": of_bytes(name.encode())})
+    (tmp_path / "images" / f"{of_bytes(b'raw')}.jpg").write_bytes(b"raw")
+    write_rows(tmp_path / "images.jsonl", rows)
+    return tmp_path
+
+
+@pytest.fixture
+def of_pictures(pictures):
+    facts = {"files": list_files(pictures, pictures="images"), "folders": list_folders(pictures, "images")}
+    return Manifest(stage="x", version=1, dataset="cats", key="k", options={}, inputs={}, **facts)
+
+
+def test_a_folder_of_pictures_is_counted_and_not_listed(pictures, of_pictures):
+    assert list(of_pictures.files) == ["images.jsonl"]
+    assert of_pictures.folders == {"images": [3, (pictures / "images").stat().st_mtime_ns]}
+    assert list_folders(pictures, "") == {}
+    manifests.write(of_pictures, pictures)
+    assert manifests.read(pictures) == of_pictures
+    check_contents(of_pictures, pictures)
+
+
+def test_a_missing_picture_is_noticed(pictures, of_pictures):
+    (pictures / "images" / "a.png").unlink()
+    with pytest.raises(DamagedState, match="images has 2 files where 3 were written"):
+        check_files(of_pictures, pictures)
+
+
+def test_a_missing_folder_of_pictures_is_noticed(pictures, of_pictures):
+    for path in (pictures / "images").iterdir():
+        path.unlink()
+    (pictures / "images").rmdir()
+    with pytest.raises(DamagedState, match="images is missing"):
+        check_files(of_pictures, pictures)
+
+
+def test_pictures_of_an_unchanged_folder_are_not_counted(pictures, of_pictures, monkeypatch):
+    monkeypatch.setattr(manifests, "_count", lambda _: pytest.fail("counted"))
+    check_files(of_pictures, pictures)
+
+
+def test_a_copied_folder_is_undamaged(pictures, of_pictures, tmp_path_factory):
+    copy = shutil.copytree(pictures, tmp_path_factory.mktemp("copy") / "artifact", copy_function=shutil.copyfile)
+    (copy / "images" / "new").touch()
+    (copy / "images" / "new").unlink()
+    check_files(of_pictures, copy)
+
+
+@pytest.mark.parametrize("name", ["a.png", f"{of_bytes(b'raw')}.jpg"])
+def test_check_contents_detects_a_changed_picture(pictures, of_pictures, name):
+    (pictures / "images" / name).write_text("?")
+    check_files(of_pictures, pictures)
+    with pytest.raises(DamagedState, match=f"{name} is not what was written"):
+        check_contents(of_pictures, pictures)

@@ -99,6 +99,19 @@ def test_pictures_labels_and_records_stay(pipeline):
     assert all(path.exists() for path in stays)
 
 
+def test_pixels_of_squares_that_are_gone_are_deleted(pipeline):
+    old, new = publish("normalize", "a"), publish("normalize", "b")
+    pixels = [
+        folder.with_name(f".packed-{folder.name}.{suffix}") for folder in (old, new) for suffix in ("npy", "json")
+    ]
+    for path in pixels:
+        path.write_bytes(b"x" * 3000)
+    sizes = collect_garbage(pipeline, keep=1)
+    assert sizes.keys() == {old, *pixels[:2]}
+    assert sizes[pixels[0]] == 3000
+    assert [path.exists() for path in pixels] == [False, False, True, True]
+
+
 def test_samples_that_pages_have_drawn_are_deleted(pipeline):
     drawn = paths.dataset_folder("cats") / "cache" / "draw-1" / "00000.png"
     drawn.parent.mkdir(parents=True)

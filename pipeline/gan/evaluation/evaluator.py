@@ -18,6 +18,7 @@ from pipeline.gan.networks.pyramid import Pictures, as_judged, map_sides
 from pipeline.gan.training.losses import Loss, feature_distance, find_loss
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import StepPlan
+from pipeline.images.packed import Images
 
 MAX_REALS = 2000  # more reals make the scores hardly more stable
 SAMPLES = 200, 500  # the fewest and the most that are scored if nothing is said: as many as reals between them
@@ -49,7 +50,7 @@ class SampleEvaluator:
     of samples for one evaluation; more than reals cost time, and the scores are no steadier for it.
     """
 
-    def __init__(self, images: np.ndarray, *, extractor: FeatureExtractor, seed: int, count: int | None = None) -> None:
+    def __init__(self, images: Images, *, extractor: FeatureExtractor, seed: int, count: int | None = None) -> None:
         self.extractor, self.seed = extractor, seed
         self.count = int(np.clip(len(images), *SAMPLES)) if count is None else count
         chosen = np.random.default_rng((seed, *b"monitor")).permutation(len(images))[:MAX_REALS]

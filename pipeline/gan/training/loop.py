@@ -35,6 +35,7 @@ from pipeline.gan.training.statistics import epoch_row, progress_note
 from pipeline.gan.training.step_inputs import Batches, Prefetcher, StepInputs, StepPlanner, keep_on_device
 from pipeline.gan.training.train_step import METRICS, compile_step, mark_skipped
 from pipeline.images.contact_sheet import GRID
+from pipeline.images.packed import Images
 from pipeline.progress import Progress, ShouldStop, tell
 from pipeline.store.npz import ArrayForms, Arrays, ForeignFile
 
@@ -72,7 +73,7 @@ class Trainer:
         self,
         config: TrainConfig,
         definition: Definition,
-        images: np.ndarray,
+        images: Images,
         *,
         folder: Path,
         observer: Observer | NullObserver,
@@ -184,7 +185,7 @@ class Trainer:
         g_scale, d_scale = plateau_scales(self.definition, self.log.rows)
         return self.lr_scale * g_scale, self.lr_scale * d_scale
 
-    def continue_with(self, config: TrainConfig, images: np.ndarray, observer: Observer | NullObserver) -> None:
+    def continue_with(self, config: TrainConfig, images: Images, observer: Observer | NullObserver) -> None:
         """Continue with another config: more epochs, another observer, or as many other `images`."""
         self.config, self.images, self.observer = config, images, observer
         self.step_planner = dataclasses.replace(self.step_planner, images=images, steps=self.length.steps)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipeline.gan.stats_log import Row
+from pipeline.images.packed import Images
 
 Draw = Callable[[np.ndarray], np.ndarray]  # latents (N, latent) to pictures (N, S, S, C) uint8
 Show = Callable[[int, np.ndarray], None]  # shows a person the samples (N, S, S, C) uint8 of an epoch
@@ -18,7 +19,7 @@ class NullObserver:
     def __init__(self, show: Show | None = None) -> None:
         self.show = show
 
-    def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:
+    def begin(self, reals: Images, draw: Draw, latents: np.ndarray) -> None:
         """Show the first samples."""
         if self.show:
             self.show(0, draw(latents))

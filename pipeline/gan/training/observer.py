@@ -14,6 +14,7 @@ from pipeline.gan.stats_log import STATS, Row
 from pipeline.gan.tensorboard_events import EventLog
 from pipeline.gan.training.null_observer import Draw, Show
 from pipeline.images.contact_sheet import GRID
+from pipeline.images.packed import Images
 from pipeline.store.atomic import write_whole
 
 SECONDS = 40.0  # at least between two drawings of the plots; longer if drawing takes over a second
@@ -40,7 +41,7 @@ class Observer:
         self.sheets = SampleSheets(folder / SHEETS, live=live)
         self._next_plots = time.monotonic() + SECONDS  # when the plots are redrawn
 
-    def begin(self, reals: np.ndarray, draw: Draw, latents: np.ndarray) -> None:
+    def begin(self, reals: Images, draw: Draw, latents: np.ndarray) -> None:
         """Write the sheet of the reals, and the first sheet of samples, before any training."""
         self.sheets.add_reals(reals)
         self._add_sheet(0, draw(latents))

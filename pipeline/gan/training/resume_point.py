@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -145,7 +145,7 @@ def point_arrays(training: "Trainer") -> Arrays:
     """The contents of a checkpoint: all that later steps depend on, and the statistics of the current epoch."""
     mode = training.compute_mode
     # The pictures and noise of each step follow from `seed`, `images` and `phase`
-    origin = {
+    origin: dict[str, Any] = {
         "seed": training.config.seed,
         "images": training.images.shape,
         "name": training.config.name,

@@ -36,6 +36,7 @@ from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.validation import Shape, make_folder
 from pipeline.images.contact_sheet import GRID
+from pipeline.images.packed import Images
 from pipeline.progress import Progress, ShouldStop, never
 from pipeline.store import manifest as manifests
 
@@ -166,7 +167,7 @@ class Session:
         if interrupted():
             raise KeyboardInterrupt
 
-    def _restart(self, images: np.ndarray, folder: Path) -> None:
+    def _restart(self, images: Images, folder: Path) -> None:
         """Restart from the checkpoint in `folder`; without one, from step 0 with the current state."""
         before = self.training
         before.log.close()

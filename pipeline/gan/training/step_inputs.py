@@ -22,6 +22,7 @@ from pipeline.gan.config import Definition
 from pipeline.gan.training.augment import DRAWS
 from pipeline.gan.training.phase import FIRST, Clock, Phase
 from pipeline.gan.training.schedule import ema_share, images_until_full_size, rate_at, stage_at
+from pipeline.images.packed import Images, PackedImages
 
 MIN_IMAGES = 16  # with fewer, D has nothing to distinguish, and batch norm nothing to average
 
@@ -167,10 +168,15 @@ class DeviceImages:
         return self._gather(indices.astype(np.int32))
 
 
-def keep_on_device(images: np.ndarray) -> np.ndarray | DeviceImages:
-    """Copy `images` (N, S, S, C) uint8 to the GPU if there is one and they fit; otherwise return them as they are."""
+def keep_on_device(images: Images) -> Images | DeviceImages:
+    """Copy `images` (N, S, S, C) uint8 to the GPU if there is one and they fit; otherwise return them as they are.
+
+    Those of a packed file stay there: they would pass through the memory of this process.
+    """
     limit = memory_limit()
-    return DeviceImages(images) if limit and images.nbytes <= limit and _is_word_aligned(images) else images
+    if isinstance(images, PackedImages) or images.nbytes > limit or not _is_word_aligned(images):
+        return images
+    return DeviceImages(images)
 
 
 def memory_limit() -> int:
@@ -223,7 +229,7 @@ class StepPlanner:
     """
 
     definition: Definition
-    images: np.ndarray | DeviceImages
+    images: Images | DeviceImages
     batches: Batches
     steps: int
     stages: int

@@ -1,0 +1,289 @@
+"""Measure what a picture costs in each stage and command as a dataset grows, and how much memory that takes.
+
+    .venv/bin/python benchmarks/scale.py --squares 1000 20000 200000 --out curve.jsonl [--draw docs/images/scale.png]
+
+For each number it makes a folder of pictures, 96-px JPEGs drawn by the demo and varied, and runs the command line on
+it as a user does, stage by stage, in a temporary folder (`--work` names another; 200,000 squares need 6 GB). It prints
+seconds, milliseconds per picture, how these compare with the smallest set, and the peak memory of the command's own
+process and of all its processes together. `--draw` draws the curve of every row in `--out`. Nothing else should run
+meanwhile; 200,000 squares take half an hour on two cores.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks.machine import machine
+from pipeline.demo.picture import draw
+from pipeline.labels.log import LabelLog
+from pipeline.store.jsonl import read_rows
+
+REPOSITORY = Path(__file__).parent.parent
+NAME = "scale"  # of the dataset
+PORT = 8798
+DRAWN = 1000  # different drawings; the others are variations of them
+SIDE, DRAWN_SIDE = 96, 128
+SUBJECTS = ("toadstool", "umbrella", "jellyfish", "landscape")  # the first is on target
+LABELS = 60  # of each kind
+FOLDERS = 1000  # pictures in one folder
+CHUNK = 500  # pictures that one process makes at a time
+POLL = 0.05  # seconds between two looks at the memory
+PATIENCE = 120.0  # seconds for the studio to start
+REPEATS = 3
+TRAINING_SECONDS = 20  # of steps, in which memory may grow
+SETTINGS = f"""
+[{NAME}.download]
+sources = folder
+limit = 10000000
+[{NAME}.normalize]
+near_duplicates = 4
+[{NAME}.classifier]
+backbone = none
+members = 2
+steps = 60
+[{NAME}.gan]
+most_steps = 1000000
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one command cost with `squares` pictures; memory in MiB, of its own process and of all its processes."""
+
+    squares: int
+    what: str
+    seconds: float
+    own: float = 0.0
+    all: float = 0.0
+
+
+class Memory:
+    """The peak memory of a process and of it with its children, in MiB, looked at every `POLL` seconds."""
+
+    def __init__(self, pid: int) -> None:
+        self.own = self.all = 0.0
+        self._process = psutil.Process(pid)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(POLL):
+            with suppress(psutil.Error):
+                own = self._process.memory_info().rss
+                others = 0
+                for child in self._process.children(recursive=True):
+                    with suppress(psutil.Error):
+                        others += child.memory_info().rss
+                self.own, self.all = max(self.own, own / 2**20), max(self.all, (own + others) / 2**20)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Runs commands on a dataset of `squares` pictures below `folder`."""
+
+    folder: Path
+    squares: int
+
+    def measure(self) -> Iterator[Cost]:
+        """Every stage and command in the order of a user's evening."""
+        pictures = f"--download-folder={self.folder / 'pictures'}"
+        yield self._command("download", "run", pictures, "--until", "download")
+        yield self._command("normalize", "run", "--until", "normalize")
+        self._label()
+        yield self._command("classifier", "run", "--until", "classifier")
+        yield self._command("filter", "run", "--until", "filter")
+        yield self._start_of_training()
+        yield self._command("plan", "plan")
+        yield self._command("status", "status")
+        yield from self._studio()
+
+    def _command(self, what: str, *words: str) -> Cost:
+        process = self._start(*words, "--dataset", NAME)
+        memory, began = Memory(process.pid), time.perf_counter()
+        output = process.communicate()[0]
+        seconds = time.perf_counter() - began
+        memory.end()
+        if process.returncode:
+            raise SystemExit(f"{' '.join(words)} ended with {process.returncode}:\n{output[-2000:]}")
+        return Cost(squares=self.squares, what=what, seconds=seconds, own=memory.own, all=memory.all)
+
+    def _start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tasks", *words],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _label(self) -> None:
+        """Label the first squares by what was drawn."""
+        rows = read_rows(self.folder / "data" / NAME / "download" / "latest" / "images.jsonl")
+        truth = {row["id"]: "on" if Path(row["title"]).name.startswith(SUBJECTS[0]) else "off" for row in rows}
+        squares = read_rows(self.folder / "data" / NAME / "normalize" / "latest" / "images.jsonl")
+        kept = [row["id"] for row in squares if row["outcome"] == "kept"]
+        chosen = [id for kind in ("on", "off") for id in [id for id in kept if truth[id] == kind][:LABELS]]
+        LabelLog(self.folder / "data" / NAME / "labels.jsonl").append({id: truth[id] for id in chosen}, how="folder")
+
+    def _start_of_training(self) -> Cost:
+        """Until the first steps are taken, as the record of the run says; then the training is stopped."""
+        process = self._start("run", "--until", "gan", "--dataset", NAME)
+        memory, began = Memory(process.pid), time.perf_counter()
+        while not self._has_begun() and process.poll() is None:
+            time.sleep(POLL)
+        seconds = time.perf_counter() - began
+        time.sleep(TRAINING_SECONDS)
+        process.send_signal(signal.SIGINT)
+        output = process.communicate()[0]
+        memory.end()
+        if not self._has_begun():
+            raise SystemExit(f"the training ended with {process.returncode}:\n{output[-2000:]}")
+        return Cost(squares=self.squares, what="start of training", seconds=seconds, own=memory.own, all=memory.all)
+
+    def _has_begun(self) -> bool:
+        """Whether the newest run says that the training has taken steps."""
+        record = max((self.folder / "data" / NAME / "runs").iterdir()) / "record.jsonl"
+        lines = record.read_text().splitlines() if record.exists() else []
+        progress = [line for line in lines if '"progress"' in line and '"gan"' in line]
+        return any(json.loads(line)["note"].startswith("steps") for line in progress)
+
+    def _studio(self) -> Iterator[Cost]:
+        process = self._start("studio", "--no-browser", "--port", str(PORT))
+        try:
+            self._wait_for_studio()
+            memory = Memory(process.pid)
+            pages = {"home page, first": "/", "home page": "/", "label page, first": f"/d/{NAME}/label"}
+            for what, path in pages.items():
+                times = [self._fetch(path) for _ in range(1 if "first" in what else REPEATS)]
+                yield Cost(
+                    squares=self.squares, what=what, seconds=float(np.median(times)), own=memory.own, all=memory.all
+                )
+            memory.end()
+        finally:
+            process.terminate()
+            process.communicate()
+
+    def _wait_for_studio(self) -> None:
+        for _ in range(int(PATIENCE / 0.1)):
+            with suppress(OSError):
+                self._fetch("/static/icon.svg")
+                return
+            time.sleep(0.1)
+        raise SystemExit("the studio did not start")
+
+    def _fetch(self, path: str) -> float:
+        began = time.perf_counter()
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=PATIENCE)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        response.read()
+        if response.status != 200:
+            raise SystemExit(f"{path}: status {response.status}")
+        return time.perf_counter() - began
+
+
+def make_pictures(folder: Path, count: int) -> None:
+    """Write `count` JPEGs below `folder`, named by what they show; the same ones for every count."""
+    with ProcessPoolExecutor() as pool:
+        drawings = list(pool.map(_drawing, range(DRAWN), chunksize=50))
+        starts = range(0, count, CHUNK)
+        sources = (drawings[start % DRAWN : start % DRAWN + CHUNK] for start in starts)
+        jobs = ((folder, start, min(count, start + CHUNK), some) for start, some in zip(starts, sources, strict=True))
+        list(pool.map(_write_variations, jobs))
+
+
+def make_squares(count: int, side: int) -> Iterator[np.ndarray]:
+    """The same squares (side, side, 3) uint8 for every call."""
+    drawings = [_drawing(number) for number in range(50)]
+    for number in range(count):
+        picture = _vary(drawings[number % len(drawings)], np.random.default_rng(number))
+        yield cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def _drawing(number: int) -> np.ndarray:
+    size = (DRAWN_SIDE, DRAWN_SIDE)
+    return draw(SUBJECTS[number % len(SUBJECTS)], np.random.default_rng(number), size)
+
+
+def _write_variations(job: tuple[Path, int, int, list[np.ndarray]]) -> None:
+    folder, start, stop, drawings = job
+    for number in range(start, stop):
+        target = folder / f"{number // FOLDERS:05d}"
+        target.mkdir(parents=True, exist_ok=True)
+        picture = _vary(drawings[(number - start) % len(drawings)], np.random.default_rng(number))
+        subject = SUBJECTS[number % DRAWN % len(SUBJECTS)]
+        cv2.imwrite(str(target / f"{subject}-{number:07d}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def _vary(drawing: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The drawing turned, cut, moved, mirrored and in other colours: mostly no near-duplicate of another one."""
+    turn = cv2.getRotationMatrix2D((DRAWN_SIDE / 2, DRAWN_SIDE / 2), random.uniform(-30, 30), random.uniform(0.8, 1.5))
+    turn[:, 2] += random.uniform(-20, 20, 2)
+    picture = cv2.warpAffine(drawing, turn, (DRAWN_SIDE, DRAWN_SIDE), borderMode=cv2.BORDER_REFLECT)
+    hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + random.integers(180)) % 180
+    picture = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[:, :: random.choice([-1, 1])]
+    noise = random.normal(0, 40, (4, 4, 3)).astype(np.float32)
+    light = cv2.resize(noise, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.clip(small + light, 0, 255).astype(np.uint8)
+
+
+@contextmanager
+def work_folder(given: Path | None) -> Iterator[Path]:
+    """The folder to work in, emptied at the end."""
+    with tempfile.TemporaryDirectory(dir=given) as name:
+        yield Path(name)
+
+
+def main() -> None:
+    """Measure each number of squares, print and draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--squares", type=int, nargs="*", default=[1000, 20_000, 200_000])
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("scale.jsonl"))
+    given = parser.parse_args()
+    print(f"{machine()}, Python {platform.python_version()}")
+    smallest: dict[str, float] = {}
+    for count in given.squares:
+        with work_folder(given.work) as folder, given.out.open("a") as out:
+            (folder / "luigi.cfg").write_text(SETTINGS)
+            make_pictures(folder / "pictures", count)
+            os.sync()
+            print(f"\n{count:,} pictures\n{'':<20}{'seconds':>9}{'ms each':>9}{'ratio':>7}{'own MiB':>9}{'all MiB':>9}")
+            for cost in Bench(folder, count).measure():
+                out.write(json.dumps(asdict(cost)) + "\n")
+                each = 1000 * cost.seconds / count
+                ratio = each / smallest.setdefault(cost.what, each)
+                figures = f"{cost.seconds:9.2f}{each:9.3f}{ratio:7.2f}{cost.own:9.0f}{cost.all:9.0f}"
+                print(f"{cost.what:<20}{figures}", flush=True)
+            shutil.rmtree(folder / "pictures")
+
+
+if __name__ == "__main__":
+    main()
