@@ -54,7 +54,8 @@ def test_line_text_and_card_show_one_number(tmp_path, monkeypatch):
     kept, page, classifier = (tmp_path / name for name in ("kept", "page", "classifier"))
     for folder in (kept, page, classifier):
         folder.mkdir()
-    rows = [{"id": str(n), "score": n / 10, "outcome": "kept" if n > 5 else "rejected"} for n in range(10)]
+    outcomes = ["kept" if n > 5 else "rejected" for n in range(10)]
+    rows = [{"id": str(n), "score": n / 10, "label": None, "outcome": outcome} for n, outcome in enumerate(outcomes)]
     write_rows(kept / "scores.jsonl", rows)
     for name in ("holdout.jsonl", "out_of_fold.jsonl"):
         write_rows(classifier / name, [{"label": "on" if n > 4 else "off", "score": n / 10} for n in range(10)])
