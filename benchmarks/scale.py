@@ -34,7 +34,16 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
 from pipeline.demo.picture import draw
+from pipeline.filter.classifier import BATCH
+from pipeline.filter.classifier_io import load_classifier
+from pipeline.images.dataset import read_images
+from pipeline.images.duplicates import KINDS, VIEWS, Fingerprints, find_duplicates
+from pipeline.images.hashing import phash_both_ways
+from pipeline.images.prepare import THUMBNAIL_SIDE
+from pipeline.images.raster import resize
 from pipeline.labels.log import LabelLog
+from pipeline.options import NormalizeOptions
+from pipeline.store.artifacts import load
 from pipeline.store.jsonl import read_rows
 
 REPOSITORY = Path(__file__).parent.parent
@@ -44,6 +53,7 @@ DRAWN = 1000  # different drawings; the others are variations of them
 SIDE, DRAWN_SIDE = 96, 128
 SUBJECTS = ("toadstool", "umbrella", "jellyfish", "landscape")  # the first is on target
 LABELS = 60  # of each kind
+SAMPLE = 2048  # squares whose features are timed
 FOLDERS = 1000  # pictures in one folder
 CHUNK = 500  # pictures that one process makes at a time
 POLL = 0.05  # seconds between two looks at the memory
@@ -113,9 +123,12 @@ class Bench:
         pictures = f"--download-folder={self.folder / 'pictures'}"
         yield self._command("download", "run", pictures, "--until", "download")
         yield self._command("normalize", "run", "--until", "normalize")
+        yield self._duplicates()
         self._label()
         yield self._command("classifier", "run", "--until", "classifier")
         yield self._command("filter", "run", "--until", "filter")
+        yield self._features()
+        yield self._manifests()
         yield self._start_of_training()
         yield self._command("plan", "plan")
         yield self._command("status", "status")
@@ -140,6 +153,40 @@ class Bench:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def _duplicates(self) -> Cost:
+        """The search for near-duplicates, among squares that have hardly any."""
+        ids, images = read_images(self.folder / "data" / NAME / "normalize" / "latest")
+        both = np.array([phash_both_ways(image) for image in images], np.uint64)
+        hashes = {view + kind: both[:, place] for view in VIEWS for place, kind in enumerate(KINDS)}
+        same = np.ones(len(ids), np.int64)
+
+        def thumbnail(index: int, view: str) -> np.ndarray:
+            return resize(images[index], THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+
+        prints = Fingerprints(ids=ids, sha256=ids, pixels=same, bytes=same, hashes=hashes, thumbnail=thumbnail)
+        began = time.perf_counter()
+        find_duplicates(prints, NormalizeOptions().near_duplicates)
+        return Cost(squares=self.squares, what="duplicates", seconds=time.perf_counter() - began)
+
+    def _features(self) -> Cost:
+        """The features of some squares, spread over all of them."""
+        images = read_images((self.folder / "data" / NAME / "normalize" / "latest").resolve()).images
+        extract = load_classifier(self.folder / "models" / NAME / "classifier" / "latest").extract
+        places = np.linspace(0, len(images) - 1, SAMPLE).astype(int)
+        extract(images[places[:BATCH]])
+        began = time.perf_counter()
+        for start in range(0, SAMPLE, BATCH):
+            extract(images[places[start : start + BATCH]])
+        seconds = (time.perf_counter() - began) / SAMPLE * self.squares
+        return Cost(squares=self.squares, what="features", seconds=seconds)
+
+    def _manifests(self) -> Cost:
+        """A look at the artifacts of pictures and squares, as each plan takes it."""
+        began = time.perf_counter()
+        for stage in ("download", "normalize"):
+            load((self.folder / "data" / NAME / stage / "latest").resolve())
+        return Cost(squares=self.squares, what="manifests", seconds=time.perf_counter() - began)
 
     def _label(self) -> None:
         """Label the first squares by what was drawn."""

@@ -1,12 +1,10 @@
 """Garbage collection: find old artifacts that may be deleted, and delete them."""
 
-import os
-import shutil
 from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.store.artifacts import PACKED, WORK
+from pipeline.store.artifacts import PACKED, WORK, ArtifactStore
 from tasks import gallery_updates, paths
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
@@ -83,12 +81,8 @@ def _size(folder: Path) -> int:
 
 
 def _delete(folder: Path) -> None:
-    """Delete a folder; it is renamed first, so that a partly deleted folder is not taken for a complete one. A file
-    too.
-    """
+    """Delete a folder or a file."""
     if folder.is_file():
         folder.unlink()
         return
-    deleting = folder.with_name(f"{WORK}doomed-{folder.name}")
-    os.rename(folder, deleting)
-    shutil.rmtree(deleting)
+    ArtifactStore(folder.parent).discard(folder)

@@ -13,10 +13,12 @@ from pipeline.option_types import as_json, expected, nearest, similar
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
 from pipeline.text import to_plain_line
 from tasks import (
+    cluster_command,
     commands,
     console,
     datasets_command,
     export_command,
+    machines,
     paths,
     sampler_command,
     settings_commands,
@@ -78,6 +80,7 @@ def _dispatch(arguments: list[str]) -> int:
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
         raise _unknown_argument(parsed.command, unknown[0], parsers.get(parsed.command, parser).flags())
+    machines.use_flags(parsed)
     try:
         return parsed.function(parsed)
     except UserError as error:
@@ -182,6 +185,10 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
         help="a file, or a copy of one; ARTIFACT/NUMBER of a sample; an id, or 6 of its digits; a URL",
     )
     trace.add_argument("--json", action="store_true", help="for programs: an object, or {error}")
+    parts = add(
+        "cluster", cluster_command.certificates, "certificates, scheduler and workers of a cluster", dataset=False
+    )
+    cluster_command.add_actions(parts)
     _add_server(add("studio", studio, "look, label, run, compare and vote in the browser"))
     _add_server(add("web", web, "the studio, opened at the page for labelling"))
     add(
@@ -215,6 +222,10 @@ def _add_server(parser: CommandParser) -> None:
 
 def _add_options(parser: CommandParser) -> None:
     parser.add_argument("--query", default=argparse.SUPPRESS, help="search terms, separated by commas")
+    group = parser.add_argument_group("machines (where work is done and where its results are shared)")
+    for name in ("storage", "cluster"):
+        meaning = str(machines.MachineOptions.model_fields[name].description)
+        group.add_argument(f"--{name}", metavar="ADDRESS", help=meaning)
     for stage, options in STAGE_OPTIONS.items():
         group = parser.add_argument_group(f"{stage} ({str(options.__doc__).splitlines()[0].rstrip('.').lower()})")
         for name, field in options.model_fields.items():

@@ -15,15 +15,16 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock
 
-from pipeline.errors import NextStep, Stopped, UserError
+from pipeline.errors import NextStep, Stopped, UserError, disk_faults
 from pipeline.machine import BACKEND_ENVIRONMENT
 from pipeline.progress import Progress, ShouldStop, TellingProgress, tell
 from pipeline.result import Result
@@ -46,6 +47,16 @@ def warm_up(log: Path) -> None:
     if METHOD == "forkserver":
         with output_into(log):
             forkserver.ensure_running()
+
+
+def call_function(
+    name: str, options: object, arguments: dict[str, Any], *, folder: Path, progress: Progress, should_stop: ShouldStop
+) -> Result:
+    """Import the function of a stage, "module:name", and run it, here or in a process of its own."""
+    module, _, function = name.partition(":")
+    work = getattr(import_module(module), function)
+    with disk_faults(folder):
+        return cast(Result, work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop))
 
 
 def call(

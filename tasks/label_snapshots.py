@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.labels.log import LABEL_NAMES, CurrentLabels, LabelLog
 from pipeline.labels.snapshot import MIN_LABELS, read_snapshot, read_validation, snapshot_digest, write_snapshot
-from tasks import paths
+from tasks import machines, paths
 from tasks.settings import Settings
 
 SEED = "seed"  # the demo before its first run: its labels are made after its squares
@@ -49,7 +49,8 @@ def take_snapshot(dataset: str, settings: Settings) -> str:
 def save_snapshot(dataset: str, labels: str) -> None:
     """Save the labels that `take_snapshot` read, so that later edits belong to the next run."""
     if (taken := _labels_by_digest.get((dataset, labels))) is not None:
-        write_snapshot(taken.labels, paths.dataset_folder(dataset), taken.validation)
+        written = write_snapshot(taken.labels, paths.dataset_folder(dataset), taken.validation)
+        machines.share_labels(dataset, labels, written.read_bytes())
 
 
 def digest_of(dataset: str, labels: str) -> str:

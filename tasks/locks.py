@@ -12,14 +12,19 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from pipeline.errors import Stopped
 from pipeline.machine import has_gpu_driver
+from pipeline.store.remote_lock import RemoteLock
 from tasks import signals
 
+Lock = BaseFileLock | RemoteLock
 
-def of_stage(artifact: BaseFileLock, *, trains: bool) -> list[tuple[BaseFileLock, str]]:
-    """The locks that a stage needs, each with the reason to wait if it is taken: that of its `artifact`, and that of
-    the processor if it `trains`.
+
+def of_stage(artifact: BaseFileLock, shared: RemoteLock | None, *, trains: bool) -> list[tuple[Lock, str]]:
+    """The locks that a stage needs, each with the reason to wait if it is taken: that of its `artifact`, the one that
+    machines share, and that of the processor if it `trains`.
     """
-    locks: list[tuple[BaseFileLock, str]] = [(artifact, "another run makes the same")]
+    locks: list[tuple[Lock, str]] = [(artifact, "another run makes the same")]
+    if shared:
+        locks.append((shared, "another machine makes the same"))
     if trains:  # Luigi's own scheduler counts the resource `gpu` within one process only
         device = re.sub(r"\W+", "-", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
         name = "-".join(["ganmill-gpu", *filter(None, [device])])
@@ -32,7 +37,7 @@ def training_elsewhere() -> str:
     return "another training uses the GPU" if has_gpu_driver() else "another training on this machine"
 
 
-def acquire(lock: BaseFileLock, notify: Callable[[], None]) -> AbstractContextManager[Any]:
+def acquire(lock: Lock, notify: Callable[[], None]) -> AbstractContextManager[Any]:
     """Take `lock`; call `notify` once if it is not free. Errors: `Stopped` if the run is asked to stop meanwhile."""
     has_notified = False
     while True:

@@ -6,6 +6,7 @@ from pipeline.errors import UserError
 from pipeline.gan.config import loading
 from pipeline.option_types import nearest, similar
 from pipeline.store.artifacts import ArtifactStore
+from tasks import machines
 
 STAGE_ROOTS = {
     "download": "data",
@@ -20,8 +21,13 @@ SCHEMA = loading.SCHEMA
 
 
 def artifact_store(dataset: str, stage: str) -> ArtifactStore:
-    """The artifact store of one stage, for example `data/pikachu/normalize`."""
+    """The artifacts of one stage on this machine, for example `data/pikachu/normalize`."""
     return ArtifactStore(Path(STAGE_ROOTS[stage]) / dataset / stage)
+
+
+def shared_store(dataset: str, stage: str) -> ArtifactStore:
+    """The artifacts of one stage on this machine and, if machines share a storage, in that."""
+    return ArtifactStore(Path(STAGE_ROOTS[stage]) / dataset / stage, machines.shared_artifacts(dataset, stage))
 
 
 def dataset_folder(dataset: str) -> Path:

@@ -30,7 +30,7 @@ from pipeline.options import (
 )
 from pipeline.store import digest
 from pipeline.store.atomic import write_whole
-from tasks import paths, remembered
+from tasks import machines, paths, remembered
 from tasks.remembered import Remembered
 
 # Sections of luigi.cfg that Luigi itself reads (its documentation, "Configuration")
@@ -206,7 +206,7 @@ def _items(config: Any, section: str) -> list[tuple[str, str]]:
 
 def _check_section(section: str) -> None:
     stage = section.rpartition(".")[2]
-    if section not in LUIGI_SECTIONS and stage not in STAGES:
+    if section not in (*LUIGI_SECTIONS, machines.SECTION) and stage not in STAGES:
         raise UserError(f"luigi.cfg: nothing reads the section [{section}]; {nearest(section, STAGES)}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pipeline.errors import UserError, of_system
 from pipeline.option_types import as_text, nearest
 from pipeline.options import STAGE_OPTIONS, check_dataset
-from tasks import paths, remembered, settings, settings_page
+from tasks import machines, paths, remembered, settings, settings_page
 
 
 def options(arguments: Namespace) -> int:
@@ -29,6 +29,9 @@ def options(arguments: Namespace) -> int:
             origin = known.origin if known else settings.DEFAULT
             value = f"{name} = {as_text(getattr(current_settings[stage], name))}"
             print(f"{value:<42}  # {origin}: {field.description}")
+    print(f"[{machines.SECTION}]")
+    for name, field in machines.MachineOptions.model_fields.items():
+        print(f"{f'{name} = {getattr(machines.chosen(), name)}':<42}  # {field.description}")
     return 0
 
 

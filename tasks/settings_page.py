@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 
 from pipeline.option_types import Options, accepted, as_text
 from pipeline.options import STAGE_OPTIONS
+from tasks.machines import SECTION, MachineOptions
 from tasks.settings import SUBJECT
 
 INTRODUCTION = f"""\
@@ -71,13 +72,18 @@ Every picture gets five scores from 0 (it has the problem) to 1 (it has not): `b
 `low_information` and `odd_aspect_ratio`, which are CleanVision's names for these problems. They are in
 `data/<dataset>/normalize/latest/images.jsonl`, under `quality`. By default no picture is rejected for its scores: look
 at them first, then set for example `normalize.blurry` to 0.3.
-"""
+""",
+    SECTION: """\
+These are for all datasets: the section of luigi.cfg is `[machines]`, and the flags are `--storage` and `--cluster`.
+They are not remembered, and not part of any content key. [cluster.md](cluster.md) explains them.
+""",
 }
 
 
 def as_markdown() -> str:
     """The whole page."""
-    return "\n".join([INTRODUCTION, *(_section(stage, options) for stage, options in STAGE_OPTIONS.items())])
+    sections: dict[str, type[Options]] = {**STAGE_OPTIONS, SECTION: MachineOptions}
+    return "\n".join([INTRODUCTION, *(_section(name, options) for name, options in sections.items())])
 
 
 def _section(stage: str, options: type[Options]) -> str:

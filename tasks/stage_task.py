@@ -1,33 +1,22 @@
-"""The base class of the Luigi task of a stage: parameters, content key, `complete()`, and making the artifact.
+"""The base class of the Luigi task of a stage: parameters, content key, and `complete()`.
 
-`make_artifact` takes a lock, checks again whether the artifact is there, works in a temporary folder, then publishes
-and records it.
+`make_artifact` does the work: it makes the artifact, unless another run does so first.
 """
 
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import replace
-from datetime import datetime, timezone
-from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 import luigi
 
-from pipeline.errors import disk_faults
 from pipeline.options import DEFAULT_DATASET
-from pipeline.progress import Progress, ShouldStop, TellingProgress
-from pipeline.result import Result
 from pipeline.store import digest
-from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import Artifact, ArtifactStore
-from pipeline.store.manifest import Manifest, list_files, list_folders
-from tasks import error_text, isolation, label_snapshots, locks, luigid, paths, run_log, signals
+from tasks import error_text, label_snapshots, paths, run_log
+from tasks.make_artifact import make_artifact
 from tasks.settings import Settings, from_text, resolve
-from tasks.stage_reporter import StageReporter
 
 AnyTask = TypeVar("AnyTask", bound="RunTask")
 
@@ -72,109 +61,6 @@ class RunTask(luigi.Task):
     def upstream(self, task: type[AnyTask]) -> AnyTask:
         """Another task of the same run; a stage gets only the options of the stages up to itself."""
         return cast(AnyTask, self.clone(task, settings=self.chosen.text(getattr(task, "stage", None))))
-
-
-def make_artifact(task: "StageTask") -> None:
-    """Publish the artifact of `task`, unless another run does so first."""
-    record = run_log.record(task.dataset, task.run_name)
-    with signals.listening(), run_log.logging_to(record.log), disk_faults(task.artifact_store.root):
-        # The key is known: Luigi runs a stage when its inputs are there. While the stage waits for a lock, another run
-        # may change its inputs: then it needs another key
-        while not _make_if_missing(task, cast(str, task.key()), record):
-            continue
-
-
-def _make_if_missing(task: "StageTask", key: str, record: run_log.RunLog) -> bool:
-    """Make the artifact `key`, if it is missing, once the locks are free; false if another key is needed then."""
-    with ExitStack() as stack:
-        for lock, reason in locks.of_stage(task.artifact_store.lock(key), trains=task.trains):
-            notify = partial(record.add_and_print, "wait", stage=task.stage, reason=reason)
-            stack.enter_context(locks.acquire(lock, notify))
-        if task.key() != key:
-            return False
-        if not task.complete():
-            if damage := task.artifact_store.damage(key):
-                record.add_and_print("note", stage=task.stage, text=f"{damage}; it is made again")
-            _make_and_report(task, key, record)
-        return True
-
-
-def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> None:
-    """Make the artifact `key`; report its start, its progress, and its success or failure."""
-    reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
-    try:
-        with disk_faults(task.artifact_store.root), task.shown(key):
-            manifest = _work_and_publish(task, key, record, reporter)
-    except BaseException as error:
-        why = error_text.with_dataset_flag(error_text.one_line(error), task.dataset)
-        reporter.failed(error_text.outcome_of(error), why, key)
-        raise
-    reporter.made(manifest)
-
-
-def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: StageReporter) -> Manifest:
-    """Do the work in a folder of its own and publish that folder."""
-    began = time.monotonic()
-    # Before the work: the inputs may change during hours of it
-    draft = draft_manifest(task, key)
-    folder = task.artifact_store.work(key, resume=task.resumable)
-    if task.resumable:  # so that it is known what a stopped run was making
-        manifests.write(draft, folder)
-    reporter.started(key)
-    result = _work(task, folder, record, reporter)
-    manifest = replace(
-        draft,
-        outputs=result.outputs,
-        summary=_with_notices(result.summary, task.notices_of(result.outputs)),
-        unfinished=result.unfinished,
-        files=list_files(folder, pictures=task.pictures),
-        folders=list_folders(folder, task.pictures),
-        created=datetime.now(timezone.utc).isoformat(),
-        seconds=round(time.monotonic() - began, 2),
-    )
-    task.artifact_store.publish(folder, manifest, latest=not task.once)
-    return manifest
-
-
-def _with_notices(summary: dict[str, Any], notices: list[str]) -> dict[str, Any]:
-    return {**summary, "notices": [*summary.get("notices", ()), *notices]} if notices else summary
-
-
-def draft_manifest(task: "StageTask", key: str) -> Manifest:
-    """The manifest of `key` as far as it is known before the work."""
-    return Manifest(
-        stage=task.stage,
-        version=task.version,
-        dataset=task.dataset,
-        key=key,
-        options=task.options.significant(),
-        inputs=task.inputs() or {},  # never None here: the key is known
-        notes=task.notes(),
-        versions=run_log.versions(),
-        run=task.run_name,
-        forced=task.forced_by,
-    )
-
-
-def _work(task: "StageTask", folder: Path, record: run_log.RunLog, reporter: StageReporter) -> Result:
-    work = partial(_call, task.function, task.options, {**task.arguments(), **task.folders()})
-    hooks: dict[str, Any] = {
-        "progress": TellingProgress(reporter.progress, reporter.tell),
-        "should_stop": signals.should_stop,
-    }
-    if task.isolated:
-        return isolation.call(work, folder=folder, log=record.log.absolute(), **hooks)
-    return work(folder=folder, **hooks)
-
-
-def _call(
-    name: str, options: object, arguments: dict[str, Any], *, folder: Path, progress: Progress, should_stop: ShouldStop
-) -> Result:
-    """Import the stage's function and run it, here or in a process of its own."""
-    module, _, function = name.partition(":")
-    work = getattr(import_module(module), function)
-    with disk_faults(folder):
-        return cast(Result, work(options, **arguments, folder=folder, progress=progress, should_stop=should_stop))
 
 
 _artifact_cache: ContextVar[dict[str, Artifact | None] | None] = ContextVar("_artifact_cache", default=None)
@@ -249,7 +135,7 @@ class StageTask(RunTask):
     @property
     def artifact_store(self) -> ArtifactStore:
         """This stage's finished folders."""
-        return paths.artifact_store(self.dataset, self.stage)
+        return paths.shared_store(self.dataset, self.stage)
 
     @property
     def forced_by(self) -> str:
@@ -308,17 +194,21 @@ class StageTask(RunTask):
 
     def mark_used(self) -> None:
         """Let `latest` name the artifact of this stage, if there is one: an older one, if earlier settings are used
-        again. A trial does not change `latest`.
+        again. A trial does not change `latest`. If machines share a storage, the artifact is here and there then.
         """
-        if not self.once and (found := self.published()):
-            self.artifact_store.point_latest(found.folder)
+        if found := self.published():
+            folder = self.artifact_store.share(found).folder
+            if not self.once:
+                self.artifact_store.point_latest(folder)
 
     def output(self) -> "StageTarget":
         return StageTarget(self)
 
     def folders(self) -> dict[str, Path]:
         """The folders of the stages it reads, by the name of the argument of its function."""
-        return {task.keyword or task.stage: task.finished().folder for task in self.stages_read()}
+        return {
+            task.keyword or task.stage: task.artifact_store.bring(task.finished()).folder for task in self.stages_read()
+        }
 
     def run(self) -> None:
         make_artifact(self)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, cast
 
 import luigi
 
@@ -19,19 +19,24 @@ from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, epochs_begun, find_continuation
 from pipeline.gan.training.ending import check_automatic
-from pipeline.pretrained import NONE, Weights, uses_backbone
-from tasks import backbones, gallery_updates, label_snapshots, paths, settings
-from tasks.stage_task import RunTask, StageTask, draft_manifest
+from pipeline.pretrained import NONE, uses_backbone
+from tasks import backbones, gallery_updates, label_snapshots, machines, paths, settings
+from tasks.make_artifact import draft_manifest
+from tasks.stage_arguments import (
+    ClassifierArguments,
+    ClusterArguments,
+    DownloadArguments,
+    FilterArguments,
+    GanArguments,
+    GenerateArguments,
+    LabelArguments,
+    ReportArguments,
+)
+from tasks.stage_task import RunTask, StageTask
 
 ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
 TEXTURES = "textures"  # the extractor without weights
 Reads = dict[type[StageTask], tuple[str, ...]]
-
-
-class DownloadArguments(TypedDict):
-    """What `download` is given beside options and folders."""
-
-    dataset: Path  # the folder of the dataset, for the raw pictures and the archive of URLs
 
 
 class Download(StageTask):
@@ -64,6 +69,9 @@ class Normalize(StageTask):
     def reads(self) -> Reads:
         return {Download: ("images",)}
 
+    def arguments(self) -> ClusterArguments:
+        return {"cluster": machines.cluster_of(self.dataset)}
+
 
 class SeedLabels(RunTask):
     """The first labels of the demo, which knows the truth about its pictures. Other datasets are labelled by people."""
@@ -80,14 +88,8 @@ class SeedLabels(RunTask):
         from pipeline.labels.seed import seed_from  # here, as it loads OpenCV, which a plan does not need
 
         if not self.complete():  # another run may have been faster
-            download, normalize = (task.published().folder for task in self.requires())
+            download, normalize = (task.artifact_store.bring(task.finished()).folder for task in self.requires())
             label_snapshots.log(self.dataset).append(seed_from(download=download, normalize=normalize), how="seed")
-
-
-class LabelArguments(TypedDict):
-    """What a stage that reads the labels is given beside options and folders."""
-
-    labels: Path  # the file of the label snapshot
 
 
 class Labelled(StageTask):
@@ -114,12 +116,6 @@ class Labelled(StageTask):
 
     def arguments(self) -> LabelArguments:
         return {"labels": label_snapshots.path(self.dataset, self.labels)}
-
-
-class ClassifierArguments(LabelArguments):
-    """What `train_classifier` is given beside options and folders."""
-
-    weights: Weights | None  # of the pretrained backbone
 
 
 class TrainClassifier(Labelled):
@@ -153,12 +149,6 @@ class TrainClassifier(Labelled):
         return {**super().arguments(), "weights": backbones.classifier_weights(self.options.backbone)}
 
 
-class FilterArguments(LabelArguments):
-    """What `filter_images` is given beside options and folders."""
-
-    classifier: Path | None  # None, replaced by the folder of the classifier if the stage reads it
-
-
 class Filter(Labelled):
     """Which squares are kept."""
 
@@ -173,7 +163,8 @@ class Filter(Labelled):
         return {Normalize: ("images",), **classifier}
 
     def arguments(self) -> FilterArguments:
-        return {**super().arguments(), "classifier": None}
+        cluster = machines.cluster_of(self.dataset) if self.options.method != "none" else None
+        return {**super().arguments(), "classifier": None, "cluster": cluster}
 
 
 class Measured(StageTask):
@@ -193,15 +184,6 @@ class Measured(StageTask):
     def content(self) -> dict[str, str]:
         weights = backbones.extractor_weights(self.options.extractor, self.backbone)
         return {"extractor": weights.digest if weights else TEXTURES}
-
-
-class GanArguments(TypedDict):
-    """What `train_gan` is given beside options and folders."""
-
-    classifier: Path | None  # as in FilterArguments
-    definition: Path  # the JSON file
-    live: Path  # the folder for sample sheets while the training runs
-    continues: Continuation  # the earlier training to go on from
 
 
 class TrainGan(Measured):
@@ -280,12 +262,6 @@ class TrainGan(Measured):
         return gallery_updates.during_training(self, key)
 
 
-class GenerateArguments(TypedDict):
-    """What `generate` is given beside options and folders."""
-
-    classifier: Path | None  # as in FilterArguments
-
-
 class Generate(Measured):
     """Samples of the generator, and their scores."""
 
@@ -298,16 +274,10 @@ class Generate(Measured):
         return {Normalize: (), Filter: ("kept",), TrainGan: ("generator",), **self.measured_by()}
 
     def arguments(self) -> GenerateArguments:
-        return {"classifier": None}
+        return {"classifier": None, "cluster": machines.cluster_of(self.dataset)}
 
     def shown(self, key: str) -> AbstractContextManager[None]:
         return gallery_updates.after(self.dataset)
-
-
-class ReportArguments(TypedDict):
-    """What `write_report` is given beside options and folders."""
-
-    dataset: str  # its name
 
 
 class Report(StageTask):

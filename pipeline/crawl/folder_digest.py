@@ -5,13 +5,15 @@ when it was read, as Git does (https://git-scm.com/docs/racy-git). What was read
 dataset; without it, or if it cannot be read or written, every file is read.
 """
 
+import hashlib
+import marshal
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias
 
 from pipeline.store import digest
 
@@ -26,12 +28,9 @@ _CREATE = """
 """
 
 
-class Entry(NamedTuple):
-    """A file below a folder: its path there with forward slashes, its stamp, and when it was last changed."""
-
-    path: str
-    stamp: str
-    changed: int  # nanoseconds since 1970
+# A file below a folder: its path there with forward slashes; its bytes, the times of its last modification and of the
+# last change of it or of what the system knows about it (nanoseconds since 1970), and its inode. There may be a million
+Entry: TypeAlias = tuple[str, int, int, int, int]
 
 
 def digest_folder(root: Path, dataset: Path) -> str:
@@ -57,38 +56,45 @@ def list_entries(root: Path) -> Iterator[Entry]:
                 if each.is_dir(follow_symlinks=False):
                     waiting.append((each.path, f"{prefix}{each.name}/"))
                     continue
-                with suppress(OSError):  # deleted meanwhile, or a link that leads nowhere
+                try:  # `suppress` would take as long as all the rest
                     if each.is_file():
                         stat = each.stat()
-                        stamp = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
-                        yield Entry(prefix + each.name, stamp, max(stat.st_mtime_ns, stat.st_ctime_ns))
+                        times = stat.st_mtime_ns, stat.st_ctime_ns
+                        yield prefix + each.name, stat.st_size, *times, stat.st_ino
+                except OSError:  # deleted meanwhile, or a link that leads nowhere
+                    continue
 
 
 def _digest_with(cache: sqlite3.Connection, root: Path, entries: list[Entry]) -> str:
     """The digest, from what `cache` knows and the files that it does not know, which it knows then."""
     key = os.fsencode(root)
-    stamp = digest.of_value([[os.fsencode(entry.path).hex(), entry.stamp] for entry in entries])
+    stamp = hashlib.sha256(marshal.dumps(entries, 2)).hexdigest()  # 2: a format in which equal lists are equal bytes
     if row := cache.execute("SELECT digest FROM folders WHERE root = ? AND stamp = ?", (key, stamp)).fetchone():
         return str(row[0])
     rows = cache.execute("SELECT path, stamp, sha256 FROM files WHERE root = ?", (key,))
     known = {(path, stamp): sha256 for path, stamp, sha256 in rows}
     settled = time.time_ns() - SETTLED  # as it is before the files are read
-    found = [(entry, known.get((os.fsencode(entry.path), entry.stamp)) or _read(root, entry)) for entry in entries]
+    found = [(entry, known.get(_stamped(entry)) or _read(root, entry)) for entry in entries]
     result = _digest(found)
-    certain = [(entry, sha256) for entry, sha256 in found if entry.changed < settled]
+    certain = [(entry, sha256) for entry, sha256 in found if max(entry[2], entry[3]) < settled]
     cache.execute("DELETE FROM files WHERE root = ?", (key,))
     cache.executemany(
-        "INSERT INTO files VALUES (?, ?, ?, ?)",
-        ((key, os.fsencode(entry.path), entry.stamp, sha256) for entry, sha256 in certain),
+        "INSERT INTO files VALUES (?, ?, ?, ?)", ((key, *_stamped(entry), sha256) for entry, sha256 in certain)
     )
     if len(certain) == len(found):
         cache.execute("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", (key, stamp, result))
     return result
 
 
+def _stamped(entry: Entry) -> tuple[bytes, str]:
+    """The path, and what changes when the file does."""
+    path, *facts = entry
+    return os.fsencode(path), " ".join(map(str, facts))
+
+
 def _digest(found: list[tuple[Entry, str]]) -> str:
-    return digest.of_set([entry.path, sha256] for entry, sha256 in found)
+    return digest.of_set([path, sha256] for (path, *_), sha256 in found)
 
 
 def _read(root: Path, entry: Entry) -> str:
-    return digest.of_file(root / entry.path)
+    return digest.of_file(root / entry[0])

@@ -3,19 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from pipeline.cluster.client import Cluster
 from pipeline.devices import prepare_devices
 from pipeline.errors import UserError
 from pipeline.filter.advice import Advice, advise
 from pipeline.filter.calibration import shift_logits
-from pipeline.filter.classifier import BATCH, Classifier
 from pipeline.filter.classifier_io import load_classifier
 from pipeline.filter.evidence import evidence_of_squares
-from pipeline.filter.kernel import fit_components
 from pipeline.filter.recall import RecallEstimate, estimate_recall
+from pipeline.filter.score_shards import score_images, score_on_cluster
 from pipeline.filter.scores import BORDERLINE, FEATURES, KEPT, REJECTED, Score, read_unseen, write_scores
 from pipeline.filter.threshold import (
     MAX_EXTRA_LABELS,
@@ -31,7 +31,6 @@ from pipeline.filter.threshold import (
 )
 from pipeline.filter.words import advice_words, unconfirmed_words
 from pipeline.images.dataset import read_images
-from pipeline.images.packed import Images
 from pipeline.labels.log import LABELS
 from pipeline.labels.snapshot import read_snapshot, read_validation
 from pipeline.options import FilterOptions
@@ -43,7 +42,6 @@ from pipeline.store.manifest import ROWS
 
 PRECISION_TOLERANCE = 0.005  # a smaller shortfall of precision gives no notice
 MIN_RANDOM_LABELS = 30  # of a random sample; with fewer the fraction on target is not reported
-FEATURE_DIMENSIONS = 32  # of the features that compare squares on the label page
 
 
 def filter_images(
@@ -55,12 +53,14 @@ def filter_images(
     folder: Path,
     progress: Progress,
     should_stop: ShouldStop,
+    cluster: Cluster | None = None,
 ) -> Result:
     """Score every square and write to `folder` which ones are kept, rejected or borderline.
 
     A label overrides the score: squares labelled on target are kept, squares labelled off target or skip are not. Other
     squares are kept above the band around the threshold, rejected below it, and borderline within it. With method
     'none' all of them are kept, and `classifier` is None. Squares are not copied: `scores.jsonl` has a row for each.
+    With a `cluster` its workers score, and the result is the same where the arithmetic is.
 
     Raises:
         UserError: If nothing would be kept.
@@ -85,7 +85,16 @@ def filter_images(
     else:
         assert classifier is not None  # the task reads one for every other method
         stage_progress = StageProgress(progress, should_stop)
-        decision = _score_squares(options, normalize, labels_by_id, classifier, folder, stage_progress)
+        decision = _score_squares(
+            options,
+            normalize,
+            labels_by_id,
+            classifier,
+            folder,
+            squares=sha256_by_id,
+            cluster=cluster,
+            progress=stage_progress,
+        )
     scores = [_score(id, labels_by_id.get(id), decision) for id in sorted(sha256_by_id)]
     kept = [score.id for score in scores if score.outcome == KEPT]
     if not kept:
@@ -118,12 +127,19 @@ def _score_squares(
     labels: Mapping[str, str],
     classifier: Path,
     folder: Path,
+    *,
+    squares: Collection[str],
+    cluster: Cluster | None,
     progress: StageProgress,
 ) -> Decision:
     prepare_devices()
-    ids, images = read_images(normalize, progress=progress.report)
     model = load_classifier(classifier)
-    scored = _score_images(model, images, progress)
+    if cluster:
+        ids: Sequence[str] = sorted(squares)
+        scored = score_on_cluster(classifier, normalize, ids, cluster, progress)
+    else:
+        ids, images = read_images(normalize, progress=progress.report)
+        scored = score_images(model, images, lambda done: progress.report(done, len(ids), "squares scored"))
     np.save(folder / FEATURES, scored.features)
     probabilities = dict(zip(ids, scored.probability.tolist(), strict=True))
     unseen = {id: score for id, score in read_unseen(classifier).items() if id in probabilities}
@@ -143,25 +159,6 @@ def _score_squares(
 def _classifier_summary(classifier: Path) -> Mapping[str, Any]:
     """The figures of a finished classifier; none if its folder has no manifest."""
     return manifests.read(classifier).summary if (classifier / manifests.NAME).exists() else {}
-
-
-class _Scored(NamedTuple):
-    """What the classifier says of N squares."""
-
-    probability: np.ndarray  # (N,) as in `Predictions`
-    standard_error: np.ndarray  # (N,)
-    features: np.ndarray  # (N, up to FEATURE_DIMENSIONS) float16, by which the label page compares squares
-
-
-def _score_images(model: Classifier, images: Images, progress: StageProgress) -> _Scored:
-    compare = fit_components(model.landmarks(), FEATURE_DIMENSIONS)
-    batches = []
-    for start in range(0, len(images), BATCH):
-        found = model(images[start : start + BATCH])
-        features = compare(found.similarity).astype(np.float16)  # at once, as similarities take ten times as much
-        batches.append(_Scored(found.probability, found.standard_error, features))
-        progress.report(min(start + BATCH, len(images)), len(images), "squares scored")
-    return _Scored(*map(np.concatenate, zip(*batches, strict=True)))
 
 
 def _decide(

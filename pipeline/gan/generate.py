@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.cluster.client import Cluster
 from pipeline.devices import keras, prepare_devices
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.metrics import Reference
 from pipeline.gan.evaluation.nearest_reals import NEIGHBOURS, nearest_reals, neighbour_rows
+from pipeline.gan.sample_shards import draw_on_cluster
 from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents, latent_walk
 from pipeline.gan.trained_generator import load_generator
 from pipeline.gan.video import Video, film_notice, write_video
@@ -41,6 +43,7 @@ def generate(
     folder: Path,
     progress: Progress,
     should_stop: ShouldStop,
+    cluster: Cluster | None = None,
 ) -> Result:
     """Generate `count` samples into `folder`/images, with a contact sheet, a video, nearest reals and scores.
 
@@ -55,7 +58,9 @@ def generate(
     extractor = choose_extractor(options.extractor, classifier)  # first, as it may be unavailable
     stage_progress = StageProgress(progress, should_stop)
     sampler = _Sampler(options, load_generator(gan), stage_progress)
-    drawn = _write_samples(options, sampler, folder)
+    count = max(options.count, options.grid**2)
+    drawn = _draw_on_cluster(options, gan, count, cluster, stage_progress) if cluster else sampler.draw(count)
+    _write_samples(drawn[: options.count], folder)
     images = drawn[: options.count]
     write_png(folder / "grid.png", contact_sheet(drawn[: options.grid**2], options.grid))
     if options.film:
@@ -87,6 +92,10 @@ class _Sampler:
         seed, truncation = self.options.seed, self.options.truncation
         return fixed_latents(count, size=self.generator.input_shape[1], seed=seed, truncation=truncation)
 
+    def draw(self, count: int) -> np.ndarray:
+        """The first `count` samples (count, S, S, C) uint8. Errors: `Stopped`."""
+        return np.concatenate([*self.sample(self.latents(count), "samples")])
+
     def sample(self, latents: np.ndarray, what: str) -> Iterator[np.ndarray]:
         """Samples for `latents` (N, latent) in batches (<= BATCH, S, S, C) uint8. Errors: `Stopped`."""
         for start in range(0, len(latents), BATCH):
@@ -110,16 +119,26 @@ class _ProgressExtractor:
         return np.concatenate(found)
 
 
-def _write_samples(options: GenerateOptions, sampler: _Sampler, folder: Path) -> np.ndarray:
-    """Make the samples and write `count` of them; returns all (N, S, S, C) uint8, also those for the contact sheet."""
+def _draw_on_cluster(
+    options: GenerateOptions, gan: Path, count: int, cluster: Cluster, progress: StageProgress
+) -> np.ndarray:
+    """The first `count` samples (count, S, S, C) uint8, as `_Sampler.draw` gives them."""
+    return draw_on_cluster(
+        gan,
+        count,
+        seed=options.seed,
+        truncation=options.truncation,
+        cluster=cluster,
+        report=lambda done: progress.report(done, count, "samples generated"),
+        should_stop=progress.should_stop,
+    )
+
+
+def _write_samples(images: np.ndarray, folder: Path) -> None:
     (folder / "images").mkdir(exist_ok=True)
-    digits = max(5, len(str(options.count - 1)))
-    images: list[np.ndarray] = []
-    for part in sampler.sample(sampler.latents(max(options.count, options.grid**2)), "samples"):
-        for number, image in enumerate(part[: max(0, options.count - len(images))], start=len(images)):
-            write_png(folder / "images" / f"{number:0{digits}d}.png", image)
-        images += [*part]
-    return np.stack(images)
+    digits = max(5, len(str(len(images) - 1)))
+    for number, image in enumerate(images):
+        write_png(folder / "images" / f"{number:0{digits}d}.png", image)
 
 
 def _make_video(options: GenerateOptions, sampler: _Sampler) -> Video:

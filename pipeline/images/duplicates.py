@@ -108,8 +108,9 @@ class _View:
         self.is_kept = np.zeros(len(order), bool)
         self.kept, self.kept_hashes = np.empty(len(order), np.int64), np.empty(len(order), np.uint64)  # ranks, hashes
         self.count = 0  # of the two that are filled
-        self.thumbnails: np.ndarray | None = None  # (N, S, S, C) uint8; memory that is not written to is not taken
-        self.has_thumbnail = np.zeros(len(order), bool)
+        self.thumbnails: np.ndarray | None = None  # (capacity, S, S, C) uint8: of those that were looked at
+        self.loaded = 0
+        self.places = np.full(len(order), -1, np.int32)  # there, of each rank
 
     def keep(self, rank: int) -> None:
         """Add the picture to the kept ones."""
@@ -141,13 +142,19 @@ class _View:
         return ranks[difference(self._thumbnails(ranks), thumbnail) <= MAX_DIFFERENCE] if len(ranks) else ranks
 
     def _thumbnails(self, ranks: np.ndarray) -> np.ndarray:
-        for rank in ranks[~self.has_thumbnail[ranks]].tolist():
-            thumbnail = self.pictures.thumbnail(int(self.order[rank]), self.name)
-            if self.thumbnails is None:
-                self.thumbnails = np.empty((len(self.order), *thumbnail.shape), np.uint8)
-            self.thumbnails[rank], self.has_thumbnail[rank] = thumbnail, True
+        for rank in ranks[self.places[ranks] < 0].tolist():
+            self._load(rank)
         assert self.thumbnails is not None  # `ranks` is not empty
-        return self.thumbnails[ranks]
+        return self.thumbnails[self.places[ranks]]
+
+    def _load(self, rank: int) -> None:
+        thumbnail = self.pictures.thumbnail(int(self.order[rank]), self.name)
+        if self.thumbnails is None:
+            self.thumbnails = np.empty((64, *thumbnail.shape), np.uint8)
+        elif self.loaded == len(self.thumbnails):
+            self.thumbnails = np.concatenate([self.thumbnails, np.empty_like(self.thumbnails)])
+        self.thumbnails[self.loaded], self.places[rank] = thumbnail, self.loaded
+        self.loaded += 1
 
 
 def difference(thumbnails: np.ndarray, thumbnail: np.ndarray) -> np.ndarray:

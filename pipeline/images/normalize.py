@@ -12,9 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.cluster.client import Cluster
 from pipeline.errors import UserError
 from pipeline.images.duplicates import find_duplicates, gather_fingerprints
 from pipeline.images.journal import Journal
+from pipeline.images.normalize_shards import MAX_SECONDS, prepare_shards
 from pipeline.images.overview import write_overview
 from pipeline.images.prepare import Picture, Prepared, prepare
 from pipeline.images.rejected import TOO_SMALL, too_small_words
@@ -28,19 +30,24 @@ from pipeline.store.jsonl import read_rows, write_rows
 from pipeline.store.manifest import ROWS
 
 SMALL_SIDE = 32  # pixels: if all pictures are smaller, they are meant to be
-MAX_SECONDS = 20.0  # for one picture; 100 million pixels take about 2 s
 
 
 def normalize(
-    options: NormalizeOptions, *, download: Path, folder: Path, progress: Progress, should_stop: ShouldStop
+    options: NormalizeOptions,
+    *,
+    download: Path,
+    folder: Path,
+    progress: Progress,
+    should_stop: ShouldStop,
+    cluster: Cluster | None = None,
 ) -> Result:
     """Convert the pictures of the artifact `download` to squares; fill `folder` with images/, images.jsonl and sheets/.
 
     Each row of images.jsonl describes one picture: id, outcome (kept, duplicate or rejected), reason, `of` (the kept
     picture that a duplicate repeats), width and height of the original in pixels, `quality` (scores by name, null if it
     was not decoded), phash, and for a kept one `file` and the `sha256` of that file. A run that was stopped or killed
-    is resumed from `folder`. The contact sheets show the kept squares, the duplicates and the rejected pictures for
-    each reason.
+    is resumed from `folder`. With a `cluster` its workers prepare the pictures, and the result is the same. The contact
+    sheets show the kept squares, the duplicates and the rejected pictures for each reason.
 
     Raises:
         DamagedState: a picture file is missing or changed.
@@ -51,7 +58,16 @@ def normalize(
     images.mkdir(exist_ok=True)
     pictures = list_pictures(download, options)
     with Journal(folder / "prepared.jsonl", images) as journal:
-        prepare_pictures(pictures, journal, options=options, images=images, progress=progress, should_stop=should_stop)
+        prepare_pictures(
+            pictures,
+            journal,
+            options=options,
+            download=download,
+            images=images,
+            cluster=cluster,
+            progress=progress,
+            should_stop=should_stop,
+        )
         originals = find_copies(pictures, journal, options.near_duplicates)
         rows = (_row(journal[picture.id], originals.get(picture.id)) for picture in pictures)
         write_rows(folder / ROWS, rows)
@@ -102,21 +118,39 @@ def prepare_pictures(
     journal: Journal,
     *,
     options: NormalizeOptions,
+    download: Path,
     images: Path,
+    cluster: Cluster | None,
     progress: Progress,
     should_stop: ShouldStop,
 ) -> None:
-    """Prepare the pictures that are not in the journal yet, in parallel processes, and record them."""
+    """Prepare the pictures that are not in the journal yet, in parallel processes or on a cluster, and record them."""
+
+    def record_all(rows: Sequence[Prepared]) -> None:
+        for row in rows:
+            journal.add(row)
+        progress(len(journal), len(pictures))
 
     def record(picture: Picture, outcome: Prepared | Lost) -> None:
         if isinstance(outcome, Lost):
             outcome = Prepared(id=picture.id, bytes=picture.path.stat().st_size, reason=outcome.reason)
-        journal.add(outcome)
-        progress(len(journal), len(pictures))
+        record_all([outcome])
 
     progress(len(journal), len(pictures))
+    waiting = [picture for picture in pictures if picture.id not in journal]
+    if cluster:
+        prepare_shards(
+            waiting,
+            download,
+            options=options,
+            images=images,
+            cluster=cluster,
+            take=record_all,
+            should_stop=should_stop,
+        )
+        return
     work_through(
-        [picture for picture in pictures if picture.id not in journal],
+        waiting,
         partial(prepare, options=options, folder=images),
         record,
         processes=options.processes or usable_cores(),

@@ -10,15 +10,19 @@
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from pipeline.errors import DamagedState
+from pipeline.progress import Progress, silent
 from pipeline.store import manifest as manifests
-from pipeline.store.manifest import Manifest
+from pipeline.store.manifest import Manifest, list_folders
+from pipeline.store.remote_artifacts import RemoteArtifacts
 
 SHORT = 12  # hex digits of the content key in a folder's name: 48 bits; the manifest has the whole key
 WORK = ".work-"
@@ -35,24 +39,74 @@ class Artifact:
 
 
 class ArtifactStore:
-    """The artifacts of one stage of one dataset."""
+    """The artifacts of one stage of one dataset; with `remote` those here are copies of what several machines share."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, remote: RemoteArtifacts | None = None) -> None:
+        self.root, self.remote = root, remote
 
     def find(self, key: str, *, forced: str = "", run: str = "", unfinished: bool = False) -> Artifact | None:
         """The newest undamaged artifact with the content key `key`, or None; with `forced`, only one made by that
         rerun. An unfinished one is found only by the `run` that made it, or with `unfinished`.
+
+        One that only the remote store has is found without its files: `bring` fetches them.
         """
-        for folder in reversed(self._folders(key)):
-            try:
-                found = load(folder)
-            except DamagedState:
-                continue
+        for found in self._candidates(key):
             counts = unfinished or not found.manifest.unfinished or found.manifest.run == run
             if counts and found.manifest.key == key and forced in ("", found.manifest.forced):
                 return found
         return None
+
+    def _candidates(self, key: str) -> Iterator[Artifact]:
+        """The undamaged artifacts that may have the content key: those here, and then the remote ones."""
+        for folder in reversed(self._folders(key)):
+            with suppress(DamagedState):
+                yield load(folder)
+        if self.remote:
+            for each in self.remote.find(key, key[:SHORT]):
+                yield Artifact(self.root / each.name, each.manifest)
+
+    def bring(self, artifact: Artifact, progress: Progress = silent) -> Artifact:
+        """The artifact with its files here; those that only the remote store has are fetched.
+
+        Raises:
+            DamagedState: the remote files are not what was written.
+        """
+        if self.remote is None or (artifact.folder / manifests.NAME).exists():
+            return artifact
+        there = self.remote.read(artifact.folder.name)
+        if there is None:
+            raise DamagedState(f"{artifact.folder} was deleted here and in the storage; run again")
+        self.root.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.root / f".lock-fetch-{artifact.folder.name}"):
+            if not (artifact.folder / manifests.NAME).exists():
+                work = self.root / f"{WORK}fetch-{artifact.folder.name}"
+                shutil.rmtree(work, ignore_errors=True)  # of a fetch that was killed
+                work.mkdir()
+                self.remote.fetch(there, work, progress)
+                folders = {name: list_folders(work, name)[name] for name in there.manifest.folders}
+                self._publish_at(artifact.folder, work, replace(there.manifest, folders=folders))
+        return load(artifact.folder)
+
+    def share(self, artifact: Artifact, progress: Progress = silent) -> Artifact:
+        """Bring the artifact here, or upload it, whichever lacks it; returns the one that all machines use.
+
+        If another machine has published the same in the meantime, that one counts.
+        """
+        if self.remote is None:
+            return artifact
+        if not (artifact.folder / manifests.NAME).exists():
+            return self.bring(artifact, progress)
+        there = self.remote.publish(artifact.folder, artifact.manifest, progress)
+        if there.manifest.outputs == artifact.manifest.outputs and there.name == artifact.folder.name:
+            return artifact
+        self.discard(artifact.folder)
+        return self.bring(Artifact(self.root / there.name, there.manifest), progress)
+
+    def discard(self, folder: Path) -> None:
+        """Delete a folder; it is renamed first, so that a partly deleted folder is not taken for a complete one."""
+        deleting = folder.with_name(f"{WORK}doomed-{folder.name}")
+        os.rename(folder, deleting)
+        shutil.rmtree(deleting)
 
     def damage(self, key: str) -> str | None:
         """What is wrong with the newest artifact of `key`; None if there is none or it is undamaged."""
@@ -133,13 +187,16 @@ class ArtifactStore:
         """Publish `work` as an artifact: write the manifest, fsync everything, rename once; with `latest`, the file
         `latest` names it from now on.
         """
+        published = self._publish_at(self._free(manifest.key), work, manifest)
+        if latest:
+            self.point_latest(published.folder)
+        return published
+
+    def _publish_at(self, folder: Path, work: Path, manifest: Manifest) -> Artifact:
         manifests.write(manifest, work)
         _sync_all(work)
-        folder = self._free(manifest.key)
         os.rename(work, folder)
         _sync(self.root)
-        if latest:
-            self.point_latest(folder)
         return Artifact(folder, manifest)
 
     def folders(self) -> list[Path]:

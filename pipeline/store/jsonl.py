@@ -27,6 +27,11 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
             yield parse_row(line, f"{path}, line {number}")
 
 
+def parse_rows(data: bytes, where: str) -> list[dict[str, Any]]:
+    """The rows in `data`; raises `DamagedState` as `read_rows`, naming `where`."""
+    return [parse_row(line, f"{where}, line {number}") for number, line in enumerate(data.splitlines(True), start=1)]
+
+
 def parse_row(line: bytes, where: str) -> dict[str, Any]:
     """Parse a line; a line without its newline was truncated and counts as damaged even if it parses."""
     try:

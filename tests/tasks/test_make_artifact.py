@@ -12,7 +12,8 @@ from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import ArtifactStore
-from tasks import error_text, label_snapshots, locks, run_log, stage_task
+from tasks import error_text, isolation, label_snapshots, locks, run_log, signals
+from tasks.make_artifact import make_artifact
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 from tasks.stages import STAGE_TASKS, TrainClassifier
@@ -39,7 +40,7 @@ def task(tmp_path, monkeypatch):
 
     class Task:
         stage, dataset, run_name, version, forced_by, resources = "report", "x", run_log.new_name(), 1, "", {}
-        task_id, resumable, isolated, unfinished, once = "x", False, False, False, False
+        task_id, resumable, isolated, unfinished, once, pictures = "x", False, False, False, False, ""
         set_status_message = set_progress_percentage = None
         function = f"{__name__}:write_one"
         options = SimpleNamespace(significant=dict)
@@ -54,14 +55,14 @@ def task(tmp_path, monkeypatch):
         def key(self):
             return self.keys.pop(0) if len(self.keys) > 1 else self.keys[0]
 
-    monkeypatch.setattr(stage_task, "import_module", lambda _: SimpleNamespace(**globals()))
+    monkeypatch.setattr(isolation, "import_module", lambda _: SimpleNamespace(**globals()))
     return Task()
 
 
 def test_make_uses_the_key_that_is_needed_once_the_lock_is_free(task):
     old, new = "a" * 64, "b" * 64
     task.keys = [old, new]  # another run made its input anew while this one waited
-    stage_task.make_artifact(task)
+    make_artifact(task)
     assert [found.manifest.key for found in task.artifact_store.all()] == [new]
 
 
@@ -72,7 +73,7 @@ def leave_unfinished(options, *, folder, progress, should_stop):
 
 def test_unfinished_artifact_is_complete_for_its_run_only(task):
     task.function = f"{__name__}:leave_unfinished"
-    stage_task.make_artifact(task)
+    make_artifact(task)
     assert task.published().manifest.unfinished == "4 of 9 epochs"
     assert task.complete()
     mine, task.run_name = task.run_name, run_log.new_name()
@@ -80,7 +81,7 @@ def test_unfinished_artifact_is_complete_for_its_run_only(task):
     task.unfinished = True
     assert task.complete()
     task.unfinished, task.function = False, f"{__name__}:write_one"
-    stage_task.make_artifact(task)  # the next run
+    make_artifact(task)  # the next run
     assert [(found.folder.name, found.manifest.unfinished) for found in task.artifact_store.all()] == [
         ("a" * 12, "4 of 9 epochs"),
         ("a" * 12 + ".2", ""),
@@ -92,7 +93,7 @@ def test_unfinished_artifact_is_complete_for_its_run_only(task):
 def test_work_folder_of_a_resumable_stage_says_what_is_made_there(task):
     task.resumable, task.function = True, f"{__name__}:go_wrong"
     with pytest.raises(BrokenPipeError):
-        stage_task.make_artifact(task)
+        make_artifact(task)
     draft = manifests.read(task.artifact_store.work_path("a" * 64))
     assert (draft.key, draft.stage, draft.files) == ("a" * 64, "report", {})
 
@@ -100,7 +101,7 @@ def test_work_folder_of_a_resumable_stage_says_what_is_made_there(task):
 def test_make_reports_a_full_disk_as_a_user_error(task):
     task.function = f"{__name__}:fill_the_disk"
     with pytest.raises(UserError, match=r"made: No space left on device; free some space"):
-        stage_task.make_artifact(task)
+        make_artifact(task)
     (row,) = run_log.record("x", task.run_name).rows()[-1:]
     assert (row["outcome"], "No space left" in row["error"]) == ("failed", True)
 
@@ -108,7 +109,7 @@ def test_make_reports_a_full_disk_as_a_user_error(task):
 def test_make_raises_other_errors_of_the_system_as_they_are(task):
     task.function = f"{__name__}:go_wrong"
     with pytest.raises(BrokenPipeError):
-        stage_task.make_artifact(task)
+        make_artifact(task)
 
 
 def test_make_records_an_error_of_publishing(task, monkeypatch):
@@ -117,7 +118,7 @@ def test_make_records_an_error_of_publishing(task, monkeypatch):
 
     monkeypatch.setattr(ArtifactStore, "publish", fail)
     with pytest.raises(UserError, match="Read-only file system"):
-        stage_task.make_artifact(task)
+        make_artifact(task)
     assert run_log.record("x", task.run_name).rows()[-1]["outcome"] == "failed"
 
 
@@ -140,7 +141,7 @@ def ask_for_labels(options, *, folder, progress, should_stop):
 def test_a_stage_that_needs_labels_ends_with_the_next_step(task):
     task.function = f"{__name__}:ask_for_labels"
     with pytest.raises(NextStep):
-        stage_task.make_artifact(task)
+        make_artifact(task)
     row = run_log.record("x", task.run_name).rows()[-1]
     assert (row["outcome"], row["error"]) == ("next", "label 30 on target: `make label DATASET=x`")
 
@@ -156,9 +157,9 @@ def test_stage_that_trains_waits_for_another_training_and_says_so_once(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     task.resources = {"gpu": 1}
     asked = iter([False, False, True])
-    monkeypatch.setattr(stage_task.signals, "should_stop", lambda: next(asked))
+    monkeypatch.setattr(signals, "should_stop", lambda: next(asked))
     with FileLock(tmp_path / "ganmill-gpu.lock"), pytest.raises(Stopped):
-        stage_task.make_artifact(task)
+        make_artifact(task)
     assert [line for line in capsys.readouterr().err.splitlines() if "waits" in line] == [f"report     waits: {reason}"]
 
 

@@ -1,0 +1,237 @@
+"""Hands out the shards of a stage to the workers of a cluster, and takes what they give back.
+
+A shard is a pure function of its arguments, and has a name: what is asked for twice is done once, and what a lost
+worker was doing is done again by another one.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from pipeline.cluster.environment import difference, environment
+from pipeline.errors import Stopped, UserError
+from pipeline.progress import ShouldStop
+from pipeline.text import to_plain_line
+
+S = TypeVar("S")
+R = TypeVar("R")
+
+TRIES = 3  # of a shard whose worker is lost
+PATIENCE = 30.0  # seconds for the scheduler to answer, and for a first worker to come
+POLL = 0.5  # seconds between two checks of `should_stop`
+LONGEST = 300  # characters of a message that are shown
+AGAIN = "what is made is kept: start it again, then run again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A cluster, and what its workers share with this process. It can be sent to a process of its own."""
+
+    address: str  # of the scheduler
+    certificates: Mapping[str, str] = field(default_factory=dict)  # of `read_certificates`; none for loopback
+    storage: str = ""  # address of the storage that all workers reach; empty if they are processes of this machine
+    dataset: str = ""
+
+
+@contextmanager
+def connected(cluster: Cluster) -> Iterator[Any]:
+    """A `distributed.Client` of the cluster, whose workers all have this environment.
+
+    Raises:
+        UserError: the scheduler does not answer, there is no worker, or one has other versions.
+    """
+    from distributed import Client, Security
+
+    security = Security(**cluster.certificates, require_encryption=True) if cluster.certificates else None
+    try:
+        client = Client(cluster.address, security=security, timeout=PATIENCE, set_as_default=False)
+    except Exception as error:  # of sockets, TLS or timeouts
+        raise UserError(_no_answer(cluster, error)) from None
+    try:
+        _check_workers(client, cluster)
+        with client.as_current():
+            yield client
+    finally:
+        client.close(timeout=POLL)
+
+
+def _check_workers(client: Any, cluster: Cluster) -> None:
+    """Wait for a worker, and refuse those of another environment."""
+    deadline = time.monotonic() + PATIENCE
+    while not client.scheduler_info(n_workers=-1)["workers"]:
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"the cluster at {cluster.address} has no worker: start one, `python -m tasks cluster worker"
+                f" {cluster.address}`"
+            )
+        time.sleep(POLL)
+    for worker, found in client.run(environment, on_error="return").items():
+        if isinstance(found, Exception):
+            raise UserError(f"worker {worker} cannot take part: {to_plain_line(_words(found), LONGEST)}")
+        if words := difference(environment(), found):
+            raise UserError(f"worker {worker} has {words}: install the same there, and start it again")
+
+
+def map_shards(
+    cluster: Cluster,
+    work: Callable[[S], R],
+    shards: Mapping[str, S],
+    take: Callable[[str, R], None],
+    *,
+    should_stop: ShouldStop,
+) -> None:
+    """Call `take(name, work(shard))` for every one of `shards` by name, in order of completion; workers do the `work`.
+
+    Raises:
+        UserError: as `work` raised it; or a shard lost TRIES workers; or the scheduler is gone.
+        Stopped: if `should_stop()` becomes true.
+    """
+    if not shards:
+        return
+    with connected(cluster) as client:
+        options = {"retries": TRIES - 1, "pure": True, "fifo_timeout": "0ms"}
+        futures = {
+            client.submit(_checked, environment(), work, shard, key=name, **options): name
+            for name, shard in shards.items()
+        }
+        for future in _completed(client, list(futures), cluster, should_stop):
+            take(futures.pop(future), _result(future, cluster))
+
+
+def _checked(expected: dict[str, str], work: Callable[[S], R], shard: S) -> R:
+    """Do the work, on a worker, unless it came later than the others and has other versions."""
+    if words := difference(expected, environment()):
+        raise UserError(f"a worker has {words}: install the same there, and start it again")
+    return work(shard)
+
+
+Event = tuple[Any, ...]
+Notify = Callable[[Event], None]
+
+
+def run_one(
+    cluster: Cluster,
+    work: Callable[[S, Notify, ShouldStop], R],
+    order: S,
+    *,
+    name: str,
+    resources: Mapping[str, int],
+    notify: Notify,
+    should_stop: ShouldStop,
+) -> R:
+    """The result of `work(order, notify, should_stop)`, done by a worker that has the `resources`.
+
+    What the work notifies comes here, and if `should_stop()` becomes true here, it does so there. If the worker is
+    lost, another one does the work again.
+
+    Raises:
+        UserError: as `work` raised it; or no worker has the resources; or workers were lost; or the scheduler is gone.
+        Stopped: as `work` raised it.
+    """
+    from distributed import Event as StopEvent
+
+    with connected(cluster) as client:
+        _check_resources(client, cluster, resources)
+        topic = f"{name}-{uuid.uuid4().hex}"
+        client.subscribe_topic(topic, lambda event: notify(event[1]["event"]))
+        stop = StopEvent(topic, client=client)
+        arguments = (environment(), work, order, topic)
+        future = client.submit(_one, *arguments, key=topic, resources=dict(resources), pure=False)
+        asked = False
+        while not future.done():
+            if should_stop() and not asked:
+                asked = True
+                stop.set()
+            if client.status != "running":
+                raise UserError(_no_answer(cluster, client.status))
+            time.sleep(POLL)
+        return cast(R, _result(future, cluster))
+
+
+def _check_resources(client: Any, cluster: Cluster, resources: Mapping[str, int]) -> None:
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    for name, count in resources.items():
+        if not any(worker["resources"].get(name, 0) >= count for worker in workers):
+            raise UserError(
+                f"the cluster at {cluster.address} has no worker that trains: start one, `python -m tasks cluster"
+                f" worker {cluster.address} --trainings 1`"
+            )
+
+
+def _one(expected: dict[str, str], work: Callable[[S, Notify, ShouldStop], R], order: S, topic: str) -> R:
+    """Do the work, on a worker, and listen for the request to stop."""
+    from distributed import Event as StopEvent
+    from distributed import get_client, get_worker
+
+    worker, stop, ended = get_worker(), threading.Event(), threading.Event()
+    asked = StopEvent(topic, client=get_client())
+
+    def listen() -> None:
+        while not ended.wait(POLL):
+            with suppress(Exception):  # of a scheduler that is gone: the worker ends soon
+                if asked.is_set():
+                    stop.set()
+
+    threading.Thread(target=listen, name="stop", daemon=True).start()
+    try:
+        bound = partial(_log, worker, topic)
+        return _checked(expected, lambda each: work(each, bound, stop.is_set), order)
+    finally:
+        ended.set()
+
+
+def _log(worker: Any, topic: str, event: Event) -> None:
+    worker.log_event(topic, {"event": event})
+
+
+def _completed(client: Any, futures: Sequence[Any], cluster: Cluster, should_stop: ShouldStop) -> Iterator[Any]:
+    """The futures in order of completion."""
+    from distributed import wait
+    from distributed.client import FuturesCancelledError
+
+    waiting = set(futures)
+    while waiting:
+        if should_stop():
+            client.cancel(list(waiting), force=True)
+            raise Stopped
+        try:
+            done = wait(list(waiting), timeout=POLL, return_when="FIRST_COMPLETED").done
+        except FuturesCancelledError:
+            raise UserError(_no_answer(cluster, "the connection was lost")) from None
+        except TimeoutError:
+            if client.status != "running":
+                raise UserError(_no_answer(cluster, client.status)) from None
+            continue
+        yield from done
+        waiting -= done
+
+
+def _result(future: Any, cluster: Cluster) -> Any:
+    from distributed import KilledWorker
+
+    if future.status == "finished":
+        return future.result()
+    if future.status in ("cancelled", "lost"):
+        raise UserError(_no_answer(cluster, future.status))
+    error = future.exception()
+    if isinstance(error, (UserError, Stopped)):
+        raise error
+    if isinstance(error, KilledWorker):
+        raise UserError(
+            f"{TRIES} workers of the cluster were lost at the same work ({future.key}): most often memory ran out"
+            " there; give workers more, or start fewer on a machine, then run again: what is made is kept"
+        )
+    raise RuntimeError(f"{future.key} failed on the cluster") from error
+
+
+def _no_answer(cluster: Cluster, why: object) -> str:
+    return f"the cluster at {cluster.address} does not answer ({to_plain_line(_words(why), LONGEST)}); {AGAIN}"
+
+
+def _words(error: object) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,214 @@
+"""Files that several machines share, at any address of fsspec: s3://bucket/prefix, /folder, file:///folder.
+
+An object store has no folders and no rename, its listing may lag, and a put may fail half-way. So what is here is
+little: whole files that are written, or created only if nobody did so before. fsspec
+(https://filesystem-spec.readthedocs.io) reaches the store; s3fs is one of its packages.
+"""
+
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.errors import UserError
+from pipeline.text import to_plain_line
+
+T = TypeVar("T")
+
+PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
+INSTALL = "`make storage` installs what S3 needs (requirements-storage.txt)"
+TRIES, PAUSE = 3, 0.5  # of a request that fails, and seconds before the second try, doubled before the third
+LONGEST = 200  # characters of a message of the store that are shown
+
+
+class StoreFault(UserError):
+    """The store cannot be reached, or refuses what is asked of it."""
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """The files below one address. Names have forward slashes. Any thread may use it."""
+
+    address: str
+    system: Any  # fsspec's file system
+    root: str  # as the file system calls the address
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; None if there is none."""
+
+        def read() -> bytes | None:
+            try:
+                return bytes(self.system.cat_file(self._path(name)))
+            except FileNotFoundError:
+                return None
+
+        return self._tried(read)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Make `data` the content of a file."""
+        self._tried(lambda: self._put(name, data))
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Make `data` the content of a new file; false, and nothing changes, if there is one.
+
+        Of several machines that do so at once one succeeds, if the store has conditional puts, as S3 has.
+        """
+        path = self._path(name)
+        if self._is_local:
+            return self._create_local(Path(path), data)
+
+        def create() -> bool:
+            try:
+                self.system.pipe_file(path, data, mode="create")
+            except FileExistsError:
+                return self.system.cat_file(path) == data  # a try that seemed to fail may have written it
+            return True
+
+        return self._tried(create)
+
+    def upload(self, source: Path, name: str) -> None:
+        """Copy the local file `source` to `name`, whole or not at all."""
+
+        def put() -> None:
+            if not self._is_local:
+                self.system.put_file(str(source), self._path(name))
+                return
+            with self._draft(name) as draft:
+                self.system.put_file(str(source), draft)
+
+        self._tried(put)
+
+    def download(self, name: str, target: Path) -> bool:
+        """Copy the file `name` to the local file `target`; false if there is none."""
+
+        def get() -> bool:
+            try:
+                self.system.get_file(self._path(name), str(target))
+            except FileNotFoundError:
+                return False
+            return True
+
+        return self._tried(get)
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; None if there is none."""
+
+        def size() -> int | None:
+            self.system.invalidate_cache()
+            try:
+                return int(self.system.info(self._path(name))["size"])
+            except FileNotFoundError:
+                return None
+
+        return self._tried(size)
+
+    def names(self, folder: str) -> list[str]:
+        """What is directly in `folder`, files and folders by their last names; the listing of some stores lags."""
+
+        def names() -> list[str]:
+            self.system.invalidate_cache()
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found = self.system.ls(self._path(folder), detail=False)
+                return sorted({str(path).rstrip("/").rpartition("/")[2] for path in found})
+            return []
+
+        return self._tried(names)
+
+    def delete(self, name: str) -> None:
+        """Delete a file, or a folder with all that is in it; nothing if there is none."""
+
+        def delete() -> None:
+            with suppress(FileNotFoundError):
+                self.system.rm(self._path(name), recursive=True)
+
+        self._tried(delete)
+
+    @property
+    def _is_local(self) -> bool:
+        return self.system.protocol == "file" or "file" in tuple(self.system.protocol)
+
+    def _path(self, name: str) -> str:
+        return f"{self.root}/{name}".rstrip("/")
+
+    def _put(self, name: str, data: bytes) -> None:
+        if not self._is_local:
+            self.system.pipe_file(self._path(name), data)
+            return
+        with self._draft(name) as draft:
+            Path(draft).write_bytes(data)
+
+    def _create_local(self, path: Path, data: bytes) -> bool:
+        with self._faults():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{uuid.uuid4().hex}")
+            try:
+                draft.write_bytes(data)
+                os.link(draft, path)
+            except FileExistsError:
+                return False
+            finally:
+                draft.unlink(missing_ok=True)
+            return True
+
+    @contextmanager
+    def _draft(self, name: str) -> Iterator[str]:
+        """A path that takes the place of `name` at the end, as a folder of a disk shows half-written files."""
+        path = Path(self._path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{uuid.uuid4().hex}")
+        try:
+            yield str(draft)
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _tried(self, work: Callable[[], T]) -> T:
+        for number in range(TRIES - 1):
+            try:
+                return work()
+            except PermissionError:
+                break  # the same again
+            except Exception:
+                time.sleep(PAUSE * 2**number)
+        with self._faults():
+            return work()
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Any error of the store and the libraries that reach it is a `StoreFault`: it is no fault of this program."""
+        try:
+            yield
+        except Exception as error:
+            what = to_plain_line(str(error) or type(error).__name__, LONGEST)
+            raise StoreFault(
+                f"storage {self.address}: {what}; check the address, the network and the rights, then run again: what"
+                " is made is kept"
+            ) from error
+
+
+@lru_cache(maxsize=16)
+def open_store(address: str) -> ObjectStore:
+    """The store at `address`. Errors: `UserError` for an address that fsspec does not know, or a missing package."""
+    import fsspec
+
+    if address.startswith("~"):
+        address = os.path.expanduser(address)
+    protocol = match[1] if (match := re.match(r"([a-z0-9+]+)://", address)) else "file"
+    try:
+        system, root = fsspec.core.url_to_fs(address if "://" in address else str(Path(address).absolute()))
+    except ImportError:
+        package = PACKAGES.get(protocol, f"the package for {protocol}://")
+        hint = INSTALL if package == "s3fs" else f"install it: .venv/bin/pip install {package}"
+        raise UserError(f"storage = {address}: {package} is missing; {hint}") from None
+    except ValueError as error:
+        what = to_plain_line(str(error), LONGEST)
+        raise UserError(
+            f"storage = {address}: {what}; give /folder, or an address such as s3://bucket/prefix"
+        ) from None
+    return ObjectStore(address.rstrip("/"), system, str(root).rstrip("/"))

@@ -1,0 +1,167 @@
+"""The command `python -m tasks cluster`: certificates, a scheduler, and the workers of one machine."""
+
+import argparse
+import asyncio
+import logging
+import os
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.cluster.certificates import make_certificates, read_certificates
+from pipeline.errors import UserError, of_system
+from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
+from tasks import machines
+
+PORT = 8786
+OWN_PAGES = "127.0.0.1:0"  # where Dask serves its own pages, which ask nobody who they are
+RESTART = 5.0  # seconds after a scheduler is gone until its workers look for it again
+
+
+def add_actions(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of the command."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def add(name: str, function: Callable[[Namespace], int], help: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=help, description=help, allow_abbrev=False)
+        action.add_argument(
+            "--certificates",
+            metavar="DIR",
+            help="folder of the certificates (default: machines.certificates of luigi.cfg)",
+        )
+        action.set_defaults(function=function)
+        return action
+
+    add("certificates", certificates, "make the certificates that scheduler, workers and runs show each other")
+    scheduler = add("scheduler", run_scheduler, "hand out the work of runs to workers, until ctrl-C")
+    scheduler.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    scheduler.add_argument("--port", type=int, default=PORT, help="port to listen on (default: %(default)s)")
+    worker = add("worker", run_workers, "work for a scheduler, until ctrl-C")
+    worker.add_argument("address", metavar="ADDRESS", help="the scheduler's, such as tls://example.org:8786")
+    worker.add_argument("--processes", type=int, help="that work on shards (default: one for each core)")
+    worker.add_argument("--trainings", type=int, help="trainings at a time (default: one for each GPU, or 1)")
+    worker.add_argument("--memory", default="auto", help="limit of each process, such as 4GB (default: its share)")
+
+
+def certificates(arguments: Namespace) -> int:
+    """Make the certificates."""
+    folder = _folder(arguments)
+    try:
+        make_certificates(folder)
+    except ImportError:
+        raise UserError("cryptography is missing; `make cluster` installs it") from None
+    except OSError as error:
+        raise of_system(error, folder) from error
+    print(f"{folder}: made; copy this folder to every machine of the cluster, over a channel that you trust")
+    return 0
+
+
+def run_scheduler(arguments: Namespace) -> int:
+    """Run a scheduler; without certificates it listens on this machine only."""
+    security = _security(arguments, needed=arguments.host not in machines.LOOPBACK)
+    asyncio.run(_schedule(arguments, security))
+    return 0
+
+
+async def _schedule(arguments: Namespace, security: Any) -> None:
+    from distributed import Scheduler
+
+    protocol = "tls" if security else "tcp"
+    place = {"host": arguments.host, "port": arguments.port, "protocol": protocol}
+    try:
+        scheduler = await Scheduler(**place, security=security, dashboard_address=OWN_PAGES)
+    except OSError as error:
+        raise UserError(f"--port {arguments.port}: {error.strerror or error}; choose another port") from None
+    print(f"scheduler: {protocol}://{arguments.host}:{arguments.port}  (ctrl-C ends it)", flush=True)
+    try:
+        await scheduler.finished()
+    finally:
+        await scheduler.close()
+
+
+def run_workers(arguments: Namespace) -> int:
+    """Run the workers of this machine; when the scheduler is gone they wait for it."""
+    protocol, _ = machines.split_address(arguments.address)
+    security = _security(arguments, needed=protocol == "tls")
+    for name in ("processes", "trainings"):
+        if (number := getattr(arguments, name)) is not None and number < 0:
+            raise UserError(f"--{name} {number}: expected a whole number, at least 0, for example 2")
+    with tempfile.TemporaryDirectory(prefix="ganmill-worker-") as scratch:
+        asyncio.run(_work_forever(arguments, security, Path(scratch)))
+    return 0
+
+
+async def _work_forever(arguments: Namespace, security: Any, scratch: Path) -> None:
+    while True:
+        nannies = [_nanny(arguments, security, scratch, **kind) for kind in _kinds(arguments)]
+        started = await asyncio.gather(*nannies, return_exceptions=True)
+        working = [each for each in started if not isinstance(each, BaseException)]
+        if working:
+            print(f"{len(working)} workers of {arguments.address}  (ctrl-C ends them)", flush=True)
+        try:
+            await asyncio.gather(*(each.finished() for each in working))
+        finally:
+            await asyncio.gather(*(each.close() for each in working), return_exceptions=True)
+        print(f"{arguments.address} does not answer; the workers wait for it", flush=True)
+        await asyncio.sleep(RESTART)
+
+
+def _kinds(arguments: Namespace) -> list[dict[str, Any]]:
+    """The resources and the environment of each process."""
+    gpus = _gpus()
+    trainings = arguments.trainings if arguments.trainings is not None else len(gpus) or 1
+    processes = arguments.processes if arguments.processes is not None else usable_cores()
+    trainers = [
+        {"resources": {"GPU": 1}, "env": {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}}
+        for number in range(trainings)
+    ]
+    return trainers + [{"resources": {}, "env": {"CUDA_VISIBLE_DEVICES": "-1"}}] * processes
+
+
+def _gpus() -> list[str]:
+    """The numbers of the GPUs that this process may use."""
+    if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [each for each in chosen.split(",") if each not in ("", "-1")]
+    return [str(number) for number in range(len([*Path("/dev").glob("nvidia[0-9]*")]))]
+
+
+async def _nanny(
+    arguments: Namespace, security: Any, scratch: Path, *, resources: dict[str, int], env: dict[str, str]
+) -> Any:
+    import dask
+    from distributed import Nanny
+
+    config: dict[str, Any] = {"distributed.worker.daemon": False}  # a worker starts processes too
+    if resources:  # a training uses all cores, as on this machine; workers on shards have one each
+        config["distributed.nanny.pre-spawn-environ"] = {}
+    with dask.config.set(config):
+        return await Nanny(
+            arguments.address,
+            nthreads=1,
+            resources=resources,
+            env=BACKEND_ENVIRONMENT | env,
+            security=security,
+            local_directory=str(scratch),
+            memory_limit=arguments.memory,
+            dashboard_address=OWN_PAGES,
+            config=config | {"logging": {"distributed": "warning"}},
+        )
+
+
+def _security(arguments: Namespace, *, needed: bool) -> Any:
+    """The certificates as Dask takes them; None without any, if they are not needed."""
+    try:
+        from distributed import Security
+    except ImportError:
+        raise UserError("distributed is missing; `make cluster` installs it") from None
+    logging.getLogger("distributed").setLevel(logging.WARNING)
+    folder = _folder(arguments)
+    if not needed and not folder.exists():
+        return None
+    return Security(**read_certificates(folder), require_encryption=True)
+
+
+def _folder(arguments: Namespace) -> Path:
+    return Path(arguments.certificates or machines.chosen().certificates)

@@ -1,0 +1,177 @@
+"""Where work is done and where its results are shared: the section [machines] of luigi.cfg, or a flag.
+
+Neither is part of a content key: the same work gives the same results wherever it is done.
+"""
+
+import atexit
+import configparser
+import importlib.util
+import re
+from argparse import Namespace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from luigi import configuration
+
+from pipeline.cluster.certificates import read_certificates
+from pipeline.cluster.client import Cluster
+from pipeline.errors import UserError
+from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
+from pipeline.option_types import Options, field_of, option, parse
+from pipeline.store.object_store import open_store
+from pipeline.store.remote_artifacts import RemoteArtifacts
+from pipeline.store.remote_lock import RemoteLock
+from tasks.isolation import output_into
+
+SECTION = "machines"
+ADDRESS = re.compile(r"(?P<protocol>tls|tcp)://(?P<host>[^:/\[\]]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class MachineOptions(Options):
+    """Where work is done and where its results are shared."""
+
+    storage: str = option(
+        "",
+        "address that several machines share, such as s3://bucket/prefix or /folder, to which every artifact is copied"
+        " and from which it is fetched where it is missing; empty: artifacts stay on this machine",
+    )
+    cluster: str = option(
+        "",
+        "who works: empty, processes of each stage on this machine; local, Dask workers on this machine;"
+        " tls://host:8786, the workers of a scheduler; tcp://127.0.0.1:8786, the same through a tunnel of SSH",
+    )
+    certificates: str = option(
+        "data/.cluster", "folder with the certificates of the cluster, the same files on each machine"
+    )
+
+
+_flags: dict[str, str] = {}  # of this process
+
+
+def use_flags(arguments: Namespace) -> None:
+    """Let the flags of a command win over luigi.cfg."""
+    _flags.clear()
+    for name in MachineOptions.model_fields:
+        if (text := getattr(arguments, name, None)) is not None:
+            _flags[name] = text
+
+
+def chosen() -> MachineOptions:
+    """The options of this process. Errors: `UserError` for an unknown name or a value that is not allowed."""
+    texts = {**_section(), **_flags}
+    return _make(tuple(sorted(texts.items())))
+
+
+@lru_cache(maxsize=8)  # every task asks
+def _make(texts: tuple[tuple[str, str], ...]) -> MachineOptions:
+    values: dict[str, Any] = {}
+    for name, text in texts:
+        field = field_of(MachineOptions, name, f"luigi.cfg [{SECTION}]:")
+        values[name] = parse(field, text, f"{SECTION}.{name}")
+    return MachineOptions(**values)
+
+
+def _section() -> dict[str, str]:
+    config = configuration.get_config()
+    try:
+        return dict(config.items(SECTION)) if config.has_section(SECTION) else {}
+    except configparser.Error as error:
+        raise UserError(f"luigi.cfg [{SECTION}]: {' '.join(str(error).split())}; write %% for a %") from None
+
+
+def shared_artifacts(dataset: str, stage: str) -> RemoteArtifacts | None:
+    """The artifacts of one stage that machines share; None if they share none."""
+    address = chosen().storage
+    return RemoteArtifacts(open_store(address), f"{dataset}/{stage}") if address else None
+
+
+def shared_lock(dataset: str, stage: str, key: str) -> RemoteLock | None:
+    """The lock of the machine that makes `key`; None if machines share no storage."""
+    address = chosen().storage
+    return RemoteLock(open_store(address), f"{dataset}/{stage}/locks/{key[:12]}") if address else None
+
+
+def cluster_of(dataset: str) -> Cluster | None:
+    """The cluster that works for `dataset`; None if this machine does.
+
+    Errors: `UserError` for a wrong address, missing packages or certificates, or workers without a shared storage.
+    """
+    options = chosen()
+    if not options.cluster:
+        return None
+    if importlib.util.find_spec("distributed") is None:
+        raise UserError(f"cluster = {options.cluster}: distributed is missing; `make cluster` installs it")
+    if options.cluster == "local":
+        return local_cluster(dataset)
+    protocol, host = split_address(options.cluster)
+    is_here = host in LOOPBACK
+    if protocol == "tcp" and not is_here:
+        raise UserError(
+            f"cluster = {options.cluster}: without TLS only this machine is admitted; give tls://{host}:8786, or a"
+            " tunnel of SSH as tcp://127.0.0.1:8786"
+        )
+    if not options.storage and not is_here:
+        raise UserError(
+            f"cluster = {options.cluster}: its workers need a storage that all machines reach: set storage, for example"
+            " storage = s3://bucket/prefix or a folder that they share"
+        )
+    certificates = read_certificates(Path(options.certificates)) if protocol == "tls" else {}
+    return Cluster(address=options.cluster, certificates=certificates, storage=options.storage, dataset=dataset)
+
+
+def trains_elsewhere(dataset: str) -> Cluster | None:
+    """The cluster whose workers train for `dataset`; None if this machine does."""
+    cluster = cluster_of(dataset) if chosen().cluster not in ("", "local") else None
+    return cluster if cluster and cluster.storage else None
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """The protocol and the host of a scheduler's address. Errors: `UserError`."""
+    if not (match := ADDRESS.fullmatch(address)):
+        raise UserError(f"cluster = {address!r}: expected nothing, local, or an address such as tls://example.org:8786")
+    return match["protocol"], match["host"].strip("[]")
+
+
+def local_cluster(dataset: str) -> Cluster:
+    """A cluster of processes of this machine, which ends with this process."""
+    address, certificates = _start_local()
+    return Cluster(address=address, certificates=certificates, dataset=dataset)
+
+
+def start_local(log: Path) -> None:
+    """Start the cluster of this machine, if it is to work; what its workers print goes into the file `log`."""
+    if chosen().cluster == "local":
+        with output_into(log):
+            cluster_of("")
+
+
+@lru_cache(maxsize=1)
+def _start_local() -> tuple[str, dict[str, str]]:
+    """The address and the certificates."""
+    import dask
+    from distributed import LocalCluster, Security
+
+    security = Security.temporary()  # whoever reaches the scheduler could let it run code
+    with dask.config.set({"distributed.worker.daemon": False}):  # a worker starts processes too
+        started = LocalCluster(
+            n_workers=usable_cores(),
+            threads_per_worker=1,
+            host="127.0.0.1",
+            protocol="tls",
+            security=security,
+            dashboard_address=None,
+            env=BACKEND_ENVIRONMENT,
+        )
+    names = [f"tls_{side}_{kind}" for side in ("scheduler", "worker", "client") for kind in ("key", "cert")]
+    atexit.register(started.close)
+    return started.scheduler_address, {name: getattr(security, name) for name in ["tls_ca_file", *names]}
+
+
+def share_labels(dataset: str, digest: str, content: bytes) -> None:
+    """Copy a label snapshot into the shared storage, if there is one."""
+    if address := chosen().storage:
+        store, name = open_store(address), f"{dataset}/labels/{digest}.jsonl"
+        if store.size(name) is None:
+            store.write(name, content)

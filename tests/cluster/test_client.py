@@ -1,0 +1,142 @@
+"""Shards go to workers and come back; a worker that is lost, a defect, a stop and a scheduler that is gone."""
+
+import dataclasses
+import threading
+import time
+
+import pytest
+
+from pipeline.cluster import client as module
+from pipeline.cluster.client import map_shards, run_one
+from pipeline.errors import Stopped, UserError
+from pipeline.progress import never
+from tests.cluster import shard_work as work
+
+
+def mapped(cluster, function, shards, should_stop=never) -> dict:
+    found = {}
+    map_shards(cluster, function, shards, found.__setitem__, should_stop=should_stop)
+    return found
+
+
+def test_every_shard_is_done_and_named(cluster):
+    shards = {f"square-{number}": number for number in range(20)}
+    assert mapped(cluster, work.square, shards) == {name: number**2 for name, number in shards.items()}
+
+
+def test_no_shards_need_no_cluster(cluster):
+    assert mapped(dataclasses.replace(cluster, address="tls://127.0.0.1:1"), work.square, {}) == {}
+
+
+def test_an_error_of_the_user_is_raised_here(cluster):
+    with pytest.raises(UserError, match=r"^7 is wrong: give another one$"):
+        mapped(cluster, work.refuse, {"refuse": 7})
+
+
+def test_a_defect_is_a_defect_here(cluster):
+    with pytest.raises(RuntimeError, match="break failed on the cluster") as caught:
+        mapped(cluster, work.break_down, {"break": 7})
+    assert "a defect at 7" in str(caught.value.__cause__)
+
+
+def test_what_a_lost_worker_did_is_done_again(cluster, tmp_path):
+    assert mapped(cluster, work.die_once, {"die-once": tmp_path / "marker"}) == {"die-once": "done"}
+
+
+def test_work_that_kills_every_worker_is_one_line(cluster):
+    with pytest.raises(UserError, match=r"workers of the cluster were lost at the same work \(die\): .*memory"):
+        mapped(cluster, work.die, {"die": 1})
+
+
+def test_a_stop_ends_the_wait(cluster, tmp_path):
+    with pytest.raises(Stopped):
+        mapped(cluster, work.wait_long, {"wait": tmp_path / "a"}, should_stop=(tmp_path / "a").exists)
+
+
+def test_a_stage_tells_what_it_does_and_gives_its_result(cluster):
+    told = []
+    options = {"name": "gan", "resources": {"GPU": 1}, "notify": told.append, "should_stop": never}
+    assert run_one(cluster, work.train_quickly, "cats", **options) == "trained on cats"
+    assert ("progress", 1, 1, "steps") in [tuple(event) for event in told]
+
+
+def test_a_stage_is_asked_to_stop(cluster, tmp_path):
+    told = []
+    with pytest.raises(Stopped, match="stopped with a checkpoint at step True"):
+        run_one(
+            cluster,
+            work.train,
+            tmp_path,
+            name="gan",
+            resources={"GPU": 1},
+            notify=told.append,
+            should_stop=(tmp_path / "begun").exists,
+        )
+    assert tuple(told[0]) == ("line", "begins")
+
+
+def test_a_stage_whose_worker_is_lost_begins_again(cluster, tmp_path):
+    options = {"name": "gan", "resources": {"GPU": 1}, "notify": lambda event: None, "should_stop": never}
+    assert run_one(cluster, work.train_after_a_loss, tmp_path / "marker", **options) == "done"
+
+
+def test_a_cluster_without_a_worker_that_trains_is_one_line(cluster):
+    options = {"name": "gan", "resources": {"TPU": 1}, "notify": lambda event: None, "should_stop": never}
+    with pytest.raises(UserError, match=r"has no worker that trains: .*--trainings 1"):
+        run_one(cluster, work.train_quickly, "cats", **options)
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(cluster, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.5)
+    gone = dataclasses.replace(cluster, address="tls://127.0.0.1:1")
+    with pytest.raises(UserError, match=r"^the cluster at tls://127\.0\.0\.1:1 does not answer .*run again") as caught:
+        mapped(gone, work.square, {"a": 1})
+    assert "\n" not in str(caught.value)
+
+
+def test_whoever_has_no_certificate_is_not_admitted(cluster, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 1.0)
+    with pytest.raises(UserError, match="does not answer"):
+        mapped(dataclasses.replace(cluster, certificates={}), work.square, {"a": 1})
+
+
+def test_workers_of_other_versions_are_refused(cluster, monkeypatch):
+    monkeypatch.setattr(module, "environment", lambda: {"Python": "3.9", "ganmill": "12345678"})
+    with pytest.raises(
+        UserError, match=r"^worker tls://.* has Python 3\.1\d where this machine has 3\.9, ganmill .*same"
+    ):
+        module._check_workers(FakeClient({"tls://w": {"Python": "3.11", "ganmill": "1"}}), cluster)
+
+
+class FakeClient:
+    def __init__(self, environments) -> None:
+        self.environments = environments
+
+    def scheduler_info(self, n_workers):
+        return {"workers": self.environments}
+
+    def run(self, function, on_error):
+        return self.environments
+
+
+def test_a_worker_that_came_later_is_refused_too():
+    with pytest.raises(UserError, match=r"a worker has ganmill .* where this machine has other"):
+        module._checked({"ganmill": "other"}, work.square, 3)
+
+
+def test_a_scheduler_that_is_killed_meanwhile_is_one_line(tmp_path):
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    started = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+    )
+    own = module.Cluster(address=started.scheduler_address)
+    closer = threading.Thread(target=lambda: (wait_for(tmp_path / "begun"), started.close()))
+    closer.start()
+    with pytest.raises(UserError, match=r"does not answer .*what is made is kept"):
+        mapped(own, work.wait_long, {"long": tmp_path / "begun"})
+    closer.join()
+
+
+def wait_for(path) -> None:
+    while not path.exists():
+        time.sleep(0.05)

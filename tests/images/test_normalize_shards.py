@@ -1,0 +1,162 @@
+"""Pictures that a cluster prepares become what one machine makes of them, bit for bit."""
+
+import json
+
+import pytest
+
+from pipeline.cluster.client import Cluster
+from pipeline.errors import DamagedState, Stopped
+from pipeline.images import normalize as normalize_stage
+from pipeline.images import normalize_shards as module
+from pipeline.images import overview
+from pipeline.images.normalize import normalize
+from pipeline.images.normalize_shards import StoredOrder, prepare_stored
+from pipeline.options import NormalizeOptions
+from pipeline.progress import never, silent
+from pipeline.store import picture_shards
+from pipeline.store.manifest import Manifest, list_files, list_folders
+from pipeline.store.object_store import open_store
+from pipeline.store.remote_artifacts import RemoteArtifacts
+
+OPTIONS = NormalizeOptions(size=16, processes=1)
+
+
+@pytest.fixture
+def download(draw, encode, make_download):
+    """Pictures with a copy, one that is too small, a truncated one and a text among them."""
+    pictures = [encode(draw(seed)) for seed in range(12)]
+    copy = encode(draw(0, 48, 40), "JPEG", quality=90)
+    return make_download([*pictures, copy, encode(draw(9, 20, 20)), encode(draw(8), "JPEG")[:-300], b"<html>"])
+
+
+def run(download, folder, cluster=None, should_stop=never, progress=silent):
+    folder.mkdir(exist_ok=True)
+    hooks = {"progress": progress, "should_stop": should_stop}
+    return normalize(OPTIONS, download=download, folder=folder, cluster=cluster, **hooks)
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def work_here(items, work, take, **_) -> None:
+    """Work in this process, where no decoder crashes."""
+    for item in items:
+        take(item, work(item))
+
+
+@pytest.fixture(autouse=True)
+def sheets_in_this_process(monkeypatch):
+    monkeypatch.setattr(overview, "work_through", work_here)
+
+
+@pytest.fixture
+def whole(download, tmp_path, monkeypatch):
+    """What one machine makes."""
+    monkeypatch.setattr(normalize_stage, "work_through", work_here)
+    return run(download, tmp_path / "whole"), contents(tmp_path / "whole")
+
+
+def test_workers_of_this_machine_make_the_same(download, tmp_path, whole, cluster, monkeypatch):
+    monkeypatch.setattr(module, "SHARD", 5)
+    seen = []
+    made = run(download, tmp_path / "out", cluster, progress=lambda done, total, note="": seen.append((done, total)))
+    assert (made, contents(tmp_path / "out")) == whole
+    assert seen[0] == (0, 16)
+    assert seen[-1] == (16, 16)
+
+
+def test_a_stopped_run_goes_on_from_the_shards_that_are_done(download, tmp_path, whole, cluster, monkeypatch):
+    monkeypatch.setattr(module, "SHARD", 5)
+    seen = []
+
+    def progress(done, total, note=""):
+        seen.append(done)
+
+    with pytest.raises(Stopped):
+        run(download, tmp_path / "out", cluster, progress=progress, should_stop=lambda: max(seen, default=0) > 0)
+    assert 0 < max(seen) < 16
+    first = max(seen)
+    seen.clear()
+    assert (run(download, tmp_path / "out", cluster, progress=progress), contents(tmp_path / "out")) == whole
+    assert seen[0] >= first
+
+
+class InThisProcess:
+    """Does the work of a cluster in this process, shard by shard."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.orders: list[StoredOrder] = []
+        monkeypatch.setattr(module, "map_shards", self.map_shards)
+        monkeypatch.setattr(module, "work_through", work_here)
+
+    def map_shards(self, cluster, work, shards, take, *, should_stop):
+        for name, order in shards.items():
+            self.orders.append(order)
+            take(name, work(order))
+
+
+@pytest.fixture
+def stored(download, bucket, monkeypatch):
+    """The pictures in a bucket, and the cluster whose workers reach it."""
+    monkeypatch.setattr(picture_shards, "PICTURES", 4)
+    manifest = Manifest(
+        stage="download",
+        version=1,
+        dataset="cats",
+        key="d" * 64,
+        options={},
+        inputs={},
+        files=list_files(download, pictures="images"),
+        folders=list_folders(download, "images"),
+    )
+    RemoteArtifacts(open_store(bucket), "cats/download").publish(download, manifest, silent)
+    return Cluster(address="tls://elsewhere:8786", storage=bucket, dataset="cats")
+
+
+def test_workers_that_share_a_storage_make_the_same(download, tmp_path, whole, stored, monkeypatch):
+    cluster = InThisProcess(monkeypatch)
+    assert (run(download, tmp_path / "out", stored), contents(tmp_path / "out")) == whole
+    assert len(cluster.orders) > 1
+
+
+def test_shards_that_are_done_are_not_done_again(download, tmp_path, whole, stored, monkeypatch):
+    InThisProcess(monkeypatch)
+    run(download, tmp_path / "first", stored)
+    monkeypatch.setattr(module, "_prepare_all", lambda *_: pytest.fail("prepared again"))
+    assert (run(download, tmp_path / "out", stored), contents(tmp_path / "out")) == whole
+
+
+@pytest.mark.parametrize("damage", ["rows", "squares", "other squares", "no squares"])
+def test_a_damaged_shard_is_made_again_by_the_next_run(download, tmp_path, whole, stored, monkeypatch, damage):
+    cluster, store = InThisProcess(monkeypatch), open_store(stored.storage)
+    run(download, tmp_path / "first", stored)
+    order = max(cluster.orders, key=lambda each: store.size(each.target))
+    squares = order.target.replace(".jsonl", ".tar")
+    if damage == "rows":
+        store.write(order.target, b"[]\n")
+    elif damage == "no squares":
+        store.delete(squares)
+    else:
+        data = bytearray(store.read(squares))
+        data[600] ^= 1
+        store.write(squares, b"no tar" if damage == "squares" else bytes(data))
+    with pytest.raises(DamagedState, match="run again"):
+        run(download, tmp_path / "out", stored)
+    assert (run(download, tmp_path / "out", stored), contents(tmp_path / "out")) == whole
+
+
+def test_pictures_that_are_gone_from_the_storage_are_one_line(stored, tmp_path):
+    order = StoredOrder(stored.storage, "cats/download/shards/none.tar", "cats/normalize/work/x.jsonl", False, OPTIONS)
+    with pytest.raises(DamagedState, match=r"cats/download/shards/none\.tar is missing"):
+        prepare_stored(order)
+
+
+def test_rows_are_written_last(stored, download, tmp_path, monkeypatch):
+    cluster, store = InThisProcess(monkeypatch), open_store(stored.storage)
+    monkeypatch.setattr(type(store), "write", lambda *_: (_ for _ in ()).throw(OSError("gone")))
+    with pytest.raises(OSError, match="gone"):
+        run(download, tmp_path / "out", stored)
+    monkeypatch.undo()
+    assert store.size(cluster.orders[0].target) is None
+    assert json.loads(json.dumps(OPTIONS.significant()))["size"] == 16

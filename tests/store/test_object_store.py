@@ -1,0 +1,119 @@
+"""Files in a store that machines share: whole or not there, created once, and every fault is one line."""
+
+import threading
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.store.object_store import StoreFault, open_store
+from tests.store.stores import misbehaving
+
+
+def test_what_is_written_is_read(store):
+    store.write("a/b.txt", b"one")
+    store.write("a/b.txt", b"three")
+    assert store.read("a/b.txt") == b"three"
+    assert store.size("a/b.txt") == 5
+    assert store.read("a/c.txt") is store.size("a/c.txt") is None
+
+
+def test_a_file_is_created_once(store):
+    assert store.create("a/b.txt", b"one")
+    assert not store.create("a/b.txt", b"two")
+    assert store.read("a/b.txt") == b"one"
+
+
+def test_of_many_that_create_a_file_at_once_one_succeeds(store):
+    results = []
+    threads = [threading.Thread(target=lambda n=n: results.append(store.create("x", b"%d" % n))) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [False] * 7 + [True]
+
+
+def test_files_go_there_and_back(store, tmp_path):
+    (tmp_path / "source").write_bytes(b"x" * 100_000)
+    store.upload(tmp_path / "source", "deep/down/file")
+    assert store.download("deep/down/file", tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == b"x" * 100_000
+    assert not store.download("deep/down/other", tmp_path / "none")
+
+
+def test_names_are_those_directly_in_a_folder(store):
+    for name in ("a/1/x", "a/1/y", "a/2", "b/3"):
+        store.write(name, b"")
+    assert store.names("a") == ["1", "2"]
+    assert store.names("nowhere") == []
+
+
+def test_what_is_deleted_is_gone(store):
+    for name in ("a/1/x", "a/1/y", "a/2"):
+        store.write(name, b"")
+    store.delete("a/1")
+    store.delete("a/2")
+    store.delete("a/3")
+    assert store.names("a") == []
+
+
+def test_nothing_else_is_in_a_folder_that_is_a_store(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    store.write("a", b"1")
+    store.create("b", b"2")
+    (tmp_path / "c").write_bytes(b"3")
+    store.upload(tmp_path / "c", "c")
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_put_that_fails_is_tried_again(bucket, half):
+    store = misbehaving(open_store(bucket), failing=2, half=half)
+    store.write("a", b"whole")
+    assert store.read("a") == b"whole"
+
+
+def test_a_creation_that_seemed_to_fail_counts_if_it_succeeded(bucket):
+    real = open_store(bucket)
+    store = misbehaving(real)
+    answers = iter([OSError("timed out")])
+    write = store.system.system.pipe_file
+
+    def write_and_lose_the_answer(path, data, **options):
+        write(path, data, **options)
+        if error := next(answers, None):
+            raise error
+
+    store.system.pipe_file = write_and_lose_the_answer
+    assert store.create("a", b"mine")
+    assert not store.create("a", b"other")
+
+
+def test_a_store_that_fails_on_is_one_line(bucket):
+    store = misbehaving(open_store(bucket), failing=99)
+    with pytest.raises(StoreFault, match=f"^storage {bucket}: connection reset by peer; .*run again") as caught:
+        store.write("a", b"x")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_bucket_is_one_line(s3):
+    with pytest.raises(StoreFault, match=r"^storage s3://nowhere-at-all: .*check the address"):
+        open_store("s3://nowhere-at-all").write("a", b"x")
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [("nothing://x/y", "storage = nothing://x/y: .*s3://"), ("s3://", "storage")],
+)
+def test_a_wrong_address_is_one_line(s3, address, says):
+    with pytest.raises(UserError, match=says):
+        open_store(address).write("a", b"")
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    def missing(address: str) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", missing)
+    with pytest.raises(UserError, match=r"storage = s3://bucket/x: s3fs is missing; `make storage`"):
+        open_store.__wrapped__("s3://bucket/x")

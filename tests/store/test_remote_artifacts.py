@@ -1,0 +1,241 @@
+"""Artifacts that machines share: what one has published the others find, whole or not at all."""
+
+import dataclasses
+import shutil
+
+import pytest
+
+from pipeline.errors import DamagedState
+from pipeline.store import manifest as manifests
+from pipeline.store.artifacts import Artifact, ArtifactStore
+from pipeline.store.digest import of_bytes
+from pipeline.store.jsonl import write_rows
+from pipeline.store.manifest import Manifest, check_contents, list_files, list_folders
+from pipeline.store.object_store import StoreFault, open_store
+from pipeline.store.remote_artifacts import RemoteArtifacts
+from tests.store.stores import misbehaving
+
+KEY = "1a2b3c4d5e6f" + "0" * 52
+
+
+class Machine:
+    """One machine with its own folder, and the store that it shares."""
+
+    def __init__(self, folder, store) -> None:
+        self.artifacts = ArtifactStore(folder, RemoteArtifacts(store, "cats/normalize"))
+
+    def make(self, text="one", *, key=KEY, forced="", run="run", unfinished="", latest=False) -> Artifact:
+        work = self.artifacts.work(key, resume=False)
+        (work / "images").mkdir()
+        (work / "sheets").mkdir()
+        rows = []
+        for number in range(5):
+            data = f"picture {number}".encode()
+            (work / "images" / f"{number}.png").write_bytes(data)
+            rows.append({"id": str(number), "file": f"images/{number}.png", "sha256": of_bytes(data)})
+        write_rows(work / "images.jsonl", rows)
+        (work / "sheets" / "kept.txt").write_text(text)
+        made = Manifest(
+            stage="normalize",
+            version=1,
+            dataset="cats",
+            key=key,
+            options={},
+            inputs={},
+            outputs={"text": text},
+            files=list_files(work, pictures="images"),
+            folders=list_folders(work, "images"),
+            run=run,
+            forced=forced,
+            created=f"{run} {text}",
+            unfinished=unfinished,
+        )
+        return self.artifacts.publish(work, made, latest=latest)
+
+    def find(self, key=KEY, **wanted) -> Artifact | None:
+        return self.artifacts.find(key, **wanted)
+
+
+@pytest.fixture
+def machines(tmp_path, store):
+    return Machine(tmp_path / "a", store), Machine(tmp_path / "b", store)
+
+
+def test_one_machine_uses_what_another_has_made(machines):
+    here, there = machines
+    made = here.artifacts.share(here.make())
+    found = there.find()
+    assert not found.folder.exists()
+    assert found.manifest == made.manifest
+    brought = there.artifacts.bring(found)
+    assert brought.folder == found.folder
+    check_contents(brought.manifest, brought.folder)
+    assert (brought.folder / "sheets" / "kept.txt").read_text() == "one"
+    assert len(list((brought.folder / "images").iterdir())) == 5
+    assert there.find().folder == brought.folder
+
+
+def test_nothing_is_uploaded_twice(machines, monkeypatch):
+    here, _ = machines
+    made = here.artifacts.share(here.make())
+    monkeypatch.setattr(type(here.artifacts.remote.store), "upload", lambda *_: pytest.fail("uploaded again"))
+    assert here.artifacts.share(made) == made
+
+
+def test_an_artifact_that_nobody_made_is_not_found(machines):
+    here, _ = machines
+    here.artifacts.share(here.make())
+    assert here.find("f" * 64) is None
+    assert here.find(KEY[:12] + "f" * 52) is None
+
+
+def test_of_two_machines_the_first_counts(machines):
+    here, there = machines
+    mine, other = here.make("one", run="a"), there.make("two", run="b")
+    assert here.artifacts.share(mine).manifest.outputs == {"text": "one"}
+    assert there.artifacts.share(other).manifest.outputs == {"text": "one"}
+    assert (other.folder / "sheets" / "kept.txt").read_text() == "one"
+    assert len(there.artifacts.folders()) == 1
+
+
+def test_equal_results_of_two_machines_stay(machines):
+    here, there = machines
+    here.artifacts.share(here.make(run="a"))
+    other = there.make(run="b")
+    assert there.artifacts.share(other) == other
+
+
+def test_a_rerun_makes_another_artifact(machines):
+    here, there = machines
+    here.artifacts.share(here.make("one"))
+    again = here.artifacts.share(here.make("two", forced="run-2"))
+    assert again.folder.name == f"{KEY[:12]}.2"
+    assert there.find().manifest.outputs == {"text": "two"}
+    assert there.find(forced="run-3") is None
+    assert there.artifacts.bring(there.find(forced="run-2")).folder.name == again.folder.name
+
+
+def test_a_training_whose_time_is_over_does_not_hide_that_of_another_machine(machines):
+    here, there = machines
+    here.artifacts.share(here.make("one", run="a", unfinished="3 of 9"))
+    assert there.find() is None
+    assert there.find(unfinished=True).manifest.outputs == {"text": "one"}
+    done = there.artifacts.share(there.make("two", run="b"))
+    assert done.manifest.outputs == {"text": "two"}
+    assert here.find().manifest.outputs == {"text": "two"}
+
+
+@pytest.mark.parametrize("deleted", ["manifest.json", "images.jsonl", ".tar"])
+def test_only_what_is_whole_is_used(machines, store, deleted):
+    here, there = machines
+    here.artifacts.share(here.make())
+    found = there.find()
+    names = _all(store, "cats")
+    store.delete(next(name for name in names if name.endswith(deleted)))
+    if deleted == "manifest.json":
+        assert there.find() is None
+    with pytest.raises(DamagedState):
+        there.artifacts.bring(found)
+    assert not found.folder.exists()
+
+
+def _all(store, folder: str) -> list[str]:
+    found = []
+    for name in store.names(folder):
+        path = f"{folder}/{name}"
+        found += _all(store, path) if store.size(path) in (None, 0) or store.names(path) not in ([], [name]) else [path]
+    return found
+
+
+@pytest.mark.parametrize("changed", ["images.jsonl", "kept.txt", ".tar"])
+def test_what_is_not_what_was_written_is_refused_with_a_remedy(machines, store, changed):
+    here, there = machines
+    here.artifacts.share(here.make())
+    store.write(next(name for name in _all(store, "cats") if name.endswith(changed)), b"other")
+    with pytest.raises(DamagedState, match=r"is not what was written; `python -m tasks rerun normalize`"):
+        there.artifacts.bring(there.find())
+    assert there.artifacts.folders() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"manifest": {}}', b"\xff"])
+def test_a_manifest_that_cannot_be_read_is_no_artifact(machines, store, content):
+    _, there = machines
+    store.write(f"cats/normalize/{KEY[:12]}/manifest.json", content)
+    assert there.find() is None
+
+
+def test_shards_of_pictures_are_shared_by_artifacts(machines, store):
+    here, _ = machines
+    here.artifacts.share(here.make("one"))
+    shards = store.names("cats/normalize/shards")
+    here.artifacts.share(here.make("two", key="f" * 64))
+    assert store.names("cats/normalize/shards") == shards != []
+
+
+def test_a_listing_that_lags_hides_no_artifact(tmp_path, bucket):
+    slow = misbehaving(open_store(bucket), lagging=99)
+    here, there = Machine(tmp_path / "a", slow), Machine(tmp_path / "b", slow)
+    here.artifacts.share(here.make("one"))
+    here.artifacts.share(here.make("two", forced="run-2"))
+    assert slow.names("cats/normalize") == []
+    assert there.find().manifest.outputs == {"text": "two"}
+    there.artifacts.bring(there.find())
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_an_upload_that_fails_half_way_is_done_again(tmp_path, bucket, after):
+    good = open_store(bucket)
+    here, there = Machine(tmp_path / "a", misbehaving(good, half=True)), Machine(tmp_path / "b", good)
+    made, system = here.make(), here.artifacts.remote.store.system
+    put = system.pipe_file
+    left = [after]
+
+    def fail_later(path, value, **options):
+        left[0] -= 1
+        system.failing = 0 if left[0] >= 0 else 99
+        type(system).pipe_file(system, path, value, **options)
+
+    system.pipe_file = fail_later
+    try:
+        here.artifacts.share(made)
+    except StoreFault:
+        assert there.find() is None
+        system.pipe_file, system.failing = put, 0
+        here.artifacts.share(made)
+    check_contents(there.artifacts.bring(there.find()).manifest, there.find().folder)
+
+
+def test_a_fetch_that_was_killed_is_done_again(machines):
+    here, there = machines
+    here.artifacts.share(here.make())
+    left = there.artifacts.root / f".work-fetch-{KEY[:12]}"
+    (left / "images").mkdir(parents=True)
+    (left / "images" / "rest").touch()
+    brought = there.artifacts.bring(there.find())
+    check_contents(brought.manifest, brought.folder)
+    assert not left.exists()
+
+
+def test_an_artifact_that_is_nowhere_any_more_is_said_so(machines, store):
+    here, there = machines
+    here.artifacts.share(here.make())
+    found = there.find()
+    store.delete("cats")
+    with pytest.raises(DamagedState, match="was deleted here and in the storage"):
+        there.artifacts.bring(found)
+
+
+def test_without_a_shared_store_nothing_changes(tmp_path):
+    machine = Machine(tmp_path, None)
+    machine.artifacts.remote = None
+    made = machine.make()
+    assert machine.artifacts.share(made) == machine.artifacts.bring(made) == made == machine.find()
+
+
+def test_what_was_deleted_here_is_fetched_again(machines):
+    here, _ = machines
+    made = here.artifacts.share(here.make())
+    shutil.rmtree(made.folder)
+    assert dataclasses.replace(here.find().manifest, folders={}) == dataclasses.replace(made.manifest, folders={})
+    here.artifacts.bring(here.find())
+    assert manifests.read(made.folder).outputs == {"text": "one"}
