@@ -15,7 +15,7 @@ from typing import Any
 from luigi import configuration
 
 from pipeline.cluster.certificates import read_certificates
-from pipeline.cluster.client import Cluster
+from pipeline.cluster.client import Cluster, log_as_others
 from pipeline.errors import UserError
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
 from pipeline.option_types import Options, field_of, option, parse
@@ -118,7 +118,8 @@ def cluster_of(dataset: str) -> Cluster | None:
             " storage = s3://bucket/prefix or a folder that they share"
         )
     certificates = read_certificates(Path(options.certificates)) if protocol == "tls" else {}
-    return Cluster(address=options.cluster, certificates=certificates, storage=options.storage, dataset=dataset)
+    storage = open_store(options.storage).address if options.storage else ""  # an absolute path, for workers elsewhere
+    return Cluster(address=options.cluster, certificates=certificates, storage=storage, dataset=dataset)
 
 
 def trains_elsewhere(dataset: str) -> Cluster | None:
@@ -153,6 +154,7 @@ def _start_local() -> tuple[str, dict[str, str]]:
     import dask
     from distributed import LocalCluster, Security
 
+    log_as_others()
     security = Security.temporary()  # whoever reaches the scheduler could let it run code
     with dask.config.set({"distributed.worker.daemon": False}):  # a worker starts processes too
         started = LocalCluster(

@@ -197,9 +197,12 @@ class StageTask(RunTask):
         again. A trial does not change `latest`. If machines share a storage, the artifact is here and there then.
         """
         if found := self.published():
-            folder = self.artifact_store.share(found).folder
+            store = self.artifact_store
+            if words := store.to_share(found):
+                run_log.record(self.dataset, self.run_name).add_and_print("note", stage=self.stage, text=words)
+            folder = store.share(found).folder
             if not self.once:
-                self.artifact_store.point_latest(folder)
+                store.point_latest(folder)
 
     def output(self) -> "StageTarget":
         return StageTarget(self)

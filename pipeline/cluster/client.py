@@ -4,6 +4,7 @@ A shard is a pure function of its arguments, and has a name: what is asked for t
 worker was doing is done again by another one.
 """
 
+import logging
 import threading
 import time
 import uuid
@@ -18,6 +19,7 @@ from pipeline.errors import Stopped, UserError
 from pipeline.progress import ShouldStop
 from pipeline.text import to_plain_line
 
+LOG = logging.getLogger(__name__)
 S = TypeVar("S")
 R = TypeVar("R")
 
@@ -47,6 +49,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     """
     from distributed import Client, Security
 
+    log_as_others()
     security = Security(**cluster.certificates, require_encryption=True) if cluster.certificates else None
     try:
         client = Client(cluster.address, security=security, timeout=PATIENCE, set_as_default=False)
@@ -58,6 +61,13 @@ def connected(cluster: Cluster) -> Iterator[Any]:
             yield client
     finally:
         client.close(timeout=POLL)
+
+
+def log_as_others() -> None:
+    """Let what Dask logs go into the log of the run, not to the console, where its own handler writes."""
+    logger = logging.getLogger("distributed")
+    logger.handlers.clear()
+    logger.propagate = True
 
 
 def _check_workers(client: Any, cluster: Cluster) -> None:
@@ -226,7 +236,8 @@ def _result(future: Any, cluster: Cluster) -> Any:
             f"{TRIES} workers of the cluster were lost at the same work ({future.key}): most often memory ran out"
             " there; give workers more, or start fewer on a machine, then run again: what is made is kept"
         )
-    raise RuntimeError(f"{future.key} failed on the cluster") from error
+    LOG.error("%s failed on the cluster", future.key, exc_info=(type(error), error, future.traceback()))
+    raise cast(BaseException, error)
 
 
 def _no_answer(cluster: Cluster, why: object) -> str:

@@ -87,6 +87,14 @@ class ArtifactStore:
                 self._publish_at(artifact.folder, work, replace(there.manifest, folders=folders))
         return load(artifact.folder)
 
+    def to_share(self, artifact: Artifact) -> str:
+        """What `share` would do, in words; empty if the artifact is here and there."""
+        if self.remote is None:
+            return ""
+        if not (artifact.folder / manifests.NAME).exists():
+            return f"is fetched from {self.remote.store.address}"
+        return "" if self.remote.read(artifact.folder.name) else f"is copied to {self.remote.store.address}"
+
     def share(self, artifact: Artifact, progress: Progress = silent) -> Artifact:
         """Bring the artifact here, or upload it, whichever lacks it; returns the one that all machines use.
 

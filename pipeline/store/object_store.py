@@ -192,16 +192,23 @@ class ObjectStore:
             ) from error
 
 
-@lru_cache(maxsize=16)
 def open_store(address: str) -> ObjectStore:
     """The store at `address`. Errors: `UserError` for an address that fsspec does not know, or a missing package."""
+    return _open_store(address, os.getpid())
+
+
+@lru_cache(maxsize=16)
+def _open_store(address: str, process: int) -> ObjectStore:
+    """The store, as this `process` reaches it: the threads of fsspec do not survive a fork."""
     import fsspec
 
     if address.startswith("~"):
         address = os.path.expanduser(address)
     protocol = match[1] if (match := re.match(r"([a-z0-9+]+)://", address)) else "file"
     try:
-        system, root = fsspec.core.url_to_fs(address if "://" in address else str(Path(address).absolute()))
+        system, root = fsspec.core.url_to_fs(
+            address if "://" in address else str(Path(address).absolute()), skip_instance_cache=True
+        )
     except ImportError:
         package = PACKAGES.get(protocol, f"the package for {protocol}://")
         hint = INSTALL if package == "s3fs" else f"install it: .venv/bin/pip install {package}"
@@ -211,4 +218,5 @@ def open_store(address: str) -> ObjectStore:
         raise UserError(
             f"storage = {address}: {what}; give /folder, or an address such as s3://bucket/prefix"
         ) from None
-    return ObjectStore(address.rstrip("/"), system, str(root).rstrip("/"))
+    root = str(root).rstrip("/")
+    return ObjectStore(root if protocol == "file" else address.rstrip("/"), system, root)

@@ -33,10 +33,11 @@ def test_an_error_of_the_user_is_raised_here(cluster):
         mapped(cluster, work.refuse, {"refuse": 7})
 
 
-def test_a_defect_is_a_defect_here(cluster):
-    with pytest.raises(RuntimeError, match="break failed on the cluster") as caught:
+def test_a_defect_is_a_defect_here_and_the_log_says_where(cluster, caplog):
+    with pytest.raises(ValueError, match="a defect at 7"):
         mapped(cluster, work.break_down, {"break": 7})
-    assert "a defect at 7" in str(caught.value.__cause__)
+    assert "break failed on the cluster" in caplog.text
+    assert "break_down" in caplog.text
 
 
 def test_what_a_lost_worker_did_is_done_again(cluster, tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.store.object_store import ObjectStore, open_store
+from pipeline.store.object_store import ObjectStore, _open_store, open_store
 
 
 @contextmanager
@@ -30,11 +30,11 @@ def s3_server() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in facts.items():
             patch.setenv(name, value)
-        open_store.cache_clear()
+        _open_store.cache_clear()
         try:
             yield facts["AWS_ENDPOINT_URL"]
         finally:
-            open_store.cache_clear()
+            _open_store.cache_clear()
             server.stop()
 
 

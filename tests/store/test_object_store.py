@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.store.object_store import StoreFault, open_store
+from pipeline.store.object_store import StoreFault, _open_store, open_store
 from tests.store.stores import misbehaving
 
 
@@ -111,9 +111,9 @@ def test_a_wrong_address_is_one_line(s3, address, says):
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    def missing(address: str) -> None:
+    def missing(address: str, **options: bool) -> None:
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr("fsspec.core.url_to_fs", missing)
     with pytest.raises(UserError, match=r"storage = s3://bucket/x: s3fs is missing; `make storage`"):
-        open_store.__wrapped__("s3://bucket/x")
+        _open_store.__wrapped__("s3://bucket/x", 1)

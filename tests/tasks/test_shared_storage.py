@@ -1,0 +1,114 @@
+"""Two working folders that share a storage: what one has made the other uses, and every command tells the same."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from filelock import Timeout
+
+from pipeline.images.png import encode_png
+from tasks import machines
+from tasks.cli import main
+
+
+@pytest.fixture(autouse=True)
+def no_flags():
+    yield
+    machines._flags.clear()
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of eight pictures."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(8):
+        pixels = np.kron(random.integers(0, 256, (8, 8, 3), np.uint8), np.ones((8, 8, 1), np.uint8))
+        (folder / f"{number}.png").write_bytes(encode_png(pixels))
+    return folder
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys, pictures):
+    """Runs a command on the machine of a name; returns the exit code and what it printed."""
+
+    def run(machine: str, *words: str, storage: str = "store") -> tuple[int, str]:
+        (tmp_path / machine).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / machine)
+        flags = ["--dataset", "cats", "--storage", storage and str(tmp_path / storage), "--until", "normalize"]
+        source = ["--download-sources", "folder", "--download-folder", str(pictures), "--normalize-processes", "1"]
+        code = main([*words, *flags, *source])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+def states(plan: str) -> dict[str, str]:
+    return {step["stage"]: step["state"] for step in json.loads(plan)}
+
+
+def test_what_one_machine_has_made_the_other_uses(command, tmp_path):
+    assert states(command("a", "plan", "--json")[1]) == {"download": "will run", "normalize": "will run"}
+    assert command("a", "run")[0] == 0
+    assert states(command("b", "plan", "--json")[1]) == {"download": "up to date", "normalize": "up to date"}
+    assert not (tmp_path / "b" / "data" / "cats" / "normalize").exists()
+    code, said = command("b", "run")
+    assert code == 0
+    assert f"is fetched from {tmp_path / 'store'}" in said
+    assert "everything up to normalize is up to date" in said
+    here, there = (tmp_path / name / "data" / "cats" / "normalize" / "latest" for name in "ab")
+    assert (
+        json.loads((here / "manifest.json").read_text())["outputs"]
+        == json.loads((there / "manifest.json").read_text())["outputs"]
+    )
+    assert sorted(path.name for path in (here / "images").iterdir()) == sorted(
+        path.name for path in (there / "images").iterdir()
+    )
+
+
+def test_what_was_made_before_there_was_a_storage_is_copied_there(command, tmp_path):
+    assert command("a", "run", storage="")[0] == 0
+    assert not (tmp_path / "store").exists()
+    code, said = command("a", "run")
+    assert code == 0
+    assert f"is copied to {tmp_path / 'store'}" in said
+    assert states(command("b", "plan", "--json")[1]) == {"download": "up to date", "normalize": "up to date"}
+
+
+def test_copies_of_this_machine_may_be_deleted(command, tmp_path):
+    assert command("a", "run")[0] == 0
+    shutil.rmtree(tmp_path / "a" / "data" / "cats" / "normalize")
+    assert states(command("a", "plan", "--json")[1])["normalize"] == "up to date"
+    assert command("a", "run")[0] == 0
+    assert len(list((tmp_path / "a" / "data" / "cats" / "normalize" / "latest" / "images").iterdir())) == 8
+
+
+def test_a_storage_that_is_gone_is_one_line_and_what_is_made_stays(command, tmp_path):
+    (tmp_path / "store").write_text("a file where a folder is needed")
+    code, said = command("a", "run")
+    assert code != 0
+    assert "Traceback" not in said
+    assert f"storage {tmp_path / 'store'}: " in said
+    (tmp_path / "store").unlink()
+    assert command("a", "run")[0] == 0
+    assert states(command("b", "plan", "--json")[1])["normalize"] == "up to date"
+
+
+def test_a_machine_that_is_at_work_holds_up_the_other(command, tmp_path, monkeypatch):
+    lock = machines.RemoteLock
+    waited = []
+
+    class Held(lock):
+        def acquire(self, timeout):
+            waited.append(self)
+            if len(waited) == 1:
+                raise Timeout("held")
+            return super().acquire(timeout)
+
+    monkeypatch.setattr(machines, "RemoteLock", Held)
+    code, said = command("a", "run")
+    assert code == 0
+    assert "waits: another machine makes the same" in said
