@@ -1,9 +1,14 @@
 """Artifacts that a worker reads: folders of this machine, or what the storage that machines share has of them."""
 
+import io
 import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
+
+import numpy as np
 
 from pipeline.cluster.client import Cluster
 from pipeline.errors import DamagedState
@@ -61,3 +66,21 @@ def scratch_folder() -> Path:
         return Path(get_worker().local_directory).parent / "artifacts"
     except ValueError:  # not on a worker
         return Path(tempfile.gettempdir()) / "ganmill-artifacts"
+
+
+def keep_arrays(where: Reference, name: str, compute: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """What `compute()` gives, from the storage if a worker has computed it before: `name` is a digest of all that it
+    follows from. Workers of this machine compute it.
+    """
+    if isinstance(where, Path):
+        return dict(compute())
+    store, file = open_store(where.storage), f"{where.dataset}/{where.stage}/work/{name}.npz"
+    try:
+        with np.load(io.BytesIO(store.read(file) or b""), allow_pickle=False) as found:
+            return dict(found)
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile):  # not there, or not whole
+        arrays = dict(compute())
+        data = io.BytesIO()
+        np.savez(data, **arrays)  # type: ignore[arg-type]  # NumPy's types allow no names that are not known
+        store.write(file, data.getvalue())
+        return arrays

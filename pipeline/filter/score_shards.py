@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.cluster.client import Cluster, map_shards
-from pipeline.cluster.references import Reference, locate, refer
+from pipeline.cluster.references import Reference, keep_arrays, locate, refer
 from pipeline.devices import prepare_devices
 from pipeline.filter.classifier import BATCH, Classifier
 from pipeline.filter.classifier_io import load_classifier
@@ -90,9 +90,13 @@ def _name(order: Order) -> str:
 
 def score_order(order: Order) -> Scored:
     """Do an `Order`, on a worker."""
-    prepare_devices()
-    images = read_images(locate(order.normalize), order.ids).images
-    return score_images(_classifier(locate(order.classifier)), images)
+
+    def score() -> dict[str, np.ndarray]:
+        prepare_devices()
+        images = read_images(locate(order.normalize), order.ids).images
+        return score_images(_classifier(locate(order.classifier)), images)._asdict()
+
+    return Scored(**keep_arrays(order.classifier, _name(order), score))
 
 
 @lru_cache(maxsize=1)  # shards of one filter follow each other

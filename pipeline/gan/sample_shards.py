@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.cluster.client import Cluster, map_shards
-from pipeline.cluster.references import Reference, locate, refer
+from pipeline.cluster.references import Reference, keep_arrays, locate, refer
 from pipeline.devices import keras, prepare_devices
 from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents
 from pipeline.gan.trained_generator import load_generator
@@ -61,12 +61,16 @@ def _name(order: Order) -> str:
 
 def draw_order(order: Order) -> np.ndarray:
     """Do an `Order`, on a worker."""
-    prepare_devices()
-    generator = _generator(locate(order.gan))
-    size = generator.input_shape[1]
-    latents = fixed_latents(order.stop, size=size, seed=order.seed, truncation=order.truncation)[order.first :]
-    batches = [draw_samples(generator, latents[start : start + BATCH]) for start in range(0, len(latents), BATCH)]
-    return np.concatenate(batches)
+
+    def draw() -> dict[str, np.ndarray]:
+        prepare_devices()
+        generator = _generator(locate(order.gan))
+        size = generator.input_shape[1]
+        latents = fixed_latents(order.stop, size=size, seed=order.seed, truncation=order.truncation)[order.first :]
+        batches = [draw_samples(generator, latents[start : start + BATCH]) for start in range(0, len(latents), BATCH)]
+        return {"samples": np.concatenate(batches)}
+
+    return keep_arrays(order.gan, _name(order), draw)["samples"]
 
 
 @lru_cache(maxsize=1)  # shards of one generator follow each other

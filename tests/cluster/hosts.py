@@ -67,6 +67,7 @@ def network(count: int) -> Iterator[str]:
     """A bridge with `count` namespaces; gives the address of this machine on it. Skips without the right to make it."""
     if os.geteuid() or not shutil.which("ip") or not shutil.which("unshare"):
         pytest.skip("needs root, iproute2 and util-linux for network namespaces")
+    _remove(count)  # what a killed test left
     try:
         run("ip", "link", "add", BRIDGE, "type", "bridge")
     except subprocess.CalledProcessError as error:
@@ -78,9 +79,14 @@ def network(count: int) -> Iterator[str]:
             _connect(f"gm-{number}", f"gm-link-{number}", f"{NETWORK}.{number + 1}")
         yield f"{NETWORK}.1"
     finally:
-        for number in range(1, count + 1):
-            subprocess.run(["ip", "netns", "del", f"gm-{number}"], check=False, capture_output=True)
-        run("ip", "link", "del", BRIDGE)
+        _remove(count)
+
+
+def _remove(count: int) -> None:
+    commands = [["ip", "netns", "del", f"gm-{number}"] for number in range(1, count + 1)]
+    commands += [["ip", "link", "del", f"gm-link-{number}"] for number in range(1, count + 1)]
+    for words in (*commands, ["ip", "link", "del", BRIDGE]):
+        subprocess.run(words, check=False, capture_output=True)
 
 
 def _connect(name: str, link: str, address: str) -> None:

@@ -1,10 +1,11 @@
 """An artifact that a worker reads is a folder of this machine, or is fetched from the storage."""
 
+import numpy as np
 import pytest
 
 from pipeline.cluster import references
 from pipeline.cluster.client import Cluster
-from pipeline.cluster.references import StoredArtifact, locate, refer
+from pipeline.cluster.references import StoredArtifact, keep_arrays, locate, refer
 from pipeline.errors import DamagedState
 from pipeline.progress import silent
 from pipeline.store import manifest as manifests
@@ -51,3 +52,28 @@ def test_what_is_gone_is_one_line(scratch, tmp_path):
     gone = StoredArtifact(str(tmp_path / "store"), "cats", "classifier", "f" * 12)
     with pytest.raises(DamagedState, match=rf"storage .*store: cats/classifier/{'f' * 12} is gone; run again"):
         locate(gone)
+
+
+def test_workers_of_this_machine_keep_no_arrays(tmp_path):
+    assert keep_arrays(tmp_path, "name", lambda: {"a": np.arange(3)})["a"].tolist() == [0, 1, 2]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"PK no zip", b"half"])
+def test_what_another_worker_has_computed_is_not_computed_again(tmp_path, damage):
+    where = StoredArtifact(str(tmp_path / "store"), "cats", "classifier", "1a2b3c4d5e6f")
+    calls = []
+
+    def compute():
+        calls.append(1)
+        return {"score": np.array([0.5, 1 / 3]), "features": np.ones((2, 3), np.float16)}
+
+    first = keep_arrays(where, "scores-abc", compute)
+    if damage is not None:
+        open_store(where.storage).write("cats/classifier/work/scores-abc.npz", damage)
+    again = keep_arrays(where, "scores-abc", compute)
+    assert len(calls) == (1 if damage is None else 2)
+    assert first.keys() == again.keys()
+    for name, array in first.items():
+        assert (again[name] == array).all()
+        assert again[name].dtype == array.dtype

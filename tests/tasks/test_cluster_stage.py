@@ -1,0 +1,186 @@
+"""A stage as a whole on a worker: it gets what it needs, publishes, and another worker goes on from a copy."""
+
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline.cluster import references
+from pipeline.cluster.client import Cluster
+from pipeline.errors import Stopped, UserError
+from pipeline.gan.continuation import Continuation
+from pipeline.pretrained import Weights
+from pipeline.progress import never, silent, tell
+from pipeline.result import Result
+from pipeline.store import manifest as manifests
+from pipeline.store.manifest import Manifest, list_files
+from pipeline.store.object_store import open_store
+from pipeline.store.remote_artifacts import RemoteArtifacts
+from tasks import backbones, cluster_stage, isolation
+from tasks.cluster_stage import do_stage, make_order
+
+KEY = "1a2b3c4d5e6f" + "0" * 52
+given: dict[str, object] = {}
+
+
+def train(options, *, folder, progress, should_stop, **arguments) -> Result:
+    """A stage that counts to three with a checkpoint for each, and fails where `options` say."""
+    given.update(arguments)
+    done = [path.name for path in sorted((folder / "checkpoints").glob("*"))]
+    (folder / "checkpoints").mkdir(exist_ok=True)
+    tell(progress, f"begins at {len(done)}")
+    for step in range(len(done), 3):
+        progress(step, 3, "steps")
+        if should_stop():
+            raise Stopped("stopped with a checkpoint")
+        (folder / "checkpoints" / str(step)).write_text("state")
+        (folder / "stats.jsonl").write_text(f"{step}\n")
+        if options == f"fails at {step}":
+            raise RuntimeError("the worker is lost")
+    return Result(outputs={"generator": "digest"}, summary={"steps": 3})
+
+
+@pytest.fixture(autouse=True)
+def worker(tmp_path, monkeypatch):
+    """This process is the worker; each test may take away its folder as a lost worker does."""
+    monkeypatch.setattr(isolation, "import_module", lambda _: SimpleNamespace(train=train))
+    monkeypatch.setattr(
+        isolation, "call", lambda work, *, folder, progress, should_stop, log: work(
+            folder=folder, progress=progress, should_stop=should_stop
+        )
+    )  # fmt: skip
+    scratch = [tmp_path / "scratch-0"]
+    for module in (references, cluster_stage):
+        monkeypatch.setattr(module, "scratch_folder", lambda: scratch[0])
+    references._fetch.cache_clear()
+    given.clear()
+
+    def lose() -> None:
+        scratch[0] = tmp_path / f"scratch-{len(list(tmp_path.glob('scratch-*')))}"
+
+    return lose
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    return Cluster(address="tls://x:1", storage=str(tmp_path / "store"), dataset="cats")
+
+
+@pytest.fixture
+def order(tmp_path, cluster):
+    """Makes an order for the stage, on the machine of the run."""
+    squares = tmp_path / "machine" / "aaaaaaaaaaaa"
+    squares.mkdir(parents=True)
+    (squares / "rows").write_text("squares")
+    facts = {"stage": "normalize", "version": 1, "dataset": "cats", "options": {}, "inputs": {}}
+    manifests.write(Manifest(key="a" * 64, files=list_files(squares), **facts), squares)
+    RemoteArtifacts(open_store(cluster.storage), "cats/normalize").publish(squares, manifests.read(squares), silent)
+    (tmp_path / "dcgan.json").write_text("{}")
+    (tmp_path / "weights.h5").write_bytes(b"weights")
+    found = SimpleNamespace(folder=squares, manifest=manifests.read(squares))
+    upstream = SimpleNamespace(keyword="", stage="normalize", finished=lambda: found)
+
+    def make(options="", **draft):
+        arguments = {
+            "definition": tmp_path / "dcgan.json",
+            "live": tmp_path / "machine" / "live",
+            "continues": Continuation(folder=squares, epochs=7),
+            "weights": Weights(name="MobileNet", path=tmp_path / "weights.h5", digest="d"),
+            "classifier": None,
+        }
+        task = SimpleNamespace(
+            function="tests:train",
+            options=options,
+            arguments=lambda: arguments,
+            stages_read=lambda: [upstream],
+            resumable=True,
+            backbone="none",
+        )
+        facts = {"stage": "gan", "version": 4, "dataset": "cats", "key": KEY, "options": {}, "inputs": {}, "run": "r"}
+        return pickle.loads(pickle.dumps(make_order(task, Manifest(**facts | draft), cluster)))
+
+    return make
+
+
+def work(order, should_stop=never) -> tuple[Manifest, list]:
+    told = []
+    return do_stage(order, told.append, should_stop), told
+
+
+def test_the_stage_gets_the_files_and_artifacts_that_it_names(order, tmp_path):
+    seen = {}
+    work(order())
+    for name, value in given.items():
+        seen[name] = value
+    assert (seen["normalize"] / "rows").read_text() == "squares"
+    assert seen["normalize"].is_relative_to(tmp_path / "scratch-0")
+    assert seen["definition"].name == "dcgan.json"
+    assert seen["continues"].epochs == 7
+    assert (seen["continues"].folder / "rows").read_text() == "squares"
+    assert seen["weights"].digest == "d"
+    assert seen["classifier"] is None
+    assert isinstance(seen["live"], Path)
+    assert not seen["live"].is_relative_to(tmp_path)
+
+
+def test_what_it_makes_is_in_the_storage(order, cluster):
+    made, told = work(order())
+    assert made.outputs == {"generator": "digest"}
+    assert ("line", "begins at 0") in told
+    assert ("progress", 2, 3, "steps") in told
+    store = open_store(cluster.storage)
+    found = next(RemoteArtifacts(store, "cats/gan").find(KEY, KEY[:12]))
+    assert found.manifest.summary == {"steps": 3}
+    assert set(found.manifest.files) == {"checkpoints/0", "checkpoints/1", "checkpoints/2", "stats.jsonl"}
+    assert store.names("cats/gan/work") == []
+    assert store.names("cats/gan/locks") == []
+
+
+def test_it_is_done_once(order, worker):
+    made, _ = work(order())
+    given.clear()
+    worker()
+    assert work(order())[0] == made
+    assert given == {}
+
+
+def test_another_worker_goes_on_from_the_copy(order, worker):
+    with pytest.raises(RuntimeError, match="the worker is lost"):
+        work(order("fails at 1"))
+    worker()
+    _, told = work(order())
+    assert ("line", "begins at 2") in told
+
+
+def test_the_same_worker_goes_on_from_its_own_folder(order):
+    with pytest.raises(RuntimeError):
+        work(order("fails at 1"))
+    assert ("line", "begins at 2") in work(order())[1]
+
+
+def test_a_stop_leaves_a_copy_too(order, worker):
+    asked = iter([False, True])
+    with pytest.raises(Stopped):
+        work(order(), should_stop=lambda: next(asked))
+    worker()
+    assert ("line", "begins at 1") in work(order())[1]
+
+
+def test_a_copy_cannot_write_elsewhere(order, cluster, tmp_path):
+    store = open_store(cluster.storage)
+    store.write(f"cats/gan/work/{KEY[:12]}/state.json", b"../../../outside\ncheckpoints/0")
+    store.write(f"cats/gan/work/{KEY[:12]}/checkpoints/0", b"state")
+    _, told = work(order())
+    assert ("line", "begins at 1") in told
+    assert not list(tmp_path.rglob("outside"))
+
+
+def test_a_worker_with_other_weights_is_refused(order, monkeypatch):
+    inputs = {"extractor": "one"}
+    monkeypatch.setattr(backbones, "extractor_weights", lambda *_: SimpleNamespace(digest="two"))
+    options = SimpleNamespace(extractor="auto")
+    with pytest.raises(UserError, match=r"measures samples with other weights .*extractor = auto.*keras/models"):
+        work(order(options, inputs=inputs))
+    monkeypatch.setattr(backbones, "extractor_weights", lambda *_: SimpleNamespace(digest="one"))
+    assert work(order(options, inputs=inputs))[0].outputs
