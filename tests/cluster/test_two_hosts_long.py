@@ -14,7 +14,7 @@ import pytest
 from pipeline.cluster.certificates import make_certificates
 from pipeline.store.object_store import _open_store, open_store
 from tests.cluster.hosts import REPOSITORY, Host, network, wait_for
-from tests.store.stores import environment
+from tests.store.stores import environment, new_bucket
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
@@ -109,16 +109,16 @@ def site(tmp_path):
             for name, value in (facts | {"AWS_ENDPOINT_URL": f"http://{here}:{port}"}).items():
                 patch.setenv(name, value)
             _open_store.cache_clear()
-            open_store("s3://site").system.mkdir("s3://site")
+            storage = new_bucket()
             every = tmp_path / "hosts"
             hosts = [Host(number, every / str(number), environment(), every) for number in (1, 2, 3)]
             make_certificates(hosts[0].folder / "data" / ".cluster")
             for host in hosts:
-                (host.folder / "luigi.cfg").write_text(f"{SETTINGS}\n[machines]\nstorage = s3://site/prefix\n")
+                (host.folder / "luigi.cfg").write_text(f"{SETTINGS}\n[machines]\nstorage = {storage}\n")
                 if host is not hosts[0]:
                     make_copy(hosts[0].folder / "data" / ".cluster", host.folder / "data" / ".cluster")
             made = Site(hosts)
-            made.storage = "s3://site/prefix"
+            made.storage = storage
             try:
                 yield made
             finally:
