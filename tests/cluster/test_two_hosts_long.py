@@ -33,7 +33,7 @@ steps = 5
 [demo.filter]
 threshold = 0.5
 [demo.gan]
-epochs = 60
+epochs = 150
 sample_every = 5
 checkpoint_every = 5
 [demo.generate]
@@ -92,8 +92,8 @@ class Site:
     def trains(self) -> bool:
         """Whether the training has written a checkpoint that another worker could go on from."""
         store = open_store(self.storage)
-        names = store.names("demo/gan/work")
-        return any(store.names(f"demo/gan/work/{name}/checkpoints") for name in names)
+        states = (store.read(f"demo/gan/work/{name}/state.json") for name in store.names("demo/gan/work"))
+        return any(b"checkpoints/" in (state or b"") for state in states)
 
 
 @pytest.fixture
