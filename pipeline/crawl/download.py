@@ -15,7 +15,7 @@ from pipeline.crawl.image_type import EXTENSIONS
 from pipeline.crawl.reader import Reader
 from pipeline.crawl.request import PRIVATE
 from pipeline.crawl.rows import counts, reasons, rows_of
-from pipeline.crawl.sources.local import UrlsSource
+from pipeline.crawl.sources.listed import UrlsSource
 from pipeline.crawl.sources.registry import open_sources
 from pipeline.crawl.storage import PictureStorage
 from pipeline.crawl.url_archive import UrlArchive, remedy

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from pipeline.crawl.columns import Columns
 from pipeline.crawl.folder_digest import digest_folder, list_entries
-from pipeline.crawl.url import STANDARD_INPUT, absolute_path, host_of, read_url_list
+from pipeline.crawl.url import STANDARD_INPUT, absolute_path, host_of
+from pipeline.crawl.url_list import UrlList
 from pipeline.errors import UserError
 from pipeline.options import DownloadOptions
 from pipeline.store import digest
@@ -52,21 +54,30 @@ def _validate_site(name: str, options: DownloadOptions, dataset: Path) -> None:
 def _validate_urls(name: str, options: DownloadOptions, dataset: Path) -> None:
     if options.urls == STANDARD_INPUT:
         raise UserError("source 'urls' with urls = '-': only the command line can read standard input; name a file")
+    shown = f"source 'urls' with urls = {options.urls!r}"
     if not options.urls or not absolute_path(options.urls).is_file():
-        raise UserError(f"source 'urls' with urls = {options.urls!r}: no such file; name a file with one URL per line")
-    if not any(read_url_list(absolute_path(options.urls))):
-        raise UserError(f"source 'urls' with urls = {options.urls!r}: the file contains no URL; write one per line")
+        raise UserError(f"{shown}: no such file; name a file with one URL per line")
+    try:
+        UrlList(absolute_path(options.urls), Columns.parse(options.columns)).check(shown)
+    except OSError as error:
+        raise UserError(f"{shown}: it cannot be read ({error.strerror})") from None
 
 
 def _validate_folder(name: str, options: DownloadOptions, dataset: Path) -> None:
-    shown = f"source 'folder' with folder = {options.folder!r}"
-    root = absolute_path(options.folder)
-    if not options.folder or not root.is_dir():
+    _check_folder(name, options.folder, dataset)
+
+
+def _check_folder(name: str, text: str, dataset: Path) -> Path:
+    """The folder that the option `name` names; a `UserError` if it cannot be read as pictures of `dataset`."""
+    shown = f"source '{name}' with {name} = {text!r}"
+    root = absolute_path(text)
+    if not text or not root.is_dir():
         raise UserError(f"{shown}: no such folder; name a folder with pictures")
     if dataset.resolve().is_relative_to(root):
         raise UserError(f"{shown}: it contains the dataset {dataset} itself; name a folder with pictures only")
     if next(list_entries(root), None) is None:
         raise UserError(f"{shown}: the folder is empty; put pictures into it or name another folder")
+    return root
 
 
 _VALIDATORS = {
@@ -94,4 +105,8 @@ def _digest_of_demo(options: DownloadOptions, dataset: Path) -> str:
     return digest.of_value({"version": demo.VERSION, "pictures": options.demo_pictures})
 
 
-_DIGESTS = {"folder": _digest_of_folder, "urls": _digest_of_urls, "demo": _digest_of_demo}
+_DIGESTS = {
+    "folder": _digest_of_folder,
+    "urls": _digest_of_urls,
+    "demo": _digest_of_demo,
+}

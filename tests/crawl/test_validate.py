@@ -4,6 +4,7 @@ import pytest
 
 from pipeline import demo
 from pipeline.crawl.download import download
+from pipeline.crawl.url_list import UrlList
 from pipeline.crawl.validate import content_inputs
 from pipeline.errors import UserError
 from pipeline.options import DownloadOptions
@@ -46,6 +47,32 @@ def test_empty_folder_empty_list_and_dataset_folder_are_refused(tmp_path):
     ):
         with pytest.raises(UserError, match=says):
             content_inputs(DownloadOptions(**wanted), tmp_path / "dataset")
+
+
+@pytest.mark.parametrize(
+    ("source", "files", "columns", "says"),
+    [
+        ("urls", {"list.csv": "url,text\n"}, ("title=txt",), "there are the columns url, text; did you mean 'text'?"),
+        ("urls", {"list.parquet": "PAR1"}, (), "list.parquet': "),
+    ],
+)
+def test_what_has_no_pictures_or_not_the_columns_is_refused(tmp_path, source, files, columns, says):
+    (tmp_path / "in").mkdir()
+    for name, content in files.items():
+        (tmp_path / "in" / name).write_text(content)
+    path = str(tmp_path / "in" / next(iter(files), "")) if source == "urls" else str(tmp_path / "in")
+    options = DownloadOptions(sources=(source,), columns=columns, **{source: path})
+    with pytest.raises(UserError) as caught:
+        content_inputs(options, tmp_path / "dataset")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_that_may_not_be_read_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "urls.txt").touch()
+    monkeypatch.setattr(UrlList, "check", lambda *_: tmp_path.read_bytes())  # as root may read every file
+    with pytest.raises(UserError, match=r"urls\.txt': it cannot be read \(Is a directory\)"):
+        content_inputs(DownloadOptions(sources=("urls",), urls=str(tmp_path / "urls.txt")), tmp_path / "dataset")
 
 
 def test_folder_digest_depends_on_names_and_bytes_only(tmp_path, pictures, responders):

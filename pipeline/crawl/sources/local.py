@@ -1,8 +1,7 @@
-"""Local sources: a file with URLs, and a folder with pictures."""
+"""The source `folder`: every picture below a folder of this machine."""
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,35 +11,16 @@ from pipeline.crawl.request import TOO_LARGE, Request, RequestFault, Response
 from pipeline.crawl.sources.base import Page, Source
 from pipeline.crawl.sources.idx import MAX_BYTES, IdxPictures, read_idx, unusable_idx
 from pipeline.crawl.storage import StorageError
-from pipeline.crawl.url import absolute_path, files_below, normalize_url, read_url_list
+from pipeline.crawl.url import absolute_path, files_below
 from pipeline.images.png import encode_png
 from pipeline.options import DownloadOptions
 
 CHUNK_BYTES = 1 << 20  # read at a time
 MEMORY = f"only {MAX_BYTES >> 20} MB of pictures in IDX files are read"
-MAX_LINES = 1_000_000  # of a list that are read
 
 
 class _FileTooLong(Exception):
     """A file is longer than its reported size: some files report none, some grow."""
-
-
-class UrlsSource(Source):
-    """The URLs in a file, in its order."""
-
-    engine = "urls"
-
-    def start(self) -> str:
-        """The path of the file."""
-        return self.options.urls
-
-    def read(self, address: str, http_client: HttpClient) -> Page:
-        """Read the URLs in the file at `address`."""
-        urls = list(
-            dict.fromkeys(normalize_url(line) for line in islice(read_url_list(absolute_path(address)), MAX_LINES))
-        )
-        candidates = [Candidate(url=url, fetch_url=url) for url in urls[: self.max_candidates]]
-        return Page(candidates=candidates, links=[], omitted=len(urls) - len(candidates))
 
 
 class FolderSource(Source):

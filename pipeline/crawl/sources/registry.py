@@ -7,7 +7,8 @@ from pipeline.crawl.sources.baidu import BaiduSource
 from pipeline.crawl.sources.base import Source
 from pipeline.crawl.sources.bing import BingSource
 from pipeline.crawl.sources.google import GoogleSource
-from pipeline.crawl.sources.local import FolderSource, UrlsSource
+from pipeline.crawl.sources.listed import UrlsSource
+from pipeline.crawl.sources.local import FolderSource
 from pipeline.crawl.sources.openverse import OpenverseSource
 from pipeline.crawl.sources.site import SiteSource
 from pipeline.crawl.url import normalize_url
@@ -18,6 +19,10 @@ SEARCH_SOURCES: dict[str, Callable[[DownloadOptions, str], Source]] = {
     "openverse": OpenverseSource,
     "baidu": BaiduSource,
     "google": GoogleSource,
+}
+LOCAL_SOURCES: dict[str, Callable[[DownloadOptions], Source]] = {
+    "urls": UrlsSource,
+    "folder": FolderSource,
 }
 
 
@@ -40,4 +45,4 @@ def _make_sources(name: str, options: DownloadOptions, stack: ExitStack) -> list
         from pipeline.crawl.sources.demo import serve_demo  # slow to import: it loads the drawing code
 
         return [stack.enter_context(serve_demo(options))]
-    return [UrlsSource(options) if name == "urls" else FolderSource(options)]
+    return [LOCAL_SOURCES[name](options)]
