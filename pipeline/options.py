@@ -17,8 +17,8 @@ DEFAULT_DATASET = "demo"  # of commands without --dataset
 DATASET = re.compile(r"\w[\w-]*")
 LONGEST = 100  # bytes of a dataset's name: it is part of the names of folders and locks, which may have 255 bytes
 RESERVED = {"luigid"}  # data/luigid holds the state of Luigi's scheduler
-Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder"]
-COLUMN_FIELDS = ("url", "page", "title", "license", "creator", "class")  # what download.columns may find
+Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder", "imagefolder", "webdataset"]
+COLUMN_FIELDS = ("url", "page", "title", "license", "creator", "class", "file")  # what download.columns may find
 
 
 class DownloadOptions(Options):
@@ -39,10 +39,19 @@ class DownloadOptions(Options):
         " URLs; each may be gzipped; - reads the URLs from standard input",
     )
     folder: str = option("", "folder for the source 'folder'; every file in it and below it is taken as a picture")
+    imagefolder: str = option(
+        "",
+        "folder for the source 'imagefolder': pictures in folders named by their class, or metadata.jsonl or"
+        " metadata.csv beside them",
+        added=True,
+    )
+    webdataset: str = option(
+        "", "folder with tar shards for the source 'webdataset', as img2dataset writes them, or one shard", added=True
+    )
     columns: tuple[str, ...] = option(
         (),
         "columns of tables and metadata whose names are not the usual ones, for example url=link,title=words; the"
-        " fields are url, page, title, license, creator and class",
+        " fields are url, page, title, license, creator, class, and file for the source 'imagefolder'",
         added=True,
     )
     demo_pictures: int = option(700, "pictures on the web site of the source 'demo'", low=1)

@@ -63,7 +63,10 @@ class Settings:
 
 
 # What a dataset is about
-SUBJECT = tuple(f"download.{name}" for name in ("query", "sources", "site", "urls", "folder", "columns"))
+SUBJECT = tuple(
+    f"download.{name}"
+    for name in ("query", "sources", "site", "urls", "folder", "imagefolder", "webdataset", "columns")
+)
 FLAG, REMEMBERED, DEFAULT = "flag", "remembered from the last run", "default"
 
 

@@ -48,7 +48,7 @@ def test_a_value_out_of_bounds_is_refused_by_name(options, values):
             DownloadOptions,
             {"sources": ("bing", "ask")},
             "sources = 'bing,ask': expected one or more of demo, bing, openverse, baidu, google, site, urls,"
-            " folder, separated by commas, for example bing,openverse",
+            " folder, imagefolder, webdataset, separated by commas, for example bing,openverse",
         ),
         (
             NormalizeOptions,
@@ -107,7 +107,7 @@ def test_what_only_changes_the_speed_is_left_out_of_the_key():
 
 
 def test_an_option_that_was_added_changes_the_key_only_if_it_is_given():
-    assert not DownloadOptions().significant().keys() & {"columns"}
+    assert not DownloadOptions().significant().keys() & {"columns", "imagefolder", "webdataset"}
     assert DownloadOptions(columns=("url=link",)).significant()["columns"] == ["url=link"]
 
 

@@ -1,4 +1,4 @@
-"""The source `folder`: every picture below a folder of this machine."""
+"""Sources on this machine: what they share, and the folder with pictures."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -14,6 +14,7 @@ from pipeline.crawl.storage import StorageError
 from pipeline.crawl.url import absolute_path, files_below
 from pipeline.images.png import encode_png
 from pipeline.options import DownloadOptions
+from pipeline.store.shards import CUT_SHORT, DamagedShard, Place
 
 CHUNK_BYTES = 1 << 20  # read at a time
 MEMORY = f"only {MAX_BYTES >> 20} MB of pictures in IDX files are read"
@@ -23,14 +24,47 @@ class _FileTooLong(Exception):
     """A file is longer than its reported size: some files report none, some grow."""
 
 
-class FolderSource(Source):
+class LocalSource(Source):
+    """Pictures in files of this machine. Their owner may change them, so the URL archive is not used."""
+
+    uses_archive = False
+
+    def receive_file(self, path: Path, request: Request, place: Place | None = None) -> Response | RequestFault:
+        """The content of a file as the response to `request`, or what is at `place` in it; what cannot be read is a
+        fault.
+        """
+        try:
+            size = place.size if place else _file_size(path)
+            if size > self.options.max_bytes:
+                return RequestFault(reason=TOO_LARGE, outcome="rejected", bytes=size)
+            with path.open("rb") as file:
+                chunks = self._chunks(file) if place is None else _chunks_at(file, place)
+                return Response(url=path.as_uri(), data=request.policy.receive(chunks))
+        except _FileTooLong:
+            return RequestFault(reason=TOO_LARGE, outcome="rejected", bytes=self.options.max_bytes + 1)
+        except DamagedShard as error:
+            return RequestFault(reason=f"file: {error}")
+        except StorageError:
+            raise
+        except OSError as error:
+            return RequestFault(reason=f"file: {(error.strerror or 'not readable').lower()}", passing=True)
+
+    def _chunks(self, file: BinaryIO) -> Iterator[bytes]:
+        count = 0
+        for chunk in iter(partial(file.read, CHUNK_BYTES), b""):
+            count += len(chunk)
+            if count > self.options.max_bytes:
+                raise _FileTooLong
+            yield chunk
+
+
+class FolderSource(LocalSource):
     """Every file below a folder, ordered by path; the URL of a picture is its file URI.
 
     Each picture of an IDX file is a candidate of its own, with the URL <URI of the file>#<number>.
     """
 
     engine = "folder"
-    uses_archive = False
 
     def __init__(self, options: DownloadOptions) -> None:
         super().__init__(options)
@@ -76,18 +110,7 @@ class FolderSource(Source):
             return RequestFault(reason="IDX file: labels of another number of pictures", outcome="rejected")
         if unusable := unusable_idx(path):
             return RequestFault(reason=unusable, outcome="rejected")
-        try:
-            size = _file_size(path)
-            if size > self.options.max_bytes:
-                return RequestFault(reason=TOO_LARGE, outcome="rejected", bytes=size)
-            with path.open("rb") as file:
-                return Response(url=path.as_uri(), data=request.policy.receive(self._chunks(file)))
-        except _FileTooLong:
-            return RequestFault(reason=TOO_LARGE, outcome="rejected", bytes=self.options.max_bytes + 1)
-        except StorageError:
-            raise
-        except OSError as error:
-            return RequestFault(reason=f"file: {(error.strerror or 'not readable').lower()}", passing=True)
+        return self.receive_file(path, request)
 
     def _read_idx_files(self, files: list[Path]) -> dict[Path, IdxPictures]:
         """The pictures of all IDX files: no more than are asked for, and no more than fit into memory together."""
@@ -104,14 +127,6 @@ class FolderSource(Source):
         """How many rows an IDX file would get without `download.limit`, as far as it is known."""
         cut_short = len(pictures.pixels) < pictures.count
         return _listed(pictures) if cut_short or self._memory_is_full else pictures.total
-
-    def _chunks(self, file: BinaryIO) -> Iterator[bytes]:
-        count = 0
-        for chunk in iter(partial(file.read, CHUNK_BYTES), b""):
-            count += len(chunk)
-            if count > self.options.max_bytes:
-                raise _FileTooLong
-            yield chunk
 
     def _candidates_of(self, pictures: IdxPictures, path: Path, root: Path) -> list[Candidate]:
         found = []
@@ -133,6 +148,16 @@ class FolderSource(Source):
         return Candidate(
             url=path.as_uri(), fetch_url=str(path), page=root.as_uri(), title=path.relative_to(root).as_posix()
         )
+
+
+def _chunks_at(file: BinaryIO, place: Place) -> Iterator[bytes]:
+    file.seek(place.offset)
+    left = place.size
+    while left and (chunk := file.read(min(left, CHUNK_BYTES))):
+        left -= len(chunk)
+        yield chunk
+    if left:
+        raise DamagedShard(CUT_SHORT)
 
 
 def _listed(pictures: IdxPictures) -> int:

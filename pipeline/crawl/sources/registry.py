@@ -7,10 +7,12 @@ from pipeline.crawl.sources.baidu import BaiduSource
 from pipeline.crawl.sources.base import Source
 from pipeline.crawl.sources.bing import BingSource
 from pipeline.crawl.sources.google import GoogleSource
+from pipeline.crawl.sources.imagefolder import ImageFolderSource
 from pipeline.crawl.sources.listed import UrlsSource
 from pipeline.crawl.sources.local import FolderSource
 from pipeline.crawl.sources.openverse import OpenverseSource
 from pipeline.crawl.sources.site import SiteSource
+from pipeline.crawl.sources.webdataset import WebDatasetSource
 from pipeline.crawl.url import normalize_url
 from pipeline.options import DownloadOptions
 
@@ -23,6 +25,8 @@ SEARCH_SOURCES: dict[str, Callable[[DownloadOptions, str], Source]] = {
 LOCAL_SOURCES: dict[str, Callable[[DownloadOptions], Source]] = {
     "urls": UrlsSource,
     "folder": FolderSource,
+    "imagefolder": ImageFolderSource,
+    "webdataset": WebDatasetSource,
 }
 
 
