@@ -60,11 +60,11 @@ class DescribedSource(LocalSource):
         if not url or url in self._urls:
             url = local_url
         self._urls.add(url)
-        page, title = about.get("page", "").strip(), about.get("title", "").strip()
+        page, title = original_url(about.get("page", "")), about.get("title", "").strip()
         return Candidate(
             url=url,
             fetch_url=local_url,
-            page=page if host_of(page) else local_page,
+            page=page or local_page,
             title=title or (name if url == local_url else ""),
             license=about.get("license", ""),
             creator=about.get("creator", ""),
@@ -78,7 +78,7 @@ class DescribedSource(LocalSource):
 
 
 def original_url(text: str) -> str:
-    """The normal form of the URL that metadata give a picture, if it is of the web or the demo; empty if not."""
+    """The normal form of a URL in metadata, if it is of the web or the demo; empty for other text."""
     text = text.strip()
     return normalize_url(text) if host_of(text) else text if text.startswith(DEMO) else ""
 
