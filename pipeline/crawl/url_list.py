@@ -58,11 +58,13 @@ class UrlList:
 
     def _table(self, faults: Faults) -> Iterator[ListedUrl]:
         for place, row in read_table(self.path, self.columns, FIELDS, faults):
-            found = ListedUrl(*(row.get(field, "").strip() for field in FIELDS))
-            if found.address:
-                yield found._replace(page=found.page if host_of(found.page) else "")
-            else:
+            found = ListedUrl(*[row.get(field, "").strip() for field in FIELDS])
+            if not found.address:
                 faults.add(place, "has no URL")
+            elif found.page and not host_of(found.page):
+                yield found._replace(page="")
+            else:
+                yield found
 
     def _lines(self, faults: Faults) -> Iterator[ListedUrl]:
         with open_lines(self.path, faults) as lines:
