@@ -24,7 +24,7 @@ $(error $(PYTHON) is $(if $(VERSION),Python $(VERSION),not here); ganmill needs 
 endif
 endif
 
-.PHONY: run plan status studio label tensorboard onnx cluster storage test test-fast test-long coverage lint type lock luigid gpu
+.PHONY: run plan status studio label tensorboard onnx parquet cluster storage test test-fast test-long coverage lint type lock luigid gpu
 
 run: .venv/.run
 	@$(BIN)/python -m tasks run --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
@@ -47,6 +47,9 @@ tensorboard: .venv/.tensorboard
 
 # What `python -m tasks export onnx` needs
 onnx: .venv/.onnx
+
+# What lists of URLs and metadata in Parquet files need
+parquet: .venv/.parquet
 
 # What the settings `cluster` and `storage` need (docs/cluster.md)
 cluster: .venv/.cluster
@@ -83,6 +86,7 @@ lock: .venv/.dev
 	$(LOCK) --constraint requirements.lock --output-file requirements-gpu.lock requirements-gpu.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-tensorboard.lock requirements-tensorboard.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-onnx.lock requirements-onnx.txt
+	$(LOCK) --constraint requirements.lock --output-file requirements-parquet.lock requirements-parquet.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-cluster.lock requirements-cluster.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-storage.lock requirements-storage.txt
 
@@ -94,7 +98,7 @@ luigid: .venv/.run
 gpu: .venv/.run requirements-gpu.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-gpu.lock
 
-.venv/.tensorboard .venv/.onnx .venv/.cluster .venv/.storage: .venv/.%: requirements-%.lock .venv/.run
+.venv/.tensorboard .venv/.onnx .venv/.parquet .venv/.cluster .venv/.storage: .venv/.%: requirements-%.lock .venv/.run
 	$(BIN)/python -m pip install --quiet --require-hashes -r $<
 	@touch $@
 

@@ -20,6 +20,7 @@ TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 KIND_WORDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false"}
 VALUE_WORDS = KIND_WORDS | {str: "text"}
 LIST_WORDS: dict[type, str] = {float: "numbers, separated by commas"}
+_ADDED = "added"  # marks a field whose default is not part of the content key
 
 
 class StrictModel(BaseModel):
@@ -84,15 +85,28 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def option(
-    default: Any, meaning: str, *, low: float | None = None, high: float | None = None, significant: bool = True
+    default: Any,
+    meaning: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    significant: bool = True,
+    added: bool = False,
 ) -> Any:
     """A field of an `Options` class, with values from `low` to `high`.
 
-    `significant=False`: the option changes how fast or where a stage works, but not what it makes. The content key does
-    not depend on it.
+    Args:
+        default: Its value if it is not given.
+        meaning: What it is, for help, docs/settings.md and errors.
+        low: The least value.
+        high: The greatest value.
+        significant: Whether it changes what a stage makes, and not only how fast or where it works. The content key
+            depends on significant options alone.
+        added: It came after artifacts of the stage had been made: its default leaves their content keys as they are.
     """
     # What is excluded is left out of model_dump(), and so of Options.significant()
-    return Field(default, description=meaning, ge=low, le=high, exclude=not significant)
+    extra: Any = {_ADDED: True} if added else None
+    return Field(default, description=meaning, ge=low, le=high, exclude=not significant, json_schema_extra=extra)
 
 
 class Options(StrictModel):
@@ -100,7 +114,12 @@ class Options(StrictModel):
 
     def significant(self) -> dict[str, Any]:
         """The values that the stage's output depends on, as JSON has them, in the order of the class."""
-        return {name: as_json(value) for name, value in self.model_dump().items()}
+        fields = type(self).model_fields
+        return {
+            name: as_json(value)
+            for name, value in self.model_dump().items()
+            if value != fields[name].default or not _is_added(fields[name])
+        }
 
     @model_validator(mode="wrap")
     @classmethod
@@ -122,6 +141,10 @@ class Options(StrictModel):
         value = values[name]
         shown = as_text(value) if isinstance(value, tuple) else value
         return f"{name} = {shown!r}: expected {expectation}{_nearest_choice(mistake, cls.model_fields[name])}"
+
+
+def _is_added(field: FieldInfo) -> bool:
+    return isinstance(field.json_schema_extra, dict) and _ADDED in field.json_schema_extra
 
 
 def _nearest_choice(mistake: ErrorDetails, field: FieldInfo) -> str:

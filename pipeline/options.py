@@ -17,7 +17,8 @@ DEFAULT_DATASET = "demo"  # of commands without --dataset
 DATASET = re.compile(r"\w[\w-]*")
 LONGEST = 100  # bytes of a dataset's name: it is part of the names of folders and locks, which may have 255 bytes
 RESERVED = {"luigid"}  # data/luigid holds the state of Luigi's scheduler
-Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder"]
+Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder", "imagefolder", "webdataset"]
+COLUMN_FIELDS = ("url", "page", "title", "license", "creator", "class", "file")  # what download.columns may find
 
 
 class DownloadOptions(Options):
@@ -33,9 +34,26 @@ class DownloadOptions(Options):
     limit: int = option(1000, "most pictures that one crawl requests, over all sources and search terms", low=1)
     site: str = option("", "first page for the source 'site'; links within its host are followed")
     urls: str = option(
-        "", "file for the source 'urls', with one image URL on each line; - reads the URLs from standard input"
+        "",
+        "file for the source 'urls': one image URL on each line, or a table (csv, tsv, jsonl, parquet) with a column of"
+        " URLs; each may be gzipped; - reads the URLs from standard input",
     )
     folder: str = option("", "folder for the source 'folder'; every file in it and below it is taken as a picture")
+    imagefolder: str = option(
+        "",
+        "folder for the source 'imagefolder': pictures in folders named by their class, or metadata.jsonl or"
+        " metadata.csv beside them",
+        added=True,
+    )
+    webdataset: str = option(
+        "", "folder with tar shards for the source 'webdataset', as img2dataset writes them, or one shard", added=True
+    )
+    columns: tuple[str, ...] = option(
+        (),
+        "columns of tables and metadata whose names are not the usual ones, for example url=link,title=words; the"
+        " fields are url, page, title, license, creator, class, and file for the source 'imagefolder'",
+        added=True,
+    )
     demo_pictures: int = option(700, "pictures on the web site of the source 'demo'", low=1)
     pages: int = option(
         1000, "most pages read for one source and search term, because some web sites have no end", low=1
@@ -66,6 +84,16 @@ class DownloadOptions(Options):
     user_agent: str = option(
         "ganmill/1 (image research)", "name that every request sends; add an address where you can be reached"
     )
+
+    @field_validator("columns")
+    @classmethod
+    def _check_columns(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in pairs:
+            field, _, column = pair.partition("=")
+            if field.strip() not in COLUMN_FIELDS or not column.strip():
+                fields = ", ".join(COLUMN_FIELDS)
+                raise ValueError(f"field=column, separated by commas, for example url=link; the fields are {fields}")
+        return pairs
 
 
 class NormalizeOptions(Options):

@@ -11,6 +11,7 @@ from pipeline.errors import Stopped, UserError, of_system
 from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_json, expected, nearest, similar
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
+from pipeline.report.export_layouts import LAYOUTS
 from pipeline.text import to_plain_line
 from tasks import (
     cluster_command,
@@ -173,6 +174,7 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     )
     out.add_argument("kind", choices=export_command.KINDS, help=export_command.HELP)
     out.add_argument("to", type=Path, metavar="DIR", help="a new or empty folder, or an earlier export of the same")
+    out.add_argument("--as", dest="layout", choices=LAYOUTS, default="", help=export_command.LAYOUT_HELP)
     board = add("tensorboard", tensorboard_command.tensorboard, "show the trainings of a dataset in TensorBoard")
     board.add_argument(
         "--port", type=int, default=tensorboard_command.PORT, help="port to listen on (default: %(default)s)"

@@ -3,68 +3,95 @@
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.gan.card_text import Layout
+from pipeline.gan.card_text import Layout as CardLayout
 from pipeline.gan.model_repository import ONNX, repository_files
 from pipeline.machine import CPU_ENVIRONMENT
 from pipeline.option_types import nearest
 from pipeline.options import dataset_flag
 from pipeline.progress import shown_if_watched
-from pipeline.report.export_files import export_samples, export_squares
-from pipeline.report.export_folder import Exported, find_earlier, write_export
+from pipeline.report.export_files import ExportFile, export_samples, export_squares
+from pipeline.report.export_folder import ExportKind, find_earlier, write_export
+from pipeline.report.export_layouts import IMAGE_FOLDER, SHARD_SUFFIXES, as_image_folder, shards_of
+from pipeline.report.export_shards import write_shards
 from pipeline.store.artifacts import Artifact, load
+from pipeline.text import counted
 from tasks import label_snapshots, paths
 from tasks.isolation import output_into
 
 PICTURES = {"kept": "kept squares", "squares": "squares", "samples": "samples"}  # each with the words for its files
-LAYOUTS: dict[str, Layout] = {"model": "keras", "onnx": "onnx"}
-KINDS = (*PICTURES, *LAYOUTS)
+MODELS: dict[str, CardLayout] = {"model": "keras", "onnx": "onnx"}
+KINDS = (*PICTURES, *MODELS)
 HELP = "kept: kept squares; squares; samples; model: the networks for Keras, onnx: the generator as ONNX, with a card"
+Write = Callable[..., None]  # `write_export` or `write_shards` of what is to be written
+LAYOUT_HELP = (
+    "layout of pictures: imagefolder for Hugging Face, webdataset: tar shards, tfrecord: shards for TensorFlow"
+    " (default: files and metadata.jsonl)"
+)
 
 
 def export(arguments: Namespace) -> int:
     """Copy squares or samples into a folder, with a line of metadata each, or the trained networks with their card."""
-    kind, dataset, folder = arguments.kind, arguments.dataset, arguments.to
+    kind, dataset, folder, layout = arguments.kind, arguments.dataset, arguments.to, arguments.layout
     if dataset not in (names := paths.datasets()):
         raise UserError(f"there is no dataset '{dataset}'" + (f"; {nearest(dataset, names)}" if names else " yet"))
-    earlier = find_earlier(folder, kind=kind, dataset=dataset)
+    if layout and kind in MODELS:
+        raise UserError(f"--as {layout} is a layout of pictures: export {' or '.join(PICTURES)} as {layout}")
+    wanted = ExportKind(kind=kind, dataset=dataset, layout=layout)
+    earlier = find_earlier(folder, wanted)
     artifacts = _artifacts(kind, dataset)
-    files = _files(kind, artifacts, dataset)
+    if kind in MODELS:
+        write, said = _model(kind, artifacts)
+    else:
+        write, said = _pictures(kind, artifacts, dataset, layout)
     if earlier and not earlier.finished:
         print(f"{folder}: the last export was not finished; it is made again", file=sys.stderr)
     folders = {stage: found.folder for stage, found in artifacts.items()}
     try:
         with shown_if_watched("export") as progress:
-            write_export(
-                folder, files, earlier=earlier, kind=kind, dataset=dataset, artifacts=folders, progress=progress
-            )
+            write(folder, earlier=earlier, export=wanted, artifacts=folders, progress=progress)
     except BaseException:
         print(f"{folder}: the export is not finished; export again to finish it", file=sys.stderr)
         raise
-    if kind in LAYOUTS:
-        print(f"{folder}: {len(files)} files, a repository for the Hugging Face Hub; nothing was uploaded")
-    else:
-        print(f"{folder}: {len(files)} {PICTURES[kind]} of {dataset}; metadata.jsonl has a line for each")
+    print(f"{folder}: {said}")
     return 0
 
 
 def _artifacts(kind: str, dataset: str) -> dict[str, Artifact]:
     """The artifacts that an export of `kind` reads, by stage."""
-    if kind in LAYOUTS:
+    if kind in MODELS:
         return {"gan": _last_used(dataset, "gan", "trained networks")}
     return _samples(dataset) if kind == "samples" else _squares(dataset, only_kept=kind == "kept")
 
 
-def _files(kind: str, artifacts: dict[str, Artifact], dataset: str) -> Sequence[Exported]:
-    folders = {stage: found.folder for stage, found in artifacts.items()}
-    if kind in LAYOUTS:
-        made = {ONNX: _onnx(artifacts["gan"])} if kind == "onnx" else {}
-        return repository_files(folders["gan"], layout=LAYOUTS[kind], made=made)
+def _model(kind: str, artifacts: Mapping[str, Artifact]) -> tuple[Write, str]:
+    """What writes the files of a model, and what was written in words."""
+    gan = artifacts["gan"]
+    made = {ONNX: _onnx(gan)} if kind == "onnx" else {}
+    files = repository_files(gan.folder, layout=MODELS[kind], made=made)
+    said = f"{len(files)} files, a repository for the Hugging Face Hub; nothing was uploaded"
+    return partial(write_export, files=files), said
+
+
+def _pictures(kind: str, artifacts: Mapping[str, Artifact], dataset: str, layout: str) -> tuple[Write, str]:
+    """What writes the pictures in their layout, and what was written in words."""
+    files = _picture_files(kind, artifacts, dataset)
+    what = f"{len(files)} {PICTURES[kind]} of {dataset}"
+    if layout in SHARD_SUFFIXES:
+        shards = shards_of(files, layout)
+        return partial(write_shards, shards=shards), f"{what} in {counted(len(shards), 'shard')}"
+    files = as_image_folder(files) if layout == IMAGE_FOLDER else files
+    return partial(write_export, files=files), f"{what}; metadata.jsonl has a line for each"
+
+
+def _picture_files(kind: str, artifacts: Mapping[str, Artifact], dataset: str) -> list[ExportFile]:
     if kind == "samples":
         return export_samples(artifacts["generate"], artifacts.get("gan"))
+    folders = {stage: found.folder for stage, found in artifacts.items()}
     return export_squares(
         folders["normalize"],
         download=folders.get("download"),

@@ -62,7 +62,11 @@ class Settings:
         return json.dumps(pairs, sort_keys=True, ensure_ascii=False)
 
 
-SUBJECT = tuple(f"download.{name}" for name in ("query", "sources", "site", "urls", "folder"))  # what it is about
+# What a dataset is about
+SUBJECT = tuple(
+    f"download.{name}"
+    for name in ("query", "sources", "site", "urls", "folder", "imagefolder", "webdataset", "columns")
+)
 FLAG, REMEMBERED, DEFAULT = "flag", "remembered from the last run", "default"
 
 

@@ -32,6 +32,7 @@ NOT_FAST = {
     "images/test_normalize.py",
     "images/test_worker_pool.py",
     "report/test_report_plots.py",
+    "store/test_tfrecord_tensorflow.py",
     "tasks/test_isolation.py",
     "tasks/test_one_story.py",
     "tasks/test_run_contract.py",

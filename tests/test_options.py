@@ -17,6 +17,7 @@ from pipeline.options import (
     GanOptions,
     GenerateOptions,
     NormalizeOptions,
+    parse_setting,
 )
 
 
@@ -47,7 +48,7 @@ def test_a_value_out_of_bounds_is_refused_by_name(options, values):
             DownloadOptions,
             {"sources": ("bing", "ask")},
             "sources = 'bing,ask': expected one or more of demo, bing, openverse, baidu, google, site, urls,"
-            " folder, separated by commas, for example bing,openverse",
+            " folder, imagefolder, webdataset, separated by commas, for example bing,openverse",
         ),
         (
             NormalizeOptions,
@@ -103,6 +104,17 @@ def test_significant_values_are_json_in_the_order_of_the_class():
 def test_what_only_changes_the_speed_is_left_out_of_the_key():
     assert DownloadOptions(connections=1).significant() == DownloadOptions(connections=9).significant()
     assert DownloadOptions(limit=1).significant() != DownloadOptions(limit=9).significant()
+
+
+def test_an_option_that_was_added_changes_the_key_only_if_it_is_given():
+    assert not DownloadOptions().significant().keys() & {"columns", "imagefolder", "webdataset"}
+    assert DownloadOptions(columns=("url=link",)).significant()["columns"] == ["url=link"]
+
+
+@pytest.mark.parametrize("text", ["link", "urls=link", "url=", "=link", "url=link,title"])
+def test_columns_are_fields_of_a_row_with_a_name_each(text):
+    with pytest.raises(UserError, match=r"columns = .*: expected field=column, separated by commas, for example"):
+        parse_setting("download", "columns", text, "columns")
 
 
 def test_the_stages_are_in_the_order_in_which_each_reads_from_those_before_it():

@@ -21,6 +21,7 @@ LOCKS = {
     "requirements-dev.txt": "requirements-dev.lock",
     "requirements-gpu.txt": "requirements-gpu.lock",
     "requirements-onnx.txt": "requirements-onnx.lock",
+    "requirements-parquet.txt": "requirements-parquet.lock",
     "requirements-tensorboard.txt": "requirements-tensorboard.lock",
 }
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")

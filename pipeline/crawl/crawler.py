@@ -246,18 +246,22 @@ class PictureDownloader(_Worker, Downloader):
 
         An unexpected error, for example of a URL, a file or a row that cannot be written, fails this URL only.
         """
-        entry = task["entry"]
         try:
             outcome = self._request_outcome(task)
             if outcome is not None:
-                self.archive.put(entry.candidate.url, outcome)
+                self._archive(task["entry"], outcome)
         except FATAL_ERRORS:
             raise
         except Exception as error:
             outcome = outcomes.of_fault(fault_of_unexpected(error))
             with suppress(UnwritableRow):  # images.jsonl contains the outcome in any case
-                self.archive.put(entry.candidate.url, outcome)
+                self._archive(task["entry"], outcome)
         return outcome
+
+    def _archive(self, entry: Entry, outcome: Outcome) -> None:
+        """Remember the outcome of a URL, if it is of the web: a copy on this disk may have the URL of its original."""
+        if entry.source.uses_archive:
+            self.archive.put(entry.candidate.url, outcome)
 
     def _request_outcome(self, task: Task) -> Outcome | None:
         entry, request = task["entry"], task["request"]

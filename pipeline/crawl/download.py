@@ -15,7 +15,7 @@ from pipeline.crawl.image_type import EXTENSIONS
 from pipeline.crawl.reader import Reader
 from pipeline.crawl.request import PRIVATE
 from pipeline.crawl.rows import counts, reasons, rows_of
-from pipeline.crawl.sources.local import UrlsSource
+from pipeline.crawl.sources.listed import UrlsSource
 from pipeline.crawl.sources.registry import open_sources
 from pipeline.crawl.storage import PictureStorage
 from pipeline.crawl.url_archive import UrlArchive, remedy
@@ -25,6 +25,7 @@ from pipeline.options import DownloadOptions
 from pipeline.progress import Progress, ShouldStop, never, silent
 from pipeline.result import Result
 from pipeline.store import digest, jsonl
+from pipeline.text import counted
 
 ARCHIVE = "archive.sqlite"
 
@@ -98,7 +99,11 @@ class Crawl:
         left = (
             len(reader.shown_urls.difference(entry.candidate.url for entry in self.frontier.entries)) + reader.omitted
         )
-        return [f"{reader.source.name}: the limit of {self.options.limit} leaves out {left}"] if left else []
+        parts = [str(left)] if left else []
+        if self.frontier.full and reader.unread_pages:
+            parts.append(f"what {counted(reader.unread_pages, 'page')} more show")
+        words = " and ".join(parts)
+        return [f"{reader.source.name}: the limit of {self.options.limit} leaves out {words}"] if words else []
 
 
 def download(

@@ -34,7 +34,10 @@ Entry: TypeAlias = tuple[str, int, int, int, int]
 
 
 def digest_folder(root: Path, dataset: Path) -> str:
-    """The digest of the names and contents of all files below `root`, for the dataset in the folder `dataset`."""
+    """The digest of the names and contents of all files below `root`, for the dataset in the folder `dataset`.
+
+    `root` may also be one file, whose name does not count.
+    """
     entries = sorted(list_entries(root))
     if not dataset.is_dir():  # nothing ran yet, and a plan makes no folders
         return _digest([(entry, _read(root, entry)) for entry in entries])
@@ -47,7 +50,10 @@ def digest_folder(root: Path, dataset: Path) -> str:
 
 
 def list_entries(root: Path) -> Iterator[Entry]:
-    """Every file below `root`, in any order; a folder that is a symbolic link is not entered."""
+    """Every file below `root`, in any order; of a file that file. A folder that is a symbolic link is not entered."""
+    if root.is_file():
+        yield _entry("", root.stat())
+        return
     waiting = [(str(root), "")]
     while waiting:
         folder, prefix = waiting.pop()
@@ -58,11 +64,13 @@ def list_entries(root: Path) -> Iterator[Entry]:
                     continue
                 try:  # `suppress` would take as long as all the rest
                     if each.is_file():
-                        stat = each.stat()
-                        times = stat.st_mtime_ns, stat.st_ctime_ns
-                        yield prefix + each.name, stat.st_size, *times, stat.st_ino
+                        yield _entry(prefix + each.name, each.stat())
                 except OSError:  # deleted meanwhile, or a link that leads nowhere
                     continue
+
+
+def _entry(path: str, stat: os.stat_result) -> Entry:
+    return path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 
 
 def _digest_with(cache: sqlite3.Connection, root: Path, entries: list[Entry]) -> str:

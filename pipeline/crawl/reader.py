@@ -39,6 +39,11 @@ class Reader:
             yield from self._read(self._queue.popleft(), http_client)
 
     @property
+    def unread_pages(self) -> int:
+        """How many pages are known and were not read."""
+        return len(self._queue)
+
+    @property
     def reached_max_pages(self) -> bool:
         """Whether `max_pages` pages were read."""
         return self.pages + len(self.faults) >= self.max_pages

@@ -1,9 +1,7 @@
-"""URLs in one normal form (absolute, ASCII, no fragment, limited length), and the local files that sources read."""
+"""URLs in one normal form (absolute, ASCII, no fragment, limited length), and the paths that sources read."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from pipeline.errors import UserError
@@ -11,7 +9,6 @@ from pipeline.text import to_plain_line
 
 MAX_URL_LENGTH = 4096  # characters of a URL that is requested; browsers and servers accept little more
 DIGEST_LENGTH = 17  # characters that replace the rest of a longer URL: an ellipsis and 16 hex digits
-MAX_LINE_BYTES = 100_000  # longer lines are cut; they are too long for a URL in any case
 STANDARD_INPUT = "-"  # in place of a file of URLs
 
 
@@ -80,15 +77,6 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def read_url_list(path: Path) -> Iterator[str]:
-    """Yield the URLs in a file, one per line; empty lines and lines that begin with # are ignored."""
-    with path.open("rb") as file:
-        for data in _lines(file):
-            for line in data.decode("utf-8-sig", "replace").splitlines():
-                if line.strip() and not line.strip().startswith("#"):
-                    yield line.strip()
-
-
 def absolute_path(text: str) -> Path:
     """The absolute path for a path in the user's options; ~ is the home folder."""
     try:
@@ -108,12 +96,3 @@ def _overlong_url(base: str, href: str) -> str:
     if colon and scheme.isalnum():
         return shorten_url(href.strip()) if scheme.lower() in ("http", "https") else ""
     return shorten_url(f"{urljoin(base, '/')}{href.strip()}") if host_of(base) else ""
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of a file, cut to `MAX_LINE_BYTES`."""
-    at_line_start = True
-    while data := file.readline(MAX_LINE_BYTES):
-        if at_line_start:
-            yield data
-        at_line_start = data.endswith(b"\n")

@@ -32,7 +32,7 @@ VERDICT_NAMES = {BORDERLINE: "borderline"}  # as people are shown them
 class ExportFile:
     """One file of an export: a copy of `path` in the artifact `folder`, with the SHA-256 `sha256`.
 
-    `metadata` is its row, without the name of the file.
+    `metadata` is its row, without the name of the file, which comes first in it under `name_field`.
     """
 
     name: str
@@ -40,6 +40,7 @@ class ExportFile:
     path: str
     sha256: str
     metadata: Mapping[str, Any]
+    name_field: str = "file"
 
     def content(self) -> bytes:
         """Its content. Errors: `DamagedState` if the file of the artifact is missing or changed."""
@@ -47,7 +48,7 @@ class ExportFile:
 
     def row(self) -> dict[str, Any]:
         """The line of metadata.jsonl."""
-        return {"file": self.name, **self.metadata}
+        return {self.name_field: self.name, **self.metadata}
 
 
 def export_squares(

@@ -2,5 +2,6 @@
 
 `artifacts` publishes a folder under its content key and finds it again; `manifest` and `digest` describe its content;
 `atomic` writes a file in one step; `verified` reads a file only if its SHA-256 is the manifest's; `jsonl` reads and
-writes JSON lines; `npz` and `hdf5` read weights from untrusted files within bounds.
+writes JSON lines; `shards` writes many small files into one tar and finds them there again, `tfrecord` writes records
+for TensorFlow; `npz` and `hdf5` read weights from untrusted files within bounds.
 """

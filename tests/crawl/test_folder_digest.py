@@ -85,6 +85,14 @@ def test_folders_have_their_own_digests(root, dataset, tmp_path):
         assert digest_folder(folder, dataset) == by_hand(folder)
 
 
+def test_one_file_is_read_again_only_if_it_has_changed(root, dataset, read):
+    first = digest_folder(root / "a.png", dataset)
+    assert digest_folder(root / "a.png", dataset) == first != digest_folder(root / "b" / "c.png", dataset)
+    assert read == ["a.png", "c.png"]
+    (root / "a.png").write_bytes(b"new")
+    assert digest_folder(root / "a.png", dataset) not in (first, digest_folder(root, dataset))
+
+
 def test_without_a_dataset_nothing_is_written(root, tmp_path):
     assert digest_folder(root, tmp_path / "new") == by_hand(root)
     assert not (tmp_path / "new").exists()

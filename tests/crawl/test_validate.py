@@ -4,6 +4,7 @@ import pytest
 
 from pipeline import demo
 from pipeline.crawl.download import download
+from pipeline.crawl.url_list import UrlList
 from pipeline.crawl.validate import content_inputs
 from pipeline.errors import UserError
 from pipeline.options import DownloadOptions
@@ -21,6 +22,9 @@ from pipeline.options import DownloadOptions
         ({"sources": ("urls",), "urls": "missing.txt"}, "'missing.txt'.*no such file"),
         ({"sources": ("folder",), "folder": "missing"}, "'missing'.*no such folder"),
         ({"sources": ("folder",)}, "folder = ''.*no such folder"),
+        ({"sources": ("imagefolder",)}, "imagefolder = ''.*no such folder"),
+        ({"sources": ("imagefolder",), "imagefolder": "missing"}, "imagefolder = 'missing'.*no such folder"),
+        ({"sources": ("webdataset",), "webdataset": "missing"}, "webdataset = 'missing'.*no such folder"),
         ({"user_agent": "ピカ", "query": ("x",)}, "user_agent"),
     ],
 )
@@ -46,6 +50,55 @@ def test_empty_folder_empty_list_and_dataset_folder_are_refused(tmp_path):
     ):
         with pytest.raises(UserError, match=says):
             content_inputs(DownloadOptions(**wanted), tmp_path / "dataset")
+
+
+@pytest.mark.parametrize(
+    ("source", "files", "columns", "says"),
+    [
+        ("webdataset", {"notes.md": ""}, (), "there are neither tar files nor pictures; name a folder with shards"),
+        ("imagefolder", {}, (), "the folder is empty"),
+        ("imagefolder", {"metadata.csv": "name,text\n"}, (), "imagefolder', metadata.csv: no column is called file:"),
+        ("imagefolder", {"metadata.csv": "file,txt\n"}, ("title=text",), "there are the columns file, txt; did you"),
+        ("urls", {"list.csv": "url,text\n"}, ("title=txt",), "there are the columns url, text; did you mean 'text'?"),
+        ("urls", {"list.parquet": "PAR1"}, (), "list.parquet': "),
+    ],
+)
+def test_what_has_no_pictures_or_not_the_columns_is_refused(tmp_path, source, files, columns, says):
+    (tmp_path / "in").mkdir()
+    for name, content in files.items():
+        (tmp_path / "in" / name).write_text(content)
+    path = str(tmp_path / "in" / next(iter(files), "")) if source == "urls" else str(tmp_path / "in")
+    options = DownloadOptions(sources=(source,), columns=columns, **{source: path})
+    with pytest.raises(UserError) as caught:
+        content_inputs(options, tmp_path / "dataset")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_that_may_not_be_read_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "urls.txt").touch()
+    monkeypatch.setattr(UrlList, "check", lambda *_: tmp_path.read_bytes())  # as root may read every file
+    with pytest.raises(UserError, match=r"urls\.txt': it cannot be read \(Is a directory\)"):
+        content_inputs(DownloadOptions(sources=("urls",), urls=str(tmp_path / "urls.txt")), tmp_path / "dataset")
+
+
+@pytest.mark.parametrize("source", ["imagefolder", "webdataset"])
+def test_digest_of_a_folder_depends_on_its_content(tmp_path, pictures, responders, source):
+    options = DownloadOptions(sources=(source,), **{source: str(pictures)})
+    before = content_inputs(options, tmp_path / "dataset")
+    (pictures / "b.png").touch()
+    assert content_inputs(options, tmp_path / "dataset") == before
+    (pictures / "metadata.jsonl").write_text('{"file_name": "b.png"}\n')
+    assert content_inputs(options, tmp_path / "dataset") != before
+
+
+def test_digest_of_one_shard_depends_on_it_and_on_what_is_known_of_it(tmp_path):
+    options = DownloadOptions(sources=("webdataset",), webdataset=str(tmp_path / "7.tar"))
+    digests = set()
+    for name, content in (("7.tar", "a"), ("7.tar", "b"), ("7.parquet", "c"), ("7_stats.json", "d"), ("8.tar", "e")):
+        (tmp_path / name).write_text(content)
+        digests.add(content_inputs(options, tmp_path / "dataset")["webdataset"])
+    assert len(digests) == 4
 
 
 def test_folder_digest_depends_on_names_and_bytes_only(tmp_path, pictures, responders):

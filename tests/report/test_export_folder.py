@@ -1,6 +1,7 @@
 """Exports in a person's folder: nothing that is not ours is deleted or written over, and a killed one is known."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from pipeline.errors import DamagedState, UserError
 from pipeline.progress import silent
 from pipeline.report.export_files import ExportFile
-from pipeline.report.export_folder import ABOUT, METADATA, find_earlier, write_export
+from pipeline.report.export_folder import ABOUT, METADATA, ExportKind, find_earlier, write_export
 from pipeline.store.digest import of_bytes
 
 
@@ -36,8 +37,9 @@ def files(tmp_path):
 
 
 def run(out: Path, files, *, progress=silent, kind="kept", dataset="cats"):
-    earlier = find_earlier(out, kind=kind, dataset=dataset)
-    write_export(out, files, earlier=earlier, kind=kind, dataset=dataset, artifacts={"a": Path("b")}, progress=progress)
+    export = ExportKind(kind=kind, dataset=dataset)
+    earlier = find_earlier(out, export)
+    write_export(out, files, earlier=earlier, export=export, artifacts={"a": Path("b")}, progress=progress)
     return earlier
 
 
@@ -80,6 +82,16 @@ def test_earlier_export_is_replaced(out, files):
     assert content(out) == {}
     run(out, files("cat"))
     assert content(out) == {"0001-cat.png": "cat"}
+
+
+def test_a_finished_export_again_writes_nothing(out, files):
+    run(out, files("cat", "dog"))
+    before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    run(out, files("cat", "dog"), progress=killed_at(0))  # it does not come to the first file
+    assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == before
+    (changed,) = files("cat")[:1]
+    run(out, [replace(changed, metadata={"word": "kitten"}), *files("cat", "dog")[1:]])
+    assert '"kitten"' in (out / METADATA).read_text()
 
 
 @pytest.mark.parametrize("name", ["photo.png", METADATA, "0003-cat.png", ".0003-cat.png.part"])

@@ -133,8 +133,30 @@ def test_samples_have_their_latent_definition_generator_and_epoch(folder, publis
 
 
 @pytest.mark.parametrize(
+    ("layout", "names", "said"),
+    [
+        ("imagefolder", {"0001-x.org-b-bbbbbbbbbbbb.png", "metadata.jsonl"}, "; metadata.jsonl has a line for each"),
+        ("webdataset", {"00000.tar"}, " in 1 shard"),
+        ("tfrecord", {"00000.tfrecord"}, " in 1 shard"),
+    ],
+)
+def test_pictures_are_exported_in_the_layout_that_was_asked_for(folder, capsys, layout, names, said):
+    for _ in range(2):
+        assert main(["export", "kept", "out", "--as", layout, "--dataset", "cats"]) == 0
+        assert capsys.readouterr() == (f"out: 1 kept squares of cats{said}\n", "")
+    assert {path.name for path in (folder / "out").iterdir()} == {*names, "export.json"}
+    assert main(["export", "kept", "out", "--dataset", "cats"]) == 2
+    assert f"error: out has an export of kept as {layout} of the dataset cats" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("words", "says"),
     [
+        (
+            ["model", "out", "--as", "tfrecord", "--dataset", "cats"],
+            "--as tfrecord is a layout of pictures: export kept",
+        ),
+        (["kept", "out", "--as", "webdatasets", "--dataset", "cats"], "--as 'webdatasets' is not known; did you"),
         (["kep", "out"], "kind 'kep' is not known; did you mean 'kept'?"),
         (["kept", "out", "--dataset", "cat"], "there is no dataset 'cat'; did you mean 'cats'?"),
         (["samples", "out", "--dataset", "cats"], "cats has no samples yet; `python -m tasks run --dataset cats`"),

@@ -1,8 +1,7 @@
-"""Local sources: a file with URLs, and a folder with pictures."""
+"""Sources on this machine: what they share, and the folder with pictures."""
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,45 +11,60 @@ from pipeline.crawl.request import TOO_LARGE, Request, RequestFault, Response
 from pipeline.crawl.sources.base import Page, Source
 from pipeline.crawl.sources.idx import MAX_BYTES, IdxPictures, read_idx, unusable_idx
 from pipeline.crawl.storage import StorageError
-from pipeline.crawl.url import absolute_path, files_below, normalize_url, read_url_list
+from pipeline.crawl.url import absolute_path, files_below
 from pipeline.images.png import encode_png
 from pipeline.options import DownloadOptions
+from pipeline.store.shards import CUT_SHORT, DamagedShard, Place
 
 CHUNK_BYTES = 1 << 20  # read at a time
 MEMORY = f"only {MAX_BYTES >> 20} MB of pictures in IDX files are read"
-MAX_LINES = 1_000_000  # of a list that are read
 
 
 class _FileTooLong(Exception):
     """A file is longer than its reported size: some files report none, some grow."""
 
 
-class UrlsSource(Source):
-    """The URLs in a file, in its order."""
+class LocalSource(Source):
+    """Pictures in files of this machine. Their owner may change them, so the URL archive is not used."""
 
-    engine = "urls"
+    uses_archive = False
 
-    def start(self) -> str:
-        """The path of the file."""
-        return self.options.urls
+    def receive_file(self, path: Path, request: Request, place: Place | None = None) -> Response | RequestFault:
+        """The content of a file as the response to `request`, or what is at `place` in it; what cannot be read is a
+        fault.
+        """
+        try:
+            size = place.size if place else _file_size(path)
+            if size > self.options.max_bytes:
+                return RequestFault(reason=TOO_LARGE, outcome="rejected", bytes=size)
+            with path.open("rb") as file:
+                chunks = self._chunks(file) if place is None else _chunks_at(file, place)
+                return Response(url=path.as_uri(), data=request.policy.receive(chunks))
+        except _FileTooLong:
+            return RequestFault(reason=TOO_LARGE, outcome="rejected", bytes=self.options.max_bytes + 1)
+        except DamagedShard as error:
+            return RequestFault(reason=f"file: {error}")
+        except StorageError:
+            raise
+        except OSError as error:
+            return RequestFault(reason=f"file: {(error.strerror or 'not readable').lower()}", passing=True)
 
-    def read(self, address: str, http_client: HttpClient) -> Page:
-        """Read the URLs in the file at `address`."""
-        urls = list(
-            dict.fromkeys(normalize_url(line) for line in islice(read_url_list(absolute_path(address)), MAX_LINES))
-        )
-        candidates = [Candidate(url=url, fetch_url=url) for url in urls[: self.max_candidates]]
-        return Page(candidates=candidates, links=[], omitted=len(urls) - len(candidates))
+    def _chunks(self, file: BinaryIO) -> Iterator[bytes]:
+        count = 0
+        for chunk in iter(partial(file.read, CHUNK_BYTES), b""):
+            count += len(chunk)
+            if count > self.options.max_bytes:
+                raise _FileTooLong
+            yield chunk
 
 
-class FolderSource(Source):
+class FolderSource(LocalSource):
     """Every file below a folder, ordered by path; the URL of a picture is its file URI.
 
     Each picture of an IDX file is a candidate of its own, with the URL <URI of the file>#<number>.
     """
 
     engine = "folder"
-    uses_archive = False
 
     def __init__(self, options: DownloadOptions) -> None:
         super().__init__(options)
@@ -96,18 +110,7 @@ class FolderSource(Source):
             return RequestFault(reason="IDX file: labels of another number of pictures", outcome="rejected")
         if unusable := unusable_idx(path):
             return RequestFault(reason=unusable, outcome="rejected")
-        try:
-            size = _file_size(path)
-            if size > self.options.max_bytes:
-                return RequestFault(reason=TOO_LARGE, outcome="rejected", bytes=size)
-            with path.open("rb") as file:
-                return Response(url=path.as_uri(), data=request.policy.receive(self._chunks(file)))
-        except _FileTooLong:
-            return RequestFault(reason=TOO_LARGE, outcome="rejected", bytes=self.options.max_bytes + 1)
-        except StorageError:
-            raise
-        except OSError as error:
-            return RequestFault(reason=f"file: {(error.strerror or 'not readable').lower()}", passing=True)
+        return self.receive_file(path, request)
 
     def _read_idx_files(self, files: list[Path]) -> dict[Path, IdxPictures]:
         """The pictures of all IDX files: no more than are asked for, and no more than fit into memory together."""
@@ -124,14 +127,6 @@ class FolderSource(Source):
         """How many rows an IDX file would get without `download.limit`, as far as it is known."""
         cut_short = len(pictures.pixels) < pictures.count
         return _listed(pictures) if cut_short or self._memory_is_full else pictures.total
-
-    def _chunks(self, file: BinaryIO) -> Iterator[bytes]:
-        count = 0
-        for chunk in iter(partial(file.read, CHUNK_BYTES), b""):
-            count += len(chunk)
-            if count > self.options.max_bytes:
-                raise _FileTooLong
-            yield chunk
 
     def _candidates_of(self, pictures: IdxPictures, path: Path, root: Path) -> list[Candidate]:
         found = []
@@ -153,6 +148,16 @@ class FolderSource(Source):
         return Candidate(
             url=path.as_uri(), fetch_url=str(path), page=root.as_uri(), title=path.relative_to(root).as_posix()
         )
+
+
+def _chunks_at(file: BinaryIO, place: Place) -> Iterator[bytes]:
+    file.seek(place.offset)
+    left = place.size
+    while left and (chunk := file.read(min(left, CHUNK_BYTES))):
+        left -= len(chunk)
+        yield chunk
+    if left:
+        raise DamagedShard(CUT_SHORT)
 
 
 def _listed(pictures: IdxPictures) -> int:

@@ -7,9 +7,12 @@ from pipeline.crawl.sources.baidu import BaiduSource
 from pipeline.crawl.sources.base import Source
 from pipeline.crawl.sources.bing import BingSource
 from pipeline.crawl.sources.google import GoogleSource
-from pipeline.crawl.sources.local import FolderSource, UrlsSource
+from pipeline.crawl.sources.imagefolder import ImageFolderSource
+from pipeline.crawl.sources.listed import UrlsSource
+from pipeline.crawl.sources.local import FolderSource
 from pipeline.crawl.sources.openverse import OpenverseSource
 from pipeline.crawl.sources.site import SiteSource
+from pipeline.crawl.sources.webdataset import WebDatasetSource
 from pipeline.crawl.url import normalize_url
 from pipeline.options import DownloadOptions
 
@@ -18,6 +21,12 @@ SEARCH_SOURCES: dict[str, Callable[[DownloadOptions, str], Source]] = {
     "openverse": OpenverseSource,
     "baidu": BaiduSource,
     "google": GoogleSource,
+}
+LOCAL_SOURCES: dict[str, Callable[[DownloadOptions], Source]] = {
+    "urls": UrlsSource,
+    "folder": FolderSource,
+    "imagefolder": ImageFolderSource,
+    "webdataset": WebDatasetSource,
 }
 
 
@@ -40,4 +49,4 @@ def _make_sources(name: str, options: DownloadOptions, stack: ExitStack) -> list
         from pipeline.crawl.sources.demo import serve_demo  # slow to import: it loads the drawing code
 
         return [stack.enter_context(serve_demo(options))]
-    return [UrlsSource(options) if name == "urls" else FolderSource(options)]
+    return [LOCAL_SOURCES[name](options)]

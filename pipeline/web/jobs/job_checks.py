@@ -23,7 +23,13 @@ DEFINITION = "gan.definition"
 SOURCE = "definition"  # how errors name a definition that was sent
 SUBMITTED = "submitted-"  # how the names of definitions begin that were sent
 # What only a person at this machine may choose: files and addresses that the server can reach and others cannot
-LOCAL_ONLY = ("download.folder", "download.urls", "download.allow_private")
+LOCAL_ONLY = (
+    "download.folder",
+    "download.imagefolder",
+    "download.webdataset",
+    "download.urls",
+    "download.allow_private",
+)
 WEIGHTS = ("classifier.backbone", "gan.extractor", "generate.extractor")  # a name, or a file
 MAX_SETTING_BYTES = 100_000  # Linux takes 131,071 bytes as an argument of a process
 PLAIN_NAME = re.compile(r"[A-Za-z0-9]*")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pipeline.crawl.sources.registry import LOCAL_SOURCES
 from tests.web.api.queue_server import JOBS, TOOLKIT, QueueServer
 
 FAKE_SAMPLER = Path(__file__).parent.parent / "fake_sampler.py"
@@ -163,7 +164,8 @@ def test_rubbish_is_refused_in_one_line(server, body):
 
 def test_server_that_others_reach_takes_no_path_of_this_machine(tmp_path):
     server = QueueServer(tmp_path, host="0.0.0.0")
-    for given in ({"download.folder": "/etc"}, {"download.allow_private": True}, {"gan.extractor": "/etc/x.h5"}):
+    paths = [{f"download.{source}": "/etc"} for source in LOCAL_SOURCES]
+    for given in (*paths, {"download.allow_private": True}, {"gan.extractor": "/etc/x.h5"}):
         answer = server.post(body={"dataset": "cats", "settings": given})
         assert answer.status_code == 422
         assert "this machine alone" in answer.json()["error"]

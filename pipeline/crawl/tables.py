@@ -1,0 +1,237 @@
+"""Tables that others write, read row by row: CSV, TSV, JSON lines and Parquet; the texts may be gzipped.
+
+A table may come from a stranger and may be damaged or hostile. Memory holds a row or a small batch at a time, and lines
+and what a gzip file expands to have limits. Rows that cannot be read are counted, and the others are used.
+"""
+
+import csv
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from itertools import chain, islice
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+from pipeline.crawl.columns import Columns, as_text
+from pipeline.errors import UserError
+from pipeline.text import counted, to_plain_line
+
+TEXT_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
+PARQUET = ".parquet"  # compressed within
+DELIMITERS = ",\t;"
+MAX_LINE_BYTES = 100_000  # of a line, and of a record of several lines; longer ones are too long for a URL in any case
+MAX_LINES = 4_000_000  # of any kind, also empty ones
+MAX_EXPANDED_BYTES = 1 << 32  # that are read of a gzip file; a million rows have some hundred MB
+MAX_SHOWN = 200  # characters of the first fault
+GZIP = b"\x1f\x8b"
+NAMED_ROWS = 100  # JSON objects whose fields are the columns of a file
+MAX_SHAPES = 100  # sets of names of JSON fields that are remembered
+LONG = f"is longer than {MAX_LINE_BYTES // 1000} kB"
+DAMAGED = "the rest cannot be read, the file is damaged"
+_UNREADABLE = (OSError, EOFError, zlib.error)  # gzip raises all of them for a damaged file
+
+Row = Mapping[str, str]  # text by field
+
+
+@dataclass
+class Faults:
+    """What of a file could not be read: how many rows, the first of them and why, and why reading ended early."""
+
+    rows: int = 0
+    first: str = ""
+    end: str = ""
+    noun: str = "row"
+
+    def add(self, place: str, reason: str) -> None:
+        """Count a row that cannot be used."""
+        self.rows += 1
+        self.first = self.first or to_plain_line(f"{place} {reason}", MAX_SHOWN)
+
+    def words(self) -> str:
+        """All of it in words, for a notice; empty if everything was read."""
+        rows = f"{counted(self.rows, self.noun)} could not be used, the first: {self.first}" if self.rows else ""
+        return "; ".join(filter(None, (rows, self.end)))
+
+
+class Line(NamedTuple):
+    """A line of a file, with its number from 1. Of a line that is too long only the beginning is kept."""
+
+    number: int
+    data: bytes
+    is_whole: bool
+
+
+class RowTooLong(Exception):
+    """A record of a CSV file is longer than `MAX_LINE_BYTES`."""
+
+
+def table_kind(path: Path) -> str:
+    """`csv`, `json` or `parquet`, by the name of a file; empty for any other."""
+    name = path.name.lower()
+    if name.endswith(PARQUET):
+        return "parquet"
+    return TEXT_SUFFIXES.get(PurePath(name.removesuffix(".gz")).suffix, "")
+
+
+def read_table(path: Path, columns: Columns, fields: Iterable[str], faults: Faults) -> Iterator[tuple[str, Row]]:
+    """Yield where each row is (`line 7`), and the texts of those of its `fields` that have a column.
+
+    Rows that cannot be read are added to `faults`. Errors: `OSError` if the file cannot be opened; `UserError` if it
+    is Parquet and pyarrow is not installed.
+    """
+    fields = tuple(fields)
+    if table_kind(path) == "parquet":
+        from pipeline.crawl.parquet import read_parquet  # pyarrow is an extra
+
+        return read_parquet(path, columns, fields, faults)
+    read = _read_json if table_kind(path) == "json" else _read_csv
+    return read(path, columns, fields, faults)
+
+
+def column_names(path: Path) -> list[str]:
+    """The names of the columns of a table; of JSON lines those of the first objects. Errors: as of `read_table`."""
+    if table_kind(path) == "parquet":
+        from pipeline.crawl.parquet import parquet_columns
+
+        return parquet_columns(path)
+    with open_lines(path, Faults()) as lines:
+        if table_kind(path) == "csv":
+            return _header(_records(lines, Faults()))
+        objects = (row for _, row in _objects(lines, Faults()))
+        return [*dict.fromkeys(name for row in islice(objects, NAMED_ROWS) for name in row)]
+
+
+def check_columns(path: Path, columns: Columns, *, fields: Collection[str], needed: str, where: str) -> None:
+    """Raise what `Columns.check` raises of the columns of the table `path`; or if it cannot be read as a table."""
+    try:
+        names = column_names(path)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    columns.check(names, fields=fields, needed=needed, where=where)
+
+
+@contextmanager
+def open_lines(path: Path, faults: Faults) -> Iterator[Iterator[Line]]:
+    """The lines of a text file, gzipped or not; if it is damaged or has no end, `faults` says so after the last one."""
+    with path.open("rb") as file:
+        if file.peek(len(GZIP))[: len(GZIP)] != GZIP:
+            yield _lines(_pieces(file, faults), faults)
+            return
+        with gzip.GzipFile(fileobj=file) as expanded:
+            yield _lines(_pieces(expanded, faults, left=MAX_EXPANDED_BYTES), faults)
+
+
+def _pieces(file: BufferedReader | gzip.GzipFile, faults: Faults, left: float = math.inf) -> Iterator[bytes]:
+    """The lines of a file, in pieces of at most `MAX_LINE_BYTES`; those that begin within the first `left` bytes."""
+    try:
+        while piece := file.readline(MAX_LINE_BYTES):
+            yield piece
+            left -= len(piece)
+            if left <= 0:
+                faults.end = f"the rest is not read, it expands to more than {MAX_EXPANDED_BYTES >> 30} GB"
+                return
+    except _UNREADABLE:
+        faults.end = DAMAGED
+
+
+def _lines(pieces: Iterator[bytes], faults: Faults) -> Iterator[Line]:
+    for number, piece in enumerate(pieces, start=1):
+        beginning, is_whole = piece, True
+        while len(piece) == MAX_LINE_BYTES and not piece.endswith(b"\n") and (piece := next(pieces, b"")):
+            is_whole = False
+        if number > MAX_LINES:
+            faults.end = f"only the first {MAX_LINES:,} lines are read"
+            return
+        yield Line(number, beginning, is_whole)
+
+
+class _RecordLines:
+    """The lines that Python's CSV reader asks for, within the limit of one record."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self._taken = 0
+        self.start = 0  # number of the first line of the record
+
+    def begin(self) -> None:
+        """The next line begins a record."""
+        self._taken = self.start = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.start = self.start or line.number
+        self._taken += len(line.data)
+        if not line.is_whole or self._taken > MAX_LINE_BYTES:
+            raise RowTooLong
+        return line.data.decode("utf-8-sig", "replace")
+
+
+def _records(lines: Iterator[Line], faults: Faults) -> Iterator[tuple[str, list[str]]]:
+    """Yield where each record of a CSV file is, and its values; the first has the names of the columns."""
+    if (first := next(lines, None)) is None:
+        return
+    source = _RecordLines(chain([first], lines))
+    reader = csv.reader(source, delimiter=max(DELIMITERS, key=first.data.decode("utf-8", "replace").count))
+    while True:
+        source.begin()
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except (csv.Error, RowTooLong) as error:
+            reason = LONG if isinstance(error, RowTooLong) else "is not CSV"
+            faults.add(f"line {source.start}", reason)
+        else:
+            if record:
+                yield f"line {source.start}", record
+
+
+def _header(records: Iterator[tuple[str, list[str]]]) -> list[str]:
+    return [name.strip() for name in next(records, ("", []))[1]]
+
+
+def _read_csv(path: Path, columns: Columns, fields: tuple[str, ...], faults: Faults) -> Iterator[tuple[str, Row]]:
+    with open_lines(path, faults) as lines:
+        records = _records(lines, faults)
+        names = _header(records)
+        indices = {field: names.index(column) for field, column in columns.choose(names, fields).items()}
+        for where, record in records:
+            if any(record[len(names) :]):  # an unquoted comma in a title, which moves all that follows
+                faults.add(where, f"has {len(record)} values for {len(names)} columns")
+            else:
+                yield where, {field: record[index] for field, index in indices.items() if index < len(record)}
+
+
+def _objects(lines: Iterator[Line], faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield where each JSON object of a file is, and the object."""
+    for number, data, is_whole in lines:
+        if not data.strip():
+            continue
+        try:
+            row = json.loads(data.decode("utf-8-sig", "replace")) if is_whole else None
+        except (ValueError, RecursionError):  # thousands of nested brackets, or digits
+            row = None
+        if isinstance(row, dict):
+            yield f"line {number}", row
+        else:
+            faults.add(f"line {number}", "is not a JSON object" if is_whole else LONG)
+
+
+def _read_json(path: Path, columns: Columns, fields: tuple[str, ...], faults: Faults) -> Iterator[tuple[str, Row]]:
+    chosen: dict[tuple[str, ...], dict[str, str]] = {}  # by the names of an object's fields, the same for most
+    with open_lines(path, faults) as lines:
+        for where, row in _objects(lines, faults):
+            names = tuple(row)
+            if names not in chosen:
+                if len(chosen) == MAX_SHAPES:
+                    chosen.clear()
+                chosen[names] = columns.choose(names, fields)
+            yield where, {field: as_text(row[column]) for field, column in chosen[names].items()}

@@ -1,0 +1,55 @@
+"""The source `urls`: what a list says of a picture reaches its row."""
+
+import gzip
+import json
+
+import pytest
+
+from pipeline.crawl.sources.listed import UrlsSource
+from pipeline.store import jsonl
+
+
+@pytest.fixture
+def rows(run):
+    """Download a list; its rows and the notices."""
+
+    def download(path, **options):
+        result, folder = run(sources=("urls",), urls=str(path), **options)
+        return list(jsonl.read_rows(folder / "images.jsonl")), result.summary["notices"]
+
+    return download
+
+
+def test_metadata_of_a_table_reach_the_rows(tmp_path, site, rows):
+    first, second = site.pictures(2)
+    listed = tmp_path / "list.csv"
+    listed.write_text(
+        "link,words,license,creator,page,class\n"
+        f'{site.url}{second},"a cat, \x1b[31msitting",CC0,me,{site.url}/p,7\n'
+        f"{site.url}{first},,,,javascript:alert(1),\n"
+    )
+    found, _ = rows(listed, columns=("title=words", "url=link"))
+    names = ("url", "title", "license", "creator", "page", "outcome", "rank")
+    assert [tuple(row[name] for name in names) for row in found] == [
+        (site.url + second, "a cat,  [31msitting", "CC0", "me", site.url + "/p", "saved", 1),
+        (site.url + first, "", "", "", "", "saved", 2),
+    ]
+    assert [row.get("class") for row in found] == ["7", None]
+
+
+def test_each_url_is_requested_once_and_rows_that_are_no_urls_have_a_row(tmp_path, site, rows):
+    (picture,) = site.pictures(1)
+    listed = tmp_path / "list.jsonl.gz"
+    urls = [site.url + picture, site.url + picture + "#part", "no address", None]
+    listed.write_bytes(gzip.compress("".join(json.dumps({"url": url}) + "\n" for url in urls).encode()))
+    found, notices = rows(listed)
+    assert [(row["outcome"], row["reason"]) for row in found] == [("saved", ""), ("rejected", "not http(s)")]
+    assert notices[0].startswith("urls: 1 page read in part: 1 row could not be used, the first: line 4 has no URL (/")
+
+
+def test_what_the_limit_leaves_out_is_counted_without_keeping_it(tmp_path, options):
+    listed = tmp_path / "list.csv"
+    listed.write_text("url\n" + "".join(f"http://a.example/{number % 400}\n" for number in range(800)))
+    source = UrlsSource(options(sources=("urls",), urls=str(listed), limit=50))
+    page = source.read(source.start(), None)
+    assert (len(page.candidates), page.omitted) == (100, 300)
