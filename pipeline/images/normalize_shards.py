@@ -4,7 +4,6 @@ Workers that are processes of this machine read and write its folders. Other wor
 storage that machines share, and write a shard of squares and their rows there; who asks for the same again finds them.
 """
 
-import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,7 +19,8 @@ from pipeline.progress import ShouldStop, never
 from pipeline.store import digest
 from pipeline.store.jsonl import dump_row, parse_rows
 from pipeline.store.object_store import ObjectStore, open_store
-from pipeline.store.picture_shards import ShardPlan, members_of, plan_shards, read_shard, write_shard
+from pipeline.store.picture_shards import ShardPlan, members_of, plan_shards, read_pictures, write_pictures
+from pipeline.store.shards import DamagedShard
 
 SHARD = 2000  # pictures, if they are files of this machine
 MAX_SECONDS = 20.0  # for one picture; 100 million pixels take about 2 s
@@ -149,14 +149,14 @@ def prepare_stored(order: StoredOrder) -> None:
         pictures = _unpack(work / "pictures.tar", work / "pictures", any_size=order.any_size)
         rows = _prepare_all(pictures, order.options, work / "squares")
         files = {f"{row.id}.png": row.sha256 for row in rows if not row.reason}
-        write_shard(work / "squares.tar", work / "squares", members_of(work / "squares", files))
+        write_pictures(work / "squares.tar", work / "squares", members_of(work / "squares", files))
         store.upload(work / "squares.tar", _squares_of(order))
         store.write(order.target, "".join(dump_row(vars(row)) for row in rows).encode())
 
 
 def _unpack(path: Path, folder: Path, *, any_size: bool) -> list[Picture]:
     pictures = []
-    for name, data in read_shard(path):
+    for name, data in read_pictures(path):
         (folder / Path(name).name).write_bytes(data)
         pictures.append(Picture(Path(name).stem, folder, Path(name).suffix, any_size))
     return pictures
@@ -171,7 +171,7 @@ def _fetch(store: ObjectStore, order: StoredOrder, images: Path) -> list[Prepare
     try:
         rows = [Prepared(**row) for row in parse_rows(store.read(order.target) or b"", order.target)]
         _fetch_squares(store, order, images, {f"{row.id}.png": row.sha256 for row in rows if not row.reason})
-    except (DamagedState, TypeError, tarfile.TarError, EOFError):
+    except (DamagedState, TypeError, DamagedShard):
         store.delete(order.target)
         raise DamagedState(
             f"storage {order.storage}: {order.target} or its squares are damaged; run again, which makes them again"
@@ -180,12 +180,12 @@ def _fetch(store: ObjectStore, order: StoredOrder, images: Path) -> list[Prepare
 
 
 def _fetch_squares(store: ObjectStore, order: StoredOrder, images: Path, expected: dict[str, str]) -> None:
-    """Write the squares `expected`, names to SHA-256, into `images`. Raises `DamagedState`, `TarError`."""
+    """Write the squares `expected`, names to SHA-256, into `images`. Raises `DamagedState`, `DamagedShard`."""
     with tempfile.TemporaryDirectory(dir=images.parent) as name:
         path = Path(name) / "squares.tar"
         if not store.download(_squares_of(order), path):
             raise DamagedState("missing")
-        for file, data in read_shard(path):
+        for file, data in read_pictures(path):
             if digest.of_bytes(data) != expected.pop(file, ""):
                 raise DamagedState(file)
             (images / file).write_bytes(data)

@@ -5,9 +5,7 @@ of a picture says so, in the order of its rows: pictures that are added change o
 same pictures always give the same bytes.
 """
 
-import io
 import os
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +14,7 @@ from pipeline.errors import DamagedState
 from pipeline.store import digest
 from pipeline.store.jsonl import read_rows
 from pipeline.store.manifest import ROWS
+from pipeline.store.shards import BLOCK, DamagedShard, Sample, read_shard, write_shard
 
 PICTURES = 2048  # in a shard, on average
 MOST_PICTURES, MOST_BYTES = 4 * PICTURES, 1 << 26  # a shard ends there in any case
@@ -56,20 +55,26 @@ def plan_shards(artifact: Path, pictures: str) -> list[ShardPlan]:
     return plans + ([_plan(members)] if members else [])
 
 
-def write_shard(path: Path, folder: Path, members: Sequence[Member]) -> None:
+def write_pictures(path: Path, folder: Path, members: Sequence[Member]) -> None:
     """Write the tar file `path` with the files `members` of `folder`.
 
     Raises:
         DamagedState: a file has another size than when it was planned.
     """
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for member in members:
-            about = tarfile.TarInfo(member.name)  # of nobody, from 1970: only the pictures count
-            data = (folder / member.name).read_bytes()
-            if len(data) != member.size:
-                raise DamagedState(f"{folder / member.name} changed while it was read; run again")
-            about.size = member.size
-            tar.addfile(about, io.BytesIO(data))
+    with path.open("wb") as file:
+        write_shard(file, (_sample(folder, member) for member in members))
+
+
+def _sample(folder: Path, member: Member) -> Sample:
+    data = (folder / member.name).read_bytes()
+    if len(data) != member.size:
+        raise DamagedState(f"{folder / member.name} changed while it was read; run again")
+    return Sample(*_split(member.name, data))
+
+
+def _split(name: str, data: bytes) -> tuple[str, dict[str, bytes]]:
+    stem, _, extension = name.partition(".")
+    return stem, {extension: data}
 
 
 def members_of(folder: Path, files: Mapping[str, str]) -> list[Member]:
@@ -77,24 +82,23 @@ def members_of(folder: Path, files: Mapping[str, str]) -> list[Member]:
     return [Member(name, sha256, (folder / name).stat().st_size) for name, sha256 in files.items()]
 
 
-def read_shard(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The name and content of each file in the tar file `path`. Raises `tarfile.TarError` if it is damaged."""
-    with tarfile.open(path, "r:") as tar:
-        for about in tar:
-            if about.isreg() and (file := tar.extractfile(about)):
-                yield about.name, file.read()
+def read_pictures(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The name and content of each picture in the tar file `path`. Raises `DamagedShard`."""
+    with path.open("rb") as file:
+        for sample in read_shard(file):
+            yield from ((f"{sample.key}.{extension}", data) for extension, data in sample.files.items())
 
 
-def unpack_shard(path: Path, folder: Path, shard: Shard) -> bool:
+def unpack_pictures(path: Path, folder: Path, shard: Shard) -> bool:
     """Write the pictures of the tar file `path` into `folder`; false if they are not those of `shard`."""
     found = []
     try:
-        for name, data in read_shard(path):
-            if Path(name).name != name or name in ("", ".", ".."):
+        for name, data in read_pictures(path):
+            if Path(name).name != name:
                 return False
             (folder / name).write_bytes(data)
             found.append([name, digest.of_bytes(data)])
-    except (tarfile.TarError, EOFError):
+    except DamagedShard:
         return False
     return digest.of_value(found) == shard.name
 
@@ -111,7 +115,6 @@ def _members(artifact: Path, pictures: str) -> Iterator[Member]:
 
 
 def _plan(members: list[Member]) -> ShardPlan:
-    blocks = sum(1 + -(-member.size // tarfile.BLOCKSIZE) for member in members) + 2
-    size = -(-blocks * tarfile.BLOCKSIZE // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
+    size = BLOCK * (sum(1 + -(-member.size // BLOCK) for member in members) + 2)
     name = digest.of_value([[member.name, member.sha256] for member in members])
     return ShardPlan(Shard(name, size, len(members)), members)

@@ -24,7 +24,7 @@ from pipeline.store import digest
 from pipeline.store import manifest as manifests
 from pipeline.store.manifest import Manifest
 from pipeline.store.object_store import ObjectStore
-from pipeline.store.picture_shards import Shard, plan_shards, unpack_shard, write_shard
+from pipeline.store.picture_shards import Shard, plan_shards, unpack_pictures, write_pictures
 
 T = TypeVar("T")
 
@@ -123,7 +123,7 @@ class RemoteArtifacts:
             path, draft = f"{self.prefix}/{SHARDS}/{plan.shard.name}.tar", folder.with_name(f".{plan.shard.name}.tar")
             if self.store.size(path) != plan.shard.size:
                 try:
-                    write_shard(draft, folder / pictures, plan.members)
+                    write_pictures(draft, folder / pictures, plan.members)
                     self.store.upload(draft, path)
                 finally:
                     draft.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ class RemoteArtifacts:
         try:
             if not self.store.download(where, draft):
                 raise self._damaged(artifact, where, "is missing")
-            if not unpack_shard(draft, target, shard):
+            if not unpack_pictures(draft, target, shard):
                 raise self._damaged(artifact, where, "is not what was written")
         finally:
             draft.unlink(missing_ok=True)

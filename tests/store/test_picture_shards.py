@@ -9,7 +9,7 @@ from pipeline.errors import DamagedState
 from pipeline.store import picture_shards as module
 from pipeline.store.digest import of_bytes
 from pipeline.store.jsonl import write_rows
-from pipeline.store.picture_shards import plan_shards, read_shard, unpack_shard, write_shard
+from pipeline.store.picture_shards import plan_shards, read_pictures, unpack_pictures, write_pictures
 
 
 @pytest.fixture(autouse=True)
@@ -54,10 +54,10 @@ def test_every_picture_is_in_one_shard_in_the_order_of_the_rows(artifact):
 def test_a_shard_has_the_size_and_name_that_was_planned(artifact, tmp_path):
     folder = artifact(60)
     for plan in plan_shards(folder, "images"):
-        write_shard(tmp_path / "shard.tar", folder / "images", plan.members)
+        write_pictures(tmp_path / "shard.tar", folder / "images", plan.members)
         assert (tmp_path / "shard.tar").stat().st_size == plan.shard.size
         (tmp_path / "out").mkdir(exist_ok=True)
-        assert unpack_shard(tmp_path / "shard.tar", tmp_path / "out", plan.shard)
+        assert unpack_pictures(tmp_path / "shard.tar", tmp_path / "out", plan.shard)
     for path in (folder / "images").iterdir():
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
 
@@ -66,7 +66,7 @@ def test_the_same_pictures_give_the_same_bytes(artifact, tmp_path):
     folder = artifact(30)
     plan = plan_shards(folder, "images")[0]
     for name in ("one.tar", "two.tar"):
-        write_shard(tmp_path / name, folder / "images", plan.members)
+        write_pictures(tmp_path / name, folder / "images", plan.members)
         for path in (folder / "images").iterdir():
             path.touch()
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
@@ -82,10 +82,10 @@ def test_pictures_that_are_added_change_few_shards(artifact):
 def test_a_shard_is_a_webdataset_shard(artifact, tmp_path):
     folder = artifact(20)
     plan = plan_shards(folder, "images")[0]
-    write_shard(tmp_path / "shard.tar", folder / "images", plan.members)
+    write_pictures(tmp_path / "shard.tar", folder / "images", plan.members)
     with tarfile.open(tmp_path / "shard.tar") as tar:
         assert tar.getnames() == [member.name for member in plan.members]
-    assert [name for name, _ in read_shard(tmp_path / "shard.tar")] == [member.name for member in plan.members]
+    assert [name for name, _ in read_pictures(tmp_path / "shard.tar")] == [member.name for member in plan.members]
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty", "foreign"])
@@ -93,13 +93,13 @@ def test_a_damaged_shard_is_noticed(artifact, tmp_path, damage):
     folder = artifact(20)
     plans = plan_shards(folder, "images")
     path = tmp_path / "shard.tar"
-    write_shard(path, folder / "images", plans[0].members)
+    write_pictures(path, folder / "images", plans[0].members)
     data = bytearray(path.read_bytes())
     data[550] ^= 1
     changed = {"cut": bytes(data[:900]), "changed": bytes(data), "empty": b"", "foreign": b"no tar at all" * 99}
     path.write_bytes(changed[damage])
     (tmp_path / "out").mkdir()
-    assert not unpack_shard(path, tmp_path / "out", plans[0].shard)
+    assert not unpack_pictures(path, tmp_path / "out", plans[0].shard)
 
 
 def test_a_shard_cannot_write_elsewhere(tmp_path, artifact):
@@ -107,7 +107,7 @@ def test_a_shard_cannot_write_elsewhere(tmp_path, artifact):
     with tarfile.open(tmp_path / "shard.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("../outside.png"))
     (tmp_path / "out").mkdir()
-    assert not unpack_shard(tmp_path / "shard.tar", tmp_path / "out", plan.shard)
+    assert not unpack_pictures(tmp_path / "shard.tar", tmp_path / "out", plan.shard)
     assert not (tmp_path / "outside.png").exists()
 
 
@@ -116,7 +116,7 @@ def test_a_picture_that_changes_meanwhile_is_noticed(artifact, tmp_path):
     plan = plan_shards(folder, "images")[0]
     (folder / "images" / plan.members[0].name).write_bytes(b"")
     with pytest.raises(DamagedState, match="changed while it was read"):
-        write_shard(tmp_path / "shard.tar", folder / "images", plan.members)
+        write_pictures(tmp_path / "shard.tar", folder / "images", plan.members)
 
 
 def test_shards_end_at_a_number_of_bytes(artifact, monkeypatch):
