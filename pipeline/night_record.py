@@ -66,6 +66,7 @@ class Turn(Record):
     wants: str = ""  # what would help that a person does
     bytes: int = 0  # of all its folders
     sheet: str = ""  # the newest sample sheet
+    columns: int = 0  # of samples on it; 0: not known
 
     @property
     def is_bad(self) -> bool:

@@ -7,6 +7,8 @@ environment tells pip holds in that folder too.
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ pytestmark = pytest.mark.long
 REPOSITORY = Path(__file__).parent.parent
 MIRROR = os.environ.get("GANMILL_DEBIAN_MIRROR", "")
 SUITE = os.environ.get("GANMILL_DEBIAN_SUITE", "bookworm")  # its Python is 3.11
+# Locks between processes need it
+SHARED_MEMORY = 'mkdir -p "$1/dev/shm" && mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm" && shift && exec "$@"'
 PACKAGES = "python3-venv,ca-certificates"
 
 
@@ -24,12 +28,20 @@ def need(condition: bool, reason: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def debian(tmp_path_factory) -> Path:
-    """A bare Debian in a folder, with this project in /src."""
+def debian() -> Iterator[Path]:
+    """A bare Debian in a folder that every user may enter, with this project in /src."""
     need(os.geteuid() == 0, "needs root")
     need(shutil.which("debootstrap") is not None, "needs debootstrap, which is not installed")
     need(bool(MIRROR), "needs a mirror of Debian in GANMILL_DEBIAN_MIRROR")
-    root = tmp_path_factory.mktemp("debian")
+    with tempfile.TemporaryDirectory(prefix="debian-") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        fill(root)
+        yield root
+
+
+def fill(root: Path) -> None:
+    """Make a bare Debian in `root`, and put what the install script needs into it."""
     words = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root), MIRROR]
     made = subprocess.run(words, capture_output=True, text=True, check=False)
     need(made.returncode == 0, f"debootstrap failed: {made.stdout[-300:]}{made.stderr[-300:]}")
@@ -43,15 +55,15 @@ def debian(tmp_path_factory) -> Path:
         if path and Path(path).is_file():
             (root / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, root / path.lstrip("/"))
-    return root
 
 
 def inside(root: Path, *words: str, user: str = "root", code: int = 0) -> str:
-    """Run a command in the folder as its root; returns its output."""
+    """Run a command in the folder, which has a /proc and processes of its own meanwhile; returns its output."""
     pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_") and name != "PIP_FIND_LINKS"}
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8", **pip}
+    alone = ["unshare", "--mount", "--pid", "--fork", f"--mount-proc={root / 'proc'}", "sh", "-c", SHARED_MEMORY, "sh"]
     chroot = ["chroot", f"--userspec={user}:{user}", str(root), *words]
-    found = subprocess.run(chroot, env=environment, capture_output=True, text=True, check=False)
+    found = subprocess.run([*alone, str(root), *chroot], env=environment, capture_output=True, text=True, check=False)
     assert found.returncode == code, f"{words}: {found.stdout[-2000:]}{found.stderr[-2000:]}"
     return found.stdout + found.stderr
 

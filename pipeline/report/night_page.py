@@ -19,7 +19,8 @@ from pipeline.run_record import duration
 from pipeline.store.atomic import write_whole
 
 PAGE = "index.html"
-SIDE = 256  # pixels of the copy of a sample sheet; its cut has whole samples, as far as they fit
+WIDTH, HEIGHT = 256, 128  # pixels of the copy of a sample sheet; its cut has whole samples, as many as fit
+GAP = 2  # pixels between two samples of a sheet
 MAX_PIXELS = 80_000_000  # of a sheet that is read
 
 
@@ -84,7 +85,7 @@ def _row(turn: Turn, folder: Path | None, links: Links) -> Row:
     return Row(
         turn=turn,
         outcome=night_words.OUTCOME_WORDS[turn.outcome],
-        said=turn.line if turn.outcome != "done" else "",
+        said=night_words.said(turn),
         pictures=night_words.picture_words(turn),
         kept=night_words.kept_words(turn),
         kid=night_words.kid_words(turn).removeprefix("KID "),
@@ -101,19 +102,31 @@ def _picture(turn: Turn, folder: Path) -> str:
     """Copy a cut of the sample sheet beside the page; empty if it cannot be read."""
     name = f"{turn.subject}.png"
     with suppress(OSError, ValueError):
-        write_whole(folder / name, _cut(Path(turn.sheet)), sync=False, unique=True)
+        write_whole(folder / name, _copy(turn), sync=False, unique=True)
         return quote(name)
     return ""
 
 
-def _cut(sheet: Path) -> bytes:
-    """The upper left part of a sample sheet as a PNG, with its own pixels. Errors: `OSError`, `ValueError`."""
+def _copy(turn: Turn) -> bytes:
+    """The upper left part of the newest sample sheet as a PNG, with its own pixels. Errors: `OSError`, `ValueError`."""
     from PIL import Image
 
-    with Image.open(sheet, formats=("PNG",)) as picture:
-        if picture.width * picture.height > MAX_PIXELS:
+    with Image.open(turn.sheet, formats=("PNG",)) as sheet:
+        if sheet.width * sheet.height > MAX_PIXELS:
             raise ValueError("too large")
-        cut = picture.crop((0, 0, min(SIDE, picture.width), min(SIDE // 2, picture.height))).convert("RGB")
+        size = (
+            _cut(sheet.width, WIDTH, sheet.width, turn.columns),
+            _cut(sheet.height, HEIGHT, sheet.width, turn.columns),
+        )
+        cut = sheet.crop((0, 0, *size)).convert("RGB")
     written = BytesIO()
     cut.save(written, "PNG", optimize=True)
     return written.getvalue()
+
+
+def _cut(size: int, most: int, width: int, columns: int) -> int:
+    """How much of a side is kept: as many whole samples as fit into `most` pixels, one at least."""
+    if not 0 < columns <= width:
+        return min(size, most)
+    side = (width + GAP) // columns
+    return min(size, max(1, (most + GAP) // side) * side - GAP)

@@ -40,13 +40,13 @@ def kid_words(turn: Turn) -> str:
     before, after = turn.before, turn.after
     if after.kid is None:
         return ""
-    if before.kid is None or before == after:
+    if before.kid in (None, after.kid):
         return f"KID {after.kid:.3f}"
     if before.measured_by != after.measured_by:
         return f"KID {after.kid:.3f}; before it was measured in another way: not comparable"
-    words = {"better": "better", "worse": "worse", "same": "no difference beyond chance", "": "as before"}
+    words = {"better": "better", "worse": "worse", "same": "no difference beyond chance"}
     reals = "" if before.kept_digest == after.kept_digest else ", against other kept squares"
-    return f"KID {before.kid:.3f} → {after.kid:.3f}: {words[kid_change(turn)]}{reals}"
+    return f"KID {before.kid:.3f} → {after.kid:.3f}: {words.get(kid_change(turn), '')}{reals}"
 
 
 def kept_words(turn: Turn) -> str:
@@ -62,12 +62,17 @@ def picture_words(turn: Turn) -> str:
     return "" if turn.new_pictures is None else counted(turn.new_pictures, "new picture")
 
 
+def said(turn: Turn) -> str:
+    """How a turn ended, beside its outcome; empty if it did all that was asked for."""
+    return turn.line.removeprefix("next: ") if turn.outcome != "done" else ""
+
+
 def turn_line(turn: Turn) -> str:
     """One line about a turn, which begins with the subject."""
-    said = f": {turn.line}" if turn.line and turn.outcome != "done" else ""
+    why = f": {said(turn)}" if said(turn) else ""
     took = f" in {duration(turn.seconds)}" if turn.began else ""
-    figures = [picture_words(turn), kept_words(turn), kid_words(turn)] if turn.began else []
-    text = "; ".join([f"{OUTCOME_WORDS[turn.outcome]}{took}{said}", *filter(None, figures)])
+    figures = [picture_words(turn), kept_words(turn), kid_words(turn)] if turn.began and not turn.is_bad else []
+    text = "; ".join([f"{OUTCOME_WORDS[turn.outcome]}{took}{why}", *filter(None, figures)])
     log = f" ({turn.log})" if turn.is_bad and turn.log else ""
     return to_plain_line(f"{turn.subject}: {text}", LONGEST) + log
 
@@ -88,7 +93,7 @@ def mail_text(summary: NightSummary, page: str) -> str:
         _part("Failed", [turn_line(turn) for turn in bad]),
         _part("Wants something", [f"{turn.subject}: {wish(turn)}" for turn in asks]),
         _part("Alarms", alarms),
-        _part("All subjects", [turn_line(turn) for turn in summary.turns]),
+        _part("All others", [turn_line(turn) for turn in summary.turns if not turn.is_bad]),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 

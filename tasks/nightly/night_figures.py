@@ -3,6 +3,7 @@
 Squares are not looked at: there may be 200,000 of them.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline.web.datasets.manifest_heads import ManifestHead, latest_head
 from tasks import paths
 
 MOST_ALARMS = 5
+TRAINING_COLUMNS = 8  # of the sheets that a training writes
 
 
 def read_figures(dataset: str) -> Figures:
@@ -69,14 +71,24 @@ def wanted(dataset: str) -> str:
         return ""
 
 
-def last_sheet(dataset: str) -> str:
-    """The path of the newest sample sheet: that of the samples, or of the training; empty if there is none."""
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A sample sheet with so many columns of samples; 0: not known."""
+
+    path: str = ""  # empty: there is none
+    columns: int = 0
+
+
+def last_sheet(dataset: str) -> Sheet:
+    """The newest sample sheet: that of the samples, or of the training."""
     if (samples := _head(dataset, "generate")) and (samples.folder / "grid.png").is_file():
-        return str(samples.folder / "grid.png")
+        grid = samples.options.get("grid")
+        return Sheet(path=str(samples.folder / "grid.png"), columns=grid if isinstance(grid, int) else 0)
     trained = _head(dataset, "gan")
     folders = [trained.folder / "samples"] if trained else []
     folders += sorted((paths.generated_folder(dataset) / "training").glob("*"), key=_modified, reverse=True)
-    return next((str(sheet) for folder in folders if (sheet := newest_sheet(folder))), "")
+    found = next((sheet for folder in folders if (sheet := newest_sheet(folder))), None)
+    return Sheet(path=str(found), columns=TRAINING_COLUMNS) if found else Sheet()
 
 
 def _head(dataset: str, stage: str) -> ManifestHead | None:

@@ -78,12 +78,12 @@ def give_turn(night: date, subject: str, options: NightlyOptions, *, need: str, 
 def record_turn(night: date, subject: str, running: RunningTurn, end: ProcessEnd, *, need: str) -> Turn:
     """Keep how the turn ended, and what the subject has now."""
     log = night_files.log(night, subject)
-    ended = turn_end(_own_run(subject, running), end, log)
+    ended, sheet = turn_end(_own_run(subject, running), end, log), night_figures.last_sheet(subject)
     found = Turn(
         subject=subject,
         need=need,
         outcome=ended.outcome,
-        line=to_plain_line(ended.line, LONGEST_LINE),
+        line=" ".join(to_plain_line(ended.line, LONGEST_LINE).split()),
         began=running.began,
         seconds=math.ceil(end.seconds * 10) / 10,  # never less than it took: else seconds of the night would be left
         run=ended.run,
@@ -93,7 +93,8 @@ def record_turn(night: date, subject: str, running: RunningTurn, end: ProcessEnd
         alarms=night_figures.lasting_alarms(subject),
         wants=night_figures.wanted(subject),
         bytes=disk_budget.size_of_dataset(subject),
-        sheet=night_figures.last_sheet(subject),
+        sheet=sheet.path,
+        columns=sheet.columns,
     )
     night_files.write_turn(night, found)
     night_files.end_running(night, subject)

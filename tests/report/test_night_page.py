@@ -68,7 +68,9 @@ def test_page_has_what_came_in_what_changed_and_what_it_took(tmp_path):
 def test_failures_come_first_in_one_line_with_their_logs(tmp_path):
     failed = turn("killed", subject="dogs", line="signal 9", log="data/nightly/2026-11-30/logs/dogs.txt")
     shown = page(tmp_path, turn(), failed, links=Links(log="../dogs.txt"))
-    assert re.search(r"<h2>Failed</h2>.*dogs.*killed.*signal 9.*dogs\.txt.*<h2>All subjects</h2>", shown, re.DOTALL)
+    assert re.search(
+        r"<h2>Failed</h2>.*dogs.*killed.*signal 9.*dogs\.txt.*<h2 id=.all.>All subjects</h2>", shown, re.DOTALL
+    )
 
 
 def test_nothing_on_the_page_is_taken_for_markup_or_leads_elsewhere(tmp_path):
@@ -79,12 +81,15 @@ def test_nothing_on_the_page_is_taken_for_markup_or_leads_elsewhere(tmp_path):
     assert "default-src 'none'" in shown
 
 
-def test_the_newest_sheet_is_copied_beside_the_page(tmp_path):
-    Image.new("RGB", (640, 640), "red").save(tmp_path / "grid.png")
-    shown = page(tmp_path, turn(sheet=str(tmp_path / "grid.png")), links=Links(report="../r.html"))
+@pytest.mark.parametrize(
+    ("columns", "size"), [(0, (256, 128)), (10, (254, 126)), (2, (318, 318)), (1, (638, 638)), (9999, (256, 128))]
+)
+def test_as_many_whole_samples_as_fit_are_copied_beside_the_page(tmp_path, columns, size):
+    Image.new("RGB", (638, 638), "red").save(tmp_path / "grid.png")
+    shown = page(tmp_path, turn(sheet=str(tmp_path / "grid.png"), columns=columns), links=Links(report="../r.html"))
     assert '<img src="cats.png" alt="Samples of cats"' in shown
     with Image.open(tmp_path / "cats.png") as copied:
-        assert copied.size == (256, 128)
+        assert copied.size == size
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"x" * 40])

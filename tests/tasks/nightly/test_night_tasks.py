@@ -88,7 +88,7 @@ def test_when_the_hours_are_over_the_others_are_named_and_come_when_there_are_mo
     turns.seconds = 3600.0
     assert main(["nightly", "--hours", "2"]) == 0
     assert outcomes() == {"cats": "done", "dogs": "done", "koalas": "skipped"}
-    assert night_files.turn(TODAY, "koalas").line == "no turn: the 2 hours of the night were over"
+    assert night_files.turn(TODAY, "koalas").line == "the 2 hours of the night were over"
     assert main(["nightly", "--hours", "2"]) == 0
     assert turns.given == ["cats", "dogs"]
     assert main(["nightly", "--hours", "3"]) == 0

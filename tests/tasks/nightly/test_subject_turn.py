@@ -99,7 +99,7 @@ def test_what_a_turn_came_to_is_kept(folder):
 
 def test_escape_codes_of_a_log_never_reach_the_record():
     found = give_turn(NIGHT, "cats", OPTIONS, need="", start=FakeStart(1, "error: \x1b[2Jgone\u202e\n"))
-    assert found.line == " [2Jgone"
+    assert found.line == "[2Jgone"
 
 
 def test_a_process_that_cannot_be_started_is_a_failed_turn():
