@@ -12,7 +12,7 @@ from pathlib import Path
 from luigi import configuration
 
 from pipeline.errors import UserError
-from tasks.rotated_log import rotated
+from tasks.rotated_log import logging_to
 
 FOLDER = Path("data") / "luigid"
 LOG = FOLDER / "luigi-server.log"
@@ -27,12 +27,11 @@ def luigid(given: Namespace) -> int:
         raise UserError(f"--port {given.port}: expected a number from 1 to 65535, for example {PORT}")
     FOLDER.mkdir(parents=True, exist_ok=True)
     configuration.get_config().set("scheduler", "state_path", str(FOLDER / "state.pickle"))
-    root = logging.getLogger()
-    root.setLevel(logging.INFO)
-    root.addHandler(rotated(LOG))
+    logging.getLogger().setLevel(logging.INFO)
     print(f"luigid: http://{given.host}:{given.port}  (ctrl-C ends it; its log is {LOG})", file=sys.stderr, flush=True)
     try:
-        server.run(api_port=given.port, address=given.host)
+        with logging_to(LOG):
+            server.run(api_port=given.port, address=given.host)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             advice = f"give another one, as in --port {given.port + 1}"

@@ -1,4 +1,4 @@
-"""The logs of processes that work for months, in data/.logs: each has a size, and a few older ones beside it."""
+"""The logs of processes that work for months: each begins anew at a size, and a few older ones stay beside it."""
 
 import logging
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-FOLDER = Path("data") / ".logs"
+STUDIO, NIGHTLY = (Path("data") / ".logs" / f"{name}.log" for name in ("studio", "nightly"))
 MAX_BYTES, OLDER = 5_000_000, 5  # of each file; how many older ones stay
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -35,9 +35,9 @@ def rotated(path: Path) -> logging.Handler:
 
 
 @contextmanager
-def logging_to(name: str, *loggers: str) -> Iterator[None]:
-    """Send what `loggers` log, or everything without them, to data/.logs/<name>.log until the block ends."""
-    handler = rotated(FOLDER / f"{name}.log")
+def logging_to(path: Path, *loggers: str) -> Iterator[None]:
+    """Send what `loggers` log, or everything without them, to the file `path` until the block ends."""
+    handler = rotated(path)
     chosen = [logging.getLogger(each) for each in loggers or ("",)]
     for logger in chosen:
         logger.addHandler(handler)

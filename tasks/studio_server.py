@@ -43,7 +43,7 @@ def _serve(given: Namespace, name: str, page: str) -> int:
     log = ExitStack()
 
     def ready() -> None:  # here, as the server sets up its loggers when it starts
-        log.enter_context(rotated_log.logging_to("studio", "", "uvicorn"))
+        log.enter_context(rotated_log.logging_to(rotated_log.STUDIO, "", "uvicorn"))
         print(f"{name}: {address}  (ctrl-C ends it; labels are saved)", file=sys.stderr, flush=True)
         if given.browser:
             webbrowser.open(address)

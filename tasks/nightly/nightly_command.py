@@ -41,7 +41,7 @@ def nightly(arguments: Namespace) -> int:
     if url:
         luigid.check(url)
     task = _task(night, arguments.missed, flags)
-    with _alone(), rotated_log.logging_to("nightly"), signals.listening():
+    with _alone(), rotated_log.logging_to(rotated_log.NIGHTLY), signals.listening():
         return _run(task, night, options, url)
 
 
@@ -63,7 +63,7 @@ def _run(task: luigi.Task, night: date, options: NightlyOptions, url: str) -> in
     summary = night_files.summary(night)
     if not task.complete() or summary is None:
         why = ending.failures[-1].line if ending.failures else ending.lost or ending.summary
-        announce(f"not finished: {why}; details are in {rotated_log.FOLDER / 'nightly.log'}")
+        announce(f"not finished: {why}; details are in {rotated_log.NIGHTLY}")
         return runner.EXIT_FAILED
     announce(f"{title(summary)}; {night_files.page_folder(night) / night_files.PAGE}")
     if summary.budget:

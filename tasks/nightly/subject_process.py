@@ -125,11 +125,11 @@ class FoundProcess:
 
 def kill_session(leader: int) -> None:
     """Send SIGKILL to the process `leader`, which began a session, and to all that it started."""
-    with suppress(ProcessLookupError, PermissionError):
-        if os.getpgid(leader) == leader:
+    with suppress(ProcessLookupError, PermissionError, psutil.Error):
+        if hasattr(os, "killpg") and os.getpgid(leader) == leader:
             os.killpg(leader, signal.SIGKILL)
         else:
-            os.kill(leader, signal.SIGKILL)
+            psutil.Process(leader).kill()
 
 
 def follow(

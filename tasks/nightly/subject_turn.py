@@ -25,6 +25,7 @@ from tasks.nightly.subject_process import FoundProcess, Limits, OwnProcess, Proc
 
 COMMAND = (sys.executable, "-m", "tasks")
 LOG_TAIL = 1 << 14  # bytes at the end of a log, in which its last line is looked for
+NIGHTS_BACK = 110  # the newest, under whose dates a turn is looked for: `nightly --missed` makes up for 100
 HAD_TURN: tuple[Outcome, ...] = ("done", "next", "failed", "killed", "hung")
 
 Start = Callable[[Sequence[str], Path], SubjectProcess]
@@ -141,7 +142,7 @@ def turn_since(night: date, subject: str, *, command_began: datetime) -> date | 
     it has not: then a missed night has something to make up for."""
     end_of_day = datetime.combine(night + timedelta(days=1), datetime.min.time()).astimezone()
     since = min(end_of_day, command_began)
-    for other in night_files.dates():
+    for other in night_files.dates()[:NIGHTS_BACK]:
         found = night_files.turn(other, subject) if other != night else None
         if found and found.outcome in HAD_TURN and _moment(found.began) >= since:
             return other
