@@ -8,15 +8,17 @@
 set -eu
 
 prefix=/opt/ganmill home=/var/lib/ganmill user=ganmill python=python3 destdir='' units=yes venv=yes
+locks=requirements.lock
 
 usage() {
     cat <<'END'
-install.sh [--prefix DIR] [--home DIR] [--user NAME] [--python PYTHON] [--destdir DIR] [--no-units] [--no-venv]
+install.sh [--prefix DIR] [--home DIR] [--user NAME] [--python PYTHON] [--destdir DIR] [--cluster] [--no-units] [--no-venv]
   --prefix DIR     where the program goes (default: /opt/ganmill)
   --home DIR       the working folder, with luigi.cfg, data, models, generated (default: /var/lib/ganmill)
   --user NAME      the user that runs it, made if missing (default: ganmill)
   --python PYTHON  Python 3.10 to 3.13 (default: python3)
   --destdir DIR    write only files, below DIR: no user, no packages
+  --cluster        the packages of workers too (docs/cluster.md)
   --no-units       no systemd units, as in a container
   --no-venv        no packages
 END
@@ -40,6 +42,7 @@ while [ $# -gt 0 ]; do
             esac
             shift 2
             ;;
+        --cluster) locks='requirements.lock requirements-cluster.lock' && shift ;;
         --no-units) units=no && shift ;;
         --no-venv) venv=no && shift ;;
         --help | -h) usage && exit 0 ;;
@@ -96,9 +99,12 @@ copy_program() {
 # The packages of the lock file, each with the hash that is written there
 install_packages() {
     [ -x "$prefix/.venv/bin/python" ] || "$python" -m venv "$prefix/.venv"
-    wanted=$(cksum <"$prefix/requirements.lock")
+    # shellcheck disable=SC2086 # one name or two
+    wanted=$(cd "$prefix" && cat $locks | cksum)
     if [ "$(cat "$prefix/.venv/.installed" 2>/dev/null)" != "$wanted" ]; then
-        "$prefix/.venv/bin/python" -m pip install --quiet --no-cache-dir --require-hashes -r "$prefix/requirements.lock"
+        for lock in $locks; do
+            "$prefix/.venv/bin/python" -m pip install --quiet --no-cache-dir --require-hashes -r "$prefix/$lock"
+        done
     fi
     "$prefix/.venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable "$prefix"
     "$prefix/.venv/bin/python" -m compileall -q "$prefix/pipeline" "$prefix/tasks"

@@ -4,6 +4,7 @@ command itself is killed in the middle. All others are complete, and page, summa
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -109,6 +110,17 @@ def wait_for(condition) -> None:
         time.sleep(0.05)
 
 
+def end_of(process: subprocess.Popen, *, code: int) -> str:
+    """Wait for the end of a night; returns what it printed. If it takes too long, it and its turn are stopped."""
+    try:
+        said, _ = process.communicate(timeout=1800)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=300)
+    assert process.returncode == code, said
+    return said
+
+
 def kill_turn(home: Home, subject: str) -> None:
     """SIGKILL to the process of a turn, when its run has got as far as a stage."""
     running = home.folder / "data" / "nightly" / str(date.today()) / "running" / f"{subject}.json"
@@ -130,7 +142,7 @@ def test_forty_subjects_through_a_night(home: Home, hook):
     assert hook.posted == []
     done = {path.name: path.stat().st_mtime_ns for path in turns.glob("*.json")}
 
-    said = home.do("nightly", code=1)
+    said = end_of(home.start("nightly"), code=1)
     killer.join()
     assert "Traceback" not in said
     assert {name: (turns / name).stat().st_mtime_ns for name in done} == done  # had their turn, and no second one
