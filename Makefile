@@ -1,4 +1,4 @@
-# make run | make studio | make label | make tensorboard | make test | make test-fast | make test-long | make luigid; see README.md and CONTRIBUTING.md
+# make run | make studio | make label | make tensorboard | make nightly | make test | make test-fast | make test-long | make luigid; see README.md and CONTRIBUTING.md
 PYTHON ?= python3
 DATASET ?= demo
 # Processes that share the tests: two for two cores; each may hold a TensorFlow of some 700 MB
@@ -24,7 +24,8 @@ $(error $(PYTHON) is $(if $(VERSION),Python $(VERSION),not here); ganmill needs 
 endif
 endif
 
-.PHONY: run plan status studio label tensorboard onnx parquet cluster storage test test-fast test-long coverage lint type lock luigid gpu
+.PHONY: run plan status studio label tensorboard onnx parquet cluster storage nightly test test-fast test-long coverage lint type lock \
+	luigid gpu
 
 run: .venv/.run
 	@$(BIN)/python -m tasks run --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
@@ -91,9 +92,11 @@ lock: .venv/.dev
 	$(LOCK) --constraint requirements.lock --output-file requirements-storage.lock requirements-storage.txt
 
 luigid: .venv/.run
-	@mkdir -p data/luigid
-	@echo "luigid: http://127.0.0.1:$(PORT)  (ctrl-C ends it; its log is data/luigid/luigi-server.log)"
-	@$(BIN)/luigid --address 127.0.0.1 --port $(PORT) --state-path data/luigid/state.pickle --logdir data/luigid
+	@$(BIN)/python -m tasks luigid --port $(PORT) $(ARGS)
+
+# The subjects of [nightly] in luigi.cfg, each in its turn
+nightly: .venv/.run
+	@$(BIN)/python -m tasks nightly $(ARGS)
 
 gpu: .venv/.run requirements-gpu.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-gpu.lock

@@ -16,7 +16,8 @@ from pipeline.option_types import Options, as_text, expected, field_of, nearest,
 DEFAULT_DATASET = "demo"  # of commands without --dataset
 DATASET = re.compile(r"\w[\w-]*")
 LONGEST = 100  # bytes of a dataset's name: it is part of the names of folders and locks, which may have 255 bytes
-RESERVED = {"luigid"}  # data/luigid holds the state of Luigi's scheduler
+# Folders in data/ that are no datasets
+RESERVED = {"luigid": "Luigi's scheduler has its state", "nightly": "the nightly runs have their records"}
 Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder", "imagefolder", "webdataset"]
 COLUMN_FIELDS = ("url", "page", "title", "license", "creator", "class", "file")  # what download.columns may find
 
@@ -55,6 +56,9 @@ class DownloadOptions(Options):
         added=True,
     )
     demo_pictures: int = option(700, "pictures on the web site of the source 'demo'", low=1)
+    demo_seed: int = option(  # part of the content key as the digest of the demo
+        0, "seed of the drawings of the source 'demo': another one gives other pictures", low=0, significant=False
+    )
     pages: int = option(
         1000, "most pages read for one source and search term, because some web sites have no end", low=1
     )
@@ -314,7 +318,7 @@ def dataset_flag(dataset: str) -> str:
 def check_dataset(dataset: str) -> None:
     """Raise a `UserError` unless `dataset` can be the name of a folder and of a section of luigi.cfg."""
     if dataset in RESERVED:
-        raise UserError(f"dataset = {dataset!r}: this name is reserved, as data/{dataset} is Luigi's; choose another")
+        raise UserError(f"dataset = {dataset!r}: this name is reserved, as {RESERVED[dataset]} there; choose another")
     if not DATASET.fullmatch(dataset) or len(os.fsencode(dataset)) > LONGEST:
         shown = dataset if len(dataset) <= LONGEST else f"{dataset[:20]}…"
         raise UserError(

@@ -3,7 +3,7 @@
 `cli` parses the command line and calls a function of `commands`; `settings` reads the options. `run_pipeline` is the
 whole chain as one Luigi task, `stages` has a task for each stage, `stage_task` is their base. `runner` starts Luigi,
 `isolation` runs a stage in its own process, `run_log` and `console` report, `plan` shows what a run would do.
-`luigi --module tasks RunPipeline` starts here.
+nightly/ runs many datasets, each in its turn. `luigi --module tasks RunPipeline` starts here.
 """
 
 import configparser
@@ -19,6 +19,7 @@ for _path in filter(os.path.lexists, ("luigi.cfg", os.environ.get("LUIGI_CONFIG_
         raise SystemExit(f"error: {_path} cannot be read: {error.strerror}") from None
 try:
     from tasks import luigi_log
+    from tasks.nightly.night_tasks import Night, NightPage, NightSubject
     from tasks.run_pipeline import RunPipeline
     from tasks.stages import Download, Filter, Generate, Normalize, Report, SeedLabels, TrainClassifier, TrainGan
 except KeyboardInterrupt:  # ctrl-C in the first second, while modules are loaded
@@ -37,6 +38,9 @@ __all__ = [
     "Download",
     "Filter",
     "Generate",
+    "Night",
+    "NightPage",
+    "NightSubject",
     "Normalize",
     "Report",
     "RunPipeline",

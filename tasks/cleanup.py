@@ -1,11 +1,14 @@
-"""Garbage collection: find old artifacts that may be deleted, and delete them."""
+"""Garbage collection: find old artifacts that may be deleted, and delete them.
+
+`collect_garbage` keeps a number of artifacts of each stage; `disk_budget` keeps within bytes and days.
+"""
 
 from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.store.artifacts import PACKED, WORK, ArtifactStore
-from tasks import gallery_updates, paths
+from tasks import gallery_updates, label_snapshots, paths
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
@@ -16,7 +19,8 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
     """Delete all artifacts except the `keep` newest of each stage, those of the last run and those of the
     current settings; and what pages have drawn, which is drawn again when somebody asks for it.
 
-    Pictures, the label log and the run logs are never deleted, nor is anything that another run is making now.
+    Pictures, the label log and the run logs are never deleted, nor is anything that another run is making now, nor
+    squares that labels speak of and no other artifact has.
 
     Returns:
         The size of each deleted folder in bytes.
@@ -26,20 +30,25 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
     """
     if keep < 0:
         raise UserError(f"--keep {keep}: expected a whole number, at least 0, for example 3")
-    removable = [folder for task in pipeline.stages() for folder in _removable(task, keep)]
-    removable += _orphaned_sheets(pipeline.dataset, removable)
-    drawn = paths.dataset_folder(pipeline.dataset) / DRAWN
-    removable += [drawn] if drawn.is_dir() else []
-    sizes = {folder: _size(folder) for folder in removable}
+    removable = [folder for task in pipeline.stages() for folder in removable_folders(task, keep)]
+    removable += orphaned_sheets(pipeline.dataset, removable)
+    removable += drawn_samples(pipeline.dataset)
+    sizes = {folder: size_of(folder) for folder in removable}
     for folder in [] if dry_run else removable:
-        _delete(folder)
+        delete(folder)
     if not dry_run:
         gallery_updates.refresh(pipeline.dataset)
     return sizes
 
 
-def _removable(task: StageTask, keep: int) -> list[Path]:
-    """The folders of one stage that may be deleted."""
+def drawn_samples(dataset: str) -> list[Path]:
+    """The folder of what pages have drawn, if there is one."""
+    folder = paths.dataset_folder(dataset) / DRAWN
+    return [folder] if folder.is_dir() else []
+
+
+def removable_folders(task: StageTask, keep: int) -> list[Path]:
+    """The folders of one stage that may be deleted, if the `keep` newest stay: never what is current or being made."""
     store, key = task.artifact_store, task.key() or ""
     current = {used.folder for used in (task.published(), store.find(key, unfinished=True), store.latest()) if used}
     finished = [published.folder for published in store.all()]
@@ -48,11 +57,32 @@ def _removable(task: StageTask, keep: int) -> list[Path]:
     if not key:  # unknown until the stages before it are done
         unfinished = []
     candidates = [*finished[: max(0, len(finished) - keep)], *broken, *unfinished]
-    removable = [folder for folder in candidates if folder not in current and not store.is_in_use(_key_in(folder))]
-    return removable + _orphaned_pixels(store.root, removable)
+    removable = [folder for folder in candidates if folder not in current and not store.is_in_use(key_in(folder))]
+    if removable and task.stage == "normalize":
+        removable = _without_labelled(
+            task.dataset, removable, [each for each in store.folders() if each not in removable]
+        )
+    return removable + orphaned_pixels(store.root, removable)
 
 
-def _orphaned_pixels(root: Path, removed: list[Path]) -> list[Path]:
+def _without_labelled(dataset: str, removable: list[Path], stays: list[Path]) -> list[Path]:
+    """`removable` without the folders that alone have a square that a label speaks of, the newest of them first."""
+    missing = {
+        id for id in label_snapshots.log(dataset).effective() if not any(_has_square(each, id) for each in stays)
+    }
+    found = []
+    for folder in reversed(removable):
+        here = {id for id in missing if _has_square(folder, id)}
+        missing -= here
+        found += [] if here else [folder]
+    return found[::-1]
+
+
+def _has_square(folder: Path, id: str) -> bool:
+    return (folder / "images" / f"{id}.png").exists()
+
+
+def orphaned_pixels(root: Path, removed: list[Path]) -> list[Path]:
     """Packed files of squares whose artifact has been deleted."""
     remaining = {path.name for path in root.glob("*") if path not in removed}
     return [
@@ -60,12 +90,12 @@ def _orphaned_pixels(root: Path, removed: list[Path]) -> list[Path]:
     ]
 
 
-def _key_in(folder: Path) -> str:
+def key_in(folder: Path) -> str:
     """The part of the content key that is in the name of `folder`."""
     return folder.name.removeprefix(WORK).partition(".")[0]
 
 
-def _orphaned_sheets(dataset: str, removed: list[Path]) -> list[Path]:
+def orphaned_sheets(dataset: str, removed: list[Path]) -> list[Path]:
     """Folders of sample sheets whose training has been deleted."""
     gan_folder = paths.artifact_store(dataset, "gan").root
     trainings = [path for path in (*gan_folder.glob("*"), *gan_folder.glob(f"{WORK}*")) if path not in removed]
@@ -74,13 +104,13 @@ def _orphaned_sheets(dataset: str, removed: list[Path]) -> list[Path]:
     return [path for path in folders if path.is_dir() and not path.is_symlink() and path.name not in remaining]
 
 
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
     """Bytes that deleting `folder`, or a file, frees: files that are hard links stay elsewhere."""
     stats = (path.stat() for path in chain([folder], folder.rglob("*")) if path.is_file())
     return sum(stat.st_size for stat in stats if stat.st_nlink == 1)
 
 
-def _delete(folder: Path) -> None:
+def delete(folder: Path) -> None:
     """Delete a folder or a file."""
     if folder.is_file():
         folder.unlink()

@@ -19,6 +19,8 @@ from tasks import (
     console,
     datasets_command,
     export_command,
+    gc_command,
+    luigid_command,
     machines,
     paths,
     sampler_command,
@@ -28,6 +30,7 @@ from tasks import (
     tensorboard_command,
     trace_command,
 )
+from tasks.nightly import nightly_command
 from tasks.studio_server import studio, web
 
 MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
@@ -133,6 +136,11 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     plan.add_argument(
         "--json", action="store_true", help="for programs: a JSON list of {stage, state, reason, remark}, or {error}"
     )
+    run.add_argument(
+        "--unremembered",
+        action="store_true",
+        help="later runs do not use the flags of this one; what it makes becomes the latest all the same",
+    )
     rerun = add("rerun", commands.rerun, "make one stage again, and the stages that it changes", options=True)
     rerun.add_argument("stage", choices=STAGES, help="the stage")
     rerun.add_argument("--downstream", action="store_true", help="make all stages after it again, changed or not")
@@ -201,11 +209,12 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     )
     style = add("stylize", stylize_command.stylize, "draw pictures in the style of others", dataset=False)
     stylize_command.add_arguments(style)
-    gc = add("gc", commands.gc, "delete old artifacts; pictures, labels and current artifacts stay", options=True)
-    gc.add_argument(
-        "--keep", type=int, default=3, metavar="N", help="newest artifacts of each stage to keep (default: 3)"
-    )
-    gc.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
+    gc = add("gc", gc_command.gc, "delete old artifacts; pictures, labels and current artifacts stay", options=True)
+    gc_command.add_arguments(gc)
+    night = add("nightly", nightly_command.nightly, "bring many datasets up to date, each in its turn", dataset=False)
+    nightly_command.add_arguments(night)
+    scheduler = add("luigid", luigid_command.luigid, "Luigi's scheduler, with its page and its log", dataset=False)
+    luigid_command.add_arguments(scheduler)
     return parser, parsers
 
 

@@ -17,7 +17,7 @@ from pipeline.option_types import nearest
 from pipeline.options import STAGES, dataset_flag
 from pipeline.store.atomic import write_whole
 from pipeline.text import counted
-from tasks import cleanup, console, label_snapshots, paths, run_log, runner, settings
+from tasks import console, label_snapshots, paths, run_log, runner, settings
 from tasks.plan import PlanStep, make_plan
 from tasks.run_pipeline import RunPipeline
 from tasks.settings_commands import as_json_or_error
@@ -29,7 +29,7 @@ Command = Callable[[Namespace], int]
 
 def run(arguments: Namespace) -> int:
     """Bring every stage up to date; with `refresh` crawl for new pictures first."""
-    pipeline = _pipeline(arguments, forced_stages=["download"] if arguments.refresh else None)
+    pipeline = pipeline_of(arguments, forced_stages=["download"] if arguments.refresh else None)
     pipeline.requires()  # raises an error before wrong settings are remembered
     pipeline.remember()
     if arguments.until:
@@ -55,7 +55,7 @@ def plan(arguments: Namespace) -> int:
     """Print what `run` would do: lines for people, or with `json` a list for programs, or {"error": ...}."""
 
     def steps() -> list[PlanStep]:
-        pipeline = _pipeline(arguments, forced_stages=["download"] if arguments.refresh else None)
+        pipeline = pipeline_of(arguments, forced_stages=["download"] if arguments.refresh else None)
         return make_plan(pipeline, until=arguments.until)
 
     if arguments.json:
@@ -67,7 +67,7 @@ def plan(arguments: Namespace) -> int:
 def rerun(arguments: Namespace) -> int:
     """Make one stage again, and the stages that it changes; with `downstream` all stages after it."""
     after = list(STAGES[STAGES.index(arguments.stage) :]) if arguments.downstream else [arguments.stage]
-    pipeline = _pipeline(arguments, forced_stages=after)
+    pipeline = pipeline_of(arguments, forced_stages=after)
     pipeline.stages_until(arguments.stage)  # raises an error for a stage that these settings do not use
     pipeline.requires()
     pipeline.remember()
@@ -79,7 +79,7 @@ def rerun(arguments: Namespace) -> int:
 
 def generate(arguments: Namespace) -> int:
     """Generate samples with the generator of the current settings, which must be trained, to the end or not."""
-    pipeline = _pipeline(arguments).clone(unfinished=True)
+    pipeline = pipeline_of(arguments).clone(unfinished=True)
     gan = pipeline.upstream(TrainGan)
     if not gan.complete():
         if (key := gan.key()) and (damage := gan.artifact_store.damage(key)):
@@ -150,16 +150,7 @@ def labels_repair(arguments: Namespace) -> int:
     return 0
 
 
-def gc(arguments: Namespace) -> int:
-    """Delete old artifacts and print the space that this frees."""
-    removed = cleanup.collect_garbage(_pipeline(arguments), keep=arguments.keep, dry_run=arguments.dry_run)
-    for folder, size in removed.items():
-        print(f"{size / 1e6:9.1f} MB  {folder}")
-    print(f"{sum(removed.values()) / 1e6:9.1f} MB {'would be' if arguments.dry_run else ''} freed".replace("  ", " "))
-    return 0
-
-
-def _pipeline(arguments: Namespace, *, forced_stages: list[str] | None = None) -> RunPipeline:
+def pipeline_of(arguments: Namespace, *, forced_stages: list[str] | None = None) -> RunPipeline:
     """The run that the flags and luigi.cfg describe."""
     overrides = {name: value for name, value in vars(arguments).items() if "." in name}
     if "query" in arguments:
@@ -173,6 +164,7 @@ def _pipeline(arguments: Namespace, *, forced_stages: list[str] | None = None) -
         forced=f"{run_name}:{','.join(forced_stages)}" if forced_stages else "",
         run_name=run_name,
         once=getattr(arguments, "once", False),
+        unremembered=getattr(arguments, "unremembered", False),
     )
 
 

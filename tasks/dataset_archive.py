@@ -69,10 +69,10 @@ class Place:
             archived=time.isoformat() if time else "",
             at_work=not self.archive and running_process(self.name) is not None,
             labels=_count_labels(data / "labels.jsonl"),
-            pictures=_measure(data / "raw")[0],
-            uploads=_measure(data / "uploads")[0],
+            pictures=measure(data / "raw").files,
+            uploads=measure(data / "uploads").files,
             trainings=len(Trainings(self.folder("generated")).all()),
-            bytes=sum(_measure(self.folder(root))[1] for root in ROOTS),
+            bytes=sum(measure(self.folder(root)).bytes for root in ROOTS),
         )
 
 
@@ -178,7 +178,15 @@ def _count_labels(log: Path) -> int | None:
         return None
 
 
-def _measure(folder: Path) -> tuple[int, int]:
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """How many files there are, and their bytes."""
+
+    files: int
+    bytes: int
+
+
+def measure(folder: Path) -> Measured:
     """How many files are below `folder`, and their bytes; a file with several names in it counts once."""
     files, size, seen = 0, 0, set()
     for parent, _, names in os.walk(folder):
@@ -192,4 +200,4 @@ def _measure(folder: Path) -> tuple[int, int]:
                 size += found.st_size
             if found.st_nlink > 1:
                 seen.add((found.st_dev, found.st_ino))
-    return files, size
+    return Measured(files=files, bytes=size)

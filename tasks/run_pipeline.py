@@ -20,6 +20,7 @@ class RunPipeline(RunTask):
 
     query = luigi.Parameter(default="", description="search terms, separated by commas")
     options = luigi.Parameter(default="", description="options, as in: 'gan.epochs=20 normalize.size=32'")
+    unremembered = luigi.BoolParameter(significant=False, description="later runs do not use these settings")
 
     @classmethod
     def overrides(cls, values):
@@ -36,8 +37,9 @@ class RunPipeline(RunTask):
         return self.upstream(Report).complete()
 
     def remember(self) -> None:
-        """Remember the settings, so that the next command need not repeat them; those of a trial are not."""
-        if self.once:
+        """Remember the settings, so that the next command need not repeat them; those of a trial are not, nor those of
+        a run that was asked not to."""
+        if self.once or self.unremembered:
             return
         try:
             settings.remember(self.dataset, self.chosen)

@@ -207,7 +207,7 @@ def _run(
         isolation.warm_up(record.log.absolute())
     configuration.get_config().set("core", "no_configure_logging", "true")
     with run_log.logging_to(record.log), threads_logged(), signals.listening():
-        ending = _build(task, workers, luigid.Waiting(url, lambda reason: record.add_and_print("wait", reason=reason)))
+        ending = build(task, workers, luigid.Waiting(url, lambda reason: record.add_and_print("wait", reason=reason)))
     if task.complete():
         finish()
     else:
@@ -223,7 +223,7 @@ def _fetch_weights(stage: StageTask, notify: Callable[[str, str], None]) -> None
         backbones.fetch_extractor_weights(stage.stage, stage.options.extractor, notify)
 
 
-def _build(task: luigi.Task, workers: int, waiting: luigid.Waiting) -> Ending:
+def build(task: luigi.Task, workers: int, waiting: luigid.Waiting) -> Ending:
     """Let Luigi run `task`; while another worker runs a part of it or uses the GPU, or luigid is paused, ask again."""
     where = {"scheduler_url": waiting.url} if waiting.url else {"local_scheduler": True}
     while True:

@@ -40,6 +40,7 @@ LUIGI_SECTIONS = {
     "cors", "scheduler", "sendgrid", "smtp", "spark", "sqlalchemy", "task_history", "task_visibility", "batch_notifier",
     "azureblob", "datadog", "gcp", "salesforce", "webhdfs",
 }  # fmt: skip
+OTHER_SECTIONS = {machines.SECTION, "nightly"}  # of this program, beside those of the stages
 FILE = Path("luigi.cfg")
 
 
@@ -122,8 +123,7 @@ def given(dataset: str, overrides: Mapping[str, str], *, memory: bool = True) ->
     Errors: `UserError` for an unknown name or section of luigi.cfg.
     """
     check_dataset(dataset)
-    for section in configuration.get_config().sections():
-        _check_section(section)
+    check_sections()
     found = _section_texts("") | _section_texts(f"{dataset}.")
     if memory:
         for name, kept in remembered.read(dataset).items():
@@ -191,27 +191,31 @@ def _make(stage: str, chosen: dict[str, Any]) -> Options:
 
 def _section_texts(prefix: str) -> dict[str, Given]:
     """What the sections `<prefix><stage>` of luigi.cfg give."""
-    config, found = configuration.get_config(), {}
+    found = {}
     for stage in STAGES:
         section = f"{prefix}{stage}"
-        for written, text in _items(config, section):
+        for written, text in section_items(section):
             name = written.replace("-", "_")
             field_of(STAGE_OPTIONS[stage], name, f"luigi.cfg [{section}]:")
             found[f"{stage}.{name}"] = Given(text, f"luigi.cfg [{section}]")
     return found
 
 
-def _items(config: Any, section: str) -> list[tuple[str, str]]:
+def section_items(section: str) -> list[tuple[str, str]]:
+    """The names and texts in a section of luigi.cfg; none if it is not there."""
+    config = configuration.get_config()
     try:
         return list(config.items(section)) if config.has_section(section) else []
     except configparser.Error as error:  # a % or a ${...} that refers to nothing
         raise UserError(f"luigi.cfg [{section}]: {' '.join(str(error).split())}; write %% for a %") from None
 
 
-def _check_section(section: str) -> None:
-    stage = section.rpartition(".")[2]
-    if section not in (*LUIGI_SECTIONS, machines.SECTION) and stage not in STAGES:
-        raise UserError(f"luigi.cfg: nothing reads the section [{section}]; {nearest(section, STAGES)}")
+def check_sections() -> None:
+    """Raise a `UserError` if luigi.cfg has a section that nothing reads."""
+    for section in configuration.get_config().sections():
+        if section not in LUIGI_SECTIONS | OTHER_SECTIONS and section.rpartition(".")[2] not in STAGES:
+            known = [*STAGES, *OTHER_SECTIONS]
+            raise UserError(f"luigi.cfg: nothing reads the section [{section}]; {nearest(section, known)}")
 
 
 def from_standard_input(dataset: str) -> Path:

@@ -9,6 +9,7 @@ from pipeline.errors import UserError, of_system
 from pipeline.option_types import as_text, nearest
 from pipeline.options import STAGE_OPTIONS, check_dataset
 from tasks import machines, paths, remembered, settings, settings_page
+from tasks.nightly import night_options
 
 
 def options(arguments: Namespace) -> int:
@@ -27,12 +28,18 @@ def options(arguments: Namespace) -> int:
         for name, field in stage_options.model_fields.items():
             known = given.get(f"{stage}.{name}")
             origin = known.origin if known else settings.DEFAULT
-            value = f"{name} = {as_text(getattr(current_settings[stage], name))}"
-            print(f"{value:<42}  # {origin}: {field.description}")
+            _print_setting(name, as_text(getattr(current_settings[stage], name)), origin, str(field.description))
     print(f"[{machines.SECTION}]")
     for name, field in machines.MachineOptions.model_fields.items():
         print(f"{f'{name} = {getattr(machines.chosen(), name)}':<42}  # {field.description}")
+    print(f"[{night_options.SECTION}]")
+    for each in night_options.described():
+        _print_setting(*each)
     return 0
+
+
+def _print_setting(name: str, value: str, origin: str, meaning: str) -> None:
+    print(f"{f'{name} = {value}':<42}  # {origin}: {meaning}")
 
 
 def remember(arguments: Namespace) -> int:

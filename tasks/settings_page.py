@@ -7,7 +7,10 @@ from pydantic.fields import FieldInfo
 
 from pipeline.option_types import Options, accepted, as_text
 from pipeline.options import STAGE_OPTIONS
-from tasks.machines import SECTION, MachineOptions
+from tasks import machines
+from tasks.machines import MachineOptions
+from tasks.nightly import night_options
+from tasks.nightly.night_options import NightlyOptions
 from tasks.settings import SUBJECT
 
 INTRODUCTION = f"""\
@@ -63,7 +66,17 @@ If you change a setting, the next run makes its stage again, and the later stage
 marked with \\* are not part of the content key: after a change the stage does not run again if its artifact (its
 finished folder) is there. Most of them change only how fast or where a stage works. `classifier.backbone`,
 `gan.extractor` and `generate.extractor` do change what is made: the digest of the weights that they name is part of the
-content key instead, so the stage runs again when the weights are different.
+content key instead, so the stage runs again when the weights are different. So does `download.demo_seed`, which is part
+of the digest of the demo.
+"""
+NIGHTLY = """\
+## nightly
+
+What `python -m tasks nightly` does in one night: [nightly.md](nightly.md).
+
+These are for all datasets, in the section `[nightly]` of luigi.cfg. A flag of `nightly` wins over it for one night:
+`--minutes 10`, `--subjects-file subjects.txt`.
+
 """
 # What a reader should know about the settings of a stage besides
 NOTES = {
@@ -73,7 +86,7 @@ Every picture gets five scores from 0 (it has the problem) to 1 (it has not): `b
 `data/<dataset>/normalize/latest/images.jsonl`, under `quality`. By default no picture is rejected for its scores: look
 at them first, then set for example `normalize.blurry` to 0.3.
 """,
-    SECTION: """\
+    machines.SECTION: """\
 These are for all datasets: the section of luigi.cfg is `[machines]`, and the flags are `--storage` and `--cluster`.
 They are not remembered, and not part of any content key. [cluster.md](cluster.md) explains them.
 """,
@@ -82,15 +95,20 @@ They are not remembered, and not part of any content key. [cluster.md](cluster.m
 
 def as_markdown() -> str:
     """The whole page."""
-    sections: dict[str, type[Options]] = {**STAGE_OPTIONS, SECTION: MachineOptions}
-    return "\n".join([INTRODUCTION, *(_section(name, options) for name, options in sections.items())])
+    sections: dict[str, type[Options]] = {**STAGE_OPTIONS, machines.SECTION: MachineOptions}
+    shown = [_section(name, options) for name, options in sections.items()]
+    return "\n".join([INTRODUCTION, *shown, NIGHTLY + _table(night_options.SECTION, NightlyOptions)])
 
 
 def _section(stage: str, options: type[Options]) -> str:
-    head = ["| setting | default | accepts | meaning |", "|---|---|---|---|"]
-    rows = [row(stage, name, field) for name, field in options.model_fields.items()]
     note = [NOTES[stage]] if stage in NOTES else []
-    return "\n".join([f"## {stage}", "", (options.__doc__ or "").splitlines()[0], "", *note, *head, *rows, ""])
+    return "\n".join([f"## {stage}", "", (options.__doc__ or "").splitlines()[0], "", *note, _table(stage, options)])
+
+
+def _table(section: str, options: type[Options]) -> str:
+    head = ["| setting | default | accepts | meaning |", "|---|---|---|---|"]
+    rows = [row(section, name, field) for name, field in options.model_fields.items()]
+    return "\n".join([*head, *rows, ""])
 
 
 def row(stage: str, name: str, field: FieldInfo) -> str:

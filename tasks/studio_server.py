@@ -4,12 +4,13 @@ folder."""
 import sys
 import webbrowser
 from argparse import Namespace
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pipeline.errors import UserError
 from pipeline.options import STAGES
-from tasks import paths
+from tasks import paths, rotated_log
 
 if TYPE_CHECKING:
     from pipeline.web.dataset_paths import DatasetPaths
@@ -39,7 +40,10 @@ def _serve(given: Namespace, name: str, page: str) -> int:
         f"?token={quote(token, safe='')}" if token else ""
     )
 
-    def ready() -> None:
+    log = ExitStack()
+
+    def ready() -> None:  # here, as the server sets up its loggers when it starts
+        log.enter_context(rotated_log.logging_to(rotated_log.STUDIO, "", "uvicorn"))
         print(f"{name}: {address}  (ctrl-C ends it; labels are saved)", file=sys.stderr, flush=True)
         if given.browser:
             webbrowser.open(address)
@@ -49,7 +53,8 @@ def _serve(given: Namespace, name: str, page: str) -> int:
     site = Site(
         datasets=paths.datasets, paths=dataset_paths, command=words, scheduler=given.scheduler, versions=versions
     )
-    serve(site, AccessRules(host=given.host, port=given.port, token=token), ready=ready, first=given.dataset)
+    with log:
+        serve(site, AccessRules(host=given.host, port=given.port, token=token), ready=ready, first=given.dataset)
     return 0
 
 

@@ -23,7 +23,8 @@ os.environ.update(BACKEND_ENVIRONMENT)  # before any test loads TensorFlow: as i
 REPOSITORY = Path(__file__).parent.parent
 # What `make test-fast` runs: the tests of these folders that are not marked slow or long, ...
 FAST = {"", "crawl", "crawl/sources", "demo", "gan/config", "images", "labels", "notebooks", "report", "store", "tasks"}
-FAST |= {"web", "web/api", "web/chain", "web/jobs", "web/labelling", "web/pages", "web/trainings"}
+FAST |= {"tasks/nightly", "web", "web/api", "web/chain", "web/jobs", "web/labelling", "web/monitoring", "web/pages"}
+FAST |= {"web/trainings"}
 # ... but for modules that load TensorFlow, start processes or servers, run whole chains, or look at many pictures
 NOT_FAST = {
     "images/test_decode.py",
@@ -33,12 +34,15 @@ NOT_FAST = {
     "images/test_worker_pool.py",
     "report/test_report_plots.py",
     "store/test_tfrecord_tensorflow.py",
+    "tasks/nightly/test_night_news.py",
+    "tasks/nightly/test_subject_process.py",
     "tasks/test_isolation.py",
     "tasks/test_one_story.py",
     "tasks/test_run_contract.py",
     "tasks/test_runner_worker.py",
     "tasks/test_studio_server.py",
     "tasks/test_signals.py",
+    "test_deploy.py",
     "test_devices.py",
     "test_pretrained.py",
     "web/api/test_datasets_api.py",

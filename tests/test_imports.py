@@ -25,10 +25,12 @@ MAY_READ = {
     "filter": {"store", "cluster", "images", "labels", "devices", "lite_network", "pretrained"},
     "gan": {"store", "cluster", "images", "labels", "filter", "devices", "lite_network", "pretrained"},
     "style": {"store", "images", "filter", "gan", "devices", "pretrained"},
-    "report": {"store", "images", "labels", "filter", "gan", "demo"},
+    "report": {"store", "images", "labels", "filter", "gan", "demo", "night_record", "run_record"},
+    "night_record": {"store"},
     "run_record": {"store"},
     "run_process": {"run_record"},
-    "web": {"store", "images", "labels", "filter", "gan", "pretrained", "style", "report", "run_record", "run_process"},
+    "web": {"store", "images", "labels", "filter", "gan", "pretrained", "style", "report", "night_record", "run_record"}
+    | {"run_process"},
 }
 NETWORKS = {"tensorflow", "keras", "jax", "torch"}
 

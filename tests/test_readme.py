@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.options import STAGE_OPTIONS
 from tasks.cli import build_parser
+from tasks.nightly.night_options import NightlyOptions
 
 REPOSITORY = Path(__file__).parent.parent
 README = REPOSITORY / "README.md"
@@ -28,7 +29,7 @@ def text_of(page: Path) -> str:
 def test_every_setting_that_a_page_names_exists(page):
     if page.stem == "notebooks":
         return  # there `gan` is a Dcgan
-    known = {stage: set(options.model_fields) for stage, options in STAGE_OPTIONS.items()}
+    known = {name: set(options.model_fields) for name, options in (*STAGE_OPTIONS.items(), ("nightly", NightlyOptions))}
     named = re.findall(rf"`({'|'.join(known)})\.([a-z_]+)\b[^`/]*`", text_of(page))
     assert [(stage, name) for stage, name in named if name not in known[stage]] == []
 
@@ -39,6 +40,7 @@ def test_every_flag_that_a_page_names_exists(page):
     known = {flag for each in [parser, *parsers.values()] for flag in each.flags()}
     known |= {"--options", "--module", "--local-scheduler"}  # luigi's
     known |= {"--now"}  # systemctl's
+    known |= {"--detach", "--file", "--of", "--reverse", "--rm", "--start"}  # docker's, and those of RangeDaily
     known |= {"--editable", "--no-build-isolation", "--no-deps", "--require-hashes"}  # pip's
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text_of(page))) <= known
 

@@ -143,7 +143,8 @@ def _digest_of_urls(options: DownloadOptions, dataset: Path) -> str:
 def _digest_of_demo(options: DownloadOptions, dataset: Path) -> str:
     from pipeline import demo  # slow to import and needed only here
 
-    return digest.of_value({"version": demo.VERSION, "pictures": options.demo_pictures})
+    seed = {"seed": options.demo_seed} if options.demo_seed else {}  # artifacts of the time before it stay valid
+    return digest.of_value({"version": demo.VERSION, "pictures": options.demo_pictures, **seed})
 
 
 _DIGESTS = {

@@ -24,15 +24,12 @@ def luigid(tmp_path_factory):
     """The URL of a luigid for this module's tests."""
     folder = tmp_path_factory.mktemp("luigid")
     (folder / "luigi.cfg").write_bytes((REPOSITORY / "luigi.cfg").read_bytes())
-    (folder / "data" / "luigid").mkdir(parents=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = "import sys; from luigi.cmdline import luigid; luigid(sys.argv[1:])"
-    words = ["--address", "127.0.0.1", "--port", str(port), "--logdir", "data/luigid"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, *words], cwd=folder, env=os.environ, stderr=subprocess.DEVNULL
-    )
+    words = [sys.executable, "-m", "tasks", "luigid", "--port", str(port)]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    process = subprocess.Popen(words, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_it_answers(url)
@@ -42,6 +39,7 @@ def luigid(tmp_path_factory):
         process.wait(timeout=30)
     assert (folder / "data" / "luigid" / "state.pickle").exists()
     assert (folder / "data" / "luigid" / "history.db").exists()
+    assert "Scheduler instance shutting down" in (folder / "data" / "luigid" / "luigi-server.log").read_text()
 
 
 def wait_until_it_answers(url: str) -> None:
@@ -76,6 +74,12 @@ def test_luigid_shows_a_run_with_its_graph_and_outcome(home, luigid, stage, flag
     assert {"Download", "Normalize", "TrainClassifier", "Filter", "TrainGan", "Generate", "Report"} <= set(mine)
     graph = ask(luigid, "dep_graph", task_id=mine["Report"])
     assert len(graph) >= len(STAGES)
+
+
+def test_luigid_counts_what_ran_for_prometheus(home, luigid):
+    assert home.run("--scheduler", luigid, "--report-thumbnails=19") == ["report"]
+    with urllib.request.urlopen(f"{luigid}/metrics", timeout=10) as answer:
+        assert 'luigi_task_done_total{family="Report"}' in answer.read().decode()
 
 
 def test_luigi_command_with_luigid_makes_the_same(home, luigid):

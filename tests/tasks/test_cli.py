@@ -20,7 +20,10 @@ def folder(working_folder):
     ("words", "says"),
     [
         (["rnu"], "COMMAND 'rnu' is not known; did you mean 'run'?"),
-        (["xyz"], "COMMAND 'xyz' is not known; known are: datasets, export, forget, gc, generate, labels, models"),
+        (
+            ["xyz"],
+            "COMMAND 'xyz' is not known; known are: datasets, export, forget, gc, generate, labels, luigid, models",
+        ),
         (["rerun", "gna"], "stage 'gna' is not known; did you mean 'gan'?"),
         (["run", "--until", "filtre"], "--until 'filtre' is not known; did you mean 'filter'?"),
         (["labels", "imprt"], "ACTION 'imprt' is not known; did you mean 'import'?"),

@@ -80,6 +80,13 @@ def test_a_trial_is_not_remembered(configure):
     assert chosen("gan.epochs") == 20
 
 
+def test_a_run_that_was_asked_not_to_is_not_remembered(configure):
+    configure("")
+    run_with("gan.epochs=20")
+    RunPipeline(dataset="toads", query="toad", options="gan.epochs=30", unremembered=True).remember()
+    assert chosen("gan.epochs") == 20
+
+
 def test_a_file_of_an_earlier_version_is_read(configure):
     folder = configure("") / "data" / "toads"
     folder.mkdir(parents=True)

@@ -25,7 +25,7 @@ def record(tmp_path, monkeypatch):
 
 
 def build(monkeypatch, *outcomes) -> runner.Ending:
-    """What `_build` returns when Luigi's rounds end like this."""
+    """What `build` returns when Luigi's rounds end like this."""
     rounds = iter(outcomes)
 
     def one(*_, **__):
@@ -35,7 +35,7 @@ def build(monkeypatch, *outcomes) -> runner.Ending:
 
     monkeypatch.setattr(luigi, "build", one)
     monkeypatch.setattr(luigid.Waiting, "POLL_SECONDS", 0)
-    return runner._build(Undone(), 1, luigid.Waiting("", print))
+    return runner.build(Undone(), 1, luigid.Waiting("", print))
 
 
 def test_verdict_on_a_lost_luigid_is_one_line_that_says_what_to_do(record, monkeypatch, capsys):

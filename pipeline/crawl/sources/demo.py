@@ -16,15 +16,17 @@ class DemoSource(SiteSource):
     grows = False
 
     def stable_url(self, address: str) -> str:
-        """`demo:/v1/700/pictures/0001.jpg`: the demo's version, its number of pictures, and the path."""
+        """`demo:/v1/700/pictures/0001.jpg`: the demo's version, its number of pictures, and the path; with another seed
+        than 0 `demo:/v1/700/seed-7/pictures/0001.jpg`."""
         parts = urlsplit(address)
         query = f"?{parts.query}" if parts.query else ""
-        return f"demo:/v{demo.VERSION}/{self.options.demo_pictures}{parts.path}{query}"
+        seed = f"/seed-{self.options.demo_seed}" if self.options.demo_seed else ""
+        return f"demo:/v{demo.VERSION}/{self.options.demo_pictures}{seed}{parts.path}{query}"
 
 
 @contextmanager
 def serve_demo(options: DownloadOptions) -> Iterator[DemoSource]:
     """Serve the demo's web site while its source is in use."""
-    with demo.serve(seed=0, pictures=options.demo_pictures) as site:
+    with demo.serve(seed=options.demo_seed, pictures=options.demo_pictures) as site:
         # Its address is loopback, which other sources may use only with the option allow_private.
         yield DemoSource(options.model_copy(update={"allow_private": True}), site.url)

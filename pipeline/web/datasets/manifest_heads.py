@@ -36,6 +36,7 @@ class ManifestHead:
     created: str
     unfinished: str
     rows: int | None
+    seconds: float = 0.0  # that it took to make
 
     def number(self, name: str) -> int | None:
         """A whole number of the summary; None if it is not there."""
@@ -92,6 +93,7 @@ def _read(path: Path, size: int) -> ManifestHead | None:
             **{name: _of_kind(body[name], dict) for name in ("options", "summary", "outputs")},
             **{name: _of_kind(body[name], str) for name in ("stage", "key", "created", "unfinished")},
             version=_of_kind(body["version"], int),
+            seconds=float(_of_kind(body.get("seconds", 0.0), int | float)),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -103,7 +105,7 @@ def _without_files(data: bytes) -> bytes:
     return data if begin < 0 or end < begin else data[: begin + len(FILES)] + data[end + 2 :]
 
 
-def _of_kind(value: Any, kind: type) -> Any:
+def _of_kind(value: Any, kind: Any) -> Any:
     if not isinstance(value, kind):
         raise TypeError(kind)
     return value

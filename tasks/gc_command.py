@@ -1,0 +1,90 @@
+"""The command `gc`: delete old artifacts by their number, by their age, or until a budget of disk is kept."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from pipeline.errors import UserError
+from tasks import cleanup, disk_budget, paths
+from tasks.commands import pipeline_of
+from tasks.runner import EXIT_NEXT
+
+KEEP = 3  # newest artifacts of each stage that stay, unless a budget or an age says what goes
+
+
+def gc(arguments: Namespace) -> int:
+    """Delete, print the space that this frees, and what could not be freed; returns 3 if the budget is exceeded."""
+    _check(arguments)
+    removed, freed = _by_number(arguments), _within_budget(arguments)
+    removed |= freed.removed
+    for folder, size in removed.items():
+        print(f"{size / 1e6:9.1f} MB  {folder}")
+    print(f"{sum(removed.values()) / 1e6:9.1f} MB {'would be ' if arguments.dry_run else ''}freed")
+    for note in freed.notes:
+        print(note, file=sys.stderr)
+    if line := freed.budget_line():
+        print(f"next: {line}; raise --gib, or archive a dataset and delete it", file=sys.stderr)
+        return EXIT_NEXT
+    return 0
+
+
+def _by_number(arguments: Namespace) -> dict[Path, int]:
+    """Delete all but the newest artifacts of each stage, if that was asked for; returns the bytes of each folder."""
+    if arguments.keep is None and (arguments.gib or arguments.days):
+        return {}
+    keep = KEEP if arguments.keep is None else arguments.keep
+    removed: dict[Path, int] = {}
+    for name in _datasets(arguments):
+        try:
+            pipeline = pipeline_of(Namespace(**{**vars(arguments), "dataset": name}))
+            removed |= cleanup.collect_garbage(pipeline, keep=keep, dry_run=arguments.dry_run)
+        except UserError as error:
+            if not arguments.all:
+                raise
+            print(f"{name} is left alone: {error}", file=sys.stderr)
+    return removed
+
+
+def _check(arguments: Namespace) -> None:
+    """Raise a `UserError` for arguments that cannot be meant."""
+    for name, value in (("gib", arguments.gib), ("days", arguments.days)):
+        if value is not None and not value >= 0:
+            raise UserError(f"--{name} {value}: expected a number, at least 0, for example 10")
+    settings = [name for name in vars(arguments) if "." in name or name == "query"]
+    if arguments.all and settings:
+        raise UserError(f"gc --all uses the settings of each dataset; leave out {settings[0]}, or --all")
+
+
+def _within_budget(arguments: Namespace) -> disk_budget.Freed:
+    if not (arguments.gib or arguments.days):
+        return disk_budget.Freed()
+    names = _datasets(arguments)
+    flags = {} if arguments.all else {names[0]: pipeline_of(arguments).settings}
+    return disk_budget.keep_within(
+        names,
+        gib=arguments.gib or 0.0,
+        days=arguments.days or 0.0,
+        settings=flags,
+        nights=arguments.all,
+        dry_run=arguments.dry_run,
+    )
+
+
+def _datasets(arguments: Namespace) -> list[str]:
+    return paths.datasets() if arguments.all else [arguments.dataset]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command to its parser."""
+    parser.add_argument(
+        "--keep",
+        type=int,
+        metavar="N",
+        help=f"newest artifacts of each stage to keep (default: {KEEP}, or as --gib and --days say)",
+    )
+    parser.add_argument(
+        "--gib", type=float, metavar="N", help="delete what is oldest until the datasets have at most N GiB"
+    )
+    parser.add_argument("--days", type=float, metavar="N", help="delete what is older than N days, run records too")
+    parser.add_argument("--all", action="store_true", help="all datasets together, and old nights")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
