@@ -52,6 +52,14 @@ class Faults:
         self.rows += 1
         self.first = self.first or to_plain_line(f"{place} {reason}", MAX_SHOWN)
 
+    def include(self, other: "Faults", where: str) -> None:
+        """Add what could not be read of another file, which is called `where`."""
+        self.rows += other.rows
+        if other.first and not self.first:
+            self.first = to_plain_line(f"{where}, {other.first}", MAX_SHOWN)
+        if other.end and not self.end:
+            self.end = to_plain_line(f"{where}: {other.end}", MAX_SHOWN)
+
     def words(self) -> str:
         """All of it in words, for a notice; empty if everything was read."""
         rows = f"{counted(self.rows, self.noun)} could not be used, the first: {self.first}" if self.rows else ""

@@ -131,7 +131,8 @@ class ImageShard:
                 fault = _failure(about) or RequestFault(reason=f"not in {self.path.name}")
                 yield ShardPicture(key, about, LocalPicture(self.path, fault=fault))
         if words := faults.words():
-            self.faults.end = "; ".join(filter(None, (self.faults.end, f"{to_plain_line(listed.name, 100)}: {words}")))
+            shown = f"{to_plain_line(listed.name, 100)}: {words}"
+            self.faults.end = "; ".join(filter(None, (self.faults.end, shown)))
 
 
 def count_unread_failures(shards: Collection[Path]) -> tuple[int, int]:

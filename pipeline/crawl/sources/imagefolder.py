@@ -66,12 +66,13 @@ class ImageFolderSource(DescribedSource):
 
     def _rows(self, root: Path, metadata: str, faults: Faults) -> Iterator[tuple[str, Row]]:
         """Yield the path below `root` and the metadata of each picture that the file `metadata` names."""
-        folder = PurePosixPath(metadata).parent
-        for place, about in read_table(root / metadata, Columns.parse(self.options.columns), READ, faults):
+        folder, own_faults = PurePosixPath(metadata).parent, Faults()
+        for place, about in read_table(root / metadata, Columns.parse(self.options.columns), READ, own_faults):
             if file := about.get("file", "").strip():
                 yield str(folder / file.encode("utf-8", "replace").decode()), about
             else:
-                faults.add(f"{metadata}, {place}", "names no file")
+                own_faults.add(place, "names no file")
+        faults.include(own_faults, metadata)
 
     def _candidate(self, root: Path, name: str, about: Row, picture: LocalPicture) -> Candidate:
         return self.make_candidate(

@@ -120,13 +120,11 @@ def test_no_name_leads_out_of_the_folder_or_stops_the_run(tmp_path, root, put, r
 
 def test_damaged_metadata_are_a_notice_and_pictures_are_read(root, put, rows):
     put("a.png", 1)
-    write_metadata(root / "metadata.jsonl", {"file_name": "a.png"}, {"file_name": ""})
-    with (root / "metadata.jsonl").open("a") as file:
-        file.write("{\n")
+    (root / "metadata.jsonl").write_text('{"file_name": "a.png"}\n{\n{"file_name": ""}\n')
     found, notices = rows()
     assert [row["outcome"] for row in found] == ["saved"]
     assert notices[0].startswith(
-        "imagefolder: 1 page read in part: 2 rows could not be used, the first: metadata.jsonl, line 2 names no file"
+        "imagefolder: 1 page read in part: 2 rows could not be used, the first: metadata.jsonl, line 2 is not a JSON"
     )
 
 
