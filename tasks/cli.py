@@ -24,6 +24,7 @@ from tasks import (
     machines,
     paths,
     sampler_command,
+    settings,
     settings_commands,
     status,
     stylize_command,
@@ -104,8 +105,9 @@ def _unknown_argument(command: str, argument: str, known: Sequence[str]) -> User
 
 
 def _with_nearest_dataset(error: UserError, dataset: str) -> UserError:
-    """`error`, and the nearest name if there is no such `dataset`, but one whose name is similar."""
-    hint = paths.similar_dataset(dataset)
+    """`error`, and the nearest name if there is neither such a `dataset` nor a section for it in luigi.cfg, but a
+    dataset whose name is similar."""
+    hint = "" if settings.is_configured(dataset) else paths.similar_dataset(dataset)
     return UserError(f"{error}. {hint}") if hint and "did you mean" not in str(error) else error
 
 

@@ -210,6 +210,11 @@ def section_items(section: str) -> list[tuple[str, str]]:
         raise UserError(f"luigi.cfg [{section}]: {' '.join(str(error).split())}; write %% for a %") from None
 
 
+def is_configured(dataset: str) -> bool:
+    """Whether luigi.cfg has a section for `dataset`: then its name is meant."""
+    return any(section.startswith(f"{dataset}.") for section in configuration.get_config().sections())
+
+
 def check_sections() -> None:
     """Raise a `UserError` if luigi.cfg has a section that nothing reads."""
     for section in configuration.get_config().sections():

@@ -151,7 +151,7 @@ def test_forty_subjects_through_a_night(home: Home, hook):
     outcomes = {turn["subject"]: turn["outcome"] for turn in summary["turns"]}
     assert outcomes == {name: BAD.get(name, "done") for name in SUBJECTS}
     lines = {turn["subject"]: turn["line"] for turn in summary["turns"]}
-    assert "did you mean 'tiny'?" in lines[BROKEN]
+    assert "there is no models/tyni.json" in lines[BROKEN]
     assert "settings.json cannot be read" in lines[DAMAGED]
     assert "ended by signal 9" in lines[KILLED]
     assert "no source could be reached" in lines[CUT_OFF]

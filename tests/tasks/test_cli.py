@@ -22,7 +22,7 @@ def folder(working_folder):
         (["rnu"], "COMMAND 'rnu' is not known; did you mean 'run'?"),
         (
             ["xyz"],
-            "COMMAND 'xyz' is not known; known are: datasets, export, forget, gc, generate, labels, luigid, models",
+            "COMMAND 'xyz' is not known; known are: cluster, datasets, export, forget, gc, generate, labels, luigid",
         ),
         (["rerun", "gna"], "stage 'gna' is not known; did you mean 'gan'?"),
         (["run", "--until", "filtre"], "--until 'filtre' is not known; did you mean 'filter'?"),
@@ -85,6 +85,12 @@ def test_error_about_a_known_or_quite_different_dataset_names_no_other(folder, c
     for dataset in ("pikachu", "toadstools"):
         assert main(["plan", "--dataset", dataset]) == 2
         assert "did you mean" not in capsys.readouterr().err
+
+
+def test_error_about_a_dataset_that_luigi_cfg_has_names_no_other(configure, capsys):
+    (configure("[pikachoo.gan]\nepochs = 3\n") / "data" / "pikachu" / "runs").mkdir(parents=True)
+    assert main(["plan", "--dataset", "pikachoo"]) == 2
+    assert "did you mean" not in capsys.readouterr().err
 
 
 def test_flag_of_a_switch_alone_means_true():
