@@ -133,7 +133,8 @@ async def _nanny(
     import dask
     from distributed import Nanny
 
-    config: dict[str, Any] = {"distributed.worker.daemon": False}  # a worker starts processes too
+    dask.config.set(machines.WORKERS)  # for good, as a lost worker is replaced at any time
+    config: dict[str, Any] = dict(machines.WORKERS)
     if resources:  # a training uses all cores, as on this machine; workers on shards have one each
         config["distributed.nanny.pre-spawn-environ"] = {}
     with dask.config.set(config):

@@ -27,6 +27,7 @@ from tasks.isolation import output_into
 SECTION = "machines"
 ADDRESS = re.compile(r"(?P<protocol>tls|tcp)://(?P<host>[^:/\[\]]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+WORKERS = {"distributed.worker.daemon": False}  # how Dask starts them: a worker starts processes too
 
 
 class MachineOptions(Options):
@@ -156,16 +157,16 @@ def _start_local() -> tuple[str, dict[str, str]]:
 
     log_as_others()
     security = Security.temporary()  # whoever reaches the scheduler could let it run code
-    with dask.config.set({"distributed.worker.daemon": False}):  # a worker starts processes too
-        started = LocalCluster(
-            n_workers=usable_cores(),
-            threads_per_worker=1,
-            host="127.0.0.1",
-            protocol="tls",
-            security=security,
-            dashboard_address=None,
-            env=BACKEND_ENVIRONMENT,
-        )
+    dask.config.set(WORKERS)  # for good, as a lost worker is replaced at any time
+    started = LocalCluster(
+        n_workers=usable_cores(),
+        threads_per_worker=1,
+        host="127.0.0.1",
+        protocol="tls",
+        security=security,
+        dashboard_address=None,
+        env=BACKEND_ENVIRONMENT,
+    )
     names = [f"tls_{side}_{kind}" for side in ("scheduler", "worker", "client") for kind in ("key", "cert")]
     atexit.register(started.close)
     return started.scheduler_address, {name: getattr(security, name) for name in ["tls_ca_file", *names]}

@@ -12,7 +12,7 @@ from filelock import FileLock
 from pipeline.errors import Stopped, UserError
 from pipeline.run_record import RunState, StageAdvanced, StageEnded, StageStarted, Waiting, read_events, read_state
 from pipeline.web.jobs.background_run import BackgroundRun, RunStatus
-from tasks import run_log, runner, signals, stage_reporter, stage_task
+from tasks import run_log, runner, signals, stage_reporter
 from tasks.cli import main
 from tasks.run_pipeline import RunPipeline
 
@@ -96,7 +96,7 @@ def stage_of(task_id: str) -> str:
 
 def fail_stage(monkeypatch, stage: str, error: BaseException) -> None:
     """Have the function of `stage` report some progress and then raise `error`."""
-    call = stage_task._call
+    call = isolation.call_function
 
     def work(name, *arguments, **keywords):
         if stage not in name:
@@ -104,7 +104,7 @@ def fail_stage(monkeypatch, stage: str, error: BaseException) -> None:
         keywords["progress"](3, 12, f"half way {HOSTILE_TEXT}")
         raise error
 
-    monkeypatch.setattr(stage_task, "_call", work)
+    monkeypatch.setattr(isolation, "call_function", work)
 
 
 def counts(lines: list[str], stage: str) -> list[tuple[int, int]]:
