@@ -63,7 +63,7 @@ class Workspace:
 
     def run(self, *flags: str, expected: int = DONE) -> None:
         """Plan, then run, then compare."""
-        planned = self.plan(*[flag for flag in flags if flag != "--once"])
+        planned = self.plan(*[flag for flag in flags if flag not in ("--once", "--unremembered")])
         before = self.latest()
         self.check_reasons(planned, before, flags)
         code, _ = self.command("run", *flags)

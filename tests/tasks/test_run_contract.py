@@ -12,7 +12,7 @@ from filelock import FileLock
 from pipeline.errors import Stopped, UserError
 from pipeline.run_record import RunState, StageAdvanced, StageEnded, StageStarted, Waiting, read_events, read_state
 from pipeline.web.jobs.background_run import BackgroundRun, RunStatus
-from tasks import run_log, runner, signals, stage_reporter
+from tasks import isolation, run_log, runner, signals, stage_reporter
 from tasks.cli import main
 from tasks.run_pipeline import RunPipeline
 
