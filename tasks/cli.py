@@ -141,7 +141,7 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     run.add_argument(
         "--unremembered",
         action="store_true",
-        help="later runs do not use the flags of this one; what it makes becomes the latest all the same",
+        help="later runs do not use the flags of this one, which must not change what is made: --gan-max-minutes",
     )
     rerun = add("rerun", commands.rerun, "make one stage again, and the stages that it changes", options=True)
     rerun.add_argument("stage", choices=STAGES, help="the stage")

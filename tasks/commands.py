@@ -4,7 +4,7 @@ import dataclasses
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pipeline.gan.config import LoadedDefinition, differences, read, schema_text
 from pipeline.gan.config.wording import as_json_text, description_line, difference_line, ignored_words, warning_line
 from pipeline.labels.folders import export_folders, import_folders
 from pipeline.option_types import nearest
-from pipeline.options import STAGES, dataset_flag
+from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag, split_setting
 from pipeline.store.atomic import write_whole
 from pipeline.text import counted
 from tasks import console, label_snapshots, paths, run_log, runner, settings
@@ -157,6 +157,8 @@ def pipeline_of(arguments: Namespace, *, forced_stages: list[str] | None = None)
         overrides["download.query"] = arguments.query
     if overrides.get("download.urls") == STANDARD_INPUT:
         overrides["download.urls"] = str(settings.from_standard_input(arguments.dataset))
+    if getattr(arguments, "unremembered", False):
+        _check_unremembered(overrides)
     run_name = run_log.new_name()
     return RunPipeline(
         dataset=arguments.dataset,
@@ -166,6 +168,17 @@ def pipeline_of(arguments: Namespace, *, forced_stages: list[str] | None = None)
         once=getattr(arguments, "once", False),
         unremembered=getattr(arguments, "unremembered", False),
     )
+
+
+def _check_unremembered(overrides: Mapping[str, str]) -> None:
+    """Refuse flags that change what is made: later commands would speak of other settings than the run had."""
+    for name in overrides:
+        stage, option = split_setting(name)
+        if not STAGE_OPTIONS[stage].model_fields[option].exclude:
+            raise UserError(
+                f"--unremembered: --{stage}-{option.replace('_', '-')} changes what is made, so it must be remembered;"
+                " give only flags such as --gan-max-minutes, or --once for a trial"
+            )
 
 
 def _normalized(dataset: str) -> Path:
