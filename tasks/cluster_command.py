@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
 from tasks import machines
 
 PORT = 8786
+EXIT_INTERRUPTED = 130  # the exit code of a process that SIGINT ended
 OWN_PAGES = "127.0.0.1:0"  # where Dask serves its own pages, which ask nobody who they are
 RESTART = 5.0  # seconds after a scheduler is gone until its workers look for it again
 
@@ -61,8 +63,7 @@ def certificates(arguments: Namespace) -> int:
 def run_scheduler(arguments: Namespace) -> int:
     """Run a scheduler; without certificates it listens on this machine only."""
     security = _security(arguments, needed=arguments.host not in machines.LOOPBACK)
-    asyncio.run(_schedule(arguments, security))
-    return 0
+    return _until_interrupted(_schedule(arguments, security))
 
 
 async def _schedule(arguments: Namespace, security: Any) -> None:
@@ -89,7 +90,16 @@ def run_workers(arguments: Namespace) -> int:
         if (number := getattr(arguments, name)) is not None and number < 0:
             raise UserError(f"--{name} {number}: expected a whole number, at least 0, for example 2")
     with tempfile.TemporaryDirectory(prefix="ganmill-worker-") as scratch:
-        asyncio.run(_work_forever(arguments, security, Path(scratch)))
+        return _until_interrupted(_work_forever(arguments, security, Path(scratch)))
+
+
+def _until_interrupted(work: Coroutine[Any, Any, None]) -> int:
+    """Do `work` until it ends, or ctrl-C or SIGTERM ends it in order; returns the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        asyncio.run(work)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     return 0
 
 
@@ -142,12 +152,12 @@ async def _nanny(
             arguments.address,
             nthreads=1,
             resources=resources,
-            env=BACKEND_ENVIRONMENT | env,
+            env=BACKEND_ENVIRONMENT | env | {"DASK_LOGGING__DISTRIBUTED": "warning"},
             security=security,
             local_directory=str(scratch),
             memory_limit=arguments.memory,
             dashboard_address=OWN_PAGES,
-            config=config | {"logging": {"distributed": "warning"}},
+            config=config,
         )
 
 
