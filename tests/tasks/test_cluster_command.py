@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -58,11 +59,11 @@ def test_a_scheduler_and_its_workers_end_in_order(tmp_path):
         command = [sys.executable, "-m", "tasks", "cluster", *words]
         return subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
 
-    subprocess.run(
-        [sys.executable, "-m", "tasks", "cluster", "certificates"], cwd=tmp_path, env=environment, check=True
-    )
-    scheduler = start("scheduler", "--port", "8794")
-    worker = start("worker", "tls://127.0.0.1:8794", "--processes", "1", "--trainings", "0")
+    assert start("certificates").wait(timeout=60) == 0
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    scheduler = start("scheduler", "--port", str(port))
+    worker = start("worker", f"tls://127.0.0.1:{port}", "--processes", "1", "--trainings", "0")
     try:
         assert scheduler.stdout.readline() == f"scheduler: tls://127.0.0.1:{port}  (ctrl-C ends it)\n"
         assert worker.stdout.readline() == f"1 workers of tls://127.0.0.1:{port}  (ctrl-C ends them)\n"
