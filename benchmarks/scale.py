@@ -36,6 +36,7 @@ from benchmarks.machine import machine
 from pipeline.demo.picture import draw
 from pipeline.filter.classifier import BATCH
 from pipeline.filter.classifier_io import load_classifier
+from pipeline.images.chart import new_axes, save
 from pipeline.images.dataset import read_images
 from pipeline.images.duplicates import KINDS, VIEWS, Fingerprints, find_duplicates
 from pipeline.images.hashing import phash_both_ways
@@ -59,6 +60,7 @@ CHUNK = 500  # pictures that one process makes at a time
 POLL = 0.05  # seconds between two looks at the memory
 PATIENCE = 120.0  # seconds for the studio to start
 REPEATS = 3
+LABEL_ROOM = 1.9  # between two labels of the chart, whose axis is logarithmic
 TRAINING_SECONDS = 20  # of steps, in which memory may grow
 SETTINGS = f"""
 [{NAME}.download]
@@ -301,6 +303,25 @@ def _vary(drawing: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.clip(small + light, 0, 255).astype(np.uint8)
 
 
+def draw_curves(rows: Path, picture: Path) -> None:
+    """Draw what a picture costs in each stage and command against the number of pictures, of the newest rows."""
+    costs: dict[str, dict[int, float]] = {}
+    for row in read_rows(rows):
+        costs.setdefault(row["what"], {})[row["squares"]] = 1000 * row["seconds"] / row["squares"]
+    axes = new_axes("cost of a picture as a dataset grows", "pictures")
+    place = float("inf")  # of the last label, from above: each leaves room for the next
+    for what, points in sorted(costs.items(), key=lambda each: -each[1][max(each[1])]):
+        (line,) = axes.plot(sorted(points), [points[squares] for squares in sorted(points)], "o-")
+        last = max(points)
+        place = min(points[last], place / LABEL_ROOM)
+        axes.annotate(what, (last * 1.2, place), fontsize=8, va="center", color=line.get_color())
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(right=max(axes.get_xlim()[1], 1) * 12)
+    axes.set_ylabel("milliseconds")
+    save(axes, picture)
+
+
 @contextmanager
 def work_folder(given: Path | None) -> Iterator[Path]:
     """The folder to work in, emptied at the end."""
@@ -314,6 +335,7 @@ def main() -> None:
     parser.add_argument("--squares", type=int, nargs="*", default=[1000, 20_000, 200_000])
     parser.add_argument("--work", type=Path)
     parser.add_argument("--out", type=Path, default=Path("scale.jsonl"))
+    parser.add_argument("--draw", type=Path, metavar="FILE", help="a PNG file for the curves of what is in --out")
     given = parser.parse_args()
     print(f"{machine()}, Python {platform.python_version()}")
     smallest: dict[str, float] = {}
@@ -330,6 +352,8 @@ def main() -> None:
                 figures = f"{cost.seconds:9.2f}{each:9.3f}{ratio:7.2f}{cost.own:9.0f}{cost.all:9.0f}"
                 print(f"{cost.what:<20}{figures}", flush=True)
             shutil.rmtree(folder / "pictures")
+    if given.draw:
+        draw_curves(given.out, given.draw)
 
 
 if __name__ == "__main__":
