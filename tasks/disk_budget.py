@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pipeline import night_record
 from pipeline.errors import DamagedState, UserError, of_system
+from pipeline.report.night_words import size_words
 from pipeline.run_process import is_at_work
 from pipeline.store.artifacts import PACKED, load
 from tasks import cleanup, gallery_updates, label_snapshots, paths, run_log
@@ -75,8 +76,8 @@ class Freed:
         """One line if the budget could not be kept: by how much, and what has the space; empty if it is kept."""
         if not self.over:
             return ""
-        kinds = ", ".join(f"{size / GIB:.2f} GiB {kind}" for kind, size in list(self.in_use.items())[:4])
-        return f"the budget is exceeded by {self.over / GIB:.2f} GiB; all that is left is in use: {kinds}"
+        kinds = ", ".join(f"{size_words(size)} {kind}" for kind, size in list(self.in_use.items())[:4])
+        return f"the budget is exceeded by {size_words(self.over)}; all that is left is in use: {kinds}"
 
 
 def keep_within(

@@ -121,6 +121,12 @@ def end_of(process: subprocess.Popen, *, code: int) -> str:
     return said
 
 
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """The processes that work in `folder`; those that ended and that nobody has asked for their codes do not count."""
+    found = [each for each in psutil.process_iter(["cwd", "status"]) if each.info["cwd"] == str(folder)]
+    return [each for each in found if each.info["status"] != psutil.STATUS_ZOMBIE]
+
+
 def kill_turn(home: Home, subject: str) -> None:
     """SIGKILL to the process of a turn, when its run has got as far as a stage."""
     running = home.folder / "data" / "nightly" / str(date.today()) / "running" / f"{subject}.json"
@@ -177,5 +183,5 @@ def test_forty_subjects_through_a_night(home: Home, hook):
     assert home.do("nightly").startswith("night of ")  # it is done, and not done again
     assert len(hook.posted) == 1
     home.do("run", "--dataset", KILLED)  # what was killed resumes
-    assert not [each for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == str(home.folder)]
+    assert processes_in(home.folder) == []
     print(f"\nforty subjects: {time.monotonic() - began:.0f} s, turns {posted['seconds']:.0f} s")

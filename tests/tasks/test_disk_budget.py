@@ -70,7 +70,7 @@ def test_what_is_current_stays_and_what_could_not_be_freed_is_named():
     assert used.exists()
     assert 2.9 * MB < freed.over < 3.2 * MB
     assert freed.budget_line().startswith(
-        "the budget is exceeded by 0.00 GiB; all that is left is in use: 0.00 GiB tra"
+        "the budget is exceeded by 3 MiB; all that is left is in use: 3 MiB trained gen"
     )
     assert list(freed.in_use) == ["trained generators", "lists of pictures"]
 
