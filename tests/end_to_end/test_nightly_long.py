@@ -121,10 +121,12 @@ def end_of(process: subprocess.Popen, *, code: int) -> str:
     return said
 
 
-def processes_in(folder: Path) -> list[psutil.Process]:
-    """The processes that work in `folder`; those that ended and that nobody has asked for their codes do not count."""
-    found = [each for each in psutil.process_iter(["cwd", "status"]) if each.info["cwd"] == str(folder)]
-    return [each for each in found if each.info["status"] != psutil.STATUS_ZOMBIE]
+def processes_left(folder: Path) -> list[psutil.Process]:
+    """The processes that still work in `folder` after some seconds, which the helpers of a run need to end. One that
+    ended and that nobody has asked for its code does not count."""
+    found = [each for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == str(folder)]
+    _, alive = psutil.wait_procs(found, timeout=30)
+    return [each for each in alive if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 
 def kill_turn(home: Home, subject: str) -> None:
@@ -183,5 +185,5 @@ def test_forty_subjects_through_a_night(home: Home, hook):
     assert home.do("nightly").startswith("night of ")  # it is done, and not done again
     assert len(hook.posted) == 1
     home.do("run", "--dataset", KILLED)  # what was killed resumes
-    assert processes_in(home.folder) == []
+    assert processes_left(home.folder) == []
     print(f"\nforty subjects: {time.monotonic() - began:.0f} s, turns {posted['seconds']:.0f} s")
