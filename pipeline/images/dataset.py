@@ -63,7 +63,7 @@ def read_images(normalize: Path, ids: Iterable[str] | None = None, *, progress: 
     chosen = tuple(every[place].id for place in places)
     if wanted is not None and len(chosen) < len(wanted):
         raise DamagedState(f"{normalize} keeps no picture {min(wanted.difference(chosen))}; {REMEDY}")
-    shape = _read_square(normalize, every[0]).shape
+    shape = _read_square(normalize, every[places[0] if places else 0]).shape
     if len(chosen) * int(np.prod(shape)) <= IN_MEMORY:
         return ImageSet(chosen, _read_squares(normalize, [every[place] for place in places], shape))
     return ImageSet(chosen, open_packed(normalize, every, shape, progress).select(np.array(places)))

@@ -193,7 +193,7 @@ def test_resumed_stage_uses_the_compute_mode_of_its_checkpoint(monkeypatch, tmp_
     monkeypatch.setattr(train_gan, "choose_compute_mode", lambda *_, **__: pytest.fail("the checkpoint says it"))
     monkeypatch.setattr(train_gan, "prepare_devices", lambda threads: (_ for _ in ()).throw(Reached(threads)))
     monkeypatch.setattr(train_gan, "kept_ids", lambda kept: ["a"] * 16)
-    monkeypatch.setattr(train_gan, "read_images", lambda *_: ImageSet((), np.zeros((16, 16, 16, 3), np.uint8)))
+    monkeypatch.setattr(train_gan, "read_images", lambda *_, **__: ImageSet((), np.zeros((16, 16, 16, 3), np.uint8)))
     (tmp_path / "tiny.json").write_text("{}")
     given = dict.fromkeys(("normalize", "kept", "folder"), tmp_path)
     with pytest.raises(Reached):
