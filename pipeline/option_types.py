@@ -26,7 +26,7 @@ _ADDED = "added"  # marks a field whose default is not part of the content key
 class StrictModel(BaseModel):
     """An immutable, hashable model. A value of another type ("64" for 64), NaN and an unknown name are mistakes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,8 +42,7 @@ class DownloadOptions(Options):
     folder: str = option("", "folder for the source 'folder'; every file in it and below it is taken as a picture")
     imagefolder: str = option(
         "",
-        "folder for the source 'imagefolder': pictures in folders named by their class, or metadata.jsonl or"
-        " metadata.csv beside them",
+        "folder for the source 'imagefolder': pictures in folders of their class, or with metadata.jsonl",
         added=True,
     )
     webdataset: str = option(
@@ -83,6 +82,13 @@ class DownloadOptions(Options):
         None,
         "most requests a second to one host; auto: 10, and no limit in private networks",
         low=0.001,
+        significant=False,
+    )
+    processes: int | None = option(
+        None,
+        "processes that fetch a list of URLs; auto: one, of thousands as many as cores if their hosts keep them busy",
+        low=1,
+        high=256,
         significant=False,
     )
     user_agent: str = option(

@@ -27,6 +27,7 @@ FAST |= {"tasks/nightly", "web", "web/api", "web/chain", "web/jobs", "web/labell
 FAST |= {"web/trainings"}
 # ... but for modules that load TensorFlow, start processes or servers, run whole chains, or look at many pictures
 NOT_FAST = {
+    "crawl/test_worker_processes.py",
     "images/test_decode.py",
     "images/test_duplicates.py",
     "images/test_fuzz.py",

@@ -1,39 +1,57 @@
-"""The crawler: start, watch and stop icrawler's feeder, parser and downloader threads.
+"""The crawler: read the sources into the frontier, send its entries to lanes, and record the outcomes.
 
-icrawler's own threads end by a timeout and can lose pictures. These threads end when the previous stage has ended and
-its queue is empty. An unexpected error in a thread is stored, and the crawler raises it in the caller's thread.
+icrawler's feeder passes the sources to the parser, and the parser reads their pages and adds pictures to the frontier.
+The thread that calls `crawl` moves entries from there to the lanes, and their outcomes into archive and frontier. A
+lane is the downloaders of this process, or a worker process.
 """
 
-import logging
 import queue
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
-from icrawler import Crawler, Downloader, Feeder, Parser
+from icrawler import Feeder, Parser
 
 from pipeline.crawl import outcome as outcomes
-from pipeline.crawl.frontier import Entry, Frontier
+from pipeline.crawl.crawl_threads import (
+    FATAL_ERRORS,
+    POLL_SECONDS,
+    CrawlThread,
+    StoppableCrawler,
+    fault_of_unexpected,
+    new_task,
+)
+from pipeline.crawl.dispatch import Dispatcher, Event, Lane, Sent
+from pipeline.crawl.frontier import LOCAL, Entry, Frontier
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Outcome
-from pipeline.crawl.rate_limit import END, HostQueue, Task
+from pipeline.crawl.rate_limit import END, HostQueue
 from pipeline.crawl.reader import Reader, order
-from pipeline.crawl.request import Request, RequestFault, Response
 from pipeline.crawl.sources.base import Source
-from pipeline.crawl.storage import PictureStorage, StorageError
+from pipeline.crawl.storage import PictureStorage
 from pipeline.crawl.url_archive import UnwritableRow, UrlArchive
-from pipeline.errors import DamagedState
+from pipeline.crawl.worker_lanes import WorkerLanes
 from pipeline.options import DownloadOptions
 
-POLL_SECONDS = 0.02  # between two checks of the threads
-JOIN_SECONDS = 1.5  # for threads to end after a stop; a thread in a DNS lookup cannot be interrupted
+
+class LocalLane(Lane):
+    """The downloaders of this process."""
+
+    def __init__(self, connections: int, tasks: HostQueue) -> None:
+        super().__init__(LOCAL, connections)
+        self.tasks = tasks
+
+    def put(self, entries: list[Sent]) -> None:
+        """Queue the tasks of these entries."""
+        for entry, request, archived, _ in entries:
+            self.tasks.put(new_task(entry.number, request, archived=archived, fetch=entry.source.fetch))
 
 
-class PictureCrawler(Crawler):
-    """An icrawler `Crawler` of `sources`; each object runs one crawl."""
+class PictureCrawler(StoppableCrawler):
+    """A crawl of `sources`; each object runs one. Worker processes fetch if the frontier has lanes for them."""
 
     def __init__(
         self,
@@ -44,84 +62,104 @@ class PictureCrawler(Crawler):
         archive: UrlArchive,
         storage: PictureStorage,
     ) -> None:
-        self.http_client = http_client
-        shared = {"options": http_client.options, "frontier": frontier, "archive": archive}
+        self.frontier, self.archive = frontier, archive
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        options = http_client.options
         super().__init__(
-            feeder_cls=PictureFeeder,
-            parser_cls=PictureParser,
-            downloader_cls=PictureDownloader,
-            downloader_threads=http_client.options.connections,
+            http_client=http_client,
             storage=storage,
-            extra_feeder_args={"sources": sources},
-            extra_parser_args=shared,
-            extra_downloader_args=shared,
+            connections=options.connections,
+            feeder=(PictureFeeder, {"sources": sources}),
+            parser=(PictureParser, {"options": options, "frontier": frontier, "archive": archive}),
+            downloads={
+                "report": lambda number, outcome: self.events.put(Event(LOCAL, "done", [(number, outcome)])),
+                "hand_over": lambda task: False,
+                "at_work": [0] * options.connections,
+            },
         )
-        self.feeder.out_queue = self.parser.in_queue = queue.Queue()
-        self.parser.out_queue = self.downloader.in_queue = HostQueue(http_client.rate_limiter)
-
-    def set_logger(self, log_level: int = logging.WARNING) -> None:
-        """Use this module's logger; icrawler's own method configures the console and the root logger."""
-        self.logger = logging.getLogger(__name__)
-
-    def set_session(self, headers: dict[str, str] | None = None) -> None:
-        """Give the threads the HTTP client as their icrawler session."""
-        self.session = self.http_client
+        self.local = LocalLane(options.connections, self.downloader.in_queue)
+        self.workers = WorkerLanes(frontier.lanes, http_client, storage.root, self.events)
+        self.lanes: list[Lane] = [self.local, *self.workers.lanes]
+        self.dispatcher = Dispatcher(frontier, archive, self.lanes, self.workers.shared)
 
     def crawl(self, poll: Callable[[], None], **_: Any) -> None:
         """Run the crawl to its end.
 
         Args:
-            poll: called about 50 times a second; an exception that it raises stops all threads and is raised here.
+            poll: called up to 50 times a second; an exception that it raises stops all threads and is raised here.
         """
-        self.signal.reset()
-        for stage in (self.feeder, self.parser, self.downloader):
-            stage.start()
         try:
-            while workers := [worker for worker in self.downloader.workers if worker.is_alive()]:
+            self.workers.start()
+            self.start_threads()
+            while self._is_at_work():
                 self.check_threads()
                 poll()
-                workers[0].join(POLL_SECONDS)
+                self.workers.check()
+                self._take_events()
+                self.archive.flush(all_rows=False)
+                self.dispatcher.fill()
             self.check_threads()
+            self.downloader.in_queue.close()
+            self.workers.end(self._take)
+            poll()
         except BaseException:
             self.stop_threads()
             raise
 
-    def check_threads(self) -> None:
-        """Cancel requests that are past their deadline; raise the error that a thread stored."""
-        self.http_client.watchdog.cut_overdue()
-        if crash := self.signal.get("crash"):
-            raise crash
-
     def stop_threads(self) -> None:
-        """Stop every thread: cancel its request or end its wait."""
-        self.http_client.stop()
-        self.downloader.in_queue.stop()
-        deadline = time.monotonic() + JOIN_SECONDS
-        for worker in self.feeder.workers + self.parser.workers + self.downloader.workers:
-            while worker.is_alive() and time.monotonic() < deadline:
-                self.http_client.watchdog.cut_all()
-                worker.join(POLL_SECONDS)
-
-
-# These errors end the crawl, because later pictures could not be stored either. Any other error fails one URL only.
-FATAL_ERRORS = (StorageError, sqlite3.OperationalError, DamagedState)
-
-
-class _Worker:
-    """The common part of the three kinds of threads. Their icrawler `session` is an `HttpClient`."""
-
-    work: Callable[..., None]
-    signal: Any  # icrawler's
-
-    def worker_exec(self) -> None:
-        """Work until the queue ends; store an error for the crawler to raise."""
+        """Stop every thread and process, and record what they have fetched."""
         try:
-            self.work()
+            self.workers.ask_to_stop()
+            super().stop_threads()
+            self.workers.stop(self._take)
+            self._take_all()
+        finally:
+            self.workers.kill()
+        self.archive.flush()
+
+    def _is_at_work(self) -> bool:
+        """Whether any entry has no outcome yet, or the sources may have more."""
+        return self.frontier.settled < self.frontier.found or self.parser.is_alive()
+
+    def _take_events(self) -> None:
+        """Handle what has happened, after a moment: to wake up for each event would take the GIL from downloaders."""
+        time.sleep(POLL_SECONDS)
+        self._take_all()
+
+    def _take_all(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._take(self.events.get_nowait())
+
+    def _take(self, event: Event) -> None:
+        if event.kind != "done":
+            self.workers.heed(event)
+            return
+        for number, outcome in event.value:
+            if sent := self.lanes[event.lane].take(number):
+                self._record(sent, outcome)
+
+    def _record(self, sent: Sent, outcome: Outcome) -> None:
+        """Record an outcome in the archive and the frontier. One that cannot be written fails its URL only.
+
+        The archive is for URLs of the web: a copy on this disk may have the URL of its original.
+        """
+        url, number = sent.entry.candidate.url, sent.entry.number
+        if not sent.entry.source.uses_archive or outcome == sent.archived:
+            self.frontier.settle(number, outcome)
+            return
+        try:
+            self.archive.put(url, outcome)
+        except FATAL_ERRORS:
+            raise
         except Exception as error:
-            self.signal.set(crash=error)
+            outcome = outcomes.of_fault(fault_of_unexpected(error))
+            with suppress(UnwritableRow):  # images.jsonl contains the outcome in any case
+                self.archive.put(url, outcome)
+        self.frontier.settle(number, outcome)
 
 
-class PictureFeeder(_Worker, Feeder):
+class PictureFeeder(CrawlThread, Feeder):
     """Passes the sources to the parser, in the order of the option `sources`."""
 
     def __init__(self, *pool: Any, sources: Sequence[Source]) -> None:
@@ -134,8 +172,8 @@ class PictureFeeder(_Worker, Feeder):
             self.output(source)
 
 
-class PictureParser(_Worker, Parser):
-    """Reads the pages of the sources, adds the pictures on them to the frontier and queues them for download.
+class PictureParser(CrawlThread, Parser):
+    """Reads the pages of the sources and adds the pictures on them to the frontier.
 
     There is one parser thread, because the order in which pages are read determines the rank of each picture.
     """
@@ -152,138 +190,44 @@ class PictureParser(_Worker, Parser):
         """Read pages until the frontier is full or no page is left; then add pictures that earlier crawls found."""
         self.readers = [Reader(source, max_pages=self.options.pages) for source in iter(self.in_queue.get, END)]
         for reader, candidate in order(self.options.mixed)(self.readers, self.session):
-            if entry := self.frontier.add(candidate, reader.source):
-                self.enqueue(entry)
-            if self.frontier.full:
+            if entry := self.frontier.entry_for(candidate, reader.source):
+                self.add(entry)
+            if self.frontier.full or self.session.stopping.is_set():
                 break
         for reader in self.readers:
             self.add_from_archive(reader.source)
-        self.out_queue.close()
+        for reader in self.readers:
+            self.count_left_out(reader)
 
     def add_from_archive(self, source: Source) -> None:
         """Add the pictures that earlier crawls of the same query found and this crawl did not: a dataset only grows."""
         for find in self.archive.finds(source, self.options.limit) if source.grows else ():
             if not self.session.stopping.is_set() and (
-                entry := self.frontier.add_earlier(find.candidate, source, find.rank)
+                entry := self.frontier.earlier_entry_for(find.candidate, source, find.rank)
             ):
-                self.enqueue(entry, may_request=self.requested < self.options.limit)
+                self.add(entry, may_request=self.requested < self.options.limit)
 
-    def enqueue(self, entry: Entry, *, may_request: bool = True) -> None:
-        """Queue an entry for download; record an unexpected error as the outcome of its URL."""
+    def count_left_out(self, reader: Reader) -> None:
+        """Count what a list or a folder has beyond the limit; a search always has more results."""
+        if not reader.source.grows:
+            candidates = reader.remaining()
+            self.frontier.leave_out(takewhile(lambda _: not self.session.stopping.is_set(), candidates), reader.source)
+
+    def add(self, entry: Entry, *, may_request: bool = True) -> None:
+        """Add an entry to the frontier; an unexpected error becomes the outcome of its URL."""
         try:
-            self.output(self._task(entry, may_request))
+            archived = self._has_valid_outcome(entry, may_request)
+            self.requested += not archived
+            if entry.source.grows:
+                self.archive.put_find(entry, self.options.limit)
         except FATAL_ERRORS:
             raise
         except Exception as error:
-            self.frontier.settle(entry, outcomes.of_fault(fault_of_unexpected(error)))
+            self.frontier.append(entry, outcomes.of_fault(fault_of_unexpected(error)))
+        else:
+            self.frontier.append(replace(entry, archived=archived))
 
-    def _task(self, entry: Entry, may_request: bool) -> Task:
-        """The download task of an entry, with the archived outcome if that is still valid."""
-        url, source = entry.candidate.url, entry.source
-        archived = self.archive.get(url) if source.uses_archive else None
-        if archived is not None and may_request and not outcomes.is_still_valid(archived, self.options):
-            archived = None
-        self.requested += archived is None
-        if source.grows:
-            self.archive.put_find(entry, self.options.limit)
-        # An archived outcome needs no request: an empty URL has no rate limit
-        request = Request("", source.policy_for(entry.candidate)) if archived else source.request_for(entry.candidate)
-        return {"file_url": url, "entry": entry, "archived": archived, "request": request}
-
-
-class PictureDownloader(_Worker, Downloader):
-    """Downloads pictures, stores their bytes and records their outcomes."""
-
-    def __init__(self, *pool: Any, options: DownloadOptions, frontier: Frontier, archive: UrlArchive) -> None:
-        super().__init__(*pool)
-        self.options = options
-        self.frontier = frontier
-        self.archive = archive
-
-    def work(self) -> None:
-        """Download tasks until no more can come."""
-        while task := self.in_queue.get():
-            host = task["request"].host
-            try:
-                self.download(task)
-            finally:
-                self.session.rate_limiter.release(host)
-            if task["outcome"] is None and not self.session.stopping.is_set():
-                self.in_queue.put_back(task)
-            else:
-                self.process_meta(task)
-                self.in_queue.task_done()
-
-    def download(self, task: Task) -> bool:
-        """Bring a task one step forward: take the archived outcome, or send one request. True if the picture is stored
-        now.
-
-        Sets the keys `success` and `filename` of icrawler's task, and `outcome`: None if another request is needed.
-        """
-        outcome = self.outcome_from_archive(task) if task["archived"] else self.outcome_of_request(task)
-        saved = outcome is not None and outcome.outcome == "saved"
-        task.update(outcome=outcome, success=saved, filename=outcome.file if outcome is not None and saved else None)
-        with self.lock:
-            self.fetched_num += saved
-        return saved
-
-    def process_meta(self, task: Task) -> None:
-        """Record the outcome of a success or a failure; a task that the stop interrupted has none."""
-        if task["outcome"] is not None:
-            self.frontier.settle(task["entry"], task["outcome"])
-
-    def outcome_from_archive(self, task: Task) -> Outcome | None:
-        """The archived outcome; None if its picture is missing or damaged on the disk, so that it is fetched again."""
-        archived: Outcome = task["archived"]
-        if archived.outcome != "saved" or self.storage.exists(archived.file):
-            return archived
-        entry: Entry = task["entry"]
-        task.update(archived=None, request=entry.source.request_for(entry.candidate))
-        return None
-
-    def outcome_of_request(self, task: Task) -> Outcome | None:
-        """The outcome after one request; None if another request is needed or the crawl was stopped meanwhile.
-
-        An unexpected error, for example of a URL, a file or a row that cannot be written, fails this URL only.
-        """
-        try:
-            outcome = self._request_outcome(task)
-            if outcome is not None:
-                self._archive(task["entry"], outcome)
-        except FATAL_ERRORS:
-            raise
-        except Exception as error:
-            outcome = outcomes.of_fault(fault_of_unexpected(error))
-            with suppress(UnwritableRow):  # images.jsonl contains the outcome in any case
-                self._archive(task["entry"], outcome)
-        return outcome
-
-    def _archive(self, entry: Entry, outcome: Outcome) -> None:
-        """Remember the outcome of a URL, if it is of the web: a copy on this disk may have the URL of its original."""
-        if entry.source.uses_archive:
-            self.archive.put(entry.candidate.url, outcome)
-
-    def _request_outcome(self, task: Task) -> Outcome | None:
-        entry, request = task["entry"], task["request"]
-        request.policy = replace(request.policy, receive=self.storage.receive)
-        result = entry.source.fetch(request, self.session)
-        if result is None or (self.session.stopping.is_set() and isinstance(result, RequestFault)):
-            return None
-        return self.store_response(result) if isinstance(result, Response) else outcomes.of_fault(result)
-
-    def store_response(self, response: Response) -> Outcome:
-        """The outcome of a response; if its body is a picture, that is in the storage now."""
-        try:
-            outcome = outcomes.of_response(response, self.options)
-            if outcome.outcome == "saved":
-                self.storage.commit(response.data, outcome.file)
-        finally:
-            response.data.discard()  # has no effect if the file was committed
-        return outcome
-
-
-def fault_of_unexpected(error: Exception) -> RequestFault:
-    """The fault for an unexpected error. It names only the type, because the text may quote a server."""
-    return RequestFault(
-        reason="row not writable" if isinstance(error, UnwritableRow) else f"unexpected {type(error).__name__}"
-    )
+    def _has_valid_outcome(self, entry: Entry, may_request: bool) -> bool:
+        """Whether an earlier crawl has an outcome of the entry's URL that is still valid."""
+        archived = self.archive.get(entry.candidate.url) if entry.source.uses_archive else None
+        return archived is not None and (not may_request or outcomes.is_still_valid(archived, self.options))

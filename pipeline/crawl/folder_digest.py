@@ -2,10 +2,12 @@
 
 A file is taken for unchanged if its size, its times of modification and of change, and its inode are what they were
 when it was read, as Git does (https://git-scm.com/docs/racy-git). What was read is remembered in the folder of the
-dataset; without it, or if it cannot be read or written, every file is read.
+dataset; without it, or if it cannot be read or written, every file is read. A folder may have a million files: they are
+looked at one by one, and compared and sorted on the disk if any has changed.
 """
 
 import hashlib
+import json
 import marshal
 import os
 import sqlite3
@@ -20,16 +22,25 @@ from pipeline.store import digest
 CACHE = "folder-digests.sqlite"
 SETTLED = 2 * 10**9  # nanoseconds for which two changes of a file may have the same time
 TIMEOUT = 10.0  # seconds to wait while another process writes
+READ_TOGETHER = 500  # files between two changes of a table
 
 _CREATE = """
     CREATE TABLE IF NOT EXISTS files (root BLOB, path BLOB, stamp TEXT, sha256 TEXT, PRIMARY KEY (root, path))
     WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS folders (root BLOB PRIMARY KEY, stamp TEXT, digest TEXT) WITHOUT ROWID;
 """
-
+# The files as they are now
+_CREATE_FOUND = (
+    "CREATE TEMP TABLE found (number INTEGER PRIMARY KEY, path BLOB, stamp TEXT, changed INTEGER, sha256 TEXT)"
+)
+_RECALL = """
+    UPDATE found SET sha256 =
+    (SELECT sha256 FROM files WHERE root = ? AND path = found.path AND stamp = found.stamp)
+"""
+_REMEMBER = "INSERT INTO files SELECT ?, path, stamp, sha256 FROM found WHERE changed < ?"
 
 # A file below a folder: its path there with forward slashes; its bytes, the times of its last modification and of the
-# last change of it or of what the system knows about it (nanoseconds since 1970), and its inode. There may be a million
+# last change of it or of what the system knows about it (nanoseconds since 1970), and its inode
 Entry: TypeAlias = tuple[str, int, int, int, int]
 
 
@@ -38,15 +49,12 @@ def digest_folder(root: Path, dataset: Path) -> str:
 
     `root` may also be one file, whose name does not count.
     """
-    entries = sorted(list_entries(root))
-    if not dataset.is_dir():  # nothing ran yet, and a plan makes no folders
-        return _digest([(entry, _read(root, entry)) for entry in entries])
-    try:
-        with closing(sqlite3.connect(dataset / CACHE, timeout=TIMEOUT)) as cache, cache:
-            cache.executescript(_CREATE)
-            return _digest_with(cache, root, entries)
-    except sqlite3.Error:
-        return _digest([(entry, _read(root, entry)) for entry in entries])
+    if dataset.is_dir():  # else nothing ran yet, and a plan makes no folders
+        with suppress(sqlite3.Error):
+            return _digest_in(str(dataset / CACHE), root)
+    with suppress(sqlite3.Error):
+        return _digest_in("", root)  # a temporary file
+    return _digest_in(":memory:", root)
 
 
 def list_entries(root: Path) -> Iterator[Entry]:
@@ -73,36 +81,83 @@ def _entry(path: str, stat: os.stat_result) -> Entry:
     return path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 
 
-def _digest_with(cache: sqlite3.Connection, root: Path, entries: list[Entry]) -> str:
-    """The digest, from what `cache` knows and the files that it does not know, which it knows then."""
-    key = os.fsencode(root)
-    stamp = hashlib.sha256(marshal.dumps(entries, 2)).hexdigest()  # 2: a format in which equal lists are equal bytes
-    if row := cache.execute("SELECT digest FROM folders WHERE root = ? AND stamp = ?", (key, stamp)).fetchone():
-        return str(row[0])
-    rows = cache.execute("SELECT path, stamp, sha256 FROM files WHERE root = ?", (key,))
-    known = {(path, stamp): sha256 for path, stamp, sha256 in rows}
-    settled = time.time_ns() - SETTLED  # as it is before the files are read
-    found = [(entry, known.get(_stamped(entry)) or _read(root, entry)) for entry in entries]
-    result = _digest(found)
-    certain = [(entry, sha256) for entry, sha256 in found if max(entry[2], entry[3]) < settled]
-    cache.execute("DELETE FROM files WHERE root = ?", (key,))
-    cache.executemany(
-        "INSERT INTO files VALUES (?, ?, ?, ?)", ((key, *_stamped(entry), sha256) for entry, sha256 in certain)
-    )
-    if len(certain) == len(found):
-        cache.execute("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", (key, stamp, result))
+def _digest_in(place: str, root: Path) -> str:
+    """The digest, from what the database at `place` knows, if no file has changed; else it knows more then."""
+    with closing(sqlite3.connect(place, timeout=TIMEOUT, isolation_level=None)) as database:
+        database.executescript(_CREATE)
+        stamp = _Stamp()
+        for entry in list_entries(root):
+            stamp.add(entry)
+        known = "SELECT digest FROM folders WHERE root = ? AND stamp = ?"
+        if row := database.execute(known, (os.fsencode(root), stamp.text())).fetchone():
+            return str(row[0])
+        return _digest_again(database, root)
+
+
+class _Stamp:
+    """A digest of entries in any order: the sum of their digests."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, entry: Entry) -> None:
+        # 2: a format in which equal tuples are equal bytes
+        self._sum += int.from_bytes(hashlib.blake2b(marshal.dumps(entry, 2)).digest(), "big")
+
+    def text(self) -> str:
+        return hashlib.sha256(str(self._sum).encode()).hexdigest()
+
+
+def _digest_again(database: sqlite3.Connection, root: Path) -> str:
+    """The digest after a change, which the database knows from now on: the files that it does not know are read."""
+    key, settled = os.fsencode(root), time.time_ns() - SETTLED  # as it is before the files are read
+    stamp = _fill_found(database, root)
+    database.execute(_RECALL, (key,))
+    _read_unknown(database, root)
+    database.create_function("as_json", 2, _as_json, deterministic=True)
+    texts = database.execute("SELECT as_json(path, sha256) AS text FROM found ORDER BY text")
+    result = digest.of_json_texts(text for (text,) in texts)
+    with suppress(sqlite3.Error):  # another process writes: the next run reads the files again
+        _remember(database, key, settled, (stamp, result))
     return result
 
 
-def _stamped(entry: Entry) -> tuple[bytes, str]:
-    """The path, and what changes when the file does."""
-    path, *facts = entry
-    return os.fsencode(path), " ".join(map(str, facts))
+def _fill_found(database: sqlite3.Connection, root: Path) -> str:
+    """Fill the table `found` with the files below `root`; returns their stamp."""
+    stamp = _Stamp()
+
+    def rows() -> Iterator[tuple[bytes, str, int]]:
+        for entry in list_entries(root):
+            stamp.add(entry)
+            path, *facts = entry
+            yield os.fsencode(path), " ".join(map(str, facts)), max(entry[2], entry[3])
+
+    database.execute(_CREATE_FOUND)
+    database.execute("BEGIN")
+    database.executemany("INSERT INTO found (path, stamp, changed) VALUES (?, ?, ?)", rows())
+    database.execute("COMMIT")
+    return stamp.text()
 
 
-def _digest(found: list[tuple[Entry, str]]) -> str:
-    return digest.of_set([path, sha256] for (path, *_), sha256 in found)
+def _read_unknown(database: sqlite3.Connection, root: Path) -> None:
+    """Read the files whose SHA-256 is not known."""
+    unknown = "SELECT number, path FROM found WHERE sha256 IS NULL AND number > ? ORDER BY number LIMIT ?"
+    last = 0
+    while found := database.execute(unknown, (last, READ_TOGETHER)).fetchall():
+        last = found[-1][0]
+        read = [(digest.of_file(root / os.fsdecode(path)), number) for number, path in found]
+        database.executemany("UPDATE found SET sha256 = ? WHERE number = ?", read)
 
 
-def _read(root: Path, entry: Entry) -> str:
-    return digest.of_file(root / entry[0])
+def _remember(database: sqlite3.Connection, key: bytes, settled: int, whole: tuple[str, str]) -> None:
+    """Keep what was read; `whole` is the stamp of the folder and its digest."""
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("DELETE FROM files WHERE root = ?", (key,))
+    certain = database.execute(_REMEMBER, (key, settled)).rowcount
+    if certain == database.execute("SELECT COUNT(*) FROM found").fetchone()[0]:
+        database.execute("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", (key, *whole))
+    database.execute("COMMIT")
+
+
+def _as_json(path: bytes, sha256: str) -> str:
+    return json.dumps([os.fsdecode(path), sha256])

@@ -12,13 +12,12 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import certifi
-from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
+from urllib3 import BaseHTTPResponse, ProxyManager, Timeout
 from urllib3.exceptions import (
     DecodeError,
     IncompleteRead,
@@ -33,7 +32,9 @@ from urllib3.exceptions import (
 from urllib3.util import Retry
 
 from pipeline.crawl import robots
-from pipeline.crawl.rate_limit import OVERLOAD_STATUSES, RateLimiter
+from pipeline.crawl.kept_connections import KeptConnections
+from pipeline.crawl.rate_limit import OVERLOAD_STATUSES, RateLimiter, Tell, tell_nobody
+from pipeline.crawl.reachability import Reachability
 from pipeline.crawl.request import (
     MAX_SIZE_VALUE,
     NOAI,
@@ -65,35 +66,20 @@ CA_BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings about headers and names quote the server
 
 
-@dataclass
-class Reachability:
-    """The hosts that answered any request, and for each other host the reason why it did not."""
-
-    reached: set[str] = field(default_factory=set)
-    unreached: dict[str, str] = field(default_factory=dict)
-
-    def record(self, url: str, result: ResponseOrRedirect) -> None:
-        """Record the result of a request for `url`; a redirect, given as its target URL, counts as an answer."""
-        host = urlsplit(url).netloc
-        if isinstance(result, RequestFault) and not result.host_answered:
-            self.unreached.setdefault(host, result.reason)
-        else:
-            self.reached.add(host)
-
-
 class HttpClient:
     """Fetches URLs for one crawl. All methods are thread-safe."""
 
-    def __init__(self, options: DownloadOptions) -> None:
+    def __init__(self, options: DownloadOptions, tell: Tell = tell_nobody) -> None:
         self.options = options
         self.watchdog = Watchdog()
         self.reachability = Reachability()
-        self.rate_limiter = RateLimiter(options)
+        self.rate_limiter = RateLimiter(options, tell=tell)
         self.stopping = threading.Event()
         # The product token, to which robots.txt refers
         self.agent = (options.user_agent.replace("/", " ").split() or [""])[0]
         self._robots = {private: self._robots_for(private) for private in (False, True)}
-        self._managers: dict[str, PoolManager] = {}
+        self._connections = KeptConnections(_ca_bundle())
+        self._managers: dict[str, ProxyManager] = {}
         self._lock = threading.Lock()
         self._proxies = urllib.request.getproxies()
 
@@ -132,6 +118,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections that were kept alive."""
+        self._connections.close()
         for manager in self._managers.values():
             manager.clear()
 
@@ -198,7 +185,10 @@ class HttpClient:
     def _request(self, url: str, policy: RequestPolicy, exchange: Exchange, proxy: str) -> ResponseOrRedirect:
         headers = {"User-Agent": self.options.user_agent, "Accept": policy.accept, "Accept-Encoding": "identity"}
         headers |= {"Referer": policy.referer} if policy.referer else {}
-        response = self._pool_manager(proxy).urlopen(
+        if not proxy:
+            with self._connections.get(url, headers, exchange.remaining) as response:
+                return read_response(url, response, policy, self.agent)
+        response = self._proxy_manager(proxy).urlopen(
             "GET",
             url,
             headers=headers,
@@ -219,17 +209,19 @@ class HttpClient:
         direct = not proxy or names_private(url) or urllib.request.proxy_bypass(parts.hostname or "")
         return "" if direct else proxy
 
-    def _pool_manager(self, proxy: str) -> PoolManager:
+    def _proxy_manager(self, proxy: str) -> ProxyManager:
         with self._lock:
             if proxy not in self._managers:
-                self._managers[proxy] = use_watched_pools(self._new_pool_manager(proxy))
+                # One more than the downloaders: the parser thread reads pages at the same time.
+                pool: dict[str, Any] = {"num_pools": 64, "maxsize": self.options.connections + 1}
+                self._managers[proxy] = ProxyManager(proxy, ca_certs=_ca_bundle(), **pool)
+                use_watched_pools(self._managers[proxy])
             return self._managers[proxy]
 
-    def _new_pool_manager(self, proxy: str) -> PoolManager:
-        bundle = next((os.environ[name] for name in CA_BUNDLE_VARIABLES if os.environ.get(name)), certifi.where())
-        # One more than the downloaders: the parser thread reads pages at the same time.
-        pool: dict[str, Any] = {"num_pools": 64, "maxsize": self.options.connections + 1, "ca_certs": bundle}
-        return ProxyManager(proxy, **pool) if proxy else PoolManager(**pool)
+
+def _ca_bundle() -> str:
+    """The file of trusted certificates."""
+    return next((os.environ[name] for name in CA_BUNDLE_VARIABLES if os.environ.get(name)), certifi.where())
 
 
 class _TooLarge(Exception):

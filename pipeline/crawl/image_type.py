@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Callable
+from io import BytesIO
 from typing import BinaryIO
 
 from PIL.BmpImagePlugin import BmpImageFile
@@ -17,6 +18,7 @@ EXTENSIONS = {"jpeg": "jpg", "png": "png", "gif": "gif", "webp": "webp", "bmp": 
 # A header may have as many blocks as fit into the file; real pictures stay far below both limits
 MAX_READS = 10_000
 MAX_READ_BYTES = 64_000_000
+SHORT = 1 << 16  # bytes
 
 # Plugin classes instead of Image.open, which also tries other decoders and prints warnings about large pictures.
 _READERS: dict[str, Callable[..., ImageFile]] = {
@@ -73,7 +75,7 @@ def detect_type(data: bytes) -> str:
 def image_size(file: BinaryIO, type_name: str) -> tuple[int | None, int | None]:
     """Read width and height in pixels from the header; `(None, None)` if the header cannot be read."""
     try:
-        with _READERS[type_name](_LimitedFile(file)) as picture:
+        with _READERS[type_name](file if _is_short(file) else _LimitedFile(file)) as picture:
             return picture.size
     except Exception:  # a decoder may raise any exception for a damaged header; the normalise stage reports the reason
         return None, None
@@ -110,6 +112,11 @@ def _element_name(text: bytes) -> bytes:
         return b""
     rest = text[1:].lstrip(_WORD)
     return text[1 : len(text) - len(rest)]
+
+
+def _is_short(file: BinaryIO) -> bool:
+    """Whether a file in memory is so short that it can be read without a limit, which takes time."""
+    return isinstance(file, BytesIO) and file.getbuffer().nbytes <= SHORT
 
 
 class _LimitedFile:

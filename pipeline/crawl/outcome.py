@@ -118,7 +118,7 @@ def _image_size(temp_file: TempFile, kind: str) -> tuple[int | None, int | None]
     """Width and height in pixels, from the bytes in memory if these suffice, else from the file."""
     size = image_type.image_size(BytesIO(temp_file.head), kind)
     if size == (None, None) and temp_file.bytes > len(temp_file.head):
-        with temp_file.path.open("rb") as file:
+        with open(temp_file.path, "rb") as file:
             size = image_type.image_size(file, kind)
     return size
 

@@ -24,6 +24,7 @@ GIVE_UP_FAILURES = 10  # failed requests in a row that are needed for that
 MIN_SLOWDOWN = 0.1  # seconds between requests after a host reported an overload, doubled by each further report
 SLOWDOWN_DECAY = 0.95  # factor after each success
 OVERLOAD_STATUSES = {429, 503}  # Too Many Requests, Service Unavailable
+MAX_HOSTS = 10_000  # that are remembered, as a list may have a million
 
 
 @dataclass
@@ -47,15 +48,33 @@ class HostLimit:
             return math.inf
         return max(0.0, self.ready_at - now)
 
+    def is_idle(self, now: float) -> bool:
+        """Whether the next request would be treated like the first one."""
+        in_use = self.active or self.priority_waiting or self.failures or self.slowdown > MIN_SLOWDOWN / 10
+        return not in_use and self.ready_at <= now
+
+
+Tell = Callable[[str, Any], None]
+
+
+def tell_nobody(kind: str, value: Any) -> None:
+    """A `Tell` for the only process of a crawl."""
+
 
 class RateLimiter:
-    """The rate limits of all hosts of a crawl. Changes are made while holding `condition`, which threads wait for."""
+    """The rate limits of all hosts of a crawl. Changes are made while holding `condition`, which threads wait for.
 
-    def __init__(self, options: DownloadOptions, clock: Callable[[], float] = time.monotonic) -> None:
-        self.options = options
-        self.clock = clock
+    Args:
+        tell: is told ("share", host) of a host without any limit, once its robots.txt is known, and ("pause", (host,
+            seconds)) of one that gets a limit, so that several processes may ask the first but only one the second.
+    """
+
+    def __init__(
+        self, options: DownloadOptions, clock: Callable[[], float] = time.monotonic, tell: Tell = tell_nobody
+    ) -> None:
+        self.options, self.clock, self.tell = options, clock, tell
         self.condition = threading.Condition()
-        self._hosts: dict[str, HostLimit] = {}
+        self._hosts: OrderedDict[str, HostLimit] = OrderedDict()
 
     def try_acquire(self, host: str, *, priority: bool = False) -> float:
         """Start a request to `host` and return 0, or return the seconds after which to try again. Call it holding
@@ -112,14 +131,17 @@ class RateLimiter:
             host_limit.interval = max(host_limit.interval, delay)
             host_limit.max_active = 1 if delay else self._limits(host)[0]
             host_limit.ready_at = max(host_limit.ready_at, self.clock() + delay)
+            self._tell_limit(host, host_limit, delay)
             self.condition.notify_all()
 
-    def pause(self, host: str, seconds: float) -> None:
+    def pause(self, host: str, seconds: float, *, is_told: bool = False) -> None:
         """Pause `host` for some seconds after it reported an overload, and slow down later requests.
 
         Without the slowdown the same burst of requests would come again after the pause. Each success reduces it a
-        little.
+        little. With `is_told` another process has told of it.
         """
+        if not is_told:
+            self.tell("pause", (host, seconds))
         with self.condition:
             host_limit, now = self._host_limit(host), self.clock()
             if now >= host_limit.paused_until:  # count the overload once for all requests of one burst
@@ -145,11 +167,39 @@ class RateLimiter:
             return f"host given up: {host_limit.last_fault}" if lost else ""
 
     def _host_limit(self, host: str) -> HostLimit:
-        if host not in self._hosts:
+        if host in self._hosts:
+            self._hosts.move_to_end(host)
+        else:
             max_active, interval = self._limits(host)
             # One request until robots.txt is read: others would only wait for it and block threads for other hosts.
             self._hosts[host] = HostLimit(max_active=1 if self.options.robots else max_active, interval=interval)
+            if not self.options.robots:
+                self._tell_limit(host, self._hosts[host], 0.0)
+            self._forget_idle()
         return self._hosts[host]
+
+    def _tell_limit(self, host: str, host_limit: HostLimit, delay: float) -> None:
+        """Tell whether a host that has no limit by the options has none."""
+        if not self.is_unlimited(host):
+            return
+        if delay or host_limit.slowdown:
+            self.tell("pause", (host, delay))
+        else:
+            self.tell("share", host)
+
+    def is_unlimited(self, host: str) -> bool:
+        """Whether the options limit requests to `host` no more than those to all hosts together."""
+        max_active, interval = self._limits(host)
+        return not interval and max_active >= self.options.connections
+
+    def _forget_idle(self) -> None:
+        """Forget the hosts that were asked longest ago, beyond `MAX_HOSTS`, if that changes nothing for them."""
+        now = self.clock()
+        for host in list(itertools.islice(self._hosts, max(0, len(self._hosts) - MAX_HOSTS))):
+            if self._hosts[host].is_idle(now):
+                del self._hosts[host]
+            else:
+                self._hosts.move_to_end(host)
 
     def _limits(self, host: str) -> tuple[int, float]:
         """The maximum number of concurrent requests, and the minimum number of seconds between two."""
@@ -197,6 +247,15 @@ class HostQueue:
             self._unfinished -= 1
             if not self._unfinished:
                 self._condition.notify_all()
+
+    def withdraw(self, host: str) -> list[Task]:
+        """Take away all tasks of a host, which are finished here."""
+        with self._condition:
+            tasks = [*self._queues.pop(host, ()), *(task for *_, task in self._delayed if task["request"].host == host)]
+            self._delayed = [each for each in self._delayed if each[2]["request"].host != host]
+            heapq.heapify(self._delayed)
+            self._unfinished -= len(tasks)
+            return tasks
 
     def close(self) -> None:
         """Announce that no new task will be put."""

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import zip_longest
 
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Candidate
@@ -15,9 +14,9 @@ MAX_REASONS = 10  # shown in the notices
 class Reader:
     """Reads at most `max_pages` pages of `source`, breadth first.
 
-    `found` is whether any page shows a picture. For a source that does not grow (a list, a folder), `shown_urls` are
-    the URLs of its pictures and `omitted` the number of others, because the user expects all of them. The queue holds
-    no more links than pages that may still be read.
+    `found` is whether any page shows a picture, `omitted` the number of pictures that pages have but do not show. The
+    queue holds no more links than pages that may still be read. A page may have a million pictures, so they are taken
+    from it one by one.
     """
 
     def __init__(self, source: Source, *, max_pages: int) -> None:
@@ -25,18 +24,25 @@ class Reader:
         self.max_pages = max_pages
         self.pages = 0
         self.found = False
-        self.shown_urls: set[str] = set()
         self.omitted = 0
         self.faults: list[tuple[str, RequestFault]] = []
         self.cut_pages: list[tuple[str, str]] = []
         self._queue = deque([source.start()])
         self._known = set(self._queue)
         self._links_dropped = False
+        self._page: Iterator[Candidate] = iter(())  # the rest of the page that was read last
 
     def candidates(self, http_client: HttpClient) -> Iterator[Candidate]:
         """Yield the pictures of the pages in order; a page is read after the pictures of the previous one."""
         while self._queue and not self.reached_max_pages and not http_client.stopping.is_set():
-            yield from self._read(self._queue.popleft(), http_client)
+            self._page = self._read(self._queue.popleft(), http_client)
+            yield from self.remaining()
+
+    def remaining(self) -> Iterator[Candidate]:
+        """Yield the pictures that are left of the page that was read last."""
+        # Not `yield from`, by which a caller that has enough would end the page
+        for candidate in self._page:  # noqa: UP028
+            yield candidate
 
     @property
     def unread_pages(self) -> int:
@@ -48,20 +54,23 @@ class Reader:
         """Whether `max_pages` pages were read."""
         return self.pages + len(self.faults) >= self.max_pages
 
-    def _read(self, address: str, http_client: HttpClient) -> list[Candidate]:
+    def _read(self, address: str, http_client: HttpClient) -> Iterator[Candidate]:
         page = self.source.read(address, http_client)
         if isinstance(page, RequestFault):
             self.faults.append((address, page))
-            return []
+            return
         self.pages += 1
-        if page.cut_reason:
-            self.cut_pages.append((address, page.cut_reason))
+        self._note_cut(address, page.cut_reason)
         self._enqueue(page.links)
-        self.found = self.found or bool(page.candidates)
         self.omitted += page.omitted
-        if not self.source.grows:
-            self.shown_urls.update(candidate.url for candidate in page.candidates)
-        return page.candidates
+        for candidate in page.candidates:
+            self.found = True
+            yield candidate
+        self._note_cut(address, page.cut_reason_at_end())
+
+    def _note_cut(self, address: str, reason: str) -> None:
+        if reason:
+            self.cut_pages.append((address, reason))
 
     def _enqueue(self, links: Iterable[str]) -> None:
         """Queue the new links, at most one for each page that may still be read."""
@@ -108,8 +117,12 @@ def one_after_another(readers: Iterable[Reader], http_client: HttpClient) -> Ite
 
 def round_robin(readers: Iterable[Reader], http_client: HttpClient) -> Iterator[FoundCandidate]:
     """Yield one candidate of each reader in turn until no reader has any left."""
-    rounds = zip_longest(*(_candidates_of(reader, http_client) for reader in readers))
-    return (found for each in rounds for found in each if found)
+    waiting = deque(_candidates_of(reader, http_client) for reader in readers)
+    while waiting:
+        candidates = waiting.popleft()
+        if found := next(candidates, None):
+            yield found
+            waiting.append(candidates)
 
 
 def order(mix: bool) -> Callable[[Iterable[Reader], HttpClient], Iterator[FoundCandidate]]:

@@ -6,6 +6,7 @@ training on a picture or on the pictures of a page (https://noai.dev).
 
 import math
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
@@ -17,9 +18,11 @@ from pipeline.crawl.url import authority
 
 AGENT_FIELDS = ("user-agent", "useragent", "user agent")  # that protego accepts
 OTHER_AGENT = "User-agent: -"  # a name that no crawler has
-# Characters of all rules in memory, beyond which files longer than SHORT_FILE are refused: a parsed rule takes a
-# hundred times its length, and a server may have any number of host names
-MAX_TOTAL_RULES, SHORT_FILE = 2_000_000, 8_000
+# Characters of all rules in memory; a parsed rule takes a hundred times its length, and there may be a million hosts.
+# Beyond, the rules that were used longest ago are forgotten and fetched again, but files longer than SHORT_FILE, which
+# take seconds to parse, are kept, and more of them refused.
+MAX_TOTAL_RULES, SHORT_FILE = 2_000_000, 50_000
+OVERHEAD = 1000  # characters that an origin counts besides its rules
 MAX_CRAWL_DELAY = 60.0  # seconds between two requests; with a longer delay the host is not crawled
 NO_TRAINING = ("noai", "noimageai")
 DIRECTIVES_WITH_VALUE = {
@@ -30,16 +33,20 @@ DIRECTIVES_WITH_VALUE = {
 }  # written as "word: value", so that the word before the colon is not an agent
 
 
+NO_RULES = Protego.parse("")
+
+
 class _Host:
     """The rules of one origin; the lock makes concurrent threads wait for one request for its robots.txt."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.rules: Protego | RequestFault | None = None
+        self.length = OVERHEAD  # what it counts
 
 
 class Robots:
-    """The robots.txt rules of every origin that was requested.
+    """The robots.txt rules of every origin that was requested, or of so many as memory should hold.
 
     Args:
         fetch: returns the response to a robots.txt URL.
@@ -51,8 +58,8 @@ class Robots:
         self._fetch = fetch
         self._agent = agent
         self._rate_limiter = rate_limiter
-        self._hosts: dict[str, _Host] = {}
-        self._total_rules = 0
+        self._hosts: OrderedDict[str, _Host] = OrderedDict()
+        self._total = self._total_of_long = 0  # characters
         self._lock = threading.Lock()
 
     def refusal(self, url: str) -> RequestFault | None:
@@ -60,30 +67,48 @@ class Robots:
         rules = self._rules("{0.scheme}://{0.netloc}".format(urlsplit(url)))
         if isinstance(rules, RequestFault):
             return rules
-        return None if rules.can_fetch(url, self._agent) else RequestFault(reason=ROBOTS, outcome="rejected")
+        return (
+            None
+            if rules is NO_RULES or rules.can_fetch(url, self._agent)
+            else RequestFault(reason=ROBOTS, outcome="rejected")
+        )
 
     def _rules(self, origin: str) -> Protego | RequestFault:
         with self._lock:
             host = self._hosts.setdefault(origin, _Host())
+            self._hosts.move_to_end(origin)
         with host.lock:
             if host.rules is None:
-                host.rules = self._fetch_rules(origin)
+                host.rules = self._fetch_rules(origin, host)
+                self._count(host)
                 self._rate_limiter.set_crawl_delay(
                     authority(origin), 0.0 if isinstance(host.rules, RequestFault) else self._delay(host.rules)
                 )
             return host.rules
 
-    def _fetch_rules(self, origin: str) -> Protego | RequestFault:
+    def _count(self, host: _Host) -> None:
+        """Add what `host` counts, and forget the origins that were used longest ago."""
+        with self._lock:
+            self._total += host.length
+            for origin, oldest in list(self._hosts.items()) if self._total > MAX_TOTAL_RULES else ():
+                if self._total <= MAX_TOTAL_RULES:
+                    return
+                if oldest.rules is not None and oldest.length <= SHORT_FILE:
+                    self._total -= self._hosts.pop(origin).length
+
+    def _fetch_rules(self, origin: str, host: _Host) -> Protego | RequestFault:
         result = self._fetch(f"{origin}/robots.txt")
         if isinstance(result, Response):
-            return self._parse_rules(keep_rules_for(self._agent, result.data.decode("utf-8", "replace")))
+            text = keep_rules_for(self._agent, result.data.decode("utf-8", "replace"))
+            host.length += len(text)
+            return self._parse_rules(text)
         # RFC 9309, 2.3.1: a missing file (4xx) allows everything; an unreachable one forbids everything in this crawl.
-        return result if result.passing or not result.host_answered else Protego.parse("")
+        return result if result.passing or not result.host_answered else NO_RULES
 
     def _parse_rules(self, text: str) -> Protego | RequestFault:
         with self._lock:
-            self._total_rules += len(text)
-            if self._total_rules > MAX_TOTAL_RULES and len(text) > SHORT_FILE:
+            self._total_of_long += len(text) * (len(text) > SHORT_FILE)
+            if self._total_of_long > MAX_TOTAL_RULES and len(text) > SHORT_FILE:
                 return RequestFault(reason=f"{ROBOTS}: too long", outcome="rejected")
         rules = Protego.parse(text)
         delay = self._delay(rules)

@@ -1,68 +1,84 @@
-"""The rows of images.jsonl: mark pictures with equal bytes as duplicates, and check that the counts add up."""
+"""The rows of images.jsonl and their counts, made one by one from the frontier: memory holds no row."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
-from pipeline.crawl.frontier import Entry, Frontier
-from pipeline.crawl.outcome import Outcome
+from pipeline.crawl.frontier import Frontier, Settled
 
 OUTCOMES = ("saved", "duplicate", "rejected", "failed")
+REPEATED = "same bytes"
 
 
-def rows_of(frontier: Frontier) -> list[dict[str, Any]]:
-    """Make one row for each requested URL, ordered by source, query and rank, regardless of the order of the responses.
+def rows_of(frontier: Frontier) -> Iterator[dict[str, Any]]:
+    """Yield one row for each requested URL, ordered by source, query and rank, regardless of the order of responses.
 
     Of several URLs with the same bytes the first is saved and the others are duplicates.
 
     Raises:
         RuntimeError: an entry has no outcome, so a picture was lost by a defect of the crawler.
     """
-    lost = [entry.candidate.url for entry in frontier.entries if entry.candidate.url not in frontier.outcomes]
-    if lost or len(frontier.outcomes) != len(frontier.entries):
-        raise RuntimeError(f"{len(frontier.entries)} requested, {len(frontier.outcomes)} settled; lost: {lost[:3]}")
-    seen: set[str] = set()
-    return [_row(entry, frontier.outcomes[entry.candidate.url], seen) for entry in frontier.entries]
+    return map(_row, frontier.all_settled())
 
 
-def counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """Count the rows: `requested`, and the four outcomes, which add up to it."""
-    rows = list(rows)
-    found = Counter(row["outcome"] for row in rows)
-    tally = {"requested": len(rows)} | {name: found[name] for name in OUTCOMES}
-    if sum(found[name] for name in OUTCOMES) != len(rows):
-        raise RuntimeError(f"the tally does not add up: {tally}, outcomes {dict(found)}")
-    return tally
+class Tally:
+    """Counts rows as they are written: by source and outcome, and by reason."""
+
+    def __init__(self) -> None:
+        self._outcomes: Counter[tuple[str, str]] = Counter()  # by engine and outcome
+        self._reasons: Counter[tuple[str, str]] = Counter()  # by engine and reason
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Count `row`."""
+        self._outcomes[row["engine"], row["outcome"]] += 1
+        if row["reason"]:
+            self._reasons[row["engine"], row["reason"]] += 1
+
+    def counts(self, engine: str = "") -> dict[str, int]:
+        """How many rows there are of `engine`, or in all: `requested`, and the four outcomes, which add up to it.
+
+        Raises:
+            RuntimeError: they do not.
+        """
+        found: Counter[str] = Counter()
+        for (each, outcome), count in self._outcomes.items():
+            found[outcome] += count * (engine in ("", each))
+        tally = {"requested": found.total()} | {name: found[name] for name in OUTCOMES}
+        if sum(found[name] for name in OUTCOMES) != found.total():
+            raise RuntimeError(f"the tally does not add up: {tally}, outcomes {dict(found)}")
+        return tally
+
+    def reasons(self) -> dict[str, int]:
+        """The number of rows of each reason, the most frequent first."""
+        found: Counter[str] = Counter()
+        for (_, reason), count in self._reasons.items():
+            found[reason] += count
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def has_reason(self, engine: str, reason: str) -> bool:
+        """Whether any row of `engine` has `reason`."""
+        return bool(self._reasons[engine, reason])
 
 
-def reasons(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """Count the rows by reason, the most frequent first."""
-    found = Counter(row["reason"] for row in rows if row["reason"])
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _row(entry: Entry, outcome: Outcome, seen: set[str]) -> dict[str, Any]:
-    duplicate = outcome.id in seen
-    if outcome.id is not None:
-        seen.add(outcome.id)
-    candidate = entry.candidate
+def _row(settled: Settled) -> dict[str, Any]:
+    source, rank, values, is_repeated = settled
     return {
-        "url": candidate.url,
-        "page": candidate.page,
-        "title": candidate.title,
-        "query": entry.source.query,
-        "engine": entry.source.engine,
-        "rank": entry.rank,
-        "time": outcome.time,
-        "status": outcome.status,
-        "type": outcome.type,
-        "bytes": outcome.bytes,
-        "id": outcome.id,
-        "width": outcome.width,
-        "height": outcome.height,
-        "license": candidate.license,
-        "creator": candidate.creator,
-        "outcome": "duplicate" if duplicate else outcome.outcome,
-        "reason": "same bytes" if duplicate else outcome.reason,
-        **({"class": candidate.category} if candidate.category else {}),
+        "url": values["url"],
+        "page": values["page"],
+        "title": values["title"],
+        "query": source.query,
+        "engine": source.engine,
+        "rank": rank,
+        "time": values["time"],
+        "status": values["status"],
+        "type": values["type"],
+        "bytes": values["bytes"],
+        "id": values["id"],
+        "width": values["width"],
+        "height": values["height"],
+        "license": values["license"],
+        "creator": values["creator"],
+        "outcome": "duplicate" if is_repeated else values["outcome"],
+        "reason": REPEATED if is_repeated else values["reason"],
+        **({"class": values["category"]} if values["category"] else {}),
     }

@@ -1,6 +1,7 @@
 """Store every fetched picture once, named by the SHA-256 of its bytes: icrawler's storage with atomic writes."""
 
 import hashlib
+import itertools
 import os
 import time
 import uuid
@@ -21,16 +22,18 @@ class StorageError(OSError):
 
 
 class TempFile:
-    """A response body in a temporary file, so that memory stays constant for any number of parallel downloads.
+    """A response body: in memory while it is as short as most pictures are, else in a temporary file, so that memory
+    stays constant for any number of parallel downloads.
 
     `sha256` (hex), `bytes` (their number) and `head` (the first of them) describe what was written so far.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
         self.bytes = 0
         self.head = b""
         self._hash = hashlib.sha256()
+        self._is_on_disk = False
 
     @property
     def sha256(self) -> str:
@@ -44,21 +47,54 @@ class TempFile:
             StorageError: the disk refused.
             Exception: what `chunks` raises.
         """
+        waiting = chunks if iter(chunks) is chunks else iter(chunks)
+        for chunk in waiting:
+            self._add(chunk)
+            self.head += chunk
+            if len(self.head) > HEAD_BYTES:
+                break
+        else:
+            return
+        self._save()
         with _storage_errors():
-            file = self.path.open("wb")
+            file = open(self.path, "ab")  # noqa: SIM115, the connection may raise OSError too
         with file:
-            for chunk in chunks:
+            for chunk in waiting:
+                self._add(chunk)
                 with _storage_errors():
                     file.write(chunk)
-                self._hash.update(chunk)
-                self.bytes += len(chunk)
-                self.head += chunk[: HEAD_BYTES - len(self.head)]
             with _storage_errors():
                 file.flush()
+        self.head = self.head[:HEAD_BYTES]
+
+    def move(self, target: str) -> None:
+        """Give the file its final name, atomically."""
+        if not self._is_on_disk:
+            self._save()
+        with _storage_errors():
+            try:
+                os.replace(self.path, target)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                os.replace(self.path, target)
+        self._is_on_disk = False
 
     def discard(self) -> None:
-        """Delete the file."""
-        self.path.unlink(missing_ok=True)
+        """Delete the file, if there is one."""
+        if self._is_on_disk:
+            self._is_on_disk = False
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)
+
+    def _add(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+        self.bytes += len(chunk)
+
+    def _save(self) -> None:
+        """Write what is in memory to the file."""
+        with _storage_errors(), open(self.path, "wb") as file:
+            self._is_on_disk = True
+            file.write(self.head)
 
 
 class PictureStorage(BaseStorage):
@@ -68,17 +104,19 @@ class PictureStorage(BaseStorage):
         self.root = root
         self._unfinished = root / "unfinished"
         self._unfinished.mkdir(parents=True, exist_ok=True)
+        self._draft = os.path.join(self._unfinished, uuid.uuid4().hex)  # the beginning of the name of each
+        self._numbers = itertools.count()
         self._remove_stale()
 
-    def path(self, name: str) -> Path:
+    def path(self, name: str) -> str:
         """The path of the picture with this file name, whether it exists or not."""
-        return self.root / name[:2] / name
+        return os.path.join(self.root, name[:2], name)
 
     def receive(self, chunks: Iterable[bytes]) -> TempFile:
         """Write a body to a temporary file, to be committed or discarded later. If `chunks` raises, the file is
         deleted.
         """
-        temp_file = TempFile(self._unfinished / uuid.uuid4().hex)
+        temp_file = TempFile(f"{self._draft}-{next(self._numbers)}")
         try:
             temp_file.write(chunks)
         except BaseException:
@@ -90,13 +128,8 @@ class PictureStorage(BaseStorage):
         """Move `temp_file` to its final name, atomically; discard it if an undamaged copy exists already."""
         if self.exists(name):
             temp_file.discard()
-            return
-        with _storage_errors():
-            try:
-                os.replace(temp_file.path, self.path(name))
-            except FileNotFoundError:
-                self.path(name).parent.mkdir(exist_ok=True)
-                os.replace(temp_file.path, self.path(name))
+        else:
+            temp_file.move(self.path(name))
 
     def write(self, id: str, data: bytes) -> None:
         """Store `data` under the name `id`, as icrawler's interface requires."""
@@ -105,7 +138,7 @@ class PictureStorage(BaseStorage):
     def exists(self, id: str) -> bool:
         """Whether the picture exists and its SHA-256 is the one in its name."""
         path = self.path(id)
-        return path.is_file() and digest.of_file(path) == path.stem
+        return os.path.isfile(path) and digest.of_file(Path(path)) == id.partition(".")[0]
 
     def _remove_stale(self) -> None:
         """Delete temporary files of killed crawls."""

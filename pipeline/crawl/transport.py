@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from urllib3 import PoolManager, ProxyManager
+from urllib3 import ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -236,7 +236,6 @@ class WatchedHTTPSPool(HTTPSConnectionPool):
     ConnectionCls = WatchedHTTPSConnection
 
 
-def use_watched_pools(manager: PoolManager | ProxyManager) -> PoolManager | ProxyManager:
-    """Make `manager` use the watched connections; returns it."""
+def use_watched_pools(manager: ProxyManager) -> None:
+    """Make `manager` use the watched connections."""
     manager.pool_classes_by_scheme = {"http": WatchedHTTPPool, "https": WatchedHTTPSPool}
-    return manager

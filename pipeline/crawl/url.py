@@ -1,6 +1,11 @@
 """URLs in one normal form (absolute, ASCII, no fragment, limited length), and the paths that sources read."""
 
 import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -10,6 +15,12 @@ from pipeline.text import to_plain_line
 MAX_URL_LENGTH = 4096  # characters of a URL that is requested; browsers and servers accept little more
 DIGEST_LENGTH = 17  # characters that replace the rest of a longer URL: an ellipsis and 16 hex digits
 STANDARD_INPUT = "-"  # in place of a file of URLs
+# Most URLs of the web, which need no change: no upper case in the host, no dot segments, nothing to be encoded
+_NORMAL = re.compile(
+    r"https?://[a-z0-9._-]+(?::[1-9][0-9]{0,4})?"
+    r"(?:/(?:[A-Za-z0-9_~!$&'()*+,;=:@-]|/(?!\.)|(?<!/)\.|%[0-9A-F]{2})*)?"
+    r"(?:\?(?:[A-Za-z0-9_~!$&'()*+,;=:@/?.-]|%[0-9A-F]{2})*)?"
+)
 
 
 def normalize_url(url: str) -> str:
@@ -22,6 +33,8 @@ def normalize_url(url: str) -> str:
 
     if len(url) > MAX_URL_LENGTH:
         return shorten_url(url)
+    if _NORMAL.fullmatch(url):  # ten times as fast, and a list may have a million
+        return url
     try:
         stripped = urldefrag(url.strip()).url
         return shorten_url(parse_url(stripped).url if urlsplit(stripped).scheme in ("http", "https") else url)
@@ -56,6 +69,7 @@ def host_of(url: str) -> str:
     return parts.netloc if parts.scheme in ("http", "https") else ""
 
 
+@lru_cache(maxsize=1024)  # it is asked for several times while a URL is requested
 def authority(url: str) -> str:
     """The authority of a web URL in one spelling, `example.org:443`, which identifies a rate limit; empty for other
     text.
@@ -71,10 +85,27 @@ def authority(url: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def files_below(folder: Path) -> list[Path]:
-    """Every file below `folder`, in an order that is the same on every system."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield every file below `folder`, in the order of their paths with forward slashes, the same on every system.
+
+    Only the names of one folder and of those around it are in memory. A link to a folder is not entered.
+    """
+    with suppress(PermissionError):
+        for name in sorted(_names_in(folder)):
+            if name.endswith("/"):
+                yield from files_below(folder / name[:-1])
+            else:
+                yield folder / name
+
+
+def _names_in(folder: Path) -> Iterator[str]:
+    """The names of the files in a folder, and those of the folders with a slash, by which their files are ordered."""
+    with os.scandir(folder) as found:
+        for each in found:
+            if each.is_dir(follow_symlinks=False):
+                yield f"{each.name}/"
+            elif each.is_file():
+                yield each.name
 
 
 def absolute_path(text: str) -> Path:

@@ -1,7 +1,8 @@
 """The URL archive: the outcome of every requested URL of a dataset, and which source and query found it, in SQLite.
 
-A row is committed when its outcome is known, so that a killed crawl loses nothing. The database is in WAL mode: a
-killed process leaves complete rows, and two crawls may write at the same time.
+Rows are committed a moment after they are known, many at a time, so that a killed crawl asks again for what it fetched
+in that moment, and for nothing else. The database is in WAL mode: a killed process leaves complete rows, and two crawls
+may write at the same time.
 """
 
 import dataclasses
@@ -21,6 +22,7 @@ from pipeline.store.digest import is_digest
 from pipeline.text import to_plain_line
 
 BUSY_TIMEOUT = 30.0  # seconds to wait while another process writes
+BATCH_SECONDS, BATCH_ROWS = 0.2, 500  # for which, and of which, rows wait to be committed together
 COLUMNS = [field.name for field in dataclasses.fields(Outcome)]
 
 _CREATE_URLS = f"CREATE TABLE IF NOT EXISTS urls (url TEXT PRIMARY KEY, {', '.join(COLUMNS)}) WITHOUT ROWID"
@@ -98,6 +100,9 @@ class UrlArchive:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._waiting: list[tuple[str, tuple[Any, ...]]] = []  # statements and their values
+        self._waiting_urls: set[str] = set()
+        self._waits_until = 0.0
         self._connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         self._connection.text_factory = self._decode_text
         try:
@@ -114,6 +119,8 @@ class UrlArchive:
         requested.
         """
         with self._lock:
+            if url in self._waiting_urls:
+                self._commit()
             row = self._execute(_READ_URL, url).fetchone()
         if row is None:
             return None
@@ -122,20 +129,28 @@ class UrlArchive:
         return Outcome(**known) if _is_valid(known) else None
 
     def put(self, url: str, outcome: Outcome) -> None:
-        """Commit the outcome of `url`."""
+        """Commit the outcome of `url`, soon."""
         with self._lock:
-            self._execute(_WRITE_URL, url, *dataclasses.astuple(outcome))
+            self._waiting_urls.add(url)
+            self._write_soon(_WRITE_URL, url, *(getattr(outcome, name) for name in COLUMNS))
 
     def put_find(self, entry: Entry, limit: int) -> None:
-        """Commit that a crawl with this `limit` found `entry`."""
+        """Commit that a crawl with this `limit` found `entry`, soon."""
         candidate, source = entry.candidate, entry.source
         texts = [getattr(candidate, name) for name in FIND_COLUMNS]
         with self._lock:
-            self._execute(_WRITE_FIND, source.engine, source.topic, candidate.url, entry.rank, limit, *texts)
+            self._write_soon(_WRITE_FIND, source.engine, source.topic, candidate.url, entry.rank, limit, *texts)
+
+    def flush(self, *, all_rows: bool = True) -> None:
+        """Commit the rows that wait; without `all_rows`, only if they have waited long enough."""
+        with self._lock:
+            if all_rows or time.monotonic() >= self._waits_until:
+                self._commit()
 
     def finds(self, source: Source, limit: int) -> list[ArchivedFind]:
         """The pictures with an outcome that crawls of `source` with this or a lower limit found, by rank."""
         with self._lock:
+            self._commit()
             rows = self._execute(_READ_FINDS, source.engine, source.topic, limit).fetchall()
         return [
             ArchivedFind(
@@ -145,9 +160,36 @@ class UrlArchive:
         ]
 
     def close(self) -> None:
-        """Close the database."""
+        """Commit what waits, and close the database."""
         with self._lock:
-            self._connection.close()
+            try:
+                self._commit()
+            finally:
+                self._connection.close()
+
+    def _write_soon(self, statement: str, *values: Any) -> None:
+        """Commit a row with others; `UnwritableRow` now if it cannot be written."""
+        self._execute(f"SELECT ?{', ?' * (len(values) - 1)}", *values)
+        if not self._waiting:
+            self._waits_until = time.monotonic() + BATCH_SECONDS
+        self._waiting.append((statement, values))
+        if len(self._waiting) >= BATCH_ROWS:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Write the rows that wait, in one transaction, which is short so that other crawls can write too."""
+        if not self._waiting:
+            return
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            for statement, values in self._waiting:
+                self._execute(statement, *values)
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._execute("COMMIT")
+        self._waiting.clear()
+        self._waiting_urls.clear()
 
     def _enable_wal(self) -> None:
         """Switch to WAL mode. SQLite's busy timeout does not apply to this statement, so retry here."""

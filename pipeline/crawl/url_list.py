@@ -12,7 +12,7 @@ from pipeline.crawl.tables import Faults, check_columns, open_lines, read_table,
 from pipeline.crawl.url import host_of
 from pipeline.errors import UserError
 
-MAX_ROWS = 1_000_000  # of a list that are read
+MAX_ROWS = 10_000_000  # of a list that are read
 FIELDS = ("url", "title", "page", "license", "creator", "class")  # in the order of `ListedUrl`
 
 

@@ -4,9 +4,11 @@ A lost process costs only the item that it was working on. Items and results are
 waits for the other; each process records its progress in shared memory.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -26,6 +28,7 @@ BATCH = 8  # results per message, and new items per message
 DELAY = 0.1  # seconds after which an incomplete batch of results is sent
 TRIES = 2  # the second in a new process, perhaps with more free memory
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of NumPy's libraries
+SIGNALS = {signal.SIGINT, signal.SIGTERM}
 POLL = 0.2  # seconds between two checks of `should_stop` and of the time limit
 
 
@@ -130,7 +133,7 @@ class _Worker:
         self.answered = self.seen = 0
         self.pipe, there = context.Pipe()
         self.process = context.Process(target=_serve, args=(work, there, self.begun), daemon=True)
-        with _interrupts_held(), _one_thread_each():
+        with clean_start(), _one_thread_each():
             self.process.start()
         there.close()
 
@@ -180,16 +183,20 @@ class _Worker:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Start a process with SIGINT and SIGTERM blocked, so that Ctrl-C in the terminal reaches only the parent."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+def clean_start() -> Iterator[None]:
+    """Start a process with SIGINT and SIGTERM blocked, so that Ctrl-C in the terminal reaches only the parent; and
+    without the script that this process runs, such as the command `ganmill`, which imports far more than it needs.
+    """
+    main = vars(sys.modules["__main__"])
+    script = main.pop("__file__", None)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS) if hasattr(signal, "pthread_sigmask") else None
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if script is not None:
+            main["__file__"] = script
 
 
 @contextmanager
@@ -209,11 +216,12 @@ def _one_thread_each() -> Iterator[None]:
 
 def _serve(work: Callable[[Any], Any], pipe: Connection, begun: Any) -> None:
     """The main loop of a worker process, until the pipe or the parent ends."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(
         os.open(os.devnull, os.O_WRONLY), 2
     )  # discard messages of the decoders; exceptions are sent through the pipe
+    gc.freeze()  # what is imported lives as long as the process
     pipe.send(("ready", None))
     while True:
         try:
@@ -238,7 +246,8 @@ def _answer(work: Callable[[Any], Any], items: list[Any], pipe: Connection, begu
         pipe.send(("done", done))
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """End this process when its parent ends; for a thread of it."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
     os._exit(1)

@@ -37,8 +37,15 @@ def of_file(path: Path) -> str:
 
 def of_set(items: Iterable[Any]) -> str:
     """The SHA-256 in hex of JSON values as a set: independent of order and repetition."""
+    return of_json_texts(sorted({json.dumps(item, sort_keys=True) for item in items}))
+
+
+def of_json_texts(texts: Iterable[str]) -> str:
+    """What `of_set` gives of values whose JSON texts are these, each once and in ascending order: there may be more of
+    them than memory should hold.
+    """
     found = hashlib.sha256(b"[")
-    for number, text in enumerate(sorted({json.dumps(item, sort_keys=True) for item in items})):
+    for number, text in enumerate(texts):
         found.update(("," * (number > 0) + json.dumps(text, ensure_ascii=False)).encode())
-    found.update(b"]")  # together the JSON list of the texts, of which there may be a million
+    found.update(b"]")  # together the JSON list of the texts
     return found.hexdigest()

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -23,13 +24,14 @@ Responder = Callable[[BaseHTTPRequestHandler], None]
 class FakeSite:
     """A site whose `routes` map a path to a responder; any other path is a 404.
 
-    `most_requests_at_once` is the highest number of concurrent requests.
+    `most_requests_at_once` is the highest number of concurrent requests, `times` are when requests came.
     """
 
     url: str
     routes: dict[str, Responder] = field(default_factory=dict)
     hits: Counter = field(default_factory=Counter)
     agents: set = field(default_factory=set)
+    times: list = field(default_factory=list)
     requests_now: int = 0
     most_requests_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -132,9 +134,9 @@ class _Server(ThreadingHTTPServer):
         """Ignore clients that disconnect, which these tests do on purpose."""
 
 
-@pytest.fixture
-def site() -> Iterator[FakeSite]:
-    """A site for one test."""
+@contextmanager
+def serve_site(address: str) -> Iterator[FakeSite]:
+    """A site on a loopback address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -144,6 +146,7 @@ def site() -> Iterator[FakeSite]:
             site = self.server.site
             with site.lock:
                 site.hits[self.path] += 1
+                site.times.append(time.monotonic())
                 site.agents.add(self.headers["User-Agent"])
                 site.requests_now += 1
                 site.most_requests_at_once = max(site.most_requests_at_once, site.requests_now)
@@ -156,12 +159,26 @@ def site() -> Iterator[FakeSite]:
         def log_message(self, *_) -> None:
             """Stay silent."""
 
-    server = _Server(("127.0.0.1", 0), Handler)
-    server.site = FakeSite(url=f"http://127.0.0.1:{server.server_port}")
+    server = _Server((address, 0), Handler)
+    server.site = FakeSite(url=f"http://{address}:{server.server_port}")
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield server.site
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def site() -> Iterator[FakeSite]:
+    """A site for one test."""
+    with serve_site("127.0.0.1") as site:
+        yield site
+
+
+@pytest.fixture
+def sites() -> Iterator[list[FakeSite]]:
+    """Sites on four hosts, which two worker processes share equally."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(serve_site(f"127.0.0.{number}")) for number in range(2, 6)]
 
 
 @pytest.fixture(autouse=True)

@@ -90,7 +90,7 @@ def test_error_in_a_thread_is_raised_by_the_crawler(site, run, monkeypatch):
     def raise_zero_division(*_):
         raise ZeroDivisionError("a mistake in the code")
 
-    monkeypatch.setattr("pipeline.crawl.crawler.PictureDownloader.outcome_of_request", raise_zero_division)
+    monkeypatch.setattr("pipeline.crawl.crawl_threads.PictureDownloader.outcome_of_request", raise_zero_division)
 
     with pytest.raises(ZeroDivisionError):
         run()
@@ -116,7 +116,7 @@ def test_full_disk_raises_user_error_with_advice(site, run, monkeypatch):
     def raise_disk_full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipeline.crawl.storage.Path.open", raise_disk_full)
+    monkeypatch.setattr("pipeline.crawl.storage.open", raise_disk_full, raising=False)
 
     with pytest.raises(UserError, match="No space left on device; free some space"):
         run()

@@ -10,8 +10,10 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from urllib.parse import urldefrag
 
 import pytest
+from urllib3.util import parse_url
 
 from pipeline.crawl import http_client
 from pipeline.crawl.http_client import HttpClient
@@ -305,3 +307,31 @@ def test_overlong_urls_are_shortened_and_stay_different():
 def test_two_content_lengths_are_a_fault(site, responders, client):
     site.routes["/two"] = responders.body(b"x", Content_Length="5", CONTENT_LENGTH="7")
     assert client.get(site.url + "/two", POLICY).reason == "not HTTP"
+
+
+def test_url_in_normal_form_is_what_the_whole_parser_gives():
+    ends = ["", "/", "/a/b.jpg", "/a//b", "/%41%2F", "/a?x=/..&y", "?q", "/a-_~!$&'()*+,;=:@", "/a.b/c..d", ":8080/x"]
+    ends += [
+        "/%2f",
+        "/a/./b",
+        "/../a",
+        "/.a",
+        "/a b",
+        "/é",
+        "/a|b",
+        "/%zz",
+        ":080/x",
+        ":0/",
+        "#x",
+        "/a#",
+        "@b",
+        "/a\\b",
+    ]
+    for url in (
+        f"{start}{end}" for start in ("http://a.b", "HTTPS://a.b", "http://A.b", "https://[::1]") for end in ends
+    ):
+        try:
+            expected = parse_url(urldefrag(url).url).url
+        except ValueError:
+            expected = url
+        assert normalize_url(url) == expected, url

@@ -127,7 +127,20 @@ def test_keep_rules_for_gives_the_same_decisions_as_protego():
 
 def test_rules_of_many_hosts_are_limited_in_memory(monkeypatch):
     monkeypatch.setattr("pipeline.crawl.robots.MAX_TOTAL_RULES", 30_000)
+    monkeypatch.setattr("pipeline.crawl.robots.SHORT_FILE", 8_000)
     long, short = robots_txt("user-agent: *\n" + "disallow: /a\n" * 1000), robots_txt("user-agent: *\ndisallow: /a\n")
     one = Robots(lambda url: short if "short" in url else long, "ganmill", RateLimiter(DownloadOptions()))
     found = [one.refusal(f"https://{host}.example/b") for host in ("a", "b", "c", "short")]
     assert [fault.reason if fault else "" for fault in found] == ["", "", "robots.txt: too long", ""]
+
+
+def test_rules_that_were_used_longest_ago_are_forgotten_and_hold_when_fetched_again(monkeypatch):
+    monkeypatch.setattr("pipeline.crawl.robots.MAX_TOTAL_RULES", 3_500)
+    requested = []
+    one = robots_answering(robots_txt("user-agent: *\ndisallow: /a\n"), requested)
+    for host in "abcabda":
+        assert one.refusal(f"https://{host}.example/a").reason == "robots.txt"
+        assert one.refusal(f"https://{host}.example/b") is None
+    assert "".join(url[len("https://")] for url in requested) == "abcd"
+    assert one.refusal("https://c.example/a").reason == "robots.txt"
+    assert len(requested) == 5

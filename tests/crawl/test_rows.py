@@ -1,27 +1,67 @@
 """The rows of images.jsonl and their counts."""
 
+from contextlib import closing
+
 import pytest
 
 from pipeline.crawl.frontier import Frontier
 from pipeline.crawl.outcome import Candidate, Outcome
-from pipeline.crawl.rows import counts, reasons, rows_of
+from pipeline.crawl.rows import Tally, rows_of
 from pipeline.crawl.sources.site import SiteSource
 from pipeline.options import DownloadOptions
 
+SAVED = Outcome(outcome="saved", type="png", id="a" * 64)
 
-def test_entry_without_outcome_raises_runtime_error():
-    frontier, source = Frontier(10), SiteSource(DownloadOptions(), "http://a.example")
-    entries = [frontier.add(Candidate(url=url, fetch_url=url), source) for url in "ab"]
-    frontier.settle(entries[0], Outcome(outcome="failed", reason="HTTP 404"))
+
+@pytest.fixture
+def frontier(tmp_path):
+    with closing(Frontier(tmp_path / "frontier.sqlite", limit=10)) as frontier:
+        yield frontier
+
+
+def append(frontier, urls):
+    source = SiteSource(DownloadOptions(), "http://a.example")
+    for url in urls:
+        frontier.append(frontier.entry_for(Candidate(url=url, fetch_url=url), source))
+
+
+def row(**changes):
+    return {"engine": "site", "outcome": "failed", "reason": "", **changes}
+
+
+def test_entry_without_outcome_raises_runtime_error(frontier):
+    append(frontier, "ab")
+    frontier.settle(1, Outcome(outcome="failed", reason="HTTP 404"))
     with pytest.raises(RuntimeError, match=r"2 requested, 1 settled.*'b'"):
-        rows_of(frontier)
+        list(rows_of(frontier))
+
+
+def test_rows_are_in_the_order_of_entries_and_the_first_of_equal_bytes_is_saved(frontier):
+    append(frontier, "abcd")
+    for number, outcome in ((3, SAVED), (4, Outcome(outcome="rejected", reason="too large")), (1, SAVED), (2, SAVED)):
+        frontier.settle(number, outcome)
+    rows = [(row["url"], row["rank"], row["outcome"], row["reason"]) for row in rows_of(frontier)]
+    assert rows == [
+        ("a", 1, "saved", ""),
+        ("b", 2, "duplicate", "same bytes"),
+        ("c", 3, "duplicate", "same bytes"),
+        ("d", 4, "rejected", "too large"),
+    ]
 
 
 def test_unknown_outcome_raises_runtime_error():
+    tally = Tally()
+    for outcome in ("saved", "lost"):
+        tally.add(row(outcome=outcome))
     with pytest.raises(RuntimeError, match="does not add up"):
-        counts([{"outcome": "saved"}, {"outcome": "lost"}])
+        tally.counts()
 
 
-def test_reasons_are_ordered_by_frequency():
-    rows = [{"reason": reason} for reason in ("", "timeout", "HTTP 404", "timeout", "robots.txt")]
-    assert list(reasons(rows).items()) == [("timeout", 2), ("HTTP 404", 1), ("robots.txt", 1)]
+def test_reasons_are_ordered_by_frequency_and_counted_for_all_sources():
+    tally = Tally()
+    for engine, reason in (("site", ""), ("site", "timeout"), ("urls", "HTTP 404"), ("urls", "timeout")):
+        tally.add(row(engine=engine, reason=reason))
+    assert list(tally.reasons().items()) == [("timeout", 2), ("HTTP 404", 1)]
+    assert (tally.counts()["failed"], tally.counts("urls")["failed"], tally.counts("bing")["requested"]) == (4, 2, 0)
+    assert tally.has_reason("urls", "HTTP 404")
+    assert not tally.has_reason("site", "HTTP 404")

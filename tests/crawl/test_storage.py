@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,10 @@ def storage(tmp_path):
     return PictureStorage(tmp_path / "raw")
 
 
+def path_in(storage, name):
+    return Path(storage.path(name))
+
+
 def unfinished_files(storage):
     return list((storage.root / "unfinished").iterdir())
 
@@ -23,13 +28,22 @@ def test_temp_file_has_digest_and_head_and_is_committed(storage):
     temp_file = storage.receive([data[:100_000], data[100_000:]])
     assert (temp_file.sha256, temp_file.bytes, temp_file.head) == (digest.of_bytes(data), len(data), data[:HEAD_BYTES])
     storage.commit(temp_file, f"{temp_file.sha256}.png")
-    assert storage.path(f"{temp_file.sha256}.png").read_bytes() == data
+    assert path_in(storage, f"{temp_file.sha256}.png").read_bytes() == data
+    assert unfinished_files(storage) == []
+
+
+def test_short_body_is_written_when_it_is_committed(storage):
+    temp_file = storage.receive([b"ab", b"c"])
+    assert unfinished_files(storage) == []
+    storage.commit(temp_file, f"{temp_file.sha256}.png")
+    temp_file.discard()
+    assert path_in(storage, f"{digest.of_bytes(b'abc')}.png").read_bytes() == b"abc"
     assert unfinished_files(storage) == []
 
 
 def test_interrupted_body_leaves_no_file(storage):
     def chunks():
-        yield b"x"
+        yield bytes(HEAD_BYTES + 1)
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
@@ -49,16 +63,16 @@ def test_disk_error_raises_storage_error(storage, monkeypatch):
 def test_damaged_picture_is_replaced_and_undamaged_one_is_kept(storage):
     name = f"{digest.of_bytes(b'good')}.png"
     storage.write(name, b"good")
-    before = storage.path(name).stat().st_ino
+    before = path_in(storage, name).stat().st_ino
     storage.write(name, b"good")
-    assert storage.path(name).stat().st_ino == before
-    storage.path(name).write_bytes(b"bad")
+    assert path_in(storage, name).stat().st_ino == before
+    path_in(storage, name).write_bytes(b"bad")
     storage.write(name, b"good")
-    assert storage.path(name).read_bytes() == b"good"
+    assert path_in(storage, name).read_bytes() == b"good"
 
 
 def test_stale_temp_files_are_removed(storage):
-    old, new = (storage.receive([b"x"]).path for _ in range(2))
+    old, new = (Path(storage.receive([bytes(HEAD_BYTES + 1)]).path) for _ in range(2))
     long_ago = time.time() - STALE_AFTER - 1
     os.utime(old, (long_ago, long_ago))
     PictureStorage(storage.root)

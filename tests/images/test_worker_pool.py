@@ -107,6 +107,19 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     wait_until(lambda: not any(is_running(int(path.name)) for path in tmp_path.iterdir()))
 
 
+def test_workers_do_not_run_the_script_of_their_parent(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"""import sys
+sys.path[:0] = [{str(REPOSITORY)!r}]
+print("script")
+from pipeline.images.worker_pool import work_through
+work_through([-1, -2], abs, print, processes=2, seconds=60, should_stop=lambda: False)
+print(__file__)""")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert (lines[0], sorted(lines[1:-1]), lines[-1]) == ("script", ["-1 1", "-2 2"], str(script))
+
+
 def wait_until(holds, seconds: float = 30):
     end = time.monotonic() + seconds
     while not holds():

@@ -1,6 +1,7 @@
 """The interface of a source, and the base class of the search services."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,12 +20,13 @@ PAGE_TYPES = ("text/html", "application/xhtml+xml", "application/json")
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """The pictures and links of one page, in document order."""
+    """The pictures and links of one page, in document order. Of a list or a folder the pictures are read one by one."""
 
-    candidates: list[Candidate]
+    candidates: Iterable[Candidate]
     links: list[str]
     omitted: int = 0  # number of further pictures, which are not in `candidates`
     cut_reason: str = ""  # why reading stopped before the end of the page; empty if it did not
+    cut_reason_at_end: Callable[[], str] = str  # the same, once the last of `candidates` was read
 
 
 class Source(ABC):
@@ -34,6 +36,7 @@ class Source(ABC):
     query: str = ""
     uses_archive: bool = True  # archived outcomes are reused; not for local files, which their owner may change
     grows: bool = False  # its results change over time, and pictures of earlier crawls still belong to the dataset
+    asks_hosts: bool = False  # any process may fetch its pictures: nothing but `fetch` of this class is needed
 
     def __init__(self, options: DownloadOptions) -> None:
         self.options = options

@@ -11,8 +11,10 @@ import zlib
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 NAMES = re.compile(r"ubyte|idx", re.IGNORECASE)  # in the name of every published IDX file; others are not opened
 UNSIGNED_BYTES = 8
@@ -30,7 +32,7 @@ class IdxPictures:
     but has no `classes` if it is not of these pictures.
     """
 
-    pixels: np.ndarray
+    pixels: "np.ndarray"
     count: int
     total: int
     classes: tuple[int, ...] | None
@@ -41,6 +43,8 @@ def read_idx(path: Path, count: int, *, max_bytes: int = MAX_BYTES) -> IdxPictur
     """Read the first `count` pictures of `path`, at most `max_bytes` bytes; None if it is no IDX file of pictures."""
     if not NAMES.search(path.name):
         return None
+    import numpy as np  # here, as most crawls need none of its tenth of a second
+
     try:
         with _open(path) as file:
             header = _header(file, dimensions=3)

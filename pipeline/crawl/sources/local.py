@@ -1,6 +1,6 @@
 """Sources on this machine: what they share, and the folder with pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +12,6 @@ from pipeline.crawl.sources.base import Page, Source
 from pipeline.crawl.sources.idx import MAX_BYTES, IdxPictures, read_idx, unusable_idx
 from pipeline.crawl.storage import StorageError
 from pipeline.crawl.url import absolute_path, files_below
-from pipeline.images.png import encode_png
 from pipeline.options import DownloadOptions
 from pipeline.store.shards import CUT_SHORT, DamagedShard, Place
 
@@ -68,7 +67,7 @@ class FolderSource(LocalSource):
 
     def __init__(self, options: DownloadOptions) -> None:
         super().__init__(options)
-        self._in_idx_files: dict[str, tuple[IdxPictures, int]] = {}  # file and number of a picture, by its URL
+        self._idx_files: dict[str, IdxPictures] = {}  # by the URI of the file
         self._memory_is_full = False
         self._labels_of_others: set[Path] = set()  # label files that do not fit the pictures beside them
 
@@ -79,31 +78,26 @@ class FolderSource(LocalSource):
     def read(self, address: str, http_client: HttpClient) -> Page:
         """List the files below the folder at `address`."""
         root = absolute_path(address)
-        files = files_below(root)
-        idx_files = self._read_idx_files(files)
+        idx_files = self._read_idx_files(files_below(root))
+        self._idx_files = {path.as_uri(): pictures for path, pictures in idx_files.items()}
         label_files = {found.label_file for found in idx_files.values() if found.classes is not None}
         self._labels_of_others = {found.label_file for found in idx_files.values() if found.label_file} - label_files
-        candidates: list[Candidate] = []
-        total = 0
-        for path in files:
-            room = self.max_candidates - len(candidates)
-            if path in idx_files:
-                candidates += self._candidates_of(idx_files[path], path, root)[:room]
-                total += self._total(idx_files[path])
-            elif path not in label_files:
-                candidates += [self._candidate(path, root)][:room]
-                total += 1
         return Page(
-            candidates=candidates, links=[], omitted=total - len(candidates), cut_reason=MEMORY * self._memory_is_full
+            candidates=self._candidates(root, idx_files, label_files),
+            links=[],
+            omitted=sum(self._total(pictures) - _listed(pictures) for pictures in idx_files.values()),
+            cut_reason=MEMORY * self._memory_is_full,
         )
 
     def fetch(self, request: Request, http_client: HttpClient) -> Response | RequestFault:
         """Read the file, or make a PNG file of a picture in an IDX file; what cannot be read is a fault."""
-        if request.start_url in self._in_idx_files:
-            pictures, number = self._in_idx_files[request.start_url]
-            if number >= len(pictures.pixels):
+        uri, _, number = request.start_url.rpartition("#")
+        if pictures := self._idx_files.get(uri):
+            if int(number) >= len(pictures.pixels):
                 return RequestFault(reason="file: it ends before this picture, its header promises more")
-            png = encode_png(pictures.pixels[number])
+            from pipeline.images.png import encode_png  # here, as it loads OpenCV
+
+            png = encode_png(pictures.pixels[int(number)])
             return Response(url=request.start_url, data=request.policy.receive([png]))
         path = Path(request.start_url)
         if path in self._labels_of_others:
@@ -112,7 +106,16 @@ class FolderSource(LocalSource):
             return RequestFault(reason=unusable, outcome="rejected")
         return self.receive_file(path, request)
 
-    def _read_idx_files(self, files: list[Path]) -> dict[Path, IdxPictures]:
+    def _candidates(
+        self, root: Path, idx_files: Mapping[Path, IdxPictures], label_files: Set[Path | None]
+    ) -> Iterator[Candidate]:
+        for path in files_below(root):
+            if path in idx_files:
+                yield from self._candidates_of(idx_files[path], path, root)
+            elif path not in label_files:
+                yield self._candidate(path, root)
+
+    def _read_idx_files(self, files: Iterable[Path]) -> dict[Path, IdxPictures]:
         """The pictures of all IDX files: no more than are asked for, and no more than fit into memory together."""
         found: dict[Path, IdxPictures] = {}
         room, bytes_left = self.max_candidates, MAX_BYTES
@@ -128,21 +131,16 @@ class FolderSource(LocalSource):
         cut_short = len(pictures.pixels) < pictures.count
         return _listed(pictures) if cut_short or self._memory_is_full else pictures.total
 
-    def _candidates_of(self, pictures: IdxPictures, path: Path, root: Path) -> list[Candidate]:
-        found = []
+    def _candidates_of(self, pictures: IdxPictures, path: Path, root: Path) -> Iterator[Candidate]:
         for number in range(_listed(pictures)):
             url = f"{path.as_uri()}#{number}"
-            self._in_idx_files[url] = pictures, number
-            found.append(
-                Candidate(
-                    url=url,
-                    fetch_url=url,
-                    page=root.as_uri(),
-                    title=f"{path.relative_to(root).as_posix()}#{number}",
-                    category=str(pictures.classes[number]) if pictures.classes else "",
-                )
+            yield Candidate(
+                url=url,
+                fetch_url=url,
+                page=root.as_uri(),
+                title=f"{path.relative_to(root).as_posix()}#{number}",
+                category=str(pictures.classes[number]) if pictures.classes else "",
             )
-        return found
 
     def _candidate(self, path: Path, root: Path) -> Candidate:
         return Candidate(

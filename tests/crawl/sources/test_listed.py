@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 
 import pytest
 
@@ -47,9 +48,22 @@ def test_each_url_is_requested_once_and_rows_that_are_no_urls_have_a_row(tmp_pat
     assert notices[0].startswith("urls: 1 page read in part: 1 row could not be used, the first: line 4 has no URL (/")
 
 
-def test_what_the_limit_leaves_out_is_counted_without_keeping_it(tmp_path, options):
+def test_what_the_limit_leaves_out_is_counted_once(tmp_path, site, rows):
+    paths = site.pictures(400)
     listed = tmp_path / "list.csv"
-    listed.write_text("url\n" + "".join(f"http://a.example/{number % 400}\n" for number in range(800)))
-    source = UrlsSource(options(sources=("urls",), urls=str(listed), limit=50))
-    page = source.read(source.start(), None)
-    assert (len(page.candidates), page.omitted) == (100, 300)
+    listed.write_text("url\n" + "".join(f"{site.url}{paths[number % 400]}\n" for number in range(800)))
+    found, notices = rows(listed, limit=50)
+    assert [row["url"] for row in found] == [site.url + path for path in paths[:50]]
+    assert notices == ["urls: the limit of 50 leaves out 350"]
+
+
+def test_a_list_is_read_row_by_row(tmp_path, options):
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"http://a.example/{number}\n" for number in range(50_000)))
+    source = UrlsSource(options(sources=("urls",), urls=str(listed)))
+    tracemalloc.start()
+    count = sum(1 for _ in source.read(source.start(), None).candidates)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 50_000
+    assert peak < 2_000_000, "bytes: the URLs alone would be more"

@@ -1,0 +1,76 @@
+"""One worker process of a crawl, and the threads that write to its pipe and read from it."""
+
+import multiprocessing
+import queue
+import signal
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+from pipeline.crawl.dispatch import Event
+from pipeline.crawl.worker_crawler import WorkerSetup, serve
+from pipeline.images.worker_pool import clean_start
+
+QUIT = ""  # the last order of the thread that writes
+SILENCE = 60.0  # seconds after which a process hangs; it tells something every second
+
+
+class WorkerProcess:
+    """A process that crawls what it is given. One that hangs holds up nobody, as threads of their own wait for it."""
+
+    def __init__(self, setup: WorkerSetup, events: queue.SimpleQueue[Event]) -> None:
+        # spawn, because a fork would copy locks of other threads
+        context = multiprocessing.get_context("spawn")
+        self.index, self._events = setup.index, events
+        self.heard = time.monotonic()  # when it last told something
+        self.at_work = context.RawArray("q", setup.connections)  # numbers of the entries in its threads
+        self._orders: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._pipe, there = context.Pipe()
+        self.process = context.Process(target=serve, args=(setup, there, self.at_work), daemon=True)
+        with clean_start():
+            self.process.start()
+        there.close()
+        self._writer = threading.Thread(target=self._write, daemon=True)
+        for thread in (self._writer, threading.Thread(target=self._read, daemon=True)):
+            thread.start()
+
+    def order(self, kind: str, value: Any = None) -> None:
+        """Send a message, soon."""
+        self._orders.put((kind, value))
+
+    def kill(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.join()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has told nothing for so long that it hangs."""
+        return time.monotonic() - self.heard > SILENCE
+
+    def epitaph(self) -> str:
+        """Why the crawl cannot go on, if this process has died as others before it."""
+        code = self.process.exitcode or 0
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        if self.is_silent:
+            how = f"did not answer for {SILENCE:g} s"
+        elif -code == signal.SIGKILL:
+            how += ", which most often means that memory ran out"
+        return f"a worker process of the crawl {how}, again and again; set download.processes to 1, and run again"
+
+    def _write(self) -> None:
+        with suppress(OSError):  # it has ended, which the other thread tells
+            while (message := self._orders.get())[0] != QUIT:
+                self._pipe.send(message)
+
+    def _read(self) -> None:
+        with suppress(Exception):  # its end, or what is no message, which only a fault of it can send
+            while True:
+                kind, value = self._pipe.recv()
+                self.heard = time.monotonic()
+                self._events.put(Event(self.index, kind, value))
+        self.order(QUIT)
+        self._writer.join()
+        self._pipe.close()
+        self._events.put(Event(self.index, "ended", self))
