@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -266,13 +267,22 @@ def _is_whole(folder: Path) -> bool:
 
 def _sync_all(folder: Path) -> None:
     """Fsync everything in `folder`; of very many files the whole disk at once, where that waits for the disk."""
-    paths = [os.path.join(root, name) for root, folders, files in os.walk(folder) for name in folders + files]
-    if len(paths) > SYNCED_EACH and sys.platform == "linux":
+    paths = _paths_below(folder)
+    first = list(islice(paths, SYNCED_EACH + 1))  # there may be a million
+    if len(first) > SYNCED_EACH and sys.platform == "linux":
         os.sync()
         return
-    for path in paths:
+    for path in chain(first, paths):
         _sync(path)
     _sync(folder)
+
+
+def _paths_below(folder: str | Path) -> Iterator[str]:
+    with os.scandir(folder) as found:
+        for each in found:
+            yield each.path
+            if each.is_dir(follow_symlinks=False):
+                yield from _paths_below(each.path)
 
 
 def _sync(path: str | Path) -> None:
