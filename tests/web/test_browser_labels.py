@@ -123,3 +123,27 @@ def test_page_shows_a_damaged_log_and_labels_wait_for_repair(profile, live_serve
     wait_until_saved(tab)
     tab.wait_for_selector("#problem", state="hidden")
     assert live_server.fake_dataset.log.effective() == {picture_id(0): "on", picture_id(1): "off"}
+
+
+def test_an_answer_from_before_a_label_was_saved_removes_it_from_no_tile(profile, live_server):
+    tab = open_tab(profile, live_server)
+    press(tab, "y")
+    wait_until_saved(tab)
+    polls = []
+    tab.route("**/changes*", lambda route: polls.append((route, route.fetch() if not polls else None)))
+    wait_for_polls(tab, polls, 1)
+    press(tab, "n")
+    wait_until_saved(tab)
+    answered, response = polls[0]
+    answered.fulfill(response=response)
+    wait_for_polls(tab, polls, 2)  # the page has taken the first answer
+    assert saved_labels(tab) == {picture_id(0): "on", picture_id(1): "off"}
+    tab.unroute("**/changes*")
+
+
+def wait_for_polls(tab, polls, count):
+    for _ in range(200):
+        if len(polls) >= count:
+            return
+        tab.wait_for_timeout(50)
+    raise AssertionError(f"the page asked {len(polls)} times for changes, not {count} times")

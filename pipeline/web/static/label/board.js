@@ -83,13 +83,13 @@ export class Board {
     return Promise.allSettled(this.tiles.map((tile) => tile.querySelector("img").decode()));
   }
 
-  /** Update what is known about the squares; they keep their positions. */
+  /** Update what is known about the squares; they keep their positions and labels, which other answers bring. */
   renew(found) {
     for (const picture of found) {
       const index = this.positions.get(picture.id);
       if (index === undefined) continue;
       const before = this.pictures[index];
-      this.pictures[index] = { ...picture, why: before.why };
+      this.pictures[index] = { ...picture, why: before.why, label: before.label };
       this.tiles[index].querySelector(".score").textContent = score(picture);
       if (picture.version !== before.version) this.images.dress(this.tiles[index], picture);
     }

@@ -134,7 +134,9 @@ function undo() {
   else toast(`${step.length} ${step.length === 1 ? "label" : "labels"} undone, on another page`);
 }
 
+let saves = 0; // answers to saved labels
 function saved(answer, idle) {
+  saves++;
   forget(idle);
   for (const [id, label] of Object.entries(answer.labels)) board.label(id, label);
   if (answer.refused.length) toast(refusedText(answer.refused));
@@ -157,10 +159,11 @@ function forget(names) {
 // --- changes by others
 
 async function poll() {
+  const before = saves;
   try {
     const found = await server.get("changes", { since: revision });
     reachable = true;
-    applyChanges(found);
+    if (before === saves) applyChanges(found); // else it may be from before the save; the next poll asks for the same
   } catch (error) {
     reachable = error.status !== undefined;
     problem(reachable ? error.message : "");
