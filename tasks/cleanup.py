@@ -1,13 +1,16 @@
 """Garbage collection: find old artifacts that may be deleted, and delete them.
 
-`collect_garbage` keeps a number of artifacts of each stage; `disk_budget` keeps within bytes and days.
+`collect_garbage` keeps a number of artifacts of each stage; `disk_budget` keeps within bytes and days; `delete_shared`
+deletes from the storage of several machines by age.
 """
 
+from datetime import datetime, timedelta, timezone
 from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.store.artifacts import PACKED, WORK, ArtifactStore
+from pipeline.store.remote_cleanup import delete_old
 from tasks import gallery_updates, label_snapshots, paths
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
@@ -39,6 +42,24 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
     if not dry_run:
         gallery_updates.refresh(pipeline.dataset)
     return sizes
+
+
+def delete_shared(pipeline: RunPipeline, *, days: float, dry_run: bool = False) -> dict[str, int]:
+    """Delete from the storage that machines share what is older than `days`, except the newest artifact of each stage
+    and those of the current settings and of the last run here.
+
+    Returns:
+        The bytes of each deleted name of the storage.
+    """
+    before = datetime.now(timezone.utc) - timedelta(days=days)
+    removed: dict[str, int] = {}
+    for task in pipeline.stages():
+        store = task.artifact_store
+        if store.remote:
+            latest = store.latest()
+            keep = [key for key in (task.key(), latest.manifest.key if latest else None) if key]
+            removed |= delete_old(store.remote, before=before, keep=keep, dry_run=dry_run)
+    return removed
 
 
 def drawn_samples(dataset: str) -> list[Path]:

@@ -2,12 +2,18 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.errors import UserError
-from tasks import cleanup, disk_budget, paths
+from pipeline.store.object_store import StoreFault
+from tasks import cleanup, disk_budget, machines, paths
 from tasks.commands import pipeline_of
+from tasks.run_pipeline import RunPipeline
 from tasks.runner import EXIT_NEXT
+
+T = TypeVar("T", Path, str)
 
 KEEP = 3  # newest artifacts of each stage that stay, unless a budget or an age says what goes
 
@@ -17,9 +23,9 @@ def gc(arguments: Namespace) -> int:
     _check(arguments)
     removed, freed = _by_number(arguments), _within_budget(arguments)
     removed |= freed.removed
-    for folder, size in removed.items():
-        print(f"{size / 1e6:9.1f} MB  {folder}")
-    print(f"{sum(removed.values()) / 1e6:9.1f} MB {'would be ' if arguments.dry_run else ''}freed")
+    _print_removed(removed, arguments, "")
+    if arguments.shared:
+        _print_removed(_of_storage(arguments), arguments, f" in {machines.chosen().storage}")
     for note in freed.notes:
         print(note, file=sys.stderr)
     if line := freed.budget_line():
@@ -28,16 +34,36 @@ def gc(arguments: Namespace) -> int:
     return 0
 
 
+def _print_removed(removed: Mapping[Path, int] | Mapping[str, int], arguments: Namespace, where: str) -> None:
+    for folder, size in removed.items():
+        print(f"{size / 1e6:9.1f} MB  {folder}")
+    print(f"{sum(removed.values()) / 1e6:9.1f} MB {'would be ' if arguments.dry_run else ''}freed{where}")
+
+
 def _by_number(arguments: Namespace) -> dict[Path, int]:
     """Delete all but the newest artifacts of each stage, if that was asked for; returns the bytes of each folder."""
     if arguments.keep is None and (arguments.gib or arguments.days):
         return {}
     keep = KEEP if arguments.keep is None else arguments.keep
-    removed: dict[Path, int] = {}
+    return _of_each(arguments, lambda pipeline: cleanup.collect_garbage(pipeline, keep=keep, dry_run=arguments.dry_run))
+
+
+def _of_storage(arguments: Namespace) -> dict[str, int]:
+    """Delete what is old from the storage that machines share; returns the bytes of each name in it."""
+    return _of_each(
+        arguments,
+        lambda pipeline: cleanup.delete_shared(pipeline, days=arguments.days, dry_run=arguments.dry_run),
+    )
+
+
+def _of_each(arguments: Namespace, clean: Callable[[RunPipeline], dict[T, int]]) -> dict[T, int]:
+    """What `clean` deletes of each dataset; of all datasets those with wrong settings are left alone."""
+    removed: dict[T, int] = {}
     for name in _datasets(arguments):
         try:
-            pipeline = pipeline_of(Namespace(**{**vars(arguments), "dataset": name}))
-            removed |= cleanup.collect_garbage(pipeline, keep=keep, dry_run=arguments.dry_run)
+            removed |= clean(pipeline_of(Namespace(**{**vars(arguments), "dataset": name})))
+        except StoreFault:
+            raise
         except UserError as error:
             if not arguments.all:
                 raise
@@ -50,6 +76,8 @@ def _check(arguments: Namespace) -> None:
     for name, value in (("gib", arguments.gib), ("days", arguments.days)):
         if value is not None and not value >= 0:
             raise UserError(f"--{name} {value}: expected a number, at least 0, for example 10")
+    if arguments.shared and not (arguments.days and machines.chosen().storage):
+        raise UserError("gc --shared deletes from the storage what is older than --days N; give both, and set storage")
     settings = [name for name in vars(arguments) if "." in name or name == "query"]
     if arguments.all and settings:
         raise UserError(f"gc --all uses the settings of each dataset; leave out {settings[0]}, or --all")
@@ -86,5 +114,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--gib", type=float, metavar="N", help="delete what is oldest until the datasets have at most N GiB"
     )
     parser.add_argument("--days", type=float, metavar="N", help="delete what is older than N days, run records too")
+    parser.add_argument(
+        "--shared", action="store_true", help="with --days: delete what is as old from the storage of all machines too"
+    )
     parser.add_argument("--all", action="store_true", help="all datasets together, and old nights")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be deleted")

@@ -12,9 +12,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pipeline.errors import UserError
 from pipeline.text import to_plain_line
@@ -29,6 +30,14 @@ LONGEST = 200  # characters of a message of the store that are shown
 
 class StoreFault(UserError):
     """The store cannot be reached, or refuses what is asked of it."""
+
+
+class StoredFile(NamedTuple):
+    """A file of a store: its name, its bytes, and when it was written, with a time zone."""
+
+    name: str
+    size: int
+    modified: datetime
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,23 @@ class ObjectStore:
             return []
 
         return self._tried(names)
+
+    def files(self, folder: str) -> list[StoredFile]:
+        """Every file in `folder` and below, with its path from there."""
+
+        def files() -> list[StoredFile]:
+            self.system.invalidate_cache()
+            place = self._path(folder)
+            found = self.system.find(place, detail=True)
+            return [
+                StoredFile(str(path)[len(place) + 1 :], int(info["size"]), self._modified(path, info))
+                for path, info in found.items()
+            ]
+
+        return self._tried(files)
+
+    def _modified(self, path: str, info: dict[str, Any]) -> datetime:
+        return info.get("LastModified") or self.system.modified(path)
 
     def delete(self, name: str) -> None:
         """Delete a file, or a folder with all that is in it; nothing if there is none."""

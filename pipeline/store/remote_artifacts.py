@@ -3,6 +3,7 @@
 <dataset>/<stage>/1a2b3c4d5e6f/manifest.json             written last, once, and believed alone
 <dataset>/<stage>/1a2b3c4d5e6f/<upload>/images.jsonl …   its files; of an upload that failed nobody speaks
 <dataset>/<stage>/shards/<SHA-256>.tar                   its pictures, some thousand in each, shared by artifacts
+<dataset>/<stage>/locks/…, work/…                        of machines that are at work
 
 Of two machines that make the same artifact the first counts. A shard is named by what is in it, so a shard that is
 there already is not uploaded again.
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 AT_ONCE = 8  # files on their way
 SHARDS = "shards"
+LOCKS = "locks"  # of machines that make an artifact
+WORK = "work"  # what workers of a cluster have copied of work that is not done
 
 
 class RemoteArtifact(NamedTuple):
@@ -96,6 +99,10 @@ class RemoteArtifacts:
             work = partial(self._unpack, artifact, target=target / name)
             for done, _ in enumerate(_at_once(work, shards), start=1):
                 progress(done, len(shards), "shards downloaded")
+
+    def all(self) -> list[RemoteArtifact]:
+        """Every artifact that is listed."""
+        return [found for name in self.store.names(self.prefix) if (found := self.read(name))]
 
     def read(self, name: str) -> RemoteArtifact | None:
         """The artifact called `name`; None if there is none."""

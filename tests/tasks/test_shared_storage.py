@@ -37,7 +37,8 @@ def command(tmp_path, monkeypatch, capsys, pictures):
     def run(machine: str, *words: str, storage: str = "store") -> tuple[int, str]:
         (tmp_path / machine).mkdir(exist_ok=True)
         monkeypatch.chdir(tmp_path / machine)
-        flags = ["--dataset", "cats", "--storage", storage and str(tmp_path / storage), "--until", "normalize"]
+        flags = ["--dataset", "cats", "--storage", storage and str(tmp_path / storage)]
+        flags += [] if words[0] == "gc" else ["--until", "normalize"]
         source = ["--download-sources", "folder", "--download-folder", str(pictures), "--normalize-processes", "1"]
         code = main([*words, *flags, *source])
         captured = capsys.readouterr()
@@ -112,3 +113,27 @@ def test_a_machine_that_is_at_work_holds_up_the_other(command, tmp_path, monkeyp
     code, said = command("a", "run")
     assert code == 0
     assert "waits: another machine makes the same" in said
+
+
+def test_gc_deletes_from_the_storage_what_is_old(command, tmp_path, pictures):
+    assert command("a", "run")[0] == 0
+    (pictures / "0.png").unlink()
+    assert command("a", "run")[0] == 0
+    store = tmp_path / "store" / "cats" / "normalize"
+    before = sorted(path.name for path in store.iterdir())
+    code, said = command("a", "gc", "--shared", "--days", "9")
+    assert code == 0
+    assert f"0.0 MB freed in {tmp_path / 'store'}" in said
+    code, said = command("a", "gc", "--shared", "--days", "1e-9", "--dry-run")
+    assert f"would be freed in {tmp_path / 'store'}" in said
+    assert sorted(path.name for path in store.iterdir()) == before
+    assert command("a", "gc", "--shared", "--days", "1e-9")[0] == 0
+    assert len(list(store.iterdir())) == len(before) - 1
+    assert states(command("b", "plan", "--json")[1]) == {"download": "up to date", "normalize": "up to date"}
+
+
+@pytest.mark.parametrize(("storage", "flags"), [("store", []), ("", ["--days", "9"])])
+def test_gc_shared_needs_days_and_a_storage(command, storage, flags):
+    code, said = command("a", "gc", "--shared", *flags, storage=storage)
+    assert code != 0
+    assert "give both, and set storage" in said
