@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.errors import UserError
-from pipeline.store.object_store import StoreFault
+from pipeline.store.object_store import StoreFault, without_password
 from tasks import cleanup, disk_budget, machines, paths
 from tasks.commands import pipeline_of
 from tasks.run_pipeline import RunPipeline
@@ -25,7 +25,7 @@ def gc(arguments: Namespace) -> int:
     removed |= freed.removed
     _print_removed(removed, arguments, "")
     if arguments.shared:
-        _print_removed(_of_storage(arguments), arguments, f" in {machines.chosen().storage}")
+        _print_removed(_of_storage(arguments), arguments, f" in {without_password(machines.chosen().storage)}")
     for note in freed.notes:
         print(note, file=sys.stderr)
     if line := freed.budget_line():

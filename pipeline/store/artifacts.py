@@ -93,8 +93,8 @@ class ArtifactStore:
         if self.remote is None:
             return ""
         if not (artifact.folder / manifests.NAME).exists():
-            return f"is fetched from {self.remote.store.address}"
-        return "" if self.remote.read(artifact.folder.name) else f"is copied to {self.remote.store.address}"
+            return f"is fetched from {self.remote.store.shown}"
+        return "" if self.remote.read(artifact.folder.name) else f"is copied to {self.remote.store.shown}"
 
     def share(self, artifact: Artifact, progress: Progress = silent) -> Artifact:
         """Bring the artifact here, or upload it, whichever lacks it; returns the one that all machines use.

@@ -156,6 +156,11 @@ class ObjectStore:
         self._tried(delete)
 
     @property
+    def shown(self) -> str:
+        """The address for people."""
+        return without_password(self.address)
+
+    @property
     def _is_local(self) -> bool:
         return self.system.protocol == "file" or "file" in tuple(self.system.protocol)
 
@@ -211,11 +216,16 @@ class ObjectStore:
         try:
             yield
         except Exception as error:
-            what = to_plain_line(str(error) or type(error).__name__, LONGEST)
+            what = without_password(to_plain_line(str(error) or type(error).__name__, LONGEST))
             raise StoreFault(
-                f"storage {self.address}: {what}; check the address, the network and the rights, then run again: what"
+                f"storage {self.shown}: {what}; check the address, the network and the rights, then run again: what"
                 " is made is kept"
             ) from error
+
+
+def without_password(address: str) -> str:
+    """The address without the user and password that it may have, as in ftp://user:password@host/folder."""
+    return re.sub(r"://[^/\s]*@", "://", address)
 
 
 def open_store(address: str) -> ObjectStore:
@@ -238,11 +248,14 @@ def _open_store(address: str, process: int) -> ObjectStore:
     except ImportError:
         package = PACKAGES.get(protocol, f"the package for {protocol}://")
         hint = INSTALL if package == "s3fs" else f"install it: .venv/bin/pip install {package}"
-        raise UserError(f"storage = {address}: {package} is missing; {hint}") from None
+        raise UserError(f"storage = {without_password(address)}: {package} is missing; {hint}") from None
     except ValueError as error:
         what = to_plain_line(str(error), LONGEST)
         raise UserError(
-            f"storage = {address}: {what}; give /folder, or an address such as s3://bucket/prefix"
+            f"storage = {without_password(address)}: {what}; give /folder, or an address such as s3://bucket/prefix"
         ) from None
+    except Exception as error:  # of a package that connects at once
+        what = to_plain_line(str(error) or type(error).__name__, LONGEST)
+        raise StoreFault(f"storage = {without_password(address)}: {what}; check the address and the network") from error
     root = str(root).rstrip("/")
     return ObjectStore(root if protocol == "file" else address.rstrip("/"), system, root)

@@ -156,7 +156,7 @@ class RemoteArtifacts:
 
     def _damaged(self, artifact: RemoteArtifact, name: str, what: str) -> DamagedState:
         remedy = f"`python -m tasks rerun {artifact.manifest.stage}` makes it again"
-        return DamagedState(f"storage {self.store.address}: {name} {what}; {remedy}")
+        return DamagedState(f"storage {self.store.shown}: {name} {what}; {remedy}")
 
 
 def _counts_for(published: Manifest, made: Manifest) -> bool:

@@ -117,3 +117,12 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr("fsspec.core.url_to_fs", missing)
     with pytest.raises(UserError, match=r"storage = s3://bucket/x: s3fs is missing; `make storage`"):
         _open_store.__wrapped__("s3://bucket/x", 1)
+
+
+@pytest.mark.parametrize("address", ["http://me:secret@127.0.0.1:9/folder", "ftp://me:secret@127.0.0.1:9/folder"])
+def test_no_password_of_an_address_is_shown(address):
+    with pytest.raises(StoreFault, match="storage") as caught:
+        open_store(address).read("x")
+    assert "127.0.0.1" in str(caught.value) or "refused" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "me:" not in str(caught.value)
