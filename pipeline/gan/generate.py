@@ -13,7 +13,7 @@ from pipeline.devices import keras, prepare_devices
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.metrics import Reference
-from pipeline.gan.evaluation.nearest_reals import NEIGHBOURS, nearest_reals, neighbour_rows
+from pipeline.gan.evaluation.nearest_reals import NEIGHBOURS, nearest_in_blocks, neighbour_rows
 from pipeline.gan.sample_shards import draw_on_cluster
 from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents, latent_walk
 from pipeline.gan.trained_generator import load_generator
@@ -29,6 +29,7 @@ from pipeline.store.jsonl import write_rows
 
 SHOWN = 12  # rows of neighbours.png
 MEASURE_BATCH = 256  # pictures between two progress reports; a multiple of the batch of every extractor
+HELD = 192 * MEASURE_BATCH  # reals whose features are in memory; of more, as many are chosen at random for the scores
 FPS = 20  # of the video; 100 is divisible by it, as a GIF counts hundredths of a second
 MAX_WALKS, VIDEO_SIDE = 3, 400  # walks in a row, and their width in pixels: nine walks of 128 px, one of 256
 
@@ -112,11 +113,18 @@ class _ProgressExtractor:
 
     def features(self, images: Images, what: str) -> np.ndarray:
         """Features (N, D) float32 of `images` (N, S, S, C) uint8. Errors: `Stopped`."""
-        found = []
+        return np.concatenate([features for _, features in self.blocks(images, what)])
+
+    def blocks(self, images: Images, what: str) -> Iterator[tuple[int, np.ndarray]]:
+        """The features in blocks (<= HELD, D), each with the index of its first image. Errors: `Stopped`."""
+        found: list[np.ndarray] = []
         for start in range(0, len(images), MEASURE_BATCH):
             found.append(self.base.features(images[start : start + MEASURE_BATCH]))
-            self.progress.report(min(start + MEASURE_BATCH, len(images)), len(images), f"{what} measured")
-        return np.concatenate(found)
+            done = min(start + MEASURE_BATCH, len(images))
+            self.progress.report(done, len(images), f"{what} measured")
+            if done % HELD == 0 or done == len(images):
+                yield (done - 1) // HELD * HELD, np.concatenate(found)
+                found.clear()
 
 
 def _draw_on_cluster(
@@ -153,13 +161,20 @@ def _make_video(options: GenerateOptions, sampler: _Sampler) -> Video:
 
 def _compare(reals: ImageSet, images: np.ndarray, extractor: _ProgressExtractor, folder: Path) -> dict[str, Any]:
     """Write neighbours.png and neighbours.jsonl; returns the scores by name, with their extractor."""
-    real_features = extractor.features(reals.images, "kept pictures")
     sample_features = extractor.features(images, "samples")
-    near = nearest_reals(sample_features, real_features)
+    chosen = np.sort(np.random.default_rng((0, *b"reals")).permutation(len(reals.images))[:HELD])
+    real_features = []  # of the chosen ones
+
+    def blocks() -> Iterator[np.ndarray]:
+        for start, features in extractor.blocks(reals.images, "kept pictures"):
+            real_features.append(features[chosen[(start <= chosen) & (chosen < start + len(features))] - start])
+            yield features
+
+    near = nearest_in_blocks(sample_features, blocks())
     write_rows(folder / NEIGHBOURS, neighbour_rows(near, reals.ids))
     shown = [(image, *reals.images[found]) for image, found in zip(images[:SHOWN], near.indices, strict=False)]
     write_png(
         folder / "neighbours.png", contact_sheet([each for row in shown for each in row], 1 + near.indices.shape[1])
     )
-    scores = asdict(Reference(real_features).score(sample_features))
+    scores = asdict(Reference(np.concatenate(real_features)).score(sample_features))
     return {**scores, "extractor": extractor.base.name}

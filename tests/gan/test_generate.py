@@ -175,6 +175,16 @@ def test_neighbours_sheet_shows_the_reals_of_the_file(run, trained):
             assert np.array_equal(shown, pixels(trained.root / "normalize" / "images" / f"{each['id']}.png"))
 
 
+def test_more_reals_than_are_held_at_a_time_have_the_same_nearest_ones(run, monkeypatch):
+    whole, _ = run()
+    monkeypatch.setattr("pipeline.gan.generate.MEASURE_BATCH", 8)
+    monkeypatch.setattr("pipeline.gan.generate.HELD", 24)  # of 32
+    in_blocks, result = run("in blocks")
+    assert (in_blocks / "neighbours.jsonl").read_text() == (whole / "neighbours.jsonl").read_text()
+    assert (in_blocks / "neighbours.png").read_bytes() == (whole / "neighbours.png").read_bytes()
+    assert result.summary["kid"] is not None
+
+
 def test_stop_while_sampling(run):
     with pytest.raises(Stopped, match="64 of 200"):
         run(count=200, should_stop=lambda: True)
@@ -188,7 +198,7 @@ def test_stop_while_making_the_video(run):
 
 def test_stop_while_computing_features(run):
     answers = iter([False, True])
-    with pytest.raises(Stopped, match="32 of 32 kept pictures measured"):
+    with pytest.raises(Stopped, match="20 of 20 samples measured"):
         run(should_stop=lambda: next(answers))
 
 

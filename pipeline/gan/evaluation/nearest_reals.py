@@ -1,6 +1,6 @@
 """The nearest reals of samples in the feature space of an extractor, and the rows of the file that has them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,23 @@ DIGITS = 6  # of a distance: float32 has no more
 
 def nearest_reals(samples: np.ndarray, reals: np.ndarray) -> Neighbours:
     """The reals nearest to each sample, at most `NEAREST`, by their features (N, D) and (M, D), M at least 1."""
-    return neighbours(samples, reals, count=min(NEAREST, len(reals)))
+    return nearest_in_blocks(samples, [reals])
+
+
+def nearest_in_blocks(samples: np.ndarray, blocks: Iterable[np.ndarray]) -> Neighbours:
+    """As `nearest_reals`, of reals whose features come in blocks (m, D), so that memory has one block at a time."""
+    found = Neighbours(indices=np.empty((len(samples), 0), np.int64), distances=np.empty((len(samples), 0)))
+    start = 0
+    for block in blocks:
+        near = neighbours(samples, block, count=min(NEAREST, len(block)))
+        indices = np.hstack([found.indices, start + near.indices])
+        distances = np.hstack([found.distances, near.distances])
+        order = np.argsort(distances, axis=1, kind="stable")[:, :NEAREST]  # of equally near ones the first
+        found = Neighbours(
+            indices=np.take_along_axis(indices, order, axis=1), distances=np.take_along_axis(distances, order, axis=1)
+        )
+        start += len(block)
+    return found
 
 
 def neighbour_rows(near: Neighbours, ids: Sequence[str], *, first: int = 0) -> Iterator[dict[str, Any]]:
