@@ -132,6 +132,7 @@ def test_truncated_manifest_is_reported_and_the_stage_made_again(home, stage):
     assert home.run()[0] == stage
 
 
+@pytest.mark.long
 def test_changed_square_of_equal_size_is_not_used(home):
     victim = next((home.stage_folder("normalize") / "latest" / "images").resolve().glob("*.png"))
     blob = bytearray(victim.read_bytes())

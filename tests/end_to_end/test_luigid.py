@@ -82,6 +82,7 @@ def test_luigid_counts_what_ran_for_prometheus(home, luigid):
         assert 'luigi_task_done_total{family="Report"}' in answer.read().decode()
 
 
+@pytest.mark.long
 def test_luigi_command_with_luigid_makes_the_same(home, luigid):
     options = "generate.seed=4 generate.count=16"
     home.do("--dataset", "demo", "--options", options, "--scheduler-url", luigid, program=LUIGI)

@@ -58,6 +58,7 @@ def test_plan_counts_new_labels(home):
     assert f"labels changed: {len(labelled)} → {len(labelled) + 3}" in home.do("plan")
 
 
+@pytest.mark.long
 def test_gan_and_samples_are_not_made_again_if_the_same_squares_are_kept(home):
     # unsure instead of off: the picture stays out either way, and the threshold is set by hand to keep or leave all
     words = ("--filter-threshold", "0")

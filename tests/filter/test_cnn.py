@@ -35,7 +35,7 @@ def test_a_network_does_not_depend_on_those_that_were_trained_before_it(training
     assert not np.array_equal(before, second)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_each_batch_is_announced_and_a_stop_leaves_the_trainer_usable(training_set: TrainingSet) -> None:
     trainer, announced = NetworkTrainer(COMPONENTS, steps=4), []
 

@@ -153,6 +153,7 @@ def test_growing_gan_is_evaluated_at_its_current_side(images):
     assert 0 < gan.evaluate(images).d_real < 1
 
 
+@pytest.mark.long
 def test_card_of_a_growing_gan_says_that_its_files_are_not_ready(images, undisturbed, tmp_path):
     growing = {"discriminator": {"width": 8, "norm": "none"}, "growing": {"start": 8, "hold": 30, "fade": 30}}
     gan = Dcgan(images, TINY | growing)

@@ -132,6 +132,7 @@ def test_the_table_has_every_line_that_is_tried():
     assert [*ROWS] == [*CHECKS]
 
 
+@pytest.mark.long
 def test_every_line_of_the_table_does_what_it_says(names):
     for there, here in ROWS.items():
         try:

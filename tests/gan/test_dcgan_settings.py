@@ -140,6 +140,7 @@ def test_damaged_checkpoint_of_a_change_leads_back_before_it(images, changed, tm
     assert_same(gan, changed)
 
 
+@pytest.mark.long
 def test_other_batch_within_an_epoch_begins_it_again_and_other_smoothing_does_not(images):
     gan = Dcgan(images, TINY, seed=3)
     with pytest.raises(KeyboardInterrupt):

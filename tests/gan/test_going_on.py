@@ -54,6 +54,7 @@ def test_going_on_after_a_kill_during_the_copy_copies_again(workspace, whole_tra
     assert_same(workspace.folder("b"), whole_training)
 
 
+@pytest.mark.long
 def test_going_on_resumes_the_own_training_once_it_has_begun(workspace, whole_training):
     workspace.train("a", epochs=2)
     done = []
@@ -123,6 +124,7 @@ def test_epochs_after_the_learning_rate_schedule_of_auto_are_refused(make_worksp
         make_workspace(definition=TINY | decays).train("a", epochs=None)
 
 
+@pytest.mark.long
 def test_automatic_training_ends_by_itself_and_more_epochs_go_on_from_it(workspace, monkeypatch):
     monkeypatch.setattr("pipeline.gan.training.ending.MIN_STEPS", 6)
     monkeypatch.setattr("pipeline.gan.training.ending.plateau_epoch", lambda rows: 1)

@@ -65,6 +65,7 @@ def test_rejected_pictures_are_not_read(workspace, whole_training):
     assert_same(workspace.folder("a"), whole_training)
 
 
+@pytest.mark.long
 def test_seed_changes_the_training(workspace):
     one, other = workspace.train("a", epochs=1), workspace.train("b", epochs=1, seed=6)
     assert one.outputs["generator"] != other.outputs["generator"]

@@ -33,6 +33,7 @@ def detailed() -> np.ndarray:
     return (disc(SIDE) * 0.6 + checks(SIDE, cell=2) * 0.4).astype(np.uint8)
 
 
+@pytest.mark.long
 def test_deep_content_layers_keep_less_pixel_detail(draw):
     def error(layer):
         found = draw(detailed(), checks(SIDE), content_layers=(layer,), style_weight=0.0)
@@ -44,6 +45,7 @@ def test_deep_content_layers_keep_less_pixel_detail(draw):
     assert middle < 0.95 * deep
 
 
+@pytest.mark.long
 def test_deeper_style_layers_give_larger_patterns(draw):
     def scale(*layers):
         """The correlation of pixels that are 3 apart: of large patches of one colour it is high (the style's: 0.7)."""

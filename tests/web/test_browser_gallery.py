@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from filelock import FileLock
 
@@ -76,6 +77,7 @@ def test_slider_keys_and_one_latent_through_all_epochs(profile, live_server):
     assert tab.text_content("#where") == "2,560 images seen"
 
 
+@pytest.mark.long
 def test_playing_ends_at_the_last_sheet_and_new_sheets_appear_by_themselves(profile, live_server):
     fake_dataset = live_server.fake_dataset
     key = training(fake_dataset, epochs=2, finished=False)

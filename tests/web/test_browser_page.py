@@ -1,5 +1,7 @@
 """The label page in a browser: views, batches, runs, zoom, keys and the phone layout."""
 
+import pytest
+
 from tests.web.browser import ALL_SAVED, MARKS, open_tab, press, saved_labels, wait_for, wait_until_saved
 from tests.web.fake_dataset import FakeDataset, picture_id
 from tests.web.live_server import LiveServer
@@ -154,6 +156,7 @@ def test_page_remembers_the_tile_size(profile, live_server):
     assert tab.locator(".tile").first.bounding_box()["width"] > before
 
 
+@pytest.mark.long
 def test_page_run_survives_a_killed_server(profile, live_server):
     tab = open_tab(profile, live_server)
     tab.click("#update")

@@ -1,5 +1,7 @@
 """The label page in a browser: views, search and history always agree; originals; why a picture is not in."""
 
+import pytest
+
 from tests.web.browser import MARKS, open_tab, press, saved_labels, wait_for, wait_until_saved
 from tests.web.fake_dataset import picture_id
 
@@ -127,6 +129,7 @@ def test_originals_with_their_crop_and_the_preview_beside_the_square(profile, li
     assert tab.is_hidden("#preview")
 
 
+@pytest.mark.long
 def test_progress_towards_enough_labels_goes_away_with_the_filter(profile, live_server):
     tab = open_tab(profile, live_server)
     press(tab, "yyn")

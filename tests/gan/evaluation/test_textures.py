@@ -38,7 +38,10 @@ def noises(pictures, count=120):
     yield "grey", np.broadcast_to(rng.normal(pictures.mean(), pictures.std(), one), shape)
 
 
-@pytest.mark.parametrize(("size", "channels", "count"), [(28, 1, 120), (64, 3, 120), (128, 3, 40)])
+@pytest.mark.parametrize(
+    ("size", "channels", "count"),
+    [(28, 1, 120), pytest.param(64, 3, 120, marks=pytest.mark.long), pytest.param(128, 3, 40, marks=pytest.mark.long)],
+)
 def test_noise_is_the_worst_and_blur_in_its_order(size, channels, count):
     pictures = draw_shapes(2 * count, size=size, channels=channels, seed=0)
     reals, others = pictures[:count], pictures[count:]

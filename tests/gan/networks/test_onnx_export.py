@@ -20,6 +20,7 @@ from tests.gan.conftest import TINY
 
 REPOSITORY = Path(__file__).parent.parent.parent.parent
 BUILT_IN = sorted(path for path in (REPOSITORY / "models").glob("*.json") if path.name != "schema.json")
+QUICK = ("dcgan-128", "multi-scale", "progressive")  # of all layers there are; the others in the long tests
 needs_onnx = pytest.mark.skipif(
     any(not onnx_export.importlib.util.find_spec(name) for name in onnx_export.PACKAGES),
     reason="needs requirements-onnx.txt",
@@ -48,7 +49,11 @@ def tiny() -> keras.Model:
 
 @needs_onnx
 @pytest.mark.slow
-@pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [path if path.stem in QUICK else pytest.param(path, marks=pytest.mark.long) for path in BUILT_IN],
+    ids=lambda path: path.stem,
+)
 def test_every_built_in_definition_makes_the_same_samples(path):
     definition = read_definition(path)
     generator = varied(definition)

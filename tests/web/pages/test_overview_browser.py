@@ -86,6 +86,7 @@ def test_a_run_of_a_terminal_is_stopped_by_the_page(profile, live_server, overvi
     wait_for(tab, "document.getElementById('stop').hidden")
 
 
+@pytest.mark.long
 def test_page_polls_where_the_stream_is_refused(profile, live_server, overview):
     tab = profile.new_page()
     refused = {"status": 503, "body": '{"error": "too many"}', "content_type": "application/json"}

@@ -106,6 +106,7 @@ def test_two_voters_vote_blind_and_see_names_after_the_close(profile, voters, ad
     assert errors == []
 
 
+@pytest.mark.long
 def test_tiles_are_chosen_and_enlarged_by_keys_and_shown_in_whole_multiples(profile, address):
     tab, errors = watched_tab(profile)
     tab.goto(prepared(tab, address))
