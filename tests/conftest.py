@@ -92,6 +92,16 @@ def pytest_runtest_setup():
         _leave_graphs_as_they_are()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown():
+    """Forget the graphs that TensorFlow keeps for ever because of Keras's optimizers: 10 MB for each compiled one."""
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework.ops import gradient_registry
+
+        for name in [name for name in gradient_registry._registry if name.startswith("CustomGradient-")]:
+            del gradient_registry._registry[name]
+
+
 @cache
 def _leave_graphs_as_they_are():
     import tensorflow as tf
