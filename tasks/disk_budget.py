@@ -10,12 +10,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
 from pipeline import night_record
 from pipeline.errors import DamagedState, UserError, of_system
+from pipeline.night_record import NEWS, PLAN, NightPlan
+from pipeline.options import NIGHTS
 from pipeline.report.night_words import size_words
 from pipeline.run_process import is_at_work
 from pipeline.store.artifacts import PACKED, load
@@ -27,7 +30,6 @@ from tasks.stage_task import StageTask
 GIB = 1 << 30
 DAY = 86_400.0  # seconds
 MOST_RUNS = 1_000_000  # of a dataset that are looked at
-NIGHTS = "nightly"  # the folder of nights in data/ and in generated/
 # What people call what is in the folders of a dataset
 KINDS = {
     "data/raw": "pictures",
@@ -87,6 +89,7 @@ def keep_within(
     days: float = 0.0,
     settings: Mapping[str, str] | None = None,
     nights: bool = False,
+    night: date | None = None,
     dry_run: bool = False,
 ) -> Freed:
     """Delete from `datasets` what is older than `days`, then what is oldest until they have at most `gib`.
@@ -96,6 +99,7 @@ def keep_within(
     Args:
         settings: The settings of a dataset as a run has them, by name, where they are not those of luigi.cfg.
         nights: Delete the records and pages of old nights too.
+        night: The night that is at work, which stays.
         dry_run: Only find out.
     """
     freed = Freed(left=sum(size_of_dataset(name) for name in datasets))
@@ -105,7 +109,7 @@ def keep_within(
     if days:
         old = [each for each in found if _is_older(each.made, days)]
         runs = [each for name in datasets for each in _old_runs(name, days)]
-        _remove([*old, *runs, *(_old_nights(days) if nights else [])], freed, dry_run=dry_run)
+        _remove([*old, *runs, *(_old_nights(days, night) if nights else [])], freed, dry_run=dry_run)
         found = [each for each in found if each not in old]
     if gib:
         _shrink(found, datasets, freed, budget=int(gib * GIB), dry_run=dry_run)
@@ -206,15 +210,30 @@ def _old_runs(dataset: str, days: float) -> list[Removable]:
     return [_removable(record.folder) for record in idle if record.run not in makers]
 
 
-def _old_nights(days: float) -> list[Removable]:
-    """The records and pages of nights that are older than so many days, but the newest of each."""
+def _old_nights(days: float, at_work: date | None) -> list[Removable]:
+    """The records and pages of nights that are older than so many days, but the newest of each, the one `at_work`, and
+    those that began and are not finished: a command may go on with them."""
     roots = [Path(root) / NIGHTS for root in ("data", "generated")]
     found = [path for root in roots for path in night_record.nights(root)[1:]]
-    return [_removable(path) for path in found if _is_older(_midnight(path), days)]
+    old = [path for path in found if _is_older(_night_began(path), days) and not _is_unfinished(path)]
+    return [_removable(path) for path in old if night_record.night_of(path) != at_work]
 
 
-def _midnight(night: Path) -> float:
-    """The end of the day that names the folder of a night, in seconds since 1970."""
+def _records_of(night: Path) -> Path:
+    return Path("data") / NIGHTS / night.name
+
+
+def _is_unfinished(night: Path) -> bool:
+    records = _records_of(night)
+    return (records / PLAN).exists() and not (records / NEWS).exists()
+
+
+def _night_began(night: Path) -> float:
+    """When a night began, in seconds since 1970, which may be long after its day; without its plan the end of that day."""
+    plan = night_record.read(_records_of(night) / PLAN, NightPlan)
+    with suppress(ValueError):
+        if plan:
+            return datetime.fromisoformat(plan.began).timestamp()
     return datetime.combine(date.fromisoformat(night.name), datetime.max.time()).timestamp()
 
 

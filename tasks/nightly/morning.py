@@ -32,7 +32,7 @@ def make(night: date, subjects: Sequence[str], options: NightlyOptions) -> None:
 
     Errors: `OSError` if the disk does not take them.
     """
-    freed = _tidy(subjects, options)
+    freed = _tidy(night, subjects, options)
     turns, plan = night_files.turns(night), night_files.plan(night)
     order = list(plan.needs()) if plan else []
     found = NightSummary(
@@ -58,11 +58,13 @@ def _place(order: Sequence[str], turn: Turn) -> int:
     return order.index(turn.subject) if turn.subject in order else len(order)
 
 
-def _tidy(subjects: Sequence[str], options: NightlyOptions) -> Freed:
+def _tidy(night: date, subjects: Sequence[str], options: NightlyOptions) -> Freed:
     """Keep all datasets in the budget of disk; what cannot be done is a line, never an error of the night."""
     everything = sorted({*paths.datasets(), *subjects})
     try:
-        return disk_budget.keep_within(everything, gib=options.gib, days=options.days, nights=bool(options.days))
+        return disk_budget.keep_within(
+            everything, gib=options.gib, days=options.days, nights=bool(options.days), night=night
+        )
     except (UserError, OSError) as error:
         line = str(of_system(error)) if isinstance(error, OSError) else str(error)
         return Freed(notes=[f"the disk was not tidied: {line}"])

@@ -17,9 +17,10 @@ from pipeline.night_record import (
     RunningTurn,
     Turn,
 )
+from pipeline.options import NIGHTS
 
-ROOT = Path("data") / "nightly"
-PAGES = Path("generated") / "nightly"
+ROOT = Path("data") / NIGHTS
+PAGES = Path("generated") / NIGHTS
 PAGE = "index.html"
 GO_ON_HOURS = 20.0  # in which a night that was interrupted goes on, rather than the night of the next date begins
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import night_record
 from pipeline.labels.log import LabelLog
+from pipeline.night_record import NEWS, PLAN, News, NightPlan
 from pipeline.store.manifest import Manifest, list_files
 from tasks import paths, run_log
 from tasks.cli import main
@@ -153,6 +155,18 @@ def test_old_nights_go_but_the_newest(configure):
         night.mkdir(parents=True)
     assert keep_within([], days=30, nights=True).removed.keys() == {nights[2], nights[5]}
     assert keep_within([], days=5).removed == {}
+
+
+def test_nights_at_work_and_nights_that_are_not_finished_stay():
+    long_ago, now = "2020-01-01T02:00:00+00:00", datetime.now(timezone.utc).isoformat()
+    kept = {"2020-01-02": long_ago, "2020-01-03": long_ago, "2020-01-04": now}  # the second is at work
+    for name, began in {"2020-01-01": long_ago, **kept, "2020-01-05": long_ago}.items():
+        folder = Path("data/nightly") / name
+        night_record.write(folder / PLAN, NightPlan(began=began, subjects=()))
+        if name != "2020-01-02":
+            night_record.write(folder / NEWS, News(summary=""))
+    freed = keep_within([], days=30, nights=True, night=date(2020, 1, 3))
+    assert freed.removed.keys() == {Path("data/nightly/2020-01-01")}
 
 
 def test_a_dry_run_finds_the_same_and_deletes_nothing():

@@ -119,6 +119,28 @@ def test_a_missed_night_goes_on_with_the_subjects_it_had(turns):
     assert outcomes(PAST) == {"dogs": "done"}
 
 
+def test_tidying_leaves_the_records_of_the_nights_that_are_made_up_for(turns):
+    old = TODAY - timedelta(days=5)
+    assert main(["nightly", "--date", str(TODAY), "--subjects", "dogs"]) == 0
+    assert main(["nightly", "--date", str(old), "--days", "2"]) == 0
+    assert outcomes(old) == {"cats": "done", "dogs": "covered", "koalas": "done"}
+    assert main(["nightly", "--missed", "6", "--days", "2"]) == 0
+    assert outcomes(old) == {"cats": "done", "dogs": "covered", "koalas": "done"}
+    assert summary(TODAY - timedelta(days=6)).counts() == {"covered": 3}
+
+
+def test_a_night_that_began_long_ago_goes_on_though_old_nights_are_deleted(turns):
+    plan = night_record.NightPlan(
+        began="2020-01-01T02:00:00+00:00", subjects=(night_record.PlannedSubject(name="dogs"),)
+    )
+    for night in (date(2020, 1, 1), date(2020, 1, 2)):
+        night_files.write(night, night_record.PLAN, plan)
+    assert main(["nightly"]) == 0
+    assert main(["nightly", "--date", "2020-01-01", "--days", "2"]) == 0
+    assert summary(date(2020, 1, 1)).counts() == {"covered": 1}
+    assert night_files.plan(date(2020, 1, 2)) is not None
+
+
 def test_luigis_own_range_makes_missed_nights(turns):
     task = RangeDaily(of=Night, start=PAST, stop=TODAY + timedelta(days=1), reverse=True, days_forward=2)
     assert luigi.build([task], runner.Factory(), local_scheduler=True, workers=1)
