@@ -229,7 +229,7 @@ def _is_unfinished(night: Path) -> bool:
 
 
 def _night_began(night: Path) -> float:
-    """When a night began, in seconds since 1970, which may be long after its day; without its plan the end of that day."""
+    """When a night began, in seconds since 1970, maybe long after its day; without its plan the end of that day."""
     plan = night_record.read(_records_of(night) / PLAN, NightPlan)
     with suppress(ValueError):
         if plan:

@@ -19,7 +19,7 @@ from pipeline.option_types import as_json, expected
 from pipeline.report.night_words import title
 from pipeline.store.jsonl import timestamp
 from tasks import luigid, rotated_log, runner, signals
-from tasks.nightly import night_files, night_options, night_plan
+from tasks.nightly import night_files, night_news, night_options, night_plan
 from tasks.nightly.night_options import NightlyOptions
 from tasks.nightly.night_plan import announce
 from tasks.nightly.night_tasks import Night
@@ -36,7 +36,8 @@ def nightly(arguments: Namespace) -> int:
     _check_missed(arguments.missed)
     if arguments.dry_run:
         return _show_plan(night, options)
-    night_plan.subjects(night, options)  # raises an error before anything is written
+    night_plan.subjects(night, options)  # both raise an error before anything is written
+    night_news.check_mail(options.mail)
     url = arguments.scheduler or configuration.get_config().get("core", "scheduler_url", "")
     if url:
         luigid.check(url)
