@@ -12,13 +12,12 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.night_record import NightSummary, Turn
+from pipeline.night_record import PAGE, NightSummary, Turn
 from pipeline.report import night_words
 from pipeline.report.page_assets import LOOK, inline, render
 from pipeline.run_record import duration
 from pipeline.store.atomic import write_whole
 
-PAGE = "index.html"
 WIDTH, HEIGHT = 256, 128  # pixels of the copy of a sample sheet; its cut has whole samples, as many as fit
 GAP = 2  # pixels between two samples of a sheet
 MAX_PIXELS = 80_000_000  # of a sheet that is read

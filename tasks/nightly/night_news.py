@@ -4,6 +4,7 @@ Luigi reads the sections [email], [smtp] and [sendgrid] of luigi.cfg. It logs wh
 and sends nothing from a terminal unless `force_send` is true: both lines are taken from its log.
 """
 
+import hashlib
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,10 +16,9 @@ from luigi import notifications
 from luigi.parameter import ParameterException
 
 from pipeline.errors import UserError
-from pipeline.night_record import NEWS, SUMMARY, News, NightSummary, read
+from pipeline.night_record import NEWS, PAGE, SUMMARY, News, NightSummary, encoded
 from pipeline.report.night_page import mail_html
 from pipeline.report.night_words import LONGEST, as_json, mail_text, title
-from pipeline.store import digest
 from pipeline.text import to_plain_line
 from tasks.nightly import night_files, webhook
 from tasks.nightly.deadline import line_within
@@ -33,8 +33,8 @@ Send = Callable[[str, str], None]
 
 def is_sent(night: date) -> bool:
     """Whether the news of the summary of `night` were sent, or could not be."""
-    found = read(night_files.folder(night) / NEWS, News)
-    return found is not None and found.summary == _summary_digest(night)
+    summary, news = night_files.summary(night), night_files.news(night)
+    return summary is not None and news is not None and news.summary == _digest(summary)
 
 
 def send_news(night: date, options: NightlyOptions) -> None:
@@ -42,12 +42,12 @@ def send_news(night: date, options: NightlyOptions) -> None:
     summary = night_files.summary(night)
     if summary is None:
         raise FileNotFoundError(night_files.folder(night) / SUMMARY)
-    page = (night_files.page_folder(night) / night_files.PAGE).absolute()
+    page = (night_files.page_folder(night) / PAGE).absolute()
     hook = webhook.post(options.webhook, as_json(summary, str(page))) if options.webhook else ""
     mail = send_mail(summary, page, when=options.mail)
     for line in filter(None, (hook, mail)):
         announce(line)
-    night_files.write(night, NEWS, News(summary=_summary_digest(night), mail=mail, webhook=hook))
+    night_files.write(night, NEWS, News(summary=_digest(summary), mail=mail, webhook=hook))
 
 
 def check_mail(when: str) -> None:
@@ -123,6 +123,5 @@ def _without_warnings() -> Iterator[None]:
         yield
 
 
-def _summary_digest(night: date) -> str:
-    file = night_files.folder(night) / SUMMARY
-    return digest.of_file(file) if file.exists() else ""
+def _digest(summary: NightSummary) -> str:
+    return hashlib.sha256(encoded(summary)).hexdigest()

@@ -7,8 +7,8 @@ from datetime import date, datetime, timezone
 import psutil
 from filelock import FileLock
 
-from pipeline.errors import Stopped
-from pipeline.night_record import PLAN, NightPlan, PlannedSubject, Turn
+from pipeline.errors import Stopped, of_system
+from pipeline.night_record import GOES_ON, PLAN, NightPlan, PlannedSubject, Turn
 from pipeline.option_types import plain_number
 from pipeline.report.night_words import turn_line
 from pipeline.store.jsonl import timestamp
@@ -19,7 +19,6 @@ from tasks.nightly.night_options import NightlyOptions
 LOG = logging.getLogger("ganmill.nightly")
 LOG.setLevel(logging.INFO)
 BEGAN = datetime.fromtimestamp(psutil.Process().create_time(), timezone.utc)  # this command
-GOES_ON = ("skipped", "cut")  # turns that the same night still gives if it is allowed more hours
 
 
 def announce(line: str) -> None:
@@ -69,7 +68,8 @@ def has_had_turn(night: date, subject: str, options: NightlyOptions) -> bool:
 
 
 def run_turn(night: date, subject: str, options: NightlyOptions) -> None:
-    """Give the subject its turn, or note why it has none, and print how it ended. One turn at a time on a machine.
+    """Give the subject its turn, or note why it has none, and print how it ended. One turn at a time on a machine. What
+    the disk does not take is a turn that failed.
 
     Errors: `Stopped` if this command was asked to stop.
     """
@@ -82,7 +82,12 @@ def run_turn(night: date, subject: str, options: NightlyOptions) -> None:
             return
         plan = night_files.plan(night)
         need = plan.needs().get(subject, "") if plan else ""
-        announce(turn_line(_turn(night, subject, options, need=need)))
+        try:
+            found = _turn(night, subject, options, need=need)
+        except OSError as error:
+            line = str(of_system(error))
+            found = night_files.write_turn(night, Turn(subject=subject, need=need, outcome="failed", line=line))
+        announce(turn_line(found))
 
 
 def _turn(night: date, subject: str, options: NightlyOptions, *, need: str) -> Turn:

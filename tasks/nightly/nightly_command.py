@@ -5,7 +5,7 @@ import shlex
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,11 +15,13 @@ from luigi import configuration
 from luigi.tools.range import RangeDaily
 
 from pipeline.errors import UserError
+from pipeline.night_record import PAGE
 from pipeline.option_types import as_json, expected
-from pipeline.report.night_words import title
+from pipeline.report.night_words import size_words, title
 from pipeline.store.jsonl import timestamp
+from pipeline.text import counted
 from tasks import luigid, rotated_log, runner, signals
-from tasks.nightly import night_files, night_news, night_options, night_plan
+from tasks.nightly import morning, night_files, night_news, night_options, night_plan
 from tasks.nightly.night_options import NightlyOptions
 from tasks.nightly.night_plan import announce
 from tasks.nightly.night_tasks import Night
@@ -48,13 +50,15 @@ def nightly(arguments: Namespace) -> int:
 
 def _run(task: luigi.Task, night: date, options: NightlyOptions, url: str) -> int:
     if task.complete():
-        announce(
-            f"night of {night}: everything is done; its page is {night_files.page_folder(night)}/{night_files.PAGE}"
-        )
+        announce(f"night of {night}: everything is done; its page is {night_files.page_folder(night)}/{PAGE}")
         return 0
-    count = len(night_plan.subjects(night, options))
+    subjects = night_plan.subjects(night, options)
     hours = f", {options.hours:g} h at most" if options.hours else ""
-    announce(f"night of {night}: {count} subject{'s' * (count != 1)}{hours}")
+    announce(f"night of {night}: {counted(len(subjects), 'subject')}{hours}")
+    if options.gib or options.days:  # on a full disk no turn would come to anything
+        freed = morning.tidy(night, subjects, options)
+        if freed.removed:
+            announce(f"disk: {size_words(freed.bytes)} freed")
     configuration.get_config().set("core", "no_configure_logging", "true")
     with runner.threads_logged():
         ending = runner.build(task, 1, luigid.Waiting(url, lambda reason: announce(f"waits: {reason}")))
@@ -66,7 +70,7 @@ def _run(task: luigi.Task, night: date, options: NightlyOptions, url: str) -> in
         why = ending.failures[-1].line if ending.failures else ending.lost or ending.summary
         announce(f"not finished: {why}; details are in {rotated_log.NIGHTLY}")
         return runner.EXIT_FAILED
-    announce(f"{title(summary)}; {night_files.page_folder(night) / night_files.PAGE}")
+    announce(f"{title(summary)}; {night_files.page_folder(night) / PAGE}")
     if summary.budget:
         announce(f"disk: {summary.budget}")
     return EXITS[summary.outcome]
@@ -120,7 +124,8 @@ def _alone() -> Iterator[None]:
         who = owner.read_text().strip() if owner.exists() else "its process is not known"
         raise UserError(f"another night is at work ({who}); wait for it, or stop it with SIGINT") from None
     with lock:
-        owner.write_text(f"process {os.getpid()}, since {timestamp()[:16].replace('T', ' ')} UTC\n")
+        with suppress(OSError):  # a full disk; it only tells others who works
+            owner.write_text(f"process {os.getpid()}, since {timestamp()[:16].replace('T', ' ')} UTC\n")
         yield
 
 

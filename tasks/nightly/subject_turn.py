@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 from pipeline.errors import Stopped, of_system
-from pipeline.night_record import Outcome, RunningTurn, Turn
+from pipeline.night_record import HAD_TURN, Outcome, RunningTurn, Turn
 from pipeline.option_types import plain_number
 from pipeline.run_process import is_alive
 from pipeline.run_record import LONGEST_LINE, RunState, duration
@@ -26,7 +26,6 @@ from tasks.nightly.subject_process import FoundProcess, Limits, OwnProcess, Proc
 COMMAND = (sys.executable, "-m", "tasks")
 LOG_TAIL = 1 << 14  # bytes at the end of a log, in which its last line is looked for
 NIGHTS_BACK = 110  # the newest, under whose dates a turn is looked for: `nightly --missed` makes up for 100
-HAD_TURN: tuple[Outcome, ...] = ("done", "next", "failed", "killed", "hung")
 
 Start = Callable[[Sequence[str], Path], SubjectProcess]
 
@@ -97,9 +96,9 @@ def record_turn(night: date, subject: str, running: RunningTurn, end: ProcessEnd
         sheet=sheet.path,
         columns=sheet.columns,
     )
-    night_files.write_turn(night, found)
+    kept = night_files.write_turn(night, found)
     night_files.end_running(night, subject)
-    return found
+    return kept
 
 
 def turn_end(run: RunState | None, end: ProcessEnd, log: Path) -> TurnEnd:
@@ -125,9 +124,8 @@ def turn_end(run: RunState | None, end: ProcessEnd, log: Path) -> TurnEnd:
 
 def skip(night: date, subject: str, *, need: str, outcome: Outcome, line: str) -> Turn:
     """Keep that a subject had no turn, and why."""
-    found = Turn(subject=subject, need=need, outcome=outcome, line=line, after=night_figures.read_figures(subject))
-    night_files.write_turn(night, found)
-    return found
+    figures = night_figures.read_figures(subject)
+    return night_files.write_turn(night, Turn(subject=subject, need=need, outcome=outcome, line=line, after=figures))
 
 
 def seconds_left(night: date, options: NightlyOptions) -> float | None:

@@ -1,5 +1,6 @@
 """The tasks of a night in Luigi: order, failures, hours, interruptions, missed nights; turns take no time."""
 
+import errno
 from datetime import date, timedelta
 
 import luigi
@@ -8,9 +9,11 @@ from filelock import FileLock
 
 from pipeline import night_record
 from pipeline.night_record import SUMMARY, NightSummary, Turn
-from tasks import runner, signals
+from pipeline.report import night_page
+from tasks import disk_budget, runner, signals
 from tasks.cli import main
-from tasks.nightly import night_files
+from tasks.disk_budget import Freed
+from tasks.nightly import night_files, subject_turn, webhook
 from tasks.nightly.night_tasks import Night, RangeDaily
 
 TODAY = date.today()
@@ -191,6 +194,42 @@ def test_a_disk_that_cannot_be_tidied_does_not_fail_the_night(turns, capsys):
     assert main(["nightly", "--gib", "100"]) == 0
     assert "broken is left alone: " in summary().budget
     assert "disk: broken is left alone" in capsys.readouterr().err
+
+
+def test_a_night_on_a_full_disk_ends_and_its_news_are_sent(turns, monkeypatch, capsys):
+    def refuse(path, *_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    posted = []
+    monkeypatch.setattr(webhook, "post", lambda address, body: posted.append(body) or "webhook: sent")
+    monkeypatch.setattr(night_record, "write_whole", refuse)
+    monkeypatch.setattr(night_page, "write_whole", refuse)
+    assert main(["nightly", "--webhook", "http://example.org/"]) == 1
+    assert turns.given == ["cats", "dogs", "koalas"]
+    (body,) = posted
+    assert body["counts"] == {"failed": 3}
+    assert "its turn cannot be recorded: " in body["subjects"][0]["line"]
+    assert body["budget"].startswith("the page could not be written: ")
+    assert "No space left on device" in capsys.readouterr().err
+    assert not list(night_files.folder(TODAY).rglob("*.json"))
+
+
+def test_a_turn_that_the_disk_ends_is_a_failed_turn(turns, monkeypatch):
+    def give(night, subject, options, *, need):
+        raise OSError(errno.ENOSPC, "No space left on device", "x.json")
+
+    monkeypatch.setattr(subject_turn, "give_turn", give)
+    assert main(["nightly"]) == 1
+    assert night_files.turn(TODAY, "cats").line.startswith("x.json: No space left on device")
+
+
+def test_the_disk_is_brought_into_its_budget_before_the_turns_too(turns, monkeypatch, capsys):
+    given = []
+    freed = Freed(removed={night_files.ROOT: 3 << 30})
+    monkeypatch.setattr(disk_budget, "keep_within", lambda *_, **__: given.append(len(turns.given)) or freed)
+    assert main(["nightly", "--gib", "1"]) == 0
+    assert given == [0, 3]
+    assert "disk: 3.0 GiB freed" in capsys.readouterr().err
 
 
 def test_a_night_that_is_not_finished_is_the_default_for_some_hours(turns):
