@@ -51,12 +51,15 @@ class Removable:
     paths: tuple[Path, ...]
     made: float  # seconds since 1970
     size: int
+    is_of_stage: bool = False  # an artifact, what a stopped run left of one, or its pixels: a run may begin to use it
 
-    def delete(self) -> None:
-        """Delete it. What another process has deleted meanwhile is no error."""
+    def delete(self) -> bool:
+        """Delete it; returns false if it stays, as a run uses it by now."""
+        if self.is_of_stage and not cleanup.delete_of_stage(self.paths[0]):
+            return False
         for path in self.paths:
-            if os.path.lexists(path):
-                cleanup.delete(path)
+            cleanup.delete(path)
+        return True
 
 
 @dataclass(kw_only=True)
@@ -136,8 +139,8 @@ def _shrink(found: list[Removable], datasets: Sequence[str], freed: Freed, *, bu
 def _remove(chosen: Sequence[Removable], freed: Freed, *, dry_run: bool) -> None:
     for each in chosen:
         try:
-            if not dry_run:
-                each.delete()
+            if not dry_run and not each.delete():
+                continue
         except OSError as error:
             freed.notes.append(f"not deleted: {of_system(error, each.paths[0])}")
             continue
@@ -153,7 +156,8 @@ def _removable_of(dataset: str, settings: str, freed: Freed) -> list[Removable]:
     """What may be deleted of a dataset, beside its pictures and run records."""
     try:
         pipeline = RunPipeline(dataset=dataset, settings=settings)
-        found = [each for task in pipeline.stages() for each in _of_stage(task)]
+        used = cleanup.used_by_runs(dataset)
+        found = [each for task in pipeline.stages() for each in _of_stage(task, used)]
     except UserError as error:
         freed.notes.append(f"{dataset} is left alone: {error}")
         return []
@@ -162,10 +166,10 @@ def _removable_of(dataset: str, settings: str, freed: Freed) -> list[Removable]:
     return [*found, *(_removable(path) for path in orphans), *drawn]
 
 
-def _of_stage(task: StageTask) -> Iterator[Removable]:
+def _of_stage(task: StageTask, used: Collection[Path]) -> Iterator[Removable]:
     """The removable folders of one stage, each with the pixels or the sheets that belong to it."""
     root = task.artifact_store.root
-    for path in cleanup.removable_folders(task, 0):
+    for path in cleanup.removable_folders(task, 0, used):
         if path.name.startswith(PACKED) and _artifact_of(path).exists():
             continue  # it goes with its artifact
         belongs = [*root.glob(f"{PACKED}{path.name}.*")]
@@ -173,7 +177,7 @@ def _of_stage(task: StageTask) -> Iterator[Removable]:
         if task.stage == "gan" and not any(each != path and cleanup.key_in(each) == key for each in _folders(root)):
             sheets = paths.training_sheets(task.dataset, key)
             belongs += [sheets] if sheets.is_dir() else []
-        yield _removable(path, *belongs)
+        yield _removable(path, *belongs, is_of_stage=True)
 
 
 def _artifact_of(packed: Path) -> Path:
@@ -184,8 +188,9 @@ def _folders(root: Path) -> list[Path]:
     return [path for path in root.iterdir() if path.is_dir() and not path.is_symlink()]
 
 
-def _removable(*found: Path) -> Removable:
-    return Removable(paths=found, made=_made(found[0]), size=sum(cleanup.size_of(path) for path in found))
+def _removable(*found: Path, is_of_stage: bool = False) -> Removable:
+    size = sum(cleanup.size_of(path) for path in found)
+    return Removable(paths=found, made=_made(found[0]), size=size, is_of_stage=is_of_stage)
 
 
 def _made(path: Path) -> float:
