@@ -17,10 +17,10 @@ PROGRAM = "/opt/ganmill/.venv/bin/python -m tasks "
 HARDENED = ("NoNewPrivileges=yes", "ProtectSystem=strict", "ReadWritePaths=/var/lib/ganmill", "User=ganmill")
 
 
-def install(folder: Path, *flags: str, code: int = 0) -> str:
+def install(folder: Path, *flags: str, code: int = 0, umask: int = 0o022) -> str:
     """Run the install script for the files alone."""
     words = ["sh", DEPLOY / "install.sh", "--destdir", folder, *flags]
-    found = subprocess.run(words, capture_output=True, text=True, check=False)
+    found = subprocess.run(words, capture_output=True, text=True, check=False, umask=umask)
     assert found.returncode == code, found.stderr
     return found.stdout + found.stderr
 
@@ -62,6 +62,43 @@ def test_install_again_replaces_the_program_and_leaves_what_is_the_users(tmp_pat
     assert (home / "data/cats").is_dir()
     assert (tmp_path / "etc/ganmill/ganmill.env").read_text() == "GANMILL_STUDIO_FLAGS=--port=8099\n"
     assert not stale.exists()
+
+
+def test_every_user_may_read_the_program_whatever_the_umask_and_nobody_a_password(tmp_path):
+    install(tmp_path, umask=0o077)
+    program = tmp_path / "opt/ganmill"
+    for path in program.rglob("*"):
+        assert path.stat().st_mode & 0o055 == (0o055 if path.is_dir() else path.stat().st_mode & 0o011 | 0o044)
+    assert program.stat().st_mode & 0o055 == 0o055
+    assert not (program / "luigi.cfg").exists()
+
+
+def test_install_refuses_to_replace_what_is_at_work(tmp_path):
+    install(tmp_path)
+    python = tmp_path / "opt/ganmill/.venv/bin/python"
+    with subprocess.Popen([python, "60"], executable=shutil.which("sleep")) as process:
+        try:
+            said = install(tmp_path, code=2)
+        finally:
+            process.kill()
+    assert f"process {process.pid} of {tmp_path}/opt/ganmill is at work" in said
+    assert (tmp_path / "opt/ganmill/tasks/cli.py").is_file()
+    install(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "hidden"),
+    [
+        ([], True),
+        (["--home", "/home/me/work"], False),
+        (["--prefix", "/root/g"], False),
+        (["--home", "/srv/home/me"], True),
+    ],
+)
+def test_units_see_their_folders_below_home(tmp_path, flags, hidden):
+    install(tmp_path, *flags)
+    for unit in (tmp_path / "etc/systemd/system").glob("*.service"):
+        assert ("ProtectHome=yes" in unit.read_text().splitlines()) == hidden
 
 
 def test_install_elsewhere_writes_units_for_there(tmp_path):
@@ -108,6 +145,8 @@ def test_units_are_right_for_systemd(installed, tmp_path):
 def test_a_service_is_hardened_and_starts_a_command_that_is_there(unit):
     lines = unit.read_text().splitlines()
     assert [line for line in HARDENED if line not in lines] == []
+    assert "OOMPolicy=continue" in lines or unit.stem == "ganmill-luigid"  # it starts no process
+    assert "ProtectClock=yes" not in lines  # before systemd 252 it hides GPUs
     (start,) = (line for line in lines if line.startswith("ExecStart="))
     assert start.startswith(f"ExecStart={PROGRAM}")
     flags = re.findall(r"\$(\w+)", start)
