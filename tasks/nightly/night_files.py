@@ -4,6 +4,7 @@ A record that the disk does not take is kept by this process, so that a night on
 mail; the next command knows nothing of it.
 """
 
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
@@ -142,17 +143,17 @@ def dates() -> list[date]:
 
 
 def default_date(now: datetime) -> date:
-    """The night that a command without a date is about: one that began in the last `GO_ON_HOURS` hours and is not
-    finished, else that of today. `now` has a time zone."""
+    """The night that a command without a date is about: one that began on its own day, in the last `GO_ON_HOURS` hours,
+    and is not finished, else that of today. `now` has a time zone.
+
+    A missed night that somebody makes up for began later than on its day, and does not hold up that of today.
+    """
     for night in dates()[:2]:
-        begun = plan(night)
-        if begun and not (folder(night) / NEWS).exists() and _hours_since(begun.began, now) < GO_ON_HOURS:
-            return night
+        if (folder(night) / NEWS).exists() or not (begun := plan(night)):
+            continue
+        with suppress(ValueError, TypeError):
+            began = datetime.fromisoformat(begun.began)
+            hours = (now - began).total_seconds() / 3600
+            if began.astimezone(now.tzinfo).date() == night and hours < GO_ON_HOURS:
+                return night
     return now.date()
-
-
-def _hours_since(began: str, now: datetime) -> float:
-    try:
-        return (now - datetime.fromisoformat(began)).total_seconds() / 3600
-    except (ValueError, TypeError):
-        return GO_ON_HOURS

@@ -6,6 +6,7 @@ parameter that matters, a date, as `RangeDaily` wants it for missed nights:
     luigi --module tasks RangeDaily --of Night --start 2026-11-27 --reverse --local-scheduler
 """
 
+from datetime import date
 from typing import Any
 
 import luigi
@@ -62,8 +63,19 @@ class NightSubject(NightTask):
         night_plan.run_turn(self.date, self.subject, self.chosen)
 
 
+def _after_subjects(night: date) -> int:
+    """A priority below that of all subjects of a night, and above that of earlier nights, which may take hours. Luigi
+    gives the tasks that one requires at least its own priority."""
+    return SUBJECTS * (night.toordinal() - 1) + 1
+
+
 class NightPage(NightTask):
     """The summary of the night and its page, after the disk was brought into its budget."""
+
+    @property
+    def priority(self) -> int:  # type: ignore[override]  # a property is what Luigi's documentation shows
+        """Below that of its subjects."""
+        return _after_subjects(self.date)
 
     def deps(self) -> list[Any]:
         """The tasks that must be done first. Luigi asks for them only when it runs the night: its plan is kept now."""
@@ -85,6 +97,11 @@ class Night(MixinNaiveBulkComplete, NightTask):
 
     `RangeDaily` asks the class for the dates that are complete, which the mixin answers by asking each.
     """
+
+    @property
+    def priority(self) -> int:  # type: ignore[override]  # a property is what Luigi's documentation shows
+        """As that of its page, which comes right after its subjects."""
+        return _after_subjects(self.date)
 
     def requires(self) -> NightPage:
         return self.clone(NightPage)

@@ -115,6 +115,18 @@ def test_missed_nights_give_each_subject_one_turn(turns, capsys):
     assert main(["nightly", "--missed", "2"]) == 0
 
 
+def test_the_news_of_tonight_do_not_wait_for_the_turns_of_missed_nights(turns, monkeypatch):
+    plan = night_record.NightPlan(began="", subjects=(night_record.PlannedSubject(name="mice"),))
+    night_files.write(PAST, night_record.PLAN, plan)
+    sent = []
+    monkeypatch.setattr(
+        webhook, "post", lambda address, body: sent.append((body["night"], len(turns.given))) or "webhook: sent"
+    )
+    assert main(["nightly", "--missed", "2", "--webhook", "http://example.org/"]) == 0
+    assert turns.given == ["cats", "dogs", "koalas", "mice"]
+    assert (sent[0], sent[-1]) == ((str(TODAY), 3), (str(PAST), 4))
+
+
 def test_a_missed_night_goes_on_with_the_subjects_it_had(turns):
     plan = night_record.NightPlan(began="", subjects=(night_record.PlannedSubject(name="dogs"),))
     night_files.write(PAST, night_record.PLAN, plan)
@@ -244,3 +256,14 @@ def test_a_night_that_is_not_finished_is_the_default_for_some_hours(turns):
     assert night_files.default_date(now + timedelta(hours=12)) == now.date()
     night_files.write(night, night_record.NEWS, night_record.News(summary=""))
     assert night_files.default_date(now) == now.date()
+
+
+def test_missed_nights_that_were_interrupted_do_not_hold_up_that_of_today(turns, monkeypatch):
+    turns.stops_at = "dogs"
+    monkeypatch.setattr(signals, "should_stop", lambda: turns.given == ["cats"])
+    assert main(["nightly", "--date", str(PAST), "--missed", "1"]) == 130
+    turns.stops_at = ""
+    monkeypatch.setattr(signals, "should_stop", lambda: False)
+    assert main(["nightly"]) == 0
+    assert summary(TODAY).date == TODAY
+    assert night_files.summary(PAST) is None
