@@ -20,12 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.store.atomic import write_whole
 
 # done, next (it asks for something, as for labels), failed (a stage, or its settings), killed (its process died), hung
-# (ended as it was over its time), cut (the hours of the night were over while it worked), stopped (by a person),
-# skipped (the hours were over before its turn), covered (a missed night: it has had a turn since)
-Outcome = Literal["done", "next", "failed", "killed", "hung", "cut", "stopped", "skipped", "covered"]
+# (ended as it was over its time), waited (ended as it waited so long for another run), cut (the hours of the night were
+# over while it worked), stopped (by a person), skipped (the hours were over before its turn), covered (a missed night:
+# it has had a turn since)
+Outcome = Literal["done", "next", "failed", "killed", "hung", "waited", "cut", "stopped", "skipped", "covered"]
 BAD: tuple[Outcome, ...] = ("failed", "killed", "hung")  # somebody should look at it
 HAD_TURN: tuple[Outcome, ...] = ("done", "next", *BAD)  # a missed night has nothing to make up for
-WITHOUT_TURN: tuple[Outcome, ...] = ("skipped", "cut", "stopped")  # comes first in the next night
+WITHOUT_TURN: tuple[Outcome, ...] = ("skipped", "cut", "stopped", "waited")  # comes first in the next night
 GOES_ON: tuple[Outcome, ...] = ("skipped", "cut")  # the same night still gives the turn if it is allowed more hours
 PLAN, SUMMARY, NEWS = "night.json", "summary.json", "news.json"
 PAGE = "index.html"  # in generated/nightly/<date>

@@ -75,6 +75,11 @@ def running(night: date, subject: str) -> RunningTurn | None:
     return _read(folder(night) / RUNNING / f"{subject}.json", RunningTurn)
 
 
+def at_work(night: date) -> list[str]:
+    """The subjects whose processes nobody has seen end."""
+    return sorted(path.stem for path in (folder(night) / RUNNING).glob("*.json"))
+
+
 def write_running(night: date, subject: str, found: RunningTurn) -> None:
     """Keep which process works for a subject."""
     _write(folder(night) / RUNNING / f"{subject}.json", found)

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from datetime import date, datetime, timezone
 
 import psutil
@@ -78,16 +79,22 @@ def run_turn(night: date, subject: str, options: NightlyOptions) -> None:
     with signals.listening(), locks.acquire(lock, lambda: announce("waits: another night is at work")):
         if signals.should_stop():
             raise Stopped
-        if has_had_turn(night, subject, options):  # another command may have been faster
-            return
-        plan = night_files.plan(night)
-        need = plan.needs().get(subject, "") if plan else ""
-        try:
-            found = _turn(night, subject, options, need=need)
-        except OSError as error:
-            line = str(of_system(error))
-            found = night_files.write_turn(night, Turn(subject=subject, need=need, outcome="failed", line=line))
-        announce(turn_line(found))
+        for other, left in subject_turn.abandoned(night):  # it may hold what the turn needs
+            announce(f"waits: {left} is at work since the night of {other}")
+            _give(other, left, options, subject_turn.give_turn)
+        if not has_had_turn(night, subject, options):  # another command may have been faster
+            _give(night, subject, options, _turn)
+
+
+def _give(night: date, subject: str, options: NightlyOptions, give: Callable[..., Turn]) -> None:
+    plan = night_files.plan(night)
+    need = plan.needs().get(subject, "") if plan else ""
+    try:
+        found = give(night, subject, options, need=need)
+    except OSError as error:
+        line = str(of_system(error))
+        found = night_files.write_turn(night, Turn(subject=subject, need=need, outcome="failed", line=line))
+    announce(turn_line(found))
 
 
 def _turn(night: date, subject: str, options: NightlyOptions, *, need: str) -> Turn:

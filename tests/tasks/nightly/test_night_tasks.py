@@ -106,6 +106,15 @@ def test_a_subject_that_is_named_later_in_the_day_has_its_turn_too(turns):
     assert [turn.subject for turn in summary().turns] == turns.given
 
 
+def test_a_turn_that_another_night_left_at_work_comes_to_its_end_first(turns, monkeypatch, capsys):
+    left = [(PAST, "mice")]
+    monkeypatch.setattr(subject_turn, "abandoned", lambda night: [each for each in left if "mice" not in turns.given])
+    assert main(["nightly"]) == 0
+    assert turns.given == ["mice", "cats", "dogs", "koalas"]
+    assert outcomes(PAST) == {"mice": "done"}
+    assert f"waits: mice is at work since the night of {PAST}" in capsys.readouterr().err
+
+
 def test_missed_nights_give_each_subject_one_turn(turns, capsys):
     assert main(["nightly", "--missed", "2"]) == 0
     assert turns.given == ["cats", "dogs", "koalas"]
