@@ -41,6 +41,7 @@ def test_every_flag_that_a_page_names_exists(page):
     known |= {"--options", "--module", "--local-scheduler"}  # luigi's
     known |= {"--now"}  # systemctl's
     known |= {"--detach", "--file", "--of", "--reverse", "--rm", "--start"}  # docker's, and those of RangeDaily
+    known |= {"--days-forward", "--stop"}  # RangeDaily's too
     known |= {"--editable", "--no-build-isolation", "--no-deps", "--require-hashes"}  # pip's
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text_of(page))) <= known
 

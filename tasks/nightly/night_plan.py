@@ -8,7 +8,7 @@ from datetime import date, datetime, timezone
 import psutil
 from filelock import FileLock
 
-from pipeline.errors import Stopped, of_system
+from pipeline.errors import Stopped, UserError, of_system
 from pipeline.night_record import GOES_ON, PLAN, NightPlan, PlannedSubject, Turn
 from pipeline.option_types import plain_number
 from pipeline.report.night_words import turn_line
@@ -26,6 +26,12 @@ def announce(line: str) -> None:
     """Print one line, and log it."""
     print(line, file=sys.stderr, flush=True)
     LOG.info(line)
+
+
+def check_has_come(night: date) -> None:
+    """Raise a `UserError` for a night of a day to come: its turns would be lost to the night of that day."""
+    if night > (today := date.today()):
+        raise UserError(f"{night}: this night has not come yet; today is {today}")
 
 
 def subjects(night: date, options: NightlyOptions, *, today: date | None = None) -> list[str]:
@@ -46,7 +52,11 @@ def make_plan(night: date, options: NightlyOptions) -> NightPlan:
 
 
 def begin(night: date, options: NightlyOptions) -> NightPlan:
-    """Make the plan of `night`, and keep it, so that the order stays when the night goes on after an interruption."""
+    """Make the plan of `night`, and keep it, so that the order stays when the night goes on after an interruption.
+
+    Errors: `UserError` if it has not come yet.
+    """
+    check_has_come(night)
     plan = make_plan(night, options)
     if plan != night_files.plan(night):
         night_files.write(night, PLAN, plan)

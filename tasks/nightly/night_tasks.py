@@ -3,7 +3,9 @@
 A subject whose run fails has had its turn, so its task is complete: the page is made all the same. `Night` has one
 parameter that matters, a date, as `RangeDaily` wants it for missed nights:
 
-    luigi --module tasks RangeDaily --of Night --start 2026-11-27 --reverse --local-scheduler
+    luigi --module tasks RangeDaily --of Night --start 2026-11-27 --stop 2026-12-01 --reverse --local-scheduler
+
+`--stop` is the day after the last night: without it `RangeDaily` goes by the days of UTC.
 """
 
 from datetime import date
@@ -15,7 +17,7 @@ from luigi.tools.range import RangeDaily
 
 from tasks import settings
 from tasks.error_text import explain
-from tasks.nightly import morning, night_news, night_options, night_plan
+from tasks.nightly import morning, night_lock, night_news, night_options, night_plan
 from tasks.nightly.night_options import NightlyOptions
 
 SUBJECTS = 10_000  # most of one night, so that the priorities of two nights do not meet
@@ -78,7 +80,9 @@ class NightPage(NightTask):
         return _after_subjects(self.date)
 
     def deps(self) -> list[Any]:
-        """The tasks that must be done first. Luigi asks for them only when it runs the night: its plan is kept now."""
+        """The tasks that must be done first. Luigi asks for them only when it runs the night: its plan is kept now, and
+        no other process may work at a night until this one ends."""
+        night_lock.claim()
         night_plan.begin(self.date, self.chosen)
         return super().deps()
 

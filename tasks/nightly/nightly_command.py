@@ -1,16 +1,13 @@
 """The command `nightly`: every subject gets its turn, and the morning has a page, a mail and a webhook."""
 
-import os
 import shlex
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import luigi
-from filelock import FileLock, Timeout
 from luigi import configuration
 from luigi.tools.range import RangeDaily
 
@@ -18,10 +15,9 @@ from pipeline.errors import UserError
 from pipeline.night_record import PAGE
 from pipeline.option_types import as_json, expected
 from pipeline.report.night_words import size_words, title
-from pipeline.store.jsonl import timestamp
 from pipeline.text import counted
 from tasks import luigid, rotated_log, runner, signals
-from tasks.nightly import morning, night_files, night_news, night_options, night_plan
+from tasks.nightly import morning, night_files, night_lock, night_news, night_options, night_plan
 from tasks.nightly.night_options import NightlyOptions
 from tasks.nightly.night_plan import announce
 from tasks.nightly.night_tasks import Night
@@ -44,7 +40,7 @@ def nightly(arguments: Namespace) -> int:
     if url:
         luigid.check(url)
     task = _task(night, arguments.missed, flags)
-    with _alone(), rotated_log.logging_to(rotated_log.NIGHTLY), signals.listening():
+    with night_lock.alone(), rotated_log.logging_to(rotated_log.NIGHTLY), signals.listening():
         return _run(task, night, options, url)
 
 
@@ -103,30 +99,13 @@ def _night(arguments: Namespace) -> date:
         night = date.fromisoformat(arguments.date)
     except ValueError:
         raise UserError(f"--date {arguments.date}: expected a date, for example {date.today()}") from None
-    if night > date.today():
-        raise UserError(f"--date {arguments.date}: this night has not come yet; today is {date.today()}")
+    night_plan.check_has_come(night)
     return night
 
 
 def _check_missed(days: int) -> None:
     if not 0 <= days <= MOST_MISSED:
         raise UserError(f"--missed {days}: expected a whole number from 0 to {MOST_MISSED}, for example 3")
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Refuse to work while another command is at a night: both would wait for each other's turns."""
-    night_files.ROOT.mkdir(parents=True, exist_ok=True)
-    lock, owner = FileLock(night_files.ROOT / ".nightly.lock"), night_files.ROOT / "owner.txt"
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        who = owner.read_text().strip() if owner.exists() else "its process is not known"
-        raise UserError(f"another night is at work ({who}); wait for it, or stop it with SIGINT") from None
-    with lock:
-        with suppress(OSError):  # a full disk; it only tells others who works
-            owner.write_text(f"process {os.getpid()}, since {timestamp()[:16].replace('T', ' ')} UTC\n")
-        yield
 
 
 def _show_plan(night: date, options: NightlyOptions) -> int:

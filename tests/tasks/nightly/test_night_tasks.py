@@ -172,6 +172,20 @@ def test_luigis_own_range_makes_missed_nights(turns):
     assert turns.given == ["cats", "dogs", "koalas"]
 
 
+def test_the_night_of_tomorrow_is_refused_and_that_of_today_is_made(turns):
+    task = RangeDaily(of=Night, start=TODAY, stop=TODAY + timedelta(days=2), days_forward=3)
+    assert not luigi.build([task], runner.Factory(), local_scheduler=True, workers=1)
+    assert summary().counts() == {"done": 3}
+    assert night_files.dates() == [TODAY]
+
+
+def test_luigis_own_command_is_refused_while_a_night_is_at_work(turns):
+    night_files.ROOT.mkdir(parents=True)
+    with FileLock(night_files.ROOT / ".nightly.lock"):
+        assert not luigi.build([Night(date=TODAY)], runner.Factory(), local_scheduler=True, workers=1)
+    assert turns.given == []
+
+
 def test_a_night_has_one_significant_parameter(turns):
     assert Night(date=TODAY, options="minutes=1").task_id == Night(date=TODAY).task_id
 

@@ -79,7 +79,7 @@ def filtered(labels: dict[str, str], validation: Collection[str] = ()) -> None:
 
 def test_only_labels_that_teach_the_filter_something_count_as_new(cats):
     log = LabelLog(paths.dataset_folder("cats") / "labels.jsonl")
-    log.append({"a" * 64: "on", "b" * 64: "off", "c" * 64: "on"}, how="page")  # of squares, whether they are there or not
+    log.append({"a" * 64: "on", "b" * 64: "off", "c" * 64: "on"}, how="page")  # none of these squares is there
     log.append({"d" * 64: "on"}, how="page", set=VALIDATION)
     current = log.current()
     filtered(current.labels, current.validation)
