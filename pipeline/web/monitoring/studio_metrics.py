@@ -78,10 +78,8 @@ class StudioMetrics(Collector):
         return metric
 
     def _counted(self, paths: dict[str, DatasetPaths]) -> Metric:
-        runs = {name: each.runs for name, each in paths.items()}
-        for name, folder in runs.items():
-            self._stages.update(name, folder)
-        self._stages.forget_all_but(runs)
+        for name, each in paths.items():
+            self._stages.update(name, each.runs)
         labels = ["dataset", "stage", "outcome"]
         metric = CounterMetricFamily("ganmill_stages", "Stages that ended since the studio started", labels=labels)
         for key, number in sorted(self._stages.counts.items()):
