@@ -155,6 +155,13 @@ def test_a_service_is_hardened_and_starts_a_command_that_is_there(unit):
     parsed(command.replace("$GANMILL_WORKER_FLAGS", "tls://example.org:8786"))
 
 
+def test_what_services_do_is_on_the_page_of_luigid():
+    flags = dict(line.split("=", 1) for line in (DEPLOY / "ganmill.env").read_text().splitlines() if line[:1] == "G")
+    for name in ("studio", "nightly"):
+        assert parsed(f"{name} {flags[f'GANMILL_{name.upper()}_FLAGS']}").scheduler == "http://127.0.0.1:8082"
+        assert re.search(r"^Wants=.*ganmill-luigid", (DEPLOY / f"ganmill-{name}.service").read_text(), re.MULTILINE)
+
+
 def test_the_timer_starts_a_service_that_is_there():
     assert (DEPLOY / "ganmill-nightly.service").is_file()
     assert "Persistent=true" in (DEPLOY / "ganmill-nightly.timer").read_text()
@@ -181,12 +188,16 @@ def test_the_image_gets_what_the_install_script_copies_and_nothing_else():
 def test_services_of_containers_are_confined_checked_and_on_this_machine_only():
     yaml = pytest.importorskip("yaml", reason="needs PyYAML, which is not installed")
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    assert services.keys() == {"luigid", "studio", "nightly"}
+    assert services.keys() == {"luigid", "studio", "nightly", "worker"}
     for service in services.values():
-        parsed(shlex.join(re.sub(r"\$\{[^}]*\}", "secret", word) for word in service["command"]))
+        parsed(shlex.join(re.sub(r"\$\{[^}]*\}", "tls://host:8786", word) for word in service["command"]))
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]
         assert service["volumes"] == ["work:/var/lib/ganmill"]
         assert service["healthcheck"]
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+    assert {name for name, service in services.items() if "profiles" not in service} == {"luigid", "studio"}
+    (flags,) = services["worker"]["build"]["args"].values()
+    assert f"ARG {next(iter(services['worker']['build']['args']))}=" in (DEPLOY / "Dockerfile").read_text()
+    assert flags == "--cluster"
     assert "${GANMILL_TOKEN:?" in str(services["studio"]["command"])

@@ -113,6 +113,6 @@ def _turn(night: date, subject: str, options: NightlyOptions, *, need: str) -> T
         line = f"had its turn in the night of {other}"
         return subject_turn.skip(night, subject, need=need, outcome="covered", line=line)
     if subject_turn.seconds_left(night, options) == 0:
-        line = f"the {plain_number(options.hours)} hours of the night were over"
+        line = f"the hours of the night were over: {plain_number(options.hours)} at most"
         return subject_turn.skip(night, subject, need=need, outcome="skipped", line=line)
     return subject_turn.give_turn(night, subject, options, need=need)

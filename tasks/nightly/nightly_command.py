@@ -36,9 +36,7 @@ def nightly(arguments: Namespace) -> int:
         return _show_plan(night, options)
     night_plan.subjects(night, options)  # both raise an error before anything is written
     night_news.check_mail(options.mail)
-    url = arguments.scheduler or configuration.get_config().get("core", "scheduler_url", "")
-    if url:
-        luigid.check(url)
+    url = _scheduler(arguments.scheduler)
     task = _task(night, arguments.missed, flags)
     with night_lock.alone(), rotated_log.logging_to(rotated_log.NIGHTLY), signals.listening():
         return _run(task, night, options, url)
@@ -70,6 +68,24 @@ def _run(task: luigi.Task, night: date, options: NightlyOptions, url: str) -> in
     if summary.budget:
         announce(f"disk: {summary.budget}")
     return EXITS[summary.outcome]
+
+
+def _scheduler(asked: str) -> str:
+    """The luigid to report to, which is kept where the turns find it. One that was `asked` for and does not answer is
+    no reason to lose a night; luigi.cfg holds for the turns too, so it must be right."""
+    config = configuration.get_config()
+    url = asked or config.get("core", "scheduler_url", "")
+    if not url:
+        return ""
+    try:
+        luigid.check(url)
+    except UserError as error:
+        if config.get("core", "scheduler_url", ""):
+            raise
+        announce(f"the night reports to nobody: {error}")
+        return ""
+    config.set("core", "scheduler_url", url)
+    return url
 
 
 def _task(night: date, missed: int, flags: Mapping[str, str]) -> luigi.Task:

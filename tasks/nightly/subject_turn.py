@@ -12,6 +12,8 @@ from datetime import date, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
+from luigi import configuration
+
 from pipeline.errors import Stopped, of_system
 from pipeline.night_record import HAD_TURN, Outcome, RunningTurn, Turn
 from pipeline.option_types import plain_number
@@ -41,11 +43,15 @@ class TurnEnd:
 
 
 def command(subject: str, options: NightlyOptions) -> list[str]:
-    """The command of a turn: a run whose flags are not remembered, so that they do not bind runs by day."""
+    """The command of a turn: a run whose flags are not remembered, so that they do not bind runs by day. It reports to
+    the luigid to which the night reports.
+    """
     minutes = [] if options.minutes is None else [f"--gan-max-minutes={plain_number(options.minutes)}"]
     until = ["--until", options.until] if options.until else []
     refresh = ["--refresh"] if options.refreshes else []
-    return [*COMMAND, "run", "--dataset", subject, "--unremembered", *refresh, *until, *minutes]
+    url = configuration.get_config().get("core", "scheduler_url", "")
+    scheduler = ["--scheduler", url] if url else []
+    return [*COMMAND, "run", "--dataset", subject, "--unremembered", *refresh, *until, *minutes, *scheduler]
 
 
 def give_turn(night: date, subject: str, options: NightlyOptions, *, need: str, start: Start = OwnProcess) -> Turn:

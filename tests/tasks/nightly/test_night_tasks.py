@@ -91,7 +91,7 @@ def test_when_the_hours_are_over_the_others_are_named_and_come_when_there_are_mo
     turns.seconds = 3600.0
     assert main(["nightly", "--hours", "2"]) == 0
     assert outcomes() == {"cats": "done", "dogs": "done", "koalas": "skipped"}
-    assert night_files.turn(TODAY, "koalas").line == "the 2 hours of the night were over"
+    assert night_files.turn(TODAY, "koalas").line == "the hours of the night were over: 2 at most"
     assert main(["nightly", "--hours", "2"]) == 0
     assert turns.given == ["cats", "dogs"]
     assert main(["nightly", "--hours", "3"]) == 0
@@ -188,6 +188,12 @@ def test_luigis_own_command_is_refused_while_a_night_is_at_work(turns):
 
 def test_a_night_has_one_significant_parameter(turns):
     assert Night(date=TODAY, options="minutes=1").task_id == Night(date=TODAY).task_id
+
+
+def test_a_luigid_that_does_not_answer_costs_no_night(turns, capsys):
+    assert main(["nightly", "--scheduler", "http://127.0.0.1:9"]) == 0
+    assert "the night reports to nobody: luigid at http://127.0.0.1:9 does not answer" in capsys.readouterr().err
+    assert len(turns.given) == 3
 
 
 def test_two_nights_at_once_are_refused(turns, capsys):

@@ -50,6 +50,11 @@ def test_the_command_is_a_run_whose_flags_are_not_remembered():
     ]  # fmt: skip
 
 
+def test_a_turn_reports_to_the_luigid_of_the_night(configure):
+    configure("[core]\nscheduler_url = http://127.0.0.1:8082\n")
+    assert command("cats", OPTIONS)[-2:] == ["--scheduler", "http://127.0.0.1:8082"]
+
+
 @pytest.mark.parametrize(
     ("outcome", "error"),
     [("done", ""), ("next", "next: label 30 on target"), ("failed", "download   failed: no network"), ("stopped", "x")],
