@@ -19,7 +19,7 @@ from pipeline import night_record
 from pipeline.errors import DamagedState, UserError, of_system
 from pipeline.night_record import NEWS, PLAN, NightPlan
 from pipeline.options import NIGHTS
-from pipeline.report.night_words import size_words
+from pipeline.report.night_words import GIB, size_words
 from pipeline.run_process import is_at_work
 from pipeline.store.artifacts import PACKED, load
 from tasks import cleanup, gallery_updates, label_snapshots, paths, run_log
@@ -27,7 +27,6 @@ from tasks.dataset_archive import ROOTS, Place, measure
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
-GIB = 1 << 30
 DAY = 86_400.0  # seconds
 MOST_RUNS = 1_000_000  # of a dataset that are looked at
 # What people call what is in the folders of a dataset

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 import luigi
+from luigi.parameter import ParameterVisibility
 from luigi.task import MixinNaiveBulkComplete
 from luigi.tools.range import RangeDaily
 
@@ -29,7 +30,10 @@ class NightTask(luigi.Task):
 
     date = luigi.DateParameter(description="the night's date, as in 2026-11-30")
     options = luigi.Parameter(
-        default="", significant=False, description="settings of [nightly], as in: 'minutes=10 hours=4'"
+        default="",
+        significant=False,
+        visibility=ParameterVisibility.PRIVATE,  # luigid has no password, and the address of a webhook may have one
+        description="settings of [nightly], as in: 'minutes=10 hours=4'",
     )
 
     @property
@@ -115,3 +119,11 @@ class Night(MixinNaiveBulkComplete, NightTask):
 
     def run(self) -> None:
         night_news.send_news(self.date, self.chosen)
+
+
+class MissedNights(RangeDaily):
+    """Nights before the last one, whose settings luigid is not told either."""
+
+    of_params = luigi.DictParameter(
+        default={}, visibility=ParameterVisibility.PRIVATE, description="the settings of `Night`"
+    )

@@ -9,7 +9,6 @@ from typing import Any
 
 import luigi
 from luigi import configuration
-from luigi.tools.range import RangeDaily
 
 from pipeline.errors import UserError
 from pipeline.night_record import PAGE
@@ -20,7 +19,7 @@ from tasks import luigid, rotated_log, runner, signals
 from tasks.nightly import morning, night_files, night_lock, night_news, night_options, night_plan
 from tasks.nightly.night_options import NightlyOptions
 from tasks.nightly.night_plan import announce
-from tasks.nightly.night_tasks import Night
+from tasks.nightly.night_tasks import MissedNights, Night
 
 MOST_MISSED = 100  # days
 EXITS = {"done": 0, "failed": runner.EXIT_FAILED, "next": runner.EXIT_NEXT}
@@ -94,7 +93,7 @@ def _task(night: date, missed: int, flags: Mapping[str, str]) -> luigi.Task:
     if not missed:
         return Night(date=night, options=words)
     # `RangeDaily` counts the days of UTC, so tomorrow may be today there
-    return RangeDaily(
+    return MissedNights(
         of=Night,
         of_params={"options": words},
         param_name="date",

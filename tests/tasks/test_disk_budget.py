@@ -12,10 +12,11 @@ from filelock import FileLock
 from pipeline import night_record
 from pipeline.labels.log import LabelLog
 from pipeline.night_record import NEWS, PLAN, News, NightPlan
+from pipeline.report.night_words import GIB
 from pipeline.store.manifest import Manifest, list_files
 from tasks import disk_budget, paths, run_log
 from tasks.cli import main
-from tasks.disk_budget import DAY, GIB, keep_within, unused_pictures
+from tasks.disk_budget import DAY, keep_within, unused_pictures
 from tasks.run_pipeline import RunPipeline
 
 MB = 1_000_000

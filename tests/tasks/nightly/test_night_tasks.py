@@ -13,7 +13,7 @@ from pipeline.report import night_page
 from tasks import disk_budget, runner, signals
 from tasks.cli import main
 from tasks.disk_budget import Freed
-from tasks.nightly import night_files, subject_turn, webhook
+from tasks.nightly import night_files, nightly_command, subject_turn, webhook
 from tasks.nightly.night_tasks import Night, RangeDaily
 
 TODAY = date.today()
@@ -194,6 +194,13 @@ def test_a_luigid_that_does_not_answer_costs_no_night(turns, capsys):
     assert main(["nightly", "--scheduler", "http://127.0.0.1:9"]) == 0
     assert "the night reports to nobody: luigid at http://127.0.0.1:9 does not answer" in capsys.readouterr().err
     assert len(turns.given) == 3
+
+
+def test_luigid_is_not_told_the_address_of_the_webhook(turns):
+    for missed in (0, 2):
+        task = nightly_command._task(TODAY, missed, {"webhook": "http://me:secret@example.org/"})
+        for each in (task, *luigi.task.flatten(task.requires())):
+            assert "secret" not in f"{each.to_str_params()} {each.task_id}"
 
 
 def test_two_nights_at_once_are_refused(turns, capsys):
