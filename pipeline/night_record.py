@@ -20,12 +20,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.store.atomic import write_whole
 
 # done, next (it asks for something, as for labels), failed (a stage, or its settings), killed (its process died), hung
-# (ended as it was over its time), cut (the hours of the night were over while it worked), stopped (by a person),
-# skipped (the hours were over before its turn), covered (a missed night: it has had a turn since)
-Outcome = Literal["done", "next", "failed", "killed", "hung", "cut", "stopped", "skipped", "covered"]
-BAD: tuple[Outcome, ...] = ("failed", "killed", "hung")
-WITHOUT_TURN: tuple[Outcome, ...] = ("skipped", "cut", "stopped")
+# (ended as it was over its time), waited (ended as it waited so long for another run), cut (the hours of the night were
+# over while it worked), stopped (by a person), skipped (the hours were over before its turn), covered (a missed night:
+# it has had a turn since)
+Outcome = Literal["done", "next", "failed", "killed", "hung", "waited", "cut", "stopped", "skipped", "covered"]
+BAD: tuple[Outcome, ...] = ("failed", "killed", "hung")  # somebody should look at it
+HAD_TURN: tuple[Outcome, ...] = ("done", "next", *BAD)  # a missed night has nothing to make up for
+WITHOUT_TURN: tuple[Outcome, ...] = ("skipped", "cut", "stopped", "waited")  # comes first in the next night
+GOES_ON: tuple[Outcome, ...] = ("skipped", "cut")  # the same night still gives the turn if it is allowed more hours
 PLAN, SUMMARY, NEWS = "night.json", "summary.json", "news.json"
+PAGE = "index.html"  # in generated/nightly/<date>
 TURNS, RUNNING, LOGS = "subjects", "running", "logs"
 LARGEST = 16 << 20  # bytes of a file that is read; the summary of a thousand subjects has less
 
@@ -119,7 +123,7 @@ class NightSummary(Record):
     freed: int = 0  # bytes that were deleted to keep the budget of disk
     bytes: int = 0  # of all datasets
     disk_free: int = 0  # bytes
-    budget: str = ""  # one line if the budget of disk could not be kept
+    budget: str = ""  # one line if the budget of disk could not be kept, or the page could not be written
 
     @property
     def outcome(self) -> str:
@@ -162,7 +166,12 @@ def read(path: Path, kind: type[AnyRecord]) -> AnyRecord | None:
 def write(path: Path, record: Record) -> None:
     """Make `record` the content of the file `path`, atomically. Errors: `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, record.model_dump_json(indent=1).encode("utf-8", "replace") + b"\n", unique=True)
+    write_whole(path, encoded(record), unique=True)
+
+
+def encoded(record: Record) -> bytes:
+    """The content of the file of a record."""
+    return record.model_dump_json(indent=1).encode("utf-8", "replace") + b"\n"
 
 
 def nights(folder: Path) -> list[Path]:

@@ -16,8 +16,8 @@ from pipeline.option_types import Options, as_text, expected, field_of, nearest,
 DEFAULT_DATASET = "demo"  # of commands without --dataset
 DATASET = re.compile(r"\w[\w-]*")
 LONGEST = 100  # bytes of a dataset's name: it is part of the names of folders and locks, which may have 255 bytes
-# Folders in data/ that are no datasets
-RESERVED = {"luigid": "Luigi's scheduler has its state", "nightly": "the nightly runs have their records"}
+LUIGID, NIGHTS = "luigid", "nightly"  # folders in data/ that are no datasets; NIGHTS is one in generated/ too
+RESERVED = {LUIGID: "Luigi's scheduler has its state", NIGHTS: "the nightly runs have their records"}
 Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder", "imagefolder", "webdataset"]
 COLUMN_FIELDS = ("url", "page", "title", "license", "creator", "class", "file")  # what download.columns may find
 

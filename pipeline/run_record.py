@@ -21,7 +21,9 @@ that is incomplete or lacks these fields, and a kind that they do not know: anot
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -290,6 +292,19 @@ class RunState:
         line = event.line()
         if line and [line] != list(self.lines)[-1:]:  # a run often ends with the error of its last stage
             self.lines.append(line)
+
+
+def seconds_waited(events: Iterable[Event], now: datetime) -> float:
+    """For how many seconds the run with these events has waited for something else to end, until `now`."""
+    waited, since = 0.0, None
+    for event in events:
+        with suppress(ValueError, TypeError):  # a time that is none, or without a time zone
+            moment = datetime.fromisoformat(event.time)
+            if isinstance(event, Waiting):
+                since = since or moment
+            elif since and not isinstance(event, Noted):
+                waited, since = waited + (moment - since).total_seconds(), None
+    return waited + (now - since).total_seconds() if since else waited
 
 
 def read_state(folder: Path) -> RunState:

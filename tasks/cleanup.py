@@ -4,17 +4,25 @@
 deletes from the storage of several machines by age.
 """
 
+import os
+from collections.abc import Collection
 from datetime import datetime, timedelta, timezone
 from itertools import chain
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from pipeline.errors import UserError
+from pipeline.run_process import is_at_work
+from pipeline.run_record import RunOptions, read_events
 from pipeline.store.artifacts import PACKED, WORK, ArtifactStore
 from pipeline.store.remote_cleanup import delete_old
-from tasks import gallery_updates, label_snapshots, paths
+from tasks import gallery_updates, label_snapshots, paths, run_log
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
+FETCHED = f"{WORK}fetch-"  # begins the name of a folder that is filled from the storage of several machines
+MOST_AT_WORK = 50  # runs of a dataset, the newest, among which those at work are looked for
 DRAWN = "cache"  # the folder of a dataset with the samples that pages have drawn, see `pipeline.web.drawing`
 
 
@@ -22,26 +30,27 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
     """Delete all artifacts except the `keep` newest of each stage, those of the last run and those of the
     current settings; and what pages have drawn, which is drawn again when somebody asks for it.
 
-    Pictures, the label log and the run logs are never deleted, nor is anything that another run is making now, nor
+    Pictures, the label log and the run logs are never deleted, nor is anything that another run makes or reads now, nor
     squares that labels speak of and no other artifact has.
 
     Returns:
         The size of each deleted folder in bytes.
 
     Raises:
-        UserError: If `keep` is negative.
+        UserError: If `keep` is negative, or nobody knows what a run at work reads.
     """
     if keep < 0:
         raise UserError(f"--keep {keep}: expected a whole number, at least 0, for example 3")
-    removable = [folder for task in pipeline.stages() for folder in removable_folders(task, keep)]
-    removable += orphaned_sheets(pipeline.dataset, removable)
-    removable += drawn_samples(pipeline.dataset)
-    sizes = {folder: size_of(folder) for folder in removable}
-    for folder in [] if dry_run else removable:
-        delete(folder)
+    used = used_by_runs(pipeline.dataset)
+    sizes = {path: size_of(path) for task in pipeline.stages() for path in removable_folders(task, keep, used)}
+    removed = {path: size for path, size in sizes.items() if dry_run or delete_of_stage(path)}
+    for path in [*orphaned_sheets(pipeline.dataset, list(removed)), *drawn_samples(pipeline.dataset)]:
+        removed[path] = size_of(path)
+        if not dry_run:
+            delete(path)
     if not dry_run:
         gallery_updates.refresh(pipeline.dataset)
-    return sizes
+    return removed
 
 
 def delete_shared(pipeline: RunPipeline, *, days: float, dry_run: bool = False) -> dict[str, int]:
@@ -68,10 +77,32 @@ def drawn_samples(dataset: str) -> list[Path]:
     return [folder] if folder.is_dir() else []
 
 
-def removable_folders(task: StageTask, keep: int) -> list[Path]:
-    """The folders of one stage that may be deleted, if the `keep` newest stay: never what is current or being made."""
+def used_by_runs(dataset: str) -> set[Path]:
+    """The folders of the artifacts that runs at work have made, or read: a stage holds the lock of its own key alone.
+
+    Errors: `UserError` if a run at work does not say what it was asked for, so nobody knows what it reads.
+    """
+    at_work = [each for each in run_log.newest(dataset, MOST_AT_WORK) if is_at_work(each.state(), each.folder)]
+    found = (task.published() for record in at_work for task in _stages_of(dataset, record))
+    return {artifact.folder for artifact in found if artifact}
+
+
+def _stages_of(dataset: str, record: run_log.RunLog) -> list[StageTask]:
+    """The stages of a recorded run, with the settings and the labels that it has."""
+    asked = next((each.row() for each in read_events(record.path) if isinstance(each, RunOptions)), None)
+    if asked is None:
+        raise UserError(f"nobody knows what the run at work in {record.folder} reads; try again when it has ended")
+    given = {name: str(asked.get(name) or "") for name in ("settings", "labels", "forced")}
+    return RunPipeline(dataset=dataset, run_name=record.run, once=bool(asked.get("once")), **given).stages()
+
+
+def removable_folders(task: StageTask, keep: int, used: Collection[Path]) -> list[Path]:
+    """The folders of one stage that may be deleted, if the `keep` newest stay: never what is current, being made or
+    `used` by runs.
+    """
     store, key = task.artifact_store, task.key() or ""
-    current = {used.folder for used in (task.published(), store.find(key, unfinished=True), store.latest()) if used}
+    current = {each.folder for each in (task.published(), store.find(key, unfinished=True), store.latest()) if each}
+    current |= set(used)
     finished = [published.folder for published in store.all()]
     broken = [path for path in store.folders() if path not in finished]
     unfinished = [path for path in store.root.glob(f"{WORK}*") if path.is_dir() and path != store.work_path(key)]
@@ -131,9 +162,41 @@ def size_of(folder: Path) -> int:
     return sum(stat.st_size for stat in stats if stat.st_nlink == 1)
 
 
+def delete_of_stage(path: Path) -> bool:
+    """Delete an artifact, what a stopped run left of one, or a file of pixels; returns false if it stays: since it was
+    found to be removable, a run has begun to make it, or to use it.
+    """
+    if path.name.startswith(PACKED):
+        delete(path)
+        return True
+    lock, store = _lock_of(path), ArtifactStore(path.parent)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    except OSError:
+        if os.path.lexists(lock.lock_file):
+            return False  # it may be held
+        # Without the file nobody holds the lock: a full disk does not take a new file
+    try:
+        latest = store.latest()
+        if latest and latest.folder == path:
+            return False
+        delete(path)
+        return True
+    finally:
+        lock.release()
+
+
+def _lock_of(folder: Path) -> FileLock:
+    """The lock of the process that makes the artifact `folder`, or works in the folder of that work."""
+    fetched = folder.name.startswith(FETCHED)
+    return FileLock(folder.with_name(f".lock-{folder.name.removeprefix(WORK) if fetched else key_in(folder)}"))
+
+
 def delete(folder: Path) -> None:
-    """Delete a folder or a file."""
+    """Delete a folder or a file. What another process has deleted meanwhile is no error."""
     if folder.is_file():
         folder.unlink()
-        return
-    ArtifactStore(folder.parent).discard(folder)
+    elif os.path.lexists(folder):
+        ArtifactStore(folder.parent).discard(folder)

@@ -10,13 +10,16 @@ import os
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
 from pipeline import night_record
 from pipeline.errors import DamagedState, UserError, of_system
-from pipeline.report.night_words import size_words
+from pipeline.night_record import NEWS, PLAN, NightPlan
+from pipeline.options import NIGHTS
+from pipeline.report.night_words import GIB, size_words
 from pipeline.run_process import is_at_work
 from pipeline.store.artifacts import PACKED, load
 from tasks import cleanup, gallery_updates, label_snapshots, paths, run_log
@@ -24,10 +27,8 @@ from tasks.dataset_archive import ROOTS, Place, measure
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
-GIB = 1 << 30
 DAY = 86_400.0  # seconds
 MOST_RUNS = 1_000_000  # of a dataset that are looked at
-NIGHTS = "nightly"  # the folder of nights in data/ and in generated/
 # What people call what is in the folders of a dataset
 KINDS = {
     "data/raw": "pictures",
@@ -49,12 +50,15 @@ class Removable:
     paths: tuple[Path, ...]
     made: float  # seconds since 1970
     size: int
+    is_of_stage: bool = False  # an artifact, what a stopped run left of one, or its pixels: a run may begin to use it
 
-    def delete(self) -> None:
-        """Delete it. What another process has deleted meanwhile is no error."""
+    def delete(self) -> bool:
+        """Delete it; returns false if it stays, as a run uses it by now."""
+        if self.is_of_stage and not cleanup.delete_of_stage(self.paths[0]):
+            return False
         for path in self.paths:
-            if os.path.lexists(path):
-                cleanup.delete(path)
+            cleanup.delete(path)
+        return True
 
 
 @dataclass(kw_only=True)
@@ -87,6 +91,7 @@ def keep_within(
     days: float = 0.0,
     settings: Mapping[str, str] | None = None,
     nights: bool = False,
+    night: date | None = None,
     dry_run: bool = False,
 ) -> Freed:
     """Delete from `datasets` what is older than `days`, then what is oldest until they have at most `gib`.
@@ -96,6 +101,7 @@ def keep_within(
     Args:
         settings: The settings of a dataset as a run has them, by name, where they are not those of luigi.cfg.
         nights: Delete the records and pages of old nights too.
+        night: The night that is at work, which stays.
         dry_run: Only find out.
     """
     freed = Freed(left=sum(size_of_dataset(name) for name in datasets))
@@ -105,7 +111,7 @@ def keep_within(
     if days:
         old = [each for each in found if _is_older(each.made, days)]
         runs = [each for name in datasets for each in _old_runs(name, days)]
-        _remove([*old, *runs, *(_old_nights(days) if nights else [])], freed, dry_run=dry_run)
+        _remove([*old, *runs, *(_old_nights(days, night) if nights else [])], freed, dry_run=dry_run)
         found = [each for each in found if each not in old]
     if gib:
         _shrink(found, datasets, freed, budget=int(gib * GIB), dry_run=dry_run)
@@ -132,8 +138,8 @@ def _shrink(found: list[Removable], datasets: Sequence[str], freed: Freed, *, bu
 def _remove(chosen: Sequence[Removable], freed: Freed, *, dry_run: bool) -> None:
     for each in chosen:
         try:
-            if not dry_run:
-                each.delete()
+            if not dry_run and not each.delete():
+                continue
         except OSError as error:
             freed.notes.append(f"not deleted: {of_system(error, each.paths[0])}")
             continue
@@ -149,7 +155,8 @@ def _removable_of(dataset: str, settings: str, freed: Freed) -> list[Removable]:
     """What may be deleted of a dataset, beside its pictures and run records."""
     try:
         pipeline = RunPipeline(dataset=dataset, settings=settings)
-        found = [each for task in pipeline.stages() for each in _of_stage(task)]
+        used = cleanup.used_by_runs(dataset)
+        found = [each for task in pipeline.stages() for each in _of_stage(task, used)]
     except UserError as error:
         freed.notes.append(f"{dataset} is left alone: {error}")
         return []
@@ -158,10 +165,10 @@ def _removable_of(dataset: str, settings: str, freed: Freed) -> list[Removable]:
     return [*found, *(_removable(path) for path in orphans), *drawn]
 
 
-def _of_stage(task: StageTask) -> Iterator[Removable]:
+def _of_stage(task: StageTask, used: Collection[Path]) -> Iterator[Removable]:
     """The removable folders of one stage, each with the pixels or the sheets that belong to it."""
     root = task.artifact_store.root
-    for path in cleanup.removable_folders(task, 0):
+    for path in cleanup.removable_folders(task, 0, used):
         if path.name.startswith(PACKED) and _artifact_of(path).exists():
             continue  # it goes with its artifact
         belongs = [*root.glob(f"{PACKED}{path.name}.*")]
@@ -169,7 +176,7 @@ def _of_stage(task: StageTask) -> Iterator[Removable]:
         if task.stage == "gan" and not any(each != path and cleanup.key_in(each) == key for each in _folders(root)):
             sheets = paths.training_sheets(task.dataset, key)
             belongs += [sheets] if sheets.is_dir() else []
-        yield _removable(path, *belongs)
+        yield _removable(path, *belongs, is_of_stage=True)
 
 
 def _artifact_of(packed: Path) -> Path:
@@ -180,8 +187,9 @@ def _folders(root: Path) -> list[Path]:
     return [path for path in root.iterdir() if path.is_dir() and not path.is_symlink()]
 
 
-def _removable(*found: Path) -> Removable:
-    return Removable(paths=found, made=_made(found[0]), size=sum(cleanup.size_of(path) for path in found))
+def _removable(*found: Path, is_of_stage: bool = False) -> Removable:
+    size = sum(cleanup.size_of(path) for path in found)
+    return Removable(paths=found, made=_made(found[0]), size=size, is_of_stage=is_of_stage)
 
 
 def _made(path: Path) -> float:
@@ -206,15 +214,30 @@ def _old_runs(dataset: str, days: float) -> list[Removable]:
     return [_removable(record.folder) for record in idle if record.run not in makers]
 
 
-def _old_nights(days: float) -> list[Removable]:
-    """The records and pages of nights that are older than so many days, but the newest of each."""
+def _old_nights(days: float, at_work: date | None) -> list[Removable]:
+    """The records and pages of nights that are older than so many days, but the newest of each, the one `at_work`, and
+    those that began and are not finished: a command may go on with them."""
     roots = [Path(root) / NIGHTS for root in ("data", "generated")]
     found = [path for root in roots for path in night_record.nights(root)[1:]]
-    return [_removable(path) for path in found if _is_older(_midnight(path), days)]
+    old = [path for path in found if _is_older(_night_began(path), days) and not _is_unfinished(path)]
+    return [_removable(path) for path in old if night_record.night_of(path) != at_work]
 
 
-def _midnight(night: Path) -> float:
-    """The end of the day that names the folder of a night, in seconds since 1970."""
+def _records_of(night: Path) -> Path:
+    return Path("data") / NIGHTS / night.name
+
+
+def _is_unfinished(night: Path) -> bool:
+    records = _records_of(night)
+    return (records / PLAN).exists() and not (records / NEWS).exists()
+
+
+def _night_began(night: Path) -> float:
+    """When a night began, in seconds since 1970, maybe long after its day; without its plan the end of that day."""
+    plan = night_record.read(_records_of(night) / PLAN, NightPlan)
+    with suppress(ValueError):
+        if plan:
+            return datetime.fromisoformat(plan.began).timestamp()
     return datetime.combine(date.fromisoformat(night.name), datetime.max.time()).timestamp()
 
 

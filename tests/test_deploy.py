@@ -17,10 +17,10 @@ PROGRAM = "/opt/ganmill/.venv/bin/python -m tasks "
 HARDENED = ("NoNewPrivileges=yes", "ProtectSystem=strict", "ReadWritePaths=/var/lib/ganmill", "User=ganmill")
 
 
-def install(folder: Path, *flags: str, code: int = 0) -> str:
+def install(folder: Path, *flags: str, code: int = 0, umask: int = 0o022) -> str:
     """Run the install script for the files alone."""
     words = ["sh", DEPLOY / "install.sh", "--destdir", folder, *flags]
-    found = subprocess.run(words, capture_output=True, text=True, check=False)
+    found = subprocess.run(words, capture_output=True, text=True, check=False, umask=umask)
     assert found.returncode == code, found.stderr
     return found.stdout + found.stderr
 
@@ -62,6 +62,43 @@ def test_install_again_replaces_the_program_and_leaves_what_is_the_users(tmp_pat
     assert (home / "data/cats").is_dir()
     assert (tmp_path / "etc/ganmill/ganmill.env").read_text() == "GANMILL_STUDIO_FLAGS=--port=8099\n"
     assert not stale.exists()
+
+
+def test_every_user_may_read_the_program_whatever_the_umask_and_nobody_a_password(tmp_path):
+    install(tmp_path, umask=0o077)
+    program = tmp_path / "opt/ganmill"
+    for path in program.rglob("*"):
+        assert path.stat().st_mode & 0o055 == (0o055 if path.is_dir() else path.stat().st_mode & 0o011 | 0o044)
+    assert program.stat().st_mode & 0o055 == 0o055
+    assert not (program / "luigi.cfg").exists()
+
+
+def test_install_refuses_to_replace_what_is_at_work(tmp_path):
+    install(tmp_path)
+    python = tmp_path / "opt/ganmill/.venv/bin/python"
+    with subprocess.Popen([python, "60"], executable=shutil.which("sleep")) as process:
+        try:
+            said = install(tmp_path, code=2)
+        finally:
+            process.kill()
+    assert f"process {process.pid} of {tmp_path}/opt/ganmill is at work" in said
+    assert (tmp_path / "opt/ganmill/tasks/cli.py").is_file()
+    install(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "hidden"),
+    [
+        ([], True),
+        (["--home", "/home/me/work"], False),
+        (["--prefix", "/root/g"], False),
+        (["--home", "/srv/home/me"], True),
+    ],
+)
+def test_units_see_their_folders_below_home(tmp_path, flags, hidden):
+    install(tmp_path, *flags)
+    for unit in (tmp_path / "etc/systemd/system").glob("*.service"):
+        assert ("ProtectHome=yes" in unit.read_text().splitlines()) == hidden
 
 
 def test_install_elsewhere_writes_units_for_there(tmp_path):
@@ -108,12 +145,21 @@ def test_units_are_right_for_systemd(installed, tmp_path):
 def test_a_service_is_hardened_and_starts_a_command_that_is_there(unit):
     lines = unit.read_text().splitlines()
     assert [line for line in HARDENED if line not in lines] == []
+    assert "OOMPolicy=continue" in lines or unit.stem == "ganmill-luigid"  # it starts no process
+    assert "ProtectClock=yes" not in lines  # before systemd 252 it hides GPUs
     (start,) = (line for line in lines if line.startswith("ExecStart="))
     assert start.startswith(f"ExecStart={PROGRAM}")
     flags = re.findall(r"\$(\w+)", start)
     assert all(f"Environment={name}=" in lines and f"{name}=" in (DEPLOY / "ganmill.env").read_text() for name in flags)
     command = start.removeprefix(f"ExecStart={PROGRAM}")
     parsed(command.replace("$GANMILL_WORKER_FLAGS", "tls://example.org:8786"))
+
+
+def test_what_services_do_is_on_the_page_of_luigid():
+    flags = dict(line.split("=", 1) for line in (DEPLOY / "ganmill.env").read_text().splitlines() if line[:1] == "G")
+    for name in ("studio", "nightly"):
+        assert parsed(f"{name} {flags[f'GANMILL_{name.upper()}_FLAGS']}").scheduler == "http://127.0.0.1:8082"
+        assert re.search(r"^Wants=.*ganmill-luigid", (DEPLOY / f"ganmill-{name}.service").read_text(), re.MULTILINE)
 
 
 def test_the_timer_starts_a_service_that_is_there():
@@ -142,12 +188,16 @@ def test_the_image_gets_what_the_install_script_copies_and_nothing_else():
 def test_services_of_containers_are_confined_checked_and_on_this_machine_only():
     yaml = pytest.importorskip("yaml", reason="needs PyYAML, which is not installed")
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    assert services.keys() == {"luigid", "studio", "nightly"}
+    assert services.keys() == {"luigid", "studio", "nightly", "worker"}
     for service in services.values():
-        parsed(shlex.join(re.sub(r"\$\{[^}]*\}", "secret", word) for word in service["command"]))
+        parsed(shlex.join(re.sub(r"\$\{[^}]*\}", "tls://host:8786", word) for word in service["command"]))
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]
         assert service["volumes"] == ["work:/var/lib/ganmill"]
         assert service["healthcheck"]
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+    assert {name for name, service in services.items() if "profiles" not in service} == {"luigid", "studio"}
+    (flags,) = services["worker"]["build"]["args"].values()
+    assert f"ARG {next(iter(services['worker']['build']['args']))}=" in (DEPLOY / "Dockerfile").read_text()
+    assert flags == "--cluster"
     assert "${GANMILL_TOKEN:?" in str(services["studio"]["command"])

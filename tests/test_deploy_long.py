@@ -76,6 +76,8 @@ def test_a_bare_machine_runs_the_demo_after_the_install_script(debian):
     before = (debian / "opt/ganmill/.venv/bin/python").lstat().st_mtime_ns
     inside(debian, "sh", "/src/deploy/install.sh")  # again: nothing is made anew
     assert (debian / "opt/ganmill/.venv/bin/python").lstat().st_mtime_ns == before
+    inside(debian, "sh", "/src/deploy/install.sh", "--python", "python3")  # of the same version: nor is it now
+    assert (debian / "opt/ganmill/.venv/bin/python").lstat().st_mtime_ns == before
     run = "cd /var/lib/ganmill && exec /opt/ganmill/.venv/bin/python -m tasks"
     flags = "--until normalize --download-demo-pictures 20 --normalize-size 16 --normalize-processes 1"
     said = inside(debian, "sh", "-c", f"{run} run {flags}", user="ganmill")

@@ -40,7 +40,8 @@ def test_every_flag_that_a_page_names_exists(page):
     known = {flag for each in [parser, *parsers.values()] for flag in each.flags()}
     known |= {"--options", "--module", "--local-scheduler"}  # luigi's
     known |= {"--now"}  # systemctl's
-    known |= {"--detach", "--file", "--of", "--reverse", "--rm", "--start"}  # docker's, and those of RangeDaily
+    known |= {"--detach", "--entrypoint", "--file", "--rm"}  # docker's
+    known |= {"--days-forward", "--of", "--reverse", "--start", "--stop"}  # those of RangeDaily
     known |= {"--editable", "--no-build-isolation", "--no-deps", "--require-hashes"}  # pip's
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text_of(page))) <= known
 

@@ -5,13 +5,16 @@ import os
 import subprocess
 import sys
 import time
+from datetime import datetime, timezone
 
 import psutil
 import pytest
 
 from pipeline import run_record
 from pipeline.run_record import (
+    KINDS,
     NAME,
+    Event,
     StageAdvanced,
     StageEnded,
     duration,
@@ -19,6 +22,7 @@ from pipeline.run_record import (
     process_start,
     read_events,
     read_state,
+    seconds_waited,
 )
 
 
@@ -161,3 +165,22 @@ def test_events_without_progress_are_all_others(tmp_path):
 def test_words_of_progress_begin_with_what_is_done_if_the_total_is_not_known():
     assert advanced(310, 0, "steps, epoch 21").words == "310 steps, epoch 21"
     assert advanced(3, 12, "epoch 1 of 4").words == "epoch 1 of 4"
+
+
+def test_seconds_waited_are_those_until_something_else_happens():
+    def at(seconds: int, event: str, **facts) -> Event:
+        time = f"2026-11-30T02:{seconds // 60:02d}:{seconds % 60:02d}.000+00:00"
+        return KINDS[event].model_validate({"event": event, "time": time, **facts})
+
+    events = [
+        at(0, "start"),
+        at(10, "wait", reason="one"),
+        at(20, "note", stage="gan", text="still"),
+        at(30, "wait", reason="two"),
+        at(70, "stage_start", stage="gan"),
+        at(100, "wait", stage="gan", reason="three"),
+    ]
+    now = datetime(2026, 11, 30, 2, 2, tzinfo=timezone.utc)
+    assert seconds_waited(events[:2], now) == 110
+    assert seconds_waited(events[:5], now) == 60
+    assert seconds_waited(events, now) == 80

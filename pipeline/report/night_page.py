@@ -12,13 +12,12 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.night_record import NightSummary, Turn
+from pipeline.night_record import PAGE, NightSummary, Turn
 from pipeline.report import night_words
-from pipeline.report.page_assets import LOOK, inline, render
+from pipeline.report.page_assets import LOOK, inline, png_size, render
 from pipeline.run_record import duration
 from pipeline.store.atomic import write_whole
 
-PAGE = "index.html"
 WIDTH, HEIGHT = 256, 128  # pixels of the copy of a sample sheet; its cut has whole samples, as many as fit
 GAP = 2  # pixels between two samples of a sheet
 MAX_PIXELS = 80_000_000  # of a sheet that is read
@@ -101,19 +100,22 @@ def _row(turn: Turn, folder: Path | None, links: Links) -> Row:
 def _picture(turn: Turn, folder: Path) -> str:
     """Copy a cut of the sample sheet beside the page; empty if it cannot be read."""
     name = f"{turn.subject}.png"
-    with suppress(OSError, ValueError):
+    with suppress(Exception):  # a decoder may raise any exception for a damaged file
         write_whole(folder / name, _copy(turn), sync=False, unique=True)
         return quote(name)
     return ""
 
 
 def _copy(turn: Turn) -> bytes:
-    """The upper left part of the newest sample sheet as a PNG, with its own pixels. Errors: `OSError`, `ValueError`."""
+    """The upper left part of the newest sample sheet as a PNG, with its own pixels. Errors: any, if it is damaged;
+    `ValueError` if it is too large.
+    """
     from PIL import Image
 
+    claimed = png_size(Path(turn.sheet))  # Pillow refuses a large picture before it tells its size
+    if claimed is None or claimed.width * claimed.height > MAX_PIXELS:
+        raise ValueError("no PNG, or too large")
     with Image.open(turn.sheet, formats=("PNG",)) as sheet:
-        if sheet.width * sheet.height > MAX_PIXELS:
-            raise ValueError("too large")
         size = (
             _cut(sheet.width, WIDTH, sheet.width, turn.columns),
             _cut(sheet.height, HEIGHT, sheet.width, turn.columns),

@@ -12,6 +12,7 @@ OUTCOME_WORDS = {
     "failed": "failed",
     "killed": "killed",
     "hung": "hung",
+    "waited": "waited",
     "cut": "not finished",
     "stopped": "stopped",
     "skipped": "no turn",

@@ -27,7 +27,7 @@ class Inline:
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How large a picture is shown, in pixels."""
+    """The sides of a picture in pixels."""
 
     width: int
     height: int
@@ -47,8 +47,8 @@ def render(name: str, **values: Any) -> str:
     return environment.get_template(name).render(**values)
 
 
-def shown_size(path: Path) -> Size | None:
-    """Its own size or a whole multiple, so that all its pixels are shown alike; None if `path` is no PNG."""
+def png_size(path: Path) -> Size | None:
+    """The size that the first bytes of a PNG name; None if `path` is none."""
     try:
         with path.open("rb") as file:
             head = file.read(PNG_HEAD)
@@ -57,5 +57,13 @@ def shown_size(path: Path) -> Size | None:
     width, height = (int.from_bytes(head[start : start + 4], "big") for start in (16, 20))
     if not head.startswith(PNG_SIGNATURE) or not width or not height:
         return None
-    factor = max(1, min(MOST, SHOWN_SIDE // max(width, height)))
-    return Size(width=width * factor, height=height * factor)
+    return Size(width=width, height=height)
+
+
+def shown_size(path: Path) -> Size | None:
+    """Its own size or a whole multiple, so that all its pixels are shown alike; None if `path` is no PNG."""
+    size = png_size(path)
+    if size is None:
+        return None
+    factor = max(1, min(MOST, SHOWN_SIDE // max(size.width, size.height)))
+    return Size(width=size.width * factor, height=size.height * factor)

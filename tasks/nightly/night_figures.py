@@ -47,10 +47,10 @@ def is_unfinished(dataset: str) -> bool:
     return bool(head and head.unfinished) or any(store.root.glob(".work-*"))
 
 
-def labels_used(dataset: str) -> dict[str, int]:
-    """How many labels of each kind the filter of the last run knew."""
-    head = _head(dataset, "filter")
-    return {kind: _number(head, f"labelled_{kind}") or 0 for kind in ("on", "off")}
+def labels_used(dataset: str) -> str:
+    """The digest of the labels that the filter of the last run knew; empty if there is none."""
+    artifact = paths.artifact_store(dataset, "filter").latest()
+    return artifact.manifest.inputs.get("labels", "") if artifact else ""
 
 
 def lasting_alarms(dataset: str) -> tuple[str, ...]:

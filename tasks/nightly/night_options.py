@@ -44,8 +44,8 @@ class NightlyOptions(Options):
     )
     most_minutes: float | None = option(
         None,
-        "minutes after which a subject counts as hung, and its process is ended; 0: no limit; auto: an hour more than"
-        " `minutes`, or no limit if that has none",
+        "minutes after which a subject counts as hung, and its process is ended; waiting for another run does not"
+        " count, and may take as long; 0: no limit; auto: an hour more than `minutes`, or no limit if that has none",
         low=0,
     )
     hours: float = option(

@@ -2,13 +2,14 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from datetime import date, datetime, timezone
 
 import psutil
 from filelock import FileLock
 
-from pipeline.errors import Stopped
-from pipeline.night_record import PLAN, NightPlan, PlannedSubject, Turn
+from pipeline.errors import Stopped, UserError, of_system
+from pipeline.night_record import GOES_ON, PLAN, NightPlan, PlannedSubject, Turn
 from pipeline.option_types import plain_number
 from pipeline.report.night_words import turn_line
 from pipeline.store.jsonl import timestamp
@@ -19,13 +20,18 @@ from tasks.nightly.night_options import NightlyOptions
 LOG = logging.getLogger("ganmill.nightly")
 LOG.setLevel(logging.INFO)
 BEGAN = datetime.fromtimestamp(psutil.Process().create_time(), timezone.utc)  # this command
-GOES_ON = ("skipped", "cut")  # turns that the same night still gives if it is allowed more hours
 
 
 def announce(line: str) -> None:
     """Print one line, and log it."""
     print(line, file=sys.stderr, flush=True)
     LOG.info(line)
+
+
+def check_has_come(night: date) -> None:
+    """Raise a `UserError` for a night of a day to come: its turns would be lost to the night of that day."""
+    if night > (today := date.today()):
+        raise UserError(f"{night}: this night has not come yet; today is {today}")
 
 
 def subjects(night: date, options: NightlyOptions, *, today: date | None = None) -> list[str]:
@@ -46,7 +52,11 @@ def make_plan(night: date, options: NightlyOptions) -> NightPlan:
 
 
 def begin(night: date, options: NightlyOptions) -> NightPlan:
-    """Make the plan of `night`, and keep it, so that the order stays when the night goes on after an interruption."""
+    """Make the plan of `night`, and keep it, so that the order stays when the night goes on after an interruption.
+
+    Errors: `UserError` if it has not come yet.
+    """
+    check_has_come(night)
     plan = make_plan(night, options)
     if plan != night_files.plan(night):
         night_files.write(night, PLAN, plan)
@@ -69,7 +79,8 @@ def has_had_turn(night: date, subject: str, options: NightlyOptions) -> bool:
 
 
 def run_turn(night: date, subject: str, options: NightlyOptions) -> None:
-    """Give the subject its turn, or note why it has none, and print how it ended. One turn at a time on a machine.
+    """Give the subject its turn, or note why it has none, and print how it ended. One turn at a time on a machine. What
+    the disk does not take is a turn that failed.
 
     Errors: `Stopped` if this command was asked to stop.
     """
@@ -78,11 +89,22 @@ def run_turn(night: date, subject: str, options: NightlyOptions) -> None:
     with signals.listening(), locks.acquire(lock, lambda: announce("waits: another night is at work")):
         if signals.should_stop():
             raise Stopped
-        if has_had_turn(night, subject, options):  # another command may have been faster
-            return
-        plan = night_files.plan(night)
-        need = plan.needs().get(subject, "") if plan else ""
-        announce(turn_line(_turn(night, subject, options, need=need)))
+        for other, left in subject_turn.abandoned(night):  # it may hold what the turn needs
+            announce(f"waits: {left} is at work since the night of {other}")
+            _give(other, left, options, subject_turn.give_turn)
+        if not has_had_turn(night, subject, options):  # another command may have been faster
+            _give(night, subject, options, _turn)
+
+
+def _give(night: date, subject: str, options: NightlyOptions, give: Callable[..., Turn]) -> None:
+    plan = night_files.plan(night)
+    need = plan.needs().get(subject, "") if plan else ""
+    try:
+        found = give(night, subject, options, need=need)
+    except OSError as error:
+        line = str(of_system(error))
+        found = night_files.write_turn(night, Turn(subject=subject, need=need, outcome="failed", line=line))
+    announce(turn_line(found))
 
 
 def _turn(night: date, subject: str, options: NightlyOptions, *, need: str) -> Turn:
@@ -91,6 +113,6 @@ def _turn(night: date, subject: str, options: NightlyOptions, *, need: str) -> T
         line = f"had its turn in the night of {other}"
         return subject_turn.skip(night, subject, need=need, outcome="covered", line=line)
     if subject_turn.seconds_left(night, options) == 0:
-        line = f"the {plain_number(options.hours)} hours of the night were over"
+        line = f"the hours of the night were over: {plain_number(options.hours)} at most"
         return subject_turn.skip(night, subject, need=need, outcome="skipped", line=line)
     return subject_turn.give_turn(night, subject, options, need=need)

@@ -3,18 +3,22 @@
 A subject whose run fails has had its turn, so its task is complete: the page is made all the same. `Night` has one
 parameter that matters, a date, as `RangeDaily` wants it for missed nights:
 
-    luigi --module tasks RangeDaily --of Night --start 2026-11-27 --reverse --local-scheduler
+    luigi --module tasks RangeDaily --of Night --start 2026-11-27 --stop 2026-12-01 --reverse --local-scheduler
+
+`--stop` is the day after the last night: without it `RangeDaily` goes by the days of UTC.
 """
 
+from datetime import date
 from typing import Any
 
 import luigi
+from luigi.parameter import ParameterVisibility
 from luigi.task import MixinNaiveBulkComplete
 from luigi.tools.range import RangeDaily
 
 from tasks import settings
 from tasks.error_text import explain
-from tasks.nightly import morning, night_news, night_options, night_plan
+from tasks.nightly import morning, night_lock, night_news, night_options, night_plan
 from tasks.nightly.night_options import NightlyOptions
 
 SUBJECTS = 10_000  # most of one night, so that the priorities of two nights do not meet
@@ -26,7 +30,10 @@ class NightTask(luigi.Task):
 
     date = luigi.DateParameter(description="the night's date, as in 2026-11-30")
     options = luigi.Parameter(
-        default="", significant=False, description="settings of [nightly], as in: 'minutes=10 hours=4'"
+        default="",
+        significant=False,
+        visibility=ParameterVisibility.PRIVATE,  # luigid has no password, and the address of a webhook may have one
+        description="settings of [nightly], as in: 'minutes=10 hours=4'",
     )
 
     @property
@@ -62,11 +69,24 @@ class NightSubject(NightTask):
         night_plan.run_turn(self.date, self.subject, self.chosen)
 
 
+def _after_subjects(night: date) -> int:
+    """A priority below that of all subjects of a night, and above that of earlier nights, which may take hours. Luigi
+    gives the tasks that one requires at least its own priority."""
+    return SUBJECTS * (night.toordinal() - 1) + 1
+
+
 class NightPage(NightTask):
     """The summary of the night and its page, after the disk was brought into its budget."""
 
+    @property
+    def priority(self) -> int:  # type: ignore[override]  # a property is what Luigi's documentation shows
+        """Below that of its subjects."""
+        return _after_subjects(self.date)
+
     def deps(self) -> list[Any]:
-        """The tasks that must be done first. Luigi asks for them only when it runs the night: its plan is kept now."""
+        """The tasks that must be done first. Luigi asks for them only when it runs the night: its plan is kept now, and
+        no other process may work at a night until this one ends."""
+        night_lock.claim()
         night_plan.begin(self.date, self.chosen)
         return super().deps()
 
@@ -86,6 +106,11 @@ class Night(MixinNaiveBulkComplete, NightTask):
     `RangeDaily` asks the class for the dates that are complete, which the mixin answers by asking each.
     """
 
+    @property
+    def priority(self) -> int:  # type: ignore[override]  # a property is what Luigi's documentation shows
+        """As that of its page, which comes right after its subjects."""
+        return _after_subjects(self.date)
+
     def requires(self) -> NightPage:
         return self.clone(NightPage)
 
@@ -94,3 +119,11 @@ class Night(MixinNaiveBulkComplete, NightTask):
 
     def run(self) -> None:
         night_news.send_news(self.date, self.chosen)
+
+
+class MissedNights(RangeDaily):
+    """Nights before the last one, whose settings luigid is not told either."""
+
+    of_params = luigi.DictParameter(
+        default={}, visibility=ParameterVisibility.PRIVATE, description="the settings of `Night`"
+    )

@@ -1,28 +1,25 @@
 """The command `nightly`: every subject gets its turn, and the morning has a page, a mail and a webhook."""
 
-import os
 import shlex
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import luigi
-from filelock import FileLock, Timeout
 from luigi import configuration
-from luigi.tools.range import RangeDaily
 
 from pipeline.errors import UserError
+from pipeline.night_record import PAGE
 from pipeline.option_types import as_json, expected
-from pipeline.report.night_words import title
-from pipeline.store.jsonl import timestamp
+from pipeline.report.night_words import size_words, title
+from pipeline.text import counted
 from tasks import luigid, rotated_log, runner, signals
-from tasks.nightly import night_files, night_options, night_plan
+from tasks.nightly import morning, night_files, night_lock, night_news, night_options, night_plan
 from tasks.nightly.night_options import NightlyOptions
 from tasks.nightly.night_plan import announce
-from tasks.nightly.night_tasks import Night
+from tasks.nightly.night_tasks import MissedNights, Night
 
 MOST_MISSED = 100  # days
 EXITS = {"done": 0, "failed": runner.EXIT_FAILED, "next": runner.EXIT_NEXT}
@@ -36,24 +33,25 @@ def nightly(arguments: Namespace) -> int:
     _check_missed(arguments.missed)
     if arguments.dry_run:
         return _show_plan(night, options)
-    night_plan.subjects(night, options)  # raises an error before anything is written
-    url = arguments.scheduler or configuration.get_config().get("core", "scheduler_url", "")
-    if url:
-        luigid.check(url)
+    night_plan.subjects(night, options)  # both raise an error before anything is written
+    night_news.check_mail(options.mail)
+    url = _scheduler(arguments.scheduler)
     task = _task(night, arguments.missed, flags)
-    with _alone(), rotated_log.logging_to(rotated_log.NIGHTLY), signals.listening():
+    with night_lock.alone(), rotated_log.logging_to(rotated_log.NIGHTLY), signals.listening():
         return _run(task, night, options, url)
 
 
 def _run(task: luigi.Task, night: date, options: NightlyOptions, url: str) -> int:
     if task.complete():
-        announce(
-            f"night of {night}: everything is done; its page is {night_files.page_folder(night)}/{night_files.PAGE}"
-        )
+        announce(f"night of {night}: everything is done; its page is {night_files.page_folder(night)}/{PAGE}")
         return 0
-    count = len(night_plan.subjects(night, options))
+    subjects = night_plan.subjects(night, options)
     hours = f", {options.hours:g} h at most" if options.hours else ""
-    announce(f"night of {night}: {count} subject{'s' * (count != 1)}{hours}")
+    announce(f"night of {night}: {counted(len(subjects), 'subject')}{hours}")
+    if options.gib or options.days:  # on a full disk no turn would come to anything
+        freed = morning.tidy(night, subjects, options)
+        if freed.removed:
+            announce(f"disk: {size_words(freed.bytes)} freed")
     configuration.get_config().set("core", "no_configure_logging", "true")
     with runner.threads_logged():
         ending = runner.build(task, 1, luigid.Waiting(url, lambda reason: announce(f"waits: {reason}")))
@@ -65,10 +63,28 @@ def _run(task: luigi.Task, night: date, options: NightlyOptions, url: str) -> in
         why = ending.failures[-1].line if ending.failures else ending.lost or ending.summary
         announce(f"not finished: {why}; details are in {rotated_log.NIGHTLY}")
         return runner.EXIT_FAILED
-    announce(f"{title(summary)}; {night_files.page_folder(night) / night_files.PAGE}")
+    announce(f"{title(summary)}; {night_files.page_folder(night) / PAGE}")
     if summary.budget:
         announce(f"disk: {summary.budget}")
     return EXITS[summary.outcome]
+
+
+def _scheduler(asked: str) -> str:
+    """The luigid to report to, which is kept where the turns find it. One that was `asked` for and does not answer is
+    no reason to lose a night; luigi.cfg holds for the turns too, so it must be right."""
+    config = configuration.get_config()
+    url = asked or config.get("core", "scheduler_url", "")
+    if not url:
+        return ""
+    try:
+        luigid.check(url)
+    except UserError as error:
+        if config.get("core", "scheduler_url", ""):
+            raise
+        announce(f"the night reports to nobody: {error}")
+        return ""
+    config.set("core", "scheduler_url", url)
+    return url
 
 
 def _task(night: date, missed: int, flags: Mapping[str, str]) -> luigi.Task:
@@ -77,7 +93,7 @@ def _task(night: date, missed: int, flags: Mapping[str, str]) -> luigi.Task:
     if not missed:
         return Night(date=night, options=words)
     # `RangeDaily` counts the days of UTC, so tomorrow may be today there
-    return RangeDaily(
+    return MissedNights(
         of=Night,
         of_params={"options": words},
         param_name="date",
@@ -98,29 +114,13 @@ def _night(arguments: Namespace) -> date:
         night = date.fromisoformat(arguments.date)
     except ValueError:
         raise UserError(f"--date {arguments.date}: expected a date, for example {date.today()}") from None
-    if night > date.today():
-        raise UserError(f"--date {arguments.date}: this night has not come yet; today is {date.today()}")
+    night_plan.check_has_come(night)
     return night
 
 
 def _check_missed(days: int) -> None:
     if not 0 <= days <= MOST_MISSED:
         raise UserError(f"--missed {days}: expected a whole number from 0 to {MOST_MISSED}, for example 3")
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Refuse to work while another command is at a night: both would wait for each other's turns."""
-    night_files.ROOT.mkdir(parents=True, exist_ok=True)
-    lock, owner = FileLock(night_files.ROOT / ".nightly.lock"), night_files.ROOT / "owner.txt"
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        who = owner.read_text().strip() if owner.exists() else "its process is not known"
-        raise UserError(f"another night is at work ({who}); wait for it, or stop it with SIGINT") from None
-    with lock:
-        owner.write_text(f"process {os.getpid()}, since {timestamp()[:16].replace('T', ' ')} UTC\n")
-        yield
 
 
 def _show_plan(night: date, options: NightlyOptions) -> int:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from pipeline.errors import UserError
+from pipeline.labels.log import CurrentLabels
+from pipeline.labels.snapshot import read_snapshot, read_validation, snapshot_digest
 from pipeline.night_record import WITHOUT_TURN, PlannedSubject, Turn
 from pipeline.text import counted
 from tasks import label_snapshots, paths
@@ -86,10 +88,26 @@ def _last_turn(name: str, night: date) -> tuple[date | None, Turn | None]:
 
 
 def _new_labels(name: str) -> int:
-    """About how many labels the filter has not seen: by their numbers, as the labels themselves are not compared."""
+    """How many labels the filter has not seen, or has seen otherwise. Those of the validation set teach it nothing."""
     try:
-        labels = list(label_snapshots.log(name).effective().values())
+        current = label_snapshots.log(name).current()
     except (UserError, OSError):  # the turn will say what is wrong with them
         return 0
     used = night_figures.labels_used(name)
-    return sum(abs(labels.count(kind) - used.get(kind, 0)) for kind in ("on", "off"))
+    if used == snapshot_digest(current.labels, current.validation):
+        return 0
+    taught, known = _taught(current), _known(name, used)
+    return sum(taught.get(id) != known.get(id) for id in taught.keys() | known.keys())
+
+
+def _known(name: str, used: str) -> dict[str, str]:
+    """What the labels with the digest `used` teach, by id; nothing if there are none, or their snapshot is gone."""
+    snapshot = paths.dataset_folder(name) / "labels" / f"{used}.jsonl"
+    try:
+        return _taught(CurrentLabels(labels=read_snapshot(snapshot), validation=read_validation(snapshot)))
+    except (UserError, OSError):
+        return {}
+
+
+def _taught(labels: CurrentLabels) -> dict[str, str]:
+    return {id: label for id, label in labels.others().items() if label != "unsure"}

@@ -23,7 +23,9 @@ from pipeline.run_record import process_start
 POLL_SECONDS = 0.25
 GRACE_SECONDS = 120.0  # after SIGINT, in which a training writes its checkpoint; then SIGKILL
 LEFT_SECONDS = 30.0  # after SIGKILL, in which a process of a disk that does not answer may still end
-EndedBy = Literal["", "hung", "cut", "stopped"]  # by itself; over its time, over the night's hours, by a person
+LOOK_SECONDS = 10.0  # between two looks at how long a process over its time has waited
+# By itself; over its time, as it waited for so long, over the night's hours, by a person
+EndedBy = Literal["", "hung", "waited", "cut", "stopped"]
 
 
 class SubjectProcess(Protocol):
@@ -46,14 +48,20 @@ class SubjectProcess(Protocol):
 class Limits:
     """For how many seconds a process may work; None: as long as it takes."""
 
-    turn: float | None = None  # then it counts as hung
+    turn: float | None = None  # then it counts as hung, unless it waited for another run; for so long it may wait too
     night: float | None = None  # then the hours of the night are over
     grace: float = GRACE_SECONDS
 
-    def exceeded(self, seconds: float) -> EndedBy:
-        """Which limit is exceeded after so many seconds; empty if none is."""
-        if self.turn is not None and seconds >= self.turn:
+    def is_long(self, seconds: float) -> bool:
+        """Whether a process may be over its time after so many seconds, if it has not waited."""
+        return self.turn is not None and seconds >= self.turn
+
+    def exceeded(self, seconds: float, waited: float = 0.0) -> EndedBy:
+        """Which limit is exceeded after so many seconds, of which it has `waited` some; empty if none is."""
+        if self.is_long(seconds - waited):
             return "hung"
+        if self.is_long(waited):
+            return "waited"
         return "cut" if self.night is not None and seconds >= self.night else ""
 
 
@@ -137,21 +145,29 @@ def follow(
     *,
     limits: Limits,
     should_stop: Callable[[], bool],
+    waited: Callable[[], float] = lambda: 0.0,
     spent: float = 0.0,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ProcessEnd:
-    """Wait for the end of `process`, which has worked for `spent` seconds already.
+    """Wait for the end of `process`, which was started `spent` seconds ago; `waited` says for how many seconds it has
+    waited for another run.
 
     When a limit is exceeded or `should_stop`, it is asked to stop, and killed if it has not ended after the grace. A
     process that does not end even then, as the system holds it, is left behind.
     """
     began, asked, killed = clock() - spent, 0.0, False
+    look_at = began
     ended_by: EndedBy = ""
     while process.is_working():
         now = clock()
         if not ended_by:
-            ended_by = "stopped" if should_stop() else limits.exceeded(now - began)
+            if should_stop():
+                ended_by = "stopped"
+            elif not limits.is_long(now - began):
+                ended_by = limits.exceeded(now - began)
+            elif now >= look_at:
+                ended_by, look_at = limits.exceeded(now - began, waited()), now + LOOK_SECONDS
             if ended_by:
                 process.interrupt()
                 asked = now

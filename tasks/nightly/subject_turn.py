@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
+from luigi import configuration
+
 from pipeline.errors import Stopped, of_system
-from pipeline.night_record import Outcome, RunningTurn, Turn
+from pipeline.night_record import HAD_TURN, Outcome, RunningTurn, Turn
 from pipeline.option_types import plain_number
 from pipeline.run_process import is_alive
-from pipeline.run_record import LONGEST_LINE, RunState, duration
+from pipeline.run_record import LONGEST_LINE, NAME, RunState, duration, read_events, seconds_waited
 from pipeline.store.jsonl import timestamp
 from pipeline.text import to_plain_line
 from tasks import disk_budget, isolation, run_log, signals
@@ -26,7 +29,6 @@ from tasks.nightly.subject_process import FoundProcess, Limits, OwnProcess, Proc
 COMMAND = (sys.executable, "-m", "tasks")
 LOG_TAIL = 1 << 14  # bytes at the end of a log, in which its last line is looked for
 NIGHTS_BACK = 110  # the newest, under whose dates a turn is looked for: `nightly --missed` makes up for 100
-HAD_TURN: tuple[Outcome, ...] = ("done", "next", "failed", "killed", "hung")
 
 Start = Callable[[Sequence[str], Path], SubjectProcess]
 
@@ -41,11 +43,15 @@ class TurnEnd:
 
 
 def command(subject: str, options: NightlyOptions) -> list[str]:
-    """The command of a turn: a run whose flags are not remembered, so that they do not bind runs by day."""
+    """The command of a turn: a run whose flags are not remembered, so that they do not bind runs by day. It reports to
+    the luigid to which the night reports.
+    """
     minutes = [] if options.minutes is None else [f"--gan-max-minutes={plain_number(options.minutes)}"]
     until = ["--until", options.until] if options.until else []
     refresh = ["--refresh"] if options.refreshes else []
-    return [*COMMAND, "run", "--dataset", subject, "--unremembered", *refresh, *until, *minutes]
+    url = configuration.get_config().get("core", "scheduler_url", "")
+    scheduler = ["--scheduler", url] if url else []
+    return [*COMMAND, "run", "--dataset", subject, "--unremembered", *refresh, *until, *minutes, *scheduler]
 
 
 def give_turn(night: date, subject: str, options: NightlyOptions, *, need: str, start: Start = OwnProcess) -> Turn:
@@ -70,7 +76,13 @@ def give_turn(night: date, subject: str, options: NightlyOptions, *, need: str, 
         running = RunningTurn(pid=pid, born=born, began=began, before=before)
         night_files.write_running(night, subject, running)
     limits = Limits(turn=options.turn_seconds, night=seconds_left(night, options))
-    end = follow(process, limits=limits, should_stop=signals.should_stop, spent=_since(running.began))
+    end = follow(
+        process,
+        limits=limits,
+        should_stop=signals.should_stop,
+        waited=partial(_waited, subject, running),
+        spent=_since(running.began),
+    )
     if end.ended_by == "stopped":
         raise Stopped
     return record_turn(night, subject, running, end, need=need)
@@ -97,9 +109,9 @@ def record_turn(night: date, subject: str, running: RunningTurn, end: ProcessEnd
         sheet=sheet.path,
         columns=sheet.columns,
     )
-    night_files.write_turn(night, found)
+    kept = night_files.write_turn(night, found)
     night_files.end_running(night, subject)
-    return found
+    return kept
 
 
 def turn_end(run: RunState | None, end: ProcessEnd, log: Path) -> TurnEnd:
@@ -110,6 +122,9 @@ def turn_end(run: RunState | None, end: ProcessEnd, log: Path) -> TurnEnd:
     if end.ended_by == "hung" and not is_done:
         how = "killed, as it did not stop" if end.was_killed else "stopped"
         return TurnEnd(outcome="hung", line=f"over its time after {duration(end.seconds)}{where}: {how}", run=name)
+    if end.ended_by == "waited" and not is_done:
+        line = f"another run was at work all the time, for which it waited{where}; the next night continues"
+        return TurnEnd(outcome="waited", line=line, run=name)
     if end.ended_by == "cut" and not is_done:
         line = f"the hours of the night were over{where}; the next night continues"
         return TurnEnd(outcome="cut", line=line, run=name)
@@ -125,9 +140,8 @@ def turn_end(run: RunState | None, end: ProcessEnd, log: Path) -> TurnEnd:
 
 def skip(night: date, subject: str, *, need: str, outcome: Outcome, line: str) -> Turn:
     """Keep that a subject had no turn, and why."""
-    found = Turn(subject=subject, need=need, outcome=outcome, line=line, after=night_figures.read_figures(subject))
-    night_files.write_turn(night, found)
-    return found
+    figures = night_figures.read_figures(subject)
+    return night_files.write_turn(night, Turn(subject=subject, need=need, outcome=outcome, line=line, after=figures))
 
 
 def seconds_left(night: date, options: NightlyOptions) -> float | None:
@@ -166,6 +180,20 @@ def _own_run(subject: str, running: RunningTurn) -> RunState | None:
             if state.pid == running.pid and _moment(state.began) >= _moment(running.began) - timedelta(seconds=5):
                 return state
     return None
+
+
+def _waited(subject: str, running: RunningTurn) -> float:
+    """For how many seconds the run of a turn has waited for other runs."""
+    run = _own_run(subject, running)
+    events = read_events(run_log.runs_folder(subject) / run.name / NAME, progress=False) if run else []
+    return seconds_waited(events, datetime.now(timezone.utc))
+
+
+def abandoned(night: date) -> list[tuple[date, str]]:
+    """The turns of other nights that are still at work, as the command was killed that gave them: night and subject."""
+    found = [(other, subject) for other in night_files.dates()[:NIGHTS_BACK] for subject in night_files.at_work(other)]
+    running = [(other, subject, night_files.running(other, subject)) for other, subject in found if other != night]
+    return [(other, subject) for other, subject, each in running if each and is_alive(each.pid, each.born)]
 
 
 def _last_line(log: Path) -> str:

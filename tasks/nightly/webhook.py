@@ -4,18 +4,18 @@ The address is the user's own, so it may be in a private network. What the serve
 """
 
 import json
-import threading
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import certifi
 import urllib3
 
+from pipeline.report.night_words import LONGEST
 from pipeline.text import to_plain_line
+from tasks.nightly.deadline import line_within
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
-DEADLINE_SECONDS = 20.0  # for the whole request: a server may send its head byte by byte
-LONGEST = 300  # characters of a line
+DEADLINE_SECONDS = 20.0  # for the whole request
 
 
 def post(address: str, body: dict[str, Any], *, deadline: float = DEADLINE_SECONDS) -> str:
@@ -23,19 +23,15 @@ def post(address: str, body: dict[str, Any], *, deadline: float = DEADLINE_SECON
 
     The line names the host alone: the rest of an address may be a password.
     """
-    answers: list[str] = []
     data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-    sender = threading.Thread(target=lambda: answers.append(_post(address, data)), daemon=True, name="webhook")
-    sender.start()
-    sender.join(deadline)
-    said = answers[0] if answers else f"failed: no answer within {deadline:.0f} s"
+    said = line_within(deadline, lambda: _post(address, data))
     return to_plain_line(f"webhook at {_host(address)}: {said}", LONGEST)
 
 
 def _post(address: str, data: bytes) -> str:
     """The status, or why there is none."""
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS)
-    headers = {"Content-Type": "application/json", "User-Agent": "ganmill"}
+    headers = {"Content-Type": "application/json", "User-Agent": "ganmill", **_authorization(address)}
     try:
         with urllib3.PoolManager(ca_certs=certifi.where(), timeout=timeout, retries=False) as pool:
             answer = pool.request(
@@ -48,6 +44,14 @@ def _post(address: str, data: bytes) -> str:
     if 300 <= status < 400:
         return f"failed: status {status}; it leads elsewhere, which is not followed: name the last address"
     return f"sent, status {status}" if status < 300 else f"failed: status {status}"
+
+
+def _authorization(address: str) -> dict[str, str]:
+    """The header for the name and password in `address`, which urllib3 does not send by itself."""
+    parts = urlsplit(address)
+    if parts.username is None:
+        return {}
+    return urllib3.make_headers(basic_auth=f"{unquote(parts.username)}:{unquote(parts.password or '')}")
 
 
 def _why(error: BaseException) -> str:

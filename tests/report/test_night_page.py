@@ -2,6 +2,8 @@
 
 import json
 import re
+import struct
+import zlib
 from datetime import date
 
 import pytest
@@ -97,6 +99,32 @@ def test_a_sheet_that_cannot_be_read_is_left_out(tmp_path, content):
     if content is not None:
         (tmp_path / "grid.png").write_bytes(content)
     assert "<img" not in page(tmp_path, turn(sheet=str(tmp_path / "grid.png")))
+
+
+def head_of(width: int, height: int) -> bytes:
+    """The beginning of a PNG that claims to be so large."""
+    chunks = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
+    )
+
+
+@pytest.mark.parametrize("size", [(30_000, 30_000), (9_000, 9_000)])
+def test_a_sheet_that_claims_to_be_huge_is_left_out(tmp_path, size):
+    (tmp_path / "grid.png").write_bytes(head_of(*size))
+    shown = page(tmp_path, turn(sheet=str(tmp_path / "grid.png")), turn(subject="dogs"))
+    assert "<img" not in shown
+    assert "dogs" in shown
+
+
+def test_a_sheet_with_a_wrong_byte_never_costs_the_page(tmp_path):
+    sheet = tmp_path / "grid.png"
+    Image.new("RGB", (4, 4), "red").save(sheet, dpi=(72, 72))
+    whole = sheet.read_bytes()
+    for place in range(len(whole)):
+        for wrong in (0, 255, whole[place] ^ 32):
+            sheet.write_bytes(whole[:place] + bytes([wrong]) + whole[place + 1 :])
+            night_page._picture(turn(sheet=str(sheet)), tmp_path)
 
 
 def test_mail_has_the_same_in_plain_text_and_in_html():

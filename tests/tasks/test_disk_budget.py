@@ -2,16 +2,21 @@
 
 import os
 import time
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from pipeline import night_record
 from pipeline.labels.log import LabelLog
+from pipeline.night_record import NEWS, PLAN, News, NightPlan
+from pipeline.report.night_words import GIB
 from pipeline.store.manifest import Manifest, list_files
-from tasks import paths, run_log
+from tasks import disk_budget, paths, run_log
 from tasks.cli import main
-from tasks.disk_budget import DAY, GIB, keep_within, unused_pictures
+from tasks.disk_budget import DAY, keep_within, unused_pictures
 from tasks.run_pipeline import RunPipeline
 
 MB = 1_000_000
@@ -84,6 +89,66 @@ def test_what_another_process_makes_stays():
     assert work.exists()
 
 
+def begin_run(pipeline: RunPipeline) -> run_log.RunLog:
+    """The record of a run that is at work, by this process."""
+    record = run_log.record("cats", pipeline.run_name)
+    record.add("options", settings=pipeline.settings, labels=pipeline.labels, forced="", once=False)
+    return record
+
+
+def test_what_a_run_at_work_reads_stays_though_it_is_not_the_latest():
+    pipeline = RunPipeline(dataset="cats", options="download.limit=77", run_name="20261130-020000-000000-1")
+    download, normalize = pipeline.stages()[:2]
+    publish("download", "a", days=60, key=download.key())
+    read = publish("normalize", "a", days=60, key=normalize.key())
+    for stage in ("download", "normalize"):
+        publish(stage, "b")
+    record = begin_run(pipeline)
+    assert keep_within(["cats"], days=30).removed == {}
+    assert main(["gc", "--keep", "0", "--dataset", "cats"]) == 0
+    assert read.exists()
+    record.add("end", outcome="done")
+    assert read in keep_within(["cats"], days=30).removed
+
+
+def test_a_dataset_is_left_alone_while_nobody_knows_what_its_run_reads():
+    old, _ = publish("normalize", "a", days=60), publish("normalize", "b")
+    run_log.record("cats", "20261130-020000-000000-1")
+    freed = keep_within(["cats"], days=30)
+    assert freed.removed == {}
+    assert freed.notes[0].startswith("cats is left alone: nobody knows what the run at work in data/cats/runs/2026")
+    assert old.exists()
+
+
+@pytest.mark.parametrize("how", ["it is made again", "it became the latest"])
+def test_what_a_run_has_begun_to_use_since_it_was_found_stays(monkeypatch, how):
+    old, _ = publish("normalize", "a", days=60), publish("normalize", "b", days=40)
+    store, locks = paths.artifact_store("cats", "normalize"), ExitStack()
+
+    def remove(chosen, freed, *, dry_run):
+        if how == "it is made again":
+            locks.enter_context(store.lock("a" * 64))
+        else:
+            store.point_latest(old)
+        return kept_remove(chosen, freed, dry_run=dry_run)
+
+    kept_remove = disk_budget._remove
+    monkeypatch.setattr(disk_budget, "_remove", remove)
+    with locks:
+        freed = keep_within(["cats"], days=30)
+    assert old.exists()
+    assert freed.removed == {}
+
+
+def test_what_is_fetched_from_the_storage_of_several_machines_stays():
+    store = paths.artifact_store("cats", "download")
+    work = store.root / f".work-fetch-{'a' * 12}.2"
+    work.mkdir(parents=True)
+    with FileLock(store.root / f".lock-fetch-{'a' * 12}.2"):
+        keep_within(["cats"], days=0.0000001)
+        assert work.exists()
+
+
 def test_days_delete_what_is_older_and_nothing_else():
     old, young = publish("normalize", "a", days=40), publish("normalize", "b", days=20)
     publish("normalize", "c", days=50)  # the last run used it
@@ -153,6 +218,18 @@ def test_old_nights_go_but_the_newest(configure):
         night.mkdir(parents=True)
     assert keep_within([], days=30, nights=True).removed.keys() == {nights[2], nights[5]}
     assert keep_within([], days=5).removed == {}
+
+
+def test_nights_at_work_and_nights_that_are_not_finished_stay():
+    long_ago, now = "2020-01-01T02:00:00+00:00", datetime.now(timezone.utc).isoformat()
+    kept = {"2020-01-02": long_ago, "2020-01-03": long_ago, "2020-01-04": now}  # the second is at work
+    for name, began in {"2020-01-01": long_ago, **kept, "2020-01-05": long_ago}.items():
+        folder = Path("data/nightly") / name
+        night_record.write(folder / PLAN, NightPlan(began=began, subjects=()))
+        if name != "2020-01-02":
+            night_record.write(folder / NEWS, News(summary=""))
+    freed = keep_within([], days=30, nights=True, night=date(2020, 1, 3))
+    assert freed.removed.keys() == {Path("data/nightly/2020-01-01")}
 
 
 def test_a_dry_run_finds_the_same_and_deletes_nothing():

@@ -20,13 +20,13 @@ from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 
 from pipeline.night_record import newest_summary
+from pipeline.options import NIGHTS
 from pipeline.web.dataset_paths import DatasetPaths
 from pipeline.web.datasets.dataset_cards import DatasetCard, Heads, read_heads
 from pipeline.web.monitoring.stage_counts import StageCounts
 from pipeline.web.studio import Studio
 
 SHARED_SECONDS = 2.0  # for which an answer is given again, whoever asks
-NIGHTS = "nightly"  # the folder of the records of nights in data/
 RUN_STATES = ("done", "failed", "stopped", "next", "ended", "running", "queued")
 
 
@@ -78,10 +78,8 @@ class StudioMetrics(Collector):
         return metric
 
     def _counted(self, paths: dict[str, DatasetPaths]) -> Metric:
-        runs = {name: each.runs for name, each in paths.items()}
-        for name, folder in runs.items():
-            self._stages.update(name, folder)
-        self._stages.forget_all_but(runs)
+        for name, each in paths.items():
+            self._stages.update(name, each.runs)
         labels = ["dataset", "stage", "outcome"]
         metric = CounterMetricFamily("ganmill_stages", "Stages that ended since the studio started", labels=labels)
         for key, number in sorted(self._stages.counts.items()):

@@ -41,8 +41,7 @@ class FakeTurns:
             after=Figures(pictures=44, kept=25, kid=0.4, kid_error=0.01, measured_by="one"),
             bytes=1 << 20,
         )
-        night_files.write_turn(night, found)
-        return found
+        return night_files.write_turn(night, found)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import socketserver
 import threading
+from base64 import b64encode
 from contextlib import contextmanager
 from datetime import date
 from email import message_from_string
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.night_record import NEWS, SUMMARY, News, NightSummary, Turn, read
 from tasks.nightly import night_files, night_news, webhook
 from tasks.nightly.night_options import NightlyOptions
@@ -40,6 +42,7 @@ class Hook(BaseHTTPRequestHandler):
     """Keeps what is posted, and answers as the server is told."""
 
     def do_POST(self):
+        self.server.authorization = self.headers["authorization"]
         self.server.posted.append((self.path, self.rfile.read(int(self.headers["content-length"]))))
         if self.server.slow:
             self.server.released.wait(10)
@@ -84,6 +87,20 @@ def test_webhook_that_hangs_is_a_line(hook):
     assert webhook.post(address(hook), {}, deadline=0.2).endswith("failed: no answer within 0 s")
 
 
+def test_webhook_sends_the_name_and_password_of_its_address(hook):
+    there = address(hook).replace("http://", "http://me:p%40ss@")
+    line = webhook.post(there, {})
+    assert hook.authorization == "Basic " + b64encode(b"me:p@ss").decode()
+    assert "p%40ss" not in line
+
+
+def test_webhook_whose_sender_breaks_says_so(monkeypatch):
+    monkeypatch.setattr(webhook, "_post", lambda address, data: 1 // 0)
+    assert webhook.post("http://example.org/", {}).endswith(
+        "failed: ZeroDivisionError: integer division or modulo by zero"
+    )
+
+
 @pytest.mark.parametrize("there", ["http://127.0.0.1:9/x", "http://name.invalid/x"])
 def test_webhook_that_cannot_be_reached_is_a_line_without_its_address(there):
     line = webhook.post(there + "?token=secret", {})
@@ -95,6 +112,9 @@ class Mailbox(socketserver.StreamRequestHandler):
     """A mail server that keeps what it is sent, or refuses every receiver."""
 
     def handle(self):
+        while self.server.drips:
+            self.say("220-")
+            self.server.released.wait(0.05)
         self.say("220 here")
         while words := self.rfile.readline().decode().strip():
             verb = words.upper().partition(" ")[0]
@@ -115,8 +135,10 @@ class Mailbox(socketserver.StreamRequestHandler):
 def mailbox():
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mailbox)
     server.daemon_threads, server.mails, server.refuses = True, [], False
+    server.drips, server.released = False, threading.Event()
     with served(server):
         yield server
+        server.drips = False
 
 
 @pytest.fixture
@@ -197,6 +219,37 @@ def test_any_fault_of_a_sender_is_a_line(mailing):
 
     line = night_news.send_mail(summary(), PAGE, when="always", send=send)
     assert line == "mail: failed: ModuleNotFoundError: No module named 'sendgrid'"
+
+
+def test_a_mail_server_that_never_ends_its_greeting_is_a_line(mailing, mailbox):
+    mailing()
+    mailbox.drips = True
+    line = night_news.send_mail(summary(), PAGE, when="always", deadline=0.3)
+    assert line == "mail: failed: no answer within 0 s"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[email]\nformat = markdown\n", r"luigi.cfg \[email\]: .*'format'.*set mail = never under \[nightly\]"),
+        ("[email]\nreceiver = a@b\n[smtp]\nport = many\n", r"luigi.cfg \[smtp\]: .*'port'"),
+        ("[email]\nreceiver = a@b\nmethod = sendgrid\n", r"luigi.cfg \[sendgrid\]: .*'apikey'"),
+    ],
+)
+def test_a_wrong_line_about_mail_is_named_before_the_night_and_fails_no_night(configure, text, says):
+    configure(text)
+    with pytest.raises(UserError, match=says):
+        night_news.check_mail("always")
+    night_news.check_mail("never")
+    assert night_news.send_mail(summary(), PAGE, when="always").startswith("mail: failed: ")
+
+
+def test_the_webhook_is_posted_though_the_mail_cannot_be_sent(configure, hook):
+    configure("[email]\nreceiver = me@example.org\nformat = markdown\n")
+    night_files.write(NIGHT, SUMMARY, summary())
+    night_news.send_news(NIGHT, NightlyOptions(webhook=address(hook)))
+    assert len(hook.posted) == 1
+    assert read(night_files.folder(NIGHT) / NEWS, News).mail.startswith("mail: failed: ")
 
 
 def test_news_are_sent_once_for_each_summary(configure, hook):

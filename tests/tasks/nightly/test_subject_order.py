@@ -1,11 +1,14 @@
 """Who comes first in a night, and why."""
 
+from collections.abc import Collection
 from datetime import date
 
 import pytest
 
-from pipeline.labels.log import LabelLog
+from pipeline.labels.log import VALIDATION, LabelLog
+from pipeline.labels.snapshot import write_snapshot
 from pipeline.night_record import Turn
+from pipeline.store.manifest import Manifest
 from tasks import paths
 from tasks.nightly import night_files
 from tasks.nightly.subject_order import SubjectFacts, in_order, read_facts
@@ -63,6 +66,29 @@ def test_labels_that_no_filter_has_seen_count(cats):
     assert read_facts("cats", NIGHT).new_labels == 0
     LabelLog(paths.dataset_folder("cats") / "labels.jsonl").append({"a" * 64: "on", "b" * 64: "off"}, how="page")
     assert read_facts("cats", NIGHT).new_labels == 2
+
+
+def filtered(labels: dict[str, str], validation: Collection[str] = ()) -> None:
+    """What a run leaves whose filter knew `labels`."""
+    path = write_snapshot(labels, paths.dataset_folder("cats"), validation)
+    store = paths.artifact_store("cats", "filter")
+    inputs = {"labels": path.stem}
+    manifest = Manifest(stage="filter", version=1, dataset="cats", key="a" * 64, options={}, inputs=inputs)
+    store.publish(store.work("a" * 64, resume=False), manifest)
+
+
+def test_only_labels_that_teach_the_filter_something_count_as_new(cats):
+    log = LabelLog(paths.dataset_folder("cats") / "labels.jsonl")
+    log.append({"a" * 64: "on", "b" * 64: "off", "c" * 64: "on"}, how="page")  # none of these squares is there
+    log.append({"d" * 64: "on"}, how="page", set=VALIDATION)
+    current = log.current()
+    filtered(current.labels, current.validation)
+    assert read_facts("cats", NIGHT).new_labels == 0
+    log.append({"e" * 64: "off"}, how="page", set=VALIDATION)
+    log.append({"f" * 64: "unsure"}, how="page")
+    assert read_facts("cats", NIGHT).new_labels == 0
+    log.append({"a" * 64: "off", "b" * 64: "on", "c" * 64: None}, how="page")
+    assert read_facts("cats", NIGHT).new_labels == 3
 
 
 def test_a_damaged_label_log_does_not_hold_up_the_night(cats):

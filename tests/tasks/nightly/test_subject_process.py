@@ -43,7 +43,7 @@ class FakeProcess:
         self.left = 1 if self.dies else self.left
 
 
-def followed(process: FakeProcess, limits: Limits, *, stop_after: int = 10**9, spent: float = 0.0):
+def followed(process: FakeProcess, limits: Limits, *, stop_after=10**9, spent=0.0, waited=lambda now: 0):
     """Follow `process` with a clock that goes on a second for each look."""
     now = [0.0]
 
@@ -51,7 +51,13 @@ def followed(process: FakeProcess, limits: Limits, *, stop_after: int = 10**9, s
         now[0] += 1
 
     return follow(
-        process, limits=limits, should_stop=lambda: now[0] >= stop_after, spent=spent, clock=lambda: now[0], sleep=sleep
+        process,
+        limits=limits,
+        should_stop=lambda: now[0] >= stop_after,
+        waited=lambda: waited(now[0]),
+        spent=spent,
+        clock=lambda: now[0],
+        sleep=sleep,
     )
 
 
@@ -65,6 +71,20 @@ def test_a_process_over_a_limit_is_asked_to_stop(limits, ended_by):
     end = followed(process := FakeProcess(1000), limits)
     assert (end.ended_by, end.was_killed, process.told) == (ended_by, False, ["interrupt"])
     assert end.seconds == 13
+
+
+def test_waiting_for_another_run_does_not_count_as_hanging():
+    end = followed(FakeProcess(150), Limits(turn=100), waited=lambda now: min(now, 60))
+    assert (end.ended_by, end.seconds) == ("", 149)
+    end = followed(FakeProcess(1000), Limits(turn=100), waited=lambda now: min(now, 60))
+    assert end.ended_by == "hung"
+    assert 160 <= end.seconds <= 175
+
+
+def test_a_process_that_only_waits_does_so_for_the_time_of_a_turn():
+    end = followed(process := FakeProcess(1000), Limits(turn=100), waited=lambda now: now)
+    assert (end.ended_by, process.told) == ("waited", ["interrupt"])
+    assert followed(FakeProcess(1000), Limits(turn=100, night=120), waited=lambda now: 50).ended_by == "cut"
 
 
 def test_a_process_that_does_not_stop_is_killed_after_the_grace():

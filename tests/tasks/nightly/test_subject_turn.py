@@ -1,5 +1,6 @@
 """The turn of one subject: its command, how it ended, and what is kept of it."""
 
+import os
 import signal
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -49,6 +50,11 @@ def test_the_command_is_a_run_whose_flags_are_not_remembered():
     ]  # fmt: skip
 
 
+def test_a_turn_reports_to_the_luigid_of_the_night(configure):
+    configure("[core]\nscheduler_url = http://127.0.0.1:8082\n")
+    assert command("cats", OPTIONS)[-2:] == ["--scheduler", "http://127.0.0.1:8082"]
+
+
 @pytest.mark.parametrize(
     ("outcome", "error"),
     [("done", ""), ("next", "next: label 30 on target"), ("failed", "download   failed: no network"), ("stopped", "x")],
@@ -86,6 +92,38 @@ def test_at_the_end_of_the_hours_it_is_cut():
         "cut",
         "the hours of the night were over in the stage gan; the next night continues",
     )
+
+
+def test_what_only_waited_is_no_failure():
+    found = turn_end(run_of(7, "stopped", "stopped", stage="gan"), ended(130, ended_by="waited"), Path("none"))
+    assert found.outcome == "waited"
+    assert "another run was at work all the time, for which it waited in the stage gan" in found.line
+
+
+def test_how_long_a_turn_has_waited_is_what_its_run_says(monkeypatch):
+    run_of(os.getpid())
+    record = run_log.newest("cats")[0]
+    record.add("wait", stage="gan", reason="another training on this machine")
+    began = (datetime.now(timezone.utc) - timedelta(hours=2)).isoformat()
+    running = RunningTurn(pid=os.getpid(), born=process_start(os.getpid()), began=began)
+    night_files.write_running(NIGHT, "cats", running)
+    waits = []
+    monkeypatch.setattr(
+        subject_turn, "follow", lambda *_, waited, **__: waits.extend([waited(), waited()]) or ended(None)
+    )
+    give_turn(NIGHT, "cats", OPTIONS, need="", start=FakeStart())
+    assert 0 < waits[0] < waits[1] < 60
+
+
+def test_what_a_killed_command_of_another_night_left_at_work_is_found():
+    alive = RunningTurn(pid=os.getpid(), born=process_start(os.getpid()), began="2026-11-29T02:00:00+00:00")
+    for night, name, running in (
+        (NIGHT - timedelta(days=1), "cats", alive),
+        (NIGHT - timedelta(days=2), "dogs", alive.model_copy(update={"born": 1.0})),
+        (NIGHT, "koalas", alive),
+    ):
+        night_files.write_running(night, name, running)
+    assert subject_turn.abandoned(NIGHT) == [(NIGHT - timedelta(days=1), "cats")]
 
 
 def test_what_a_turn_came_to_is_kept(folder):
@@ -127,8 +165,6 @@ def test_a_turn_that_was_interrupted_is_compared_with_what_was_before_it():
 
 
 def test_a_process_that_still_works_is_followed_and_no_second_one_started(monkeypatch):
-    import os
-
     running = RunningTurn(pid=os.getpid(), born=process_start(os.getpid()), began="2026-11-30T02:00:00+00:00")
     night_files.write_running(NIGHT, "cats", running)
     followed = []

@@ -1,5 +1,8 @@
 """Stages are counted once, when they end, and only those of this server's time."""
 
+import os
+import shutil
+
 import pytest
 
 from pipeline.store.jsonl import dump_row
@@ -65,10 +68,36 @@ def test_only_the_newest_records_are_read(runs, monkeypatch):
     assert read == ["19", "18", "17", "16", "15"]
 
 
-def test_records_that_are_gone_are_forgotten(runs, tmp_path):
+def test_a_long_training_counts_though_newer_runs_came_and_went(runs):
+    counts = StageCounts(since=SINCE)
+    write(runs, "00", ended("download"))
+    counts.update("cats", runs)
+    for number in range(1, 9):
+        write(runs, f"{number:02d}", ended("filter"), {"event": "end", "time": SINCE, "outcome": "done"})
+        counts.update("cats", runs)
+    write(runs, "00", ended("gan"), {"event": "end", "time": SINCE, "outcome": "done"})
+    counts.update("cats", runs)
+    assert counted(counts) == {"cats download ran": 1, "cats filter ran": 8, "cats gan ran": 1}
+
+
+def test_a_run_counts_once_though_it_is_among_the_newest_again(runs):
+    counts = StageCounts(since=SINCE)
+    for number in range(9):
+        write(runs, f"{number:02d}", ended("gan"), {"event": "end", "time": SINCE, "outcome": "done"})
+        counts.update("cats", runs)
+    for number in range(4, 9):
+        shutil.rmtree(runs / f"{number:02d}")
+    counts.update("cats", runs)
+    assert counted(counts) == {"cats gan ran": 9}
+
+
+def test_a_dataset_that_leaves_and_comes_back_is_not_counted_again(runs, tmp_path):
     counts = StageCounts(since=SINCE)
     write(runs, "1", ended("gan"))
     counts.update("cats", runs)
-    counts.forget_all_but({"dogs": tmp_path / "other"})
-    assert counts._read == {}
+    runs.rename(tmp_path / "archived")
+    counts.update("cats", runs)
+    (tmp_path / "archived").rename(runs)
+    os.utime(runs / "1" / "record.jsonl")  # as when an archive is unpacked
+    counts.update("cats", runs)
     assert counted(counts) == {"cats gan ran": 1}
