@@ -9,7 +9,7 @@ set -eu
 umask 022 # the services run as another user, who must be able to read the program
 
 prefix=/opt/ganmill home=/var/lib/ganmill user=ganmill python='' destdir='' units=yes venv=yes
-locks=requirements.lock cluster_lock=requirements-cluster.lock
+locks=requirements.lock worker_locks='requirements-cluster.lock requirements-storage.lock'
 
 usage() {
     cat <<'END'
@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
             esac
             shift 2
             ;;
-        --cluster) locks="requirements.lock $cluster_lock" && shift ;;
+        --cluster) locks="requirements.lock $worker_locks" && shift ;;
         --no-units) units=no && shift ;;
         --no-venv) venv=no && shift ;;
         --help | -h) usage && exit 0 ;;
@@ -127,14 +127,14 @@ version_of() {
 install_packages() {
     installed=$(cat "$prefix/.venv/.installed" 2>/dev/null || true)
     case $installed in
-        *"$cluster_lock"*) locks="requirements.lock $cluster_lock" ;;
+        *"$worker_locks"*) locks="requirements.lock $worker_locks" ;;
     esac
     if [ -n "$python" ] && [ "$(version_of "$python")" != "$(version_of "$prefix/.venv/bin/python")" ]; then
         rm -rf "$prefix/.venv"
         "$python" -m venv "$prefix/.venv"
         installed=''
     fi
-    # shellcheck disable=SC2086 # one name or two
+    # shellcheck disable=SC2086 # one name or more
     wanted="$locks $(cd "$prefix" && cat $locks | cksum)"
     if [ "$installed" != "$wanted" ]; then
         for lock in $locks; do

@@ -6,7 +6,7 @@ each is read again only if it changed. Squares are not looked at: there may be 1
 
 import json
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -114,10 +114,12 @@ class DatasetCards:
     def card(self, paths: DatasetPaths) -> DatasetCard:
         """The card of one dataset."""
         heads = read_heads(paths)
-        labels, problem = self._remembered(paths, "labels", stamp(paths.labels), lambda: _count_labels(paths.labels))
+        labels, teaching, problem = self._remembered(
+            paths, "labels", stamp(paths.labels), lambda: _count_labels(paths.labels)
+        )
         run = self.run(paths)
         problem = _squares_problem(paths, heads.normalize) or problem
-        state, step = _next_step(paths, heads, labels, run, self._versions)
+        state, step = _next_step(paths, heads, teaching, run, self._versions)
         return DatasetCard(
             name=paths.dataset,
             page=dataset_url(paths.dataset),
@@ -182,13 +184,19 @@ def _folders(folder: Path) -> list[Path]:
         return []
 
 
-def _count_labels(log: Path) -> tuple[Labels, str]:
-    """How many labels of each kind there are, and what is wrong with the log."""
+def _count_labels(log: Path) -> tuple[Labels, Labels, str]:
+    """How many labels of each kind there are, how many of them teach the filter, which those of the validation set do
+    not, and what is wrong with the log."""
     try:
-        labels = list(LabelLog(log).effective().values())
+        current = LabelLog(log).current()
     except (UserError, OSError) as error:
-        return Labels(), str(error)
-    return Labels(on=labels.count("on"), off=labels.count("off"), skip=labels.count("unsure")), ""
+        return Labels(), Labels(), str(error)
+    return _count(current.labels), _count(current.others()), ""
+
+
+def _count(by_id: Mapping[str, str]) -> Labels:
+    counts = Counter(by_id.values())
+    return Labels(on=counts["on"], off=counts["off"], skip=counts["unsure"])
 
 
 def _squares_problem(paths: DatasetPaths, squares: ManifestHead | None) -> str:

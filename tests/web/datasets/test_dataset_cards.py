@@ -7,6 +7,7 @@ import platform
 
 import pytest
 
+from pipeline.labels.log import VALIDATION
 from pipeline.run_record import process_start
 from pipeline.store.jsonl import dump_row
 from pipeline.web.datasets.dataset_cards import DatasetCards
@@ -55,6 +56,14 @@ def test_a_run_is_next_after_new_labels(fake_dataset, card):
     label(fake_dataset, 31, 50)
     filtered(fake_dataset)
     assert (card().state, card().next.text) == ("run", "run with 1 new label")
+
+
+def test_labels_of_the_validation_set_are_counted_but_teach_nothing(fake_dataset, card):
+    label(fake_dataset, 30, 50)
+    filtered(fake_dataset)
+    fake_dataset.log.append({picture_id(90): "on", picture_id(91): "off"}, how="folder", set=VALIDATION)
+    assert (card().labels.on, card().labels.off) == (31, 51)
+    assert card().next.text == "run: train the generator"
 
 
 def test_no_labels_are_asked_for_if_every_square_is_kept(fake_dataset, card):
