@@ -124,6 +124,6 @@ class Night(MixinNaiveBulkComplete, NightTask):
 class MissedNights(RangeDaily):
     """Nights before the last one, whose settings luigid is not told either."""
 
-    of_params: Any = luigi.DictParameter(
+    of_params = luigi.DictParameter(  # type: ignore[var-annotated]
         default={}, visibility=ParameterVisibility.PRIVATE, description="the settings of `Night`"
     )
