@@ -26,9 +26,9 @@ from pipeline.crawl.crawl_threads import (
 )
 from pipeline.crawl.dispatch import Dispatcher, Event, Lane, Sent
 from pipeline.crawl.frontier import LOCAL, Entry, Frontier
+from pipeline.crawl.host_queue import END, HostQueue
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Outcome
-from pipeline.crawl.rate_limit import END, HostQueue
 from pipeline.crawl.reader import Reader, order
 from pipeline.crawl.sources.base import Source
 from pipeline.crawl.storage import PictureStorage
@@ -119,7 +119,8 @@ class PictureCrawler(StoppableCrawler):
 
     def _is_at_work(self) -> bool:
         """Whether any entry has no outcome yet, or the sources may have more."""
-        return self.frontier.settled < self.frontier.found or self.parser.is_alive()
+        # In this order: when the parser has ended, `found` is final
+        return self.parser.is_alive() or self.frontier.settled < self.frontier.found
 
     def _take_events(self) -> None:
         """Handle what has happened, after a moment: to wake up for each event would take the GIL from downloaders."""

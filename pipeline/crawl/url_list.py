@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pipeline.crawl.columns import Columns
 from pipeline.crawl.tables import Faults, check_columns, open_lines, read_table, table_kind
-from pipeline.crawl.url import host_of
+from pipeline.crawl.url import host_of, normalize_url
 from pipeline.errors import UserError
 
 MAX_ROWS = 10_000_000  # of a list that are read
@@ -61,8 +61,8 @@ class UrlList:
             found = ListedUrl(*[row.get(field, "").strip() for field in FIELDS])
             if not found.address:
                 faults.add(place, "has no URL")
-            elif found.page and not host_of(found.page):
-                yield found._replace(page="")
+            elif found.page:
+                yield found._replace(page=normalize_url(found.page) if host_of(found.page) else "")
             else:
                 yield found
 

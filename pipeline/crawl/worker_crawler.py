@@ -21,9 +21,9 @@ from icrawler import Feeder, Parser
 
 from pipeline.crawl.crawl_threads import FATAL_ERRORS, POLL_SECONDS, CrawlThread, StoppableCrawler, new_task
 from pipeline.crawl.frontier import lane_of
+from pipeline.crawl.host_queue import END, Task
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Outcome
-from pipeline.crawl.rate_limit import END, Task
 from pipeline.crawl.request import Request, RequestFault, RequestPolicy, Response
 from pipeline.crawl.storage import PictureStorage
 from pipeline.images.worker_pool import end_with_parent
@@ -131,7 +131,7 @@ class WorkerCrawler(StoppableCrawler):
         self.is_stopping = False
         self.shared: set[str] = set()
         super().__init__(
-            http_client=HttpClient(setup.options, tell=self.outbox.tell),
+            http_client=HttpClient(setup.options, tell=self.outbox.tell, share_of=self.share_of),
             storage=PictureStorage(setup.root),
             connections=setup.connections,
             feeder=(WorkFeeder, {"crawler": self, "pipe": pipe}),
@@ -159,10 +159,18 @@ class WorkerCrawler(StoppableCrawler):
     def hand_over(self, task: Task) -> bool:
         """Give a task back if its next host is asked by another lane."""
         host = task["request"].host
-        if not host or host in self.shared or lane_of(host, self.setup.lanes) == self.setup.index:
+        if not host or host in self.shared or self.owns(host):
             return False
         self._give_back(task)
         return True
+
+    def owns(self, host: str) -> bool:
+        """Whether this lane asks a host for pictures."""
+        return lane_of(host, self.setup.lanes) == self.setup.index
+
+    def share_of(self, host: str) -> float:
+        """The share of the limits of a host: another lane's is asked for the robots.txt to which others redirect."""
+        return 1.0 if self.owns(host) else 1 / self.setup.lanes
 
     def heed(self, kind: str, value: Any) -> None:
         """Handle news of a host: whether it is shared, or for how long it wants a pause."""
@@ -171,7 +179,7 @@ class WorkerCrawler(StoppableCrawler):
                 self.shared.add(value)
             case "unshare":
                 self.shared.discard(value)
-                if lane_of(value, self.setup.lanes) != self.setup.index:
+                if not self.owns(value):
                     for task in self.downloader.in_queue.withdraw(value):
                         self._give_back(task)
             case "pause":

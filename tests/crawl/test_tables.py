@@ -110,7 +110,8 @@ def test_a_quote_without_an_end_costs_its_line_only(read, count):
 
 
 def test_a_quote_that_the_quote_of_another_row_closes_costs_its_line_only(read):
-    rows, said = read("a.csv", f'url,title\n{URL}1,"5 foot cat\n{URL}2,cat\n{URL}3,"a ""cat"", two"\n{URL}4,"two\nlines"\n')
+    lines = ['1,"5 foot cat', "2,cat", '3,"a ""cat"", two"', '4,"two\nlines"']
+    rows, said = read("a.csv", "url,title\n" + "".join(f"{URL}{line}\n" for line in lines))
     assert [row["url"] for row in rows] == [URL + "2", URL + "3", URL + "4"]
     assert rows[-1]["title"] == "two\nlines"
     assert said == "1 row could not be used, the first: line 2 has a quote that is not closed"

@@ -73,7 +73,8 @@ class Source(ABC):
 
     def policy_for(self, candidate: Candidate) -> RequestPolicy:
         """The policy of the request for a picture."""
-        referer = candidate.page if candidate.page.startswith("http") else ""
+        page = candidate.page
+        referer = page if page.startswith("http") and page.isascii() else ""  # no other text may be in a header
         return self._policy(self.options.max_bytes, referer=referer, accept="image/*")
 
     def request_for(self, candidate: Candidate) -> Request:
