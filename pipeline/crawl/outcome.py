@@ -30,7 +30,7 @@ class Candidate:
     """A picture that a page links to.
 
     `url` is its permanent name, in the archive and in images.jsonl; `fetch_url` is the URL to request now. The two
-    differ only for the demo, whose site has another port at each start.
+    differ for the demo, whose site has another port at each start, and for pictures on this disk.
     """
 
     url: str

@@ -3,11 +3,13 @@
 import io
 import json
 import tarfile
+import tracemalloc
 
 import pytest
 
 from pipeline.crawl import parquet
 from pipeline.crawl.download import download
+from pipeline.crawl.sources.webdataset import WebDatasetSource
 from pipeline.options import DownloadOptions
 from pipeline.store import jsonl
 from pipeline.store.digest import of_bytes
@@ -88,7 +90,7 @@ def test_shards_of_others_need_no_metadata(root, rows, responders):
         (f"{uri}#y.left.webp", "train.tar#y.left.webp", None, "saved"),
         (f"{uri}#y.right.webp", "train.tar#y.right.webp", None, "saved"),
         (f"{uri}#z", "train.tar#z", None, "rejected"),
-        (f"{uri}#y.left.webp+", "train.tar#y.left.webp", None, "saved"),
+        (f"{uri}#y.left.webp+2", "train.tar#y.left.webp", None, "saved"),
     ]
     assert found[3]["reason"] == "no picture in the sample, only mp3, json"
     assert notices[0].startswith(
@@ -99,8 +101,26 @@ def test_shards_of_others_need_no_metadata(root, rows, responders):
 def test_two_pictures_of_one_url_stay_two(root, rows, responders):
     write(root / "a.tar", [sample(1, responders.png(1)), sample(1, responders.png(2))])
     found, _ = rows()
-    urls = ["http://a.example/1.jpg", f"{(root / 'a.tar').as_uri()}#00001.png+"]
+    urls = ["http://a.example/1.jpg", f"{(root / 'a.tar').as_uri()}#00001.png"]
     assert [(row["url"], row["outcome"]) for row in found] == [(url, "saved") for url in urls]
+
+
+def test_a_thousand_files_of_one_name_have_short_urls_and_are_all_read(root, rows, responders):
+    write(root / "a.tar", [Sample("a", {"png": responders.png(number)}) for number in range(1000)])
+    found, _ = rows()
+    assert [row["outcome"] for row in found] == ["saved"] * 1000
+    assert found[0]["url"].endswith("a.tar#a.png")
+    assert found[-1]["url"].endswith("a.tar#a.png+1000")
+
+
+def test_what_a_picture_needs_in_memory_does_not_grow_with_its_name(root):
+    write(root / "a.tar", [Sample("x" * 80 + f"{number:05d}", {"png": b"x"}) for number in range(5000)])
+    source = WebDatasetSource(DownloadOptions(webdataset=str(root / "a.tar"), limit=10**6))
+    tracemalloc.start()
+    source.read(source.start(), None)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 200 * 5000
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "javascript:alert(1)", "data:image/png;base64,A", "x", 3, None])
