@@ -46,8 +46,9 @@ class LocalLane(Lane):
 
     def put(self, entries: list[Sent]) -> None:
         """Queue the tasks of these entries."""
-        for entry, request, archived, _ in entries:
-            self.tasks.put(new_task(entry.number, request, archived=archived, fetch=entry.source.fetch))
+        for sent in entries:
+            fetch = sent.entry.source.fetch
+            self.tasks.put(new_task(sent.entry.number, sent.request, archived=sent.archived, fetch=fetch))
 
 
 class PictureCrawler(StoppableCrawler):
@@ -137,7 +138,7 @@ class PictureCrawler(StoppableCrawler):
             self.workers.heed(event)
             return
         for number, outcome in event.value:
-            if sent := self.lanes[event.lane].take(number):
+            if sent := self.lanes[event.lane].settle(number):
                 self._record(sent, outcome)
 
     def _record(self, sent: Sent, outcome: Outcome) -> None:
