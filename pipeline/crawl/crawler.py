@@ -135,7 +135,7 @@ class PictureCrawler(StoppableCrawler):
 
     def _take(self, event: Event) -> None:
         if event.kind != "done":
-            self.workers.heed(event)
+            self.workers.handle(event)
             return
         for number, outcome in event.value:
             if sent := self.lanes[event.lane].settle(number):

@@ -46,7 +46,7 @@ class Sent(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What a lane tells: "done" with the numbers of entries and their outcomes, and what `WorkerLanes` heeds."""
+    """What a lane reports: "done" with the numbers of entries and their outcomes, and what `WorkerLanes` handles."""
 
     lane: int
     kind: str

@@ -31,7 +31,7 @@ from urllib3.exceptions import (
 
 from pipeline.crawl.http_response import read_response
 from pipeline.crawl.kept_connections import KeptConnections
-from pipeline.crawl.rate_limit import MAX_PAUSE, RateLimiter, Tell, tell_nobody, whole
+from pipeline.crawl.rate_limit import MAX_PAUSE, Notify, RateLimiter, notify_nobody, whole_share
 from pipeline.crawl.reachability import Reachability
 from pipeline.crawl.request import (
     BAD_ADDRESS,
@@ -62,12 +62,12 @@ class HttpClient:
     """Fetches URLs for one crawl. All methods are thread-safe."""
 
     def __init__(
-        self, options: DownloadOptions, tell: Tell = tell_nobody, share_of: Callable[[str], float] = whole
+        self, options: DownloadOptions, notify: Notify = notify_nobody, share_of: Callable[[str], float] = whole_share
     ) -> None:
         self.options = options
         self.watchdog = Watchdog()
         self.reachability = Reachability()
-        self.rate_limiter = RateLimiter(options, tell=tell, share_of=share_of)
+        self.rate_limiter = RateLimiter(options, notify=notify, share_of=share_of)
         self.stopping = threading.Event()
         # The product token, to which robots.txt refers
         self.agent = (options.user_agent.replace("/", " ").split() or [""])[0]

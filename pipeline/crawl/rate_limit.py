@@ -56,14 +56,14 @@ class HostLimit:
         return is_new or now - self.ready_at > GIVE_UP_SECONDS
 
 
-Tell = Callable[[str, Any], None]
+Notify = Callable[[str, Any], None]
 
 
-def tell_nobody(kind: str, value: Any) -> None:
-    """A `Tell` for the only process of a crawl."""
+def notify_nobody(kind: str, value: Any) -> None:
+    """A `Notify` for the only process of a crawl."""
 
 
-def whole(host: str) -> float:
+def whole_share(host: str) -> float:
     """The `share_of` the only process of a crawl."""
     return 1.0
 
@@ -72,8 +72,9 @@ class RateLimiter:
     """The rate limits of all hosts of a crawl. Changes are made while holding `condition`, which threads wait for.
 
     Args:
-        tell: is told ("share", host) of a host without any limit, once its robots.txt is known, and ("pause", (host,
-            seconds)) of one that gets a limit, so that several processes may ask the first but only one the second.
+        notify: is called with ("share", host) for a host without any limit, once its robots.txt is known, and with
+            ("pause", (host, seconds)) for one that gets a limit, so that several processes may ask the first but only
+            one the second.
         share_of: the share of the limits of a host that this process may use.
     """
 
@@ -81,10 +82,10 @@ class RateLimiter:
         self,
         options: DownloadOptions,
         clock: Callable[[], float] = time.monotonic,
-        tell: Tell = tell_nobody,
-        share_of: Callable[[str], float] = whole,
+        notify: Notify = notify_nobody,
+        share_of: Callable[[str], float] = whole_share,
     ) -> None:
-        self.options, self.clock, self.tell, self._share_of = options, clock, tell, share_of
+        self.options, self.clock, self.notify, self._share_of = options, clock, notify, share_of
         self.condition = threading.Condition()
         self._hosts: OrderedDict[str, HostLimit] = OrderedDict()
         self._given_up: OrderedDict[str, str] = OrderedDict()  # why, by host
@@ -147,7 +148,7 @@ class RateLimiter:
             host_limit.interval = max(host_limit.interval, delay)
             host_limit.max_active = 1 if delay else self._limits(host)[0]
             host_limit.ready_at = max(host_limit.ready_at, self.clock() + delay)
-            self._tell_limit(host, host_limit, delay)
+            self._notify_of_limit(host, host_limit, delay)
             self.condition.notify_all()
 
     def knows_robots(self, host: str) -> bool:
@@ -155,12 +156,12 @@ class RateLimiter:
         host_limit = self._hosts.get(host)  # without the lock, as it is asked before each request
         return host_limit is not None and host_limit.knows_robots
 
-    def pause(self, host: str, seconds: float, *, is_told: bool = False) -> None:
+    def pause(self, host: str, seconds: float, *, from_other_process: bool = False) -> None:
         """Pause `host` for some seconds after it reported an overload, and slow down later requests; give it up if it
         asks for more than `MAX_PAUSE`.
 
         Without the slowdown the same burst of requests would come again after the pause. Each success reduces it a
-        little. With `is_told` another process has told of it.
+        little. With `from_other_process` another process has sent notice of it.
         """
         with self.condition:
             if host in self._given_up:
@@ -175,8 +176,8 @@ class RateLimiter:
                 self._give_up(host, LONG_PAUSE)
             else:
                 host_limit.ready_at = max(host_limit.ready_at, now + seconds)
-            if not is_told and (is_first or seconds):
-                self.tell("pause", (host, seconds))
+            if not from_other_process and (is_first or seconds):
+                self.notify("pause", (host, seconds))
 
     def record(self, host: str, result: ResponseOrRedirect) -> None:
         """Record whether a request to `host` succeeded: a body, a redirect or an ordinary error status; and pause the
@@ -220,18 +221,18 @@ class RateLimiter:
         awaits_robots = self.options.robots and host not in self._given_up
         host_limit = self._hosts[host] = HostLimit(max_active=1 if awaits_robots else max_active, interval=interval)
         if not self.options.robots:
-            self._tell_limit(host, host_limit, 0.0)
+            self._notify_of_limit(host, host_limit, 0.0)
         self._forget_idle()
         return host_limit
 
-    def _tell_limit(self, host: str, host_limit: HostLimit, delay: float) -> None:
-        """Tell whether a host that has no limit by the options has none."""
+    def _notify_of_limit(self, host: str, host_limit: HostLimit, delay: float) -> None:
+        """Notify others whether a host that has no limit by the options has none."""
         if not self.is_unlimited(host):
             return
         if delay or host_limit.slowdown:
-            self.tell("pause", (host, delay))
+            self.notify("pause", (host, delay))
         else:
-            self.tell("share", host)
+            self.notify("share", host)
 
     def is_unlimited(self, host: str) -> bool:
         """Whether the options limit requests to `host` no more than those to all hosts together."""

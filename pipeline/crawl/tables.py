@@ -4,6 +4,7 @@ A table may come from a stranger and may be damaged or hostile. Memory holds a r
 and what a gzip file expands to have limits. Rows that cannot be read are counted, and the others are used.
 """
 
+import codecs
 import csv
 import gzip
 import json
@@ -100,26 +101,43 @@ def read_table(path: Path, columns: Columns, fields: Iterable[str], faults: Faul
     return read(path, columns, fields, faults)
 
 
-def column_names(path: Path) -> list[str]:
-    """The names of the columns of a table; of JSON lines those of the first objects. Errors: as of `read_table`."""
+def column_names(path: Path, faults: Faults | None = None) -> list[str]:
+    """The names of the columns of a table; of JSON lines those of the first objects. Errors: as of `read_table`.
+
+    What cannot be read on the way is added to `faults`.
+    """
+    faults = faults or Faults()
     if table_kind(path) == "parquet":
         from pipeline.crawl.parquet import parquet_columns
 
         return parquet_columns(path)
-    with open_lines(path, Faults()) as lines:
+    with open_lines(path, faults) as lines:
         if table_kind(path) == "csv":
-            return _header(_records(lines, Faults()))
-        objects = (row for _, row in _objects(lines, Faults()))
+            return _header(_records(lines, faults))
+        objects = (row for _, row in _objects(lines, faults))
         return [*dict.fromkeys(name for row in islice(objects, NAMED_ROWS) for name in row)]
 
 
 def check_columns(path: Path, columns: Columns, *, fields: Collection[str], needed: str, where: str) -> None:
     """Raise what `Columns.check` raises of the columns of the table `path`; or if it cannot be read as a table."""
+    check_encoding(path, where)
+    faults = Faults()
     try:
-        names = column_names(path)
+        names = column_names(path, faults)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+    if not names:
+        advice = "; write a JSON object on each line" if table_kind(path) == "json" else ""
+        raise UserError(f"{where}: {faults.words() or 'it is empty, or has no columns'}{advice}")
     columns.check(names, fields=fields, needed=needed, where=where)
+
+
+def check_encoding(path: Path, where: str) -> None:
+    """Raise a `UserError` that begins with `where` if a text is UTF-16, as some programs save tables."""
+    with open_lines(path, Faults()) as lines:
+        first = next(lines, None)
+    if first is not None and first.data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UserError(f"{where}: its text is UTF-16; save it as UTF-8")
 
 
 @contextmanager

@@ -52,23 +52,23 @@ class Work(NamedTuple):
 
 
 class Outbox:
-    """What the threads of a worker tell, collected for one message each time it is sent."""
+    """What the threads of a worker report, collected for one message each time it is sent."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
-        self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._sent = 0.0
 
-    def tell(self, kind: str, value: Any) -> None:
+    def add(self, kind: str, value: Any) -> None:
         """Send this soon."""
-        self._told.put((kind, value))
+        self._waiting.put((kind, value))
 
     def send(self) -> None:
-        """Send what was told: outcomes, and entries for other lanes, as one list each."""
+        """Send what was added: outcomes, and entries for other lanes, as one list each."""
         lists: dict[str, list[Any]] = {"done": [], "moved": []}
         messages: list[tuple[str, Any]] = []
-        while not self._told.empty():
-            kind, value = self._told.get()
+        while not self._waiting.empty():
+            kind, value = self._waiting.get()
             if kind in lists:
                 lists[kind].append(value)
             else:
@@ -99,7 +99,7 @@ class WorkFeeder(CrawlThread, Feeder):
             if kind == "work":
                 self.output(value)
             else:
-                self.crawler.heed(kind, value)
+                self.crawler.handle(kind, value)
 
 
 class WorkParser(CrawlThread, Parser):
@@ -131,7 +131,7 @@ class WorkerCrawler(StoppableCrawler):
         self.is_stopping = False
         self.shared: set[str] = set()
         super().__init__(
-            http_client=HttpClient(setup.options, tell=self.outbox.tell, share_of=self.share_of),
+            http_client=HttpClient(setup.options, notify=self.outbox.add, share_of=self.share_of),
             storage=PictureStorage(setup.root),
             connections=setup.connections,
             feeder=(WorkFeeder, {"crawler": self, "pipe": pipe}),
@@ -149,12 +149,12 @@ class WorkerCrawler(StoppableCrawler):
         if self.is_stopping:
             self.stop_threads()
         self.check_threads()
-        self.outbox.tell("reached", self.http_client.reachability)
+        self.outbox.add("reached", self.http_client.reachability)
         self.outbox.send()
 
     def report(self, number: int, outcome: Outcome) -> None:
         """Send the outcome of an entry."""
-        self.outbox.tell("done", (number, outcome))
+        self.outbox.add("done", (number, outcome))
 
     def hand_over(self, task: Task) -> bool:
         """Give a task back if its next host is asked by another lane."""
@@ -172,7 +172,7 @@ class WorkerCrawler(StoppableCrawler):
         """The share of the limits of a host: another lane's is asked for the robots.txt to which others redirect."""
         return 1.0 if self.owns(host) else 1 / self.setup.lanes
 
-    def heed(self, kind: str, value: Any) -> None:
+    def handle(self, kind: str, value: Any) -> None:
         """Handle news of a host: whether it is shared, or for how long it wants a pause."""
         match kind:
             case "share":
@@ -184,12 +184,12 @@ class WorkerCrawler(StoppableCrawler):
                         self._give_back(task)
             case "pause":
                 host, seconds = value
-                self.http_client.rate_limiter.pause(host, seconds, is_told=True)
+                self.http_client.rate_limiter.pause(host, seconds, from_other_process=True)
 
     def _give_back(self, task: Task) -> None:
         request = task["request"]
         request.policy = replace(request.policy, receive=RequestPolicy.receive)
-        self.outbox.tell("moved", (task["number"], request))
+        self.outbox.add("moved", (task["number"], request))
 
 
 def serve(setup: WorkerSetup, pipe: Connection, at_work: MutableSequence[int]) -> None:

@@ -82,7 +82,7 @@ class WorkerLane(Lane):
         assert self.worker is not None
         self._fruitless += 1
         if self._fruitless >= FRUITLESS:
-            raise UserError(self.worker.epitaph())
+            raise UserError(self.worker.failure_text())
         lost = [sent for number in list(self.sent) if (sent := super(WorkerLane, self).take(number))]
         at_work = set(self.worker.at_work)
         suspects = [sent for sent in lost if sent.entry.number in at_work]
@@ -143,13 +143,13 @@ class WorkerLanes:
             lane.start()
 
     def check(self) -> None:
-        """Kill processes that hang; `heed` replaces them."""
+        """Kill processes that hang; `handle` replaces them."""
         now = time.monotonic()
         was_stopped = now - self._checked > SILENCE / 2  # this process, and so the others too, for example by Ctrl-Z
         self._checked = now
         for worker in (lane.worker for lane in self.lanes if lane.worker is not None):
             if was_stopped:
-                worker.heard = now
+                worker.last_message = now
             elif worker.is_silent:
                 worker.kill()
 
@@ -173,8 +173,8 @@ class WorkerLanes:
         for lane in self.lanes:
             lane.order("stop")
 
-    def heed(self, event: Event) -> None:
-        """Handle what a worker tells, other than outcomes."""
+    def handle(self, event: Event) -> None:
+        """Handle what a worker reports, other than outcomes."""
         lane, value = self.lanes[event.lane - 1], event.value
         match event.kind:
             case "ended":
@@ -214,7 +214,7 @@ class WorkerLanes:
         """Let all lanes ask a host, if it has more entries than its lane has already."""
         if any(each.host.name == host for each in lane.hosts.values()):
             self.shared.add(host)
-            self._tell_all("share", host)
+            self._order_all("share", host)
 
     def _pause(self, lane: WorkerLane, host: str, seconds: float) -> None:
         """A host wants no request for some seconds: from now on only its own lane asks it."""
@@ -223,7 +223,7 @@ class WorkerLanes:
             self._forget_pauses()
         if host in self.shared:
             self.shared.discard(host)
-            self._tell_all("unshare", host)
+            self._order_all("unshare", host)
         owner = self.lanes[lane_of(host, len(self.lanes)) - 1]
         if owner is not lane:
             owner.order("pause", (host, seconds))
@@ -232,13 +232,13 @@ class WorkerLanes:
         """Forget those that are over."""
         self._paused = {host: until for host, until in self._paused.items() if until > time.monotonic()}
 
-    def _tell_all(self, kind: str, value: Any) -> None:
+    def _order_all(self, kind: str, value: Any) -> None:
         for lane in self.lanes:
             lane.order(kind, value)
 
     def _finish(self, order: str, take: Callable[[Event], None]) -> None:
         self._is_ending, deadline = True, time.monotonic() + STOP_SECONDS
-        self._tell_all(order, None)
+        self._order_all(order, None)
         running = {lane.worker for lane in self.lanes if lane.worker is not None}
         while running - self._ended and time.monotonic() < deadline:
             with suppress(queue.Empty):

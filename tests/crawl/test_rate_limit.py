@@ -168,7 +168,7 @@ BUSY = RequestFault(reason="HTTP 429", status=429, passing=True)
 def test_overload_without_retry_after_slows_a_host_down_once_for_each_burst(clock):
     told = []
     limiter = RateLimiter(
-        DownloadOptions(robots=False), clock=clock, tell=lambda kind, value: told.append((kind, value))
+        DownloadOptions(robots=False), clock=clock, notify=lambda kind, value: told.append((kind, value))
     )
     for _ in range(3):
         limiter.record(LOCAL_HOST, BUSY)

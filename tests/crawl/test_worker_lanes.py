@@ -23,7 +23,7 @@ class FakeWorker(WorkerProcess):
     """A worker process that only notes its orders."""
 
     def __init__(self, setup, events):
-        self.orders, self.at_work, self.heard = [], [], time.monotonic()
+        self.orders, self.at_work, self.last_message = [], [], time.monotonic()
         self.process = SimpleNamespace(exitcode=-9)
         self.is_killed = False
 
@@ -62,12 +62,12 @@ def test_entries_that_redirect_to_a_host_of_another_lane_count_for_their_first_l
         batch = [sent(number + each, quick, open_host) for each in range(1, 1 + min(first.room, 500))]
         number += len(batch)
         first.give(batch)
-        workers.heed(Event(1, "moved", [redirected(each, slow) for each in batch]))
+        workers.handle(Event(1, "moved", [redirected(each, slow) for each in batch]))
     assert (number, first.room, len(second.sent)) == (SENT, 0, SENT)
     assert open_host.sent[1] == SENT
 
     back = second.sent[1]
-    workers.heed(Event(2, "moved", [redirected(back, quick)]))
+    workers.handle(Event(2, "moved", [redirected(back, quick)]))
     assert list(first.sent) == [1]
     assert first.room == 0
     for each in range(1, SENT + 1):
@@ -78,8 +78,8 @@ def test_entries_that_redirect_to_a_host_of_another_lane_count_for_their_first_l
 def test_a_new_worker_knows_of_pauses_before_it_gets_work(workers):
     lane = workers.lanes[lane_of("busy.example:80", 2) - 1]
     lane.give([sent(1, "busy.example", OpenHost(Host(1, "busy.example:80", 0), 0))])
-    workers.heed(Event(lane.index, "pause", ("busy.example:80", 50.0)))
-    workers.heed(Event(lane.index, "ended", lane.worker))
+    workers.handle(Event(lane.index, "pause", ("busy.example:80", 50.0)))
+    workers.handle(Event(lane.index, "ended", lane.worker))
     (pause, (host, seconds)), (work, _) = lane.worker.orders
     assert (pause, host, work) == ("pause", "busy.example:80", "work")
     assert 40 < seconds <= 50
@@ -90,7 +90,7 @@ def test_a_worker_that_is_silent_is_killed_unless_this_process_was_stopped_too(w
     now = time.monotonic()
     for passed in (SILENCE / 4, SILENCE / 2, 3 * SILENCE / 4, 0.9 * SILENCE, 1.1 * SILENCE):
         monkeypatch.setattr(time, "monotonic", lambda passed=passed: now + passed)
-        other.heard = time.monotonic()
+        other.last_message = time.monotonic()
         workers.check()
         assert silent.is_killed == (passed > SILENCE)
     assert not other.is_killed
@@ -104,6 +104,6 @@ def test_workers_that_die_again_and_again_end_the_crawl_with_one_line(workers):
     lane = workers.lanes[0]
     lane.give([sent(1, "a.example", OpenHost(Host(1, "a.example:80", 0), 0))])
     for _ in range(FRUITLESS - 1):
-        workers.heed(Event(1, "ended", lane.worker))
+        workers.handle(Event(1, "ended", lane.worker))
     with pytest.raises(UserError, match=r"signal 9, which most often means that memory ran out, again and again"):
-        workers.heed(Event(1, "ended", lane.worker))
+        workers.handle(Event(1, "ended", lane.worker))

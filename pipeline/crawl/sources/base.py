@@ -112,11 +112,8 @@ class WebSource(Source):
         policy = self._policy(
             self.max_page_bytes, robots=robots, referer=self.referer, accept=accept, content_types=PAGE_TYPES
         )
-        try:
-            response = http_client.get(address, policy)
-            return response if isinstance(response, RequestFault) else self.parse(response, address)
-        except Exception as error:  # an unexpected page fails alone; the notices name it
-            return RequestFault(reason=f"page cannot be parsed: {type(error).__name__}")
+        response = http_client.get(address, policy)
+        return response if isinstance(response, RequestFault) else self.parse(response, address)
 
     @abstractmethod
     def parse(self, response: Response, address: str) -> Page | RequestFault:

@@ -10,6 +10,7 @@ import pytest
 from pipeline.crawl import parquet
 from pipeline.crawl.download import download
 from pipeline.crawl.sources.webdataset import WebDatasetSource
+from pipeline.errors import UserError
 from pipeline.options import DownloadOptions
 from pipeline.store import jsonl
 from pipeline.store.digest import of_bytes
@@ -218,7 +219,9 @@ def test_without_pyarrow_a_notice_says_what_was_not_read(root, rows, responders,
         )
 
 
-@pytest.mark.parametrize("stats", ["", "[" * 9000, "3", '{"count": "x"}', '{"count": 1, "successes": 9}'])
+@pytest.mark.parametrize(
+    "stats", ["", "[" * 9000, "3", '{"count": "x"}', '{"count": 1, "successes": 9}', '{"count": 1e999}']
+)
 def test_damaged_lists_and_counts_are_notices(root, rows, responders, monkeypatch, stats):
     write(root / "00000.tar", [sample(1, responders.png(1))])
     (root / "00000.parquet").write_bytes(b"PAR1")
@@ -242,3 +245,18 @@ def test_a_later_crawl_of_the_web_fetches_what_a_shard_only_has_a_copy_of(root, 
     (row,) = jsonl.read_rows(folder / "images.jsonl")
     assert row["id"] == of_bytes(responders.png(0))
     assert site.hits[picture] == 1
+
+
+def test_metadata_that_are_too_long_are_a_notice(root, rows, responders):
+    write(root / "a.tar", [sample(1, responders.png(1), exif="x" * 1_000_000)])
+    found, notices = rows()
+    assert [(row["outcome"], row["title"]) for row in found] == [("saved", "picture 1")]
+    assert "00001.json is longer than 1 MB, or cannot be read" in notices[0]
+
+
+def test_the_error_without_a_picture_is_short_however_many_reasons_there_are(root, rows):
+    failed = [{"status": "failed_to_download", "error_message": f"no certificate for {n}.example"} for n in range(200)]
+    write(root / "a.tar", [Sample(f"{n:05d}", {"json": json.dumps(each).encode()}) for n, each in enumerate(failed)])
+    with pytest.raises(UserError, match="190 other reasons") as caught:
+        rows()
+    assert len(str(caught.value)) < 2000
