@@ -113,14 +113,10 @@ class WorkParser(CrawlThread, Parser):
         """Queue the tasks of all work."""
         for works in iter(self.in_queue.get, END):
             for number, request, archived in works:
-                task = new_task(number, request, archived=archived, fetch=_fetch)
+                task = new_task(number, request, archived=archived, fetch=self.crawler.fetch)
                 if not self.crawler.hand_over(task):
                     self.output(task)
         self.out_queue.close()
-
-
-def _fetch(request: Request, http_client: HttpClient) -> Response | RequestFault | None:
-    return http_client.send(request)
 
 
 class WorkerCrawler(StoppableCrawler):
@@ -158,11 +154,19 @@ class WorkerCrawler(StoppableCrawler):
 
     def hand_over(self, task: Task) -> bool:
         """Give a task back if its next host is asked by another lane."""
-        host = task["request"].host
-        if not host or host in self.shared or self.owns(host):
+        if self._may_ask(task["request"].host):
             return False
         self._give_back(task)
         return True
+
+    def fetch(self, request: Request, http_client: HttpClient) -> Response | RequestFault | None:
+        """Do the next step of a request; none if its host has wanted a pause since the task was queued, so that only
+        its own lane asks it.
+        """
+        return http_client.send(request) if self._may_ask(request.host) else None
+
+    def _may_ask(self, host: str) -> bool:
+        return not host or host in self.shared or self.owns(host)
 
     def owns(self, host: str) -> bool:
         """Whether this lane asks a host for pictures."""
