@@ -22,6 +22,7 @@ from pipeline.crawl.request import (
 from pipeline.crawl.url import MAX_URL_LENGTH, normalize_url, shorten_url
 
 CHUNK_BYTES = 1 << 16
+MAX_DATE, MAX_DIGITS = 50, 8  # characters of a Retry-After: of a date, and of a number of seconds (three years)
 
 
 class _TooLarge(Exception):
@@ -78,10 +79,12 @@ def _chunks(response: BaseHTTPResponse, policy: RequestPolicy) -> Iterator[bytes
 
 def _retry_after(header: str | None) -> float | None:
     """Parse Retry-After, a number of seconds or a date (RFC 9110, 10.2.3); returns seconds, None if it cannot be
-    parsed.
+    parsed or is not plausible.
     """
+    if not header or len(header) > MAX_DATE or (header.isdecimal() and len(header) > MAX_DIGITS):
+        return None
     try:
-        return Retry().parse_retry_after(header) if header else None
+        return Retry().parse_retry_after(header)
     except (InvalidHeader, ValueError, OverflowError):  # numbers and dates that are out of range
         return None
 
