@@ -16,9 +16,9 @@ from typing import Any
 from icrawler import Crawler, Downloader, Feeder, Parser
 
 from pipeline.crawl import outcome as outcomes
+from pipeline.crawl.host_queue import HostQueue, Task
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Outcome
-from pipeline.crawl.rate_limit import HostQueue, Task
 from pipeline.crawl.request import Request, RequestFault, Response
 from pipeline.crawl.storage import PictureStorage, StorageError
 from pipeline.crawl.url_archive import UnwritableRow

@@ -26,9 +26,9 @@ from pipeline.crawl.crawl_threads import (
 )
 from pipeline.crawl.dispatch import Dispatcher, Event, Lane, Sent
 from pipeline.crawl.frontier import LOCAL, Entry, Frontier
+from pipeline.crawl.host_queue import END, HostQueue
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Outcome
-from pipeline.crawl.rate_limit import END, HostQueue
 from pipeline.crawl.reader import Reader, order
 from pipeline.crawl.sources.base import Source
 from pipeline.crawl.storage import PictureStorage
@@ -46,8 +46,9 @@ class LocalLane(Lane):
 
     def put(self, entries: list[Sent]) -> None:
         """Queue the tasks of these entries."""
-        for entry, request, archived, _ in entries:
-            self.tasks.put(new_task(entry.number, request, archived=archived, fetch=entry.source.fetch))
+        for sent in entries:
+            fetch = sent.entry.source.fetch
+            self.tasks.put(new_task(sent.entry.number, sent.request, archived=sent.archived, fetch=fetch))
 
 
 class PictureCrawler(StoppableCrawler):
@@ -119,7 +120,8 @@ class PictureCrawler(StoppableCrawler):
 
     def _is_at_work(self) -> bool:
         """Whether any entry has no outcome yet, or the sources may have more."""
-        return self.frontier.settled < self.frontier.found or self.parser.is_alive()
+        # In this order: when the parser has ended, `found` is final
+        return self.parser.is_alive() or self.frontier.settled < self.frontier.found
 
     def _take_events(self) -> None:
         """Handle what has happened, after a moment: to wake up for each event would take the GIL from downloaders."""
@@ -133,10 +135,10 @@ class PictureCrawler(StoppableCrawler):
 
     def _take(self, event: Event) -> None:
         if event.kind != "done":
-            self.workers.heed(event)
+            self.workers.handle(event)
             return
         for number, outcome in event.value:
-            if sent := self.lanes[event.lane].take(number):
+            if sent := self.lanes[event.lane].settle(number):
                 self._record(sent, outcome)
 
     def _record(self, sent: Sent, outcome: Outcome) -> None:

@@ -32,16 +32,21 @@ class OpenHost:
 
 
 class Sent(NamedTuple):
-    """An entry that a lane has, with its request, and the outcome of an earlier crawl if that may still be valid."""
+    """An entry that a lane has, with its request, and the outcome of an earlier crawl if that may still be valid.
+
+    After a redirect to a host of another lane that one has it, but it still counts for the first one, its `lender`: so
+    however many entries redirect to a slow host, only so many are sent.
+    """
 
     entry: Entry
     request: Request
     archived: Outcome | None
     host: OpenHost
+    lender: "Lane | None" = None
 
 
 class Event(NamedTuple):
-    """What a lane tells: "done" with the numbers of entries and their outcomes, and what `WorkerLanes` heeds."""
+    """What a lane reports: "done" with the numbers of entries and their outcomes, and what `WorkerLanes` handles."""
 
     lane: int
     kind: str
@@ -54,6 +59,7 @@ class Lane(ABC):
     def __init__(self, index: int, connections: int) -> None:
         self.index, self.connections = index, connections
         self.sent: dict[int, Sent] = {}  # by number, until their outcomes are known
+        self.lent = 0  # entries that other lanes have
         self.hosts: dict[int, OpenHost] = {}
         self.last_host = 0  # number of the host after which to look for more
 
@@ -64,13 +70,20 @@ class Lane(ABC):
     @property
     def room(self) -> int:
         """How many more entries it may have."""
-        return SENT - len(self.sent)
+        return SENT - len(self.sent) - self.lent
+
+    def settle(self, number: int) -> Sent | None:
+        """Take away an entry, because its outcome is known."""
+        sent = self.take(number)
+        if sent is not None and sent.lender is not None:
+            sent.lender.lent -= 1
+        return sent
 
     def take(self, number: int) -> Sent | None:
         """Take away an entry, because its outcome is known or it goes to another lane."""
         sent = self.sent.pop(number, None)
         if sent is not None:
-            sent.host.sent[self.index] -= 1
+            sent.host.sent[(sent.lender or self).index] -= 1
         return sent
 
     def give(self, sent: list[Sent]) -> None:
@@ -82,7 +95,7 @@ class Lane(ABC):
     def hold(self, sent: Sent) -> None:
         """Have an entry until `take`."""
         self.sent[sent.entry.number] = sent
-        sent.host.sent[self.index] += 1
+        sent.host.sent[(sent.lender or self).index] += 1
 
 
 class Dispatcher:
@@ -98,8 +111,9 @@ class Dispatcher:
         for lane in self.lanes:
             if lane.room > 0:
                 self._open_hosts(lane)
+        shared = [*self._shared_hosts()] if self.shared else []
         for lane in self.lanes:
-            self._fill(lane)
+            self._fill(lane, shared if lane.index else [])
 
     def _open_hosts(self, lane: Lane) -> None:
         """Open the next hosts of a lane with waiting entries, in turn: after the last one come the first ones again."""
@@ -109,8 +123,10 @@ class Dispatcher:
             for host in hosts:
                 lane.hosts.setdefault(host.number, OpenHost(host, host.sent))
 
-    def _fill(self, lane: Lane) -> None:
-        hosts = list(self._hosts_for(lane))
+    def _fill(self, lane: Lane, shared: list[tuple[Lane, OpenHost]]) -> None:
+        """Send entries of the hosts of a lane, and of `shared` ones, each with the lane that it belongs to."""
+        hosts = [(lane, host) for host in lane.hosts.values()]
+        hosts += [(owner, host) for owner, host in shared if owner is not lane and host.host.number in owner.hosts]
         fair = min(2 * lane.connections + SPARE, max(LEAST, SENT // max(len(hosts), 1)))
         for owner, host in hosts:
             share = fair if host.host.name else SENT // 2
@@ -118,12 +134,10 @@ class Dispatcher:
             if count > 0 and 2 * host.sent[lane.index] <= share:  # rarely, but many at a time
                 self._send(lane, owner, host, count)
 
-    def _hosts_for(self, lane: Lane) -> Iterator[tuple[Lane, OpenHost]]:
-        """The open hosts whose entries a lane may have, each with the lane that it belongs to."""
+    def _shared_hosts(self) -> Iterator[tuple[Lane, OpenHost]]:
         for owner in self.lanes:
-            for host in list(owner.hosts.values()):
-                if owner is lane or (host.host.name in self.shared and lane.index and owner.index):
-                    yield owner, host
+            if owner.index:
+                yield from ((owner, host) for host in owner.hosts.values() if host.host.name in self.shared)
 
     def _send(self, lane: Lane, owner: Lane, host: OpenHost, count: int) -> None:
         entries = self.frontier.waiting_entries(host.host.number, host.last, count)

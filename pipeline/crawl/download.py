@@ -31,6 +31,7 @@ from pipeline.text import counted
 
 ARCHIVE = "archive.sqlite"
 FRONTIER = "frontier.sqlite"  # while the crawl runs
+MAX_CAUSES = 10  # reasons in the error about a crawl without a picture
 
 
 class Crawl:
@@ -164,7 +165,7 @@ def _no_pictures_message(crawl: Crawl, tally: Tally) -> str:
     if reachability.unreached and not reachability.is_any_reached:
         hosts = ", ".join(f"{host} ({reason})" for host, reason in sorted(reachability.unreached.items()))
         return f"no source could be reached: {hosts}; check the network or proxy, or use sources = folder, urls or demo"
-    causes = [f"{count} {reason}" for reason, count in tally.reasons().items()] + crawl.notices(tally)
+    causes = [f"{count} {reason}" for reason, count in tally.reasons(MAX_CAUSES).items()] + crawl.notices(tally)
     found = crawl.frontier.found
     return f"none of {found} pictures could be saved: {'; '.join(causes)}; try another query or other sources"
 

@@ -25,33 +25,33 @@ CACHE_KIB = 32 << 10  # of database pages in memory
 KNOWN_HOSTS = 1000  # in memory
 LEFT_OUT_TOGETHER = 500  # candidates beyond the limit that are counted in one step
 LOCAL = 0  # the lane of what this process does itself; worker processes have the lanes from 1
-SAID = [field.name for field in dataclasses.fields(Candidate) if field.name not in ("url", "fetch_url")]
-FOUND = [field.name for field in dataclasses.fields(Outcome)]
+CANDIDATE_FIELDS = [field.name for field in dataclasses.fields(Candidate) if field.name not in ("url", "fetch_url")]
+OUTCOME_FIELDS = [field.name for field in dataclasses.fields(Outcome)]
 
 _CREATE = f"""
     PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -{CACHE_KIB};
     PRAGMA locking_mode = EXCLUSIVE; BEGIN;
     CREATE TABLE entries (number INTEGER PRIMARY KEY, digest BLOB UNIQUE, host INTEGER, source INTEGER, rank, archived,
-    url TEXT, fetch_url BLOB, {", ".join(SAID)});
+    url TEXT, fetch_url BLOB, {", ".join(CANDIDATE_FIELDS)});
     CREATE INDEX entries_of_host ON entries (host, number);
-    CREATE TABLE outcomes (number INTEGER PRIMARY KEY, {", ".join(FOUND)});
+    CREATE TABLE outcomes (number INTEGER PRIMARY KEY, {", ".join(OUTCOME_FIELDS)});
     CREATE INDEX saved_by_id ON outcomes (id, number) WHERE outcome = 'saved';
     CREATE TABLE hosts (number INTEGER PRIMARY KEY, lane INTEGER, name BLOB, waiting INTEGER, sent INTEGER,
     UNIQUE (lane, name));
     CREATE INDEX waiting_hosts ON hosts (lane, number) WHERE waiting;
     CREATE TABLE left_out (source INTEGER, digest BLOB, PRIMARY KEY (source, digest)) WITHOUT ROWID;
 """
-_ENTRY_COLUMNS = f"number, digest, host, source, rank, archived, url, fetch_url, {', '.join(SAID)}"
-_ADD = f"INSERT INTO entries ({_ENTRY_COLUMNS}) VALUES (?{', ?' * (7 + len(SAID))})"
-_SETTLE = f"INSERT OR IGNORE INTO outcomes VALUES (?{', ?' * len(FOUND)})"
+_ENTRY_COLUMNS = f"number, digest, host, source, rank, archived, url, fetch_url, {', '.join(CANDIDATE_FIELDS)}"
+_ADD = f"INSERT INTO entries ({_ENTRY_COLUMNS}) VALUES (?{', ?' * (7 + len(CANDIDATE_FIELDS))})"
+_SETTLE = f"INSERT OR IGNORE INTO outcomes VALUES (?{', ?' * len(OUTCOME_FIELDS)})"
 _OF_HOST = f"""
-    SELECT number, source, rank, archived, url, fetch_url, {", ".join(SAID)} FROM entries
+    SELECT number, source, rank, archived, url, fetch_url, {", ".join(CANDIDATE_FIELDS)} FROM entries
     WHERE host = ? AND number > ? ORDER BY number LIMIT ?
 """
-_ALL_COLUMNS = ["url", *SAID, *FOUND]
+_ALL_COLUMNS = ["url", *CANDIDATE_FIELDS, *OUTCOME_FIELDS]
 # Of several entries with the same bytes the first is saved, regardless of the order of the responses
 _ALL = f"""
-    SELECT source, rank, url, {", ".join(SAID)}, {", ".join(f"o.{name}" for name in FOUND)},
+    SELECT source, rank, url, {", ".join(CANDIDATE_FIELDS)}, {", ".join(f"o.{name}" for name in OUTCOME_FIELDS)},
     o.outcome = 'saved'
     AND EXISTS (SELECT 1 FROM outcomes WHERE outcome = 'saved' AND id = o.id AND number < o.number)
     FROM entries JOIN outcomes AS o USING (number) ORDER BY number
@@ -147,8 +147,8 @@ class Frontier:
             digest = _digest(candidate.url)
             fetch_url = None if candidate.fetch_url == candidate.url else _to_blob(candidate.fetch_url)
             host = None if outcome is not None else self._wait_for_host(entry, digest)
-            said = [getattr(candidate, name) for name in SAID]
-            values = (entry.number, digest, host, source, entry.rank, entry.archived, candidate.url, fetch_url, *said)
+            texts = [getattr(candidate, name) for name in CANDIDATE_FIELDS]
+            values = (entry.number, digest, host, source, entry.rank, entry.archived, candidate.url, fetch_url, *texts)
             self._database.execute(_ADD, values)
             self.found += 1
             self._ranks[entry.source.engine, entry.source.query] += 1
@@ -158,7 +158,7 @@ class Frontier:
     def settle(self, number: int, outcome: Outcome) -> None:
         """Record the outcome of an entry; only the first one counts."""
         with self._lock:
-            values = [getattr(outcome, name) for name in FOUND]
+            values = [getattr(outcome, name) for name in OUTCOME_FIELDS]
             if self._database.execute(_SETTLE, (number, *values)).rowcount:
                 self.settled += 1
                 self.saved += outcome.outcome == "saved"
@@ -211,9 +211,9 @@ class Frontier:
         return (id for (id,) in self._database.execute(query))
 
     def _entry(self, number: int, source: int, rank: int, archived: int, url: str, *rest: Any) -> Entry:
-        blob, *said = rest
+        blob, *texts = rest
         fetch_url = url if blob is None else _from_blob(blob)
-        candidate = Candidate(url=url, fetch_url=fetch_url, **dict(zip(SAID, said, strict=True)))
+        candidate = Candidate(url=url, fetch_url=fetch_url, **dict(zip(CANDIDATE_FIELDS, texts, strict=True)))
         found_by = self.sources[source]
         return Entry(number=number, candidate=candidate, source=found_by, rank=rank, archived=bool(archived))
 

@@ -5,19 +5,18 @@ fixed reasons, because the stage counts reasons.
 """
 
 import logging
-import math
 import os
 import random
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import certifi
-from urllib3 import BaseHTTPResponse, ProxyManager, Timeout
+from urllib3 import ProxyManager, Timeout
 from urllib3.exceptions import (
     DecodeError,
     IncompleteRead,
@@ -29,37 +28,30 @@ from urllib3.exceptions import (
     SSLError,
     TimeoutError,
 )
-from urllib3.util import Retry
 
-from pipeline.crawl import robots
+from pipeline.crawl.http_response import read_response
 from pipeline.crawl.kept_connections import KeptConnections
-from pipeline.crawl.rate_limit import OVERLOAD_STATUSES, RateLimiter, Tell, tell_nobody
+from pipeline.crawl.rate_limit import MAX_PAUSE, Notify, RateLimiter, notify_nobody, whole_share
 from pipeline.crawl.reachability import Reachability
 from pipeline.crawl.request import (
-    MAX_SIZE_VALUE,
-    NOAI,
+    BAD_ADDRESS,
     NOT_HTTP,
     PRIVATE,
     STOPPED,
     TIMEOUT,
-    TOO_LARGE,
     Request,
     RequestFault,
     RequestPolicy,
     Response,
     ResponseOrRedirect,
-    fault_of_status,
 )
-from pipeline.crawl.robots import Robots
+from pipeline.crawl.robots import Robots, RulesPending
 from pipeline.crawl.storage import StorageError, TempFile
 from pipeline.crawl.transport import Exchange, PrivateAddress, Watchdog, names_private, use_watched_pools
-from pipeline.crawl.url import MAX_URL_LENGTH, authority, shorten_url
+from pipeline.crawl.url import MAX_URL_LENGTH, authority
 from pipeline.options import DownloadOptions
 
 BACKOFF_SECONDS = 0.5  # before the first retry; doubled for each further one
-MAX_RETRY_AFTER = 60.0  # seconds; with a longer Retry-After the URL is left to a later crawl
-MAX_ROBOTS_BYTES = 512 * 1024  # RFC 9309, 2.5, requires at least 500 KiB; Google ignores the rest too
-CHUNK_BYTES = 1 << 16
 # Environment variables with a file of trusted certificates
 CA_BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -69,15 +61,20 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings about heade
 class HttpClient:
     """Fetches URLs for one crawl. All methods are thread-safe."""
 
-    def __init__(self, options: DownloadOptions, tell: Tell = tell_nobody) -> None:
+    def __init__(
+        self, options: DownloadOptions, notify: Notify = notify_nobody, share_of: Callable[[str], float] = whole_share
+    ) -> None:
         self.options = options
         self.watchdog = Watchdog()
         self.reachability = Reachability()
-        self.rate_limiter = RateLimiter(options, tell=tell)
+        self.rate_limiter = RateLimiter(options, notify=notify, share_of=share_of)
         self.stopping = threading.Event()
         # The product token, to which robots.txt refers
         self.agent = (options.user_agent.replace("/", " ").split() or [""])[0]
-        self._robots = {private: self._robots_for(private) for private in (False, True)}
+        self._robots = {
+            private: Robots(self._get_robots, self.agent, self.rate_limiter, allow_private=private)
+            for private in (False, True)
+        }
         self._connections = KeptConnections(_ca_bundle())
         self._managers: dict[str, ProxyManager] = {}
         self._lock = threading.Lock()
@@ -102,8 +99,13 @@ class HttpClient:
         Returns:
             The response or the fault; None if a redirect or a retry has to be sent next.
         """
-        if refused := self._refusal(request.url, request.policy):
-            return refused
+        request.delay = 0.0
+        try:
+            if refused := self._refusal(request.url, request.policy):
+                return refused
+        except RulesPending as pending:
+            request.delay = pending.seconds
+            return None
         result = self._send_once(request.url, request.policy)
         self.reachability.record(request.url, result)
         self.rate_limiter.record(request.host, result)
@@ -122,16 +124,26 @@ class HttpClient:
         for manager in self._managers.values():
             manager.clear()
 
-    def _robots_for(self, private: bool) -> Robots:
-        policy = RequestPolicy(max_bytes=MAX_ROBOTS_BYTES, require_whole=False, allow_private=private, robots=False)
-        return Robots(lambda url: self._get_robots(url, policy), self.agent, self.rate_limiter)
+    def _get_robots(self, request: Request) -> Response | RequestFault | None:
+        """Fetch robots.txt; None if a retry has to be sent after a delay, during which this thread can do other work.
 
-    def _get_robots(self, url: str, policy: RequestPolicy) -> Response | RequestFault:
-        """Fetch robots.txt within the rate limit that the request for the page or picture holds already."""
-        request, result = Request(url, policy), None
-        while result is None and not self.stopping.wait(request.delay):
-            result = self.send(request)
-        return result or RequestFault(reason=STOPPED)
+        The caller holds the rate limit of the host for a page or a picture. Another host, to which robots.txt
+        redirects, is acquired with a deadline: a thread that holds it may wait for the first host.
+        """
+        held, result = authority(request.start_url), None
+        request.delay = 0.0
+        while result is None and not request.delay:
+            host = request.host
+            if host in ("", held):
+                result = self.send(request)
+            elif self.rate_limiter.acquire(host, self.stopping.is_set, time.monotonic() + self.options.timeout):
+                try:
+                    result = self.send(request)
+                finally:
+                    self.rate_limiter.release(host)
+            else:
+                result = self._retry_later(request, RequestFault(reason=TIMEOUT, passing=True, host_answered=False))
+        return result
 
     def _follow_redirect(self, request: Request, url: str) -> RequestFault | None:
         if request.redirects >= self.options.redirects:
@@ -144,9 +156,7 @@ class HttpClient:
         delay = fault.retry_after
         if delay is None:
             delay = BACKOFF_SECONDS * 2**request.retries * random.uniform(1, 2)
-        elif delay <= MAX_RETRY_AFTER and fault.status in OVERLOAD_STATUSES:
-            self.rate_limiter.pause(request.host, delay)
-        if request.retries >= self.options.retries or delay > MAX_RETRY_AFTER:
+        if request.retries >= self.options.retries or delay > MAX_PAUSE:
             return fault
         request.retry(delay)
         return None
@@ -224,33 +234,6 @@ def _ca_bundle() -> str:
     return next((os.environ[name] for name in CA_BUNDLE_VARIABLES if os.environ.get(name)), certifi.where())
 
 
-class _TooLarge(Exception):
-    """The body is larger than allowed; the argument is its size in bytes, None if that is not plausible."""
-
-
-def read_response(url: str, response: BaseHTTPResponse, policy: RequestPolicy, agent: str) -> ResponseOrRedirect:
-    """Read `response` to a request for `url`: its body, the fault, or the URL that it redirects to.
-
-    `agent` is the product token that X-Robots-Tag may name. Raises what urllib3 raises while it reads the body.
-    """
-    if target := response.get_redirect_location():
-        return urljoin(url, _decode_header(target)) if len(target) <= MAX_URL_LENGTH else shorten_url(target)
-    status, kind = response.status, response.headers.get("Content-Type", "")
-    if not 200 <= status < 300:
-        return fault_of_status(status, _retry_after(response.headers.get("Retry-After")))
-    if policy.content_types and kind and not kind.lower().startswith(policy.content_types):
-        return RequestFault(reason=f"not a page: {kind.split(';')[0]}", outcome="rejected", status=status)
-    if policy.robots and (word := robots.robots_tag_refusal(response.headers.getlist("X-Robots-Tag"), agent)):
-        return RequestFault(reason=f"{NOAI}: {word}", outcome="rejected", status=status)
-    try:
-        if policy.require_whole:
-            _check_length(response.headers.get("Content-Length", ""), policy.max_bytes)
-        data = policy.receive(_chunks(response, policy))
-    except _TooLarge as error:
-        return RequestFault(reason=TOO_LARGE, outcome="rejected", status=status, bytes=error.args[0])
-    return Response(url=url, data=data, status=status, content_type=kind)
-
-
 def url_fault(url: str) -> RequestFault | None:
     """The fault of a URL that cannot be requested at all; None if it can be."""
     if len(url) > MAX_URL_LENGTH:
@@ -262,7 +245,7 @@ def url_fault(url: str) -> RequestFault | None:
         is_valid, parts = False, None
     if parts is not None and parts.scheme not in ("http", "https"):
         return RequestFault(reason=NOT_HTTP, outcome="rejected")
-    return None if is_valid else RequestFault(reason="bad address", outcome="rejected")
+    return None if is_valid else RequestFault(reason=BAD_ADDRESS, outcome="rejected")
 
 
 def fault_of_error(error: Exception) -> RequestFault:
@@ -277,51 +260,10 @@ def fault_of_error(error: Exception) -> RequestFault:
         cut = isinstance(error.args[-1], IncompleteRead) if error.args else False
         return RequestFault(reason="body cut short" if cut else "connection broken", passing=True, host_answered=cut)
     if isinstance(error, ValueError):  # urllib3's LocationValueError is one
-        return RequestFault(reason="bad address", outcome="rejected")
+        return RequestFault(reason=BAD_ADDRESS, outcome="rejected")
     if isinstance(error, HTTPException | InvalidHeader):
         return RequestFault(reason="not HTTP")
     return RequestFault(reason=f"unexpected {type(error).__name__}")
-
-
-def _check_length(announced: str, max_bytes: int) -> None:
-    """Raise `_TooLarge` if a Content-Length is more than `max_bytes`; ignore a header that is no number."""
-    digits = announced.lstrip("0")
-    if not (digits.isascii() and digits.isdecimal()):
-        return
-    length = int(digits) if len(digits) <= len(str(MAX_SIZE_VALUE)) else math.inf  # int() refuses thousands of digits
-    if length > max_bytes:
-        raise _TooLarge(length if length <= MAX_SIZE_VALUE else None)
-
-
-def _chunks(response: BaseHTTPResponse, policy: RequestPolicy) -> Iterator[bytes]:
-    """Yield the decoded body in chunks, in total at most `policy.max_bytes` bytes."""
-    count = 0
-    # read1, not stream: stream waits until a whole chunk has arrived, regardless of how slow the server is.
-    while chunk := response.read1(CHUNK_BYTES, decode_content=True):
-        count += len(chunk)
-        if count > policy.max_bytes and policy.require_whole:
-            raise _TooLarge(count)
-        yield chunk[: len(chunk) - max(0, count - policy.max_bytes)]
-        if count >= policy.max_bytes and not policy.require_whole:
-            return
-
-
-def _retry_after(header: str | None) -> float | None:
-    """Parse Retry-After, a number of seconds or a date (RFC 9110, 10.2.3); returns seconds, None if it cannot be
-    parsed.
-    """
-    try:
-        return Retry().parse_retry_after(header) if header else None
-    except (InvalidHeader, ValueError, OverflowError):  # numbers and dates that are out of range
-        return None
-
-
-def _decode_header(header: str) -> str:
-    """Decode a header that contains UTF-8; http.client decodes headers as Latin-1."""
-    try:
-        return header.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return header
 
 
 # In order: NameResolutionError is a subclass of NewConnectionError.

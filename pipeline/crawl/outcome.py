@@ -5,7 +5,16 @@ from io import BytesIO
 from typing import Any
 
 from pipeline.crawl import image_type
-from pipeline.crawl.request import MAX_SIZE_VALUE, NOAI, PRIVATE, ROBOTS, TOO_LARGE, RequestFault, Response
+from pipeline.crawl.request import (
+    BAD_ADDRESS,
+    MAX_SIZE_VALUE,
+    NOAI,
+    PRIVATE,
+    ROBOTS,
+    TOO_LARGE,
+    RequestFault,
+    Response,
+)
 from pipeline.crawl.storage import TempFile
 from pipeline.crawl.url import shorten_url
 from pipeline.images.rejected import TOO_MANY_PIXELS
@@ -21,7 +30,7 @@ class Candidate:
     """A picture that a page links to.
 
     `url` is its permanent name, in the archive and in images.jsonl; `fetch_url` is the URL to request now. The two
-    differ only for the demo, whose site has another port at each start.
+    differ for the demo, whose site has another port at each start, and for pictures on this disk.
     """
 
     url: str
@@ -100,9 +109,10 @@ def is_still_valid(outcome: Outcome, options: DownloadOptions) -> bool:
     """Whether a later crawl may use this outcome without another request.
 
     What robots.txt or a private address forbids is checked again, because that costs no request and options change. So
-    is an outcome that depends on a size limit which differs today. A size without a number exceeds every limit.
+    is an outcome that depends on a size limit which differs today. A size without a number exceeds every limit. A bad
+    address is checked again because it costs no request either, and earlier versions refused some that are good.
     """
-    if outcome.passing or outcome.reason == PRIVATE or outcome.reason.startswith(ROBOTS):
+    if outcome.passing or outcome.reason in (PRIVATE, BAD_ADDRESS) or outcome.reason.startswith(ROBOTS):
         return False
     if outcome.reason.startswith(NOAI):
         return options.robots

@@ -6,10 +6,10 @@ text of many megabytes in every row.
 
 import importlib.util
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pipeline.crawl.columns import Columns, as_text
 from pipeline.crawl.tables import DAMAGED, LONG, MAX_LINE_BYTES, Faults, Row
@@ -17,7 +17,12 @@ from pipeline.errors import UserError
 from pipeline.text import to_plain_line
 
 PACKAGE = "pyarrow"
-BATCH = 1024  # rows that are read at a time
+BATCH = 1024  # rows that are read at a time,
+BATCH_BYTES = 16_000_000  # or fewer: of texts that are as long as the file says for the average
+# A row group is refused if a column expands to more, and by a larger factor: a page of it is in memory as a whole. That
+# is what the file says of itself; what it says may be wrong, so a hostile file may still need more.
+MAX_EXPANDED_BYTES, MAX_FACTOR = 64_000_000, 100
+BOMB = f"belongs to a row group that expands to more than {MAX_FACTOR} times its bytes"
 MISSING = (
     f"Parquet needs a package that is not installed: {PACKAGE}; `make parquet` installs it, 170 MB, or `pip install -r"
     " requirements-parquet.txt`"
@@ -47,14 +52,14 @@ def parquet_columns(path: Path) -> list[str]:
 
 def read_parquet(path: Path, columns: Columns, fields: tuple[str, ...], faults: Faults) -> Iterator[tuple[str, Row]]:
     """What `tables.read_table` yields, of a Parquet file. Errors: `UserError` if pyarrow is not installed."""
-    number = 0
     try:
         with _arrow_errors():
             kinds = _kinds(_open(path))
             chosen = columns.choose(kinds, fields)
-            for texts in _batches(path, {name: kinds[name] for name in chosen.values()}):
-                for values in zip(*(texts[column] for column in chosen.values()), strict=True):
-                    number += 1
+            wanted = {name: kinds[name] for name in chosen.values()}
+            for first, texts in _batches(path, wanted, faults):
+                rows = zip(*(texts[column] for column in chosen.values()), strict=True)
+                for number, values in enumerate(rows, start=first):
                     if None in values:
                         faults.add(f"row {number}", LONG)
                     else:
@@ -84,11 +89,38 @@ def _kinds(file: Any) -> dict[str, bool]:
     return found
 
 
-def _batches(path: Path, wanted: dict[str, bool]) -> Iterator[dict[str, list[str | None]]]:
-    """The texts of the columns `wanted`, of some rows at a time."""
-    file = _open(path, read_dictionary=[name for name, is_text in wanted.items() if is_text])
-    for batch in file.iter_batches(BATCH, columns=[*wanted], use_threads=False):
-        yield {name: _texts(batch.column(name), is_text=is_text) for name, is_text in wanted.items()}
+class _Size(NamedTuple):
+    """What the file says of a row group: how many rows it has, how many to read at a time, and whether to refuse it."""
+
+    rows: int
+    batch: int
+    is_bomb: bool
+
+
+def _size_of(file: Any, group: int, wanted: Collection[str]) -> _Size:
+    described = file.metadata.row_group(group)
+    parts = [described.column(index) for index in range(described.num_columns)]
+    parts = [part for part in parts if part.path_in_schema in wanted]
+    is_bomb = any(
+        part.total_uncompressed_size > max(MAX_EXPANDED_BYTES, MAX_FACTOR * part.total_compressed_size)
+        for part in parts
+    )
+    average = sum(part.total_uncompressed_size for part in parts) / max(described.num_rows, 1)
+    return _Size(described.num_rows, max(1, min(BATCH, int(BATCH_BYTES / max(average, 1)))), is_bomb)
+
+
+def _batches(path: Path, wanted: dict[str, bool], faults: Faults) -> Iterator[tuple[int, dict[str, list[str | None]]]]:
+    """The texts of the columns `wanted`, of some rows at a time, with the number of the first row from 1."""
+    file, number = _open(path, read_dictionary=[name for name, is_text in wanted.items() if is_text]), 1
+    for group in range(file.num_row_groups):
+        size = _size_of(file, group, wanted)
+        if size.is_bomb:
+            faults.add(f"row {number}", BOMB, rows=size.rows)
+            number += size.rows
+            continue
+        for batch in file.iter_batches(size.batch, row_groups=[group], columns=[*wanted], use_threads=False):
+            yield number, {name: _texts(batch.column(name), is_text=is_text) for name, is_text in wanted.items()}
+            number += batch.num_rows
 
 
 def _texts(values: Any, *, is_text: bool) -> list[str | None]:

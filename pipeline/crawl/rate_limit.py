@@ -1,15 +1,9 @@
-"""The rate limit of each host (concurrent requests, requests per second, pauses) and the task queue that respects it.
+"""The rate limit of each host: concurrent requests, requests per second, pauses, and when a host is given up."""
 
-icrawler's queue is first in, first out: one slow host would delay all others. `HostQueue` keeps one queue for each host
-and returns a task only when its host may be requested.
-"""
-
-import heapq
-import itertools
 import math
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +15,15 @@ from pipeline.options import DownloadOptions
 DEFAULT_CONNECTIONS, DEFAULT_RATE = 6, 10.0  # for public hosts, requests at once and per second; browsers open six
 GIVE_UP_SECONDS = 120.0  # without a success, after which a host is skipped until the next crawl
 GIVE_UP_FAILURES = 10  # failed requests in a row that are needed for that
+MAX_PAUSE = 60.0  # seconds; a host whose Retry-After is longer is skipped until the next crawl
+LONG_PAUSE = "it asks for a long pause"
 MIN_SLOWDOWN = 0.1  # seconds between requests after a host reported an overload, doubled by each further report
+MAX_SLOWDOWN = 1.0  # by reports without Retry-After: some servers answer 503 for single URLs that are broken
+BURST_SECONDS = 1.0  # in which reports without Retry-After count as one
 SLOWDOWN_DECAY = 0.95  # factor after each success
 OVERLOAD_STATUSES = {429, 503}  # Too Many Requests, Service Unavailable
-MAX_HOSTS = 10_000  # that are remembered, as a list may have a million
+MAX_HOSTS = 10_000  # that are remembered, as a list may have a million; and as many that are given up
+CHECKED_TOGETHER = 4  # hosts that may be forgotten for each new one
 
 
 @dataclass
@@ -36,11 +35,12 @@ class HostLimit:
     active: int = 0
     priority_waiting: int = 0  # waiting requests for pages, which go before pictures
     ready_at: float = 0.0
-    paused_until: float = 0.0
+    burst_until: float = 0.0  # until when further reports of an overload belong to the last one
     slowdown: float = 0.0  # minimum seconds between the starts of two requests after the host reported an overload
     last_success: float = math.inf  # when a request last succeeded; of the first request if none did
     failures: int = 0  # since `last_success`
     last_fault: str = ""
+    knows_robots: bool = False  # robots.txt was applied
 
     def seconds_until_free(self, now: float, *, priority: bool) -> float:
         """Seconds until a request may start; infinite if another request must end or start first."""
@@ -49,32 +49,46 @@ class HostLimit:
         return max(0.0, self.ready_at - now)
 
     def is_idle(self, now: float) -> bool:
-        """Whether the next request would be treated like the first one."""
-        in_use = self.active or self.priority_waiting or self.failures or self.slowdown > MIN_SLOWDOWN / 10
-        return not in_use and self.ready_at <= now
+        """Whether the next request would be treated like the first one, or the last one is long ago."""
+        if self.active or self.priority_waiting or self.ready_at > now:
+            return False
+        is_new = not self.failures and self.slowdown <= MIN_SLOWDOWN / 10
+        return is_new or now - self.ready_at > GIVE_UP_SECONDS
 
 
-Tell = Callable[[str, Any], None]
+Notify = Callable[[str, Any], None]
 
 
-def tell_nobody(kind: str, value: Any) -> None:
-    """A `Tell` for the only process of a crawl."""
+def notify_nobody(kind: str, value: Any) -> None:
+    """A `Notify` for the only process of a crawl."""
+
+
+def whole_share(host: str) -> float:
+    """The `share_of` the only process of a crawl."""
+    return 1.0
 
 
 class RateLimiter:
     """The rate limits of all hosts of a crawl. Changes are made while holding `condition`, which threads wait for.
 
     Args:
-        tell: is told ("share", host) of a host without any limit, once its robots.txt is known, and ("pause", (host,
-            seconds)) of one that gets a limit, so that several processes may ask the first but only one the second.
+        notify: is called with ("share", host) for a host without any limit, once its robots.txt is known, and with
+            ("pause", (host, seconds)) for one that gets a limit, so that several processes may ask the first but only
+            one the second.
+        share_of: the share of the limits of a host that this process may use.
     """
 
     def __init__(
-        self, options: DownloadOptions, clock: Callable[[], float] = time.monotonic, tell: Tell = tell_nobody
+        self,
+        options: DownloadOptions,
+        clock: Callable[[], float] = time.monotonic,
+        notify: Notify = notify_nobody,
+        share_of: Callable[[str], float] = whole_share,
     ) -> None:
-        self.options, self.clock, self.tell = options, clock, tell
+        self.options, self.clock, self.notify, self._share_of = options, clock, notify, share_of
         self.condition = threading.Condition()
         self._hosts: OrderedDict[str, HostLimit] = OrderedDict()
+        self._given_up: OrderedDict[str, str] = OrderedDict()  # why, by host
 
     def try_acquire(self, host: str, *, priority: bool = False) -> float:
         """Start a request to `host` and return 0, or return the seconds after which to try again. Call it holding
@@ -106,9 +120,9 @@ class RateLimiter:
             else:
                 self.condition.notify()
 
-    def acquire(self, host: str, stopped: Callable[[], bool]) -> bool:
+    def acquire(self, host: str, stopped: Callable[[], bool], deadline: float = math.inf) -> bool:
         """Wait until a request to `host` may start, with priority over pictures; False if `stopped()` becomes true
-        first.
+        first, or if the `deadline` of the limiter's clock is too early.
         """
         with self.condition:
             host_limit = self._host_limit(host)
@@ -118,6 +132,8 @@ class RateLimiter:
                     seconds = self.try_acquire(host, priority=True)
                     if not seconds:
                         return True
+                    if self.clock() + (0.0 if seconds == math.inf else seconds) > deadline:
+                        return False
                     self.condition.wait(min(seconds, 0.2))
                 return False
             finally:
@@ -128,183 +144,120 @@ class RateLimiter:
         """Apply robots.txt: `delay` seconds between requests, one at a time; without a delay the host's full limit."""
         with self.condition:
             host_limit = self._host_limit(host)
+            host_limit.knows_robots = True
             host_limit.interval = max(host_limit.interval, delay)
             host_limit.max_active = 1 if delay else self._limits(host)[0]
             host_limit.ready_at = max(host_limit.ready_at, self.clock() + delay)
-            self._tell_limit(host, host_limit, delay)
+            self._notify_of_limit(host, host_limit, delay)
             self.condition.notify_all()
 
-    def pause(self, host: str, seconds: float, *, is_told: bool = False) -> None:
-        """Pause `host` for some seconds after it reported an overload, and slow down later requests.
+    def knows_robots(self, host: str) -> bool:
+        """Whether `set_crawl_delay` was called for `host`, and is not forgotten."""
+        host_limit = self._hosts.get(host)  # without the lock, as it is asked before each request
+        return host_limit is not None and host_limit.knows_robots
+
+    def pause(self, host: str, seconds: float, *, from_other_process: bool = False) -> None:
+        """Pause `host` for some seconds after it reported an overload, and slow down later requests; give it up if it
+        asks for more than `MAX_PAUSE`.
 
         Without the slowdown the same burst of requests would come again after the pause. Each success reduces it a
-        little. With `is_told` another process has told of it.
+        little. With `from_other_process` another process has sent notice of it.
         """
-        if not is_told:
-            self.tell("pause", (host, seconds))
         with self.condition:
+            if host in self._given_up:
+                return
             host_limit, now = self._host_limit(host), self.clock()
-            if now >= host_limit.paused_until:  # count the overload once for all requests of one burst
-                host_limit.slowdown = max(2 * host_limit.slowdown, MIN_SLOWDOWN)
-            host_limit.paused_until = max(host_limit.paused_until, now + seconds)
-            host_limit.ready_at = max(host_limit.ready_at, host_limit.paused_until)
+            is_first = now >= host_limit.burst_until  # of one burst, whose requests count once
+            if is_first:
+                slowdown = min(max(2 * host_limit.slowdown, MIN_SLOWDOWN), MAX_PAUSE if seconds else MAX_SLOWDOWN)
+                host_limit.slowdown = max(host_limit.slowdown, slowdown)
+            host_limit.burst_until = max(host_limit.burst_until, now + (seconds or BURST_SECONDS))
+            if seconds > MAX_PAUSE:
+                self._give_up(host, LONG_PAUSE)
+            else:
+                host_limit.ready_at = max(host_limit.ready_at, now + seconds)
+            if not from_other_process and (is_first or seconds):
+                self.notify("pause", (host, seconds))
 
     def record(self, host: str, result: ResponseOrRedirect) -> None:
-        """Record whether a request to `host` succeeded: a body, a redirect or an ordinary error status."""
+        """Record whether a request to `host` succeeded: a body, a redirect or an ordinary error status; and pause the
+        host if it reports an overload.
+        """
+        is_overload = isinstance(result, RequestFault) and result.status in OVERLOAD_STATUSES
         with self.condition:
             host_limit = self._host_limit(host)
-            if isinstance(result, RequestFault) and (not result.host_answered or result.status in OVERLOAD_STATUSES):
+            if isinstance(result, RequestFault) and (is_overload or not result.host_answered):
                 host_limit.failures, host_limit.last_fault = host_limit.failures + 1, result.reason
             else:
                 host_limit.failures, host_limit.last_success = 0, self.clock()
                 host_limit.slowdown *= SLOWDOWN_DECAY
+            if isinstance(result, RequestFault) and is_overload:
+                self.pause(host, result.retry_after or 0.0)
 
     def given_up(self, host: str) -> str:
         """Why `host` is skipped for the rest of this crawl; empty if it is not."""
         with self.condition:
             host_limit = self._host_limit(host)
-            lost = host_limit.failures >= GIVE_UP_FAILURES and self.clock() - host_limit.last_success > GIVE_UP_SECONDS
-            return f"host given up: {host_limit.last_fault}" if lost else ""
+            if host_limit.failures >= GIVE_UP_FAILURES and self.clock() - host_limit.last_success > GIVE_UP_SECONDS:
+                self._give_up(host, host_limit.last_fault)
+            return f"host given up: {self._given_up[host]}" if host in self._given_up else ""
+
+    def _give_up(self, host: str, reason: str) -> None:
+        """Skip `host` from now on. No request is sent to it, so nothing limits how fast its URLs get their outcome."""
+        self._given_up.setdefault(host, reason)
+        if len(self._given_up) > MAX_HOSTS:
+            self._given_up.popitem(last=False)
+        host_limit = self._hosts[host]
+        host_limit.max_active, host_limit.interval = self.options.connections, 0.0
+        host_limit.failures = host_limit.slowdown = host_limit.ready_at = 0
+        self.condition.notify_all()
 
     def _host_limit(self, host: str) -> HostLimit:
         if host in self._hosts:
             self._hosts.move_to_end(host)
-        else:
-            max_active, interval = self._limits(host)
-            # One request until robots.txt is read: others would only wait for it and block threads for other hosts.
-            self._hosts[host] = HostLimit(max_active=1 if self.options.robots else max_active, interval=interval)
-            if not self.options.robots:
-                self._tell_limit(host, self._hosts[host], 0.0)
-            self._forget_idle()
-        return self._hosts[host]
+            return self._hosts[host]
+        max_active, interval = (self.options.connections, 0.0) if host in self._given_up else self._limits(host)
+        # One request until robots.txt is read: others would only wait for it and block threads for other hosts.
+        awaits_robots = self.options.robots and host not in self._given_up
+        host_limit = self._hosts[host] = HostLimit(max_active=1 if awaits_robots else max_active, interval=interval)
+        if not self.options.robots:
+            self._notify_of_limit(host, host_limit, 0.0)
+        self._forget_idle()
+        return host_limit
 
-    def _tell_limit(self, host: str, host_limit: HostLimit, delay: float) -> None:
-        """Tell whether a host that has no limit by the options has none."""
+    def _notify_of_limit(self, host: str, host_limit: HostLimit, delay: float) -> None:
+        """Notify others whether a host that has no limit by the options has none."""
         if not self.is_unlimited(host):
             return
         if delay or host_limit.slowdown:
-            self.tell("pause", (host, delay))
+            self.notify("pause", (host, delay))
         else:
-            self.tell("share", host)
+            self.notify("share", host)
 
     def is_unlimited(self, host: str) -> bool:
         """Whether the options limit requests to `host` no more than those to all hosts together."""
-        max_active, interval = self._limits(host)
+        max_active, interval = self._limits_by_options(host)
         return not interval and max_active >= self.options.connections
 
     def _forget_idle(self) -> None:
-        """Forget the hosts that were asked longest ago, beyond `MAX_HOSTS`, if that changes nothing for them."""
+        """Forget some of the hosts that were asked longest ago, beyond `MAX_HOSTS`, if they are idle."""
         now = self.clock()
-        for host in list(itertools.islice(self._hosts, max(0, len(self._hosts) - MAX_HOSTS))):
+        for _ in range(min(CHECKED_TOGETHER, len(self._hosts) - MAX_HOSTS)):
+            host = next(iter(self._hosts))
             if self._hosts[host].is_idle(now):
                 del self._hosts[host]
             else:
                 self._hosts.move_to_end(host)
 
     def _limits(self, host: str) -> tuple[int, float]:
+        """The limits of this process."""
+        (max_active, interval), share = self._limits_by_options(host), self._share_of(host)
+        if share == 1.0 or self.is_unlimited(host):
+            return max_active, interval
+        return max(1, int(max_active * share)), interval / share
+
+    def _limits_by_options(self, host: str) -> tuple[int, float]:
         """The maximum number of concurrent requests, and the minimum number of seconds between two."""
         private = names_private(f"http://{host}")
         auto = (self.options.connections, math.inf) if private else (DEFAULT_CONNECTIONS, DEFAULT_RATE)
         return self.options.host_connections or auto[0], 1 / (self.options.host_rate or auto[1])
-
-
-Task = dict[str, Any]  # icrawler's task; its "request" has the next host
-END = object()  # the last item of a queue
-
-
-class HostQueue:
-    """A queue of tasks for each host, served round-robin. It has no size limit."""
-
-    def __init__(self, rate_limiter: RateLimiter) -> None:
-        self._rate_limiter = rate_limiter
-        self._condition = rate_limiter.condition
-        self._queues: OrderedDict[str, deque[Task]] = OrderedDict()
-        self._delayed: list[tuple[float, int, Task]] = []
-        self._counter = itertools.count()
-        self._unfinished = 0
-        self._closed = self._stopped = False
-
-    def put(self, task: Task, block: bool = True, timeout: float | None = None) -> None:
-        """Append a new task to the queue of its host; icrawler passes the last two arguments, which have no effect."""
-        with self._condition:
-            self._unfinished += 1
-            self._queue_of(task).append(task)
-            self._condition.notify()
-
-    def put_back(self, task: Task) -> None:
-        """Put an unfinished task back in front of the other tasks of its host, after its delay if it has one."""
-        with self._condition:
-            if task["request"].delay:
-                due_at = self._rate_limiter.clock() + task["request"].delay
-                heapq.heappush(self._delayed, (due_at, next(self._counter), task))
-            else:
-                self._queue_of(task).appendleft(task)
-            self._condition.notify()
-
-    def task_done(self) -> None:
-        """Mark a task as finished."""
-        with self._condition:
-            self._unfinished -= 1
-            if not self._unfinished:
-                self._condition.notify_all()
-
-    def withdraw(self, host: str) -> list[Task]:
-        """Take away all tasks of a host, which are finished here."""
-        with self._condition:
-            tasks = [*self._queues.pop(host, ()), *(task for *_, task in self._delayed if task["request"].host == host)]
-            self._delayed = [each for each in self._delayed if each[2]["request"].host != host]
-            heapq.heapify(self._delayed)
-            self._unfinished -= len(tasks)
-            return tasks
-
-    def close(self) -> None:
-        """Announce that no new task will be put."""
-        with self._condition:
-            if not self._closed:
-                self._closed = True
-                self._condition.notify_all()
-
-    def stop(self) -> None:
-        """Return no more tasks; end all waits."""
-        with self._condition:
-            self._stopped = True
-            self._condition.notify_all()
-
-    def get(self) -> Task | None:
-        """Wait for a task whose host may be requested, and acquire that host; None if no more tasks can come."""
-        with self._condition:
-            while not self._stopped and not (self._closed and not self._unfinished):
-                self._requeue_due()
-                task, seconds = self._next()
-                if task is not None:
-                    return task
-                self._condition.wait(None if seconds == math.inf else seconds)
-        return None
-
-    def _queue_of(self, task: Task) -> deque[Task]:
-        return self._queues.setdefault(task["request"].host, deque())
-
-    def _requeue_due(self) -> None:
-        """Move tasks whose delay is over in front of the other tasks of their hosts."""
-        now = self._rate_limiter.clock()
-        while self._delayed and self._delayed[0][0] <= now:
-            task = heapq.heappop(self._delayed)[2]
-            self._queue_of(task).appendleft(task)
-
-    def _next(self) -> tuple[Task | None, float]:
-        """The first task whose host may be requested now, or the seconds until one may be."""
-        seconds = self._delayed[0][0] - self._rate_limiter.clock() if self._delayed else math.inf
-        for host in self._queues:
-            wait = self._rate_limiter.try_acquire(host)
-            if not wait:
-                return self._pop(host), 0.0
-            seconds = min(seconds, wait)
-        return None, max(seconds, 0.001)
-
-    def _pop(self, host: str) -> Task:
-        queue = self._queues[host]
-        task = queue.popleft()
-        self._queues.move_to_end(host)
-        if not queue:
-            del self._queues[host]
-        return task

@@ -1,6 +1,7 @@
 """Which hosts a crawl could reach, for the message when it has found nothing."""
 
 from dataclasses import dataclass, field
+from itertools import islice
 from urllib.parse import urlsplit
 
 from pipeline.crawl.request import RequestFault, ResponseOrRedirect
@@ -25,4 +26,4 @@ class Reachability:
     def add(self, other: "Reachability") -> None:
         """Record what another process has."""
         self.is_any_reached |= other.is_any_reached
-        self.unreached |= other.unreached
+        self.unreached = dict(islice((self.unreached | other.unreached).items(), MAX_UNREACHED))

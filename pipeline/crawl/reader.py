@@ -7,6 +7,7 @@ from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.request import RequestFault
 from pipeline.crawl.sources.base import Source
+from pipeline.errors import UserError
 
 MAX_REASONS = 10  # shown in the notices
 
@@ -55,7 +56,12 @@ class Reader:
         return self.pages + len(self.faults) >= self.max_pages
 
     def _read(self, address: str, http_client: HttpClient) -> Iterator[Candidate]:
-        page = self.source.read(address, http_client)
+        try:
+            page = self.source.read(address, http_client)
+        except UserError:
+            raise
+        except Exception as error:  # an unexpected page fails alone; the notices name it
+            page = RequestFault(reason=f"page cannot be parsed: {type(error).__name__}")
         if isinstance(page, RequestFault):
             self.faults.append((address, page))
             return
@@ -63,9 +69,14 @@ class Reader:
         self._note_cut(address, page.cut_reason)
         self._enqueue(page.links)
         self.omitted += page.omitted
-        for candidate in page.candidates:
-            self.found = True
-            yield candidate
+        try:
+            for candidate in page.candidates:
+                self.found = True
+                yield candidate
+        except UserError:
+            raise
+        except Exception as error:  # of a list or a folder, whose candidates are read one by one
+            self._note_cut(address, f"the rest cannot be read: {type(error).__name__}")
         self._note_cut(address, page.cut_reason_at_end())
 
     def _note_cut(self, address: str, reason: str) -> None:

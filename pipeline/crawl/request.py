@@ -53,6 +53,7 @@ class Request:
 ROBOTS = "robots.txt"
 PRIVATE = "private address"
 NOT_HTTP = "not http(s)"
+BAD_ADDRESS = "bad address"
 TOO_LARGE = "too large"
 NOAI = "X-Robots-Tag"
 MAX_REASON_LENGTH = 200  # characters; some reasons quote the server

@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 from protego import Protego
 
 from pipeline.crawl.rate_limit import RateLimiter
-from pipeline.crawl.request import ROBOTS, RequestFault, Response
-from pipeline.crawl.url import authority
+from pipeline.crawl.request import ROBOTS, Request, RequestFault, RequestPolicy, Response
 
 AGENT_FIELDS = ("user-agent", "useragent", "user agent")  # that protego accepts
 OTHER_AGENT = "User-agent: -"  # a name that no crawler has
-# Characters of all rules in memory; a parsed rule takes a hundred times its length, and there may be a million hosts.
-# Beyond, the rules that were used longest ago are forgotten and fetched again, but files longer than SHORT_FILE, which
-# take seconds to parse, are kept, and more of them refused.
+MAX_ROBOTS_BYTES = 512 * 1024  # RFC 9309, 2.5, requires at least 500 KiB; Google ignores the rest too
+# Characters of all short files in memory, and of all long ones; a parsed rule takes a hundred times its length, and
+# there may be a million hosts. Beyond, the short ones that were used longest ago are forgotten and fetched again. Files
+# longer than SHORT_FILE, which take seconds to parse, are kept, and more of them refused.
 MAX_TOTAL_RULES, SHORT_FILE = 2_000_000, 50_000
 OVERHEAD = 1000  # characters that an origin counts besides its rules
 MAX_CRAWL_DELAY = 60.0  # seconds between two requests; with a longer delay the host is not crawled
@@ -36,34 +36,57 @@ DIRECTIVES_WITH_VALUE = {
 NO_RULES = Protego.parse("")
 
 
+class RulesPending(Exception):
+    """robots.txt has to be requested again, in so many `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class _Host:
     """The rules of one origin; the lock makes concurrent threads wait for one request for its robots.txt."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: Request) -> None:
         self.lock = threading.Lock()
+        self.request, self.name = request, request.host
+        self.due_at = 0.0  # when to send the request, on the limiter's clock
         self.rules: Protego | RequestFault | None = None
+        self.delay = 0.0  # seconds between two requests
         self.length = OVERHEAD  # what it counts
+        self.is_long = False
 
 
 class Robots:
     """The robots.txt rules of every origin that was requested, or of so many as memory should hold.
 
     Args:
-        fetch: returns the response to a robots.txt URL.
+        fetch: returns the response to the request for a robots.txt; None if that must be sent again after its delay.
         agent: the product token for which rules apply.
         rate_limiter: is told the crawl delay of each host.
+        allow_private: whether requests for robots.txt may use private addresses.
     """
 
-    def __init__(self, fetch: Callable[[str], Response | RequestFault], agent: str, rate_limiter: RateLimiter) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[Request], Response | RequestFault | None],
+        agent: str,
+        rate_limiter: RateLimiter,
+        *,
+        allow_private: bool = False,
+    ) -> None:
+        self._policy = RequestPolicy(
+            max_bytes=MAX_ROBOTS_BYTES, require_whole=False, allow_private=allow_private, robots=False
+        )
         self._fetch = fetch
         self._agent = agent
         self._rate_limiter = rate_limiter
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
-        self._total = self._total_of_long = 0  # characters
+        self._total = self._total_of_long = 0  # characters: of the short files with OVERHEAD, of the long ones
         self._lock = threading.Lock()
 
     def refusal(self, url: str) -> RequestFault | None:
-        """The fault if `url` must not be requested; None if it may be."""
+        """The fault if `url` must not be requested; None if it may be. Errors: `RulesPending`."""
         rules = self._rules("{0.scheme}://{0.netloc}".format(urlsplit(url)))
         if isinstance(rules, RequestFault):
             return rules
@@ -75,45 +98,64 @@ class Robots:
 
     def _rules(self, origin: str) -> Protego | RequestFault:
         with self._lock:
-            host = self._hosts.setdefault(origin, _Host())
+            if (host := self._hosts.get(origin)) is None:
+                host = self._hosts[origin] = _Host(Request(f"{origin}/robots.txt", self._policy))
             self._hosts.move_to_end(origin)
         with host.lock:
             if host.rules is None:
-                host.rules = self._fetch_rules(origin, host)
+                host.rules = self._rules_in(self._answer(host), host)
                 self._count(host)
-                self._rate_limiter.set_crawl_delay(
-                    authority(origin), 0.0 if isinstance(host.rules, RequestFault) else self._delay(host.rules)
-                )
-            return host.rules
+        # Again if the limiter has forgotten the host, which it may do before these rules are forgotten
+        if not self._rate_limiter.knows_robots(host.name):
+            self._rate_limiter.set_crawl_delay(host.name, host.delay)
+        return host.rules
 
     def _count(self, host: _Host) -> None:
         """Add what `host` counts, and forget the origins that were used longest ago."""
         with self._lock:
             self._total += host.length
-            for origin, oldest in list(self._hosts.items()) if self._total > MAX_TOTAL_RULES else ():
-                if self._total <= MAX_TOTAL_RULES:
-                    return
-                if oldest.rules is not None and oldest.length <= SHORT_FILE:
-                    self._total -= self._hosts.pop(origin).length
+            excess, forgotten = self._total - MAX_TOTAL_RULES, []
+            for origin, oldest in self._hosts.items() if excess > 0 else ():
+                if oldest is not host and oldest.rules is not None and not oldest.is_long:
+                    forgotten.append(origin)
+                    excess -= oldest.length
+                    if excess <= 0:
+                        break
+            for origin in forgotten:
+                self._total -= self._hosts.pop(origin).length
 
-    def _fetch_rules(self, origin: str, host: _Host) -> Protego | RequestFault:
-        result = self._fetch(f"{origin}/robots.txt")
+    def _answer(self, host: _Host) -> Response | RequestFault:
+        """The answer to the request for robots.txt. Errors: `RulesPending` if there is none yet."""
+        seconds = host.due_at - self._rate_limiter.clock()
+        if seconds > 0:
+            raise RulesPending(seconds)
+        if (result := self._fetch(host.request)) is None:
+            host.due_at = self._rate_limiter.clock() + host.request.delay
+            raise RulesPending(host.request.delay)
+        return result
+
+    def _rules_in(self, result: Response | RequestFault, host: _Host) -> Protego | RequestFault:
         if isinstance(result, Response):
-            text = keep_rules_for(self._agent, result.data.decode("utf-8", "replace"))
-            host.length += len(text)
-            return self._parse_rules(text)
+            return self._parse_rules(keep_rules_for(self._agent, result.data.decode("utf-8", "replace")), host)
         # RFC 9309, 2.3.1: a missing file (4xx) allows everything; an unreachable one forbids everything in this crawl.
         return result if result.passing or not result.host_answered else NO_RULES
 
-    def _parse_rules(self, text: str) -> Protego | RequestFault:
-        with self._lock:
-            self._total_of_long += len(text) * (len(text) > SHORT_FILE)
-            if self._total_of_long > MAX_TOTAL_RULES and len(text) > SHORT_FILE:
-                return RequestFault(reason=f"{ROBOTS}: too long", outcome="rejected")
+    def _parse_rules(self, text: str, host: _Host) -> Protego | RequestFault:
+        if len(text) <= SHORT_FILE:
+            host.length += len(text)
+        else:
+            with self._lock:
+                if self._total_of_long + len(text) > MAX_TOTAL_RULES:
+                    return RequestFault(reason=f"{ROBOTS}: too long", outcome="rejected")
+                self._total_of_long += len(text)
+            host.is_long = True
         rules = Protego.parse(text)
-        delay = self._delay(rules)
-        refused = RequestFault(reason=f"{ROBOTS}: {delay:g} s between requests", outcome="rejected")
-        return refused if delay > MAX_CRAWL_DELAY else rules
+        host.delay = self._delay(rules)
+        if host.delay <= MAX_CRAWL_DELAY:
+            return rules
+        refused = RequestFault(reason=f"{ROBOTS}: {host.delay:g} s between requests", outcome="rejected")
+        host.delay = 0.0  # as no request is sent
+        return refused
 
     def _delay(self, rules: Protego) -> float:
         """The crawl delay in seconds: the larger of Crawl-delay and Request-rate."""

@@ -8,12 +8,16 @@ from pipeline.crawl.frontier import Frontier, Settled
 
 OUTCOMES = ("saved", "duplicate", "rejected", "failed")
 REPEATED = "same bytes"
+MAX_COUNTED = 1000  # different reasons that are counted apart, as some quote servers or metadata
+MAX_SHOWN = 30  # of the most frequent
+OTHER = "other reasons"
 
 
 def rows_of(frontier: Frontier) -> Iterator[dict[str, Any]]:
-    """Yield one row for each requested URL, ordered by source, query and rank, regardless of the order of responses.
+    """Yield one row for each requested URL, in the order in which they were found, whatever the order of responses.
 
-    Of several URLs with the same bytes the first is saved and the others are duplicates.
+    That is the order of source, query and rank, but with `download.mixed`, when sources take turns. Of several URLs
+    with the same bytes the first is saved and the others are duplicates.
 
     Raises:
         RuntimeError: an entry has no outcome, so a picture was lost by a defect of the crawler.
@@ -32,7 +36,9 @@ class Tally:
         """Count `row`."""
         self._outcomes[row["engine"], row["outcome"]] += 1
         if row["reason"]:
-            self._reasons[row["engine"], row["reason"]] += 1
+            key = row["engine"], row["reason"]
+            is_counted = key in self._reasons or len(self._reasons) < MAX_COUNTED
+            self._reasons[key if is_counted else (row["engine"], OTHER)] += 1
 
     def counts(self, engine: str = "") -> dict[str, int]:
         """How many rows there are of `engine`, or in all: `requested`, and the four outcomes, which add up to it.
@@ -48,12 +54,15 @@ class Tally:
             raise RuntimeError(f"the tally does not add up: {tally}, outcomes {dict(found)}")
         return tally
 
-    def reasons(self) -> dict[str, int]:
-        """The number of rows of each reason, the most frequent first."""
+    def reasons(self, most: int = MAX_SHOWN) -> dict[str, int]:
+        """The number of rows of each of the `most` frequent reasons, the most frequent first, and of all others."""
         found: Counter[str] = Counter()
         for (_, reason), count in self._reasons.items():
             found[reason] += count
-        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+        others = found.pop(OTHER, 0)
+        in_order = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        others += sum(count for _, count in in_order[most:])
+        return dict(in_order[:most]) | ({OTHER: others} if others else {})
 
     def has_reason(self, engine: str, reason: str) -> bool:
         """Whether any row of `engine` has `reason`."""

@@ -4,11 +4,13 @@ A table may come from a stranger and may be damaged or hostile. Memory holds a r
 and what a gzip file expands to have limits. Rows that cannot be read are counted, and the others are used.
 """
 
+import codecs
 import csv
 import gzip
 import json
 import math
 import zlib
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +33,8 @@ MAX_SHOWN = 200  # characters of the first fault
 GZIP = b"\x1f\x8b"
 NAMED_ROWS = 100  # JSON objects whose fields are the columns of a file
 MAX_SHAPES = 100  # sets of names of JSON fields that are remembered
+MAX_REPEATED_BYTES = 100_000_000  # of a CSV file that are read again after a quote without an end, some seconds
+OPEN = "has a quote that is not closed"
 LONG = f"is longer than {MAX_LINE_BYTES // 1000} kB"
 DAMAGED = "the rest cannot be read, the file is damaged"
 _UNREADABLE = (OSError, EOFError, zlib.error)  # gzip raises all of them for a damaged file
@@ -47,9 +51,9 @@ class Faults:
     end: str = ""
     noun: str = "row"
 
-    def add(self, place: str, reason: str) -> None:
-        """Count a row that cannot be used."""
-        self.rows += 1
+    def add(self, place: str, reason: str, rows: int = 1) -> None:
+        """Count a row that cannot be used, or several of which this is the first."""
+        self.rows += rows
         self.first = self.first or to_plain_line(f"{place} {reason}", MAX_SHOWN)
 
     def include(self, other: "Faults", where: str) -> None:
@@ -72,10 +76,6 @@ class Line(NamedTuple):
     number: int
     data: bytes
     is_whole: bool
-
-
-class RowTooLong(Exception):
-    """A record of a CSV file is longer than `MAX_LINE_BYTES`."""
 
 
 def table_kind(path: Path) -> str:
@@ -101,26 +101,43 @@ def read_table(path: Path, columns: Columns, fields: Iterable[str], faults: Faul
     return read(path, columns, fields, faults)
 
 
-def column_names(path: Path) -> list[str]:
-    """The names of the columns of a table; of JSON lines those of the first objects. Errors: as of `read_table`."""
+def column_names(path: Path, faults: Faults | None = None) -> list[str]:
+    """The names of the columns of a table; of JSON lines those of the first objects. Errors: as of `read_table`.
+
+    What cannot be read on the way is added to `faults`.
+    """
+    faults = faults or Faults()
     if table_kind(path) == "parquet":
         from pipeline.crawl.parquet import parquet_columns
 
         return parquet_columns(path)
-    with open_lines(path, Faults()) as lines:
+    with open_lines(path, faults) as lines:
         if table_kind(path) == "csv":
-            return _header(_records(lines, Faults()))
-        objects = (row for _, row in _objects(lines, Faults()))
+            return _header(_records(lines, faults))
+        objects = (row for _, row in _objects(lines, faults))
         return [*dict.fromkeys(name for row in islice(objects, NAMED_ROWS) for name in row)]
 
 
 def check_columns(path: Path, columns: Columns, *, fields: Collection[str], needed: str, where: str) -> None:
     """Raise what `Columns.check` raises of the columns of the table `path`; or if it cannot be read as a table."""
+    check_encoding(path, where)
+    faults = Faults()
     try:
-        names = column_names(path)
+        names = column_names(path, faults)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+    if not names:
+        advice = "; write a JSON object on each line" if table_kind(path) == "json" else ""
+        raise UserError(f"{where}: {faults.words() or 'it is empty, or has no columns'}{advice}")
     columns.check(names, fields=fields, needed=needed, where=where)
+
+
+def check_encoding(path: Path, where: str) -> None:
+    """Raise a `UserError` that begins with `where` if a text is UTF-16, as some programs save tables."""
+    with open_lines(path, Faults()) as lines:
+        first = next(lines, None)
+    if first is not None and first.data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UserError(f"{where}: its text is UTF-16; save it as UTF-8")
 
 
 @contextmanager
@@ -163,43 +180,82 @@ class _RecordLines:
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self._lines = lines
-        self._taken = 0
-        self.start = 0  # number of the first line of the record
+        self._again: deque[Line] = deque()
+        self._may_repeat = MAX_REPEATED_BYTES
+        self._bytes = 0
+        self.taken: list[Line] = []  # of the record
 
     def begin(self) -> None:
         """The next line begins a record."""
-        self._taken = self.start = 0
+        self._bytes = 0
+        self.taken.clear()
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines)
-        self.start = self.start or line.number
-        self._taken += len(line.data)
-        if not line.is_whole or self._taken > MAX_LINE_BYTES:
-            raise RowTooLong
-        return line.data.decode("utf-8-sig", "replace")
+        line = self._again.popleft() if self._again else next(self._lines, None)
+        if line is None:
+            if self.taken:  # the reader asks for another line only within quotes
+                raise _BadRecord(OPEN)
+            raise StopIteration
+        self.taken.append(line)
+        self._bytes += len(line.data)
+        if not line.is_whole:
+            raise _BadRecord(LONG if len(self.taken) == 1 else OPEN)
+        if self._bytes > MAX_LINE_BYTES:
+            raise _BadRecord(OPEN)
+        return _text(line)
+
+    def go_back(self) -> int:
+        """Read all lines of the record but the first again; returns how many lines are lost."""
+        if self._bytes > self._may_repeat:  # a hostile file has an open quote on each line
+            return len(self.taken)
+        self._may_repeat -= self._bytes * (len(self.taken) > 1)
+        self._again.extendleft(reversed(self.taken[1:]))
+        return 1
+
+
+class _BadRecord(Exception):
+    """A record of a CSV file cannot be used; the message says why."""
+
+
+def _text(line: Line) -> str:
+    return line.data.decode("utf-8-sig", "replace")
 
 
 def _records(lines: Iterator[Line], faults: Faults) -> Iterator[tuple[str, list[str]]]:
-    """Yield where each record of a CSV file is, and its values; the first has the names of the columns."""
+    """Yield where each record of a CSV file is, and its values; the first has the names of the columns.
+
+    A quote that is never closed costs its own line: the next lines are read as records again.
+    """
     if (first := next(lines, None)) is None:
         return
     source = _RecordLines(chain([first], lines))
-    reader = csv.reader(source, delimiter=max(DELIMITERS, key=first.data.decode("utf-8", "replace").count))
+    delimiter = max(DELIMITERS, key=first.data.decode("utf-8", "replace").count)
+    reader = csv.reader(source, delimiter=delimiter)
     while True:
         source.begin()
         try:
             record = next(reader)
+            if len(source.taken) > 1:
+                _check_quotes(source.taken, delimiter)
         except StopIteration:
             return
-        except (csv.Error, RowTooLong) as error:
-            reason = LONG if isinstance(error, RowTooLong) else "is not CSV"
-            faults.add(f"line {source.start}", reason)
+        except (csv.Error, _BadRecord) as error:
+            reason = str(error) if isinstance(error, _BadRecord) else "is not CSV"
+            faults.add(f"line {source.taken[0].number}", reason, rows=source.go_back())
         else:
             if record:
-                yield f"line {source.start}", record
+                yield f"line {source.taken[0].number}", record
+
+
+def _check_quotes(lines: list[Line], delimiter: str) -> None:
+    """Raise `_BadRecord` if the record of several lines ends with the quote of another one: text follows that quote."""
+    try:
+        next(csv.reader(map(_text, lines), delimiter=delimiter, strict=True))
+    except csv.Error:
+        raise _BadRecord(OPEN) from None
 
 
 def _header(records: Iterator[tuple[str, list[str]]]) -> list[str]:

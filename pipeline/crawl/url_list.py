@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.crawl.columns import Columns
-from pipeline.crawl.tables import Faults, check_columns, open_lines, read_table, table_kind
-from pipeline.crawl.url import host_of
+from pipeline.crawl.tables import Faults, check_columns, check_encoding, open_lines, read_table, table_kind
+from pipeline.crawl.url import host_of, normalize_url
 from pipeline.errors import UserError
 
 MAX_ROWS = 10_000_000  # of a list that are read
@@ -53,6 +53,8 @@ class UrlList:
             check_columns(self.path, self.columns, fields=FIELDS, needed="url", where=where)
         elif self.columns.given:
             raise UserError(f"{where}: it is a text without columns; columns is for csv, tsv, jsonl and parquet")
+        else:
+            check_encoding(self.path, where)
         if next(iter(self), None) is None:
             raise UserError(f"{where}: {self.faults.words() or 'the file contains no URL; write one per line'}")
 
@@ -61,8 +63,8 @@ class UrlList:
             found = ListedUrl(*[row.get(field, "").strip() for field in FIELDS])
             if not found.address:
                 faults.add(place, "has no URL")
-            elif found.page and not host_of(found.page):
-                yield found._replace(page="")
+            elif found.page:
+                yield found._replace(page=normalize_url(found.page) if host_of(found.page) else "")
             else:
                 yield found
 

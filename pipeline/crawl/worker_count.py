@@ -17,6 +17,7 @@ from pipeline.options import DownloadOptions
 
 WITH_PAGES = {*SEARCH_SOURCES, "site", "demo"}
 LARGE = 1500  # URLs of a list, which take longer than it takes to start processes
+LOOKED_AT = 100_000  # URLs of a list whose hosts are counted, under a second: a list may be sorted by host
 HOSTS = 50  # with the default rate limit, that keep one process busy
 
 
@@ -29,15 +30,18 @@ def count_workers(options: DownloadOptions) -> int:
 
 
 def _automatic(options: DownloadOptions) -> int:
-    """As many as a large list keeps busy; its first hosts tell."""
+    """As many as a large list keeps busy; its first hosts show that."""
     if options.limit < LARGE:
         return 1
     source = UrlsSource(options)
     page = source.read(source.start(), HttpClient(options))
     assert isinstance(page, Page)
-    hosts = [authority(candidate.fetch_url) for candidate in islice(page.candidates, LARGE)]
-    if len(hosts) < LARGE:
-        return 1
-    limiter = RateLimiter(options)
-    unlimited = any(limiter.is_unlimited(host) for host in set(hosts) if host)
-    return usable_cores() if unlimited else min(usable_cores(), 1 + len(set(hosts)) // HOSTS)
+    limiter, hosts, count, wanted = RateLimiter(options), set[str](), 0, 1
+    for count, candidate in enumerate(islice(page.candidates, min(options.limit, LOOKED_AT)), start=1):
+        host = authority(candidate.fetch_url)
+        if host and host not in hosts:
+            hosts.add(host)
+            wanted = usable_cores() if limiter.is_unlimited(host) else max(wanted, 1 + len(hosts) // HOSTS)
+        if count >= LARGE and wanted >= usable_cores():
+            return usable_cores()
+    return wanted if count >= LARGE else 1

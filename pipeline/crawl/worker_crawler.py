@@ -21,9 +21,9 @@ from icrawler import Feeder, Parser
 
 from pipeline.crawl.crawl_threads import FATAL_ERRORS, POLL_SECONDS, CrawlThread, StoppableCrawler, new_task
 from pipeline.crawl.frontier import lane_of
+from pipeline.crawl.host_queue import END, Task
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Outcome
-from pipeline.crawl.rate_limit import END, Task
 from pipeline.crawl.request import Request, RequestFault, RequestPolicy, Response
 from pipeline.crawl.storage import PictureStorage
 from pipeline.images.worker_pool import end_with_parent
@@ -52,23 +52,23 @@ class Work(NamedTuple):
 
 
 class Outbox:
-    """What the threads of a worker tell, collected for one message each time it is sent."""
+    """What the threads of a worker report, collected for one message each time it is sent."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
-        self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._sent = 0.0
 
-    def tell(self, kind: str, value: Any) -> None:
+    def add(self, kind: str, value: Any) -> None:
         """Send this soon."""
-        self._told.put((kind, value))
+        self._waiting.put((kind, value))
 
     def send(self) -> None:
-        """Send what was told: outcomes, and entries for other lanes, as one list each."""
+        """Send what was added: outcomes, and entries for other lanes, as one list each."""
         lists: dict[str, list[Any]] = {"done": [], "moved": []}
         messages: list[tuple[str, Any]] = []
-        while not self._told.empty():
-            kind, value = self._told.get()
+        while not self._waiting.empty():
+            kind, value = self._waiting.get()
             if kind in lists:
                 lists[kind].append(value)
             else:
@@ -99,7 +99,7 @@ class WorkFeeder(CrawlThread, Feeder):
             if kind == "work":
                 self.output(value)
             else:
-                self.crawler.heed(kind, value)
+                self.crawler.handle(kind, value)
 
 
 class WorkParser(CrawlThread, Parser):
@@ -113,14 +113,10 @@ class WorkParser(CrawlThread, Parser):
         """Queue the tasks of all work."""
         for works in iter(self.in_queue.get, END):
             for number, request, archived in works:
-                task = new_task(number, request, archived=archived, fetch=_fetch)
+                task = new_task(number, request, archived=archived, fetch=self.crawler.fetch)
                 if not self.crawler.hand_over(task):
                     self.output(task)
         self.out_queue.close()
-
-
-def _fetch(request: Request, http_client: HttpClient) -> Response | RequestFault | None:
-    return http_client.send(request)
 
 
 class WorkerCrawler(StoppableCrawler):
@@ -131,7 +127,7 @@ class WorkerCrawler(StoppableCrawler):
         self.is_stopping = False
         self.shared: set[str] = set()
         super().__init__(
-            http_client=HttpClient(setup.options, tell=self.outbox.tell),
+            http_client=HttpClient(setup.options, notify=self.outbox.add, share_of=self.share_of),
             storage=PictureStorage(setup.root),
             connections=setup.connections,
             feeder=(WorkFeeder, {"crawler": self, "pipe": pipe}),
@@ -149,39 +145,55 @@ class WorkerCrawler(StoppableCrawler):
         if self.is_stopping:
             self.stop_threads()
         self.check_threads()
-        self.outbox.tell("reached", self.http_client.reachability)
+        self.outbox.add("reached", self.http_client.reachability)
         self.outbox.send()
 
     def report(self, number: int, outcome: Outcome) -> None:
         """Send the outcome of an entry."""
-        self.outbox.tell("done", (number, outcome))
+        self.outbox.add("done", (number, outcome))
 
     def hand_over(self, task: Task) -> bool:
         """Give a task back if its next host is asked by another lane."""
-        host = task["request"].host
-        if not host or host in self.shared or lane_of(host, self.setup.lanes) == self.setup.index:
+        if self._may_ask(task["request"].host):
             return False
         self._give_back(task)
         return True
 
-    def heed(self, kind: str, value: Any) -> None:
+    def fetch(self, request: Request, http_client: HttpClient) -> Response | RequestFault | None:
+        """Do the next step of a request; none if its host has wanted a pause since the task was queued, so that only
+        its own lane asks it.
+        """
+        return http_client.send(request) if self._may_ask(request.host) else None
+
+    def _may_ask(self, host: str) -> bool:
+        return not host or host in self.shared or self.owns(host)
+
+    def owns(self, host: str) -> bool:
+        """Whether this lane asks a host for pictures."""
+        return lane_of(host, self.setup.lanes) == self.setup.index
+
+    def share_of(self, host: str) -> float:
+        """The share of the limits of a host: another lane's is asked for the robots.txt to which others redirect."""
+        return 1.0 if self.owns(host) else 1 / self.setup.lanes
+
+    def handle(self, kind: str, value: Any) -> None:
         """Handle news of a host: whether it is shared, or for how long it wants a pause."""
         match kind:
             case "share":
                 self.shared.add(value)
             case "unshare":
                 self.shared.discard(value)
-                if lane_of(value, self.setup.lanes) != self.setup.index:
+                if not self.owns(value):
                     for task in self.downloader.in_queue.withdraw(value):
                         self._give_back(task)
             case "pause":
                 host, seconds = value
-                self.http_client.rate_limiter.pause(host, seconds, is_told=True)
+                self.http_client.rate_limiter.pause(host, seconds, from_other_process=True)
 
     def _give_back(self, task: Task) -> None:
         request = task["request"]
         request.policy = replace(request.policy, receive=RequestPolicy.receive)
-        self.outbox.tell("moved", (task["number"], request))
+        self.outbox.add("moved", (task["number"], request))
 
 
 def serve(setup: WorkerSetup, pipe: Connection, at_work: MutableSequence[int]) -> None:

@@ -7,7 +7,7 @@ it, so the new worker gets these one at a time; an entry whose worker dies twice
 import queue
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pipeline.crawl.frontier import lane_of
 from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.request import Request, RequestFault
 from pipeline.crawl.worker_crawler import Work, WorkerSetup
-from pipeline.crawl.worker_process import WorkerProcess
+from pipeline.crawl.worker_process import SILENCE, WorkerProcess
 from pipeline.errors import UserError
 
 TRIES = 2  # of an entry that is alone in its worker
@@ -75,12 +75,14 @@ class WorkerLane(Lane):
             self._go_on()
         return found
 
-    def replace(self) -> Sent | None:
-        """Start another process for one that has died; returns the entry that is to blame, if that is certain."""
+    def replace(self, first_orders: Iterable[tuple[str, Any]]) -> Sent | None:
+        """Start another process for one that has died, with these messages before its work; returns the entry that is
+        to blame, if that is certain.
+        """
         assert self.worker is not None
         self._fruitless += 1
         if self._fruitless >= FRUITLESS:
-            raise UserError(self.worker.epitaph())
+            raise UserError(self.worker.failure_text())
         lost = [sent for number in list(self.sent) if (sent := super(WorkerLane, self).take(number))]
         at_work = set(self.worker.at_work)
         suspects = [sent for sent in lost if sent.entry.number in at_work]
@@ -92,6 +94,8 @@ class WorkerLane(Lane):
         self._suspects.extendleft(reversed(suspects))
         self._one_at_a_time = bool(self._one_at_a_time or suspects)
         self.start()
+        for kind, value in first_orders:
+            self.order(kind, value)
         self._go_on()
         return blamed
 
@@ -131,6 +135,7 @@ class WorkerLanes:
         self._paused: dict[str, float] = {}  # host: until when
         self._ended: set[WorkerProcess] = set()
         self._is_ending = False
+        self._checked = time.monotonic()
 
     def start(self) -> None:
         """Start every process."""
@@ -138,10 +143,15 @@ class WorkerLanes:
             lane.start()
 
     def check(self) -> None:
-        """Kill processes that hang; `heed` replaces them."""
-        for lane in self.lanes:
-            if lane.worker is not None and lane.worker.is_silent:
-                lane.worker.kill()
+        """Kill processes that hang; `handle` replaces them."""
+        now = time.monotonic()
+        was_stopped = now - self._checked > SILENCE / 2  # this process, and so the others too, for example by Ctrl-Z
+        self._checked = now
+        for worker in (lane.worker for lane in self.lanes if lane.worker is not None):
+            if was_stopped:
+                worker.last_message = now
+            elif worker.is_silent:
+                worker.kill()
 
     def end(self, take: Callable[[Event], None]) -> None:
         """Let every process end, as all has its outcome."""
@@ -163,8 +173,8 @@ class WorkerLanes:
         for lane in self.lanes:
             lane.order("stop")
 
-    def heed(self, event: Event) -> None:
-        """Handle what a worker tells, other than outcomes."""
+    def handle(self, event: Event) -> None:
+        """Handle what a worker reports, other than outcomes."""
         lane, value = self.lanes[event.lane - 1], event.value
         match event.kind:
             case "ended":
@@ -186,25 +196,25 @@ class WorkerLanes:
         self._ended.add(worker)
         if self._is_ending:
             return
-        if blamed := lane.replace():
-            self._events.put(Event(lane.index, "done", [(blamed.entry.number, outcomes.of_fault(LOST))]))
-        for host in self.shared:
-            lane.order("share", host)
         self._forget_pauses()
-        for host, until in self._paused.items():
-            lane.order("pause", (host, until - time.monotonic()))
+        orders: list[tuple[str, Any]] = [("share", host) for host in self.shared]
+        orders += [("pause", (host, until - time.monotonic())) for host, until in self._paused.items()]
+        if blamed := lane.replace(orders):
+            self._events.put(Event(lane.index, "done", [(blamed.entry.number, outcomes.of_fault(LOST))]))
 
     def _move(self, lane: WorkerLane, moved: list[tuple[int, Request]]) -> None:
         """Give entries to the lanes that ask their next hosts: after a redirect, or because a host has a limit now."""
         for number, request in moved:
             if sent := lane.take(number):
-                self.lanes[lane_of(request.host, len(self.lanes)) - 1].give([sent._replace(request=request)])
+                target, lender = self.lanes[lane_of(request.host, len(self.lanes)) - 1], sent.lender or lane
+                lender.lent += (target is not lender) - (sent.lender is not None)
+                target.give([sent._replace(request=request, lender=None if target is lender else lender)])
 
     def _share(self, lane: WorkerLane, host: str) -> None:
         """Let all lanes ask a host, if it has more entries than its lane has already."""
         if any(each.host.name == host for each in lane.hosts.values()):
             self.shared.add(host)
-            self._tell_all("share", host)
+            self._order_all("share", host)
 
     def _pause(self, lane: WorkerLane, host: str, seconds: float) -> None:
         """A host wants no request for some seconds: from now on only its own lane asks it."""
@@ -213,7 +223,7 @@ class WorkerLanes:
             self._forget_pauses()
         if host in self.shared:
             self.shared.discard(host)
-            self._tell_all("unshare", host)
+            self._order_all("unshare", host)
         owner = self.lanes[lane_of(host, len(self.lanes)) - 1]
         if owner is not lane:
             owner.order("pause", (host, seconds))
@@ -222,13 +232,13 @@ class WorkerLanes:
         """Forget those that are over."""
         self._paused = {host: until for host, until in self._paused.items() if until > time.monotonic()}
 
-    def _tell_all(self, kind: str, value: Any) -> None:
+    def _order_all(self, kind: str, value: Any) -> None:
         for lane in self.lanes:
             lane.order(kind, value)
 
     def _finish(self, order: str, take: Callable[[Event], None]) -> None:
         self._is_ending, deadline = True, time.monotonic() + STOP_SECONDS
-        self._tell_all(order, None)
+        self._order_all(order, None)
         running = {lane.worker for lane in self.lanes if lane.worker is not None}
         while running - self._ended and time.monotonic() < deadline:
             with suppress(queue.Empty):

@@ -13,7 +13,7 @@ from pipeline.crawl.worker_crawler import WorkerSetup, serve
 from pipeline.images.worker_pool import clean_start
 
 QUIT = ""  # the last order of the thread that writes
-SILENCE = 60.0  # seconds after which a process hangs; it tells something every second
+SILENCE = 60.0  # seconds after which a process hangs; it sends a message every second
 
 
 class WorkerProcess:
@@ -23,7 +23,7 @@ class WorkerProcess:
         # spawn, because a fork would copy locks of other threads
         context = multiprocessing.get_context("spawn")
         self.index, self._events = setup.index, events
-        self.heard = time.monotonic()  # when it last told something
+        self.last_message = time.monotonic()  # when it sent one
         self.at_work = context.RawArray("q", setup.connections)  # numbers of the entries in its threads
         self._orders: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._pipe, there = context.Pipe()
@@ -46,10 +46,10 @@ class WorkerProcess:
 
     @property
     def is_silent(self) -> bool:
-        """Whether it has told nothing for so long that it hangs."""
-        return time.monotonic() - self.heard > SILENCE
+        """Whether it has sent nothing for so long that it hangs."""
+        return time.monotonic() - self.last_message > SILENCE
 
-    def epitaph(self) -> str:
+    def failure_text(self) -> str:
         """Why the crawl cannot go on, if this process has died as others before it."""
         code = self.process.exitcode or 0
         how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
@@ -60,7 +60,7 @@ class WorkerProcess:
         return f"a worker process of the crawl {how}, again and again; set download.processes to 1, and run again"
 
     def _write(self) -> None:
-        with suppress(OSError):  # it has ended, which the other thread tells
+        with suppress(OSError):  # it has ended, which the other thread reports
             while (message := self._orders.get())[0] != QUIT:
                 self._pipe.send(message)
 
@@ -68,7 +68,7 @@ class WorkerProcess:
         with suppress(Exception):  # its end, or what is no message, which only a fault of it can send
             while True:
                 kind, value = self._pipe.recv()
-                self.heard = time.monotonic()
+                self.last_message = time.monotonic()
                 self._events.put(Event(self.index, kind, value))
         self.order(QUIT)
         self._writer.join()

@@ -178,7 +178,11 @@ def site() -> Iterator[FakeSite]:
 def sites() -> Iterator[list[FakeSite]]:
     """Sites on four hosts, which two worker processes share equally."""
     with ExitStack() as stack:
-        yield [stack.enter_context(serve_site(f"127.0.0.{number}")) for number in range(2, 6)]
+        try:
+            sites = [stack.enter_context(serve_site(f"127.0.0.{number}")) for number in range(2, 6)]
+        except OSError:
+            pytest.skip("this system has no addresses 127.0.0.2 to 127.0.0.5 (macOS: ifconfig lo0 alias 127.0.0.2 up)")
+        yield sites
 
 
 @pytest.fixture(autouse=True)

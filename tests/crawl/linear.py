@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pipeline.crawl
-from pipeline.crawl import html, http_client, image_type, page, robots
+from pipeline.crawl import html, http_response, image_type, page, robots
 from pipeline.crawl.robots import keep_rules_for
 from pipeline.crawl.sources.baidu import decipher
 from pipeline.crawl.url import absolute_url, normalize_url
@@ -64,7 +64,7 @@ PARSERS: dict[str, tuple[Callable, int]] = {
     "absolute_url": (lambda text: absolute_url("http://a.example/b/", text), LONG // 2),
     "keep_rules_for": (lambda text: keep_rules_for("ganmill", text), LONG // 2),
     "refusal": (lambda text: robots.robots_tag_refusal([text], "ganmill"), LONG // 2),
-    "retry_after": (http_client._retry_after, LONG // 2),
+    "retry_after": (http_response._retry_after, LONG // 2),
     "baidu": (decipher, LONG // 2),
 }
 

@@ -51,6 +51,7 @@ SAVED = {"outcome": "saved", "bytes": 500, "width": 20, "height": 20}
         ({"outcome": "rejected", "reason": "robots.txt"}, {}, False),
         ({"outcome": "rejected", "reason": "robots.txt: 90 s between requests"}, {}, False),
         ({"outcome": "rejected", "reason": "private address"}, {}, False),
+        ({"outcome": "rejected", "reason": "bad address"}, {}, False),
         ({"outcome": "rejected", "reason": "X-Robots-Tag: noai"}, {}, True),
         ({"outcome": "rejected", "reason": "X-Robots-Tag: noai"}, {"robots": False}, False),
         ({"outcome": "rejected", "reason": "too large", "bytes": 600}, {"max_bytes": 500}, True),

@@ -56,6 +56,29 @@ def test_a_text_of_megabytes_in_every_row_fills_no_memory(tmp_path):
     assert pyarrow.default_memory_pool().max_memory() - before < 200_000_000
 
 
+def test_a_row_group_that_expands_a_thousandfold_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "MAX_EXPANDED_BYTES", 20_000_000)
+    with written.ParquetWriter(
+        tmp_path / "a.parquet", pyarrow.schema([("url", pyarrow.string())]), compression="zstd", use_dictionary=False
+    ) as file:
+        for urls in (["u"], ["x" * 1_000_000 + str(number) for number in range(40)], ["x" * 200_000, "end"]):
+            file.write_table(pyarrow.table({"url": urls}))
+    rows, said = read(tmp_path / "a.parquet")
+    assert rows == [{"url": "u"}, {"url": "end"}]
+    assert said == f"41 rows could not be used, the first: row 2 {parquet.BOMB}"
+
+
+def test_rows_are_read_a_few_at_a_time_if_they_are_long(tmp_path, monkeypatch):
+    urls = ["x" * 50_000 + str(number) for number in range(1000)]
+    written.write_table(pyarrow.table({"url": urls}), tmp_path / "a.parquet", use_dictionary=False)
+    counts = []
+    texts = parquet._texts
+    monkeypatch.setattr(parquet, "_texts", lambda values, **kind: counts.append(len(values)) or texts(values, **kind))
+    assert [row["url"] for row in read(tmp_path / "a.parquet")[0]] == urls
+    assert sum(counts) == 1000
+    assert max(counts) * 50_000 < 17_000_000
+
+
 def test_damage_is_one_line(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no PAR1")
     with pytest.raises(UserError, match=r"^a\.parquet is damaged, or no Parquet file$"):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from pipeline.crawl import rate_limit
 from pipeline.crawl.rate_limit import RateLimiter
 from pipeline.crawl.request import RequestFault, Response
 from pipeline.options import DownloadOptions
@@ -159,3 +160,81 @@ def test_slowdown_after_overload_decays_with_successes(clock):
     clock.go(0.1)
     assert limiter.try_acquire(LOCAL_HOST) == 0
     assert limiter.try_acquire(LOCAL_HOST) < 0.01
+
+
+BUSY = RequestFault(reason="HTTP 429", status=429, passing=True)
+
+
+def test_overload_without_retry_after_slows_a_host_down_once_for_each_burst(clock):
+    told = []
+    limiter = RateLimiter(
+        DownloadOptions(robots=False), clock=clock, notify=lambda kind, value: told.append((kind, value))
+    )
+    for _ in range(3):
+        limiter.record(LOCAL_HOST, BUSY)
+    assert told == [("share", LOCAL_HOST), ("pause", (LOCAL_HOST, 0.0))]
+    assert limiter.try_acquire(LOCAL_HOST) == 0
+    assert limiter.try_acquire(LOCAL_HOST) == pytest.approx(0.1)
+    for _ in range(20):
+        clock.go(2)
+        limiter.record(LOCAL_HOST, BUSY)
+    assert limiter.try_acquire(LOCAL_HOST) == 0
+    assert limiter.try_acquire(LOCAL_HOST) == pytest.approx(1), "not slower for ever, as single URLs may be broken"
+
+
+def test_retry_after_pauses_a_host_and_one_of_more_than_a_minute_gives_it_up(clock):
+    limiter = rate_limiter(clock)
+    limiter.record(OTHER_HOST, RequestFault(reason="HTTP 503", status=503, passing=True, retry_after=60))
+    assert limiter.given_up(OTHER_HOST) == ""
+    assert limiter.try_acquire(OTHER_HOST) == 60
+    limiter.record(OTHER_HOST, RequestFault(reason="HTTP 503", status=503, passing=True, retry_after=61))
+    assert limiter.given_up(OTHER_HOST) == "host given up: it asks for a long pause"
+    assert limiter.given_up(LOCAL_HOST) == ""
+    assert limiter.try_acquire(OTHER_HOST) == 0, "its URLs get their outcome at once"
+    assert limiter.try_acquire(OTHER_HOST) == 0
+
+
+def test_hosts_are_forgotten_beyond_a_number_also_dead_ones(clock, monkeypatch):
+    monkeypatch.setattr(rate_limit, "MAX_HOSTS", 50)
+    limiter = rate_limiter(clock)
+    for number in range(1000):
+        host = f"h{number}.example:80"
+        limiter.try_acquire(host)
+        limiter.record(host, TIMEOUT)
+        limiter.release(host)
+        clock.go(1)
+    assert len(limiter._hosts) < 50 + rate_limit.GIVE_UP_SECONDS + 10
+
+
+def test_a_host_that_is_given_up_stays_so_when_its_limit_is_forgotten(clock, monkeypatch):
+    monkeypatch.setattr(rate_limit, "MAX_HOSTS", 10)
+    limiter = rate_limiter(clock, robots=True)
+    limiter.pause(OTHER_HOST, 3600)
+    for number in range(9):
+        clock.go(1)
+        limiter.try_acquire(f"h{number}.example:80")
+        limiter.release(f"h{number}.example:80")
+    for number in range(9, 30):
+        limiter.pause(f"h{number}.example:80", 1)
+        clock.go(200)
+    assert OTHER_HOST not in limiter._hosts
+    assert limiter.given_up(OTHER_HOST) == "host given up: it asks for a long pause"
+    assert [limiter.try_acquire(OTHER_HOST) for _ in range(2)] == [0, 0]
+    for number in range(20):
+        limiter.pause(f"h{number}.example:80", 3600)
+    assert len(limiter._given_up) == 10
+
+
+def test_a_process_uses_its_share_of_the_limits_of_a_host(clock):
+    limiter = RateLimiter(DownloadOptions(robots=False), clock=clock, share_of=lambda host: 1 / 4)
+    assert limiter.try_acquire(OTHER_HOST) == 0
+    assert limiter.try_acquire(OTHER_HOST) == math.inf
+    limiter.release(OTHER_HOST)
+    assert limiter.try_acquire(OTHER_HOST) == pytest.approx(4 / 10)
+
+
+def test_acquire_ends_at_its_deadline(clock):
+    limiter = rate_limiter(clock)
+    limiter.pause(OTHER_HOST, 30)
+    assert limiter.acquire(OTHER_HOST, lambda: False, clock() + 20) is False
+    assert not limiter._hosts[OTHER_HOST].priority_waiting

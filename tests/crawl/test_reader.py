@@ -9,6 +9,7 @@ from pipeline.crawl.outcome import Candidate
 from pipeline.crawl.reader import Reader, one_after_another, round_robin
 from pipeline.crawl.request import RequestFault
 from pipeline.crawl.sources.base import Page, Source
+from pipeline.errors import UserError
 from pipeline.options import DownloadOptions
 
 
@@ -122,3 +123,31 @@ def test_notices_report_truncated_pages_and_limit_the_reasons(http_client):
         "fake 'cat': pages not read for 30 more reasons",
         "fake 'cat': 1 page read in part: too much of it (p)",
     ]
+
+
+def test_an_unexpected_error_of_a_local_source_costs_its_page_or_the_rest_of_it(http_client):
+    def candidates():
+        yield Candidate(url="a", fetch_url="a")
+        raise OverflowError
+
+    class Broken(FakeSource):
+        def read(self, address, http_client):
+            if address == "q":
+                raise OverflowError
+            return Page(candidates=candidates() if address == "r" else [], links=["q", "r", "s"])
+
+    (reader,) = readers(Broken("1", {"p": None}))
+    assert urls_of(one_after_another([reader], http_client)) == "a"
+    assert reader.notices() == [
+        "fake '1': 1 page not read: page cannot be parsed: OverflowError (q)",
+        "fake '1': 1 page read in part: the rest cannot be read: OverflowError (r)",
+    ]
+
+
+def test_an_error_for_the_user_ends_the_crawl(http_client):
+    class Missing(FakeSource):
+        def read(self, address, http_client):
+            raise UserError("Parquet needs a package")
+
+    with pytest.raises(UserError, match="needs a package"):
+        list(one_after_another(readers(Missing("1", {"p": None})), http_client))

@@ -9,14 +9,14 @@ from protego import Protego
 
 from pipeline.crawl.rate_limit import RateLimiter
 from pipeline.crawl.request import RequestFault, Response
-from pipeline.crawl.robots import Robots, keep_rules_for
+from pipeline.crawl.robots import Robots, RulesPending, keep_rules_for
 from pipeline.options import DownloadOptions
 
 
 def robots_answering(result, requested=None, rate_limiter=None):
-    def fetch(url):
+    def fetch(request):
         if requested is not None:
-            requested.append(url)
+            requested.append(request.start_url)
         return result
 
     return Robots(fetch, "ganmill", rate_limiter or RateLimiter(DownloadOptions()))
@@ -129,7 +129,9 @@ def test_rules_of_many_hosts_are_limited_in_memory(monkeypatch):
     monkeypatch.setattr("pipeline.crawl.robots.MAX_TOTAL_RULES", 30_000)
     monkeypatch.setattr("pipeline.crawl.robots.SHORT_FILE", 8_000)
     long, short = robots_txt("user-agent: *\n" + "disallow: /a\n" * 1000), robots_txt("user-agent: *\ndisallow: /a\n")
-    one = Robots(lambda url: short if "short" in url else long, "ganmill", RateLimiter(DownloadOptions()))
+    one = Robots(
+        lambda request: short if "short" in request.start_url else long, "ganmill", RateLimiter(DownloadOptions())
+    )
     found = [one.refusal(f"https://{host}.example/b") for host in ("a", "b", "c", "short")]
     assert [fault.reason if fault else "" for fault in found] == ["", "", "robots.txt: too long", ""]
 
@@ -144,3 +146,54 @@ def test_rules_that_were_used_longest_ago_are_forgotten_and_hold_when_fetched_ag
     assert "".join(url[len("https://")] for url in requested) == "abcd"
     assert one.refusal("https://c.example/a").reason == "robots.txt"
     assert len(requested) == 5
+
+
+def test_long_files_do_not_make_short_ones_be_fetched_again(monkeypatch):
+    monkeypatch.setattr("pipeline.crawl.robots.MAX_TOTAL_RULES", 30_000)
+    monkeypatch.setattr("pipeline.crawl.robots.SHORT_FILE", 8_000)
+    long, short = robots_txt("user-agent: *\n" + "disallow: /a\n" * 1000), robots_txt("user-agent: *\ndisallow: /a\n")
+    requested = []
+
+    def fetch(request):
+        requested.append(request.host)
+        return short if "short" in request.host else long
+
+    rules_of = Robots(fetch, "ganmill", RateLimiter(DownloadOptions()))
+    for number in range(10):
+        rules_of.refusal(f"https://long{number}.example/b")
+    for _ in range(3):
+        assert rules_of.refusal("https://short.example/a").reason == "robots.txt"
+    assert requested.count("short.example:443") == 1
+
+
+def test_a_retry_of_robots_txt_is_left_to_later_and_nobody_asks_before():
+    now, answers = [0.0], [None, robots_txt("user-agent: *\ndisallow: /a\n")]
+
+    def fetch(request):
+        request.delay = 5.0
+        return answers.pop(0)
+
+    rules_of = Robots(fetch, "ganmill", RateLimiter(DownloadOptions(), clock=lambda: now[0]))
+    for at, seconds in ((0, 5), (2, 3)):
+        now[0] = at
+        with pytest.raises(RulesPending) as caught:
+            rules_of.refusal("https://a.example/b")
+        assert caught.value.seconds == seconds
+    now[0] = 5
+    assert rules_of.refusal("https://a.example/a").reason == "robots.txt"
+
+
+def test_crawl_delay_holds_again_when_the_limit_of_its_host_was_forgotten(monkeypatch):
+    monkeypatch.setattr("pipeline.crawl.rate_limit.MAX_HOSTS", 5)
+    now, requested = [0.0], []
+    limiter = RateLimiter(DownloadOptions(), clock=lambda: now[0])
+    rules_of = robots_answering(robots_txt("User-agent: *\nCrawl-delay: 30"), requested, limiter)
+    rules_of.refusal("https://a.example/x")
+    now[0] = 100
+    for number in range(10):
+        limiter.pause(f"h{number}.example:443", 1)
+    assert limiter.try_acquire("a.example:443") == 0
+    rules_of.refusal("https://a.example/x")
+    limiter.release("a.example:443")
+    assert limiter.try_acquire("a.example:443") == 30
+    assert len(requested) == 1

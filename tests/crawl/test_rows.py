@@ -4,6 +4,7 @@ from contextlib import closing
 
 import pytest
 
+from pipeline.crawl import rows
 from pipeline.crawl.frontier import Frontier
 from pipeline.crawl.outcome import Candidate, Outcome
 from pipeline.crawl.rows import Tally, rows_of
@@ -40,8 +41,8 @@ def test_rows_are_in_the_order_of_entries_and_the_first_of_equal_bytes_is_saved(
     append(frontier, "abcd")
     for number, outcome in ((3, SAVED), (4, Outcome(outcome="rejected", reason="too large")), (1, SAVED), (2, SAVED)):
         frontier.settle(number, outcome)
-    rows = [(row["url"], row["rank"], row["outcome"], row["reason"]) for row in rows_of(frontier)]
-    assert rows == [
+    found = [(row["url"], row["rank"], row["outcome"], row["reason"]) for row in rows_of(frontier)]
+    assert found == [
         ("a", 1, "saved", ""),
         ("b", 2, "duplicate", "same bytes"),
         ("c", 3, "duplicate", "same bytes"),
@@ -65,3 +66,13 @@ def test_reasons_are_ordered_by_frequency_and_counted_for_all_sources():
     assert (tally.counts()["failed"], tally.counts("urls")["failed"], tally.counts("bing")["requested"]) == (4, 2, 0)
     assert tally.has_reason("urls", "HTTP 404")
     assert not tally.has_reason("site", "HTTP 404")
+
+
+def test_reasons_that_differ_in_every_row_are_counted_together(monkeypatch):
+    monkeypatch.setattr(rows, "MAX_COUNTED", 40)
+    tally = Tally()
+    for number in range(100):
+        tally.add(row(reason="timeout"))
+        tally.add(row(reason=f"no certificate for {number}"))
+    assert len(tally.reasons()) == rows.MAX_SHOWN + 1
+    assert tally.reasons(2) == {"timeout": 100, "no certificate for 0": 1, "other reasons": 99}

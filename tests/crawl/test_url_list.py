@@ -12,8 +12,9 @@ URL = "http://a.example/"
 NONE = Columns({})
 
 
-def listed(path, content: str, columns=NONE, **limit) -> UrlList:
-    path.write_bytes(gzip.compress(content.encode()) if path.suffix == ".gz" else content.encode())
+def listed(path, content: str | bytes, columns=NONE, **limit) -> UrlList:
+    data = content.encode() if isinstance(content, str) else content
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     return UrlList(path, columns, **limit)
 
 
@@ -61,7 +62,16 @@ def test_no_more_rows_are_read_than_the_limit(tmp_path, name):
         ("list.csv", "url\n,\n", (), "1 row could not be used, the first: line 2 has no URL"),
         ("list.csv", "url\n", (), "the file contains no URL"),
         ("list.csv", "url,text\n", ("title=txt",), "title=txt: there are the columns url, text; did you mean 'text'?"),
-        ("list.jsonl", f"{URL}1\n", (), "no column is called url: it has no columns"),
+        ("list.jsonl", f"{URL}1\n", (), "line 1 is not a JSON object; write a JSON object on each line"),
+        (
+            "list.json",
+            f'[{{"url": "{URL}"}},\n{{"url": "{URL}"}}]',
+            (),
+            "2 rows could not be used, the first: line 1 is",
+        ),
+        ("list.csv", "", (), "it is empty, or has no columns"),
+        ("list.csv", f"url\n{URL}1\n".encode("utf-16"), (), "its text is UTF-16; save it as UTF-8"),
+        ("list.txt", f"{URL}1\n".encode("utf-16"), (), "its text is UTF-16; save it as UTF-8"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_one_line(tmp_path, name, content, given, says):
@@ -72,7 +82,8 @@ def test_a_list_that_cannot_be_read_is_one_line(tmp_path, name, content, given, 
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_gzip_file_without_a_row_is_one_line(tmp_path):
-    (tmp_path / "list.txt.gz").write_bytes(b"\x1f\x8bno gzip")
+@pytest.mark.parametrize("name", ["list.txt.gz", "list.csv.gz"])
+def test_a_damaged_gzip_file_without_a_row_is_one_line(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x1f\x8bno gzip")
     with pytest.raises(UserError, match="the rest cannot be read, the file is damaged"):
-        UrlList(tmp_path / "list.txt.gz", NONE).check("source 'urls'")
+        UrlList(tmp_path / name, NONE).check("source 'urls'")

@@ -1,5 +1,7 @@
 """How many worker processes a crawl has."""
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.crawl import worker_count
@@ -32,6 +34,13 @@ def test_a_short_list_or_a_low_limit_needs_one_process(listed):
 def test_few_hosts_with_limits_need_few_processes(listed):
     assert count_workers(listed(LARGE, hosts=3)) == 0
     assert count_workers(listed(LARGE, hosts=HOSTS)) == 2
+
+
+def test_hosts_of_a_sorted_list_are_counted_beyond_the_first_urls(listed):
+    options = listed(0)
+    path = Path(options.urls)
+    path.write_text("".join(f"http://h{number // 100:04d}.example/{number}.png\n" for number in range(200 * HOSTS)))
+    assert count_workers(options) == 3
 
 
 def test_one_host_without_limit_keeps_every_core_busy(listed):

@@ -73,7 +73,8 @@ class Source(ABC):
 
     def policy_for(self, candidate: Candidate) -> RequestPolicy:
         """The policy of the request for a picture."""
-        referer = candidate.page if candidate.page.startswith("http") else ""
+        page = candidate.page
+        referer = page if page.startswith("http") and page.isascii() else ""  # no other text may be in a header
         return self._policy(self.options.max_bytes, referer=referer, accept="image/*")
 
     def request_for(self, candidate: Candidate) -> Request:
@@ -111,11 +112,8 @@ class WebSource(Source):
         policy = self._policy(
             self.max_page_bytes, robots=robots, referer=self.referer, accept=accept, content_types=PAGE_TYPES
         )
-        try:
-            response = http_client.get(address, policy)
-            return response if isinstance(response, RequestFault) else self.parse(response, address)
-        except Exception as error:  # an unexpected page fails alone; the notices name it
-            return RequestFault(reason=f"page cannot be parsed: {type(error).__name__}")
+        response = http_client.get(address, policy)
+        return response if isinstance(response, RequestFault) else self.parse(response, address)
 
     @abstractmethod
     def parse(self, response: Response, address: str) -> Page | RequestFault:

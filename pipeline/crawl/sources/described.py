@@ -1,5 +1,7 @@
 """Local pictures that metadata describe: what the sources `imagefolder` and `webdataset` share."""
 
+import json
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +30,17 @@ class LocalPicture(NamedTuple):
     place: Place | None = None
     fault: RequestFault | None = None
 
+    def to_text(self) -> str:
+        """All of it as the URL to fetch, which the frontier keeps on the disk."""
+        fault = {"reason": self.fault.reason, "outcome": self.fault.outcome} if self.fault else None
+        return json.dumps([str(self.path), self.place, fault])
+
+    @classmethod
+    def from_text(cls, text: str) -> "LocalPicture":
+        """The picture that `to_text` has written."""
+        path, place, fault = json.loads(text)
+        return cls(Path(path), place and Place(*place), fault and RequestFault(**fault))
+
 
 class DescribedSource(LocalSource):
     """Pictures in files of this machine, with metadata that may name the URL of the original.
@@ -38,8 +51,8 @@ class DescribedSource(LocalSource):
 
     def __init__(self, options: DownloadOptions) -> None:
         super().__init__(options)
-        self._found: dict[str, LocalPicture] = {}  # by the URL to fetch
-        self._urls: set[str] = set()
+        self._urls: set[int] = set()  # their hashes: if two are the same, a picture gets its file URI
+        self._copies: Counter[str] = Counter()  # of a file URI that comes twice or more often
 
     def make_candidate(
         self, picture: LocalPicture, about: Row, *, local_url: str, local_page: str, name: str
@@ -53,27 +66,31 @@ class DescribedSource(LocalSource):
             local_page: The file URI of the folder or shard that it is in.
             name: Its path there, the title of a picture that has neither a title nor a URL on the web.
         """
-        while local_url in self._found:  # a shard may have two files of one name
-            local_url += "+"
-        self._found[local_url] = picture
-        url = original_url(about.get("url", ""))
-        if not url or url in self._urls:
-            url = local_url
-        self._urls.add(url)
+        original = original_url(about.get("url", ""))
+        is_original = bool(original) and hash(original) not in self._urls
+        url = original if is_original else self._unused(local_url)
+        self._urls.add(hash(url))
         page, title = original_url(about.get("page", "")), about.get("title", "").strip()
         return Candidate(
             url=url,
-            fetch_url=local_url,
+            fetch_url=picture.to_text(),
             page=page or local_page,
-            title=title or (name if url == local_url else ""),
+            title=title or (name if not is_original else ""),
             license=about.get("license", ""),
             creator=about.get("creator", ""),
             category=about.get("class", ""),
         )
 
+    def _unused(self, url: str) -> str:
+        """A file URI, with a number if there was one already: a shard may have two files of one name."""
+        if hash(url) not in self._urls:
+            return url
+        self._copies[url] += 1
+        return f"{url}+{1 + self._copies[url]}"
+
     def fetch(self, request: Request, http_client: HttpClient) -> Response | RequestFault:
         """Read the picture; what cannot be read is a fault."""
-        picture = self._found[request.start_url]
+        picture = LocalPicture.from_text(request.start_url)
         return picture.fault or self.receive_file(picture.path, request, picture.place)
 
 

@@ -105,6 +105,8 @@ class ImageShard:
         """What the metadata of a sample say, by field."""
         texts = {name: text.decode("utf-8", "replace").strip() for name, text in sample.texts.items()}
         about = self._about_in_json(sample.key, texts["json"]) if "json" in texts else {}
+        if "json" in sample.files and "json" not in texts:
+            self.faults.add(f"{sample.key}.json", "is longer than 1 MB, or cannot be read")
         for name, field in (("txt", "title"), ("cls", "class")):
             about[field] = about.get(field, "") or texts.get(name, "")
         return about
@@ -146,7 +148,7 @@ def count_unread_failures(shards: Collection[Path]) -> tuple[int, int]:
 
 
 def _count_failures(stats: Path) -> int:
-    with suppress(OSError, ValueError, RecursionError, KeyError, TypeError):
+    with suppress(OSError, ValueError, RecursionError, KeyError, TypeError, OverflowError):  # of 1e999
         if stats.stat().st_size <= MAX_TEXT_BYTES:
             found = json.loads(stats.read_bytes())
             return max(0, int(found["count"]) - int(found["successes"]))

@@ -23,6 +23,7 @@ READ = (*FIELDS, "file")  # of metadata
 METADATA = {"metadata.jsonl", "metadata.csv", "metadata.parquet"}
 # Folders at the top that are a part of the data set, and no class; https://huggingface.co/docs/hub/datasets-file-names
 SPLITS = {"train", "training", "test", "testing", "eval", "evaluation", "val", "valid", "validation", "dev"}
+MAX_NAME_BYTES = 4096  # of a path in metadata; systems allow no longer ones
 MISSING = RequestFault(reason="file: no such file")
 OUTSIDE = RequestFault(reason="its file_name leads out of the folder", outcome="rejected")
 
@@ -68,10 +69,13 @@ class ImageFolderSource(DescribedSource):
         """Yield the path below `root` and the metadata of each picture that the file `metadata` names."""
         folder, own_faults = PurePosixPath(metadata).parent, Faults()
         for place, about in read_table(root / metadata, Columns.parse(self.options.columns), READ, own_faults):
-            if file := about.get("file", "").strip():
-                yield str(folder / file.encode("utf-8", "replace").decode()), about
-            else:
+            name = about.get("file", "").strip().encode("utf-8", "replace")
+            if not name:
                 own_faults.add(place, "names no file")
+            elif len(name) > MAX_NAME_BYTES:
+                own_faults.add(place, f"has a name of more than {MAX_NAME_BYTES:,} bytes")
+            else:
+                yield str(folder / name.decode()), about
         faults.include(own_faults, metadata)
 
     def _candidate(self, root: Path, name: str, about: Row, picture: LocalPicture) -> Candidate:

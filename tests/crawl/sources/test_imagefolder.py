@@ -107,7 +107,7 @@ def test_a_picture_that_metadata_name_and_that_is_not_there_is_failed(root, put,
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret.png", "/etc/passwd", "a/../../secret.png", "\ud800\x1b[31m.png", "x" * 9000]
+    "name", ["../secret.png", "/etc/passwd", "a/../../secret.png", "\ud800\x1b[31m.png", "x" * 4000]
 )
 def test_no_name_leads_out_of_the_folder_or_stops_the_run(tmp_path, root, put, rows, responders, name):
     (tmp_path / "secret.png").write_bytes(responders.png(7))
@@ -147,3 +147,11 @@ def test_what_the_limit_leaves_out_is_counted(put, rows):
     found, notices = rows(limit=2)
     assert len(found) == 2
     assert notices == ["imagefolder: the limit of 2 leaves out 7"]
+
+
+def test_a_name_that_no_file_can_have_is_counted(root, put, rows):
+    put("1.png", 1)
+    write_metadata(root / "metadata.jsonl", {"file_name": "1.png"}, {"file_name": "é" * 2049})
+    found, notices = rows()
+    assert [row["outcome"] for row in found] == ["saved"]
+    assert "line 2 has a name of more than 4,096 bytes" in notices[0]

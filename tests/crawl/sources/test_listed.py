@@ -38,6 +38,17 @@ def test_metadata_of_a_table_reach_the_rows(tmp_path, site, rows):
     assert [row.get("class") for row in found] == ["7", None]
 
 
+def test_a_page_with_letters_of_any_language_does_not_hinder_its_picture(tmp_path, site, rows):
+    first, second = site.pictures(2)
+    pages = ["https://ja.wikipedia.example/wiki/猫", "https://a.example/" + "x" * 5000]  # one is shortened, with "…"
+    listed = tmp_path / "list.jsonl"
+    urls = [{"url": site.url + path, "page": page} for path, page in zip((first, second), pages, strict=True)]
+    listed.write_text("".join(json.dumps(row) + "\n" for row in urls))
+    found, _ = rows(listed)
+    assert [row["outcome"] for row in found] == ["saved", "saved"]
+    assert found[0]["page"] == "https://ja.wikipedia.example/wiki/%E7%8C%AB"
+
+
 def test_each_url_is_requested_once_and_rows_that_are_no_urls_have_a_row(tmp_path, site, rows):
     (picture,) = site.pictures(1)
     listed = tmp_path / "list.jsonl.gz"

@@ -3,11 +3,14 @@
 import io
 import json
 import tarfile
+import tracemalloc
 
 import pytest
 
 from pipeline.crawl import parquet
 from pipeline.crawl.download import download
+from pipeline.crawl.sources.webdataset import WebDatasetSource
+from pipeline.errors import UserError
 from pipeline.options import DownloadOptions
 from pipeline.store import jsonl
 from pipeline.store.digest import of_bytes
@@ -88,7 +91,7 @@ def test_shards_of_others_need_no_metadata(root, rows, responders):
         (f"{uri}#y.left.webp", "train.tar#y.left.webp", None, "saved"),
         (f"{uri}#y.right.webp", "train.tar#y.right.webp", None, "saved"),
         (f"{uri}#z", "train.tar#z", None, "rejected"),
-        (f"{uri}#y.left.webp+", "train.tar#y.left.webp", None, "saved"),
+        (f"{uri}#y.left.webp+2", "train.tar#y.left.webp", None, "saved"),
     ]
     assert found[3]["reason"] == "no picture in the sample, only mp3, json"
     assert notices[0].startswith(
@@ -99,8 +102,26 @@ def test_shards_of_others_need_no_metadata(root, rows, responders):
 def test_two_pictures_of_one_url_stay_two(root, rows, responders):
     write(root / "a.tar", [sample(1, responders.png(1)), sample(1, responders.png(2))])
     found, _ = rows()
-    urls = ["http://a.example/1.jpg", f"{(root / 'a.tar').as_uri()}#00001.png+"]
+    urls = ["http://a.example/1.jpg", f"{(root / 'a.tar').as_uri()}#00001.png"]
     assert [(row["url"], row["outcome"]) for row in found] == [(url, "saved") for url in urls]
+
+
+def test_a_thousand_files_of_one_name_have_short_urls_and_are_all_read(root, rows, responders):
+    write(root / "a.tar", [Sample("a", {"png": responders.png(number)}) for number in range(1000)])
+    found, _ = rows()
+    assert [row["outcome"] for row in found] == ["saved"] * 1000
+    assert found[0]["url"].endswith("a.tar#a.png")
+    assert found[-1]["url"].endswith("a.tar#a.png+1000")
+
+
+def test_what_a_picture_needs_in_memory_does_not_grow_with_its_name(root):
+    write(root / "a.tar", [Sample("x" * 80 + f"{number:05d}", {"png": b"x"}) for number in range(5000)])
+    source = WebDatasetSource(DownloadOptions(webdataset=str(root / "a.tar"), limit=10**6))
+    tracemalloc.start()
+    source.read(source.start(), None)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 200 * 5000
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "javascript:alert(1)", "data:image/png;base64,A", "x", 3, None])
@@ -198,7 +219,9 @@ def test_without_pyarrow_a_notice_says_what_was_not_read(root, rows, responders,
         )
 
 
-@pytest.mark.parametrize("stats", ["", "[" * 9000, "3", '{"count": "x"}', '{"count": 1, "successes": 9}'])
+@pytest.mark.parametrize(
+    "stats", ["", "[" * 9000, "3", '{"count": "x"}', '{"count": 1, "successes": 9}', '{"count": 1e999}']
+)
 def test_damaged_lists_and_counts_are_notices(root, rows, responders, monkeypatch, stats):
     write(root / "00000.tar", [sample(1, responders.png(1))])
     (root / "00000.parquet").write_bytes(b"PAR1")
@@ -222,3 +245,18 @@ def test_a_later_crawl_of_the_web_fetches_what_a_shard_only_has_a_copy_of(root, 
     (row,) = jsonl.read_rows(folder / "images.jsonl")
     assert row["id"] == of_bytes(responders.png(0))
     assert site.hits[picture] == 1
+
+
+def test_metadata_that_are_too_long_are_a_notice(root, rows, responders):
+    write(root / "a.tar", [sample(1, responders.png(1), exif="x" * 1_000_000)])
+    found, notices = rows()
+    assert [(row["outcome"], row["title"]) for row in found] == [("saved", "picture 1")]
+    assert "00001.json is longer than 1 MB, or cannot be read" in notices[0]
+
+
+def test_the_error_without_a_picture_is_short_however_many_reasons_there_are(root, rows):
+    failed = [{"status": "failed_to_download", "error_message": f"no certificate for {n}.example"} for n in range(200)]
+    write(root / "a.tar", [Sample(f"{n:05d}", {"json": json.dumps(each).encode()}) for n, each in enumerate(failed)])
+    with pytest.raises(UserError, match="190 other reasons") as caught:
+        rows()
+    assert len(str(caught.value)) < 2000

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from pipeline.crawl.rate_limit import HostQueue, RateLimiter
+from pipeline.crawl.host_queue import HostQueue
+from pipeline.crawl.rate_limit import RateLimiter
 from pipeline.crawl.request import Request, RequestPolicy
 from pipeline.options import DownloadOptions
 
@@ -59,6 +60,16 @@ def test_delayed_task_is_not_returned_early(queue):
     began = time.monotonic()
     assert queue.get() is paused
     assert time.monotonic() - began > 0.1
+
+
+def test_new_task_with_a_delay_is_not_returned_early(queue):
+    moved = task("http://a.example/1")  # from another process, after a redirect
+    moved["request"].retry(0.15)
+    queue.put(moved)
+    began = time.monotonic()
+    assert queue.get() is moved
+    assert time.monotonic() - began > 0.1
+    assert moved["request"].delay == 0
 
 
 def test_released_host_wakes_a_waiting_get(queue):
