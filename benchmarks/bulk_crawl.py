@@ -1,13 +1,14 @@
 """Measure how fast a list of addresses becomes squares without duplicates, compared with img2dataset.
 
-    .venv/bin/python benchmarks/bulk_crawl.py FOLDER... [--pictures 3000] [--delay 0.05] [--rounds 3] [--peer PYTHON]
+    .venv/bin/python benchmarks/bulk_crawl.py FOLDER... [--pictures 3000] [--side 1024] [--rounds 3] [--peer PYTHON]
 
 A server on loopback, in its own process, answers each address after a delay with a JPEG from the folders; a comment
-makes the bytes of each address differ. Each round takes the time of `python -m tasks run --until normalize` on the list
-of addresses, from its start to its end: download, manifest, squares of 64 px, duplicates found. With `--peer` it then
-takes that of img2dataset, as PYTHON has it, after its imports: download, and squares of 64 px as PNG files. Both have
-two cores and as many connections: 128 by default, in img2dataset's case 2 processes of 64 threads. The table has the
-medians, and how many pictures each round lost at most.
+makes the bytes of each address differ. With `--side` the longer side of each photograph is brought to so many pixels.
+Each round takes the time of `python -m tasks run --until normalize` on the list of addresses, from its start to its
+end: download, manifest, squares of 64 px, duplicates found. With `--peer` it then takes that of img2dataset, as PYTHON
+has it, after its imports: download, and squares of 64 px as PNG files. Both have two cores and as many connections: 128
+by default, in img2dataset's case 2 processes of 64 threads. The table has the medians, and how many pictures each round
+lost at most. Nothing is deleted before the end, as ext4 makes files more slowly where others were just deleted.
 
     python3.11 -m venv peer && peer/bin/pip install img2dataset 'pyarrow<21'
 """
@@ -24,6 +25,9 @@ import time
 from functools import partial
 from itertools import islice
 from pathlib import Path
+
+import cv2
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.loopback_server import serving
@@ -67,13 +71,23 @@ def answer(path: bytes, photographs: list[bytes]) -> bytes | None:
     return START_OF_IMAGE + COMMENT + b"\0\x0e" + comment + photograph[2:]
 
 
-def read_photographs(folders: list[Path]) -> list[bytes]:
-    """The JPEG files below each folder, as many of each."""
+def read_photographs(folders: list[Path], side: int = 0) -> list[bytes]:
+    """The JPEG files below each folder, as many of each, with a longer side of `side` pixels; 0: as they are."""
     found = []
     for folder in folders:
         files = (path.read_bytes() for path in sorted(folder.rglob("*.jpg")))
         found += [*islice((data for data in files if data.startswith(START_OF_IMAGE)), FILES // len(folders))]
-    return found
+    if not found:
+        raise SystemExit(f"no JPEG file (*.jpg) is below {', '.join(map(str, folders))}")
+    return [resized(data, side) for data in found] if side else found
+
+
+def resized(data: bytes, side: int) -> bytes:
+    """The JPEG with a longer side of `side` pixels."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    scale = side / max(pixels.shape)
+    larger = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    return bytes(cv2.imencode(".jpg", larger, [cv2.IMWRITE_JPEG_QUALITY, 90])[1])
 
 
 def ganmill(urls: Path, folder: Path, count: int, connections: int) -> tuple[float, int]:
@@ -108,7 +122,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--pictures", type=int, default=3000)
-    parser.add_argument("--delay", type=float, default=0.05)
+    parser.add_argument("--delay", type=float, default=0.05, help="seconds before each answer")
+    parser.add_argument("--side", type=int, default=0, help="pixels of the longer side; 0: as the files are")
     parser.add_argument("--connections", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peer", metavar="PYTHON")
@@ -116,17 +131,18 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     print(f"{machine()}, Python {platform.python_version()}")
-    photographs = read_photographs(given.folders)
+    photographs = read_photographs(given.folders, given.side)
     programs = {"ganmill": ganmill} | ({"img2dataset": partial(img2dataset, python=given.peer)} if given.peer else {})
     found: dict[str, list[tuple[float, int]]] = {name: [] for name in programs}
-    with serving(partial(answer, photographs=photographs), given.delay) as base:
-        for _ in range(given.rounds):
+    with serving(partial(answer, photographs=photographs), given.delay) as base, tempfile.TemporaryDirectory() as place:
+        urls = Path(place, "urls.txt")
+        urls.write_text("".join(f"{base}/{number}.jpg\n" for number in range(given.pictures)))
+        for turn in range(given.rounds):
             for name, program in programs.items():
-                with tempfile.TemporaryDirectory() as folder:
-                    urls = Path(folder, "urls.txt")
-                    urls.write_text("".join(f"{base}/{number}.jpg\n" for number in range(given.pictures)))
-                    found[name].append(program(urls, Path(folder), given.pictures, given.connections))
-                    print(f"{name:12} {found[name][-1][0]:6.2f} s", flush=True)
+                folder = Path(place, f"{name}-{turn}")
+                folder.mkdir()
+                found[name].append(program(urls, folder, given.pictures, given.connections))
+                print(f"{name:12} {found[name][-1][0]:6.2f} s", flush=True)
     print_table(found, given.pictures)
 
 
