@@ -86,9 +86,11 @@ class ObjectStore:
         def create() -> bool:
             try:
                 self.system.pipe_file(path, data, mode="create")
+                return True
             except FileExistsError:
-                return self.system.cat_file(path) == data  # a try that seemed to fail may have written it
-            return True
+                with suppress(*MISSING):  # deleted since then
+                    return self.system.cat_file(path) == data  # a try that seemed to fail may have written it
+                return False
 
         return self._tried(create)
 

@@ -91,6 +91,22 @@ def test_a_creation_that_seemed_to_fail_counts_if_it_succeeded(bucket):
     assert not store.create("a", b"other")
 
 
+def test_a_file_that_is_deleted_while_another_would_be_created_is_no_fault(bucket):
+    store = open_store(bucket)
+    write = store.system.pipe_file
+
+    def write_and_delete(path, data, **options):
+        try:
+            write(path, data, **options)
+        finally:
+            store.delete("a")
+
+    store.write("a", b"theirs")
+    store = misbehaving(store)
+    store.system.pipe_file = write_and_delete
+    assert not store.create("a", b"mine")
+
+
 def test_a_store_that_fails_on_is_one_line(bucket):
     store = misbehaving(open_store(bucket), failing=99)
     with pytest.raises(StoreFault, match=f"^storage {bucket}: connection reset by peer; .*run again") as caught:
