@@ -81,7 +81,9 @@ def _check(arguments: Namespace) -> None:
     """Raise a `UserError` for arguments that cannot be meant."""
     for name, value in (("gib", arguments.gib), ("days", arguments.days)):
         if value is not None and not (math.isfinite(value) and 0 <= value <= MOST[name]):
-            raise UserError(f"--{name} {value:g}: expected a number from 0 to {MOST[name]:,.0f}, for example 10")
+            raise UserError(
+                f"--{name} {value}: expected a number, at least 0, for example 10; at most {MOST[name]:,.0f}"
+            )
     if arguments.shared and not (arguments.days and machines.chosen().storage):
         raise UserError("gc --shared deletes from the storage what is older than --days N; give both, and set storage")
     settings = [name for name in vars(arguments) if "." in name or name == "query"]
