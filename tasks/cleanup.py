@@ -5,7 +5,7 @@ deletes from the storage of several machines by age.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta, timezone
 from itertools import chain
 from pathlib import Path
@@ -53,9 +53,11 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
     return removed
 
 
-def delete_shared(pipeline: RunPipeline, *, days: float, dry_run: bool = False) -> dict[str, int]:
+def delete_shared(
+    pipeline: RunPipeline, *, days: float, dry_run: bool = False, tell: Callable[[str], None]
+) -> dict[str, int]:
     """Delete from the storage that machines share what is older than `days`, except the newest artifact of each stage
-    and those of the current settings and of the last run here.
+    and those of the current settings and of the last run here; `tell` gets a line about what is left alone.
 
     Returns:
         The bytes of each deleted name of the storage.
@@ -67,7 +69,7 @@ def delete_shared(pipeline: RunPipeline, *, days: float, dry_run: bool = False) 
         if store.remote:
             latest = store.latest()
             keep = [key for key in (task.key(), latest.manifest.key if latest else None) if key]
-            removed |= delete_old(store.remote, before=before, keep=keep, dry_run=dry_run)
+            removed |= delete_old(store.remote, before=before, keep=keep, dry_run=dry_run, tell=tell)
     return removed
 
 

@@ -1,5 +1,6 @@
 """The command `gc`: delete old artifacts by their number, by their age, or until a budget of disk is kept."""
 
+import math
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
@@ -7,7 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.errors import UserError
-from pipeline.store.object_store import StoreFault, without_password
+from pipeline.store.object_store import StoreFault, open_store
+from pipeline.text import to_plain_line
 from tasks import cleanup, disk_budget, machines, paths
 from tasks.commands import pipeline_of
 from tasks.run_pipeline import RunPipeline
@@ -15,6 +17,8 @@ from tasks.runner import EXIT_NEXT
 
 T = TypeVar("T", Path, str)
 
+LONGEST = 300  # characters of a name that are printed
+MOST = {"gib": 1e9, "days": 36_500.0}  # an exbibyte and a century: no number beyond is meant
 KEEP = 3  # newest artifacts of each stage that stay, unless a budget or an age says what goes
 
 
@@ -25,7 +29,7 @@ def gc(arguments: Namespace) -> int:
     removed |= freed.removed
     _print_removed(removed, arguments, "")
     if arguments.shared:
-        _print_removed(_of_storage(arguments), arguments, f" in {without_password(machines.chosen().storage)}")
+        _print_removed(_of_storage(arguments), arguments, f" in {open_store(machines.chosen().storage).shown}")
     for note in freed.notes:
         print(note, file=sys.stderr)
     if line := freed.budget_line():
@@ -36,7 +40,7 @@ def gc(arguments: Namespace) -> int:
 
 def _print_removed(removed: Mapping[Path, int] | Mapping[str, int], arguments: Namespace, where: str) -> None:
     for folder, size in removed.items():
-        print(f"{size / 1e6:9.1f} MB  {folder}")
+        print(f"{size / 1e6:9.1f} MB  {to_plain_line(str(folder), LONGEST)}")
     print(f"{sum(removed.values()) / 1e6:9.1f} MB {'would be ' if arguments.dry_run else ''}freed{where}")
 
 
@@ -52,7 +56,9 @@ def _of_storage(arguments: Namespace) -> dict[str, int]:
     """Delete what is old from the storage that machines share; returns the bytes of each name in it."""
     return _of_each(
         arguments,
-        lambda pipeline: cleanup.delete_shared(pipeline, days=arguments.days, dry_run=arguments.dry_run),
+        lambda pipeline: cleanup.delete_shared(
+            pipeline, days=arguments.days, dry_run=arguments.dry_run, tell=lambda line: print(line, file=sys.stderr)
+        ),
     )
 
 
@@ -74,8 +80,10 @@ def _of_each(arguments: Namespace, clean: Callable[[RunPipeline], dict[T, int]])
 def _check(arguments: Namespace) -> None:
     """Raise a `UserError` for arguments that cannot be meant."""
     for name, value in (("gib", arguments.gib), ("days", arguments.days)):
-        if value is not None and not value >= 0:
-            raise UserError(f"--{name} {value}: expected a number, at least 0, for example 10")
+        if value is not None and not (math.isfinite(value) and 0 <= value <= MOST[name]):
+            raise UserError(
+                f"--{name} {value}: expected a number, at least 0, for example 10; at most {MOST[name]:,.0f}"
+            )
     if arguments.shared and not (arguments.days and machines.chosen().storage):
         raise UserError("gc --shared deletes from the storage what is older than --days N; give both, and set storage")
     settings = [name for name in vars(arguments) if "." in name or name == "query"]

@@ -67,32 +67,41 @@ class ArtifactStore:
                 yield Artifact(self.root / each.name, each.manifest)
 
     def bring(self, artifact: Artifact, progress: Progress = silent) -> Artifact:
-        """The artifact with its files here; those that only the remote store has are fetched.
+        """The artifact with its files here; those that only the remote store has are fetched. A damaged folder in their
+        place is deleted; another artifact of the same name gets another one.
 
         Raises:
             DamagedState: the remote files are not what was written.
         """
-        if self.remote is None or (artifact.folder / manifests.NAME).exists():
+        if self.remote is None or _has(artifact):
             return artifact
         there = self.remote.read(artifact.folder.name)
         if there is None:
             raise DamagedState(f"{artifact.folder} was deleted here and in the storage; run again")
         self.root.mkdir(parents=True, exist_ok=True)
         with FileLock(self.root / f".lock-fetch-{artifact.folder.name}"):
-            if not (artifact.folder / manifests.NAME).exists():
+            if not _has(Artifact(artifact.folder, there.manifest)):
                 work = self.root / f"{WORK}fetch-{artifact.folder.name}"
                 shutil.rmtree(work, ignore_errors=True)  # of a fetch that was killed
                 work.mkdir()
                 self.remote.fetch(there, work, progress)
                 folders = {name: list_folders(work, name)[name] for name in there.manifest.folders}
+                self._clear(artifact.folder)
                 self._publish_at(artifact.folder, work, replace(there.manifest, folders=folders))
         return load(artifact.folder)
+
+    def _clear(self, folder: Path) -> None:
+        """Let nothing be at `folder`: a damaged artifact is deleted, a whole one gets a name that is free."""
+        if _is_whole(folder):
+            os.rename(folder, self._free(load(folder).manifest.key))
+        elif folder.exists():
+            self.discard(folder)
 
     def to_share(self, artifact: Artifact) -> str:
         """What `share` would do, in words; empty if the artifact is here and there."""
         if self.remote is None:
             return ""
-        if not (artifact.folder / manifests.NAME).exists():
+        if not _has(artifact):
             return f"is fetched from {self.remote.store.shown}"
         return "" if self.remote.read(artifact.folder.name) else f"is copied to {self.remote.store.shown}"
 
@@ -103,7 +112,7 @@ class ArtifactStore:
         """
         if self.remote is None:
             return artifact
-        if not (artifact.folder / manifests.NAME).exists():
+        if not _has(artifact):
             return self.bring(artifact, progress)
         there = self.remote.publish(artifact.folder, artifact.manifest, progress)
         if there.manifest.outputs == artifact.manifest.outputs and there.name == artifact.folder.name:
@@ -114,6 +123,7 @@ class ArtifactStore:
     def discard(self, folder: Path) -> None:
         """Delete a folder; it is renamed first, so that a partly deleted folder is not taken for a complete one."""
         deleting = folder.with_name(f"{WORK}doomed-{folder.name}")
+        shutil.rmtree(deleting, ignore_errors=True)  # of a process that was killed
         os.rename(folder, deleting)
         shutil.rmtree(deleting)
 
@@ -263,6 +273,15 @@ def _is_whole(folder: Path) -> bool:
     except DamagedState:
         return False
     return True
+
+
+def _has(artifact: Artifact) -> bool:
+    """Whether the folder is here and undamaged, and is this artifact or as good as it."""
+    try:
+        found, wanted = load(artifact.folder).manifest, artifact.manifest
+    except DamagedState:
+        return False
+    return (found.key, found.outputs, found.unfinished) == (wanted.key, wanted.outputs, wanted.unfinished)
 
 
 def _sync_all(folder: Path) -> None:

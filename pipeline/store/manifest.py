@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pipeline.errors import DamagedState
 from pipeline.store import digest
@@ -68,12 +68,45 @@ def read(folder: Path) -> Manifest:
     try:
         body = json.loads(path.read_bytes())
         claimed = body.pop("self")
-        manifest = Manifest(**body)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        manifest = from_json(body)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DamagedState(f"{path} cannot be read ({type(error).__name__}: {str(error)[:80]})") from None
     if claimed != digest.of_value(body):
         raise DamagedState(f"{path} is not what was written")
     return manifest
+
+
+def from_json(body: Any) -> Manifest:
+    """The manifest that is written as the JSON value `body`.
+
+    Raises:
+        TypeError: a field is missing or unknown, or has another type.
+    """
+    made = Manifest(**body)
+    for each in dataclasses.fields(Manifest):
+        kind = get_origin(each.type) or each.type
+        if not _is_of(getattr(made, each.name), (int, float) if kind is float else kind):
+            raise TypeError(f"{each.name} has another type")
+    texts = (*made.inputs.values(), *made.outputs.values(), *made.versions.values())
+    files_are = all(_are_of(file, int, str) for file in made.files.values())
+    folders_are = all(_are_of(folder, int, int) for folder in made.folders.values())
+    if not (files_are and folders_are and all(isinstance(text, str) for text in texts)):
+        raise TypeError("a digest, a file or a folder has another type")
+    return made
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _are_of(values: Any, *kinds: type) -> bool:
+    """Whether `values` is a list with a value of each kind, and no number in it is negative."""
+    return (
+        isinstance(values, list)
+        and len(values) == len(kinds)
+        and all(map(_is_of, values, kinds))
+        and all(isinstance(value, str) or value >= 0 for value in values)
+    )
 
 
 @lru_cache(maxsize=16)  # a stage reads several files of an artifact, and a manifest may name a million of them

@@ -3,10 +3,14 @@
 An object store has no folders and no rename, its listing may lag, and a put may fail half-way. So what is here is
 little: whole files that are written, or created only if nobody did so before. fsspec
 (https://filesystem-spec.readthedocs.io) reaches the store; s3fs is one of its packages.
+
+A name is never a pattern, whatever characters it has: strangers may write into the store too. Of fsspec only methods
+are used that do not expand `*`, `?` and `[`.
 """
 
 import os
 import re
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,6 +30,7 @@ PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": 
 INSTALL = "`make storage` installs what S3 needs (requirements-storage.txt)"
 TRIES, PAUSE = 3, 0.5  # of a request that fails, and seconds before the second try, doubled before the third
 LONGEST = 200  # characters of a message of the store that are shown
+MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)  # there is no file of that name
 
 
 class StoreFault(UserError):
@@ -48,14 +53,20 @@ class ObjectStore:
     system: Any  # fsspec's file system
     root: str  # as the file system calls the address
 
-    def read(self, name: str) -> bytes | None:
-        """The content of a file; None if there is none."""
+    def read(self, name: str, *, most: int | None = None) -> bytes | None:
+        """The content of a file, of a longer one the first `most` bytes; None if there is none."""
 
         def read() -> bytes | None:
+            path = self._path(name)
+            part = {} if most is None else {"start": 0, "end": most}
             try:
-                return bytes(self.system.cat_file(self._path(name)))
-            except FileNotFoundError:
+                return bytes(self.system.cat_file(path, **part))
+            except MISSING:
                 return None
+            except Exception:
+                if part and self.system.info(path)["size"] == 0:  # some stores have no part of an empty file
+                    return b""
+                raise
 
         return self._tried(read)
 
@@ -75,9 +86,11 @@ class ObjectStore:
         def create() -> bool:
             try:
                 self.system.pipe_file(path, data, mode="create")
+                return True
             except FileExistsError:
-                return self.system.cat_file(path) == data  # a try that seemed to fail may have written it
-            return True
+                with suppress(*MISSING):  # deleted since then
+                    return self.system.cat_file(path) == data  # a try that seemed to fail may have written it
+                return False
 
         return self._tried(create)
 
@@ -97,25 +110,48 @@ class ObjectStore:
         """Copy the file `name` to the local file `target`; false if there is none."""
 
         def get() -> bool:
+            if self._is_local and Path(self._path(name)).is_dir():
+                return False
             try:
                 self.system.get_file(self._path(name), str(target))
-            except FileNotFoundError:
+            except MISSING:
                 return False
             return True
 
         return self._tried(get)
 
+    def file(self, name: str) -> StoredFile | None:
+        """The file `name`; None if there is none."""
+
+        def look() -> StoredFile | None:
+            path = self._path(name)
+            info = self._info(path)
+            return StoredFile(name, int(info["size"]), self._modified(path, info)) if info else None
+
+        return self._tried(look)
+
     def size(self, name: str) -> int | None:
         """Bytes of a file; None if there is none."""
 
         def size() -> int | None:
-            self.system.invalidate_cache()
-            try:
-                return int(self.system.info(self._path(name))["size"])
-            except FileNotFoundError:
-                return None
+            info = self._info(self._path(name))
+            return int(info["size"]) if info else None
 
         return self._tried(size)
+
+    def renew(self, name: str) -> bool:
+        """Make the file's time of writing the present one; false if the store cannot, or there is no such file."""
+        path = self._path(name)
+        try:
+            if self._is_local:
+                os.utime(path)
+                return True
+            if self._is_s3:  # a copy of an object onto itself, which the service makes
+                self.system.cp_file(path, path, MetadataDirective="REPLACE")
+                return True
+        except Exception:  # whatever it is: the caller writes the file again
+            return False
+        return False
 
     def names(self, folder: str) -> list[str]:
         """What is directly in `folder`, files and folders by their last names; the listing of some stores lags."""
@@ -143,6 +179,15 @@ class ObjectStore:
 
         return self._tried(files)
 
+    def _info(self, path: str) -> dict[str, Any] | None:
+        """What the file system says of a file; None if there is none."""
+        self.system.invalidate_cache()
+        try:
+            info: dict[str, Any] = self.system.info(path)
+        except MISSING:
+            return None
+        return None if info["type"] == "directory" else info
+
     def _modified(self, path: str, info: dict[str, Any]) -> datetime:
         return info.get("LastModified") or self.system.modified(path)
 
@@ -150,10 +195,23 @@ class ObjectStore:
         """Delete a file, or a folder with all that is in it; nothing if there is none."""
 
         def delete() -> None:
-            with suppress(FileNotFoundError):
-                self.system.rm(self._path(name), recursive=True)
+            self.system.invalidate_cache()
+            path = self._path(name)
+            if self._is_local and Path(path).is_dir() and not Path(path).is_symlink():
+                shutil.rmtree(path)
+                return
+            for each in [path] if self._is_local else self.system.find(path):  # by its exact name
+                self._delete_path(each)
 
         self._tried(delete)
+
+    def delete_file(self, name: str) -> None:
+        """Delete the file of exactly this name; nothing if there is none."""
+        self._tried(lambda: self._delete_path(self._path(name)))
+
+    def _delete_path(self, path: str) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            self.system.rm_file(path)
 
     @property
     def shown(self) -> str:
@@ -162,7 +220,15 @@ class ObjectStore:
 
     @property
     def _is_local(self) -> bool:
-        return self.system.protocol == "file" or "file" in tuple(self.system.protocol)
+        return self._speaks("file")
+
+    @property
+    def _is_s3(self) -> bool:
+        return self._speaks("s3")
+
+    def _speaks(self, protocol: str) -> bool:
+        spoken = self.system.protocol
+        return protocol == spoken if isinstance(spoken, str) else protocol in spoken
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}".rstrip("/")
@@ -180,12 +246,9 @@ class ObjectStore:
             draft = path.with_name(f".{uuid.uuid4().hex}")
             try:
                 draft.write_bytes(data)
-                os.link(draft, path)
-            except FileExistsError:
-                return False
+                return _take_name(draft, path)
             finally:
                 draft.unlink(missing_ok=True)
-            return True
 
     @contextmanager
     def _draft(self, name: str) -> Iterator[str]:
@@ -221,6 +284,27 @@ class ObjectStore:
                 f"storage {self.shown}: {what}; check the address, the network and the rights, then run again: what"
                 " is made is kept"
             ) from error
+
+
+def _take_name(draft: Path, path: Path) -> bool:
+    """Give the file `draft` the name `path`, if nothing has it."""
+    try:
+        os.link(draft, path)
+        return True
+    except FileExistsError:
+        return draft.samefile(path)  # NFS may have lost the answer to a link that it made
+    except OSError:
+        pass  # exFAT, SMB and others have no links
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return False
+    try:
+        os.replace(draft, path)
+    except BaseException:
+        path.unlink()
+        raise
+    return True
 
 
 def without_password(address: str) -> str:

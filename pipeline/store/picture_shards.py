@@ -14,6 +14,7 @@ from pipeline.errors import DamagedState
 from pipeline.store import digest
 from pipeline.store.jsonl import read_rows
 from pipeline.store.manifest import ROWS
+from pipeline.store.names import is_part
 from pipeline.store.shards import BLOCK, DamagedShard, Sample, read_shard, write_shard
 
 PICTURES = 2048  # in a shard, on average
@@ -59,7 +60,7 @@ def write_pictures(path: Path, folder: Path, members: Sequence[Member]) -> None:
     """Write the tar file `path` with the files `members` of `folder`.
 
     Raises:
-        DamagedState: a file has another size than when it was planned.
+        DamagedState: a file is not what was written.
     """
     with path.open("wb") as file:
         write_shard(file, (_sample(folder, member) for member in members))
@@ -67,8 +68,8 @@ def write_pictures(path: Path, folder: Path, members: Sequence[Member]) -> None:
 
 def _sample(folder: Path, member: Member) -> Sample:
     data = (folder / member.name).read_bytes()
-    if len(data) != member.size:
-        raise DamagedState(f"{folder / member.name} changed while it was read; run again")
+    if digest.of_bytes(data) != member.sha256:
+        raise DamagedState(f"{folder / member.name} is not what was written")
     return Sample(*_split(member.name, data))
 
 
@@ -83,24 +84,33 @@ def members_of(folder: Path, files: Mapping[str, str]) -> list[Member]:
 
 
 def read_pictures(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The name and content of each picture in the tar file `path`. Raises `DamagedShard`."""
+    """The name and content of each picture in the tar file `path`; the name is one of a file in a folder.
+
+    Raises:
+        DamagedShard: it cannot be read further, or a name is a path.
+    """
     with path.open("rb") as file:
         for sample in read_shard(file):
-            yield from ((f"{sample.key}.{extension}", data) for extension, data in sample.files.items())
+            for extension, data in sample.files.items():
+                name = f"{sample.key}.{extension}"
+                if not is_part(name):
+                    raise DamagedShard("a file in it has a name that no picture has")
+                yield name, data
 
 
 def unpack_pictures(path: Path, folder: Path, shard: Shard) -> bool:
-    """Write the pictures of the tar file `path` into `folder`; false if they are not those of `shard`."""
-    found = []
+    """Write the pictures of the tar file `path` into `folder`; false, and nothing is written, if they are not those of
+    `shard`.
+    """
     try:
-        for name, data in read_pictures(path):
-            if Path(name).name != name:
-                return False
-            (folder / name).write_bytes(data)
-            found.append([name, digest.of_bytes(data)])
+        found = [[name, digest.of_bytes(data)] for name, data in read_pictures(path)]
     except DamagedShard:
         return False
-    return digest.of_value(found) == shard.name
+    if digest.of_value(found) != shard.name:
+        return False
+    for name, data in read_pictures(path):
+        (folder / name).write_bytes(data)
+    return True
 
 
 def _members(artifact: Path, pictures: str) -> Iterator[Member]:

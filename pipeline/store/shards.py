@@ -16,6 +16,7 @@ BLOCK = 512  # bytes: headers have one, and files begin at a multiple of it
 TIME = 315_532_800  # of every file, 1980-01-01: programs warn of files from 1970
 MAX_NAME_BYTES = 100  # that an ustar header has for a name
 MAX_EXTENDED_BYTES = 1 << 16  # of a header with a longer name
+MAX_DIGITS = 19  # of a size in such a header
 MAX_FILES = 100  # of one sample
 _KEY, _EXTENSION = re.compile(r"[^/.\0]+(/[^/.\0]+)*"), re.compile(r"[^/\0]+")
 _PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,5}) ")
@@ -121,16 +122,17 @@ def index_shard(file: BinaryIO) -> Iterator[Entry]:
 
 
 def read_place(file: BinaryIO, place: Place) -> bytes:
-    """The content of a file of a sample; the caller has checked its size. Errors: `DamagedShard` if it is cut short."""
-    file.seek(place.offset)
-    content = file.read(place.size)
-    if len(content) < place.size:
+    """The content of a file of a sample. The caller has checked its size: it may be that of the whole shard, and no
+    more. Errors: `DamagedShard` if it is cut short.
+    """
+    if place.offset + place.size > file.seek(0, 2):  # a header promises what it likes
         raise DamagedShard(CUT_SHORT)
-    return content
+    file.seek(place.offset)
+    return file.read(place.size)
 
 
 def read_shard(file: BinaryIO) -> Iterator[Sample]:
-    """Yield the samples of a shard with their content, of a shard that can be trusted: no size is checked.
+    """Yield the samples of a shard with their content, which may be as large as the shard.
 
     Errors: `DamagedShard`.
     """
@@ -196,7 +198,10 @@ def _extended(file: BinaryIO, info: tarfile.TarInfo, place: Place) -> dict[str, 
     content = read_place(file, place)
     if info.type == tarfile.GNUTYPE_LONGNAME:
         return {"path": content.rstrip(b"\0").decode("utf-8", "replace")}
-    return {name: value for name, value in _pax_records(content) if name == "path" or value.isdecimal()}
+    found = {name: value for name, value in _pax_records(content) if name == "path" or value.isdecimal()}
+    if len(found.get("size", "")) > MAX_DIGITS:
+        raise DamagedShard(f"the header at byte {place.offset - BLOCK:,} has an endless size")
+    return found
 
 
 def _pax_records(content: bytes) -> Iterator[tuple[str, str]]:

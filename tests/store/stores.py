@@ -52,6 +52,7 @@ class Misbehaving:
     system: Any
     lagging: int = 0  # how many of the newest names a listing lacks
     failing: int = 0  # how many puts fail from now on
+    hidden: str = ""  # names with this text are not listed
     half: bool = False  # whether a put that fails leaves half of the data
     written: list[str] = field(default_factory=list)
 
@@ -62,7 +63,15 @@ class Misbehaving:
         """The listing, without the newest names."""
         hidden = self.written[len(self.written) - self.lagging :] if self.lagging else []
         found = self.system.ls(path, **options)
+        found = [each for each in found if not self.hidden or self.hidden not in each]
         return [each for each in found if not any(name.startswith(each.rstrip("/")) for name in hidden)]
+
+    def find(self, path: str, **options: Any) -> Any:
+        """Every file below, without those that are hidden."""
+        found = self.system.find(path, **options)
+        for name in [name for name in found if self.hidden and self.hidden in name]:
+            del found[name]  # of an object with `detail`
+        return found
 
     def pipe_file(self, path: str, value: bytes, **options: Any) -> None:
         """Write, or fail."""

@@ -1,5 +1,7 @@
 """Files in a store that machines share: whole or not there, created once, and every fault is one line."""
 
+import errno
+import os
 import threading
 
 import pytest
@@ -89,6 +91,22 @@ def test_a_creation_that_seemed_to_fail_counts_if_it_succeeded(bucket):
     assert not store.create("a", b"other")
 
 
+def test_a_file_that_is_deleted_while_another_would_be_created_is_no_fault(bucket):
+    store = open_store(bucket)
+    write = store.system.pipe_file
+
+    def write_and_delete(path, data, **options):
+        try:
+            write(path, data, **options)
+        finally:
+            store.delete("a")
+
+    store.write("a", b"theirs")
+    store = misbehaving(store)
+    store.system.pipe_file = write_and_delete
+    assert not store.create("a", b"mine")
+
+
 def test_a_store_that_fails_on_is_one_line(bucket):
     store = misbehaving(open_store(bucket), failing=99)
     with pytest.raises(StoreFault, match=f"^storage {bucket}: connection reset by peer; .*run again") as caught:
@@ -126,3 +144,94 @@ def test_no_password_of_an_address_is_shown(address):
     assert "127.0.0.1" in str(caught.value) or "refused" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "me:" not in str(caught.value)
+
+
+def test_a_name_is_no_pattern(store, tmp_path):
+    for each in ("cats/a", "cats/b/y", "cats/c/d"):
+        store.write(each, b"other")
+    (tmp_path / "source").write_bytes(b"this")
+    for name in ("cats/*/y", "cats/**", "cats/[a-z]", "cats/?"):
+        assert store.read(name) is store.size(name) is None
+        assert store.names(name) == store.files(name) == []
+        store.delete(name)
+        store.upload(tmp_path / "source", name)
+        assert store.download(name, tmp_path / "target")
+        assert (tmp_path / "target").read_bytes() == b"this"
+        store.delete(name)
+    assert {file.name for file in store.files("cats")} == {"a", "b/y", "c/d"}
+    assert store.read("cats/a") == b"other"
+
+
+def test_an_address_is_no_pattern(store):
+    for prefix in ("a*b", "a[x]b", "a?b"):
+        odd, other = (open_store(f"{store.address}/{name}") for name in (prefix, "axb"))
+        other.write("x/y", b"other")
+        odd.write("x/y", b"this")
+        assert odd.names("x") == ["y"]
+        odd.delete("x")
+        assert odd.files("x") == []
+        assert other.read("x/y") == b"other"
+
+
+def test_a_folder_or_what_is_below_a_file_is_no_file(store, tmp_path):
+    store.write("a/b", b"1")
+    for name in ("a", "a/b/c"):
+        assert store.read(name) is store.read(name, most=9) is store.size(name) is store.file(name) is None
+        assert not store.download(name, tmp_path / "target")
+        store.delete_file(f"{name}/d")
+    assert store.read("a/b") == b"1"
+
+
+def test_of_a_long_file_only_the_beginning_is_read(store):
+    store.write("a", b"0123456789")
+    store.write("b", b"")
+    assert store.read("a", most=4) == b"0123"
+    assert store.read("a", most=99) == b"0123456789"
+    assert store.read("b", most=4) == b""
+
+
+def test_a_file_knows_when_it_was_written_and_can_be_renewed(store):
+    store.write("a", b"1")
+    assert store.file("a").size == 1
+    if store._is_local:
+        os.utime(store._path("a"), (0, 0))
+    before = store.file("a").modified
+    assert store.renew("a")
+    assert store.read("a") == b"1"
+    assert store.file("a").modified > before if store._is_local else store.file("a").modified >= before
+    assert not store.renew("b")
+
+
+def test_a_folder_without_hard_links_is_a_store_too(tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = open_store(str(tmp_path / "store"))
+    assert store.create("a", b"one")
+    assert not store.create("a", b"two")
+    assert store.read("a") == b"one"
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["a"]
+
+
+def test_a_link_whose_answer_was_lost_counts(tmp_path, monkeypatch):
+    link = os.link
+
+    def link_twice(source, target):
+        link(source, target)
+        link(source, target)
+
+    store = open_store(str(tmp_path / "store"))
+    monkeypatch.setattr(os, "link", link_twice)
+    assert store.create("a", b"one")
+    monkeypatch.setattr(os, "link", link)
+    assert not store.create("a", b"one")
+
+
+def test_a_folder_that_a_link_names_stays(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    store.write("kept/x", b"1")
+    (tmp_path / "store" / "link").symlink_to(tmp_path / "store" / "kept")
+    store.delete("link")
+    assert store.names("") == ["kept"]
+    assert store.read("kept/x") == b"1"

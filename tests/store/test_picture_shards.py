@@ -10,6 +10,7 @@ from pipeline.store import picture_shards as module
 from pipeline.store.digest import of_bytes
 from pipeline.store.jsonl import write_rows
 from pipeline.store.picture_shards import plan_shards, read_pictures, unpack_pictures, write_pictures
+from pipeline.store.shards import DamagedShard
 
 
 @pytest.fixture(autouse=True)
@@ -102,20 +103,27 @@ def test_a_damaged_shard_is_noticed(artifact, tmp_path, damage):
     assert not unpack_pictures(path, tmp_path / "out", plans[0].shard)
 
 
-def test_a_shard_cannot_write_elsewhere(tmp_path, artifact):
+@pytest.mark.parametrize("name", ["../outside.png", "/outside.png", "a/b.png", "a\0.png", "\x1b[31m.png", "a\\b.png"])
+def test_a_shard_cannot_write_elsewhere(tmp_path, artifact, name):
     plan = plan_shards(artifact(20), "images")[0]
     with tarfile.open(tmp_path / "shard.tar", "w") as tar:
-        tar.addfile(tarfile.TarInfo("../outside.png"))
+        tar.addfile(tarfile.TarInfo("before.png"))
+        info = tarfile.TarInfo(name)
+        info.pax_headers = {"path": name}  # a NUL ends the name in a plain header
+        tar.addfile(info)
     (tmp_path / "out").mkdir()
     assert not unpack_pictures(tmp_path / "shard.tar", tmp_path / "out", plan.shard)
     assert not (tmp_path / "outside.png").exists()
+    assert list((tmp_path / "out").iterdir()) == []
+    with pytest.raises(DamagedShard, match="a name that no picture has"):
+        list(read_pictures(tmp_path / "shard.tar"))
 
 
 def test_a_picture_that_changes_meanwhile_is_noticed(artifact, tmp_path):
     folder = artifact(20)
     plan = plan_shards(folder, "images")[0]
     (folder / "images" / plan.members[0].name).write_bytes(b"")
-    with pytest.raises(DamagedState, match="changed while it was read"):
+    with pytest.raises(DamagedState, match="is not what was written"):
         write_pictures(tmp_path / "shard.tar", folder / "images", plan.members)
 
 

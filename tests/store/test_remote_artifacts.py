@@ -1,14 +1,17 @@
 """Artifacts that machines share: what one has published the others find, whole or not at all."""
 
 import dataclasses
+import json
 import shutil
 
 import pytest
 
 from pipeline.errors import DamagedState
+from pipeline.store import artifacts
 from pipeline.store import manifest as manifests
 from pipeline.store.manifest import check_contents
 from pipeline.store.object_store import StoreFault, open_store
+from pipeline.store.stored_manifest import parse
 from tests.store.sharing_machine import KEY, Machine
 from tests.store.stores import misbehaving
 
@@ -139,7 +142,7 @@ def test_a_listing_that_lags_hides_no_artifact(tmp_path, bucket):
     there.artifacts.bring(there.find())
 
 
-@pytest.mark.parametrize("after", range(6))
+@pytest.mark.parametrize("after", range(8))
 def test_an_upload_that_fails_half_way_is_done_again(tmp_path, bucket, after):
     good = open_store(bucket)
     here, there = Machine(tmp_path / "a", misbehaving(good, half=True)), Machine(tmp_path / "b", good)
@@ -196,3 +199,126 @@ def test_what_was_deleted_here_is_fetched_again(machines):
     assert dataclasses.replace(here.find().manifest, folders={}) == dataclasses.replace(made.manifest, folders={})
     here.artifacts.bring(here.find())
     assert manifests.read(made.folder).outputs == {"text": "one"}
+
+
+@pytest.mark.parametrize("missing", ["manifest.json", "images/2.png"])
+def test_a_local_copy_that_is_damaged_is_fetched_again(machines, missing):
+    here, _ = machines
+    made = here.artifacts.share(here.make())
+    (made.folder / missing).unlink()
+    (made.folder / "stray").touch()
+    artifacts._load.cache_clear()  # of another process
+    found = here.find()
+    assert here.artifacts.to_share(found).startswith("is fetched from")
+    brought = here.artifacts.share(found)
+    assert brought.folder == made.folder
+    check_contents(brought.manifest, brought.folder)
+    assert not (made.folder / "stray").exists()
+    assert here.artifacts.to_share(here.find()) == ""
+    assert here.artifacts.folders() == [made.folder]
+
+
+def test_a_local_artifact_of_the_same_name_is_not_taken_for_that_of_another_machine(machines):
+    here, there = machines
+    mine = here.make("one", run="a", unfinished="3 of 9")
+    there.artifacts.share(there.make("two", run="b"))
+    brought = here.artifacts.bring(here.find())
+    assert brought.manifest.outputs == manifests.read(brought.folder).outputs == {"text": "two"}
+    assert brought.folder == mine.folder
+    assert [manifests.read(folder).unfinished for folder in here.artifacts.folders()] == ["", "3 of 9"]
+
+
+def damage(store, ending: str) -> str:
+    """Change one byte of a file in the store."""
+    name = next(name for name in _all(store, "cats") if name.endswith(ending))
+    data = bytearray(store.read(name))
+    data[515] ^= 1
+    store.write(name, bytes(data))
+    return name
+
+
+@pytest.mark.parametrize(("ending", "rerun"), [("images.jsonl", False), (".tar", False), (".tar", True)])
+def test_what_is_damaged_in_the_store_is_copied_there_again(machines, store, ending, rerun):
+    here, there = machines
+    made = here.artifacts.share(here.make("one"))
+    name = damage(store, ending)
+    with pytest.raises(DamagedState, match=r"is not what was written; `python -m tasks rerun normalize`"):
+        there.artifacts.bring(there.find())
+    assert store.read(name) is None
+    here.artifacts.share(here.make("two", forced="again") if rerun else made)
+    brought = there.artifacts.bring(there.find())
+    check_contents(brought.manifest, brought.folder)
+
+
+def test_a_fetch_that_is_damaged_on_its_way_is_done_again(machines, store, monkeypatch):
+    here, there = machines
+    here.artifacts.share(here.make())
+    download, damaged = type(store).download, set()
+
+    def download_half(store, name, target):
+        found = download(store, name, target)
+        if name not in damaged:
+            target.write_bytes(target.read_bytes()[:-1])
+        damaged.add(name)
+        return found
+
+    monkeypatch.setattr(type(store), "download", download_half)
+    brought = there.artifacts.bring(there.find())
+    check_contents(brought.manifest, brought.folder)
+
+
+def test_an_artifact_that_cannot_be_completed_is_published_beside_it(machines, store):
+    here, there = machines
+    here.artifacts.share(here.make("one", run="a"))
+    store.delete(next(name for name in _all(store, "cats") if name.endswith("kept.txt")))
+    mine = there.artifacts.share(there.make("two", run="b"))
+    assert mine.folder.name == f"{KEY[:12]}.2"
+    assert here.artifacts.bring(there.find()).manifest.outputs == {"text": "two"}
+
+
+@pytest.mark.parametrize("changed", ["sheets/kept.txt", "images/2.png"])
+def test_what_is_damaged_here_is_not_copied(machines, changed):
+    here, there = machines
+    made = here.make("pq")
+    path = made.folder / changed
+    path.write_bytes(path.read_bytes().replace(b"p", b"q"))
+    with pytest.raises(DamagedState, match=rf"{changed} is not what was written; `python -m tasks rerun normalize`"):
+        here.artifacts.share(made)
+    assert there.find() is None
+
+
+def test_a_number_that_a_stranger_invents_costs_nothing(machines, store, monkeypatch):
+    here, _ = machines
+    here.artifacts.share(here.make("one"))
+    for number in ("100000000", "9" * 200, "0", "-1", "2.3", "x"):
+        store.write(f"cats/normalize/{KEY[:12]}.{number}/x", b"")
+    read, asked = type(store).read, []
+
+    def count(store, name, **options):
+        asked.append(name)
+        return read(store, name, **options)
+
+    monkeypatch.setattr(type(store), "read", count)
+    assert here.artifacts.remote.all()[0].manifest.outputs == {"text": "one"}
+    assert [each.name for each in here.artifacts.remote.find(KEY, KEY[:12])] == [KEY[:12]]
+    assert len(asked) < 9
+
+
+def test_a_rerun_behind_a_gap_is_found_with_its_successors(machines, store):
+    here, there = machines
+    for run in ("1", "2", "3"):
+        here.artifacts.share(here.make(run, forced=run))
+    store.delete(f"cats/normalize/{KEY[:12]}")
+    assert [each.manifest.forced for each in there.artifacts.remote.find(KEY, KEY[:12])] == ["3", "2"]
+
+
+def test_a_file_that_a_stranger_names_is_not_written(machines, store, tmp_path):
+    here, there = machines
+    made = here.artifacts.share(here.make())
+    place = f"cats/normalize/{made.folder.name}"
+    for name in ("../../outside", str(tmp_path / "outside")):
+        body = json.loads(store.read(f"{place}/manifest.json"))
+        body["manifest"]["files"][name] = body["manifest"]["files"]["images.jsonl"]
+        store.write(f"{place}/manifest.json", json.dumps(body).encode())
+        assert there.find() is None
+    assert parse(json.dumps(body).encode(), name=made.folder.name, prefix="cats/normalize") is None

@@ -11,6 +11,7 @@ import pytest
 from filelock import Timeout
 
 from pipeline.store import remote_lock as module
+from pipeline.store.object_store import StoreFault, open_store
 from pipeline.store.remote_lock import RemoteLock
 
 
@@ -122,7 +123,7 @@ def test_who_has_lost_the_lock_leaves_that_of_the_new_holder(store, clock, elsew
 
 def test_a_process_of_this_machine_that_was_killed_holds_up_nobody(store, clock):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    token = {"holder": "it", "host": module.platform.node(), "pid": child.pid}
+    token = {"holder": "it", **module._machine(), "pid": child.pid}
     token["born"] = psutil.Process(child.pid).create_time()
     store.create("cats/locks/key", json.dumps(token).encode())
     waiting = lock(store, clock)
@@ -134,6 +135,85 @@ def test_a_process_of_this_machine_that_was_killed_holds_up_nobody(store, clock)
 
 
 def test_another_process_of_the_same_number_is_not_the_holder(store, clock):
-    token = {"holder": "it", "host": module.platform.node(), "pid": os.getpid(), "born": 1.0}
+    token = {"holder": "it", **module._machine(), "pid": os.getpid(), "born": 1.0}
     store.create("cats/locks/key", json.dumps(token).encode())
     lock(store, clock).acquire(timeout=0).release()
+
+
+def test_a_process_of_another_container_with_the_same_name_is_not_taken_for_gone(store, clock):
+    token = {"holder": "it", **module._machine(), "processes": "pid:[1]", "pid": os.getpid(), "born": 1.0}
+    store.create("cats/locks/key", json.dumps(token).encode())
+    with pytest.raises(Timeout):
+        lock(store, clock).acquire(timeout=0)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def leave_a_claim(store, clock, monkeypatch) -> None:
+    """Leave the lock of a holder that is gone, and the claim of a process that was killed while it took it over."""
+    store.create("cats/locks/key", b"dead")
+    other = lock(store, clock)
+    with pytest.raises(Timeout):
+        other.acquire(timeout=0)
+    clock.now += module.SILENCE + 1
+
+    def kill(*_) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "write", kill)
+        patch.setattr(type(store), "delete_file", kill)
+        with pytest.raises(Killed):
+            other.acquire(timeout=0)
+    assert len(store.names("cats/locks")) == 2
+
+
+def test_a_claim_that_is_left_behind_blocks_nobody(store, clock, elsewhere, monkeypatch):
+    leave_a_claim(store, clock, monkeypatch)
+    waiting = lock(store, clock)
+    for _ in range(2):  # it sees the lock, and then the claim
+        with pytest.raises(Timeout):
+            waiting.acquire(timeout=0)
+        clock.now += module.SILENCE + 1
+    waiting.acquire(timeout=0).release()
+    assert store.names("cats/locks") == []
+
+
+def test_a_claim_of_a_process_of_this_machine_that_is_gone_blocks_nobody(store, clock, monkeypatch):
+    leave_a_claim(store, clock, monkeypatch)
+    gone = {"holder": "it", **module._machine(), "pid": os.getpid(), "born": 1.0}
+    for name in store.names("cats/locks"):
+        store.write(f"cats/locks/{name}", json.dumps(gone).encode())
+    lock(store, clock).acquire(timeout=0).release()
+
+
+def test_a_store_that_fails_while_a_lock_is_taken_over_leaves_no_claim(store, clock, elsewhere, monkeypatch):
+    store.create("cats/locks/key", b"dead")
+    waiting = lock(store, clock)
+    with pytest.raises(Timeout):
+        waiting.acquire(timeout=0)
+    clock.now = module.SILENCE + 1
+
+    def fail(*_) -> None:
+        raise StoreFault("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "write", fail)
+        with pytest.raises(StoreFault):
+            waiting.acquire(timeout=0)
+    assert store.names("cats/locks") == ["key"]
+    waiting.acquire(timeout=0).release()
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 100_000, b'{"pid": 1e999}', b"\xff" * 100_000, b"3"])
+def test_any_file_at_the_place_of_a_lock_is_taken_over(tmp_path, clock, content):
+    store = open_store(str(tmp_path))
+    store.write("cats/locks/key", content)
+    waiting = lock(store, clock)
+    with pytest.raises(Timeout):
+        waiting.acquire(timeout=0)
+    clock.now = module.SILENCE + 1
+    waiting.acquire(timeout=0).release()
+    assert store.names("cats/locks") == []

@@ -154,6 +154,24 @@ def test_headers_that_promise_anything_cost_nothing():
     assert entries(pax + header(tarfile.REGTYPE, 0) + bytes(2 * BLOCK)) == (["a"], "")
 
 
+def test_a_file_larger_than_its_shard_is_not_read():
+    with pytest.raises(DamagedShard, match="cut short"):
+        read_place(shard(), Place(BLOCK, 1 << 50))
+
+
+@pytest.mark.parametrize("digits", [20, 4000, 5000])
+def test_a_size_of_endless_digits_is_damage(digits):
+    info = tarfile.TarInfo("a.png")
+    info.type = tarfile.XHDTYPE
+    records = b"%d size=%s\n" % (len(str(digits)) + 7 + digits, b"9" * digits)
+    info.size = len(records)
+    pax = info.tobuf(tarfile.GNU_FORMAT) + records + bytes(-len(records) % BLOCK)
+    assert entries(pax + tarfile.TarInfo("a.png").tobuf(tarfile.GNU_FORMAT) + bytes(2 * BLOCK)) == (
+        [],
+        "the header at byte 0 has an endless size",
+    )
+
+
 def test_two_samples_of_one_key_stay_two():
     samples = [Sample("a", {"png": b"1", "txt": b"x"}), Sample("a", {"png": b"2"})]
     assert list(read_shard(shard(samples))) == samples

@@ -8,7 +8,7 @@ import pytest
 from filelock import Timeout
 
 from pipeline.images.png import encode_png
-from tasks import machines
+from tasks import gc_command, machines
 from tasks.cli import main
 
 
@@ -137,3 +137,41 @@ def test_gc_shared_needs_days_and_a_storage(command, storage, flags):
     code, said = command("a", "gc", "--shared", *flags, storage=storage)
     assert code != 0
     assert "give both, and set storage" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (
+            ["--shared", "--days", "1e12"],
+            "--days 1000000000000.0: expected a number, at least 0, for example 10; at most 36,500",
+        ),
+        (["--shared", "--days", "inf"], "--days inf: expected"),
+        (["--days", "nan"], "--days nan: expected"),
+        (["--gib", "inf"], "--gib inf: expected a number"),
+        (["--gib", "-1"], "--gib -1.0: expected"),
+    ],
+)
+def test_gc_refuses_numbers_that_nobody_means(command, flags, says):
+    code, said = command("a", "gc", *flags)
+    assert code != 0
+    assert says in said
+    assert "Traceback" not in said
+
+
+def test_gc_says_what_it_leaves_alone_and_prints_no_control_characters(command, tmp_path, monkeypatch):
+    assert command("a", "run")[0] == 0
+    normalize = tmp_path / "store" / "cats" / "normalize"
+    (normalize / "locks").mkdir(exist_ok=True)
+    (normalize / "locks" / "key").write_bytes(b"{}")
+    (normalize / ".DS_Store").touch()
+    (tmp_path / "store" / "cats" / "download" / "later\x1b[31m").mkdir()
+    (tmp_path / "store" / "cats" / "download" / "later\x1b[31m" / "manifest.json").touch()
+    code, said = command("a", "gc", "--shared", "--days", "9")
+    assert code == 0
+    assert "cats/normalize: left alone, a machine is at work" in said
+    assert "cats/download/later [31m: left alone with all shards" in said
+    monkeypatch.setattr(gc_command.cleanup, "delete_shared", lambda *_, **__: {"cats/\x1b[31m": 1})
+    said = command("a", "gc", "--shared", "--days", "9")[1]
+    assert "cats/ [31m" in said
+    assert "\x1b" not in said
