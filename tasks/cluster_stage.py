@@ -5,26 +5,29 @@ publishes the artifact there. Progress comes back as events of the scheduler. A 
 another one, which resumes from what is in the storage.
 """
 
+import json
+import re
+import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from pipeline.cluster.client import Cluster, Notify, run_one
-from pipeline.cluster.references import Reference, StoredArtifact, locate, refer, scratch_folder
+from pipeline.cluster.references import Reference, StoredArtifact, locate, refer, refer_to, scratch_folder
 from pipeline.errors import UserError
 from pipeline.gan.continuation import Continuation
 from pipeline.pretrained import Weights
 from pipeline.progress import Progress, ShouldStop, TellingProgress, tell
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
-from pipeline.store.artifacts import WORK, ArtifactStore
+from pipeline.store.artifacts import WORK, Artifact, ArtifactStore, load
 from pipeline.store.manifest import Manifest, list_files
 from pipeline.store.object_store import ObjectStore, StoreFault, open_store
 from pipeline.store.remote_artifacts import RemoteArtifacts
@@ -34,6 +37,7 @@ from tasks import backbones, isolation, locks
 COPY_SECONDS = 20.0  # from one copy of what a resume needs to the next
 STATE = "state.json"
 NOT_COPIED = (".part", ".lock")
+PATH = re.compile(r"(?!\.)[\w. -]{1,100}(/(?!\.)[\w. -]{1,100}){0,9}", re.ASCII)  # of a file in a copy
 TEXTURES = "textures"  # the digest of the extractor without weights
 
 
@@ -77,10 +81,8 @@ class StageOrder:
 
 def make_order(task: Any, draft: Manifest, cluster: Cluster) -> StageOrder:
     """The order for the stage `task`, whose arguments name files and artifacts of this machine."""
-    read = {each.keyword or each.stage: each.finished().folder.name for each in task.stages_read()}
-    stages = {each.keyword or each.stage: each.stage for each in task.stages_read()}
-    artifacts = {name: StoredArtifact(cluster.storage, cluster.dataset, stages[name], read[name]) for name in read}
-    packed = {name: _pack(value, name, cluster) for name, value in task.arguments().items()}
+    artifacts = {each.keyword or each.stage: refer_to(each.finished(), cluster) for each in task.stages_read()}
+    packed = {name: _pack(value, name, cluster, task.artifact_store) for name, value in task.arguments().items()}
     return StageOrder(
         function=task.function,
         options=task.options,
@@ -92,17 +94,19 @@ def make_order(task: Any, draft: Manifest, cluster: Cluster) -> StageOrder:
     )
 
 
-def _pack(value: Any, name: str, cluster: Cluster) -> Any:
+def _pack(value: Any, name: str, cluster: Cluster, store: ArtifactStore) -> Any:
     if isinstance(value, Path):
         if value.is_file():
             return FileContent(value.name, value.read_bytes())
         return refer(value, cluster) if (value / manifests.NAME).exists() else Scratch(name)
     if isinstance(value, Weights) and value.path.exists():
-        return replace(value, path=_pack(value.path, name, cluster))
+        return replace(value, path=_pack(value.path, name, cluster, store))
     if isinstance(value, Continuation):
         if value.folder is None or value.folder.name.startswith(WORK):  # of this machine alone
             return Continuation()
-        return ContinuationOrder(refer(value.folder, cluster), value.epochs)
+        # Made before there was a storage, or deleted from it: workers find it there from now on
+        shared = store.share(load(value.folder))
+        return ContinuationOrder(refer_to(shared, cluster), value.epochs)
     return value
 
 
@@ -147,24 +151,33 @@ def do_stage(order: StageOrder, notify: Notify, should_stop: ShouldStop) -> Mani
     store = ArtifactStore(scratch_folder() / prefix, RemoteArtifacts(shared, prefix))
     _check_weights(order)
     lock = RemoteLock(shared, f"{prefix}/locks/worker-{order.key[:12]}")
-    with locks.acquire(lock, lambda: notify(("line", "waits: another worker makes the same"))):
-        if found := store.find(order.key, forced=order.draft.forced, run=order.draft.run):
-            return found.manifest
-        return _make(order, store, shared, notify, should_stop)
-
-
-def _make(
-    order: StageOrder, store: ArtifactStore, shared: ObjectStore, notify: Notify, should_stop: ShouldStop
-) -> Manifest:
-    """Make the artifact and publish it."""
-    began = time.monotonic()
-    saved = f"{order.cluster.dataset}/{order.draft.stage}/work/{order.key[:12]}"
-    folder = store.work(order.key, resume=order.resumable)
-    if order.resumable and not any(folder.iterdir()):
-        _copy_back(shared, saved, folder)
+    saved = f"{prefix}/work/{order.key[:12]}"
     progress = TellingProgress(
         lambda done, total, note="": notify(("progress", done, total, note)), lambda line: notify(("line", line))
     )
+    with locks.acquire(lock, lambda: notify(("line", "waits: another worker makes the same"))):
+        made = store.find(order.key, forced=order.draft.forced, run=order.draft.run)
+        if made is None:
+            made = _make(order, store, shared, saved, progress, should_stop)
+        manifest = store.share(made, progress).manifest  # also if it was made before, but not copied
+        if order.resumable:
+            shared.delete(saved)
+        return manifest
+
+
+def _make(
+    order: StageOrder,
+    store: ArtifactStore,
+    shared: ObjectStore,
+    saved: str,
+    progress: Progress,
+    should_stop: ShouldStop,
+) -> Artifact:
+    """Make the artifact; what a resume needs is in the folder `saved` of the storage meanwhile."""
+    began = time.monotonic()
+    folder = store.work(order.key, resume=order.resumable)
+    if order.resumable and not any(folder.iterdir()):
+        _copy_back(shared, saved, folder)
     with _copied_regularly(shared, saved, folder) if order.resumable else nullcontext():
         result = _work(order, folder, progress, should_stop)
     manifest = replace(
@@ -176,10 +189,7 @@ def _make(
         created=datetime.now(timezone.utc).isoformat(),
         seconds=round(time.monotonic() - began, 2),
     )
-    published = store.share(store.publish(folder, manifest, latest=False), progress)
-    if order.resumable:
-        shared.delete(saved)
-    return published.manifest
+    return store.publish(folder, manifest, latest=False)
 
 
 def _check_weights(order: StageOrder) -> None:
@@ -233,13 +243,17 @@ class _Copy:
     def update(self) -> None:
         """Upload what has changed. A storage that is away for a while costs only the steps since the last copy."""
         with suppress(StoreFault, OSError):
-            now = {name: stamp for name, stamp in self._list() if not name.endswith(NOT_COPIED)}
+            now = {
+                name: stamp for name, stamp in self._list() if PATH.fullmatch(name) and not name.endswith(NOT_COPIED)
+            }
             changed = [name for name, stamp in now.items() if self._copied.get(name) != stamp]
             # Checkpoints first: statistics may be ahead of them, as after a kill, but not behind
             for name in sorted(changed, key=lambda name: not name.startswith("checkpoints/")):
                 self.shared.upload(self.folder / name, f"{self.saved}/{name}")
             if changed or now.keys() != self._copied.keys():
                 self.shared.write(f"{self.saved}/{STATE}", dump_names(now))
+            for name in self._copied.keys() - now.keys():  # checkpoints that newer ones have replaced
+                self.shared.delete(f"{self.saved}/{name}")
             self._copied = now
 
     def _list(self) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -249,15 +263,31 @@ class _Copy:
                 yield path.relative_to(self.folder).as_posix(), (stat.st_size, stat.st_mtime_ns)
 
 
-def dump_names(names: Mapping[str, Any]) -> bytes:
-    """The list of the files of a copy."""
-    return "\n".join(names).encode()
+def dump_names(names: Iterable[str]) -> bytes:
+    """The list of the files of a copy, as JSON."""
+    return json.dumps(sorted(names)).encode()
 
 
 def _copy_back(shared: ObjectStore, saved: str, folder: Path) -> None:
-    """Fill the empty `folder` with what a lost worker was doing, as far as it was copied."""
-    for name in (shared.read(f"{saved}/{STATE}") or b"").decode().splitlines():
-        target = folder / name
-        if target.resolve().is_relative_to(folder.resolve()):
+    """Fill the empty `folder` with what a lost worker was doing, as far as it was copied; nothing if the list of it is
+    damaged."""
+    try:
+        for name in _read_names(shared.read(f"{saved}/{STATE}") or b""):
+            target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shared.download(f"{saved}/{name}", target)
+    except BaseException:
+        shutil.rmtree(folder)  # the next order would go on from the half of a copy
+        raise
+
+
+def _read_names(data: bytes) -> list[str]:
+    """The names in a list of `dump_names`; none unless all are paths below a folder, and none is a folder of others."""
+    try:
+        names = json.loads(data or b"[]")
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(names, list) or not all(isinstance(name, str) and PATH.fullmatch(name) for name in names):
+        return []
+    folders = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents}
+    return [] if folders & set(names) else names

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.cluster.client import Cluster
-from pipeline.errors import disk_faults
+from pipeline.errors import DamagedState, disk_faults
 from pipeline.progress import TellingProgress
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
 from pipeline.store.manifest import Manifest, list_files, list_folders
+from pipeline.store.object_store import open_store
 from tasks import cluster_stage, error_text, isolation, locks, luigid, machines, run_log, signals
 from tasks.stage_reporter import StageReporter
 
@@ -97,10 +98,19 @@ def _make_on_cluster(task: "StageTask", key: str, reporter: StageReporter, clust
     order = cluster_stage.make_order(task, draft_manifest(task, key), cluster)
     progress = TellingProgress(reporter.progress, reporter.tell)
     cluster_stage.run_on_cluster(order, progress=progress, should_stop=signals.should_stop)
-    made = task.artifact_store.bring(task.finished(), progress)
+    if (found := task.published()) is None:
+        raise DamagedState(
+            f"storage {open_store(cluster.storage).shown}: what a worker has made for the stage {task.stage} is not"
+            " there any more; run again"
+        )
+    made = task.artifact_store.bring(found, progress)
+    manifest = made.manifest
+    if notices := task.notices_of(manifest.outputs):  # about folders of this machine, which the worker does not have
+        manifest = replace(manifest, summary=_with_notices(manifest.summary, notices))
+        manifests.write(manifest, made.folder)
     if not task.once:
         task.artifact_store.point_latest(made.folder)
-    return made.manifest
+    return manifest
 
 
 def _with_notices(summary: dict[str, Any], notices: list[str]) -> dict[str, Any]:

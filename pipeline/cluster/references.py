@@ -1,9 +1,8 @@
 """Artifacts that a worker reads: folders of this machine, or what the storage that machines share has of them."""
 
-import io
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -12,19 +11,23 @@ import numpy as np
 
 from pipeline.cluster.client import Cluster
 from pipeline.errors import DamagedState
+from pipeline.store import digest
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import Artifact, ArtifactStore
+from pipeline.store.npz import ArrayForms, Arrays, UnusableFile, check_finite, read_npz
 from pipeline.store.object_store import open_store
 from pipeline.store.remote_artifacts import RemoteArtifacts
 
 
 class StoredArtifact(NamedTuple):
-    """An artifact in the storage."""
+    """An artifact in the storage; `outputs` is the digest of what it holds, as a stage that is made again has the same
+    name."""
 
     storage: str
     dataset: str
     stage: str
     name: str
+    outputs: str
 
 
 Reference: TypeAlias = Path | StoredArtifact
@@ -34,8 +37,13 @@ def refer(folder: Path, cluster: Cluster) -> Reference:
     """What a worker needs to find the artifact `folder`."""
     if not cluster.storage:
         return folder.absolute()
-    stage = manifests.read(folder).stage
-    return StoredArtifact(cluster.storage, cluster.dataset, stage, folder.name)
+    return refer_to(Artifact(folder, manifests.read(folder)), cluster)
+
+
+def refer_to(artifact: Artifact, cluster: Cluster) -> StoredArtifact:
+    """What a worker needs to find `artifact` in the storage of the cluster."""
+    outputs = digest.of_value(artifact.manifest.outputs)
+    return StoredArtifact(cluster.storage, cluster.dataset, artifact.manifest.stage, artifact.folder.name, outputs)
 
 
 def locate(reference: Reference) -> Path:
@@ -51,11 +59,15 @@ def locate(reference: Reference) -> Path:
 def _fetch(wanted: StoredArtifact, scratch: Path) -> Path:
     remote = RemoteArtifacts(open_store(wanted.storage), f"{wanted.dataset}/{wanted.stage}")
     store = ArtifactStore(scratch / wanted.dataset / wanted.stage, remote)
-    if (found := remote.read(wanted.name)) is None:
-        raise DamagedState(
-            f"storage {wanted.storage}: {wanted.dataset}/{wanted.stage}/{wanted.name} is gone; run again"
-        )
-    return store.bring(Artifact(store.root / wanted.name, found.manifest)).folder
+    found = remote.read(wanted.name)
+    if found is None or digest.of_value(found.manifest.outputs) != wanted.outputs:
+        what = "is gone" if found is None else "was made again"
+        where = f"{wanted.dataset}/{wanted.stage}/{wanted.name}"
+        raise DamagedState(f"storage {remote.store.shown}: {where} {what}; run again")
+    folder = store.root / wanted.name
+    if (folder / manifests.NAME).exists() and manifests.read(folder).outputs != found.manifest.outputs:
+        store.discard(folder)  # from before it was made again
+    return store.bring(Artifact(folder, found.manifest)).folder
 
 
 def scratch_folder() -> Path:
@@ -68,19 +80,23 @@ def scratch_folder() -> Path:
         return Path(tempfile.gettempdir()) / "ganmill-artifacts"
 
 
-def keep_arrays(where: Reference, name: str, compute: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """What `compute()` gives, from the storage if a worker has computed it before: `name` is a digest of all that it
-    follows from. Workers of this machine compute it.
+def keep_arrays(
+    where: Reference, name: str, forms: ArrayForms, compute: Callable[[], Mapping[str, np.ndarray]]
+) -> Arrays:
+    """What `compute()` gives, arrays of these `forms`, from the storage if a worker has computed it before: `name` is a
+    digest of all that it follows from. Workers of this machine compute it.
     """
     if isinstance(where, Path):
         return dict(compute())
     store, file = open_store(where.storage), f"{where.dataset}/{where.stage}/work/{name}.npz"
-    try:
-        with np.load(io.BytesIO(store.read(file) or b""), allow_pickle=False) as found:
-            return dict(found)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile):  # not there, or not whole
+    with tempfile.TemporaryDirectory(prefix="ganmill-") as folder:
+        path = Path(folder) / "arrays.npz"
+        with suppress(UnusableFile):  # then it is computed again
+            if store.download(file, path):
+                found = read_npz(path, forms)
+                check_finite(found)
+                return found
         arrays = dict(compute())
-        data = io.BytesIO()
-        np.savez(data, **arrays)  # type: ignore[arg-type]  # NumPy's types allow no names that are not known
-        store.write(file, data.getvalue())
+        np.savez(path, **arrays)  # type: ignore[arg-type]  # NumPy's types allow no names that are not known
+        store.upload(path, file)
         return arrays

@@ -36,7 +36,7 @@ from pipeline.store.shards import DamagedShard
 
 SHARD = 2000  # pictures, if they are files of this machine
 MAX_SECONDS = 20.0  # for one picture; 100 million pixels take about 2 s
-VERSION = 2  # of what is written into the storage
+VERSION = 2  # of the stage normalize: what an earlier one has prepared is not used again
 HASH = re.compile("[0-9a-f]{16}")
 LONGEST_REASON = 200  # characters
 LARGEST = 1 << 32  # bytes of a picture, or what its header says of a side: more is no row of `prepare`

@@ -20,6 +20,7 @@ from pipeline.store.jsonl import dump_row, parse_rows
 from pipeline.store.manifest import Manifest, list_files, list_folders
 from pipeline.store.object_store import open_store
 from pipeline.store.remote_artifacts import RemoteArtifacts
+from tasks.stages import Normalize
 
 OPTIONS = NormalizeOptions(size=16, processes=1)
 
@@ -203,6 +204,10 @@ def test_damaged_pictures_in_the_storage_are_deleted_there(stored, download, tmp
         run(download, tmp_path / "out", stored)
     assert cluster.orders[-1].source == name
     assert store.size(name) is None
+
+
+def test_names_follow_from_the_version_of_the_stage():
+    assert Normalize.version == module.VERSION
 
 
 def test_rows_are_written_last(stored, download, tmp_path, monkeypatch):
