@@ -79,8 +79,10 @@ def run_scheduler(arguments: Namespace) -> int:
 
 
 async def _schedule(arguments: Namespace, security: Any) -> None:
+    import dask
     from distributed import Scheduler
 
+    dask.config.set(machines.DASK)
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host  # of IPv6
     place = {"host": host, "port": arguments.port, "protocol": "tls"}
     try:
@@ -203,8 +205,8 @@ async def _nanny(
     import dask
     from distributed import Nanny
 
-    dask.config.set(machines.WORKERS)  # for good, as a lost worker is replaced at any time
-    config: dict[str, Any] = dict(machines.WORKERS)
+    dask.config.set(machines.DASK)  # for good, as a lost worker is replaced at any time
+    config = dict(machines.DASK)
     if resources:  # a training uses all cores, as on this machine; workers on shards have one each
         config["distributed.nanny.pre-spawn-environ"] = {}
     is_here = machines.host_of(arguments.address) in machines.LOOPBACK

@@ -15,7 +15,7 @@ from typing import Any
 from luigi import configuration
 
 from pipeline.cluster.certificates import read_certificates
-from pipeline.cluster.client import Cluster, log_as_others
+from pipeline.cluster.client import TRIES, Cluster, log_as_others
 from pipeline.errors import UserError
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
 from pipeline.option_types import Options, field_of, option, parse
@@ -28,7 +28,11 @@ SECTION = "machines"
 ADDRESS = re.compile(r"tls://(?P<host>[^:/\[\]]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
 MOST_PORT = 65535
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-WORKERS = {"distributed.worker.daemon": False}  # how Dask starts them: a worker starts processes too
+DASK: dict[str, Any] = {  # its configuration, where schedulers and workers are started
+    "distributed.worker.daemon": False,  # a worker starts processes too
+    "distributed.worker.preload": ["pipeline.cluster.environment"],
+    "distributed.scheduler.allowed-failures": TRIES - 1,
+}
 
 
 class MachineOptions(Options):
@@ -151,7 +155,7 @@ def _start_local() -> tuple[str, dict[str, str]]:
 
     log_as_others()
     security = Security.temporary()  # whoever reaches the scheduler could let it run code
-    dask.config.set(WORKERS)  # for good, as a lost worker is replaced at any time
+    dask.config.set(DASK)  # for good, as a lost worker is replaced at any time
     started = LocalCluster(
         n_workers=usable_cores(),
         threads_per_worker=1,

@@ -1,7 +1,7 @@
 """Score squares on a cluster: shards of them, in the same batches as on one machine."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from pipeline.filter.classifier_io import load_classifier
 from pipeline.filter.kernel import PrincipalComponents, fit_components
 from pipeline.images.dataset import read_images
 from pipeline.images.packed import Images
-from pipeline.progress import StageProgress
+from pipeline.progress import StageProgress, tell
 from pipeline.store import digest
 from pipeline.store.npz import ArrayForm
 
@@ -77,7 +77,8 @@ def score_on_cluster(
         done = sum(len(part.probability) for part in found.values())
         progress.report(done, len(ids), "squares scored")
 
-    map_shards(cluster, score_order, orders, take, should_stop=progress.should_stop)
+    told = partial(tell, progress.progress)
+    map_shards(cluster, score_order, orders, take, should_stop=progress.should_stop, tell=told)
     return join([found[name] for name in orders])
 
 

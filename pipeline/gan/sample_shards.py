@@ -40,10 +40,11 @@ def draw_on_cluster(
     cluster: Cluster,
     report: Callable[[int], None],
     should_stop: ShouldStop,
+    tell: Callable[[str], None],
 ) -> np.ndarray:
     """The first `count` samples (count, S, S, C) uint8, drawn by the workers of the cluster.
 
-    `report` is told how many are done. Raises what `map_shards` raises.
+    `report` is told how many are done, `tell` is called as by `map_shards`. Raises what `map_shards` raises.
     """
     where = refer(gan, cluster)
     ranges = [(first, min(first + SHARD, count)) for first in range(0, count, SHARD)]
@@ -54,7 +55,7 @@ def draw_on_cluster(
         found[name] = samples
         report(sum(map(len, found.values())))
 
-    map_shards(cluster, draw_order, orders, take, should_stop=should_stop)
+    map_shards(cluster, draw_order, orders, take, should_stop=should_stop, tell=tell)
     return np.concatenate([found[name] for name in orders])
 
 

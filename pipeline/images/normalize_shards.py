@@ -72,13 +72,15 @@ def prepare_shards(
     cluster: Cluster,
     take: Take,
     should_stop: ShouldStop,
+    tell: Callable[[str], None],
 ) -> None:
     """Prepare `pictures` of the artifact `download` on the cluster; squares go into the folder `images`.
 
-    `take` is called with the rows of each shard. Raises what `map_shards` raises.
+    `take` is called with the rows of each shard, `tell` as by `map_shards`. Raises what `map_shards` raises.
     """
+    hooks: dict[str, Any] = {"should_stop": should_stop, "tell": tell}
     if cluster.storage:
-        _prepare_in_storage(pictures, download, options, images, cluster, take, should_stop)
+        _prepare_in_storage(pictures, download, options, images, cluster, take, hooks)
         return
     parts = [tuple(pictures[start : start + SHARD]) for start in range(0, len(pictures), SHARD)]
     folder = images.absolute()
@@ -86,7 +88,7 @@ def prepare_shards(
         _name(options, str(number), *(each.id for each in part)): LocalOrder(_absolute(part), options, folder)
         for number, part in enumerate(parts)
     }
-    map_shards(cluster, prepare_local, orders, lambda _, rows: take(rows), should_stop=should_stop)
+    map_shards(cluster, prepare_local, orders, lambda _, rows: take(rows), **hooks)
 
 
 def prepare_local(order: LocalOrder) -> list[Prepared]:
@@ -124,7 +126,7 @@ def _prepare_in_storage(
     images: Path,
     cluster: Cluster,
     take: Take,
-    should_stop: ShouldStop,
+    hooks: dict[str, Any],
 ) -> None:
     store, waiting = open_store(cluster.storage), {picture.id: picture for picture in pictures}
     orders: dict[str, StoredOrder] = {}
@@ -138,7 +140,7 @@ def _prepare_in_storage(
         rows = _fetch(store, orders[name], images)
         take([row for row in rows if row.id in waiting and waiting[row.id].any_size == orders[name].any_size])
 
-    map_shards(cluster, prepare_stored, orders, fetch, should_stop=should_stop)
+    map_shards(cluster, prepare_stored, orders, fetch, **hooks)
 
 
 def _stored_order(plan: ShardPlan, options: NormalizeOptions, cluster: Cluster, *, any_size: bool) -> StoredOrder:

@@ -17,7 +17,7 @@ def shards(monkeypatch):
     """The sizes of the shards, which are done in this process, the last first."""
     sizes = []
 
-    def map_shards(cluster, work, orders, take, *, should_stop):
+    def map_shards(cluster, work, orders, take, *, should_stop, tell):
         for name, order in reversed(orders.items()):
             if should_stop():
                 raise Stopped

@@ -18,7 +18,7 @@ def shards(monkeypatch):
     """The ranges of the shards, which are done in this process, the last first."""
     ranges = []
 
-    def map_shards(cluster, work, orders, take, *, should_stop):
+    def map_shards(cluster, work, orders, take, *, should_stop, tell):
         for name, order in reversed(orders.items()):
             ranges.append((order.first, order.stop))
             take(name, work(order))

@@ -94,7 +94,7 @@ class InThisProcess:
         monkeypatch.setattr(module, "map_shards", self.map_shards)
         monkeypatch.setattr(module, "work_through", work_here)
 
-    def map_shards(self, cluster, work, shards, take, *, should_stop):
+    def map_shards(self, cluster, work, shards, take, *, should_stop, tell):
         for name, order in shards.items():
             self.orders.append(order)
             take(name, work(order))
