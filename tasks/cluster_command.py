@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
 import ssl
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cluster.certificates import make_certificates, read_certificates
+from pipeline.cluster.references import SCRATCH
 from pipeline.errors import UserError, is_for_the_user, of_system
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
 from pipeline.text import to_plain_line
@@ -206,7 +206,7 @@ async def _nanny(
     from distributed import Nanny
 
     dask.config.set(machines.DASK)  # for good, as a lost worker is replaced at any time
-    config = dict(machines.DASK)
+    config = {**machines.DASK, SCRATCH: str(scratch / "artifacts")}
     if resources:  # a training uses all cores, as on this machine; workers on shards have one each
         config["distributed.nanny.pre-spawn-environ"] = {}
     is_here = machines.host_of(arguments.address) in machines.LOOPBACK
@@ -216,7 +216,7 @@ async def _nanny(
             host="127.0.0.1" if is_here else None,  # where this worker listens; None: on every address of the machine
             nthreads=1,
             resources=resources,
-            env=BACKEND_ENVIRONMENT | env | {"DASK_LOGGING__DISTRIBUTED": "warning"},
+            env=BACKEND_ENVIRONMENT | env,
             security=security,
             local_directory=str(scratch),
             memory_limit=arguments.memory,
@@ -227,11 +227,11 @@ async def _nanny(
 
 def _security(arguments: Namespace) -> Any:
     """The certificates as Dask takes them."""
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "warning")  # before it is imported; workers inherit it
     try:
         from distributed import Security
     except ImportError:
         raise UserError("distributed is missing; `make cluster` installs it") from None
-    logging.getLogger("distributed").setLevel(logging.WARNING)
     return Security(**read_certificates(_folder(arguments)), require_encryption=True)
 
 

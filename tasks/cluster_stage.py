@@ -6,6 +6,7 @@ another one, which resumes from what is in the storage.
 """
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -32,13 +33,15 @@ from pipeline.store.manifest import Manifest, list_files
 from pipeline.store.object_store import ObjectStore, StoreFault, open_store
 from pipeline.store.remote_artifacts import RemoteArtifacts
 from pipeline.store.remote_lock import RemoteLock
+from pipeline.text import to_plain_line
 from tasks import backbones, isolation, locks
 
 COPY_SECONDS = 20.0  # from one copy of what a resume needs to the next
 STATE = "state.json"
 NOT_COPIED = (".part", ".lock")
 PATH = re.compile(r"(?!\.)[\w. -]{1,100}(/(?!\.)[\w. -]{1,100}){0,9}", re.ASCII)  # of a file in a copy
-TEXTURES = "textures"  # the digest of the extractor without weights
+LOG_END = 20_000  # bytes of what the stage has logged that reach the run
+LONGEST = 500  # characters of a line of it
 
 
 class FileContent(NamedTuple):
@@ -125,8 +128,9 @@ def _unpack(value: Any, scratch: Path) -> Any:
     return locate(value) if isinstance(value, StoredArtifact) else value
 
 
-def run_on_cluster(order: StageOrder, *, progress: Progress, should_stop: ShouldStop) -> Manifest:
-    """Let a worker do `order`; returns the manifest of the artifact, which is in the storage.
+def run_on_cluster(order: StageOrder, *, progress: Progress, should_stop: ShouldStop, log: Path) -> Manifest:
+    """Let a worker do `order`; returns the manifest of the artifact, which is in the storage. The end of what the stage
+    logs there is appended to the file `log`.
 
     Raises:
         UserError: as the stage raised it; or workers were lost; or the scheduler is gone.
@@ -136,6 +140,8 @@ def run_on_cluster(order: StageOrder, *, progress: Progress, should_stop: Should
     def notify(event: tuple[Any, ...]) -> None:
         if event[0] == "line":
             tell(progress, event[1])
+        elif event[0] == "log":
+            _append(log, f"{order.draft.stage} on a worker:", *str(event[1])[-LOG_END:].splitlines())
         else:
             progress(*event[1:])
 
@@ -144,25 +150,35 @@ def run_on_cluster(order: StageOrder, *, progress: Progress, should_stop: Should
     return run_one(order.cluster, do_stage, order, name=name, resources=needs, notify=notify, should_stop=should_stop)
 
 
+def _append(log: Path, *lines: str) -> None:
+    with suppress(OSError), log.open("a", encoding="utf-8") as file:
+        file.writelines(f"{to_plain_line(line, LONGEST)}\n" for line in lines)
+
+
 def do_stage(order: StageOrder, notify: Notify, should_stop: ShouldStop) -> Manifest:
-    """Do `order`, on a worker; `notify` is given events, ("progress", done, total, note) or ("line", text)."""
+    """Do `order`, on a worker; `notify` is given events: ("progress", done, total, note), ("line", text), and at the
+    end ("log", text).
+    """
     shared = open_store(order.cluster.storage)
     prefix = f"{order.cluster.dataset}/{order.draft.stage}"
     store = ArtifactStore(scratch_folder() / prefix, RemoteArtifacts(shared, prefix))
     _check_weights(order)
     lock = RemoteLock(shared, f"{prefix}/locks/worker-{order.key[:12]}")
     saved = f"{prefix}/work/{order.key[:12]}"
-    progress = TellingProgress(
-        lambda done, total, note="": notify(("progress", done, total, note)), lambda line: notify(("line", line))
-    )
     with locks.acquire(lock, lambda: notify(("line", "waits: another worker makes the same"))):
         made = store.find(order.key, forced=order.draft.forced, run=order.draft.run)
         if made is None:
-            made = _make(order, store, shared, saved, progress, should_stop)
-        manifest = store.share(made, progress).manifest  # also if it was made before, but not copied
+            made = _make(order, store, shared, saved, notify, should_stop)
+        manifest = store.share(made, _progress(notify)).manifest  # also if it was made before, but not copied
         if order.resumable:
             shared.delete(saved)
         return manifest
+
+
+def _progress(notify: Notify) -> Progress:
+    return TellingProgress(
+        lambda done, total, note="": notify(("progress", done, total, note)), lambda line: notify(("line", line))
+    )
 
 
 def _make(
@@ -170,7 +186,7 @@ def _make(
     store: ArtifactStore,
     shared: ObjectStore,
     saved: str,
-    progress: Progress,
+    notify: Notify,
     should_stop: ShouldStop,
 ) -> Artifact:
     """Make the artifact; what a resume needs is in the folder `saved` of the storage meanwhile."""
@@ -179,7 +195,7 @@ def _make(
     if order.resumable and not any(folder.iterdir()):
         _copy_back(shared, saved, folder)
     with _copied_regularly(shared, saved, folder) if order.resumable else nullcontext():
-        result = _work(order, folder, progress, should_stop)
+        result = _work(order, folder, notify, should_stop)
     manifest = replace(
         order.draft,
         outputs=result.outputs,
@@ -197,21 +213,31 @@ def _check_weights(order: StageOrder) -> None:
     expected = order.draft.inputs.get("extractor")
     if expected is None or order.arguments.get("classifier") is not None:  # its artifact has the weights
         return
-    weights = backbones.extractor_weights(order.options.extractor, order.backbone)
-    if (weights.digest if weights else TEXTURES) != expected:
+    if backbones.extractor_digest(order.options.extractor, order.backbone) != expected:
         raise UserError(
             f"a worker measures samples with other weights than this machine (extractor = {order.options.extractor}):"
             " copy the cache folder of Keras, ~/.keras/models, to it, or remove it on both"
         )
 
 
-def _work(order: StageOrder, folder: Path, progress: Progress, should_stop: ShouldStop) -> Result:
+def _work(order: StageOrder, folder: Path, notify: Notify, should_stop: ShouldStop) -> Result:
     with tempfile.TemporaryDirectory(prefix="ganmill-stage-") as name:
         arguments = {key: _unpack(value, Path(name)) for key, value in order.arguments.items()}
         work = partial(isolation.call_function, order.function, order.options, arguments)
-        return isolation.call(
-            work, folder=folder, progress=progress, should_stop=should_stop, log=Path(name).absolute() / "log.txt"
-        )
+        log = Path(name).absolute() / "log.txt"
+        try:
+            return isolation.call(work, folder=folder, progress=_progress(notify), should_stop=should_stop, log=log)
+        finally:
+            if end := _read_end(log):
+                notify(("log", end))
+
+
+def _read_end(log: Path) -> str:
+    """The last LOG_END bytes of the file; empty if there is none."""
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_END))
+        return file.read().decode("utf-8", "replace")
+    return ""
 
 
 @contextmanager

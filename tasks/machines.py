@@ -8,6 +8,7 @@ import configparser
 import importlib.util
 import re
 from argparse import Namespace
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -140,11 +141,10 @@ def local_cluster(dataset: str) -> Cluster:
     return Cluster(address=address, certificates=certificates, dataset=dataset)
 
 
-def start_local(log: Path) -> None:
-    """Start the cluster of this machine, if it is to work; what its workers print goes into the file `log`."""
-    if chosen().cluster == "local":
-        with output_into(log):
-            cluster_of("")
+def workers_print_into(log: Path) -> AbstractContextManager[None]:
+    """While this is open, the cluster of this machine is started, if a stage asks for it, so that what its workers
+    print goes into the file `log`."""
+    return output_into(log) if chosen().cluster == "local" else nullcontext()
 
 
 @lru_cache(maxsize=1)

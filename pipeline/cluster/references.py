@@ -1,6 +1,8 @@
 """Artifacts that a worker reads: folders of this machine, or what the storage that machines share has of them."""
 
+import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -13,7 +15,7 @@ from pipeline.cluster.client import Cluster
 from pipeline.errors import DamagedState
 from pipeline.store import digest
 from pipeline.store import manifest as manifests
-from pipeline.store.artifacts import Artifact, ArtifactStore
+from pipeline.store.artifacts import PACKED, Artifact, ArtifactStore
 from pipeline.store.npz import ArrayForms, Arrays, UnusableFile, check_finite, read_npz
 from pipeline.store.object_store import open_store
 from pipeline.store.remote_artifacts import RemoteArtifacts
@@ -31,6 +33,9 @@ class StoredArtifact(NamedTuple):
 
 
 Reference: TypeAlias = Path | StoredArtifact
+
+SCRATCH = "ganmill.scratch"  # in Dask's configuration: the folder that the workers of one machine share
+KEPT = 7 * 86400  # seconds from the last use of an artifact until a worker deletes its copy
 
 
 def refer(folder: Path, cluster: Cluster) -> Reference:
@@ -52,7 +57,26 @@ def locate(reference: Reference) -> Path:
     Raises:
         DamagedState: it is gone, or not what was written.
     """
-    return reference if isinstance(reference, Path) else _fetch(reference, scratch_folder())
+    if isinstance(reference, Path):
+        return reference
+    scratch = scratch_folder()
+    try:
+        os.utime(scratch / reference.dataset / reference.stage / reference.name)
+    except OSError:  # it is not here yet, or another worker has deleted it
+        _fetch.cache_clear()
+    return _fetch(reference, scratch)
+
+
+def _delete_unused(scratch: Path) -> None:
+    """Delete copies that no worker of this machine has asked for since KEPT seconds."""
+    for stage in scratch.glob("*/*"):
+        store = ArtifactStore(stage)
+        for folder in store.folders():
+            with suppress(OSError):  # another worker was faster
+                if time.time() - folder.stat().st_mtime > KEPT:
+                    store.discard(folder)
+                    for pixels in stage.glob(f"{PACKED}{folder.name}.*"):
+                        pixels.unlink()
 
 
 @lru_cache(maxsize=32)
@@ -64,6 +88,7 @@ def _fetch(wanted: StoredArtifact, scratch: Path) -> Path:
         what = "is gone" if found is None else "was made again"
         where = f"{wanted.dataset}/{wanted.stage}/{wanted.name}"
         raise DamagedState(f"storage {remote.store.shown}: {where} {what}; run again")
+    _delete_unused(scratch)
     folder = store.root / wanted.name
     if (folder / manifests.NAME).exists() and manifests.read(folder).outputs != found.manifest.outputs:
         store.discard(folder)  # from before it was made again
@@ -71,13 +96,13 @@ def _fetch(wanted: StoredArtifact, scratch: Path) -> Path:
 
 
 def scratch_folder() -> Path:
-    """A folder of this machine for its workers, which is deleted when they end."""
+    """A folder for the copies of a worker, which is deleted when it ends; the workers that `cluster worker` has started
+    share one. Errors: `ValueError` if this process is no worker.
+    """
+    import dask
     from distributed import get_worker
 
-    try:
-        return Path(get_worker().local_directory).parent / "artifacts"
-    except ValueError:  # not on a worker
-        return Path(tempfile.gettempdir()) / "ganmill-artifacts"
+    return Path(dask.config.get(SCRATCH, None) or Path(get_worker().local_directory) / "artifacts")
 
 
 def keep_arrays(

@@ -1,6 +1,7 @@
 """An artifact that a worker reads is a folder of this machine, or is fetched from the storage."""
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -60,6 +61,34 @@ def test_what_is_gone_is_one_line(scratch, tmp_path):
 def test_workers_of_this_machine_keep_no_arrays(tmp_path):
     assert keep_arrays(tmp_path, "name", {}, lambda: {"a": np.arange(3)})["a"].tolist() == [0, 1, 2]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_copies_that_nobody_has_used_for_long_are_deleted(artifact, scratch, tmp_path):
+    cluster = Cluster(address="tls://x:1", storage=str(tmp_path / "store"), dataset="cats")
+    remote = RemoteArtifacts(open_store(cluster.storage), "cats/classifier")
+    remote.publish(artifact, manifests.read(artifact), silent)
+    other = refer(artifact, cluster)._replace(dataset="dogs")
+    RemoteArtifacts(remote.store, "dogs/classifier").publish(artifact, manifests.read(artifact), silent)
+    first = locate(refer(artifact, cluster))
+    pixels = first.with_name(f".packed-{first.name}.npy")
+    pixels.write_bytes(b"pixels")
+    os.utime(first, (0, 0))
+    second = locate(other)
+    assert (first.exists(), pixels.exists(), second.exists()) == (False, False, True)
+    assert locate(refer(artifact, cluster)) == first
+    os.utime(second, (0, 0))
+    assert locate(other) == second
+    references._fetch.cache_clear()
+    locate(refer(artifact, cluster))
+    assert second.exists()
+
+
+def test_only_a_worker_has_a_folder_for_copies(tmp_path):
+    dask = pytest.importorskip("dask", reason="dask is not installed")
+    with pytest.raises(ValueError, match="worker"):
+        references.scratch_folder()
+    with dask.config.set({references.SCRATCH: str(tmp_path)}):
+        assert references.scratch_folder() == tmp_path
 
 
 FORMS = {"score": ArrayForm(("float64",), (2,)), "features": ArrayForm(("float16",), (2, 3))}

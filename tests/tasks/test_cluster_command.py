@@ -125,7 +125,8 @@ def test_a_scheduler_and_its_workers_end_in_order(tmp_path):
 
     def start(*words: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "tasks", "cluster", *words]
-        return subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes, text=True)
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -138,6 +139,7 @@ def test_a_scheduler_and_its_workers_end_in_order(tmp_path):
         for process in (worker, scheduler):
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=60) == 130
+            assert " INFO " not in process.stderr.read()
         assert not list(tmp_path.glob("ganmill-worker-*"))
     finally:
         for process in (worker, scheduler):

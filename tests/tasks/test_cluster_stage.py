@@ -22,6 +22,7 @@ from tasks import backbones, cluster_stage, isolation
 from tasks.cluster_stage import do_stage, make_order
 
 KEY = "1a2b3c4d5e6f" + "0" * 52
+LOGGED = "x" * cluster_stage.LOG_END + "\na warning\x1b[31m\n"
 given: dict[str, object] = {}
 
 
@@ -47,9 +48,9 @@ def worker(tmp_path, monkeypatch):
     """This process is the worker; each test may take away its folder as a lost worker does."""
     monkeypatch.setattr(isolation, "import_module", lambda _: SimpleNamespace(train=train))
     monkeypatch.setattr(
-        isolation, "call", lambda work, *, folder, progress, should_stop, log: work(
+        isolation, "call", lambda work, *, folder, progress, should_stop, log: (log.write_text(LOGGED), work(
             folder=folder, progress=progress, should_stop=should_stop
-        )
+        ))[1]
     )  # fmt: skip
     scratch = [tmp_path / "scratch-0"]
     for module in (references, cluster_stage):
@@ -125,6 +126,24 @@ def test_the_stage_gets_the_files_and_artifacts_that_it_names(order, tmp_path):
     assert seen["classifier"] is None
     assert isinstance(seen["live"], Path)
     assert not seen["live"].is_relative_to(tmp_path)
+
+
+def test_the_end_of_its_log_reaches_the_log_of_the_run(order, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        cluster_stage, "run_one", lambda cluster, work, order, *, notify, should_stop, **_: work(
+            order, notify, should_stop
+        )
+    )  # fmt: skip
+    log = tmp_path / "log.txt"
+    log.write_text("before\n")
+    cluster_stage.run_on_cluster(order(), progress=silent, should_stop=never, log=log)
+    lines = log.read_text().splitlines()
+    assert lines[:2] == ["before", "gan on a worker:"]
+    assert lines[2].strip("x") == "…"
+    assert lines[3:] == ["a warning [31m"]
+    with pytest.raises(RuntimeError):
+        cluster_stage.run_on_cluster(order("fails at 1", key="b" * 64), progress=silent, should_stop=never, log=log)
+    assert log.read_text().count("a warning") == 2
 
 
 def test_what_it_makes_is_in_the_storage(order, cluster):

@@ -179,6 +179,13 @@ def test_a_classifier_without_enough_labels_waits_for_no_training(configure):
     assert RunPipeline(dataset="toads").upstream(TrainClassifier).trains
 
 
+def test_a_stage_that_needs_no_cluster_starts_none(task, monkeypatch):
+    monkeypatch.setattr(machines, "chosen", lambda: machines.MachineOptions(cluster="local"))
+    monkeypatch.setattr(machines, "_start_local", lambda: pytest.fail("started"))
+    make_artifact(task)
+    assert task.complete()
+
+
 @pytest.fixture
 def on_cluster(task, tmp_path, monkeypatch):
     """The task, which a worker makes: `task.work` is done in its place."""
