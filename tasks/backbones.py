@@ -9,6 +9,7 @@ from pipeline.errors import UserError
 from pipeline.pretrained import AUTO, Weights
 from tasks import console
 
+TEXTURES = "textures"  # the digest of the extractor without weights
 Notify = Callable[[str, str], None]  # a line about a stage
 
 
@@ -22,6 +23,13 @@ def classifier_weights(backbone: str) -> Weights | None:
 def extractor_weights(extractor: str, backbone: str) -> Weights | None:
     """The weights that the option `extractor` selects beside `classifier.backbone`; None for textures."""
     return pretrained.find_extractor(extractor, backbone=classifier_weights(backbone))
+
+
+def extractor_digest(extractor: str, backbone: str) -> str:
+    """The digest of what measures samples, which is part of content keys; the options are those of
+    `extractor_weights`."""
+    weights = extractor_weights(extractor, backbone)
+    return weights.digest if weights else TEXTURES
 
 
 def describe_weights(backbone: str, *, will_train: bool) -> str:

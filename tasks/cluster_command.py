@@ -2,21 +2,26 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
+import ssl
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 from pipeline.cluster.certificates import make_certificates, read_certificates
-from pipeline.errors import UserError, of_system
+from pipeline.cluster.references import SCRATCH
+from pipeline.errors import UserError, is_for_the_user, of_system
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
+from pipeline.text import to_plain_line
 from tasks import machines
 
 PORT = 8786
+LEAST_MEMORY = 1 << 28  # bytes: a worker that has loaded its packages needs nearly as many
+LONGEST = 300  # characters of a message that are shown
+CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # of a scheduler that just ended
 EXIT_INTERRUPTED = 130  # the exit code of a process that SIGINT ended
 OWN_PAGES = "127.0.0.1:0"  # where Dask serves its own pages, which ask nobody who they are
 RESTART = 5.0  # seconds after a scheduler is gone until its workers look for it again
@@ -50,32 +55,45 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
 def certificates(arguments: Namespace) -> int:
     """Make the certificates."""
     folder = _folder(arguments)
+    _make_certificates(folder)
+    print(f"{folder}: made; copy this folder to every machine of the cluster, over a channel that you trust")
+    return 0
+
+
+def _make_certificates(folder: Path) -> None:
     try:
         make_certificates(folder)
     except ImportError:
         raise UserError("cryptography is missing; `make cluster` installs it") from None
     except OSError as error:
         raise of_system(error, folder) from error
-    print(f"{folder}: made; copy this folder to every machine of the cluster, over a channel that you trust")
-    return 0
 
 
 def run_scheduler(arguments: Namespace) -> int:
-    """Run a scheduler; without certificates it listens on this machine only."""
-    security = _security(arguments, needed=arguments.host not in machines.LOOPBACK)
-    return _until_interrupted(_schedule(arguments, security))
+    """Run a scheduler. For one of this machine alone the certificates are made, if there are none."""
+    if not 1 <= arguments.port <= machines.MOST_PORT:
+        raise UserError(f"--port {arguments.port}: expected a port from 1 to {machines.MOST_PORT}, for example {PORT}")
+    if arguments.host in machines.LOOPBACK and not _folder(arguments).exists():
+        _make_certificates(_folder(arguments))
+    return _until_interrupted(_schedule(arguments, _security(arguments)))
 
 
 async def _schedule(arguments: Namespace, security: Any) -> None:
+    import dask
     from distributed import Scheduler
 
-    protocol = "tls" if security else "tcp"
-    place = {"host": arguments.host, "port": arguments.port, "protocol": protocol}
+    dask.config.set(machines.DASK)
+    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host  # of IPv6
+    place = {"host": host, "port": arguments.port, "protocol": "tls"}
     try:
         scheduler = await Scheduler(**place, security=security, dashboard_address=OWN_PAGES)
-    except OSError as error:
-        raise UserError(f"--port {arguments.port}: {error.strerror or error}; choose another port") from None
-    print(f"scheduler: {protocol}://{arguments.host}:{arguments.port}  (ctrl-C ends it)", flush=True)
+    except (RuntimeError, ValueError, OSError) as error:
+        *_, root = _causes(error)
+        raise UserError(
+            f"--host {arguments.host} --port {arguments.port}: {_words(root)}; give an address of this machine and a"
+            " port that is free"
+        ) from None
+    print(f"scheduler: tls://{host}:{arguments.port}  (ctrl-C ends it)", flush=True)
     try:
         await scheduler.finished()
     finally:
@@ -84,13 +102,27 @@ async def _schedule(arguments: Namespace, security: Any) -> None:
 
 def run_workers(arguments: Namespace) -> int:
     """Run the workers of this machine; when the scheduler is gone they wait for it."""
-    protocol, _ = machines.split_address(arguments.address)
-    security = _security(arguments, needed=protocol == "tls")
+    machines.host_of(arguments.address)
+    security = _security(arguments)
     for name in ("processes", "trainings"):
         if (number := getattr(arguments, name)) is not None and number < 0:
             raise UserError(f"--{name} {number}: expected a whole number, at least 0, for example 2")
+    if not _kinds(arguments):
+        raise UserError("--processes 0 --trainings 0: nothing would work; let one of them be at least 1")
+    _check_memory(arguments.memory)
     with tempfile.TemporaryDirectory(prefix="ganmill-worker-") as scratch:
         return _until_interrupted(_work_forever(arguments, security, Path(scratch)))
+
+
+def _check_memory(text: str) -> None:
+    from dask.utils import parse_bytes
+
+    try:
+        is_enough = text == "auto" or parse_bytes(text) >= LEAST_MEMORY
+    except ValueError:
+        is_enough = False
+    if not is_enough:
+        raise UserError(f"--memory {text}: expected auto, or at least {LEAST_MEMORY >> 20}MiB, for example 4GB")
 
 
 def _until_interrupted(work: Coroutine[Any, Any, None]) -> int:
@@ -108,14 +140,44 @@ async def _work_forever(arguments: Namespace, security: Any, scratch: Path) -> N
         nannies = [_nanny(arguments, security, scratch, **kind) for kind in _kinds(arguments)]
         started = await asyncio.gather(*nannies, return_exceptions=True)
         working = [each for each in started if not isinstance(each, BaseException)]
-        if working:
-            print(f"{len(working)} workers of {arguments.address}  (ctrl-C ends them)", flush=True)
+        failed = [each for each in started if isinstance(each, BaseException)]
         try:
+            _raise_mistakes(failed, arguments.address)
+            if working:
+                print(f"{len(working)} workers of {arguments.address}  (ctrl-C ends them)", flush=True)
             await asyncio.gather(*(each.finished() for each in working))
         finally:
             await asyncio.gather(*(each.close() for each in working), return_exceptions=True)
         print(f"{arguments.address} does not answer; the workers wait for it", flush=True)
         await asyncio.sleep(RESTART)
+
+
+def _raise_mistakes(errors: list[BaseException], address: str) -> None:
+    """Raise what kept a worker from starting, unless its scheduler does not answer now: that is waited for."""
+    for error in errors:
+        causes = [*_causes(error)]
+        if any(isinstance(each, ssl.SSLError) and not isinstance(each, CUT) for each in causes):
+            raise UserError(
+                f"{address}: {_words(causes[-1])}; every machine of a cluster needs the certificates that one of them"
+                " has made"
+            )
+        for each in causes:
+            if isinstance(each, OSError) and is_for_the_user(each):
+                raise of_system(each)
+        if not any(isinstance(each, (OSError, asyncio.TimeoutError)) for each in causes):
+            raise UserError(f"the workers cannot start: {_words(causes[-1])}") from error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it follows from, the root last."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _words(error: BaseException) -> str:
+    return to_plain_line(str(error) or type(error).__name__, LONGEST)
 
 
 def _kinds(arguments: Namespace) -> list[dict[str, Any]]:
@@ -143,16 +205,18 @@ async def _nanny(
     import dask
     from distributed import Nanny
 
-    dask.config.set(machines.WORKERS)  # for good, as a lost worker is replaced at any time
-    config: dict[str, Any] = dict(machines.WORKERS)
+    dask.config.set(machines.DASK)  # for good, as a lost worker is replaced at any time
+    config = {**machines.DASK, SCRATCH: str(scratch / "artifacts")}
     if resources:  # a training uses all cores, as on this machine; workers on shards have one each
         config["distributed.nanny.pre-spawn-environ"] = {}
+    is_here = machines.host_of(arguments.address) in machines.LOOPBACK
     with dask.config.set(config):
         return await Nanny(
             arguments.address,
+            host="127.0.0.1" if is_here else None,  # where this worker listens; None: on every address of the machine
             nthreads=1,
             resources=resources,
-            env=BACKEND_ENVIRONMENT | env | {"DASK_LOGGING__DISTRIBUTED": "warning"},
+            env=BACKEND_ENVIRONMENT | env,
             security=security,
             local_directory=str(scratch),
             memory_limit=arguments.memory,
@@ -161,17 +225,14 @@ async def _nanny(
         )
 
 
-def _security(arguments: Namespace, *, needed: bool) -> Any:
-    """The certificates as Dask takes them; None without any, if they are not needed."""
+def _security(arguments: Namespace) -> Any:
+    """The certificates as Dask takes them."""
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "warning")  # before it is imported; workers inherit it
     try:
         from distributed import Security
     except ImportError:
         raise UserError("distributed is missing; `make cluster` installs it") from None
-    logging.getLogger("distributed").setLevel(logging.WARNING)
-    folder = _folder(arguments)
-    if not needed and not folder.exists():
-        return None
-    return Security(**read_certificates(folder), require_encryption=True)
+    return Security(**read_certificates(_folder(arguments)), require_encryption=True)
 
 
 def _folder(arguments: Namespace) -> Path:

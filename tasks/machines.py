@@ -8,6 +8,7 @@ import configparser
 import importlib.util
 import re
 from argparse import Namespace
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from luigi import configuration
 
 from pipeline.cluster.certificates import read_certificates
-from pipeline.cluster.client import Cluster, log_as_others
+from pipeline.cluster.client import TRIES, Cluster, log_as_others
 from pipeline.errors import UserError
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
 from pipeline.option_types import Options, field_of, option, parse
@@ -25,9 +26,14 @@ from pipeline.store.remote_lock import RemoteLock
 from tasks.isolation import output_into
 
 SECTION = "machines"
-ADDRESS = re.compile(r"(?P<protocol>tls|tcp)://(?P<host>[^:/\[\]]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+ADDRESS = re.compile(r"tls://(?P<host>[^:/\[\]]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
+MOST_PORT = 65535
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-WORKERS = {"distributed.worker.daemon": False}  # how Dask starts them: a worker starts processes too
+DASK: dict[str, Any] = {  # its configuration, where schedulers and workers are started
+    "distributed.worker.daemon": False,  # a worker starts processes too
+    "distributed.worker.preload": ["pipeline.cluster.environment"],
+    "distributed.scheduler.allowed-failures": TRIES - 1,
+}
 
 
 class MachineOptions(Options):
@@ -41,7 +47,7 @@ class MachineOptions(Options):
     cluster: str = option(
         "",
         "who works: empty, processes of each stage on this machine; local, Dask workers on this machine;"
-        " tls://host:8786, the workers of a scheduler; tcp://127.0.0.1:8786, the same through a tunnel of SSH",
+        " tls://host:8786, the workers of a scheduler",
     )
     certificates: str = option(
         "data/.cluster", "folder with the certificates of the cluster, the same files on each machine"
@@ -106,19 +112,12 @@ def cluster_of(dataset: str) -> Cluster | None:
         raise UserError(f"cluster = {options.cluster}: distributed is missing; `make cluster` installs it")
     if options.cluster == "local":
         return local_cluster(dataset)
-    protocol, host = split_address(options.cluster)
-    is_here = host in LOOPBACK
-    if protocol == "tcp" and not is_here:
-        raise UserError(
-            f"cluster = {options.cluster}: without TLS only this machine is admitted; give tls://{host}:8786, or a"
-            " tunnel of SSH as tcp://127.0.0.1:8786"
-        )
-    if not options.storage and not is_here:
+    if host_of(options.cluster) not in LOOPBACK and not options.storage:
         raise UserError(
             f"cluster = {options.cluster}: its workers need a storage that all machines reach: set storage, for example"
             " storage = s3://bucket/prefix or a folder that they share"
         )
-    certificates = read_certificates(Path(options.certificates)) if protocol == "tls" else {}
+    certificates = read_certificates(Path(options.certificates))
     storage = open_store(options.storage).address if options.storage else ""  # an absolute path, for workers elsewhere
     return Cluster(address=options.cluster, certificates=certificates, storage=storage, dataset=dataset)
 
@@ -129,11 +128,11 @@ def trains_elsewhere(dataset: str) -> Cluster | None:
     return cluster if cluster and cluster.storage else None
 
 
-def split_address(address: str) -> tuple[str, str]:
-    """The protocol and the host of a scheduler's address. Errors: `UserError`."""
-    if not (match := ADDRESS.fullmatch(address)):
+def host_of(address: str) -> str:
+    """The host of a scheduler's address. Errors: `UserError`."""
+    if not (match := ADDRESS.fullmatch(address)) or not 1 <= int(match["port"]) <= MOST_PORT:
         raise UserError(f"cluster = {address!r}: expected nothing, local, or an address such as tls://example.org:8786")
-    return match["protocol"], match["host"].strip("[]")
+    return match["host"].strip("[]")
 
 
 def local_cluster(dataset: str) -> Cluster:
@@ -142,11 +141,10 @@ def local_cluster(dataset: str) -> Cluster:
     return Cluster(address=address, certificates=certificates, dataset=dataset)
 
 
-def start_local(log: Path) -> None:
-    """Start the cluster of this machine, if it is to work; what its workers print goes into the file `log`."""
-    if chosen().cluster == "local":
-        with output_into(log):
-            cluster_of("")
+def workers_print_into(log: Path) -> AbstractContextManager[None]:
+    """While this is open, the cluster of this machine is started, if a stage asks for it, so that what its workers
+    print goes into the file `log`."""
+    return output_into(log) if chosen().cluster == "local" else nullcontext()
 
 
 @lru_cache(maxsize=1)
@@ -157,7 +155,7 @@ def _start_local() -> tuple[str, dict[str, str]]:
 
     log_as_others()
     security = Security.temporary()  # whoever reaches the scheduler could let it run code
-    dask.config.set(WORKERS)  # for good, as a lost worker is replaced at any time
+    dask.config.set(DASK)  # for good, as a lost worker is replaced at any time
     started = LocalCluster(
         n_workers=usable_cores(),
         threads_per_worker=1,

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.cluster.client import Cluster
-from pipeline.errors import disk_faults
+from pipeline.errors import DamagedState, disk_faults
 from pipeline.progress import TellingProgress
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
 from pipeline.store.manifest import Manifest, list_files, list_folders
+from pipeline.store.object_store import open_store
 from tasks import cluster_stage, error_text, isolation, locks, luigid, machines, run_log, signals
 from tasks.stage_reporter import StageReporter
 
@@ -53,7 +54,6 @@ def _make_if_missing(task: "StageTask", key: str, record: run_log.RunLog) -> boo
 
 def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> None:
     """Make the artifact `key`; report its start, its progress, and its success or failure."""
-    machines.start_local(record.log)
     reporter = StageReporter(record, task.stage, partial(luigid.show_progress, task))
     try:
         with disk_faults(task.artifact_store.root), task.shown(key):
@@ -68,7 +68,7 @@ def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> Non
 def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: StageReporter) -> Manifest:
     """Do the work in a folder of its own and publish that folder, here or on a worker of a cluster."""
     if "gpu" in task.resources and (cluster := machines.trains_elsewhere(task.dataset)):
-        return _make_on_cluster(task, key, reporter, cluster)
+        return _make_on_cluster(task, key, record, reporter, cluster)
     began = time.monotonic()
     # Before the work: the inputs may change during hours of it
     draft = draft_manifest(task, key)
@@ -91,16 +91,27 @@ def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, repor
     return task.artifact_store.share(published, reporter.progress).manifest
 
 
-def _make_on_cluster(task: "StageTask", key: str, reporter: StageReporter, cluster: Cluster) -> Manifest:
+def _make_on_cluster(
+    task: "StageTask", key: str, record: run_log.RunLog, reporter: StageReporter, cluster: Cluster
+) -> Manifest:
     """Let a worker make the artifact, and fetch it."""
     reporter.started(key)
     order = cluster_stage.make_order(task, draft_manifest(task, key), cluster)
     progress = TellingProgress(reporter.progress, reporter.tell)
-    cluster_stage.run_on_cluster(order, progress=progress, should_stop=signals.should_stop)
-    made = task.artifact_store.bring(task.finished(), progress)
+    cluster_stage.run_on_cluster(order, progress=progress, should_stop=signals.should_stop, log=record.log)
+    if (found := task.published()) is None:
+        raise DamagedState(
+            f"storage {open_store(cluster.storage).shown}: what a worker has made for the stage {task.stage} is not"
+            " there any more; run again"
+        )
+    made = task.artifact_store.bring(found, progress)
+    manifest = made.manifest
+    if notices := task.notices_of(manifest.outputs):  # about folders of this machine, which the worker does not have
+        manifest = replace(manifest, summary=_with_notices(manifest.summary, notices))
+        manifests.write(manifest, made.folder)
     if not task.once:
         task.artifact_store.point_latest(made.folder)
-    return made.manifest
+    return manifest
 
 
 def _with_notices(summary: dict[str, Any], notices: list[str]) -> dict[str, Any]:
@@ -124,7 +135,9 @@ def draft_manifest(task: "StageTask", key: str) -> Manifest:
 
 
 def _work(task: "StageTask", folder: Path, record: run_log.RunLog, reporter: StageReporter) -> Result:
-    work = partial(isolation.call_function, task.function, task.options, {**task.arguments(), **task.folders()})
+    with machines.workers_print_into(record.log):
+        arguments = {**task.arguments(), **task.folders()}
+    work = partial(isolation.call_function, task.function, task.options, arguments)
     hooks: dict[str, Any] = {
         "progress": TellingProgress(reporter.progress, reporter.tell),
         "should_stop": signals.should_stop,

@@ -35,7 +35,6 @@ from tasks.stage_arguments import (
 from tasks.stage_task import RunTask, StageTask
 
 ONE_GPU = {"gpu": 1}  # for stages that train: scoring and drawing leave room for another process
-TEXTURES = "textures"  # the extractor without weights
 Reads = dict[type[StageTask], tuple[str, ...]]
 
 
@@ -182,8 +181,7 @@ class Measured(StageTask):
         return {TrainClassifier: ()} if own else {}
 
     def content(self) -> dict[str, str]:
-        weights = backbones.extractor_weights(self.options.extractor, self.backbone)
-        return {"extractor": weights.digest if weights else TEXTURES}
+        return {"extractor": backbones.extractor_digest(self.options.extractor, self.backbone)}
 
 
 class TrainGan(Measured):

@@ -5,6 +5,8 @@ worker was doing is done again by another one.
 """
 
 import logging
+import os
+import tempfile
 import threading
 import time
 import uuid
@@ -12,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from pipeline.cluster.environment import difference, environment
+from pipeline.cluster.environment import difference, environment, environment_at_start
 from pipeline.errors import Stopped, UserError
 from pipeline.progress import ShouldStop
 from pipeline.text import to_plain_line
@@ -23,9 +26,10 @@ LOG = logging.getLogger(__name__)
 S = TypeVar("S")
 R = TypeVar("R")
 
-TRIES = 3  # of a shard whose worker is lost
+TRIES = 3  # workers that may be lost at the same work; then it is taken for the cause
 PATIENCE = 30.0  # seconds for the scheduler to answer, and for a first worker to come
 POLL = 0.5  # seconds between two checks of `should_stop`
+LOOK, SILENCE = 5.0, 10.0  # seconds from one look for workers to the next, and without any until that is told
 LONGEST = 300  # characters of a message that are shown
 AGAIN = "what is made is kept: start it again, then run again"
 
@@ -71,20 +75,42 @@ def log_as_others() -> None:
 
 
 def _check_workers(client: Any, cluster: Cluster) -> None:
-    """Wait for a worker, and refuse those of another environment."""
+    """Wait for a worker, and refuse those of another environment. One that does not answer is left to the scheduler,
+    which gives its work to another one."""
     deadline = time.monotonic() + PATIENCE
-    while not client.scheduler_info(n_workers=-1)["workers"]:
+    while not (environments := _ask(client, environment)):
         if time.monotonic() > deadline:
             raise UserError(
-                f"the cluster at {cluster.address} has no worker: start one, `python -m tasks cluster worker"
-                f" {cluster.address}`"
+                f"the cluster at {cluster.address} has no worker that answers: start one, `python -m tasks cluster"
+                f" worker {cluster.address}`"
             )
         time.sleep(POLL)
-    for worker, found in client.run(environment, on_error="return").items():
-        if isinstance(found, Exception):
-            raise UserError(f"worker {worker} cannot take part: {to_plain_line(_words(found), LONGEST)}")
-        if words := difference(environment(), found):
+    for worker, found in environments.items():
+        if words := difference(environment_at_start(), found):
             raise UserError(f"worker {worker} has {words}: install the same there, and start it again")
+    if not cluster.storage:
+        _check_folder(client)
+
+
+def _check_folder(client: Any) -> None:
+    """Refuse workers that would not find the files of this machine, as those at the other end of a tunnel."""
+    with tempfile.NamedTemporaryFile(dir=Path.cwd(), prefix=".ganmill-") as file:
+        for worker, found in _ask(client, os.path.exists, file.name).items():
+            if not found:
+                raise UserError(
+                    f"worker {worker} does not see the folder {Path.cwd()} of this machine: set storage to an address"
+                    " that both reach, for example storage = s3://bucket/prefix"
+                )
+
+
+def _ask(client: Any, function: Callable[..., R], *arguments: object) -> dict[str, R]:
+    """What `function` gives on each worker that answers."""
+    found = client.run(function, *arguments, on_error="return")
+    answers = {worker: answer for worker, answer in found.items() if not isinstance(answer, OSError)}
+    for worker, answer in answers.items():
+        if isinstance(answer, Exception):
+            raise UserError(f"worker {worker} cannot take part: {to_plain_line(_words(answer), LONGEST)}")
+    return answers
 
 
 def map_shards(
@@ -94,22 +120,28 @@ def map_shards(
     take: Callable[[str, R], None],
     *,
     should_stop: ShouldStop,
+    tell: Callable[[str], None],
 ) -> None:
     """Call `take(name, work(shard))` for every one of `shards` by name, in order of completion; workers do the `work`.
 
+    Args:
+        tell: is given a line when there is no worker, and when there is one again.
+
     Raises:
-        UserError: as `work` raised it; or a shard lost TRIES workers; or the scheduler is gone.
+        UserError: as `work` raised it; or a shard lost as many workers as the scheduler allows; or the scheduler is
+            gone.
         Stopped: if `should_stop()` becomes true.
     """
     if not shards:
         return
     with connected(cluster) as client:
-        options = {"retries": TRIES - 1, "pure": True, "fifo_timeout": "0ms"}
+        options = {"pure": True, "fifo_timeout": "0ms"}
         futures = {
-            client.submit(_checked, environment(), work, shard, key=name, **options): name
+            client.submit(_checked, environment_at_start(), work, shard, key=name, **options): name
             for name, shard in shards.items()
         }
-        for future in _completed(client, list(futures), cluster, should_stop):
+        watch = _Watch(client, cluster, {}, tell)
+        for future in _completed(client, list(futures), cluster, should_stop, watch):
             take(futures.pop(future), _result(future, cluster))
 
 
@@ -137,11 +169,11 @@ def run_one(
     """The result of `work(order, notify, should_stop)`, done by a worker that has the `resources`.
 
     What the work notifies comes here, and if `should_stop()` becomes true here, it does so there. If the worker is
-    lost, another one does the work again.
+    lost, another one does the work again; the events ("line", text) say so while there is none.
 
     Raises:
         UserError: as `work` raised it; or no worker has the resources; or workers were lost; or the scheduler is gone.
-        Stopped: as `work` raised it.
+        Stopped: as `work` raised it; or no worker was there to be asked.
     """
     from distributed import Event as StopEvent
 
@@ -150,27 +182,66 @@ def run_one(
         topic = f"{name}-{uuid.uuid4().hex}"
         client.subscribe_topic(topic, lambda event: notify(event[1]["event"]))
         stop = StopEvent(topic, client=client)
-        arguments = (environment(), work, order, topic)
+        arguments = (environment_at_start(), work, order, topic)
         future = client.submit(_one, *arguments, key=topic, resources=dict(resources), pure=False)
         asked = False
+        watch = _Watch(client, cluster, resources, lambda line: notify(("line", line)))
         while not future.done():
             if should_stop() and not asked:
                 asked = True
                 stop.set()
             if client.status != "running":
                 raise UserError(_no_answer(cluster, client.status))
+            watch.look()
+            if asked and watch.is_told:
+                future.cancel()
+                raise Stopped("stopped; no worker of the cluster was at work on it")
             time.sleep(POLL)
         return cast(R, _result(future, cluster))
 
 
 def _check_resources(client: Any, cluster: Cluster, resources: Mapping[str, int]) -> None:
+    if not _has_worker(client, resources):
+        raise UserError(
+            f"the cluster at {cluster.address} has no worker that trains: start one, `python -m tasks cluster"
+            f" worker {cluster.address} --trainings 1`"
+        )
+
+
+def _has_worker(client: Any, resources: Mapping[str, int]) -> bool:
+    """Whether the scheduler has a worker with these resources."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    for name, count in resources.items():
-        if not any(worker["resources"].get(name, 0) >= count for worker in workers):
-            raise UserError(
-                f"the cluster at {cluster.address} has no worker that trains: start one, `python -m tasks cluster"
-                f" worker {cluster.address} --trainings 1`"
-            )
+    return any(all(each["resources"].get(name, 0) >= resources[name] for name in resources) for each in workers)
+
+
+class _Watch:
+    """Tells when the cluster has no worker with the `resources` for a while, and when it has one again."""
+
+    def __init__(
+        self, client: Any, cluster: Cluster, resources: Mapping[str, int], tell: Callable[[str], None]
+    ) -> None:
+        self.is_told = False  # that there is none
+        self._client, self._cluster, self._resources, self._tell = client, cluster, resources, tell
+        self._looked = self._seen = time.monotonic()
+
+    def look(self) -> None:
+        """Look, if the last time is a while ago."""
+        if (now := time.monotonic()) - self._looked < LOOK:
+            return
+        self._looked = now
+        try:
+            has_worker = _has_worker(self._client, self._resources)
+        except OSError:  # the scheduler is gone, which the connection will say
+            return
+        kind = "worker that trains" if self._resources else "worker"
+        if has_worker:
+            self._seen = now
+            if self.is_told:
+                self.is_told = False
+                self._tell(f"goes on: the cluster at {self._cluster.address} has a {kind} again")
+        elif now - self._seen >= SILENCE and not self.is_told:
+            self.is_told = True
+            self._tell(f"waits: the cluster at {self._cluster.address} has no {kind} any more")
 
 
 def _one(expected: dict[str, str], work: Callable[[S, Notify, ShouldStop], R], order: S, topic: str) -> R:
@@ -199,7 +270,9 @@ def _log(worker: Any, topic: str, event: Event) -> None:
     worker.log_event(topic, {"event": event})
 
 
-def _completed(client: Any, futures: Sequence[Any], cluster: Cluster, should_stop: ShouldStop) -> Iterator[Any]:
+def _completed(
+    client: Any, futures: Sequence[Any], cluster: Cluster, should_stop: ShouldStop, watch: _Watch
+) -> Iterator[Any]:
     """The futures in order of completion."""
     from distributed import wait
     from distributed.client import FuturesCancelledError
@@ -207,8 +280,9 @@ def _completed(client: Any, futures: Sequence[Any], cluster: Cluster, should_sto
     waiting = set(futures)
     while waiting:
         if should_stop():
-            client.cancel(list(waiting), force=True)
+            client.cancel(list(waiting))  # without force, as another run may wait for the same
             raise Stopped
+        watch.look()
         try:
             done = wait(list(waiting), timeout=POLL, return_when="FIRST_COMPLETED").done
         except FuturesCancelledError:
@@ -233,8 +307,9 @@ def _result(future: Any, cluster: Cluster) -> Any:
         raise error
     if isinstance(error, KilledWorker):
         raise UserError(
-            f"{TRIES} workers of the cluster were lost at the same work ({future.key}): most often memory ran out"
-            " there; give workers more, or start fewer on a machine, then run again: what is made is kept"
+            f"{error.allowed_failures + 1} workers of the cluster were lost at the same work ({future.key}): most often"
+            " memory ran out there; give workers more, or start fewer on a machine, then run again: what is made is"
+            " kept"
         )
     LOG.error("%s failed on the cluster", future.key, exc_info=(type(error), error, future.traceback()))
     raise cast(BaseException, error)

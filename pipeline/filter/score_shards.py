@@ -1,7 +1,7 @@
 """Score squares on a cluster: shards of them, in the same batches as on one machine."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +15,13 @@ from pipeline.filter.classifier_io import load_classifier
 from pipeline.filter.kernel import PrincipalComponents, fit_components
 from pipeline.images.dataset import read_images
 from pipeline.images.packed import Images
-from pipeline.progress import StageProgress
+from pipeline.progress import StageProgress, tell
 from pipeline.store import digest
+from pipeline.store.npz import ArrayForm
 
 FEATURE_DIMENSIONS = 32  # of the features that compare squares on the label page
 SHARD = 8 * BATCH  # squares
+VERSION = 3  # of the stage filter: what an earlier one has scored is not used again
 
 
 class Scored(NamedTuple):
@@ -75,7 +77,8 @@ def score_on_cluster(
         done = sum(len(part.probability) for part in found.values())
         progress.report(done, len(ids), "squares scored")
 
-    map_shards(cluster, score_order, orders, take, should_stop=progress.should_stop)
+    told = partial(tell, progress.progress)
+    map_shards(cluster, score_order, orders, take, should_stop=progress.should_stop, tell=told)
     return join([found[name] for name in orders])
 
 
@@ -85,18 +88,24 @@ def _orders(ids: Sequence[str], classifier: Reference, normalize: Reference) -> 
 
 
 def _name(order: Order) -> str:
-    return "scores-" + digest.of_value([str(order.classifier), str(order.normalize), *order.ids])[:32]
+    return "scores-" + digest.of_value([VERSION, str(order.classifier), str(order.normalize), *order.ids])[:32]
 
 
 def score_order(order: Order) -> Scored:
     """Do an `Order`, on a worker."""
+    prepare_devices()
+    model = _classifier(locate(order.classifier))
+    count, dimensions = len(order.ids), fit_components(model.landmarks(), FEATURE_DIMENSIONS).vectors.shape[1]
+    forms = {
+        "probability": ArrayForm(("float32", "float64"), (count,)),
+        "standard_error": ArrayForm(("float32", "float64"), (count,)),
+        "features": ArrayForm(("float16",), (count, dimensions)),
+    }
 
     def score() -> dict[str, np.ndarray]:
-        prepare_devices()
-        images = read_images(locate(order.normalize), order.ids).images
-        return score_images(_classifier(locate(order.classifier)), images)._asdict()
+        return score_images(model, read_images(locate(order.normalize), order.ids).images)._asdict()
 
-    return Scored(**keep_arrays(order.classifier, _name(order), score))
+    return Scored(**keep_arrays(order.classifier, _name(order), forms, score))
 
 
 @lru_cache(maxsize=1)  # shards of one filter follow each other

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import ImageSet, read_images
 from pipeline.images.packed import Images
 from pipeline.options import GenerateOptions
-from pipeline.progress import Progress, ShouldStop, StageProgress
+from pipeline.progress import Progress, ShouldStop, StageProgress, tell
 from pipeline.result import Result
 from pipeline.store.digest import of_bytes
 from pipeline.store.jsonl import write_rows
@@ -139,6 +140,7 @@ def _draw_on_cluster(
         cluster=cluster,
         report=lambda done: progress.report(done, count, "samples generated"),
         should_stop=progress.should_stop,
+        tell=partial(tell, progress.progress),
     )
 
 

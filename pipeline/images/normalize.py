@@ -23,7 +23,7 @@ from pipeline.images.rejected import TOO_SMALL, too_small_words
 from pipeline.images.worker_pool import Lost, work_through
 from pipeline.machine import usable_cores
 from pipeline.options import NormalizeOptions
-from pipeline.progress import Progress, ShouldStop
+from pipeline.progress import Progress, ShouldStop, tell
 from pipeline.result import Result
 from pipeline.store import digest, verified
 from pipeline.store.jsonl import read_rows, write_rows
@@ -147,6 +147,7 @@ def prepare_pictures(
             cluster=cluster,
             take=record_all,
             should_stop=should_stop,
+            tell=partial(tell, progress),
         )
         return
     work_through(

@@ -6,13 +6,13 @@ import sys
 import dask
 from distributed import LocalCluster, Security
 
-from tasks.machines import WORKERS
+from tasks.machines import DASK
 
 
 def main() -> None:
     """Start the cluster, and print its address and certificates as JSON."""
     security = Security.temporary()
-    dask.config.set(WORKERS)
+    dask.config.set(DASK)
     started = LocalCluster(
         n_workers=2,
         threads_per_worker=1,

@@ -13,9 +13,16 @@ def square(number: int) -> int:
     return number * number
 
 
-def refuse(number: int) -> int:
+def count(calls: Path) -> None:
+    """Note a call in the file."""
+    with calls.open("a") as file:
+        file.write("1")
+
+
+def refuse(calls: Path) -> int:
     """Fail as for a mistake of the user."""
-    raise UserError(f"{number} is wrong: give another one")
+    count(calls)
+    raise UserError(f"{calls} is wrong: give another one")
 
 
 def break_down(number: int) -> int:
@@ -31,8 +38,9 @@ def die_once(marker: Path) -> str:
     return "done"
 
 
-def die(_: object) -> None:
+def die(calls: Path) -> None:
     """Kill every worker."""
+    count(calls)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -40,6 +48,14 @@ def wait_long(marker: Path) -> None:
     """Say that it works, and take some seconds."""
     marker.touch()
     time.sleep(3)
+
+
+def wait_for(marker: Path) -> str:
+    """Say that it works, and work until the file with the suffix .go is there."""
+    marker.touch()
+    while not marker.with_suffix(".go").exists():
+        time.sleep(0.05)
+    return "done"
 
 
 def train(order: Path, notify, should_stop) -> str:

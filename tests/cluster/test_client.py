@@ -13,9 +13,9 @@ from pipeline.progress import never
 from tests.cluster import shard_work as work
 
 
-def mapped(cluster, function, shards, should_stop=never) -> dict:
+def mapped(cluster, function, shards, should_stop=never, tell=lambda line: None) -> dict:
     found = {}
-    map_shards(cluster, function, shards, found.__setitem__, should_stop=should_stop)
+    map_shards(cluster, function, shards, found.__setitem__, should_stop=should_stop, tell=tell)
     return found
 
 
@@ -28,9 +28,10 @@ def test_no_shards_need_no_cluster(cluster):
     assert mapped(dataclasses.replace(cluster, address="tls://127.0.0.1:1"), work.square, {}) == {}
 
 
-def test_an_error_of_the_user_is_raised_here(cluster):
-    with pytest.raises(UserError, match=r"^7 is wrong: give another one$"):
-        mapped(cluster, work.refuse, {"refuse": 7})
+def test_an_error_of_the_user_is_raised_here_and_not_tried_again(cluster, tmp_path):
+    with pytest.raises(UserError, match=r"calls is wrong: give another one$"):
+        mapped(cluster, work.refuse, {"refuse": tmp_path / "calls"})
+    assert (tmp_path / "calls").read_text() == "1"
 
 
 def test_a_defect_is_a_defect_here_and_the_log_says_where(cluster, caplog):
@@ -44,14 +45,27 @@ def test_what_a_lost_worker_did_is_done_again(cluster, tmp_path):
     assert mapped(cluster, work.die_once, {"die-once": tmp_path / "marker"}) == {"die-once": "done"}
 
 
-def test_work_that_kills_every_worker_is_one_line(cluster):
-    with pytest.raises(UserError, match=r"workers of the cluster were lost at the same work \(die\): .*memory"):
-        mapped(cluster, work.die, {"die": 1})
+def test_work_that_kills_every_worker_is_one_line(cluster, tmp_path):
+    with pytest.raises(UserError, match=r"^3 workers of the cluster were lost at the same work \(die\): .*memory"):
+        mapped(cluster, work.die, {"die": tmp_path / "deaths"})
+    assert (tmp_path / "deaths").read_text() == "111"
 
 
 def test_a_stop_ends_the_wait(cluster, tmp_path):
     with pytest.raises(Stopped):
         mapped(cluster, work.wait_long, {"wait": tmp_path / "a"}, should_stop=(tmp_path / "a").exists)
+
+
+def test_a_stop_does_not_end_the_wait_of_another_run(cluster, tmp_path):
+    found = {}
+    other = threading.Thread(target=lambda: found.update(mapped(cluster, work.wait_for, {"both": tmp_path / "a"})))
+    other.start()
+    wait_for(tmp_path / "a")
+    with pytest.raises(Stopped):
+        mapped(cluster, work.wait_for, {"both": tmp_path / "a"}, should_stop=lambda: True)
+    (tmp_path / "a").with_suffix(".go").touch()
+    other.join()
+    assert found == {"both": "done"}
 
 
 def test_a_stage_tells_what_it_does_and_gives_its_result(cluster):
@@ -102,7 +116,7 @@ def test_whoever_has_no_certificate_is_not_admitted(cluster, monkeypatch):
 
 
 def test_workers_of_other_versions_are_refused(cluster, monkeypatch):
-    monkeypatch.setattr(module, "environment", lambda: {"Python": "3.9", "ganmill": "12345678"})
+    monkeypatch.setattr(module, "environment_at_start", lambda: {"Python": "3.9", "ganmill": "12345678"})
     with pytest.raises(
         UserError, match=r"^worker tls://.* has Python 3\.1\d where this machine has 3\.9, ganmill .*same"
     ):
@@ -110,14 +124,66 @@ def test_workers_of_other_versions_are_refused(cluster, monkeypatch):
 
 
 class FakeClient:
-    def __init__(self, environments) -> None:
-        self.environments = environments
+    def __init__(self, answers) -> None:
+        self.answers, self.workers = answers, {}
 
     def scheduler_info(self, n_workers):
-        return {"workers": self.environments}
+        return {"workers": self.workers}
 
-    def run(self, function, on_error):
-        return self.environments
+    def run(self, function, *arguments, on_error):
+        return self.answers
+
+
+def test_workers_that_do_not_answer_are_left_out(cluster, monkeypatch):
+    monkeypatch.setattr(module, "environment_at_start", lambda: {"ganmill": "1"})
+    answers = {"tls://gone": OSError("Timed out"), "tls://here": {"ganmill": "1"}}
+    module._check_workers(FakeClient(answers), dataclasses.replace(cluster, storage="/x"))
+    monkeypatch.setattr(module, "PATIENCE", 0)
+    with pytest.raises(UserError, match="has no worker that answers: start one"):
+        module._check_workers(FakeClient({"tls://gone": OSError("Timed out")}), cluster)
+    with pytest.raises(UserError, match=r"worker tls://odd cannot take part: no module"):
+        module._check_workers(FakeClient({"tls://odd": ImportError("no module")}), cluster)
+
+
+def test_workers_of_another_machine_need_a_storage():
+    with pytest.raises(UserError, match=r"worker tls://w does not see the folder /.* of this machine: set storage"):
+        module._check_folder(FakeClient({"tls://w": False}))
+    module._check_folder(FakeClient({"tls://w": True}))
+
+
+def test_a_run_tells_once_that_it_waits_and_once_that_it_goes_on(cluster, monkeypatch):
+    monkeypatch.setattr(module, "LOOK", 0)
+    client, told = FakeClient({}), []
+    watch = module._Watch(client, cluster, {"GPU": 1}, told.append)
+    watch.look()
+    assert told == []
+    monkeypatch.setattr(module, "SILENCE", 0)
+    client.workers = {"tls://w": {"resources": {}}}
+    for _ in range(3):
+        watch.look()
+    assert told == [f"waits: the cluster at {cluster.address} has no worker that trains any more"]
+    client.workers = {"tls://w": {"resources": {"GPU": 1}}}
+    for _ in range(3):
+        watch.look()
+    assert told[1:] == [f"goes on: the cluster at {cluster.address} has a worker that trains again"]
+
+
+def test_a_run_whose_workers_are_gone_can_be_stopped(cluster, monkeypatch):
+    monkeypatch.setattr(module, "LOOK", 0)
+    monkeypatch.setattr(module, "SILENCE", 0)
+    monkeypatch.setattr(module, "_check_resources", lambda *_: None)  # there was one when the run began
+    told = []
+    with pytest.raises(Stopped, match="no worker of the cluster was at work on it"):
+        run_one(
+            cluster,
+            work.train_quickly,
+            "cats",
+            name="gan",
+            resources={"TPU": 1},
+            notify=told.append,
+            should_stop=lambda: bool(told),
+        )
+    assert told == [("line", f"waits: the cluster at {cluster.address} has no worker that trains any more")]
 
 
 def test_a_worker_that_came_later_is_refused_too():

@@ -1,5 +1,8 @@
 """What work depends on besides its inputs has a name, and a difference is put into words."""
 
+import pytest
+
+from pipeline.cluster import environment as module
 from pipeline.cluster.environment import PACKAGES, difference, environment
 
 
@@ -20,3 +23,21 @@ def test_what_differs_is_named():
         f"keras none where this machine has {mine['keras']}, numpy 1.0 where this machine has {mine['numpy']},"
         f" ganmill abc where this machine has {mine['ganmill']}"
     )
+
+
+@pytest.mark.parametrize("changed", ["pipeline/a.py", "tasks/b.py"])
+def test_an_update_under_a_running_worker_is_noticed(tmp_path, monkeypatch, changed):
+    monkeypatch.setattr(module, "REPOSITORY", tmp_path)
+    for name in ("pipeline/a.py", "tasks/b.py", "tests/c.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("old")
+    module.environment_at_start.cache_clear()
+    try:
+        module.dask_setup(None)
+        before = module.environment_at_start()
+        (tmp_path / "tests" / "c.py").write_text("new")
+        assert difference(before, environment()) == ""
+        (tmp_path / changed).write_text("new")
+        assert difference(before, environment()).startswith(f"ganmill {before['ganmill']} (now ")
+    finally:
+        module.environment_at_start.cache_clear()

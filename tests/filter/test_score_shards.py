@@ -7,6 +7,7 @@ from pipeline.errors import Stopped
 from pipeline.filter import score_shards as module
 from pipeline.options import FilterOptions
 from pipeline.progress import never, silent
+from tasks.stages import Filter
 
 CLUSTER = Cluster(address="tls://127.0.0.1:8786", dataset="cats")
 
@@ -16,7 +17,7 @@ def shards(monkeypatch):
     """The sizes of the shards, which are done in this process, the last first."""
     sizes = []
 
-    def map_shards(cluster, work, orders, take, *, should_stop):
+    def map_shards(cluster, work, orders, take, *, should_stop, tell):
         for name, order in reversed(orders.items()):
             if should_stop():
                 raise Stopped
@@ -25,6 +26,10 @@ def shards(monkeypatch):
 
     monkeypatch.setattr(module, "map_shards", map_shards)
     return sizes
+
+
+def test_names_follow_from_the_version_of_the_stage():
+    assert Filter.version == module.VERSION
 
 
 def files(folder) -> dict[str, bytes]:

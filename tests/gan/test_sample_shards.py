@@ -8,6 +8,7 @@ from pipeline.gan.generate import generate
 from pipeline.gan.sampling import BATCH
 from pipeline.options import GenerateOptions
 from pipeline.progress import never
+from tasks.stages import Generate
 
 CLUSTER = Cluster(address="tls://127.0.0.1:8786", dataset="cats")
 
@@ -17,7 +18,7 @@ def shards(monkeypatch):
     """The ranges of the shards, which are done in this process, the last first."""
     ranges = []
 
-    def map_shards(cluster, work, orders, take, *, should_stop):
+    def map_shards(cluster, work, orders, take, *, should_stop, tell):
         for name, order in reversed(orders.items()):
             ranges.append((order.first, order.stop))
             take(name, work(order))
@@ -25,6 +26,10 @@ def shards(monkeypatch):
     monkeypatch.setattr(module, "map_shards", map_shards)
     monkeypatch.setattr(module, "SHARD", BATCH)
     return ranges
+
+
+def test_names_follow_from_the_version_of_the_stage():
+    assert Generate.version == module.VERSION
 
 
 def test_samples_are_those_of_one_machine(trained, tmp_path, shards):

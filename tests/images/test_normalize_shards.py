@@ -1,6 +1,8 @@
 """Pictures that a cluster prepares become what one machine makes of them, bit for bit."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,13 +12,15 @@ from pipeline.images import normalize as normalize_stage
 from pipeline.images import normalize_shards as module
 from pipeline.images import overview
 from pipeline.images.normalize import normalize
-from pipeline.images.normalize_shards import StoredOrder, prepare_stored
+from pipeline.images.normalize_shards import StoredOrder
 from pipeline.options import NormalizeOptions
 from pipeline.progress import never, silent
 from pipeline.store import picture_shards
+from pipeline.store.jsonl import dump_row, parse_rows
 from pipeline.store.manifest import Manifest, list_files, list_folders
 from pipeline.store.object_store import open_store
 from pipeline.store.remote_artifacts import RemoteArtifacts
+from tasks.stages import Normalize
 
 OPTIONS = NormalizeOptions(size=16, processes=1)
 
@@ -90,7 +94,7 @@ class InThisProcess:
         monkeypatch.setattr(module, "map_shards", self.map_shards)
         monkeypatch.setattr(module, "work_through", work_here)
 
-    def map_shards(self, cluster, work, shards, take, *, should_stop):
+    def map_shards(self, cluster, work, shards, take, *, should_stop, tell):
         for name, order in shards.items():
             self.orders.append(order)
             take(name, work(order))
@@ -127,6 +131,40 @@ def test_shards_that_are_done_are_not_done_again(download, tmp_path, whole, stor
     assert (run(download, tmp_path / "out", stored), contents(tmp_path / "out")) == whole
 
 
+DAMAGES: dict[str, Callable[[dict[str, Any]], object]] = {  # of the row of a usable picture
+    "a path as id": lambda row: row.update(id="/outside/x"),
+    "a list as id": lambda row: row.update(id=["x"]),
+    "another picture": lambda row: row.update(id="f" * 64),
+    "no picture": lambda row: row.clear(),
+    "an unknown field": lambda row: row.update(colour="red"),
+    "a huge size": lambda row: row.update(width=1 << 40),
+    "a text as size": lambda row: row.update(height="9"),
+    "no scores": lambda row: row.update(quality=[]),
+    "scores that are NaN": lambda row: row["quality"].update(dark=float("nan")),
+    "a hash that is none": lambda row: row.update(phash="x" * 16),
+    "a hash of another type": lambda row: row.update(mirror=None),
+    "a small thumbnail": lambda row: row.update(look="AAAA"),
+    "a thumbnail that is none": lambda row: row.update(whole_look="-"),
+    "a reason of two lines": lambda row: row.update(reason="a\nb"),
+    "a rejected picture with a square": lambda row: row.update(reason="corrupt"),
+}
+
+
+def test_rows_that_no_worker_writes_are_not_believed(download, tmp_path, whole, stored, monkeypatch):
+    cluster, store = InThisProcess(monkeypatch), open_store(stored.storage)
+    run(download, tmp_path / "first", stored)
+    order = max(cluster.orders, key=lambda each: store.size(each.target))
+    written = store.read(order.target)
+    for name, change in DAMAGES.items():
+        rows = parse_rows(written, "")
+        change(next(row for row in rows if not row["reason"]))
+        store.write(order.target, "".join(map(dump_row, rows)).encode())
+        with pytest.raises(DamagedState, match="or its squares are damaged; run again"):
+            pytest.fail(f"{name}: {module._fetch(store, order, tmp_path)}")
+        assert store.size(order.target) is None, name
+    assert (run(download, tmp_path / "out", stored), contents(tmp_path / "out")) == whole
+
+
 @pytest.mark.parametrize("damage", ["rows", "squares", "other squares", "no squares"])
 def test_a_damaged_shard_is_made_again_by_the_next_run(download, tmp_path, whole, stored, monkeypatch, damage):
     cluster, store = InThisProcess(monkeypatch), open_store(stored.storage)
@@ -146,10 +184,30 @@ def test_a_damaged_shard_is_made_again_by_the_next_run(download, tmp_path, whole
     assert (run(download, tmp_path / "out", stored), contents(tmp_path / "out")) == whole
 
 
-def test_pictures_that_are_gone_from_the_storage_are_one_line(stored, tmp_path):
-    order = StoredOrder(stored.storage, "cats/download/shards/none.tar", "cats/normalize/work/x.jsonl", False, OPTIONS)
-    with pytest.raises(DamagedState, match=r"cats/download/shards/none\.tar is missing"):
-        prepare_stored(order)
+def test_pictures_that_are_gone_from_the_storage_are_one_line(stored, download, tmp_path, monkeypatch):
+    InThisProcess(monkeypatch)
+    for name in open_store(stored.storage).names("cats/download/shards"):
+        open_store(stored.storage).delete(f"cats/download/shards/{name}")
+    with pytest.raises(DamagedState, match=r"storage s3://.*: cats/download/shards/.*\.tar is missing; run again"):
+        run(download, tmp_path / "out", stored)
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_damaged_pictures_in_the_storage_are_deleted_there(stored, download, tmp_path, monkeypatch, damage):
+    """The next run copies them there again, as it does with all that is missing."""
+    cluster, store = InThisProcess(monkeypatch), open_store(stored.storage)
+    name = f"cats/download/shards/{store.names('cats/download/shards')[0]}"
+    data = bytearray(store.read(name))
+    data[600] ^= 1
+    store.write(name, bytes(data[:-2000] if damage == "cut" else data))
+    with pytest.raises(DamagedState, match=r"cats/download/shards/.*\.tar is not what was written; run again"):
+        run(download, tmp_path / "out", stored)
+    assert cluster.orders[-1].source == name
+    assert store.size(name) is None
+
+
+def test_names_follow_from_the_version_of_the_stage():
+    assert Normalize.version == module.VERSION
 
 
 def test_rows_are_written_last(stored, download, tmp_path, monkeypatch):

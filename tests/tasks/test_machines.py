@@ -67,7 +67,8 @@ def test_a_wrong_section_is_one_line(configure, capsys, text, says):
         ("somewhere", "", "cluster = 'somewhere': expected nothing, local, or an address such as tls://"),
         ("tls://host", "/x", "expected nothing, local, or an address"),
         ("http://host:8786", "/x", "expected nothing, local, or an address"),
-        ("tcp://host:8786", "/x", "without TLS only this machine is admitted; give tls://host:8786"),
+        ("tcp://127.0.0.1:8786", "/x", "expected nothing, local, or an address such as tls://"),
+        ("tls://host:99999", "/x", "expected nothing, local, or an address"),
         ("tls://host:8786", "", "its workers need a storage that all machines reach"),
         ("tls://host:8786", "/x", r"data/\.cluster/ca\.pem cannot be read"),
     ],
@@ -96,8 +97,7 @@ def test_workers_elsewhere_train_and_those_of_this_machine_do_not(configure, tmp
     found = machines.trains_elsewhere("cats")
     assert (found.address, found.storage, found.dataset) == ("tls://10.0.0.5:8786", str(tmp_path), "cats")
     assert "tls_client_key" in found.certificates
-    use(cluster="tcp://127.0.0.1:8786", storage="")
-    assert machines.cluster_of("cats").certificates == {}
+    use(cluster="tls://127.0.0.1:8786", storage="")
     assert machines.trains_elsewhere("cats") is None
 
 

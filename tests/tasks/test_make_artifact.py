@@ -7,12 +7,14 @@ from types import SimpleNamespace
 import pytest
 from filelock import FileLock
 
-from pipeline.errors import NextStep, Stopped, UserError
+from pipeline.cluster.client import Cluster
+from pipeline.errors import DamagedState, NextStep, Stopped, UserError
 from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import ArtifactStore
-from tasks import error_text, isolation, label_snapshots, locks, run_log, signals
+from pipeline.store.manifest import Manifest
+from tasks import cluster_stage, error_text, isolation, label_snapshots, locks, machines, run_log, signals
 from tasks.make_artifact import make_artifact
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
@@ -175,3 +177,42 @@ def test_a_classifier_without_enough_labels_waits_for_no_training(configure):
     labels = {id: "on" if number < 8 else "off" for number, id in enumerate(ids)}
     label_snapshots.log("toads").append(labels, how="page")
     assert RunPipeline(dataset="toads").upstream(TrainClassifier).trains
+
+
+def test_a_stage_that_needs_no_cluster_starts_none(task, monkeypatch):
+    monkeypatch.setattr(machines, "chosen", lambda: machines.MachineOptions(cluster="local"))
+    monkeypatch.setattr(machines, "_start_local", lambda: pytest.fail("started"))
+    make_artifact(task)
+    assert task.complete()
+
+
+@pytest.fixture
+def on_cluster(task, tmp_path, monkeypatch):
+    """The task, which a worker makes: `task.work` is done in its place."""
+    cluster = Cluster(address="tls://x:1", storage=str(tmp_path / "store"), dataset="x")
+    monkeypatch.setattr(machines, "trains_elsewhere", lambda _: cluster)
+    monkeypatch.setattr(cluster_stage, "make_order", lambda *_: None)
+    monkeypatch.setattr(cluster_stage, "run_on_cluster", lambda *_, **__: task.work())
+    task.resources = {"gpu": 1}
+    return task
+
+
+def publish(task) -> None:
+    """Leave the artifact where the run finds it."""
+    facts = {"stage": task.stage, "version": 1, "dataset": "x", "options": {}, "inputs": {}, "summary": {"figures": 1}}
+    task.artifact_store.publish(task.artifact_store.work("a" * 64, resume=False), Manifest(key="a" * 64, **facts))
+
+
+def test_an_artifact_that_a_worker_has_made_gets_its_notices(on_cluster):
+    on_cluster.work = lambda: publish(on_cluster)
+    on_cluster.notices_of = lambda outputs: ["its generator is the same as that of another training"]
+    make_artifact(on_cluster)
+    made = on_cluster.artifact_store.latest()
+    assert made.manifest.summary == {"figures": 1, "notices": on_cluster.notices_of({})}
+    assert run_log.record("x", on_cluster.run_name).rows()[-1]["text"] == made.manifest.summary["notices"][0]
+
+
+def test_what_a_worker_has_made_and_is_gone_is_one_line(on_cluster, tmp_path):
+    on_cluster.work = lambda: None
+    with pytest.raises(DamagedState, match=rf"^storage {tmp_path}/store: what a worker has made .*run again$"):
+        make_artifact(on_cluster)
