@@ -1,5 +1,6 @@
 """An artifact that a worker reads is a folder of this machine, or is fetched from the storage."""
 
+import dataclasses
 import io
 import os
 
@@ -68,7 +69,8 @@ def test_copies_that_nobody_has_used_for_long_are_deleted(artifact, scratch, tmp
     remote = RemoteArtifacts(open_store(cluster.storage), "cats/classifier")
     remote.publish(artifact, manifests.read(artifact), silent)
     other = refer(artifact, cluster)._replace(dataset="dogs")
-    RemoteArtifacts(remote.store, "dogs/classifier").publish(artifact, manifests.read(artifact), silent)
+    of_dogs = dataclasses.replace(manifests.read(artifact), dataset="dogs")
+    RemoteArtifacts(remote.store, "dogs/classifier").publish(artifact, of_dogs, silent)
     first = locate(refer(artifact, cluster))
     pixels = first.with_name(f".packed-{first.name}.npy")
     pixels.write_bytes(b"pixels")
