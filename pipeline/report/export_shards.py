@@ -36,8 +36,10 @@ def write_shards(
     if is_finished(folder, {**about, "finished": True, "files": kept}) and kept.keys() == made_from.keys():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    write_about(folder, {**about, "files": before.files})
+    # Shards that are to be replaced are made from other pictures until they are deleted
+    write_about(folder, {**about, "made_from": before.made_from, "files": before.files})
     remove_others(folder, before, kept)
+    write_about(folder, {**about, "files": kept})
     for number, shard in enumerate(shards):
         progress(number, len(shards), shard.name)
         if shard.name not in kept:
