@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -142,8 +142,17 @@ def check_files(manifest: Manifest, folder: Path) -> None:
 def check_contents(manifest: Manifest, folder: Path) -> None:
     """Raise `DamagedState` naming the first file whose content has changed; reads all files."""
     check_files(manifest, folder)
-    expected = {name: sha256 for name, (_, sha256) in manifest.files.items()}
-    for name, sha256 in [*expected.items(), *_pictures(manifest, folder)]:
+    _check_digests(folder, ((name, sha256) for name, (_, sha256) in manifest.files.items()))
+    check_pictures(manifest, folder)
+
+
+def check_pictures(manifest: Manifest, folder: Path) -> None:
+    """Raise `DamagedState` naming the first picture in a folder of pictures whose content has changed; reads them."""
+    _check_digests(folder, _pictures(manifest, folder))
+
+
+def _check_digests(folder: Path, expected: Iterable[tuple[str, str]]) -> None:
+    for name, sha256 in expected:
         if digest.of_file(folder / name) != sha256:
             raise DamagedState(f"{folder / name} is not what was written")
 
