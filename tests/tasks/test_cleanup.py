@@ -102,7 +102,7 @@ def test_pictures_labels_and_records_stay(pipeline):
 def test_pixels_of_squares_that_are_gone_are_deleted(pipeline):
     old, new = publish("normalize", "a"), publish("normalize", "b")
     pixels = [
-        folder.with_name(f".packed-{folder.name}.{suffix}") for folder in (old, new) for suffix in ("npy", "json")
+        folder.with_name(f".packed-{folder.name}.{suffix}") for folder in (old, new) for suffix in ("npy", "part")
     ]
     for path in pixels:
         path.write_bytes(b"x" * 3000)
