@@ -93,7 +93,7 @@ def score_order(order: Order) -> Scored:
 
     def score() -> dict[str, np.ndarray]:
         prepare_devices()
-        images = read_images(locate(order.normalize), order.ids).images
+        images = read_images(locate(order.normalize), order.ids, remember=True).images
         return score_images(_classifier(locate(order.classifier)), images)._asdict()
 
     return Scored(**keep_arrays(order.classifier, _name(order), score))

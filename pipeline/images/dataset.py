@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -50,16 +50,19 @@ class _Square(NamedTuple):
     sha256: str
 
 
-def read_images(normalize: Path, ids: Iterable[str] | None = None, *, progress: Progress = silent) -> ImageSet:
+def read_images(
+    normalize: Path, ids: Iterable[str] | None = None, *, progress: Progress = silent, remember: bool = False
+) -> ImageSet:
     """Read the kept squares of the artifact `normalize`, all or those of `ids`, and verify each against its SHA-256.
 
     More than IN_MEMORY bytes of them are read from the packed file, which is written first if there is none; `progress`
-    is called meanwhile.
+    is called meanwhile. With `remember`, the list of squares is read once for all calls that follow each other, for who
+    reads an artifact in many parts.
 
     Raises:
         DamagedState: a file is missing or changed, an id is not among the kept ones, or no square is kept.
     """
-    every = sorted(_kept_squares(normalize))
+    every = _remembered(normalize, _stamp(normalize / ROWS)) if remember else sorted(_kept_squares(normalize))
     if not every:  # the stage never publishes such an artifact
         raise DamagedState(f"{normalize} keeps no picture at all; {REMEDY}")
     wanted = None if ids is None else set(ids)
@@ -71,6 +74,16 @@ def read_images(normalize: Path, ids: Iterable[str] | None = None, *, progress: 
     if len(chosen) * int(np.prod(shape)) <= IN_MEMORY:
         return ImageSet(chosen, _read_squares(normalize, [every[place] for place in places], shape))
     return ImageSet(chosen, open_packed(normalize, every, shape, progress).select(np.array(places)))
+
+
+@lru_cache(maxsize=1)
+def _remembered(normalize: Path, stamp: int) -> list[_Square]:
+    """The squares of `normalize`, read once for each `stamp`, when its rows were written."""
+    return sorted(_kept_squares(normalize))
+
+
+def _stamp(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _kept_squares(normalize: Path) -> Iterator[_Square]:
