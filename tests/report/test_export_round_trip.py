@@ -1,5 +1,5 @@
-"""What an export has written, the sources read again: the same pictures with their addresses, titles, licences, creators
-and classes. They do not read the other metadata.
+"""What an export has written, the sources read again: the same pictures with their addresses, titles, licences,
+creators and classes. They do not read the other metadata.
 """
 
 import io
