@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.store.artifacts import PACKED, WORK, ArtifactStore
+from pipeline.store.artifacts import PACKED, WORK, Artifact, ArtifactStore
 from pipeline.store.remote_cleanup import delete_old
 from tasks import gallery_updates, label_snapshots, paths
 from tasks.run_pipeline import RunPipeline
@@ -77,6 +77,7 @@ def removable_folders(task: StageTask, keep: int) -> list[Path]:
     unfinished = [path for path in store.root.glob(f"{WORK}*") if path.is_dir() and path != store.work_path(key)]
     if not key:  # unknown until the stages before it are done
         unfinished = []
+    current |= _last_used_with_origins(task.dataset)
     candidates = [*finished[: max(0, len(finished) - keep)], *broken, *unfinished]
     removable = [folder for folder in candidates if folder not in current and not store.is_in_use(key_in(folder))]
     if removable and task.stage == "normalize":
@@ -84,6 +85,27 @@ def removable_folders(task: StageTask, keep: int) -> list[Path]:
             task.dataset, removable, [each for each in store.folders() if each not in removable]
         )
     return removable + orphaned_pixels(store.root, removable)
+
+
+def _last_used_with_origins(dataset: str) -> set[Path]:
+    """The artifacts that the last run used, and those that these were made from, which a run that was stopped may have
+    left behind: an export of its squares needs their download, which knows URLs and licences.
+    """
+    stores = [paths.artifact_store(dataset, stage) for stage in paths.STAGE_ROOTS]
+    newest = {digest: artifact for store in stores for artifact in store.all() for digest in _digests(artifact)}
+    waiting = [latest for store in stores if (latest := store.latest())]
+    found: set[Path] = set()
+    while waiting:
+        artifact = waiting.pop()
+        if artifact.folder not in found:
+            found.add(artifact.folder)
+            waiting += [newest[digest] for digest in artifact.manifest.inputs.items() if digest in newest]
+    return found
+
+
+def _digests(artifact: Artifact) -> list[tuple[str, str]]:
+    """The digests of its outputs, as the inputs of a later stage name them."""
+    return [(f"{artifact.manifest.stage}.{name}", digest) for name, digest in artifact.manifest.outputs.items()]
 
 
 def _without_labelled(dataset: str, removable: list[Path], stays: list[Path]) -> list[Path]:
