@@ -1,7 +1,7 @@
 """Measure duplicate detection: precision and recall on copies of pictures, and the time for a hundred thousand
-pictures.
+pictures; and the time to group pictures that come in families.
 
-    .venv/bin/python benchmarks/duplicates.py [DIR] [--pictures 300] [--hashes 100000]
+    .venv/bin/python benchmarks/duplicates.py [DIR] [--pictures 300] [--hashes 100000] [--grouped 10000]
 
 Of each picture in DIR, or else of drawn pictures, it makes the kinds of copies that are common on the web, and searches
 for duplicates among all of them together. A pair is correct if both come from the same picture.
@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
 from pipeline.demo.picture import SUBJECTS, draw
 from pipeline.images.decode import Decoded, decode
-from pipeline.images.duplicates import VIEWS, Fingerprints, find_duplicates
+from pipeline.images.duplicates import VIEWS, Fingerprints, find_duplicates, group_similar
 from pipeline.images.prepare import THUMBNAIL_SIDE, Picture, Prepared, prepare
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
@@ -40,10 +40,13 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--hashes", type=int, default=100_000)
+    parser.add_argument("--grouped", type=int, default=10_000)
     arguments = parser.parse_args()
     print(machine())
     measure_copies(arguments.folder, arguments.pictures)
     measure_time(arguments.hashes)
+    for size in (1, 10, 100, arguments.grouped):
+        measure_groups(arguments.grouped, size)
 
 
 def measure_copies(folder: Path | None, count: int) -> None:
@@ -119,6 +122,21 @@ def measure_time(count: int) -> None:
     found = find_duplicates(Fingerprints.of(pictures), OPTIONS.near_duplicates)
     spent, memory = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{count} hashes: {len(found)} duplicates in {spent:.1f} s, {memory:.2f} GiB at most")
+
+
+def measure_groups(count: int, size: int) -> None:
+    """Print the time to group `count` pictures, each `size` of which are variations of one."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (-(-count // size), 4, 4, 3)).astype(np.uint8)
+    families = np.stack([cv2.resize(each, (32, 32), interpolation=cv2.INTER_CUBIC) for each in coarse])
+    pictures = families[np.arange(count) // size]
+    for part in np.array_split(np.arange(count), 100):
+        varied = pictures[part] + random.normal(0, 8, (len(part), 32, 32, 3))
+        pictures[part] = np.clip(varied, 0, 255).astype(np.uint8)
+    start = time.perf_counter()
+    groups = len(set(group_similar([f"{number:08d}" for number in range(count)], pictures).values()))
+    spent, memory = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{count} pictures in families of {size}: {groups} groups in {spent:.1f} s, {memory:.2f} GiB at most")
 
 
 def make_random_pictures(count: int) -> list[Prepared]:

@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/scale.py --squares 1000 20000 200000 --out curve.jsonl [--draw docs/images/scale.png]
 
 For each number it makes a folder of pictures, 96-px JPEGs drawn by the demo and varied, and runs the command line on
-it as a user does, stage by stage, in a temporary folder (`--work` names another; 200,000 squares need 6 GB). It prints
+it as a user does, stage by stage, in a temporary folder (`--work` names another; 200,000 squares need 9 GB). It prints
 seconds, milliseconds per picture, how these compare with the smallest set, and the peak memory of the command's own
 process and of all its processes together. `--draw` draws the curve of every row in `--out`. Nothing else should run
 meanwhile; 200,000 squares take half an hour on two cores.
@@ -22,20 +22,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
-from pipeline.demo.picture import draw
-from pipeline.filter.classifier import BATCH
-from pipeline.filter.classifier_io import load_classifier
+from benchmarks.varied_pictures import SUBJECTS, make_pictures
 from pipeline.images.chart import new_axes, save
 from pipeline.images.dataset import read_images
 from pipeline.images.duplicates import KINDS, VIEWS, Fingerprints, find_duplicates
@@ -46,22 +42,18 @@ from pipeline.labels.log import LabelLog
 from pipeline.options import NormalizeOptions
 from pipeline.store.artifacts import load
 from pipeline.store.jsonl import read_rows
+from pipeline.web.pages.label_page import BATCH
 
 REPOSITORY = Path(__file__).parent.parent
 NAME = "scale"  # of the dataset
 PORT = 8798
-DRAWN = 1000  # different drawings; the others are variations of them
-SIDE, DRAWN_SIDE = 96, 128
-SUBJECTS = ("toadstool", "umbrella", "jellyfish", "landscape")  # the first is on target
 LABELS = 60  # of each kind
-SAMPLE = 2048  # squares whose features are timed
-FOLDERS = 1000  # pictures in one folder
-CHUNK = 500  # pictures that one process makes at a time
 POLL = 0.05  # seconds between two looks at the memory
 PATIENCE = 120.0  # seconds for the studio to start
 REPEATS = 3
 LABEL_ROOM = 1.9  # between two labels of the chart, whose axis is logarithmic
 TRAINING_SECONDS = 20  # of steps, in which memory may grow
+FEW_STEPS, SAMPLES = 50, 64  # of the training and the samples that generate, report and exports are timed with
 SETTINGS = f"""
 [{NAME}.download]
 sources = folder
@@ -129,12 +121,12 @@ class Bench:
         self._label()
         yield self._command("classifier", "run", "--until", "classifier")
         yield self._command("filter", "run", "--until", "filter")
-        yield self._features()
         yield self._manifests()
         yield self._start_of_training()
         yield self._command("plan", "plan")
         yield self._command("status", "status")
         yield from self._studio()
+        yield from self._after_a_training()
 
     def _command(self, what: str, *words: str) -> Cost:
         process = self._start(*words, "--dataset", NAME)
@@ -157,7 +149,7 @@ class Bench:
         )
 
     def _duplicates(self) -> Cost:
-        """The search for near-duplicates, among squares that have hardly any."""
+        """The search for near-duplicates, among squares that have hardly any; `duplicates.py` has other sets."""
         ids, images = read_images(self.folder / "data" / NAME / "normalize" / "latest")
         both = np.array([phash_both_ways(image) for image in images], np.uint64)
         hashes = {view + kind: both[:, place] for view in VIEWS for place, kind in enumerate(KINDS)}
@@ -170,18 +162,6 @@ class Bench:
         began = time.perf_counter()
         find_duplicates(prints, NormalizeOptions().near_duplicates)
         return Cost(squares=self.squares, what="duplicates", seconds=time.perf_counter() - began)
-
-    def _features(self) -> Cost:
-        """The features of some squares, spread over all of them."""
-        images = read_images((self.folder / "data" / NAME / "normalize" / "latest").resolve()).images
-        extract = load_classifier(self.folder / "models" / NAME / "classifier" / "latest").extract
-        places = np.linspace(0, len(images) - 1, SAMPLE).astype(int)
-        extract(images[places[:BATCH]])
-        began = time.perf_counter()
-        for start in range(0, SAMPLE, BATCH):
-            extract(images[places[start : start + BATCH]])
-        seconds = (time.perf_counter() - began) / SAMPLE * self.squares
-        return Cost(squares=self.squares, what="features", seconds=seconds)
 
     def _manifests(self) -> Cost:
         """A look at the artifacts of pictures and squares, as each plan takes it."""
@@ -214,6 +194,15 @@ class Bench:
             raise SystemExit(f"the training ended with {process.returncode}:\n{output[-2000:]}")
         return Cost(squares=self.squares, what="start of training", seconds=seconds, own=memory.own, all=memory.all)
 
+    def _after_a_training(self) -> Iterator[Cost]:
+        """What needs a generator, of a training of few steps: samples and their nearest reals, the report, exports."""
+        few = (f"--gan-most-steps={FEW_STEPS}", f"--generate-count={SAMPLES}", "--generate-film=0")
+        self._command("training", "run", "--until", "gan", *few)
+        yield self._command("generate", "run", "--until", "generate", *few)
+        yield self._command("report", "run", *few)
+        yield self._command("export", "export", "squares", "exported")
+        yield self._command("export of shards", "export", "squares", "shards", "--as", "webdataset")
+
     def _has_begun(self) -> bool:
         """Whether the newest run says that the training has taken steps."""
         record = max((self.folder / "data" / NAME / "runs").iterdir()) / "record.jsonl"
@@ -226,7 +215,9 @@ class Bench:
         try:
             self._wait_for_studio()
             memory = Memory(process.pid)
-            pages = {"home page, first": "/", "home page": "/", "label page, first": f"/d/{NAME}/label"}
+            dataset = f"/d/{NAME}"
+            pages = {"home page, first": "/", "home page": "/", "label page, first": f"{dataset}/label"}
+            pages |= dict.fromkeys(("next batch, first", "next batch"), f"{dataset}/pictures?view=next&count={BATCH}")
             for what, path in pages.items():
                 times = [self._fetch(path) for _ in range(1 if "first" in what else REPEATS)]
                 yield Cost(
@@ -254,53 +245,6 @@ class Bench:
         if response.status != 200:
             raise SystemExit(f"{path}: status {response.status}")
         return time.perf_counter() - began
-
-
-def make_pictures(folder: Path, count: int) -> None:
-    """Write `count` JPEGs below `folder`, named by what they show; the same ones for every count."""
-    with ProcessPoolExecutor() as pool:
-        drawings = list(pool.map(_drawing, range(DRAWN), chunksize=50))
-        starts = range(0, count, CHUNK)
-        sources = (drawings[start % DRAWN : start % DRAWN + CHUNK] for start in starts)
-        jobs = ((folder, start, min(count, start + CHUNK), some) for start, some in zip(starts, sources, strict=True))
-        list(pool.map(_write_variations, jobs))
-
-
-def make_squares(count: int, side: int) -> Iterator[np.ndarray]:
-    """The same squares (side, side, 3) uint8 for every call."""
-    drawings = [_drawing(number) for number in range(50)]
-    for number in range(count):
-        picture = _vary(drawings[number % len(drawings)], np.random.default_rng(number))
-        yield cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
-
-
-def _drawing(number: int) -> np.ndarray:
-    size = (DRAWN_SIDE, DRAWN_SIDE)
-    return draw(SUBJECTS[number % len(SUBJECTS)], np.random.default_rng(number), size)
-
-
-def _write_variations(job: tuple[Path, int, int, list[np.ndarray]]) -> None:
-    folder, start, stop, drawings = job
-    for number in range(start, stop):
-        target = folder / f"{number // FOLDERS:05d}"
-        target.mkdir(parents=True, exist_ok=True)
-        picture = _vary(drawings[(number - start) % len(drawings)], np.random.default_rng(number))
-        subject = SUBJECTS[number % DRAWN % len(SUBJECTS)]
-        cv2.imwrite(str(target / f"{subject}-{number:07d}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-
-
-def _vary(drawing: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The drawing turned, cut, moved, mirrored and in other colours: mostly no near-duplicate of another one."""
-    turn = cv2.getRotationMatrix2D((DRAWN_SIDE / 2, DRAWN_SIDE / 2), random.uniform(-30, 30), random.uniform(0.8, 1.5))
-    turn[:, 2] += random.uniform(-20, 20, 2)
-    picture = cv2.warpAffine(drawing, turn, (DRAWN_SIDE, DRAWN_SIDE), borderMode=cv2.BORDER_REFLECT)
-    hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
-    hsv[..., 0] = (hsv[..., 0].astype(int) + random.integers(180)) % 180
-    picture = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[:, :: random.choice([-1, 1])]
-    noise = random.normal(0, 40, (4, 4, 3)).astype(np.float32)
-    light = cv2.resize(noise, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return np.clip(small + light, 0, 255).astype(np.uint8)
 
 
 def draw_curves(rows: Path, picture: Path) -> None:

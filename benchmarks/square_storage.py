@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
-from benchmarks.scale import make_squares
+from benchmarks.varied_pictures import make_squares
 from pipeline.images.packed import PackedImages
 from pipeline.images.png import decode_png, encode_png
 from pipeline.store import digest

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from pipeline.errors import UserError
 from pipeline.run_process import is_at_work
 from pipeline.run_record import RunOptions, read_events
-from pipeline.store.artifacts import PACKED, WORK, ArtifactStore
+from pipeline.store.artifacts import PACKED, WORK, Artifact, ArtifactStore
 from pipeline.store.remote_cleanup import delete_old
 from tasks import gallery_updates, label_snapshots, paths, run_log
 from tasks.run_pipeline import RunPipeline
@@ -104,7 +104,7 @@ def removable_folders(task: StageTask, keep: int, used: Collection[Path]) -> lis
     """
     store, key = task.artifact_store, task.key() or ""
     current = {each.folder for each in (task.published(), store.find(key, unfinished=True), store.latest()) if each}
-    current |= set(used)
+    current |= {*used, *_last_used_with_origins(task.dataset)}
     finished = [published.folder for published in store.all()]
     broken = [path for path in store.folders() if path not in finished]
     unfinished = [path for path in store.root.glob(f"{WORK}*") if path.is_dir() and path != store.work_path(key)]
@@ -117,6 +117,27 @@ def removable_folders(task: StageTask, keep: int, used: Collection[Path]) -> lis
             task.dataset, removable, [each for each in store.folders() if each not in removable]
         )
     return removable + orphaned_pixels(store.root, removable)
+
+
+def _last_used_with_origins(dataset: str) -> set[Path]:
+    """The artifacts that the last run used, and those that these were made from, which a run that was stopped may have
+    left behind: an export of its squares needs their download, which knows URLs and licences.
+    """
+    stores = [paths.artifact_store(dataset, stage) for stage in paths.STAGE_ROOTS]
+    newest = {digest: artifact for store in stores for artifact in store.all() for digest in _digests(artifact)}
+    waiting = [latest for store in stores if (latest := store.latest())]
+    found: set[Path] = set()
+    while waiting:
+        artifact = waiting.pop()
+        if artifact.folder not in found:
+            found.add(artifact.folder)
+            waiting += [newest[digest] for digest in artifact.manifest.inputs.items() if digest in newest]
+    return found
+
+
+def _digests(artifact: Artifact) -> list[tuple[str, str]]:
+    """The digests of its outputs, as the inputs of a later stage name them."""
+    return [(f"{artifact.manifest.stage}.{name}", digest) for name, digest in artifact.manifest.outputs.items()]
 
 
 def _without_labelled(dataset: str, removable: list[Path], stays: list[Path]) -> list[Path]:

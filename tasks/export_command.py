@@ -142,6 +142,12 @@ def _squares(dataset: str, *, only_kept: bool) -> dict[str, Artifact]:
         normalize = _last_used(dataset, "normalize", "squares")
         verdicts = _find(dataset, "filter", "normalize.images", normalize.manifest.outputs["images"])
     download = _find(dataset, "download", "images", normalize.manifest.inputs["download.images"])
+    if download is None:
+        print(
+            f"{normalize.folder}: the download that these squares come from was deleted or is damaged: url, license and"
+            f" creator are not known; `python -m tasks run{dataset_flag(dataset)}` downloads again",
+            file=sys.stderr,
+        )
     found = {"download": download, "normalize": normalize, "filter": verdicts}
     return {stage: artifact for stage, artifact in found.items() if artifact}
 

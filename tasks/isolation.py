@@ -24,7 +24,7 @@ from typing import Any, cast
 
 from filelock import FileLock
 
-from pipeline.errors import NextStep, Stopped, UserError, disk_faults
+from pipeline.errors import DamagedState, NextStep, Stopped, UserError, disk_faults
 from pipeline.machine import BACKEND_ENVIRONMENT
 from pipeline.progress import Progress, ShouldStop, TellingProgress, tell
 from pipeline.result import Result
@@ -138,7 +138,7 @@ def _follow(child: BaseProcess, pipe: Connection, progress: Progress, should_sto
 def _outcome(kind: str, value: Any) -> Result:
     if kind == "result":
         return Result(**value)
-    errors = {"next step": NextStep, "user error": UserError, "stopped": Stopped}
+    errors = {"next step": NextStep, "damaged": DamagedState, "user error": UserError, "stopped": Stopped}
     raise errors.get(kind, StageCrashed)(value)
 
 
@@ -170,6 +170,8 @@ def _attempt(work: Callable[..., Result], pipe: Connection, stop: threading.Even
         return "result", vars(result)
     except NextStep as error:
         return "next step", str(error)
+    except DamagedState as error:
+        return "damaged", str(error)
     except UserError as error:
         return "user error", str(error)
     except Stopped as error:

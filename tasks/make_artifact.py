@@ -61,8 +61,25 @@ def _make_and_report(task: "StageTask", key: str, record: run_log.RunLog) -> Non
     except BaseException as error:
         why = error_text.with_dataset_flag(error_text.one_line(error), task.dataset)
         reporter.failed(error_text.outcome_of(error), why, key)
+        if isinstance(error, DamagedState):
+            _drop_damaged(task, record)
         raise
     reporter.made(manifest)
+
+
+def _drop_damaged(task: "StageTask", record: run_log.RunLog) -> None:
+    """Delete the artifacts that the stage reads and that have a damaged picture, which a look at the folder does not
+    notice, so that the next run makes them again.
+    """
+    for each in task.stages_read():
+        if (read := each.published()) and (read.folder / manifests.NAME).exists():
+            try:
+                manifests.check_pictures(read.manifest, read.folder)
+            except OSError:  # one that cannot be read now may be sound
+                continue
+            except DamagedState as damage:
+                each.artifact_store.discard(read.folder)
+                record.add_and_print("note", stage=each.stage, text=f"{damage}; the next run makes it again")
 
 
 def _work_and_publish(task: "StageTask", key: str, record: run_log.RunLog, reporter: StageReporter) -> Manifest:

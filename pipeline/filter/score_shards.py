@@ -103,7 +103,8 @@ def score_order(order: Order) -> Scored:
     }
 
     def score() -> dict[str, np.ndarray]:
-        return score_images(model, read_images(locate(order.normalize), order.ids).images)._asdict()
+        images = read_images(locate(order.normalize), order.ids, remember=True).images
+        return score_images(model, images)._asdict()
 
     return Scored(**keep_arrays(order.classifier, _name(order), forms, score))
 

@@ -5,7 +5,7 @@ Only the second kind gives unbiased metrics of the filter.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,17 @@ def write_scores(scores: Iterable[Score], folder: Path) -> None:
 def read_scores(folder: Path) -> list[Score]:
     """Read the scores in the finished filter folder `folder`, sorted by id; raises `DamagedState` if they were
     changed."""
-    return [Score(**row) for row in verified.iterate_rows(folder, FILE_NAME)]
+    return list(iterate_scores(folder))
+
+
+def iterate_scores(folder: Path) -> Iterator[Score]:
+    """The scores of `read_scores` one by one, where they are not needed at once."""
+    return (Score(**row) for row in verified.iterate_rows(folder, FILE_NAME))
 
 
 def kept_ids(folder: Path) -> list[str]:
     """The sorted ids of the squares that the finished filter folder `folder` keeps."""
-    return [score.id for score in read_scores(folder) if score.outcome == KEPT]
+    return [score.id for score in iterate_scores(folder) if score.outcome == KEPT]
 
 
 def read_features(folder: Path) -> np.ndarray | None:

@@ -117,22 +117,22 @@ def _manifest(folder: Path) -> Manifest | None:
 
 
 def _origins(ids: set[str], download: Path) -> Origins | None:
+    sources, licences, credited = Counter[str](), Counter[str](), 0
     try:
-        every = verified.read_rows(download, "images.jsonl")
+        for row in verified.iterate_rows(download, "images.jsonl"):
+            if row["outcome"] == "saved" and row["id"] in ids:
+                sources[row["engine"]] += 1
+                licences[row["license"]] += 1
+                credited += bool(row["creator"])
     except DamagedState:
         return None
-    rows = [row for row in every if row["outcome"] == "saved" and row["id"] in ids]
-    return Origins(
-        sources=_counts(row["engine"] for row in rows),
-        licences=_counts(row["license"] for row in rows),
-        credited=sum(bool(row["creator"]) for row in rows),
-        unknown=len(ids) - len(rows),
-    )
+    unknown = len(ids) - sources.total()
+    return Origins(sources=_sorted(sources), licences=_sorted(licences), credited=credited, unknown=unknown)
 
 
-def _counts(values: Iterable[str]) -> dict[str, int]:
-    """Count each value, the most frequent first."""
-    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    """The counts, the most frequent value first."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _filter(manifest: Manifest) -> dict[str, Any]:

@@ -23,10 +23,11 @@ from pipeline.devices import keras, prepare_devices
 from pipeline.errors import UserError, of_system
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
-from pipeline.gan.evaluation.nearest_reals import nearest_reals, neighbour_rows
+from pipeline.gan.evaluation.nearest_reals import nearest_in_blocks, neighbour_rows
+from pipeline.gan.evaluation.real_features import kept_features
 from pipeline.gan.latents import fixed_latents, slerp
 from pipeline.gan.networks.export import GENERATOR
-from pipeline.gan.sampling import BATCH, draw_samples, numbered_samples
+from pipeline.gan.sampling import draw_samples, numbered_samples
 from pipeline.gan.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SIDE
 from pipeline.gan.trained_generator import load_generator
 from pipeline.images.contact_sheet import contact_sheet
@@ -55,7 +56,7 @@ class Question(BaseModel):
     classifiers: tuple[Path, ...] = ()  # artifacts one of which may hold the network of the extractor
     normalize: Path = Path()
     kept: Path = Path()
-    features: Path = Path()  # the file that caches the features of the reals
+    features: Path = Path()  # the folder that keeps the features of the reals
 
 
 def serve(questions: IO[str], answers: IO[str]) -> None:
@@ -102,8 +103,12 @@ def _walk(question: Question) -> dict[str, Any]:
 
 def _nearest(question: Question) -> dict[str, Any]:
     extractor = find_named(question.extractor, question.classifiers)
-    ids, features = _real_features(question, extractor)
-    near = nearest_reals(extractor.features(_samples(question)), features)
+    ids = sorted(kept_ids(question.kept))
+    reals = kept_features(
+        question.features, len(ids), lambda: read_images(question.normalize, ids).images, extractor.features
+    )
+    near = nearest_in_blocks(extractor.features(_samples(question)), reals)
+    os.utime(question.features)  # it was used now
     return {"rows": [*neighbour_rows(near, ids, first=question.first)]}
 
 
@@ -160,26 +165,6 @@ def find_named(name: str, classifiers: Sequence[Path]) -> FeatureExtractor:
         if found.name == name:
             return found
     raise UserError(f"the extractor {name}, which measured these samples, is not here; generate samples again")
-
-
-def _real_features(question: Question, extractor: FeatureExtractor) -> tuple[list[str], np.ndarray]:
-    """The ids of the reals and their features (N, D), from the cache or computed."""
-    ids = sorted(kept_ids(question.kept))
-    try:
-        features = np.load(question.features, allow_pickle=False)
-        if features.ndim == 2 and len(features) == len(ids):
-            os.utime(question.features)
-            return ids, features
-    except (OSError, ValueError, EOFError):
-        pass
-    images = read_images(question.normalize, ids).images
-    parts = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
-    features = np.concatenate([extractor.features(part) for part in parts])
-    question.features.parent.mkdir(parents=True, exist_ok=True)
-    draft = question.features.with_name(f".{os.getpid()}-{question.features.name}")
-    np.save(draft, features)
-    os.replace(draft, question.features)
-    return ids, features
 
 
 def main() -> int:

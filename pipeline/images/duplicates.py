@@ -10,6 +10,7 @@ import base64
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from pipeline.images.hashing import NearHashes, near_hashes, phash_both_ways
 from pipeline.images.packed import Images
 from pipeline.images.prepare import THUMBNAIL_SIDE, Prepared
 from pipeline.images.raster import mirrored, resize
+from pipeline.images.thumbnail_distances import Thumbnail, Thumbnails
 
 # Mean squared difference of two thumbnails, divided by the smaller of their variances. 98 of 100 re-encoded, resized or
 # mirrored copies are below it; other pictures with near hashes, drawings or photographs, are above 0.08.
@@ -24,6 +26,7 @@ MAX_DIFFERENCE = 0.03
 # Variance, in grey levels squared, of a picture that shows only encoding noise. It is a duplicate only of equal pixels,
 # so that thousands of blank pictures, whose hashes are near, need not be compared with each other.
 BLANK_VARIANCE = 4.0
+FIRST_PART, LARGEST_PART = 16, 1024  # pictures that one is compared with at a time: it bounds the memory
 VIEWS = ("", "whole_")  # prefixes of the fields of `Prepared`: the square, the whole picture
 KINDS = ("phash", "mirror")  # of hashes: of the picture, of its mirror image
 
@@ -75,8 +78,9 @@ def find_duplicates(pictures: Fingerprints, max_distance: int) -> dict[str, str]
     square, which finds copies that were stretched. Of near-duplicates the one with the most pixels in the original is
     kept, then the one with the most bytes, then the one with the smallest id. Each duplicate is itself near the picture
     that it is mapped to: similarity is not transitive here. The order of `pictures` does not matter. Hashes (64 bits)
-    are near if their Hamming distance is at most `max_distance`; below 0 nothing is a duplicate. Time and memory grow
-    linearly with the number of pictures, as long as most hashes have few near ones.
+    are near if their Hamming distance is at most `max_distance`; below 0 nothing is a duplicate. A picture is compared
+    with the kept ones whose hashes are near until one is similar, so that copies cost little; only of pictures with
+    near hashes that are not similar, each two are compared, by averages.
     """
     if max_distance < 0:
         return {}
@@ -88,7 +92,7 @@ def find_duplicates(pictures: Fingerprints, max_distance: int) -> dict[str, str]
         sha256 = pictures.sha256[index]
         if (original := by_pixels.get(sha256)) is not None:
             originals[pictures.ids[index]] = pictures.ids[original]
-        elif near_duplicates := [found for view in views for found in view.near_duplicates(rank)]:
+        elif near_duplicates := [found for view in views for found in view.first_near_duplicates(rank)]:
             originals[pictures.ids[index]] = pictures.ids[order[min(near_duplicates)]]
         else:
             by_pixels[sha256] = index
@@ -108,8 +112,7 @@ class _View:
         self.is_kept = np.zeros(len(order), bool)
         self.kept, self.kept_hashes = np.empty(len(order), np.int64), np.empty(len(order), np.uint64)  # ranks, hashes
         self.count = 0  # of the two that are filled
-        self.thumbnails: np.ndarray | None = None  # (capacity, S, S, C) uint8: of those that were looked at
-        self.loaded = 0
+        self.thumbnails = Thumbnails()  # of those that were looked at
         self.places = np.full(len(order), -1, np.int32)  # there, of each rank
 
     def keep(self, rank: int) -> None:
@@ -118,16 +121,17 @@ class _View:
         self.kept[self.count], self.kept_hashes[self.count] = rank, self.hashes[rank]
         self.count += 1
 
-    def near_duplicates(self, rank: int) -> list[int]:
-        """The ranks of the kept near-duplicates of the picture or of its mirror image."""
+    def first_near_duplicates(self, rank: int) -> list[int]:
+        """The lowest rank of a kept near-duplicate of the picture, and that of one of its mirror image, if any."""
         ranks = self._near(self.near, self.hashes, rank)
         mirrored_ranks = self._near(self.near_mirrored, self.mirrors, rank)
         if not len(ranks) + len(mirrored_ranks):
             return []
-        thumbnail = self._thumbnails(np.array([rank]))[0]
-        if variance(thumbnail) < BLANK_VARIANCE:
+        thumbnail = Thumbnail.of(self.thumbnails[self._place(rank)])
+        if thumbnail.variance < BLANK_VARIANCE:
             return []
-        return [*self._similar(ranks, thumbnail), *self._similar(mirrored_ranks, mirrored(thumbnail))]
+        mirror_image = Thumbnail.of(mirrored(thumbnail.pixels))
+        return [*self._first_similar(ranks, thumbnail), *self._first_similar(mirrored_ranks, mirror_image)]
 
     def _near(self, near: NearHashes, hashes: np.ndarray, rank: int) -> np.ndarray:
         """The ranks of the kept pictures with a near hash."""
@@ -137,42 +141,28 @@ class _View:
         found = near.of(rank)
         return found[self.is_kept[found]]
 
-    def _similar(self, ranks: np.ndarray, thumbnail: np.ndarray) -> np.ndarray:
-        """Those of `ranks` whose thumbnails are similar; often only the hash or that of the mirror image is near."""
-        return ranks[difference(self._thumbnails(ranks), thumbnail) <= MAX_DIFFERENCE] if len(ranks) else ranks
+    def _first_similar(self, ranks: np.ndarray, thumbnail: Thumbnail) -> Iterator[int]:
+        """The first of `ranks` whose thumbnail is similar, if any; often only the hash is near."""
+        for part in _parts(ranks):
+            places = np.array([self._place(rank) for rank in part.tolist()])
+            similar = self.thumbnails.similar(places, thumbnail, MAX_DIFFERENCE)
+            if similar.any():
+                yield int(part[similar.argmax()])
+                return
 
-    def _thumbnails(self, ranks: np.ndarray) -> np.ndarray:
-        for rank in ranks[self.places[ranks] < 0].tolist():
-            self._load(rank)
-        assert self.thumbnails is not None  # `ranks` is not empty
-        return self.thumbnails[self.places[ranks]]
-
-    def _load(self, rank: int) -> None:
-        thumbnail = self.pictures.thumbnail(int(self.order[rank]), self.name)
-        if self.thumbnails is None:
-            self.thumbnails = np.empty((64, *thumbnail.shape), np.uint8)
-        elif self.loaded == len(self.thumbnails):
-            self.thumbnails = np.concatenate([self.thumbnails, np.empty_like(self.thumbnails)])
-        self.thumbnails[self.loaded], self.places[rank] = thumbnail, self.loaded
-        self.loaded += 1
+    def _place(self, rank: int) -> int:
+        """The place of the picture's thumbnail, which is fetched the first time."""
+        if self.places[rank] < 0:
+            self.places[rank] = self.thumbnails.add(self.pictures.thumbnail(int(self.order[rank]), self.name))
+        return int(self.places[rank])
 
 
-def difference(thumbnails: np.ndarray, thumbnail: np.ndarray) -> np.ndarray:
-    """Mean squared difference of `thumbnails` (N, H, W, C) from `thumbnail` (H, W, C), divided by the smaller of the
-    two variances.
-
-    Returns:
-        (N,); infinite if one of the two has a single colour.
-    """
-    squares = (thumbnails.astype(np.float32) - thumbnail) ** 2
-    smaller_variance = np.minimum(variance(thumbnails), variance(thumbnail))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num(squares.mean(axis=(-3, -2, -1)) / smaller_variance, nan=np.inf)
-
-
-def variance(thumbnails: np.ndarray) -> np.ndarray:
-    """The variance over the pixels of `thumbnails` (..., H, W, C), averaged over the channels."""
-    return thumbnails.var(axis=(-3, -2), dtype=np.float32).mean(axis=-1)
+def _parts(indices: np.ndarray) -> Iterator[np.ndarray]:
+    """`indices` (N,) in parts, of which the first are small, as one of them may be enough."""
+    start, size = 0, FIRST_PART
+    while start < len(indices):
+        yield indices[start : start + size]
+        start, size = start + size, min(2 * size, LARGEST_PART)
 
 
 def thumbnail_of(picture: Prepared, view: str) -> np.ndarray:
@@ -192,37 +182,67 @@ def group_similar(ids: Sequence[str], images: Images) -> dict[str, str]:
     """Map each id to its group: the smallest id among the pictures that are connected by similarity. Most groups have
     one.
 
-    `images` is (N, H, W, C) uint8. Time and memory grow linearly with N, as long as most hashes have few near ones.
+    `images` is (N, H, W, C) uint8. A picture is compared with the earlier ones whose hashes are near until it is
+    connected to their group, so that a large group of similar pictures costs little; only of pictures with near hashes
+    that are not similar, each two are compared, by averages.
     """
-    from scipy.sparse import coo_array  # a moment to load, and the plan and the workers need none
-    from scipy.sparse.csgraph import connected_components
-
-    rows, columns = _similar_pairs(images)
-    graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(len(ids), len(ids)))
-    numbers = connected_components(graph, directed=False)[1].tolist()
+    hashes, thumbnails = _hashes_and_thumbnails(images)
+    groups = _Groups(len(images))
+    for index, others in _near(hashes) if len(hashes) <= _MAX_COMPARED else _near_looked_up(hashes):
+        for pixels in (thumbnails[index], mirrored(thumbnails[index])):
+            thumbnail = Thumbnail.of(pixels)
+            groups.connect(index, others, partial(thumbnails.similar, thumbnail=thumbnail, most=MAX_GROUP_DIFFERENCE))
+    numbers = groups.of(np.arange(len(images))).tolist()
     names: dict[int, str] = {}
     for number, id in zip(numbers, ids, strict=True):
         names[number] = min(id, names.get(number, id))
     return {id: names[number] for number, id in zip(numbers, ids, strict=True)}
 
 
-def _similar_pairs(images: Images) -> tuple[np.ndarray, np.ndarray]:
-    """The places of each two of `images` (N, H, W, C) that belong in one group: (P,) and (P,) int32."""
+def _hashes_and_thumbnails(images: Images) -> tuple[np.ndarray, Thumbnails]:
+    """The hash of each of `images` (N, H, W, C) and of its mirror image, (N, 2) uint64; and its thumbnail."""
     hashes = np.empty((len(images), 2), np.uint64)
-    thumbnails = np.empty((len(images), GROUP_THUMBNAIL_SIDE, GROUP_THUMBNAIL_SIDE, images.shape[3]), np.uint8)
+    thumbnails = Thumbnails(len(images))
     for start in range(0, len(images), _CHUNK):
         for place, image in enumerate(images[start : start + _CHUNK], start=start):
             hashes[place] = phash_both_ways(image)
             small = resize(image, GROUP_THUMBNAIL_SIDE, GROUP_THUMBNAIL_SIDE)
-            thumbnails[place] = small.reshape(thumbnails.shape[1:])
-    rows, columns = [], []
-    for index, others in _near(hashes) if len(hashes) <= _MAX_COMPARED else _near_looked_up(hashes):
-        for thumbnail in (thumbnails[index], mirrored(thumbnails[index])):
-            found = others[difference(thumbnails[others], thumbnail) <= MAX_GROUP_DIFFERENCE]
-            columns.append(found.astype(np.int32))
-            rows.append(np.full(len(found), index, np.int32))
-    none = np.empty(0, np.int32)
-    return np.concatenate([none, *rows]), np.concatenate([none, *columns])
+            thumbnails.add(small.reshape(GROUP_THUMBNAIL_SIDE, GROUP_THUMBNAIL_SIDE, -1))
+    return hashes, thumbnails
+
+
+class _Groups:
+    """The groups of N pictures, each alone at first: a disjoint-set forest (Galler and Fischer, 1964)."""
+
+    def __init__(self, count: int) -> None:
+        self._parents = np.arange(count, dtype=np.int32)
+
+    def of(self, indices: np.ndarray) -> np.ndarray:
+        """The number of the group of each of `indices` (M,): (M,)."""
+        roots = self._parents[indices]
+        while not np.array_equal(roots, higher := self._parents[roots]):
+            roots = higher
+        self._parents[indices] = roots  # so that the next way is shorter
+        return roots
+
+    def connect(self, index: int, others: np.ndarray, similar: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Put a picture and those of `others` (M,) that are `similar` into one group, with the groups of these.
+
+        Those of its own group are not compared.
+        """
+        size = FIRST_PART
+        others = self._of_other_groups(index, others)
+        while len(others):
+            part, others = others[:size], others[size:]
+            found = part[similar(part)]
+            if len(found):
+                roots = self.of(np.append(found, index))
+                self._parents[roots] = roots.min()
+                others = self._of_other_groups(index, others)
+            size = min(2 * size, LARGEST_PART)
+
+    def _of_other_groups(self, index: int, others: np.ndarray) -> np.ndarray:
+        return others[self.of(others) != self.of(np.array([index]))]
 
 
 def _near(hashes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

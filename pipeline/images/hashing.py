@@ -60,8 +60,10 @@ class NearHashes(NamedTuple):
 def near_hashes(hashes: np.ndarray, queries: np.ndarray, distance: int) -> NearHashes:
     """The earlier ones of `hashes` (N,) uint64 within Hamming distance `distance` of each of `queries` (N,).
 
-    Earlier means with a smaller index. Time and memory grow linearly with N as long as hashes differ: a query is
-    crowded if more than _MAX_NEAR hashes are near, or if very many share a quarter with it.
+    Earlier means with a smaller index. A query looks up 188 values of quarters at distance 8, and 1,108 at distance 12.
+    As long as hashes differ, each value has about N / 65,536 hashes to compare, so a query takes longer as N grows,
+    from some ten thousand hashes on. Memory grows linearly with N. A query is crowded if more than _MAX_NEAR hashes are
+    near, or if very many share a quarter with it.
     """
     indexes = [(_Index(hashes, quarter), [*_bit_masks(radius)]) for quarter, radius in enumerate(_radii(distance))]
     chunks = [

@@ -6,6 +6,7 @@ target. So one in five is random, in an order that depends on the ids alone: the
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,14 +14,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.neighbours import squared_distances
 from pipeline.store.digest import of_bytes
 
 UNCERTAIN, DIFFERENT, RANDOM = "uncertain", "different", "random"
 # The kinds of suggestions, repeated; a kind that is not available is replaced by another one
 KIND_SEQUENCE = (UNCERTAIN, DIFFERENT, UNCERTAIN, RANDOM, UNCERTAIN)
 
-CHUNK_SIZE = 256  # labelled pictures that are compared with all at once: 20 MB for 20,000 pictures
 SIDE = 4  # areas along each side, for the coarse distribution of light and colour
 
 
@@ -36,7 +35,11 @@ def random_order(ids: Sequence[str]) -> list[str]:
     """`ids` in a pseudo-random order that is independent of the pictures' content and does not change as others are
     added.
     """
-    return sorted(ids, key=lambda id: of_bytes(f"random:{id}".encode()))
+    return [ids[place] for place in _random_places(ids)]
+
+
+def _random_places(ids: Sequence[str]) -> list[int]:
+    return sorted(range(len(ids)), key=lambda place: of_bytes(f"random:{ids[place]}".encode()))
 
 
 def random_slice(ids: Sequence[str], labels: Mapping[str, str]) -> list[str]:
@@ -59,16 +62,32 @@ def suggest(
         scores: probabilities of the filter by id; None before it has run.
         features: (len(ids), D) vectors whose distance measures difference; None if there are none, then all are random.
     """
-    unlabelled = np.array([id not in labels for id in ids], bool)
-    order = {id: index for index, id in enumerate(ids)}
-    coverage = _Coverage(features, ~unlabelled) if features is not None else None
-    uncertainty = _uncertainty(ids, scores) if scores else None
-    kinds: dict[str, Callable[[], int]] = {RANDOM: _next_of([order[id] for id in random_order(ids)], unlabelled)}
-    if coverage:
-        kinds[DIFFERENT] = lambda: coverage.farthest(unlabelled)
-    if uncertainty is not None:
-        kinds[UNCERTAIN] = lambda: _most_uncertain(uncertainty, coverage, unlabelled)
-    return list(islice(_suggestions(ids, kinds, unlabelled, coverage), count))
+    return Suggester(ids, scores=scores, features=features).suggest(labels, count)
+
+
+class Suggester:
+    """Suggests pictures of one set again and again; what it has computed for labels is kept for the next batch.
+
+    The arguments are those of `suggest`, and so are the suggestions.
+    """
+
+    def __init__(self, ids: Sequence[str], *, scores: Mapping[str, float] | None, features: np.ndarray | None) -> None:
+        self._ids = ids
+        self._order = _random_places(ids)
+        self._uncertainty = _uncertainty(ids, scores) if scores else None
+        self._coverage = _Coverage(features) if features is not None else None
+
+    def suggest(self, labels: Mapping[str, str], count: int) -> list[Suggestion]:
+        """Suggest up to `count` pictures without one of `labels`."""
+        unlabelled = np.array([id not in labels for id in self._ids], bool)
+        coverage = self._coverage.of_labelled(~unlabelled) if self._coverage else None
+        uncertainty = self._uncertainty
+        kinds: dict[str, Callable[[], int]] = {RANDOM: _next_of(self._order, unlabelled)}
+        if coverage:
+            kinds[DIFFERENT] = lambda: coverage.farthest(unlabelled)
+        if uncertainty is not None:
+            kinds[UNCERTAIN] = lambda: _most_uncertain(uncertainty, coverage, unlabelled)
+        return list(islice(_suggestions(self._ids, kinds, unlabelled, coverage), count))
 
 
 def coarse_features(paths: Sequence[Path]) -> np.ndarray:
@@ -117,26 +136,35 @@ def _most_uncertain(uncertainty: np.ndarray, coverage: "_Coverage | None", unlab
 class _Coverage:
     """The distance of each picture from the nearest one that is labelled or suggested."""
 
-    def __init__(self, features: np.ndarray, labelled: np.ndarray) -> None:
+    def __init__(self, features: np.ndarray) -> None:
         self.features = np.asarray(features, np.float32)
         middle = self.features.mean(axis=0)
         self.distances = ((self.features - middle) ** 2).sum(axis=1)  # before any label: distance from the mean
         self.median_distance = float(np.median(self.distances)) or 1.0
-        if labelled.any():
-            self.distances = self._nearest(labelled.nonzero()[0])
+        self._squares = (self.features**2).sum(axis=1)
+        self._labelled = np.zeros(len(features), bool)  # those from which `_nearest` are the squared distances
+        self._nearest = np.full(len(features), np.inf, np.float32)
 
-    def _nearest(self, indices: np.ndarray) -> np.ndarray:
-        """The squared distance of each picture from the nearest of those at `indices`."""
-        found = np.full(len(self.features), np.inf, np.float32)
-        for start in range(0, len(indices), CHUNK_SIZE):
-            known = self.features[indices[start : start + CHUNK_SIZE]]
-            found = np.minimum(found, squared_distances(self.features, known).min(axis=1))
+    def of_labelled(self, labelled: np.ndarray) -> "_Coverage":
+        """The coverage when the pictures (N,) bool are labelled, in arrays of its own; only those that were not
+        labelled the last time are compared with all.
+        """
+        if (self._labelled & ~labelled).any():  # somebody took a label back
+            self._labelled[:], self._nearest[:] = False, np.inf
+        for index in (labelled & ~self._labelled).nonzero()[0].tolist():
+            np.minimum(self._nearest, self._apart(index), out=self._nearest)
+        self._labelled[:] = labelled
+        found = copy(self)
+        found.distances = (self._nearest if labelled.any() else self.distances).copy()
         return found
 
     def add(self, index: int) -> None:
         """Treat the picture at `index` as labelled."""
-        apart = squared_distances(self.features, self.features[index : index + 1])[:, 0]
-        self.distances = np.minimum(self.distances, apart)
+        self.distances = np.minimum(self.distances, self._apart(index))
+
+    def _apart(self, index: int) -> np.ndarray:
+        """The squared distance of each picture from the one at `index`: (N,) float32, exact to about six digits."""
+        return np.maximum(self._squares + self._squares[index] - 2 * (self.features @ self.features[index]), 0)
 
     def novelty(self) -> np.ndarray:
         """0 for a copy of a labelled picture, up to 1 for the median distance or more."""

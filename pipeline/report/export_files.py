@@ -7,13 +7,13 @@ and `_`, begins with a digit and has under 200 characters, so no system reserves
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pipeline.filter.scores import BORDERLINE, KEPT, Score, read_scores
+from pipeline.filter.scores import BORDERLINE, KEPT, Score, iterate_scores
 from pipeline.labels.log import LABEL_NAMES
 from pipeline.store import verified
 from pipeline.store.artifacts import Artifact
@@ -25,14 +25,16 @@ PLAIN = re.compile(r"[0-9][A-Za-z0-9._-]{0,200}\.png")  # every name has this fo
 SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}(?=$|#)")  # `.jpg`; before # is the number of a picture in an IDX file
 # What images.jsonl of the stage download says of a picture, for the rows of squares
 ORIGIN = ("url", "page", "title", "query", "engine", "rank", "time", "license", "creator", "class")
+REPEATED = {"query", "engine", "license", "creator", "class"}  # of ORIGIN, the texts that many pictures share
 VERDICT_NAMES = {BORDERLINE: "borderline"}  # as people are shown them
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ExportFile:
     """One file of an export: a copy of `path` in the artifact `folder`, with the SHA-256 `sha256`.
 
-    `metadata` is its row, without the name of the file, which comes first in it under `name_field`.
+    `metadata` is its row, without the name of the file, which comes first in it under `name_field`. There may be a
+    million files, so that of a square is made when somebody reads it.
     """
 
     name: str
@@ -66,42 +68,104 @@ def export_squares(
     Raises:
         DamagedState: A file of an artifact is missing or changed.
     """
-    origins: dict[str, dict[str, Any]] = {}
-    for row in verified.read_rows(download, "images.jsonl") if download else []:
-        if row["outcome"] == "saved":
-            origins.setdefault(row["id"], row)
-    scores = {score.id: score for score in read_scores(kept)} if kept else {}
-    squares = [row for row in verified.read_rows(normalize, "images.jsonl") if row["outcome"] == "kept"]
-    if only_kept:
-        squares = [row for row in squares if row["id"] in scores and scores[row["id"]].outcome == KEPT]
-    order = {id: place for place, id in enumerate(origins)}
-    squares.sort(key=lambda row: (order.get(row["id"], len(order)), row["id"]))
+    scores = {score.id: score for score in iterate_scores(kept)} if kept else {}
+    squares = {
+        row["id"]: _Square(row["id"], row["file"], row["sha256"], row["width"], row["height"])
+        for row in verified.iterate_rows(normalize, "images.jsonl")
+        if row["outcome"] == "kept" and (not only_kept or (row["id"] in scores and scores[row["id"]].outcome == KEPT))
+    }
+    origins = _origins(download, squares) if download else {}
+    ordered = [squares[id] for id in [*origins, *sorted(squares.keys() - origins.keys())]]
     digits = max(DIGITS, len(str(len(squares))))
     return [
         ExportFile(
-            name=_name(f"{number:0{digits}d}", *_origin_words(origins.get(row["id"])), row["id"][:SHORT]),
+            name=_name(f"{number:0{digits}d}", *_origin_words(origins.get(square.id)), square.id[:SHORT]),
             folder=normalize,
-            path=row["file"],
-            sha256=row["sha256"],
-            metadata=_square_metadata(row, origins.get(row["id"], {}), scores.get(row["id"]), labels.get(row["id"])),
+            path=square.file,
+            sha256=square.sha256,
+            metadata=_SquareMetadata(
+                square, origins.get(square.id, NOWHERE), scores.get(square.id), labels.get(square.id)
+            ),
         )
-        for number, row in enumerate(squares, start=1)
+        for number, square in enumerate(ordered, start=1)
     ]
 
 
-def _square_metadata(
-    square: Mapping[str, Any], origin: Mapping[str, Any], score: Score | None, label: str | None
-) -> dict[str, Any]:
-    label = score.label if score else label
-    return {
-        "id": square["id"],
-        **{name: origin.get(name) for name in ORIGIN if name != "class" or name in origin},
-        "width": square["width"],
-        "height": square["height"],
-        "label": LABEL_NAMES.get(label, label) if label else None,
-        "score": score.score if score else None,
-        "verdict": VERDICT_NAMES.get(score.outcome, score.outcome) if score else None,
-    }
+class _Square(NamedTuple):
+    """What images.jsonl of the stage normalize says of a kept square; width and height of the picture, in pixels."""
+
+    id: str
+    file: str
+    sha256: str
+    width: int
+    height: int
+
+
+class _Origin(NamedTuple):
+    """What images.jsonl of the stage download says of a picture, for the rows of squares: the values of ORIGIN; and
+    whether there is a class.
+    """
+
+    values: tuple[Any, ...]
+    has_class: bool
+
+    def fields(self) -> dict[str, Any]:
+        found = dict(zip(ORIGIN, self.values, strict=True))
+        if not self.has_class:
+            del found["class"]
+        return found
+
+
+NOWHERE = _Origin((None,) * len(ORIGIN), has_class=False)
+
+
+def _origins(download: Path, ids: Collection[str]) -> dict[str, _Origin]:
+    """Where the pictures `ids` come from, in the order in which they were found."""
+    origins: dict[str, _Origin] = {}
+    texts: dict[str, str] = {}  # one copy of what many rows have
+
+    def value(row: Mapping[str, Any], name: str) -> Any:
+        found = row.get(name)
+        return texts.setdefault(found, found) if name in REPEATED and isinstance(found, str) else found
+
+    for row in verified.iterate_rows(download, "images.jsonl"):
+        if row["outcome"] == "saved" and row["id"] in ids and row["id"] not in origins:
+            origins[row["id"]] = _Origin(tuple(value(row, name) for name in ORIGIN), "class" in row)
+    return origins
+
+
+@dataclass(frozen=True, slots=True)
+class _SquareMetadata(Mapping[str, Any]):
+    """The metadata of a square, made anew for each reader."""
+
+    square: _Square
+    origin: _Origin
+    score: Score | None
+    label: str | None
+
+    def _made(self) -> dict[str, Any]:
+        label = self.score.label if self.score else self.label
+        return {
+            "id": self.square.id,
+            **self.origin.fields(),
+            "width": self.square.width,
+            "height": self.square.height,
+            "label": LABEL_NAMES.get(label, label) if label else None,
+            "score": self.score.score if self.score else None,
+            "verdict": VERDICT_NAMES.get(self.score.outcome, self.score.outcome) if self.score else None,
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        return self._made()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made())
+
+    def __len__(self) -> int:
+        return len(self._made())
+
+    def items(self) -> ItemsView[str, Any]:
+        return self._made().items()
 
 
 def export_samples(generate: Artifact, gan: Artifact | None) -> list[ExportFile]:
@@ -131,10 +195,11 @@ def export_samples(generate: Artifact, gan: Artifact | None) -> list[ExportFile]
     ]
 
 
-def _origin_words(origin: Mapping[str, Any] | None) -> Sequence[str]:
-    """Host or source, and original name, of a row of the stage download."""
-    if origin is None:
+def _origin_words(found: _Origin | None) -> Sequence[str]:
+    """Host or source, and original name, of a picture."""
+    if found is None:
         return ["picture"]
+    origin = found.fields()
     url = str(origin["url"])
     host, name = _host_and_name(url)
     if url.startswith("file:"):  # its path below the folder says more than its name

@@ -8,7 +8,7 @@ A shard holds some pictures with their metadata as one file, for WebDataset (tar
 import json
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
@@ -29,45 +29,55 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """A file of an export that holds several pictures with their metadata."""
+    """A file of an export that holds several pictures with their metadata.
+
+    All pictures of an export have the same fields: `unknown` are their values where one is not known.
+    """
 
     name: str
     layout: str
     pictures: Sequence[ExportFile]
+    unknown: Mapping[str, Any]
 
     @property
     def source(self) -> str:
         """The digest of all that its content is made from."""
-        pictures = [[picture.name, picture.sha256, dict(picture.metadata)] for picture in self.pictures]
+        pictures = [[picture.name, picture.sha256, picture.metadata] for picture in self._described()]
         return digest.of_value([VERSION, self.layout, pictures])
 
     def write(self, file: BinaryIO) -> None:
         """Write it. Errors: `DamagedState` if a file of an artifact is missing or changed."""
         if self.layout == WEB_DATASET:
-            write_shard(file, map(_sample, self.pictures))
+            write_shard(file, map(_sample, self._described()))
         else:
-            write_records(file, map(_example, self.pictures))
+            write_records(file, map(_example, self._described()))
+
+    def _described(self) -> Iterator[ExportFile]:
+        """The pictures with all fields."""
+        for picture in self.pictures:
+            known = {name: value for name, value in picture.metadata.items() if value is not None}
+            yield replace(picture, metadata={**self.unknown, **known})
 
 
 def shards_of(files: Sequence[ExportFile], layout: str) -> list[Shard]:
     """The shards of `layout` that hold `files`, in their order: 00000.tar, …"""
-    files, suffix = _with_the_same_fields(files), SHARD_SUFFIXES[layout]
+    suffix, unknown = SHARD_SUFFIXES[layout], _unknown(files)
     parts = [files[start : start + SHARD_PICTURES] for start in range(0, len(files), SHARD_PICTURES)]
-    return [Shard(name=f"{number:05d}{suffix}", layout=layout, pictures=part) for number, part in enumerate(parts)]
+    return [
+        Shard(name=f"{number:05d}{suffix}", layout=layout, pictures=part, unknown=unknown)
+        for number, part in enumerate(parts)
+    ]
 
 
-def _with_the_same_fields(files: Sequence[ExportFile]) -> list[ExportFile]:
-    """`files` whose metadata have the same fields, with an empty text where a text is not known.
+def _unknown(files: Iterable[ExportFile]) -> dict[str, Any]:
+    """The fields of the metadata of `files`, each with an empty text if it is a text, else None.
 
     Programs that read shards decide by the first samples what a field is, and fail or drop what comes later.
     """
-    names = dict.fromkeys(name for file in files for name in file.metadata)
-    texts = {name for file in files for name, value in file.metadata.items() if isinstance(value, str)}
-    unknown = {name: "" if name in texts else None for name in names}
-    found = []
+    found: dict[str, Any] = {}
     for file in files:
-        known = {name: value for name, value in file.metadata.items() if value is not None}
-        found.append(replace(file, metadata={**unknown, **known}))
+        for name, value in file.metadata.items():
+            found[name] = "" if isinstance(value, str) else found.get(name)
     return found
 
 

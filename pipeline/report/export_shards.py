@@ -4,7 +4,6 @@ A shard's SHA-256 is known when it is written, so `export.json` also has the dig
 (`made_from`): a later export makes only those again that would be others.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -13,6 +12,7 @@ from pipeline.progress import Progress
 from pipeline.report.export_folder import Earlier, ExportKind, is_finished, remove_others, write_about
 from pipeline.report.export_layouts import Shard
 from pipeline.store.atomic import open_whole
+from pipeline.store.digest import HashingFile
 
 
 def write_shards(
@@ -36,28 +36,17 @@ def write_shards(
     if is_finished(folder, {**about, "finished": True, "files": kept}) and kept.keys() == made_from.keys():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    write_about(folder, {**about, "files": before.files})
+    # Shards that are to be replaced are made from other pictures until they are deleted
+    write_about(folder, {**about, "made_from": before.made_from, "files": before.files})
     remove_others(folder, before, kept)
+    write_about(folder, {**about, "files": kept})
     for number, shard in enumerate(shards):
         progress(number, len(shards), shard.name)
         if shard.name not in kept:
             with open_whole(folder / shard.name, sync=False) as file:
-                hashing = _HashingFile(file)
+                hashing = HashingFile(file)
                 shard.write(cast(BinaryIO, hashing))
                 # Before the shard gets its name, as the list has all files that are there at each moment
-                kept[shard.name] = hashing.sha256.hexdigest()
+                kept[shard.name] = hashing.hexdigest()
                 write_about(folder, {**about, "files": {name: kept[name] for name in made_from if name in kept}})
     write_about(folder, {**about, "finished": True, "files": {name: kept[name] for name in made_from}})
-
-
-class _HashingFile:
-    """Passes what is written on to a file, and computes its SHA-256."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        """Write `data`."""
-        self.sha256.update(data)
-        return self._file.write(data)

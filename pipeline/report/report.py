@@ -13,7 +13,7 @@ from sklearn.metrics import precision_recall_curve
 
 from pipeline import demo
 from pipeline.filter.calibration import shift_logits
-from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED, read_scores
+from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED, iterate_scores
 from pipeline.filter.threshold import jeffreys_interval
 from pipeline.filter.words import kept_from
 from pipeline.gan.plots import draw_plots
@@ -74,7 +74,7 @@ def write_report(
         stage_progress(step.__name__.strip("_").replace("_", " "))
         step(options, folders, folder)
     ground_truth = measure_against_ground_truth(
-        verified.read_rows(folders.download, "images.jsonl"), verified.read_rows(folders.kept, "scores.jsonl")
+        verified.iterate_rows(folders.download, "images.jsonl"), verified.iterate_rows(folders.kept, "scores.jsonl")
     )
     stage_manifests = folders.manifests()
     summary = {"figures": len(list(folder.glob("*.png"))), "truth": ground_truth}
@@ -95,7 +95,7 @@ def _copy_overview(options: ReportOptions, folders: StageFolders, folder: Path) 
 def _write_sheets(options: ReportOptions, folders: StageFolders, folder: Path) -> None:
     """Write contact sheets of the kept, rejected and borderline squares, evenly spaced over the scores; of the
     unlabelled ones nearest to the band around the threshold; and of suspect labels, the most suspect first."""
-    scores = sorted(read_scores(folders.kept), key=lambda each: (each.score or 0, each.id))
+    scores = sorted(iterate_scores(folders.kept), key=lambda each: (each.score or 0, each.id))
     by_outcome = {name: [each.id for each in scores if each.outcome == name] for name in OUTCOMES}
     count = options.thumbnails
     sheets = {name: _evenly_spaced(ids, count) for name, ids in by_outcome.items()}
@@ -122,11 +122,11 @@ def _evenly_spaced(ids: list[str], count: int) -> list[str]:
 
 
 def _write_filter(options: ReportOptions, folders: StageFolders, folder: Path) -> None:
-    found = read_scores(folders.kept)
     summary = manifests.read(folders.kept).summary
-    scores_by_outcome = {
-        name: [each.score for each in found if each.outcome == name and each.score is not None] for name in OUTCOMES
-    }
+    scores_by_outcome: dict[str, list[float]] = {name: [] for name in OUTCOMES}
+    for each in iterate_scores(folders.kept):
+        if each.score is not None and each.outcome in scores_by_outcome:
+            scores_by_outcome[each.outcome].append(each.score)
     if any(scores_by_outcome.values()):
         scores(scores_by_outcome, kept_from(summary), folder / "filter-scores.png")
     if folders.classifier:
@@ -167,12 +167,15 @@ def measure_against_ground_truth(
     """Precision and recall of the filter on unlabelled squares of the demo subject; None for other subjects.
 
     Args:
-        downloaded: The rows of the download stage (url, id).
-        scores: The rows of the filter (id, label, outcome).
+        downloaded: The rows of the download stage (url, id); those of other subjects, of which there may be a million,
+            are not kept.
+        scores: The rows of the filter (id, label, outcome); not read for other subjects.
     """
-    rows = [row for row in downloaded if row["engine"] == "demo" and row["outcome"] == "saved"]
-    by_url = demo.truth(row["url"] for row in rows)
-    ground_truth = {row["id"]: by_url[row["url"]] for row in rows if row["url"] in by_url}
+    found = [(row["id"], row["url"]) for row in downloaded if row["engine"] == "demo" and row["outcome"] == "saved"]
+    by_url = demo.truth(url for _, url in found)
+    ground_truth = {id: by_url[url] for id, url in found if url in by_url}
+    if not ground_truth:
+        return None
     decisions = [
         (row["outcome"] == "kept", ground_truth[row["id"]] == "on")
         for row in scores

@@ -319,7 +319,9 @@ def _sync(path: str | Path) -> None:
 
 
 def load(folder: Path) -> Artifact:
-    """Load the artifact `folder`: its manifest, with every file present in its size; `DamagedState` if not."""
+    """Load the artifact `folder`: its manifest, with every file that this lists present in its size, and no picture
+    missing; `DamagedState` if not. A picture that was changed in place is noticed by who reads it.
+    """
     try:
         stamp = (folder / manifests.NAME).stat().st_mtime_ns
     except OSError:

@@ -22,7 +22,7 @@ def write_whole(path: Path, data: bytes | memoryview, *, sync: bool = True, uniq
 
 
 @contextmanager
-def open_whole(path: Path, *, sync: bool = True, unique: bool = False) -> Iterator[BinaryIO]:
+def open_whole(path: Path, *, sync: bool = True, unique: bool = False, draft: Path | None = None) -> Iterator[BinaryIO]:
     """Give a file to write to, which becomes `path` when the block ends, and is removed if the block raises.
 
     Args:
@@ -30,11 +30,12 @@ def open_whole(path: Path, *, sync: bool = True, unique: bool = False) -> Iterat
         sync: the data are on the disk when the block has ended; without it a loss of power soon after may take them.
         unique: the temporary file has a name of its own, so that two processes or threads may write `path` at the same
             time. Without it the name is always the same: what a killed process left, the next one writes over.
+        draft: the temporary file, in the same folder, if it needs another name.
 
     Errors: the `OSError` of a full disk and its like; `path` is then as it was.
     """
     writer = f".{os.getpid()}-{threading.get_ident()}" if unique else ""
-    draft = path.with_name(f".{path.name}{writer}{SUFFIX}")
+    draft = draft or path.with_name(f".{path.name}{writer}{SUFFIX}")
     try:
         with draft.open("wb") as file:
             yield file

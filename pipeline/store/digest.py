@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _HEX = re.compile("[0-9a-f]{64}")
 
@@ -33,6 +33,22 @@ def of_file(path: Path) -> str:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+class HashingFile:
+    """Passes what is written on to a file, and computes its SHA-256."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._sha256 = file, hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write `data`."""
+        self._sha256.update(data)
+        return self._file.write(data)
+
+    def hexdigest(self) -> str:
+        """The SHA-256 in hex of all that was written."""
+        return self._sha256.hexdigest()
 
 
 def of_set(items: Iterable[Any]) -> str:

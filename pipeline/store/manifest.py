@@ -2,13 +2,15 @@
 
 A folder of pictures may have a million files. The manifest has only their number; each is described by the row of
 images.jsonl that names it with its SHA-256, or is named by its SHA-256. So a manifest is small, and a look at an
-artifact costs the same whatever it holds.
+artifact costs the same whatever it holds. Other files in such a folder, as file managers leave them where people look,
+are none of the artifact's.
 """
 
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +22,7 @@ from pipeline.store.jsonl import read_rows
 
 NAME = "manifest.json"
 ROWS = "images.jsonl"  # describes the files of a folder of pictures
+_PICTURE = re.compile(r"[0-9a-f]+\.[0-9a-z]+")  # its id and its type; no system's or person's file is called so
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +139,14 @@ def list_folders(folder: Path, pictures: str) -> dict[str, list[int]]:
     return {pictures: [_count(path), path.stat().st_mtime_ns]} if pictures and path.is_dir() else {}
 
 
-def _count(folder: Path) -> int:
+def picture_files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """The files of a folder of pictures, which are named by ids; others, such as .DS_Store and Thumbs.db, are not."""
     with os.scandir(folder) as entries:
-        return sum(1 for _ in entries)
+        yield from (entry for entry in entries if _PICTURE.fullmatch(entry.name))
+
+
+def _count(folder: Path) -> int:
+    return sum(1 for _ in picture_files(folder))
 
 
 def check_files(manifest: Manifest, folder: Path) -> None:
@@ -167,8 +175,17 @@ def check_files(manifest: Manifest, folder: Path) -> None:
 def check_contents(manifest: Manifest, folder: Path) -> None:
     """Raise `DamagedState` naming the first file whose content has changed; reads all files."""
     check_files(manifest, folder)
-    expected = {name: sha256 for name, (_, sha256) in manifest.files.items()}
-    for name, sha256 in [*expected.items(), *_pictures(manifest, folder)]:
+    _check_digests(folder, ((name, sha256) for name, (_, sha256) in manifest.files.items()))
+    check_pictures(manifest, folder)
+
+
+def check_pictures(manifest: Manifest, folder: Path) -> None:
+    """Raise `DamagedState` naming the first picture in a folder of pictures whose content has changed; reads them."""
+    _check_digests(folder, _pictures(manifest, folder))
+
+
+def _check_digests(folder: Path, expected: Iterable[tuple[str, str]]) -> None:
+    for name, sha256 in expected:
         if digest.of_file(folder / name) != sha256:
             raise DamagedState(f"{folder / name} is not what was written")
 
@@ -178,5 +195,5 @@ def _pictures(manifest: Manifest, folder: Path) -> Iterator[tuple[str, str]]:
     if manifest.folders:
         described = {row["file"]: row["sha256"] for row in read_rows(folder / ROWS) if row.get("file")}
         for name in manifest.folders:
-            for file in sorted(os.listdir(folder / name)):
+            for file in sorted(entry.name for entry in picture_files(folder / name)):
                 yield f"{name}/{file}", described.get(f"{name}/{file}", Path(file).stem)

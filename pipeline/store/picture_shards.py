@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pipeline.errors import DamagedState
 from pipeline.store import digest
 from pipeline.store.jsonl import read_rows
-from pipeline.store.manifest import ROWS
+from pipeline.store.manifest import ROWS, picture_files
 from pipeline.store.names import is_part
 from pipeline.store.shards import BLOCK, DamagedShard, Sample, read_shard, write_shard
 
@@ -115,7 +115,7 @@ def unpack_pictures(path: Path, folder: Path, shard: Shard) -> bool:
 
 def _members(artifact: Path, pictures: str) -> Iterator[Member]:
     """The files of a folder of pictures in the order of the rows; those that no row names come last."""
-    sizes = {entry.name: entry.stat().st_size for entry in os.scandir(artifact / pictures)}
+    sizes = {entry.name: entry.stat().st_size for entry in picture_files(artifact / pictures)}
     by_stem = {os.path.splitext(name)[0]: name for name in sizes}
     for row in read_rows(artifact / ROWS):
         if name := by_stem.pop(str(row.get("id")), None):

@@ -5,8 +5,10 @@ import pytest
 from pipeline.cluster.client import Cluster
 from pipeline.errors import Stopped
 from pipeline.filter import score_shards as module
+from pipeline.images import dataset
 from pipeline.options import FilterOptions
 from pipeline.progress import never, silent
+from pipeline.store import verified
 from tasks.stages import Filter
 
 CLUSTER = Cluster(address="tls://127.0.0.1:8786", dataset="cats")
@@ -46,6 +48,20 @@ def test_scores_and_features_are_those_of_one_machine(run_filter, shards, tmp_pa
     assert results["alone"] == results["cluster"]
     assert files(tmp_path / "alone") == files(tmp_path / "cluster")
     assert shards == [28, 32]
+
+
+def test_the_rows_of_squares_are_read_once_for_all_shards_that_a_worker_scores(run_filter, shards, monkeypatch):
+    def rows(folder, name):
+        read.append(name)
+        return iterate_rows(folder, name)
+
+    read, iterate_rows = [], verified.iterate_rows
+    monkeypatch.setattr(verified, "iterate_rows", rows)
+    monkeypatch.setattr(module, "SHARD", 8)
+    dataset._remembered.cache_clear()
+    run_filter(FilterOptions(threshold=0.5), cluster=CLUSTER)
+    assert len(shards) == 8
+    assert read.count("images.jsonl") == 2  # by the stage, and by the worker
 
 
 def test_progress_counts_squares(run_filter, shards, tmp_path, monkeypatch):

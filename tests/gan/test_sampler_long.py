@@ -71,12 +71,12 @@ def test_samples_are_those_of_the_stage_generate(ask, made, first, count):
 def test_nearest_reals_are_those_of_the_stage_generate(ask, made, trained, tmp_path):
     truncation, folder = made
     asked = {"extractor": "textures-64", "normalize": str(trained.root / "normalize")}
-    asked |= {"kept": str(trained.root / "filter"), "features": str(tmp_path / "reals.npy")}
+    asked |= {"kept": str(trained.root / "filter"), "features": str(tmp_path / "reals")}
     rows = [json.loads(line) for line in (folder / "neighbours.jsonl").read_text().splitlines()]
     for _ in range(2):  # computed, and then from the cache
         answer, _ = ask("nearest", seed=5, first=70, count=1, truncation=truncation, **asked)
         assert answer["rows"] == [rows[70]]
-    assert np.load(tmp_path / "reals.npy").shape[0] == 32
+    assert np.load(tmp_path / "reals" / "00000.npy").shape[0] == 32
 
 
 def test_a_walk_goes_from_one_sample_to_the_other(ask, made):

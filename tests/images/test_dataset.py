@@ -1,7 +1,10 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
+from filelock import FileLock
 
-from pipeline.errors import DamagedState
+from pipeline.errors import DamagedState, Stopped
 from pipeline.images import dataset
 from pipeline.images.dataset import read_images
 from pipeline.images.packed import PackedImages
@@ -122,3 +125,30 @@ def test_a_damaged_square_is_not_packed(normalize_folder, packed_file, little_me
     with pytest.raises(DamagedState, match=r"b\.png is not what was written"):
         read_images(normalize_folder)
     assert not packed_file.exists()
+
+
+def test_verifying_and_waiting_can_be_seen_and_stopped(normalize_folder, packed_file, little_memory, monkeypatch):
+    def stop(done, total, note):
+        seen.append((done, total, note))
+        if note == wanted:
+            raise Stopped
+
+    read_images(normalize_folder)
+    monkeypatch.setattr(dataset, "PIECE", 1000)
+    monkeypatch.setattr(dataset, "POLL", 0.01)
+    seen, wanted = [], ""
+    read_images(normalize_folder, progress=stop)
+    assert seen == [(1, 3, "squares verified"), (2, 3, "squares verified"), (3, 3, "squares verified")]
+    for wanted in ("squares verified", "waits for another run that packs or verifies the squares"):
+        lock = FileLock(packed_file.with_suffix(".lock")) if "waits" in wanted else nullcontext()
+        with lock, pytest.raises(Stopped):
+            read_images(normalize_folder, progress=stop)
+    assert levels(read_images(normalize_folder)) == [1, 2, 3]
+
+
+def test_what_a_killed_packing_leaves_is_named_after_its_artifact(normalize_folder, packed_file, little_memory):
+    """So `gc` deletes it with the artifact, and the next packing writes over it."""
+    found = []
+    read_images(normalize_folder, progress=lambda *_: found.extend(normalize_folder.parent.glob(".*packed-*")))
+    assert [path for path in found if path.suffix == ".part"] == [packed_file.with_suffix(".part")]
+    assert not packed_file.with_suffix(".part").exists()

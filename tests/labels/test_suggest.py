@@ -4,7 +4,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipeline.labels.suggest import DIFFERENT, RANDOM, UNCERTAIN, random_order, random_slice, suggest
+from pipeline.labels.suggest import (
+    DIFFERENT,
+    RANDOM,
+    UNCERTAIN,
+    Suggester,
+    _Coverage,
+    random_order,
+    random_slice,
+    suggest,
+)
 
 IDS = sorted(hashlib.sha256(b"%d" % number).hexdigest() for number in range(400))
 
@@ -70,6 +79,33 @@ def test_suggest_is_deterministic(features, scores):
     labels = {IDS[5]: "on"}
     one, two = (suggest(IDS, labels=labels, scores=scores, features=features, count=30) for _ in range(2))
     assert one == two
+
+
+@pytest.mark.parametrize("known", [{"scores", "features"}, {"features"}, {"scores"}, set()])
+def test_one_suggester_suggests_what_a_new_one_does_whatever_is_labelled_meanwhile(features, scores, known):
+    found = {"scores": scores if "scores" in known else None, "features": features if "features" in known else None}
+    suggester, labels = Suggester(IDS, **found), {}
+    for turn in range(6):
+        batch = suggester.suggest(labels, 20)
+        assert batch == suggest(IDS, labels=labels, count=20, **found)
+        labels |= {each.id: "on" for each in batch[turn:]}
+        if turn == 3:
+            del labels[batch[-1].id]  # taken back
+
+
+def test_only_new_labels_are_compared_with_all_pictures(features, monkeypatch):
+    def apart(self, index):
+        compared.append(index)
+        return real(self, index)
+
+    compared, real = [], _Coverage._apart
+    monkeypatch.setattr(_Coverage, "_apart", apart)
+    suggester = Suggester(IDS, scores=None, features=features)
+    suggester.suggest(dict.fromkeys(IDS[:50], "on"), 5)
+    assert len(compared) == 50 + 5
+    suggester.suggest(dict.fromkeys(IDS[:53], "on"), 5)
+    assert compared[55:58] == [50, 51, 52]
+    assert len(compared) == 50 + 5 + 3 + 5
 
 
 def test_pictures_without_a_score_are_suggested(features):

@@ -1,11 +1,13 @@
 """The files of an export: names that can be followed to the source and are safe everywhere, and their metadata."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from pipeline.filter.scores import Score, write_scores
 from pipeline.report.export_files import PLAIN, export_samples, export_squares
+from pipeline.report.export_layouts import shards_of
 from pipeline.store.artifacts import Artifact
 from pipeline.store.jsonl import write_rows
 from pipeline.store.manifest import Manifest
@@ -161,3 +163,21 @@ def test_samples_name_their_generator_and_the_number_of_their_latent(tmp_path, h
         "generator": IDS[1],
         "time": "2026-01-01",
     }
+
+
+def test_files_of_an_export_take_little_memory_as_metadata_are_made_for_who_reads_them(tmp_path):
+    """There may be a million of them, also in shards, beside as many rows of URLs that failed."""
+    count, ids = 2000, [f"{number:064x}" for number in range(2000)]
+    rows = [{"id": id, "url": f"https://x.org/{id}", "type": "png", "bytes": 1, "reason": id} for id in ids]
+    found = download(tmp_path / "download", *rows, *({**row, "id": None, "outcome": "failed"} for row in rows))
+    squares = normalize(tmp_path / "normalize", *ids)
+    tracemalloc.start()
+    try:
+        files = export_squares(squares, download=found, kept=None, labels={}, only_kept=False)
+        shards = shards_of(files, "webdataset")
+        held = tracemalloc.get_traced_memory()[0] / count
+    finally:
+        tracemalloc.stop()
+    assert [file.metadata["url"] for file in files] == [row["url"] for row in rows]
+    assert sum(len(shard.pictures) for shard in shards) == count
+    assert held < 2000  # bytes for each

@@ -1,4 +1,6 @@
-"""What an export has written, the sources read again: the same pictures with the same metadata."""
+"""What an export has written, the sources read again: the same pictures with their addresses, titles, licences,
+creators and classes. They do not read the other metadata.
+"""
 
 import io
 from pathlib import Path

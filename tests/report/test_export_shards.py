@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,6 +143,28 @@ def test_a_kill_between_the_list_and_the_name_of_a_shard_costs_that_shard(out, f
     assert words(out) == {}
     run(out, files("cat", "dog"))
     assert words(out) == {"00000.tar": ["cat"], "00001.tar": ["dog"]}
+
+
+@pytest.mark.parametrize("deleted", [0, 1, 2])
+def test_a_kill_while_shards_that_are_replaced_are_deleted_leaves_no_old_shard(out, files, monkeypatch, deleted):
+    def killed(path):
+        nonlocal deleted
+        if not deleted:
+            raise KeyboardInterrupt
+        deleted -= 1
+        os.remove(path)
+
+    old, new = ([replace(file, metadata={"license": name}) for file in files("cat", "dog", "hen")] for name in "on")
+    run(out, old)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(out, new)
+    assert run(out, new).finished is False
+    shards = [path.read_bytes() for path in sorted(out.glob("*.tar"))]
+    assert [json.loads(sample.files["json"]) for each in shards for sample in read_shard(io.BytesIO(each))] == [
+        {"license": "n"}
+    ] * 3
 
 
 @pytest.mark.parametrize("name", ["photo.png", "00000.tar", "metadata.jsonl", ".00000.tar.part"])

@@ -1,3 +1,7 @@
+import weakref
+
+import pytest
+
 from pipeline.demo.catalogue import entry
 from pipeline.report.report import measure_against_ground_truth
 
@@ -23,4 +27,26 @@ def test_ground_truth_metrics_use_unlabelled_squares_only():
 
 
 def test_ground_truth_metrics_are_none_for_other_subjects():
-    assert measure_against_ground_truth([downloaded("a", "http://x/1.jpg", "bing")], [scored("a", "kept")]) is None
+    def never_read():
+        pytest.fail("scores are read")
+        yield
+
+    assert measure_against_ground_truth([downloaded("a", "http://x/1.jpg", "bing")], never_read()) is None
+
+
+def test_rows_of_other_subjects_are_not_kept():
+    class Row(dict):
+        """A row that can be referred to weakly."""
+
+    def rows():
+        nonlocal most
+        for number in range(100):
+            row = Row(downloaded(f"{number}", "http://x/1.jpg", "bing"))
+            alive.add(row_id := id(row))
+            weakref.finalize(row, alive.discard, row_id)
+            most = max(most, len(alive))
+            yield row
+
+    alive, most = set(), 0
+    assert measure_against_ground_truth(rows(), []) is None
+    assert most <= 3

@@ -110,6 +110,16 @@ def test_a_missing_picture_is_noticed(pictures, of_pictures):
         check_files(of_pictures, pictures)
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", ".nfs0001", "._a.png", "notes.txt", "new"])
+def test_what_a_look_into_the_folder_leaves_there_is_no_damage(pictures, of_pictures, name):
+    (pictures / "images" / name).write_text("of a file manager")
+    check_contents(of_pictures, pictures)
+    assert list_folders(pictures, "images")["images"][0] == 3
+    (pictures / "images" / "a.png").unlink()
+    with pytest.raises(DamagedState, match="images has 2 files where 3 were written"):
+        check_files(of_pictures, pictures)
+
+
 def test_a_missing_folder_of_pictures_is_noticed(pictures, of_pictures):
     for path in (pictures / "images").iterdir():
         path.unlink()

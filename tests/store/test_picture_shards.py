@@ -52,6 +52,13 @@ def test_every_picture_is_in_one_shard_in_the_order_of_the_rows(artifact):
     assert [plan.shard.pictures for plan in plans] == [len(plan.members) for plan in plans]
 
 
+def test_files_of_a_file_manager_are_in_no_shard(artifact):
+    folder = artifact(20)
+    before = names(plan_shards(folder, "images"))
+    (folder / "images" / ".DS_Store").touch()
+    assert names(plan_shards(folder, "images")) == before
+
+
 def test_a_shard_has_the_size_and_name_that_was_planned(artifact, tmp_path):
     folder = artifact(60)
     for plan in plan_shards(folder, "images"):

@@ -19,12 +19,12 @@ def pipeline(working_folder):
     return RunPipeline(dataset="cats", query="cat")
 
 
-def publish(stage: str, letter: str, text: str = "pixels", *, key: str = "") -> Path:
+def publish(stage: str, letter: str, text: str = "pixels", *, key: str = "", inputs: dict | None = None) -> Path:
     """Publish an artifact of the dataset cats whose key is 64 times `letter`, or `key`; returns its folder."""
     store, key = paths.artifact_store("cats", stage), key or letter * 64
     work = store.work(key, resume=False)
     (work / "file.txt").write_text(text)
-    facts = {"options": {}, "inputs": {}, "outputs": {"images": letter}, "files": list_files(work)}
+    facts = {"options": {}, "inputs": inputs or {}, "outputs": {"images": letter}, "files": list_files(work)}
     return store.publish(work, Manifest(stage=stage, version=1, dataset="cats", key=key, **facts)).folder
 
 
@@ -47,6 +47,16 @@ def test_artifact_of_the_current_settings_stays_whatever_its_age(pipeline):
     assert collect_garbage(pipeline, keep=0).keys() == {newer}
     assert current.exists()
     assert last_used.exists()
+
+
+def test_what_the_last_used_artifacts_were_made_from_stays(pipeline):
+    """The last run was stopped after a download; an export of the squares needs the download before it."""
+    old, origin, last = (publish("download", letter) for letter in "abc")
+    squares = publish("normalize", "d", inputs={"download.images": "b"})
+    newer = publish("normalize", "e", inputs={"download.images": "c"})
+    verdicts = publish("filter", "f", inputs={"normalize.images": "d"})
+    assert collect_garbage(pipeline, keep=0).keys() == {old}
+    assert all(folder.exists() for folder in (origin, last, squares, newer, verdicts))
 
 
 def test_dry_run_names_folders_and_bytes_and_deletes_nothing(pipeline):
@@ -102,7 +112,7 @@ def test_pictures_labels_and_records_stay(pipeline):
 def test_pixels_of_squares_that_are_gone_are_deleted(pipeline):
     old, new = publish("normalize", "a"), publish("normalize", "b")
     pixels = [
-        folder.with_name(f".packed-{folder.name}.{suffix}") for folder in (old, new) for suffix in ("npy", "json")
+        folder.with_name(f".packed-{folder.name}.{suffix}") for folder in (old, new) for suffix in ("npy", "part")
     ]
     for path in pixels:
         path.write_bytes(b"x" * 3000)

@@ -97,6 +97,18 @@ def test_kept_squares_are_those_that_the_last_filter_read(folder, capsys):
     }
 
 
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_text("")])
+def test_that_licences_are_lost_with_the_download_is_said(folder, capsys, change):
+    change(folder / "data" / "cats" / "download" / ("1" * 12) / "images.jsonl")
+    assert main(["export", "kept", "out", "--dataset", "cats"]) == 0
+    assert capsys.readouterr().err == (
+        "data/cats/normalize/222222222222: the download that these squares come from was deleted or is damaged: url,"
+        " license and creator are not known; `python -m tasks run --dataset cats` downloads again\n"
+    )
+    (row,) = rows(folder / "out")
+    assert (row["url"], row["license"]) == (None, None)
+
+
 def test_all_squares_are_those_of_the_last_run_with_verdicts_if_there_are(folder, publish):
     labels = folder / "data" / "cats" / "labels.jsonl"
     labels.write_text(json.dumps({"id": "a" * 64, "label": "off", "time": "", "how": "page"}) + "\n")

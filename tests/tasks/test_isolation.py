@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import NextStep, Stopped, UserError
+from pipeline.errors import DamagedState, NextStep, Stopped, UserError
 from pipeline.progress import TellingProgress, silent, tell
 from pipeline.result import Result
 from tasks import isolation
@@ -32,6 +32,10 @@ def tells(*, folder, progress, should_stop):
 
 def mistakes(*, folder, progress, should_stop):
     raise UserError("too few labels")
+
+
+def finds_damage(*, folder, progress, should_stop):
+    raise DamagedState("a.png is not what was written")
 
 
 def asks(*, folder, progress, should_stop):
@@ -84,6 +88,11 @@ def test_every_line_that_a_stage_tells_comes_through(call):
 def test_a_users_mistake_stays_one(call):
     with pytest.raises(UserError, match=r"^too few labels$"):
         call(mistakes)
+
+
+def test_damage_stays_damage(call):
+    with pytest.raises(DamagedState, match=r"^a\.png is not what was written$"):
+        call(finds_damage)
 
 
 def test_a_next_step_stays_one(call):

@@ -13,6 +13,7 @@ from pipeline.labels.log import repair_hint
 from pipeline.result import Result
 from pipeline.store import manifest as manifests
 from pipeline.store.artifacts import ArtifactStore
+from pipeline.store.digest import of_bytes
 from pipeline.store.manifest import Manifest
 from tasks import cluster_stage, error_text, isolation, label_snapshots, locks, machines, run_log, signals
 from tasks.make_artifact import make_artifact
@@ -66,6 +67,36 @@ def test_make_uses_the_key_that_is_needed_once_the_lock_is_free(task):
     task.keys = [old, new]  # another run made its input anew while this one waited
     make_artifact(task)
     assert [found.manifest.key for found in task.artifact_store.all()] == [new]
+
+
+def write_pictures(options, *, folder, progress, should_stop):
+    (folder / "images").mkdir()
+    (folder / "images" / f"{of_bytes(b'raw')}.jpg").write_bytes(b"raw")
+    (folder / "images.jsonl").write_text("")
+    return Result(outputs={}, summary={"figures": 1})
+
+
+def find_damage(options, *, folder, progress, should_stop):
+    raise DamagedState("a file is not what was written")
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_an_artifact_with_a_damaged_picture_is_deleted_so_that_the_next_run_makes_it_again(
+    task, tmp_path, capsys, changed
+):
+    task.pictures, task.function = "images", f"{__name__}:write_pictures"
+    make_artifact(task)
+    reader = type(task)()
+    reader.artifact_store, reader.keys = ArtifactStore(tmp_path / "reader"), ["b" * 64]
+    reader.function, reader.stages_read = f"{__name__}:find_damage", lambda: [task]
+    (picture,) = (task.published().folder / "images").iterdir()
+    picture.write_bytes(b"cut" if changed else b"raw")
+    assert task.complete()
+    with pytest.raises(DamagedState, match="a file is not what was written"):
+        make_artifact(reader)
+    assert task.artifact_store.folders() == ([] if changed else [task.published().folder])
+    said = f"{picture.name} is not what was written; the next run makes it again"
+    assert (said in capsys.readouterr().err) is changed
 
 
 def leave_unfinished(options, *, folder, progress, should_stop):
@@ -194,6 +225,7 @@ def on_cluster(task, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster_stage, "make_order", lambda *_: None)
     monkeypatch.setattr(cluster_stage, "run_on_cluster", lambda *_, **__: task.work())
     task.resources = {"gpu": 1}
+    task.stages_read = list
     return task
 
 

@@ -12,13 +12,10 @@ NEAREST = 5  # reals of each sample
 DIGITS = 6  # of a distance: float32 has no more
 
 
-def nearest_reals(samples: np.ndarray, reals: np.ndarray) -> Neighbours:
-    """The reals nearest to each sample, at most `NEAREST`, by their features (N, D) and (M, D), M at least 1."""
-    return nearest_in_blocks(samples, [reals])
-
-
 def nearest_in_blocks(samples: np.ndarray, blocks: Iterable[np.ndarray]) -> Neighbours:
-    """As `nearest_reals`, of reals whose features come in blocks (m, D), so that memory has one block at a time."""
+    """The reals nearest to each sample, at most `NEAREST`, by their features (N, D); those of the reals come in blocks
+    (m, D), m at least 1, so that memory has one block at a time.
+    """
     found = Neighbours(indices=np.empty((len(samples), 0), np.int64), distances=np.empty((len(samples), 0)))
     start = 0
     for block in blocks:

@@ -1,5 +1,5 @@
 """What was drawn, kept on the disk by content: the same question needs no drawing. The oldest are deleted beyond a
-limit.
+limit. The features of the reals that were measured last stay beside it, whatever their size, as they take minutes.
 """
 
 import os
@@ -17,6 +17,7 @@ from pipeline.store.digest import of_value
 
 LIMIT = 256 << 20  # bytes for a dataset
 OWN = re.compile(r"(draw|walk|tile|nearest|reals)-[0-9a-f]{32}(\.npy)?")  # nothing else is ever deleted
+REALS = "reals-"  # begins the name of a folder with features of reals
 DRAFT = ".draft-"
 DRAFT_SECONDS = 3600.0  # after which a draft is that of a killed server
 
@@ -57,11 +58,12 @@ class DrawnCache:
         return self.folder / name
 
     def trim(self, *, keep: str = "") -> None:
-        """Delete what was used longest ago, beyond the limit; `keep` stays."""
+        """Delete what was used longest ago, beyond the limit; `keep` and the newest features of reals stay."""
         with self._lock:
             entries = sorted(self._entries(), reverse=True)
+            measured = next((entry for entry in entries if entry[2].name.startswith(REALS)), None)
             total = 0
-            for _, size, path in entries:
+            for _, size, path in (entry for entry in entries if entry != measured):
                 total += size
                 if total > self.limit and path.name != keep:
                     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

@@ -93,7 +93,7 @@ class SampleDrawer:
             "classifiers": [str(each.folder.resolve()) for each in reversed(glances(paths.classifier))],
             "normalize": _path(squares),
             "kept": _path(kept),
-            "features": str((cache.folder / f"{cache.name('reals', reals)}.npy").resolve()),
+            "features": str((cache.folder / cache.name("reals", reals)).resolve()),
         }
         folder = self._made(paths, "nearest", question, asked)
         try:

@@ -147,7 +147,7 @@ class DatasetView:
             "sources": self._cached(index, "sources", lambda: views.sources(index)),
             "threshold": index.threshold,
             "filtered": index.filter is not None,
-            "newer": count_unseen_labels(index, labels),
+            "newer": count_unseen_labels(index, labels, self._cached(index, "seen", lambda: seen_labels(index))),
             "gain": self._cached(index, "gain", lambda: str(last_label_effect(self.paths, index) or "")),
             "hint": hint,
             "enough": enough,
@@ -218,9 +218,17 @@ def last_label_effect(paths: DatasetPaths, index: PictureIndex) -> FilterEffect 
         return None
 
 
-def count_unseen_labels(index: PictureIndex, labels: Mapping[str, str]) -> int:
-    """How many labels were given, changed or taken back since the filter ran."""
-    return sum(labels.get(picture.id) != (picture.score.label if picture.score else None) for picture in index.pictures)
+def seen_labels(index: PictureIndex) -> dict[str, str]:
+    """The labels that the filter had when it ran, by id."""
+    return {each.id: each.score.label for each in index.pictures if each.score and each.score.label}
+
+
+def count_unseen_labels(index: PictureIndex, labels: Mapping[str, str], seen: Mapping[str, str]) -> int:
+    """How many labels were given, changed or taken back since the filter ran, which had `seen` these; checks only
+    labelled squares, as it is called after every label.
+    """
+    given = sum(id in index.by_id and id not in seen for id in labels)
+    return given + sum(labels.get(id) != label for id, label in seen.items())
 
 
 def labelling_advice(index: PictureIndex) -> tuple[str, bool]:

@@ -7,11 +7,11 @@ import numpy as np
 
 from pipeline.errors import DamagedState
 from pipeline.filter.scores import read_features, read_scores
-from pipeline.labels.suggest import Suggestion, coarse_features, suggest
+from pipeline.labels.suggest import Suggester, Suggestion, coarse_features
 from pipeline.web.labelling.picture_index import PictureIndex
 
 MAX_WAIT = 1.5  # seconds for the first page: enough for some thousand squares, short enough not to seem stuck
-MAX_DIMENSIONS = 64  # enough to preserve distances (Johnson and Lindenstrauss), and fast for 20,000 squares
+MAX_DIMENSIONS = 64  # enough to preserve distances (Johnson and Lindenstrauss), and 50 MB for 200,000 squares
 
 
 class Suggestions:
@@ -22,13 +22,19 @@ class Suggestions:
         self._computed: tuple[str, np.ndarray | None] = ("", None)
         self._computing = ""
         self._worker: threading.Thread | None = None
+        self._turn = threading.Lock()  # one batch at a time
+        self._suggester: tuple[tuple[str, bool], Suggester] | None = None  # what it is for, and itself
 
     def next(self, index: PictureIndex, labels: Mapping[str, str], count: int) -> list[Suggestion]:
         """Up to `count` unlabelled squares, the most useful first."""
-        ids = [picture.id for picture in index.pictures]
-        scores = {each.id: each.probability for each in index.pictures if each.probability is not None}
+        if not index.pictures:
+            return []
         features = self.features(index)
-        return suggest(ids, labels=labels, scores=scores or None, features=features, count=count) if ids else []
+        known = index.generation, features is not None
+        with self._turn:
+            if self._suggester is None or self._suggester[0] != known:
+                self._suggester = known, _suggester(index, features)
+            return self._suggester[1].suggest(labels, count)
 
     def features(self, index: PictureIndex) -> np.ndarray | None:
         """Features that compare squares, a row for each picture of `index`; None while they are not computed yet."""
@@ -62,6 +68,11 @@ class Suggestions:
         with self._lock:
             if self._computing == index.generation:
                 self._computed = (index.generation, found)
+
+
+def _suggester(index: PictureIndex, features: np.ndarray | None) -> Suggester:
+    scores = {each.id: each.probability for each in index.pictures if each.probability is not None}
+    return Suggester([each.id for each in index.pictures], scores=scores or None, features=features)
 
 
 def _filter_features(index: PictureIndex) -> np.ndarray | None:

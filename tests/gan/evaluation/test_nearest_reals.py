@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.gan.evaluation.nearest_reals import nearest_in_blocks, nearest_reals
+from pipeline.gan.evaluation.nearest_reals import nearest_in_blocks
 
 
 @pytest.mark.parametrize("size", [1, 4, 7, 30])
@@ -12,7 +12,7 @@ def test_blocks_have_the_nearest_of_all(size):
     samples, reals = random.normal(size=(6, 5)), random.normal(size=(30, 5))
     reals[20] = reals[2]  # equally near
     samples[0] = reals[2]
-    whole = nearest_reals(samples, reals)
+    whole = nearest_in_blocks(samples, [reals])
     found = nearest_in_blocks(samples, (reals[start : start + size] for start in range(0, 30, size)))
     assert np.array_equal(found.indices, whole.indices)
     assert np.allclose(found.distances, whole.distances, atol=1e-6)
@@ -20,4 +20,4 @@ def test_blocks_have_the_nearest_of_all(size):
 
 
 def test_few_reals_are_all_near():
-    assert nearest_reals(np.zeros((2, 3)), np.ones((3, 3))).indices.shape == (2, 3)
+    assert nearest_in_blocks(np.zeros((2, 3)), [np.ones((3, 3))]).indices.shape == (2, 3)

@@ -33,6 +33,20 @@ def test_what_was_used_longest_ago_is_deleted_beyond_the_limit(tmp_path):
     assert [bool(cache.find(name)) for name in names] == [True, False, True]
 
 
+def test_the_newest_features_of_reals_stay_whatever_their_size(tmp_path):
+    cache = DrawnCache(tmp_path, limit=250)
+    old, new = (tmp_path / cache.name("reals", number) for number in range(2))
+    for age, folder in enumerate((old, new)):
+        folder.mkdir()
+        fill(1000)(folder)
+        os.utime(folder, (1000 + age, 1000 + age))
+    names = [cache.name("nearest", number) for number in range(2)]
+    for name in names:
+        cache.made(name, fill(100))
+    assert (old.exists(), new.exists()) == (False, True)
+    assert all(cache.find(name) for name in names)
+
+
 def test_files_of_others_stay(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "big").write_bytes(b"x" * 1000)

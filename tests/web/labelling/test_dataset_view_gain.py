@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from pipeline.web.labelling.dataset_view import count_unseen_labels, last_label_effect
+from pipeline.web.labelling.dataset_view import count_unseen_labels, last_label_effect, seen_labels
 from pipeline.web.labelling.picture_index import PictureIndexCache
 from tests.web.fake_dataset import picture_id
 
@@ -46,12 +46,10 @@ def test_labels_newer_than_the_filter_are_counted(fake_dataset, client):
     fake_dataset.filter(scores(fake_dataset), labels={picture_id(0): "on", picture_id(1): "off"})
     fake_dataset.label({picture_id(1): "off", picture_id(2): "on", picture_id(3): "unsure"})
     assert summary(client)["newer"] == 3  # one taken back, two given
-    assert (
-        count_unseen_labels(
-            PictureIndexCache(fake_dataset.paths()).current(), {picture_id(0): "on", picture_id(1): "off"}
-        )
-        == 0
-    )
+    index, same = PictureIndexCache(fake_dataset.paths()).current(), {picture_id(0): "on", picture_id(1): "off"}
+    assert seen_labels(index) == same
+    assert count_unseen_labels(index, {**same, "gone": "on"}, same) == 0
+    assert count_unseen_labels(index, {picture_id(0): "off"}, same) == 2  # one changed, one taken back
 
 
 @pytest.mark.parametrize(

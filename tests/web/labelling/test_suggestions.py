@@ -64,6 +64,21 @@ def test_first_batch_with_a_filter_includes_different_squares(fake_dataset, monk
     assert "different" in reasons(suggestions, index_cache.current())
 
 
+def test_batches_of_the_same_squares_are_prepared_once(fake_dataset, monkeypatch):
+    from pipeline.web.labelling import suggestions as suggestions_module
+
+    made, real = [], suggestions_module.Suggester
+    monkeypatch.setattr(suggestions_module, "Suggester", lambda ids, **known: made.append(1) or real(ids, **known))
+    fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.9), features=np.ones((30, 8), np.float16))
+    suggestions, indexes = Suggestions(), PictureIndexCache(fake_dataset.paths())
+    for number in range(3):
+        suggestions.next(indexes.current(), dict.fromkeys(fake_dataset.ids(number), "on"), 5)
+    assert len(made) == 1
+    fake_dataset.filter(dict.fromkeys(fake_dataset.ids(30), 0.1), features=np.ones((30, 8), np.float16))
+    suggestions.next(indexes.current(), {}, 5)
+    assert len(made) == 2
+
+
 def test_suggestions_wait_for_fast_features(fake_dataset):
     assert "different" in reasons(Suggestions(), PictureIndexCache(fake_dataset.paths()).current())
 
