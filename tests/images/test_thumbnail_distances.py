@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.images import thumbnails as module
+from pipeline.images import thumbnail_distances as module
 from pipeline.images.thumbnail_distances import Thumbnail, Thumbnails, difference
 
 
