@@ -36,6 +36,7 @@ from tasks.studio_server import studio, web
 
 MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
 EXIT_INTERRUPTED = 130  # the exit code of a process that SIGINT ended
+EXIT_CLOSED = 141  # and of one that SIGPIPE ended
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the output was closed: `python -m tasks options | head`
         sys.stderr.close()
-        return 0
+        return EXIT_CLOSED
     except OSError as error:  # for example a full disk, an unreadable folder, a name that is too long
         return _print_error(of_system(error))
 
@@ -87,6 +88,8 @@ def _dispatch(arguments: list[str]) -> int:
         raise _unknown_argument(parsed.command, unknown[0], parsers.get(parsed.command, parser).flags())
     machines.use_flags(parsed)
     try:
+        if hasattr(parsed, "storage"):
+            machines.check()
         return parsed.function(parsed)
     except UserError as error:
         raise _with_nearest_dataset(error, getattr(parsed, "dataset", "")) from None

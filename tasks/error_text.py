@@ -8,6 +8,7 @@ from pipeline.options import dataset_flag
 from tasks import isolation
 
 STOPPED = "stopped; the next run resumes here"
+WITHOUT_DATASET = ("cluster", "luigid", "models", "nightly", "stylize")  # commands about no dataset
 
 
 def explain(error: BaseException) -> str:
@@ -21,7 +22,7 @@ def with_dataset_flag(advice: str, dataset: str) -> str:
     """`advice` with `--dataset` in the commands that it names: a stage does not know the name of its dataset."""
     if flag := dataset_flag(dataset):
         advice = re.sub(r"make label\b", f"make label DATASET={shlex.quote(dataset)}", advice)
-        command = r"python -m tasks (?:labels )?\w+( --dataset)?"
+        command = rf"python -m tasks (?!(?:{'|'.join(WITHOUT_DATASET)})\b)(?:labels )?\w+( --dataset)?"
         advice = re.sub(command, lambda found: found[0] + ("" if found[1] else flag), advice)
     return advice
 

@@ -20,14 +20,16 @@ from pipeline.cluster.client import TRIES, Cluster, log_as_others
 from pipeline.errors import UserError
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
 from pipeline.option_types import Options, field_of, option, parse
-from pipeline.store.object_store import open_store
+from pipeline.store.object_store import open_store, without_password
 from pipeline.store.remote_artifacts import RemoteArtifacts
 from pipeline.store.remote_lock import RemoteLock
+from tasks.dataset_archive import ROOTS
 from tasks.isolation import output_into
 
 SECTION = "machines"
 ADDRESS = re.compile(r"tls://(?P<host>[^:/\[\]]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
 MOST_PORT = 65535
+NOT_SHARED = ("memory",)  # storages of fsspec that end with the process
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DASK: dict[str, Any] = {  # its configuration, where schedulers and workers are started
     "distributed.worker.daemon": False,  # a worker starts processes too
@@ -86,6 +88,33 @@ def _section() -> dict[str, str]:
         return dict(config.items(SECTION)) if config.has_section(SECTION) else {}
     except configparser.Error as error:
         raise UserError(f"luigi.cfg [{SECTION}]: {' '.join(str(error).split())}; write %% for a %") from None
+
+
+def check() -> None:
+    """Check the settings before anything starts, for commands that use them. Errors: `UserError`."""
+    options = chosen()
+    if options.storage:
+        _check_storage(options.storage)
+        open_store(options.storage)
+    if options.cluster not in ("", "local"):
+        cluster_of("")
+
+
+def _check_storage(address: str) -> None:
+    protocol, _, place = address.rpartition("://")
+    if protocol in NOT_SHARED or (not protocol and not address.startswith(("/", "~"))):
+        raise UserError(
+            f"storage = {without_password(address)!r}: expected a folder that begins with /, or an address such as"
+            " s3://bucket/prefix"
+        )
+    if protocol in ("", "file"):
+        folder = Path(place).expanduser().resolve()
+        for name in ROOTS:
+            if folder.is_relative_to(Path(name).resolve()):
+                raise UserError(
+                    f"storage = {address}: it is in {name}/, where this machine has its own copies; choose a folder"
+                    " beside it"
+                )
 
 
 def shared_artifacts(dataset: str, stage: str) -> RemoteArtifacts | None:

@@ -11,7 +11,7 @@ from pipeline.filter.words import advice_words
 from pipeline.night_record import Figures
 from pipeline.report.training_files import newest_sheet
 from pipeline.run_record import LONGEST_LINE
-from pipeline.store.artifacts import Artifact
+from pipeline.store.artifacts import SHORT, WORK, Artifact
 from pipeline.store.digest import of_value
 from pipeline.text import to_plain_line
 from pipeline.web.datasets.manifest_heads import ManifestHead, latest_head
@@ -44,7 +44,8 @@ def is_unfinished(dataset: str) -> bool:
     """Whether the training of the last run was ended by a time limit or a stop."""
     head = _head(dataset, "gan")
     store = paths.artifact_store(dataset, "gan")
-    return bool(head and head.unfinished) or any(store.root.glob(".work-*"))
+    begun = (path for path in store.root.glob(f"{WORK}{'[0-9a-f]' * SHORT}") if path.is_dir())
+    return bool(head and head.unfinished) or any(begun)
 
 
 def labels_used(dataset: str) -> str:

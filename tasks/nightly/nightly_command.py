@@ -42,9 +42,9 @@ def nightly(arguments: Namespace) -> int:
 
 
 def _run(task: luigi.Task, night: date, options: NightlyOptions, url: str) -> int:
-    if task.complete():
-        announce(f"night of {night}: everything is done; its page is {night_files.page_folder(night)}/{PAGE}")
-        return 0
+    if task.complete() and (summary := night_files.summary(night)):
+        announce(f"every turn was taken before: {title(summary)}; {night_files.page_folder(night)}/{PAGE}")
+        return EXITS[summary.outcome]
     subjects = night_plan.subjects(night, options)
     hours = f", {options.hours:g} h at most" if options.hours else ""
     announce(f"night of {night}: {counted(len(subjects), 'subject')}{hours}")

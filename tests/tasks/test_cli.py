@@ -1,5 +1,6 @@
 """The command line: what it does not know is refused with the nearest name."""
 
+import io
 import json
 from pathlib import Path
 
@@ -140,3 +141,12 @@ def test_a_folder_without_labels_in_it_is_refused(folder, capsys):
     (folder / "sorted" / "cats").mkdir(parents=True)
     assert main(["labels", "import", "sorted"]) == 2
     assert "sorted has no folder on, off or unsure in it" in capsys.readouterr().err
+
+
+def test_output_that_nobody_reads_any_more_ends_the_program_with_the_code_of_its_signal(monkeypatch):
+    def close(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("tasks.cli._dispatch", close)
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    assert main(["run"]) == 141

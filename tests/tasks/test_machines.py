@@ -111,3 +111,28 @@ def test_a_storage_that_cannot_be_reached_ends_a_plan_with_one_line(configure, c
     configure("")
     assert main(["plan", "--dataset", "cats", "--query", "cat", "--storage", "nothing://x"]) == 2
     assert capsys.readouterr().err.startswith("error: storage = nothing://x: ")
+
+
+@pytest.mark.parametrize("address", ["s3:/bucket", "relative/folder", "memory://shared", "rubbish:/x"])
+@pytest.mark.parametrize("command", ["run", "plan", "gc"])
+def test_a_mistyped_storage_is_refused_before_anything_starts(capsys, monkeypatch, tmp_path, command, address):
+    monkeypatch.chdir(tmp_path)
+    assert main([command, "--dataset", "cats", "--storage", address]) == 2
+    assert f"storage = {address!r}: expected a folder that begins with /, or an address" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["data", "models/shared", "generated/../data/cats"])
+def test_a_storage_among_the_copies_of_this_machine_is_refused(capsys, monkeypatch, tmp_path, place):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--dataset", "cats", "--query", "cat", "--storage", f"{tmp_path}/{place}"]) == 2
+    assert "where this machine has its own copies; choose a folder beside it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cluster", ["locl", "tcp://127.0.0.1:8786", "tls://127.0.0.1", "tls://127.0.0.1:99999"])
+@pytest.mark.parametrize("command", ["run", "plan", "gc"])
+def test_a_wrong_cluster_is_refused_before_anything_starts(capsys, monkeypatch, tmp_path, command, cluster):
+    monkeypatch.chdir(tmp_path)
+    assert main([command, "--dataset", "cats", "--query", "cat", "--cluster", cluster]) == 2
+    assert f"cluster = {cluster!r}: expected" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -161,6 +161,8 @@ def test_dataset_flag_is_added_once_to_each_command_of_an_advice():
     assert "`python -m tasks labels repair --dataset pikachu`" in shown
     assert "`python -m tasks gc --dataset pikachu --keep 1`" in shown
     assert error_text.with_dataset_flag(advice, "demo") == advice
+    about_no_dataset = "`python -m tasks cluster certificates` makes them"
+    assert error_text.with_dataset_flag(about_no_dataset, "pikachu") == about_no_dataset
     assert (
         error_text.with_dataset_flag("`make label` in the browser", "cats")
         == "`make label DATASET=cats` in the browser"

@@ -100,3 +100,10 @@ def test_work_that_a_stopped_training_left_is_unfinished(cats):
     assert not read_facts("cats", NIGHT).is_unfinished
     paths.artifact_store("cats", "gan").work("a" * 64, resume=True)
     assert read_facts("cats", NIGHT).is_unfinished
+
+
+def test_the_lock_of_a_training_that_has_ended_is_nothing_unfinished(cats):
+    root = paths.artifact_store("cats", "gan").root
+    root.mkdir(parents=True)
+    (root / f".work-{'a' * 12}.lock").touch()
+    assert not read_facts("cats", NIGHT).is_unfinished
