@@ -196,27 +196,34 @@ class RemoteArtifacts:
             return digest.of_file(target / name) == artifact.manifest.files[name][1]
 
         where = f"{self.prefix}/{artifact.name}/{artifact.upload}/{name}"
-        self._download_verified(where, target / name, is_whole, artifact.manifest)
+        self._download_verified(where, target / name, is_whole, artifact)
 
     def _unpack(self, artifact: RemoteArtifact, shard: Shard, target: Path) -> None:
         draft = target.with_name(f".{shard.name}.tar")
         try:
-            self._download_verified(
-                self._shard(shard), draft, lambda: unpack_pictures(draft, target, shard), artifact.manifest
-            )
+            self._download_verified(self._shard(shard), draft, lambda: unpack_pictures(draft, target, shard), artifact)
         finally:
             draft.unlink(missing_ok=True)
 
-    def _download_verified(self, where: str, target: Path, is_whole: Callable[[], bool], manifest: Manifest) -> None:
-        """Download a file; a damaged one is deleted from the store, so that a machine which has it copies it there."""
+    def _download_verified(
+        self, where: str, target: Path, is_whole: Callable[[], bool], artifact: RemoteArtifact
+    ) -> None:
+        """Download a file of an artifact. A damaged one is deleted from the store, and the manifest too: so the next
+        machine copies the artifact there, or makes it again."""
+        what = "is not what was written"
         for _ in range(2):  # it may have been damaged on its way
             if not self.store.download(where, target):
-                raise DamagedState(f"storage {self.store.shown}: {where} is missing; {_remedy(manifest)}")
+                what = "is missing"
+                break
             if is_whole():
                 return
         with suppress(StoreFault):  # of a machine that may only read
+            self.store.delete_file(self._manifest(artifact.name))
             self.store.delete_file(where)
-        raise DamagedState(f"storage {self.store.shown}: {where} is not what was written; {_remedy(manifest)}")
+        raise DamagedState(
+            f"storage {self.store.shown}: {where} {what}; run again: a machine that has it copies it there, or the"
+            f" stage {artifact.manifest.stage} is made again"
+        )
 
 
 def _remedy(manifest: Manifest) -> str:

@@ -112,7 +112,7 @@ def test_what_is_not_what_was_written_is_refused_with_a_remedy(machines, store, 
     here, there = machines
     here.artifacts.share(here.make())
     store.write(next(name for name in _all(store, "cats") if name.endswith(changed)), b"other")
-    with pytest.raises(DamagedState, match=r"is not what was written; `python -m tasks rerun normalize`"):
+    with pytest.raises(DamagedState, match=r"is not what was written; run again: .* the stage normalize is made again"):
         there.artifacts.bring(there.find())
     assert there.artifacts.folders() == []
 
@@ -242,9 +242,10 @@ def test_what_is_damaged_in_the_store_is_copied_there_again(machines, store, end
     here, there = machines
     made = here.artifacts.share(here.make("one"))
     name = damage(store, ending)
-    with pytest.raises(DamagedState, match=r"is not what was written; `python -m tasks rerun normalize`"):
+    with pytest.raises(DamagedState, match=r"is not what was written; run again: .* the stage normalize is made again"):
         there.artifacts.bring(there.find())
     assert store.read(name) is None
+    assert there.find() is None
     here.artifacts.share(here.make("two", forced="again") if rerun else made)
     brought = there.artifacts.bring(there.find())
     check_contents(brought.manifest, brought.folder)
