@@ -4,14 +4,13 @@ import argparse
 import asyncio
 import os
 import signal
-import ssl
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from pipeline.cluster.certificates import make_certificates, read_certificates
+from pipeline.cluster.certificates import ALL, are_refused, causes_of, make_certificates, read_certificates
 from pipeline.cluster.references import SCRATCH
 from pipeline.errors import UserError, is_for_the_user, of_system
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
@@ -21,7 +20,6 @@ from tasks import machines
 PORT = 8786
 LEAST_MEMORY = 1 << 28  # bytes: a worker that has loaded its packages needs nearly as many
 LONGEST = 300  # characters of a message that are shown
-CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # of a scheduler that just ended
 EXIT_INTERRUPTED = 130  # the exit code of a process that SIGINT ended
 OWN_PAGES = "127.0.0.1:0"  # where Dask serves its own pages, which ask nobody who they are
 RESTART = 5.0  # seconds after a scheduler is gone until its workers look for it again
@@ -88,7 +86,7 @@ async def _schedule(arguments: Namespace, security: Any) -> None:
     try:
         scheduler = await Scheduler(**place, security=security, dashboard_address=OWN_PAGES)
     except (RuntimeError, ValueError, OSError) as error:
-        *_, root = _causes(error)
+        *_, root = causes_of(error)
         raise UserError(
             f"--host {arguments.host} --port {arguments.port}: {_words(root)}; give an address of this machine and a"
             " port that is free"
@@ -155,25 +153,14 @@ async def _work_forever(arguments: Namespace, security: Any, scratch: Path) -> N
 def _raise_mistakes(errors: list[BaseException], address: str) -> None:
     """Raise what kept a worker from starting, unless its scheduler does not answer now: that is waited for."""
     for error in errors:
-        causes = [*_causes(error)]
-        if any(isinstance(each, ssl.SSLError) and not isinstance(each, CUT) for each in causes):
-            raise UserError(
-                f"{address}: {_words(causes[-1])}; every machine of a cluster needs the certificates that one of them"
-                " has made"
-            )
+        causes = [*causes_of(error)]
+        if are_refused(error):
+            raise UserError(f"{address}: {_words(causes[-1])}; {ALL}")
         for each in causes:
             if isinstance(each, OSError) and is_for_the_user(each):
                 raise of_system(each)
         if not any(isinstance(each, (OSError, asyncio.TimeoutError)) for each in causes):
             raise UserError(f"the workers cannot start: {_words(causes[-1])}") from error
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it follows from, the root last."""
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__
 
 
 def _words(error: BaseException) -> str:

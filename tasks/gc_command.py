@@ -85,7 +85,9 @@ def _check(arguments: Namespace) -> None:
                 f"--{name} {value}: expected a number, at least 0, for example 10; at most {MOST[name]:,.0f}"
             )
     if arguments.shared and not (arguments.days and machines.chosen().storage):
-        raise UserError("gc --shared deletes from the storage what is older than --days N; give both, and set storage")
+        raise UserError(
+            "gc --shared deletes from the storage what is older than --days N: give both, N above 0, and set storage"
+        )
     settings = [name for name in vars(arguments) if "." in name or name == "query"]
     if arguments.all and settings:
         raise UserError(f"gc --all uses the settings of each dataset; leave out {settings[0]}, or --all")

@@ -6,6 +6,8 @@ A scheduler runs whatever code it is sent. So scheduler, workers and clients all
 
 import datetime
 import os
+import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ AUTHORITY, CERTIFICATE, KEY = "ca.pem", "certificate.pem", "key.pem"
 FILES = (AUTHORITY, CERTIFICATE, KEY)
 DAYS = 3650  # for which the certificate holds
 MAKE = "`python -m tasks cluster certificates` makes them"
+ALL = "every machine of a cluster needs the certificates that one of them has made"
+CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # of a scheduler that just ended
 
 
 def make_certificates(folder: Path) -> None:
@@ -60,7 +64,7 @@ def read_certificates(folder: Path) -> dict[str, str]:
     """The contents of the certificates in `folder`, by the names that `distributed.Security` gives them.
 
     Raises:
-        UserError: a file is missing.
+        UserError: a file is missing, is no certificate or key, or they are not of each other.
     """
     texts = {}
     for name in FILES:
@@ -68,9 +72,29 @@ def read_certificates(folder: Path) -> dict[str, str]:
             texts[name] = (folder / name).read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{folder / name} cannot be read ({error}); {MAKE}, and each machine needs them") from None
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(folder / AUTHORITY)
+        context.load_cert_chain(folder / CERTIFICATE, folder / KEY)
+    except ssl.SSLError as error:
+        what = error.reason or str(error)
+        raise UserError(f"{folder} has no certificates that can be used ({what}); {ALL}") from None
     contents = {"key": texts[KEY], "cert": texts[CERTIFICATE]}
     sides = ("scheduler", "worker", "client")
     return {
         "tls_ca_file": texts[AUTHORITY],
         **{f"tls_{side}_{kind}": content for side in sides for kind, content in contents.items()},
     }
+
+
+def are_refused(error: BaseException) -> bool:
+    """Whether a connection failed because of the certificates of one of its ends."""
+    return any(isinstance(each, ssl.SSLError) and not isinstance(each, CUT) for each in causes_of(error))
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it follows from, the root last."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from pipeline.cluster import certificates
 from pipeline.cluster.environment import difference, environment, environment_at_start
 from pipeline.errors import Stopped, UserError
 from pipeline.progress import ShouldStop
@@ -58,6 +59,8 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     try:
         client = Client(cluster.address, security=security, timeout=PATIENCE, set_as_default=False)
     except Exception as error:  # of sockets, TLS or timeouts
+        if certificates.are_refused(error):
+            raise UserError(f"the cluster at {cluster.address} has other certificates; {certificates.ALL}") from None
         raise UserError(_no_answer(cluster, error)) from None
     try:
         _check_workers(client, cluster)

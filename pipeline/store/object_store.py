@@ -321,6 +321,7 @@ def open_store(address: str) -> ObjectStore:
 def _open_store(address: str, process: int) -> ObjectStore:
     """The store, as this `process` reaches it: the threads of fsspec do not survive a fork."""
     import fsspec
+    from fsspec.registry import known_implementations
 
     if address.startswith("~"):
         address = os.path.expanduser(address)
@@ -330,9 +331,13 @@ def _open_store(address: str, process: int) -> ObjectStore:
             address if "://" in address else str(Path(address).absolute()), skip_instance_cache=True
         )
     except ImportError:
-        package = PACKAGES.get(protocol, f"the package for {protocol}://")
+        package = PACKAGES.get(protocol, "")
         hint = INSTALL if package == "s3fs" else f"install it: .venv/bin/pip install {package}"
-        raise UserError(f"storage = {without_password(address)}: {package} is missing; {hint}") from None
+        if not package:  # fsspec says which
+            hint = str(known_implementations.get(protocol, {}).get("err", "")) or "install it"
+        raise UserError(
+            f"storage = {without_password(address)}: {package or f'the package for {protocol}://'} is missing; {hint}"
+        ) from None
     except ValueError as error:
         what = to_plain_line(str(error), LONGEST)
         raise UserError(

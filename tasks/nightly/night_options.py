@@ -80,7 +80,7 @@ class NightlyOptions(Options):
     @classmethod
     def _check_webhook(cls, address: str) -> str:
         if address and not _is_web_address(address):
-            raise ValueError("an address that begins with http:// or https://, for example https://example.org/hook")
+            raise ValueError("an address with a host and a port that exists, for example https://example.org/hook")
         return address
 
     @property

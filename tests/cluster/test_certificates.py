@@ -51,3 +51,17 @@ def test_dask_takes_them_and_admits_nobody_else(tmp_path):
             assert client.status == "running"
         with pytest.raises(OSError, match="certificate does not match"):
             distributed.Client(cluster.scheduler_address, security=theirs, timeout=1, set_as_default=False)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("content", ["rubbish", "of another cluster"])
+def test_what_is_no_certificate_or_not_of_the_others_is_refused(tmp_path, name, content):
+    make_certificates(tmp_path / "a")
+    make_certificates(tmp_path / "b")
+    other = content if content == "rubbish" else (tmp_path / "b" / name).read_text()
+    (tmp_path / "a" / name).write_text(other)
+    if (name, content) == ("ca.pem", "of another cluster"):  # only a connection shows that
+        assert read_certificates(tmp_path / "a")
+        return
+    with pytest.raises(UserError, match=r"has no certificates that can be used .*every machine of a cluster needs"):
+        read_certificates(tmp_path / "a")

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from pipeline.cluster import client as module
+from pipeline.cluster.certificates import make_certificates, read_certificates
 from pipeline.cluster.client import map_shards, run_one
 from pipeline.errors import Stopped, UserError
 from pipeline.progress import never
@@ -113,6 +114,13 @@ def test_whoever_has_no_certificate_is_not_admitted(cluster, monkeypatch):
     monkeypatch.setattr(module, "PATIENCE", 1.0)
     with pytest.raises(UserError, match="does not answer"):
         mapped(dataclasses.replace(cluster, certificates={}), work.square, {"a": 1})
+
+
+def test_certificates_of_another_cluster_are_named(cluster, tmp_path):
+    make_certificates(tmp_path)
+    other = dataclasses.replace(cluster, certificates=read_certificates(tmp_path))
+    with pytest.raises(UserError, match="has other certificates; every machine of a cluster needs the certificates"):
+        mapped(other, work.square, {"a": 1})
 
 
 def test_workers_of_other_versions_are_refused(cluster, monkeypatch):

@@ -136,7 +136,7 @@ def test_gc_deletes_from_the_storage_what_is_old(command, tmp_path, pictures):
 def test_gc_shared_needs_days_and_a_storage(command, storage, flags):
     code, said = command("a", "gc", "--shared", *flags, storage=storage)
     assert code != 0
-    assert "give both, and set storage" in said
+    assert "give both, N above 0, and set storage" in said
 
 
 @pytest.mark.parametrize(
