@@ -125,11 +125,13 @@ def _check_memory(text: str) -> None:
 
 def _until_interrupted(work: Coroutine[Any, Any, None]) -> int:
     """Do `work` until it ends, or ctrl-C or SIGTERM ends it in order; returns the exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         asyncio.run(work)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 

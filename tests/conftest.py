@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 import sys
 from functools import cache
 from pathlib import Path
@@ -90,6 +91,15 @@ def pytest_runtest_setup():
     """
     if "PYTEST_XDIST_WORKER" in os.environ and "tensorflow" in sys.modules:
         _leave_graphs_as_they_are()
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before():
+    """A test that changes what SIGTERM does would let later ones, and the processes that they fork, go on."""
+    yield
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        left = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise AssertionError(f"the test has left {left} for SIGTERM")
 
 
 @pytest.hookimpl(trylast=True)
