@@ -12,6 +12,7 @@ from pipeline.cluster.client import map_shards, run_one
 from pipeline.errors import Stopped, UserError
 from pipeline.progress import never
 from tests.cluster import shard_work as work
+from tests.cluster.cluster_fixtures import started
 
 
 def mapped(cluster, function, shards, should_stop=never, tell=lambda line: None) -> dict:
@@ -200,16 +201,12 @@ def test_a_worker_that_came_later_is_refused_too():
 
 
 def test_a_scheduler_that_is_killed_meanwhile_is_one_line(tmp_path):
-    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-    started = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
-    )
-    own = module.Cluster(address=started.scheduler_address)
-    closer = threading.Thread(target=lambda: (wait_for(tmp_path / "begun"), started.close()))
-    closer.start()
-    with pytest.raises(UserError, match=r"does not answer .*what is made is kept"):
-        mapped(own, work.wait_long, {"long": tmp_path / "begun"})
-    closer.join()
+    with started() as (own, scheduler):
+        killer = threading.Thread(target=lambda: (wait_for(tmp_path / "begun"), scheduler.kill()))
+        killer.start()
+        with pytest.raises(UserError, match=r"does not answer .*what is made is kept"):
+            mapped(own, work.wait_long, {"long": tmp_path / "begun"})
+        killer.join()
 
 
 def wait_for(path) -> None:
