@@ -134,7 +134,7 @@ def test_options_command_lists_every_setting_with_its_value(empty):
     assert re.search(r"^size = 16 +# luigi\.cfg \[normalize\]: side of the square", said, re.MULTILINE)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_generate_command_runs_only_generate(home):
     said = home.do("generate", "--generate-count", "9", "--generate-seed", "77")
     folder = home.folder / said.strip().splitlines()[-1]

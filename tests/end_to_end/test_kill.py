@@ -96,6 +96,7 @@ def test_time_limit_leaves_an_unfinished_generator_and_the_next_run_goes_on(home
     assert home.run() == []
 
 
+@pytest.mark.long
 def test_label_log_torn_by_a_kill_can_be_repaired(home):
     path = home.folder / "data" / "demo" / "labels.jsonl"
     before = home.labels()

@@ -186,6 +186,7 @@ def test_card_says_what_is_not_known(saved, bare):
     assert "None" not in text + text_of_stage
 
 
+@pytest.mark.long
 def test_keras_snippet_of_the_card_runs_without_ganmill(saved):
     code = snippets(saved)[0] + "\nprint(pictures.shape, pictures.dtype, pictures.std() > 0)"
     assert run_alone(code, saved).strip() == "(16, 16, 16, 3) uint8 True"

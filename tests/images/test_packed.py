@@ -59,6 +59,7 @@ def test_letting_go_of_what_is_mapped_changes_nothing(images, packed, monkeypatc
     assert np.array_equal(packed[5:9], images[5:9])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the memory of a process is measured on Linux")
 def test_reading_all_squares_of_a_large_file_takes_little_memory(tmp_path):
     stored = np.lib.format.open_memmap(tmp_path / "squares.npy", mode="w+", dtype=np.uint8, shape=(120_000, 64, 64, 3))

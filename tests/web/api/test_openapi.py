@@ -111,6 +111,7 @@ def attempt(requests, ids, most):
         send()
 
 
+@pytest.mark.long
 def test_generated_requests_get_only_declared_answers(app):
     assert attempt_all(app, 8) >= 26
 
