@@ -19,6 +19,11 @@ def to_plain_line(text: str, max_length: int) -> str:
     return cut if cut.isprintable() else "".join(map(_replacement, cut))
 
 
+def error_line(error: BaseException, max_length: int) -> str:
+    """The message of an error as one plain line; its type if it has none."""
+    return to_plain_line(str(error) or type(error).__name__, max_length)
+
+
 def counted(number: int, noun: str) -> str:
     """`number` with its noun: '1 label', '3,141 labels'."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

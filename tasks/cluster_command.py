@@ -14,7 +14,7 @@ from pipeline.cluster.certificates import ALL, are_refused, causes_of, make_cert
 from pipeline.cluster.references import SCRATCH
 from pipeline.errors import UserError, is_for_the_user, of_system
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
-from pipeline.text import to_plain_line
+from pipeline.text import error_line
 from tasks import machines
 
 PORT = 8786
@@ -88,8 +88,8 @@ async def _schedule(arguments: Namespace, security: Any) -> None:
     except (RuntimeError, ValueError, OSError) as error:
         *_, root = causes_of(error)
         raise UserError(
-            f"--host {arguments.host} --port {arguments.port}: {_words(root)}; give an address of this machine and a"
-            " port that is free"
+            f"--host {arguments.host} --port {arguments.port}: {error_line(root, LONGEST)}; give an address of"
+            " this machine and a port that is free"
         ) from None
     print(f"scheduler: tls://{host}:{arguments.port}  (ctrl-C ends it)", flush=True)
     try:
@@ -157,16 +157,12 @@ def _raise_mistakes(errors: list[BaseException], address: str) -> None:
     for error in errors:
         causes = [*causes_of(error)]
         if are_refused(error):
-            raise UserError(f"{address}: {_words(causes[-1])}; {ALL}")
+            raise UserError(f"{address}: {error_line(causes[-1], LONGEST)}; {ALL}")
         for each in causes:
             if isinstance(each, OSError) and is_for_the_user(each):
                 raise of_system(each)
         if not any(isinstance(each, (OSError, asyncio.TimeoutError)) for each in causes):
-            raise UserError(f"the workers cannot start: {_words(causes[-1])}") from error
-
-
-def _words(error: BaseException) -> str:
-    return to_plain_line(str(error) or type(error).__name__, LONGEST)
+            raise UserError(f"the workers cannot start: {error_line(causes[-1], LONGEST)}") from error
 
 
 def _kinds(arguments: Namespace) -> list[dict[str, Any]]:

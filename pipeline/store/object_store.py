@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from pipeline.errors import UserError
-from pipeline.text import to_plain_line
+from pipeline.text import error_line
 
 T = TypeVar("T")
 
@@ -279,7 +279,7 @@ class ObjectStore:
         try:
             yield
         except Exception as error:
-            what = without_password(to_plain_line(str(error) or type(error).__name__, LONGEST))
+            what = without_password(error_line(error, LONGEST))
             raise StoreFault(
                 f"storage {self.shown}: {what}; check the address, the network and the rights, then run again: what"
                 " is made is kept"
@@ -339,12 +339,12 @@ def _open_store(address: str, process: int) -> ObjectStore:
             f"storage = {without_password(address)}: {package or f'the package for {protocol}://'} is missing; {hint}"
         ) from None
     except ValueError as error:
-        what = to_plain_line(str(error), LONGEST)
+        what = error_line(error, LONGEST)
         raise UserError(
             f"storage = {without_password(address)}: {what}; give /folder, or an address such as s3://bucket/prefix"
         ) from None
     except Exception as error:  # of a package that connects at once
-        what = to_plain_line(str(error) or type(error).__name__, LONGEST)
+        what = error_line(error, LONGEST)
         raise StoreFault(f"storage = {without_password(address)}: {what}; check the address and the network") from error
     root = str(root).rstrip("/")
     return ObjectStore(root if protocol == "file" else address.rstrip("/"), system, root)

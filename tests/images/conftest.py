@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.images.thumbnail_distances import Thumbnails
 from pipeline.store import digest
 
 
@@ -57,3 +58,16 @@ def make_download(tmp_path: Path) -> Callable[[Iterable[bytes]], Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def compared(monkeypatch) -> list[int]:
+    """How many thumbnails each call of `Thumbnails.similar` looks at."""
+    counts, similar = [], Thumbnails.similar
+
+    def counted(self, places, thumbnail, most):
+        counts.append(len(places))
+        return similar(self, places, thumbnail, most)
+
+    monkeypatch.setattr(Thumbnails, "similar", counted)
+    return counts
