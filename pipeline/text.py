@@ -19,8 +19,8 @@ def to_plain_line(text: str, max_length: int) -> str:
     return cut if cut.isprintable() else "".join(map(_replacement, cut))
 
 
-def error_line(error: BaseException, max_length: int) -> str:
-    """The message of an error as one plain line; its type if it has none."""
+def error_line(error: object, max_length: int) -> str:
+    """The message of an error, or what is known instead of one, as one plain line; its type if it has no message."""
     return to_plain_line(str(error) or type(error).__name__, max_length)
 
 

@@ -21,7 +21,7 @@ from pipeline.cluster import certificates
 from pipeline.cluster.environment import difference, environment, environment_at_start
 from pipeline.errors import Stopped, UserError
 from pipeline.progress import ShouldStop
-from pipeline.text import to_plain_line
+from pipeline.text import error_line
 
 LOG = logging.getLogger(__name__)
 S = TypeVar("S")
@@ -112,7 +112,7 @@ def _ask(client: Any, function: Callable[..., R], *arguments: object) -> dict[st
     answers = {worker: answer for worker, answer in found.items() if not isinstance(answer, OSError)}
     for worker, answer in answers.items():
         if isinstance(answer, Exception):
-            raise UserError(f"worker {worker} cannot take part: {to_plain_line(_words(answer), LONGEST)}")
+            raise UserError(f"worker {worker} cannot take part: {error_line(answer, LONGEST)}")
     return answers
 
 
@@ -319,8 +319,4 @@ def _result(future: Any, cluster: Cluster) -> Any:
 
 
 def _no_answer(cluster: Cluster, why: object) -> str:
-    return f"the cluster at {cluster.address} does not answer ({to_plain_line(_words(why), LONGEST)}); {AGAIN}"
-
-
-def _words(error: object) -> str:
-    return str(error) or type(error).__name__
+    return f"the cluster at {cluster.address} does not answer ({error_line(why, LONGEST)}); {AGAIN}"
