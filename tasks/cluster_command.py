@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cluster.certificates import ALL, are_refused, causes_of, make_certificates, read_certificates
+from pipeline.cluster.log_lines import print_plain_lines
 from pipeline.cluster.references import SCRATCH
 from pipeline.errors import UserError, is_for_the_user, of_system
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
-from pipeline.text import error_line
+from pipeline.text import counted, error_line
 from tasks import machines
 
 PORT = 8786
@@ -136,7 +137,9 @@ def _until_interrupted(work: Coroutine[Any, Any, None]) -> int:
 
 
 async def _work_forever(arguments: Namespace, security: Any, scratch: Path) -> None:
+    print(f"looking for {arguments.address}  (ctrl-C ends it)", flush=True)
     while True:
+        await _wait_for_name(arguments.address)
         nannies = [_nanny(arguments, security, scratch, **kind) for kind in _kinds(arguments)]
         started = await asyncio.gather(*nannies, return_exceptions=True)
         working = [each for each in started if not isinstance(each, BaseException)]
@@ -144,11 +147,25 @@ async def _work_forever(arguments: Namespace, security: Any, scratch: Path) -> N
         try:
             _raise_mistakes(failed, arguments.address)
             if working:
-                print(f"{len(working)} workers of {arguments.address}  (ctrl-C ends them)", flush=True)
+                print(f"{counted(len(working), 'worker')} of {arguments.address}  (ctrl-C ends all)", flush=True)
             await asyncio.gather(*(each.finished() for each in working))
         finally:
             await asyncio.gather(*(each.close() for each in working), return_exceptions=True)
         print(f"{arguments.address} does not answer; the workers wait for it", flush=True)
+        await asyncio.sleep(RESTART)
+
+
+async def _wait_for_name(address: str) -> None:
+    """Return when the host of `address` has a known name; say so if it has none now, which may be a mistake."""
+    is_told = False
+    while True:
+        try:
+            await asyncio.get_running_loop().getaddrinfo(machines.host_of(address), None)
+            return
+        except OSError as error:
+            if not is_told:
+                print(f"{address}: {error_line(error.strerror, LONGEST)}; the workers wait for it", flush=True)
+            is_told = True
         await asyncio.sleep(RESTART)
 
 
@@ -217,6 +234,7 @@ def _security(arguments: Namespace) -> Any:
         from distributed import Security
     except ImportError:
         raise UserError("distributed is missing; `make cluster` installs it") from None
+    print_plain_lines()
     return Security(**read_certificates(_folder(arguments)), require_encryption=True)
 
 

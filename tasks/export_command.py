@@ -11,7 +11,6 @@ from pipeline.errors import UserError
 from pipeline.gan.card_text import Layout as CardLayout
 from pipeline.gan.model_repository import ONNX, repository_files
 from pipeline.machine import CPU_ENVIRONMENT
-from pipeline.option_types import nearest
 from pipeline.options import dataset_flag
 from pipeline.progress import shown_if_watched
 from pipeline.report.export_files import ExportFile, export_samples, export_squares
@@ -20,7 +19,7 @@ from pipeline.report.export_layouts import IMAGE_FOLDER, SHARD_SUFFIXES, as_imag
 from pipeline.report.export_shards import write_shards
 from pipeline.store.artifacts import Artifact, load
 from pipeline.text import counted
-from tasks import label_snapshots, paths
+from tasks import label_snapshots, machines, paths
 from tasks.isolation import output_into
 
 PICTURES = {"kept": "kept squares", "squares": "squares", "samples": "samples"}  # each with the words for its files
@@ -37,8 +36,7 @@ LAYOUT_HELP = (
 def export(arguments: Namespace) -> int:
     """Copy squares or samples into a folder, with a line of metadata each, or the trained networks with their card."""
     kind, dataset, folder, layout = arguments.kind, arguments.dataset, arguments.to, arguments.layout
-    if dataset not in (names := paths.datasets()):
-        raise UserError(f"there is no dataset '{dataset}'" + (f"; {nearest(dataset, names)}" if names else " yet"))
+    paths.existing_dataset(dataset)
     if layout and kind in MODELS:
         raise UserError(f"--as {layout} is a layout of pictures: export {' or '.join(PICTURES)} as {layout}")
     wanted = ExportKind(kind=kind, dataset=dataset, layout=layout)
@@ -159,6 +157,8 @@ def _last_used(dataset: str, stage: str, what: str) -> Artifact:
         return load(store.root / name)
     if newest := store.newest():  # somebody deleted `latest`
         return newest
+    if hint := machines.how_to_fetch(dataset, stage):
+        raise UserError(f"{dataset} has no {what} on this machine; {hint}")
     raise UserError(f"{dataset} has no {what} yet; `python -m tasks run{dataset_flag(dataset)}` makes them")
 
 

@@ -16,13 +16,16 @@ from typing import Any
 from luigi import configuration
 
 from pipeline.cluster.certificates import read_certificates
-from pipeline.cluster.client import TRIES, Cluster, log_as_others
+from pipeline.cluster.client import TRIES, Cluster
+from pipeline.cluster.log_lines import hand_to_root
 from pipeline.errors import UserError
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
 from pipeline.option_types import Options, field_of, option, parse
+from pipeline.options import dataset_flag
 from pipeline.store.object_store import open_store, without_password
 from pipeline.store.remote_artifacts import RemoteArtifacts
 from pipeline.store.remote_lock import RemoteLock
+from pipeline.store.stored_manifest import number_of
 from tasks.dataset_archive import ROOTS
 from tasks.isolation import output_into
 
@@ -123,6 +126,23 @@ def shared_artifacts(dataset: str, stage: str) -> RemoteArtifacts | None:
     return RemoteArtifacts(open_store(address), f"{dataset}/{stage}") if address else None
 
 
+def how_to_fetch(dataset: str, stage: str = "") -> str:
+    """What to do for what the shared storage has of a dataset, or of one stage; empty if that is nothing, or not known.
+
+    Commands that only read look at the copies of this machine; runs fetch what is missing.
+    """
+    try:
+        store = open_store(chosen().storage) if chosen().storage else None
+        names = store.names(f"{dataset}/{stage}" if stage else "") if store else []
+    except UserError:  # the mistake that the caller reports comes first
+        return ""
+    if store is None or not (any(map(number_of, names)) if stage else dataset in names):
+        return ""
+    command = f"`python -m tasks run{dataset_flag(dataset)}`"
+    what = "some" if stage else "it"
+    return f"storage {store.shown} has {what}: {command} with the same settings fetches what it has"
+
+
 def shared_lock(dataset: str, stage: str, key: str) -> RemoteLock | None:
     """The lock of the machine that makes `key`; None if machines share no storage."""
     address = chosen().storage
@@ -182,7 +202,7 @@ def _start_local() -> tuple[str, dict[str, str]]:
     import dask
     from distributed import LocalCluster, Security
 
-    log_as_others()
+    hand_to_root()
     security = Security.temporary()  # whoever reaches the scheduler could let it run code
     dask.config.set(DASK)  # for good, as a lost worker is replaced at any time
     started = LocalCluster(

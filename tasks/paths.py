@@ -65,8 +65,10 @@ def datasets() -> list[str]:
 
 
 def existing_dataset(dataset: str) -> str:
-    """Return `dataset`; raises a `UserError` with the nearest name if it does not exist."""
+    """Return `dataset`; raises a `UserError` if it does not exist here: where there is one, or the nearest name."""
     if dataset not in (names := datasets()):
+        if hint := machines.how_to_fetch(dataset):
+            raise UserError(f"dataset '{dataset}' has not run on this machine; {hint}")
         raise UserError(f"there is no dataset '{dataset}'" + (f"; {nearest(dataset, names)}" if names else " yet"))
     return dataset
 

@@ -47,7 +47,8 @@ def _plan_stage(task: StageTask, pending: set[str]) -> PlanStep:
     if reasons:
         return PlanStep(stage=task.stage, state=WILL_RUN, reason=", ".join(reasons))
     waits_for = [upstream.stage for upstream, outputs in task.reads().items() if outputs and upstream.stage in pending]
-    return PlanStep(stage=task.stage, state=MAY_RUN, reason=f"if {_join_with_or(waits_for)} makes something new")
+    reason = f"if {_join_with_or(waits_for)} makes something new" if waits_for else "if the first labels are others"
+    return PlanStep(stage=task.stage, state=MAY_RUN, reason=reason)
 
 
 def _return_to(task: StageTask, found: Artifact) -> str:
@@ -97,11 +98,11 @@ def _may_exist(task: StageTask) -> bool:
     """Whether there is an artifact which this stage takes if the stages before it make what it was made from."""
     known = task.known_inputs()
     return not task.forced_by and any(
-        not each.manifest.unfinished
-        and each.manifest.version == task.version
-        and each.manifest.options == task.options.significant()
-        and known.items() <= each.manifest.inputs.items()
-        for each in task.artifact_store.all()
+        not each.unfinished
+        and each.version == task.version
+        and each.options == task.options.significant()
+        and known.items() <= each.inputs.items()
+        for each in task.artifact_store.known_manifests()
     )
 
 

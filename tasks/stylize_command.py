@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Stopped, UserError, disk_faults
-from pipeline.option_types import accepted, as_text, field_of, nearest, parse
+from pipeline.option_types import accepted, as_text, field_of, parse
 from pipeline.options import dataset_flag
 from pipeline.pretrained import Weights
 from pipeline.progress import Progress, ShouldStop
@@ -17,7 +17,7 @@ from pipeline.style.drawn_content import DrawnContent
 from pipeline.style.style_networks import check_layers, find_network, identify
 from pipeline.style.style_options import StyleOptions, layer_weights, style_shares
 from pipeline.style.style_pictures import as_picture, find_pictures
-from tasks import console, error_text, isolation, paths, runner, signals
+from tasks import console, error_text, isolation, machines, paths, runner, signals
 from tasks.stylized_results import Content, StylizedResults
 
 DATASET_PREFIX = "dataset:"
@@ -176,14 +176,15 @@ def _samples(dataset: str, count: int, seed: int) -> list[Content]:
             f"--samples {count}: expected a whole number, at least 1, at most {MOST_SAMPLES:,}, for example"
             f" {DEFAULT_SAMPLES}"
         )
-    if dataset not in (names := paths.datasets()):
-        raise UserError(
-            f"content {DATASET_PREFIX}{dataset}: there is no dataset '{dataset}'"
-            + (f"; {nearest(dataset, names)}" if names else " yet; `python -m tasks run` makes the demo")
-        )
+    try:
+        paths.existing_dataset(dataset)
+    except UserError as error:
+        raise UserError(f"content {DATASET_PREFIX}{dataset}: {error}") from None
     store = paths.artifact_store(dataset, "gan")
     trained = store.latest() or store.newest()
     if trained is None:
+        if hint := machines.how_to_fetch(dataset, "gan"):
+            raise UserError(f"{dataset} has no trained generator on this machine; {hint}")
         raise UserError(
             f"{dataset} has no trained generator yet; `python -m tasks run{dataset_flag(dataset)}` trains one"
         )

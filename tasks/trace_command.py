@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import Any
 
-from tasks import paths
+from tasks import machines, paths
 from tasks.settings_commands import as_json_or_error
 from tasks.studio_server import dataset_paths
 
@@ -11,13 +11,23 @@ from tasks.studio_server import dataset_paths
 def trace(arguments: Namespace) -> int:
     """Print the trace of one thing: lines for people, or with `json` an object for programs, or {"error": ...}."""
     from pipeline.report.trace import trace as find  # here, as it loads what decodes pictures
+    from pipeline.report.trace_subject import UnknownSubject
     from pipeline.report.trace_text import trace_lines
 
     def found() -> Any:
         names = [paths.existing_dataset(arguments.dataset)] if arguments.dataset else paths.datasets()
-        return find(arguments.what, [dataset_paths(name) for name in names])
+        try:
+            return find(arguments.what, [dataset_paths(name) for name in names])
+        except UnknownSubject as error:
+            raise UnknownSubject(f"{error}{_not_fetched(names)}") from None
 
     if arguments.json:
         return as_json_or_error(lambda: found().model_dump())
     print("\n".join(trace_lines(found())))
     return 0
+
+
+def _not_fetched(datasets: list[str]) -> str:
+    """How to fetch squares that only the shared storage has, for the first of `datasets` that has none here."""
+    missing = (name for name in datasets if paths.artifact_store(name, "normalize").latest() is None)
+    return next((f"; {hint}" for name in missing if (hint := machines.how_to_fetch(name, "normalize"))), "")

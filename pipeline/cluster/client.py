@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 
 from pipeline.cluster import certificates
 from pipeline.cluster.environment import difference, environment, environment_at_start
+from pipeline.cluster.log_lines import hand_to_root
 from pipeline.errors import Stopped, UserError
 from pipeline.progress import ShouldStop
 from pipeline.text import error_line
@@ -54,7 +55,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     """
     from distributed import Client, Security
 
-    log_as_others()
+    hand_to_root()  # into the log of the run
     security = Security(**cluster.certificates, require_encryption=True) if cluster.certificates else None
     try:
         client = Client(cluster.address, security=security, timeout=PATIENCE, set_as_default=False)
@@ -68,13 +69,6 @@ def connected(cluster: Cluster) -> Iterator[Any]:
             yield client
     finally:
         client.close(timeout=POLL)
-
-
-def log_as_others() -> None:
-    """Let what Dask logs go into the log of the run, not to the console, where its own handler writes."""
-    logger = logging.getLogger("distributed")
-    logger.handlers.clear()
-    logger.propagate = True
 
 
 def _check_workers(client: Any, cluster: Cluster) -> None:

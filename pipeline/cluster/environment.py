@@ -10,6 +10,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from pipeline.cluster.log_lines import print_plain_lines
+
 PACKAGES = ("distributed", "keras", "numpy", "opencv-python-headless", "Pillow", "scikit-learn", "tensorflow")
 REPOSITORY = Path(__file__).parents[2]
 PROGRAM = ("pipeline", "tasks")
@@ -40,8 +42,9 @@ def difference(mine: dict[str, str], other: dict[str, str]) -> str:
 
 
 def dask_setup(worker: object) -> None:
-    """Note the versions when a `worker` starts; Dask calls this."""
+    """Note the versions when a `worker` starts, and let it print plain lines; Dask calls this."""
     environment_at_start()
+    print_plain_lines()
 
 
 def _source_digest() -> str:

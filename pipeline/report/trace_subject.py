@@ -27,6 +27,10 @@ PICTURE = re.compile(r"(?:.*/)?([0-9a-f]{64})(?:\.\w+)?")
 WHAT = "give a sample, a sample sheet, a picture or square (a file, or 6 digits of its id), or a URL"
 
 
+class UnknownSubject(UserError):
+    """Nothing of that name is known."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """One thing of a dataset: `artifact` is the folder's name of a sample or sheet, `number` the sample or epoch."""
@@ -43,7 +47,8 @@ def find_subject(asked: str, datasets: Sequence[TracedDataset], *, files: bool) 
     """The thing that `asked` names in one of `datasets`; with `files` also a copy of one of its files.
 
     Raises:
-        UserError: There is none, or there are several. The message has one line of advice.
+        UnknownSubject: There is none. The message has one line of advice.
+        UserError: There are several.
     """
     asked = asked.strip()
     if not asked:
@@ -55,7 +60,7 @@ def find_subject(asked: str, datasets: Sequence[TracedDataset], *, files: bool) 
     for find in finders:
         if found := find(path, ordered):
             return found
-    raise UserError(f"{to_plain_line(asked, SHOWN)}: {_advice(asked, datasets)}")
+    raise UnknownSubject(f"{to_plain_line(asked, SHOWN)}: {_advice(asked, datasets)}")
 
 
 def _resolved(asked: str) -> str:

@@ -147,6 +147,12 @@ class ArtifactStore:
                 continue
         return sorted(found, key=lambda published: published.manifest.created)
 
+    def known_manifests(self) -> Iterator[Manifest]:
+        """The manifest of every undamaged artifact, those here first, then those in the remote store."""
+        yield from (each.manifest for each in self.all())
+        if self.remote:
+            yield from (each.manifest for each in self.remote.all())
+
     def newest(self) -> Artifact | None:
         """The artifact that was published last, or None."""
         found = self.all()

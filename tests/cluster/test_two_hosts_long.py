@@ -19,6 +19,7 @@ from tests.store.stores import environment, new_bucket
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 PORT = 8786
+AT_WORK = "(ctrl-C ends all)"  # is in the line of workers that have begun
 SETTINGS = """
 [demo.download]
 sources = demo
@@ -82,7 +83,7 @@ class Site:
         """Start a worker for shards, and so many for trainings."""
         words = ("cluster", "worker", self.address, "--processes", "1", "--trainings", str(trainings))
         process = host.start(*words, log=log)
-        wait_for(lambda: "workers of tls://" in host.read(log), host.read(log))
+        wait_for(lambda: AT_WORK in host.read(log), host.read(log))
         return process
 
     def run(self, log: str = "run.log") -> subprocess.Popen:
@@ -150,6 +151,9 @@ def kill_all(process: subprocess.Popen) -> None:
 
 def ended_well(site: Site, process: subprocess.Popen, log: str = "run.log") -> None:
     assert process.wait(600) == 0, site.first.read(log)[-3000:]
+    for host in (site.first, *site.others):
+        for path in host.folder.glob("*.log"):
+            assert "Traceback" not in host.read(path.name), host.read(path.name)[-3000:]
 
 
 def test_two_hosts_make_what_one_machine_makes(site, alone):
@@ -198,7 +202,7 @@ def test_without_a_scheduler_the_run_says_so_and_goes_on_later(site, alone):
     assert "what is made is kept" in site.first.read("run.log")
     assert "Traceback" not in site.first.read("run.log")
     site.schedule("scheduler-2.log")
-    wait_for(lambda: site.others[0].read("worker.log").count("workers of tls://") == 2, "no worker came back")
+    wait_for(lambda: site.others[0].read("worker.log").count(AT_WORK) == 2, "no worker came back")
     ended_well(site, site.run("second.log"), "second.log")
     assert outputs(site.first.folder) == alone
 

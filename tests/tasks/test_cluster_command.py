@@ -100,10 +100,29 @@ def test_workers_wait_for_a_scheduler_that_does_not_answer(tmp_path):
     command = [sys.executable, "-m", "tasks", "cluster", "worker", address, "--processes", "1", "--trainings", "0"]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
     try:
+        assert process.stdout.readline() == f"looking for {address}  (ctrl-C ends it)\n"
         assert process.stdout.readline() == f"{address} does not answer; the workers wait for it\n"
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 130
+
+
+@pytest.mark.slow
+def test_a_host_name_that_nobody_knows_is_said_at_once(tmp_path):
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    make_certificates(tmp_path / "data" / ".cluster")
+    command = [sys.executable, "-m", "tasks", "cluster", "worker", "tls://nobody.invalid:8786"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes, text=True)
+    try:
+        assert process.stdout.readline() == "looking for tls://nobody.invalid:8786  (ctrl-C ends it)\n"
+        line = process.stdout.readline()
+        assert line.startswith("tls://nobody.invalid:8786: ")
+        assert line.endswith("; the workers wait for it\n")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=60) == ("", "")
 
 
 def listening(*processes: subprocess.Popen) -> set[str]:
@@ -134,7 +153,8 @@ def test_a_scheduler_and_its_workers_end_in_order(tmp_path):
     assert scheduler.stdout.readline() == f"scheduler: tls://127.0.0.1:{port}  (ctrl-C ends it)\n"
     worker = start("worker", f"tls://127.0.0.1:{port}", "--processes", "1", "--trainings", "0")
     try:
-        assert worker.stdout.readline() == f"1 workers of tls://127.0.0.1:{port}  (ctrl-C ends them)\n"
+        assert worker.stdout.readline() == f"looking for tls://127.0.0.1:{port}  (ctrl-C ends it)\n"
+        assert worker.stdout.readline() == f"1 worker of tls://127.0.0.1:{port}  (ctrl-C ends all)\n"
         assert listening(scheduler, worker) == {"127.0.0.1"}
         for process in (worker, scheduler):
             process.send_signal(signal.SIGTERM)

@@ -8,8 +8,10 @@ import pytest
 from filelock import Timeout
 
 from pipeline.images.png import encode_png
+from pipeline.labels import seed
 from tasks import gc_command, machines
 from tasks.cli import main
+from tests.tasks.fake_stages import use_fakes
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +42,7 @@ def command(tmp_path, monkeypatch, capsys, pictures):
         flags = ["--dataset", "cats", "--storage", storage and str(tmp_path / storage)]
         flags += [] if words[0] == "gc" else ["--until", "normalize"]
         source = ["--download-sources", "folder", "--download-folder", str(pictures), "--normalize-processes", "1"]
-        code = main([*words, *flags, *source])
+        code = main([words[0], *flags, *source, *words[1:]])
         captured = capsys.readouterr()
         return code, captured.out + captured.err
 
@@ -77,6 +79,44 @@ def test_what_was_made_before_there_was_a_storage_is_copied_there(command, tmp_p
     assert code == 0
     assert f"is copied to {tmp_path / 'store'}" in said
     assert states(command("b", "plan", "--json")[1]) == {"download": "up to date", "normalize": "up to date"}
+
+
+def test_a_plan_knows_what_another_machine_made_from_labels_that_the_run_makes_first(command, monkeypatch):
+    use_fakes(monkeypatch)
+    labels = {f"{number:064x}": "on" if number % 2 else "off" for number in range(40)}
+    monkeypatch.setattr(seed, "seed_from", lambda **folders: labels)
+    demo = ("--download-sources", "demo", "--until", "filter")
+    assert states(command("a", "plan", "--json", *demo)[1])["classifier"] == "will run"
+    assert command("a", "run", *demo)[0] == 0
+    steps = json.loads(command("b", "plan", "--json", *demo)[1])
+    assert [(step["state"], step["reason"]) for step in steps] == [
+        ("up to date", ""),
+        ("up to date", ""),
+        ("may run", "if the first labels are others"),
+        ("may run", "if classifier makes something new"),
+    ]
+    assert command("b", "run", *demo)[0] == 0
+    assert set(states(command("b", "plan", "--json", *demo)[1]).values()) == {"up to date"}
+
+
+def test_what_only_the_storage_has_is_said_with_how_to_fetch_it(command, configure, tmp_path, monkeypatch, capsys):
+    assert command("a", "run")[0] == 0
+    (tmp_path / "b").mkdir()
+    hint = f"storage {tmp_path / 'store'} has {{}}: `python -m tasks run --dataset cats` with the same settings fetches"
+
+    def error(*words: str) -> str:
+        assert main([*words]) == 2
+        return str(capsys.readouterr().err)
+
+    configure(f"[machines]\nstorage = {tmp_path / 'store'}\n")
+    monkeypatch.chdir(tmp_path / "b")
+    never = f"error: dataset 'cats' has not run on this machine; {hint.format('it')}"
+    assert error("export", "squares", "out", "--dataset", "cats").startswith(never)
+    assert error("status", "--dataset", "cats").startswith(never)
+    (tmp_path / "b" / "data" / "cats" / "runs").mkdir(parents=True)
+    missing = f"error: cats has no squares on this machine; {hint.format('some')}"
+    assert error("export", "squares", "out", "--dataset", "cats").startswith(missing)
+    assert hint.format("some") in error("trace", "abcdef12")
 
 
 def test_copies_of_this_machine_may_be_deleted(command, tmp_path):
