@@ -3,7 +3,8 @@
 import argparse
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,28 +12,8 @@ from pipeline.errors import Stopped, UserError, of_system
 from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_json, expected, nearest, similar
 from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
-from pipeline.report.export_layouts import LAYOUTS
 from pipeline.text import to_plain_line
-from tasks import (
-    cluster_command,
-    commands,
-    console,
-    datasets_command,
-    export_command,
-    gc_command,
-    luigid_command,
-    machines,
-    paths,
-    sampler_command,
-    settings,
-    settings_commands,
-    status,
-    stylize_command,
-    tensorboard_command,
-    trace_command,
-)
-from tasks.nightly import nightly_command
-from tasks.studio_server import studio, web
+from tasks import commands, console, machines, paths, settings, settings_commands, status
 
 MAX_ERROR_LENGTH = 2000  # characters: an error may quote its input
 EXIT_INTERRUPTED = 130  # the exit code of a process that SIGINT ended
@@ -40,7 +21,26 @@ EXIT_CLOSED = 141  # and of one that SIGPIPE ended
 
 
 class CommandParser(argparse.ArgumentParser):
-    """argparse, but errors suggest the nearest flag."""
+    """argparse, but a parser adds its `arguments` when it is first used, and errors suggest the nearest flag."""
+
+    def __init__(self, *given: Any, arguments: "AddArguments | None" = None, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._arguments = arguments
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None, **named: Any) -> Any:
+        """The parsed arguments, and those that are not known."""
+        self._complete()
+        return super().parse_known_args(args, namespace, **named)
+
+    def format_help(self) -> str:
+        """The text of --help."""
+        self._complete()
+        return super().format_help()
+
+    def _complete(self) -> None:
+        add, self._arguments = self._arguments, None
+        if add:
+            add(self)
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} ({console.program()} --help lists the commands)")
@@ -52,9 +52,13 @@ class CommandParser(argparse.ArgumentParser):
 
     def flags(self) -> list[str]:
         """All flags of this parser and its actions."""
+        self._complete()
         below = [action.choices.values() for action in self._actions if isinstance(action.choices, dict)]
         own = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
         return own + [flag for parsers in below for parser in parsers for flag in parser.flags()]
+
+
+AddArguments = Callable[[CommandParser], None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,122 +122,116 @@ def build_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     """Build the parser; returns it and the parser of each command."""
     parser = CommandParser(prog=console.program(), description="Search terms in, a trained image generator out.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    parsers = {}
+    made = {
+        name: subparsers.add_parser(name, help=help, description=help, allow_abbrev=False, arguments=arguments)
+        for name, (help, arguments) in COMMANDS.items()
+    }
+    return parser, made
 
-    def add(
-        name: str, function: commands.Command, help: str, *, options: bool = False, dataset: bool = True
-    ) -> CommandParser:
-        command = subparsers.add_parser(name, help=help, description=help, allow_abbrev=False)
-        command.set_defaults(function=function)
-        if dataset:
-            help_text = "the dataset's name (default: %(default)s)"
-            command.add_argument("--dataset", default=DEFAULT_DATASET, help=help_text)
-        if options:
-            _add_options(command)
-        parsers[name] = command
-        return command
 
-    run = add("run", commands.run, "run every stage that is not up to date", options=True)
-    plan = add("plan", commands.plan, "show which stages a run would make, and why", options=True)
-    for command in (run, plan):
-        command.add_argument("--refresh", action="store_true", help="crawl again for new pictures")
-        command.add_argument("--until", choices=STAGES, default="", help="only this stage and the stages it needs")
-    plan.add_argument(
-        "--json", action="store_true", help="for programs: a JSON list of {stage, state, reason, remark}, or {error}"
-    )
-    run.add_argument(
+def _of_module(name: str, function: str = "add_arguments", *, dataset: str | None = None) -> AddArguments:
+    """The arguments of a command that has a module of its own, which is imported when the command is used."""
+
+    def add_arguments(parser: CommandParser) -> None:
+        if dataset is not None:
+            _add_dataset(parser, dataset)
+        getattr(import_module(f"tasks.{name}"), function)(parser)
+
+    return add_arguments
+
+
+def _add_run(parser: CommandParser) -> None:
+    _begin(parser, commands.run, options=True)
+    _add_range(parser)
+    parser.add_argument(
         "--unremembered",
         action="store_true",
         help="later runs do not use the flags of this one, which must not change what is made: --gan-max-minutes",
     )
-    rerun = add("rerun", commands.rerun, "make one stage again, and the stages that it changes", options=True)
-    rerun.add_argument("stage", choices=STAGES, help="the stage")
-    rerun.add_argument("--downstream", action="store_true", help="make all stages after it again, changed or not")
-    generate = add("generate", commands.generate, "generate samples with the trained generator", options=True)
-    for command in (run, generate):
-        command.add_argument(
-            "--once", action="store_true", help="a trial: later commands neither use its settings nor show what it made"
-        )
-    for command in (run, rerun, generate):
-        command.add_argument("--scheduler", metavar="URL", default="", help="luigid to report to (default: none)")
-        command.add_argument("--workers", type=int, default=1, help="processes that run stages (default: %(default)s)")
-    state = add("status", status.status, "show the stages, labels and last run of one dataset or all")
-    state.set_defaults(dataset="")
-    state.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
-    state.add_argument("--drop", action="store_true", help="take the dataset off the list; its folders are kept aside")
-    every = add("datasets", datasets_command.list_datasets, "list, archive, restore or delete datasets", dataset=False)
-    every.add_argument("--json", action="store_true", help="for programs: a JSON list of objects, or {error}")
-    datasets_command.add_actions(every)
-    listing = add(
-        "options", settings_commands.options, "list every setting: its value, where that comes from, its meaning"
-    )
-    listing.add_argument("--markdown", action="store_true", help="print docs/settings.md: defaults, bounds, meanings")
-    listing.add_argument("--json", action="store_true", help="for programs: a JSON list of objects, or {error}")
-    keep = add("remember", settings_commands.remember, "save settings for a dataset, as if given by flag")
-    keep.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as in gan.epochs=20 (default: only list)")
-    forget = add("forget", settings_commands.forget, "forget settings that the last run had by flag")
-    forget.add_argument("names", nargs="*", metavar="SETTING", help="as in gan.epochs (default: all but the subject)")
-    forget.add_argument("--all", action="store_true", help="what the dataset is about too: query, sources, site, ...")
-    for command in (keep, forget):
-        command.add_argument(
-            "--json", action="store_true", help="for programs: print what `options --json` prints then"
-        )
-    _add_labels(add("labels", commands.labels_check, "count, import, export or repair labels"))
-    _add_models(add("models", commands.models_list, "list the GAN definitions, explain one, check them", dataset=False))
-    out = add(
-        "export",
-        export_command.export,
-        "copy squares, samples or the trained networks into a folder, with metadata or a model card",
-    )
-    out.add_argument("kind", choices=export_command.KINDS, help=export_command.HELP)
-    out.add_argument("to", type=Path, metavar="DIR", help="a new or empty folder, or an earlier export of the same")
-    out.add_argument("--as", dest="layout", choices=LAYOUTS, default="", help=export_command.LAYOUT_HELP)
-    board = add("tensorboard", tensorboard_command.tensorboard, "show the trainings of a dataset in TensorBoard")
-    board.add_argument(
-        "--port", type=int, default=tensorboard_command.PORT, help="port to listen on (default: %(default)s)"
-    )
-    trace = add("trace", trace_command.trace, "show all that a sample, sample sheet, picture or URL is connected to")
-    trace.set_defaults(dataset="")
-    trace.add_argument(
-        "what",
-        metavar="WHAT",
-        help="a file, or a copy of one; ARTIFACT/NUMBER of a sample; an id, or 6 of its digits; a URL",
-    )
-    trace.add_argument("--json", action="store_true", help="for programs: an object, or {error}")
-    parts = add(
-        "cluster", cluster_command.certificates, "certificates, scheduler and workers of a cluster", dataset=False
-    )
-    cluster_command.add_actions(parts)
-    _add_server(add("studio", studio, "look, label, run, compare and vote in the browser"))
-    _add_server(add("web", web, "the studio, opened at the page for labelling"))
-    add(
-        "sampler",
-        sampler_command.sampler,
-        "for the studio: draw samples, as JSON lines on standard input and output say",
-        dataset=False,
-    )
-    style = add("stylize", stylize_command.stylize, "draw pictures in the style of others", dataset=False)
-    stylize_command.add_arguments(style)
-    gc = add("gc", gc_command.gc, "delete old artifacts; pictures, labels and current artifacts stay", options=True)
-    gc_command.add_arguments(gc)
-    night = add("nightly", nightly_command.nightly, "bring many datasets up to date, each in its turn", dataset=False)
-    nightly_command.add_arguments(night)
-    scheduler = add("luigid", luigid_command.luigid, "Luigi's scheduler, with its page and its log", dataset=False)
-    luigid_command.add_arguments(scheduler)
-    return parser, parsers
+    _add_once(parser)
+    _add_luigi(parser)
 
 
-def _add_server(parser: CommandParser) -> None:
-    parser.set_defaults(dataset="")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
-    parser.add_argument("--port", type=int, default=8090, help="port to listen on (default: %(default)s)")
+def _add_plan(parser: CommandParser) -> None:
+    _begin(parser, commands.plan, options=True)
+    _add_range(parser)
     parser.add_argument(
-        "--token", default="", help="token in the address; random by default if --host admits other machines"
+        "--json", action="store_true", help="for programs: a JSON list of {stage, state, reason, remark}, or {error}"
     )
+
+
+def _add_rerun(parser: CommandParser) -> None:
+    _begin(parser, commands.rerun, options=True)
+    parser.add_argument("stage", choices=STAGES, help="the stage")
+    parser.add_argument("--downstream", action="store_true", help="make all stages after it again, changed or not")
+    _add_luigi(parser)
+
+
+def _add_generate(parser: CommandParser) -> None:
+    _begin(parser, commands.generate, options=True)
+    _add_once(parser)
+    _add_luigi(parser)
+
+
+def _add_status(parser: CommandParser) -> None:
+    _begin(parser, status.status, dataset="")
+    parser.add_argument("--verify", action="store_true", help="read every file and compare its SHA-256")
+    parser.add_argument("--drop", action="store_true", help="take the dataset off the list; its folders are kept aside")
+
+
+def _add_options_command(parser: CommandParser) -> None:
+    _begin(parser, settings_commands.options)
+    parser.add_argument("--markdown", action="store_true", help="print docs/settings.md: defaults, bounds, meanings")
+    parser.add_argument("--json", action="store_true", help="for programs: a JSON list of objects, or {error}")
+
+
+def _add_remember(parser: CommandParser) -> None:
+    _begin(parser, settings_commands.remember)
+    parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE", help="as in gan.epochs=20 (default: only list)")
+    parser.add_argument("--json", action="store_true", help="for programs: print what `options --json` prints then")
+
+
+def _add_forget(parser: CommandParser) -> None:
+    _begin(parser, settings_commands.forget)
+    parser.add_argument("names", nargs="*", metavar="SETTING", help="as in gan.epochs (default: all but the subject)")
+    parser.add_argument("--all", action="store_true", help="what the dataset is about too: query, sources, site, ...")
+    parser.add_argument("--json", action="store_true", help="for programs: print what `options --json` prints then")
+
+
+def _add_gc(parser: CommandParser) -> None:
+    _add_dataset(parser, DEFAULT_DATASET)
+    _add_options(parser)
+    _of_module("gc_command")(parser)
+
+
+def _begin(
+    parser: CommandParser, function: commands.Command, *, dataset: str = DEFAULT_DATASET, options: bool = False
+) -> None:
+    """Add what most commands have: a dataset, and with `options` all settings."""
+    parser.set_defaults(function=function)
+    _add_dataset(parser, dataset)
+    if options:
+        _add_options(parser)
+
+
+def _add_dataset(parser: CommandParser, default: str) -> None:
+    parser.add_argument("--dataset", default=default, help="the dataset's name (default: %(default)s)")
+
+
+def _add_range(parser: CommandParser) -> None:
+    parser.add_argument("--refresh", action="store_true", help="crawl again for new pictures")
+    parser.add_argument("--until", choices=STAGES, default="", help="only this stage and the stages it needs")
+
+
+def _add_once(parser: CommandParser) -> None:
     parser.add_argument(
-        "--scheduler", metavar="URL", default="", help="luigid to which the runs report (default: as luigi.cfg says)"
+        "--once", action="store_true", help="a trial: later commands neither use its settings nor show what it made"
     )
-    parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
+
+
+def _add_luigi(parser: CommandParser) -> None:
+    parser.add_argument("--scheduler", metavar="URL", default="", help="luigid to report to (default: none)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that run stages (default: %(default)s)")
 
 
 def _add_options(parser: CommandParser) -> None:
@@ -258,6 +256,7 @@ def _add_options(parser: CommandParser) -> None:
 
 
 def _add_labels(parser: CommandParser) -> None:
+    _begin(parser, commands.labels_check)
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     import_ = actions.add_parser("import", help="label the pictures in folders", allow_abbrev=False)
     import_.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="folder with on/, off/ or unsure/ in it")
@@ -280,6 +279,7 @@ def _add_labels(parser: CommandParser) -> None:
 
 
 def _add_models(parser: CommandParser) -> None:
+    parser.set_defaults(function=commands.models_list)
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     show = actions.add_parser(
         "show", help="show how a definition differs from the defaults, and all of it", allow_abbrev=False
@@ -293,3 +293,45 @@ def _add_models(parser: CommandParser) -> None:
     target = Path("models") / paths.SCHEMA
     schema.add_argument("--output", type=Path, metavar="FILE", default=target, help="(default: %(default)s)")
     schema.set_defaults(function=commands.models_schema)
+
+
+# What `--help` lists: each command with its meaning and what adds its arguments
+COMMANDS: dict[str, tuple[str, AddArguments]] = {
+    "run": ("run every stage that is not up to date", _add_run),
+    "plan": ("show which stages a run would make, and why", _add_plan),
+    "rerun": ("make one stage again, and the stages that it changes", _add_rerun),
+    "generate": ("generate samples with the trained generator", _add_generate),
+    "status": ("show the stages, labels and last run of one dataset or all", _add_status),
+    "datasets": ("list, archive, restore or delete datasets", _of_module("datasets_command")),
+    "options": ("list every setting: its value, where that comes from, its meaning", _add_options_command),
+    "remember": ("save settings for a dataset, as if given by flag", _add_remember),
+    "forget": ("forget settings that the last run had by flag", _add_forget),
+    "labels": ("count, import, export or repair labels", _add_labels),
+    "models": ("list the GAN definitions, explain one, check them", _add_models),
+    "export": (
+        "copy squares, samples or the trained networks into a folder, with metadata or a model card",
+        _of_module("export_command", dataset=DEFAULT_DATASET),
+    ),
+    "tensorboard": (
+        "show the trainings of a dataset in TensorBoard",
+        _of_module("tensorboard_command", dataset=DEFAULT_DATASET),
+    ),
+    "trace": (
+        "show all that a sample, sample sheet, picture or URL is connected to",
+        _of_module("trace_command", dataset=""),
+    ),
+    "cluster": ("certificates, scheduler and workers of a cluster", _of_module("cluster_command")),
+    "studio": (
+        "look, label, run, compare and vote in the browser",
+        _of_module("studio_server", "add_studio", dataset=""),
+    ),
+    "web": ("the studio, opened at the page for labelling", _of_module("studio_server", "add_web", dataset="")),
+    "sampler": (
+        "for the studio: draw samples, as JSON lines on standard input and output say",
+        _of_module("sampler_command"),
+    ),
+    "stylize": ("draw pictures in the style of others", _of_module("stylize_command")),
+    "gc": ("delete old artifacts; pictures, labels and current artifacts stay", _add_gc),
+    "nightly": ("bring many datasets up to date, each in its turn", _of_module("nightly.nightly_command")),
+    "luigid": ("Luigi's scheduler, with its page and its log", _of_module("luigid_command")),
+}

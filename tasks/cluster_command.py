@@ -26,8 +26,8 @@ OWN_PAGES = "127.0.0.1:0"  # where Dask serves its own pages, which ask nobody w
 RESTART = 5.0  # seconds after a scheduler is gone until its workers look for it again
 
 
-def add_actions(parser: argparse.ArgumentParser) -> None:
-    """Add the actions of the command."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of the command to its parser."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     def add(name: str, function: Callable[[Namespace], int], help: str) -> argparse.ArgumentParser:

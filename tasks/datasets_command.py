@@ -72,9 +72,10 @@ def delete_dataset(arguments: Namespace) -> int:
     return 0
 
 
-def add_actions(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Add the actions of the command to its parser; without one it lists."""
-    parser.set_defaults(names=[])
+    parser.set_defaults(names=[], function=list_datasets)
+    parser.add_argument("--json", action="store_true", help="for programs: a JSON list of objects, or {error}")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     listing = actions.add_parser("list", help="labels, pictures, trainings and bytes of each", allow_abbrev=False)
     listing.add_argument("names", nargs="*", metavar="NAME", help="a dataset or an archive (default: all)")

@@ -21,7 +21,7 @@ from pipeline.night_record import NEWS, PLAN, NightPlan
 from pipeline.options import NIGHTS
 from pipeline.report.night_words import GIB, size_words
 from pipeline.run_process import is_at_work
-from pipeline.store.artifacts import PACKED, load
+from pipeline.store.artifacts import PACKED, load, packed_files
 from tasks import cleanup, gallery_updates, label_snapshots, paths, run_log
 from tasks.dataset_archive import ROOTS, Place, measure
 from tasks.run_pipeline import RunPipeline
@@ -171,7 +171,7 @@ def _of_stage(task: StageTask, used: Collection[Path]) -> Iterator[Removable]:
     for path in cleanup.removable_folders(task, 0, used):
         if path.name.startswith(PACKED) and _artifact_of(path).exists():
             continue  # it goes with its artifact
-        belongs = [*root.glob(f"{PACKED}{path.name}.*")]
+        belongs = packed_files(path)
         key = cleanup.key_in(path)
         if task.stage == "gan" and not any(each != path and cleanup.key_in(each) == key for each in _folders(root)):
             sheets = paths.training_sheets(task.dataset, key)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from pipeline.options import dataset_flag
 from pipeline.progress import shown_if_watched
 from pipeline.report.export_files import ExportFile, export_samples, export_squares
 from pipeline.report.export_folder import ExportKind, find_earlier, write_export
-from pipeline.report.export_layouts import IMAGE_FOLDER, SHARD_SUFFIXES, as_image_folder, shards_of
+from pipeline.report.export_layouts import IMAGE_FOLDER, LAYOUTS, SHARD_SUFFIXES, as_image_folder, shards_of
 from pipeline.report.export_shards import write_shards
 from pipeline.store.artifacts import Artifact, load
 from pipeline.text import counted
@@ -31,6 +31,14 @@ LAYOUT_HELP = (
     "layout of pictures: imagefolder for Hugging Face, webdataset: tar shards, tfrecord: shards for TensorFlow"
     " (default: files and metadata.jsonl)"
 )
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command to its parser."""
+    parser.set_defaults(function=export)
+    parser.add_argument("kind", choices=KINDS, help=HELP)
+    parser.add_argument("to", type=Path, metavar="DIR", help="a new or empty folder, or an earlier export of the same")
+    parser.add_argument("--as", dest="layout", choices=LAYOUTS, default="", help=LAYOUT_HELP)
 
 
 def export(arguments: Namespace) -> int:

@@ -114,6 +114,7 @@ def _datasets(arguments: Namespace) -> list[str]:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command to its parser."""
+    parser.set_defaults(function=gc)
     parser.add_argument(
         "--keep",
         type=int,

@@ -42,5 +42,6 @@ def luigid(given: Namespace) -> int:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command to its parser."""
+    parser.set_defaults(function=luigid)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
     parser.add_argument("--port", type=int, default=PORT, help="port to listen on (default: %(default)s)")

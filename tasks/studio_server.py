@@ -3,7 +3,7 @@ folder."""
 
 import sys
 import webbrowser
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -14,6 +14,30 @@ from tasks import paths, rotated_log
 
 if TYPE_CHECKING:
     from pipeline.web.dataset_paths import DatasetPaths
+
+
+def add_studio(parser: ArgumentParser) -> None:
+    """Add the arguments of the command `studio` to its parser."""
+    _add_arguments(parser)
+    parser.set_defaults(function=studio)
+
+
+def add_web(parser: ArgumentParser) -> None:
+    """Add the arguments of the command `web` to its parser."""
+    _add_arguments(parser)
+    parser.set_defaults(function=web)
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
+    parser.add_argument("--port", type=int, default=8090, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--token", default="", help="token in the address; random by default if --host admits other machines"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="URL", default="", help="luigid to which the runs report (default: as luigi.cfg says)"
+    )
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
 
 
 def studio(given: Namespace) -> int:

@@ -27,6 +27,7 @@ COMMAND = "stylize"
 
 def add_arguments(command: ArgumentParser) -> None:
     """The arguments of the command: a flag for each of the options, and what they are about."""
+    command.set_defaults(function=stylize)
     command.add_argument(
         "content",
         metavar="CONTENT",

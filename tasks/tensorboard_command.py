@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from pipeline.errors import UserError
@@ -27,6 +27,12 @@ COMMAND = (sys.executable, "-m", "tensorboard.main")
 PORT = 6006  # TensorBoard's own
 EVERY, TICK = 5.0, 0.2  # seconds between two looks for new trainings, and for a signal
 MAX_LINE = 300
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command to its parser."""
+    parser.set_defaults(function=tensorboard)
+    parser.add_argument("--port", type=int, default=PORT, help="port to listen on (default: %(default)s)")
 
 
 def tensorboard(arguments: Namespace) -> int:

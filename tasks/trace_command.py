@@ -1,11 +1,22 @@
 """The command `python -m tasks trace`: from a sample, a sheet, a picture or a URL to all that it is connected to."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from tasks import machines, paths
 from tasks.settings_commands import as_json_or_error
 from tasks.studio_server import dataset_paths
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command to its parser."""
+    parser.set_defaults(function=trace)
+    parser.add_argument(
+        "what",
+        metavar="WHAT",
+        help="a file, or a copy of one; ARTIFACT/NUMBER of a sample; an id, or 6 of its digits; a URL",
+    )
+    parser.add_argument("--json", action="store_true", help="for programs: an object, or {error}")
 
 
 def trace(arguments: Namespace) -> int:

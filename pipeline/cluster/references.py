@@ -15,7 +15,7 @@ from pipeline.cluster.client import Cluster
 from pipeline.errors import DamagedState
 from pipeline.store import digest
 from pipeline.store import manifest as manifests
-from pipeline.store.artifacts import PACKED, Artifact, ArtifactStore
+from pipeline.store.artifacts import Artifact, ArtifactStore, packed_files
 from pipeline.store.npz import ArrayForms, Arrays, UnusableFile, check_finite, read_npz
 from pipeline.store.object_store import open_store
 from pipeline.store.remote_artifacts import RemoteArtifacts
@@ -75,7 +75,7 @@ def _delete_unused(scratch: Path) -> None:
             with suppress(OSError):  # another worker was faster
                 if time.time() - folder.stat().st_mtime > KEPT:
                     store.discard(folder)
-                    for pixels in stage.glob(f"{PACKED}{folder.name}.*"):
+                    for pixels in packed_files(folder):
                         pixels.unlink()
 
 

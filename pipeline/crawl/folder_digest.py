@@ -95,17 +95,16 @@ def _digest_in(place: str, root: Path) -> str:
 
 
 class _Stamp:
-    """A digest of entries in any order: the sum of their digests."""
+    """A digest of entries in the order in which the system lists them, which it keeps while none changes."""
 
     def __init__(self) -> None:
-        self._sum = 0
+        self._hash = hashlib.blake2b(digest_size=32)
 
     def add(self, entry: Entry) -> None:
-        # 2: a format in which equal tuples are equal bytes
-        self._sum += int.from_bytes(hashlib.blake2b(marshal.dumps(entry, 2)).digest(), "big")
+        self._hash.update(marshal.dumps(entry, 2))  # 2: a format in which equal tuples are equal bytes
 
     def text(self) -> str:
-        return hashlib.sha256(str(self._sum).encode()).hexdigest()
+        return self._hash.hexdigest()
 
 
 def _digest_again(database: sqlite3.Connection, root: Path) -> str:

@@ -268,6 +268,12 @@ class ArtifactStore:
             raise
 
 
+def packed_files(folder: Path) -> list[Path]:
+    """The files with the pixels of the artifact `folder`, which lie beside it."""
+    start = f"{PACKED}{folder.name}."
+    return [path for path in folder.parent.glob(f"{start}*") if "." not in path.name[len(start) :]]  # not of NAME.2
+
+
 def _attempt(folder: Path) -> int:
     suffix = folder.name.partition(".")[2]
     return int(suffix) if suffix.isascii() and suffix.isdecimal() else 1

@@ -138,6 +138,7 @@ def _show_plan(night: date, options: NightlyOptions) -> int:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command to its parser: a flag for each setting of [nightly]."""
+    parser.set_defaults(function=nightly)
     parser.add_argument("--date", default="", metavar="DATE", help="the night (default: the unfinished one, or today)")
     parser.add_argument(
         "--missed", type=int, default=0, metavar="DAYS", help="make up for nights of so many days before it as well"

@@ -259,12 +259,16 @@ def test_sheets_and_pixels_go_with_their_artifacts():
     sheets.mkdir(parents=True)
     packed = squares.with_name(f".packed-{squares.name}.npy")
     packed.write_bytes(b"x" * MB)
+    of_rerun = squares.with_name(f".packed-{squares.name}.2.npy")
+    of_rerun.write_bytes(b"x")
+    of_rerun.with_name(f"{squares.name}.2").mkdir()
     publish("gan", "b"), publish("normalize", "b")
     freed = keep_within(["cats"], days=30)
     assert freed.removed.keys() == {gan, squares}
     assert freed.removed[squares] > 2 * MB
     assert not sheets.exists()
     assert not packed.exists()
+    assert of_rerun.exists()
 
 
 @pytest.mark.parametrize(
