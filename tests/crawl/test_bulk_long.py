@@ -28,10 +28,12 @@ OWN_MIB, WORKER_MIB = 160, 100  # most resident memory of the crawl's own proces
 CRAWL = """
 import json, sys
 from pathlib import Path
+from pipeline.crawl import worker_lanes
 from pipeline.crawl.download import download
 from pipeline.options import DownloadOptions
 from tests.memory import peak_mib
 if __name__ == "__main__":
+    worker_lanes.FRUITLESS = 1000  # a test kills workers before they have begun
     folder, name, wanted = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
     options = DownloadOptions(sources=("urls",), urls=str(folder / "urls.txt"), allow_private=True, **wanted)
     result = download(options, dataset=folder / name, folder=folder / f"{name} out")
