@@ -31,6 +31,8 @@ BUILT_IN_NAMES = frozenset(
 )  # in a checkout the folder of these is also that of a user's own
 SCHEMA = "schema.json"  # in the same folder as the definitions, but not a definition
 DROP_FIELDS = ("factor", "at", "plateaus")  # of a schedule
+# Fields that came later: with their defaults they are no part of a digest, so that older artifacts stay valid
+LATER_FIELDS = ("multi_scale", "penalties.lecam")
 DEFAULT, UNNAMED = "dcgan", "unnamed"
 
 
@@ -82,15 +84,23 @@ def parse_definition(text: str, source: str) -> Definition:
 
 def definition_digest(definition: Definition) -> str:
     """The hex SHA-256 of a definition without its description: a missing field equals its default written out."""
-    tree = definition.model_dump(mode="json", exclude={"description"})
+    tree, default = (each.model_dump(mode="json", exclude={"description"}) for each in (definition, Definition()))
     for network in ("generator", "discriminator"):
         schedule = tree[network]["optimizer"]["schedule"]
         if schedule["kind"] != "drop":  # digests, and so artifacts, of the time before drops stay valid
             for name in DROP_FIELDS:
                 del schedule[name]
-    if not tree["multi_scale"]:  # as above, of the time before it
-        del tree["multi_scale"]
+    for path in LATER_FIELDS:
+        _leave_out_default(tree, default, path.split("."))
     return of_value(tree)
+
+
+def _leave_out_default(tree: dict[str, Any], default: dict[str, Any], path: list[str]) -> None:
+    name, *below = path
+    if below:
+        _leave_out_default(tree[name], default[name], below)
+    elif tree[name] == default[name]:
+        del tree[name]
 
 
 def as_tree(part: Part) -> dict[str, Any]:

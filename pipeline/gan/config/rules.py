@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.gan.config.json_text import short_json
 
 if TYPE_CHECKING:
-    from pipeline.gan.config.schema import Definition, Discriminator, Network, Optimizer, Penalty, Schedule
+    from pipeline.gan.config.schema import Definition, Discriminator, LeCam, Network, Optimizer, Penalty, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +88,12 @@ def check_penalty(penalty: Penalty) -> None:
     if penalty.every > 1 and not penalty.weight:
         raise ValueError(f"every = {penalty.every} and weight = 0: there is no penalty to apply; set weight, or remove"
                          " every")  # fmt: skip
+
+
+def check_lecam(lecam: LeCam) -> None:
+    """Check LeCam regularisation."""
+    if not lecam.weight and lecam.decay != type(lecam).model_fields["decay"].default:
+        raise ValueError("decay and weight = 0: no mean is compared with; set weight, or remove decay")
 
 
 def check_network(network: Network) -> None:

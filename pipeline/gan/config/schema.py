@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from pipeline.gan.config.rules import (
     check_definition,
     check_discriminator,
+    check_lecam,
     check_network,
     check_optimizer,
     check_penalty,
@@ -137,12 +138,25 @@ class Penalty(Part):
         return self
 
 
+class LeCam(Part):
+    """LeCam (Tseng et al. 2021): D pays for logits on reals above their mean on fakes, and the other way round."""
+
+    weight: float = number(0.0, "0: none; for hundreds of pictures 0.1 to 1", low=0, high=1e4)
+    decay: float = number(0.99, "decay of the two means from step to step", low=0, high=0.9999)
+
+    @model_validator(mode="after")
+    def _can_be_due(self) -> "LeCam":
+        check_lecam(self)
+        return self
+
+
 class Penalties(Part):
-    """Penalties and clipping that bound D's slope."""
+    """Penalties and clipping that bound D's slope, or the distance of its logits."""
 
     gradient: Penalty = Field(Penalty(), description="WGAN-GP: (slope - 1)^2 between reals and fakes; usual weight 10")
     r1: Penalty = Field(Penalty(), description="half the squared slope on reals (Mescheder 2018)")
     r2: Penalty = Field(Penalty(), description="half the squared slope on fakes")
+    lecam: LeCam = Field(LeCam(), description="LeCam regularisation: for few pictures, at no cost")
     clip: float = number(0.0, "bound on every weight of D (first WGAN), usually 0.01; 0: none", low=0, high=10)
 
 

@@ -125,6 +125,17 @@ def one_centred(slopes: Pictures) -> Tensor:
     return ops.mean(ops.square(ops.sqrt(_squared_norm(slopes) + TINY) - 1.0))
 
 
+def lecam(real: Tensor, fake: Tensor, means: Tensor) -> Tensor:
+    """The mean squares of what logits on reals have above the running mean on fakes, and of what the running mean on
+    reals has above logits on fakes; `means` (2,) are those on reals and fakes.
+
+    Tseng et al. 2021 ("Regularizing Generative Adversarial Networks under Limited Data"), equation 5; one-sided as in
+    the code of its authors: a real that D takes for a fake pays nothing for it.
+    """
+    above, below = ops.relu(real - means[1]), ops.relu(means[0] - fake)
+    return ops.mean(ops.square(above)) + ops.mean(ops.square(below))
+
+
 def between(reals: Pictures, fakes: Pictures, mix: Tensor) -> Pictures:
     """Points on the lines from `fakes` to `reals`, at the shares `mix` (B,) from 0 to 1, the same for all sides."""
     return map_sides(lambda real, fake: fake + (real - fake) * ops.reshape(mix, (-1, 1, 1, 1)), reals, fakes)

@@ -1,4 +1,4 @@
-"""All that training changes: networks, optimizers, the averaged generator, the strength of augmentation.
+"""All that training changes: networks, optimizers, averaged generator, strength of augmentation, means of D's logits.
 
 A checkpoint holds these variables and no others. Adam uses TensorFlow's fused kernel, which is twice as fast.
 """
@@ -18,7 +18,8 @@ class TrainState:
     """Both networks with their batch norm statistics, both optimizers with their counters, and the averaged generator.
 
     `average` is a generator whose weights and batch norm statistics follow those of `generator` as a moving average;
-    `strength` is the current probability of augmentation.
+    `strength` is the current probability of augmentation, `logit_means` are the running means of D's logits on reals
+    and fakes, None without LeCam.
     """
 
     def __init__(self, definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32") -> None:
@@ -33,6 +34,8 @@ class TrainState:
         )
         augment = definition.augment
         self.strength = keras.Variable(0.0 if augment.target else augment.probability, dtype="float32", trainable=False)
+        lecam = definition.penalties.lecam.weight
+        self.logit_means = keras.Variable(np.zeros(2), dtype="float32", trainable=False) if lecam else None
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -62,9 +65,9 @@ class TrainState:
 
     def _named(self) -> Iterator[tuple[str, keras.Variable]]:
         for part, owner in vars(self).items():
-            if part == "strength":
+            if isinstance(owner, keras.Variable):
                 yield part, owner
-            elif part != "definition":
+            elif owner is not None and part != "definition":
                 for index, variable in enumerate(owner.variables):
                     yield f"{part}/{index:03d}", variable
 

@@ -19,6 +19,7 @@ from pipeline.gan.training.losses import (
     between,
     feature_distance,
     find_loss,
+    lecam,
     one_centred,
     zero_centred,
 )
@@ -98,6 +99,7 @@ class _Update:
             draws = arrays["draws"][2 * turn : 2 * turn + 2]
             fixed, mix = map_sides(ops.stop_gradient, fakes), arrays["mix"][turn]
             d_output, d_gradient = self._train_discriminator(reals, fixed, draws, mix)
+            self._follow_logits(d_output)
         g_loss, fake_gradient = self.autodiff.input_gradient(
             lambda x: self._generator_loss(x, arrays["draws"][-1], d_output), fakes
         )
@@ -162,7 +164,7 @@ class _Update:
             both = map_sides(lambda *pair: ops.concatenate(pair), reals, fakes)
             real, fake = ops.split(self.discriminator(both, training=True)[0], 2)
         loss = self.loss.discriminator(real, fake, self.definition.smoothing)
-        penalty = self._penalty(reals, fakes, mix)
+        penalty = self._penalty(reals, fakes, mix) + self._lecam(real, fake)
         d_output = {"real": real, "fake": fake, "loss": loss, "penalty": penalty}
         return loss + penalty, {name: ops.stop_gradient(value) for name, value in d_output.items()}
 
@@ -177,6 +179,18 @@ class _Update:
             slopes = self._slopes(between(reals, fakes, mix))
             total += rules.gradient.weight * rules.gradient.every * one_centred(slopes)
         return total
+
+    def _lecam(self, real: Tensor, fake: Tensor) -> Tensor:
+        means = self.state.logit_means
+        if means is None:
+            return ops.zeros(())
+        return self.definition.penalties.lecam.weight * lecam(real, fake, ops.convert_to_tensor(means))
+
+    def _follow_logits(self, d_output: DiscriminatorOutput) -> None:
+        """Move the means of D's logits, with which LeCam compares."""
+        if (means := self.state.logit_means) is not None:
+            now = ops.stack([ops.mean(d_output["real"]), ops.mean(d_output["fake"])])
+            means.assign(now + (means - now) * self.definition.penalties.lecam.decay)
 
     def _slopes(self, pictures: Pictures) -> Pictures:
         return self.autodiff.per_example_gradients(lambda x: self.discriminator(x, training=True)[0], pictures)

@@ -22,6 +22,11 @@ def schedule(**fields: Any) -> dict[str, Any]:
 
 
 REFUSED = {
+    "a mean that nothing is compared with": (
+        {"penalties": {"lecam": {"decay": 0.9}}},
+        ["penalties.lecam: decay and weight = 0", "no mean is compared with", "set weight"],
+        {"penalties": {"lecam": {"decay": 0.9, "weight": 0.3}}},
+    ),
     "a way that is none": (
         {"generator": {"optimizer": {"schedule": {"final": 0.1}}}},
         ['schedule: kind "constant"', "final and over would do nothing", '"linear" or "cosine"'],

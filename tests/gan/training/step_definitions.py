@@ -52,7 +52,9 @@ DEFINITIONS = {
         "penalties": {"r1": {"weight": 1}},
         "growing": {"start": 8, "fade": 64, "hold": 8},
     }),
-    "adaptive": define({"augment": {"target": 0.6, "ramp": 100}, "loss": "minimax"}),
+    "adaptive": define({
+        "augment": {"target": 0.6, "ramp": 100}, "loss": "minimax", "penalties": {"lecam": {"weight": 0.3}},
+    }),
     "clipped": define({
         "generator": {"optimizer": {"name": "rmsprop", "learning_rate": 5e-5, "beta_2": 0.9}},
         "discriminator": {"norm": "none", "optimizer": {"name": "rmsprop", "learning_rate": 5e-4, "beta_2": 0.9}},

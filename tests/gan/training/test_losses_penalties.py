@@ -4,7 +4,7 @@ import pytest
 from pipeline.devices import keras
 from pipeline.gan.networks import build_discriminator
 from pipeline.gan.training.backend_tensorflow import TapeAutodiff
-from pipeline.gan.training.losses import between, one_centred, zero_centred
+from pipeline.gan.training.losses import between, lecam, one_centred, zero_centred
 from tests.gan.drawn_discs import draw_discs
 from tests.gan.step_runner import define
 
@@ -17,6 +17,13 @@ LENGTHS = np.sqrt((SLOPES.astype(float) ** 2).sum(axis=(1, 2, 3)))
 
 def test_r1_and_r2_are_half_the_mean_squared_slope():
     assert float(zero_centred(SLOPES)) == pytest.approx((LENGTHS**2).mean() / 2, rel=1e-5)
+
+
+def test_lecam_is_what_logits_have_beyond_the_mean_of_the_other_side():
+    real, fake, means = np.float32([[2], [-1], [0.3]]), np.float32([[0.5], [-3], [-0.2]]), np.float32([0.8, -0.4])
+    expected = np.maximum(0, real + 0.4) ** 2, np.maximum(0, 0.8 - fake) ** 2
+    assert float(lecam(real, fake, means)) == pytest.approx(sum(each.mean() for each in expected), rel=1e-5)
+    assert float(lecam(real + 7, fake + 7, means + 7)) == pytest.approx(float(lecam(real, fake, means)), rel=1e-4)
 
 
 def test_gradient_penalty_is_the_squared_distance_of_slopes_from_1():

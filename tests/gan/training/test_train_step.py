@@ -15,6 +15,7 @@ LASTING = {
         "augment": {"target": 0.6, "ramp": 100},
         "generator": {"optimizer": {"schedule": {"kind": "cosine", "warmup": 20}}},
         "discriminator": {"optimizer": {"name": "rmsprop"}},
+        "penalties": {"lecam": {"weight": 0.3}},
     },
     "spectral and growing": {
         "generator": {"weights": "spectral", "norm": "layer"},
@@ -215,6 +216,18 @@ def test_lazy_penalty_is_weighted_by_its_interval():
     )
     assert [metrics["d_penalty"] > 0 for metrics in lazily] == [True, False, True]
     assert lazily[0]["d_penalty"] == pytest.approx(2 * often[0]["d_penalty"], rel=1e-5)
+
+
+def test_lecam_compares_with_the_running_means_of_earlier_steps():
+    runner = StepRunner(define(BARE | {"penalties": {"lecam": {"weight": 2, "decay": 0.75}}}))
+    means, found = np.zeros(2), []
+    for number in range(4):
+        found.append(runner.run([number])[0]["d_penalty"])
+        real, fake = (runner.state.arrays()["logit_means"] - 0.75 * means) / 0.25  # the means of this step's logits
+        assert found[-1] >= 2 * (max(0, real - means[1]) ** 2 + max(0, means[0] - fake) ** 2) - 1e-4  # Jensen
+        means = runner.state.arrays()["logit_means"].astype(float)
+    assert found[-1] > 0
+    assert "logit_means" not in StepRunner(define()).state.arrays()
 
 
 def test_clipping_bounds_every_weight_of_d():
