@@ -13,6 +13,7 @@ from pipeline.store.npz import ForeignFile
 
 SMALLEST_SIDE, LARGEST_SIDE = 16, 512
 COARSEST_SIDES = range(4, 8)  # side of the coarsest feature map: 4 as in DCGAN; 5 to 7 for sizes such as 40, 48, 56
+SKIPPED_LEVELS = 4  # from a map to the one whose channels it weights in skip-layer excitation, 16 times as wide
 NETWORKS = ("generator", "average", "discriminator")
 STRIDED, RESIZED, RESIDUAL = 16, 9, 9  # area of a kernel: strided 4x4, 3x3 after resizing, 3x3 in a residual block
 DISCRIMINATION_VALUES = 128  # weights of minibatch discrimination for each feature
@@ -83,6 +84,17 @@ class Resolutions:
             if network.attention and not set(sides) & set(network.attention)
         ]
 
+    def unused_excitation(self, definition: Definition) -> list[str]:
+        """A warning if the generator has no two feature maps between which there is skip-layer excitation."""
+        maps = self.levels + definition.multi_scale
+        if not definition.generator.skip_excitation or maps > SKIPPED_LEVELS:
+            return []
+        least = self.map_side(0) << (SKIPPED_LEVELS + 1 - definition.multi_scale)
+        return [
+            f"generator.skip_excitation: pictures of {self.size} px have no feature maps that are 16 times as wide as"
+            f" others, so there is no excitation; normalize.size {least} and more has them"
+        ]
+
     def stages(self, definition: Definition) -> tuple[int, ...]:
         """The levels that a growing GAN goes through; without progressive growing, the finest level alone."""
         start = definition.growing.start
@@ -102,7 +114,8 @@ def definition_warnings(loaded: LoadedDefinition, *, file: str, size: int) -> li
 
     Errors: `UserError` for a size that no network can be built for.
     """
-    unused = Resolutions.of(size).unused_attention(loaded.definition)
+    resolutions, definition = Resolutions.of(size), loaded.definition
+    unused = resolutions.unused_attention(definition) + resolutions.unused_excitation(definition)
     return [f"{file}: {warning}" for warning in (*loaded.warnings, *unused)]
 
 

@@ -111,6 +111,11 @@ class Generator(Network):
     upsample: Literal["transposed", "resize"] = Field(
         "transposed", description="resize: nearest, then a 3x3 convolution; smoother, and slower"
     )
+    skip_excitation: bool = Field(
+        False,
+        description="feature maps of 4 px weight the channels of those of 64 px, 8 px those of 128 (FastGAN, Liu 2021):"
+        " for pictures of 128 px and more, as smaller ones have no such pair",
+    )
 
 
 class Discriminator(Network):

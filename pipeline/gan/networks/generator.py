@@ -1,10 +1,11 @@
 """The generator: transposed convolutions (DCGAN, Radford et al. 2016) or residual blocks, from latents to pictures."""
 
 import math
+from collections.abc import Iterator
 
 from pipeline.devices import keras
 from pipeline.gan.config import Definition
-from pipeline.gan.config.resolutions import Resolutions
+from pipeline.gan.config.resolutions import SKIPPED_LEVELS, Resolutions
 from pipeline.gan.networks.builder import KERNEL, GrowingNetwork, LayerFactory, NetworkBuilder, Tensor, self_attention
 
 
@@ -31,25 +32,42 @@ class _GeneratorBuilder(NetworkBuilder):
     def model(self, level: int, *, fading: bool) -> keras.Model:
         """The model for pictures of `level`; while it is `fading` in, mixed with the picture of the level below."""
         latents = keras.Input((self.definition.latent,), name="latent")
-        below = x = self._project(latents)
-        for step in range(1, level + 1):
-            below, x = x, self._block(x, step)
-        picture = self._picture(x, level)
+        maps = [*self._maps(latents, level)]
+        picture = self._picture(maps[level], level)
         if fading:
-            old = keras.layers.UpSampling2D(dtype="float32")(self._picture(below, level - 1))
+            old = keras.layers.UpSampling2D(dtype="float32")(self._picture(maps[level - 1], level - 1))
             picture = self.layers.blend(old, picture, f"blend_{level}", dtype="float32")
         return keras.Model(latents, picture, name="generator")
 
     def multi_scale(self) -> tuple[keras.Model, keras.Model]:
         """A picture from the feature map of every side up to the full size (Karnewar and Wang 2020, section 2)."""
         latents = keras.Input((self.definition.latent,), name="latent")
-        x = self._project(latents)
-        pictures = [self._picture(x, 0)]
-        for level in range(1, self.resolutions.levels + 1):
-            x = self._block(x, level)
-            pictures.append(self._picture(x, level))
+        pictures = [self._picture(x, level) for level, x in enumerate(self._maps(latents, self.resolutions.levels))]
         joint = keras.Model(latents, tuple(pictures), name="generator")
         return joint, keras.Model(latents, pictures[-1], name="generator")
+
+    def _maps(self, latents: Tensor, last: int) -> Iterator[Tensor]:
+        """The feature maps of the levels up to `last`, the coarsest first; each is built when it is asked for."""
+        maps = [self._project(latents)]
+        yield maps[0]
+        for level in range(1, last + 1):
+            x = self._block(maps[-1], level)
+            if self.definition.generator.skip_excitation and level >= SKIPPED_LEVELS:
+                x = self._excited(x, maps[level - SKIPPED_LEVELS], level)
+            maps.append(x)
+            yield x
+
+    def _excited(self, x: Tensor, coarse: Tensor, level: int) -> Tensor:
+        """`x` with its channels weighted by the `coarse` map: skip-layer excitation (Liu et al. 2021, equation 1)."""
+        layers, width, cell = self.layers, x.shape[-1], self.resolutions.map_side(0)
+        pooled = keras.layers.AveragePooling2D(coarse.shape[1] // cell, dtype=layers.dtype)(coarse)
+        y = keras.layers.Flatten(dtype=layers.dtype)(pooled)  # a convolution over all of it follows
+        y = layers.dense(y, width, bias=False, name=f"excite_{level}a")
+        y = keras.layers.Activation("silu", dtype=layers.dtype)(y)
+        y = layers.dense(y, width, bias=False, gain=1.0, name=f"excite_{level}b")
+        share = keras.layers.Activation("sigmoid", dtype=layers.dtype)(y)
+        share = keras.layers.Reshape((1, 1, width), dtype=layers.dtype)(share)
+        return keras.layers.Multiply(dtype=layers.dtype)([x, share])
 
     def _project(self, latents: Tensor) -> Tensor:
         network, layers, side = self.definition.generator, self.layers, self.resolutions.map_side(0)

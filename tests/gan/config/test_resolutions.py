@@ -54,3 +54,16 @@ def test_attention_at_missing_sides_gives_a_warning():
     )
     assert len(Resolutions.of(20).unused_attention(definition)) == 2
     assert Resolutions.of(64).unused_attention(define()) == []
+
+
+def test_skip_excitation_without_a_pair_of_maps_is_a_warning():
+    definition = define({"generator": {"skip_excitation": True}})
+    (warning,) = Resolutions.of(64).unused_excitation(definition)
+    assert warning.startswith("generator.skip_excitation: pictures of 64 px have no feature maps that are 16 times")
+    assert "normalize.size 128 and more" in warning
+    assert Resolutions.of(128).unused_excitation(definition) == []
+    assert (
+        Resolutions.of(64).unused_excitation(define({"generator": {"skip_excitation": True}, "multi_scale": True}))
+        == []
+    )
+    assert Resolutions.of(64).unused_excitation(define()) == []

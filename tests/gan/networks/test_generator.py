@@ -14,6 +14,7 @@ KINDS = {
     "no norm": {"norm": "none", "initial": "he", "blocks": "residual"},
     "spectral": {"weights": "spectral", "attention": [8]},
     "weight": {"weights": "weight", "norm": "none"},
+    "skip excitation": {"skip_excitation": True},
 }
 LATENTS = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
 
@@ -75,6 +76,29 @@ def test_generator_without_norm_has_no_statistics():
 def test_attention_at_missing_sides_is_ignored():
     assert len(build({"attention": [32, 64]}).variables) == len(build().variables)
     assert len(build({"attention": [8, 64]}).variables) > len(build().variables)
+
+
+def test_skip_excitation_weights_the_channels_of_a_map_16_times_as_wide():
+    options = {"size": 128, "seed": 0}
+    plain, skipping = build(**options), build({"skip_excitation": True}, **options)
+    assert {layer.name for layer in skipping.whole.layers if layer.name.startswith("excite")} == {
+        "excite_4a",
+        "excite_4b",
+    }
+    for layer in plain.whole.layers:
+        if layer.get_weights():
+            assert all(map(np.array_equal, layer.get_weights(), skipping.layers.get(layer.name).get_weights()))
+    kernel = skipping.layers.get("excite_4b").kernel
+    kernel.assign(kernel * 0)  # the sigmoid of 0: every channel counts half
+    for part in plain.layers.get("image_4").trainable_variables[:1]:
+        part.assign(part / 2)
+    a, b = (np.asarray(each.whole(LATENTS)) for each in (plain, skipping))
+    assert np.allclose(a, b, atol=1e-5)
+
+
+def test_pictures_too_small_for_skip_excitation_have_none():
+    sizes = [len(build(kind, size=64).variables) for kind in ({}, {"skip_excitation": True})]
+    assert sizes[0] == sizes[1]
 
 
 def test_size_that_cannot_be_halved_is_refused():
