@@ -195,6 +195,9 @@ def _check_growing(definition: Definition) -> None:
     if growing.start and growing.start < 8:
         raise ValueError(f"growing.start = {growing.start}: the first pictures need a side of at least 8; set it to 8,"
                          " or to 0 for full size from the start")  # fmt: skip
+    if growing.start and definition.discriminator.reconstruction:
+        raise ValueError("growing and discriminator.reconstruction: the discriminator of the first pictures has no map"
+                         " to decode; set one of them to 0")  # fmt: skip
     if growing.start and definition.generator.norm == definition.discriminator.norm == "batch":
         raise ValueError("growing and batch norm in both networks: a side that fades in has batch statistics of its own"
                          ' and D detects fakes by them; set the norm of the discriminator to "none"')  # fmt: skip

@@ -125,6 +125,11 @@ class Discriminator(Network):
         "none", description="D sees how similar the pictures of a batch are: stddev (Karras 2018), or Salimans 2016"
     )
 
+    reconstruction: float = number(
+        0.0, "weight of the squared error of reals that are decoded from D's feature maps, lest it forget what they"
+        " show (FastGAN, Liu 2021), usually 1; 0: none", low=0, high=1e4,
+    )  # fmt: skip
+
     @model_validator(mode="after")
     def _can_judge(self) -> "Discriminator":
         check_discriminator(self)

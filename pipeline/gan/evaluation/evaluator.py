@@ -173,7 +173,7 @@ class DiscriminatorEvaluator:
         logits: list[np.ndarray] = []
         total: Any = np.float32(0)
         for part in parts:
-            logit, features = map(_array, self.discriminator(part, training=False))
+            logit, features = map(_array, self.discriminator(part, training=False)[:2])
             logits.append(logit)
             total += features.sum(axis=0, keepdims=True, dtype=np.float64)
         found = np.concatenate([np.zeros((0, 1), np.float32), *logits])

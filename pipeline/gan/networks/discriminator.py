@@ -12,6 +12,7 @@ from pipeline.gan.networks.builder import (
     Tensor,
     self_attention,
 )
+from pipeline.gan.networks.decoder import COARSE, FINE
 from pipeline.gan.networks.layers import MinibatchDiscrimination, MinibatchStddev
 from pipeline.gan.networks.pyramid import pyramid
 
@@ -21,7 +22,8 @@ SLOPE = 0.2  # of the leaky ReLUs below zero
 def build_discriminator(
     definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32", keras_only: bool = False
 ) -> GrowingNetwork:
-    """Build a discriminator: pictures (B, S, S, channels) in [-1, 1] to [logits (B, 1), features (B, F)].
+    """Build a discriminator: pictures (B, S, S, channels) in [-1, 1] to [logits (B, 1), features (B, F)], and with
+    `reconstruction` the feature maps that are decoded, the coarse one first.
 
     A logit above 0 means real. With `multi_scale` its stage takes a tuple of pictures, one for each side from that of
     its coarsest map to S, and `whole` makes them of the full-size ones. A `keras_only` discriminator has Keras' own
@@ -42,12 +44,13 @@ class _DiscriminatorBuilder(NetworkBuilder):
         side = self.resolutions.picture_side(level)
         picture = keras.Input((side, side, self.channels), name="image")
         x = self._from_picture(picture, level)
+        maps = {level: x}
         for step in range(level - 1, -1, -1):
-            x = self._block(x, step)
+            x = maps[step] = self._block(x, step)
             if fading and step == level - 1:
                 half = keras.layers.AveragePooling2D(2, dtype="float32")(picture)
-                x = self.layers.blend(self._from_picture(half, step), x, f"blend_{level}")
-        return keras.Model(picture, self._outputs(x), name="discriminator")
+                x = maps[step] = self.layers.blend(self._from_picture(half, step), x, f"blend_{level}")
+        return keras.Model(picture, self._outputs(maps), name="discriminator")
 
     def multi_scale(self) -> tuple[keras.Model, keras.Model]:
         """One logit of the pictures of all sides; the second model makes them of the picture at full size."""
@@ -60,11 +63,12 @@ class _DiscriminatorBuilder(NetworkBuilder):
     def _judged(self, pictures: tuple[Tensor, ...]) -> list[Tensor]:
         """The logit, and the features, of a picture at all sides, each joined with the feature map of its side."""
         x = self._from_picture(pictures[-1], self.resolutions.levels - 1)
+        maps = {}
         for level in reversed(range(self.resolutions.levels)):
-            x = self._join(pictures[level], x, level)
+            x = maps[level] = self._join(pictures[level], x, level)
             if level:
                 x = self._block(x, level - 1)
-        return self._outputs(x)
+        return self._outputs(maps)
 
     def _join(self, picture: Tensor, x: Tensor, level: int) -> Tensor:
         """Concatenation, then a 1x1 convolution: `phi_cat_lin` of Karnewar and Wang 2020, section 2.
@@ -113,9 +117,14 @@ class _DiscriminatorBuilder(NetworkBuilder):
             shortcut = layers.conv(shortcut, width, kernel=1, bias=False, gain=1.0, name=f"straight_{level}")
         return keras.layers.Add(dtype=layers.dtype)([shortcut, residual])
 
-    def _outputs(self, x: Tensor) -> list[Tensor]:
-        features = self._features(x)
-        return [self.layers.dense(features, 1, gain=1.0, dtype="float32", name="logit"), features]
+    def _outputs(self, maps: dict[int, Tensor]) -> list[Tensor]:
+        features = self._features(maps[0])
+        decoded = [maps[level] for level in (COARSE, FINE) if level in maps and self._reconstructs]
+        return [self.layers.dense(features, 1, gain=1.0, dtype="float32", name="logit"), features, *decoded]
+
+    @property
+    def _reconstructs(self) -> bool:
+        return self.definition.discriminator.reconstruction > 0 and not self.layers.keras_only
 
     def _features(self, x: Tensor) -> Tensor:
         """The features (B, F) float32 from which the logit is computed."""

@@ -11,15 +11,17 @@ import numpy as np
 from pipeline.devices import keras
 from pipeline.gan.config import Definition, Optimizer
 from pipeline.gan.networks import build_discriminator, build_generator
+from pipeline.gan.networks.decoder import build_decoders
 from pipeline.store.npz import ArrayForm, ArrayForms
 
 
 class TrainState:
     """Both networks with their batch norm statistics, both optimizers with their counters, and the averaged generator.
 
-    `average` is a generator whose weights and batch norm statistics follow those of `generator` as a moving average;
-    `strength` is the current probability of augmentation, `logit_means` are the running means of D's logits on reals
-    and fakes, None without LeCam.
+    `average` is a generator whose weights and batch norm statistics follow those of `generator` as a moving average.
+    `decoders` reconstruct reals from feature maps of the discriminator; None without `reconstruction`. `strength` is
+    the current probability of augmentation, `logit_means` are the running means of D's logits on reals and fakes, None
+    without LeCam.
     """
 
     def __init__(self, definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32") -> None:
@@ -28,14 +30,21 @@ class TrainState:
         self.generator = build_generator(definition, **built, dtype=dtype)
         self.discriminator = build_discriminator(definition, **built, dtype=dtype)
         self.average = build_generator(definition, **built)
+        decodes = definition.discriminator.reconstruction > 0
+        self.decoders = build_decoders(definition, **built, dtype=dtype) if decodes else None
         self.generator_optimizer = make_optimizer(definition.generator.optimizer, self.generator.trainable_variables)
         self.discriminator_optimizer = make_optimizer(
-            definition.discriminator.optimizer, self.discriminator.trainable_variables
+            definition.discriminator.optimizer, self.trained_with_discriminator
         )
         augment = definition.augment
         self.strength = keras.Variable(0.0 if augment.target else augment.probability, dtype="float32", trainable=False)
         lecam = definition.penalties.lecam.weight
         self.logit_means = keras.Variable(np.zeros(2), dtype="float32", trainable=False) if lecam else None
+
+    @property
+    def trained_with_discriminator(self) -> list[keras.Variable]:
+        """The variables that the discriminator's optimizer updates: its own, and those of the decoders."""
+        return self.discriminator.trainable_variables + (self.decoders.trainable_variables if self.decoders else [])
 
     @property
     def variables(self) -> list[keras.Variable]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.devices import keras
 from pipeline.gan.networks.builder import GrowingNetwork
-from pipeline.gan.networks.pyramid import Pictures, as_judged, map_sides
+from pipeline.gan.networks.pyramid import Pictures, as_judged, map_sides, sides
 from pipeline.gan.training.augment import augment
 from pipeline.gan.training.losses import (
     between,
@@ -150,21 +150,24 @@ class _Update:
         if not self.plan.learn:
             return self._discriminator_loss(reals, fakes, mix)[1] | {"reals": reals}, ops.zeros(())
         d_output, gradients = self.autodiff.variable_gradients(
-            lambda: self._discriminator_loss(reals, fakes, mix), network.trainable_variables
+            lambda: self._discriminator_loss(reals, fakes, mix), state.trained_with_discriminator
         )
-        state.discriminator_optimizer.apply(gradients, network.trainable_variables)
+        state.discriminator_optimizer.apply(gradients, state.trained_with_discriminator)
         self._clip(network)
         return d_output | {"reals": reals}, _global_norm(gradients)
 
     def _discriminator_loss(self, reals: Pictures, fakes: Pictures, mix: Tensor) -> tuple[Tensor, Any]:
         """D's loss with penalties, and its output on reals and fakes."""
         if self.separate_batches:
-            real, fake = (self.discriminator(x, training=True)[0] for x in (reals, fakes))
+            (real, _, *maps), (fake, *_) = (self.discriminator(x, training=True) for x in (reals, fakes))
         else:
             both = map_sides(lambda *pair: ops.concatenate(pair), reals, fakes)
-            real, fake = ops.split(self.discriminator(both, training=True)[0], 2)
+            logits, _, *maps = self.discriminator(both, training=True)
+            real, fake = ops.split(logits, 2)
+            maps = [ops.split(each, 2)[0] for each in maps]
         loss = self.loss.discriminator(real, fake, self.definition.smoothing)
         penalty = self._penalty(reals, fakes, mix) + self._lecam(real, fake)
+        penalty += self._reconstruction(reals, maps, mix)
         d_output = {"real": real, "fake": fake, "loss": loss, "penalty": penalty}
         return loss + penalty, {name: ops.stop_gradient(value) for name, value in d_output.items()}
 
@@ -186,6 +189,12 @@ class _Update:
             return ops.zeros(())
         return self.definition.penalties.lecam.weight * lecam(real, fake, ops.convert_to_tensor(means))
 
+    def _reconstruction(self, reals: Pictures, maps: list[Tensor], mix: Tensor) -> Tensor:
+        if self.state.decoders is None:
+            return ops.zeros(())
+        error = self.state.decoders.error(sides(reals)[-1], maps, mix[0])
+        return self.definition.discriminator.reconstruction * error
+
     def _follow_logits(self, d_output: DiscriminatorOutput) -> None:
         """Move the means of D's logits, with which LeCam compares."""
         if (means := self.state.logit_means) is not None:
@@ -203,10 +212,11 @@ class _Update:
 
     def _generator_loss(self, fakes: Pictures, draws: Tensor, d_output: DiscriminatorOutput) -> tuple[Tensor, Tensor]:
         """G's loss by the D that has just learned."""
-        fake, features = self.discriminator(self._augmented(fakes, draws), training=True)
+        fake, features, *_ = self.discriminator(self._augmented(fakes, draws), training=True)
         real, real_features = d_output["real"], None
         if self.needs_reals:
-            real, real_features = map(ops.stop_gradient, self.discriminator(d_output["reals"], training=True))
+            outputs = self.discriminator(d_output["reals"], training=True)
+            real, real_features = map(ops.stop_gradient, outputs[:2])
         loss = self.loss.generator(real, fake)
         if weight := self.definition.feature_matching:
             loss += weight * feature_distance(real_features, features)

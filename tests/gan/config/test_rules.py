@@ -22,6 +22,11 @@ def schedule(**fields: Any) -> dict[str, Any]:
 
 
 REFUSED = {
+    "a first stage without a map to decode": (
+        {"growing": {"start": 8}, "discriminator": {"norm": "none", "reconstruction": 1}},
+        ["growing and discriminator.reconstruction", "no map to decode", "set one of them to 0"],
+        {"discriminator": {"reconstruction": 0}},
+    ),
     "a mean that nothing is compared with": (
         {"penalties": {"lecam": {"decay": 0.9}}},
         ["penalties.lecam: decay and weight = 0", "no mean is compared with", "set weight"],

@@ -55,6 +55,7 @@ DEFINITIONS = {
     "adaptive": define({
         "augment": {"target": 0.6, "ramp": 100}, "loss": "minimax", "penalties": {"lecam": {"weight": 0.3}},
     }),
+    "reconstructing": define({"discriminator": PLAIN | {"reconstruction": 1.0}}),
     "clipped": define({
         "generator": {"optimizer": {"name": "rmsprop", "learning_rate": 5e-5, "beta_2": 0.9}},
         "discriminator": {"norm": "none", "optimizer": {"name": "rmsprop", "learning_rate": 5e-4, "beta_2": 0.9}},

@@ -23,6 +23,7 @@ LASTING = {
         "loss": "hinge",
         "growing": {"start": 8, "fade": 32, "hold": 8},
     },
+    "reconstructing": {"discriminator": {"reconstruction": 1.0}},
 }
 FADING = range(1, 5)  # steps while a side fades in
 BARE = {"augment": {"policies": []}}
