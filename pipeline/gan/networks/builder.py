@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.devices import keras
 from pipeline.gan.config import Definition, Network
 from pipeline.gan.config.resolutions import Resolutions
-from pipeline.gan.networks.layers import Blend, Bounded, FusedBatchNorm, LayerNorm
+from pipeline.gan.networks.layers import Blend, Bounded, ConvTranspose, FusedBatchNorm, LayerNorm
 
 KERNEL = 4  # side of strided kernels; a multiple of the stride avoids checkerboards (Odena et al. 2016)
 # Keras' default of 0.99 averages over a hundred steps: in a short run the statistics would lag behind the weights
@@ -163,7 +163,8 @@ class LayerFactory:
             return Bounded(kind, width, rule=self.network.weights, kernel_size=kernel, strides=stride, **options)
         if kind == "dense":
             return keras.layers.Dense(width, **options)
-        make = keras.layers.Conv2DTranspose if kind == "up" else keras.layers.Conv2D
+        up = keras.layers.Conv2DTranspose if self.keras_only else ConvTranspose
+        make = up if kind == "up" else keras.layers.Conv2D
         return make(width, kernel, strides=stride, padding="same", **options)
 
 

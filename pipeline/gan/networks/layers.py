@@ -7,9 +7,10 @@ the layer changes no state; the training step calls `power_iteration`. Minibatch
 of a batch are (Salimans et al. 2016; Karras et al. 2018).
 """
 
+from functools import cache
 from typing import Any
 
-from pipeline.devices import keras
+from pipeline.devices import backend, has_gpu, keras
 
 Tensor = Any  # a tensor of the backend
 
@@ -60,6 +61,42 @@ class LayerNorm(keras.layers.GroupNormalization):
         centred = wide - ops.mean(wide, axis=IMAGE_AXES, keepdims=True)
         variance = ops.mean(ops.square(centred), axis=IMAGE_AXES, keepdims=True)
         return ops.cast(centred * ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta, self.compute_dtype)
+
+
+def double_side(x: Tensor, kernel: Tensor) -> Tensor:
+    """The transposed convolution of (B, H, W, C) with stride 2 and 'same' padding; `kernel` is (4, 4, K, C).
+
+    For JAX on a processor it is four convolutions of 2x2, one for each phase of the output (Shi et al. 2016, "Is the
+    deconvolution layer the same as a convolutional layer?"): there XLA computes the gradient of a transposed
+    convolution by the kernel with plain loops, twelve times as slowly.
+    """
+    if not _has_slow_transposed():
+        return ops.conv_transpose(x, kernel, strides=2, padding="same")
+    _, height, width, _ = x.shape
+    padded = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    flipped = ops.swapaxes(ops.flip(kernel, (0, 1)), 2, 3)
+    phases = [
+        ops.conv(padded[:, row : row + height + 1, column : column + width + 1], flipped[row::2, column::2])
+        for row in (0, 1)
+        for column in (0, 1)
+    ]
+    y = ops.reshape(ops.stack(phases, axis=3), (-1, height, width, 2, 2, kernel.shape[2]))
+    return ops.reshape(ops.transpose(y, (0, 1, 3, 2, 4, 5)), (-1, 2 * height, 2 * width, kernel.shape[2]))
+
+
+@cache
+def _has_slow_transposed() -> bool:
+    return backend() == "jax" and not has_gpu()
+
+
+@keras.saving.register_keras_serializable("ganmill")
+class ConvTranspose(keras.layers.Conv2DTranspose):
+    """`Conv2DTranspose` with a kernel of 4 and stride 2, with the same results up to rounding."""
+
+    def call(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, 2H, 2W, K)."""
+        y = double_side(x, self.kernel)
+        return y + self.bias if self.use_bias else y
 
 
 INITIAL_ITERATIONS = 20  # power iterations when a layer is built
@@ -131,7 +168,7 @@ class Bounded(keras.layers.Layer):
         if self.kind == "conv":
             x = ops.conv(x, kernel, strides=self.strides, padding="same")
         elif self.kind == "up":
-            x = ops.conv_transpose(x, kernel, strides=self.strides, padding="same")
+            x = double_side(x, kernel)
         else:
             x = ops.matmul(x, kernel)
         return x + ops.cast(self.bias, self.compute_dtype) if self.use_bias else x
