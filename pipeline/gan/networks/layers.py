@@ -66,22 +66,24 @@ class LayerNorm(keras.layers.GroupNormalization):
 def double_side(x: Tensor, kernel: Tensor) -> Tensor:
     """The transposed convolution of (B, H, W, C) with stride 2 and 'same' padding; `kernel` is (4, 4, K, C).
 
-    For JAX on a processor it is four convolutions of 2x2, one for each phase of the output (Shi et al. 2016, "Is the
-    deconvolution layer the same as a convolutional layer?"): there XLA computes the gradient of a transposed
-    convolution by the kernel with plain loops, twelve times as slowly.
+    For JAX on a processor it is one matrix product, whose results for each pixel are then added where they overlap:
+    there XLA computes the gradients of a transposed convolution with plain loops, twenty times as slowly.
     """
     if not _has_slow_transposed():
         return ops.conv_transpose(x, kernel, strides=2, padding="same")
-    _, height, width, _ = x.shape
-    padded = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    flipped = ops.swapaxes(ops.flip(kernel, (0, 1)), 2, 3)
-    phases = [
-        ops.conv(padded[:, row : row + height + 1, column : column + width + 1], flipped[row::2, column::2])
-        for row in (0, 1)
-        for column in (0, 1)
-    ]
-    y = ops.reshape(ops.stack(phases, axis=3), (-1, height, width, 2, 2, kernel.shape[2]))
-    return ops.reshape(ops.transpose(y, (0, 1, 3, 2, 4, 5)), (-1, 2 * height, 2 * width, kernel.shape[2]))
+    _, height, width, channels = x.shape
+    count = kernel.shape[2]
+    matrix = ops.reshape(ops.transpose(kernel, (3, 0, 1, 2)), (channels, -1))
+    # A tap of 0 to 3 is twice the offset of the pixel that it reaches, plus its row or column there
+    taps = ops.reshape(ops.matmul(ops.reshape(x, (-1, channels)), matrix), (-1, height, width, 2, 2, 2, 2, count))
+    total = None
+    for row in (0, 1):
+        for column in (0, 1):
+            part = ops.transpose(taps[:, :, :, row, :, column], (0, 1, 3, 2, 4, 5))
+            part = ops.reshape(part, (-1, 2 * height, 2 * width, count))
+            part = ops.pad(part, ((0, 0), (2 * row, 2 - 2 * row), (2 * column, 2 - 2 * column), (0, 0)))
+            total = part if total is None else total + part
+    return total[:, 1:-1, 1:-1]
 
 
 @cache

@@ -9,12 +9,12 @@ from pipeline.gan.networks.layers import ConvTranspose, double_side
 
 
 @pytest.fixture
-def by_phases(monkeypatch):
+def by_product(monkeypatch):
     monkeypatch.setattr(layers, "_has_slow_transposed", lambda: True)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 4, 5), (2, 7, 7, 1), (1, 1, 1, 2)])
-def test_four_phases_are_a_transposed_convolution(by_phases, shape):
+def test_a_product_and_a_sum_are_a_transposed_convolution(by_product, shape):
     random = np.random.default_rng(0)
     x = random.standard_normal(shape).astype(np.float32)
     kernel = random.standard_normal((4, 4, 6, shape[-1])).astype(np.float32)
@@ -23,7 +23,7 @@ def test_four_phases_are_a_transposed_convolution(by_phases, shape):
     assert np.allclose(found, expected, atol=1e-5)
 
 
-def test_the_layer_is_that_of_keras(by_phases):
+def test_the_layer_is_that_of_keras(by_product):
     x = np.random.default_rng(0).standard_normal((2, 5, 5, 3)).astype(np.float32)
     own, plain = (
         make(7, 4, strides=2, padding="same", bias_initializer="ones")
