@@ -226,6 +226,12 @@ class GanOptions(Options):
     most_steps: int = option(
         50_000, "about how many steps a training with epochs = auto takes at most; its last epoch is a whole one", low=1
     )
+    start: str = option(
+        "",
+        "another dataset, or the folder of a training such as models/cats/gan/latest, whose networks the training"
+        " begins with; empty: from nothing",
+        significant=False,  # the content key has the digest of the networks instead
+    )
     sample_every: int | None = option(
         None,
         "epochs from one sample sheet and its scores to the next; auto: after 100, 200, 400, 600, 800 and 1000 steps,"

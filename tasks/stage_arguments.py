@@ -46,6 +46,7 @@ class GanArguments(TypedDict):
     definition: Path  # the JSON file
     live: Path  # the folder for sample sheets while the training runs
     continues: Continuation  # the earlier training to go on from
+    start: Path | None  # the checkpoint of another training whose networks it begins with
 
 
 class GenerateArguments(TypedDict):

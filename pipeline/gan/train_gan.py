@@ -19,6 +19,7 @@ from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.model_card import read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
 from pipeline.gan.sheet_names import SHEETS
+from pipeline.gan.start import copy_networks
 from pipeline.gan.stats_log import LAST, best_row, chosen_epoch, skipped_steps
 from pipeline.gan.tensorboard_events import EventLog, remove_events
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
@@ -52,12 +53,14 @@ def train_gan(
     should_stop: ShouldStop,
     download: Path | None = None,
     continues: Continuation | None = None,
+    start: Path | None = None,
 ) -> Result:
     """Train a generator on the kept pictures; write it, its sheets, statistics and last checkpoint into `folder`.
 
     `definition` is a file of models/, `kept` the folder of the stage filter. An interrupted training in `folder` is
     resumed bit-identically. If there is none, the training that `continues` names goes on, if given: it must be of the
-    same definition, pictures and seed, and of no more epochs. `progress` is told where training goes on, or why from
+    same definition, pictures and seed, and of no more epochs. One that begins takes its networks from the checkpoint
+    `start`, if given. `progress` is told where training goes on, or why from
     nothing. `classifier`, if given, scores the samples if there is no pretrained network. `live`, if given, gets each
     sheet, plot and row as it is made, and the events for TensorBoard; `download`, if given, tells the model card where
     the pictures come from.
@@ -89,6 +92,8 @@ def train_gan(
         _train_config(options), loaded.definition, images, folder=folder, observer=observer, compute_mode=compute_mode
     )
     _point_latest(live)
+    if start and not holds_checkpoint(folder):
+        tell(progress, f"begins with {copy_networks(start, training.state)}")
     if line := _resumption(training) if resumes else replace(continues, epochs=training.epoch).remark:
         tell(progress, line)
     try:

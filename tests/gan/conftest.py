@@ -58,6 +58,7 @@ class Workspace:
         *,
         progress=silent,
         should_stop=never,
+        start: Path | None = None,
         live: Path | None = None,
         continues: Path | None = None,
         **options,
@@ -74,6 +75,7 @@ class Workspace:
             folder=self.folder(name),
             live=live,
             continues=Continuation(folder=continues),
+            start=start,
             progress=progress,
             should_stop=should_stop,
         )

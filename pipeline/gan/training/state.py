@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.devices import keras
 from pipeline.gan.config import Definition, Optimizer
+from pipeline.gan.config.resolutions import NETWORKS
 from pipeline.gan.networks import build_discriminator, build_generator
 from pipeline.gan.networks.decoder import build_decoders
 from pipeline.store.npz import ArrayForm, ArrayForms
@@ -66,6 +67,18 @@ class TrainState:
         """Set every variable from the arrays of `arrays()`."""
         for name, variable in self._named():
             variable.assign(arrays[name])
+
+    def restore_networks(self, arrays: dict[str, np.ndarray]) -> bool:
+        """Set generator, averaged generator and discriminator alone, from arrays named as in `arrays()`; returns false,
+        and sets nothing, if they are not of the form of these networks."""
+        parts = tuple(f"{name}/" for name in NETWORKS)
+        here = {name: variable for name, variable in self._named() if name.startswith(parts)}
+        there = {name: array for name, array in arrays.items() if name.startswith(parts)}
+        if {name: tuple(each.shape) for name, each in here.items()} != {name: a.shape for name, a in there.items()}:
+            return False
+        for name, variable in here.items():
+            variable.assign(there[name])
+        return True
 
     def restore_average(self, arrays: dict[str, np.ndarray]) -> None:
         """Set the averaged generator alone, from arrays named as in `arrays()`."""

@@ -1,0 +1,54 @@
+"""The setting gan.start: which checkpoint a training begins with."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.gan.continuation import FINAL
+from pipeline.options import dataset_flag
+from pipeline.store.digest import of_file
+from tasks import machines, paths
+
+
+def find(start: str, dataset: str) -> Path:
+    """The checkpoint that `start` names, a dataset or the folder of a training, for a training of `dataset`.
+
+    Errors: `UserError` if there is none, or it would be one of the dataset itself, which changes with each training.
+    """
+    if "/" in start or start in (".", ".."):
+        folder = Path(start)
+        if not (folder / FINAL).is_file():
+            raise UserError(
+                f"gan.start = {start}: there is no {FINAL} in this folder; give the folder of a training that ended,"
+                " such as models/cats/gan/latest, or the name of a dataset"
+            )
+        return folder.resolve() / FINAL
+    if start == dataset:
+        raise UserError(
+            f"gan.start = {start}: this is the dataset itself, whose generator each training replaces; give the folder"
+            f" of one of its trainings, below models/{start}/gan"
+        )
+    try:
+        paths.existing_dataset(start)
+    except UserError as error:
+        raise UserError(f"gan.start = {start}: {error}") from None
+    store = paths.artifact_store(start, "gan")
+    if (found := store.latest() or store.newest()) is None:
+        hint = machines.how_to_fetch(start, "gan") or f"`python -m tasks run{dataset_flag(start)}` trains one"
+        raise UserError(f"gan.start = {start}: it has no trained generator here; {hint}")
+    return found.folder / FINAL
+
+
+def content(start: str, dataset: str) -> dict[str, str]:
+    """What the setting adds to the content of the stage: the digest of the checkpoint."""
+    return {"start": _digest(*_stamp(find(start, dataset)))} if start else {}
+
+
+def _stamp(path: Path) -> tuple[Path, int, int]:
+    stat = path.stat()
+    return path, stat.st_size, stat.st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _digest(path: Path, size: int, changed: int) -> str:
+    return of_file(path)
