@@ -76,7 +76,7 @@ def double_side(x: Tensor, kernel: Tensor) -> Tensor:
     matrix = ops.reshape(ops.transpose(kernel, (3, 0, 1, 2)), (channels, -1))
     # A tap of 0 to 3 is twice the offset of the pixel that it reaches, plus its row or column there
     taps = ops.reshape(ops.matmul(ops.reshape(x, (-1, channels)), matrix), (-1, height, width, 2, 2, 2, 2, count))
-    total = None
+    total: Tensor = None
     for row in (0, 1):
         for column in (0, 1):
             part = ops.transpose(taps[:, :, :, row, :, column], (0, 1, 3, 2, 4, 5))
