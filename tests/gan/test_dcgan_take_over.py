@@ -11,6 +11,7 @@ from tests.gan.conftest import TINY
 from tests.gan.drawn_discs import draw_discs
 
 
+@pytest.mark.long
 def test_take_over_keeps_the_objects_and_goes_on_bit_identically(images, undisturbed, tmp_path):
     gan = Dcgan(images, TINY, seed=3)
     gan.train(images, epochs=2)

@@ -171,6 +171,7 @@ def test_page_run_survives_a_killed_server(profile, live_server):
     assert (live_server.fake_dataset.folder / "gate.runs").read_text() == "run --dataset cats --until filter\n"
 
 
+@pytest.mark.long
 def test_page_run_can_be_stopped_and_a_failure_is_shown(profile, live_server):
     tab = open_tab(profile, live_server)
     tab.click("#update")

@@ -132,6 +132,7 @@ def test_tiles_are_chosen_and_enlarged_by_keys_and_shown_in_whole_multiples(prof
     assert errors == []
 
 
+@pytest.mark.long
 def test_pages_of_a_race_are_accessible_and_fit_their_window(profile, address):
     tab, errors = watched_tab(profile)
     link = prepared(tab, address)
