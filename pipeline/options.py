@@ -228,9 +228,8 @@ class GanOptions(Options):
     )
     start: str = option(
         "",
-        "another dataset, or the folder of a training such as models/cats/gan/latest, whose networks the training"
-        " begins with; empty: from nothing",
-        significant=False,  # the content key has the digest of the networks instead
+        "another dataset, or the folder of a training (models/cats/gan/latest), whose networks it begins with",
+        significant=False,  # the content key has their digest instead
     )
     sample_every: int | None = option(
         None,

@@ -177,7 +177,29 @@ def _leaky(slope: float) -> Callable[[Tensor], Tensor]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GrowingNetwork:
+class LayerOwner:
+    """What trains the layers of one factory."""
+
+    layers: LayerFactory
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The variables of all layers."""
+        return self.layers.variables
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """The variables that an optimizer updates."""
+        return self.layers.trainable_variables
+
+    def power_iteration(self) -> None:
+        """One step of power iteration in every layer with spectral norm."""
+        for layer in self.layers.bounded:
+            layer.power_iteration()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrowingNetwork(LayerOwner):
     """A network with one model for each stage of progressive growing; without growing there is one stage.
 
     `settled[i]` is the model at the i-th side, `fading[i]` the model while that side fades in. All variables exist from
@@ -187,20 +209,9 @@ class GrowingNetwork:
     multi-scale GAN, whose `settled[-1]` gives or takes a tuple of pictures, see `pyramid`.
     """
 
-    layers: LayerFactory
     settled: tuple[keras.Model, ...]
     fading: tuple[keras.Model | None, ...]
     whole: keras.Model
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        """The variables of all stages."""
-        return self.layers.variables
-
-    @property
-    def trainable_variables(self) -> list[keras.Variable]:
-        """The variables that an optimizer updates."""
-        return self.layers.trainable_variables
 
     @property
     def parameters(self) -> int:
@@ -215,11 +226,6 @@ class GrowingNetwork:
         """Set the weight of a new side to `share`, from 0 to 1."""
         for blend in self.layers.blends:
             blend.fade.assign(share)
-
-    def power_iteration(self) -> None:
-        """One step of power iteration in every layer with spectral norm."""
-        for layer in self.layers.bounded:
-            layer.power_iteration()
 
 
 @dataclass(frozen=True, kw_only=True)

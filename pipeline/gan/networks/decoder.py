@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.devices import keras
 from pipeline.gan.config import Definition
 from pipeline.gan.config.resolutions import Resolutions
-from pipeline.gan.networks.builder import LayerFactory
+from pipeline.gan.networks.builder import LayerFactory, LayerOwner
 
 COARSE, FINE = 1, 2  # levels of the maps
 DOUBLINGS = 2  # of the side, at most
@@ -21,22 +21,11 @@ ops = keras.ops
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decoders:
+class Decoders(LayerOwner):
     """`whole` decodes a coarse map, `part` a quadrant of a fine one, which pictures of 16 to 28 px do not have."""
 
-    layers: LayerFactory
     whole: keras.Model
     part: keras.Model | None
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        """The variables of both."""
-        return self.layers.variables
-
-    @property
-    def trainable_variables(self) -> list[keras.Variable]:
-        """The variables that the optimizer of the discriminator updates too."""
-        return self.layers.trainable_variables
 
     def error(self, reals: Tensor, maps: list[Tensor], draw: Tensor) -> Tensor:
         """The mean squared error of the reconstruction of `reals` (B, S, S, C) from D's `maps`, the coarse one first.

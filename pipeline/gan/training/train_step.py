@@ -145,6 +145,8 @@ class _Update:
         """D's turn: its output before the update, and the norm of its gradient."""
         state, network = self.state, self.state.discriminator
         network.power_iteration()
+        if state.decoders:
+            state.decoders.power_iteration()
         # Outside the tape: no gradients by the pictures are needed
         reals, fakes = self._augmented(reals, draws[0]), self._augmented(fakes, draws[1])
         if not self.plan.learn:

@@ -52,6 +52,16 @@ def test_training_reconstructs_better_and_only_the_discriminator_pays():
     assert np.mean(penalties[-5:]) < 0.6 * np.mean(penalties[:5])
 
 
+def test_spectral_norm_of_the_decoders_follows_their_kernels():
+    spectral = {"norm": "none", "weights": "spectral", "reconstruction": 1.0}
+    runner = StepRunner(define({"discriminator": spectral}), size=32)
+    before = [np.array(layer.left) for layer in runner.state.decoders.layers.bounded]
+    runner.run([0, 1])
+    after = [np.array(layer.left) for layer in runner.state.decoders.layers.bounded]
+    assert before
+    assert not any(map(np.array_equal, before, after))
+
+
 def test_an_exported_or_plain_discriminator_has_no_maps():
     options = {"size": 32, "channels": 3, "seed": 0}
     assert len(build_discriminator(define(RECONSTRUCTING), **options, keras_only=True).whole.outputs) == 2
