@@ -3,9 +3,6 @@
 STAGE_OPTIONS holds the options of each stage by the stage's name, and STAGES is the one list of stages, in order.
 """
 
-import os
-import re
-import shlex
 from typing import Any, Literal
 
 from pydantic import field_validator
@@ -13,11 +10,6 @@ from pydantic import field_validator
 from pipeline.errors import UserError
 from pipeline.option_types import Options, as_text, expected, field_of, nearest, option, parse, value_type
 
-DEFAULT_DATASET = "demo"  # of commands without --dataset
-DATASET = re.compile(r"\w[\w-]*")
-LONGEST = 100  # bytes of a dataset's name: it is part of the names of folders and locks, which may have 255 bytes
-LUIGID, NIGHTS = "luigid", "nightly"  # folders in data/ that are no datasets; NIGHTS is one in generated/ too
-RESERVED = {LUIGID: "Luigi's scheduler has its state", NIGHTS: "the nightly runs have their records"}
 Source = Literal["demo", "bing", "openverse", "baidu", "google", "site", "urls", "folder", "imagefolder", "webdataset"]
 COLUMN_FIELDS = ("url", "page", "title", "license", "creator", "class", "file")  # what download.columns may find
 
@@ -319,23 +311,6 @@ def parse_setting(stage: str, option: str, text: str, where: str) -> Any:
     except UserError as error:  # begins with the name of the option
         raise UserError(f"{where.removesuffix(option)}{error}") from None
     return value
-
-
-def dataset_flag(dataset: str) -> str:
-    """The flag that selects `dataset` in a command; empty for the default dataset."""
-    return "" if dataset == DEFAULT_DATASET else f" --dataset {shlex.quote(dataset)}"
-
-
-def check_dataset(dataset: str) -> None:
-    """Raise a `UserError` unless `dataset` can be the name of a folder and of a section of luigi.cfg."""
-    if dataset in RESERVED:
-        raise UserError(f"dataset = {dataset!r}: this name is reserved, as {RESERVED[dataset]} there; choose another")
-    if not DATASET.fullmatch(dataset) or len(os.fsencode(dataset)) > LONGEST:
-        shown = dataset if len(dataset) <= LONGEST else f"{dataset[:20]}…"
-        raise UserError(
-            f"dataset = {shown!r}: expected letters, digits, - and _, at most {LONGEST} bytes (a name for folders, not"
-            " the search terms: those go into --query)"
-        )
 
 
 TYPE_NAMES: dict[type, str] = {bool: "flag", int: "integer", float: "number", str: "text"}  # how a form asks

@@ -8,10 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pipeline.dataset_names import DEFAULT_DATASET
 from pipeline.errors import Stopped, UserError, of_system
 from pipeline.labels.log import LABEL_NAMES
 from pipeline.option_types import as_json, expected, nearest, similar
-from pipeline.options import DEFAULT_DATASET, STAGE_OPTIONS, STAGES
+from pipeline.options import STAGE_OPTIONS, STAGES
 from pipeline.text import to_plain_line
 from tasks import commands, console, machines, paths, settings, settings_commands, status
 

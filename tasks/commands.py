@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.crawl.url import STANDARD_INPUT
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import UserError
 from pipeline.gan.config import LoadedDefinition, differences, read, schema_text
 from pipeline.gan.config.wording import as_json_text, description_line, difference_line, ignored_words, warning_line
 from pipeline.labels.folders import export_folders, import_folders
 from pipeline.option_types import nearest
-from pipeline.options import STAGE_OPTIONS, STAGES, dataset_flag, split_setting
+from pipeline.options import STAGE_OPTIONS, STAGES, split_setting
 from pipeline.store.atomic import write_whole
 from pipeline.text import counted
 from tasks import console, label_snapshots, paths, run_log, runner, settings

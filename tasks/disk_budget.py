@@ -16,9 +16,9 @@ from datetime import date, datetime
 from pathlib import Path
 
 from pipeline import night_record
+from pipeline.dataset_names import NIGHTS
 from pipeline.errors import DamagedState, UserError, of_system
 from pipeline.night_record import NEWS, PLAN, NightPlan
-from pipeline.options import NIGHTS
 from pipeline.report.night_words import GIB, size_words
 from pipeline.run_process import is_at_work
 from pipeline.store.artifacts import PACKED, load, packed_files

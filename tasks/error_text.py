@@ -3,8 +3,8 @@
 import re
 import shlex
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import NextStep, Stopped, UserError, of_system
-from pipeline.options import dataset_flag
 from tasks import isolation
 
 STOPPED = "stopped; the next run resumes here"

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import UserError
 from pipeline.gan.card_text import Layout as CardLayout
 from pipeline.gan.model_repository import ONNX, repository_files
 from pipeline.machine import CPU_ENVIRONMENT
-from pipeline.options import dataset_flag
 from pipeline.progress import shown_if_watched
 from pipeline.report.export_files import ExportFile, export_samples, export_squares
 from pipeline.report.export_folder import ExportKind, find_earlier, write_export

@@ -3,9 +3,9 @@
 from functools import lru_cache
 from pathlib import Path
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import UserError
 from pipeline.gan.continuation import FINAL
-from pipeline.options import dataset_flag
 from pipeline.store.digest import of_file
 from tasks import machines, paths
 

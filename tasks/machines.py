@@ -18,10 +18,10 @@ from luigi import configuration
 from pipeline.cluster.certificates import read_certificates
 from pipeline.cluster.client import TRIES, Cluster
 from pipeline.cluster.log_lines import hand_to_root
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import UserError
 from pipeline.machine import BACKEND_ENVIRONMENT, usable_cores
 from pipeline.option_types import Options, field_of, option, parse
-from pipeline.options import dataset_flag
 from pipeline.store.object_store import open_store, without_password
 from pipeline.store.remote_artifacts import RemoteArtifacts
 from pipeline.store.remote_lock import RemoteLock

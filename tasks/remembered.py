@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import DamagedState, of_system
-from pipeline.options import dataset_flag
 from pipeline.store.atomic import write_whole
 from tasks import paths
 

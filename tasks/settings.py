@@ -17,17 +17,10 @@ from typing import Any
 
 from luigi import configuration
 
+from pipeline.dataset_names import check_dataset, dataset_flag
 from pipeline.errors import UserError
 from pipeline.option_types import Options, as_json, as_text, field_of, nearest
-from pipeline.options import (
-    STAGE_OPTIONS,
-    STAGES,
-    check_dataset,
-    dataset_flag,
-    describe_setting,
-    parse_setting,
-    split_setting,
-)
+from pipeline.options import STAGE_OPTIONS, STAGES, describe_setting, parse_setting, split_setting
 from pipeline.store import digest
 from pipeline.store.atomic import write_whole
 from tasks import machines, paths, remembered

@@ -5,9 +5,10 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 
+from pipeline.dataset_names import check_dataset
 from pipeline.errors import UserError, of_system
 from pipeline.option_types import as_text, nearest
-from pipeline.options import STAGE_OPTIONS, check_dataset
+from pipeline.options import STAGE_OPTIONS
 from tasks import machines, paths, remembered, settings, settings_page
 from tasks.nightly import night_options
 

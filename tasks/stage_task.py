@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import luigi
 
-from pipeline.options import DEFAULT_DATASET
+from pipeline.dataset_names import DEFAULT_DATASET
 from pipeline.store import digest
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from tasks import error_text, label_snapshots, paths, run_log

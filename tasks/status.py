@@ -3,8 +3,9 @@
 from argparse import Namespace
 from collections import Counter
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import DamagedState, UserError, of_system
-from pipeline.options import STAGES, dataset_flag
+from pipeline.options import STAGES
 from pipeline.run_process import is_at_work
 from pipeline.store.manifest import check_contents
 from tasks import console, dataset_archive, gallery_updates, label_snapshots, paths, run_log

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import Stopped, UserError, disk_faults
 from pipeline.option_types import accepted, as_text, field_of, parse
-from pipeline.options import dataset_flag
 from pipeline.pretrained import Weights
 from pipeline.progress import Progress, ShouldStop
 from pipeline.result import Result

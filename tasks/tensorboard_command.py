@@ -14,10 +14,10 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import UserError
 from pipeline.gan.stats_log import STATS
 from pipeline.gan.tensorboard_events import event_files, write_events
-from pipeline.options import dataset_flag
 from pipeline.report.trainings import SHEETS, Training, Trainings
 from pipeline.text import to_plain_line
 from tasks import paths, signals

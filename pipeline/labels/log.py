@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import DamagedState, UserError
-from pipeline.options import dataset_flag
 from pipeline.store.atomic import write_whole
 from pipeline.store.digest import is_digest
 from pipeline.store.jsonl import dump_row, parse_row, timestamp

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import UserError
-from pipeline.options import dataset_flag
 from pipeline.report.trace_lineage import TracedDataset, facts_of, lineage_of, number, whole
 from pipeline.report.trace_model import ArtifactFacts, Lineage, SampleFacts, SheetFacts, Trace
 from pipeline.report.trace_picture import crawl_rows, nearest_reals, picture_facts

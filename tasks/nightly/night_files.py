@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from pipeline import night_record
+from pipeline.dataset_names import NIGHTS
 from pipeline.errors import of_system
 from pipeline.night_record import (
     LOGS,
@@ -25,7 +26,6 @@ from pipeline.night_record import (
     RunningTurn,
     Turn,
 )
-from pipeline.options import NIGHTS
 
 ROOT = Path("data") / NIGHTS
 PAGES = Path("generated") / NIGHTS

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import field_validator
 from pydantic.fields import FieldInfo
 
+from pipeline.dataset_names import check_dataset
 from pipeline.errors import UserError
 from pipeline.option_types import Options, as_text, field_of, option, parse
-from pipeline.options import check_dataset
 from pipeline.text import to_plain_line
 from tasks import paths, settings
 from tasks.settings import FLAG, Given

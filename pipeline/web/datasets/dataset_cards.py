@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import UserError
 from pipeline.labels.log import LabelLog
 from pipeline.labels.snapshot import ENOUGH_TO_BEGIN, EXTRA_LABELS
 from pipeline.option_types import as_json
-from pipeline.options import dataset_flag, parse_setting
+from pipeline.options import parse_setting
 from pipeline.run_record import NAME as RECORD
 from pipeline.web.dataset_paths import DatasetPaths, Site
 from pipeline.web.datasets.card_pictures import card_picture, picture_address

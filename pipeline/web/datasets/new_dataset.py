@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from pipeline.dataset_names import check_dataset
 from pipeline.errors import UserError
-from pipeline.options import check_dataset
 from pipeline.store.atomic import write_whole
 from pipeline.store.digest import of_bytes
 from pipeline.web.bodies import StrictBody

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.errors import DamagedState
 from pipeline.filter.scores import Score, read_scores
-from pipeline.options import dataset_flag
 from pipeline.store import verified
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.digest import is_digest

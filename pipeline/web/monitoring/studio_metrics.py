@@ -19,8 +19,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 
+from pipeline.dataset_names import NIGHTS
 from pipeline.night_record import newest_summary
-from pipeline.options import NIGHTS
 from pipeline.web.dataset_paths import DatasetPaths
 from pipeline.web.datasets.dataset_cards import DatasetCard, Heads, read_heads
 from pipeline.web.monitoring.stage_counts import StageCounts

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
 
+from pipeline.dataset_names import dataset_flag
 from pipeline.gan.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SEED
-from pipeline.options import dataset_flag
 from pipeline.web.drawing.sample_sets import list_generators, list_sample_sets
 from pipeline.web.rendering import html
 from pipeline.web.studio import Studio
