@@ -43,7 +43,8 @@ def kill_while_working(home: Home, sign: tuple[Path, str], number: int = signal.
     return process
 
 
-@pytest.mark.parametrize("stage", [stage if stage == "gan" else pytest.param(stage, marks=LONG) for stage in STAGES])
+@LONG
+@pytest.mark.parametrize("stage", STAGES)
 def test_run_after_sigkill_in_a_stage_is_bit_identical(home, finished, stage):
     expected = finished.outputs()
     assert kill_while_working(home, unmake(home, stage)).returncode == -signal.SIGKILL

@@ -76,6 +76,7 @@ def test_luigid_shows_a_run_with_its_graph_and_outcome(home, luigid, stage, flag
     assert len(graph) >= len(STAGES)
 
 
+@pytest.mark.long
 def test_luigid_counts_what_ran_for_prometheus(home, luigid):
     assert home.run("--scheduler", luigid, "--report-thumbnails=19") == ["report"]
     with urllib.request.urlopen(f"{luigid}/metrics", timeout=10) as answer:

@@ -142,6 +142,7 @@ def test_evaluate_gives_no_accuracy_of_a_critic(images):
     assert Dcgan(images, wasserstein).evaluate(images).accuracy is None
 
 
+@pytest.mark.long
 def test_growing_gan_is_evaluated_at_its_current_side(images):
     plain = {"width": 8, "norm": "none"}
     growing = {"generator": plain, "discriminator": plain, "growing": {"start": 8, "hold": 100, "fade": 100}}

@@ -103,6 +103,7 @@ def test_training_whose_checkpoints_are_all_damaged_says_that_it_trains_from_not
     assert said == [f"no checkpoint in {workspace.folder('a')} can be read; trains from nothing"]
 
 
+@pytest.mark.long
 def test_time_limit_leaves_a_generator_and_going_on_from_it_is_bit_identical(workspace, whole_training):
     done, names = [], ["a", "b", "c"]
     for before, name in zip([None, *names], names, strict=False):  # two unfinished ones in a row

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from playwright.sync_api import Error
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MARKS = [
@@ -22,12 +23,20 @@ def open_tab(profile, live_server, view="#view=all"):
 
 
 def wait_for(tab, condition):
-    """Wait until a JavaScript expression is true; Playwright's own wait needs eval, which the page's policy forbids."""
+    """Wait until a JavaScript expression is true; Playwright's own wait needs eval, which the page's policy forbids.
+
+    An expression may fail for a while: a page that is still loading lacks its elements, or leaves for the next one.
+    """
+    error = None
     for _ in range(400):
-        if tab.evaluate(condition):
-            return
+        try:
+            if tab.evaluate(condition):
+                return
+            error = None
+        except Error as raised:
+            error = raised
         tab.wait_for_timeout(50)
-    raise AssertionError(f"never became true: {condition}")
+    raise AssertionError(f"never became true: {condition}" + (f" ({error})" if error else ""))
 
 
 def press(tab, keys):

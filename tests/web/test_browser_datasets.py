@@ -61,6 +61,7 @@ def test_a_dataset_is_made_of_dropped_pictures_and_more_are_added(profile, serve
     assert len(list((server.folder / "data" / "tabbies" / "uploads").iterdir())) == 5
 
 
+@pytest.mark.long
 def test_a_setting_is_saved_its_origin_shown_and_forgotten(profile, server):
     tab = profile.new_page()
     tab.goto(f"{server.address}/d/cats/settings#q=epochs")
@@ -78,6 +79,7 @@ def test_a_setting_is_saved_its_origin_shown_and_forgotten(profile, server):
     assert tab.input_value("input[name='gan.epochs']") == "auto"
 
 
+@pytest.mark.long
 def test_a_definition_is_corrected_and_saved_under_a_new_name(profile, server):
     tab = profile.new_page()
     tab.goto(f"{server.address}/definitions")
@@ -111,6 +113,7 @@ def test_what_is_typed_before_the_script_has_come_counts_as_unsaved(profile, ser
     wait_for(tab, "document.getElementById('use').disabled")
 
 
+@pytest.mark.long
 def test_datasets_are_filtered_archived_restored_and_deleted(profile, server):
     tab = profile.new_page()
     tab.goto(f"{server.address}/#sort=name")

@@ -40,6 +40,7 @@ def kept(tab):
     return int(tab.text_content("#kept"))
 
 
+@pytest.mark.long
 def test_threshold_is_dragged_by_mouse_and_tiles_and_figures_follow(profile, filtered):
     tab = open_filter(profile, filtered)
     asked = []
@@ -106,7 +107,7 @@ def test_automatic_threshold_band_and_backbone(profile, filtered):
     assert saved == {"filter.precision": "0.99", "filter.unsure": "0.2", "classifier.backbone": "MobileNet"}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_pages_fit_every_window_and_are_accessible(chromium, filtered, scheme):
     context = chromium.new_context(bypass_csp=True, color_scheme=scheme)  # axe-core is run as a script of the page
     tab = open_filter(context, filtered)

@@ -125,6 +125,7 @@ def test_page_shows_a_damaged_log_and_labels_wait_for_repair(profile, live_serve
     assert live_server.fake_dataset.log.effective() == {picture_id(0): "on", picture_id(1): "off"}
 
 
+@pytest.mark.long
 def test_an_answer_from_before_a_label_was_saved_removes_it_from_no_tile(profile, live_server):
     tab = open_tab(profile, live_server)
     press(tab, "y")

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.web.browser import MARKS, open_tab, wait_for
 from tests.web.conftest import FAKE_TASKS
 
@@ -41,6 +43,7 @@ def test_run_panel_hides_a_run_of_a_terminal_that_was_done_before_the_page_was_o
     assert not tab.is_visible("#run")
 
 
+@pytest.mark.long
 def test_run_panel_shows_the_note_of_the_progress(profile, live_server):
     tab = open_tab(profile, live_server)
     tab.click("#update")

@@ -181,6 +181,7 @@ def disagreement(runner: StepRunner) -> float:
     return max(ratios)
 
 
+@pytest.mark.long
 def test_scales_agree_after_training():
     width = {"width": 16, "max_width": 32}
     tree = {"generator": width | {"norm": "layer"}, "discriminator": PLAIN | width, "batch": 16}

@@ -3,6 +3,8 @@
 import json
 import urllib.request
 
+import pytest
+
 from tests.web.browser import MARKS, open_tab, wait_for
 
 pytestmark = MARKS
@@ -24,6 +26,7 @@ def opened(profile, live_server, path):
     return tab, said
 
 
+@pytest.mark.long
 def test_jobs_are_shown_stopped_resumed_and_deleted(profile, live_server):
     evil = "<img src=x onerror=\"document.title='evil'\">"
     submit(live_server, name=evil)

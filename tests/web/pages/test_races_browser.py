@@ -72,6 +72,7 @@ def choose(tab, name):
     wait_for(tab, "document.getElementById('said').textContent.includes('saved')")
 
 
+@pytest.mark.long
 def test_two_voters_vote_blind_and_see_names_after_the_close(profile, voters, address):
     host, errors = watched_tab(profile)
     host.on("dialog", lambda asked: asked.accept())
