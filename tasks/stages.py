@@ -20,7 +20,7 @@ from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, epochs_begun, find_continuation
 from pipeline.gan.training.ending import check_automatic
 from pipeline.pretrained import NONE, uses_backbone
-from tasks import backbones, gallery_updates, gan_start, label_snapshots, machines, paths, settings
+from tasks import backbones, gallery_updates, label_snapshots, machines, paths, settings, trained_generators
 from tasks.make_artifact import draft_manifest
 from tasks.stage_arguments import (
     ClassifierArguments,
@@ -203,9 +203,8 @@ class TrainGan(Measured):
         return {Download: (), Normalize: (), Filter: ("kept",), **self.measured_by()}
 
     def content(self) -> dict[str, str]:
-        return (
-            super().content() | {"definition": self._definition} | gan_start.content(self.options.start, self.dataset)
-        )
+        start = trained_generators.start_content(self.options.start, self.dataset)
+        return super().content() | {"definition": self._definition} | start
 
     def notes(self) -> dict[str, Any]:
         return {"start": self.options.start} if self.options.start else {}
@@ -236,7 +235,7 @@ class TrainGan(Measured):
             raise UserError(f"{path} was changed while the run was at earlier stages; run again to train with it")
         key = cast(str, self.key())  # known, as arguments are asked for when all that the stage reads is there
         live = paths.training_sheets(self.dataset, key)
-        start = gan_start.find(self.options.start, self.dataset) if self.options.start else None
+        start = trained_generators.find_start(self.options.start, self.dataset) if self.options.start else None
         continues = self._continuation(key)
         return {"classifier": None, "definition": path, "live": live, "continues": continues, "start": start}
 

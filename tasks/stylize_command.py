@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.dataset_names import dataset_flag
 from pipeline.errors import Stopped, UserError, disk_faults
 from pipeline.option_types import accepted, as_text, field_of, parse
 from pipeline.pretrained import Weights
@@ -17,7 +16,7 @@ from pipeline.style.drawn_content import DrawnContent
 from pipeline.style.style_networks import check_layers, find_network, identify
 from pipeline.style.style_options import StyleOptions, layer_weights, style_shares
 from pipeline.style.style_pictures import as_picture, find_pictures
-from tasks import console, error_text, isolation, machines, paths, runner, signals
+from tasks import console, error_text, isolation, paths, runner, signals, trained_generators
 from tasks.stylized_results import Content, StylizedResults
 
 DATASET_PREFIX = "dataset:"
@@ -178,17 +177,9 @@ def _samples(dataset: str, count: int, seed: int) -> list[Content]:
             f" {DEFAULT_SAMPLES}"
         )
     try:
-        paths.existing_dataset(dataset)
+        trained = trained_generators.of_dataset(dataset)
     except UserError as error:
         raise UserError(f"content {DATASET_PREFIX}{dataset}: {error}") from None
-    store = paths.artifact_store(dataset, "gan")
-    trained = store.latest() or store.newest()
-    if trained is None:
-        if hint := machines.how_to_fetch(dataset, "gan"):
-            raise UserError(f"{dataset} has no trained generator on this machine; {hint}")
-        raise UserError(
-            f"{dataset} has no trained generator yet; `python -m tasks run{dataset_flag(dataset)}` trains one"
-        )
     drawn = [
         DrawnContent(
             gan=trained.folder,

@@ -223,7 +223,10 @@ def test_without_any_network_it_is_refused(capsys, monkeypatch):
 def test_a_dataset_without_a_generator_says_what_trains_one(capsys, here):
     (here / "data" / "demo" / "runs").mkdir(parents=True)
     assert main(["stylize", "dataset:demo", "style.png", "--out", "art"]) == 2
-    assert "demo has no trained generator yet; `python -m tasks run` trains one" in capsys.readouterr().err
+    assert (
+        "content dataset:demo: demo has no trained generator on this machine; `python -m tasks run` trains one"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_dataset_s_name_as_a_file_is_explained(capsys, here):

@@ -5,8 +5,9 @@ import os
 import pytest
 
 from pipeline.errors import UserError
-from tasks import gan_start, paths
+from tasks import paths
 from tasks.cli import main
+from tasks.trained_generators import find_start, start_content
 from tests.tasks.fake_stages import use_fakes
 
 CONFIG = "[filter]\nmethod = none\n[gan]\nextractor = own\n[cats.download]\nquery = cat\n[dogs.download]\nquery = dog\n"
@@ -24,17 +25,20 @@ def cats(configure, monkeypatch):
 
 
 def test_a_dataset_and_the_folder_of_its_training_are_the_same_start(cats):
-    by_name, by_folder = gan_start.find("cats", "dogs"), gan_start.find("models/cats/gan/latest", "dogs")
+    by_name, by_folder = (
+        find_start("cats", "dogs"),
+        find_start("models/cats/gan/latest", "dogs"),
+    )
     assert by_name.resolve() == by_folder.resolve() == cats.resolve()
-    assert gan_start.content("cats", "dogs") == gan_start.content("models/cats/gan/latest", "dogs")
-    assert gan_start.content("", "dogs") == {}
+    assert start_content("cats", "dogs") == start_content("models/cats/gan/latest", "dogs")
+    assert start_content("", "dogs") == {}
 
 
 def test_another_generator_of_the_start_is_another_content(cats):
-    before = gan_start.content("cats", "dogs")
+    before = start_content("cats", "dogs")
     cats.write_bytes(b"others.")
     os.utime(cats, ns=(1, 1))
-    assert gan_start.content("cats", "dogs") != before
+    assert start_content("cats", "dogs") != before
 
 
 def test_a_plan_says_that_the_start_has_changed(cats, capsys):
@@ -54,7 +58,7 @@ def test_a_plan_says_that_the_start_has_changed(cats, capsys):
 )
 def test_a_start_that_is_none_is_one_line(cats, start, says):
     with pytest.raises(UserError) as caught:
-        gan_start.find(start, "dogs")
+        find_start(start, "dogs")
     assert str(caught.value).startswith(says)
 
 
@@ -62,6 +66,6 @@ def test_a_dataset_without_a_training_says_how_to_train(configure):
     folder = configure(CONFIG)
     (folder / "data" / "cats" / "runs").mkdir(parents=True)
     with pytest.raises(
-        UserError, match="it has no trained generator here; `python -m tasks run --dataset cats` trains"
+        UserError, match="cats has no trained generator on this machine; `python -m tasks run --dataset cats` trains"
     ):
-        gan_start.find("cats", "dogs")
+        find_start("cats", "dogs")

@@ -1,4 +1,4 @@
-"""The setting gan.start: which checkpoint a training begins with."""
+"""The generators that datasets have trained, for commands and trainings that begin with one (gan.start, stylize)."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -6,12 +6,26 @@ from pathlib import Path
 from pipeline.dataset_names import dataset_flag
 from pipeline.errors import UserError
 from pipeline.gan.continuation import FINAL
+from pipeline.store.artifacts import Artifact
 from pipeline.store.digest import of_file
 from tasks import machines, paths
 
 
-def find(start: str, dataset: str) -> Path:
-    """The checkpoint that `start` names, a dataset or the folder of a training, for a training of `dataset`.
+def of_dataset(dataset: str) -> Artifact:
+    """The training that the last run of `dataset` made or used.
+
+    Errors: `UserError` if there is no such dataset, or none of its trainings is on this machine.
+    """
+    paths.existing_dataset(dataset)
+    store = paths.artifact_store(dataset, "gan")
+    if found := store.latest() or store.newest():
+        return found
+    hint = machines.how_to_fetch(dataset, "gan") or f"`python -m tasks run{dataset_flag(dataset)}` trains one"
+    raise UserError(f"{dataset} has no trained generator on this machine; {hint}")
+
+
+def find_start(start: str, dataset: str) -> Path:
+    """The checkpoint that gan.start names, by a dataset or the folder of a training, for a training of `dataset`.
 
     Errors: `UserError` if there is none, or it would be one of the dataset itself, which changes with each training.
     """
@@ -29,19 +43,14 @@ def find(start: str, dataset: str) -> Path:
             f" of one of its trainings, below models/{start}/gan"
         )
     try:
-        paths.existing_dataset(start)
+        return of_dataset(start).folder / FINAL
     except UserError as error:
         raise UserError(f"gan.start = {start}: {error}") from None
-    store = paths.artifact_store(start, "gan")
-    if (found := store.latest() or store.newest()) is None:
-        hint = machines.how_to_fetch(start, "gan") or f"`python -m tasks run{dataset_flag(start)}` trains one"
-        raise UserError(f"gan.start = {start}: it has no trained generator here; {hint}")
-    return found.folder / FINAL
 
 
-def content(start: str, dataset: str) -> dict[str, str]:
-    """What the setting adds to the content of the stage: the digest of the checkpoint."""
-    return {"start": _digest(*_stamp(find(start, dataset)))} if start else {}
+def start_content(start: str, dataset: str) -> dict[str, str]:
+    """What the setting gan.start adds to the content of the stage: the digest of the checkpoint."""
+    return {"start": _digest(*_stamp(find_start(start, dataset)))} if start else {}
 
 
 def _stamp(path: Path) -> tuple[Path, int, int]:
