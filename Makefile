@@ -25,7 +25,7 @@ endif
 endif
 
 .PHONY: run plan status studio label tensorboard onnx parquet cluster storage nightly test test-fast test-long coverage lint type lock \
-	luigid gpu
+	luigid gpu gpu-jax
 
 run: .venv/.run
 	@$(BIN)/python -m tasks run --dataset "$(DATASET)" $(QUERY_FLAG) $(ARGS)
@@ -85,6 +85,7 @@ lock: .venv/.dev
 	$(LOCK) --output-file requirements.lock requirements.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-dev.lock requirements-dev.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-gpu.lock requirements-gpu.txt
+	$(LOCK) --constraint requirements.lock --output-file requirements-gpu-jax.lock requirements-gpu-jax.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-tensorboard.lock requirements-tensorboard.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-onnx.lock requirements-onnx.txt
 	$(LOCK) --constraint requirements.lock --output-file requirements-parquet.lock requirements-parquet.txt
@@ -98,8 +99,12 @@ luigid: .venv/.run
 nightly: .venv/.run
 	@$(BIN)/python -m tasks nightly $(ARGS)
 
+# One of the two: CUDA for TensorFlow, or for JAX
 gpu: .venv/.run requirements-gpu.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-gpu.lock
+
+gpu-jax: .venv/.run requirements-gpu-jax.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-gpu-jax.lock
 
 .venv/.tensorboard .venv/.onnx .venv/.parquet .venv/.cluster .venv/.storage: .venv/.%: requirements-%.lock .venv/.run
 	$(BIN)/python -m pip install --quiet --require-hashes -r $<

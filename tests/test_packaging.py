@@ -16,14 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parent.parent
-LOCKS = {
-    "requirements.txt": "requirements.lock",
-    "requirements-dev.txt": "requirements-dev.lock",
-    "requirements-gpu.txt": "requirements-gpu.lock",
-    "requirements-onnx.txt": "requirements-onnx.lock",
-    "requirements-parquet.txt": "requirements-parquet.lock",
-    "requirements-tensorboard.txt": "requirements-tensorboard.lock",
-}
+LOCKS = {path.name: path.with_suffix(".lock").name for path in sorted(REPOSITORY.glob("requirements*.txt"))}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 SYSTEMS = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64"))
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}")
@@ -91,6 +84,11 @@ def test_every_pin_satisfies_the_range_of_the_project(project, file):
 def test_the_project_is_for_the_pythons_that_the_locks_are_for(project):
     wanted = Requirement(f"python{project['project']['requires-python']}").specifier
     assert [minor for minor in range(20) if wanted.contains(f"3.{minor}.1")] == [10, 11, 12, 13]
+
+
+def test_every_extra_has_a_requirements_file(project):
+    extras = project["project"]["optional-dependencies"]
+    assert {f"requirements-{extra}.txt" for extra in extras} | {"requirements.txt", "requirements-dev.txt"} == {*LOCKS}
 
 
 @pytest.mark.parametrize(("file", "lock"), LOCKS.items())
