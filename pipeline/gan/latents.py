@@ -15,6 +15,19 @@ def fixed_latents(count: int, *, size: int, seed: int, truncation: float = 0.0) 
     return (truncated(latents, truncation) if truncation else latents).astype(np.float32)
 
 
+def choose_classes(latents: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+    """`latents` (..., size) of the given `classes` (...,), of which there are `count`: the largest of the last `count`
+    numbers of each, which says its class, is exchanged with the number of the wanted class.
+    """
+    chosen = latents.copy()
+    scores = chosen[..., -count:]
+    wanted, largest = classes[..., np.newaxis], scores.argmax(axis=-1)[..., np.newaxis]
+    swapped = np.take_along_axis(scores, wanted, axis=-1), np.take_along_axis(scores, largest, axis=-1)
+    np.put_along_axis(scores, largest, swapped[0], axis=-1)
+    np.put_along_axis(scores, wanted, swapped[1], axis=-1)
+    return chosen
+
+
 def truncated(latents: np.ndarray, threshold: float) -> np.ndarray:
     """Standard normal values of any shape, mapped to the normal distribution truncated at ±`threshold`.
 

@@ -34,11 +34,13 @@ class StepRunner:
     size: int = 16
     dtype: str = "float32"
     start: dict[str, np.ndarray] | None = None
+    classes: int = 0  # of the pictures, in turn
     state: TrainState = field(init=False)
 
     def __post_init__(self) -> None:
         first = self.seed if self.start is None else self.seed + 1000  # other weights, all to be overwritten
-        self.state = TrainState(self.definition, size=self.size, channels=3, seed=first, dtype=self.dtype)
+        shape = {"size": self.size, "channels": 3, "classes": self.classes}
+        self.state = TrainState(self.definition, **shape, seed=first, dtype=self.dtype)
         if self.start is not None:
             self.state.restore(self.start)
         images, turns = draw_discs(24, size=self.size), self.definition.balance.discriminator_steps
@@ -48,6 +50,8 @@ class StepRunner:
             batches=Batches(count=len(images), max_batch=self.definition.batch, seed=self.seed, turns=turns),
             steps=self.steps,
             stages=len(self.state.generator.settled),
+            labels=np.arange(len(images)) % self.classes if self.classes else None,
+            classes=self.classes,
         )
         self._step = compile_step(self.state)
 

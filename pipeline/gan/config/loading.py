@@ -32,7 +32,13 @@ BUILT_IN_NAMES = frozenset(
 SCHEMA = "schema.json"  # in the same folder as the definitions, but not a definition
 DROP_FIELDS = ("factor", "at", "plateaus")  # of a schedule
 # Fields that came later: with their defaults they are no part of a digest, so that older artifacts stay valid
-LATER_FIELDS = ("multi_scale", "penalties.lecam", "generator.skip_excitation", "discriminator.reconstruction")
+LATER_FIELDS = (
+    "multi_scale",
+    "conditional",
+    "penalties.lecam",
+    "generator.skip_excitation",
+    "discriminator.reconstruction",
+)
 DEFAULT, UNNAMED = "dcgan", "unnamed"
 
 

@@ -240,6 +240,11 @@ class Definition(Part):
     augment: Augment = Augment()
     ema: Ema = Ema()
     growing: Growing = Growing()
+    conditional: bool = Field(
+        False,
+        description="both networks know the class of each picture: each class has a scale and a shift of its own in G's"
+        " norms, and D judges by projection (Miyato 2018); gan.classes says what the classes are",
+    )
     multi_scale: bool = Field(
         False,
         description="MSG-GAN (Karnewar 2020): G gives a picture at every side from 4 to 7 px up, D judges all of them"

@@ -12,6 +12,7 @@ from pipeline.devices import keras
 from pipeline.gan.config import Definition, Optimizer
 from pipeline.gan.config.resolutions import NETWORKS
 from pipeline.gan.networks import build_discriminator, build_generator
+from pipeline.gan.networks.class_head import build_class_head
 from pipeline.gan.networks.decoder import build_decoders
 from pipeline.store.npz import ArrayForm, ArrayForms
 
@@ -20,17 +21,24 @@ class TrainState:
     """Both networks with their batch norm statistics, both optimizers with their counters, and the averaged generator.
 
     `average` is a generator whose weights and batch norm statistics follow those of `generator` as a moving average.
+    `class_head` judges the class of a picture; None without classes.
     `decoders` reconstruct reals from feature maps of the discriminator; None without `reconstruction`. `strength` is
     the current probability of augmentation, `logit_means` are the running means of D's logits on reals and fakes, None
     without LeCam.
     """
 
-    def __init__(self, definition: Definition, *, size: int, channels: int, seed: int, dtype: str = "float32") -> None:
+    def __init__(
+        self, definition: Definition, *, size: int, channels: int, seed: int, classes: int = 0, dtype: str = "float32"
+    ) -> None:
         built: dict[str, Any] = {"size": size, "channels": channels, "seed": seed}
-        self.definition = definition
-        self.generator = build_generator(definition, **built, dtype=dtype)
+        self.definition, self.classes = definition, classes
+        self.generator = build_generator(definition, **built, classes=classes, dtype=dtype)
         self.discriminator = build_discriminator(definition, **built, dtype=dtype)
-        self.average = build_generator(definition, **built)
+        self.average = build_generator(definition, **built, classes=classes)
+        features = self.discriminator.whole.outputs[1].shape[-1]
+        self.class_head = (
+            build_class_head(definition, features=features, classes=classes, seed=seed) if classes else None
+        )
         decodes = definition.discriminator.reconstruction > 0
         self.decoders = build_decoders(definition, **built, dtype=dtype) if decodes else None
         self.generator_optimizer = make_optimizer(definition.generator.optimizer, self.generator.trainable_variables)
@@ -44,8 +52,9 @@ class TrainState:
 
     @property
     def trained_with_discriminator(self) -> list[keras.Variable]:
-        """The variables that the discriminator's optimizer updates: its own, and those of the decoders."""
-        return self.discriminator.trainable_variables + (self.decoders.trainable_variables if self.decoders else [])
+        """The variables that the discriminator's optimizer updates: its own, and those of class head and decoders."""
+        parts = (self.discriminator, self.class_head, self.decoders)
+        return [variable for part in parts if part for variable in part.trainable_variables]
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -89,7 +98,7 @@ class TrainState:
         for part, owner in vars(self).items():
             if isinstance(owner, keras.Variable):
                 yield part, owner
-            elif owner is not None and part != "definition":
+            elif owner is not None and part not in ("definition", "classes"):
                 for index, variable in enumerate(owner.variables):
                     yield f"{part}/{index:03d}", variable
 

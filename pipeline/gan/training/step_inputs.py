@@ -19,6 +19,7 @@ import numpy as np
 from pipeline.devices import backend, has_gpu
 from pipeline.errors import UserError
 from pipeline.gan.config import Definition
+from pipeline.gan.latents import choose_classes
 from pipeline.gan.training.augment import DRAWS
 from pipeline.gan.training.phase import FIRST, Clock, Phase
 from pipeline.gan.training.schedule import ema_share, images_until_full_size, rate_at, stage_at
@@ -141,6 +142,7 @@ class StepInputs:
     rates: tuple[float, float]  # learning rates of G and D
     share: float  # by which the averaged generator moves towards the generator
     fade: float = 1.0  # weight of the stage that is fading in
+    classes: np.ndarray | None = None  # (k, B) int32 of the reals, which are those of the fakes too
 
     def scale_rates(self, scales: tuple[float, float]) -> "StepInputs":
         """A copy with the learning rates of G and D multiplied by `scales`."""
@@ -150,7 +152,8 @@ class StepInputs:
         """The arrays by name, as the compiled function takes them."""
         numbers = {"rates": self.rates, "share": self.share, "fade": self.fade}
         floats = {name: np.asarray(value, np.float32) for name, value in numbers.items()}
-        return {"reals": self.reals, **vars(self.noise), **floats}
+        classes = {} if self.classes is None else {"classes": self.classes}
+        return {"reals": self.reals, **vars(self.noise), **floats, **classes}
 
 
 MEMORY_SHARE = 4  # at most a quarter of the device's memory: the rest is for the networks and their activations
@@ -225,7 +228,8 @@ def _on_tensorflow(images: np.ndarray) -> Callable[[np.ndarray], Any]:
 class StepPlanner:
     """Plans the steps of one training on `images` (N, S, S, C) uint8, which may be on the device.
 
-    `steps` is the total number of steps, `stages` the number of sides of a growing GAN.
+    `steps` is the total number of steps, `stages` the number of sides of a growing GAN. `labels` (N,) are the classes
+    of the pictures, from 0 to `classes` - 1, for a conditional GAN.
     """
 
     definition: Definition
@@ -233,6 +237,8 @@ class StepPlanner:
     batches: Batches
     steps: int
     stages: int
+    labels: np.ndarray | None = None
+    classes: int = 0
 
     def check_growth(self) -> None:
         """Raise a `UserError` that says what to do if a growing GAN would not reach full size."""
@@ -260,12 +266,16 @@ class StepPlanner:
     def inputs(self, number: int) -> StepInputs:
         """The inputs of step `number`."""
         definition, batches = self.definition, self.batches
+        indices, size = batches.batch_indices(number), definition.latent + self.classes
+        noise = make_noise(number, seed=batches.seed, turns=batches.turns, batch=batches.batch, latent=size)
+        classes = None if self.labels is None else self.labels[indices].astype(np.int32)
+        if classes is not None:
+            noise = dataclasses.replace(noise, latents=choose_classes(noise.latents, classes, self.classes))
         ema = {"half_life": definition.ema.half_life, "ramp": definition.ema.ramp}
         return StepInputs(
-            reals=self.images[batches.batch_indices(number)],
-            noise=make_noise(
-                number, seed=batches.seed, turns=batches.turns, batch=batches.batch, latent=definition.latent
-            ),
+            reals=self.images[indices],
+            noise=noise,
+            classes=classes,
             rates=self.rates(number),
             share=ema_share(**ema, seen=self.images_seen(number + 1), batch=batches.images_per_step),
             fade=stage_at(definition.growing, seen=self.images_seen(number), stages=self.stages).fade,

@@ -87,6 +87,7 @@ class _Update:
         network = self.definition.discriminator
         # Batch norm over reals and fakes together gives stripes, and minibatch layers must not mix the two
         self.separate_batches = network.norm == "batch" or network.minibatch != "none"
+        self.classes: Tensor | None = None  # of the reals of the turn, and of its fakes; one-hot (B, K)
         # G's loss then depends on the reals, as seen by the updated D
         self.needs_reals = self.loss.is_paired or self.definition.feature_matching > 0
 
@@ -98,6 +99,8 @@ class _Update:
             fakes, backward = self._generate(arrays["latents"][turn], keep=turn == turns - 1)
             draws = arrays["draws"][2 * turn : 2 * turn + 2]
             fixed, mix = map_sides(ops.stop_gradient, fakes), arrays["mix"][turn]
+            if "classes" in arrays:
+                self.classes = ops.one_hot(arrays["classes"][turn], self.state.classes)
             d_output, d_gradient = self._train_discriminator(reals, fixed, draws, mix)
             self._follow_logits(d_output)
         g_loss, fake_gradient = self.autodiff.input_gradient(
@@ -145,8 +148,9 @@ class _Update:
         """D's turn: its output before the update, and the norm of its gradient."""
         state, network = self.state, self.state.discriminator
         network.power_iteration()
-        if state.decoders:
-            state.decoders.power_iteration()
+        for others in (state.decoders, state.class_head):
+            if others:
+                others.power_iteration()
         # Outside the tape: no gradients by the pictures are needed
         reals, fakes = self._augmented(reals, draws[0]), self._augmented(fakes, draws[1])
         if not self.plan.learn:
@@ -161,10 +165,10 @@ class _Update:
     def _discriminator_loss(self, reals: Pictures, fakes: Pictures, mix: Tensor) -> tuple[Tensor, Any]:
         """D's loss with penalties, and its output on reals and fakes."""
         if self.separate_batches:
-            (real, _, *maps), (fake, *_) = (self.discriminator(x, training=True) for x in (reals, fakes))
+            (real, _, *maps), (fake, *_) = (self._judge(x) for x in (reals, fakes))
         else:
             both = map_sides(lambda *pair: ops.concatenate(pair), reals, fakes)
-            logits, _, *maps = self.discriminator(both, training=True)
+            logits, _, *maps = self._judge(both, twice=True)
             real, fake = ops.split(logits, 2)
             maps = [ops.split(each, 2)[0] for each in maps]
         loss = self.loss.discriminator(real, fake, self.definition.smoothing)
@@ -172,6 +176,14 @@ class _Update:
         penalty += self._reconstruction(reals, maps, mix)
         d_output = {"real": real, "fake": fake, "loss": loss, "penalty": penalty}
         return loss + penalty, {name: ops.stop_gradient(value) for name, value in d_output.items()}
+
+    def _judge(self, pictures: Pictures, *, twice: bool = False) -> list[Tensor]:
+        """D's logits, features and maps; with `twice` of reals and fakes, which have the same classes."""
+        logits, features, *maps = self.discriminator(pictures, training=True)
+        if self.classes is not None and self.state.class_head:
+            classes = ops.concatenate([self.classes, self.classes]) if twice else self.classes
+            logits += self.state.class_head.logit(features, classes)
+        return [logits, features, *maps]
 
     def _penalty(self, reals: Pictures, fakes: Pictures, mix: Tensor) -> Tensor:
         """The penalties that are due, each weighted for all the steps until it is due again."""
@@ -204,7 +216,7 @@ class _Update:
             means.assign(now + (means - now) * self.definition.penalties.lecam.decay)
 
     def _slopes(self, pictures: Pictures) -> Pictures:
-        return self.autodiff.per_example_gradients(lambda x: self.discriminator(x, training=True)[0], pictures)
+        return self.autodiff.per_example_gradients(lambda x: self._judge(x)[0], pictures)
 
     def _clip(self, network: GrowingNetwork) -> None:
         """Clip every weight of D to the bounds of the first WGAN (Arjovsky et al. 2017, algorithm 1)."""
@@ -214,11 +226,10 @@ class _Update:
 
     def _generator_loss(self, fakes: Pictures, draws: Tensor, d_output: DiscriminatorOutput) -> tuple[Tensor, Tensor]:
         """G's loss by the D that has just learned."""
-        fake, features, *_ = self.discriminator(self._augmented(fakes, draws), training=True)
+        fake, features, *_ = self._judge(self._augmented(fakes, draws))
         real, real_features = d_output["real"], None
         if self.needs_reals:
-            outputs = self.discriminator(d_output["reals"], training=True)
-            real, real_features = map(ops.stop_gradient, outputs[:2])
+            real, real_features = map(ops.stop_gradient, self._judge(d_output["reals"])[:2])
         loss = self.loss.generator(real, fake)
         if weight := self.definition.feature_matching:
             loss += weight * feature_distance(real_features, features)
