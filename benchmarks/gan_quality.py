@@ -32,7 +32,8 @@ from pipeline.devices import prepare_devices
 from pipeline.errors import Stopped
 from pipeline.gan.config import Definition, parse_definition, read_definition
 from pipeline.gan.sampling import fixed_latents
-from pipeline.gan.training.loop import TrainConfig, Trainer
+from pipeline.gan.training.ending import TrainConfig
+from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.observer import Observer
 from pipeline.gan.tuning import choose_compute_mode
 from pipeline.images.contact_sheet import contact_sheet, write_png

@@ -21,7 +21,8 @@ from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.evaluation.metrics import MIN_IMAGES
 from pipeline.gan.sampling import fixed_latents
-from pipeline.gan.training.loop import TrainConfig, Trainer
+from pipeline.gan.training.ending import TrainConfig
+from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.step_inputs import check_count
 from pipeline.gan.tuning import share_cores

@@ -14,7 +14,8 @@ import numpy as np
 from benchmarks.gpu_device import facts
 from benchmarks.gpu_step import make_definition, noise_pictures
 from pipeline.devices import prepare_devices
-from pipeline.gan.training.loop import CHECKPOINTS, TrainConfig, Trainer
+from pipeline.gan.training.ending import TrainConfig
+from pipeline.gan.training.loop import CHECKPOINTS, Trainer
 from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.tuning import share_cores
 from pipeline.progress import never, silent

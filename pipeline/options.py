@@ -265,6 +265,9 @@ class GenerateOptions(Options):
         "bound on the values of a latent: 2 or 1.5 gives less varied samples, lower bounds pale ones; 0: no bound",
         low=0,
     )
+    class_name: str = option(
+        "", "name of the class of all samples of a conditional GAN; nothing: each class is as likely", added=True
+    )
     film: int = option(5, "samples that the film shows before it returns to the first; 0: no film", low=0, high=100)
     frames: int = option(20, "frames of the film from one of these samples to the next, 20 a second", low=1, high=200)
 

@@ -170,6 +170,9 @@ def _add_rerun(parser: CommandParser) -> None:
 
 def _add_generate(parser: CommandParser) -> None:
     _begin(parser, commands.generate, options=True)
+    parser.add_argument(
+        "--class", dest="generate.class_name", default=argparse.SUPPRESS, metavar="NAME", help="--generate-class-name"
+    )
     _add_once(parser)
     _add_luigi(parser)
 

@@ -157,7 +157,8 @@ class StageTask(RunTask):
             if published := self.upstream(task).published():
                 folder = f"{published.folder.name} {published.manifest.unfinished}".rstrip()
                 digests = {"folder": folder, **published.manifest.outputs}
-                content_digests |= {f"{task.stage}.{name}": digests[name] for name in outputs}
+                # An artifact of an earlier version may lack an output: then its folder stands for it
+                content_digests |= {f"{task.stage}.{name}": digests.get(name, folder) for name in outputs}
         return content_digests | self.content()
 
     def inputs(self) -> dict[str, str] | None:

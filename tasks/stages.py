@@ -199,8 +199,9 @@ class TrainGan(Measured):
     def reads(self) -> Reads:
         # The digest of the kept squares covers their pixels, so the other squares of `normalize` do not matter. The
         # classifier only measures: other labels that keep the same squares do not train a new generator. `download` is
-        # read for the model card alone, which names where the pictures come from.
-        return {Download: (), Normalize: (), Filter: ("kept",), **self.measured_by()}
+        # read for the model card, which names where the pictures come from, and for the classes of a conditional GAN.
+        classes = ("classes",) if self._is_conditional else ()
+        return {Download: classes, Normalize: (), Filter: ("kept",), **self.measured_by()}
 
     def content(self) -> dict[str, str]:
         start = trained_generators.start_content(self.options.start, self.dataset)
@@ -224,6 +225,13 @@ class TrainGan(Measured):
         if self.options.epochs is None:
             check_automatic(definition, self.options.definition)
         return definition_digest(definition)
+
+    @cached_property
+    def _is_conditional(self) -> bool:
+        try:
+            return read_definition(self._definition_path()).conditional
+        except UserError:  # `content` raises it
+            return False
 
     def warnings(self) -> list[str]:
         path = self._definition_path()
@@ -277,7 +285,9 @@ class Generate(Measured):
     isolated = True
 
     def reads(self) -> Reads:
-        return {Normalize: (), Filter: ("kept",), TrainGan: ("generator",), **self.measured_by()}
+        # With a class the reals are those of the class, as the download says it
+        download: Reads = {Download: ("classes",)} if self.options.class_name else {}
+        return {**download, Normalize: (), Filter: ("kept",), TrainGan: ("generator",), **self.measured_by()}
 
     def arguments(self) -> GenerateArguments:
         return {"classifier": None, "cluster": machines.cluster_of(self.dataset)}

@@ -84,6 +84,7 @@ def test_every_stage_has_a_row_on_its_content_key():
 def test_the_digests_in_a_content_key_are_those_that_the_task_reads(task):
     words = {
         "images": "pictures" if task.stage == "normalize" else "squares",
+        "classes": "classes",
         "model": "classifier",
         "kept": "kept squares",
         "generator": "generator",

@@ -23,6 +23,7 @@ from pipeline.crawl.url_archive import UrlArchive, remedy
 from pipeline.crawl.validate import validate_sources
 from pipeline.crawl.worker_count import count_workers
 from pipeline.errors import Stopped, UserError, of_system
+from pipeline.images.classes import ClassesDigest
 from pipeline.options import DownloadOptions
 from pipeline.progress import Progress, ShouldStop, never, silent
 from pipeline.result import Result
@@ -124,7 +125,7 @@ def download(
     grows.
 
     Returns:
-        The output "images" is the digest of the set of picture ids.
+        The output "images" is the digest of the set of picture ids, "classes" that of what their rows say of classes.
 
     Raises:
         UserError: a source lacks an option, or no picture was saved.
@@ -151,11 +152,11 @@ def download(
 def _result(crawl: Crawl, folder: Path, progress: Progress) -> Result:
     """Write the rows and pictures of `crawl` into `folder`."""
     tally = Tally()
-    _publish(crawl, folder, tally)  # even without a picture, so that the user can read the reasons
+    classes = _publish(crawl, folder, tally)  # even without a picture, so that the user can read the reasons
     if not crawl.frontier.saved:
         raise UserError(_no_pictures_message(crawl, tally))
     progress(crawl.frontier.found, crawl.frontier.found, f"{crawl.frontier.saved} saved")
-    outputs = {"images": digest.of_json_texts(map(json.dumps, crawl.frontier.saved_ids()))}
+    outputs = {"images": digest.of_json_texts(map(json.dumps, crawl.frontier.saved_ids())), "classes": classes}
     return Result(outputs=outputs, summary=_summary(crawl, tally))
 
 
@@ -170,9 +171,10 @@ def _no_pictures_message(crawl: Crawl, tally: Tally) -> str:
     return f"none of {found} pictures could be saved: {'; '.join(causes)}; try another query or other sources"
 
 
-def _publish(crawl: Crawl, folder: Path, tally: Tally) -> None:
-    """Write images.jsonl and the saved pictures into `folder`; replace what an earlier attempt left there."""
-    pictures = folder / "images"
+def _publish(crawl: Crawl, folder: Path, tally: Tally) -> str:
+    """Write images.jsonl and the saved pictures into `folder`, replacing what an earlier attempt left there; returns
+    the digest of their classes."""
+    pictures, classes = folder / "images", ClassesDigest()
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
 
@@ -181,9 +183,11 @@ def _publish(crawl: Crawl, folder: Path, tally: Tally) -> None:
         if row["outcome"] == "saved":
             name = f"{row['id']}.{EXTENSIONS[row['type']]}"
             _link(crawl.storage.path(name), os.path.join(pictures, name))
+            classes.add(row)
         return row
 
     jsonl.write_rows(folder / "images.jsonl", map(publish, rows_of(crawl.frontier)))
+    return classes.hexdigest()
 
 
 def _link(source: str, target: str) -> None:

@@ -70,16 +70,20 @@ class Card:
     versions: dict[str, str]
 
 
-def metadata(layout: Layout) -> dict[str, Any]:
-    """The metadata for the Hugging Face Hub. No data set is named: that of a GAN is not one of the Hub."""
+def metadata(layout: Layout, *, conditional: bool = False) -> dict[str, Any]:
+    """The metadata for the Hugging Face Hub. No data set is named: that of a GAN is not one of the Hub.
+
+    The Hub has no word for the task of a `conditional` GAN.
+    """
+    task = {} if conditional else {"pipeline_tag": PIPELINE}
     library = {} if layout == "onnx" else {"library_name": "keras"}
     tags = [*TAGS, "onnx"] if layout == "onnx" else [*TAGS]
-    return {**LICENCE, **library, "pipeline_tag": PIPELINE, "tags": tags}
+    return {**LICENCE, **library, **task, "tags": tags}
 
 
-def front_matter(layout: Layout) -> str:
+def front_matter(layout: Layout, *, conditional: bool = False) -> str:
     """The metadata as YAML between two lines of dashes; JSON values are YAML too, whatever is in them."""
-    lines = (f"{name}: {json.dumps(value)}" for name, value in metadata(layout).items())
+    lines = (f"{name}: {json.dumps(value)}" for name, value in metadata(layout, conditional=conditional).items())
     return "\n".join(["---", *lines, "---"])
 
 
@@ -111,7 +115,7 @@ def render_card(
     figures = known["filter"] or {}
     return environment.get_template("card.md.jinja").render(
         card=card,
-        front_matter=front_matter(layout),
+        front_matter=front_matter(layout, conditional="classes" in card.networks),
         layout=layout,
         compare_with_floor=compare_with_floor,
         known=known,

@@ -13,25 +13,24 @@ import warnings
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pipeline.devices import ComputeMode, keras, prepare_devices
 from pipeline.errors import UserError
 from pipeline.gan import validation
-from pipeline.gan.config import Definition
+from pipeline.gan.classes import Classes, ClassLabels, choose_names, number_classes
 from pipeline.gan.config.loading import DefinitionLike, NamedDefinition, choose_definition
 from pipeline.gan.config.resolutions import Resolutions
+from pipeline.gan.dcgan_samples import DcganSamples
 from pipeline.gan.evaluation.evaluator import DcganScores, DiscriminatorEvaluator, Evaluation, SampleEvaluator
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.history import History
 from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
-from pipeline.gan.notebook import gan_html, show_samples, viewed
-from pipeline.gan.sampling import as_latents, fixed_latents
-from pipeline.gan.training.ending import check_automatic
-from pipeline.gan.training.loop import TrainConfig, Trainer
+from pipeline.gan.notebook import gan_html, viewed
+from pipeline.gan.training.ending import TrainConfig, check_automatic
 from pipeline.gan.training.saved import read_saved
 from pipeline.gan.training.session import Session
 from pipeline.gan.training.state import TrainState
@@ -40,19 +39,18 @@ from pipeline.gan.tuning import choose_compute_mode
 from pipeline.gan.validation import Shape, as_pictures, check_folder, check_number, check_whole
 from pipeline.progress import Progress, with_time_left
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 
 @validation.name_arguments
-class Dcgan(validation.KnownAttributes):
+class Dcgan(DcganSamples):
     """A GAN for pictures of one shape: a generator and a discriminator, at some point of their training.
 
     `like` are pictures (N, S, S, C) or (N, S, S), or the shape of one, (S, S, C) or (S, S); nothing is trained yet.
     `definition` is the name of a file in models/, the path of one, a dict with its contents, a `Definition`, or None
     for the defaults, DCGAN. Every random draw follows from `seed`. `name` is that of the definition unless it is given.
+    A definition that is conditional needs `classes`, (N,) whole numbers or names: their different values are its
+    classes.
 
-    Errors: `UserError` for a shape of pictures, or a definition, that no networks can be built for.
+    Errors: `UserError` for a shape of pictures, a definition or classes that no networks can be built for.
     """
 
     def __init__(
@@ -60,6 +58,7 @@ class Dcgan(validation.KnownAttributes):
         like: np.ndarray | tuple[int, ...],
         definition: DefinitionLike = None,
         *,
+        classes: ClassLabels = None,
         seed: int = 0,
         name: str | None = None,
     ) -> None:
@@ -68,9 +67,16 @@ class Dcgan(validation.KnownAttributes):
         named = choose_definition(definition)
         if name is not None:
             named = replace(named, name=validation.check_name(name))
-        self._build(shape, named, check_whole("seed", seed))
+        self._build(shape, named, check_whole("seed", seed), choose_names(named.definition, classes))
 
-    def _build(self, shape: Shape, named: NamedDefinition, seed: int, compute_mode: ComputeMode | None = None) -> None:
+    def _build(
+        self,
+        shape: Shape,
+        named: NamedDefinition,
+        seed: int,
+        class_names: tuple[str, ...],
+        compute_mode: ComputeMode | None = None,
+    ) -> None:
         """Build the networks; without a `compute_mode` in the one that is fastest on this machine."""
         size, _, channels = shape
         for warning in Resolutions.of(shape[0]).unused_attention(named.definition):
@@ -78,7 +84,7 @@ class Dcgan(validation.KnownAttributes):
         compute_mode = compute_mode or choose_compute_mode(named.definition, size=size, channels=channels)
         prepare_devices(compute_mode.threads)
         config = TrainConfig(epochs=1, seed=seed, name=named.name)
-        self._session = Session(config, named.definition, shape, compute_mode=compute_mode)
+        self._session = Session(config, named.definition, shape, class_names=class_names, compute_mode=compute_mode)
 
     def __repr__(self) -> str:
         """For example <Dcgan for 64 x 64 x 3: 'dcgan', 12 epochs done, lowest KID 0.0123 ± 0.0021 at epoch 8>."""
@@ -100,18 +106,20 @@ class Dcgan(validation.KnownAttributes):
         """
         found = read_saved(check_folder(folder))
         gan = cls.__new__(cls)
-        gan._build(found.origin.shape, found.named, found.origin.seed, found.origin.compute_mode)
+        origin = found.origin
+        gan._build(origin.shape, found.named, origin.seed, found.class_names, origin.compute_mode)
         gan._session.resume(found)
         return gan
 
     def take_over(self, folder: Path | str) -> None:
         """Become the GAN in `folder`, in place: its weights, optimizers, latents, name, seed and history, as by `load`.
 
-        If it has the same definition, precision and pictures of the same shape, `generator`, `discriminator` and
-        `state` stay the same objects, with other weights. Errors: those of `load`; after one this GAN is as it was.
+        If it has the same definition, classes, precision and pictures of the same shape, `generator`, `state` and
+        `discriminator` stay the same objects, with other weights. Errors: those of `load`; after one this GAN is as it
+        was.
         """
         other = Dcgan.load(folder)
-        is_built_as = operator.attrgetter("definition", "image_shape", "_training.compute_mode.dtype")
+        is_built_as = operator.attrgetter("definition", "image_shape", "class_names", "_training.compute_mode.dtype")
         if is_built_as(other) == is_built_as(self):
             other._session.use_state(self.state)
         else:
@@ -128,19 +136,9 @@ class Dcgan(validation.KnownAttributes):
         self._training.config = replace(self._training.config, name=validation.check_name(name))
 
     @property
-    def definition(self) -> Definition:
-        """How the networks are built and trained, but for a batch size and a smoothing that `train` was given."""
-        return self._training.definition
-
-    @property
     def image_shape(self) -> Shape:
         """The shape of one picture, (S, S, C)."""
         return self._training.images.shape[1:]
-
-    @property
-    def seed(self) -> int:
-        """The seed of every random draw."""
-        return self._training.config.seed
 
     @property
     def epochs(self) -> int:
@@ -174,58 +172,22 @@ class Dcgan(validation.KnownAttributes):
         whole = self.state.discriminator.whole
         return keras.Model(whole.input, whole.outputs[0], name="discriminator")
 
-    @property
-    def fixed_latents(self) -> np.ndarray:
-        """The latents (64, latent) float32 of the sample sheets."""
-        return self._training.latents.copy()
-
-    def sample_latents(self, count: int, seed: int | None = None, *, truncation: float = 0.0) -> np.ndarray:
-        """`count` latents (count, latent) float32, standard normal; a larger `count` begins with the same latents.
-
-        Without a `seed` it is the GAN's own, whose first latents are those of the sample sheets. With a `truncation`
-        above 0 no value is further than that from 0: less varied samples, each likelier.
-        """
-        count = check_whole("count", count, least=1, most=validation.MOST_SAMPLES)
-        truncation = check_number("truncation", truncation)
-        seed = self.seed if seed is None else check_whole("seed", seed)
-        return fixed_latents(count, size=self.definition.latent, seed=seed, truncation=truncation)
-
-    def generate(
-        self,
-        count: int | None = None,
-        *,
-        seed: int | None = None,
-        truncation: float = 0.0,
-        latents: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Generate samples (N, S, S, C) uint8 with the averaged generator from `latents` (N, latent).
-
-        Without `latents` it uses `count` latents of `sample_latents`, by default 64. No sample is selected: the n-th
-        depends on the seed, n and the truncation only.
-        """
-        if count is not None and np.ndim(count):
-            raise UserError(f"count is an array of shape {np.shape(count)}: give latents by name, generate(latents=…)")
-        if latents is None:
-            count = len(self.fixed_latents) if count is None else count
-            latents = self.sample_latents(count, seed, truncation=truncation)
-        else:
-            validation.refuse_beside_latents(count=count, seed=seed, truncation=truncation or None)
-        return self._training.draw(as_latents(latents, size=self.definition.latent))
-
-    def show(self, count: int = 16, *, seed: int | None = None, truncation: float = 0.0) -> "Image.Image | None":
-        """Show `count` samples of `generate` in a notebook; elsewhere return their sheet as a Pillow picture."""
-        count = check_whole("count", count, least=1, most=validation.MOST_SHOWN)
-        samples = self.generate(count, seed=seed, truncation=truncation)
-        return show_samples(samples, f"{len(samples)} samples of {self.name}, {self.epochs} epochs done")
-
-    def discriminate(self, images: np.ndarray) -> np.ndarray:
+    def discriminate(self, images: np.ndarray, *, classes: ClassLabels = None) -> np.ndarray:
         """How real the discriminator finds `images`, given as to `train`: the sigmoid of each logit, (N,) float32.
 
         It is a probability for the losses minimax and non_saturating; for other losses only the order matters.
         """
-        return self._discriminator_evaluator().probabilities(self._pictures(images))
+        pictures = self._pictures(images)
+        return self._discriminator_evaluator().probabilities(pictures, self._labels(classes, pictures))
 
-    def evaluate(self, images: np.ndarray, *, labels: np.ndarray | None = None, seed: int | None = None) -> Evaluation:
+    def evaluate(
+        self,
+        images: np.ndarray,
+        *,
+        classes: ClassLabels = None,
+        labels: np.ndarray | None = None,
+        seed: int | None = None,
+    ) -> Evaluation:
         """Evaluate losses and accuracies on `images`, given as to `train`, and as many samples; nothing learns.
 
         With `labels` (N,), 1 for a real and 0 for a fake, the discriminator is evaluated on `images` alone; the samples
@@ -233,8 +195,8 @@ class Dcgan(validation.KnownAttributes):
         """
         pictures = self._pictures(images)
         is_real = None if labels is None else validation.check_labels(labels, len(pictures))
-        latents = self.sample_latents(len(pictures), seed)
-        return self._discriminator_evaluator().evaluate(pictures, latents, is_real=is_real)
+        latents, known = self.sample_latents(len(pictures), seed), self._labels(classes, pictures)
+        return self._discriminator_evaluator().evaluate(pictures, latents, labels=known, is_real=is_real)
 
     def score(
         self, images: np.ndarray, *, extractor: str = "auto", count: int = 500, seed: int | None = None
@@ -253,6 +215,7 @@ class Dcgan(validation.KnownAttributes):
         self,
         images: np.ndarray,
         *,
+        classes: ClassLabels = None,
         epochs: int | None = 100,
         minutes: float | None = None,
         batch: int | None = None,
@@ -271,7 +234,7 @@ class Dcgan(validation.KnownAttributes):
         `images` are (N, S, S, C) or (N, S, S), uint8 or floats from 0 to 1, N at least 16. With as many pictures as
         before, training resumes at the exact step: twice five epochs are bit-identical to ten, unless a schedule in the
         definition depends on their number. With more or fewer pictures, networks and optimizers stay as they are, but
-        epochs, schedules and history start again.
+        epochs, schedules and history start again. A conditional GAN needs the `classes` (N,) of the pictures.
 
         `batch` and `smoothing`, given as in a definition, hold from here on: a call without them goes on with those of
         the call before. With another `batch`, an epoch that was interrupted begins again. `history` has both.
@@ -297,6 +260,8 @@ class Dcgan(validation.KnownAttributes):
         minutes = 0.0 if minutes is None else check_number("minutes", minutes, above=True)
         settings = validation.check_settings(self.state.definition, batch=batch, smoothing=smoothing)
         pictures = self._pictures(images, least=MIN_IMAGES)
+        labels = self._labels(classes, pictures)
+        known = None if labels is None else Classes(names=self.class_names, labels=labels)
         feature_extractor = self._extractor(extractor) if watch else None  # first, as it may be unavailable
         self._session.move_to(pictures, None if folder is None else check_folder(folder))
         self._session.change(*settings)
@@ -306,7 +271,7 @@ class Dcgan(validation.KnownAttributes):
         if feature_extractor:
             evaluator = SampleEvaluator(pictures, extractor=feature_extractor, seed=self.seed)
         with viewed(self.name) as view:
-            self._session.continue_with(config, pictures, evaluator, show=view.show)
+            self._session.continue_with(config, pictures, known, evaluator, show=view.show)
             try:
                 self._training.step_planner.check_growth()
             except UserError as error:  # the user may train for more epochs later
@@ -329,15 +294,15 @@ class Dcgan(validation.KnownAttributes):
         self._session.write_sheets(folder)
         write_card(self._training, folder)
 
-    @property
-    def _training(self) -> Trainer:
-        return self._session.training
-
     def _pictures(self, images: np.ndarray, *, least: int = 1) -> np.ndarray:
         pictures = as_pictures(images, least=least)
         if pictures.shape[1:] != self.image_shape:
             raise UserError(f"pictures of shape {pictures.shape[1:]}: this GAN is for {self.image_shape}")
         return pictures
+
+    def _labels(self, classes: ClassLabels, pictures: np.ndarray) -> np.ndarray | None:
+        """The number of the class (N,) of each of the `pictures`; None if the GAN is not conditional."""
+        return number_classes(self.class_names, classes, len(pictures))
 
     def _extractor(self, extractor: str) -> FeatureExtractor:
         validation.refuse_array("extractor", extractor, "a name or a file of weights")

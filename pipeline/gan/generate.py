@@ -1,7 +1,7 @@
 """The stage generate: samples from a trained generator, and their scores against the reals."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,14 @@ import numpy as np
 from pipeline.cluster.client import Cluster
 from pipeline.devices import keras, prepare_devices
 from pipeline.filter.scores import kept_ids
+from pipeline.gan.class_names import ClassChoice, class_of, find_class
+from pipeline.gan.classes import read_classes
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.metrics import Reference
 from pipeline.gan.evaluation.nearest_reals import NEIGHBOURS, nearest_in_blocks, neighbour_rows
 from pipeline.gan.sample_shards import draw_on_cluster
 from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents, latent_walk
-from pipeline.gan.trained_generator import load_generator
+from pipeline.gan.trained_generator import class_names, load_generator
 from pipeline.gan.video import Video, film_notice, write_video
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import ImageSet, read_images
@@ -46,6 +48,7 @@ def generate(
     progress: Progress,
     should_stop: ShouldStop,
     cluster: Cluster | None = None,
+    download: Path | None = None,
 ) -> Result:
     """Generate `count` samples into `folder`/images, with a contact sheet, a video, nearest reals and scores.
 
@@ -53,23 +56,30 @@ def generate(
     the nearest first. Distances are Euclidean between the features of the extractor that the summary names.
 
     They are scored against the kept pictures, with the features of the option `extractor`. No sample is selected: the
-    n-th follows from the seed, n and the truncation. Errors: `Stopped`, and the next run starts again;
-    `DamagedState` for a damaged generator.
+    n-th follows from the seed, n, the truncation and the class that the options choose, if any; then it is scored
+    against the kept pictures of this class, as `download` says it. The rows of samples of a conditional GAN say its
+    `class`. Errors: `Stopped`, and the next run starts again; `DamagedState` for a damaged generator; `UserError` if it
+    has no such class.
     """
     prepare_devices()
     extractor = choose_extractor(options.extractor, classifier)  # first, as it may be unavailable
     stage_progress = StageProgress(progress, should_stop)
-    sampler = _Sampler(options, load_generator(gan), stage_progress)
+    names = class_names(gan)
+    chosen = find_class(options.class_name, names)
+    sampler = _Sampler(options, load_generator(gan), chosen, stage_progress)
     count = max(options.count, options.grid**2)
-    drawn = _draw_on_cluster(options, gan, count, cluster, stage_progress) if cluster else sampler.draw(count)
+    drawn = _draw_on_cluster(options, gan, count, chosen, cluster, stage_progress) if cluster else sampler.draw(count)
     _write_samples(drawn[: options.count], folder)
     images = drawn[: options.count]
     write_png(folder / "grid.png", contact_sheet(drawn[: options.grid**2], options.grid))
     if options.film:
         write_video(_make_video(options, sampler), folder, name="film")
-    reals = read_images(normalize, kept_ids(kept), progress=stage_progress.report)
-    scores = _compare(reals, images, _ProgressExtractor(extractor, stage_progress), folder)
-    summary = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **scores}
+    ids = _of_class(options.class_name, kept_ids(kept), download)
+    reals = read_images(normalize, ids, progress=stage_progress.report)
+    measured = _ProgressExtractor(extractor, stage_progress)
+    scores = _compare(reals, images, measured, folder, sampler.classes(names, options.count))
+    about = {"class": options.class_name} if chosen else {}
+    summary = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **about, **scores}
     (folder / "samples.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     notice = film_notice() if options.film else ""
     notices = {"notices": [notice]} if notice else {}
@@ -82,6 +92,7 @@ class _Sampler:
 
     options: GenerateOptions
     generator: keras.Model
+    chosen: ClassChoice | None
     progress: StageProgress
 
     @property
@@ -90,9 +101,13 @@ class _Sampler:
         return self.generator.output_shape[1]
 
     def latents(self, count: int) -> np.ndarray:
-        """The first `count` latents (count, latent) float32 of the options' seed and truncation."""
-        seed, truncation = self.options.seed, self.options.truncation
-        return fixed_latents(count, size=self.generator.input_shape[1], seed=seed, truncation=truncation)
+        """The first `count` latents (count, latent) float32 of the options' seed, truncation and class."""
+        size, given = self.generator.input_shape[1], self.options
+        return fixed_latents(count, size=size, seed=given.seed, truncation=given.truncation, chosen=self.chosen)
+
+    def classes(self, names: Sequence[str], count: int) -> list[str]:
+        """The name of the class of each of the first `count` samples; none without `names`."""
+        return [class_of(latent, names) for latent in self.latents(count)] if names else []
 
     def draw(self, count: int) -> np.ndarray:
         """The first `count` samples (count, S, S, C) uint8. Errors: `Stopped`."""
@@ -129,7 +144,12 @@ class _ProgressExtractor:
 
 
 def _draw_on_cluster(
-    options: GenerateOptions, gan: Path, count: int, cluster: Cluster, progress: StageProgress
+    options: GenerateOptions,
+    gan: Path,
+    count: int,
+    chosen: ClassChoice | None,
+    cluster: Cluster,
+    progress: StageProgress,
 ) -> np.ndarray:
     """The first `count` samples (count, S, S, C) uint8, as `_Sampler.draw` gives them."""
     return draw_on_cluster(
@@ -137,6 +157,7 @@ def _draw_on_cluster(
         count,
         seed=options.seed,
         truncation=options.truncation,
+        chosen=chosen,
         cluster=cluster,
         report=lambda done: progress.report(done, count, "samples generated"),
         should_stop=progress.should_stop,
@@ -161,7 +182,17 @@ def _make_video(options: GenerateOptions, sampler: _Sampler) -> Video:
     return Video(frames=np.stack([contact_sheet(frame, across) for frame in frames]), fps=FPS)
 
 
-def _compare(reals: ImageSet, images: np.ndarray, extractor: _ProgressExtractor, folder: Path) -> dict[str, Any]:
+def _of_class(name: str, ids: Sequence[str], download: Path | None) -> Sequence[str]:
+    """Those of the kept `ids` that are of the class `name`; all of them for an empty one."""
+    if not name or download is None:
+        return ids
+    classes = read_classes(ids, download)
+    return [ids[place] for place in classes.indices(classes.names.index(name))] if name in classes.names else ids
+
+
+def _compare(
+    reals: ImageSet, images: np.ndarray, extractor: _ProgressExtractor, folder: Path, classes: Sequence[str]
+) -> dict[str, Any]:
     """Write neighbours.png and neighbours.jsonl; returns the scores by name, with their extractor."""
     sample_features = extractor.features(images, "samples")
     chosen = np.sort(np.random.default_rng((0, *b"reals")).permutation(len(reals.images))[:HELD])
@@ -173,7 +204,7 @@ def _compare(reals: ImageSet, images: np.ndarray, extractor: _ProgressExtractor,
             yield features
 
     near = nearest_in_blocks(sample_features, blocks())
-    write_rows(folder / NEIGHBOURS, neighbour_rows(near, reals.ids))
+    write_rows(folder / NEIGHBOURS, neighbour_rows(near, reals.ids, classes=classes))
     shown = [(image, *reals.images[found]) for image, found in zip(images[:SHOWN], near.indices, strict=False)]
     write_png(
         folder / "neighbours.png", contact_sheet([each for row in shown for each in row], 1 + near.indices.shape[1])

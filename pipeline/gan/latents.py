@@ -3,16 +3,22 @@
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from pipeline.gan.class_names import ClassChoice
+
 PARALLEL = 1e-3  # radians; below this angle the interpolation is linear, as slerp divides by the sine
 
 
-def fixed_latents(count: int, *, size: int, seed: int, truncation: float = 0.0) -> np.ndarray:
+def fixed_latents(
+    count: int, *, size: int, seed: int, truncation: float = 0.0, chosen: ClassChoice | None = None
+) -> np.ndarray:
     """`count` latents (count, size) float32, standard normal. A larger `count` begins with the same latents.
 
-    With a `truncation` above 0 no value is further than that from 0; see `truncated`.
+    With a `truncation` above 0 no value is further than that from 0; see `truncated`. All are of the class `chosen`, if
+    given, and else of a generator's classes alike.
     """
     latents = np.random.default_rng((seed, *b"latents")).standard_normal((count, size))
-    return (truncated(latents, truncation) if truncation else latents).astype(np.float32)
+    latents = (truncated(latents, truncation) if truncation else latents).astype(np.float32)
+    return choose_classes(latents, np.full(count, chosen.label), chosen.classes) if chosen else latents
 
 
 def choose_classes(latents: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:

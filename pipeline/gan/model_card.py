@@ -183,7 +183,8 @@ def _settings(training: Trainer) -> list[dict[str, Any]]:
 def _networks(training: Trainer) -> dict[str, Any]:
     state = training.state
     return {
-        "latent": training.definition.latent,
+        "latent": training.definition.latent + state.classes,
+        **({"classes": list(training.classes.names)} if training.classes else {}),
         "generator": state.generator.parameters,
         "discriminator": state.discriminator.parameters,
         "own_layers": training.definition.discriminator.minibatch != "none",

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pipeline.errors import DamagedState
 from pipeline.gan.card_text import CARD, README, Card, Layout, front_matter, render_card, sheet_of
+from pipeline.gan.class_names import CLASSES
 from pipeline.store import verified
 from pipeline.store.digest import of_bytes
 
@@ -25,7 +26,7 @@ ATTRIBUTES, SAMPLES, DEFINITION = ".gitattributes", "samples.png", "definition.j
 NETWORKS = ("generator.keras", "discriminator.keras")
 UNPACKED = ("config.json", "metadata.json", "model.weights.h5")  # as Keras names them, in generator.keras too
 ONNX = "generator.onnx"
-NAMES = (ATTRIBUTES, README, CARD, DEFINITION, SAMPLES, *NETWORKS, *UNPACKED, ONNX)  # all that a repository may have
+NAMES = (ATTRIBUTES, README, CARD, DEFINITION, CLASSES, SAMPLES, *NETWORKS, *UNPACKED, ONNX)  # that one may have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ def repository_files(gan: Path, *, layout: Layout, made: Mapping[str, bytes] | N
 
     What an early version did not leave is missing.
     """
-    copied = (CARD, DEFINITION, *(NETWORKS if layout == "keras" else ()))
+    copied = (CARD, DEFINITION, CLASSES, *(NETWORKS if layout == "keras" else ()))
     written = {ATTRIBUTES: _attributes(), **({README: text} if (text := _readme(gan, layout)) else {}), **(made or {})}
     files = [RepositoryFile(name=name, folder=gan, data=data) for name, data in written.items()]
     files += [RepositoryFile(name=name, folder=gan, path=name) for name in copied if (gan / name).is_file()]

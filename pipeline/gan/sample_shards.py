@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.cluster.client import Cluster, map_shards
 from pipeline.cluster.references import Reference, keep_arrays, locate, refer
 from pipeline.devices import keras, prepare_devices
+from pipeline.gan.class_names import ClassChoice
 from pipeline.gan.networks.pyramid import sides
 from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents
 from pipeline.gan.trained_generator import load_generator
@@ -22,13 +23,15 @@ VERSION = 4  # of the stage generate: what an earlier one has drawn is not used 
 
 
 class Order(NamedTuple):
-    """Draw the samples from `first` to `stop` of a seed and a truncation, of the generator in the artifact `gan`."""
+    """Draw the samples from `first` to `stop` of a seed, a truncation and perhaps a class, of the generator in the
+    artifact `gan`."""
 
     gan: Reference
     seed: int
     truncation: float
     first: int
     stop: int
+    chosen: ClassChoice | None = None
 
 
 def draw_on_cluster(
@@ -37,6 +40,7 @@ def draw_on_cluster(
     *,
     seed: int,
     truncation: float,
+    chosen: ClassChoice | None,
     cluster: Cluster,
     report: Callable[[int], None],
     should_stop: ShouldStop,
@@ -48,7 +52,7 @@ def draw_on_cluster(
     """
     where = refer(gan, cluster)
     ranges = [(first, min(first + SHARD, count)) for first in range(0, count, SHARD)]
-    orders = {_name(order): order for order in (Order(where, seed, truncation, *each) for each in ranges)}
+    orders = {_name(order): order for order in (Order(where, seed, truncation, *each, chosen) for each in ranges)}
     found: dict[str, np.ndarray] = {}
 
     def take(name: str, samples: np.ndarray) -> None:
@@ -71,7 +75,9 @@ def draw_order(order: Order) -> np.ndarray:
     shape = (order.stop - order.first, *sides(generator.outputs)[-1].shape[1:])  # (N, S, S, C)
 
     def draw() -> dict[str, np.ndarray]:
-        latents = fixed_latents(order.stop, size=size, seed=order.seed, truncation=order.truncation)[order.first :]
+        latents = fixed_latents(
+            order.stop, size=size, seed=order.seed, truncation=order.truncation, chosen=order.chosen
+        )[order.first :]
         batches = [draw_samples(generator, latents[start : start + BATCH]) for start in range(0, len(latents), BATCH)]
         return {"samples": np.concatenate(batches)}
 

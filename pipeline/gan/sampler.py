@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.devices import keras, prepare_devices
 from pipeline.errors import UserError, of_system
 from pipeline.filter.scores import kept_ids
+from pipeline.gan.class_names import ClassChoice, find_class
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.nearest_reals import nearest_in_blocks, neighbour_rows
 from pipeline.gan.evaluation.real_features import kept_features
@@ -29,7 +30,7 @@ from pipeline.gan.latents import fixed_latents, slerp
 from pipeline.gan.networks.export import GENERATOR
 from pipeline.gan.sampling import draw_samples, numbered_samples
 from pipeline.gan.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SIDE
-from pipeline.gan.trained_generator import load_generator
+from pipeline.gan.trained_generator import class_names, load_generator
 from pipeline.images.contact_sheet import contact_sheet
 from pipeline.images.dataset import read_images
 from pipeline.images.png import encode_png
@@ -48,6 +49,7 @@ class Question(BaseModel):
     first: int = Field(0, ge=0, lt=MAX_NUMBER)
     count: int = Field(1, ge=1, le=MAX_COUNT)  # of a tile: its side squared
     truncation: float = Field(0.0, ge=0)
+    class_name: str = ""  # of a conditional GAN; empty: as the latents choose
     to_seed: int = Field(0, ge=0)  # of a walk: where it ends
     to_first: int = Field(0, ge=0, lt=MAX_NUMBER)
     frames: int = Field(2, ge=2, le=MAX_FRAMES)
@@ -87,14 +89,16 @@ def _draw(question: Question) -> dict[str, Any]:
 
 def _tile(question: Question) -> dict[str, Any]:
     generator = _generator(question.gan)
-    samples = numbered_samples(generator, question.seed, question.first, question.side**2, question.truncation)
+    samples = numbered_samples(
+        generator, question.seed, question.first, question.side**2, question.truncation, _chosen(question)
+    )
     return _write(question, ["tile.png"], [contact_sheet(samples, question.side)])
 
 
 def _walk(question: Question) -> dict[str, Any]:
-    generator, truncation = _generator(question.gan), question.truncation
-    start = _latents(generator, question.seed, question.first, 1, truncation)[0]
-    end = _latents(generator, question.to_seed, question.to_first, 1, truncation)[0]
+    generator = _generator(question.gan)
+    start = _latent(generator, question, seed=question.seed, number=question.first)
+    end = _latent(generator, question, seed=question.to_seed, number=question.to_first)
     parts = [number / (question.frames - 1) for number in range(question.frames)]
     latents = np.stack([slerp(start, end, part) for part in parts]).astype(np.float32)
     names = [f"{number:05d}.png" for number in range(question.frames)]
@@ -133,13 +137,23 @@ def _generator(gan: Path) -> keras.Model:
 def _samples(question: Question) -> np.ndarray:
     """The samples (count, S, S, C) uint8 that the question asks for."""
     return numbered_samples(
-        _generator(question.gan), question.seed, question.first, question.count, question.truncation
+        _generator(question.gan),
+        question.seed,
+        question.first,
+        question.count,
+        question.truncation,
+        _chosen(question),
     )
 
 
-def _latents(generator: keras.Model, seed: int, first: int, count: int, truncation: float) -> np.ndarray:
-    size = generator.input_shape[1]
-    return fixed_latents(first + count, size=size, seed=seed, truncation=truncation)[first:]
+def _latent(generator: keras.Model, question: Question, *, seed: int, number: int) -> np.ndarray:
+    size, chosen = generator.input_shape[1], _chosen(question)
+    return fixed_latents(number + 1, size=size, seed=seed, truncation=question.truncation, chosen=chosen)[number]
+
+
+def _chosen(question: Question) -> ClassChoice | None:
+    """The class that the question names. Errors: `UserError` if the generator has no such class."""
+    return find_class(question.class_name, class_names(question.gan))
 
 
 def _write(question: Question, names: Sequence[str], pictures: Sequence[np.ndarray] | np.ndarray) -> dict[str, Any]:

@@ -7,7 +7,9 @@ import numpy as np
 
 from pipeline.devices import keras
 from pipeline.errors import UserError
-from pipeline.gan.latents import fixed_latents, latent_walk, slerp, truncated
+from pipeline.gan.class_names import ClassChoice
+from pipeline.gan.classes import Classes
+from pipeline.gan.latents import choose_classes, fixed_latents, latent_walk, slerp, truncated
 from pipeline.gan.networks.pyramid import sides
 from pipeline.gan.sheet_names import REALS, SCALES, SHEETS, sheet_name
 from pipeline.images.contact_sheet import GRID, contact_sheet, write_png
@@ -28,6 +30,7 @@ __all__ = [
     "fixed_latents",
     "latent_walk",
     "numbered_samples",
+    "sheet_latents",
     "sheet_name",
     "slerp",
     "to_pixels",
@@ -51,17 +54,26 @@ def draw_scales(generator: keras.Model, latents: np.ndarray) -> list[np.ndarray]
     return [np.concatenate([*map(to_pixels, parts)])[: len(latents)] for parts in zip(*batches, strict=True)]
 
 
+def sheet_latents(*, size: int, classes: int, seed: int) -> np.ndarray:
+    """The latents (64, size + classes) of the sample sheets; with classes a row has one, in turn: of more than 8 a
+    sheet shows the first 8."""
+    latents = fixed_latents(GRID**2, size=size + classes, seed=seed)
+    return choose_classes(latents, np.arange(GRID**2) // GRID % classes, classes) if classes else latents
+
+
 def enlarge(images: np.ndarray, size: int) -> np.ndarray:
     """`images` (N, s, s, C) enlarged to (N, size, size, C), each pixel to a square of its colour."""
     times = size // images.shape[1]
     return images.repeat(times, axis=1).repeat(times, axis=2)
 
 
-def numbered_samples(generator: keras.Model, seed: int, first: int, count: int, truncation: float) -> np.ndarray:
+def numbered_samples(
+    generator: keras.Model, seed: int, first: int, count: int, truncation: float, chosen: ClassChoice | None = None
+) -> np.ndarray:
     """Samples (count, S, S, C) uint8 of `seed` from the number `first` on, each at the place in its batch that it has
-    in the stage generate, so with the same pixels."""
+    in the stage generate, so with the same pixels; of the class `chosen`, if given."""
     start, size = first // BATCH * BATCH, generator.input_shape[1]
-    latents = fixed_latents(first + count, size=size, seed=seed, truncation=truncation)[start:]
+    latents = fixed_latents(first + count, size=size, seed=seed, truncation=truncation, chosen=chosen)[start:]
     return draw_samples(generator, latents)[first - start :]
 
 
@@ -93,9 +105,10 @@ class SampleSheets:
         size = scales[-1].shape[1]
         self._write(SCALES, np.concatenate([enlarge(images[:GRID], size) for images in scales]))
 
-    def add_reals(self, images: Images) -> None:
-        """Write a sheet of reals, spread evenly over `images` (N, S, S, C)."""
-        self._write(REALS, images[np.linspace(0, len(images) - 1, min(len(images), GRID**2)).astype(int)])
+    def add_reals(self, images: Images, classes: Classes | None = None) -> None:
+        """Write a sheet of reals, spread evenly over `images` (N, S, S, C); with `classes` a row has one, in turn."""
+        shown = _spread(len(images), min(len(images), GRID**2)) if classes is None else _by_class(classes)
+        self._write(REALS, images[shown])
 
     def digest(self) -> str:
         """The hex SHA-256 over the names and pixels of all sheets."""
@@ -111,6 +124,21 @@ class SampleSheets:
         if self.live is not None:
             self.live.mkdir(parents=True, exist_ok=True)
             write_whole(self.live / path.name, path.read_bytes(), sync=False)
+
+
+def _spread(count: int, chosen: int) -> np.ndarray:
+    """`chosen` of the numbers below `count`, spread evenly; if there are fewer, some twice."""
+    return np.linspace(0, count - 1, chosen).astype(int)
+
+
+def _by_class(classes: Classes) -> np.ndarray:
+    """The places (64,) of the pictures of a sheet whose rows have the same classes as those of `sheet_latents`."""
+    rows = np.arange(GRID) % len(classes.names)
+    shown = np.empty((GRID, GRID), int)
+    for label in np.unique(rows):
+        members = classes.indices(label)
+        shown[rows == label] = members[_spread(len(members), (rows == label).sum() * GRID)].reshape(-1, GRID)
+    return shown.reshape(-1)
 
 
 def as_latents(values: object, *, size: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Begin a training with the networks of another one: transfer to another subject.
 
 Generator, averaged generator and discriminator are those of the last checkpoint of that training. Optimizers,
-schedules, the strength of augmentation and the statistics begin anew.
+schedules, the strength of augmentation and the statistics begin anew. A conditional training needs one with as many
+classes: the first class, by name, begins as the first one there, and so on.
 """
 
 from pathlib import Path
@@ -26,6 +27,11 @@ def copy_networks(checkpoint: Path, state: TrainState) -> str:
     if not state.restore_networks(arrays):
         raise UserError(
             f"gan.start: the networks in {checkpoint} are not of the form of this training; it was trained with"
-            f" gan.definition = {name} and normalize.size = {side}"
+            f" gan.definition = {name} and normalize.size = {side}{_same_classes(state)}"
         )
     return f"the networks of {checkpoint.parent} ({name}, {side} px)"
+
+
+def _same_classes(state: TrainState) -> str:
+    """What else must be the same for a conditional `state`."""
+    return f", and this one has {state.classes} classes" if state.classes else ""

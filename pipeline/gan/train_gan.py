@@ -1,15 +1,16 @@
 """The stage gan: train a generator on the kept pictures."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.devices import ComputeMode, prepare_devices
-from pipeline.errors import DamagedState, Stopped
+from pipeline.errors import DamagedState, Stopped, UserError
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.card_text import Lineage
+from pipeline.gan.classes import Classes, read_classes
 from pipeline.gan.config import Definition, read
 from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, newest_step
@@ -23,8 +24,8 @@ from pipeline.gan.start import copy_networks
 from pipeline.gan.stats_log import LAST, best_row, chosen_epoch, skipped_steps
 from pipeline.gan.tensorboard_events import EventLog, remove_events
 from pipeline.gan.training.checkpoint import checkpoints, digest_arrays, read_arrays
-from pipeline.gan.training.ending import MIN_STEPS, check_automatic
-from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
+from pipeline.gan.training.ending import MIN_STEPS, TrainConfig, check_automatic
+from pipeline.gan.training.loop import CHECKPOINTS, FINAL, Trainer
 from pipeline.gan.training.observer import Observer
 from pipeline.gan.training.saved import holds_checkpoint, recorded_compute_mode, take_over, write_definition
 from pipeline.gan.training.step_inputs import check_count
@@ -75,7 +76,8 @@ def train_gan(
         check_automatic(loaded.definition, options.definition)
     ids = kept_ids(kept)
     check_count(len(ids))
-    images = read_images(normalize, ids, progress=StageProgress(progress, should_stop).report).images
+    kept_images = read_images(normalize, ids, progress=StageProgress(progress, should_stop).report)
+    images, classes = kept_images.images, _classes(loaded.definition, kept_images.ids, download)
     continues, resumes = continues or Continuation(), holds_checkpoint(folder)
     source = None if resumes else continues.folder
     if source and not take_over(source, folder, epochs=options.epochs):
@@ -85,11 +87,17 @@ def train_gan(
     )
     prepare_devices(compute_mode.threads)
     evaluator = SampleEvaluator(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
-    write_definition(loaded.definition, folder)
+    write_definition(loaded.definition, folder, classes.names if classes else ())
     events = _event_log(options, folder, live=live, notify=lambda line: tell(progress, line))
     observer = Observer(folder, live=live, evaluator=evaluator, events=events)
     training = Trainer(
-        _train_config(options), loaded.definition, images, folder=folder, observer=observer, compute_mode=compute_mode
+        _train_config(options),
+        loaded.definition,
+        images,
+        folder=folder,
+        observer=observer,
+        compute_mode=compute_mode,
+        classes=classes,
     )
     _point_latest(live)
     if start and not holds_checkpoint(folder):
@@ -109,6 +117,15 @@ def train_gan(
     lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
     warnings = definition_warnings(loaded, file=definition.name, size=images.shape[1])
     return _write_outputs(training, lineage, [*warnings, *_limit_notices(training)])
+
+
+def _classes(definition: Definition, ids: Sequence[str], download: Path | None) -> Classes | None:
+    """The classes of the pictures `ids` for a conditional `definition`; None for another one."""
+    if not definition.conditional:
+        return None
+    if download is None:
+        raise UserError("the definition is conditional, and the download that says the classes was deleted; run again")
+    return read_classes(ids, download)
 
 
 def _resumption(training: Trainer) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.gan.training.loop import TrainConfig, Trainer
+from pipeline.gan.training.ending import TrainConfig
+from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.train_step import METRICS
 from pipeline.progress import never, silent

@@ -128,12 +128,12 @@ def test_misplaced_array_is_refused_with_the_name_of_the_argument(undisturbed, u
         (
             lambda gan, z: gan.generate(5, z),
             r"generate takes only count without a name, and got an array of shape \(5, 8\): name it, generate\(seed=…,"
-            r" truncation=…, latents=…\)",
+            r" truncation=…, class_name=…, latents=…\)",
         ),
         (lambda gan, z: gan.generate(latent=z), "generate has no argument 'latent'; did you mean 'latents'?"),
         (
             lambda gan, z: gan.train(z, 5),
-            r"train takes only images without a name, and got 5: name it, train\(epochs=…",
+            r"train takes only images without a name, and got 5: name it, train\(classes=…, epochs=…",
         ),
         (lambda gan, z: gan.train(z, epoch=5), "train has no argument 'epoch'; did you mean 'epochs'?"),
         (lambda gan, z: gan.train(epochs=5), r"train needs images: train\(images, …\)"),
@@ -151,5 +151,6 @@ def test_call_with_wrong_arguments_is_refused_with_the_right_names(undisturbed, 
 
 
 def test_methods_keep_their_signatures_and_docstrings():
-    assert [*inspect.signature(Dcgan.generate).parameters] == ["self", "count", "seed", "truncation", "latents"]
+    names = ["self", "count", "seed", "truncation", "class_name", "latents"]
+    assert [*inspect.signature(Dcgan.generate).parameters] == names
     assert Dcgan.train.__doc__.startswith("Train on `images`")

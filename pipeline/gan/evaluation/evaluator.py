@@ -123,6 +123,7 @@ class DiscriminatorEvaluator:
     """Evaluates the networks of `state` at the stage of `plan`, without augmentation.
 
     Batch norm uses its stored statistics. A discriminator with minibatch layers sees batches as large as in training.
+    A conditional one judges pictures with their classes: `labels` (N,) of given ones, those of the latents of samples.
     """
 
     def __init__(self, state: TrainState, plan: StepPlan) -> None:
@@ -130,25 +131,34 @@ class DiscriminatorEvaluator:
         self.generator = state.average.at(plan.stage, fading=plan.fading)
         self.discriminator = state.discriminator.at(plan.stage, fading=plan.fading)
 
-    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+    def probabilities(self, pictures: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The sigmoid of the logit of each of `pictures` (N, S, S, C) uint8: (N,) float32."""
-        return _sigmoid(self._predict(self._image_batches(pictures))[0])[:, 0]
+        return _sigmoid(self._judge(pictures, labels)[0])[:, 0]
 
-    def evaluate(self, pictures: np.ndarray, latents: np.ndarray, *, is_real: np.ndarray | None = None) -> Evaluation:
+    def evaluate(
+        self,
+        pictures: np.ndarray,
+        latents: np.ndarray,
+        *,
+        labels: np.ndarray | None = None,
+        is_real: np.ndarray | None = None,
+    ) -> Evaluation:
         """Evaluate `pictures` (N, S, S, C) uint8 against the averaged generator's samples for `latents` (N, latent).
 
         With `is_real` (N,) bool the fakes are those of the `pictures` for which it is False, and the samples only give
         the generator's loss. Errors: a `UserError` if a loss compares reals with fakes and does not have both.
         """
         loss = find_loss(self.state.definition.loss)
-        drawn, drawn_mean = self._predict(self._sample_batches(latents))
+        chosen = latents[:, latents.shape[1] - self.state.classes :].argmax(axis=1) if self.state.classes else None
+        drawn, drawn_mean = self._predict(self._sample_batches(latents), chosen)
         if is_real is None:
-            real, real_mean = self._predict(self._image_batches(pictures))
+            real, real_mean = self._judge(pictures, labels)
             fake = drawn
         else:
             _check_sides(self.state.definition, is_real)
-            real, real_mean = self._predict(self._image_batches(pictures[is_real]))
-            fake = self._predict(self._image_batches(pictures[~is_real]))[0]
+            of_reals, of_fakes = (None, None) if labels is None else (labels[is_real], labels[~is_real])
+            real, real_mean = self._judge(pictures[is_real], of_reals)
+            fake = self._judge(pictures[~is_real], of_fakes)[0]
         g_loss = loss.generator(real, drawn[: len(real)] if loss.is_paired else drawn)
         if weight := self.state.definition.feature_matching:
             g_loss += weight * feature_distance(real_mean, drawn_mean)
@@ -168,13 +178,21 @@ class DiscriminatorEvaluator:
         on_reals = loss.on_reals(real, smoothing) if len(real) else 0.0
         return float(on_reals + (loss.on_fakes(fake, smoothing) if len(fake) else 0.0))
 
-    def _predict(self, parts: Iterator[Pictures]) -> tuple[np.ndarray, np.ndarray]:
+    def _judge(self, pictures: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        return self._predict(self._image_batches(pictures), labels)
+
+    def _predict(self, parts: Iterator[Pictures], labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, 1) and the mean of the features (1, F), float32: all features might not fit into memory."""
         logits: list[np.ndarray] = []
         total: Any = np.float32(0)
+        done = 0
         for part in parts:
             logit, features = map(_array, self.discriminator(part, training=False)[:2])
+            if self.state.class_head and labels is not None:
+                one_hot = np.eye(self.state.classes, dtype=np.float32)[labels[done : done + len(logit)]]
+                logit = logit + _array(self.state.class_head.logit(features, one_hot))
             logits.append(logit)
+            done += len(logit)
             total += features.sum(axis=0, keepdims=True, dtype=np.float64)
         found = np.concatenate([np.zeros((0, 1), np.float32), *logits])
         return found, np.asarray(total / max(len(found), 1), np.float32)

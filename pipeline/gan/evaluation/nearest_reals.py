@@ -30,10 +30,13 @@ def nearest_in_blocks(samples: np.ndarray, blocks: Iterable[np.ndarray]) -> Neig
     return found
 
 
-def neighbour_rows(near: Neighbours, ids: Sequence[str], *, first: int = 0) -> Iterator[dict[str, Any]]:
+def neighbour_rows(
+    near: Neighbours, ids: Sequence[str], *, first: int = 0, classes: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
     """A row {sample, nearest} for each sample, of which the first has the number `first`; `ids` are those of the reals.
 
-    `nearest` has an {id, distance} for each real, the nearest first.
+    `nearest` has an {id, distance} for each real, the nearest first. With the `classes` of the samples, if these have
+    some, a row has its `class` too.
     """
     pairs = zip(near.indices, near.distances, strict=True)
     for number, (indices, distances) in enumerate(pairs, start=first):
@@ -41,4 +44,5 @@ def neighbour_rows(near: Neighbours, ids: Sequence[str], *, first: int = 0) -> I
             {"id": ids[index], "distance": float(f"{distance:.{DIGITS}g}")}
             for index, distance in zip(indices, distances, strict=True)
         ]
-        yield {"sample": number, "nearest": nearest}
+        about = {"class": classes[number - first]} if classes else {}
+        yield {"sample": number, **about, "nearest": nearest}

@@ -9,33 +9,17 @@ from typing import Any
 
 from pipeline.devices import keras
 from pipeline.gan.config import Definition
-from pipeline.gan.networks.builder import LayerFactory
+from pipeline.gan.networks.builder import LayerFactory, LayerOwner
 
 Tensor = Any  # a tensor of the backend
 ops = keras.ops
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassHead:
+class ClassHead(LayerOwner):
     """Gives what the logit of a picture has in addition, because of its class."""
 
-    layers: LayerFactory
     embedding: keras.Model  # (B, classes) one-hot to (B, F)
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        """The vectors of all classes."""
-        return self.layers.variables
-
-    @property
-    def trainable_variables(self) -> list[keras.Variable]:
-        """The variables that the optimizer of the discriminator updates too."""
-        return self.layers.trainable_variables
-
-    def power_iteration(self) -> None:
-        """One step of power iteration, if the layer has spectral norm."""
-        for layer in self.layers.bounded:
-            layer.power_iteration()
 
     def logit(self, features: Tensor, classes: Tensor) -> Tensor:
         """The addition (B, 1) to the logits of pictures with these `features` (B, F); `classes` (B, K) are one-hot."""

@@ -31,15 +31,17 @@ def write_networks(
     to_keras_only_discriminator(definition, discriminator).save(folder / DISCRIMINATOR)
 
 
-def read_generator(path: Path, definition: Definition) -> keras.Model:
-    """Build the generator of `definition` and load its weights from the .keras file `path` of `write_networks`.
+def read_generator(path: Path, definition: Definition, *, classes: int = 0) -> keras.Model:
+    """Build the generator of `definition`, with so many `classes`, and load its weights from the .keras file `path` of
+    `write_networks`.
 
     Reads only the weights and the picture size from the file: nothing that the file describes is built or run.
     Errors: `DamagedFile`; `ForeignFile` if the file is of another network, or holds NaN.
     """
     size, channels = _image_shape(read_config(path))
     check_weight_bytes(definition, {"generator": weights_size(path)}, size=size, channels=channels)
-    network = build_generator(definition, size=size, channels=channels, seed=0, keras_only=True).whole
+    shape: dict[str, Any] = {"size": size, "channels": channels, "classes": classes}
+    network = build_generator(definition, **shape, seed=0, keras_only=True).whole
     load_keras_weights(network, path)
     return network
 
@@ -62,7 +64,12 @@ def _image_shape(config: Any) -> tuple[int, int]:
 def to_keras_only_generator(definition: Definition, generator: GrowingNetwork) -> keras.Model:
     """A copy of the full-size generator in float32, of Keras' own layers."""
     _, size, _, channels = generator.whole.output_shape
-    exported = build_generator(definition, size=size, channels=channels, seed=0, keras_only=True)
+    shape: dict[str, Any] = {
+        "size": size,
+        "channels": channels,
+        "classes": generator.whole.input_shape[1] - definition.latent,
+    }
+    exported = build_generator(definition, **shape, seed=0, keras_only=True)
     _copy_weights(exported.whole, generator)
     return exported.whole
 

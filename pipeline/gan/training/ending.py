@@ -1,4 +1,4 @@
-"""When a training ends: after a number of epochs or, automatically, at a plateau; which schedules depend on that."""
+"""How long a training is: a number of epochs or, automatically, until a plateau; which schedules depend on its end."""
 
 import math
 from collections.abc import Sequence
@@ -15,6 +15,20 @@ from pipeline.gan.training.schedule import images_until_full_size
 
 MIN_STEPS = ENOUGH_STEPS  # of an automatic training at full size: until then a plateau is told to wait
 MOST_STEPS = 50_000  # of an automatic training, an hour or more on two cores: a KID may fall by chance for ever
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How long to train, and how often to sample and save. Of these only `epochs` may affect steps, by schedules."""
+
+    epochs: int | None  # None: until the KID no longer falls, see `ending`, but for about `most_steps` at most
+    seed: int
+    most_steps: int = MOST_STEPS
+    sample_every: int | None = None  # epochs; None: chosen automatically
+    checkpoint_every: int | None = None
+    minutes: float = 0.0  # the training pauses after these, and can be resumed; 0: no limit
+    xla: bool = False
+    name: str = "dcgan"  # of the definition, for messages
 
 
 def most_epochs(epoch_steps: int, most_steps: int = MOST_STEPS) -> int:

@@ -9,7 +9,6 @@ import dataclasses
 import time
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,14 +16,15 @@ import numpy as np
 
 from pipeline.devices import ComputeMode, choose_dtype, rounding
 from pipeline.errors import DamagedState, Stopped
+from pipeline.gan.classes import Classes
 from pipeline.gan.config import Definition, Smoothing
 from pipeline.gan.config.resolutions import check_size
 from pipeline.gan.evaluation.diagnostics import alarm_events
-from pipeline.gan.sampling import SHEETS, draw_scales, enlarge, fixed_latents, sheet_name
+from pipeline.gan.sampling import SHEETS, draw_scales, enlarge, sheet_latents, sheet_name
 from pipeline.gan.stats_log import LAST, STATS, StatsLog, notes
 from pipeline.gan.training import recovery
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
-from pipeline.gan.training.ending import MOST_STEPS, Length, full_size_after
+from pipeline.gan.training.ending import Length, TrainConfig, full_size_after
 from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.phase import FIRST, Phase
 from pipeline.gan.training.plateau_drops import check_drops, drop_fields, plateau_scales
@@ -44,20 +44,6 @@ if typing.TYPE_CHECKING:  # a benchmark trains without the libraries for scores 
 
 CHECKPOINTS, FINAL = "checkpoints", "final.npz"
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """How long to train, and how often to sample and save. Of these only `epochs` may affect steps, by schedules."""
-
-    epochs: int | None  # None: until the KID no longer falls, see `ending`, but for about `most_steps` at most
-    seed: int
-    most_steps: int = MOST_STEPS
-    sample_every: int | None = None  # epochs; None: chosen automatically
-    checkpoint_every: int | None = None
-    minutes: float = 0.0  # the training pauses after these, and can be resumed; 0: no limit
-    xla: bool = False
-    name: str = "dcgan"  # of the definition, for messages
 
 
 class Trainer:
@@ -80,19 +66,18 @@ class Trainer:
         state: TrainState | None = None,
         compute_mode: ComputeMode | None = None,
         phase: Phase | None = None,
+        classes: Classes | None = None,
     ) -> None:
-        self.config, self.definition, self.images = config, definition, images
+        self.config, self.definition, self.images, self.classes = config, definition, images, classes
         self.folder, self.observer = folder, observer
         self.phase = phase or FIRST
         self.batches = self._batches_in(self.phase)
         check_size(images.shape[1])
-        shape = {"size": images.shape[1], "channels": images.shape[3]}
         self.compute_mode = compute_mode or ComputeMode(dtype=choose_dtype(definition.precision))
         self._rounding = rounding(self.compute_mode.dtype)
-        options: dict[str, Any] = {**shape, "seed": config.seed, "dtype": self.compute_mode.dtype}
-        self.state = state or self._explain_errors(lambda: TrainState(definition, **options))
+        self.state = state or self._explain_errors(self._new_state)
         self.enter(self.phase)
-        self.latents = fixed_latents(GRID**2, size=definition.latent, seed=config.seed)
+        self.latents = sheet_latents(size=definition.latent, classes=self.state.classes, seed=config.seed)
         self.steps_done, self.seconds = 0, 0.0  # `seconds` counts the steps of the current epoch only
         self.metrics: list[np.ndarray] = []  # METRICS of each step of the current epoch
         self.accuracy_average, self.lr_scale, self.retries = AccuracyAverage(definition.balance), 1.0, 0
@@ -102,6 +87,12 @@ class Trainer:
         self.resume()
         self.log = StatsLog(folder / STATS, epochs_done=self.epoch)
         self._is_at_plateau = self.length.is_at_plateau(self.log.rows)
+
+    def _new_state(self) -> TrainState:
+        _, size, _, channels = self.images.shape
+        dtype, classes = self.compute_mode.dtype, len(self.classes.names) if self.classes else 0
+        given: dict[str, Any] = {"size": size, "channels": channels, "seed": self.config.seed, "dtype": dtype}
+        return TrainState(self.definition, **given, classes=classes)
 
     def enter(self, phase: Phase) -> None:
         """Take the next steps with the batch size and the smoothing of `phase`."""
@@ -113,6 +104,8 @@ class Trainer:
             batches=self.batches,
             steps=self.length.steps,
             stages=len(self.state.generator.settled),
+            labels=self.classes.labels if self.classes else None,
+            classes=self.state.classes,
         )
         self._step = compile_step(self.state, xla=self.config.xla)
 
@@ -135,7 +128,8 @@ class Trainer:
         return Batches(count=len(self.images), max_batch=batch, seed=self.config.seed, turns=turns, phase=phase)
 
     def _forms_in(self, phase: Phase) -> ArrayForms:  # of its checkpoints
-        return {**point_forms(self._batches_in(phase), latent=self.definition.latent), **self.state.forms()}
+        latent = self.definition.latent + self.state.classes
+        return {**point_forms(self._batches_in(phase), latent=latent), **self.state.forms()}
 
     @property
     def epoch(self) -> int:
@@ -185,10 +179,13 @@ class Trainer:
         g_scale, d_scale = plateau_scales(self.definition, self.log.rows)
         return self.lr_scale * g_scale, self.lr_scale * d_scale
 
-    def continue_with(self, config: TrainConfig, images: Images, observer: Observer | NullObserver) -> None:
-        """Continue with another config: more epochs, another observer, or as many other `images`."""
-        self.config, self.images, self.observer = config, images, observer
-        self.step_planner = dataclasses.replace(self.step_planner, images=images, steps=self.length.steps)
+    def continue_with(
+        self, config: TrainConfig, images: Images, observer: Observer | NullObserver, classes: Classes | None = None
+    ) -> None:
+        """Continue with another config, another observer, or as many other `images` of the same classes."""
+        self.config, self.images, self.observer, self.classes = config, images, observer, classes
+        changed: dict[str, Any] = {"images": images, "labels": classes.labels if classes else None}
+        self.step_planner = dataclasses.replace(self.step_planner, **changed, steps=self.length.steps)
         self.log.rewind(self.epoch)  # it may have been closed
         self._forget_last_sheet()
         self._is_at_plateau = self.length.is_at_plateau(self.log.rows)
@@ -204,7 +201,8 @@ class Trainer:
         check_drops(self.definition, self.log.rows, epochs_done=self.epoch, scored=scored)
         deadline = time.monotonic() + 60 * self.config.minutes if self.config.minutes else None
         if self.steps_done == 0:
-            self._explain_errors(lambda: self.observer.begin(self.images, self.draw, self.latents), sampling=True)
+            begun = self.images, self.draw, self.latents, self.classes
+            self._explain_errors(lambda: self.observer.begin(*begun), sampling=True)
             self._save()
         self.observer.record(self.log.rows)
         # Not earlier: until it runs, a training may have placeholder pictures that take no memory
@@ -267,7 +265,7 @@ class Trainer:
         row = epoch_row(self)
         self.metrics, self.seconds, self.note = [], 0.0, ""
         if sampled:
-            inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed}
+            inputs: dict[str, Any] = {"latents": self.latents, "seed": self.config.seed, "classes": self.classes}
             scores = self._explain_errors(lambda: self.observer.evaluate(row, self.draw, **inputs), sampling=True)
             if self.definition.multi_scale:
                 self.observer.show_scales(lambda: self.draw_scales(self.latents[:GRID]))
@@ -306,8 +304,9 @@ class Trainer:
         origin = load_outline(path).origin
         phase = origin.phase if origin else FIRST
         point = load_point(path, self._forms_in(phase), self._batches_in(phase))
-        if not point.origin.matches(self.config.seed, self.images.shape, self.definition):
-            raise ForeignFile("is of another seed, other pictures or another definition")
+        names = self.classes.names if self.classes else ()
+        if not point.origin.matches(self.config.seed, self.images.shape, self.definition, names):
+            raise ForeignFile("is of another seed, other pictures or another definition" + ", or classes" * bool(names))
         return point
 
     def resume(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pipeline.gan.classes import Classes
 from pipeline.gan.stats_log import Row
 from pipeline.images.packed import Images
 
@@ -19,12 +20,12 @@ class NullObserver:
     def __init__(self, show: Show | None = None) -> None:
         self.show = show
 
-    def begin(self, reals: Images, draw: Draw, latents: np.ndarray) -> None:
+    def begin(self, reals: Images, draw: Draw, latents: np.ndarray, classes: Classes | None) -> None:
         """Show the first samples."""
         if self.show:
             self.show(0, draw(latents))
 
-    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int) -> Row:
+    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int, classes: Classes | None) -> Row:
         """Show the samples; return no scores."""
         if self.show:
             self.show(row["epoch"], draw(latents))

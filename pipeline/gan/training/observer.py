@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.gan.classes import Classes
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.sampling import SHEETS, SampleSheets, fixed_latents
@@ -41,20 +42,25 @@ class Observer:
         self.sheets = SampleSheets(folder / SHEETS, live=live)
         self._next_plots = time.monotonic() + SECONDS  # when the plots are redrawn
 
-    def begin(self, reals: Images, draw: Draw, latents: np.ndarray) -> None:
+    def begin(self, reals: Images, draw: Draw, latents: np.ndarray, classes: Classes | None) -> None:
         """Write the sheet of the reals, and the first sheet of samples, before any training."""
-        self.sheets.add_reals(reals)
+        self.sheets.add_reals(reals, classes)
         self._add_sheet(0, draw(latents))
 
-    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int) -> Row:
-        """Write the sample sheet of `latents`; return the scores of the samples to add to `row`."""
+    def evaluate(self, row: Row, draw: Draw, *, latents: np.ndarray, seed: int, classes: Classes | None) -> Row:
+        """Write the sample sheet of `latents`; return the scores of the samples to add to `row`.
+
+        Samples of a conditional GAN that are scored are of each class as often as the reals: otherwise the scores would
+        say how evenly the reals are divided. Those of its sheet, a row a class, are not scored.
+        """
         if self.evaluator is None:
             self._add_sheet(row["epoch"], draw(latents))
             return {}
-        extra = fixed_latents(max(self.evaluator.count, GRID**2), size=latents.shape[1], seed=seed)
-        pictures = draw(np.concatenate([latents, extra[len(latents) :]]))
+        scored = fixed_latents(max(self.evaluator.count, GRID**2), size=latents.shape[1], seed=seed)
+        others = classes.as_often(scored, seed=seed) if classes else scored[len(latents) :]
+        pictures = draw(np.concatenate([latents, others]))
         self._add_sheet(row["epoch"], pictures[: len(latents)])
-        found = asdict(self.evaluator.evaluate(pictures))
+        found = asdict(self.evaluator.evaluate(pictures[len(latents) if classes else 0 :]))
         scores = {name: value for name, value in found.items() if value is not None}
         if scores:
             scores["extractor"] = self.evaluator.extractor.name  # scores of different extractors cannot be compared

@@ -1,6 +1,7 @@
 """The resume point of a training: the validated contents of a checkpoint beside networks and optimizers."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.devices import BFLOAT16, ComputeMode, Threads, rounding
 from pipeline.errors import UserError
+from pipeline.gan.class_names import names_digest
 from pipeline.gan.config import Definition, definition_digest
 from pipeline.gan.config.resolutions import NETWORKS
 from pipeline.gan.training.checkpoint import load_arrays
@@ -37,7 +39,8 @@ class Origin(BaseModel):
     """What a training is of, as its checkpoints record it.
 
     The pictures and noise of a step follow from `seed` and `images`, their shape (N, S, S, C). `definition` is a
-    digest. The fields that may be None are missing in checkpoints of earlier versions. `phase` is missing in the first
+    digest, and `classes` one of the names of the classes, None if it is not conditional. The other fields that may be
+    None are missing in checkpoints of earlier versions. `phase` is missing in the first
     phase, and is no part of the origin itself: checkpoints of several phases belong to one training.
     """
 
@@ -47,6 +50,7 @@ class Origin(BaseModel):
     images: tuple[int, int, int, int]
     name: str = Field(max_length=MAX_NAME)
     definition: str | None = None
+    classes: str | None = None
     rounding: str | None = Field(None, max_length=255)
     precision: Literal["float32", "bfloat16"] | None = None
     threads: tuple[Count, Count] | None = None  # within a layer, and between layers
@@ -70,10 +74,13 @@ class Origin(BaseModel):
             raise ValueError("expected one line of text")
         return text
 
-    def matches(self, seed: int, images: tuple[int, ...], definition: Definition) -> bool:
-        """Whether a training with `seed` and `definition` on images of shape `images` has this origin."""
+    def matches(
+        self, seed: int, images: tuple[int, ...], definition: Definition, class_names: Sequence[str] = ()
+    ) -> bool:
+        """Whether a training with `seed`, `definition` and classes on images of shape `images` has this origin."""
         known = self.definition in (None, definition_digest(definition))
-        return known and (self.seed, self.images) == (seed, tuple(images))
+        own = (self.seed, self.images, self.classes)
+        return known and own == (seed, tuple(images), names_digest(class_names))
 
     def is_same_training(self, other: "Origin | None") -> bool:
         """Whether a checkpoint of the origin `other` is of the same training, in whichever phase."""
@@ -154,6 +161,8 @@ def point_arrays(training: "Trainer") -> Arrays:
         "precision": mode.precision,
         "threads": [mode.threads.within, mode.threads.between],
     }
+    if training.classes:
+        origin["classes"] = names_digest(training.classes.names)
     if training.phase != FIRST:
         origin["phase"] = training.phase.model_dump()
     numbers = {

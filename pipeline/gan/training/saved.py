@@ -3,12 +3,13 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.devices import ComputeMode
 from pipeline.errors import DamagedState, UserError
+from pipeline.gan.class_names import CLASSES, names_digest, read_names, write_names
 from pipeline.gan.config import Definition, as_tree, definition_digest, read_definition
 from pipeline.gan.config.loading import NamedDefinition
 from pipeline.gan.config.resolutions import check_weight_bytes
@@ -28,13 +29,15 @@ COPIED_FOLDERS = (SHEETS, "plots")
 
 @dataclass(frozen=True)
 class SavedTraining:
-    """A training in a folder: its definition, and its checkpoints of one origin, the latest first.
+    """A training in a folder: its definition, the names of its classes, and its checkpoints of one origin, the latest
+    first.
 
     The weights are read by `load`, after the networks are built.
     """
 
     folder: Path
     definition: Definition
+    class_names: tuple[str, ...]
     outlines: tuple[CheckpointOutline, ...]
 
     @property
@@ -78,7 +81,7 @@ def read_saved(folder: Path) -> SavedTraining:
     """
     if not (folder / DEFINITION).is_file():
         raise UserError(f"{folder} holds no GAN: there is no {DEFINITION}")
-    definition = read_definition(folder / DEFINITION)
+    definition, names = read_definition(folder / DEFINITION), read_names(folder)
     if not (outlines := _outlines(folder)):
         if not holds_training(folder):
             raise UserError(f"{folder}: the training was interrupted before its first checkpoint; start it again")
@@ -88,15 +91,16 @@ def read_saved(folder: Path) -> SavedTraining:
         raise DamagedState(f"{latest.path} is of an earlier version of this program; {_alternative(folder)}")
     if (latest.origin.definition or digest) != digest:
         raise DamagedState(f"{folder}: its checkpoint and {DEFINITION} do not belong together; use another copy")
+    if latest.origin.classes != names_digest(names) or definition.conditional != bool(names):
+        raise DamagedState(f"{folder}: its checkpoint and {CLASSES} do not belong together; use another copy")
     size, _, channels = latest.origin.shape
     try:
         check_weight_bytes(definition, latest.bytes, size=size, channels=channels)
     except ForeignFile as error:
         mismatch = f"its checkpoint and {DEFINITION} do not belong together; use another copy"
         raise DamagedState(f"{latest.path} {error}: {mismatch}") from None
-    return SavedTraining(
-        folder, definition, tuple(each for each in outlines if latest.origin.is_same_training(each.origin))
-    )
+    own = tuple(each for each in outlines if latest.origin.is_same_training(each.origin))
+    return SavedTraining(folder, definition, names, own)
 
 
 def recorded_compute_mode(folder: Path) -> ComputeMode | None:
@@ -152,10 +156,11 @@ def _forget_last_sheet(folder: Path, *, epochs: int | None) -> None:
     log.close()
 
 
-def write_definition(definition: Definition, folder: Path) -> None:
-    """Write `definition` as definition.json into `folder`, with every default."""
+def write_definition(definition: Definition, folder: Path, class_names: Sequence[str] = ()) -> None:
+    """Write `definition` as definition.json into `folder`, with every default, and the names of the classes, if any."""
     text = json.dumps(as_tree(definition), indent=2) + "\n"
     write_whole(folder / DEFINITION, text.encode())
+    write_names(class_names, folder)
 
 
 def write_training(training: Trainer, folder: Path) -> None:
@@ -165,7 +170,7 @@ def write_training(training: Trainer, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     is_other_folder = folder.resolve() != training.folder.resolve()
-    write_definition(training.definition, folder)
+    write_definition(training.definition, folder, training.classes.names if training.classes else ())
     arrays = training.arrays()
     if is_other_folder:
         _copy_history(training.folder, folder, arrays)

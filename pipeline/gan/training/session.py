@@ -16,12 +16,14 @@ import numpy as np
 
 from pipeline.devices import ComputeMode
 from pipeline.errors import DamagedState, Stopped, UserError
+from pipeline.gan.classes import Classes
 from pipeline.gan.config import Definition, Smoothing
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.sampling import SHEETS, SampleSheets
 from pipeline.gan.stats_log import STATS
 from pipeline.gan.training.checkpoint import save_checkpoint
-from pipeline.gan.training.loop import CHECKPOINTS, FINAL, TrainConfig, Trainer
+from pipeline.gan.training.ending import TrainConfig
+from pipeline.gan.training.loop import CHECKPOINTS, FINAL, Trainer
 from pipeline.gan.training.null_observer import NullObserver, Show
 from pipeline.gan.training.observer import Observer
 from pipeline.gan.training.saved import (
@@ -44,20 +46,37 @@ from pipeline.store import manifest as manifests
 class Session:
     """A `training` on pictures of `shape` (S, S, C), always resumable; until there are pictures, on a placeholder.
 
-    It is in a temporary folder until it is given another.
+    `class_names` are those of a conditional definition. It is in a temporary folder until it is given another.
     """
 
     def __init__(
-        self, config: TrainConfig, definition: Definition, shape: Shape, *, compute_mode: ComputeMode | None = None
+        self,
+        config: TrainConfig,
+        definition: Definition,
+        shape: Shape,
+        *,
+        class_names: tuple[str, ...] = (),
+        compute_mode: ComputeMode | None = None,
     ) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="ganmill-", ignore_cleanup_errors=True)
         self._own_folder: Path | None = None  # the folder that this training was loaded from or saved to
         images = _placeholder_images((MIN_IMAGES, *shape))
         folder = self._new_folder()
         self.training = Trainer(
-            config, definition, images, folder=folder, observer=NullObserver(), compute_mode=compute_mode
+            config,
+            definition,
+            images,
+            folder=folder,
+            observer=NullObserver(),
+            compute_mode=compute_mode,
+            classes=_placeholder_classes(class_names, len(images)),
         )
         self.training.log.close()
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, if the definition is conditional."""
+        return self.training.classes.names if self.training.classes else ()
 
     @property
     def is_temporary(self) -> bool:
@@ -107,7 +126,7 @@ class Session:
             write_training(self.training, target)
             final_to_checkpoint(self.training, target)
         else:
-            write_definition(self.training.definition, target)
+            write_definition(self.training.definition, target, self.class_names)
         self._restart(images, target)
 
     def use_state(self, state: TrainState) -> None:
@@ -130,19 +149,25 @@ class Session:
             save_checkpoint(training.folder / CHECKPOINTS, training.steps_done, training.arrays())
 
     def continue_with(
-        self, config: TrainConfig, images: np.ndarray, evaluator: SampleEvaluator | None, *, show: Show | None
+        self,
+        config: TrainConfig,
+        images: np.ndarray,
+        classes: Classes | None,
+        evaluator: SampleEvaluator | None,
+        *,
+        show: Show | None,
     ) -> None:
-        """Continue with another config, or as many other `images`.
+        """Continue with another config, or as many other `images` of the same `classes`.
 
         If the training has a folder of its own, or is to be scored, sheets and plots are written. `show`, if given,
         gets the samples of each sheet.
         """
         if evaluator is None and self.is_temporary:
-            return self.training.continue_with(config, images, NullObserver(show))
+            return self.training.continue_with(config, images, NullObserver(show), classes)
         observer = Observer(self.training.folder, live=None, evaluator=evaluator, show=show)
         if self.training.steps_done:  # a new training writes this sheet itself
-            observer.sheets.add_reals(images)
-        self.training.continue_with(config, images, observer)
+            observer.sheets.add_reals(images, classes)
+        self.training.continue_with(config, images, observer, classes)
 
     def run(self, progress: Progress) -> None:
         """Train until the epochs or the minutes of the config are over.
@@ -180,8 +205,14 @@ class Session:
             state=before.state,
             compute_mode=before.compute_mode,
             phase=before.phase.restarted(),
+            classes=self._classes_for(images),
         )
         self.training.log.close()
+
+    def _classes_for(self, images: Images) -> Classes | None:
+        """The classes of `images`; placeholders, unless they are those that it trains on."""
+        is_same = images is self.training.images
+        return self.training.classes if is_same else _placeholder_classes(self.class_names, len(images))
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self._scratch.name))
@@ -190,6 +221,10 @@ class Session:
 def _placeholder_images(shape: tuple[int, ...]) -> np.ndarray:
     """Black pictures (N, S, S, C) that take no memory."""
     return np.broadcast_to(np.uint8(0), shape)
+
+
+def _placeholder_classes(names: tuple[str, ...], count: int) -> Classes | None:
+    return Classes(names=names, labels=np.zeros(count, np.int32)) if names else None
 
 
 @contextmanager

@@ -78,9 +78,9 @@ class TrainState:
             variable.assign(arrays[name])
 
     def restore_networks(self, arrays: dict[str, np.ndarray]) -> bool:
-        """Set generator, averaged generator and discriminator alone, from arrays named as in `arrays()`; returns false,
-        and sets nothing, if they are not of the form of these networks."""
-        parts = tuple(f"{name}/" for name in NETWORKS)
+        """Set generator, averaged generator, discriminator and class head alone, from arrays named as in `arrays()`;
+        returns false, and sets nothing, if they are not of the form of these networks."""
+        parts = tuple(f"{name}/" for name in (*NETWORKS, "class_head"))
         here = {name: variable for name, variable in self._named() if name.startswith(parts)}
         there = {name: array for name, array in arrays.items() if name.startswith(parts)}
         if {name: tuple(each.shape) for name, each in here.items()} != {name: a.shape for name, a in there.items()}:

@@ -159,7 +159,7 @@ class _Update:
             lambda: self._discriminator_loss(reals, fakes, mix), state.trained_with_discriminator
         )
         state.discriminator_optimizer.apply(gradients, state.trained_with_discriminator)
-        self._clip(network)
+        self._clip()
         return d_output | {"reals": reals}, _global_norm(gradients)
 
     def _discriminator_loss(self, reals: Pictures, fakes: Pictures, mix: Tensor) -> tuple[Tensor, Any]:
@@ -218,11 +218,12 @@ class _Update:
     def _slopes(self, pictures: Pictures) -> Pictures:
         return self.autodiff.per_example_gradients(lambda x: self._judge(x)[0], pictures)
 
-    def _clip(self, network: GrowingNetwork) -> None:
-        """Clip every weight of D to the bounds of the first WGAN (Arjovsky et al. 2017, algorithm 1)."""
+    def _clip(self) -> None:
+        """Clip every weight that makes logits to the bounds of the first WGAN (Arjovsky et al. 2017, algorithm 1)."""
         if bound := self.definition.penalties.clip:
-            for variable in network.trainable_variables:
-                variable.assign(ops.clip(variable, -bound, bound))
+            for part in (self.state.discriminator, self.state.class_head):
+                for variable in part.trainable_variables if part else ():
+                    variable.assign(ops.clip(variable, -bound, bound))
 
     def _generator_loss(self, fakes: Pictures, draws: Tensor, d_output: DiscriminatorOutput) -> tuple[Tensor, Tensor]:
         """G's loss by the D that has just learned."""

@@ -1,6 +1,8 @@
 """Samples over REST: those of the stage generate, and others that are drawn on demand; walks; nearest reals."""
 
+from dataclasses import replace
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Query
 from fastapi import Path as InPath
@@ -8,6 +10,7 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from pipeline.gan.class_names import MAX_NAME, class_of, find_class, read_names
 from pipeline.gan.sampling_limits import MAX_COUNT, MAX_FRAMES, MAX_NUMBER, MAX_SEED, MAX_TRUNCATION
 from pipeline.report.trace_model import NearestReal, TrainingName
 from pipeline.report.trace_picture import described_reals
@@ -28,6 +31,7 @@ Number = Annotated[int, Field(ge=0, lt=MAX_NUMBER, description="of the sample, f
 Truncation = Annotated[
     float, Field(ge=0, le=MAX_TRUNCATION, allow_inf_nan=False, description="bound on the values of a latent; 0: none")
 ]
+ClassName = Annotated[str, Field(max_length=MAX_NAME, description="of a conditional GAN; empty: as the latent chooses")]
 
 
 class SampleSet(BaseModel):
@@ -60,6 +64,7 @@ class DrawBody(StrictBody):
     first: Number = 0
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 64
     truncation: Truncation = 0.0
+    class_name: ClassName = ""
 
 
 class LatentBody(StrictBody):
@@ -76,12 +81,14 @@ class WalkBody(StrictBody):
     end: LatentBody = Field(alias="to")
     frames: Annotated[int, Field(ge=2, le=MAX_FRAMES)] = 60
     truncation: Truncation = 0.0
+    class_name: ClassName = ""
 
 
 class NearestBody(LatentBody):
     """The sample whose nearest reals are asked for."""
 
     truncation: Truncation = 0.0
+    class_name: ClassName = ""
 
 
 class DrawnSample(BaseModel):
@@ -109,6 +116,7 @@ class LatentValues(BaseModel):
     seed: int
     number: int
     truncation: float
+    class_name: str = Field(description="the class that the latent chooses; empty if the GAN is not conditional")
     latent: list[float]
 
 
@@ -155,12 +163,11 @@ def _add_drawing(router: APIRouter, studio: Studio) -> None:
     def draw(dataset: DatasetName, key: Key, body: DrawBody) -> DrawnSamples:
         """Draw samples with the generator of a training: the same as the stage generate makes of this seed."""
         _check_end(body.first + body.count)
-        first = Latent(seed=body.seed, number=body.first, truncation=body.truncation)
+        first = Latent(seed=body.seed, number=body.first, truncation=body.truncation, class_name=body.class_name)
         numbers = studio.sampling.draw(studio.paths(dataset), key, first, body.count)
         return DrawnSamples(
             samples=[
-                DrawnSample(number=each, url=_drawn_url(dataset, key, body.seed, each, body.truncation))
-                for each in numbers
+                DrawnSample(number=each, url=_drawn_url(dataset, key, replace(first, number=each))) for each in numbers
             ]
         )
 
@@ -173,9 +180,10 @@ def _add_drawing(router: APIRouter, studio: Studio) -> None:
         seed: Annotated[int, InPath(ge=0, le=MAX_SEED)],
         number: Annotated[int, InPath(ge=0, lt=MAX_NUMBER)],
         truncation: Annotated[float, Query(ge=0, le=MAX_TRUNCATION, allow_inf_nan=False)] = 0.0,
+        class_name: Annotated[str, Query(max_length=MAX_NAME)] = "",
     ) -> Response:
         """A sample that was drawn, a PNG file."""
-        latent = Latent(seed=seed, number=number, truncation=truncation)
+        latent = Latent(seed=seed, number=number, truncation=truncation, class_name=class_name)
         path = studio.sampling.find(studio.paths(dataset), key, latent)
         if path is None or not path.is_file():
             raise HTTPException(404, "this sample is not drawn, or was deleted meanwhile; draw it with POST .../draw")
@@ -187,7 +195,8 @@ def _add_walks(router: APIRouter, studio: Studio) -> None:
     def walk(dataset: DatasetName, key: Key, body: WalkBody) -> Frames:
         """Draw the samples on the way from one latent to another, along a sphere (slerp)."""
         start, end = (
-            Latent(seed=each.seed, number=each.number, truncation=body.truncation) for each in (body.start, body.end)
+            Latent(seed=each.seed, number=each.number, truncation=body.truncation, class_name=body.class_name)
+            for each in (body.start, body.end)
         )
         name = studio.sampling.walk(studio.paths(dataset), key, start, end, body.frames)
         return Frames(frames=[f"{dataset_api(dataset)}/walks/{name}/{frame}" for frame in range(body.frames)])
@@ -210,7 +219,7 @@ def _add_about(router: APIRouter, studio: Studio) -> None:
     def nearest(dataset: DatasetName, key: Key, body: NearestBody) -> NearestReals:
         """The reals nearest to a sample, by the extractor that measured the samples of this training."""
         paths, notices = studio.paths(dataset), list[str]()
-        latent = Latent(seed=body.seed, number=body.number, truncation=body.truncation)
+        latent = Latent(seed=body.seed, number=body.number, truncation=body.truncation, class_name=body.class_name)
         extractor, near = studio.sampling.nearest(paths, key, latent)
         return NearestReals(extractor=extractor, nearest=described_reals(paths, near, notices), notices=notices)
 
@@ -221,16 +230,22 @@ def _add_about(router: APIRouter, studio: Studio) -> None:
         seed: Annotated[int, Query(ge=0, le=MAX_SEED)] = 0,
         number: Annotated[int, Query(ge=0, lt=MAX_NUMBER)] = 0,
         truncation: Annotated[float, Query(ge=0, le=MAX_TRUNCATION, allow_inf_nan=False)] = 0.0,
+        class_name: Annotated[str, Query(max_length=MAX_NAME)] = "",
     ) -> LatentValues:
         """The numbers that a sample is made from."""
         from pipeline.gan.config import read_definition
         from pipeline.gan.latents import fixed_latents  # here, as SciPy takes long to load
 
         gan = find_generator(studio.paths(dataset), key)
-        size = read_definition(gan.folder / "definition.json").latent
-        values = fixed_latents(number + 1, size=size, seed=seed, truncation=truncation)[number]
+        names = read_names(gan.folder)
+        size = read_definition(gan.folder / "definition.json").latent + len(names)
+        given: dict[str, Any] = {"seed": seed, "truncation": truncation}
+        values = fixed_latents(number + 1, size=size, **given, chosen=find_class(class_name, names))[number]
         return LatentValues(
-            seed=seed, number=number, truncation=truncation, latent=[float(f"{value:.9g}") for value in values]
+            **given,
+            number=number,
+            class_name=class_of(values, names) if names else "",
+            latent=[float(f"{value:.9g}") for value in values],
         )
 
 
@@ -239,6 +254,7 @@ def _check_end(end: int) -> None:
         raise HTTPException(422, f"first + count: {end} is more than {MAX_NUMBER}, the most that can be numbered")
 
 
-def _drawn_url(dataset: str, key: str, seed: int, number: int, truncation: float) -> str:
-    query = f"?truncation={truncation:g}" if truncation else ""
-    return f"{dataset_api(dataset)}/trainings/{key}/drawn/{seed}/{number}{query}"
+def _drawn_url(dataset: str, key: str, latent: Latent) -> str:
+    truncation = {"truncation": f"{latent.truncation:g}"} if latent.truncation else {}
+    query = f"?{urlencode(about)}" if (about := truncation | latent.of_class) else ""
+    return f"{dataset_api(dataset)}/trainings/{key}/drawn/{latent.seed}/{latent.number}{query}"

@@ -21,11 +21,17 @@ ANSWER = "answer.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Latent:
-    """Which latent: the `number`-th of a seed and a truncation."""
+    """Which latent: the `number`-th of a seed, a truncation and, if it is not empty, a class."""
 
     seed: int
     number: int
     truncation: float = 0.0
+    class_name: str = ""
+
+    @property
+    def of_class(self) -> dict[str, str]:
+        """What a question says of its class."""
+        return {"class_name": self.class_name} if self.class_name else {}
 
 
 class SampleDrawer:
@@ -39,7 +45,7 @@ class SampleDrawer:
         gan = find_generator(paths, key)
         numbers = range(first.number, first.number + count)
         for batch in sorted({number // BATCH for number in numbers}):
-            question = _of_batch(gan, first.seed, batch, first.truncation)
+            question = _of_batch(gan, first, batch)
             self._made(paths, "draw", question, {"gan": _path(gan), **question})
         return list(numbers)
 
@@ -47,7 +53,7 @@ class SampleDrawer:
         """The PNG file of a sample that was drawn; None if it was not, or not lately."""
         gan = find_generator(paths, key)
         cache = _cache(paths)
-        question = _of_batch(gan, latent.seed, latent.number // BATCH, latent.truncation)
+        question = _of_batch(gan, latent, latent.number // BATCH)
         folder = cache.find(cache.name("draw", question))
         return folder / f"{latent.number:05d}.png" if folder else None
 
@@ -62,6 +68,7 @@ class SampleDrawer:
             "to_first": end.number,
             "truncation": start.truncation,
             "frames": frames,
+            **start.of_class,
         }
         return self._made(paths, "walk", question, {"gan": _path(gan), **question}).name
 
@@ -84,7 +91,7 @@ class SampleDrawer:
         kept, squares = _reals(paths, gan)
         cache = _cache(paths)
         reals = {"kept": gan.manifest.inputs["filter.kept"], "extractor": extractor}
-        about = {"seed": latent.seed, "first": latent.number, "truncation": latent.truncation}
+        about = {"seed": latent.seed, "first": latent.number, "truncation": latent.truncation, **latent.of_class}
         question = {"generator": gan.manifest.outputs["generator"], **reals, **about}
         asked = {
             "gan": _path(gan),
@@ -126,14 +133,15 @@ def find_generator(paths: DatasetPaths, key: str) -> Glance:
     return found[-1]
 
 
-def _of_batch(gan: Glance, seed: int, batch: int, truncation: float) -> dict[str, Any]:
+def _of_batch(gan: Glance, latent: Latent, batch: int) -> dict[str, Any]:
     generator = gan.manifest.outputs["generator"]
     return {
         "generator": generator,
-        "seed": seed,
+        "seed": latent.seed,
         "first": batch * BATCH,
         "count": BATCH,
-        "truncation": float(truncation),
+        "truncation": float(latent.truncation),
+        **latent.of_class,
     }
 
 

@@ -68,7 +68,10 @@ class AlarmBody(BaseModel):
 
 
 class LatentsBody(BaseModel):
-    """What the cells of the sheets are made from: the same numbers give the same latents."""
+    """What the cells of the sheets are made from: the same numbers give the same latents.
+
+    Each row of a sheet of a conditional GAN has a class; in its latents the number of that class is the largest.
+    """
 
     seed: int | None
     size: int | None

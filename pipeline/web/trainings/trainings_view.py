@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 
-from pipeline.errors import UserError
+from pipeline.errors import DamagedState, UserError
+from pipeline.gan.class_names import read_names
 from pipeline.gan.config import Definition, read_definition
 from pipeline.gan.evaluation.diagnostics import PLATEAU
 from pipeline.gan.evaluation.floor import compare_with_floor
@@ -231,17 +232,24 @@ def seed_of(paths: DatasetPaths, found: FoundTraining, run: str) -> int | None:
 def latent_size(paths: DatasetPaths, found: FoundTraining) -> int | None:
     """How many numbers a latent has; None if the definition is gone."""
     definition = definition_of(paths, found)
-    return definition.latent if definition else None
+    try:
+        return definition.latent + len(read_names(_gan_folder(paths, found))) if definition else None
+    except DamagedState:
+        return None
 
 
 def definition_of(paths: DatasetPaths, found: FoundTraining) -> Definition | None:
     """The definition that the training was made with; None if it is gone or cannot be read."""
-    gan = found.files.gan
-    path = (gan.folder if gan else paths.gan.work_path(found.training.key)) / DEFINITION
+    path = _gan_folder(paths, found) / DEFINITION
     try:
         return _read_definition(path, path.stat().st_mtime_ns)
     except (OSError, UserError):
         return None
+
+
+def _gan_folder(paths: DatasetPaths, found: FoundTraining) -> Path:
+    gan = found.files.gan
+    return gan.folder if gan else paths.gan.work_path(found.training.key)
 
 
 @lru_cache(maxsize=256)  # a few kB each

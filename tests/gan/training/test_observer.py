@@ -51,7 +51,7 @@ def observe(tmp_path):
 
 
 def test_sheets_of_reals_and_samples_are_written_before_any_training_and_copied(tmp_path, observe, draw):
-    observe().begin(REALS, draw, LATENTS)
+    observe().begin(REALS, draw, LATENTS, None)
     for folder in (tmp_path / "gan" / "samples", tmp_path / "live"):
         assert sorted(path.name for path in folder.iterdir()) == ["epoch-0000.png", "reals.png"]
     samples, reals = (decode_png((tmp_path / "live" / name).read_bytes()) for name in ("epoch-0000.png", "reals.png"))
@@ -60,13 +60,13 @@ def test_sheets_of_reals_and_samples_are_written_before_any_training_and_copied(
 
 
 def test_evaluation_without_an_evaluator_writes_the_sheet_and_gives_no_scores(tmp_path, observe, draw, drawn):
-    assert observe().evaluate(row(3), draw, latents=LATENTS, seed=1) == {}
+    assert observe().evaluate(row(3), draw, latents=LATENTS, seed=1, classes=None) == {}
     assert (tmp_path / "live" / "epoch-0003.png").exists()
     assert drawn == [25]
 
 
 def test_evaluation_draws_once_for_sheet_and_scores_and_names_the_extractor(observe, draw, drawn):
-    scores = observe([0.25]).evaluate(row(1), draw, latents=LATENTS, seed=1)
+    scores = observe([0.25]).evaluate(row(1), draw, latents=LATENTS, seed=1, classes=None)
     assert scores == {"kid": 0.25, "kid_error": 0.1, "extractor": "eyes"}
     assert drawn == [64]
 
@@ -91,7 +91,7 @@ def test_plots_are_drawn_at_the_end_and_not_twice_within_seconds(tmp_path, obser
 
 def test_null_observer_shows_nothing(draw, drawn):
     quiet = NullObserver()
-    quiet.begin(REALS, draw, LATENTS)
-    assert quiet.evaluate(row(1), draw, latents=LATENTS, seed=1) == {}
+    quiet.begin(REALS, draw, LATENTS, None)
+    assert quiet.evaluate(row(1), draw, latents=LATENTS, seed=1, classes=None) == {}
     quiet.update_plots([row(1)], last=True)
     assert drawn == []
