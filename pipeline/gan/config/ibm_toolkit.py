@@ -1,7 +1,7 @@
 """Translate a configuration of IBM's gan-toolkit into a definition, with a warning for what cannot be translated.
 
 The translation follows the training of each network choice, not its layers: fully connected networks become
-convolutions. It adds no augmentation and no weight average, because such a file asks for none.
+convolutions, and networks of the choice cgan, whose layers read the label, become conditional ones. It adds no augmentation and no weight average, because such a file asks for none.
 Source: the template, the training loop and the networks of https://github.com/IBM/gan-toolkit (folder agant).
 """
 
@@ -40,7 +40,7 @@ FOLLOWED = {
 SIZE = "the size comes from the pictures; set normalize.size in luigi.cfg"
 CHANNELS = "the channels come from the pictures; set normalize.colour in luigi.cfg to grey for 1, rgb for 3"
 WEIGHTS = "PyTorch's weights are pickled data, which is never loaded; training starts with new weights"
-LABELS = "ganmill has no classes; to train on one class, make a dataset of its pictures"
+LABELS = 'only networks of the choice "cgan" know classes; choose it, or make a dataset of the pictures of one class'
 NETWORK_FIELDS = {
     "input_shape": SIZE,
     "channels": CHANNELS,
@@ -66,7 +66,8 @@ NOT_FOLLOWED = {
     "generator": NETWORK_FIELDS,
     "discriminator": NETWORK_FIELDS,
 }
-DISABLED, DISABLED_BY_ZERO = -1, ("data_label", "classes")  # -1 disables any field; 0 disables these
+LABEL_FIELDS = ("data_label", "classes")
+DISABLED, DISABLED_BY_ZERO = -1, LABEL_FIELDS  # -1 disables any field; 0 disables these
 PICKLED = {".p", ".pkl", ".pickle", ".pck", ".pt", ".pth", ".joblib"}
 OUR_LOSSES = {"BCE": "non_saturating", "MSE": "least_squares", "Mean": "wasserstein"}
 FOR_TEXT = "that is for text; ganmill generates pictures only"
@@ -106,6 +107,7 @@ def translate(tree: dict[str, Any]) -> Translation:
     """Translate the gan-toolkit file `tree`. Errors: a `UserError` for a model that cannot be built or a bad value."""
     _refuse(tree)
     translation = Translation(warnings=tuple(ignored(tree)))
+    _check_both_know_classes(tree, translation)
     training = DEFAULT_TRAINING[tree["generator"]["choice"]] | section(tree, TRAINING)
     training = {key: number(f"{TRAINING}.{key}", training[key]) for key in DEFAULT_TRAINING["gan"]}
     loss = _loss(tree, training, translation)
@@ -121,6 +123,7 @@ def translate(tree: dict[str, Any]) -> Translation:
         "augment": {"policies": []},
         "ema": {"half_life": 0},
         "batch": training["mini_batch_size"],
+        **({"conditional": True} if _is_conditional(tree) else {}),
     }
     return translation
 
@@ -170,11 +173,18 @@ def ignored(tree: dict[str, Any]) -> Iterator[str]:
                 or (key in NOT_FOLLOWED[name] and _is_disabled(key, value))
             ):
                 continue
+            if name == TRAINING and key in LABEL_FIELDS and _is_conditional(tree):
+                continue  # the classes are those of the pictures, as many as there are
             known = {*FOLLOWED[name], *NOT_FOLLOWED[name]}
             why = NOT_FOLLOWED[name].get(key) or f"the gan-toolkit has no such key; {nearest(key, known)}"
             if key == "data_path" and PICKLED & {suffix.lower() for suffix in PurePath(str(value)).suffixes}:
                 why = PICKLED_DATA  # a.pkl.gz is pickled too
             yield not_followed(f"{name}.{key}" if name else key, value, why)
+
+
+def _is_conditional(tree: dict[str, Any]) -> bool:
+    """Whether a network knows the class of a picture; then both do."""
+    return any(section(tree, name).get("choice") == "cgan" for name in NETWORKS)
 
 
 def not_followed(field_name: str, value: Any, why: str) -> str:
@@ -203,6 +213,16 @@ def _refuse(tree: dict[str, Any]) -> None:
         one_of(f"{name}.choice", choice, CHOICES)
     if section(tree, TRAINING).get("seq") not in (None, 0, "0", -1, "-1"):
         raise _mistake(f"{TRAINING}.seq", tree[TRAINING]["seq"], FOR_TEXT)
+
+
+def _check_both_know_classes(tree: dict[str, Any], translation: Translation) -> None:
+    """Warn if only one of the networks has the choice cgan."""
+    for name in NETWORKS:
+        if _is_conditional(tree) and (choice := tree[name]["choice"]) != "cgan":
+            translation.warnings += (
+                f"{name}.choice = {short_json(choice)} is followed with classes: the other network is a cgan, and both"
+                " know the class of a picture, or none does",
+            )
 
 
 def _loss(tree: dict[str, Any], training: dict[str, float], translation: Translation) -> str:
@@ -269,9 +289,7 @@ def _discriminator(tree: dict[str, Any], translation: Translation, *, smooth: bo
 
 
 def _layers(name: str, choice: str, translation: Translation) -> None:
-    if choice == "cgan":
-        translation.warn(f"{name}.choice", choice, "ganmill has no classes; read as a network without labels")
-    elif choice != "dcgan":
+    if choice != "dcgan":
         why = "is followed in its training only: its layers are convolutions here, fully connected in the gan-toolkit"
         translation.warnings += (f"{name}.choice = {short_json(choice)} {why}",)
 

@@ -128,8 +128,8 @@ def test_null_and_disabled_fields_equal_missing_fields(translated):
         ),
         ({"data_path": "sets/one.pkl.gz"}, "pickled data can run code and is never loaded"),
         ({"data_path": "sets/one.PKL"}, "save the pictures as files, and set download.sources"),
-        ({"GAN_model": {"classes": 10}}, "GAN_model.classes = 10 is not followed: ganmill has no classes"),
-        ({"GAN_model": {"data_label": "1"}}, 'GAN_model.data_label = "1" is not followed: ganmill has no classes'),
+        ({"GAN_model": {"classes": 10}}, 'GAN_model.classes = 10 is not followed: only networks of the choice "cgan"'),
+        ({"GAN_model": {"data_label": "1"}}, 'GAN_model.data_label = "1" is not followed: only networks of the choice'),
         ({"GAN_model": {"epoch": 5}}, "has no such key; did you mean 'epochs'?"),
         ({"sample_intervall": 5}, "the gan-toolkit has no such key; did you mean 'sample_interval'?"),
         ({"GAN_model": {"clip_value": 0.01}}, "GAN_model.clip_value = 0.01 is not followed: it is for the Wasserstein"),
@@ -148,16 +148,28 @@ def test_null_and_disabled_fields_equal_missing_fields(translated):
             'generator.loss = "MSE" is not followed: both networks',
         ),
         (networks("gan"), 'generator.choice = "gan" is followed in its training only: its layers are convolutions'),
-        (
-            networks({"choice": "cgan", "loss": "BCE"}),
-            'generator.choice = "cgan" is not followed: ganmill has no classes',
-        ),
     ],
     ids=str,
 )
 def test_each_field_that_is_not_followed_gives_one_warning(translated, tree, warning):
     _, (said,) = translated(networks() | tree)
     assert warning in said
+
+
+def test_cgan_is_conditional_and_keeps_its_labels(translated):
+    found, warnings = translated(networks("cgan", "cgan", GAN_model={"classes": 10, "data_label": 1}))
+    assert found.conditional
+    assert [warning.partition(" is followed in its training only")[0] for warning in warnings] == [
+        'generator.choice = "cgan"',
+        'discriminator.choice = "cgan"',
+    ]
+    assert not translated(networks("dcgan", "dcgan"))[0].conditional
+
+
+def test_if_one_network_is_a_cgan_both_know_the_classes(translated):
+    found, warnings = translated(networks({"choice": "cgan", "loss": "BCE"}, "dcgan"))
+    assert found.conditional
+    assert 'discriminator.choice = "dcgan" is followed with classes: the other network is a cgan' in warnings[0]
 
 
 def test_disabled_fields_give_no_warning(translated):

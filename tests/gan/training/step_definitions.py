@@ -55,6 +55,15 @@ DEFINITIONS = {
     "adaptive": define({
         "augment": {"target": 0.6, "ramp": 100}, "loss": "minimax", "penalties": {"lecam": {"weight": 0.3}},
     }),
+    "conditional": define({
+        "generator": {"norm": "layer", "upsample": "resize"},
+        "discriminator": PLAIN | {"weights": "spectral"},
+        "loss": "hinge",
+        "penalties": {"r1": {"weight": 1}},
+        "balance": {"discriminator_steps": 2},
+        "growing": {"start": 8, "fade": 64, "hold": 8},
+        "conditional": True,
+    }),
     "reconstructing": define({"discriminator": PLAIN | {"reconstruction": 1.0}}),
     "clipped": define({
         "generator": {"optimizer": {"name": "rmsprop", "learning_rate": 5e-5, "beta_2": 0.9}},
@@ -68,7 +77,8 @@ DEFINITIONS = {
 
 def metrics(names: Sequence[str]) -> dict[str, list[dict[str, float]]]:
     """The metrics of STEPS of the definitions `names`, on the Keras backend of this process, and the learning rates."""
-    return {name: _metrics(StepRunner(DEFINITIONS[name])) for name in names}
+    chosen = {name: DEFINITIONS[name] for name in names}
+    return {name: _metrics(StepRunner(each, classes=3 * each.conditional)) for name, each in chosen.items()}
 
 
 def _metrics(runner: StepRunner) -> list[dict[str, float]]:

@@ -20,6 +20,17 @@ KINDS = {
         "loss": "wasserstein",
         "penalties": {"gradient": {"weight": 10}},
     },
+    "growing, minibatch": {
+        "generator": {"norm": "layer", "blocks": "residual"},
+        "discriminator": {"norm": "none", "initial": "he", "minibatch": "stddev"},
+        "growing": {"start": 8, "fade": 16, "hold": 8},
+    },
+    "multi-scale, matched, reconstructing": {
+        "discriminator": {"norm": "none", "initial": "he", "reconstruction": 1.0},
+        "penalties": {"lecam": {"weight": 0.3}},
+        "feature_matching": 1.0,
+        "multi_scale": True,
+    },
 }
 
 
@@ -43,7 +54,13 @@ def test_fakes_have_the_classes_of_the_reals():
     assert np.array_equal(inputs.noise.latents[..., -CLASSES:].argmax(-1), inputs.classes)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+LONG = ("paired, two turns", "growing, minibatch", "multi-scale, matched, reconstructing")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, id=name, marks=pytest.mark.long if name in LONG else ()) for name, kind in KINDS.items()],
+)
 def test_conditional_steps_move_both_networks_and_resume_exactly(kind):
     first = runner(kind)
     start = first.state.arrays()
@@ -70,3 +87,11 @@ def test_the_loss_is_of_logits_with_the_class():
         logits.append(np.asarray(alone) + np.asarray(state.class_head.logit(features, classes)))
     expected = np.logaddexp(0, -logits[0]).mean() + np.logaddexp(0, logits[1]).mean()
     assert made.run([0])[0]["d_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_clipping_is_for_the_vectors_of_the_classes_too():
+    clipped = {"discriminator": {"norm": "none"}, "loss": "wasserstein", "penalties": {"clip": 0.003}}
+    made = runner(clipped)
+    made.run([0])
+    (vectors,) = made.state.class_head.variables
+    assert 0 < np.abs(np.asarray(vectors)).max() <= np.float32(0.003)
