@@ -5,6 +5,7 @@ A name has a number, the host or source, the original name and the start of the 
 and `_`, begins with a digit and has under 200 characters, so no system reserves or refuses it.
 """
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Collection, ItemsView, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from pipeline.filter.scores import BORDERLINE, KEPT, Score, iterate_scores
 from pipeline.labels.log import LABEL_NAMES
+from pipeline.report.trace_picture import NEIGHBOURS
 from pipeline.store import verified
 from pipeline.store.artifacts import Artifact
 
@@ -180,7 +182,7 @@ def export_samples(generate: Artifact, gan: Artifact | None) -> list[ExportFile]
         "generator": generator or None,
         "time": manifest.created,
     }
-    seed, truncation = manifest.options.get("seed"), manifest.options.get("truncation")
+    seed, truncation, classes = manifest.options.get("seed"), manifest.options.get("truncation"), _classes(generate)
     words = [_safe(str(definition or "generator"), MAX_SOURCE), *([f"epoch-{epoch}"] if epoch is not None else [])]
     return [
         ExportFile(
@@ -188,11 +190,20 @@ def export_samples(generate: Artifact, gan: Artifact | None) -> list[ExportFile]
             folder=generate.folder,
             path=path,
             sha256=sha256,
-            metadata={"seed": seed, "number": int(Path(path).stem), "truncation": truncation, **facts},
+            metadata={"seed": seed, "number": int(Path(path).stem), "truncation": truncation, **facts}
+            | ({"class": classes[int(Path(path).stem)]} if classes else {}),
         )
         for path, (_, sha256) in sorted(manifest.files.items())
         if re.fullmatch(r"images/\d+\.png", path)
     ]
+
+
+def _classes(generate: Artifact) -> list[str]:
+    """The class of each sample; none if they are not of a conditional GAN."""
+    if NEIGHBOURS not in generate.manifest.files:
+        return []
+    rows = verified.iterate_rows(generate.folder, NEIGHBOURS)
+    return [str(row["class"]) for row in itertools.takewhile(lambda row: "class" in row, rows)]
 
 
 def _origin_words(found: _Origin | None) -> Sequence[str]:

@@ -6,6 +6,7 @@ that is known about a picture; `trace_model` is the schema of the result, `trace
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipeline.dataset_names import dataset_flag
 from pipeline.errors import UserError
 from pipeline.report.trace_lineage import TracedDataset, facts_of, lineage_of, number, whole
 from pipeline.report.trace_model import ArtifactFacts, Lineage, SampleFacts, SheetFacts, Trace
-from pipeline.report.trace_picture import crawl_rows, nearest_reals, picture_facts
+from pipeline.report.trace_picture import class_of_sample, crawl_rows, nearest_reals, picture_facts
 from pipeline.report.trace_subject import Subject, find_subject
 from pipeline.store.row_search import Glance, glance, glances
 
@@ -58,13 +59,14 @@ def sample_facts(paths: TracedDataset, generate: Glance, sample: int | None, not
         raise UserError(f"{generate.folder} has no sample {sample}: its samples are 0 to {count - 1}")
     if sample is not None:
         file = generate.folder / "images" / f"{sample:0{max(5, len(str(count - 1)))}d}.png"
-    seed, truncation = manifest.options.get("seed"), manifest.options.get("truncation")
+    seed, truncation, chosen = (manifest.options.get(name) for name in ("seed", "truncation", "class_name"))
     return SampleFacts(
         number=sample,
         file=str(file) if file and file.is_file() else None,
         seed=whole(seed),
         truncation=number(truncation),
-        command=generate_command(paths.dataset, seed, count, truncation),
+        class_name=str(chosen or (class_of_sample(generate, sample, notices) if sample is not None else "")),
+        command=generate_command(paths.dataset, seed, count, truncation, chosen),
         kid=number(manifest.summary.get("kid")),
         kid_error=number(manifest.summary.get("kid_error")),
         extractor=str(manifest.summary.get("extractor", "")),
@@ -73,9 +75,10 @@ def sample_facts(paths: TracedDataset, generate: Glance, sample: int | None, not
     )
 
 
-def generate_command(dataset: str, seed: object, count: int, truncation: object) -> str:
+def generate_command(dataset: str, seed: object, count: int, truncation: object, class_name: object = "") -> str:
     """The command that makes the first `count` samples of a seed again, with the generator of the last run."""
     more = f" --generate-truncation {truncation}" if truncation else ""
+    more += f" --class {shlex.quote(str(class_name))}" if class_name else ""
     flag = dataset_flag(dataset)
     return f"python -m tasks generate --once{flag} --generate-seed {seed} --generate-count {count}{more}"
 

@@ -155,6 +155,7 @@ class SampleFacts(Part):
     file: Line | None = None  # null if it was deleted
     seed: int | None = None
     truncation: float | None = None
+    class_name: Line = ""  # of a conditional GAN: that of the sample, or of all samples if one was chosen
     command: Line = ""  # that makes it again
     kid: float | None = None  # of all samples of the artifact
     kid_error: float | None = None

@@ -93,6 +93,12 @@ def nearest_reals(paths: TracedDataset, generate: Glance, sample: int, notices: 
     return described_reals(paths, [(str(each["id"]), float(each["distance"])) for each in nearest], notices)
 
 
+def class_of_sample(generate: Glance, sample: int, notices: list[str]) -> str:
+    """The class of a sample by the file of its artifact; empty if its GAN is not conditional."""
+    rows = _or_notice(partial(generate.rows, NEIGHBOURS, f'"sample": {sample},'), notices)
+    return next((str(row.get("class", "")) for row in rows if row.get("sample") == sample), "")
+
+
 def described_reals(paths: TracedDataset, near: Sequence[tuple[str, float]], notices: list[str]) -> list[NearestReal]:
     """The reals `near`, ids with distances, with their squares and the URLs that were saved."""
     ids = [id for id, _ in near]

@@ -33,7 +33,9 @@ def _sample(dataset: str, sample: SampleFacts) -> Iterator[str]:
     name = "samples" if sample.number is None else f"sample {sample.number}"
     yield f"{name} of {dataset}: {sample.file or sample.generate.folder or 'deleted'}"
     if sample.seed is not None:
-        yield f"  latent       seed {sample.seed}, number {sample.number}, truncation {sample.truncation or 0:g}"
+        truncation = f"truncation {sample.truncation or 0:g}"
+        of_class = f", class {sample.class_name}" if sample.class_name else ""
+        yield f"  latent       seed {sample.seed}, number {sample.number}, {truncation}{of_class}"
         yield f"  made again   {sample.command}"
     if sample.kid is not None:
         error = f" ± {sample.kid_error:.2g}" if sample.kid_error is not None else ""

@@ -1,7 +1,8 @@
 """Translate a configuration of IBM's gan-toolkit into a definition, with a warning for what cannot be translated.
 
 The translation follows the training of each network choice, not its layers: fully connected networks become
-convolutions, and networks of the choice cgan, whose layers read the label, become conditional ones. It adds no augmentation and no weight average, because such a file asks for none.
+convolutions, and those of the choice cgan, whose layers read the label, become conditional. It adds no augmentation
+and no weight average, because such a file asks for none.
 Source: the template, the training loop and the networks of https://github.com/IBM/gan-toolkit (folder agant).
 """
 

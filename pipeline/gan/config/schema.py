@@ -242,8 +242,8 @@ class Definition(Part):
     growing: Growing = Growing()
     conditional: bool = Field(
         False,
-        description="both networks know the class of each picture: G reads it, and each class has a scale and a shift of"
-        " its own in G's norms; D judges by projection (Miyato 2018)",
+        description="both networks know the class of each picture: G reads it and has a scale and a shift of each class"
+        " in its norms, D judges by projection (Miyato 2018)",
     )
     multi_scale: bool = Field(
         False,

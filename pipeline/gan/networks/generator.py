@@ -72,7 +72,8 @@ class _GeneratorBuilder(NetworkBuilder):
             keras.layers.Flatten(dtype="float32")(keras.layers.Cropping1D(cropped, dtype="float32")(column))
             for cropped in ((0, classes), (size, 0))
         )
-        chosen = keras.ops.one_hot(keras.ops.argmax(scores, axis=1), classes)
+        # Not argmax: on TensorFlow it has an operation that ONNX lacks
+        chosen = keras.ops.one_hot(keras.ops.top_k(scores, 1)[1][:, 0], classes)
         projected = keras.layers.Concatenate(name="latent_and_class", dtype="float32")([noise, chosen])
         return latents, projected, replace(self, chosen=chosen)
 

@@ -43,6 +43,7 @@ class SampleSet(BaseModel):
     seed: int
     count: int
     truncation: float
+    class_name: str = Field(description="of all these samples of a conditional GAN; empty: each is of its own")
     kid: float | None
     kid_error: float | None
     precision: float | None

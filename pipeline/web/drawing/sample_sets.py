@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import DamagedState
+from pipeline.gan.class_names import read_names
 from pipeline.report.trace_lineage import number, training_name, whole
 from pipeline.report.trainings import Training, Trainings
 from pipeline.store.artifacts import SHORT
@@ -30,6 +32,7 @@ def _facts(paths: DatasetPaths, generate: Glance, gans: dict[str | None, Glance]
         "seed": whole(options.get("seed")) or 0,
         "count": whole(summary.get("count")) or 0,
         "truncation": number(options.get("truncation")) or 0.0,
+        "class_name": str(options.get("class_name", "")),
         "extractor": str(summary.get("extractor", "")),
         "last_used": generate.folder.name == last,
         **scores,
@@ -47,7 +50,7 @@ def find_sample(paths: DatasetPaths, artifact: str, sample: int) -> Path | None:
 
 
 def list_generators(paths: DatasetPaths) -> list[dict[str, Any]]:
-    """The trainings with a generator, the newest first: key (12 digits), name, definition, epochs."""
+    """The trainings with a generator, the newest first: key (12 digits), name, definition, epochs, names of classes."""
     known = {each.key: each for each in Trainings(paths.generated).all()}
     gans = [each for each in glances(paths.gan) if each.manifest.outputs.get("generator")]
     return [_generator(each, known.get(each.manifest.key)) for each in reversed(gans)]
@@ -60,4 +63,12 @@ def _generator(gan: Glance, training: Training | None) -> dict[str, Any]:
         "definition": training.definition if training else str(gan.manifest.options.get("definition", "")),
         "epochs": whole(gan.manifest.summary.get("epochs")),
         "size": whole(gan.manifest.summary.get("size")),
+        "classes": _class_names(gan),
     }
+
+
+def _class_names(gan: Glance) -> list[str]:
+    try:
+        return [*read_names(gan.folder)]
+    except DamagedState:
+        return []

@@ -73,6 +73,7 @@ def samples(queue: JobQueue, drawer: SampleDrawer, job: Job, *, count: int | Non
         seed=seed if seed is not None else own_seed or 0,
         number=0,
         truncation=float(made.manifest.options.get("truncation") or 0.0) if made else 0.0,
+        class_name=str(made.manifest.options.get("class_name", "")) if made else "",
     )
     key = job_key(queue, job, "gan")
     numbers = drawer.draw(paths, key, first, wanted)

@@ -33,6 +33,7 @@ function fill(latent, number) {
   element("large-number").textContent = number;
   element("large-truncation").textContent = truncation || "off";
   element("large-latent").textContent = "…";
+  showClass("");
   const name = `${latent.training}-seed-${seed}-${String(number).padStart(5, "0")}`;
   Object.assign(element("large-png"), { href: address, download: `${name}.png` });
   Object.assign(element("large-json"), { href: latentUrl(latent, number), download: `${name}.json` });
@@ -43,12 +44,20 @@ function fill(latent, number) {
   values = "";
 }
 
-function command({ seed, truncation }, number) {
-  const more = truncation ? ` --generate-truncation ${truncation}` : "";
+function command({ seed, truncation, class_name }, number) {
+  const ofClass = class_name ? ` --class '${class_name.replaceAll("'", "'\\''")}'` : "";
+  const more = (truncation ? ` --generate-truncation ${truncation}` : "") + ofClass;
   return `python -m tasks generate --once${document.body.dataset.flag} --generate-seed ${seed} --generate-count ${number + 1}${more}`;
 }
 
+/** Show the class that the latent chooses; nothing if it is not of a conditional GAN. */
+function showClass(name) {
+  element("large-class").textContent = name;
+  for (const each of document.querySelectorAll("#large .of-class")) each.hidden = !name;
+}
+
 function showLatent(found) {
+  showClass(found.class_name);
   values = JSON.stringify(found);
   const first = found.latent.slice(0, FIRST).map((value) => value.toFixed(3)).join(", ");
   const more = found.latent.length - FIRST;

@@ -8,10 +8,10 @@ import { traceElements } from "./trace.js";
 import { listenForWalks, openWalk } from "./walk.js";
 
 const PAGE = 200; // samples of a run that are shown at first, and then at once
-const state = { training: "", seed: 0, truncation: 0, shown: 0, sample: null, walk: "", trace: "" };
+const state = { training: "", seed: 0, truncation: 0, class_name: "", shown: 0, sample: null, walk: "", trace: "" };
 
 function latent() {
-  return { training: state.training, seed: state.seed, truncation: state.truncation };
+  return { training: state.training, seed: state.seed, truncation: state.truncation, class_name: state.class_name };
 }
 
 function ofRun() {
@@ -30,10 +30,18 @@ function readAddress() {
   state.seed = whole(given.seed) ?? (given.training || given.sample ? 0 : set?.seed ?? 0);
   const truncation = Number(given.truncation);
   state.truncation = given.truncation === undefined && !given.seed && !given.sample ? set?.truncation ?? 0 : truncation >= 0 && truncation <= 8 ? truncation : 0;
+  const of = given.class_name ?? (given.seed || given.sample ? "" : set?.class_name ?? "");
+  state.class_name = classNames().includes(of) ? of : "";
   state.shown = whole(given.shown) ?? 0;
   state.sample = whole(given.sample) ?? null;
   state.walk = /^\d{1,9}-\d{1,9}$/.test(given.walk ?? "") ? given.walk : "";
   state.trace = given.trace ?? "";
+}
+
+/** The names of the classes of the training of the state. */
+function classNames() {
+  const option = [...(element("training")?.options ?? [])].find((each) => each.value === state.training);
+  return JSON.parse(option?.dataset.classes ?? "[]");
 }
 
 function whole(text) {
@@ -45,6 +53,11 @@ function fillForm() {
   element("seed").value = state.seed;
   element("truncation").value = state.truncation;
   showTruncation();
+  const names = classNames();
+  const choices = [["", "all"], ...names.map((name) => [name, name])];
+  element("class").replaceChildren(...choices.map(([value, text]) => new Option(text, value)));
+  element("class").value = state.class_name;
+  element("class-part").hidden = !names.length;
 }
 
 function showTruncation() {
@@ -141,12 +154,14 @@ function choose() {
   state.training = element("training").value;
   state.seed = whole(element("seed").value) ?? 0;
   state.truncation = Number(element("truncation").value);
+  state.class_name = classNames().includes(element("class").value) ? element("class").value : "";
   Object.assign(state, { shown: 0, sample: null, walk: "" });
+  fillForm();
   show();
 }
 
 function listen() {
-  for (const id of ["training", "seed", "truncation"]) element(id).addEventListener("change", choose);
+  for (const id of ["training", "seed", "truncation", "class"]) element(id).addEventListener("change", choose);
   element("truncation").addEventListener("input", showTruncation);
   element("count").addEventListener("input", showButton);
   element("draw").addEventListener("submit", (event) => {

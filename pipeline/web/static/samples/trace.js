@@ -28,7 +28,7 @@ export function traceElements(found) {
 
 function samplePart(sample) {
   const kid = sample.kid === null ? "" : `${sample.kid.toPrecision(4)} by ${sample.extractor}`;
-  const rows = [["seed", sample.seed], ["number", sample.number], ["truncation", sample.truncation], ["KID of all samples", kid], ["file", sample.file ?? "deleted"]];
+  const rows = [["seed", sample.seed], ["number", sample.number], ["truncation", sample.truncation], ...(sample.class_name ? [["class", sample.class_name]] : []), ["KID of all samples", kid], ["file", sample.file ?? "deleted"]];
   const near = made("ul", "near");
   near.append(...sample.nearest.map(nearElement));
   return [heading(sample.number === null ? "Samples" : `Sample ${sample.number}`), facts(rows), heading("Nearest reals"), near];
