@@ -61,6 +61,7 @@ class Workspace:
         start: Path | None = None,
         live: Path | None = None,
         continues: Path | None = None,
+        download: Path | None = None,
         **options,
     ) -> Result:
         """Train, or resume training, in the folder `name`."""
@@ -76,6 +77,7 @@ class Workspace:
             live=live,
             continues=Continuation(folder=continues),
             start=start,
+            download=download,
             progress=progress,
             should_stop=should_stop,
         )

@@ -64,7 +64,7 @@ def _content(argument: str, path: Path) -> str:
         return str(len(path.read_text().splitlines()) // 3)
     manifest = path / "manifest.json"
     read = json.loads(manifest.read_text())["outputs"] if manifest.is_file() else {}
-    return str(next(iter(read.values()), ""))
+    return str(read.get(OUTPUTS.get({"kept": "filter"}.get(argument, argument), ""), ""))
 
 
 download, normalize, classifier, filter, gan, generate, report = map(_stage, OUTPUTS)
