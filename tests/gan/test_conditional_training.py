@@ -1,5 +1,6 @@
 """The stages gan and generate of a conditional GAN: classes from the download, sheets, resuming, samples of a class."""
 
+import io
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from pipeline.errors import DamagedState, UserError
 from pipeline.gan.generate import generate
+from pipeline.gan.sampler import serve
 from pipeline.gan.sampling import GRID, draw_samples, fixed_latents, sheet_latents
 from pipeline.gan.trained_generator import class_names, load_generator
 from pipeline.images.contact_sheet import contact_sheet
@@ -158,6 +160,18 @@ def test_without_a_class_each_sample_says_its_own(run):
     rows = read_rows(run() / "neighbours.jsonl")
     chosen = fixed_latents(40, size=10, seed=3)[:, -2:].argmax(axis=1)
     assert [row["class"] for row in rows] == [NAMES[label] for label in chosen]
+
+
+def test_the_sampler_draws_the_samples_of_a_class(conditional, run, tmp_path):
+    folder = run(class_name="blue")
+    asked = {"kind": "draw", "gan": str(conditional.folder("gan")), "folder": str(tmp_path), "seed": 3, "first": 7}
+    answers = io.StringIO()
+    questions = [asked | {"class_name": "blue"}, asked | {"class_name": "bleu"}]
+    serve(io.StringIO("".join(json.dumps(each) + "\n" for each in questions)), answers)
+    drawn, refused = map(json.loads, answers.getvalue().splitlines())
+    assert drawn == {"files": ["00007.png"]}
+    assert (tmp_path / "00007.png").read_bytes() == (folder / "images" / "00007.png").read_bytes()
+    assert "did you mean 'blue'" in refused["error"]
 
 
 def test_an_unknown_class_is_refused_with_the_nearest(run):

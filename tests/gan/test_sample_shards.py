@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.cluster.client import Cluster
 from pipeline.gan import sample_shards as module
+from pipeline.gan.class_names import ClassChoice
 from pipeline.gan.generate import generate
 from pipeline.gan.sampling import BATCH
 from pipeline.options import GenerateOptions
@@ -30,6 +31,12 @@ def shards(monkeypatch):
 
 def test_names_follow_from_the_version_of_the_stage():
     assert Generate.version == module.VERSION
+
+
+def test_shards_of_each_class_have_names_of_their_own(tmp_path):
+    chosen = (None, ClassChoice(0, 2), ClassChoice(1, 2))
+    names = {module._name(module.Order(tmp_path, 5, 0.0, 0, 64, each)) for each in chosen}
+    assert len(names) == 3
 
 
 def test_samples_are_those_of_one_machine(trained, tmp_path, shards):

@@ -165,6 +165,16 @@ def test_samples_name_their_generator_and_the_number_of_their_latent(tmp_path, h
     }
 
 
+def test_samples_of_a_conditional_gan_have_their_class(tmp_path):
+    files = {f"images/{number:05d}.png": [1, IDS[2]] for number in (0, 1)} | {"neighbours.jsonl": [1, IDS[2]]}
+    facts = {"version": 1, "dataset": "cats", "key": IDS[0], "inputs": {}, "options": {"seed": 3}}
+    generate = Artifact(tmp_path, Manifest(stage="generate", files=files, **facts))
+    for classes, expected in ((["red", "blue"], ["red", "blue"]), ([None, None], [None, None])):
+        rows = [{"sample": number} | ({"class": name} if name else {}) for number, name in enumerate(classes)]
+        write_rows(tmp_path / "neighbours.jsonl", rows)
+        assert [file.row().get("class") for file in export_samples(generate, None)] == expected
+
+
 def test_files_of_an_export_take_little_memory_as_metadata_are_made_for_who_reads_them(tmp_path):
     """There may be a million of them, also in shards, beside as many rows of URLs that failed."""
     count, ids = 2000, [f"{number:064x}" for number in range(2000)]

@@ -52,6 +52,14 @@ def test_a_sample_leads_to_its_seed_training_and_download(fake, of):
         assert Path(getattr(lineage, stage).folder).is_dir()
 
 
+def test_a_sample_of_a_class_says_it_and_is_made_again_with_it(fake, of):
+    made = samples(fake, training(fake, "two"), class_name="red & round").folder
+    found = of(f"{made.name}/4")
+    assert found.sample.class_name == "red & round"
+    assert found.sample.command.endswith("--generate-count 12 --class 'red & round'")
+    assert "  latent       seed 0, number 4, truncation 0, class red & round" in trace_lines(found)
+
+
 def test_a_sample_leads_to_its_nearest_reals_with_their_sources(fake, of):
     near = of(generate(fake) / "images" / "00004.png").sample.nearest
     assert [each.id for each in near] == fake.ids(30)[4:9]

@@ -63,10 +63,13 @@ def samples(
     seed: int = 0,
     kid: float = 0.1,
     extractor: str = "textures-64",
+    class_name: str = "",
 ) -> Artifact:
-    """The samples of the training `key`, with their nearest reals."""
+    """The samples of the training `key`, with their nearest reals; of a class, if it is given."""
     store = fake.store("generate")
-    work = store.work(of_value(["generate", key, seed]), resume=False)
+    of_class = {"class_name": class_name} if class_name else {}
+    name = of_value(["generate", key, seed, *of_class.values()])
+    work = store.work(name, resume=False)
     (work / "images").mkdir()
     for number in range(count):
         write_png(work / "images" / f"{number:05d}.png", picture(number, 3))
@@ -83,10 +86,8 @@ def samples(
     summary = {"seed": seed, "count": count, "truncation": 0.0, **scores, "coverage": 0.7, "extractor": extractor}
     (work / "samples.json").write_text(json.dumps(summary))
     inputs = {"gan.generator": f"generator of {key}", "filter.kept": "some"}
-    options = {"seed": seed, "count": count, "truncation": 0.0}
-    return _publish(
-        fake, "generate", of_value(["generate", key, seed]), work, inputs, {"samples": "some"}, summary, options
-    )
+    options = {"seed": seed, "count": count, "truncation": 0.0, **of_class}
+    return _publish(fake, "generate", name, work, inputs, {"samples": "some"}, summary, options)
 
 
 def run(fake: FakeDataset, name: str, *events: dict[str, Any]) -> Path:

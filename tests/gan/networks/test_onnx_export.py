@@ -27,9 +27,10 @@ needs_onnx = pytest.mark.skipif(
 )
 
 
-def varied(definition, *, size: int = 32, channels: int = 3) -> keras.Model:
+def varied(definition, *, size: int = 32, channels: int = 3, classes: int = 0) -> keras.Model:
     """The exported form of a generator with weights as different as those of a long training."""
-    network = build_generator(definition, size=size, channels=channels, seed=0, keras_only=True).whole
+    shape = {"size": size, "channels": channels, "classes": classes}
+    network = build_generator(definition, **shape, seed=0, keras_only=True).whole
     rng = np.random.default_rng(0)
     for variable in network.variables:
         noise = rng.standard_normal(variable.shape).astype(np.float32)
@@ -45,6 +46,13 @@ def varied(definition, *, size: int = 32, channels: int = 3) -> keras.Model:
 @pytest.fixture(scope="module")
 def tiny() -> keras.Model:
     return varied(choose_definition(TINY).definition, size=16)
+
+
+@needs_onnx
+def test_a_conditional_generator_makes_the_same_samples_of_each_class():
+    generator = varied(choose_definition(TINY | {"conditional": True}).definition, size=16, classes=3)
+    content = to_onnx(generator, facts={})
+    assert largest_difference(content, generator) <= LEVELS
 
 
 @needs_onnx

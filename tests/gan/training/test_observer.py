@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from pipeline.gan.classes import Classes
 from pipeline.gan.training import observer as module
 from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.observer import Observer
@@ -69,6 +70,24 @@ def test_evaluation_draws_once_for_sheet_and_scores_and_names_the_extractor(obse
     scores = observe([0.25]).evaluate(row(1), draw, latents=LATENTS, seed=1, classes=None)
     assert scores == {"kid": 0.25, "kid_error": 0.1, "extractor": "eyes"}
     assert drawn == [64]
+
+
+def test_scored_samples_of_a_conditional_gan_are_of_classes_as_often_as_the_reals(observe, monkeypatch):
+    classes = Classes(names=("a", "b"), labels=np.repeat([0, 1], [27, 3]))
+    given, scored = [], []
+
+    def draw(latents):
+        given.append(latents)
+        return np.full((len(latents), 8, 8, 3), latents[:, -2:].argmax(axis=1)[:, None, None, None], np.uint8)
+
+    observer = observe([0.25])
+    evaluate = observer.evaluator.evaluate
+    monkeypatch.setattr(observer.evaluator, "evaluate", lambda samples: scored.append(samples) or evaluate(samples))
+    observer.evaluate(row(1), draw, latents=LATENTS, seed=1, classes=classes)
+    (drawn,), (judged,) = given, scored
+    assert len(drawn) == len(LATENTS) + 64
+    assert len(judged) == 64  # none of the sheet
+    assert judged.mean() == pytest.approx(0.1, abs=0.08)
 
 
 def test_plots_are_drawn_at_the_end_and_not_twice_within_seconds(tmp_path, observe, monkeypatch):

@@ -8,8 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from pipeline.gan.class_names import write_names
 from pipeline.gan.sampling_limits import MAX_NUMBER
 from pipeline.web.app import make_app
+from pipeline.web.drawing.sample_drawer import find_generator
 from pipeline.web.security import AccessRules
 from tests.web.fake_sampler import DIES, REFUSED
 from tests.web.fake_trainings import samples, training
@@ -48,6 +50,12 @@ def test_samples_are_listed_those_of_the_last_run_first(client, key, fake_datase
     assert (found[0]["kid"], found[0]["extractor"]) == (0.1, "textures-64")
 
 
+def test_samples_of_a_class_are_listed_with_it(client, fake_dataset, key):
+    samples(fake_dataset, training(fake_dataset, "two"), class_name="red")
+    found = client.get(f"{API}/samples").json()["samples"]
+    assert sorted(each["class_name"] for each in found) == ["", "", "red"]
+
+
 def test_a_sample_is_a_png_file(client, key):
     artifact = client.get(f"{API}/samples").json()["samples"][0]["artifact"]
     response = client.get(f"{API}/samples/{artifact}/4")
@@ -66,6 +74,28 @@ def test_samples_are_drawn_and_then_have_an_address(client, key):
     truncated = client.post(f"{API}/trainings/{key}/draw", json={"seed": 7, "count": 1, "truncation": 0.5}).json()
     assert truncated["samples"][0]["url"].endswith("/drawn/7/0?truncation=0.5")
     assert client.get(truncated["samples"][0]["url"]).status_code == 200
+
+
+def test_samples_of_a_class_have_addresses_of_their_own(client, key):
+    body = {"seed": 7, "count": 1, "class_name": "red & round"}
+    (drawn,) = client.post(f"{API}/trainings/{key}/draw", json=body).json()["samples"]
+    assert drawn["url"].endswith("/drawn/7/0?class_name=red+%26+round")
+    assert client.get(drawn["url"]).status_code == 200
+    assert client.get(drawn["url"].partition("?")[0]).status_code == 404
+
+
+def test_a_latent_of_a_conditional_generator_has_a_number_for_each_class(client, key, fake_dataset):
+    write_names(("blue", "red"), find_generator(fake_dataset.paths(), key).folder)
+    query = {"seed": 5, "number": 9}
+    free = client.get(f"{API}/trainings/{key}/latent", params=query).json()
+    assert free["class_name"] in ("blue", "red")
+    for name in ("blue", "red"):
+        found = client.get(f"{API}/trainings/{key}/latent", params=query | {"class_name": name}).json()
+        assert found["class_name"] == name
+        assert sorted(found["latent"][-2:]) == sorted(free["latent"][-2:])
+        assert found["latent"][:-2] == free["latent"][:-2]
+    refused = client.get(f"{API}/trainings/{key}/latent", params=query | {"class_name": "rde"})
+    assert "did you mean 'red'" in refused.json()["error"]
 
 
 def test_a_walk_has_an_address_for_each_frame(client, key):
