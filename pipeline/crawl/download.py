@@ -23,7 +23,7 @@ from pipeline.crawl.url_archive import UrlArchive, remedy
 from pipeline.crawl.validate import validate_sources
 from pipeline.crawl.worker_count import count_workers
 from pipeline.errors import Stopped, UserError, of_system
-from pipeline.images.classes import ClassesDigest
+from pipeline.images.picture_class import ClassesDigest
 from pipeline.options import DownloadOptions
 from pipeline.progress import Progress, ShouldStop, never, silent
 from pipeline.result import Result

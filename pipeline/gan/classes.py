@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 from pipeline.gan.class_names import check_names
 from pipeline.gan.config import Definition
 from pipeline.gan.latents import choose_classes
-from pipeline.images.classes import KINDS, describe_class
+from pipeline.images.picture_class import KINDS, describe_class
 from pipeline.option_types import nearest
 from pipeline.store import verified
 

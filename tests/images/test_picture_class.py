@@ -1,6 +1,6 @@
 """What rows of the download say of classes, and the digest of it."""
 
-from pipeline.images.classes import ClassesDigest, describe_class
+from pipeline.images.picture_class import ClassesDigest, describe_class
 
 
 def row(id="a", title="", engine="folder", query="toad", **more):
