@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pipeline.gan.class_names import write_names
 from tests.web.browser import MARKS, wait_for
 from tests.web.fake_dataset import picture_id
 from tests.web.fake_trainings import samples, training
@@ -48,6 +49,25 @@ def test_a_sample_is_opened_by_keys_and_shows_its_nearest_reals(page, live_serve
     page.keyboard.press("Escape")
     wait_for(page, "!document.getElementById('large').open && document.activeElement.dataset.number === '2'")
     assert "sample=" not in page.url
+
+
+def test_samples_of_a_class_are_drawn_and_the_address_has_it(page, live_server):
+    (gan,) = live_server.fake_dataset.store("gan").folders()
+    write_names(('a "quoted" one', "red"), gan)
+    page.reload()
+    wait_for(page, "!document.getElementById('class-part').hidden")
+    assert texts(page, "#class option") == ["all", 'a "quoted" one', "red"]
+    page.select_option("#class", "red")
+    wait_for(page, "document.querySelectorAll('.sample').length === 0")
+    page.fill("#count", "4")
+    page.click("#more")
+    wait_for(page, "document.querySelectorAll('.sample').length === 4")
+    assert "class_name=red" in page.url
+    page.reload()
+    wait_for(page, "document.querySelectorAll('.sample').length === 4")
+    page.click(".sample")
+    wait_for(page, "document.getElementById('large-class').textContent === 'red'")
+    assert page.text_content("#large-command").endswith(" --class 'red'")
 
 
 def test_more_samples_are_drawn_and_the_address_shows_them_again(page):

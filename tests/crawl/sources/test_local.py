@@ -5,6 +5,7 @@ import os
 from pipeline.crawl.download import download
 from pipeline.crawl.sources import local
 from pipeline.crawl.validate import content_inputs
+from pipeline.images.picture_class import describe_class
 from pipeline.options import DownloadOptions
 from pipeline.store import jsonl
 
@@ -24,6 +25,22 @@ def test_folder_is_read_in_sorted_order(tmp_path, pictures):
     ]
     assert rows[1]["url"] == (pictures / "b.png").as_uri()
     assert result.summary["requested"] == 4
+
+
+def test_a_subfolder_is_a_class_and_another_one_changes_the_digest_of_the_classes_alone(tmp_path, responders):
+    root = tmp_path / "pictures"
+    for number, name in enumerate(("red", "blue")):
+        (root / name).mkdir(parents=True)
+        (root / name / "1.png").write_bytes(responders.png(number))
+    options = DownloadOptions(sources=("folder",), folder=str(root))
+    first, rows = download_rows(tmp_path, options)
+    assert [describe_class(row)[1] for row in rows] == ["blue", "red"]
+    (root / "red").rename(root / "warm")
+    second, _ = download_rows(tmp_path, options)
+    assert second.outputs["images"] == first.outputs["images"]
+    assert second.outputs["classes"] != first.outputs["classes"]
+    (root / "warm").rename(root / "red")
+    assert download_rows(tmp_path, options)[0].outputs == first.outputs
 
 
 def test_edited_file_is_read_again(tmp_path, pictures, responders):
