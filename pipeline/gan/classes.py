@@ -17,7 +17,9 @@ from pipeline.gan.latents import choose_classes
 from pipeline.images.picture_class import KINDS, describe_class
 from pipeline.option_types import nearest
 from pipeline.store import verified
+from pipeline.text import to_plain_line
 
+SHOWN, SHOWN_NAME = 10, 40  # classes in a line of text, and characters of a name
 ClassLabels = np.ndarray | Sequence[str] | Sequence[int] | None  # of pictures (N,), as users give them
 
 
@@ -31,6 +33,12 @@ class Classes:
     def indices(self, label: int) -> np.ndarray:
         """The places (M,) of the pictures of the class `label`, in order."""
         return np.flatnonzero(self.labels == label)
+
+    def in_words(self) -> str:
+        """How many there are, and how many pictures have the first of them: `2 classes: blue (70), red (30)`."""
+        shown = [f"{to_plain_line(name, SHOWN_NAME)} ({len(self.indices(label))})"
+                 for label, name in enumerate(self.names[:SHOWN])]  # fmt: skip
+        return f"{len(self.names)} classes: {', '.join(shown)}{', …' * (len(self.names) > SHOWN)}"
 
     def as_often(self, latents: np.ndarray, *, seed: int) -> np.ndarray:
         """`latents` (M, latent + classes) of classes that are drawn as often as pictures have them."""

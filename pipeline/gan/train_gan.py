@@ -78,6 +78,8 @@ def train_gan(
     check_count(len(ids))
     kept_images = read_images(normalize, ids, progress=StageProgress(progress, should_stop).report)
     images, classes = kept_images.images, _classes(loaded.definition, kept_images.ids, download)
+    if classes:
+        tell(progress, classes.in_words())
     continues, resumes = continues or Continuation(), holds_checkpoint(folder)
     source = None if resumes else continues.folder
     if source and not take_over(source, folder, epochs=options.epochs):

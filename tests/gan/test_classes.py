@@ -59,6 +59,16 @@ def test_latents_are_of_classes_as_often_as_the_reals():
     assert np.bincount(latents[:, -3:].argmax(axis=1)) / 2000 == pytest.approx([1 / 3] * 3, abs=0.04)
 
 
+def test_the_classes_in_words_are_one_line():
+    classes = Classes(names=("a\x1b", "b" * 60), labels=np.repeat([0, 1], [70, 20]))
+    line = classes.in_words()
+    assert line.isprintable()
+    assert line.startswith("2 classes: a")
+    assert "(70), bbb" in line
+    many = Classes(names=tuple(map(str, range(12))), labels=np.arange(12))
+    assert many.in_words().endswith("9 (1), …")
+
+
 def test_classes_given_by_hand_are_numbered_in_their_order():
     names = choose_names(CONDITIONAL, [10, 2, 2])
     assert names == ("2", "10")

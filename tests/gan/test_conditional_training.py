@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline.errors import DamagedState, UserError
+from pipeline.gan.classes import Classes
 from pipeline.gan.generate import generate
 from pipeline.gan.sampler import serve
-from pipeline.gan.sampling import GRID, draw_samples, fixed_latents, sheet_latents
+from pipeline.gan.sampling import GRID, SampleSheets, draw_samples, fixed_latents, sheet_latents
 from pipeline.gan.trained_generator import class_names, load_generator
 from pipeline.images.contact_sheet import contact_sheet
 from pipeline.images.png import decode_png
@@ -80,6 +81,19 @@ def test_a_row_of_a_sheet_is_a_class(conditional):
     for row in range(GRID):
         middle = reals[row * step + 8, 8::step]
         assert (middle.argmax(axis=1) == (2, 0)[row % 2]).all()  # the names are in alphabetical order
+
+
+@pytest.mark.parametrize("count", [2, 3, 8, 12])
+def test_each_row_of_a_sheet_has_a_class_in_turn_and_reals_have_the_same(count, tmp_path):
+    latents = sheet_latents(size=4, classes=count, seed=0)
+    rows = np.arange(8) % count
+    assert (latents[:, 4:].argmax(axis=1).reshape(8, 8) == rows[:, None]).all()
+    labels = np.arange(50) % count
+    images = np.broadcast_to(labels[:, None, None, None].astype(np.uint8), (50, 8, 8, 3))
+    sheets = SampleSheets(tmp_path, live=None)
+    sheets.add_reals(images, Classes(names=tuple(map(str, range(count))), labels=labels))
+    sheet = decode_png((tmp_path / "reals.png").read_bytes())
+    assert (sheet[4::10, 4::10, 0] == rows[:, None]).all()
 
 
 @pytest.mark.usefixtures("fast_evaluator")
