@@ -1,6 +1,7 @@
 """Images per second of the training step in this process, and the share of the time that is spent in the step.
 
-    .venv/bin/python benchmarks/gan_step.py [--side 64] [--batch 64] [--precision float32] [--xla] [--model NAME]
+    .venv/bin/python benchmarks/gan_step.py [--side 64] [--batch 64] [--width 64] [--precision float32]
+        [--xla] [--model NAME]
 
 KERAS_BACKEND=jax measures the step on JAX. benchmarks/gan_speed.py runs this for all backends and a peer, in turn.
 """
@@ -32,11 +33,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--width", type=int, default=PLAIN["width"], help="of the DCGAN of 2016")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--xla", action="store_true")
     parser.add_argument("--model", help="a definition of models/; without it the DCGAN of 2016")
     given = parser.parse_args()
-    definition = load_definition(given.model, batch=given.batch)
+    definition = load_definition(given.model, batch=given.batch, width=given.width)
     definition = definition.model_copy(update={"precision": given.precision})
     compute_mode = choose_compute_mode(
         definition, size=given.side, channels=3, steps=10**6, notify=lambda line: print(line, file=sys.stderr)
@@ -49,11 +51,12 @@ def main() -> None:
     print(json.dumps({"rates": rates, "share_in_step": round(share, 3), "way": str(compute_mode)}))
 
 
-def load_definition(name: str | None, *, batch: int) -> Definition:
-    """The definition called `name`, or the plain DCGAN with `batch` pictures in a step."""
+def load_definition(name: str | None, *, batch: int, width: int = PLAIN["width"]) -> Definition:
+    """The definition called `name`, or the plain DCGAN of `width` with `batch` pictures in a step."""
     if name:
         return read_definition(MODELS / f"{name}.json")
-    tree = {"generator": PLAIN, "discriminator": PLAIN, "augment": {"policies": []}, "ema": {"half_life": 0}}
+    network = PLAIN | {"width": width}
+    tree = {"generator": network, "discriminator": network, "augment": {"policies": []}, "ema": {"half_life": 0}}
     return parse_definition(json.dumps({**tree, "loss": "non_saturating", "batch": batch}), "the DCGAN of 2016")
 
 

@@ -1,16 +1,20 @@
-"""Measure where bfloat16 is faster or slower on this processor: each convolution of the DCGAN of 2016, forward and
-backward.
+"""Measure how near a training step comes to the processor's limit, in float32 and bfloat16: each convolution of the
+DCGAN of 2016, forward and backward, and the step as a whole.
 
     .venv/bin/python benchmarks/precision_layers.py [--side 64] [--batch 64] [--width 64]
 
-Each line is one layer and one of its three computations: forward, gradient by the input, gradient by the kernel.
-Float32 and bfloat16 are timed in turn; next to the ratio of medians are the oneDNN kernels of each (from
+The limit is a product of two large matrices in the same precision (GEMM), which is measured first. Each line is one
+layer and one of its three computations: forward, gradient by the input, gradient by the kernel. Float32 and bfloat16
+are timed in turn: milliseconds, the ratio of medians, and the share of the rate of the matrix product, in
+floating-point operations a second, that each reaches. Next to these are the oneDNN kernels of each (from
 ONEDNN_VERBOSE): a `brgconv` or `jit` with `bf16` or `amx` in its name computes in bfloat16, a `ref` or `gemm` does not,
-and a `reorder` first copies the numbers to another layout. The last lines are the processor's limits: a product of two
-large matrices in each precision, and the time for the casts that bfloat16 needs.
+and a `reorder` first copies the numbers to another layout. Then come the time for the casts that bfloat16 needs, and
+the step as gan_step.py measures it, with the share of the rate of the matrix product that its convolutions reach, and
+the share that they would reach if a step were nothing else.
 """
 
 import argparse
+import json
 import os
 import re
 import statistics
@@ -19,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.machine import machine
@@ -30,6 +35,10 @@ KERNEL, STRIDE, TURNS = 4, 2, 7
 TURN_SECONDS = 0.05  # about
 MATRIX = 2048  # rows and columns of the matrix product
 PRECISIONS = ("float32", "bfloat16")
+# How often a step computes it for each picture of a batch: D sees reals and fakes and the fakes again in G's turn, in
+# which G's transposed convolutions, forward and backward, are these computations too
+PASSES = {"forward": 4, "by input": 4, "by kernel": 3}
+PASSES_OF_PICTURES = PASSES | {"by input": 2}  # of the layer that sees pictures, by which D needs no gradient
 MARKER = "computes "  # printed before oneDNN's lines about one computation
 VERBOSE = re.compile(r"^onednn_verbose,(?:v1,)?primitive,exec,cpu,(\w+),([^,]*),")
 
@@ -49,17 +58,41 @@ def main() -> None:
         return name_kernels(**shape)
     print(f"{machine()}; {arguments.side} px, batch {arguments.batch}, width {arguments.width}")
     kernels = kernels_by_computation(**shape)
-    print(f"{'layer':<16}{'computes':<10}{'float32':>9}{'bfloat16':>10}{'ratio':>7}  kernels")
-    totals = dict.fromkeys(PRECISIONS, 0.0)
-    for name, runs in computations(**shape):
-        seconds = in_turn(runs)
+    limit = {precision: 2 * MATRIX**3 / seconds for precision, seconds in in_turn(matrix_product()).items()}
+    print("product of two matrices:", *(f"{limit[each] / 1e9:.0f} GFLOP/s in {each}" for each in PRECISIONS))
+    print(f"{'layer':<16}{'computes':<10}{'float32':>9}{'bfloat16':>10}{'ratio':>7}{'share of product':>18}  kernels")
+    totals, operations = dict.fromkeys(PRECISIONS, 0.0), 0.0
+    for layer, what, runs in computations(**shape):
+        seconds, flop = in_turn(runs), operations_of(layer, batch=arguments.batch)
+        passes = (PASSES_OF_PICTURES if layer.side == arguments.side else PASSES)[what]
+        operations += passes * flop
         for precision in PRECISIONS:
-            totals[precision] += seconds[precision]
+            totals[precision] += passes * seconds[precision]
+        name = computation_name(layer, what)
         kernel_names = " / ".join(kernels.get(f"{name} {precision}", "unknown") for precision in PRECISIONS)
-        print(f"{name:<26}{row(seconds)}  {kernel_names}", flush=True)
-    print(f"{'all convolutions':<26}{row(totals)}")
-    for name, runs in limits(arguments.batch, arguments.side, arguments.width):
-        print(f"{name:<26}{row(in_turn(runs))}", flush=True)
+        print(f"{name:<26}{row(seconds)}{shares(flop, seconds, limit)}  {kernel_names}", flush=True)
+    print(f"{'casts of an activation':<26}{row(in_turn(casts(**shape)))}")
+    print(f"{'convolutions of a step':<26}{row(totals)}{shares(operations, totals, limit)}")
+    steps = {precision: step_seconds(precision, **shape) for precision in PRECISIONS}
+    print(f"{'the step':<26}{row(steps)}{shares(operations, steps, limit)}")
+
+
+class Layer(NamedTuple):
+    """A convolution of the discriminator; the generator has the same ones transposed."""
+
+    side: int  # of its input, in pixels
+    into: int  # channels of its input
+    out: int  # channels of its output
+
+
+def operations_of(layer: Layer, *, batch: int) -> float:
+    """Floating-point operations of each computation of a layer: a product and a sum for each weight and place."""
+    return 2 * batch * (layer.side // STRIDE) ** 2 * KERNEL**2 * layer.into * layer.out
+
+
+def computation_name(layer: Layer, what: str) -> str:
+    """For example `32 px 64→128   by input`."""
+    return f"{f'{layer.side} px {layer.into}→{layer.out}':<16}{what}"
 
 
 def row(seconds: dict[str, float]) -> str:
@@ -68,20 +101,34 @@ def row(seconds: dict[str, float]) -> str:
     return f"{1000 * first:>7.2f}ms{1000 * second:>8.2f}ms{first / second:>7.2f}"
 
 
-def layers(*, side: int, width: int) -> Iterator[tuple[int, int, int]]:
-    """Input side, input channels and output channels of each layer from the picture down to 4 px."""
+def shares(operations: float, seconds: dict[str, float], limit: dict[str, float]) -> str:
+    """What share of the rate of the matrix product the operations reach in each precision."""
+    return "".join(f"{operations / seconds[each] / limit[each]:>9.2f}" for each in PRECISIONS)
+
+
+def step_seconds(precision: str, *, side: int, batch: int, width: int) -> float:
+    """Seconds of one training step."""
+    command = [sys.executable, str(Path(__file__).parent / "gan_step.py"), "--side", str(side), "--batch", str(batch)]
+    words = [*command, "--width", str(width), "--precision", precision]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return batch / statistics.median(json.loads(done.stdout)["rates"])
+
+
+def layers(*, side: int, width: int) -> Iterator[Layer]:
+    """Each layer from the picture down to 4 px."""
     into, out = 3, width
     while side > KERNEL:
-        yield side, into, out
+        yield Layer(side, into, out)
         side, into, out = side // STRIDE, out, 2 * out
 
 
-def computations(*, side: int, batch: int, width: int) -> Iterator[tuple[str, dict[str, Run]]]:
-    """Each computation by name, compiled in both precisions; the generator's forward pass is the discriminator's
+def computations(*, side: int, batch: int, width: int) -> Iterator[tuple[Layer, str, dict[str, Run]]]:
+    """Each computation of each layer, compiled in both precisions; the generator's forward pass is the discriminator's
     gradient by input."""
     import tensorflow as tf
 
-    for size, into, out in layers(side=side, width=width):
+    for layer in layers(side=side, width=width):
+        size, into, out = layer
         arguments = {"strides": STRIDE, "padding": "SAME"}
         strides = {"strides": [1, STRIDE, STRIDE, 1], "padding": "SAME"}
         runs: dict[str, dict[str, Run]] = {"forward": {}, "by input": {}, "by kernel": {}}
@@ -103,31 +150,38 @@ def computations(*, side: int, batch: int, width: int) -> Iterator[tuple[str, di
                 raw.Conv2DBackpropFilter, input=x, filter_sizes=tf.shape(kernel), out_backprop=y, **strides
             )
         for what, both in runs.items():
-            yield f"{f'{size} px {into}→{out}':<16}{what}", both
+            yield layer, what, both
 
 
-def limits(batch: int, side: int, width: int) -> Iterator[tuple[str, dict[str, Run]]]:
-    """A large matrix product in each precision; and casts of the largest activation to it and back."""
+def matrix_product() -> dict[str, Run]:
+    """A large matrix product in each precision."""
     import tensorflow as tf
 
     matrix = tf.random.stateless_normal((MATRIX, MATRIX), (0, 1))
-    yield f"product of {MATRIX}²", {each: compiled(tf.matmul, *[tf.cast(matrix, each)] * 2) for each in PRECISIONS}
+    return {each: compiled(tf.matmul, *[tf.cast(matrix, each)] * 2) for each in PRECISIONS}
+
+
+def casts(*, side: int, batch: int, width: int) -> dict[str, Run]:
+    """Casts of the largest activation to each precision and back."""
+    import tensorflow as tf
+
     pixels = tf.random.stateless_normal((batch, side // STRIDE, side // STRIDE, width), (0, 1))
 
     def cast(precision: str) -> Run:
         return compiled(lambda x: tf.cast(tf.cast(x + 1, precision) * 2, "float32"), pixels)
 
-    yield "casts of an activation", {precision: cast(precision) for precision in PRECISIONS}
+    return {precision: cast(precision) for precision in PRECISIONS}
 
 
 def compiled(function: Callable, *arguments, **keywords) -> Run:
     """A traced function with these arguments, after one warm-up run."""
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # it warns of many functions
     traced = tf.function(lambda *given: function(*given, **keywords), autograph=False)
 
     def run() -> None:
-        traced(*arguments).numpy()
+        traced(*arguments)  # on a processor TensorFlow returns when it has the result
 
     run()
     return run
@@ -150,9 +204,9 @@ def timed(run: Run, count: int) -> float:
 
 def name_kernels(**shape: int) -> None:
     """Run each computation after printing its name; oneDNN prints its own lines in between."""
-    for name, runs in computations(**shape):
+    for layer, what, runs in computations(**shape):
         for precision, run in runs.items():
-            print(f"{MARKER}{name} {precision}", flush=True)
+            print(f"{MARKER}{computation_name(layer, what)} {precision}", flush=True)
             run()
             print(f"{MARKER}nothing", flush=True)
 
