@@ -93,7 +93,7 @@ def read_training_labels(snapshot: Path, groups: Mapping[str, str], holdout: flo
 
     Args:
         snapshot: The snapshot file.
-        groups: The squares, id to the name of their group of near-duplicates.
+        groups: The squares, id to the name of their group of near-duplicates; those of labelled squares must be known.
         holdout: The fraction to hold out; groups stay together.
 
     Raises:
@@ -187,8 +187,10 @@ def train_classifier(
     # First, so that a wrong file fails early. The file is read once: its network's name is known from here on
     known = replace(weights, name=identify_backbone(weights)) if weights else None
     prepare_devices()
-    pictures = read_images(normalize, progress=StageProgress(progress, should_stop).report)
-    groups = group_similar(pictures.ids, pictures.images)
+    report = StageProgress(progress, should_stop).report
+    pictures = read_images(normalize, progress=report)
+    labelled = {*read_snapshot(labels), *read_validation(labels)}
+    groups = group_similar(pictures.ids, pictures.images, labelled, progress=report)
     training_labels = read_training_labels(labels, groups, options.holdout)
     ids, pool = _pool(pictures, training_labels, groups)
     advance = StageProgress(progress, should_stop, count_advances(len(ids), options, weights) + 2)

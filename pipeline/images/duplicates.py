@@ -8,9 +8,8 @@ used to test each other.
 
 import base64
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from pipeline.images.packed import Images
 from pipeline.images.prepare import THUMBNAIL_SIDE, Prepared
 from pipeline.images.raster import mirrored, resize
 from pipeline.images.thumbnail_distances import Thumbnail, Thumbnails
+from pipeline.progress import Progress, silent
 
 # Mean squared difference of two thumbnails, divided by the smaller of their variances. 98 of 100 re-encoded, resized or
 # mirrored copies are below it; other pictures with near hashes, drawings or photographs, are above 0.08.
@@ -174,101 +174,100 @@ def thumbnail_of(picture: Prepared, view: str) -> np.ndarray:
 MAX_GROUP_HASH_DISTANCE = 12  # Hamming distance of the hashes (64 bits) of two pictures of one group
 MAX_GROUP_DIFFERENCE = 0.25  # like MAX_DIFFERENCE, for pictures of one group
 GROUP_THUMBNAIL_SIDE = 16  # pixels
-_CHUNK = 256  # pictures that are compared with all others at once
-_MAX_COMPARED = 4000  # pictures: of more, those with near hashes are looked up
+_CHUNK = 256  # pictures that are hashed between two reports of the progress
+_SHRINK_SHARE = 8  # once 1 in so many pictures has a group, the list of the others is made anew
 
 
-def group_similar(ids: Sequence[str], images: Images) -> dict[str, str]:
+def group_similar(
+    ids: Sequence[str], images: Images, wanted: Container[str] | None = None, *, progress: Progress = silent
+) -> dict[str, str]:
     """Map each id to its group: the smallest id among the pictures that are connected by similarity. Most groups have
     one.
 
-    `images` is (N, H, W, C) uint8. A picture is compared with the earlier ones whose hashes are near until it is
-    connected to their group, so that a large group of similar pictures costs little; only of pictures with near hashes
-    that are not similar, each two are compared, by averages.
+    `images` is (N, H, W, C) uint8. If the `wanted` ids are given, only their groups are looked for, and every picture
+    that is in none of these is alone. Each picture of a group is compared with all that have no group yet, so the time
+    grows with N and with the number of pictures in the groups that are looked for. `progress` is called while all
+    pictures are hashed.
     """
-    hashes, thumbnails = _hashes_and_thumbnails(images)
-    groups = _Groups(len(images))
-    for index, others in _near(hashes) if len(hashes) <= _MAX_COMPARED else _near_looked_up(hashes):
-        for pixels in (thumbnails[index], mirrored(thumbnails[index])):
-            thumbnail = Thumbnail.of(pixels)
-            groups.connect(index, others, partial(thumbnails.similar, thumbnail=thumbnail, most=MAX_GROUP_DIFFERENCE))
-    numbers = groups.of(np.arange(len(images))).tolist()
-    names: dict[int, str] = {}
-    for number, id in zip(numbers, ids, strict=True):
-        names[number] = min(id, names.get(number, id))
-    return {id: names[number] for number, id in zip(numbers, ids, strict=True)}
+    groups, ungrouped = dict(zip(ids, ids, strict=True)), _Ungrouped(_hashes(images, progress), images)
+    for index, id in enumerate(ids):
+        if wanted is None or id in wanted:
+            members = [ids[member] for member in ungrouped.take_group(index)]
+            groups |= dict.fromkeys(members, min(members, default=id))
+    return groups
 
 
-def _hashes_and_thumbnails(images: Images) -> tuple[np.ndarray, Thumbnails]:
-    """The hash of each of `images` (N, H, W, C) and of its mirror image, (N, 2) uint64; and its thumbnail."""
+def _hashes(images: Images, progress: Progress) -> np.ndarray:
+    """The hash of each of `images` (N, H, W, C) and of its mirror image, (N, 2) uint64."""
     hashes = np.empty((len(images), 2), np.uint64)
-    thumbnails = Thumbnails(len(images))
     for start in range(0, len(images), _CHUNK):
+        progress(start, len(images), "squares compared")
         for place, image in enumerate(images[start : start + _CHUNK], start=start):
             hashes[place] = phash_both_ways(image)
-            small = resize(image, GROUP_THUMBNAIL_SIDE, GROUP_THUMBNAIL_SIDE)
-            thumbnails.add(small.reshape(GROUP_THUMBNAIL_SIDE, GROUP_THUMBNAIL_SIDE, -1))
-    return hashes, thumbnails
+    return hashes
 
 
-class _Groups:
-    """The groups of N pictures, each alone at first: a disjoint-set forest (Galler and Fischer, 1964)."""
+class _Ungrouped:
+    """Pictures, and which of them have no group yet. A member of a group has none left that is similar to it."""
 
-    def __init__(self, count: int) -> None:
-        self._parents = np.arange(count, dtype=np.int32)
+    def __init__(self, hashes: np.ndarray, images: Images) -> None:
+        self._hashes, self._images = hashes, images
+        self._is_grouped = np.zeros(len(hashes), bool)
+        self._list_rest()
+        self._thumbnails = Thumbnails()  # of those that were looked at
+        self._places: dict[int, int] = {}  # there, by index
 
-    def of(self, indices: np.ndarray) -> np.ndarray:
-        """The number of the group of each of `indices` (M,): (M,)."""
-        roots = self._parents[indices]
-        while not np.array_equal(roots, higher := self._parents[roots]):
-            roots = higher
-        self._parents[indices] = roots  # so that the next way is shorter
-        return roots
+    def take_group(self, index: int) -> list[int]:
+        """The indices of the pictures in the group of the one at `index`, which have a group from now on; none if that
+        has one already."""
+        if self._is_grouped[index]:
+            return []
+        members = [index]
+        self._set_grouped(np.array(members))
+        for member in members:  # the list grows meanwhile
+            similar = self._similar(member)
+            self._set_grouped(similar)
+            members += similar.tolist()
+        return members
 
-    def connect(self, index: int, others: np.ndarray, similar: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Put a picture and those of `others` (M,) that are `similar` into one group, with the groups of these.
+    def _set_grouped(self, indices: np.ndarray) -> None:
+        self._is_grouped[indices] = True
+        self._grouped += len(indices)
+        if self._grouped * _SHRINK_SHARE > len(self._rest):
+            self._list_rest()
 
-        Those of its own group are not compared.
-        """
-        size = FIRST_PART
-        others = self._of_other_groups(index, others)
-        while len(others):
-            part, others = others[:size], others[size:]
-            found = part[similar(part)]
-            if len(found):
-                roots = self.of(np.append(found, index))
-                self._parents[roots] = roots.min()
-                others = self._of_other_groups(index, others)
-            size = min(2 * size, LARGEST_PART)
+    def _list_rest(self) -> None:
+        """List the pictures without a group, with copies of their hashes that lie together."""
+        self._rest, self._grouped = np.flatnonzero(~self._is_grouped), 0
+        self._own, self._mirrors = (np.ascontiguousarray(self._hashes[self._rest, kind]) for kind in range(2))
 
-    def _of_other_groups(self, index: int, others: np.ndarray) -> np.ndarray:
-        return others[self.of(others) != self.of(np.array([index]))]
+    def _similar(self, index: int) -> np.ndarray:
+        """The indices of the pictures without a group that are similar to the one at `index` or to its mirror image."""
+        others = self._near(index)
+        places = np.array([self._place(other) for other in others.tolist()], np.int64)
+        is_similar = np.zeros(len(others), bool)
+        pixels = self._thumbnails[self._place(index)]
+        for each in (pixels, mirrored(pixels)) if len(others) else ():
+            thumbnail = Thumbnail.of(each)
+            for part in _parts(np.flatnonzero(~is_similar)):
+                is_similar[part] = self._thumbnails.similar(places[part], thumbnail, MAX_GROUP_DIFFERENCE)
+        return others[is_similar]
 
+    def _near(self, index: int) -> np.ndarray:
+        """The indices of the pictures without a group whose hash is near. Of two pictures both hashes of the later one
+        are compared with the earlier one's own."""
+        at = int(np.searchsorted(self._rest, index))
+        own, mirror = self._hashes[index]
+        is_near = np.bitwise_count(self._own ^ own) <= MAX_GROUP_HASH_DISTANCE
+        is_near[:at] |= np.bitwise_count(self._own[:at] ^ mirror) <= MAX_GROUP_HASH_DISTANCE
+        is_near[at:] |= np.bitwise_count(self._mirrors[at:] ^ own) <= MAX_GROUP_HASH_DISTANCE
+        near = self._rest[is_near]
+        return near[~self._is_grouped[near]]
 
-def _near(hashes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield each index with the smaller indices whose hash is near to its own or to that of its mirror image."""
-    for start in range(0, len(hashes), _CHUNK):
-        block = hashes[start : start + _CHUNK]
-        near = np.bitwise_count(block[:, :1] ^ hashes[:, 0]) <= MAX_GROUP_HASH_DISTANCE
-        near |= np.bitwise_count(block[:, 1:] ^ hashes[:, 0]) <= MAX_GROUP_HASH_DISTANCE
-        for row in near.any(axis=1).nonzero()[0]:
-            others = near[row].nonzero()[0]
-            others = others[others < start + row]
-            if len(others):
-                yield start + row, others
-
-
-def _near_looked_up(hashes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """What `_near` yields, in an index of the hashes; only those with very many near ones are compared with all."""
-    known = np.ascontiguousarray(hashes[:, 0])
-    own, mirrors = (near_hashes(known, hashes[:, kind], MAX_GROUP_HASH_DISTANCE) for kind in range(2))
-    crowded = own.crowded | mirrors.crowded
-    has_near = crowded | (np.diff(own.starts) + np.diff(mirrors.starts) > 0)
-    for index in has_near.nonzero()[0].tolist():
-        if crowded[index]:
-            near = np.bitwise_count(hashes[index][:, np.newaxis] ^ known[:index]) <= MAX_GROUP_HASH_DISTANCE
-            others = near.any(axis=0).nonzero()[0]
-        else:
-            others = np.union1d(own.of(index), mirrors.of(index))
-        if len(others):
-            yield index, others
+    def _place(self, index: int) -> int:
+        """The place of the picture's thumbnail, which is made the first time."""
+        if index not in self._places:
+            small = resize(self._images[index], GROUP_THUMBNAIL_SIDE, GROUP_THUMBNAIL_SIDE)
+            small = small.reshape(GROUP_THUMBNAIL_SIDE, GROUP_THUMBNAIL_SIDE, -1)
+            self._places[index] = self._thumbnails.add(small)
+        return self._places[index]

@@ -60,7 +60,7 @@ class NearHashes(NamedTuple):
 def near_hashes(hashes: np.ndarray, queries: np.ndarray, distance: int) -> NearHashes:
     """The earlier ones of `hashes` (N,) uint64 within Hamming distance `distance` of each of `queries` (N,).
 
-    Earlier means with a smaller index. A query looks up 188 values of quarters at distance 8, and 1,108 at distance 12.
+    Earlier means with a smaller index. A query looks up 188 values of quarters at distance 8.
     As long as hashes differ, each value has about N / 65,536 hashes to compare, so a query takes longer as N grows,
     from some ten thousand hashes on. Memory grows linearly with N. A query is crowded if more than _MAX_NEAR hashes are
     near, or if very many share a quarter with it.

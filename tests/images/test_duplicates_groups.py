@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from pipeline.images import duplicates, hashing
 from pipeline.images.duplicates import group_similar
 from pipeline.images.raster import resize
 
@@ -48,21 +47,31 @@ def test_groups_are_transitive(pictures):
     assert set(groups.values()) == {"0"}
 
 
-@pytest.mark.parametrize("near", [64, 1])
-def test_groups_of_many_pictures_are_those_of_comparing_all(pictures, monkeypatch, near):
+@pytest.mark.parametrize("chosen", [range(0, 86, 9), range(40, 43), range(1)])
+def test_groups_that_are_wanted_are_those_of_all_pictures_and_others_are_alone(pictures, chosen):
     mixed = [np.clip(0.6 * pictures[a] + 0.4 * pictures[a // 4], 0, 255).astype(np.uint8) for a in range(len(pictures))]
     every = np.concatenate([pictures, np.stack(mixed)])
     ids = [f"{number:03d}" for number in np.random.default_rng(0).permutation(len(every))]
-    expected = group_similar(ids, every)
-    assert 1 < len(set(expected.values())) < len(ids)
-    monkeypatch.setattr(duplicates, "_MAX_COMPARED", 10)
-    monkeypatch.setattr(hashing, "_MAX_NEAR", near)
-    assert group_similar(ids, every) == expected
+    groups = group_similar(ids, every)
+    assert 1 < len(set(groups.values())) < len(ids)
+    wanted = {ids[index] for index in chosen}
+    names = {groups[id] for id in wanted}
+    assert group_similar(ids, every, wanted) == {id: name if name in names else id for id, name in groups.items()}
 
 
-@pytest.mark.parametrize("looked_up", [False, True])
-def test_variations_of_one_picture_are_compared_with_few_others(compared, monkeypatch, looked_up):
-    monkeypatch.setattr(duplicates, "_MAX_COMPARED", 10 if looked_up else 4000)
+def test_pictures_that_nobody_wants_are_not_compared(pictures, compared):
+    ids = [f"{index:02d}" for index in range(len(pictures))]
+    assert group_similar(ids, pictures, set()) == dict(zip(ids, ids, strict=True))
+    assert not compared
+
+
+def test_progress_is_told_while_pictures_are_hashed(pictures):
+    calls = []
+    group_similar(["a", "b"], pictures[:2], progress=lambda *call: calls.append(call))
+    assert calls == [(0, 2, "squares compared")]
+
+
+def test_variations_of_one_picture_are_compared_with_few_others(compared):
     noise = np.random.default_rng(0).integers(-9, 10, (2000, 32, 32, 3))
     variations = np.clip(random_scene(5, 32) + noise, 0, 255).astype(np.uint8)
     ids = [f"{number:04d}" for number in range(len(variations))]
