@@ -20,7 +20,7 @@ class ScriptedObserver(NullObserver):
         super().__init__()
         self.kids, self.evaluated, self.extractor = dict(enumerate(kids, 1)), [], extractor
 
-    def evaluate(self, row, draw, *, latents, seed):
+    def evaluate(self, row, draw, *, latents, seed, classes):
         self.evaluated.append(row["epoch"])
         return {"kid": self.kids[row["epoch"]], "kid_error": 0.1, "extractor": self.extractor}
 

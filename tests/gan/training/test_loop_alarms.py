@@ -14,7 +14,7 @@ BEGAN, ENDED = "alarm since epoch 4: samples differ only 0.20 times", "recovered
 class ScoringObserver(NullObserver):
     """Gives each epoch the scores of a script."""
 
-    def evaluate(self, row, draw, *, latents, seed):
+    def evaluate(self, row, draw, *, latents, seed, classes):
         epoch = row["epoch"]
         diversity = 0.2 if epoch in COLLAPSED else 1.0
         return {"kid": 1 / epoch, "kid_error": 0.0, "extractor": "eyes", "diversity": diversity}
