@@ -17,8 +17,7 @@ def of_dataset(dataset: str) -> Artifact:
     Errors: `UserError` if there is no such dataset, or none of its trainings is on this machine.
     """
     paths.existing_dataset(dataset)
-    store = paths.artifact_store(dataset, "gan")
-    if found := store.latest() or store.newest():
+    if found := paths.artifact_store(dataset, "gan").last_used():
         return found
     hint = machines.how_to_fetch(dataset, "gan") or f"`python -m tasks run{dataset_flag(dataset)}` trains one"
     raise UserError(f"{dataset} has no trained generator on this machine; {hint}")

@@ -141,10 +141,8 @@ class ArtifactStore:
         """Every undamaged artifact, the oldest first."""
         found = []
         for folder in self.folders():
-            try:
+            with suppress(DamagedState):
                 found.append(load(folder))
-            except DamagedState:
-                continue
         return sorted(found, key=lambda published: published.manifest.created)
 
     def known_manifests(self) -> Iterator[Manifest]:
@@ -165,6 +163,10 @@ class ArtifactStore:
             return load(self.root / name) if name else None
         except DamagedState:
             return None
+
+    def last_used(self) -> Artifact | None:
+        """The artifact that the last run used or, if that is gone, the newest one."""
+        return self.latest() or self.newest()
 
     def damaged(self) -> dict[Path, str]:
         """The damaged artifacts that were not made again, with what is wrong."""

@@ -112,8 +112,7 @@ def _submit(studio: Studio, form: FormData) -> Job:
     if texts.get("samples") and not dataset:
         raise Mistake("samples: only with a dataset, whose generator draws them", "samples")
     if dataset:
-        store = studio.paths(dataset).gan
-        if not (store.latest() or store.newest()):
+        if not studio.paths(dataset).gan.last_used():
             raise Mistake(f"dataset: {dataset} has no trained generator yet", "dataset")
         if content:
             raise Mistake("content: pictures and a dataset came; send one of them", "content")

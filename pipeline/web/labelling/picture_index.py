@@ -179,12 +179,12 @@ class PictureIndexCache:
 
 def read(paths: DatasetPaths, before: PictureIndex | None = None) -> PictureIndex:
     """Read the index from the disk; returns `before` if nothing was published since."""
-    squares = _last_used(paths.normalize)
+    squares = paths.normalize.last_used()
     current_filter = _current_filter(paths, squares)
     download = _artifact_with_output(
         paths.download, squares.manifest.inputs.get("download.images") if squares else None, "images"
     )
-    classifier = _last_used(paths.classifier)
+    classifier = paths.classifier.last_used()
     artifacts = (squares, current_filter, download, classifier)
     generation = "-".join(artifact.folder.name if artifact else "" for artifact in artifacts)
     if before and before.generation == generation and before.pictures:
@@ -263,11 +263,6 @@ def _or_problem(reads: Callable[[], dict]) -> tuple[dict, str]:
         return {}, str(error)
     except (TypeError, KeyError) as error:  # rows of an earlier version with other fields
         return {}, f"{type(error).__name__}: {error}"
-
-
-def _last_used(store: ArtifactStore) -> Artifact | None:
-    """The artifact that the last run used; the newest one, if that was deleted."""
-    return store.latest() or store.newest()
 
 
 def filters_of(paths: DatasetPaths, squares: Artifact | None) -> list[Artifact]:
