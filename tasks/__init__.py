@@ -7,11 +7,20 @@ nightly/ runs many datasets, each in its turn. `luigi --module tasks RunPipeline
 """
 
 import configparser
+import gc
 import os
 import sys
+from contextlib import suppress
+
+from pipeline.fork_server import WORKERS
+from pipeline.machine import usable_cores
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 13):
     raise SystemExit(f"error: this is Python {sys.version.split()[0]}; ganmill needs Python 3.10 to 3.13")
+if sys.argv[1:2] == ["run"] and usable_cores() > 1:
+    with suppress(OSError):  # its first process will say it
+        WORKERS.begin()  # it imports what a crawl needs while this process imports Luigi
+gc.disable()  # until all is imported, as there is no garbage yet: that takes a tenth less time
 for _path in filter(os.path.lexists, ("luigi.cfg", os.environ.get("LUIGI_CONFIG_PATH", ""))):
     try:
         open(_path, "rb").close()
@@ -33,6 +42,8 @@ except ModuleNotFoundError as error:
     ) from None
 
 luigi_log.install()
+gc.freeze()  # what is imported lives as long as the process
+gc.enable()
 
 __all__ = [
     "Download",

@@ -1,10 +1,21 @@
-"""`python -m tasks`."""
+"""`python -m tasks`, and the command `ganmill`."""
 
+import gc
 import sys
 
-if __name__ == "__main__":
+try:
+    from tasks import cli
+except KeyboardInterrupt:  # while modules are loaded
+    sys.exit(130)
+
+
+def main() -> int:
+    """Run the command; returns the exit code."""
     try:
-        from tasks.cli import main
-    except KeyboardInterrupt:  # while modules are loaded
-        sys.exit(130)
+        return cli.main()
+    finally:
+        gc.freeze()  # nothing is left to collect, which saves a tenth of a second at exit
+
+
+if __name__ == "__main__":
     sys.exit(main())

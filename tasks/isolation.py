@@ -1,11 +1,9 @@
 """Run a stage in a process of its own, so that the GPU's memory is free again when the stage ends.
 
 On Linux the processes are forked from a server that has imported TensorFlow but never used a device: TensorFlow is
-imported once in a run, while the run is still crawling. On macOS, where forking is unsafe, and on Windows, which cannot
-fork, each process is started anew.
+imported once in a run, while the run is still crawling.
 """
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -16,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -25,13 +22,12 @@ from typing import Any, cast
 from filelock import FileLock
 
 from pipeline.errors import DamagedState, NextStep, Stopped, UserError, disk_faults
+from pipeline.fork_server import CONTEXT, ForkServer
 from pipeline.machine import BACKEND_ENVIRONMENT
 from pipeline.progress import Progress, ShouldStop, TellingProgress, tell
 from pipeline.result import Result
 
-# What the server imports before it forks
-PRELOAD = ["tensorflow", "keras", "pipeline.filter.train_classifier", "pipeline.gan.train_gan", "tasks.forkserver_exit"]
-METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+SERVER = ForkServer("tensorflow", "keras", "pipeline.filter.train_classifier", "pipeline.gan.train_gan")
 OUTPUT = (1, 2)  # standard output and standard error
 POLL = 0.2  # seconds from one check for a request to stop to the next
 AGAIN = "running again resumes there"
@@ -43,10 +39,9 @@ class StageCrashed(Exception):
 
 def warm_up(log: Path) -> None:
     """Start the server, which imports TensorFlow in the background; what that prints goes into the file `log`."""
-    _context()
-    if METHOD == "forkserver":
-        with output_into(log):
-            forkserver.ensure_running()
+    os.environ |= BACKEND_ENVIRONMENT | os.environ
+    with output_into(log):
+        SERVER.begin()
 
 
 def call_function(
@@ -67,10 +62,9 @@ def call(
     Errors: `UserError` and `Stopped` as `work` raised them; `StageCrashed` for any other error.
     """
     warm_up(log)
-    here, there = _context().Pipe()
-    child = _context().Process(target=_child, args=(work, folder, there, log), daemon=True)
+    here, there = CONTEXT.Pipe()
     try:
-        child.start()
+        child = SERVER.start(_child, work, folder, there, log)
     except (OSError, EOFError):
         if should_stop():  # the same ctrl-C ended the server while it loaded TensorFlow
             raise Stopped("stopped before the first step; the next run starts there") from None
@@ -78,14 +72,6 @@ def call(
         raise StageCrashed(f"no process could be started for it; {AGAIN}") from None
     there.close()
     return _follow(child, here, progress, should_stop)
-
-
-def _context() -> Any:
-    os.environ |= BACKEND_ENVIRONMENT | os.environ
-    context = multiprocessing.get_context(METHOD)
-    if METHOD == "forkserver":
-        context.set_forkserver_preload(PRELOAD)
-    return context
 
 
 @contextmanager

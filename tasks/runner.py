@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ import luigi
 from luigi import LuigiStatusCode, configuration, scheduler, task_status, worker
 from luigi.rpc import RPCError
 
+from pipeline import fork_server
 from pipeline.errors import Stopped, UserError
 from pipeline.run_record import StageEnded
 from tasks import backbones, console, gallery_updates, isolation, luigid, run_log, signals
@@ -31,6 +32,7 @@ LOG = logging.getLogger("luigi-interface")
 EXIT_FAILED = 1
 EXIT_STOPPED = 130  # as of a process that SIGINT ended
 EXIT_NEXT = 3  # the run has done what it can until the user does something, which it names
+FORKING = ("download", "normalize")  # stages with processes of their own
 GRACE = 5.0  # seconds for which the result of an ended process may still arrive
 
 
@@ -203,8 +205,7 @@ def _run(
             _fetch_weights(stage, lambda name, text: record.add_and_print("note", stage=name, text=text))
             for warning in stage.warnings():
                 record.add_and_print("note", stage=stage.stage, text=warning)
-    if workers == 1 and any(stage.isolated and not stage.complete() for stage in ahead):
-        isolation.warm_up(record.log.absolute())
+    _prepare_processes([stage for stage in ahead if not stage.complete()], record, workers)
     configuration.get_config().set("core", "no_configure_logging", "true")
     with run_log.logging_to(record.log), threads_logged(), signals.listening():
         ending = build(task, workers, luigid.Waiting(url, lambda reason: record.add_and_print("wait", reason=reason)))
@@ -214,6 +215,16 @@ def _run(
         for stage in ahead:
             stage.mark_used()
     return _verdict(task, record, ending)
+
+
+def _prepare_processes(stages: Sequence[StageTask], record: run_log.RunLog, workers: int) -> None:
+    """Let the servers of processes import what these stages need, while the first of them begins."""
+    if workers > 1:
+        return  # Luigi's processes have servers of their own
+    if any(stage.stage in FORKING for stage in stages):
+        fork_server.WORKERS.begin()
+    if any(stage.isolated for stage in stages):
+        isolation.warm_up(record.log.absolute())
 
 
 def _fetch_weights(stage: StageTask, notify: Callable[[str, str], None]) -> None:

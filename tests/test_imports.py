@@ -11,6 +11,7 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent
 # Each room of pipeline/ and the rooms it may read from; every room may read the ground floor
 GROUND = {"errors", "machine", "neighbours", "progress", "result", "option_types", "options", "dataset_names", "text"}
+GROUND |= {"fork_server"}
 MAY_READ = {
     "options": set(),
     "dataset_names": set(),

@@ -36,6 +36,8 @@ from pipeline.crawl.url_archive import UnwritableRow, UrlArchive
 from pipeline.crawl.worker_lanes import WorkerLanes
 from pipeline.options import DownloadOptions
 
+FILE_READERS = 8  # threads
+
 
 class LocalLane(Lane):
     """The downloaders of this process."""
@@ -66,19 +68,21 @@ class PictureCrawler(StoppableCrawler):
         self.frontier, self.archive = frontier, archive
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         options = http_client.options
+        # Beside worker processes this one reads only files of this machine
+        connections = min(options.connections, FILE_READERS) if frontier.lanes else options.connections
         super().__init__(
             http_client=http_client,
             storage=storage,
-            connections=options.connections,
+            connections=connections,
             feeder=(PictureFeeder, {"sources": sources}),
             parser=(PictureParser, {"options": options, "frontier": frontier, "archive": archive}),
             downloads={
                 "report": lambda number, outcome: self.events.put(Event(LOCAL, "done", [(number, outcome)])),
                 "hand_over": lambda task: False,
-                "at_work": [0] * options.connections,
+                "at_work": [0] * connections,
             },
         )
-        self.local = LocalLane(options.connections, self.downloader.in_queue)
+        self.local = LocalLane(connections, self.downloader.in_queue)
         self.workers = WorkerLanes(frontier.lanes, http_client, storage.root, self.events)
         self.lanes: list[Lane] = [self.local, *self.workers.lanes]
         self.dispatcher = Dispatcher(frontier, archive, self.lanes, self.workers.shared)

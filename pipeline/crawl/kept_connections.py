@@ -115,8 +115,6 @@ class KeptConnections:
 
 def _send(connection: HTTPConnection, path: str, headers: dict[str, str], seconds: float) -> BaseHTTPResponse:
     connection.timeout = seconds
-    if connection.sock is not None:  # kept alive
-        connection.sock.settimeout(seconds)
     with suppress(BrokenPipeError, ConnectionResetError):  # the server may have sent its response before
         connection.request("GET", path, headers=headers, preload_content=False)
     return connection.getresponse()

@@ -125,10 +125,11 @@ def is_still_valid(outcome: Outcome, options: DownloadOptions) -> bool:
 
 
 def _image_size(temp_file: TempFile, kind: str) -> tuple[int | None, int | None]:
-    """Width and height in pixels, from the bytes in memory if these suffice, else from the file."""
-    size = image_type.image_size(BytesIO(temp_file.head), kind)
-    if size == (None, None) and temp_file.bytes > len(temp_file.head):
-        with open(temp_file.path, "rb") as file:
+    """Width and height in pixels, from the first bytes if these suffice, else from all."""
+    head = temp_file.head
+    size = image_type.image_size(BytesIO(head), kind)
+    if size == (None, None) and temp_file.bytes > len(head):
+        with temp_file.open() as file:
             size = image_type.image_size(file, kind)
     return size
 

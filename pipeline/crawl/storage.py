@@ -7,14 +7,18 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from icrawler.storage import BaseStorage
 
 from pipeline.store import digest
 
 STALE_AFTER = 3600.0  # seconds after which an unfinished file cannot belong to a running crawl
-HEAD_BYTES = 1 << 16  # kept in memory, enough to read the type and size of nearly every picture
+HEAD_BYTES = 1 << 16  # enough to read the type and size of nearly every picture
+MEMORY_BYTES = 1 << 18  # of a body, kept in memory: most pictures are shorter
+BINARY = getattr(os, "O_BINARY", 0)  # on Windows
 
 
 class StorageError(OSError):
@@ -31,14 +35,23 @@ class TempFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.bytes = 0
-        self.head = b""
+        self._memory = b""
         self._hash = hashlib.sha256()
         self._is_on_disk = False
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes."""
+        return self._memory[:HEAD_BYTES]
 
     @property
     def sha256(self) -> str:
         """The SHA-256 of the bytes written so far, in hex."""
         return self._hash.hexdigest()
+
+    def open(self) -> BinaryIO:
+        """All that was written, to be read."""
+        return open(self.path, "rb") if self._is_on_disk else BytesIO(self._memory)
 
     def write(self, chunks: Iterable[bytes]) -> None:
         """Write `chunks` as they arrive.
@@ -48,29 +61,28 @@ class TempFile:
             Exception: what `chunks` raises.
         """
         waiting = chunks if iter(chunks) is chunks else iter(chunks)
+        first, length = [], 0
         for chunk in waiting:
-            self._add(chunk)
-            self.head += chunk
-            if len(self.head) > HEAD_BYTES:
+            first.append(chunk)
+            length += len(chunk)
+            if length > MEMORY_BYTES:
                 break
-        else:
-            return
-        self._save()
-        with _storage_errors():
-            file = open(self.path, "ab")  # noqa: SIM115, the connection may raise OSError too
-        with file:
-            for chunk in waiting:
-                self._add(chunk)
-                with _storage_errors():
-                    file.write(chunk)
-            with _storage_errors():
-                file.flush()
-        self.head = self.head[:HEAD_BYTES]
+        # Each step of a digest and each call of the system lets other threads in, so few large ones are faster
+        self._memory = b"".join(first)
+        self._count(self._memory)
+        if length > MEMORY_BYTES:
+            with self._file() as descriptor:
+                _write(descriptor, self._memory)
+                for chunk in waiting:  # the connection may raise an OSError too
+                    self._count(chunk)
+                    _write(descriptor, chunk)
+            self._memory = self.head
 
     def move(self, target: str) -> None:
         """Give the file its final name, atomically."""
         if not self._is_on_disk:
-            self._save()
+            with self._file() as descriptor:
+                _write(descriptor, self._memory)
         with _storage_errors():
             try:
                 os.replace(self.path, target)
@@ -86,15 +98,21 @@ class TempFile:
             with suppress(FileNotFoundError):
                 os.unlink(self.path)
 
-    def _add(self, chunk: bytes) -> None:
+    def _count(self, chunk: bytes) -> None:
         self._hash.update(chunk)
         self.bytes += len(chunk)
 
-    def _save(self) -> None:
-        """Write what is in memory to the file."""
-        with _storage_errors(), open(self.path, "wb") as file:
-            self._is_on_disk = True
-            file.write(self.head)
+    @contextmanager
+    def _file(self) -> Iterator[int]:
+        """The descriptor of the new, empty file."""
+        with _storage_errors():
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o666)
+        self._is_on_disk = True
+        try:
+            yield descriptor
+        finally:
+            with _storage_errors():
+                os.close(descriptor)
 
 
 class PictureStorage(BaseStorage):
@@ -146,6 +164,14 @@ class PictureStorage(BaseStorage):
             with suppress(FileNotFoundError):  # a concurrent crawl may commit its own file
                 if time.time() - path.stat().st_mtime > STALE_AFTER:
                     path.unlink()
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write all of `data`."""
+    rest = memoryview(data)
+    with _storage_errors():
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
 
 
 @contextmanager

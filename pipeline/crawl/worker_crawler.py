@@ -4,7 +4,6 @@ It asks only the hosts of its lane, and those without a limit that are shared, s
 robots.txt and its back-off are in one process. After a redirect to another host the entry goes back through the pipe.
 """
 
-import gc
 import os
 import queue
 import signal
@@ -26,7 +25,7 @@ from pipeline.crawl.http_client import HttpClient
 from pipeline.crawl.outcome import Outcome
 from pipeline.crawl.request import Request, RequestFault, RequestPolicy, Response
 from pipeline.crawl.storage import PictureStorage
-from pipeline.images.worker_pool import end_with_parent
+from pipeline.fork_server import end_with_parent
 from pipeline.options import DownloadOptions
 
 ALIVE_SECONDS = 1.0  # between two messages, at most
@@ -202,7 +201,6 @@ def serve(setup: WorkerSetup, pipe: Connection, at_work: MutableSequence[int]) -
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent gets them too, and tells this process to stop
         signal.signal(number, signal.SIG_IGN)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # discard what libraries print about files
-    gc.freeze()  # what is imported lives as long as the process
     try:
         WorkerCrawler(setup, pipe, at_work).run()
     except FATAL_ERRORS as error:

@@ -1,6 +1,5 @@
 """One worker process of a crawl, and the threads that write to its pipe and read from it."""
 
-import multiprocessing
 import queue
 import signal
 import threading
@@ -10,7 +9,7 @@ from typing import Any
 
 from pipeline.crawl.dispatch import Event
 from pipeline.crawl.worker_crawler import WorkerSetup, serve
-from pipeline.images.worker_pool import clean_start
+from pipeline.fork_server import CONTEXT, WORKERS
 
 QUIT = ""  # the last order of the thread that writes
 SILENCE = 60.0  # seconds after which a process hangs; it sends a message every second
@@ -20,16 +19,12 @@ class WorkerProcess:
     """A process that crawls what it is given. One that hangs holds up nobody, as threads of their own wait for it."""
 
     def __init__(self, setup: WorkerSetup, events: queue.SimpleQueue[Event]) -> None:
-        # spawn, because a fork would copy locks of other threads
-        context = multiprocessing.get_context("spawn")
         self.index, self._events = setup.index, events
         self.last_message = time.monotonic()  # when it sent one
-        self.at_work = context.RawArray("q", setup.connections)  # numbers of the entries in its threads
+        self.at_work = CONTEXT.RawArray("q", setup.connections)  # numbers of the entries in its threads
         self._orders: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        self._pipe, there = context.Pipe()
-        self.process = context.Process(target=serve, args=(setup, there, self.at_work), daemon=True)
-        with clean_start():
-            self.process.start()
+        self._pipe, there = CONTEXT.Pipe()
+        self.process = WORKERS.start(serve, setup, there, self.at_work)
         there.close()
         self._writer = threading.Thread(target=self._write, daemon=True)
         for thread in (self._writer, threading.Thread(target=self._read, daemon=True)):

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.cluster.client import Cluster
 from pipeline.devices import keras, prepare_devices
+from pipeline.errors import UserError
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.class_names import ClassChoice, class_of, find_class
 from pipeline.gan.classes import read_classes
@@ -74,16 +75,16 @@ def generate(
     write_png(folder / "grid.png", contact_sheet(drawn[: options.grid**2], options.grid))
     if options.film:
         write_video(_make_video(options, sampler), folder, name="film")
-    ids = _of_class(options.class_name, kept_ids(kept), download)
+    ids, doubt = _of_class(options.class_name, kept_ids(kept), download)
     reals = read_images(normalize, ids, progress=stage_progress.report)
     measured = _ProgressExtractor(extractor, stage_progress)
     scores = _compare(reals, images, measured, folder, sampler.classes(names, options.count))
     about = {"class": options.class_name} if chosen else {}
     summary = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **about, **scores}
     (folder / "samples.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    notice = film_notice() if options.film else ""
-    notices = {"notices": [notice]} if notice else {}
-    return Result(outputs={"samples": of_bytes(images.tobytes())}, summary={**summary, **notices})
+    notices = [notice for notice in (film_notice() if options.film else "", doubt) if notice]
+    told = {"notices": notices} if notices else {}
+    return Result(outputs={"samples": of_bytes(images.tobytes())}, summary={**summary, **told})
 
 
 @dataclass(frozen=True)
@@ -182,12 +183,20 @@ def _make_video(options: GenerateOptions, sampler: _Sampler) -> Video:
     return Video(frames=np.stack([contact_sheet(frame, across) for frame in frames]), fps=FPS)
 
 
-def _of_class(name: str, ids: Sequence[str], download: Path | None) -> Sequence[str]:
-    """Those of the kept `ids` that are of the class `name`; all of them for an empty one."""
-    if not name or download is None:
-        return ids
-    classes = read_classes(ids, download)
-    return [ids[place] for place in classes.indices(classes.names.index(name))] if name in classes.names else ids
+def _of_class(name: str, ids: Sequence[str], download: Path | None) -> tuple[Sequence[str], str]:
+    """Those of the kept `ids` that are of the class `name`; all of them if it is empty, or with a notice why."""
+    if not name:
+        return ids, ""
+    compared = f"samples of the class '{name}' are compared with all kept pictures"
+    try:
+        classes = read_classes(ids, download) if download else None
+    except UserError:  # they are not divided into classes any more
+        classes = None
+    if classes is None:
+        return ids, f"{compared}, as nothing says which of them are of that class"
+    if name not in classes.names:
+        return ids, f"{compared}, as none of them is of that class any more"
+    return [ids[place] for place in classes.indices(classes.names.index(name))], ""
 
 
 def _compare(

@@ -4,22 +4,20 @@ A lost process costs only the item that it was working on. Items and results are
 waits for the other; each process records its progress in shared memory.
 """
 
-import gc
-import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pipeline.errors import Stopped, UserError, is_for_the_user
+from pipeline.fork_server import CONTEXT, WORKERS, end_with_parent
 from pipeline.images.rejected import CRASHED, TOO_SLOW
 from pipeline.progress import ShouldStop
 
@@ -27,8 +25,6 @@ SHARD = 16  # items queued at a process, at most
 BATCH = 8  # results per message, and new items per message
 DELAY = 0.1  # seconds after which an incomplete batch of results is sent
 TRIES = 2  # the second in a new process, perhaps with more free memory
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of NumPy's libraries
-SIGNALS = {signal.SIGINT, signal.SIGTERM}
 POLL = 0.2  # seconds between two checks of `should_stop` and of the time limit
 
 
@@ -125,16 +121,12 @@ class _Worker:
     """A process, and the items whose results it has not sent yet."""
 
     def __init__(self, work: Callable[..., Any], seconds: float) -> None:
-        # spawn, because a fork would copy locks of other threads and the memory of a large process
-        context = multiprocessing.get_context("spawn")
         self.shard: deque[Any] = deque()
         self.seconds, self.ready, self.since = seconds, False, time.monotonic()
-        self.begun = context.RawValue("L", 0)  # number of items that it has started
+        self.begun = CONTEXT.RawValue("L", 0)  # number of items that it has started
         self.answered = self.seen = 0
-        self.pipe, there = context.Pipe()
-        self.process = context.Process(target=_serve, args=(work, there, self.begun), daemon=True)
-        with clean_start(), _one_thread_each():
-            self.process.start()
+        self.pipe, there = CONTEXT.Pipe()
+        self.process = WORKERS.start(_serve, work, there, self.begun)
         there.close()
 
     def fill(self, waiting: deque[Any]) -> None:
@@ -182,38 +174,6 @@ class _Worker:
         self.pipe.close()
 
 
-@contextmanager
-def clean_start() -> Iterator[None]:
-    """Start a process with SIGINT and SIGTERM blocked, so that Ctrl-C in the terminal reaches only the parent; and
-    without the script that this process runs, such as the command `ganmill`, which imports far more than it needs.
-    """
-    main = vars(sys.modules["__main__"])
-    script = main.pop("__file__", None)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS) if hasattr(signal, "pthread_sigmask") else None
-    try:
-        yield
-    finally:
-        if before is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if script is not None:
-            main["__file__"] = script
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Start a process whose matrix products use one thread, because the processes share the cores."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ |= dict.fromkeys(THREADS, "1")
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 def _serve(work: Callable[[Any], Any], pipe: Connection, begun: Any) -> None:
     """The main loop of a worker process, until the pipe or the parent ends."""
     threading.Thread(target=end_with_parent, daemon=True).start()
@@ -221,7 +181,6 @@ def _serve(work: Callable[[Any], Any], pipe: Connection, begun: Any) -> None:
     os.dup2(
         os.open(os.devnull, os.O_WRONLY), 2
     )  # discard messages of the decoders; exceptions are sent through the pipe
-    gc.freeze()  # what is imported lives as long as the process
     pipe.send(("ready", None))
     while True:
         try:
@@ -244,10 +203,3 @@ def _answer(work: Callable[[Any], Any], items: list[Any], pipe: Connection, begu
             done, sent = [], time.monotonic()
     if done:
         pipe.send(("done", done))
-
-
-def end_with_parent() -> None:
-    """End this process when its parent ends; for a thread of it."""
-    if (parent := multiprocessing.parent_process()) is not None:
-        parent.join()
-    os._exit(1)

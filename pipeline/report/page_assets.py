@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 HERE = Path(__file__).parent
@@ -43,6 +42,8 @@ def inline(*names: str) -> Inline:
 
 def render(name: str, **values: Any) -> str:
     """The page of the template `name`. All values are escaped: they come from people, servers and files."""
+    from jinja2 import Environment, FileSystemLoader  # slow to import, and most commands write no page
+
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template(name).render(**values)
 

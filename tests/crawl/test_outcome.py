@@ -7,7 +7,7 @@ from PIL import Image
 
 from pipeline.crawl.outcome import Candidate, Outcome, is_still_valid, of_response
 from pipeline.crawl.request import Response
-from pipeline.crawl.storage import HEAD_BYTES, PictureStorage
+from pipeline.crawl.storage import HEAD_BYTES, MEMORY_BYTES, PictureStorage
 from pipeline.options import DownloadOptions
 from tests.crawl.tiff import big_tiff_header
 
@@ -18,12 +18,13 @@ def stored_response(tmp_path, data):
     return Response(url="", data=PictureStorage(tmp_path).receive([data]), status=200)
 
 
-def test_image_size_is_read_from_a_late_header(tmp_path):
+@pytest.mark.parametrize(("comments", "least"), [(2, 2 * HEAD_BYTES - 10), (5, MEMORY_BYTES)])
+def test_image_size_is_read_from_a_late_header(tmp_path, comments, least):
     blob = io.BytesIO()
     Image.new("RGB", (7, 5)).save(blob, "JPEG")
     comment = b"\xff\xfe\xff\xff" + bytes(0xFFFD)
-    data = blob.getvalue()[:2] + 2 * comment + blob.getvalue()[2:]
-    assert len(data) > 2 * HEAD_BYTES - 10
+    data = blob.getvalue()[:2] + comments * comment + blob.getvalue()[2:]
+    assert len(data) > least
     outcome = of_response(stored_response(tmp_path, data), TODAY)
     assert (outcome.outcome, outcome.width, outcome.height, outcome.bytes) == ("saved", 7, 5, len(data))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.crawl.storage import HEAD_BYTES, STALE_AFTER, PictureStorage, StorageError
+from pipeline.crawl.storage import HEAD_BYTES, MEMORY_BYTES, STALE_AFTER, PictureStorage, StorageError
 from pipeline.store import digest
 
 
@@ -23,10 +23,14 @@ def unfinished_files(storage):
     return list((storage.root / "unfinished").iterdir())
 
 
-def test_temp_file_has_digest_and_head_and_is_committed(storage):
-    data = bytes(range(256)) * 1000
+@pytest.mark.parametrize("length", [HEAD_BYTES + 256, 2 * MEMORY_BYTES])
+def test_temp_file_has_digest_and_head_and_is_committed(storage, length):
+    data = bytes(range(256)) * (length // 256)
     temp_file = storage.receive([data[:100_000], data[100_000:]])
     assert (temp_file.sha256, temp_file.bytes, temp_file.head) == (digest.of_bytes(data), len(data), data[:HEAD_BYTES])
+    assert len(unfinished_files(storage)) == (length > MEMORY_BYTES)
+    with temp_file.open() as file:
+        assert file.read() == data
     storage.commit(temp_file, f"{temp_file.sha256}.png")
     assert path_in(storage, f"{temp_file.sha256}.png").read_bytes() == data
     assert unfinished_files(storage) == []
@@ -43,7 +47,7 @@ def test_short_body_is_written_when_it_is_committed(storage):
 
 def test_interrupted_body_leaves_no_file(storage):
     def chunks():
-        yield bytes(HEAD_BYTES + 1)
+        yield bytes(MEMORY_BYTES + 1)
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
@@ -72,7 +76,7 @@ def test_damaged_picture_is_replaced_and_undamaged_one_is_kept(storage):
 
 
 def test_stale_temp_files_are_removed(storage):
-    old, new = (Path(storage.receive([bytes(HEAD_BYTES + 1)]).path) for _ in range(2))
+    old, new = (Path(storage.receive([bytes(MEMORY_BYTES + 1)]).path) for _ in range(2))
     long_ago = time.time() - STALE_AFTER - 1
     os.utime(old, (long_ago, long_ago))
     PictureStorage(storage.root)

@@ -135,12 +135,12 @@ def test_a_training_without_its_download_is_refused(workspace):
 
 @pytest.fixture
 def run(conditional, tmp_path):
-    """Generates samples; returns the folder."""
+    """Generates samples; returns the folder. `results` has what `generate` returned."""
 
-    def run(name: str = "out", **options) -> Path:
+    def run(name: str = "out", *, says_classes: Path | None = None, **options) -> Path:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        generate(
+        result = generate(
             GenerateOptions(**{"count": 40, "grid": 4, "extractor": "own", "seed": 3, "film": 0} | options),
             gan=conditional.folder("gan"),
             **conditional.inputs,
@@ -148,15 +148,18 @@ def run(conditional, tmp_path):
             folder=folder,
             progress=silent,
             should_stop=never,
-            download=conditional.folder("download"),
+            download=says_classes,
         )
+        run.results.append(result)
         return folder
 
+    run.results = []
     return run
 
 
 def test_samples_of_a_class_are_scored_against_its_reals(conditional, run):
-    folder = run(class_name="red")
+    folder = run(class_name="red", says_classes=conditional.folder("download"))
+    assert "notices" not in run.results[-1].summary
     rows = read_rows(folder / "neighbours.jsonl")
     assert {row["class"] for row in rows} == {"red"}
     reds = {row["id"] for row in read_rows(conditional.folder("download") / "images.jsonl") if "red" in row["title"]}
@@ -168,6 +171,23 @@ def test_samples_of_a_class_are_scored_against_its_reals(conditional, run):
     for number in (0, 7, 39):
         found = decode_png((folder / "images" / f"{number:05d}.png").read_bytes())
         assert np.abs(found - expected[number]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("folders", "why"),
+    [
+        (("red", "red"), "as nothing says which of them are of that class"),
+        (("red", "green"), "as none of them is of that class any more"),
+        (None, "as nothing says which of them are of that class"),
+    ],
+)
+def test_a_class_without_reals_is_compared_with_all_and_says_so(workspace, run, folders, why):
+    if folders:
+        write_download(workspace, "download", folders)
+    folder = run(class_name="blue", says_classes=workspace.folder("download") if folders else None)
+    compared = f"samples of the class 'blue' are compared with all kept pictures, {why}"
+    assert run.results[-1].summary["notices"] == [compared]
+    assert {row["class"] for row in read_rows(folder / "neighbours.jsonl")} == {"blue"}
 
 
 def test_without_a_class_each_sample_says_its_own(run):

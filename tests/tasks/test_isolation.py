@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import fork_server
 from pipeline.errors import DamagedState, NextStep, Stopped, UserError
+from pipeline.fork_server import ForkServer
 from pipeline.progress import TellingProgress, silent, tell
 from pipeline.result import Result
 from tasks import isolation
 
+LIGHT = ForkServer()  # without TensorFlow
 REPOSITORY = Path(__file__).parent.parent.parent
 
 
@@ -59,7 +62,7 @@ def waits(*, folder, progress, should_stop):
 
 @pytest.fixture
 def call(tmp_path, monkeypatch):
-    monkeypatch.setattr(isolation, "PRELOAD", [])
+    monkeypatch.setattr(isolation, "SERVER", LIGHT)
     (tmp_path / "work").mkdir()
 
     def run(work, *, progress=lambda *report: None, should_stop=lambda: False):
@@ -116,7 +119,7 @@ def test_a_request_to_stop_reaches_the_process_and_it_may_save(call, tmp_path):
     assert (tmp_path / "work" / "saved").exists()
 
 
-@pytest.mark.skipif(isolation.METHOD != "forkserver", reason="others have the output of their parent")
+@pytest.mark.skipif(fork_server.METHOD != "forkserver", reason="others have the output of their parent")
 @pytest.mark.parametrize(("asked", "error"), [(True, Stopped), (False, isolation.StageCrashed)])
 def test_a_server_that_dies_before_the_process_begins_is_a_stop_if_one_was_asked_for(
     tmp_path, monkeypatch, asked, error
@@ -138,28 +141,27 @@ def test_what_a_stage_prints_goes_to_the_log_and_holds_up_no_pipe(tmp_path):
         from pathlib import Path
         sys.path.insert(0, {str(REPOSITORY)!r})
         from pipeline.result import Result
+        from pipeline.fork_server import ForkServer
         from tasks import isolation
-        isolation.PRELOAD = []
+        isolation.SERVER = ForkServer()
 
         def chatters(*, folder, progress, should_stop):
             os.system("echo chatter")
             return Result(outputs={{}}, summary={{}})
 
-        if __name__ == "__main__":
+        def run():
             folder = Path({str(tmp_path)!r}) / "work"
             folder.mkdir()
             isolation.call(chatters, folder=folder, progress=print, should_stop=lambda: False, log=folder / "log")
             print("done")
     """
-    script = tmp_path / "script.py"
-    script.write_text(textwrap.dedent(code))
-    found = subprocess.run([sys.executable, script], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    found = subprocess.run(_command(code, tmp_path), cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
     assert (found.returncode, found.stdout) == (0, "done\n"), found.stderr
     assert (tmp_path / "work" / "log").read_text() == "chatter\n"
 
 
 def test_the_server_does_not_take_down_what_it_has_imported():
-    code = "import atexit; atexit.register(print, 'taken down'); import tasks.forkserver_exit"
+    code = "import atexit; atexit.register(print, 'taken down'); import pipeline.fork_server_end"
     found = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
     assert (found.returncode, found.stdout) == (0, "")
 
@@ -169,21 +171,20 @@ def test_the_process_dies_with_its_parent(tmp_path):
         import os, signal, sys, threading, time
         from pathlib import Path
         sys.path.insert(0, {str(REPOSITORY)!r})
+        from pipeline.fork_server import ForkServer
         from tasks import isolation
-        isolation.PRELOAD = []
+        isolation.SERVER = ForkServer()
 
         def sleeps(*, folder, progress, should_stop):
             (folder / "pid").write_text(str(os.getpid()))
             time.sleep(600)
 
-        if __name__ == "__main__":
+        def run():
             folder = Path({str(tmp_path)!r}) / "work"
             folder.mkdir()
             isolation.call(sleeps, folder=folder, progress=print, should_stop=lambda: False, log=folder / "log")
     """
-    script = tmp_path / "script.py"
-    script.write_text(textwrap.dedent(code))
-    parent = subprocess.Popen([sys.executable, script], cwd=REPOSITORY)
+    parent = subprocess.Popen(_command(code, tmp_path), cwd=REPOSITORY)
     pid = _wait_for(tmp_path / "work" / "pid")
     parent.kill()
     parent.wait()
@@ -192,6 +193,13 @@ def test_the_process_dies_with_its_parent(tmp_path):
             return
         time.sleep(0.05)
     pytest.fail("the stage's process outlived its parent")
+
+
+def _command(code: str, folder: Path) -> list[str]:
+    """The command that calls `run` of a module with this code."""
+    (folder / "work_of_a_stage.py").write_text(textwrap.dedent(code))
+    start = f"import sys; sys.path.insert(0, {str(folder)!r}); import work_of_a_stage; work_of_a_stage.run()"
+    return [sys.executable, "-c", start]
 
 
 def _wait_for(path: Path) -> int:

@@ -152,7 +152,6 @@ def test_the_report_takes_the_folder_of_every_stage_that_it_reads(configure, fin
 
 def test_what_the_server_of_processes_imports_first_are_modules_of_isolated_stages():
     isolated = {task.function.partition(":")[0] for task in STAGE_TASKS if task.isolated}
-    preloaded = {name for name in isolation.PRELOAD if name.startswith("pipeline.")}
+    preloaded = {name for name in isolation.SERVER.modules if name.startswith("pipeline.")}
     assert preloaded
     assert preloaded <= isolated
-    assert isolation.PRELOAD[-1] == "tasks.forkserver_exit"  # it ends what the others have registered to do at exit
