@@ -18,7 +18,8 @@ from pipeline.machine import usable_cores
 if not (3, 10) <= sys.version_info[:2] <= (3, 13):
     raise SystemExit(f"error: this is Python {sys.version.split()[0]}; ganmill needs Python 3.10 to 3.13")
 if sys.argv[1:2] == ["run"] and usable_cores() > 1:
-    with suppress(OSError):  # its first process will say it
+    # A process of a run may start none while it imports; an error of the system is told when a process is wanted
+    with suppress(RuntimeError, OSError):
         WORKERS.begin()  # it imports what a crawl needs while this process imports Luigi
 gc.disable()  # until all is imported, as there is no garbage yet: that takes a tenth less time
 for _path in filter(os.path.lexists, ("luigi.cfg", os.environ.get("LUIGI_CONFIG_PATH", ""))):

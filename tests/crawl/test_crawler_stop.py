@@ -116,7 +116,7 @@ def test_full_disk_raises_user_error_with_advice(site, run, monkeypatch):
     def raise_disk_full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipeline.crawl.storage.open", raise_disk_full, raising=False)
+    monkeypatch.setattr("pipeline.crawl.storage.os.replace", raise_disk_full)
 
     with pytest.raises(UserError, match="No space left on device; free some space"):
         run()
