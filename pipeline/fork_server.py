@@ -11,13 +11,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from multiprocessing import forkserver
+from contextlib import contextmanager, suppress
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from pipeline.errors import UserError
+
 METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 CONTEXT: Any = multiprocessing.get_context(METHOD)
+TRIES = 2  # to start a process; the second with a new server
+UNKNOWN = 255  # the exit code that the standard library then gives
 # Of NumPy's libraries: the processes share the cores
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 LAST = "pipeline.fork_server_end"  # imported after all others
@@ -51,8 +55,13 @@ class ForkServer:
         self._server, self._owner = forkserver.ForkServer(), 0
 
     def begin(self) -> None:
-        """Start the server, if it does not run, so that it imports the modules in the background."""
+        """Start the server, if it does not run, so that it imports the modules in the background.
+
+        Raises:
+            OSError: there can be none, for example because the path of the folder for temporary files is too long.
+        """
         if METHOD == "forkserver":
+            resource_tracker.ensure_running()  # first, as this lets signals through again
             with _beginning, self._prepared():
                 if self._owner != os.getpid():  # a fork of this process cannot see whether the server still runs
                     self._server, self._owner = forkserver.ForkServer(), os.getpid()
@@ -63,13 +72,34 @@ class ForkServer:
         """Start a process that calls `work(*arguments)`, in the environment of this one.
 
         Raises:
-            OSError, EOFError: the server was killed.
+            UserError: the server was killed, again and again. One whose signals are not blocked raises OSError or
+                EOFError, as the signal may be meant for all.
         """
-        process: BaseProcess = CONTEXT.Process(target=_begin, args=(dict(os.environ), work, arguments), daemon=True)
-        self.begin()
+        for _ in range(TRIES):
+            try:
+                return self._start(work, arguments)
+            except (EOFError, ConnectionError):
+                if not self.blocked:
+                    raise
+        raise UserError("no process could be started, which most often means that memory ran out; run again")
+
+    def _start(self, work: Callable[..., None], arguments: tuple[Any, ...]) -> BaseProcess:
+        given = (os.environ | self.environment, work, arguments)
+        try:
+            self.begin()
+        except OSError:
+            is_forked = False
+        else:
+            is_forked = METHOD == "forkserver"
+        context: Any = CONTEXT if is_forked else multiprocessing.get_context("spawn")
+        process: BaseProcess = context.Process(target=_begin, args=given, daemon=True)
+        if not is_forked:
+            with _beginning, self._prepared():
+                process.start()
+            return process
         _asked.server = self._server
         try:
-            with _without_script() if METHOD == "forkserver" else self._prepared():
+            with _without_script():
                 process.start()
         finally:
             del _asked.server
@@ -79,6 +109,15 @@ class ForkServer:
     def _prepared(self) -> Iterator[None]:
         with _without_script(), _blocking(self.blocked), _in_environment(self.environment):
             yield
+
+
+def end(process: BaseProcess) -> None:
+    """Kill a process, also one whose server has died: then its exit code is unknown, and it may still run."""
+    process.kill()
+    if process.exitcode == UNKNOWN and process.pid:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+    process.join()
 
 
 def _begin(environment: dict[str, str], work: Callable[..., None], arguments: tuple[Any, ...]) -> None:

@@ -12,15 +12,10 @@ import os
 import sys
 from contextlib import suppress
 
-from pipeline.fork_server import WORKERS
-from pipeline.machine import usable_cores
+NO_SERVER = {"-h", "--help", "--workers"}  # flags of a run that needs none, or whose processes have their own
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 13):
     raise SystemExit(f"error: this is Python {sys.version.split()[0]}; ganmill needs Python 3.10 to 3.13")
-if sys.argv[1:2] == ["run"] and usable_cores() > 1:
-    # A process of a run may start none while it imports; an error of the system is told when a process is wanted
-    with suppress(RuntimeError, OSError):
-        WORKERS.begin()  # it imports what a crawl needs while this process imports Luigi
 gc.disable()  # until all is imported, as there is no garbage yet: that takes a tenth less time
 for _path in filter(os.path.lexists, ("luigi.cfg", os.environ.get("LUIGI_CONFIG_PATH", ""))):
     try:
@@ -28,6 +23,13 @@ for _path in filter(os.path.lexists, ("luigi.cfg", os.environ.get("LUIGI_CONFIG_
     except OSError as error:  # Luigi would ignore the file, and a run would train for hours with the defaults
         raise SystemExit(f"error: {_path} cannot be read: {error.strerror}") from None
 try:
+    from pipeline.fork_server import WORKERS
+    from pipeline.machine import usable_cores
+
+    if sys.argv[1:2] == ["run"] and NO_SERVER.isdisjoint(sys.argv) and usable_cores() > 1:
+        # A process of a run may start none while it imports; an error of the system is told when a process is wanted
+        with suppress(RuntimeError, OSError):
+            WORKERS.begin()  # it imports what a crawl needs while this process imports Luigi
     from tasks import luigi_log
     from tasks.nightly.night_tasks import Night, NightPage, NightSubject
     from tasks.run_pipeline import RunPipeline

@@ -27,7 +27,7 @@ from pipeline.machine import BACKEND_ENVIRONMENT
 from pipeline.progress import Progress, ShouldStop, TellingProgress, tell
 from pipeline.result import Result
 
-SERVER = ForkServer("tensorflow", "keras", "pipeline.filter.train_classifier", "pipeline.gan.train_gan")
+SERVER = ForkServer("tensorflow", "keras", "pipeline.filter.train_classifier", "pipeline.gan.train_gan", __name__)
 OUTPUT = (1, 2)  # standard output and standard error
 POLL = 0.2  # seconds from one check for a request to stop to the next
 AGAIN = "running again resumes there"

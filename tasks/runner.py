@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,7 +222,8 @@ def _prepare_processes(stages: Sequence[StageTask], record: run_log.RunLog, work
     if workers > 1:
         return  # Luigi's processes have servers of their own
     if any(stage.stage in FORKING for stage in stages):
-        fork_server.WORKERS.begin()
+        with suppress(OSError):  # then its processes take longer to start
+            fork_server.WORKERS.begin()
     if any(stage.isolated for stage in stages):
         isolation.warm_up(record.log.absolute())
 

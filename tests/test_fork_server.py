@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from pipeline import fork_server
+from pipeline.errors import UserError
 from pipeline.fork_server import CONTEXT, ForkServer
 
 REPOSITORY = Path(__file__).parent.parent
@@ -65,17 +68,96 @@ def test_a_process_has_the_environment_of_the_one_that_starts_it(servers, monkey
     assert ask(servers["colorsys"])["set"] == "yes"
 
 
+def read_threads(pipe):
+    pipe.send([os.environ.get(name) for name in fork_server.ONE_THREAD])
+
+
 def test_libraries_of_workers_use_one_thread():
-    assert set(fork_server.WORKERS.environment.values()) == {"1"}
+    here, there = CONTEXT.Pipe()
+    fork_server.WORKERS.start(read_threads, there).join()
+    assert here.recv() == ["1"] * len(fork_server.ONE_THREAD)
+
+
+def run_code(code: str, **variables: str) -> str:
+    """What the code prints in a new process, in which nothing was started before."""
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{textwrap.dedent(code)}"]
+    done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+@needs_fork
+def test_ctrl_c_and_sigterm_reach_neither_the_server_of_workers_nor_its_processes():
+    found = run_code("""
+        import time
+        from pathlib import Path
+        from pipeline.fork_server import WORKERS, end
+        process = WORKERS.start(time.sleep, 60)
+        for pid in (WORKERS._server._forkserver_pid, process.pid):
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            print(next(int(line.split()[1], 16) for line in lines if line.startswith("SigBlk")))
+        end(process)
+    """)
+    wanted = sum(1 << number - 1 for number in (signal.SIGINT, signal.SIGTERM))
+    assert [int(line) & wanted for line in found.splitlines()] == [wanted, wanted]
+
+
+@needs_fork
+def test_where_no_server_can_be_a_process_is_started_anew(tmp_path):
+    """The path of a socket may have 107 characters."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    code = """
+        import os
+        from pipeline.fork_server import CONTEXT, ForkServer
+        here, there = CONTEXT.Pipe()
+        ForkServer("wave").start(there.send, "sent").join()
+        print(here.recv())
+    """
+    assert run_code(code, TMPDIR=str(folder)) == "sent"
+
+
+@needs_fork
+def test_a_process_whose_server_has_died_can_be_ended():
+    server = ForkServer()
+    process = server.start(time.sleep, 600)
+    kill_server(server)
+    ask(server)  # for which the standard library looks after its processes
+    fork_server.end(process)
+    for _ in range(200):
+        if not is_running(process.pid):
+            return
+        time.sleep(0.05)
+    pytest.fail("it still runs")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def kill_server(server) -> None:
+    killed = server._server._forkserver_pid
+    os.kill(killed, signal.SIGKILL)
+    os.waitid(os.P_PID, killed, os.WEXITED | os.WNOWAIT)
+
+
+@needs_fork
+@pytest.mark.parametrize(("blocked", "error"), [({signal.SIGINT}, UserError), (set(), EOFError)])
+def test_a_server_that_cannot_import_is_no_riddle(tmp_path, monkeypatch, blocked, error):
+    (tmp_path / "fails_to_import.py").write_text("raise ValueError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(error):
+        ForkServer("fails_to_import", blocked=blocked).start(print)
 
 
 @needs_fork
 def test_a_server_that_was_killed_is_replaced():
     server = ForkServer()
     ask(server)
-    killed = server._server._forkserver_pid
-    os.kill(killed, signal.SIGKILL)
-    os.waitid(os.P_PID, killed, os.WEXITED | os.WNOWAIT)
+    kill_server(server)
     assert ask(server) == {"imported": [], "set": None}
 
 

@@ -38,6 +38,7 @@ def files(folder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.long
 def test_scores_and_features_are_those_of_one_machine(run_filter, shards, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BATCH", 16)
     monkeypatch.setattr(module, "SHARD", 32)

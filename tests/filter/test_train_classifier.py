@@ -164,6 +164,7 @@ def test_wrong_weights_file_raises_before_squares_are_read(tmp_path):
         )
 
 
+@pytest.mark.long
 def test_validation_set_is_measured_and_never_seen_in_training(subject, tmp_path, monkeypatch):
     """Neither its labels nor its squares reach the training, also not as squares without a label."""
     held = sorted(subject.given)[:8]

@@ -38,6 +38,7 @@ def test_it_knows_its_classes_and_generates_samples_of_one(trained):
     assert trained.fixed_latents.shape == (64, 10)
 
 
+@pytest.mark.long
 def test_it_is_saved_and_resumed_with_its_classes_bit_identically(images, trained, tmp_path):
     gan = Dcgan(images, CONDITIONAL, classes=CLASSES, seed=3)
     gan.train(images, classes=CLASSES, epochs=1)

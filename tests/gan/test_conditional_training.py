@@ -96,6 +96,7 @@ def test_each_row_of_a_sheet_has_a_class_in_turn_and_reals_have_the_same(count, 
     assert (sheet[4::10, 4::10, 0] == rows[:, None]).all()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("fast_evaluator")
 def test_a_killed_training_resumes_bit_identically(workspace):
     download = workspace.folder("download")

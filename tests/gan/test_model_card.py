@@ -103,6 +103,7 @@ def bare(tmp_path_factory) -> Path:
     return train(build_workspace(tmp_path_factory.mktemp("bare"), draw_discs(40)), download=None)
 
 
+@pytest.mark.long
 def test_card_of_a_stage_has_the_lineage_of_its_pictures(make_workspace):
     workspace = make_workspace()
     text, card = read(train(workspace, download=describe(workspace)))
@@ -146,6 +147,7 @@ def test_card_has_training_and_scores(bare):
     assert text.count("FID") == text.count("It is not an FID") == 1
 
 
+@pytest.mark.long
 def test_card_names_the_best_epoch_if_it_is_not_the_last(make_workspace, monkeypatch):
     calls = []
 

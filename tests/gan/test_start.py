@@ -38,6 +38,7 @@ def interrupted(lines: list[str]) -> TellingProgress:
     return TellingProgress(progress, lines.append)
 
 
+@pytest.mark.long
 def test_a_training_that_resumes_does_not_begin_again(workspace, whole_training):
     start = whole_training / "final.npz"
     expected = workspace.train("a", start=start).outputs

@@ -110,6 +110,7 @@ def test_kills_between_any_two_writes_leave_no_doubled_and_no_lost_points(worksp
     assert {step for _, step in pictures(live)} == {0, 4, 8}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("fast_evaluator")
 def test_events_change_nothing_else(workspace, whole_training):
     workspace.train("c", live=workspace.root / "live", tensorboard=True)

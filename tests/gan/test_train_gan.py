@@ -57,6 +57,7 @@ def test_generator_file_gives_the_last_sheet_in_keras_alone(whole_training):
     assert np.abs(sheet[-16:, -16:] - (images[63] + 1) * 127.5).max() <= 0.51
 
 
+@pytest.mark.long
 def test_rejected_pictures_are_not_read(workspace, whole_training):
     for number, row in enumerate(read_rows(workspace.root / "normalize" / "images.jsonl")):
         if number % 5 == 4:
@@ -153,6 +154,7 @@ def test_live_folder_gets_each_sheet_at_once_and_all_after_resume(workspace):
     assert {"losses.png", "training.gif", "stats.jsonl"} <= {path.name for path in live.iterdir()}
 
 
+@pytest.mark.long
 def test_grey_pictures_of_another_size_train(make_workspace):
     result = make_workspace(size=24, channels=1).train("a", epochs=1)
     assert result.summary["size"] == 24
@@ -215,6 +217,7 @@ def test_too_few_epochs_to_grow_are_refused_at_once(make_workspace):
         make_workspace(definition=TINY | growing).train("a")
 
 
+@pytest.mark.long
 def test_last_epoch_is_kept_if_it_is_better_than_the_best_of_the_due_sheets(make_workspace, monkeypatch):
     extractor = FeatureExtractor(name="stub", features=len, pretrained=True)
     monkeypatch.setattr(

@@ -110,6 +110,7 @@ def test_same_drawing_in_another_colour_is_not_a_duplicate(draw, encode, prepare
     assert find_duplicates([one, other], 16) == {}
 
 
+@pytest.mark.long
 def test_near_duplicates_are_not_transitive(draw, encode, prepared):
     start, end = draw(3, 64, 64).astype(float), draw(4, 64, 64).astype(float)
     steps = [prepared(encode((start + (end - start) * share).astype(np.uint8))) for share in np.linspace(0, 1, 30)]

@@ -57,6 +57,7 @@ def test_deeper_style_layers_give_larger_patterns(draw):
     assert 2 * scale("stem") < scale("stem", "block0", "block1", "block2")
 
 
+@pytest.mark.long
 def test_the_style_loss_falls_tenfold_from_noise(embedded):
     rows = []
     options = StyleOptions(size=SIDE, levels=1, sheets=0, start="noise", steps=100)

@@ -112,7 +112,7 @@ def test_the_card_tells_what_the_picture_was_made_from(made, files):
     assert "(sheets/step-00024.png)" in text
 
 
-@pytest.mark.parametrize("step", [5, 12, 23])
+@pytest.mark.parametrize("step", [5, *(pytest.param(step, marks=pytest.mark.long) for step in (12, 23))])
 def test_a_stopped_call_leaves_the_same_bytes_in_the_end(made, files, tmp_path, step):
     seen = []
     with pytest.raises(Stopped):

@@ -56,6 +56,7 @@ def test_without_style_the_content_is_kept_and_without_content_it_is_not():
     assert without["content_weight"]["style"] < 0.2 * without["style_weight"]["style"]
 
 
+@pytest.mark.long
 def test_a_greater_variation_weight_lowers_the_measured_variation():
     found = [variation(draw(variation_weight=weight, style_weight=0.1).picture) for weight in (0.0, 10.0, 100.0)]
     assert found[0] > 1.1 * found[1]

@@ -136,7 +136,7 @@ def test_datasets_are_filtered_archived_restored_and_deleted(profile, server):
     assert not (server.folder / "data" / "dogs").exists()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_axe_finds_nothing_serious(chromium, server, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     context = chromium.new_context(color_scheme=scheme, bypass_csp=True)

@@ -87,6 +87,7 @@ def test_threshold_is_moved_by_keys_linked_and_saved(profile, filtered):
     assert tab.input_value("#threshold") == "0.64"
 
 
+@pytest.mark.long
 def test_automatic_threshold_band_and_backbone(profile, filtered):
     tab = open_filter(profile, filtered)
     tab.fill("#target", "0.6")

@@ -119,6 +119,7 @@ def test_runs_are_starred_named_and_compared(profile, live_server):
     )
 
 
+@pytest.mark.long
 def test_pages_have_no_serious_faults_for_people_with_disabilities(chromium, live_server):
     first, second = fill(live_server.fake_dataset)
     pages = {

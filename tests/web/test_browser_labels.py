@@ -73,6 +73,7 @@ def test_page_labels_sent_late_do_not_overwrite_newer_ones(profile, live_server)
     assert live_server.fake_dataset.log.effective() == {picture_id(0): "on", picture_id(1): "off", picture_id(2): "on"}
 
 
+@pytest.mark.long
 def test_page_tabs_share_labels_and_undo_only_their_own(profile, live_server):
     one, two = open_tab(profile, live_server), open_tab(profile, live_server)
     press(one, "yy")
@@ -113,6 +114,7 @@ def test_page_shows_labels_from_the_command_line(profile, live_server):
     tab.wait_for_selector(f".tile[data-id='{picture_id(5)}'][data-label=unsure]")
 
 
+@pytest.mark.long
 def test_page_shows_a_damaged_log_and_labels_wait_for_repair(profile, live_server):
     live_server.fake_dataset.label({picture_id(0): "on"})
     tab = open_tab(profile, live_server)

@@ -26,6 +26,7 @@ def test_page_labels_a_row_and_the_rest(profile, live_server):
     assert len(live_server.fake_dataset.log.effective()) == columns
 
 
+@pytest.mark.long
 def test_page_batch_is_stable_and_the_next_one_differs(profile, live_server):
     tab = open_tab(profile, live_server, "")
     first = tab.eval_on_selector_all(".tile", "tiles => tiles.map((tile) => tile.dataset.id)")

@@ -71,6 +71,7 @@ def test_back_and_forward_buttons_go_through_views_and_searches(profile, live_se
     assert (state(tab)[0], len(state(tab)[2]), tab.input_value("#search")) == ("borderline", 10, "picture 3")
 
 
+@pytest.mark.long
 def test_search_by_keys_and_why_a_picture_is_not_in(profile, live_server):
     publish_scores(live_server)
     tab = open_tab(profile, live_server)

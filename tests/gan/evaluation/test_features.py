@@ -102,6 +102,7 @@ def test_weights_file_is_identified_by_its_content(small_sides, publish, tmp_pat
     assert np.array_equal(from_file.features(IMAGES), fetched.features(IMAGES))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_features_do_not_depend_on_the_batch_and_accept_grey(small_sides, tmp_path):
     extractor = choose_extractor(str(save_some_weights("MobileNet", tmp_path / "some.weights.h5")), None).features

@@ -221,6 +221,7 @@ def test_progress_of_an_automatic_training_has_no_total(tmp_path, fake_steps, sh
     assert said[-1][2].startswith("steps, epoch 10 of at most 40, D ")
 
 
+@pytest.mark.long
 def test_more_epochs_with_automatic_sheets_are_those_of_one_go(tmp_path, fake_steps):
     """Sheets are due at 100 and 200 steps: after epochs 34 and 67."""
     whole = run(make_trainer(tmp_path / "whole", epochs=70, sample_every=None, observer=Judge(70)))

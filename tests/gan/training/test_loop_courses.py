@@ -47,6 +47,7 @@ def test_discriminator_that_learns_alone_raises_balance_and_plateau_alarms():
     assert "a plateau, wait until step 2000, or change" in alarm_texts(rows)
 
 
+@pytest.mark.long
 def test_discriminator_that_never_learns_raises_a_balance_alarm():
     rows = train_rows(24, sample_every=24, g={"optimizer": {"learning_rate": 0.002}}, d={"optimizer": STANDS_STILL})
     assert "it cannot keep up with the generator" in alarm_texts(rows)

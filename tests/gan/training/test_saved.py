@@ -34,6 +34,7 @@ def test_save_load_and_train_is_bit_identical_to_one_training(images, undisturbe
     assert_same(loaded, undisturbed)
 
 
+@pytest.mark.long
 def test_loading_a_finished_stage_resumes_it_and_leaves_its_folder_unchanged(trained, make_workspace):
     folder = trained.folder("gan")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -47,6 +47,7 @@ def test_minutes_end_a_call_and_the_next_call_resumes_within_the_epoch(images, u
     assert_same(gan, undisturbed)
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_after_the_step_and_resume_is_bit_identical(images, undisturbed):
     gan, done = Dcgan(images, TINY, seed=3), []
 
@@ -134,6 +135,7 @@ def test_training_killed_before_its_first_checkpoint_can_start_again(images, und
     assert_same(gan, undisturbed)
 
 
+@pytest.mark.long
 def test_training_killed_while_moving_into_its_folder_can_be_loaded(images, tmp_path, monkeypatch):
     class Killed(BaseException):
         """A fake SIGKILL."""
@@ -171,6 +173,7 @@ def test_training_moves_into_a_folder_and_is_saved_there(images, undisturbed, tm
     assert_same(Dcgan.load(tmp_path / "run"), undisturbed)
 
 
+@pytest.mark.long
 def test_watch_scores_the_samples(images):
     gan = Dcgan(images, TINY, seed=3)
     history = gan.train(images, epochs=4, watch=True, sample_every=2, extractor="own")

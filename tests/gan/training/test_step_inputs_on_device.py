@@ -63,6 +63,7 @@ def test_device_images_keep_every_byte():
     assert np.array_equal(np.asarray(DeviceImages(images)[np.arange(64)]), images)
 
 
+@pytest.mark.long
 def test_training_on_device_images_is_bit_identical():
     assert is_the_same_training()
 

@@ -301,6 +301,7 @@ def test_average_updates_its_own_singular_vectors():
         assert np.linalg.norm(layer.left) == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.long
 def test_bfloat16_training_works_while_a_side_fades_in(half_runs):
     wide, _, expected = half_runs["spectral and growing"]
     runner = StepRunner(wide.definition, dtype="mixed_bfloat16")

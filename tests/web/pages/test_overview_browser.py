@@ -102,6 +102,7 @@ def test_page_polls_where_the_stream_is_refused(profile, live_server, overview):
         assert process.wait(timeout=30) == 1
 
 
+@pytest.mark.long
 def test_a_hidden_page_follows_nothing_and_catches_up_when_it_is_seen(profile, live_server, overview):
     tab = open_overview(profile, overview)
     hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"

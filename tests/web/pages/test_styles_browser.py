@@ -80,6 +80,7 @@ def test_a_dropped_picture_is_taken_back(profile, server):
     assert errors == []
 
 
+@pytest.mark.long
 def test_a_transfer_is_stopped_and_goes_on(profile, server):
     tab, _ = watched_tab(profile)
     tab.goto(f"{server.address}/styles")
