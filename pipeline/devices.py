@@ -135,9 +135,7 @@ def choose_dtype(precision: str) -> str:
 def _gains_by_bfloat16() -> bool:
     """GPUs since 2020 do."""
     if backend() == "jax":
-        import jax
-
-        return jax.default_backend() == "gpu"
+        return has_gpu()
     import tensorflow as tf
 
     if gpus := tf.config.list_physical_devices("GPU"):
@@ -152,7 +150,11 @@ def has_bfloat16() -> bool:
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow sees a GPU."""
+    """Whether Keras' backend, TensorFlow or JAX, sees a GPU."""
+    if backend() == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
     import tensorflow as tf
 
     return bool(tf.config.list_physical_devices("GPU"))

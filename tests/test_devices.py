@@ -149,3 +149,12 @@ def test_the_environment_of_the_user_comes_before_ours(given, expected):
     asked = [sys.executable, "-c", code]
     found = subprocess.run(asked, env=environment | given, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert found.stdout.split() == [expected, "tensorflow"]
+
+
+def test_where_keras_uses_jax_tensorflow_is_not_asked_for_a_gpu():
+    pytest.importorskip("jax")
+    code = "import sys; sys.modules['tensorflow'] = None; from pipeline.devices import has_gpu; print(has_gpu())"
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    asked = [sys.executable, "-c", code]
+    found = subprocess.run(asked, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False"]
