@@ -45,7 +45,6 @@ except ModuleNotFoundError as error:
     ) from None
 
 luigi_log.install()
-gc.freeze()  # what is imported lives as long as the process
 gc.enable()
 
 __all__ = [

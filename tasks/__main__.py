@@ -11,6 +11,7 @@ except KeyboardInterrupt:  # while modules are loaded
 
 def main() -> int:
     """Run the command; returns the exit code."""
+    gc.freeze()  # what is imported lives as long as the process
     try:
         return cli.main()
     finally:

@@ -71,9 +71,10 @@ def write_urls(folder, base, count):
 
 
 def workers_of(process):
+    """Its workers, and the server that they are forked from."""
     with suppress(psutil.Error):
         children = psutil.Process(process.pid).children(recursive=True)
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        return [child for child in children if "forkserver" in " ".join(child.cmdline())]
     return []
 
 

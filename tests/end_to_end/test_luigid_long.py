@@ -160,11 +160,11 @@ def test_luigid_paused_during_a_run_is_named(home, daemon, start):
 
 
 def child(pid: int, *, helper: bool = False) -> int:
-    """Wait for a process's child: the stage's process, or the fork server that starts stages."""
+    """Wait for a process's child: the stage's process, or the server that starts those of stages."""
     for _ in range(600):
         for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             words = Path(f"/proc/{each}/cmdline").read_text()
-            if "forkserver" in words if helper else "resource_tracker" not in words:
+            if "tensorflow" in words if helper else "resource_tracker" not in words:
                 return int(each)
         time.sleep(0.1)
     raise TimeoutError(f"{pid} has no such child")

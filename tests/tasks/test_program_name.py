@@ -40,9 +40,12 @@ def test_a_line_of_a_stage_advises_what_was_called(capsys, monkeypatch):
     assert [line.split("`")[1] for line in said] == ["python -m tasks rerun gan", "ganmill rerun gan"]
 
 
-def test_the_console_script_is_the_command_line():
+def test_the_console_script_is_the_command_line(monkeypatch):
     try:
         scripts = metadata.distribution("ganmill").entry_points
     except metadata.PackageNotFoundError:
         pytest.skip("ganmill is not installed as a package; `make test` installs it")
-    assert next(each for each in scripts if each.name == "ganmill").load() is cli.main
+    command = next(each for each in scripts if each.name == "ganmill").load()
+    monkeypatch.setattr("tasks.cli.main", lambda: 7)
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    assert command() == 7

@@ -58,7 +58,7 @@ def test_two_pictures_are_dropped_and_the_result_is_watched(profile, server):
     server.gate.write_text("done")
     tab.wait_for_selector("#picture")
     assert tab.text_content("#step-shown") == "0"  # where the person left it
-    assert tab.text_content("#parts b") == "done"
+    wait_for(tab, "document.querySelector('#parts b').textContent === 'done'")
     assert errors == []
     tab.on("dialog", lambda dialog: dialog.accept())
     tab.click("[data-do=delete]")
