@@ -81,7 +81,7 @@ def workers_of(process):
 def test_kills_at_random_moments_change_nothing_of_the_result(tmp_path):
     chance = random.Random(7)
     with serving(answer, delay=0.02) as base:
-        write_urls(tmp_path, base, 6000)
+        write_urls(tmp_path, base, 12_000)
         whole = finish(start(tmp_path, "whole", processes=1))
         kills = {"parent": 0, "worker": 0}
         while True:
