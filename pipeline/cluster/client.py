@@ -4,6 +4,7 @@ A shard is a pure function of its arguments, and has a name: what is asked for t
 worker was doing is done again by another one.
 """
 
+import gc
 import logging
 import os
 import tempfile
@@ -58,7 +59,8 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     hand_to_root()  # into the log of the run
     security = Security(**cluster.certificates, require_encryption=True) if cluster.certificates else None
     try:
-        client = Client(cluster.address, security=security, timeout=PATIENCE, set_as_default=False)
+        with _without_collection():
+            client = Client(cluster.address, security=security, timeout=PATIENCE, set_as_default=False)
     except Exception as error:  # of sockets, TLS or timeouts
         if certificates.are_refused(error):
             raise UserError(f"the cluster at {cluster.address} has other certificates; {certificates.ALL}") from None
@@ -68,7 +70,21 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         with client.as_current():
             yield client
     finally:
-        client.close(timeout=POLL)
+        with _without_collection():
+            client.close(timeout=POLL)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Collect no garbage meanwhile. In it may be a client that could not connect: when it is collected it waits for a
+    lock which another client holds while it starts or closes, in this same thread, and so for ever."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def _check_workers(client: Any, cluster: Cluster) -> None:

@@ -1,6 +1,7 @@
 """Shards go to workers and come back; a worker that is lost, a defect, a stop and a scheduler that is gone."""
 
 import dataclasses
+import gc
 import threading
 import time
 
@@ -8,7 +9,7 @@ import pytest
 
 from pipeline.cluster import client as module
 from pipeline.cluster.certificates import make_certificates, read_certificates
-from pipeline.cluster.client import map_shards, run_one
+from pipeline.cluster.client import connected, map_shards, run_one
 from pipeline.errors import Stopped, UserError
 from pipeline.progress import never
 from tests.cluster import shard_work as work
@@ -109,6 +110,26 @@ def test_a_scheduler_that_does_not_answer_is_one_line(cluster, monkeypatch):
     with pytest.raises(UserError, match=r"^the cluster at tls://127\.0\.0\.1:1 does not answer .*run again") as caught:
         mapped(gone, work.square, {"a": 1})
     assert "\n" not in str(caught.value)
+
+
+def test_no_garbage_is_collected_while_a_client_starts_or_closes(cluster, monkeypatch):
+    """A client that could not connect closes when it is collected, and waits for a lock that these two hold."""
+    from distributed.utils import LoopRunner
+
+    collects = []
+    for name in ("_start_unlocked", "_stop_unlocked"):
+        plain = getattr(LoopRunner, name)
+
+        def seen(runner, *given, plain=plain):
+            collects.append(gc.isenabled())
+            return plain(runner, *given)
+
+        monkeypatch.setattr(LoopRunner, name, seen)
+    with connected(cluster):
+        assert gc.isenabled()
+    assert gc.isenabled()
+    assert len(collects) >= 2
+    assert not any(collects)
 
 
 def test_whoever_has_no_certificate_is_not_admitted(cluster, monkeypatch):
