@@ -54,19 +54,22 @@ class ForkServer:
         self.modules, self.environment, self.blocked = modules, dict(environment or {}), blocked
         self._server, self._owner = forkserver.ForkServer(), 0
 
-    def begin(self) -> None:
-        """Start the server, if it does not run, so that it imports the modules in the background.
-
-        Raises:
-            OSError: there can be none, for example because the path of the folder for temporary files is too long.
+    def begin(self) -> bool:
+        """Start the server, if it does not run, so that it imports the modules in the background. Returns whether there
+        is one: none if, for example, the path of the folder for temporary files is too long for its socket.
         """
-        if METHOD == "forkserver":
-            resource_tracker.ensure_running()  # first, as this lets signals through again
-            with _beginning, self._prepared():
-                if self._owner != os.getpid():  # a fork of this process cannot see whether the server still runs
-                    self._server, self._owner = forkserver.ForkServer(), os.getpid()
-                    self._server.set_forkserver_preload([*self.modules, LAST])
+        if METHOD != "forkserver":
+            return False
+        resource_tracker.ensure_running()  # first, as this lets signals through again
+        with _beginning, self._prepared():
+            if self._owner != os.getpid():  # a fork of this process cannot see whether the server still runs
+                self._server, self._owner = forkserver.ForkServer(), os.getpid()
+                self._server.set_forkserver_preload([*self.modules, LAST])
+            try:
                 self._server.ensure_running()
+            except OSError:
+                return False
+        return True
 
     def start(self, work: Callable[..., None], *arguments: Any) -> BaseProcess:
         """Start a process that calls `work(*arguments)`, in the environment of this one.
@@ -84,16 +87,11 @@ class ForkServer:
         raise UserError("no process could be started, which most often means that memory ran out; run again")
 
     def _start(self, work: Callable[..., None], arguments: tuple[Any, ...]) -> BaseProcess:
+        has_server = self.begin()
+        context: Any = CONTEXT if has_server else multiprocessing.get_context("spawn")
         given = (os.environ | self.environment, work, arguments)
-        try:
-            self.begin()
-        except OSError:
-            is_forked = False
-        else:
-            is_forked = METHOD == "forkserver"
-        context: Any = CONTEXT if is_forked else multiprocessing.get_context("spawn")
-        process: BaseProcess = context.Process(target=_begin, args=given, daemon=True)
-        if not is_forked:
+        process: BaseProcess = context.Process(target=_work_in, args=given, daemon=True)
+        if not has_server:
             with _beginning, self._prepared():
                 process.start()
             return process
@@ -111,7 +109,7 @@ class ForkServer:
             yield
 
 
-def end(process: BaseProcess) -> None:
+def kill_process(process: BaseProcess) -> None:
     """Kill a process, also one whose server has died: then its exit code is unknown, and it may still run."""
     process.kill()
     if process.exitcode == UNKNOWN and process.pid:
@@ -120,7 +118,7 @@ def end(process: BaseProcess) -> None:
     process.join()
 
 
-def _begin(environment: dict[str, str], work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _work_in(environment: dict[str, str], work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     work(*arguments)

@@ -27,8 +27,7 @@ try:
     from pipeline.machine import usable_cores
 
     if sys.argv[1:2] == ["run"] and NO_SERVER.isdisjoint(sys.argv) and usable_cores() > 1:
-        # A process of a run may start none while it imports; an error of the system is told when a process is wanted
-        with suppress(RuntimeError, OSError):
+        with suppress(RuntimeError):  # in a process of the run, which may start none while it imports
             WORKERS.begin()  # it imports what a crawl needs while this process imports Luigi
     from tasks import luigi_log
     from tasks.nightly.night_tasks import Night, NightPage, NightSubject

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ LOG = logging.getLogger("luigi-interface")
 EXIT_FAILED = 1
 EXIT_STOPPED = 130  # as of a process that SIGINT ended
 EXIT_NEXT = 3  # the run has done what it can until the user does something, which it names
-FORKING = ("download", "normalize")  # stages with processes of their own
+WITH_WORKERS = ("download", "normalize")  # stages with processes of their own
 GRACE = 5.0  # seconds for which the result of an ended process may still arrive
 
 
@@ -221,9 +221,8 @@ def _prepare_processes(stages: Sequence[StageTask], record: run_log.RunLog, work
     """Let the servers of processes import what these stages need, while the first of them begins."""
     if workers > 1:
         return  # Luigi's processes have servers of their own
-    if any(stage.stage in FORKING for stage in stages):
-        with suppress(OSError):  # then its processes take longer to start
-            fork_server.WORKERS.begin()
+    if any(stage.stage in WITH_WORKERS for stage in stages):
+        fork_server.WORKERS.begin()
     if any(stage.isolated for stage in stages):
         isolation.warm_up(record.log.absolute())
 

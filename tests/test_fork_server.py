@@ -91,12 +91,12 @@ def test_ctrl_c_and_sigterm_reach_neither_the_server_of_workers_nor_its_processe
     found = run_code("""
         import time
         from pathlib import Path
-        from pipeline.fork_server import WORKERS, end
+        from pipeline.fork_server import WORKERS, kill_process
         process = WORKERS.start(time.sleep, 60)
         for pid in (WORKERS._server._forkserver_pid, process.pid):
             lines = Path(f"/proc/{pid}/status").read_text().splitlines()
             print(next(int(line.split()[1], 16) for line in lines if line.startswith("SigBlk")))
-        end(process)
+        kill_process(process)
     """)
     wanted = sum(1 << number - 1 for number in (signal.SIGINT, signal.SIGTERM))
     assert [int(line) & wanted for line in found.splitlines()] == [wanted, wanted]
@@ -123,7 +123,7 @@ def test_a_process_whose_server_has_died_can_be_ended():
     process = server.start(time.sleep, 600)
     kill_server(server)
     ask(server)  # for which the standard library looks after its processes
-    fork_server.end(process)
+    fork_server.kill_process(process)
     for _ in range(200):
         if not is_running(process.pid):
             return

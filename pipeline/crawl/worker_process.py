@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.crawl.dispatch import Event
 from pipeline.crawl.worker_crawler import WorkerSetup, serve
-from pipeline.fork_server import CONTEXT, WORKERS, end
+from pipeline.fork_server import CONTEXT, WORKERS, kill_process
 
 QUIT = ""  # the last order of the thread that writes
 SILENCE = 60.0  # seconds after which a process hangs; it sends a message every second
@@ -36,7 +36,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the process."""
-        end(self.process)
+        kill_process(self.process)
 
     @property
     def is_silent(self) -> bool:

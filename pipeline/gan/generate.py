@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.cluster.client import Cluster
 from pipeline.devices import keras, prepare_devices
-from pipeline.errors import UserError
+from pipeline.errors import DamagedState, UserError
 from pipeline.filter.scores import kept_ids
 from pipeline.gan.class_names import ClassChoice, class_of, find_class
 from pipeline.gan.classes import read_classes
@@ -190,6 +190,8 @@ def _of_class(name: str, ids: Sequence[str], download: Path | None) -> tuple[Seq
     compared = f"samples of the class '{name}' are compared with all kept pictures"
     try:
         classes = read_classes(ids, download) if download else None
+    except DamagedState:
+        raise
     except UserError:  # they are not divided into classes any more
         classes = None
     if classes is None:

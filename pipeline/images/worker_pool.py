@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pipeline.errors import Stopped, UserError, is_for_the_user
-from pipeline.fork_server import CONTEXT, WORKERS, end, end_with_parent
+from pipeline.fork_server import CONTEXT, WORKERS, end_with_parent, kill_process
 from pipeline.images.rejected import CRASHED, TOO_SLOW
 from pipeline.progress import ShouldStop
 
@@ -169,7 +169,7 @@ class _Worker:
 
     def end(self) -> None:
         """Kill the process."""
-        end(self.process)
+        kill_process(self.process)
         self.pipe.close()
 
 

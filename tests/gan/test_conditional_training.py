@@ -212,3 +212,9 @@ def test_the_sampler_draws_the_samples_of_a_class(conditional, run, tmp_path):
 def test_an_unknown_class_is_refused_with_the_nearest(run):
     with pytest.raises(UserError, match="class 'rde': this generator has no such class; did you mean 'red'"):
         run(class_name="rde")
+
+
+def test_damaged_rows_of_the_download_are_no_lack_of_classes(workspace, run):
+    (workspace.folder("download") / "images.jsonl").write_text("{")
+    with pytest.raises(DamagedState):
+        run(class_name="blue", says_classes=workspace.folder("download"))
