@@ -15,6 +15,7 @@ import pytest
 from pipeline import fork_server
 from pipeline.errors import UserError
 from pipeline.fork_server import CONTEXT, ForkServer
+from tests.processes import is_running
 
 REPOSITORY = Path(__file__).parent.parent
 needs_fork = pytest.mark.skipif(fork_server.METHOD != "forkserver", reason="processes are not forked here")
@@ -129,13 +130,6 @@ def test_a_process_whose_server_has_died_can_be_ended():
             return
         time.sleep(0.05)
     pytest.fail("it still runs")
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def kill_server(server) -> None:

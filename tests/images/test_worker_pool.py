@@ -15,6 +15,7 @@ import pytest
 from pipeline.errors import DamagedState, Stopped
 from pipeline.images import rejected
 from pipeline.images.worker_pool import SHARD, Lost, work_through
+from tests.processes import is_running
 
 HERE, REPOSITORY = Path(__file__).parent, Path(__file__).parents[2]
 
@@ -125,16 +126,6 @@ def wait_until(holds, seconds: float = 30):
     while not holds():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.05)
-
-
-def is_running(process: int) -> bool:
-    """Whether a process is running; a zombie is not."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{process}/stat")
-    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def double(item):

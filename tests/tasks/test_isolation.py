@@ -16,6 +16,7 @@ from pipeline.fork_server import ForkServer
 from pipeline.progress import TellingProgress, silent, tell
 from pipeline.result import Result
 from tasks import isolation
+from tests.processes import is_running
 
 LIGHT = ForkServer()  # without TensorFlow
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -189,7 +190,7 @@ def test_the_process_dies_with_its_parent(tmp_path):
     parent.kill()
     parent.wait()
     for _ in range(200):
-        if not _alive(pid):
+        if not is_running(pid):
             return
         time.sleep(0.05)
     pytest.fail("the stage's process outlived its parent")
@@ -208,13 +209,3 @@ def _wait_for(path: Path) -> int:
             return int(text)
         time.sleep(0.05)
     raise TimeoutError(path)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # a process that ended but that nobody has waited for yet is still listed
-    stat = Path(f"/proc/{pid}/stat")
-    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
