@@ -1,4 +1,4 @@
-# make run | make studio | make label | make tensorboard | make nightly | make test | make test-fast | make test-long | make luigid; see README.md and CONTRIBUTING.md
+# make run | make studio | make label | make race | make tensorboard | make nightly | make test | make test-fast | make test-long | make luigid; see README.md and CONTRIBUTING.md
 PYTHON ?= python3
 DATASET ?= demo
 # Processes that share the tests: two for two cores; each may hold a TensorFlow of some 700 MB
@@ -10,6 +10,10 @@ BIN := .venv/bin
 studio label: PORT ?= 8090
 luigid: PORT ?= 8082
 tensorboard: PORT ?= 6006
+# A command-line variable goes before these: make race DATASET=cats QUERY=cats MINUTES=60
+race: DATASET = flowers
+race: QUERY = flowers
+race: MINUTES = 30
 QUERY_FLAG = $(if $(QUERY),--query "$(QUERY)")
 ONE_FLAG = $(if $(filter file,$(origin DATASET)),,--dataset "$(DATASET)")
 PYTEST = $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
@@ -24,7 +28,7 @@ $(error $(PYTHON) is $(if $(VERSION),Python $(VERSION),not here); ganmill needs 
 endif
 endif
 
-.PHONY: run plan status studio label tensorboard onnx parquet cluster storage nightly test test-fast test-long coverage lint type lock \
+.PHONY: run plan status studio label race tensorboard onnx parquet cluster storage nightly test test-fast test-long coverage lint type lock \
 	luigid gpu gpu-jax
 
 run: .venv/.run
@@ -41,6 +45,11 @@ studio: .venv/.run
 
 label: .venv/.run
 	@$(BIN)/python -m tasks web --port $(PORT) $(ONE_FLAG) $(ARGS)
+
+# An entry for a race: MINUTES of training over all stops, then a tile of 10x10 samples, none of which is chosen
+race: .venv/.run
+	@$(BIN)/python -m tasks run --dataset "$(DATASET)" $(QUERY_FLAG) --normalize-size 128 --filter-method none \
+		--gan-definition dcgan-128 --gan-total-minutes $(MINUTES) $(ARGS)
 
 # The trainings of DATASET, those that run too if gan.tensorboard is true
 tensorboard: .venv/.tensorboard

@@ -243,6 +243,12 @@ class GanOptions(Options):
         low=0,
         significant=False,
     )
+    total_minutes: float = option(
+        0.0,
+        "minutes of training, over all stops, after which it ends, however many epochs are done; 0: no limit",
+        low=0,
+        added=True,
+    )
     xla: bool = option(False, "compile the training step with XLA; seldom faster on a CPU", significant=False)
     tensorboard: bool = option(
         False,

@@ -22,7 +22,8 @@ from pipeline.store.manifest import Manifest
 from pipeline.store.npz import Npz, UnusableFile
 
 FINAL, CHECKPOINT_FILES = "final.npz", "checkpoints/step-*.npz"  # the training loop has them, but loads TensorFlow
-EPOCHS, MOST_STEPS = "epochs", "most_steps"  # the options in which a training may differ from the one it continues
+# The options in which a training may differ from the one that it continues
+EPOCHS, MOST_STEPS, TOTAL_MINUTES = LENGTHS = "epochs", "most_steps", "total_minutes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Candidate:
     asked: int | None
     steps: int  # done
     rows: list[Row]  # of the epochs done
+    minutes: float  # that it was to take; 0: no limit
+    seconds: float  # of the steps done
     manifest: Manifest
     is_work: bool = False  # left by a stopped run
 
@@ -51,6 +54,11 @@ class Candidate:
                 round(epoch_steps), most_steps
             )
         return bool(self.steps <= epochs * epoch_steps)
+
+    def is_in_time(self, minutes: float) -> bool:
+        """Whether it has taken no more than `minutes`; 0: no limit. One that these or fewer have ended has, but for its
+        last step."""
+        return not minutes or 0 < self.minutes <= minutes or self.seconds <= 60 * minutes
 
     def damage(self) -> str:
         """What is wrong with it, so that no training can go on from it; empty if it is intact. Reads its checkpoint."""
@@ -97,10 +105,13 @@ def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Defini
     `definition` and the `size` of the pictures are those that both have.
     """
     epochs, most_steps = wanted.options[EPOCHS], wanted.options[MOST_STEPS]
+    minutes = wanted.options.get(TOTAL_MINUTES, 0.0)
     grown = full_size_after(definition, size)
     same = [candidate for candidate in _candidates(store, wanted) if candidate.steps]
     within = [
-        candidate for candidate in same if candidate.is_within(epochs, most_steps=most_steps, full_size_after=grown)
+        candidate
+        for candidate in same
+        if candidate.is_in_time(minutes) and candidate.is_within(epochs, most_steps=most_steps, full_size_after=grown)
     ]
     schedules = end_dependent_schedules(definition)
     usable = [candidate for candidate in within if not schedules or candidate.asked == epochs]
@@ -119,8 +130,11 @@ def find_continuation(store: ArtifactStore, wanted: Manifest, definition: Defini
         )
     if longer_ones := [candidate for candidate in same if candidate not in within]:
         shortest = min(longer_ones, key=lambda candidate: candidate.steps)
-        limit = "more than " + (str(epochs) if epochs else "epochs = auto takes")
-        return Continuation(why_not=f"{shortest.folder} has {shortest.epochs} epochs, {limit}")
+        if not shortest.is_in_time(minutes):
+            taken = f"took {shortest.seconds / 60:.2f} minutes, more than {minutes:g}"
+        else:
+            taken = f"has {shortest.epochs} epochs, more than {epochs or 'epochs = auto takes'}"
+        return Continuation(why_not=f"{shortest.folder} {taken}")
     return Continuation()
 
 
@@ -149,14 +163,23 @@ def _candidates(store: ArtifactStore, wanted: Manifest) -> Iterator[Candidate]:
 
 
 def _is_same(manifest: Manifest, wanted: Manifest) -> bool:
-    mine, theirs = ({**each.options, EPOCHS: None, MOST_STEPS: None} for each in (manifest, wanted))
+    mine, theirs = ({**each.options, **dict.fromkeys(LENGTHS)} for each in (manifest, wanted))
     return (manifest.version, manifest.inputs, mine) == (wanted.version, wanted.inputs, theirs)
 
 
 def _candidate(folder: Path, manifest: Manifest, steps: int, *, is_work: bool = False) -> Candidate:
     rows = [row for row in read_rows(folder / STATS) if row["step"] <= steps]
     asked = manifest.options[EPOCHS]
-    return Candidate(folder=folder, asked=asked, steps=steps, rows=rows, manifest=manifest, is_work=is_work)
+    return Candidate(
+        folder=folder,
+        asked=asked,
+        steps=steps,
+        rows=rows,
+        minutes=manifest.options.get(TOTAL_MINUTES, 0.0),
+        seconds=manifest.summary.get("seconds", sum(row["seconds"] for row in rows)),
+        manifest=manifest,
+        is_work=is_work,
+    )
 
 
 def newest_step(folder: Path) -> int:

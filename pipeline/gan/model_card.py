@@ -88,7 +88,7 @@ def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warning
         drawn={**_scores(epoch, rows), "why": chosen_epoch(epoch, last=training.epoch, best=best)},
         last=_scores(max((each for each in rows if "extractor" in rows[each]), default=training.epoch), rows),
         best=_scores(best["epoch"], rows) if best else None,
-        **alarm_summary(training.log.rows, [*warnings, *_growing_notice(training)], plateau=not training.end),
+        **alarm_summary(training.log.rows, [*warnings, *_growing_notice(training)], plateau=not training.is_at_plateau),
         versions=devices.versions(),
     )
 

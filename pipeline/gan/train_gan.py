@@ -163,7 +163,7 @@ def _event_log(
 
 def _limit_notices(training: Trainer) -> list[str]:
     """A notice if the time was over before the first epoch was."""
-    if training.is_done or training.epoch:
+    if training.epoch:
         return []
     return [f"the time was over in the first epoch, at step {training.steps_done}: the samples say little yet"]
 
@@ -194,6 +194,7 @@ def _train_config(options: GanOptions) -> TrainConfig:
         sample_every=options.sample_every,
         checkpoint_every=options.checkpoint_every,
         minutes=options.max_minutes,
+        total_minutes=options.total_minutes,
         xla=options.xla,
         name=options.definition,
     )
@@ -219,7 +220,7 @@ def _write_outputs(training: Trainer, lineage: Lineage, warnings: list[str]) -> 
     outputs = {"generator": digest_arrays(weights), "sheets": observer.sheets.digest()}
     summary = {
         **_summary(training, epoch=epoch),
-        **alarm_summary(training.log.rows, warnings, plateau=not training.end),
+        **alarm_summary(training.log.rows, warnings, plateau=not training.is_at_plateau),
     }
     if notice := film_notice():
         summary["notices"] = [*summary["notices"], notice]
@@ -251,7 +252,7 @@ def _write_videos(training: Trainer, observer: Observer) -> None:
 def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
     rows, state = training.log.rows, training.state
     best = best_row(rows)
-    seconds = sum(row["seconds"] for row in rows)
+    seconds = sum(row["seconds"] for row in rows)  # of whole epochs
     timed = len(rows) * training.step_planner.images_seen(
         training.batches.steps
     )  # lines that a disk has lost tell no time
@@ -268,7 +269,7 @@ def _summary(training: Trainer, *, epoch: int) -> dict[str, Any]:
         "images": len(training.images),
         "images_seen": training.step_planner.images_seen(training.steps_done),
         "images_per_second": round(timed / seconds, 1) if seconds else 0.0,
-        "seconds": round(seconds, 1),
+        "seconds": round(training.trained_seconds, 1),
         "size": training.images.shape[1],
         "precision": training.compute_mode.precision,
         "parameters": state.generator.parameters + state.discriminator.parameters,

@@ -43,7 +43,14 @@ def rows(epochs: int) -> list[dict]:
 
 
 def finish(
-    store: ArtifactStore, epochs: int, *, steps: int | None = None, auto: bool = False, unfinished="", **changes
+    store: ArtifactStore,
+    epochs: int,
+    *,
+    steps: int | None = None,
+    seconds: float | None = None,
+    auto: bool = False,
+    unfinished="",
+    **changes,
 ) -> Path:
     """Publish a training that has `epochs` epochs."""
     draft = dataclasses.replace(wanted(None if auto else epochs, **changes), unfinished=unfinished)
@@ -51,6 +58,7 @@ def finish(
     write_rows(folder / "stats.jsonl", rows(epochs))
     (folder / "final.npz").write_text(f"weights of {epochs} epochs")
     summary = {"epochs": epochs, "steps": epochs * STEPS if steps is None else steps}
+    summary |= {} if seconds is None else {"seconds": seconds}
     return store.publish(folder, dataclasses.replace(draft, summary=summary, files=list_files(folder))).folder
 
 
@@ -167,6 +175,23 @@ def test_automatic_training_goes_on_from_one_that_it_would_not_have_ended_before
     assert remark == f"trains from nothing: {folder} has 60 epochs, more than epochs = auto takes"
     monkeypatch.setattr("pipeline.gan.continuation.automatic_end", lambda rows, *, full_size_after: 60)
     assert find(store, wanted(None), CONSTANT).folder == folder
+
+
+def test_training_with_a_time_goes_on_from_one_that_took_less(store):
+    given = {"epochs": 60, "most_steps": 50_000, "seed": 0}
+    folder = finish(store, 60, options=given | {"total_minutes": 1.0}, seconds=60.04)  # ended after its last step
+    for options in (given, given | {"epochs": 70, "total_minutes": 1.0}, given | {"total_minutes": 2.0}):
+        assert find(store, wanted(70, options=options), CONSTANT).folder == folder
+    remark = find(store, wanted(70, options=given | {"total_minutes": 0.5}), CONSTANT).remark
+    assert remark == f"trains from nothing: {folder} took 1.00 minutes, more than 0.5"
+
+
+def test_training_with_a_time_goes_on_from_a_stopped_one_by_the_time_of_its_epochs(store):
+    folder = stop(store, 60, at=300)  # 30 epochs of a second each
+    given = {"epochs": 70, "most_steps": 50_000, "seed": 0}
+    assert find(store, wanted(70, options=given | {"total_minutes": 0.5}), CONSTANT).folder == folder
+    remark = find(store, wanted(70, options=given | {"total_minutes": 0.25}), CONSTANT).remark
+    assert remark == f"trains from nothing: {folder} took 0.50 minutes, more than 0.25"
 
 
 def test_automatic_training_goes_on_from_one_that_might_take_fewer_steps(store):

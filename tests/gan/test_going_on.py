@@ -147,6 +147,31 @@ def test_automatic_training_that_may_take_more_steps_goes_on_and_is_bit_identica
     assert_same(workspace.folder("b"), whole_training)
 
 
+def test_training_whose_minutes_are_over_is_finished_and_goes_on_with_more_bit_identically(workspace, whole_training):
+    first = workspace.train("a", total_minutes=1e-9)
+    assert (first.unfinished, first.summary["steps"]) == ("", 1)
+    assert first.summary["end"] == "its 1e-09 minutes are over (gan.total_minutes)"
+    assert first.summary["seconds"] > 0
+    card = json.loads((workspace.folder("a") / "card.json").read_text())
+    assert card["training"]["end"] == first.summary["end"]
+    done = []
+    workspace.train("a", total_minutes=1e-9, progress=lambda step, *_: done.append(step))
+    assert done == []
+    longer = continue_from(workspace, "a", "b", total_minutes=60, progress=lambda step, *_: done.append(step))
+    assert done == [*range(2, STEPS + 1)]
+    assert (longer.unfinished, longer.summary["end"]) == ("", "")
+    assert_same(workspace.folder("b"), whole_training)
+
+
+def test_minutes_of_a_training_are_added_up_over_all_stops(workspace):
+    first = workspace.train("a", max_minutes=1e-9)
+    before = first.summary["seconds"] / 60
+    done = []
+    again = continue_from(workspace, "a", "b", total_minutes=before / 2, progress=lambda step, *_: done.append(step))
+    assert done == []
+    assert (first.unfinished, again.unfinished) == ("0 of 4 epochs", "")
+
+
 def test_time_limit_in_the_first_epoch_is_a_notice(workspace):
     result = workspace.train("a", max_minutes=1e-9)
     assert result.summary["epochs"] == 0

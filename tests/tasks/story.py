@@ -23,6 +23,7 @@ FLAGS = {
     "filter.method": ("cnn", "none"),
     "gan.epochs": (3, 5),
     "gan.max_minutes": (0.0, 9.0),
+    "gan.total_minutes": (0.0, 9.0),
     "generate.count": (4, 9),
     "report.thumbnails": (100, 50),
 }

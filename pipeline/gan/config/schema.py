@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.gan.config.rules import (
     check_definition,
@@ -109,7 +109,7 @@ class Generator(Network):
     """The generator: latents to pictures."""
 
     upsample: Literal["transposed", "resize"] = Field(
-        "transposed", description="resize: nearest, then a 3x3 convolution; smoother, and slower"
+        "transposed", description="resize: repeats each pixel, then a 3x3 convolution: smoother, at the same cost"
     )
     skip_excitation: bool = Field(
         False,
@@ -194,13 +194,21 @@ class Augment(Part):
     probability: float = number(
         0.8, "probability of each policy for each picture; at 1 cutout shows in the samples", low=0, high=1
     )
-    flip: bool = Field(False, description="mirror at random: only where left and right do not matter")
+    flip: Literal["auto", "always", "never"] = Field(
+        "auto", description="mirror at random; auto: if the pictures, on average, are as their mirror images"
+    )
     target: float = number(
         0.85, "adaptive (Karras 2020): the probability rises from 0, up to `probability`, while the mean sign of D's"
         " logits on reals is above this, so hundreds of pictures get more of it than thousands; 0: it is fixed",
         low=0, high=0.99,
     )  # fmt: skip
     ramp: int = number(20_000, "images in which the adaptive probability can rise from 0 to 1", low=100, high=10**9)
+
+    @field_validator("flip", mode="before")
+    @classmethod
+    def _read_boolean(cls, value: object) -> object:
+        """Read true and false, which definitions of earlier versions have."""
+        return {True: "always", False: "never"}[value] if isinstance(value, bool) else value
 
 
 class Ema(Part):

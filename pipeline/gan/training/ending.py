@@ -27,6 +27,7 @@ class TrainConfig:
     sample_every: int | None = None  # epochs; None: chosen automatically
     checkpoint_every: int | None = None
     minutes: float = 0.0  # the training pauses after these, and can be resumed; 0: no limit
+    total_minutes: float = 0.0  # of steps, over all stops, after which the training ends; 0: no limit
     xla: bool = False
     name: str = "dcgan"  # of the definition, for messages
 
@@ -68,6 +69,15 @@ class Length:
     def __str__(self) -> str:
         """`of 100` or, if it is automatic, `of at most 2500`."""
         return f"of {self.epochs or f'at most {self.most_epochs}'}"
+
+
+def end_in_words(config: TrainConfig, *, plateau: bool, time_over: bool) -> str:
+    """Why a training by `config` that is done has ended; empty if all its epochs are done."""
+    if plateau:
+        return "the KID no longer falls"
+    if time_over:
+        return f"its {config.total_minutes:g} minutes are over (gan.total_minutes)"
+    return "" if config.epochs else f"it takes at most about {config.most_steps} steps (gan.most_steps)"
 
 
 def automatic_end(rows: Sequence[Row], *, full_size_after: int = 0) -> int | None:

@@ -23,8 +23,9 @@ from pipeline.gan.evaluation.diagnostics import alarm_events
 from pipeline.gan.sampling import SHEETS, draw_scales, enlarge, sheet_latents, sheet_name
 from pipeline.gan.stats_log import LAST, STATS, StatsLog, notes
 from pipeline.gan.training import recovery
+from pipeline.gan.training.augment import mirrors
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
-from pipeline.gan.training.ending import Length, TrainConfig, full_size_after
+from pipeline.gan.training.ending import Length, TrainConfig, end_in_words, full_size_after
 from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.phase import FIRST, Phase
 from pipeline.gan.training.plateau_drops import check_drops, drop_fields, plateau_scales
@@ -86,7 +87,7 @@ class Trainer:
         self.best = BestCheckpoint(folder, self.forms)
         self.resume()
         self.log = StatsLog(folder / STATS, epochs_done=self.epoch)
-        self._is_at_plateau = self.length.is_at_plateau(self.log.rows)
+        self.is_at_plateau = self.length.is_at_plateau(self.log.rows)
 
     def _new_state(self) -> TrainState:
         _, size, _, channels = self.images.shape
@@ -138,17 +139,24 @@ class Trainer:
 
     @property
     def is_done(self) -> bool:
-        """Whether all epochs are done or, without a number of them, the KID no longer falls."""
-        return self.steps_done >= self.step_planner.steps or self._is_at_plateau
+        """Whether all epochs are done, or its time is over, or, without a number of epochs, the KID no longer falls."""
+        return self.steps_done >= self.step_planner.steps or self.is_at_plateau or self.is_time_over
+
+    @property
+    def is_time_over(self) -> bool:
+        """Whether its steps have taken the minutes that it has for all of them."""
+        return 0 < 60 * self.config.total_minutes <= self.trained_seconds
+
+    @property
+    def trained_seconds(self) -> float:
+        """The seconds of all steps, over all stops."""
+        return float(sum(row["seconds"] for row in self.log.rows)) + self.seconds
 
     @property
     def end(self) -> str:
-        """Why a training without a number of epochs has ended, in words; empty for another one, and before the end."""
-        if self._is_at_plateau:
-            return "the KID no longer falls"
-        if self.config.epochs or not self.is_done:
-            return ""
-        return f"it takes at most about {self.config.most_steps} steps (gan.most_steps)"
+        """Why it has ended, in words; empty before the end, and after the epochs that it was to have."""
+        reason = end_in_words(self.config, plateau=self.is_at_plateau, time_over=self.is_time_over)
+        return reason if self.is_done else ""
 
     @property
     def extent(self) -> str:
@@ -168,10 +176,8 @@ class Trainer:
     @property
     def intervals(self) -> Intervals:
         """How often it writes sample sheets and checkpoints."""
-        config = self.config
-        return Intervals(
-            clock=self.batches.clock, sample_every=config.sample_every, checkpoint_every=config.checkpoint_every
-        )
+        every = {"sample_every": self.config.sample_every, "checkpoint_every": self.config.checkpoint_every}
+        return Intervals(clock=self.batches.clock, **every)
 
     @property
     def rate_scales(self) -> tuple[float, float]:
@@ -188,12 +194,12 @@ class Trainer:
         self.step_planner = dataclasses.replace(self.step_planner, **changed, steps=self.length.steps)
         self.log.rewind(self.epoch)  # it may have been closed
         self._forget_last_sheet()
-        self._is_at_plateau = self.length.is_at_plateau(self.log.rows)
+        self.is_at_plateau = self.length.is_at_plateau(self.log.rows)
 
     def run(self, progress: Progress, should_stop: ShouldStop) -> None:
-        """Train until `is_done`, or until the minutes of the config are over: then there is a checkpoint of this step.
+        """Train until `is_done`, or until the `minutes` of the config are over; there is a checkpoint of the last step.
 
-        However short the time is, a step is taken. Errors: `Stopped` after a checkpoint of the current step;
+        However short these are, a step is taken. Errors: `Stopped` after a checkpoint of the current step;
         `UserError` if losses or weights are NaN again after every retry, if memory runs out, or if the definition needs
         scores and no samples are scored.
         """
@@ -206,9 +212,10 @@ class Trainer:
             self._save()
         self.observer.record(self.log.rows)
         # Not earlier: until it runs, a training may have placeholder pictures that take no memory
-        images = self._explain_errors(lambda: keep_on_device(self.images))
+        held = self._explain_errors(lambda: keep_on_device(self.images))
+        given: dict[str, Any] = {"images": held, "mirrors": mirrors(self.definition.augment, self.images)}
         # By the planner of the time: a roll back may lead into an earlier phase
-        with Prefetcher(lambda step: dataclasses.replace(self.step_planner, images=images).inputs(step)) as prefetcher:
+        with Prefetcher(lambda step: dataclasses.replace(self.step_planner, **given).inputs(step)) as prefetcher:
             while not self.is_done:
                 if should_stop():
                     self._stop()
@@ -216,7 +223,7 @@ class Trainer:
                 while self.untold:
                     tell(progress, self.untold.pop(0))
                 progress(self.steps_done, self.length.known_steps, progress_note(self))
-                if deadline and time.monotonic() > deadline and not self.is_done:
+                if self.is_time_over or (deadline and time.monotonic() > deadline and not self.is_done):
                     return self._pause()
 
     def draw(self, latents: np.ndarray) -> np.ndarray:
@@ -278,7 +285,7 @@ class Trainer:
             row |= alarm_events([*self.log.rows, row])
         self.log.append(row)
         self.observer.record(self.log.rows)
-        self._is_at_plateau = due and self.length.is_at_plateau(self.log.rows)
+        self.is_at_plateau = due and self.length.is_at_plateau(self.log.rows)
         self.untold += [*notes([row]), *row.get("alarms", []), *row.get("recovered", [])]
         if sampled:
             self.observer.update_plots(self.log.rows, last=self.is_done)
@@ -341,7 +348,3 @@ class Trainer:
         if recovery.is_finite(self.state):  # otherwise the next run resumes before, and repeats this step
             self._save()
         raise Stopped(f"stopped in epoch {self.epoch + 1} {self.length}; the next run resumes there")
-
-    def metrics_array(self) -> np.ndarray:
-        """The metrics of the steps of this epoch so far (steps, len(METRICS)) float32."""
-        return np.array(self.metrics, np.float32).reshape(-1, len(METRICS))

@@ -18,7 +18,7 @@ from pipeline.gan.training.checkpoint import load_arrays
 from pipeline.gan.training.phase import FIRST, Phase
 from pipeline.gan.training.recovery import RETRIES
 from pipeline.gan.training.step_inputs import MIN_IMAGES
-from pipeline.gan.training.train_step import METRICS
+from pipeline.gan.training.train_step import METRICS, stack_metrics
 from pipeline.gan.validation import MAX_NAME, Shape, check_shape
 from pipeline.images.contact_sheet import GRID
 from pipeline.store.npz import ArrayForm, ArrayForms, Arrays, ForeignFile, Npz, shown
@@ -173,7 +173,7 @@ def point_arrays(training: "Trainer") -> Arrays:
     return {
         "step": np.asarray(np.int64(training.steps_done)),
         "retries": np.asarray(np.int64(training.retries)),
-        "metrics": training.metrics_array(),
+        "metrics": stack_metrics(training.metrics),
         "latents": training.latents,
         "note": np.frombuffer(training.note.encode(), np.uint8),
         "origin": np.frombuffer(json.dumps(origin).encode(), np.uint8),

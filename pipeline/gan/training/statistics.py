@@ -5,7 +5,7 @@ import typing
 
 from pipeline.gan.stats_log import Row
 from pipeline.gan.training.losses import find_loss
-from pipeline.gan.training.train_step import METRICS, count_skipped
+from pipeline.gan.training.train_step import METRICS, count_skipped, stack_metrics
 
 if typing.TYPE_CHECKING:
     from pipeline.gan.training.loop import Trainer
@@ -15,7 +15,7 @@ PROBABILITY_METRICS = ("d_accuracy", "d_real", "d_fake", "d_sureness")
 
 def epoch_row(training: "Trainer") -> Row:
     """The row of the epoch of `training` that has just ended: means over its steps."""
-    metrics, planner = training.metrics_array(), training.step_planner
+    metrics, planner = stack_metrics(training.metrics), training.step_planner
     # + 0.0: the mean of marks of skipped steps is -0.0
     means = dict(zip(METRICS, (metrics.mean(axis=0, dtype=float).round(6) + 0.0).tolist(), strict=True))
     if find_loss(training.definition.loss).is_critic:  # its D gives no probabilities

@@ -20,7 +20,7 @@ from pipeline.devices import backend, has_gpu
 from pipeline.errors import UserError
 from pipeline.gan.config import Definition
 from pipeline.gan.latents import choose_classes
-from pipeline.gan.training.augment import DRAWS
+from pipeline.gan.training.augment import DRAWS, MIRROR
 from pipeline.gan.training.phase import FIRST, Clock, Phase
 from pipeline.gan.training.schedule import ema_share, images_until_full_size, rate_at, stage_at
 from pipeline.images.packed import Images, PackedImages
@@ -229,7 +229,7 @@ class StepPlanner:
     """Plans the steps of one training on `images` (N, S, S, C) uint8, which may be on the device.
 
     `steps` is the total number of steps, `stages` the number of sides of a growing GAN. `labels` (N,) are the classes
-    of the pictures, from 0 to `classes` - 1, for a conditional GAN.
+    of the pictures, from 0 to `classes` - 1, for a conditional GAN. Unless it `mirrors`, no picture is mirrored.
     """
 
     definition: Definition
@@ -239,6 +239,7 @@ class StepPlanner:
     stages: int
     labels: np.ndarray | None = None
     classes: int = 0
+    mirrors: bool = True
 
     def check_growth(self) -> None:
         """Raise a `UserError` that says what to do if a growing GAN would not reach full size."""
@@ -268,6 +269,8 @@ class StepPlanner:
         definition, batches = self.definition, self.batches
         indices, size = batches.batch_indices(number), definition.latent + self.classes
         noise = make_noise(number, seed=batches.seed, turns=batches.turns, batch=batches.batch, latent=size)
+        if not self.mirrors:
+            noise.draws[..., MIRROR] = 0.0
         classes = None if self.labels is None else self.labels[indices].astype(np.int32)
         if classes is not None:
             noise = dataclasses.replace(noise, latents=choose_classes(noise.latents, classes, self.classes))

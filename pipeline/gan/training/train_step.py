@@ -5,7 +5,7 @@ G generates once per turn. Its own turn uses the fakes of D's last turn, so thes
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,6 +53,11 @@ METRICS = ("d_loss", "g_loss", "d_accuracy", "d_real", "d_fake", "d_sureness", "
 SKIPPED = np.float32(-0.0)  # D's gradient in a step in which D did not learn: 0 in every mean, and can be told from it
 D_GRADIENT = METRICS.index("d_gradient")
 ops = keras.ops
+
+
+def stack_metrics(steps: Sequence[np.ndarray]) -> np.ndarray:
+    """The METRICS of `steps` as one array (steps, len(METRICS)) float32."""
+    return np.array(steps, np.float32).reshape(-1, len(METRICS))
 
 
 def mark_skipped(metrics: np.ndarray) -> np.ndarray:

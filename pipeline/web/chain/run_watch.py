@@ -79,7 +79,16 @@ class Rest:
 
 
 def _rest(status: RunStatus, elapsed: float, settings: dict[str, Any], last: Artifact | None) -> Rest:
-    """How long the stage still needs: by how far it is, by the last time, or by the most steps that it takes."""
+    """How long the stage still needs: by how far it is, by the last time, or by the most steps or minutes it takes."""
+    found, minutes = _rest_of_work(status, elapsed, settings, last), settings.get("gan.total_minutes")
+    if status.stage != "gan" or not isinstance(minutes, (int, float)) or minutes <= 0:
+        return found
+    rest = max(60 * minutes - elapsed, 0)
+    return found if found.seconds is not None and found.seconds <= rest else Rest(seconds=rest, why="at most {} left")
+
+
+def _rest_of_work(status: RunStatus, elapsed: float, settings: dict[str, Any], last: Artifact | None) -> Rest:
+    """The same without the limit on the minutes of a training."""
     if status.percent is not None:
         return Rest(seconds=left(status.percent, elapsed))
     before = seconds_of(last.manifest) if last and (status.stage != "gan" or _is_as_long(last, settings)) else None
@@ -94,7 +103,7 @@ def _rest(status: RunStatus, elapsed: float, settings: dict[str, Any], last: Art
 def _is_as_long(last: Artifact, settings: dict[str, Any]) -> bool:
     """Whether a training with `settings` takes as many steps as the `last` one, of the same networks."""
     options = last.manifest.options
-    lengths = ("definition", "epochs", "most_steps")
+    lengths = ("definition", "epochs", "most_steps", "total_minutes")
     same = all(options[name] == settings.get(f"gan.{name}") for name in lengths if name in options)
     return same and last.manifest.summary.get("size") == settings.get("normalize.size")
 

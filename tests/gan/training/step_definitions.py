@@ -24,7 +24,7 @@ DEFINITIONS = {
         "generator": {"norm": "layer", "upsample": "resize"},
         "discriminator": PLAIN | {"minibatch": "stddev"},
         "penalties": {"r1": {"weight": 1}},
-        "augment": {"target": 0, "flip": True},
+        "augment": {"target": 0, "flip": "always"},
         "multi_scale": True,
     }),
     "sn-hinge": define({
@@ -44,7 +44,7 @@ DEFINITIONS = {
         "loss": "least_squares",
         "smoothing": {"real": 0.1, "fake": 0.05},
         "feature_matching": 1.0,
-        "augment": {"flip": True},
+        "augment": {"flip": "always"},
     }),
     "growing": define({
         "generator": {"norm": "layer", "upsample": "resize"},

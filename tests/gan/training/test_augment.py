@@ -4,7 +4,7 @@ import pytest
 from pipeline.devices import keras
 from pipeline.gan.config import POLICIES, Augment
 from pipeline.gan.training import augment as module
-from pipeline.gan.training.augment import DRAWS
+from pipeline.gan.training.augment import DRAWS, MOST_ASYMMETRY, asymmetry, mirrors
 
 SIZE = 16
 
@@ -19,7 +19,7 @@ def draws():
     return np.random.default_rng(1).uniform(0, 1, (6, DRAWS)).astype(np.float32)
 
 
-def rule(*policies, flip=False):
+def rule(*policies, flip="never"):
     return Augment(policies=policies, flip=flip)
 
 
@@ -53,7 +53,7 @@ def test_colour_keeps_grey_pictures_grey(images, draws):
 
 def test_flip_mirrors_half_of_the_pictures(images, draws):
     draws[:, 10] = [0.1, 0.9, 0.1, 0.9, 0.1, 0.9]
-    flipped = np.asarray(augment(images, draws, rule(flip=True)))
+    flipped = np.asarray(augment(images, draws, rule(flip="always")))
     assert np.array_equal(flipped[::2], images[::2])
     assert np.array_equal(flipped[1::2], images[1::2, :, ::-1])
 
@@ -72,7 +72,7 @@ def test_nothing_changes_at_probability_zero_or_without_policies(images, draws):
 
 
 def test_all_policies_together_keep_the_shape(images, draws):
-    assert np.asarray(augment(images[..., :1], draws, rule(*POLICIES, flip=True))).shape == (6, SIZE, SIZE, 1)
+    assert np.asarray(augment(images[..., :1], draws, rule(*POLICIES, flip="always"))).shape == (6, SIZE, SIZE, 1)
 
 
 def test_gradients_flow_to_the_visible_pixels(images, draws):
@@ -85,3 +85,44 @@ def test_gradients_flow_to_the_visible_pixels(images, draws):
     seen = np.asarray(augment(np.ones_like(images), draws, rule("translation", "cutout"))).sum()
     assert set(np.unique(gradient)) == {0.0, 1.0}
     assert gradient.sum() == seen
+
+
+def symmetric_set(count, size=SIZE):
+    """Pictures of noise, each as likely as its mirror image."""
+    return np.random.default_rng(2).integers(0, 256, (count, size, size, 3), np.uint8)
+
+
+def with_an_edge(pictures, share):
+    """`pictures`, of which a share is darker on the left."""
+    changed = pictures.copy()
+    changed[: int(share * len(pictures)), :, : pictures.shape[2] // 2] //= 2
+    return changed
+
+
+@pytest.mark.parametrize("count", [16, 300, 3000])
+def test_pictures_are_mirrored_if_left_and_right_are_alike(count):
+    assert mirrors(Augment(), symmetric_set(count))
+    assert not mirrors(Augment(), with_an_edge(symmetric_set(count), 1.0))
+
+
+def test_asymmetry_is_about_one_whatever_the_number_and_the_size():
+    for count, size in ((50, 16), (500, 16), (50, 128)):
+        assert 0.8 < asymmetry(symmetric_set(count, size)) < 1.2
+    both = with_an_edge(symmetric_set(500), 1.0)
+    both[::2] = both[::2, :, ::-1]  # each is as likely as its mirror image
+    assert asymmetry(both) < MOST_ASYMMETRY
+
+
+def test_asymmetry_of_a_share_of_the_pictures_is_seen_in_many_of_them():
+    assert asymmetry(with_an_edge(symmetric_set(1000), 0.3)) > MOST_ASYMMETRY
+    assert asymmetry(with_an_edge(symmetric_set(200, 129), 1.0)) > MOST_ASYMMETRY
+
+
+def test_pictures_equal_to_their_mirror_images_are_mirrored():
+    assert mirrors(Augment(), np.full((20, SIZE, SIZE, 1), 7, np.uint8))
+
+
+def test_a_definition_can_say_whether_pictures_are_mirrored():
+    assert mirrors(Augment(flip="always"), with_an_edge(symmetric_set(300), 1.0))
+    assert not mirrors(Augment(flip="never"), symmetric_set(300))
+    assert (Augment(flip=True).flip, Augment(flip=False).flip) == ("always", "never")  # as in earlier versions

@@ -10,7 +10,7 @@ from pipeline.gan.training.augment import DRAWS, augment
 from tests.gan.networks.test_pyramid import means
 
 SIZE, SIDES, COUNT = 32, [4, 8, 16, 32], 12
-RULES = {**{policy: Augment(policies=(policy,)) for policy in POLICIES}, "flip": Augment(policies=(), flip=True)}
+RULES = {**{policy: Augment(policies=(policy,)) for policy in POLICIES}, "flip": Augment(policies=(), flip="always")}
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_one_side_does_not_depend_on_the_others(fakes, draws):
 
 
 def test_full_size_is_distorted_as_that_of_an_ordinary_gan(fakes, draws):
-    rule = Augment(policies=POLICIES, flip=True)
+    rule = Augment(policies=POLICIES, flip="always")
     assert np.array_equal(augmented(fakes, draws, rule, 0.7)[-1], augmented(fakes[-1], draws, rule, 0.7))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import Stopped, UserError
 from pipeline.gan.training import loop as module
+from pipeline.gan.training.augment import MIRROR
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.saved import take_over
@@ -327,3 +328,18 @@ def test_epoch_of_skipped_steps_alone_has_a_gradient_of_plain_zero(tmp_path, mon
     run(training)
     assert '"d_gradient":0.0,' in (tmp_path / "a" / "stats.jsonl").read_text().replace(" ", "")
     assert [line["d_skipped"] for line in rows(tmp_path / "a")] == [STEPS]
+
+
+def test_pictures_are_mirrored_unless_left_and_right_differ(tmp_path, fake_steps, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "mirrors", lambda rule, images: seen.append(images.shape) or False)
+    training = make_trainer(tmp_path / "a")
+    step = training._step
+
+    def remember(plan, inputs):
+        assert not inputs.noise.draws[..., MIRROR].any()
+        return step(plan, inputs)
+
+    training._step = remember
+    run(training)
+    assert seen == [training.images.shape]

@@ -25,7 +25,7 @@ OTHERS = {
         "generator": {"weights": "spectral", "attention": [8]},
         "discriminator": PLAIN | {"weights": "spectral", "attention": [4, 8], "minibatch": "stddev"},
         "loss": "hinge",
-        "augment": {"flip": True, "target": 0},
+        "augment": {"flip": "always", "target": 0},
         "balance": {"discriminator_steps": 2},
     },
     "residual, relativistic, R1 and R2": {

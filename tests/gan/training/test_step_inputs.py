@@ -1,7 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.gan.training.augment import DRAWS, MIRROR
 from pipeline.gan.training.step_inputs import Batches, StepPlanner
 from tests.gan.drawn_discs import draw_discs
 from tests.gan.step_runner import define
@@ -85,3 +88,12 @@ def test_too_few_epochs_to_grow_error_names_how_many_are_needed(steps, enough):
     with pytest.raises(UserError, match=r"full size after 32 images.*sees 32: set epochs to 2 or more"):
         grows.check_growth()
     step_planner(tree, steps=2 * grows.batches.steps, stages=2).check_growth()
+
+
+def test_no_picture_is_mirrored_where_left_and_right_matter():
+    planner = step_planner()
+    assert planner.inputs(3).noise.draws[..., MIRROR].any()
+    never = dataclasses.replace(planner, mirrors=False).inputs(3).noise
+    assert not never.draws[..., MIRROR].any()
+    others = [index for index in range(DRAWS) if index != MIRROR]
+    assert np.array_equal(never.draws[..., others], planner.inputs(3).noise.draws[..., others])

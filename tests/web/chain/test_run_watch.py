@@ -39,6 +39,20 @@ def test_by_the_most_steps_of_a_training_which_may_end_sooner(fake):
     assert left(fake, "gan", 60, done=100, settings={"gan.most_steps": 300, "gan.epochs": None}) == "at most 2 min left"
 
 
+@pytest.mark.parametrize(
+    ("stage", "done", "percent", "expected"),
+    [
+        ("gan", 100, None, "at most 1 min left"),
+        ("gan", 200, None, "at most 30 s left"),
+        ("gan", 1, 10, "at most 1 min left"),
+        ("generate", 1, 50, "about 1 min left"),
+    ],
+)
+def test_no_more_than_the_minutes_that_a_training_has(fake, stage, done, percent, expected):
+    settings = {"gan.most_steps": 300, "gan.epochs": None, "gan.total_minutes": 2.0}
+    assert left(fake, stage, 60, done=done, percent=percent, settings=settings) == expected
+
+
 def test_by_the_last_training_if_that_was_of_the_same_length(fake):
     assert left(fake, "gan", 30, settings=LENGTH) == "about 30 s left, if it takes as long as last time"
 
