@@ -25,7 +25,8 @@ from pipeline.gan.tuning import choose_compute_mode
 MODELS = Path(__file__).parent.parent / "models"
 PICTURES, WARM_UP, STEPS, TURNS = 2000, 3, 4, 5
 # As in Radford et al. 2016: batch norm in both networks, no augmentation, no average of the weights
-PLAIN = {"width": 64, "norm": "batch", "initial": "dcgan", "optimizer": {"learning_rate": 2e-4, "beta_1": 0.5}}
+ADAM = {"learning_rate": 2e-4, "beta_1": 0.5, "beta_2": 0.999}
+PLAIN = {"width": 64, "norm": "batch", "initial": "dcgan", "optimizer": ADAM}  # whatever the defaults are
 
 
 def main() -> None:
@@ -56,7 +57,12 @@ def load_definition(name: str | None, *, batch: int, width: int = PLAIN["width"]
     if name:
         return read_definition(MODELS / f"{name}.json")
     network = PLAIN | {"width": width}
-    tree = {"generator": network, "discriminator": network, "augment": {"policies": []}, "ema": {"half_life": 0}}
+    tree = {
+        "generator": network | {"upsample": "transposed"},
+        "discriminator": network,
+        "augment": {"policies": [], "flip": "never"},
+        "ema": {"half_life": 0},
+    }
     return parse_definition(json.dumps({**tree, "loss": "non_saturating", "batch": batch}), "the DCGAN of 2016")
 
 

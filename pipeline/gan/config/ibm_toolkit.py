@@ -121,7 +121,7 @@ def translate(tree: dict[str, Any]) -> Translation:
         "loss": loss,
         "penalties": penalties,
         "balance": {"discriminator_steps": max(1, training["n_critic"])},
-        "augment": {"policies": []},
+        "augment": {"policies": [], "flip": "never"},
         "ema": {"half_life": 0},
         "batch": training["mini_batch_size"],
         **({"conditional": True} if _is_conditional(tree) else {}),
@@ -271,7 +271,11 @@ def _generator(tree: dict[str, Any], translation: Translation) -> dict[str, Any]
     choice = tree["generator"]["choice"]
     _layers("generator", choice, translation)
     choice_fields = {"width": 128, "max_width": 128, "upsample": "resize"} if choice == "dcgan" else {}
-    return {"norm": "batch", "optimizer": _optimizer("generator", tree, translation)} | choice_fields
+    return {
+        "norm": "batch",
+        "upsample": "transposed",
+        "optimizer": _optimizer("generator", tree, translation),
+    } | choice_fields
 
 
 def _discriminator(tree: dict[str, Any], translation: Translation, *, smooth: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.devices import keras
 from pipeline.gan.config import Definition, Network
 from pipeline.gan.config.resolutions import Resolutions
-from pipeline.gan.networks.layers import Blend, Bounded, ConvTranspose, FusedBatchNorm, LayerNorm
+from pipeline.gan.networks.layers import Blend, Bounded, ConvTranspose, FusedBatchNorm, LayerNorm, ResizeConv
 
 KERNEL = 4  # side of strided kernels; a multiple of the stride avoids checkerboards (Odena et al. 2016)
 # Keras' default of 0.99 averages over a hundred steps: in a short run the statistics would lag behind the weights
@@ -80,6 +80,15 @@ class LayerFactory:
         """A transposed convolution that doubles the side."""
         fan_in = KERNEL * KERNEL * x.shape[-1] // 4  # a quarter of the kernel contributes to each pixel
         return self._kernel_layer("up", x, width, kernel=KERNEL, stride=2, fan_in=fan_in, name=name, **options)
+
+    def resize_conv(self, x: Tensor, width: int, *, name: str, **options: Any) -> Tensor:
+        """Resizing to twice the side, each pixel repeated, and a convolution."""
+        kernel = KERNEL - 1
+        if self.keras_only:
+            resized = keras.layers.UpSampling2D(dtype=self.dtype)(x)
+            return self.conv(resized, width, kernel=kernel, name=name, **options)
+        fan_in = kernel * kernel * x.shape[-1]
+        return self._kernel_layer("resize", x, width, kernel=kernel, stride=1, fan_in=fan_in, name=name, **options)
 
     def dense(self, x: Tensor, width: int, *, name: str, **options: Any) -> Tensor:
         """A dense layer."""
@@ -164,7 +173,7 @@ class LayerFactory:
         if kind == "dense":
             return keras.layers.Dense(width, **options)
         up = keras.layers.Conv2DTranspose if self.keras_only else ConvTranspose
-        make = up if kind == "up" else keras.layers.Conv2D
+        make = {"up": up, "resize": ResizeConv, "conv": keras.layers.Conv2D}[kind]
         return make(width, kernel, strides=stride, padding="same", **options)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pipeline.devices import keras
 from pipeline.gan.config import Definition
 from pipeline.gan.config.resolutions import SKIPPED_LEVELS, Resolutions
-from pipeline.gan.networks.builder import KERNEL, GrowingNetwork, LayerFactory, NetworkBuilder, Tensor, self_attention
+from pipeline.gan.networks.builder import GrowingNetwork, LayerFactory, NetworkBuilder, Tensor, self_attention
 
 
 def build_generator(
@@ -160,8 +160,7 @@ class _GeneratorBuilder(NetworkBuilder):
     def _upsample(self, x: Tensor, width: int, *, name: str, bias: bool, gain: float = math.sqrt(2.0)) -> Tensor:
         if self.definition.generator.upsample == "transposed":
             return self.layers.conv_transpose(x, width, bias=bias, gain=gain, name=name)
-        x = keras.layers.UpSampling2D(dtype=self.layers.dtype)(x)
-        return self.layers.conv(x, width, kernel=KERNEL - 1, bias=bias, gain=gain, name=name)
+        return self.layers.resize_conv(x, width, bias=bias, gain=gain, name=name)
 
     def _with_attention(self, x: Tensor, level: int) -> Tensor:
         # None at full size, of which only a multi-scale generator has a map: it would take most of the time and memory

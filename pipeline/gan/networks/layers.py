@@ -101,13 +101,41 @@ class ConvTranspose(keras.layers.Conv2DTranspose):
         return y + self.bias if self.use_bias else y
 
 
+def as_transposed(kernel: Tensor) -> Tensor:
+    """The kernel (4, 4, K, C) with which `double_side` computes what a convolution by `kernel` (3, 3, C, K) does after
+    each pixel was repeated in both directions: at four ninths of the cost.
+
+    A convolution reads each pixel twice then, so that neighbouring taps add up.
+    """
+    for axis in (0, 1):
+        empty = ops.zeros_like(ops.take(kernel, ops.arange(1), axis=axis))
+        kernel = ops.flip(kernel, axis=axis)
+        kernel = ops.concatenate([kernel, empty], axis=axis) + ops.concatenate([empty, kernel], axis=axis)
+    return ops.transpose(kernel, (0, 1, 3, 2))
+
+
+@keras.saving.register_keras_serializable("ganmill")
+class ResizeConv(keras.layers.Conv2D):
+    """`UpSampling2D` and a `Conv2D` with a kernel of 3, with the same results up to rounding."""
+
+    def call(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, 2H, 2W, K)."""
+        y = double_side(x, as_transposed(self.kernel))
+        return y + self.bias if self.use_bias else y
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """The output shape for an input of `shape`."""
+        return (shape[0], 2 * shape[1], 2 * shape[2], self.filters)
+
+
 INITIAL_ITERATIONS = 20  # power iterations when a layer is built
 TINY = 1e-12
 
 
 @keras.saving.register_keras_serializable("ganmill")
 class Bounded(keras.layers.Layer):
-    """A convolution ('conv'), transposed convolution ('up') or dense layer ('dense') with a normalised kernel.
+    """A convolution ('conv'), one after resizing ('resize'), transposed ('up') or dense layer ('dense') with a
+    normalised kernel.
 
     `rule` 'spectral': the kernel as a matrix (outputs, rest) is divided by its largest singular value. 'weight': the
     kernel of each output has a direction and a learned length. With `gated` the kernel is multiplied by a learned
@@ -135,8 +163,9 @@ class Bounded(keras.layers.Layer):
     def build(self, shape: tuple) -> None:
         """Create the unnormalised kernel `free`, and the state of its rule."""
         inputs, side = shape[-1], (self.kernel_size, self.kernel_size)
-        shapes = {"conv": (*side, inputs, self.width), "up": (*side, self.width, inputs), "dense": (inputs, self.width)}
-        self.free = self._weight("free", shapes[self.kind], initializer=self.kernel_initializer)
+        shapes = {"up": (*side, self.width, inputs), "dense": (inputs, self.width)}
+        shape_of_free = shapes.get(self.kind, (*side, inputs, self.width))
+        self.free = self._weight("free", shape_of_free, initializer=self.kernel_initializer)
         if self.use_bias:
             self.bias = self._weight("bias", (self.width,), initializer="zeros")
         if self.rule == "spectral":
@@ -169,8 +198,8 @@ class Bounded(keras.layers.Layer):
         kernel = ops.cast(self.kernel, self.compute_dtype)
         if self.kind == "conv":
             x = ops.conv(x, kernel, strides=self.strides, padding="same")
-        elif self.kind == "up":
-            x = double_side(x, kernel)
+        elif self.kind in ("up", "resize"):
+            x = double_side(x, kernel if self.kind == "up" else as_transposed(kernel))
         else:
             x = ops.matmul(x, kernel)
         return x + ops.cast(self.bias, self.compute_dtype) if self.use_bias else x
@@ -184,7 +213,8 @@ class Bounded(keras.layers.Layer):
         """The output shape for an input of `shape`."""
         if self.kind == "dense":
             return (*shape[:-1], self.width)
-        resolutions = [side * self.strides if self.kind == "up" else -(-side // self.strides) for side in shape[1:3]]
+        doubles = self.kind in ("up", "resize")
+        resolutions = [2 * side if doubles else -(-side // self.strides) for side in shape[1:3]]
         return (shape[0], *resolutions, self.width)
 
     def _normalised_kernel(self) -> Tensor:
