@@ -18,10 +18,11 @@ NARROW = {"width": 4, "max_width": 8}
 
 
 def define(tree: dict[str, Any] | None = None) -> Definition:
-    """The definition `tree`, narrow and in float32 unless it says otherwise."""
+    """The definition `tree`, narrow, in float32 and without mirrored pictures unless it says otherwise."""
     tree = {"latent": 6, "batch": BATCH, "precision": "float32"} | (tree or {})
-    networks = {name: NARROW | tree.get(name, {}) for name in ("generator", "discriminator")}
-    return Definition.model_validate_json(json.dumps(tree | networks))
+    parts = {name: NARROW | tree.get(name, {}) for name in ("generator", "discriminator")}
+    parts["augment"] = {"flip": "never"} | tree.get("augment", {})
+    return Definition.model_validate_json(json.dumps(tree | parts))
 
 
 @dataclass

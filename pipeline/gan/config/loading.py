@@ -96,6 +96,8 @@ def definition_digest(definition: Definition) -> str:
         if schedule["kind"] != "drop":  # digests, and so artifacts, of the time before drops stay valid
             for name in DROP_FIELDS:
                 del schedule[name]
+    if (flip := tree["augment"]["flip"]) != "auto":  # true or false before there was `auto`
+        tree["augment"]["flip"] = flip == "always"
     for path in LATER_FIELDS:
         _leave_out_default(tree, default, path.split("."))
     return of_value(tree)

@@ -109,7 +109,9 @@ class Generator(Network):
     """The generator: latents to pictures."""
 
     upsample: Literal["transposed", "resize"] = Field(
-        "transposed", description="resize: repeats each pixel, then a 3x3 convolution: smoother, at the same cost"
+        "resize",
+        description="resize: each pixel is repeated, then a 3x3 convolution: smoother at the same cost; transposed: the"
+        " transposed convolutions of DCGAN",
     )
     skip_excitation: bool = Field(
         False,

@@ -85,7 +85,7 @@ class LayerFactory:
         """Resizing to twice the side, each pixel repeated, and a convolution."""
         kernel = KERNEL - 1
         if self.keras_only:
-            resized = keras.layers.UpSampling2D(dtype=self.dtype)(x)
+            resized = keras.layers.UpSampling2D(name=f"{name}_resized", dtype=self.dtype)(x)
             return self.conv(resized, width, kernel=kernel, name=name, **options)
         fan_in = kernel * kernel * x.shape[-1]
         return self._kernel_layer("resize", x, width, kernel=kernel, stride=1, fan_in=fan_in, name=name, **options)

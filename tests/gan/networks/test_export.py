@@ -14,7 +14,7 @@ GENERATORS = {
     "batch norm": {},
     "spectral with attention": {"generator": {"weights": "spectral", "attention": [8], "blocks": "residual"}},
     "weight norm": {"generator": {"weights": "weight", "norm": "none", "upsample": "resize"}},
-    "layer norm": {"generator": {"norm": "layer", "attention": [4, 8]}},
+    "layer norm": {"generator": {"norm": "layer", "attention": [4, 8], "upsample": "transposed"}},
     "multi-scale": {"generator": {"blocks": "residual", "weights": "spectral"}, "multi_scale": True},
     "growing": {
         "generator": {"norm": "layer"},

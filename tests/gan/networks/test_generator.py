@@ -16,6 +16,7 @@ KINDS = {
     "weight": {"weights": "weight", "norm": "none"},
     "skip excitation": {"skip_excitation": True},
 }
+PUBLISHED = Generator(width=64, upsample="transposed")  # by Radford et al. 2016
 LATENTS = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
 
 
@@ -40,7 +41,9 @@ def test_pictures_are_float32_from_a_bfloat16_generator():
 
 
 def test_dcgan_generator_at_64_px_has_3_6_million_weights():
-    generator = build_generator(Definition(generator=Generator(width=64)), size=64, channels=3, seed=0)
+    generator = build_generator(
+        Definition(generator=Generator(width=64, upsample="transposed")), size=64, channels=3, seed=0
+    )
     count = sum(int(np.prod(weight.shape)) for weight in generator.trainable_variables)
     dense, convolutions = 100 * 8192, 16 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3)
     assert count == dense + convolutions + 2 * (512 + 256 + 128 + 64) + 3
@@ -57,9 +60,18 @@ def test_initial_weights_of_a_layer_do_not_depend_on_other_layers():
     assert np.array_equal(plain, more)
 
 
-@pytest.mark.parametrize(("initial", "deviation"), [("dcgan", 0.02), ("he", np.sqrt(2 / (4 * 4 * 256 / 4)))])
-def test_initial_kernels_have_the_requested_deviation(initial, deviation):
-    kernel = np.asarray(build({"initial": initial, "width": 128, "max_width": 256}).layers.get("up_1").kernel)
+@pytest.mark.parametrize(
+    ("initial", "upsample", "deviation"),
+    [
+        ("dcgan", "transposed", 0.02),
+        ("dcgan", "resize", 0.02),
+        ("he", "transposed", np.sqrt(2 / (4 * 4 * 256 / 4))),
+        ("he", "resize", np.sqrt(2 / (3 * 3 * 256))),
+    ],
+)
+def test_initial_kernels_have_the_requested_deviation(initial, upsample, deviation):
+    network = {"initial": initial, "upsample": upsample, "width": 128, "max_width": 256}
+    kernel = np.asarray(build(network).layers.get("up_1").kernel)
     assert kernel.std() == pytest.approx(deviation, rel=0.02)
 
 
