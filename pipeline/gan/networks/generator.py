@@ -1,4 +1,4 @@
-"""The generator: transposed convolutions (DCGAN, Radford et al. 2016) or residual blocks, from latents to pictures."""
+"""The generator: resizing and convolutions, transposed convolutions (DCGAN, Radford et al. 2016) or residual blocks."""
 
 import math
 from collections.abc import Iterator
