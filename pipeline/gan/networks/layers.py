@@ -1,4 +1,4 @@
-"""Keras layers: convolution after resizing, fused batch norm, layer norm, spectral norm, weight norm, fade-in, minibatch statistics.
+"""Keras layers: convolution after resizing, norms of batch, layer and weights, fade-in, minibatch statistics.
 
 Batch norm uses TensorFlow's fused kernel in training, three times faster on a CPU than Keras' own. Layer norm (Ba et
 al. 2016) can be differentiated twice. Spectral norm (Miyato et al. 2018) and weight norm (Salimans and Kingma 2016)
