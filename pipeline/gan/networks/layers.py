@@ -107,11 +107,10 @@ def as_transposed(kernel: Tensor) -> Tensor:
 
     A convolution reads each pixel twice then, so that neighbouring taps add up.
     """
-    for axis in (0, 1):
-        empty = ops.zeros_like(ops.take(kernel, ops.arange(1), axis=axis))
-        kernel = ops.flip(kernel, axis=axis)
-        kernel = ops.concatenate([kernel, empty], axis=axis) + ops.concatenate([empty, kernel], axis=axis)
-    return ops.transpose(kernel, (0, 1, 3, 2))
+    kernel = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2))
+    none, before, after = (0, 0), (1, 0), (0, 1)
+    kernel = ops.pad(kernel, (after, none, none, none)) + ops.pad(kernel, (before, none, none, none))
+    return ops.pad(kernel, (none, after, none, none)) + ops.pad(kernel, (none, before, none, none))
 
 
 @keras.saving.register_keras_serializable("ganmill")
