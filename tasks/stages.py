@@ -19,7 +19,7 @@ from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, epochs_begun, find_continuation
 from pipeline.gan.training.ending import check_automatic
-from pipeline.pretrained import NONE, uses_backbone
+from pipeline.pretrained import NONE, require_shipped, scoring_extractor, uses_backbone
 from tasks import backbones, gallery_updates, label_snapshots, machines, paths, settings, trained_generators
 from tasks.make_artifact import draft_manifest
 from tasks.stage_arguments import (
@@ -182,8 +182,17 @@ class Measured(StageTask):
         own = uses_backbone(self.options.extractor) and backbones.classifier_weights(self.backbone)
         return {TrainClassifier: ()} if own else {}
 
+    @cached_property  # as it was when the run began
+    def extractor(self) -> str:
+        """The option `extractor` as it holds for the definition of the GAN."""
+        try:
+            definition = read_definition(paths.definition(self.chosen["gan"].definition))
+        except UserError:  # the content of the stage gan raises it
+            return self.options.extractor
+        return scoring_extractor(self.options.extractor, vision_aided=definition.discriminator.vision_aided)
+
     def content(self) -> dict[str, str]:
-        return {"extractor": backbones.extractor_digest(self.options.extractor, self.backbone)}
+        return {"extractor": backbones.extractor_digest(self.extractor, self.backbone)}
 
 
 class TrainGan(Measured):
@@ -224,6 +233,8 @@ class TrainGan(Measured):
         definition = read_definition(self._definition_path())
         if self.options.epochs is None:
             check_automatic(definition, self.options.definition)
+        if definition.discriminator.vision_aided:
+            require_shipped()
         return definition_digest(definition)
 
     @cached_property

@@ -22,6 +22,7 @@ os.environ["GANMILL_MEASURE"] = "0"  # what is fastest is measured in its own te
 os.environ.update(BACKEND_ENVIRONMENT)  # before any test loads TensorFlow: as in a stage's own process
 
 REPOSITORY = Path(__file__).parent.parent
+SHIPPED_PACKAGE = pretrained.SHIPPED_PACKAGE  # before it is hidden
 # What `make test-fast` runs: the tests of these folders that are not marked slow or long, ...
 FAST = {"", "crawl", "crawl/sources", "demo", "gan/config", "images", "labels", "notebooks", "report", "store", "tasks"}
 FAST |= {"tasks/nightly", "web", "web/api", "web/chain", "web/jobs", "web/labelling", "web/monitoring", "web/pages"}
@@ -125,6 +126,14 @@ def no_shipped_weights():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pretrained, "SHIPPED_PACKAGE", "not_installed")
         yield
+
+
+@pytest.fixture
+def shipped_weights(monkeypatch) -> None:
+    """The weights of EfficientNet-Lite0, as users have them."""
+    monkeypatch.setattr(pretrained, "SHIPPED_PACKAGE", SHIPPED_PACKAGE)
+    if not pretrained.find_shipped():
+        pytest.skip(f"the package {SHIPPED_PACKAGE} is not installed")
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.tuning import choose_compute_mode
 from pipeline.gan.validation import Shape, as_pictures, check_folder, check_number, check_whole
+from pipeline.pretrained import scoring_extractor
 from pipeline.progress import Progress, with_time_left
 
 
@@ -306,7 +307,8 @@ class Dcgan(DcganSamples):
 
     def _extractor(self, extractor: str) -> FeatureExtractor:
         validation.refuse_array("extractor", extractor, "a name or a file of weights")
-        return choose_extractor(extractor, None)
+        aided = self.definition.discriminator.vision_aided
+        return choose_extractor(scoring_extractor(extractor, vision_aided=aided), None)
 
     def _discriminator_evaluator(self) -> DiscriminatorEvaluator:
         """The evaluator at the current stage of a growing GAN."""

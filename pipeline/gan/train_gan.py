@@ -34,6 +34,7 @@ from pipeline.gan.video import animate, film_notice
 from pipeline.images.dataset import read_images
 from pipeline.images.packed import Images
 from pipeline.options import GanOptions
+from pipeline.pretrained import scoring_extractor
 from pipeline.progress import Progress, ShouldStop, StageProgress, tell
 from pipeline.result import Result
 from pipeline.store.artifacts import ArtifactStore
@@ -88,7 +89,11 @@ def train_gan(
         loaded.definition, options, images, progress, should_stop
     )
     prepare_devices(compute_mode.threads)
-    evaluator = SampleEvaluator(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
+    scored_by = scoring_extractor(options.extractor, vision_aided=loaded.definition.discriminator.vision_aided)
+    extractor = choose_extractor(scored_by, classifier)
+    if scored_by != options.extractor:
+        tell(progress, f"scores samples by {extractor.name}: the discriminator learns with EfficientNet-Lite0")
+    evaluator = SampleEvaluator(images, extractor=extractor, seed=options.seed)
     write_definition(loaded.definition, folder, classes.names if classes else ())
     events = _event_log(options, folder, live=live, notify=lambda line: tell(progress, line))
     observer = Observer(folder, live=live, evaluator=evaluator, events=events)

@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline.devices import keras
 from pipeline.errors import DamagedState, UserError
 from pipeline.gan.class_names import CLASSES, read_names
-from pipeline.gan.config import read_definition
+from pipeline.gan.config import Definition, read_definition
 from pipeline.gan.networks.export import GENERATOR, read_generator
 from pipeline.gan.training.saved import DEFINITION
 from pipeline.store import verified
@@ -24,14 +24,25 @@ def class_names(gan: Path) -> tuple[str, ...]:
 
 def load_generator(gan: Path) -> keras.Model:
     """Load the generator in the finished folder `gan`. Errors: `DamagedState`."""
-    path, definition, names = gan / GENERATOR, gan / DEFINITION, class_names(gan)
-    if missing := [each for each in (path, definition) if not each.exists()]:
-        raise DamagedState(f"{missing[0]} is missing; {REMEDY}")
-    for each in (path, definition):
-        verified.read_bytes(gan, each.name)
+    names, path = class_names(gan), _undamaged(gan, GENERATOR)
+    definition = load_definition(gan)
     try:
-        return read_generator(path, read_definition(definition), classes=len(names))
+        return read_generator(path, definition, classes=len(names))
     except UnusableFile as error:
         raise DamagedState(f"{path} is not a generator of its {DEFINITION}: it {error}; {REMEDY}") from None
+
+
+def load_definition(gan: Path) -> Definition:
+    """The definition of the generator in the finished folder `gan`. Errors: `DamagedState`."""
+    try:
+        return read_definition(_undamaged(gan, DEFINITION))
     except UserError as error:
         raise DamagedState(f"{error}; {REMEDY}") from None
+
+
+def _undamaged(gan: Path, name: str) -> Path:
+    path = gan / name
+    if not path.exists():
+        raise DamagedState(f"{path} is missing; {REMEDY}")
+    verified.read_bytes(gan, name)
+    return path

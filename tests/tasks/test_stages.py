@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
+from pipeline import pretrained
 from pipeline.errors import UserError
 from pipeline.options import STAGE_OPTIONS, STAGES
 from pipeline.result import Result
 from pipeline.store.artifacts import Artifact, ArtifactStore
-from tasks import console, isolation, paths
+from tasks import backbones, console, isolation, paths
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
-from tasks.stages import STAGE_TASKS
+from tasks.stages import STAGE_TASKS, Measured
 
 GIVEN_TO_ALL = {"folder", "progress", "should_stop"}
 
@@ -65,6 +66,26 @@ def test_gan_stage_warns_about_ignored_fields_before_training(configure):
     assert "foreign.json: GAN_model.epochs = 50 is not followed: set gan.epochs in luigi.cfg" in warnings("")
     (told,) = warnings("gan.definition=seeing")
     assert told.startswith("seeing.json: generator.attention = [32]: feature maps of 16 px pictures are 8, 4 wide")
+
+
+@pytest.mark.parametrize("aided", [True, False])
+def test_samples_of_a_vision_aided_gan_are_not_measured_by_its_network(configure, shipped_weights, aided):
+    folder = configure("[download]\nquery = toads\n[classifier]\nbackbone = none\n[gan]\ndefinition = mine\n")
+    (folder / "models").mkdir()
+    (folder / "models" / "mine.json").write_text(json.dumps({"discriminator": {"vision_aided": aided}}))
+    measured = [task for task in RunPipeline(dataset="toads").stages() if isinstance(task, Measured)]
+    assert [task.stage for task in measured] == ["gan", "generate"]
+    digest = backbones.TEXTURES if aided else pretrained.SHIPPED_SHA256
+    assert [task.content()["extractor"] for task in measured] == [digest] * 2
+
+
+def test_a_vision_aided_gan_without_the_package_is_refused_before_anything_runs(configure):
+    folder = configure("[download]\nquery = toads\n[gan]\ndefinition = mine\n")
+    (folder / "models").mkdir()
+    (folder / "models" / "mine.json").write_text(json.dumps({"discriminator": {"vision_aided": True}}))
+    (gan,) = (stage for stage in RunPipeline(dataset="toads").stages() if stage.stage == "gan")
+    with pytest.raises(UserError, match=r"discriminator.vision_aided: the package .* is not installed"):
+        gan.content()
 
 
 def test_schedule_that_needs_the_number_of_epochs_is_refused_before_anything_runs(configure):

@@ -27,7 +27,8 @@ SCHEMA_FIELD = "$schema"  # tells an editor where the schema is; training ignore
 DESCRIPTION_FIELD = "description"
 BUILT_IN_DEFINITIONS = Path(__file__).parents[3] / "models"
 BUILT_IN_NAMES = frozenset(
-    ("dcgan", "dcgan-128", "lsgan", "multi-scale", "progressive", "r3", "sagan", "sn-hinge", "wgan-gp", "wide")
+    {"dcgan", "dcgan-128", "lsgan", "multi-scale", "progressive", "r3", "sagan", "sn-hinge", "vision-aided", "wgan-gp"}
+    | {"wide"}
 )  # in a checkout the folder of these is also that of a user's own
 SCHEMA = "schema.json"  # in the same folder as the definitions, but not a definition
 DROP_FIELDS = ("factor", "at", "plateaus")  # of a schedule
@@ -38,6 +39,7 @@ LATER_FIELDS = (
     "penalties.lecam",
     "generator.skip_excitation",
     "discriminator.reconstruction",
+    "discriminator.vision_aided",
 )
 DEFAULT, UNNAMED = "dcgan", "unnamed"
 

@@ -122,6 +122,7 @@ def check_definition(definition: Definition) -> None:
     """Check what must hold between the parts of a definition."""
     _check_wasserstein(definition)
     _check_norm(definition)
+    _check_vision_aid(definition)
     _check_smoothing(definition)
     _check_balance(definition)
     _check_augment(definition)
@@ -159,6 +160,13 @@ def _check_wasserstein(definition: Definition) -> None:
     if penalties.clip and network.weights == "spectral":
         raise ValueError('penalties.clip and weights "spectral" in the discriminator: spectral norm undoes the clipping'
                          ' of a kernel; set penalties.clip to 0, or weights to "free"')  # fmt: skip
+
+
+def _check_vision_aid(definition: Definition) -> None:
+    if definition.discriminator.vision_aided and LOSS_PROPERTIES[definition.loss].is_critic:
+        raise ValueError(f'discriminator.vision_aided and loss "{definition.loss}": nothing bounds the slope of the'
+                         ' frozen network, so the loss diverges; set loss to "hinge", or vision_aided to'
+                         ' false')  # fmt: skip
 
 
 def _check_smoothing(definition: Definition) -> None:

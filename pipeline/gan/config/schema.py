@@ -132,6 +132,12 @@ class Discriminator(Network):
         " show (FastGAN, Liu 2021), usually 1; 0: none", low=0, high=1e4,
     )  # fmt: skip
 
+    vision_aided: bool = Field(
+        False,
+        description="heads on the maps of a frozen network, EfficientNet-Lite0 on ImageNet, judge too (Kumari 2022):"
+        " shapes in minutes; samples are scored by another network",
+    )
+
     @model_validator(mode="after")
     def _can_judge(self) -> "Discriminator":
         check_discriminator(self)

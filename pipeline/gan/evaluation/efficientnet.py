@@ -83,18 +83,18 @@ def build(arrays: Arrays, *, side: int = SIDE) -> keras.Model:
     for group in GROUPS:
         # The kernel of the KID divides by the number of features: a group then counts by its weight, whatever its size
         share = ENERGY * group.weight / total * size / BLOCKS[group.block].channels
-        mean, deviation = _statistics(arrays, group.block) if group.normalised else (np.float32(0), np.float32(1))
+        mean, deviation = statistics(arrays, group.block) if group.normalised else (np.float32(0), np.float32(1))
         factor = np.float32(np.sqrt(share) / group.scale) / deviation
         features.append((means[group.block] - mean) * factor)
     found = keras.layers.Concatenate()(features)
     return keras.Model(inputs, found)
 
 
-def maps_of(inputs: Any, arrays: Arrays) -> list[Any]:
-    """The maps (N, H, W, C) of the stem, before they are clipped, and then of each block, for a tensor of a model."""
+def maps_of(inputs: Any, arrays: Arrays, *, blocks: int = len(BLOCKS)) -> list[Any]:
+    """The maps (N, H, W, C) of the stem, before they are clipped, and then of the first `blocks`, for a tensor."""
     stem = _convolve(inputs, arrays, "_conv_stem", "_bn0", stride=2)
     found, maps = [stem], _clip(stem)
-    for number, block in enumerate(BLOCKS):
+    for number, block in enumerate(BLOCKS[:blocks]):
         maps = apply_block(maps, arrays, f"_blocks.{number}", block)
         found.append(maps)
     return found
@@ -136,7 +136,7 @@ def _clip(maps: Any) -> Any:
     return keras.layers.ReLU(6.0)(maps)
 
 
-def _statistics(arrays: Arrays, number: int) -> tuple[np.ndarray, np.ndarray]:
+def statistics(arrays: Arrays, number: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation on ImageNet of the maps after a block, by channel: those of the normalisations whose outputs
     were added, as if these were independent."""
     first = number

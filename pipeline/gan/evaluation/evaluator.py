@@ -14,7 +14,7 @@ from pipeline.gan.config import Definition
 from pipeline.gan.config.rules import LOSS_PROPERTIES
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.evaluation.metrics import MIN_IMAGES, Copies, Reference, Scores
-from pipeline.gan.networks.pyramid import Pictures, as_judged, map_sides
+from pipeline.gan.networks.pyramid import Pictures, as_judged, map_sides, sides
 from pipeline.gan.training.losses import Loss, feature_distance, find_loss
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import StepPlan
@@ -132,8 +132,10 @@ class DiscriminatorEvaluator:
         self.discriminator = state.discriminator.at(plan.stage, fading=plan.fading)
 
     def probabilities(self, pictures: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """The sigmoid of the logit of each of `pictures` (N, S, S, C) uint8: (N,) float32."""
-        return _sigmoid(self._judge(pictures, labels)[0])[:, 0]
+        """The sigmoid of the logit of each of `pictures` (N, S, S, C) uint8: (N,) float32; a vision-aided discriminator
+        has several logits, and gives their mean.
+        """
+        return _sigmoid(self._judge(pictures, labels)[0]).mean(axis=1)
 
     def evaluate(
         self,
@@ -171,7 +173,7 @@ class DiscriminatorEvaluator:
         )
 
     def _discriminator_loss(self, loss: Loss, real: np.ndarray, fake: np.ndarray) -> float:
-        """D's loss on logits (N, 1) and (M, 1), of which one may be empty, unless they are paired."""
+        """D's loss on logits (N, K) and (M, K), of which one may be empty, unless they are paired."""
         smoothing = self.state.definition.smoothing
         if not (loss.on_reals and loss.on_fakes):
             return float(loss.discriminator(real, fake, smoothing))
@@ -182,7 +184,7 @@ class DiscriminatorEvaluator:
         return self._predict(self._image_batches(pictures), labels)
 
     def _predict(self, parts: Iterator[Pictures], labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Logits (N, 1) and the mean of the features (1, F), float32: all features might not fit into memory."""
+        """Logits (N, K), of D and of its aid, and the mean of the features (1, F): all might not fit into memory."""
         logits: list[np.ndarray] = []
         total: Any = np.float32(0)
         done = 0
@@ -191,10 +193,13 @@ class DiscriminatorEvaluator:
             if self.state.class_head and labels is not None:
                 one_hot = np.eye(self.state.classes, dtype=np.float32)[labels[done : done + len(logit)]]
                 logit = logit + _array(self.state.class_head.logit(features, one_hot))
+            if aid := self.state.vision_aid:
+                logit = np.concatenate([logit, _array(aid.logits(sides(part)[-1], training=False))], axis=1)
             logits.append(logit)
             done += len(logit)
             total += features.sum(axis=0, keepdims=True, dtype=np.float64)
-        found = np.concatenate([np.zeros((0, 1), np.float32), *logits])
+        judges = 1 + (len(self.state.vision_aid.heads) if self.state.vision_aid else 0)
+        found = np.concatenate([np.zeros((0, judges), np.float32), *logits])
         return found, np.asarray(total / max(len(found), 1), np.float32)
 
     def _image_batches(self, pictures: np.ndarray) -> Iterator[Pictures]:
@@ -219,9 +224,9 @@ def _accuracies(loss: Loss, real: np.ndarray, fake: np.ndarray) -> dict[str, flo
         return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"))
     if loss.is_paired:  # right or wrong on each pair
         return dict.fromkeys(("accuracy", "real_accuracy", "fake_accuracy"), float((real > fake).mean()))
-    on_real, on_fake = (real > 0)[:, 0], (fake < 0)[:, 0]
-    sides = {"accuracy": np.concatenate([on_real, on_fake]), "real_accuracy": on_real, "fake_accuracy": on_fake}
-    return {name: float(correct.mean()) if len(correct) else None for name, correct in sides.items()}
+    on_real, on_fake = real > 0, fake < 0
+    correct = {"accuracy": np.concatenate([on_real, on_fake]), "real_accuracy": on_real, "fake_accuracy": on_fake}
+    return {name: float(found.mean()) if len(found) else None for name, found in correct.items()}
 
 
 def _check_sides(definition: Definition, is_real: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from pipeline.gan.config.resolutions import NETWORKS
 from pipeline.gan.networks import build_discriminator, build_generator
 from pipeline.gan.networks.class_head import build_class_head
 from pipeline.gan.networks.decoder import build_decoders
+from pipeline.gan.networks.vision_aid import build_vision_aid
 from pipeline.store.npz import ArrayForm, ArrayForms
 
 
@@ -21,7 +22,8 @@ class TrainState:
     """Both networks with their batch norm statistics, both optimizers with their counters, and the averaged generator.
 
     `average` is a generator whose weights and batch norm statistics follow those of `generator` as a moving average.
-    `class_head` judges the class of a picture; None without classes.
+    `class_head` judges the class of a picture; None without classes. `vision_aid` judges by a frozen network; None
+    unless the discriminator is vision-aided.
     `decoders` reconstruct reals from feature maps of the discriminator; None without `reconstruction`. `strength` is
     the current probability of augmentation, `logit_means` are the running means of D's logits on reals and fakes, None
     without LeCam.
@@ -39,6 +41,9 @@ class TrainState:
         self.class_head = (
             build_class_head(definition, features=features, classes=classes, seed=seed) if classes else None
         )
+        self.vision_aid = (
+            build_vision_aid(definition, size=size, seed=seed) if definition.discriminator.vision_aided else None
+        )
         decodes = definition.discriminator.reconstruction > 0
         self.decoders = build_decoders(definition, **built, dtype=dtype) if decodes else None
         self.generator_optimizer = make_optimizer(definition.generator.optimizer, self.generator.trainable_variables)
@@ -52,8 +57,8 @@ class TrainState:
 
     @property
     def trained_with_discriminator(self) -> list[keras.Variable]:
-        """The variables that the discriminator's optimizer updates: its own, and those of class head and decoders."""
-        parts = (self.discriminator, self.class_head, self.decoders)
+        """The variables that the discriminator's optimizer updates: its own, of class head, aid and decoders."""
+        parts = (self.discriminator, self.class_head, self.vision_aid, self.decoders)
         return [variable for part in parts if part for variable in part.trainable_variables]
 
     @property
@@ -79,8 +84,10 @@ class TrainState:
 
     def restore_networks(self, arrays: dict[str, np.ndarray]) -> bool:
         """Set generator, averaged generator, discriminator and class head alone, from arrays named as in `arrays()`;
-        returns false, and sets nothing, if they are not of the form of these networks."""
-        parts = tuple(f"{name}/" for name in (*NETWORKS, "class_head"))
+        returns false, and sets nothing, if they are not of the form of these networks. The heads of an aid are set too
+        if there are such arrays."""
+        aid = ("vision_aid",) if self.vision_aid and "vision_aid/000" in arrays else ()
+        parts = tuple(f"{name}/" for name in (*NETWORKS, "class_head", *aid))
         here = {name: variable for name, variable in self._named() if name.startswith(parts)}
         there = {name: array for name, array in arrays.items() if name.startswith(parts)}
         if {name: tuple(each.shape) for name, each in here.items()} != {name: a.shape for name, a in there.items()}:

@@ -72,7 +72,7 @@ def count_skipped(metrics: np.ndarray) -> int:
     return int(np.signbit(metrics[:, D_GRADIENT]).sum())
 
 
-# D's logits (B, 1) on reals and fakes, its loss and penalty, and the augmented reals
+# Logits (B, K) on reals and fakes, of D and of the heads of its aid; D's loss and penalty, and the augmented reals
 DiscriminatorOutput = dict[str, Any]
 
 
@@ -153,7 +153,7 @@ class _Update:
         """D's turn: its output before the update, and the norm of its gradient."""
         state, network = self.state, self.state.discriminator
         network.power_iteration()
-        for others in (state.decoders, state.class_head):
+        for others in (state.decoders, state.class_head, state.vision_aid):
             if others:
                 others.power_iteration()
         # Outside the tape: no gradients by the pictures are needed
@@ -170,10 +170,10 @@ class _Update:
     def _discriminator_loss(self, reals: Pictures, fakes: Pictures, mix: Tensor) -> tuple[Tensor, Any]:
         """D's loss with penalties, and its output on reals and fakes."""
         if self.separate_batches:
-            (real, _, *maps), (fake, *_) = (self._judge(x) for x in (reals, fakes))
+            (real, _, *maps), (fake, *_) = (self._answers(x) for x in (reals, fakes))
         else:
             both = map_sides(lambda *pair: ops.concatenate(pair), reals, fakes)
-            logits, _, *maps = self._judge(both, twice=True)
+            logits, _, *maps = self._answers(both, twice=True)
             real, fake = ops.split(logits, 2)
             maps = [ops.split(each, 2)[0] for each in maps]
         loss = self.loss.discriminator(real, fake, self.definition.smoothing)
@@ -189,6 +189,13 @@ class _Update:
             classes = ops.concatenate([self.classes, self.classes]) if twice else self.classes
             logits += self.state.class_head.logit(features, classes)
         return [logits, features, *maps]
+
+    def _answers(self, pictures: Pictures, *, twice: bool = False) -> list[Tensor]:
+        """As `_judge`, with the logits (B, K) of D itself and of the heads of its aid, if any."""
+        logits, *others = self._judge(pictures, twice=twice)
+        if aid := self.state.vision_aid:
+            logits = ops.concatenate([logits, aid.logits(sides(pictures)[-1], training=True)], axis=1)
+        return [logits, *others]
 
     def _penalty(self, reals: Pictures, fakes: Pictures, mix: Tensor) -> Tensor:
         """The penalties that are due, each weighted for all the steps until it is due again."""
@@ -206,7 +213,8 @@ class _Update:
         means = self.state.logit_means
         if means is None:
             return ops.zeros(())
-        return self.definition.penalties.lecam.weight * lecam(real, fake, ops.convert_to_tensor(means))
+        weight, means = self.definition.penalties.lecam.weight, ops.convert_to_tensor(means)
+        return weight * lecam(real[:, :1], fake[:, :1], means)  # the heads of an aid have logits of another size
 
     def _reconstruction(self, reals: Pictures, maps: list[Tensor], mix: Tensor) -> Tensor:
         if self.state.decoders is None:
@@ -217,7 +225,7 @@ class _Update:
     def _follow_logits(self, d_output: DiscriminatorOutput) -> None:
         """Move the means of D's logits, with which LeCam compares."""
         if (means := self.state.logit_means) is not None:
-            now = ops.stack([ops.mean(d_output["real"]), ops.mean(d_output["fake"])])
+            now = ops.stack([ops.mean(d_output[name][:, :1]) for name in ("real", "fake")])
             means.assign(now + (means - now) * self.definition.penalties.lecam.decay)
 
     def _slopes(self, pictures: Pictures) -> Pictures:
@@ -232,10 +240,10 @@ class _Update:
 
     def _generator_loss(self, fakes: Pictures, draws: Tensor, d_output: DiscriminatorOutput) -> tuple[Tensor, Tensor]:
         """G's loss by the D that has just learned."""
-        fake, features, *_ = self._judge(self._augmented(fakes, draws))
+        fake, features, *_ = self._answers(self._augmented(fakes, draws))
         real, real_features = d_output["real"], None
         if self.needs_reals:
-            real, real_features = map(ops.stop_gradient, self._judge(d_output["reals"])[:2])
+            real, real_features = map(ops.stop_gradient, self._answers(d_output["reals"])[:2])
         loss = self.loss.generator(real, fake)
         if weight := self.definition.feature_matching:
             loss += weight * feature_distance(real_features, features)

@@ -27,6 +27,11 @@ REFUSED = {
         ["growing and discriminator.reconstruction", "no map to decode", "set one of them to 0"],
         {"discriminator": {"reconstruction": 0}},
     ),
+    "an aid of a critic": (
+        {**WGAN_GP, "discriminator": {"norm": "layer", "vision_aided": True}},
+        ['discriminator.vision_aided and loss "wasserstein"', "nothing bounds the slope", 'set loss to "hinge"'],
+        {"discriminator": {"vision_aided": False}},
+    ),
     "a mean that nothing is compared with": (
         {"penalties": {"lecam": {"decay": 0.9}}},
         ["penalties.lecam: decay and weight = 0", "no mean is compared with", "set weight"],

@@ -1,0 +1,85 @@
+"""The aid of a vision-aided discriminator: heads that judge pictures by the maps of a network that has seen a million
+photographs (Kumari et al. 2022, "Ensembling off-the-shelf models for GAN training"; Sauer et al. 2021).
+
+That network is EfficientNet-Lite0, whose weights a package ships; they never change. It knows edges, textures and parts
+of things from the first step, so that G learns shapes in minutes for which a small discriminator alone takes hours. It
+sees pictures of 64 px at most, whatever their size: G learns details from the discriminator itself, and a step at
+128 px takes a fifth longer. The scores of such a training are by another network: see `scoring_extractor`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.devices import keras
+from pipeline.gan.config import Definition
+from pipeline.gan.evaluation import efficientnet
+from pipeline.gan.networks.builder import KERNEL, RELU_GAIN, LayerFactory, LayerOwner
+from pipeline.pretrained import require_shipped
+from pipeline.store.torch_file import read_arrays
+
+BLOCKS = (4, 10)  # of the frozen network, whose maps the heads read: an eighth and a sixteenth of the side
+MOST_SIDE = 64  # pixels of its input
+WIDTH = 64  # channels of a head
+LEAST_SIDE = 2  # of the map that a head flattens
+SLOPE = 0.2  # of the leaky ReLUs below zero
+Tensor = Any  # a tensor of the backend
+ops = keras.ops
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisionAid(LayerOwner):
+    """`frozen` gives the maps of BLOCKS, normalised by their statistics on ImageNet; `heads` a logit (B, 1) of each."""
+
+    frozen: keras.Model
+    heads: tuple[keras.Model, ...]
+
+    def logits(self, pictures: Tensor, *, training: bool) -> Tensor:
+        """The logits (B, heads) of `pictures` (B, S, S, C) in about [-1, 1], float32; gradients flow through."""
+        maps = self.frozen(self._fitted(pictures), training=False)
+        found = [head(each, training=training) for head, each in zip(self.heads, maps, strict=True)]
+        return ops.concatenate(found, axis=1)
+
+    def _fitted(self, pictures: Tensor) -> Tensor:
+        """`pictures` as the frozen network expects them: of its side, with three channels."""
+        side, given = self.frozen.input_shape[1], pictures.shape[1]
+        if given > side:
+            pictures = ops.average_pool(pictures, given // side, strides=given // side)
+        elif given < side:  # the first pictures of a growing GAN
+            pictures = ops.repeat(ops.repeat(pictures, side // given, axis=1), side // given, axis=2)
+        if pictures.shape[-1] == 1:
+            pictures = ops.repeat(pictures, 3, axis=-1)
+        return efficientnet.prepare((pictures + 1.0) * 127.5)
+
+
+def build_vision_aid(definition: Definition, *, size: int, seed: int) -> VisionAid:
+    """Build the aid for pictures of `size` pixels. Errors: `UserError` if the weights are not installed."""
+    weights = require_shipped()
+    side = size
+    while side > MOST_SIDE:
+        side //= 2  # of every size that a network can be built for, see `Resolutions`
+    picture = keras.Input((side, side, 3))
+    arrays = read_arrays(weights.path, sha256=weights.digest)
+    maps = efficientnet.maps_of(picture, arrays, blocks=max(BLOCKS) + 1)[1:]
+    normalised = [_normalised(maps[block], *efficientnet.statistics(arrays, block)) for block in BLOCKS]
+    frozen = keras.Model(picture, normalised, name="frozen")
+    frozen.trainable = False
+    layers = LayerFactory(definition.discriminator, role="vision_aid", seed=seed, dtype="float32")
+    heads = tuple(_head(layers, each.shape[1:], f"aid_{block}") for block, each in zip(BLOCKS, normalised, strict=True))
+    return VisionAid(layers=layers, frozen=frozen, heads=heads)
+
+
+def _normalised(maps: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    return (maps - mean) / (deviation + efficientnet.EPSILON)
+
+
+def _head(layers: LayerFactory, shape: tuple[int, ...], name: str) -> keras.Model:
+    """Strided convolutions down to LEAST_SIDE, at least one, and a logit."""
+    maps = x = keras.Input(shape)
+    step = 0
+    while not step or x.shape[1] > LEAST_SIDE:
+        bias = layers.network.norm == "none"
+        x = layers.conv(x, WIDTH, kernel=KERNEL, stride=2, bias=bias, gain=RELU_GAIN, name=f"{name}_{step}")
+        x = layers.relu(layers.norm(x, f"{name}_norm_{step}"), SLOPE)
+        step += 1
+    flat = keras.layers.Flatten(dtype="float32")(x)
+    return keras.Model(maps, layers.dense(flat, 1, gain=1.0, name=f"{name}_logit"), name=name)
