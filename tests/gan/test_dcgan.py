@@ -73,7 +73,7 @@ def test_definition_can_be_a_name_path_dict_or_object(tmp_path):
     assert Dcgan((16, 16, 3), {"latent": 8}).definition.latent == 8
     assert Dcgan((16, 16, 3), definition).definition is definition
     assert Dcgan((16, 16, 3), "wide").definition.generator.width == 64
-    assert Dcgan((16, 16, 3)).definition == Definition()
+    assert Dcgan((16, 16, 3)).definition == Dcgan((16, 16, 3), "dcgan").definition
 
 
 @pytest.mark.parametrize(

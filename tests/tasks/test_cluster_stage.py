@@ -1,6 +1,7 @@
 """A stage as a whole on a worker: it gets what it needs, publishes, and another worker goes on from a copy."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -277,6 +278,6 @@ def test_a_worker_with_other_weights_is_refused(order, monkeypatch):
     monkeypatch.setattr(backbones, "extractor_weights", lambda *_: SimpleNamespace(digest="two"))
     options = SimpleNamespace(extractor="auto")
     with pytest.raises(UserError, match=r"measures samples with other weights .*extractor = auto.*keras/models"):
-        work(order(options, inputs=inputs))
+        work(replace(order(options, inputs=inputs), extractor="auto"))
     monkeypatch.setattr(backbones, "extractor_weights", lambda *_: SimpleNamespace(digest="one"))
-    assert work(order(options, inputs=inputs))[0].outputs
+    assert work(replace(order(options, inputs=inputs), extractor="auto"))[0].outputs

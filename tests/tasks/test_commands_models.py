@@ -73,7 +73,7 @@ def test_models_show_explains_differences_and_prints_all_fields(run_models):
 
 
 def test_models_show_says_if_nothing_differs(run_models):
-    assert "every field has its default" in run_models("show", "dcgan")[1]
+    assert "every field has its default" in run_models("show", "from-scratch")[1]
 
 
 def test_models_check_prints_ok_and_warnings(run_models):

@@ -79,7 +79,7 @@ def test_samples_of_a_vision_aided_gan_are_not_measured_by_its_network(configure
     assert [task.content()["extractor"] for task in measured] == [digest] * 2
 
 
-def test_a_vision_aided_gan_without_the_package_is_refused_before_anything_runs(configure):
+def test_a_vision_aided_gan_without_the_package_is_refused_before_anything_runs(configure, no_package):
     folder = configure("[download]\nquery = toads\n[gan]\ndefinition = mine\n")
     (folder / "models").mkdir()
     (folder / "models" / "mine.json").write_text(json.dumps({"discriminator": {"vision_aided": True}}))

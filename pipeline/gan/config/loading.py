@@ -27,7 +27,7 @@ SCHEMA_FIELD = "$schema"  # tells an editor where the schema is; training ignore
 DESCRIPTION_FIELD = "description"
 BUILT_IN_DEFINITIONS = Path(__file__).parents[3] / "models"
 BUILT_IN_NAMES = frozenset(
-    {"dcgan", "dcgan-128", "lsgan", "multi-scale", "progressive", "r3", "sagan", "sn-hinge", "vision-aided", "wgan-gp"}
+    {"dcgan", "dcgan-128", "from-scratch", "lsgan", "multi-scale", "progressive", "r3", "sagan", "sn-hinge", "wgan-gp"}
     | {"wide"}
 )  # in a checkout the folder of these is also that of a user's own
 SCHEMA = "schema.json"  # in the same folder as the definitions, but not a definition
@@ -143,13 +143,13 @@ def choose_definition(given: DefinitionLike) -> NamedDefinition:
     """
     if isinstance(given, NamedDefinition):
         return given
-    if given is None or isinstance(given, Definition):
-        return NamedDefinition(name=DEFAULT if given is None else UNNAMED, definition=given or Definition())
+    if isinstance(given, Definition):
+        return NamedDefinition(name=UNNAMED, definition=given)
     if isinstance(given, Mapping):
         return NamedDefinition(name=UNNAMED, definition=_emit_warnings(_from_mapping(given)))
-    if not isinstance(given, Path | str):
+    if given is not None and not isinstance(given, Path | str):
         raise UserError(f"definition = {given!r}: expected a name, a path, a dict as in models/*.json, or None")
-    path = _resolve_path(given)
+    path = _resolve_path(DEFAULT if given is None else given)
     return NamedDefinition(name=path.stem, definition=_emit_warnings(read(path)))
 
 

@@ -10,11 +10,11 @@ sees pictures of 64 px at most, whatever their size: G learns details from the d
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline import pretrained
 from pipeline.devices import keras
 from pipeline.gan.config import Definition
 from pipeline.gan.evaluation import efficientnet
 from pipeline.gan.networks.builder import KERNEL, RELU_GAIN, LayerFactory, LayerOwner
-from pipeline.pretrained import require_shipped
 from pipeline.store.torch_file import read_arrays
 
 BLOCKS = (4, 10)  # of the frozen network, whose maps the heads read: an eighth and a sixteenth of the side
@@ -53,7 +53,7 @@ class VisionAid(LayerOwner):
 
 def build_vision_aid(definition: Definition, *, size: int, seed: int) -> VisionAid:
     """Build the aid for pictures of `size` pixels. Errors: `UserError` if the weights are not installed."""
-    weights = require_shipped()
+    weights = pretrained.require_shipped()
     side = size
     while side > MOST_SIDE:
         side //= 2  # of every size that a network can be built for, see `Resolutions`

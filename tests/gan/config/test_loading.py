@@ -19,8 +19,10 @@ def test_every_built_in_definition_is_valid_and_described(path):
     assert read_definition(path).description
 
 
-def test_dcgan_equals_the_defaults():
-    assert differences(read_definition(MODELS / "dcgan.json")) == []
+def test_dcgan_is_from_scratch_with_an_aid():
+    (aid,) = differences(read_definition(MODELS / "dcgan.json"))
+    assert (aid.key, aid.value) == ("discriminator.vision_aided", True)
+    assert differences(read_definition(MODELS / "from-scratch.json")) == []
 
 
 def test_values_are_read_into_their_fields(write):

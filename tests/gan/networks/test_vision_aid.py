@@ -136,7 +136,7 @@ def test_networks_of_a_training_without_aid_can_begin_one_with_it():
     assert plain.restore_networks(aided.arrays())
 
 
-def test_without_the_package_the_error_names_it(monkeypatch):
+def test_without_the_package_the_error_names_it(monkeypatch, no_package):
     monkeypatch.setattr(pretrained, "SHIPPED_PACKAGE", "not_installed")
     with pytest.raises(UserError, match=r"vision_aided: the package efficientnet.*not installed; install it .*false"):
         TrainState(define(AIDED), size=16, channels=3, seed=0)
