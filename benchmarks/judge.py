@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/judge.py FOLDER --features DIR [--side 32] [--steps 200 500 2000 5000] [--looks FILE]
                                        [--extractor own]
 
-FOLDER holds pictures (or is a file in the format of Fashion-MNIST). The default definition is trained on them; the
+FOLDER holds pictures (or is a file in the format of Fashion-MNIST). The definition from-scratch is trained on them; the
 looks are its samples after each number of steps. `--features DIR` names a folder with a script features.py, as for
 gan_quality.py: its `Extractor` gives the features of a network trained on ImageNet. `--looks` keeps reals and looks in
 a file, and uses them from there if it exists. `--extractor own` compares textures instead of what 'auto' gives. The
@@ -75,10 +75,10 @@ def load_or_train(given: argparse.Namespace) -> tuple[np.ndarray, dict[str, np.n
 
 
 def train(reals: np.ndarray, steps: Sequence[int], count: int) -> dict[str, np.ndarray]:
-    """Train the default definition; returns `count` samples after about each number of steps."""
+    """Train `from-scratch`, which does not know the judged network; returns `count` samples after each of `steps`."""
     from pipeline.gan import Dcgan
 
-    gan, done, looks = Dcgan(reals, seed=0), 0, {}
+    gan, done, looks = Dcgan(reals, "from-scratch", seed=0), 0, {}
     steps_of_epoch = max(1, len(reals) // gan.definition.batch)
     for number in sorted(steps):
         epochs = max(done + 1, round(number / steps_of_epoch))

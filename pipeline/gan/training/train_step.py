@@ -256,7 +256,8 @@ class _Update:
         """Augment more while D is too sure of the reals, and less otherwise (Karras et al. 2020, section 3)."""
         rule, strength = self.definition.augment, self.state.strength
         if rule.target:
-            sure = self.loss.sureness(d_output["real"], d_output["fake"])
+            # Of D itself: the heads of an aid are always surer, and strong augmentation leaves its traces in samples
+            sure = self.loss.sureness(d_output["real"][:, :1], d_output["fake"][:, :1])
             moved = strength + ops.sign(sure - rule.target) * (batch / rule.ramp)
             strength.assign(ops.clip(moved, 0.0, rule.probability))
 

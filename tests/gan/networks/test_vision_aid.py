@@ -112,6 +112,20 @@ def test_penalties_are_on_the_discriminator_itself():
     assert metrics[0]["d_penalty"] == pytest.approx(metrics[1]["d_penalty"], rel=1e-5)
 
 
+def test_augmentation_follows_the_discriminator_itself():
+    """Heads that call all pictures real do not raise the strength while the discriminator itself is unsure."""
+    runner = StepRunner(define(AIDED | {"augment": {"target": 0.6, "ramp": 100}}))
+    for variable in runner.state.discriminator.variables:
+        variable.assign(np.zeros(variable.shape))
+    for head in runner.state.vision_aid.heads:
+        head.layers[-1].bias.assign([9.0])
+    runner.run(range(2), learn=False)
+    assert float(runner.state.strength) == 0
+    runner.state.discriminator.layers.get("logit").bias.assign([9.0])
+    runner.run(range(2), learn=False)
+    assert float(runner.state.strength) > 0
+
+
 def test_resumed_steps_are_bit_identical():
     tree = {"discriminator": {"vision_aided": True}}  # batch norm in the heads too
     runner = StepRunner(define(tree))
