@@ -24,6 +24,7 @@ from pipeline.gan.stats_log import Row, best_row, chosen_epoch, skipped_steps
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.phase import FIRST
 from pipeline.gan.training.schedule import images_until_full_size
+from pipeline.pretrained import SHIPPED_NAME
 from pipeline.store import manifest as manifests
 from pipeline.store import verified
 from pipeline.store.atomic import write_whole
@@ -188,6 +189,7 @@ def _networks(training: Trainer) -> dict[str, Any]:
         "generator": state.generator.parameters,
         "discriminator": state.discriminator.parameters,
         "own_layers": training.definition.discriminator.minibatch != "none",
+        **({"aid": SHIPPED_NAME} if state.vision_aid else {}),
     }
 
 

@@ -70,6 +70,7 @@ def test_dcgan_scores_by_another_network_and_judges_with_the_aid(tmp_path):
     gan.save(tmp_path / "gan")
     again = Dcgan.load(tmp_path / "gan")
     assert np.array_equal(again.discriminate(images[:4]), probabilities)
+    assert "a frozen network judged beside it: EfficientNetLite0" in (tmp_path / "gan" / "README.md").read_text()
     for head in again.state.vision_aid.variables:
         head.assign(np.zeros(head.shape))
     assert not np.array_equal(again.discriminate(images[:4]), probabilities)
