@@ -64,7 +64,7 @@ DEFINITIONS = {
         "growing": {"start": 8, "fade": 64, "hold": 8},
         "conditional": True,
     }),
-    "vision-aided": define({"discriminator": PLAIN | {"vision_aided": True}, "loss": "hinge"}),
+    "vision-aided": define({"discriminator": PLAIN | {"vision_aided": True}}),
     "reconstructing": define({"discriminator": PLAIN | {"reconstruction": 1.0}}),
     "clipped": define({
         "generator": {"optimizer": {"name": "rmsprop", "learning_rate": 5e-5, "beta_2": 0.9}},
