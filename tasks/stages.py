@@ -13,14 +13,14 @@ from typing import Any, cast
 
 import luigi
 
-from pipeline import pretrained
 from pipeline.crawl.validate import content_inputs
 from pipeline.errors import UserError, of_system
+from pipeline.gan import frozen_network
 from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, epochs_begun, find_continuation
 from pipeline.gan.training.ending import check_automatic
-from pipeline.pretrained import NONE, scoring_extractor, uses_backbone
+from pipeline.pretrained import NONE, uses_backbone
 from tasks import backbones, gallery_updates, label_snapshots, machines, paths, settings, trained_generators
 from tasks.make_artifact import draft_manifest
 from tasks.stage_arguments import (
@@ -190,7 +190,7 @@ class Measured(StageTask):
             definition = read_definition(paths.definition(self.chosen["gan"].definition))
         except UserError:  # the content of the stage gan raises it
             return self.options.extractor
-        return scoring_extractor(self.options.extractor, vision_aided=definition.discriminator.vision_aided)
+        return frozen_network.scoring_extractor(self.options.extractor, definition)
 
     def content(self) -> dict[str, str]:
         return {"extractor": backbones.extractor_digest(self.extractor, self.backbone)}
@@ -235,7 +235,7 @@ class TrainGan(Measured):
         if self.options.epochs is None:
             check_automatic(definition, self.options.definition)
         if definition.discriminator.vision_aided:
-            pretrained.require_shipped()
+            frozen_network.require_weights()
         return definition_digest(definition)
 
     @cached_property

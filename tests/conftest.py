@@ -12,6 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the testers have the cores among them
 import pytest
 
 from pipeline import pretrained
+from pipeline.gan import frozen_network
 from pipeline.machine import BACKEND_ENVIRONMENT
 from tests.cluster.cluster_fixtures import cluster
 from tests.store.stores import bucket, s3
@@ -22,7 +23,10 @@ os.environ["GANMILL_MEASURE"] = "0"  # what is fastest is measured in its own te
 os.environ.update(BACKEND_ENVIRONMENT)  # before any test loads TensorFlow: as in a stage's own process
 
 REPOSITORY = Path(__file__).parent.parent
-SHIPPED_PACKAGE, REQUIRE_SHIPPED = pretrained.SHIPPED_PACKAGE, pretrained.require_shipped  # before they are replaced
+SHIPPED_PACKAGE, REQUIRE_WEIGHTS = (
+    pretrained.SHIPPED_PACKAGE,
+    frozen_network.require_weights,
+)  # before they are replaced
 # What `make test-fast` runs: the tests of these folders that are not marked slow or long, ...
 FAST = {"", "crawl", "crawl/sources", "demo", "gan/config", "images", "labels", "notebooks", "report", "store", "tasks"}
 FAST |= {"tasks/nightly", "web", "web/api", "web/chain", "web/jobs", "web/labelling", "web/monitoring", "web/pages"}
@@ -128,14 +132,14 @@ def no_shipped_weights():
     weights = pretrained.find_shipped()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pretrained, "SHIPPED_PACKAGE", "not_installed")
-        patch.setattr(pretrained, "require_shipped", lambda: weights or REQUIRE_SHIPPED())
+        patch.setattr(frozen_network, "require_weights", lambda: weights or REQUIRE_WEIGHTS())
         yield
 
 
 @pytest.fixture
 def no_package(monkeypatch) -> None:
     """The package with the weights of EfficientNet-Lite0 is not installed."""
-    monkeypatch.setattr(pretrained, "require_shipped", REQUIRE_SHIPPED)
+    monkeypatch.setattr(frozen_network, "require_weights", REQUIRE_WEIGHTS)
 
 
 @pytest.fixture

@@ -200,29 +200,3 @@ def test_unknown_backbone_raises_one_line_user_error(wrong):
 def test_similar_name_is_suggested():
     with pytest.raises(UserError, match="did you mean 'MobileNet'"):
         find_backbone("MobilNet")
-
-
-@pytest.mark.parametrize(
-    ("given", "plain", "aided"),
-    [
-        ("auto", "auto", "own"),
-        ("own", "own", "own"),
-        ("MobileNet", "MobileNet", "MobileNet"),
-        ("no.h5", "no.h5", "no.h5"),
-    ],
-)
-def test_a_vision_aided_gan_is_not_scored_by_the_network_it_learns_with(given, plain, aided):
-    assert pretrained.scoring_extractor(given, vision_aided=False) == plain
-    assert pretrained.scoring_extractor(given, vision_aided=True) == aided
-
-
-def test_the_weights_it_learns_with_are_refused_for_its_scores(tmp_path, monkeypatch):
-    file = tmp_path / "copy.pth"
-    file.write_bytes(b"weights")
-    assert pretrained.scoring_extractor(str(file), vision_aided=True) == str(file)
-    monkeypatch.setattr(pretrained, "SHIPPED_SHA256", pretrained.of_file(file))
-    assert pretrained.scoring_extractor(str(file), vision_aided=False) == str(file)
-    with pytest.raises(
-        UserError, match="learns with these weights, so scores by them say little; give auto, MobileNet"
-    ):
-        pretrained.scoring_extractor(str(file), vision_aided=True)

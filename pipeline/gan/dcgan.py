@@ -26,6 +26,7 @@ from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.dcgan_samples import DcganSamples
 from pipeline.gan.evaluation.evaluator import DcganScores, DiscriminatorEvaluator, Evaluation, SampleEvaluator
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
+from pipeline.gan.frozen_network import scoring_extractor
 from pipeline.gan.history import History
 from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
@@ -37,7 +38,6 @@ from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.tuning import choose_compute_mode
 from pipeline.gan.validation import Shape, as_pictures, check_folder, check_number, check_whole
-from pipeline.pretrained import scoring_extractor
 from pipeline.progress import Progress, with_time_left
 
 
@@ -307,8 +307,7 @@ class Dcgan(DcganSamples):
 
     def _extractor(self, extractor: str) -> FeatureExtractor:
         validation.refuse_array("extractor", extractor, "a name or a file of weights")
-        aided = self.definition.discriminator.vision_aided
-        return choose_extractor(scoring_extractor(extractor, vision_aided=aided), None)
+        return choose_extractor(scoring_extractor(extractor, self.definition), None)
 
     def _discriminator_evaluator(self) -> DiscriminatorEvaluator:
         """The evaluator at the current stage of a growing GAN."""

@@ -18,6 +18,7 @@ from pipeline.gan.classes import read_classes
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.metrics import Reference
 from pipeline.gan.evaluation.nearest_reals import NEIGHBOURS, nearest_in_blocks, neighbour_rows
+from pipeline.gan.frozen_network import scoring_extractor
 from pipeline.gan.sample_shards import draw_on_cluster
 from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents, latent_walk
 from pipeline.gan.trained_generator import class_names, load_definition, load_generator
@@ -26,7 +27,6 @@ from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import ImageSet, read_images
 from pipeline.images.packed import Images
 from pipeline.options import GenerateOptions
-from pipeline.pretrained import scoring_extractor
 from pipeline.progress import Progress, ShouldStop, StageProgress, tell
 from pipeline.result import Result
 from pipeline.store.digest import of_bytes
@@ -64,8 +64,9 @@ def generate(
     has no such class.
     """
     prepare_devices()
-    aided = load_definition(gan).discriminator.vision_aided
-    extractor = choose_extractor(scoring_extractor(options.extractor, vision_aided=aided), classifier)  # may be missing
+    extractor = choose_extractor(
+        scoring_extractor(options.extractor, load_definition(gan)), classifier
+    )  # may be missing
     stage_progress = StageProgress(progress, should_stop)
     names = class_names(gan)
     chosen = find_class(options.class_name, names)

@@ -17,6 +17,7 @@ from pipeline.gan.continuation import Continuation, newest_step
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
+from pipeline.gan.frozen_network import scoring_extractor
 from pipeline.gan.model_card import read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
 from pipeline.gan.sheet_names import SHEETS
@@ -34,7 +35,6 @@ from pipeline.gan.video import animate, film_notice
 from pipeline.images.dataset import read_images
 from pipeline.images.packed import Images
 from pipeline.options import GanOptions
-from pipeline.pretrained import scoring_extractor
 from pipeline.progress import Progress, ShouldStop, StageProgress, tell
 from pipeline.result import Result
 from pipeline.store.artifacts import ArtifactStore
@@ -89,7 +89,7 @@ def train_gan(
         loaded.definition, options, images, progress, should_stop
     )
     prepare_devices(compute_mode.threads)
-    scored_by = scoring_extractor(options.extractor, vision_aided=loaded.definition.discriminator.vision_aided)
+    scored_by = scoring_extractor(options.extractor, loaded.definition)
     extractor = choose_extractor(scored_by, classifier)
     if scored_by != options.extractor:
         tell(progress, f"scores samples by {extractor.name}: the discriminator learns with EfficientNet-Lite0")

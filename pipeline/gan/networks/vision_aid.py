@@ -10,8 +10,8 @@ sees pictures of 64 px at most, whatever their size: G learns details from the d
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import pretrained
 from pipeline.devices import keras
+from pipeline.gan import frozen_network
 from pipeline.gan.config import Definition
 from pipeline.gan.evaluation import efficientnet
 from pipeline.gan.networks.builder import KERNEL, RELU_GAIN, LayerFactory, LayerOwner
@@ -53,7 +53,7 @@ class VisionAid(LayerOwner):
 
 def build_vision_aid(definition: Definition, *, size: int, seed: int) -> VisionAid:
     """Build the aid for pictures of `size` pixels. Errors: `UserError` if the weights are not installed."""
-    weights = pretrained.require_shipped()
+    weights = frozen_network.require_weights()
     side = size
     while side > MOST_SIDE:
         side //= 2  # of every size that a network can be built for, see `Resolutions`
