@@ -200,8 +200,8 @@ def _extractor() -> Any:
     return option(
         "auto",
         "what measures the samples: 'auto' (the classifier's backbone, else EfficientNet-Lite0, whose weights a package"
-        " ships; 'own' if the GAN is vision-aided), 'own' (the backbone, else textures, which need no weights),"
-        " MobileNet, Inception, or a file with weights of either (.h5) or of DINOv2 ViT-S/14 (.safetensors)",
+        " ships), 'own' (the backbone, else textures, which need no weights), MobileNet, Inception, or a file with"
+        " weights of either (.h5) or of DINOv2 ViT-S/14 (.safetensors)",
         significant=False,  # the content key has the digest of the weights instead
     )
 

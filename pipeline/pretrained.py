@@ -289,13 +289,18 @@ def find_extractor(extractor: str, *, backbone: Weights | None = None) -> Weight
 
 
 def find_shipped() -> Weights | None:
-    """The weights of EfficientNet-Lite0 that a package ships; None if it is missing or its file is not the published
-    one. The package's code is not run."""
-    found = importlib.util.find_spec(SHIPPED_PACKAGE)
+    """The weights of EfficientNet-Lite0 that a package ships; None if there are none."""
+    return find_in_package(SHIPPED_NAME, package=SHIPPED_PACKAGE, file=SHIPPED_FILE, sha256=SHIPPED_SHA256)
+
+
+def find_in_package(name: str, *, package: str, file: str, sha256: str) -> Weights | None:
+    """The weights of the network `name` in `file` of an installed package; None if it is missing or its file is not
+    that of `sha256`. The package's code is not run."""
+    found = importlib.util.find_spec(package)
     for folder in (found and found.submodule_search_locations) or ():
-        path = Path(folder) / SHIPPED_FILE
-        if path.is_file() and _digest(path, *_size_and_time(path)) == SHIPPED_SHA256:
-            return Weights(name=SHIPPED_NAME, path=path, digest=SHIPPED_SHA256)
+        path = Path(folder) / file
+        if path.is_file() and _digest(path, *_size_and_time(path)) == sha256:
+            return Weights(name=name, path=path, digest=sha256)
     return None
 
 

@@ -75,7 +75,6 @@ class StageOrder:
     resumable: bool
     cluster: Cluster
     backbone: str = ""  # the option of the classifier, for stages that measure samples
-    extractor: str = ""  # what measures them
 
     @property
     def key(self) -> str:
@@ -95,7 +94,6 @@ def make_order(task: Any, draft: Manifest, cluster: Cluster) -> StageOrder:
         resumable=task.resumable,
         cluster=cluster,
         backbone=getattr(task, "backbone", ""),
-        extractor=getattr(task, "extractor", ""),
     )
 
 
@@ -215,9 +213,9 @@ def _check_weights(order: StageOrder) -> None:
     expected = order.draft.inputs.get("extractor")
     if expected is None or order.arguments.get("classifier") is not None:  # its artifact has the weights
         return
-    if backbones.extractor_digest(order.extractor, order.backbone) != expected:
+    if backbones.extractor_digest(order.options.extractor, order.backbone) != expected:
         raise UserError(
-            f"a worker measures samples with other weights than this machine (extractor = {order.extractor}):"
+            f"a worker measures samples with other weights than this machine (extractor = {order.options.extractor}):"
             " copy the cache folder of Keras, ~/.keras/models, to it, or remove it on both"
         )
 

@@ -183,17 +183,8 @@ class Measured(StageTask):
         own = uses_backbone(self.options.extractor) and backbones.classifier_weights(self.backbone)
         return {TrainClassifier: ()} if own else {}
 
-    @cached_property  # as it was when the run began
-    def extractor(self) -> str:
-        """The option `extractor` as it holds for the definition of the GAN."""
-        try:
-            definition = read_definition(paths.definition(self.chosen["gan"].definition))
-        except UserError:  # the content of the stage gan raises it
-            return self.options.extractor
-        return frozen_network.scoring_extractor(self.options.extractor, definition)
-
     def content(self) -> dict[str, str]:
-        return {"extractor": backbones.extractor_digest(self.extractor, self.backbone)}
+        return {"extractor": backbones.extractor_digest(self.options.extractor, self.backbone)}
 
 
 class TrainGan(Measured):
@@ -215,7 +206,7 @@ class TrainGan(Measured):
 
     def content(self) -> dict[str, str]:
         start = trained_generators.start_content(self.options.start, self.dataset)
-        return super().content() | {"definition": self._definition} | start
+        return super().content() | {"definition": self._definition} | self._frozen_network | start
 
     def notes(self) -> dict[str, Any]:
         return {"start": self.options.start} if self.options.start else {}
@@ -234,9 +225,13 @@ class TrainGan(Measured):
         definition = read_definition(self._definition_path())
         if self.options.epochs is None:
             check_automatic(definition, self.options.definition)
-        if definition.discriminator.vision_aided:
-            frozen_network.require_weights()
         return definition_digest(definition)
+
+    @cached_property
+    def _frozen_network(self) -> dict[str, str]:
+        """The digest of the frozen network's weights for a vision-aided discriminator."""
+        aided = read_definition(self._definition_path()).discriminator.vision_aided
+        return {"frozen_network": frozen_network.require_weights().digest} if aided else {}
 
     @cached_property
     def _is_conditional(self) -> bool:

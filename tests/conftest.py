@@ -23,10 +23,7 @@ os.environ["GANMILL_MEASURE"] = "0"  # what is fastest is measured in its own te
 os.environ.update(BACKEND_ENVIRONMENT)  # before any test loads TensorFlow: as in a stage's own process
 
 REPOSITORY = Path(__file__).parent.parent
-SHIPPED_PACKAGE, REQUIRE_WEIGHTS = (
-    pretrained.SHIPPED_PACKAGE,
-    frozen_network.require_weights,
-)  # before they are replaced
+SHIPPED_PACKAGE = pretrained.SHIPPED_PACKAGE  # before it is hidden
 # What `make test-fast` runs: the tests of these folders that are not marked slow or long, ...
 FAST = {"", "crawl", "crawl/sources", "demo", "gan/config", "images", "labels", "notebooks", "report", "store", "tasks"}
 FAST |= {"tasks/nightly", "web", "web/api", "web/chain", "web/jobs", "web/labelling", "web/monitoring", "web/pages"}
@@ -126,20 +123,16 @@ def _leave_graphs_as_they_are():
 
 @pytest.fixture(scope="session", autouse=True)
 def no_shipped_weights():
-    """Scores of tests in this process are computed by textures, which need no time to load; a vision-aided
-    discriminator has its weights all the same.
-    """
-    weights = pretrained.find_shipped()
+    """Scores of tests in this process are computed by textures, which need no time to load."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pretrained, "SHIPPED_PACKAGE", "not_installed")
-        patch.setattr(frozen_network, "require_weights", lambda: weights or REQUIRE_WEIGHTS())
         yield
 
 
 @pytest.fixture
 def no_package(monkeypatch) -> None:
-    """The package with the weights of EfficientNet-Lite0 is not installed."""
-    monkeypatch.setattr(frozen_network, "require_weights", REQUIRE_WEIGHTS)
+    """The package with the weights of the frozen network is not installed."""
+    monkeypatch.setattr(frozen_network, "PACKAGE", "not_installed")
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.dcgan_samples import DcganSamples
 from pipeline.gan.evaluation.evaluator import DcganScores, DiscriminatorEvaluator, Evaluation, SampleEvaluator
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
-from pipeline.gan.frozen_network import scoring_extractor
 from pipeline.gan.history import History
 from pipeline.gan.model_card import write_card
 from pipeline.gan.networks.export import write_networks
@@ -307,7 +306,7 @@ class Dcgan(DcganSamples):
 
     def _extractor(self, extractor: str) -> FeatureExtractor:
         validation.refuse_array("extractor", extractor, "a name or a file of weights")
-        return choose_extractor(scoring_extractor(extractor, self.definition), None)
+        return choose_extractor(extractor, None)
 
     def _discriminator_evaluator(self) -> DiscriminatorEvaluator:
         """The evaluator at the current stage of a growing GAN."""

@@ -18,10 +18,9 @@ from pipeline.gan.classes import read_classes
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.metrics import Reference
 from pipeline.gan.evaluation.nearest_reals import NEIGHBOURS, nearest_in_blocks, neighbour_rows
-from pipeline.gan.frozen_network import scoring_extractor
 from pipeline.gan.sample_shards import draw_on_cluster
 from pipeline.gan.sampling import BATCH, draw_samples, fixed_latents, latent_walk
-from pipeline.gan.trained_generator import class_names, load_definition, load_generator
+from pipeline.gan.trained_generator import class_names, load_generator
 from pipeline.gan.video import Video, film_notice, write_video
 from pipeline.images.contact_sheet import contact_sheet, write_png
 from pipeline.images.dataset import ImageSet, read_images
@@ -64,9 +63,7 @@ def generate(
     has no such class.
     """
     prepare_devices()
-    extractor = choose_extractor(
-        scoring_extractor(options.extractor, load_definition(gan)), classifier
-    )  # may be missing
+    extractor = choose_extractor(options.extractor, classifier)  # first, as it may be unavailable
     stage_progress = StageProgress(progress, should_stop)
     names = class_names(gan)
     chosen = find_class(options.class_name, names)

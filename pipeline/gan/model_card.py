@@ -15,6 +15,7 @@ from typing import Any
 from pipeline import devices
 from pipeline.errors import DamagedState
 from pipeline.filter.words import kept_from
+from pipeline.gan import frozen_network
 from pipeline.gan.card_text import CARD, README, Card, Lineage, Origins, render_card, sheet_of
 from pipeline.gan.config import as_tree, definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
@@ -24,7 +25,6 @@ from pipeline.gan.stats_log import Row, best_row, chosen_epoch, skipped_steps
 from pipeline.gan.training.loop import Trainer
 from pipeline.gan.training.phase import FIRST
 from pipeline.gan.training.schedule import images_until_full_size
-from pipeline.pretrained import SHIPPED_NAME
 from pipeline.store import manifest as manifests
 from pipeline.store import verified
 from pipeline.store.atomic import write_whole
@@ -189,7 +189,7 @@ def _networks(training: Trainer) -> dict[str, Any]:
         "generator": state.generator.parameters,
         "discriminator": state.discriminator.parameters,
         "own_layers": training.definition.discriminator.minibatch != "none",
-        **({"aid": SHIPPED_NAME} if state.vision_aid else {}),
+        **({"aid": frozen_network.NAME} if state.vision_aid else {}),
     }
 
 

@@ -17,7 +17,6 @@ from pipeline.gan.continuation import Continuation, newest_step
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.evaluation.evaluator import SampleEvaluator
 from pipeline.gan.evaluation.features import choose_extractor
-from pipeline.gan.frozen_network import scoring_extractor
 from pipeline.gan.model_card import read_lineage, write_card
 from pipeline.gan.networks.export import GENERATOR, write_networks
 from pipeline.gan.sheet_names import SHEETS
@@ -89,11 +88,7 @@ def train_gan(
         loaded.definition, options, images, progress, should_stop
     )
     prepare_devices(compute_mode.threads)
-    scored_by = scoring_extractor(options.extractor, loaded.definition)
-    extractor = choose_extractor(scored_by, classifier)
-    if scored_by != options.extractor:
-        tell(progress, f"scores samples by {extractor.name}: the discriminator learns with EfficientNet-Lite0")
-    evaluator = SampleEvaluator(images, extractor=extractor, seed=options.seed)
+    evaluator = SampleEvaluator(images, extractor=choose_extractor(options.extractor, classifier), seed=options.seed)
     write_definition(loaded.definition, folder, classes.names if classes else ())
     events = _event_log(options, folder, live=live, notify=lambda line: tell(progress, line))
     observer = Observer(folder, live=live, evaluator=evaluator, events=events)

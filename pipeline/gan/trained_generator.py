@@ -25,14 +25,14 @@ def class_names(gan: Path) -> tuple[str, ...]:
 def load_generator(gan: Path) -> keras.Model:
     """Load the generator in the finished folder `gan`. Errors: `DamagedState`."""
     names, path = class_names(gan), _undamaged(gan, GENERATOR)
-    definition = load_definition(gan)
+    definition = _definition_in(gan)
     try:
         return read_generator(path, definition, classes=len(names))
     except UnusableFile as error:
         raise DamagedState(f"{path} is not a generator of its {DEFINITION}: it {error}; {REMEDY}") from None
 
 
-def load_definition(gan: Path) -> Definition:
+def _definition_in(gan: Path) -> Definition:
     """The definition of the generator in the finished folder `gan`. Errors: `DamagedState`."""
     try:
         return read_definition(_undamaged(gan, DEFINITION))

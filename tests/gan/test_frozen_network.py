@@ -1,36 +1,32 @@
-"""Which network scores the samples of a vision-aided GAN."""
+"""The weights of the frozen network of a vision-aided discriminator."""
 
 import pytest
 
 from pipeline import pretrained
 from pipeline.errors import UserError
-from pipeline.gan.config import Definition, parse_definition
-from pipeline.gan.frozen_network import scoring_extractor
-
-PLAIN, AIDED = Definition(), parse_definition('{"discriminator": {"vision_aided": true}}', "aided")
-
-
-@pytest.mark.parametrize(
-    ("given", "plain", "aided"),
-    [
-        ("auto", "auto", "own"),
-        ("own", "own", "own"),
-        ("MobileNet", "MobileNet", "MobileNet"),
-        ("no.h5", "no.h5", "no.h5"),
-    ],
-)
-def test_a_vision_aided_gan_is_not_scored_by_the_network_it_learns_with(given, plain, aided):
-    assert scoring_extractor(given, PLAIN) == plain
-    assert scoring_extractor(given, AIDED) == aided
+from pipeline.gan import frozen_network
+from pipeline.gan.frozen_network import find_weights, require_weights
+from pipeline.store.digest import of_file
 
 
-def test_the_weights_it_learns_with_are_refused_for_its_scores(tmp_path, monkeypatch):
-    file = tmp_path / "copy.pth"
+def test_the_network_that_teaches_is_not_one_that_scores(shipped_weights):
+    assert find_weights() == require_weights()
+    assert find_weights().digest == of_file(find_weights().path) != pretrained.find_shipped().digest
+
+
+def test_without_the_package_one_line_says_what_to_install(no_package):
+    assert find_weights() is None
+    with pytest.raises(UserError, match=r"^discriminator.vision_aided: the package .*requirements.txt.* to false$"):
+        require_weights()
+
+
+def test_a_package_with_another_file_is_as_good_as_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(frozen_network, "PACKAGE", "some_frozen_weights")
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "some_frozen_weights" / frozen_network.FILE
+    file.parent.mkdir(parents=True)
+    (tmp_path / "some_frozen_weights" / "__init__.py").write_text("raise AssertionError('code of the package is run')")
     file.write_bytes(b"weights")
-    assert scoring_extractor(str(file), AIDED) == str(file)
-    monkeypatch.setattr(pretrained, "SHIPPED_SHA256", pretrained.of_file(file))
-    assert scoring_extractor(str(file), PLAIN) == str(file)
-    with pytest.raises(
-        UserError, match="learns with these weights, so scores by them say little; give auto, MobileNet"
-    ):
-        scoring_extractor(str(file), AIDED)
+    assert find_weights() is None
+    monkeypatch.setattr(frozen_network, "SHA256", of_file(file))
+    assert require_weights().path == file

@@ -1,7 +1,6 @@
 """A stage as a whole on a worker: it gets what it needs, publishes, and another worker goes on from a copy."""
 
 import pickle
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -278,6 +277,6 @@ def test_a_worker_with_other_weights_is_refused(order, monkeypatch):
     monkeypatch.setattr(backbones, "extractor_weights", lambda *_: SimpleNamespace(digest="two"))
     options = SimpleNamespace(extractor="auto")
     with pytest.raises(UserError, match=r"measures samples with other weights .*extractor = auto.*keras/models"):
-        work(replace(order(options, inputs=inputs), extractor="auto"))
+        work(order(options, inputs=inputs))
     monkeypatch.setattr(backbones, "extractor_weights", lambda *_: SimpleNamespace(digest="one"))
-    assert work(replace(order(options, inputs=inputs), extractor="auto"))[0].outputs
+    assert work(order(options, inputs=inputs))[0].outputs

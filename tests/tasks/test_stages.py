@@ -13,10 +13,11 @@ import pytest
 
 from pipeline import pretrained
 from pipeline.errors import UserError
+from pipeline.gan import frozen_network
 from pipeline.options import STAGE_OPTIONS, STAGES
 from pipeline.result import Result
 from pipeline.store.artifacts import Artifact, ArtifactStore
-from tasks import backbones, console, isolation, paths
+from tasks import console, isolation, paths
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 from tasks.stages import STAGE_TASKS, Measured
@@ -69,14 +70,17 @@ def test_gan_stage_warns_about_ignored_fields_before_training(configure):
 
 
 @pytest.mark.parametrize("aided", [True, False])
-def test_samples_of_a_vision_aided_gan_are_not_measured_by_its_network(configure, shipped_weights, aided):
+def test_what_a_vision_aided_gan_learns_with_is_part_of_its_key_and_does_not_measure_it(
+    configure, shipped_weights, aided
+):
     folder = configure("[download]\nquery = toads\n[classifier]\nbackbone = none\n[gan]\ndefinition = mine\n")
     (folder / "models").mkdir()
     (folder / "models" / "mine.json").write_text(json.dumps({"discriminator": {"vision_aided": aided}}))
     measured = [task for task in RunPipeline(dataset="toads").stages() if isinstance(task, Measured)]
     assert [task.stage for task in measured] == ["gan", "generate"]
-    digest = backbones.TEXTURES if aided else pretrained.SHIPPED_SHA256
-    assert [task.content()["extractor"] for task in measured] == [digest] * 2
+    assert [task.content()["extractor"] for task in measured] == [pretrained.SHIPPED_SHA256] * 2
+    expected = [frozen_network.SHA256 if aided else None, None]
+    assert [task.content().get("frozen_network") for task in measured] == expected
 
 
 def test_a_vision_aided_gan_without_the_package_is_refused_before_anything_runs(configure, no_package):

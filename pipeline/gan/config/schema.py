@@ -134,8 +134,8 @@ class Discriminator(Network):
 
     vision_aided: bool = Field(
         False,
-        description="heads on the maps of a frozen network, EfficientNet-Lite0 on ImageNet, judge too (Kumari 2022):"
-        " shapes in minutes; samples are scored by another network",
+        description="heads on the maps of a frozen network, EfficientNet-Lite1 on ImageNet, judge too (Kumari 2022):"
+        " shapes in minutes; no score is by this network",
     )
 
     @model_validator(mode="after")

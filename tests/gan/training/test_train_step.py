@@ -75,7 +75,6 @@ def _half_and_whole(runner: StepRunner) -> tuple[StepRunner, dict, list]:
     "path",
     [pytest.param(path, id=path.stem, marks=[pytest.mark.long] * (path.stem in LIKE_OTHERS)) for path in PRESETS],
 )
-@pytest.mark.usefixtures("shipped_weights")
 def test_every_built_in_definition_trains(path):
     """As written, except for small batches; a growing GAN starts to grow at once."""
     definition = read_definition(path).model_copy(update={"batch": BATCH})
