@@ -1,10 +1,10 @@
 """Compare the extractor that needs no download with an external network on samples of known quality, blur and noise.
 
     .venv/bin/python benchmarks/judge.py FOLDER --features DIR [--side 32] [--steps 200 500 2000 5000] [--looks FILE]
-                                       [--extractor own]
+                                       [--extractor own] [--model dcgan]
 
-FOLDER holds pictures (or is a file in the format of Fashion-MNIST). The definition from-scratch is trained on them; the
-looks are its samples after each number of steps. `--features DIR` names a folder with a script features.py, as for
+FOLDER holds pictures (or is a file in the format of Fashion-MNIST). The definition from-scratch is trained on them, or
+that of `--model`; the looks are its samples after each number of steps. `--features DIR` names a folder with a script features.py, as for
 gan_quality.py: its `Extractor` gives the features of a network trained on ImageNet. `--looks` keeps reals and looks in
 a file, and uses them from there if it exists. `--extractor own` compares textures instead of what 'auto' gives. The
 script prints both KIDs of each look, of blurred pictures and of noise, and whether each condition holds; it ends with 1
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--most", type=int, default=100_000, help="pictures to train on")
+    parser.add_argument("--model", default="from-scratch", help="a definition by name")
     parser.add_argument("--steps", type=int, nargs="+", default=[200, 500, 2000, 5000])
     parser.add_argument("--looks", type=Path, help="file .npz for reals and looks")
     parser.add_argument("--extractor", default="auto", help="as gan.extractor")
@@ -68,17 +69,17 @@ def load_or_train(given: argparse.Namespace) -> tuple[np.ndarray, dict[str, np.n
         stored = np.load(given.looks)
         return stored["reals"], {name: stored[name][: given.count] for name in stored.files if name != "reals"}
     reals = read(given.folder, given.side)[: given.most]
-    looks = train(reals, given.steps, given.count)
+    looks = train(reals, given.model, given.steps, given.count)
     if given.looks:
         np.savez(given.looks, reals=reals, **looks)
     return reals, looks
 
 
-def train(reals: np.ndarray, steps: Sequence[int], count: int) -> dict[str, np.ndarray]:
-    """Train `from-scratch`, which does not know the judged network; returns `count` samples after each of `steps`."""
+def train(reals: np.ndarray, model: str, steps: Sequence[int], count: int) -> dict[str, np.ndarray]:
+    """Train `model`; returns `count` samples after each of `steps`."""
     from pipeline.gan import Dcgan
 
-    gan, done, looks = Dcgan(reals, "from-scratch", seed=0), 0, {}
+    gan, done, looks = Dcgan(reals, model, seed=0), 0, {}
     steps_of_epoch = max(1, len(reals) // gan.definition.batch)
     for number in sorted(steps):
         epochs = max(done + 1, round(number / steps_of_epoch))

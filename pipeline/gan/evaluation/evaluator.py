@@ -15,6 +15,7 @@ from pipeline.gan.config.rules import LOSS_PROPERTIES
 from pipeline.gan.evaluation.features import FeatureExtractor
 from pipeline.gan.evaluation.metrics import MIN_IMAGES, Copies, Reference, Scores
 from pipeline.gan.networks.pyramid import Pictures, as_judged, map_sides, sides
+from pipeline.gan.networks.vision_aid import shared_loss
 from pipeline.gan.training.losses import Loss, feature_distance, find_loss
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import StepPlan
@@ -161,7 +162,7 @@ class DiscriminatorEvaluator:
             of_reals, of_fakes = (None, None) if labels is None else (labels[is_real], labels[~is_real])
             real, real_mean = self._judge(pictures[is_real], of_reals)
             fake = self._judge(pictures[~is_real], of_fakes)[0]
-        g_loss = loss.generator(real, drawn[: len(real)] if loss.is_paired else drawn)
+        g_loss = shared_loss(loss.generator, real, drawn[: len(real)] if loss.is_paired else drawn)
         if weight := self.state.definition.feature_matching:
             g_loss += weight * feature_distance(real_mean, drawn_mean)
         return Evaluation(
@@ -176,9 +177,12 @@ class DiscriminatorEvaluator:
         """D's loss on logits (N, K) and (M, K), of which one may be empty, unless they are paired."""
         smoothing = self.state.definition.smoothing
         if not (loss.on_reals and loss.on_fakes):
-            return float(loss.discriminator(real, fake, smoothing))
-        on_reals = loss.on_reals(real, smoothing) if len(real) else 0.0
-        return float(on_reals + (loss.on_fakes(fake, smoothing) if len(fake) else 0.0))
+            return float(shared_loss(lambda *both: loss.discriminator(both[0], both[1], smoothing), real, fake))
+        on_reals, on_fakes = (
+            shared_loss(lambda logits, term=term: term(logits, smoothing), found) if len(found) else 0.0
+            for term, found in ((loss.on_reals, real), (loss.on_fakes, fake))
+        )
+        return float(on_reals + on_fakes)
 
     def _judge(self, pictures: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         return self._predict(self._image_batches(pictures), labels)

@@ -7,6 +7,7 @@ sees pictures of 64 px at most, whatever their size: G learns details from the d
 128 px takes a fifth longer. No score is by this network: what D learns with would say little.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipeline.store.torch_file import read_arrays
 BLOCKS = (6, 12)  # of the frozen network, whose maps the heads read: an eighth and a sixteenth of the side
 MOST_SIDE = 64  # pixels of its input
 WIDTH = 64  # channels of a head
+OWN_SHARE = 0.6  # of the discriminator itself in a loss; heads, whose gradients are larger, would outweigh it otherwise
 LEAST_SIDE = 2  # of the map that a head flattens
 SLOPE = 0.2  # of the leaky ReLUs below zero
 Tensor = Any  # a tensor of the backend
@@ -50,6 +52,15 @@ class VisionAid(LayerOwner):
         if pictures.shape[-1] == 1:
             pictures = ops.repeat(pictures, 3, axis=-1)
         return efficientnet.prepare((pictures + 1.0) * 127.5)
+
+
+def shared_loss(loss: Callable[..., Tensor], *logits: Tensor) -> Tensor:
+    """`loss` of logits (B, K), of a discriminator itself and, if K is above 1, of the heads of its aid: OWN_SHARE is of
+    the first."""
+    if logits[0].shape[1] == 1:
+        return loss(*logits)
+    own, heads = loss(*(each[:, :1] for each in logits)), loss(*(each[:, 1:] for each in logits))
+    return OWN_SHARE * own + (1 - OWN_SHARE) * heads
 
 
 def build_vision_aid(definition: Definition, *, size: int, seed: int) -> VisionAid:

@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.devices import keras
 from pipeline.gan.networks.builder import GrowingNetwork
 from pipeline.gan.networks.pyramid import Pictures, as_judged, map_sides, sides
+from pipeline.gan.networks.vision_aid import shared_loss
 from pipeline.gan.training.augment import augment
 from pipeline.gan.training.losses import (
     between,
@@ -176,7 +177,8 @@ class _Update:
             logits, _, *maps = self._answers(both, twice=True)
             real, fake = ops.split(logits, 2)
             maps = [ops.split(each, 2)[0] for each in maps]
-        loss = self.loss.discriminator(real, fake, self.definition.smoothing)
+        smoothing = self.definition.smoothing
+        loss = shared_loss(lambda *both: self.loss.discriminator(both[0], both[1], smoothing), real, fake)
         penalty = self._penalty(reals, fakes, mix) + self._lecam(real, fake)
         penalty += self._reconstruction(reals, maps, mix)
         d_output = {"real": real, "fake": fake, "loss": loss, "penalty": penalty}
@@ -244,7 +246,7 @@ class _Update:
         real, real_features = d_output["real"], None
         if self.needs_reals:
             real, real_features = map(ops.stop_gradient, self._answers(d_output["reals"])[:2])
-        loss = self.loss.generator(real, fake)
+        loss = shared_loss(self.loss.generator, real, fake)
         if weight := self.definition.feature_matching:
             loss += weight * feature_distance(real_features, features)
         return loss, ops.stop_gradient(loss)
