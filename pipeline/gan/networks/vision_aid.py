@@ -3,8 +3,9 @@ photographs (Kumari et al. 2022, "Ensembling off-the-shelf models for GAN traini
 
 That network is EfficientNet-Lite1, whose weights a package ships; they never change. It knows edges, textures and parts
 of things from the first step, so that G learns shapes in minutes for which a small discriminator alone takes hours. It
-sees pictures of 64 px at most, whatever their size: G learns details from the discriminator itself, and a step at
-128 px takes a fifth longer. No score is by this network: what D learns with would say little.
+sees all pictures at about 64 px: smaller ones enlarged, as it has learned from photographs of 240 px, and larger ones
+brought down. G learns details from the discriminator itself. No score is by this network: what D learns with would say
+little.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from pipeline.gan.networks.builder import KERNEL, RELU_GAIN, LayerFactory, Layer
 from pipeline.store.torch_file import read_arrays
 
 BLOCKS = (6, 12)  # of the frozen network, whose maps the heads read: an eighth and a sixteenth of the side
-MOST_SIDE = 64  # pixels of its input
+MOST_SIDE = 64  # pixels of its input, which is the largest such multiple or half of the pictures' side
 WIDTH = 64  # channels of a head
 OWN_SHARE = 0.6  # of the discriminator itself in a loss; heads, whose gradients are larger, would outweigh it otherwise
 LEAST_SIDE = 2  # of the map that a head flattens
@@ -47,8 +48,8 @@ class VisionAid(LayerOwner):
         side, given = self.frozen.input_shape[1], pictures.shape[1]
         if given > side:
             pictures = ops.average_pool(pictures, given // side, strides=given // side)
-        elif given < side:  # the first pictures of a growing GAN
-            pictures = ops.repeat(ops.repeat(pictures, side // given, axis=1), side // given, axis=2)
+        elif given < side:
+            pictures = ops.image.resize(pictures, (side, side), "bilinear", data_format="channels_last")
         if pictures.shape[-1] == 1:
             pictures = ops.repeat(pictures, 3, axis=-1)
         return efficientnet.prepare((pictures + 1.0) * 127.5)
@@ -69,6 +70,8 @@ def build_vision_aid(definition: Definition, *, size: int, seed: int) -> VisionA
     side = size
     while side > MOST_SIDE:
         side //= 2  # of every size that a network can be built for, see `Resolutions`
+    while 2 * side <= MOST_SIDE:
+        side *= 2
     picture = keras.Input((side, side, 3))
     arrays = read_arrays(weights.path, sha256=weights.digest)
     maps = efficientnet.maps_of(picture, arrays, LITE1[: max(BLOCKS) + 1])[1:]
