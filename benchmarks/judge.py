@@ -4,11 +4,11 @@
                                        [--extractor own] [--model dcgan]
 
 FOLDER holds pictures (or is a file in the format of Fashion-MNIST). The definition from-scratch is trained on them, or
-that of `--model`; the looks are its samples after each number of steps. `--features DIR` names a folder with a script features.py, as for
-gan_quality.py: its `Extractor` gives the features of a network trained on ImageNet. `--looks` keeps reals and looks in
-a file, and uses them from there if it exists. `--extractor own` compares textures instead of what 'auto' gives. The
-script prints both KIDs of each look, of blurred pictures and of noise, and whether each condition holds; it ends with 1
-if one does not.
+that of `--model`; the looks are its samples after each number of steps. `--features DIR` names a folder with a script
+features.py, as for gan_quality.py: its `Extractor` gives the features of a network trained on ImageNet. `--looks` keeps
+reals and looks in a file, and uses them from there if it exists. `--extractor own` compares textures instead of what
+'auto' gives. The script prints both KIDs of each look, of blurred pictures and of noise, and whether each condition
+holds; it ends with 1 if one does not.
 """
 
 import argparse
