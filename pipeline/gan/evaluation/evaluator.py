@@ -177,7 +177,7 @@ class DiscriminatorEvaluator:
         """D's loss on logits (N, K) and (M, K), of which one may be empty, unless they are paired."""
         smoothing = self.state.definition.smoothing
         if not (loss.on_reals and loss.on_fakes):
-            return float(shared_loss(lambda *both: loss.discriminator(both[0], both[1], smoothing), real, fake))
+            return float(shared_loss(lambda real, fake: loss.discriminator(real, fake, smoothing), real, fake))
         on_reals, on_fakes = (
             shared_loss(lambda logits, term=term: term(logits, smoothing), found) if len(found) else 0.0
             for term, found in ((loss.on_reals, real), (loss.on_fakes, fake))

@@ -178,7 +178,7 @@ class _Update:
             real, fake = ops.split(logits, 2)
             maps = [ops.split(each, 2)[0] for each in maps]
         smoothing = self.definition.smoothing
-        loss = shared_loss(lambda *both: self.loss.discriminator(both[0], both[1], smoothing), real, fake)
+        loss = shared_loss(lambda real, fake: self.loss.discriminator(real, fake, smoothing), real, fake)
         penalty = self._penalty(reals, fakes, mix) + self._lecam(real, fake)
         penalty += self._reconstruction(reals, maps, mix)
         d_output = {"real": real, "fake": fake, "loss": loss, "penalty": penalty}
