@@ -205,7 +205,7 @@ class TrainGan(Measured):
         return {Download: classes, Normalize: (), Filter: ("kept",), **self.measured_by()}
 
     def content(self) -> dict[str, str]:
-        start = trained_generators.start_content(self.options.start, self.dataset)
+        start = {"start": self._start.digest} if self._start else {}
         return super().content() | {"definition": self._definition} | self._frozen_network | start
 
     def notes(self) -> dict[str, Any]:
@@ -226,6 +226,10 @@ class TrainGan(Measured):
         if self.options.epochs is None:
             check_automatic(definition, self.options.definition)
         return definition_digest(definition)
+
+    @cached_property  # as it was when the run began: what it names may train again meanwhile
+    def _start(self) -> trained_generators.Start | None:
+        return trained_generators.find_start(self.options.start, self.dataset)
 
     @cached_property
     def _frozen_network(self) -> dict[str, str]:
@@ -250,7 +254,7 @@ class TrainGan(Measured):
             raise UserError(f"{path} was changed while the run was at earlier stages; run again to train with it")
         key = cast(str, self.key())  # known, as arguments are asked for when all that the stage reads is there
         live = paths.training_sheets(self.dataset, key)
-        start = trained_generators.find_start(self.options.start, self.dataset) if self.options.start else None
+        start = self._start.require_same() if self._start else None
         continues = self._continuation(key)
         return {"classifier": None, "definition": path, "live": live, "continues": continues, "start": start}
 

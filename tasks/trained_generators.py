@@ -1,5 +1,6 @@
 """The generators that datasets have trained, for commands and trainings that begin with one (gan.start, stylize)."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,38 +24,68 @@ def of_dataset(dataset: str) -> Artifact:
     raise UserError(f"{dataset} has no trained generator on this machine; {hint}")
 
 
-def find_start(start: str, dataset: str) -> Path:
-    """The checkpoint that gan.start names, by a dataset or the folder of a training, for a training of `dataset`.
+@dataclass(frozen=True)
+class Start:
+    """The training that gan.start names, as it was when a run began: its `checkpoint` and the digest of that file."""
 
-    Errors: `UserError` if there is none, or it would be one of the dataset itself, which changes with each training.
+    setting: str
+    checkpoint: Path
+    digest: str
+
+    def require_same(self) -> Path:
+        """The checkpoint. Errors: `UserError` if it has been deleted or changed since."""
+        if self.checkpoint.is_file() and _digest_now(self.checkpoint) == self.digest:
+            return self.checkpoint
+        raise UserError(
+            f"gan.start = {self.setting}: {self.checkpoint} was deleted or changed while the run was at earlier stages;"
+            " run again"
+        )
+
+
+def find_start(start: str, dataset: str) -> Start | None:
+    """The training that gan.start names, by a dataset or the folder of a training, for a training of `dataset`; None
+    if the setting is empty.
+
+    Errors: `UserError` if there is none, or if each training of the dataset itself would change it.
     """
+    if not start:
+        return None
+    checkpoint = _checkpoint(start, dataset)
+    return Start(start, checkpoint, _digest_now(checkpoint))
+
+
+def _checkpoint(start: str, dataset: str) -> Path:
+    own = paths.artifact_store(dataset, "gan").root.resolve()
     if "/" in start or start in (".", ".."):
         folder = Path(start)
-        if not (folder / FINAL).is_file():
+        found = folder.resolve()
+        if not (found / FINAL).is_file():
             raise UserError(
                 f"gan.start = {start}: there is no {FINAL} in this folder; give the folder of a training that ended,"
                 " such as models/cats/gan/latest, or the name of a dataset"
             )
-        return folder.resolve() / FINAL
+        if found.parent == own and folder.name != found.name:
+            named = f"models/{dataset}/gan/{found.name}"
+            raise UserError(_is_its_own(start, f"the last training of {dataset} itself", named))
+        return found / FINAL
     if start == dataset:
-        raise UserError(
-            f"gan.start = {start}: this is the dataset itself, whose generator each training replaces; give the folder"
-            f" of one of its trainings, below models/{start}/gan"
-        )
+        raise UserError(_is_its_own(start, "the dataset itself", f"models/{dataset}/gan/<training>"))
     try:
-        return of_dataset(start).folder / FINAL
+        return (of_dataset(start).folder / FINAL).resolve()
     except UserError as error:
         raise UserError(f"gan.start = {start}: {error}") from None
 
 
-def start_content(start: str, dataset: str) -> dict[str, str]:
-    """What the setting gan.start adds to the content of the stage: the digest of the checkpoint."""
-    return {"start": _digest(*_stamp(find_start(start, dataset)))} if start else {}
+def _is_its_own(start: str, what: str, instead: str) -> str:
+    return (
+        f"gan.start = {start}: this is {what}, which each run would train again; give the folder of one of its"
+        f" trainings, {instead}"
+    )
 
 
-def _stamp(path: Path) -> tuple[Path, int, int]:
+def _digest_now(path: Path) -> str:
     stat = path.stat()
-    return path, stat.st_size, stat.st_mtime_ns
+    return _digest(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,7 @@
 """Begin a training with the networks of another one: transfer to another subject.
 
-Generator, averaged generator and discriminator are those of the last checkpoint of that training. Optimizers,
-schedules, the strength of augmentation and the statistics begin anew. A conditional training needs one with as many
+Generator, averaged generator and discriminator, with its class head and the heads of its aid, are those of the last
+checkpoint of that training. Optimizers, schedules, the strength of augmentation and the statistics begin anew. A conditional training needs one with as many
 classes: the first class, by name, begins as the first one there, and so on.
 """
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.gan.training.checkpoint import load_arrays
-from pipeline.gan.training.resume_point import load_outline
+from pipeline.gan.training.resume_point import Origin, load_outline
 from pipeline.gan.training.state import TrainState
 from pipeline.store.npz import UnusableFile
 
@@ -23,15 +23,23 @@ def copy_networks(checkpoint: Path, state: TrainState) -> str:
         origin, arrays = load_outline(checkpoint).origin, load_arrays(checkpoint)
     except UnusableFile as error:
         raise UserError(f"gan.start: {checkpoint} {error}; give another training") from None
-    name, side = (origin.name, origin.shape[0]) if origin else ("unnamed", 0)
     if not state.restore_networks(arrays):
         raise UserError(
             f"gan.start: the networks in {checkpoint} are not of the form of this training; it was trained with"
-            f" gan.definition = {name} and normalize.size = {side}{_same_classes(state)}"
+            f" {_in_words(origin)}, and this one {_classes(state.classes)}"
         )
-    return f"the networks of {checkpoint.parent} ({name}, {side} px)"
+    return f"the networks of {checkpoint.parent} ({origin.name}, {origin.shape[0]} px)" if origin else f"{checkpoint}"
 
 
-def _same_classes(state: TrainState) -> str:
-    """What else must be the same for a conditional `state`."""
-    return f", and this one has {state.classes} classes" if state.classes else ""
+def _in_words(origin: Origin | None) -> str:
+    """What a training must have in common with the one of `origin`."""
+    if origin is None:
+        return "another definition"
+    side, _, channels = origin.shape
+    colour = "grey" if channels == 1 else "rgb"
+    is_conditional = "is conditional" if origin.classes else "has no classes"
+    return f"gan.definition = {origin.name}, normalize.size = {side} and normalize.colour = {colour}, and {is_conditional}"
+
+
+def _classes(count: int) -> str:
+    return f"has {count} classes" if count else "has no classes"

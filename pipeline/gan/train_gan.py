@@ -102,7 +102,7 @@ def train_gan(
         classes=classes,
     )
     _point_latest(live)
-    if start and not holds_checkpoint(folder):
+    if start and not training.steps_done:  # also where no checkpoint could be read
         tell(progress, f"begins with {copy_networks(start, training.state)}")
     if line := _resumption(training) if resumes else replace(continues, epochs=training.epoch).remark:
         tell(progress, line)

@@ -1,6 +1,5 @@
 """A training that begins with the networks of another one."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.gan.training.checkpoint import read_arrays
 from pipeline.progress import TellingProgress
+from tests.gan.conftest import build_workspace
 from tests.gan.drawn_discs import draw_discs
 
 pytestmark = pytest.mark.usefixtures("fast_evaluator")
@@ -26,6 +26,20 @@ def test_the_networks_are_those_of_the_start_and_the_optimizers_are_new(workspac
     for name in given:
         if name.startswith(("generator/", "average/", "discriminator/")):
             assert np.array_equal(found[name], given[name]), name
+
+
+@pytest.mark.slow
+def test_a_training_whose_only_checkpoint_is_damaged_begins_with_the_start_again(workspace, whole_training):
+    start, lines = whole_training / "final.npz", []
+    for damaged in (True, False):
+        with pytest.raises(InterruptedError):
+            workspace.train("b", start=start, progress=interrupted(lines))
+        checkpoint = workspace.folder("b") / "checkpoints" / "step-000000000.npz"
+        if damaged:
+            checkpoint.write_bytes(b"PK")
+    assert len(lines) == 2 and lines[0] == lines[1]
+    found, given = read_arrays(checkpoint), read_arrays(start)
+    assert np.array_equal(found["discriminator/000"], given["discriminator/000"])
 
 
 def interrupted(lines: list[str]) -> TellingProgress:
@@ -48,12 +62,18 @@ def test_a_training_that_resumes_does_not_begin_again(workspace, whole_training)
     assert workspace.train("c").outputs != expected
 
 
-def test_other_networks_are_refused_with_what_they_are_of(workspace, whole_training):
-    larger = dataclasses.replace(workspace, images=draw_discs(32, size=32))
+def test_other_networks_are_refused_with_what_they_are_of(workspace, whole_training, tmp_path):
+    says = (
+        r"gan\.start: the networks in .*final\.npz are not of the form .* = tiny, normalize\.size = 16 and"
+        r" normalize\.colour = rgb, and has no classes, and this one has no classes"
+    )
+    (tmp_path / "larger").mkdir()
+    larger = build_workspace(tmp_path / "larger", draw_discs(32, size=32))
+    with pytest.raises(UserError, match=says):
+        larger.train("b", start=whole_training / "final.npz")
     tree = json.loads(workspace.definition.read_text())
     workspace.definition.write_text(json.dumps(tree | {"latent": 9}))
-    assert larger.images.shape[1] == 32
-    with pytest.raises(UserError, match=r"gan\.start: the networks in .*final\.npz are not of the form .* = tiny and"):
+    with pytest.raises(UserError, match=says):
         workspace.train("b", start=whole_training / "final.npz")
 
 

@@ -7,7 +7,9 @@ import pytest
 from pipeline.errors import UserError
 from tasks import paths
 from tasks.cli import main
-from tasks.trained_generators import find_start, start_content
+from tasks.settings import resolve
+from tasks.stages import TrainGan
+from tasks.trained_generators import find_start
 from tests.tasks.fake_stages import use_fakes
 
 CONFIG = "[filter]\nmethod = none\n[gan]\nextractor = own\n[cats.download]\nquery = cat\n[dogs.download]\nquery = dog\n"
@@ -25,20 +27,43 @@ def cats(configure, monkeypatch):
 
 
 def test_a_dataset_and_the_folder_of_its_training_are_the_same_start(cats):
-    by_name, by_folder = (
-        find_start("cats", "dogs"),
-        find_start("models/cats/gan/latest", "dogs"),
-    )
-    assert by_name.resolve() == by_folder.resolve() == cats.resolve()
-    assert start_content("cats", "dogs") == start_content("models/cats/gan/latest", "dogs")
-    assert start_content("", "dogs") == {}
+    by_name, by_folder = find_start("cats", "dogs"), find_start("models/cats/gan/latest", "dogs")
+    assert by_name.checkpoint == by_folder.checkpoint == cats.resolve()
+    assert by_name.digest == by_folder.digest
+    assert find_start("", "dogs") is None
 
 
-def test_another_generator_of_the_start_is_another_content(cats):
-    before = start_content("cats", "dogs")
+def test_another_generator_of_the_start_is_another_digest(cats):
+    before = find_start("cats", "dogs")
+    assert before.require_same() == cats.resolve()
     cats.write_bytes(b"others.")
     os.utime(cats, ns=(1, 1))
-    assert start_content("cats", "dogs") != before
+    assert find_start("cats", "dogs").digest != before.digest
+    with pytest.raises(UserError, match=r"^gan\.start = cats: .*final\.npz was deleted or changed while the run"):
+        before.require_same()
+
+
+def test_the_start_of_a_run_is_the_one_when_it_began(cats):
+    """`cats` may publish another training while `dogs` is at earlier stages."""
+    assert main(["run", "--dataset", "dogs"]) == 0
+    task = TrainGan(dataset="dogs", settings=resolve("dogs", {"gan.start": "cats"}).text())
+    before, store = task.content(), paths.artifact_store("cats", "gan")
+    assert main(["run", "--dataset", "cats", "--gan-seed", "5"]) == 0
+    (store.latest().folder / "final.npz").write_bytes(b"others")
+    assert store.latest().folder != cats.parent
+    assert task.content() == before
+    assert task.arguments()["start"] == cats.resolve()
+
+
+def test_the_last_training_of_the_dataset_itself_would_be_another_in_each_run(cats):
+    name = cats.parent.name
+    with pytest.raises(UserError) as caught:
+        find_start("models/cats/gan/latest", "cats")
+    assert str(caught.value) == (
+        "gan.start = models/cats/gan/latest: this is the last training of cats itself, which each run would train"
+        f" again; give the folder of one of its trainings, models/cats/gan/{name}"
+    )
+    assert find_start(f"models/cats/gan/{name}", "cats").checkpoint == cats.resolve()
 
 
 def test_a_plan_says_that_the_start_has_changed(cats, capsys):
