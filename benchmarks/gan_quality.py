@@ -3,12 +3,13 @@
     .venv/bin/python benchmarks/gan_quality.py FOLDER… --features DIR [--models plain dcgan] [--minutes 10] [--seeds 3]
 
 FOLDER holds pictures (or is a file in the format of Fashion-MNIST, …-idx3-ubyte[.gz]); they are cropped to the middle
-square and resized to `--side` pixels. `--features DIR` names a folder with a script features.py, whose `Extractor`
-gives the features of a network trained on ImageNet, and whose `kid` and `precision_recall` compare them. 'plain' is the
-DCGAN of 2016: width 64, batch norm, no augmentation, no average of the weights. `--models` may also be files of
-definitions, or names in a file of several (`--tries benchmarks/gan_tries.json`). With several `--minutes` the samples
-of one training are scored after each. Compiling and scoring are not counted. On a busy machine
-`taskset -c 0 … --processor` counts minutes of processor time of one core, not of the clock.
+square and resized to `--side` pixels. Its subfolders are the classes of a conditional definition. `--features DIR`
+names a folder with a script features.py, whose `Extractor` gives the features of a network trained on ImageNet, and
+whose `kid` and `precision_recall` compare them. 'plain' is the DCGAN of 2016: width 64, batch norm, no augmentation, no
+average of the weights. `--models` may also be files of definitions, or names in a file of several (`--tries
+benchmarks/gan_tries.json`). With several `--minutes` the samples of one training are scored after each. Compiling and
+scoring are not counted. On a busy machine `taskset -c 0 … --processor` counts minutes of processor time of one core,
+not of the clock.
 
 With `--start OTHER` each definition is first trained on the pictures of OTHER, for the last of the minutes, and then
 begins a second time on FOLDER with those networks; a line says after which of the minutes it is as good as a start from
@@ -37,6 +38,7 @@ from benchmarks.gan_step import MODELS, load_definition
 from benchmarks.machine import machine
 from pipeline.devices import prepare_devices
 from pipeline.errors import Stopped
+from pipeline.gan.classes import Classes
 from pipeline.gan.config import Definition, parse_definition, read_definition
 from pipeline.gan.sampling import fixed_latents
 from pipeline.gan.training.ending import TrainConfig
@@ -66,10 +68,11 @@ def main() -> None:
         for seed in range(given.seeds):
             for name, definition in definitions.items():  # in turn, so that a busy machine slows all alike
                 turn = Turn(definition, judge.reals, tuple(given.minutes), given.processor, seed)
+                turn = turn_on(folder, turn, side=given.side) if definition.conditional else turn
                 kids = judge.train_and_score(turn, f"{folder.name}: {name}")
                 found.setdefault(name, []).append(kids[-1])
                 if given.start:
-                    started = replace(turn, start=networks_of(replace(turn, images=read(given.start, given.side))))
+                    started = replace(turn, start=networks_of(turn_on(given.start, turn, side=given.side)))
                     again = judge.train_and_score(started, f"{folder.name}: {name} from {given.start.name}")
                     print(f"  {in_comparison(kids, again, given.minutes)}", flush=True)
         medians = {name: statistics.median(kids) for name, kids in found.items()}
@@ -96,8 +99,8 @@ def _parser() -> argparse.ArgumentParser:
 
 @dataclass(frozen=True)
 class Turn:
-    """One training: its definition and pictures, and its minutes on which clock; `start` are the networks it begins
-    with.
+    """One training: its definition and pictures, the classes of these if it is conditional, and its minutes on which
+    clock; `start` are the networks it begins with.
     """
 
     definition: Definition
@@ -105,6 +108,7 @@ class Turn:
     minutes: tuple[float, ...]
     processor: bool
     seed: int
+    classes: Classes | None = None
     start: Arrays | None = None
 
 
@@ -165,6 +169,12 @@ def in_new_process(work: Callable[[Turn], T], turn: Turn) -> T:
         return alone.apply(work, (turn,))
 
 
+def turn_on(folder: Path, turn: Turn, *, side: int) -> Turn:
+    """A training as `turn` is, on the pictures of `folder`."""
+    images, classes = by_subfolder(folder, side) if turn.definition.conditional else (read(folder, side), None)
+    return replace(turn, images=images, classes=classes)
+
+
 def networks_of(turn: Turn) -> Arrays:
     """The networks after the last of the minutes of `turn`."""
     return in_new_process(_trained_networks, replace(turn, minutes=turn.minutes[-1:]))
@@ -195,7 +205,13 @@ def _trainer(turn: Turn) -> Iterator[Trainer]:
         config = TrainConfig(epochs=10**6, seed=turn.seed, sample_every=10**6, checkpoint_every=10**6)
         observer = Observer(folder, live=None, evaluator=None)
         training = Trainer(
-            config, turn.definition, turn.images, folder=folder, observer=observer, compute_mode=compute_mode
+            config,
+            turn.definition,
+            turn.images,
+            folder=folder,
+            observer=observer,
+            compute_mode=compute_mode,
+            classes=turn.classes,
         )
         yield training
         training.log.close()
@@ -204,7 +220,9 @@ def _trainer(turn: Turn) -> Iterator[Trainer]:
 def _train(training: Trainer, turn: Turn) -> list[Drawn]:
     """Train, and draw samples after each of the minutes; drawing them is not counted."""
     clock = time.process_time if turn.processor else time.monotonic
-    latents = fixed_latents(SAMPLES, size=turn.definition.latent, seed=99)
+    latents = fixed_latents(SAMPLES, size=training.state.generator.whole.input_shape[1], seed=99)
+    if turn.classes:
+        latents = turn.classes.as_often(latents, seed=99)
     drawn: list[Drawn] = []
     began: float | None = None
 
@@ -241,6 +259,16 @@ def read(path: Path, side: int) -> np.ndarray:
     count, height, width = np.frombuffer(data, ">u4", 3, 4)
     pictures = np.frombuffer(data, np.uint8, offset=16).reshape(count, height, width)
     return np.stack([cv2.resize(each, (side, side), interpolation=cv2.INTER_CUBIC) for each in pictures])[..., None]
+
+
+def by_subfolder(folder: Path, side: int) -> tuple[np.ndarray, Classes]:
+    """The pictures (N, side, side, C) uint8 of the subfolders of `folder`, each of which is a class."""
+    subfolders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if len(subfolders) < 2:
+        raise SystemExit(f"{folder}: a conditional definition needs two subfolders or more, one for each class")
+    parts = [read(subfolder, side) for subfolder in subfolders]
+    labels = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])
+    return np.concatenate(parts), Classes(names=tuple(path.name for path in subfolders), labels=labels)
 
 
 def coloured(pictures: np.ndarray) -> np.ndarray:

@@ -76,20 +76,21 @@ def plan_on_noise(definition: Definition, *, side: int) -> StepPlanner:
 
 def measure(step_planner: StepPlanner, step: Step) -> tuple[list[float], float]:
     """Images per second in each of TURNS turns, and the share of the time in the step."""
-    number, within, rates, started = 0, 0.0, [], 0.0
+    seconds: list[float] = []  # of each turn; the first warms up
+    within, number = 0.0, 0
 
     with Prefetcher(step_planner.inputs) as prefetcher:
         for turn in range(-1, TURNS):
             started = time.perf_counter()
-            if turn == 0:
-                within, started = 0.0, started
             for _ in range(WARM_UP if turn < 0 else STEPS):
                 plan, inputs = step_planner.plan(number, learn=True), prefetcher.take(number)
                 before = time.perf_counter()
                 step(plan, inputs)
-                within, number = within + time.perf_counter() - before, number + 1
-            rates.append(STEPS * step_planner.batches.images_per_step / (time.perf_counter() - started))
-        return [round(rate, 1) for rate in rates[1:]], within / (time.perf_counter() - started)
+                within += (time.perf_counter() - before) if turn >= 0 else 0.0
+                number += 1
+            seconds.append(time.perf_counter() - started)
+    timed = seconds[1:]
+    return [round(STEPS * step_planner.batches.images_per_step / each, 1) for each in timed], within / sum(timed)
 
 
 if __name__ == "__main__":

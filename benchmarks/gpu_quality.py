@@ -53,7 +53,11 @@ def measure_quality(job: dict[str, Any], tell: Tell) -> None:
     for model, definition in definitions.items():
         with tempfile.TemporaryDirectory(prefix="gpu-check-") as temporary:
             config = TrainConfig(epochs=ENDLESS, seed=0, sample_every=ENDLESS, checkpoint_every=ENDLESS, name=model)
-            training = Trainer(config, definition, images, folder=Path(temporary), observer=NullObserver())
+            try:
+                training = Trainer(config, definition, images, folder=Path(temporary), observer=NullObserver())
+            except UserError as error:  # such as weights that are not installed on this machine
+                tell(name=model, not_begun=str(error))
+                continue
             try:
                 _Course(training, evaluator, job, tell, deadline).run()
             finally:

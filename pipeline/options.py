@@ -221,7 +221,7 @@ class GanOptions(Options):
     start: str = option(
         "",
         "another dataset, or the folder of a training (models/cats/gan/latest), whose networks it begins with",
-        significant=False,  # the content key has their digest instead
+        significant=False,  # the content key has the digest of its last checkpoint instead
     )
     sample_every: int | None = option(
         None,
@@ -263,7 +263,12 @@ class GenerateOptions(Options):
     """What the trained generator makes."""
 
     count: int = option(200, "samples to make", low=1)
-    grid: int = option(10, "rows and columns of the sample sheet, which shows the first samples", low=1, high=50)
+    grid: int = option(
+        10,
+        "rows and columns of the sample sheet, which shows the first samples; of a conditional GAN a row has one class",
+        low=1,
+        high=50,
+    )
     extractor: str = _extractor()
     seed: int = option(0, "seed of the latents; no sample is chosen or left out", low=0)
     truncation: float = option(  # the scores of a generator are about all that it makes, so there is none by default

@@ -233,9 +233,9 @@ class TrainGan(Measured):
 
     @cached_property
     def _frozen_network(self) -> dict[str, str]:
-        """The digest of the frozen network's weights for a vision-aided discriminator."""
+        """What the frozen network adds for a vision-aided discriminator."""
         aided = read_definition(self._definition_path()).discriminator.vision_aided
-        return {"frozen_network": frozen_network.require_weights().digest} if aided else {}
+        return {"frozen_network": frozen_network.content()} if aided else {}
 
     @cached_property
     def _is_conditional(self) -> bool:

@@ -4,6 +4,7 @@ config/       a definition: a JSON file -> a checked `Definition`        network
 training/     the loop, one step, its inputs, losses, checkpoints        evaluation/  features, metrics, diagnostics
 sampling      `latents` -> samples -> sample sheets; `plots`, `video`, `tensorboard_events` and `model_card` (its text:
               `card_text`) show a training; `model_repository` lays it out for the Hugging Face Hub
+classes       of a conditional GAN (`class_names`); `start` begins with another's networks; `frozen_network` has weights
 sampler       draws samples for the studio, in a process of its own, with the network of `trained_generator`
 `from pipeline.gan import Dcgan` loads TensorFlow; this file does not.
 """

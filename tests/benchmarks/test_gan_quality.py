@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks import gan_quality
-from benchmarks.gan_quality import Turn, in_comparison, named
+from benchmarks.gan_quality import Turn, in_comparison, named, turn_on
 
 SIZE = 16
 TINY = {"latent": 4, "batch": 8, "generator": {"width": 4}, "discriminator": {"width": 4}}
@@ -26,6 +28,19 @@ def turn(monkeypatch):
     monkeypatch.setattr(gan_quality, "SAMPLES", 10)
     images = np.random.default_rng(0).integers(0, 256, (24, SIZE, SIZE, 3), np.uint8)
     return Turn(named("tiny", {"tiny": TINY}), images, (1e-9, 2e-9), processor=True, seed=0)
+
+
+def test_the_subfolders_are_the_classes_of_a_conditional_definition(turn, tmp_path, monkeypatch):
+    parts = {"daisy": turn.images[:10], "rose": turn.images[10:]}
+    monkeypatch.setattr(gan_quality, "read", lambda path, side: parts[path.name])
+    for name in parts:
+        (tmp_path / name).mkdir()
+    conditional = replace(turn, definition=named("tiny", {"tiny": TINY | {"conditional": True}}))
+    on_folder = turn_on(tmp_path, conditional, side=SIZE)
+    assert on_folder.classes.in_words() == "2 classes: daisy (10), rose (14)"
+    assert gan_quality.train(on_folder)[0].samples.shape == (gan_quality.SAMPLES, SIZE, SIZE, 3)
+    with pytest.raises(SystemExit, match="needs two subfolders or more"):
+        turn_on(tmp_path / "rose", conditional, side=SIZE)
 
 
 def test_samples_are_drawn_after_each_of_the_minutes(turn):

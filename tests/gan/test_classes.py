@@ -89,6 +89,7 @@ def test_classes_given_by_hand_are_numbered_in_their_order():
         (lambda: number_classes(("a", "b"), None, 2), "give classes=…"),
         (lambda: number_classes(("a", "b"), ["a"], 2), "1 were given for 2 pictures"),
         (lambda: number_classes(("frog", "toad"), ["frog", "taod"], 2), "no class 'taod'; did you mean 'toad'"),
+        (lambda: number_classes(("frog", "toad"), ["frog", ""], 2), "this GAN has no class ''"),
         (lambda: find_class("frgo", ("frog", "toad")), "no such class; did you mean 'frog'"),
         (lambda: find_class("frog", ()), "this generator has no classes"),
     ],

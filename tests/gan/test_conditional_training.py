@@ -9,11 +9,11 @@ import pytest
 
 from pipeline.errors import DamagedState, UserError
 from pipeline.gan.classes import Classes
-from pipeline.gan.generate import generate
+from pipeline.gan.generate import _on_sheet, generate
 from pipeline.gan.sampler import serve
 from pipeline.gan.sampling import GRID, SampleSheets, draw_samples, fixed_latents, sheet_latents
 from pipeline.gan.trained_generator import class_names, load_generator
-from pipeline.images.contact_sheet import contact_sheet
+from pipeline.images.contact_sheet import GAP, contact_sheet
 from pipeline.images.png import decode_png
 from pipeline.options import GenerateOptions
 from pipeline.progress import never, silent
@@ -172,6 +172,28 @@ def test_samples_of_a_class_are_scored_against_its_reals(conditional, run):
     for number in (0, 7, 39):
         found = decode_png((folder / "images" / f"{number:05d}.png").read_bytes())
         assert np.abs(found - expected[number]).max() <= 1
+
+
+def test_a_row_of_the_sheet_of_samples_has_one_class(run):
+    """Four rows of four: red, blue, red, blue, each the next of its class among the samples in order."""
+    folder = run()
+    sheet, side = decode_png((folder / "grid.png").read_bytes()), 16
+    numbers = {"blue": [], "red": []}
+    for row in read_rows(folder / "neighbours.jsonl"):
+        numbers[row["class"]].append(row["sample"])
+    assert min(map(len, numbers.values())) > 8
+    for row, name in enumerate(("blue", "red", "blue", "red")):
+        for column in range(4):
+            number = numbers[name][4 * (row // 2) + column]
+            expected = decode_png((folder / "images" / f"{number:05d}.png").read_bytes())
+            top, left = row * (side + GAP), column * (side + GAP)
+            assert np.array_equal(sheet[top : top + side, left : left + side], expected)
+
+
+def test_a_class_that_is_drawn_too_rarely_leaves_its_row_white():
+    drawn = np.arange(9, dtype=np.uint8).reshape(9, 1, 1, 1)
+    found = _on_sheet(drawn, np.array([0, 0, 0, 0, 2, 0, 0, 0, 2]), 3)
+    assert found.ravel().tolist() == [0, 1, 2, 4, 8, 255, 3, 5, 6]
 
 
 @pytest.mark.parametrize(

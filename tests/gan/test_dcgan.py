@@ -112,6 +112,11 @@ def test_attention_at_missing_sides_gives_a_warning():
         Dcgan((16, 16, 3), TINY | {"generator": {"width": 8, "attention": [32]}})
 
 
+def test_excitation_without_maps_for_it_gives_a_warning():
+    with pytest.warns(UserWarning, match=r"generator\.skip_excitation: pictures of 16 px have no feature maps"):
+        Dcgan((16, 16, 3), TINY | {"generator": {"width": 8, "skip_excitation": True}})
+
+
 def test_definition_name_may_have_a_dot(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "v1.5.json").write_text('{"latent": 7}')

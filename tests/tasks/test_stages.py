@@ -79,7 +79,7 @@ def test_what_a_vision_aided_gan_learns_with_is_part_of_its_key_and_does_not_mea
     measured = [task for task in RunPipeline(dataset="toads").stages() if isinstance(task, Measured)]
     assert [task.stage for task in measured] == ["gan", "generate"]
     assert [task.content()["extractor"] for task in measured] == [pretrained.SHIPPED_SHA256] * 2
-    expected = [frozen_network.SHA256 if aided else None, None]
+    expected = [frozen_network.content() if aided else None, None]
     assert [task.content().get("frozen_network") for task in measured] == expected
 
 

@@ -74,7 +74,11 @@ class Resolutions:
         `max_width`, and are half as many at the full `size`."""
         return min((network.width << (self.levels - level)) >> 1, network.max_width)
 
-    def unused_attention(self, definition: Definition) -> list[str]:
+    def unused(self, definition: Definition) -> list[str]:
+        """A warning for each part of `definition` that has no effect at this size."""
+        return self._unused_attention(definition) + self._unused_excitation(definition)
+
+    def _unused_attention(self, definition: Definition) -> list[str]:
         """A warning for each network that has no feature map of a side that its `attention` names."""
         sides = [self.map_side(level) for level in reversed(range(self.levels))]
         return [
@@ -84,7 +88,7 @@ class Resolutions:
             if network.attention and not set(sides) & set(network.attention)
         ]
 
-    def unused_excitation(self, definition: Definition) -> list[str]:
+    def _unused_excitation(self, definition: Definition) -> list[str]:
         """A warning if the generator has no two feature maps between which there is skip-layer excitation."""
         maps = self.levels + definition.multi_scale
         if not definition.generator.skip_excitation or maps > SKIPPED_LEVELS:
@@ -115,8 +119,7 @@ def definition_warnings(loaded: LoadedDefinition, *, file: str, size: int) -> li
     Errors: `UserError` for a size that no network can be built for.
     """
     resolutions, definition = Resolutions.of(size), loaded.definition
-    unused = resolutions.unused_attention(definition) + resolutions.unused_excitation(definition)
-    return [f"{file}: {warning}" for warning in (*loaded.warnings, *unused)]
+    return [f"{file}: {warning}" for warning in (*loaded.warnings, *resolutions.unused(definition))]
 
 
 def min_weight_bytes(definition: Definition, *, size: int, channels: int) -> dict[str, int]:

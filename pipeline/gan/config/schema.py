@@ -55,7 +55,7 @@ class Optimizer(Part):
 
     name: Literal["adam", "rmsprop", "sgd"] = Field("adam", description="rmsprop is that of the first WGAN")
     learning_rate: float = number(
-        1e-3, "five times DCGAN's, with batches a quarter of its size: learns faster; lower it if losses become NaN or"
+        1e-3, "five times DCGAN's, with batches an eighth of its size: learns faster; lower it if losses become NaN or"
         " samples flicker", low=1e-8, high=1,
     )  # fmt: skip
     beta_1: float = number(
@@ -116,7 +116,7 @@ class Generator(Network):
     skip_excitation: bool = Field(
         False,
         description="feature maps of 4 px weight the channels of those of 64 px, 8 px those of 128 (FastGAN, Liu 2021):"
-        " for pictures of 128 px and more, as smaller ones have no such pair",
+        " for pictures of 128 px and more, and with multi_scale of 64 px, as smaller ones have no such pair",
     )
 
 

@@ -1,6 +1,7 @@
 """Networks: from a definition to the generator and the discriminator as Keras models.
 
-`generator` and `discriminator` define the layers of each network; `builder` makes and names the layers, and builds the
+`generator` and `discriminator` define the layers of each network, `class_head`, `decoder` and `vision_aid` what a
+discriminator can have beside it; `builder` makes and names the layers, and builds the
 stages of a growing network; `layers` has the layers that Keras lacks; `pyramid` has the pictures of a multi-scale GAN
 at all their sides; `export` writes plain .keras files and reads them; `onnx_export` writes a generator as ONNX.
 """

@@ -151,7 +151,7 @@ class _GeneratorBuilder(NetworkBuilder):
         dtype, width = self.layers.dtype, x.shape[-1]
         scale, shift = (
             keras.layers.Reshape((1, 1, width), dtype=dtype)(
-                self.layers.dense(self.chosen, width, bias=False, zero=True, name=f"{name}_{part}")
+                self.layers.dense(self.chosen, width, bias=False, gated=True, name=f"{name}_{part}")
             )
             for part in ("scale", "shift")
         )

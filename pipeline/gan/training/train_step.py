@@ -258,10 +258,12 @@ class _Update:
         """Augment more while D is too sure of the reals, and less otherwise (Karras et al. 2020, section 3)."""
         rule, strength = self.definition.augment, self.state.strength
         if rule.target:
-            # Of D itself: the heads of an aid are always surer, and strong augmentation leaves its traces in samples
-            sure = self.loss.sureness(d_output["real"][:, :1], d_output["fake"][:, :1])
-            moved = strength + ops.sign(sure - rule.target) * (batch / rule.ramp)
+            moved = strength + ops.sign(self._sureness(d_output) - rule.target) * (batch / rule.ramp)
             strength.assign(ops.clip(moved, 0.0, rule.probability))
+
+    def _sureness(self, d_output: DiscriminatorOutput) -> Tensor:
+        """Of D itself: the heads of an aid are always surer, and strong augmentation leaves its traces in samples."""
+        return self.loss.sureness(d_output["real"][:, :1], d_output["fake"][:, :1])
 
     def _metrics(self, d_output: DiscriminatorOutput, g_loss: Tensor, d_gradient: Tensor, g_gradient: Tensor) -> Tensor:
         real, fake = d_output["real"], d_output["fake"]
@@ -271,7 +273,7 @@ class _Update:
             "d_accuracy": ops.mean(self.loss.is_correct(real, fake)),
             "d_real": ops.mean(ops.sigmoid(real)),
             "d_fake": ops.mean(ops.sigmoid(fake)),
-            "d_sureness": self.loss.sureness(real, fake),
+            "d_sureness": self._sureness(d_output),
             "d_penalty": d_output["penalty"],
             "d_gradient": d_gradient,
             "g_gradient": g_gradient,

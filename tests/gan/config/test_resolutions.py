@@ -47,23 +47,20 @@ def test_growing_start_that_leaves_one_stage_is_refused(start):
 
 def test_attention_at_missing_sides_gives_a_warning():
     definition = define({"generator": {"attention": [32, 16]}, "discriminator": {"attention": [24]}})
-    (warning,) = Resolutions.of(64).unused_attention(definition)
+    (warning,) = Resolutions.of(64).unused(definition)
     assert warning == (
         "discriminator.attention = [24]: feature maps of 64 px pictures are 32, 16, 8, 4 wide, so there is no"
         " attention; name one of these"
     )
-    assert len(Resolutions.of(20).unused_attention(definition)) == 2
-    assert Resolutions.of(64).unused_attention(define()) == []
+    assert len(Resolutions.of(20).unused(definition)) == 2
+    assert Resolutions.of(64).unused(define()) == []
 
 
 def test_skip_excitation_without_a_pair_of_maps_is_a_warning():
     definition = define({"generator": {"skip_excitation": True}})
-    (warning,) = Resolutions.of(64).unused_excitation(definition)
+    (warning,) = Resolutions.of(64).unused(definition)
     assert warning.startswith("generator.skip_excitation: pictures of 64 px have no feature maps that are 16 times")
     assert "normalize.size 128 and more" in warning
-    assert Resolutions.of(128).unused_excitation(definition) == []
-    assert (
-        Resolutions.of(64).unused_excitation(define({"generator": {"skip_excitation": True}, "multi_scale": True}))
-        == []
-    )
-    assert Resolutions.of(64).unused_excitation(define()) == []
+    assert Resolutions.of(128).unused(definition) == []
+    assert Resolutions.of(64).unused(define({"generator": {"skip_excitation": True}, "multi_scale": True})) == []
+    assert Resolutions.of(64).unused(define()) == []

@@ -45,7 +45,7 @@ def test_the_error_is_that_of_the_whole_and_of_the_drawn_quadrant(draw, rows, co
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
-def test_training_reconstructs_better_and_only_the_discriminator_pays():
+def test_training_reconstructs_better():
     quiet = {"augment": {"policies": []}, "generator": {"optimizer": {"learning_rate": 1e-8}}}
     runner = StepRunner(define(RECONSTRUCTING | quiet), size=32)
     penalties = [each["d_penalty"] for each in runner.run(range(60))]

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from pipeline.gan.config import Definition
 from tests.gan.step_runner import BATCH, StepRunner, define
 
 STEPS = range(2, 5)  # a growing GAN is fading in
@@ -12,6 +13,7 @@ PLAIN = {"norm": "none", "initial": "he"}
 R3 = PLAIN | {"blocks": "residual"}
 
 DEFINITIONS = {
+    "dcgan": define({"discriminator": {"vision_aided": True}}),
     "defaults": define(),
     "wgan-gp": define({
         "generator": {"optimizer": {"schedule": {"kind": "drop", "factor": 0.5, "at": [3 * 2 * BATCH]}}},
@@ -65,6 +67,7 @@ DEFINITIONS = {
         "conditional": True,
     }),
     "vision-aided": define({"discriminator": PLAIN | {"vision_aided": True}}),
+    "excited": define({"generator": {"norm": "layer", "skip_excitation": True}, "discriminator": PLAIN}),
     "reconstructing": define({"discriminator": PLAIN | {"reconstruction": 1.0}}),
     "clipped": define({
         "generator": {"optimizer": {"name": "rmsprop", "learning_rate": 5e-5, "beta_2": 0.9}},
@@ -79,7 +82,12 @@ DEFINITIONS = {
 def metrics(names: Sequence[str]) -> dict[str, list[dict[str, float]]]:
     """The metrics of STEPS of the definitions `names`, on the Keras backend of this process, and the learning rates."""
     chosen = {name: DEFINITIONS[name] for name in names}
-    return {name: _metrics(StepRunner(each, classes=3 * each.conditional)) for name, each in chosen.items()}
+    return {name: _metrics(_runner(each)) for name, each in chosen.items()}
+
+
+def _runner(definition: Definition) -> StepRunner:
+    size = 128 if definition.generator.skip_excitation else 16  # the least that has it
+    return StepRunner(definition, classes=3 * definition.conditional, size=size)
 
 
 def _metrics(runner: StepRunner) -> list[dict[str, float]]:

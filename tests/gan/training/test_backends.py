@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[3]
 # XLA's optimisations are not what is tested, and take most of the time
+TOLERANCE = {"dcgan": 2e-3}  # the norms of its small batches, also of the heads of its aid, amplify rounding
 QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 
 
@@ -35,7 +36,7 @@ def both(names: list[str]) -> tuple[dict, dict]:
 
 @pytest.mark.parametrize(
     "names",
-    [["defaults", "wgan-gp"], pytest.param(list(DEFINITIONS)[2:], marks=pytest.mark.long)],
+    [["dcgan", "wgan-gp"], pytest.param([*DEFINITIONS][1:], marks=pytest.mark.long)],
     ids=len,
 )
 def test_steps_are_equal_on_tensorflow_and_jax(names):
@@ -43,7 +44,7 @@ def test_steps_are_equal_on_tensorflow_and_jax(names):
     assert list(here) == list(there) == names
     for name in names:
         for step, (one, other) in enumerate(zip(here[name], there[name], strict=True)):
-            assert one == pytest.approx(other, rel=2e-4, abs=2e-5), f"{name}, step {step}"
+            assert one == pytest.approx(other, rel=TOLERANCE.get(name, 2e-4), abs=2e-5), f"{name}, step {step}"
     if "wgan-gp" in names:  # its generator's rate drops by half at the second of these steps
         assert [step["g_rate"] for step in there["wgan-gp"]] == pytest.approx([1e-3, 5e-4, 5e-4])
         assert [step["d_rate"] for step in there["wgan-gp"]] == pytest.approx([1e-3] * 3)
