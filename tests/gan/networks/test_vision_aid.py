@@ -152,7 +152,5 @@ def test_networks_of_a_training_without_aid_can_begin_one_with_it():
 
 
 def test_without_the_package_the_error_names_it(no_package):
-    with pytest.raises(
-        UserError, match=r"vision_aided: the package not-installed,.* in the version .*false"
-    ):
+    with pytest.raises(UserError, match=r"vision_aided: the package not-installed,.* in the version .*false"):
         TrainState(define(AIDED), size=16, channels=3, seed=0)
