@@ -3,9 +3,9 @@ photographs (Kumari et al. 2022, "Ensembling off-the-shelf models for GAN traini
 
 That network is EfficientNet-Lite1, whose weights a package ships; they never change. It knows edges, textures and parts
 of things from the first step, so that G learns shapes in minutes for which a small discriminator alone takes hours. It
-sees all pictures at about 64 px: smaller ones enlarged, as it has learned from photographs of 240 px, and larger ones
-brought down. G learns details from the discriminator itself. No score is by this network: what D learns with would say
-little.
+sees pictures of less than 64 px enlarged, as it has learned from photographs of 240 px, and those of more than 128 px
+brought down, for speed: finer details G learns from the discriminator itself. No score is by this network: what D
+learns with would say little.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from pipeline.gan.networks.builder import KERNEL, RELU_GAIN, LayerFactory, Layer
 from pipeline.store.torch_file import read_arrays
 
 BLOCKS = (6, 12)  # of the frozen network, whose maps the heads read: an eighth and a sixteenth of the side
-MOST_SIDE = 64  # pixels of its input, which is the largest such multiple or half of the pictures' side
+ENLARGED_TO, MOST_SIDE = 64, 128  # pixels of its input: smaller pictures are doubled up to the first, see `_seen_side`
 WIDTH = 64  # channels of a head
 OWN_SHARE = 0.6  # of the discriminator itself in a loss; heads, whose gradients are larger, would outweigh it otherwise
 LEAST_SIDE = 2  # of the map that a head flattens
@@ -67,11 +67,7 @@ def shared_loss(loss: Callable[..., Tensor], *logits: Tensor) -> Tensor:
 def build_vision_aid(definition: Definition, *, size: int, seed: int) -> VisionAid:
     """Build the aid for pictures of `size` pixels. Errors: `UserError` if the weights are not installed."""
     weights = frozen_network.require_weights()
-    side = size
-    while side > MOST_SIDE:
-        side //= 2  # of every size that a network can be built for, see `Resolutions`
-    while 2 * side <= MOST_SIDE:
-        side *= 2
+    side = _seen_side(size)
     picture = keras.Input((side, side, 3))
     arrays = read_arrays(weights.path, sha256=weights.digest)
     maps = efficientnet.maps_of(picture, arrays, LITE1[: max(BLOCKS) + 1])[1:]
@@ -81,6 +77,15 @@ def build_vision_aid(definition: Definition, *, size: int, seed: int) -> VisionA
     layers = LayerFactory(definition.discriminator, role="vision_aid", seed=seed, dtype="float32")
     heads = tuple(_head(layers, each.shape[1:], f"aid_{block}") for block, each in zip(BLOCKS, normalised, strict=True))
     return VisionAid(layers=layers, frozen=frozen, heads=heads)
+
+
+def _seen_side(size: int) -> int:
+    """The side at which the frozen network sees pictures of `size` pixels: `size` times or over a power of two."""
+    while size > MOST_SIDE:
+        size //= 2  # of every size that a network can be built for, see `Resolutions`
+    while 2 * size <= ENLARGED_TO:
+        size *= 2
+    return size
 
 
 def _normalised(maps: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
