@@ -7,6 +7,8 @@ import pytest
 from luigi import configuration
 from luigi.configuration import LuigiConfigParser
 
+from tasks import backbones
+
 REPOSITORY = Path(__file__).parent.parent.parent
 
 
@@ -23,6 +25,16 @@ def configure(tmp_path, monkeypatch):
         return tmp_path
 
     return write
+
+
+@pytest.fixture
+def weights_found_anew():
+    """Which weights are here is found out again for this test, and after it."""
+    for cached in (backbones.classifier_weights, backbones.extractor_weights):
+        cached.cache_clear()
+    yield
+    for cached in (backbones.classifier_weights, backbones.extractor_weights):
+        cached.cache_clear()
 
 
 @pytest.fixture

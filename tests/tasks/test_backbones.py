@@ -7,14 +7,9 @@ from tasks import backbones
 
 
 @pytest.fixture(autouse=True)
-def no_cached_weights(tmp_path, monkeypatch):
+def no_cached_weights(tmp_path, monkeypatch, weights_found_anew):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(pretrained, "BASE_URL", "http://127.0.0.1:9")  # where nobody answers
-    for cached in (backbones.classifier_weights, backbones.extractor_weights):
-        cached.cache_clear()
-    yield
-    for cached in (backbones.classifier_weights, backbones.extractor_weights):
-        cached.cache_clear()
 
 
 def test_describe_weights_says_what_auto_means():

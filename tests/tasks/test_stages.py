@@ -71,7 +71,7 @@ def test_gan_stage_warns_about_ignored_fields_before_training(configure):
 
 @pytest.mark.parametrize("aided", [True, False])
 def test_what_a_vision_aided_gan_learns_with_is_part_of_its_key_and_does_not_measure_it(
-    configure, shipped_weights, aided
+    configure, shipped_weights, weights_found_anew, aided
 ):
     folder = configure("[download]\nquery = toads\n[classifier]\nbackbone = none\n[gan]\ndefinition = mine\n")
     (folder / "models").mkdir()
