@@ -86,7 +86,8 @@ def measure(step_planner: StepPlanner, step: Step) -> tuple[list[float], float]:
                 plan, inputs = step_planner.plan(number, learn=True), prefetcher.take(number)
                 before = time.perf_counter()
                 step(plan, inputs)
-                within += (time.perf_counter() - before) if turn >= 0 else 0.0
+                if turn >= 0:
+                    within += time.perf_counter() - before
                 number += 1
             seconds.append(time.perf_counter() - started)
     timed = seconds[1:]
