@@ -48,6 +48,7 @@ NOT_FAST = {
     "tasks/test_signals.py",
     "test_deploy.py",
     "test_devices.py",
+    "test_efficientnet.py",
     "test_pretrained.py",
     "web/api/test_datasets_api.py",
     "web/api/test_jobs_api.py",

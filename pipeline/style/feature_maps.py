@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline import efficientnet
 from pipeline.devices import keras
 from pipeline.filter.backbone import load_network
-from pipeline.gan.evaluation import efficientnet
 from pipeline.pretrained import AUTO, SHIPPED_SHA256, Weights
 from pipeline.store.torch_file import read_arrays
 from pipeline.style.style_networks import NETWORKS, OPTION, PUBLISHED, VGG_BLOCKS, StyleNetwork

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline import pretrained
+from pipeline import efficientnet, pretrained
 from pipeline.devices import keras
 from pipeline.errors import UserError
-from pipeline.gan.evaluation import efficientnet
+from pipeline.gan.evaluation.features import shipped_network
 from pipeline.pretrained import Weights
 from pipeline.store.torch_file import read_arrays
 from pipeline.style.feature_maps import build_network, prepare_mobilenet, prepare_vgg, vgg19
@@ -66,7 +66,7 @@ def test_a_file_of_vgg19_is_read_and_pooled_as_asked(tmp_path, published):
 
 def test_the_embedded_maps_are_those_that_scores_use(embedded):
     arrays = read_arrays(pretrained.find_shipped().path, sha256=embedded.digest)
-    features = efficientnet.build(arrays, side=64)
+    features = shipped_network(arrays, side=64)
     picture = np.random.default_rng(1).random((64, 64, 3), np.float32)
     maps = np.asarray(embedded.maps(["block10"])(picture)[0])
     expected = np.asarray(features(efficientnet.prepare(255 * picture[None])))[0, :112]

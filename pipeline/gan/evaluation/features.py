@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline import efficientnet
 from pipeline.devices import backend, has_gpu, keras
+from pipeline.efficientnet import LITE0
 from pipeline.errors import UserError
 from pipeline.filter.backbone import SIDE as BACKBONE_SIDE
 from pipeline.filter.backbone import Backbone, load_network, preprocessing
 from pipeline.filter.classifier_io import load_backbone
-from pipeline.gan.evaluation import dinov2, efficientnet
+from pipeline.gan.evaluation import dinov2
 from pipeline.gan.evaluation.textures import SIDE, textures
 from pipeline.lite_network import BATCH as LITE_BATCH
 from pipeline.lite_network import convert
@@ -25,6 +27,8 @@ from pipeline.store.torch_file import read_arrays
 # Side in pixels of the networks' input. MobileNet's is that of the filter's backbone; 224 separates pictures no better
 SIDES = {"MobileNet": 192, "InceptionV3": 299}
 DEPTHWISE = {"MobileNet"}  # TensorFlow Lite computes depthwise convolutions fast on a CPU, and others slower than Keras
+SHIPPED_SIDE = 128  # of the input of EfficientNet-Lite0; at 160 the rank of blurred photographs is worse
+ENERGY = 2.0  # mean square of a feature of a usual picture, for the cubic kernel of the KID
 BATCH = 32  # always full, so that the features of a picture do not depend on the number of others
 
 
@@ -41,6 +45,26 @@ class FeatureExtractor:
     pretrained: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Means of the maps after a block of EfficientNet-Lite0 as features, as they are or normalised by their statistics.
+
+    Features of later blocks take noise for pictures when small pictures are enlarged. The means of block 10 measure
+    shape and blur; those of block 5 tell grey noise from colour pictures. `scale` is their root mean square over
+    photographs, drawings and clothes of 28 to 64 px; `weight` says how much they count. docs/benchmarks.md says which
+    sets of pictures took part in the choice of the weights.
+    """
+
+    block: int
+    normalised: bool
+    scale: float
+    weight: float
+
+
+GROUPS = (
+    Group(block=10, normalised=False, scale=2.802, weight=1),
+    Group(block=5, normalised=True, scale=0.528, weight=0.5),
+)
 TEXTURES = FeatureExtractor(name=f"textures-{SIDE}", features=textures)
 
 
@@ -78,6 +102,26 @@ def enlarge(images: np.ndarray, side: int) -> np.ndarray:
     return found
 
 
+def shipped_network(arrays: efficientnet.Arrays, *, side: int = SHIPPED_SIDE) -> keras.Model:
+    """Lite0 as a model from (N, side, side, 3) float32, as `prepare` gives them, to features (N, 192).
+
+    `arrays` are named as in the package's file; `KeyError` if one is missing.
+    """
+    inputs = keras.Input((side, side, 3))
+    _, *maps = efficientnet.maps_of(inputs, arrays)
+    means = {group.block: keras.layers.GlobalAveragePooling2D()(maps[group.block]) for group in GROUPS}
+    size, total = sum(LITE0[group.block].channels for group in GROUPS), sum(group.weight for group in GROUPS)
+    features, as_they_are = [], (np.float32(0), np.float32(1))
+    for group in GROUPS:
+        # The kernel of the KID divides by the number of features: a group then counts by its weight, whatever its size
+        share = ENERGY * group.weight / total * size / LITE0[group.block].channels
+        mean, deviation = efficientnet.statistics(arrays, group.block) if group.normalised else as_they_are
+        factor = np.float32(np.sqrt(share) / group.scale) / deviation
+        features.append((means[group.block] - mean) * factor)
+    found = keras.layers.Concatenate()(features)
+    return keras.Model(inputs, found)
+
+
 def _backbone(backbone: Backbone) -> FeatureExtractor:
     name = f"backbone-{BACKBONE_SIDE}-{of_bytes(backbone.content)[:8]}"
     return FeatureExtractor(name=name, features=lambda images: backbone(images)[0], pretrained=True)
@@ -96,10 +140,10 @@ def _pretrained(weights: Weights) -> FeatureExtractor:
 
 
 def _efficientnet(weights: Weights) -> FeatureExtractor:
-    network = efficientnet.build(read_arrays(weights.path, sha256=weights.digest))
-    side = efficientnet.SIDE
-    extract = _NetworkExtractor(network, prepare=efficientnet.prepare, side=side, depthwise=True)
-    return FeatureExtractor(name=f"efficientnet-lite0-{side}-{weights.digest[:8]}", features=extract, pretrained=True)
+    network = shipped_network(read_arrays(weights.path, sha256=weights.digest))
+    extract = _NetworkExtractor(network, prepare=efficientnet.prepare, side=SHIPPED_SIDE, depthwise=True)
+    name = f"efficientnet-lite0-{SHIPPED_SIDE}-{weights.digest[:8]}"
+    return FeatureExtractor(name=name, features=extract, pretrained=True)
 
 
 def _dinov2(weights: Weights) -> FeatureExtractor:

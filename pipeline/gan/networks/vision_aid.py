@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline import efficientnet
 from pipeline.devices import keras
+from pipeline.efficientnet import LITE1
 from pipeline.gan import frozen_network
 from pipeline.gan.config import Definition
-from pipeline.gan.evaluation import efficientnet
-from pipeline.gan.evaluation.efficientnet import LITE1
 from pipeline.gan.networks.builder import KERNEL, RELU_GAIN, LayerFactory, LayerOwner
 from pipeline.store.torch_file import read_arrays
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline import efficientnet
 from pipeline.devices import keras
+from pipeline.efficientnet import LITE1
 from pipeline.errors import UserError
-from pipeline.gan.evaluation import efficientnet
-from pipeline.gan.evaluation.efficientnet import LITE1
 from pipeline.gan.frozen_network import require_weights
 from pipeline.gan.networks.pyramid import as_judged
 from pipeline.gan.networks.vision_aid import BLOCKS, build_vision_aid

