@@ -45,9 +45,14 @@ def find_class(name: str, names: Sequence[str]) -> ClassChoice | None:
     return ClassChoice(names.index(name), len(names))
 
 
+def places_of(latents: np.ndarray, classes: int) -> np.ndarray:
+    """The places (...,) of the classes, of which there are so many, that `latents` (..., latent + classes) choose."""
+    return latents[..., latents.shape[-1] - classes :].argmax(axis=-1)
+
+
 def class_of(latent: np.ndarray, names: Sequence[str]) -> str:
     """The name of the class that a `latent` (latent + classes,) chooses."""
-    return names[int(latent[-len(names) :].argmax())]
+    return names[int(places_of(latent, len(names)))]
 
 
 def write_names(names: Sequence[str], folder: Path) -> None:

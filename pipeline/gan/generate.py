@@ -13,7 +13,7 @@ from pipeline.cluster.client import Cluster
 from pipeline.devices import keras, prepare_devices
 from pipeline.errors import DamagedState, UserError
 from pipeline.filter.scores import kept_ids
-from pipeline.gan.class_names import ClassChoice, find_class
+from pipeline.gan.class_names import ClassChoice, find_class, places_of
 from pipeline.gan.classes import read_classes
 from pipeline.gan.evaluation.features import FeatureExtractor, choose_extractor
 from pipeline.gan.evaluation.metrics import Reference
@@ -110,7 +110,7 @@ class _Sampler:
 
     def places(self, names: Sequence[str], count: int) -> np.ndarray:
         """The place in `names` of the class of each of the first `count` samples (count,); none without `names`."""
-        return self.latents(count)[:, -len(names) :].argmax(axis=1) if names else np.zeros(0, np.int64)
+        return places_of(self.latents(count), len(names)) if names else np.zeros(0, np.int64)
 
     def draw(self, count: int) -> np.ndarray:
         """The first `count` samples (count, S, S, C) uint8. Errors: `Stopped`."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.home import REPOSITORY, SETTINGS, STAGES, Home
+from tests.long_values import and_long
 
 
 @pytest.fixture
@@ -41,24 +42,28 @@ def test_help_lists_every_command(empty):
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [
-        (["run", "--gan-epohcs", "3"], "run does not take '--gan-epohcs'; did you mean '--gan-epochs'?"),
-        (["run", "--gan-epochs", "ten"], "gan.epochs = 'ten': expected a whole number, at least 1"),
-        (["run", "--gan-epochs", "0"], "gan.epochs = 0: expected a whole number, at least 1"),
-        (["rnu"], "COMMAND 'rnu' is not known; did you mean 'run'?"),
-        (["rerun", "gna"], "stage 'gna' is not known; did you mean 'gan'?"),
-        (["plan", "--dataset", "a/b"], "dataset = 'a/b'"),
-        (["plan", "--gan-definition", "dcgna"], "there is no models/dcgna.json; did you mean 'dcgan'?"),
-        (["plan", "--gan-definition", "schema"], "there is no models/schema.json"),
-        (["models", "show", "tinny"], "there is no models/tinny.json; did you mean 'tiny'?"),
-        (["models", "check", "luigi.cfg"], "luigi.cfg: not JSON at line 2"),
-        (["gc", "--keep", "-1"], "--keep -1"),
-        (["run", "--workers", "0"], "--workers 0: expected a whole number, at least 1"),
-        (["rerun", "classifier", "--filter-method", "none"], "do not use the stage classifier"),
-        (["generate"], "has no generator trained with these settings"),
-        (["labels", "import"], "or at least one of --on DIR"),
-        (["labels", "export", "sorted"], "demo has no squares yet"),
-    ],
+    and_long(
+        [
+            (["run", "--gan-epohcs", "3"], "run does not take '--gan-epohcs'; did you mean '--gan-epochs'?"),
+            (["run", "--gan-epochs", "0"], "gan.epochs = 0: expected a whole number, at least 1"),
+            (["plan", "--gan-definition", "dcgna"], "there is no models/dcgna.json; did you mean 'dcgan'?"),
+            (["models", "check", "luigi.cfg"], "luigi.cfg: not JSON at line 2"),
+            (["generate"], "has no generator trained with these settings"),
+        ],
+        long=[
+            (["run", "--gan-epochs", "ten"], "gan.epochs = 'ten': expected a whole number, at least 1"),
+            (["rnu"], "COMMAND 'rnu' is not known; did you mean 'run'?"),
+            (["rerun", "gna"], "stage 'gna' is not known; did you mean 'gan'?"),
+            (["plan", "--dataset", "a/b"], "dataset = 'a/b'"),
+            (["plan", "--gan-definition", "schema"], "there is no models/schema.json"),
+            (["models", "show", "tinny"], "there is no models/tinny.json; did you mean 'tiny'?"),
+            (["gc", "--keep", "-1"], "--keep -1"),
+            (["run", "--workers", "0"], "--workers 0: expected a whole number, at least 1"),
+            (["rerun", "classifier", "--filter-method", "none"], "do not use the stage classifier"),
+            (["labels", "import"], "or at least one of --on DIR"),
+            (["labels", "export", "sorted"], "demo has no squares yet"),
+        ],
+    ),
 )
 def test_wrong_arguments_give_one_line_error(empty, words, says):
     said = empty.do(*words, code=2)

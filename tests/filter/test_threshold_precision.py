@@ -13,6 +13,7 @@ from pipeline.filter.threshold import (
     find_suspect_labels,
     jeffreys_interval,
 )
+from tests.long_values import and_long
 
 
 def evidence(right: int, wrong: int, *, share: float = 0.5) -> Evidence:
@@ -110,7 +111,7 @@ def draw_evidence(share: float, how: str, random: np.random.Generator) -> tuple[
 
 
 @pytest.mark.parametrize("how", ["at random", "by label", "by score"])
-@pytest.mark.parametrize("share", [0.25, 0.5, 0.8])
+@pytest.mark.parametrize("share", and_long([0.5], long=[0.25, 0.8]))
 def test_precision_interval_covers_for_any_choice_of_labels(share, how):
     """The precision is above the lower end in 95 of 100 cases."""
     random, below, shares = np.random.default_rng(7), 0, []

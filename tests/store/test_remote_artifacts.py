@@ -12,6 +12,7 @@ from pipeline.store import manifest as manifests
 from pipeline.store.manifest import check_contents
 from pipeline.store.object_store import StoreFault, open_store
 from pipeline.store.stored_manifest import parse
+from tests.long_values import and_long
 from tests.store.sharing_machine import KEY, Machine
 from tests.store.stores import misbehaving
 
@@ -142,7 +143,7 @@ def test_a_listing_that_lags_hides_no_artifact(tmp_path, bucket):
     there.artifacts.bring(there.find())
 
 
-@pytest.mark.parametrize("after", range(8))
+@pytest.mark.parametrize("after", and_long([0, 3, 5], long=[1, 2, 4, 6, 7]))
 def test_an_upload_that_fails_half_way_is_done_again(tmp_path, bucket, after):
     good = open_store(bucket)
     here, there = Machine(tmp_path / "a", misbehaving(good, half=True)), Machine(tmp_path / "b", good)

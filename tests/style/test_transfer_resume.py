@@ -5,6 +5,7 @@ import pytest
 from pipeline.errors import Stopped, UserError
 from pipeline.style import StyleOptions, stylize
 from pipeline.style.transfer import CHECKPOINT, saved_rows
+from tests.long_values import and_long
 from tests.style.drawn_pictures import checks, disc
 from tests.style.tiny_network import tiny_network
 
@@ -44,7 +45,7 @@ def whole(optimizer):
     return draw(optimizer=optimizer)[0]
 
 
-@pytest.mark.parametrize("step", [1, 6, 13, 20, 21, 33, 40])
+@pytest.mark.parametrize("step", and_long([6, 21], long=[1, 13, 20, 33, 40]))
 def test_a_stopped_transfer_goes_on_bit_exactly(tmp_path, optimizer, whole, step):
     with pytest.raises(Stopped, match=r"stopped after \d+ of 40 steps"):
         draw(tmp_path, stop_at=step, optimizer=optimizer)
@@ -54,7 +55,7 @@ def test_a_stopped_transfer_goes_on_bit_exactly(tmp_path, optimizer, whole, step
     assert not done or done[0] > step - (10 if optimizer == "lbfgs" else 0)
 
 
-@pytest.mark.parametrize("step", [3, 11, 20, 21, 30, 39])
+@pytest.mark.parametrize("step", and_long([11, 30], long=[3, 20, 21, 39]))
 def test_a_killed_transfer_goes_on_from_its_checkpoint(tmp_path, optimizer, whole, step):
     with pytest.raises(Killed):
         draw(tmp_path, kill_at=step, optimizer=optimizer)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.long_values import and_long
 from tests.web.browser import ALL_SAVED, MARKS, open_tab, press, saved_labels, wait_for, wait_until_saved
 from tests.web.fake_dataset import picture_id
 
@@ -88,7 +89,7 @@ def test_page_tabs_share_labels_and_undo_only_their_own(profile, live_server):
     assert live_server.fake_dataset.log.effective() == {picture_id(1): "off"}
 
 
-@pytest.mark.parametrize("pace", ["slowly", "at once", "offline"])
+@pytest.mark.parametrize("pace", and_long(["at once"], long=["slowly", "offline"]))
 def test_page_undo_keeps_the_label_of_another_person(profile, live_server, pace):
     tab = profile.new_page()
     tab.route("**/changes*", lambda route: None)  # this tab hears nothing of the other

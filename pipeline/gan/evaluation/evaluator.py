@@ -10,6 +10,7 @@ from sklearn.metrics import pairwise_distances_chunked
 
 from pipeline.devices import keras
 from pipeline.errors import UserError
+from pipeline.gan.class_names import places_of
 from pipeline.gan.config import Definition
 from pipeline.gan.config.rules import LOSS_PROPERTIES
 from pipeline.gan.evaluation.features import FeatureExtractor
@@ -152,7 +153,7 @@ class DiscriminatorEvaluator:
         the generator's loss. Errors: a `UserError` if a loss compares reals with fakes and does not have both.
         """
         loss = find_loss(self.state.definition.loss)
-        chosen = latents[:, latents.shape[1] - self.state.classes :].argmax(axis=1) if self.state.classes else None
+        chosen = places_of(latents, self.state.classes) if self.state.classes else None
         drawn, drawn_mean = self._predict(self._sample_batches(latents), chosen)
         if is_real is None:
             real, real_mean = self._judge(pictures, labels)

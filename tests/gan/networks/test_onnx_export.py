@@ -17,6 +17,7 @@ from pipeline.gan.networks import build_generator, onnx_export
 from pipeline.gan.networks.onnx_export import LEVELS, check_packages, largest_difference, to_onnx
 from pipeline.gan.sampling import draw_samples, fixed_latents, to_pixels
 from tests.gan.conftest import TINY
+from tests.long_values import and_long
 
 REPOSITORY = Path(__file__).parent.parent.parent.parent
 BUILT_IN = sorted(path for path in (REPOSITORY / "models").glob("*.json") if path.name != "schema.json")
@@ -71,7 +72,7 @@ def test_every_built_in_definition_makes_the_same_samples(path):
 
 
 @needs_onnx
-@pytest.mark.parametrize("batch", [1, 3, 64, 130])
+@pytest.mark.parametrize("batch", and_long([3], long=[1, 64, 130]))
 def test_a_batch_has_any_size(tiny, batch):
     from onnxruntime import InferenceSession
 

@@ -15,6 +15,7 @@ from pipeline.gan.training.losses import find_loss
 from pipeline.gan.training.state import TrainState
 from pipeline.store.torch_file import read_arrays
 from tests.gan.step_runner import StepRunner, define, same
+from tests.long_values import and_long
 
 AIDED = {"discriminator": {"norm": "none", "initial": "he", "vision_aided": True}}
 QUIET = {"augment": {"policies": []}}
@@ -81,7 +82,9 @@ def test_heads_learn_with_the_discriminator_and_the_frozen_network_never_changes
     assert all(np.array_equal(after[name], runner.state.arrays()[name]) for name in heads)
 
 
-@pytest.mark.parametrize("more", [{}, {"multi_scale": True}, {"loss": "hinge"}, {"loss": "relativistic"}], ids=str)
+@pytest.mark.parametrize(
+    "more", and_long([{}], long=[{"multi_scale": True}, {"loss": "hinge"}, {"loss": "relativistic"}]), ids=str
+)
 def test_six_tenths_of_the_loss_are_of_the_discriminator_itself(more):
     runner = StepRunner(define(AIDED | QUIET | more))
     state, inputs = runner.state, runner.step_planner.inputs(0).arrays()
