@@ -58,10 +58,8 @@ def measure_quality(job: dict[str, Any], tell: Tell) -> None:
             except UserError as error:  # such as weights that are not installed on this machine
                 tell(name=model, not_begun=str(error))
                 continue
-            try:
+            with contextlib.closing(training.log):
                 _Course(training, evaluator, job, tell, deadline).run()
-            finally:
-                training.log.close()
 
 
 class _Course:

@@ -71,9 +71,15 @@ def _checkpoint(start: str, dataset: str) -> Path:
     if start == dataset:
         raise UserError(_is_its_own(start, "the dataset itself", f"models/{dataset}/gan/<training>"))
     try:
-        return (of_dataset(start).folder / FINAL).resolve()
+        found = of_dataset(start).folder.resolve() / FINAL
     except UserError as error:
         raise UserError(f"gan.start = {start}: {error}") from None
+    if not found.is_file():
+        raise UserError(
+            f"gan.start = {start}: {found} is missing, so the training is damaged; `python -m tasks rerun gan"
+            f"{dataset_flag(start)}` trains again"
+        )
+    return found
 
 
 def _is_its_own(start: str, what: str, instead: str) -> str:

@@ -87,6 +87,14 @@ def test_a_start_that_is_none_is_one_line(cats, start, says):
     assert str(caught.value).startswith(says)
 
 
+def test_a_training_whose_checkpoint_was_deleted_is_one_line(cats, capsys):
+    cats.unlink()
+    assert main(["plan", "--dataset", "dogs", "--gan-start", "cats"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: gan.start = cats: ")
+    assert "final.npz is missing, so the training is damaged; `python -m tasks rerun gan --dataset cats` trains" in said
+
+
 def test_a_dataset_without_a_training_says_how_to_train(configure):
     folder = configure(CONFIG)
     (folder / "data" / "cats" / "runs").mkdir(parents=True)
