@@ -121,6 +121,12 @@ class Options(StrictModel):
             if value != fields[name].default or not _is_added(fields[name])
         }
 
+    @classmethod
+    def left_out(cls, name: str) -> Any:
+        """The value of the option `name`, as JSON has it, where `significant` leaves it out: an added one's default."""
+        field = cls.model_fields.get(name)
+        return as_json(field.default) if field and _is_added(field) else None
+
     @model_validator(mode="wrap")
     @classmethod
     def _explain_mistakes(cls, values: Any, check: ModelWrapValidatorHandler["Options"]) -> "Options":

@@ -1,6 +1,7 @@
 """What a run would do, stage by stage, and why; nothing is made, and TensorFlow is not loaded."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pipeline.option_types import as_text
 from pipeline.store.artifacts import Artifact, ArtifactStore
@@ -111,7 +112,7 @@ def changes(task: StageTask, before: Manifest) -> list[str]:
     found = [] if before.version == task.version else [f"code version {before.version} → {task.version}"]
     now = task.options.significant()
     for name in sorted(now | before.options):
-        old, new = before.options.get(name), now.get(name)
+        old, new = (values.get(name, task.options.left_out(name)) for values in (before.options, now))
         if old != new:
             found.append(f"{name} {as_text(old) or 'none'} → {as_text(new) or 'none'}")
     inputs = task.known_inputs()
@@ -126,7 +127,11 @@ def _describe_input_change(task: StageTask, name: str, before: Manifest) -> str:
     if dot:
         return f"{stage} made other {output}" if output != "folder" else f"{stage} ran"
     old, new = before.notes.get(name), task.notes().get(name)
-    return f"{name} changed" + (f": {old} → {new}" if old != new else "")
+    return f"{name} changed" + (f": {_or_none(old)} → {_or_none(new)}" if old != new else "")
+
+
+def _or_none(note: Any) -> Any:
+    return "none" if note is None else note
 
 
 def _join_with_or(names: list[str]) -> str:

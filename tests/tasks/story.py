@@ -104,7 +104,7 @@ class Workspace:
             return not store.folders()
         if found := re.fullmatch(r"(\w+) (.+) → (.+)", reason):
             name, old, new = found.groups()
-            old_value = before.manifest.options.get(name)
+            old_value = before.manifest.options.get(name, now[stage].left_out(name))
             return (as_text(old_value), as_text(getattr(now[stage], name))) == (old, new)
         if found := re.fullmatch(r"(\w+) made other (\w+)", reason):
             upstream, output = found.groups()

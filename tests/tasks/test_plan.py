@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline.options import GanOptions
 from pipeline.store.manifest import Manifest
 from tasks.cli import main
 from tasks.plan import PlanStep, changes
@@ -49,7 +50,7 @@ def a_task(*, version=2, size: int | None = 64, labels="a", kept="b", count=83):
     """A stage with its present settings and inputs."""
     return SimpleNamespace(
         version=version,
-        options=SimpleNamespace(significant=lambda: {} if size is None else {"size": size}),
+        options=SimpleNamespace(significant=lambda: {} if size is None else {"size": size}, left_out=lambda name: None),
         known_inputs=lambda: {"labels": labels, "filter.kept": kept},
         notes=lambda: {"labels": count},
     )
@@ -70,6 +71,14 @@ def a_task(*, version=2, size: int | None = 64, labels="a", kept="b", count=83):
 )
 def test_changes_names_each_setting_and_input_that_differs(now, reasons):
     assert changes(a_task(**now), before()) == reasons
+
+
+@pytest.mark.parametrize(("minutes", "reason"), [((9.0, 0.0), "9.0 → 0.0"), ((0.0, 9.0), "0.0 → 9.0")])
+def test_an_option_that_keys_leave_out_is_named_with_its_value(minutes, reason):
+    """Its default is not in the manifest, lest it change the keys of what was made before it was there."""
+    old, new = (GanOptions(total_minutes=each) for each in minutes)
+    task = SimpleNamespace(version=2, options=new, known_inputs=dict, notes=dict)
+    assert changes(task, before(options=old.significant())) == [f"total_minutes {reason}"]
 
 
 def test_line_of_a_step_has_reason_and_remark():

@@ -70,7 +70,7 @@ def test_a_plan_says_that_the_start_has_changed(cats, capsys):
     assert main(["run", "--dataset", "dogs"]) == 0
     capsys.readouterr()
     assert main(["plan", "--dataset", "dogs", "--gan-start", "cats"]) == 0
-    assert "gan        will run   start changed: None → cats" in capsys.readouterr().out
+    assert "gan        will run   start changed: none → cats" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
