@@ -112,13 +112,14 @@ def check_own_subject(printed: str) -> None:
 
 
 def check_remedies(printed: str) -> None:
-    """What the text says: it collapses, the alarm names it, and only equal learning rates cure it."""
+    """What the text says: it collapses, the alarm names it, and equal learning rates cure it best."""
     assert "mode collapse, a few pictures again and again" in printed
     found = re.findall(r"^(\w.*?) +diversity ([\d.]+)$", printed, re.MULTILINE)
-    assert [name for name, value in found if float(value) > 0.5] == ["equal learning rates"]
-    measured = dict(found)
-    assert float(measured["none"]) < 0.2 < float(measured["augmentation"])
-    assert float(measured["minibatch standard deviation"]) < 0.2
+    measured = {name: float(value) for name, value in found}
+    assert max(measured, key=measured.get) == "equal learning rates"
+    assert measured["none"] < 0.2 < measured["augmentation"]
+    assert measured["minibatch standard deviation"] < 0.2
+    assert measured["equal learning rates"] > 0.5
 
 
 def check_style_transfer(printed: str) -> None:
