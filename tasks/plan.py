@@ -6,10 +6,12 @@ from typing import Any
 from pipeline.option_types import as_text
 from pipeline.store.artifacts import Artifact, ArtifactStore
 from pipeline.store.manifest import Manifest
+from pipeline.text import to_plain_line
 from tasks import run_log
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
+LONGEST = 200  # characters of a value
 UP_TO_DATE, WILL_RUN, MAY_RUN = "up to date", "will run", "may run"
 
 
@@ -114,11 +116,12 @@ def changes(task: StageTask, before: Manifest) -> list[str]:
     for name in sorted(now | before.options):
         old, new = (values.get(name, task.options.left_out(name)) for values in (before.options, now))
         if old != new:
-            found.append(f"{name} {as_text(old) or 'none'} → {as_text(new) or 'none'}")
+            found.append(f"{name} {_shown(as_text(old))} → {_shown(as_text(new))}")
     inputs = task.known_inputs()
     changed = [name for name in inputs if inputs[name] != before.inputs.get(name)]
     if found:  # what was not read before is read because of an option or version, and need not have changed
         changed = [name for name in changed if name in before.inputs]
+    changed += [name for name in before.notes if name in before.inputs and name not in inputs and not found]
     return found + [_describe_input_change(task, name, before) for name in changed]
 
 
@@ -127,11 +130,12 @@ def _describe_input_change(task: StageTask, name: str, before: Manifest) -> str:
     if dot:
         return f"{stage} made other {output}" if output != "folder" else f"{stage} ran"
     old, new = before.notes.get(name), task.notes().get(name)
-    return f"{name} changed" + (f": {_or_none(old)} → {_or_none(new)}" if old != new else "")
+    return f"{name} changed" + (f": {_shown(old)} → {_shown(new)}" if old != new else "")
 
 
-def _or_none(note: Any) -> Any:
-    return "none" if note is None else note
+def _shown(value: Any) -> str:
+    """A value in a line: names of classes and folders may hold anything."""
+    return "none" if value in (None, "") else to_plain_line(str(value), LONGEST)
 
 
 def _join_with_or(names: list[str]) -> str:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.options import GanOptions
+from pipeline.options import GanOptions, GenerateOptions
 from pipeline.store.manifest import Manifest
 from tasks.cli import main
 from tasks.plan import PlanStep, changes
@@ -79,6 +79,22 @@ def test_an_option_that_keys_leave_out_is_named_with_its_value(minutes, reason):
     old, new = (GanOptions(total_minutes=each) for each in minutes)
     task = SimpleNamespace(version=2, options=new, known_inputs=dict, notes=dict)
     assert changes(task, before(options=old.significant())) == [f"total_minutes {reason}"]
+
+
+def test_an_input_that_is_no_longer_given_is_named():
+    task = SimpleNamespace(version=2, options=GanOptions(), known_inputs=lambda: {"extractor": "a"}, notes=dict)
+    earlier = {"inputs": {"extractor": "a", "start": "b"}, "notes": {"start": "models/cats/gan/latest"}}
+    found = changes(task, before(options=GanOptions().significant(), **earlier))
+    assert found == ["start changed: models/cats/gan/latest → none"]
+
+
+def test_a_value_is_shown_as_one_short_plain_line():
+    odd = GenerateOptions(class_name="a\x1b[31m\nred" + 1000 * "x")
+    task = SimpleNamespace(version=2, options=odd, known_inputs=dict, notes=dict)
+    (found,) = changes(task, before(options=GenerateOptions().significant()))
+    assert found.startswith("class_name none → a [31m redxxx")
+    assert found.isprintable()
+    assert len(found) < 300
 
 
 def test_line_of_a_step_has_reason_and_remark():
