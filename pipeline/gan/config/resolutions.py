@@ -93,7 +93,7 @@ class Resolutions:
         maps = self.levels + definition.multi_scale
         if not definition.generator.skip_excitation or maps > SKIPPED_LEVELS:
             return []
-        least = self.map_side(0) << (SKIPPED_LEVELS + 1 - definition.multi_scale)
+        least = COARSEST_SIDES.start << (SKIPPED_LEVELS + 1 - definition.multi_scale)
         return [
             f"generator.skip_excitation: pictures of {self.size} px have no feature maps that are 16 times as wide as"
             f" others, so there is no excitation; normalize.size {least} and more has them"

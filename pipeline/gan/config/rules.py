@@ -205,7 +205,7 @@ def _check_growing(definition: Definition) -> None:
                          " or to 0 for full size from the start")  # fmt: skip
     if growing.start and definition.discriminator.reconstruction:
         raise ValueError("growing and discriminator.reconstruction: the discriminator of the first pictures has no map"
-                         " to decode; set one of them to 0")  # fmt: skip
+                         " to decode; set growing.start or discriminator.reconstruction to 0")  # fmt: skip
     if growing.start and definition.generator.norm == definition.discriminator.norm == "batch":
         raise ValueError("growing and batch norm in both networks: a side that fades in has batch statistics of its own"
                          ' and D detects fakes by them; set the norm of the discriminator to "none"')  # fmt: skip

@@ -61,6 +61,7 @@ def test_skip_excitation_without_a_pair_of_maps_is_a_warning():
     (warning,) = Resolutions.of(64).unused(definition)
     assert warning.startswith("generator.skip_excitation: pictures of 64 px have no feature maps that are 16 times")
     assert "normalize.size 128 and more" in warning
+    assert "normalize.size 128 and more" in Resolutions.of(96).unused(definition)[0]
     assert Resolutions.of(128).unused(definition) == []
     assert Resolutions.of(64).unused(define({"generator": {"skip_excitation": True}, "multi_scale": True})) == []
     assert Resolutions.of(64).unused(define()) == []

@@ -24,7 +24,11 @@ def schedule(**fields: Any) -> dict[str, Any]:
 REFUSED = {
     "a first stage without a map to decode": (
         {"growing": {"start": 8}, "discriminator": {"norm": "none", "reconstruction": 1}},
-        ["growing and discriminator.reconstruction", "no map to decode", "set one of them to 0"],
+        [
+            "growing and discriminator.reconstruction",
+            "no map to decode",
+            "set growing.start or discriminator.reconstruction to 0",
+        ],
         {"discriminator": {"reconstruction": 0}},
     ),
     "an aid of a critic": (
