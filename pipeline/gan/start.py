@@ -7,6 +7,8 @@ conditional training needs one with as many classes: the first class, by name, b
 
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.errors import UserError
 from pipeline.gan.training.checkpoint import load_arrays
 from pipeline.gan.training.resume_point import Origin, load_outline
@@ -24,21 +26,29 @@ def copy_networks(checkpoint: Path, state: TrainState) -> str:
     except UnusableFile as error:
         raise UserError(f"gan.start: {checkpoint} {error}; give another training") from None
     if not state.restore_networks(arrays):
+        mine, its = _of_state(state), _of_origin(origin, arrays)
+        more = ", so the definition is another: its latent, widths or blocks differ" * (mine == its)
+        named = f" with gan.definition = {origin.name}," if origin else ""
         raise UserError(
-            f"gan.start: the networks in {checkpoint} are not of the form of this training; it was trained with"
-            f" {_in_words(origin)}, and this one {_classes(state.classes)}"
+            f"gan.start: the networks in {checkpoint} are not of the form of this training; it was trained{named} on"
+            f" {its}, and this one on {mine}{more}"
         )
     return f"the networks of {checkpoint.parent} ({origin.name}, {origin.shape[0]} px)" if origin else f"{checkpoint}"
 
 
-def _in_words(origin: Origin | None) -> str:
-    """What a training must have in common with the one of `origin`."""
+def _of_state(state: TrainState) -> str:
+    """What the pictures of `state` have in common with those of a training that it may begin with."""
+    _, side, _, channels = state.generator.whole.output_shape
+    return _in_words(side, channels, state.classes)
+
+
+def _of_origin(origin: Origin | None, arrays: dict[str, np.ndarray]) -> str:
     if origin is None:
-        return "another definition"
-    side, _, channels = origin.shape
-    colour, classes = "grey" if channels == 1 else "rgb", "is conditional" if origin.classes else "has no classes"
-    return f"gan.definition = {origin.name}, normalize.size = {side} and normalize.colour = {colour}, and {classes}"
+        return "unknown pictures"
+    head = arrays.get("class_head/000")  # a vector for each class
+    return _in_words(origin.images[1], origin.images[3], len(head) if head is not None else 0)
 
 
-def _classes(count: int) -> str:
-    return f"has {count} classes" if count else "has no classes"
+def _in_words(side: int, channels: int, classes: int) -> str:
+    colour = "grey" if channels == 1 else "rgb"
+    return f"normalize.size = {side}, normalize.colour = {colour} and {classes or 'no'} classes"

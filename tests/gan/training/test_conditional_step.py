@@ -95,3 +95,13 @@ def test_clipping_is_for_the_vectors_of_the_classes_too():
     made.run([0])
     (vectors,) = made.state.class_head.variables
     assert 0 < np.abs(np.asarray(vectors)).max() <= np.float32(0.003)
+
+
+def test_networks_of_another_training_include_its_class_head():
+    first, other = runner({}), runner({}, seed=5)
+    first.run([0])
+    assert other.state.restore_networks(first.state.arrays())
+    given, found = first.state.arrays(), other.state.arrays()
+    parts = ("generator/", "average/", "discriminator/", "class_head/")
+    assert {name.split("/")[0] for name in given if name.startswith(parts)} == {part[:-1] for part in parts}
+    assert all(np.array_equal(given[name], found[name]) for name in given if name.startswith(parts))
