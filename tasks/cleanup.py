@@ -6,6 +6,7 @@ deletes from the storage of several machines by age.
 
 import os
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from itertools import chain
 from pathlib import Path
@@ -17,7 +18,7 @@ from pipeline.run_process import is_at_work
 from pipeline.run_record import RunOptions, read_events
 from pipeline.store.artifacts import PACKED, WORK, Artifact, ArtifactStore
 from pipeline.store.remote_cleanup import delete_old
-from tasks import gallery_updates, label_snapshots, paths, run_log
+from tasks import gallery_updates, label_snapshots, paths, run_log, settings
 from tasks.run_pipeline import RunPipeline
 from tasks.stage_task import StageTask
 
@@ -99,8 +100,8 @@ def _stages_of(dataset: str, record: run_log.RunLog) -> list[StageTask]:
 
 
 def removable_folders(task: StageTask, keep: int, used: Collection[Path]) -> list[Path]:
-    """The folders of one stage that may be deleted, if the `keep` newest stay: never what is current, being made or
-    `used` by runs.
+    """The folders of one stage that may be deleted, if the `keep` newest stay: never what is current, being made,
+    `used` by runs or named by a `gan.start`.
     """
     store, key = task.artifact_store, task.key() or ""
     current = {each.folder for each in (task.published(), store.find(key, unfinished=True), store.latest()) if each}
@@ -116,7 +117,21 @@ def removable_folders(task: StageTask, keep: int, used: Collection[Path]) -> lis
         removable = _without_labelled(
             task.dataset, removable, [each for each in store.folders() if each not in removable]
         )
+    if removable and task.stage == "gan":
+        starts = _named_starts()
+        removable = [folder for folder in removable if folder.resolve() not in starts]
     return removable + orphaned_pixels(store.root, removable)
+
+
+def _named_starts() -> set[Path]:
+    """The folders of trainings with which datasets begin theirs, by their `gan.start`."""
+    found = set()
+    for dataset in paths.datasets():
+        with suppress(UserError):  # settings that are wrong: a run of that dataset says so
+            start = settings.resolve(dataset, {})["gan"].start
+            if "/" in start:
+                found.add(Path(start).resolve())
+    return found
 
 
 def _last_used_with_origins(dataset: str) -> set[Path]:

@@ -15,25 +15,41 @@ from tasks import machines, paths
 def of_dataset(dataset: str) -> Artifact:
     """The training that the last run of `dataset` made or used.
 
-    Errors: `UserError` if there is no such dataset, or none of its trainings is on this machine.
+    Errors: `UserError` if there is no such dataset, or none of its trainings is whole on this machine.
     """
     paths.existing_dataset(dataset)
     if found := paths.artifact_store(dataset, "gan").last_used():
         return found
+    if damaged := paths.artifact_store(dataset, "gan").damaged():
+        raise UserError(
+            f"the training of {dataset} is damaged: {next(iter(damaged.values()))}; `python -m tasks rerun"
+            f" gan{dataset_flag(dataset)}` trains again"
+        )
     hint = machines.how_to_fetch(dataset, "gan") or f"`python -m tasks run{dataset_flag(dataset)}` trains one"
     raise UserError(f"{dataset} has no trained generator on this machine; {hint}")
 
 
+class MissingStart(UserError):
+    """There is no such training on this machine, or not any more."""
+
+
 @dataclass(frozen=True)
 class Start:
-    """The training that gan.start names, as it was when a run began: its `checkpoint` and the digest of that file."""
+    """The training that gan.start names, as it was when a run began: its `checkpoint` and the digest of that file.
+
+    One that is `missing`, which says why, has the digest that it had when this dataset last began with it: what is
+    finished needs it no more.
+    """
 
     setting: str
     checkpoint: Path
     digest: str
+    missing: str = ""
 
     def require_same(self) -> Path:
-        """The checkpoint. Errors: `UserError` if it has been deleted or changed since."""
+        """The checkpoint. Errors: `UserError` if it is missing, or has been deleted or changed since."""
+        if self.missing:
+            raise UserError(self.missing)
         if self.checkpoint.is_file() and _digest_now(self.checkpoint) == self.digest:
             return self.checkpoint
         raise UserError(
@@ -50,8 +66,20 @@ def find_start(start: str, dataset: str) -> Start | None:
     """
     if not start:
         return None
-    checkpoint = _checkpoint(start, dataset)
+    try:
+        checkpoint = _checkpoint(start, dataset)
+    except MissingStart as error:
+        if digest := _recorded_digest(start, dataset):
+            return Start(start, Path(), digest, str(error))
+        raise
     return Start(start, checkpoint, _digest_now(checkpoint))
+
+
+def _recorded_digest(start: str, dataset: str) -> str | None:
+    """The digest of the start with which `dataset` began its last training that names `start`."""
+    store = paths.artifact_store(dataset, "gan")
+    trainings = [each.manifest for each in (store.latest(), *reversed(store.all())) if each]
+    return next((each.inputs.get("start") for each in trainings if each.notes.get("start") == start), None)
 
 
 def _checkpoint(start: str, dataset: str) -> Path:
@@ -60,7 +88,7 @@ def _checkpoint(start: str, dataset: str) -> Path:
         folder = Path(start)
         found = folder.resolve()
         if not (found / FINAL).is_file():
-            raise UserError(
+            raise MissingStart(
                 f"gan.start = {start}: there is no {FINAL} in this folder; give the folder of a training that ended,"
                 " such as models/cats/gan/latest, or the name of a dataset"
             )
@@ -73,9 +101,9 @@ def _checkpoint(start: str, dataset: str) -> Path:
     try:
         found = of_dataset(start).folder.resolve() / FINAL
     except UserError as error:
-        raise UserError(f"gan.start = {start}: {error}") from None
+        raise MissingStart(f"gan.start = {start}: {error}") from None
     if not found.is_file():
-        raise UserError(
+        raise MissingStart(
             f"gan.start = {start}: {found} is missing, so the training is damaged; `python -m tasks rerun gan"
             f"{dataset_flag(start)}` trains again"
         )

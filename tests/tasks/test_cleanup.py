@@ -59,6 +59,17 @@ def test_what_the_last_used_artifacts_were_made_from_stays(pipeline):
     assert all(folder.exists() for folder in (origin, last, squares, newer, verdicts))
 
 
+def test_the_training_that_another_dataset_begins_with_stays(configure):
+    pipeline, (old, named, last) = RunPipeline(dataset="cats", query="cat"), [None] * 3
+    configure("")
+    old, named, last = (publish("gan", letter) for letter in "abc")
+    configure(f"[dogs.download]\nquery = dog\n[dogs.gan]\nstart = models/cats/gan/{named.name}\n")
+    (paths.dataset_folder("dogs") / "runs").mkdir(parents=True)
+    assert collect_garbage(pipeline, keep=0).keys() == {old}
+    assert named.exists()
+    assert last.exists()
+
+
 def test_dry_run_names_folders_and_bytes_and_deletes_nothing(pipeline):
     old, _ = publish("download", "a", "x" * 5000), publish("download", "b")
     sizes = collect_garbage(pipeline, keep=1, dry_run=True)

@@ -1,6 +1,8 @@
 """The setting gan.start: another dataset, or the folder of a training."""
 
+import json
 import os
+import shutil
 
 import pytest
 
@@ -93,6 +95,27 @@ def test_a_training_whose_checkpoint_was_deleted_is_one_line(cats, capsys):
     said = capsys.readouterr().err
     assert said.startswith("error: gan.start = cats: ")
     assert "final.npz is missing, so the training is damaged; `python -m tasks rerun gan --dataset cats` trains" in said
+
+
+@pytest.mark.parametrize("start", ["cats", "models/cats/gan/latest"])
+def test_what_is_finished_needs_its_start_no_more(cats, capsys, start):
+    assert main(["run", "--dataset", "dogs", "--gan-start", start]) == 0
+    shutil.rmtree("models/cats")
+    shutil.rmtree("data/cats")
+    capsys.readouterr()
+    assert main(["plan", "--dataset", "dogs", "--json"]) == 0
+    assert {step["state"] for step in json.loads(capsys.readouterr().out)} == {"up to date"}
+    assert main(["status", "--dataset", "dogs"]) == 0
+    assert main(["gc", "--dataset", "dogs"]) == 0
+    assert main(["run", "--dataset", "dogs", "--gan-seed", "5"]) != 0
+    assert f"gan.start = {start}: there is no" in capsys.readouterr().err
+    assert main(["run", "--dataset", "dogs", "--gan-seed", "0"]) == 0
+
+
+def test_a_damaged_training_is_not_one_that_is_missing(cats):
+    (cats.parent / "manifest.json").write_bytes(b"{")
+    with pytest.raises(UserError, match=r"^gan\.start = cats: the training of cats is damaged: .*rerun gan --dataset"):
+        find_start("cats", "dogs")
 
 
 def test_a_dataset_without_a_training_says_how_to_train(configure):
