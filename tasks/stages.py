@@ -229,7 +229,10 @@ class TrainGan(Measured):
 
     @cached_property  # as it was when the run began: what it names may train again meanwhile
     def _start(self) -> trained_generators.Start | None:
-        return trained_generators.find_start(self.options.start, self.dataset)
+        start, normalize = trained_generators.find_start(self.options.start, self.dataset), self.chosen["normalize"]
+        if start:
+            start.require_form(size=normalize.size, colour=normalize.colour, conditional=self._is_conditional)
+        return start
 
     @cached_property
     def _frozen_network(self) -> dict[str, str]:

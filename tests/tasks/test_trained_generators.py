@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 from pipeline.errors import UserError
@@ -95,6 +96,24 @@ def test_a_training_whose_checkpoint_was_deleted_is_one_line(cats, capsys):
     said = capsys.readouterr().err
     assert said.startswith("error: gan.start = cats: ")
     assert "final.npz is missing, so the training is damaged; `python -m tasks rerun gan --dataset cats` trains" in said
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        ([50, 32, 32, 3], "is of normalize.size = 32, normalize.colour = rgb and a definition that is not conditional"),
+        ([50, 64, 64, 1], "is of normalize.size = 64, normalize.colour = grey and a definition that is not"),
+        ([50, 64, 64, 3], ""),
+    ],
+    ids=["size", "colour", "same"],
+)
+def test_a_plan_refuses_a_start_of_other_pictures(cats, capsys, images, says):
+    origin = np.frombuffer(json.dumps({"images": images}).encode(), np.uint8)
+    with cats.open("wb") as file:
+        np.savez(file, origin=origin)
+    code = main(["plan", "--dataset", "dogs", "--gan-start", "cats", "--normalize-size", "64"])
+    assert code == (2 if says else 0)
+    assert says in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("start", ["cats", "models/cats/gan/latest"])
