@@ -16,6 +16,7 @@ import luigi
 from pipeline.crawl.validate import content_inputs
 from pipeline.errors import UserError, of_system
 from pipeline.gan import frozen_network
+from pipeline.gan.class_names import require_class
 from pipeline.gan.config import definition_digest, read, read_definition
 from pipeline.gan.config.resolutions import definition_warnings
 from pipeline.gan.continuation import Continuation, epochs_begun, find_continuation
@@ -302,6 +303,11 @@ class Generate(Measured):
         # With a class the reals are those of the class, as the download says it
         download: Reads = {Download: ("classes",)} if self.options.class_name else {}
         return {**download, Normalize: (), Filter: ("kept",), TrainGan: ("generator",), **self.measured_by()}
+
+    def content(self) -> dict[str, str]:
+        if gan := self.upstream(TrainGan).published():
+            require_class(self.options.class_name, gan.folder)
+        return super().content()
 
     def arguments(self) -> GenerateArguments:
         return {"classifier": None, "cluster": machines.cluster_of(self.dataset)}

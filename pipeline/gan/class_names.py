@@ -5,6 +5,7 @@ No TensorFlow or SciPy here: a plan and the studio ask as well.
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,12 @@ def find_class(name: str, names: Sequence[str]) -> ClassChoice | None:
     if name not in names:
         raise UserError(f"class {name!r}: this generator has no such class; {nearest(name, names)}")
     return ClassChoice(names.index(name), len(names))
+
+
+def require_class(name: str, folder: Path) -> None:
+    """Raise `UserError` if the generator in `folder` has no class `name`; damage is left to what reads it later."""
+    with suppress(DamagedState):
+        find_class(name, read_names(folder))
 
 
 def places_of(latents: np.ndarray, classes: int) -> np.ndarray:

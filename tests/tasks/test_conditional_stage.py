@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.gan.class_names import write_names
 from pipeline.gan.config import definition_digest, read_definition
 from pipeline.result import Result
 from pipeline.store import digest
@@ -89,11 +90,24 @@ def test_generate_reads_the_classes_only_for_samples_of_one(start):
 def test_the_flag_class_of_generate_is_the_setting(start, capsys):
     start(conditional=True)
     assert main(["run", "--dataset", "frogs"]) == 0
+    write_names(("blue", "red"), paths.artifact_store("frogs", "gan").latest().folder)
     assert main(["generate", "--dataset", "frogs", "--class", "red"]) == 0
     manifest = paths.artifact_store("frogs", "generate").latest().manifest
     assert manifest.options["class_name"] == "red"
     assert main(["generate", "--dataset", "frogs", "--generate-class-name", "red"]) == 0
     assert paths.artifact_store("frogs", "generate").latest().manifest.key == manifest.key
+
+
+def test_a_plan_refuses_a_class_that_the_trained_generator_does_not_have(start, capsys):
+    start(conditional=True)
+    words = ["plan", "--dataset", "frogs", "--generate-class-name", "rde"]
+    assert main(words) == 0  # nobody knows yet what the classes are
+    assert main(["run", "--dataset", "frogs"]) == 0
+    write_names(("blue", "red"), paths.artifact_store("frogs", "gan").latest().folder)
+    capsys.readouterr()
+    assert main(words) == 2
+    assert "class 'rde': this generator has no such class; did you mean 'red'" in capsys.readouterr().err
+    assert main([*words, "--gan-seed", "5"]) == 0
 
 
 def test_without_conditional_a_definition_has_the_digest_that_it_had(start):
