@@ -40,7 +40,9 @@ class Lineage:
     """What is known of the pictures and of their selection; None, or empty, if it is not known.
 
     `keys` are the content keys of the stages by name, `labels` is the digest of the label snapshot, and `filter` holds
-    the method, threshold, precision, and numbers of labels of the filter.
+    the method, threshold, precision, and numbers of labels of the filter. `starts` are the trainings with whose
+    networks this one began, and with whose that one did, the latest first: `training`, `dataset`, `pictures` and
+    `licences` of each.
     """
 
     dataset: str | None = None
@@ -49,6 +51,7 @@ class Lineage:
     labels: str | None = None
     filter: dict[str, Any] | None = None
     keys: dict[str, str]
+    starts: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

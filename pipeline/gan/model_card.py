@@ -53,6 +53,7 @@ SCORES = (
     "memorised",
     "extractor",
 )
+MOST_STARTS = 20
 SETTINGS = ("batch", "smoothing_real", "smoothing_fake")  # fields of a row that `Dcgan.train` may change
 
 
@@ -94,8 +95,12 @@ def make_card(training: Trainer, *, epoch: int, lineage: Lineage | None, warning
     )
 
 
-def read_lineage(ids: Iterable[str], *, normalize: Path, kept: Path, download: Path | None) -> Lineage:
-    """Read the lineage of the pictures with `ids` from the finished folders of download, normalize and filter."""
+def read_lineage(
+    ids: Iterable[str], *, normalize: Path, kept: Path, download: Path | None, start: Path | None = None
+) -> Lineage:
+    """Read the lineage of the pictures with `ids` from the finished folders of download, normalize and filter, and that
+    of the networks that the training began with, from the folder of the checkpoint `start`.
+    """
     folders = {"download": download, "normalize": normalize, "filter": kept}
     found = {stage: manifest for stage, folder in folders.items() if folder and (manifest := _manifest(folder))}
     chosen = found.get("filter")
@@ -106,7 +111,21 @@ def read_lineage(ids: Iterable[str], *, normalize: Path, kept: Path, download: P
         labels=chosen.inputs.get("labels") if chosen else None,
         filter=_filter(chosen) if chosen else None,
         keys={stage: manifest.key for stage, manifest in found.items()},
+        starts=tuple(_starts(start.parent)) if start else (),
     )
+
+
+def _starts(folder: Path) -> list[dict[str, Any]]:
+    """What `Lineage.starts` says of the training in `folder` and of those that it began with, as its card.json does."""
+    unknown = {"training": folder.name, "dataset": None, "pictures": None, "licences": None}
+    try:
+        card = json.loads(verified.read_bytes(folder, CARD))
+        lineage = card["lineage"] or {}
+        origins = lineage.get("origins") or {}
+        known = {"dataset": lineage.get("dataset"), "pictures": card["pictures"]["count"]}
+        return [unknown | known | {"licences": origins.get("licences")}, *lineage.get("starts", ())][:MOST_STARTS]
+    except (DamagedState, OSError, ValueError, LookupError, TypeError, AttributeError):
+        return [unknown]
 
 
 def _manifest(folder: Path) -> Manifest | None:

@@ -116,7 +116,7 @@ def train_gan(
         training.log.close()
         if events:
             events.close()
-    lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download)
+    lineage = read_lineage(ids, normalize=normalize, kept=kept, download=download, start=start)
     warnings = definition_warnings(loaded, file=definition.name, size=images.shape[1])
     return _write_outputs(training, lineage, [*warnings, *_limit_notices(training)])
 

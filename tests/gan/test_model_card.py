@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 
 from pipeline.filter.scores import kept_ids
 from pipeline.gan import Dcgan
+from pipeline.gan.card_text import Card, render_card
 from pipeline.gan.config import definition_digest
 from pipeline.gan.config.loading import choose_definition
 from pipeline.gan.evaluation.features import FeatureExtractor
+from pipeline.gan.model_card import read_lineage
 from pipeline.gan.train_gan import train_gan
 from pipeline.options import GanOptions
 from pipeline.progress import never, silent
@@ -181,11 +184,37 @@ def test_card_says_what_is_not_known(saved, bare):
         "labels": None,
         "filter": None,
         "keys": {},
+        "starts": [],
     }
     assert "Their source and licences are not known." in text_of_stage
     assert "How they were selected is not known." in text_of_stage
     assert "Label snapshot: not known." in text_of_stage
     assert "None" not in text + text_of_stage
+
+
+def test_card_names_the_trainings_with_whose_networks_it_began(bare, tmp_path):
+    """Their pictures and licences count for what the generator has learned, too."""
+    begun_with = {"training": "aaaaaaaaaaaa", "dataset": "d_gs", "pictures": 9, "licences": {"": 9}}
+    lineage = {"dataset": "cats", "origins": {"licences": {CC_BY: 3, "": 1}}, "starts": [begun_with]}
+    start = tmp_path / "bbbbbbbbbbbb"
+    start.mkdir()
+    (start / "card.json").write_text(json.dumps({"pictures": {"count": 4}, "lineage": lineage}))
+    given = {"stage": "gan", "version": 1, "dataset": "cats", "key": "b" * 64, "inputs": {}, "options": {}}
+    manifests.write(manifests.Manifest(**given, files=manifests.list_files(start)), start)
+    found = read_lineage([], normalize=tmp_path, kept=tmp_path, download=None, start=start / "final.npz")
+    licences = {CC_BY: 3, "": 1}
+    mine = {"training": "bbbbbbbbbbbb", "dataset": "cats", "pictures": 4, "licences": licences}
+    assert found.starts == (mine, begun_with)
+    card = Card(**json.loads((bare / "card.json").read_text()) | {"lineage": asdict(found)})
+    text = " ".join(render_card(card, sheet=None).split())
+    assert (
+        "Its networks began as those of the training `bbbbbbbbbbbb` of the dataset cats, which had learned from 4"
+        " pictures; their licences: by 2.0 (https://creativecommons.org/licenses/by/2.0/) (3), not known (1)."
+    ) in text
+    assert "These began as those of the training `aaaaaaaaaaaa` of the dataset d\\_gs" in text
+    (start / "card.json").write_text("changed")
+    unknown = read_lineage([], normalize=tmp_path, kept=tmp_path, download=None, start=start / "final.npz").starts
+    assert unknown == ({"training": "bbbbbbbbbbbb", "dataset": None, "pictures": None, "licences": None},)
 
 
 @pytest.mark.long
