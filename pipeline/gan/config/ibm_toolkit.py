@@ -42,6 +42,7 @@ SIZE = "the size comes from the pictures; set normalize.size in luigi.cfg"
 CHANNELS = "the channels come from the pictures; set normalize.colour in luigi.cfg to grey for 1, rgb for 3"
 WEIGHTS = "PyTorch's weights are pickled data, which is never loaded; training starts with new weights"
 LABELS = 'only networks of the choice "cgan" know classes; choose it, or make a dataset of the pictures of one class'
+CLASSES = "the classes are those of the pictures, as many as they have"
 NETWORK_FIELDS = {
     "input_shape": SIZE,
     "channels": CHANNELS,
@@ -175,7 +176,10 @@ def ignored(tree: dict[str, Any]) -> Iterator[str]:
             ):
                 continue
             if name == TRAINING and key in LABEL_FIELDS and _is_conditional(tree):
-                continue  # the classes are those of the pictures, as many as there are
+                number(f"{name}.{key}", value)
+                if key == "classes":
+                    yield not_followed(f"{name}.{key}", value, CLASSES)
+                continue
             known = {*FOLLOWED[name], *NOT_FOLLOWED[name]}
             why = NOT_FOLLOWED[name].get(key) or f"the gan-toolkit has no such key; {nearest(key, known)}"
             if key == "data_path" and PICKLED & {suffix.lower() for suffix in PurePath(str(value)).suffixes}:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.gan.config import Definition, read
 from pipeline.gan.config.ibm_toolkit import CHOICES, LOSSES
 
@@ -157,13 +158,21 @@ def test_each_field_that_is_not_followed_gives_one_warning(translated, tree, war
 
 
 def test_cgan_is_conditional_and_keeps_its_labels(translated):
-    found, warnings = translated(networks("cgan", "cgan", GAN_model={"classes": 10, "data_label": 1}))
+    found, (about_classes, *warnings) = translated(networks("cgan", "cgan", GAN_model={"classes": 10, "data_label": 1}))
     assert found.conditional
+    assert about_classes.startswith("GAN_model.classes = 10 is not followed: the classes are those of the pictures")
     assert [warning.partition(" is followed in its training only")[0] for warning in warnings] == [
         'generator.choice = "cgan"',
         'discriminator.choice = "cgan"',
     ]
     assert not translated(networks("dcgan", "dcgan"))[0].conditional
+
+
+@pytest.mark.parametrize("field", ["classes", "data_label"])
+@pytest.mark.parametrize("value", [True, [1, 2], "ten", {"a": 1}], ids=str)
+def test_labels_of_a_cgan_that_are_no_numbers_are_refused(translated, field, value):
+    with pytest.raises(UserError, match=rf"GAN_model\.{field} = .*: expected a number"):
+        translated(networks("cgan", "cgan", GAN_model={field: value}))
 
 
 def test_if_one_network_is_a_cgan_both_know_the_classes(translated):
