@@ -1,7 +1,7 @@
 """Write a generator as ONNX, by Keras' own export, and check it with onnxruntime against Keras.
 
 Keras traces the generator with TensorFlow, and tf2onnx translates the graph. What both leave to chance is made regular:
-names of tensors and nodes, and the name of the free dimension; so the same generator gives the same bytes.
+names and order of tensors and nodes, and the name of the free dimension; so the same generator gives the same bytes.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,38 @@ def _reason(error: Exception) -> str:
     return to_plain_line(" ".join(str(error).split()), MAX_REASON)
 
 
+def _put_in_order(graph: Any) -> None:
+    """Sort the nodes by their depth and by what they compute, and let equal weights be one: tf2onnx does both by names
+    that it has counted, and in sets."""
+    digests = {each.name: b"latent" for each in graph.input}
+    depths: dict[str, int] = {}
+    kept: dict[bytes, str] = {}  # name of the weight with each content
+    names = {}
+    for weight in graph.initializer:
+        unnamed = type(weight).FromString(weight.SerializeToString())
+        unnamed.name = ""
+        digests[weight.name] = content = sha256(unnamed.SerializeToString(deterministic=True)).digest()
+        names[weight.name] = kept.setdefault(content, weight.name)
+    ordered = []
+    for node in graph.node:  # each comes after those that it reads
+        node.input[:] = [names.get(name, name) for name in node.input]
+        parts = [node.op_type.encode(), *(digests.get(name, b"") for name in node.input)]
+        parts += sorted(attribute.SerializeToString(deterministic=True) for attribute in node.attribute)
+        digest = sha256(b"".join(sha256(part).digest() for part in parts)).digest()
+        depth = 1 + max((depths.get(name, 0) for name in node.input), default=0)
+        digests |= {name: digest + bytes([place]) for place, name in enumerate(node.output)}
+        depths |= dict.fromkeys(node.output, depth)
+        ordered.append((depth, digest, node.SerializeToString()))
+    ordered.sort(key=lambda each: each[:2])
+    nodes = [type(graph.node[0]).FromString(content) for *_, content in ordered]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
 def _make_regular(model: Any) -> None:
     """Rename the tensors, nodes and dimensions of the ONNX `model` by their order, its input and output by meaning."""
     graph = model.graph
+    _put_in_order(graph)
     (given,), (made,) = graph.input, graph.output
     names = {given.name: LATENT, made.name: PICTURE, "": ""}  # "": an input that is left out
     weights = {each.name for each in graph.initializer}
