@@ -42,7 +42,7 @@ def collect_garbage(pipeline: RunPipeline, *, keep: int, dry_run: bool = False) 
     """
     if keep < 0:
         raise UserError(f"--keep {keep}: expected a whole number, at least 0, for example 3")
-    used = used_by_runs(pipeline.dataset)
+    used = used_by_runs(pipeline.dataset) | named_starts()
     sizes = {path: size_of(path) for task in pipeline.stages() for path in removable_folders(task, keep, used)}
     removed = {path: size for path, size in sizes.items() if dry_run or delete_of_stage(path)}
     for path in [*orphaned_sheets(pipeline.dataset, list(removed)), *drawn_samples(pipeline.dataset)]:
@@ -74,6 +74,18 @@ def delete_shared(
     return removed
 
 
+def named_starts() -> set[Path]:
+    """The artifacts of trainings with which datasets begin theirs, by the folder that their `gan.start` names."""
+    datasets, named = paths.datasets(), set()
+    for dataset in datasets:
+        with suppress(UserError):  # settings that are wrong: a run of that dataset says so
+            start = settings.resolve(dataset, {})["gan"].start
+            if "/" in start:
+                named.add(Path(start).resolve())
+    stores = [paths.artifact_store(dataset, "gan") for dataset in datasets] if named else []
+    return {folder for store in stores for folder in store.folders() if folder.resolve() in named}
+
+
 def drawn_samples(dataset: str) -> list[Path]:
     """The folder of what pages have drawn, if there is one."""
     folder = paths.dataset_folder(dataset) / DRAWN
@@ -100,8 +112,8 @@ def _stages_of(dataset: str, record: run_log.RunLog) -> list[StageTask]:
 
 
 def removable_folders(task: StageTask, keep: int, used: Collection[Path]) -> list[Path]:
-    """The folders of one stage that may be deleted, if the `keep` newest stay: never what is current, being made,
-    `used` by runs or named by a `gan.start`.
+    """The folders of one stage that may be deleted, if the `keep` newest stay: never what is current, being made or
+    `used`: see `used_by_runs` and `named_starts`.
     """
     store, key = task.artifact_store, task.key() or ""
     current = {each.folder for each in (task.published(), store.find(key, unfinished=True), store.latest()) if each}
@@ -117,21 +129,7 @@ def removable_folders(task: StageTask, keep: int, used: Collection[Path]) -> lis
         removable = _without_labelled(
             task.dataset, removable, [each for each in store.folders() if each not in removable]
         )
-    if removable and task.stage == "gan":
-        starts = _named_starts()
-        removable = [folder for folder in removable if folder.resolve() not in starts]
     return removable + orphaned_pixels(store.root, removable)
-
-
-def _named_starts() -> set[Path]:
-    """The folders of trainings with which datasets begin theirs, by their `gan.start`."""
-    found = set()
-    for dataset in paths.datasets():
-        with suppress(UserError):  # settings that are wrong: a run of that dataset says so
-            start = settings.resolve(dataset, {})["gan"].start
-            if "/" in start:
-                found.add(Path(start).resolve())
-    return found
 
 
 def _last_used_with_origins(dataset: str) -> set[Path]:

@@ -107,7 +107,8 @@ def keep_within(
     freed = Freed(left=sum(size_of_dataset(name) for name in datasets))
     if not gib and not days:
         return freed
-    found = [each for name in datasets for each in _removable_of(name, (settings or {}).get(name, ""), freed)]
+    starts = cleanup.named_starts()
+    found = [each for name in datasets for each in _removable_of(name, (settings or {}).get(name, ""), freed, starts)]
     if days:
         old = [each for each in found if _is_older(each.made, days)]
         runs = [each for name in datasets for each in _old_runs(name, days)]
@@ -151,11 +152,11 @@ def _is_older(made: float, days: float) -> bool:
     return time.time() - made > days * DAY
 
 
-def _removable_of(dataset: str, settings: str, freed: Freed) -> list[Removable]:
-    """What may be deleted of a dataset, beside its pictures and run records."""
+def _removable_of(dataset: str, settings: str, freed: Freed, starts: set[Path]) -> list[Removable]:
+    """What may be deleted of a dataset, beside its pictures, its run records, and the trainings `starts`."""
     try:
         pipeline = RunPipeline(dataset=dataset, settings=settings)
-        used = cleanup.used_by_runs(dataset)
+        used = cleanup.used_by_runs(dataset) | starts
         found = [each for task in pipeline.stages() for each in _of_stage(task, used)]
     except UserError as error:
         freed.notes.append(f"{dataset} is left alone: {error}")

@@ -231,9 +231,7 @@ class TrainGan(Measured):
     @cached_property  # as it was when the run began: what it names may train again meanwhile
     def _start(self) -> trained_generators.Start | None:
         start, normalize = trained_generators.find_start(self.options.start, self.dataset), self.chosen["normalize"]
-        if start:
-            start.require_form(size=normalize.size, colour=normalize.colour, conditional=self._is_conditional)
-        return start
+        return start and start.of_form(size=normalize.size, colour=normalize.colour, conditional=self._is_conditional)
 
     @cached_property
     def _frozen_network(self) -> dict[str, str]:
@@ -282,6 +280,8 @@ class TrainGan(Measured):
         ]
 
     def remark(self, *, again: bool) -> str:
+        if again and self._start and self._start.missing:
+            return self._start.missing
         key = self.key() if again else None
         if key and (done := epochs_begun(self.artifact_store.work_path(key))) is not None:
             return f"{done} epochs are done"
@@ -305,7 +305,7 @@ class Generate(Measured):
         return {**download, Normalize: (), Filter: ("kept",), TrainGan: ("generator",), **self.measured_by()}
 
     def content(self) -> dict[str, str]:
-        if gan := self.upstream(TrainGan).published():
+        if self.options.class_name and (gan := self.upstream(TrainGan).published()):
             require_class(self.options.class_name, gan.folder)
         return super().content()
 

@@ -1,6 +1,5 @@
 """The generators that datasets have trained, for commands and trainings that begin with one (gan.start, stylize)."""
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -8,9 +7,10 @@ from pathlib import Path
 from pipeline.dataset_names import dataset_flag
 from pipeline.errors import UserError
 from pipeline.gan.continuation import FINAL
+from pipeline.gan.training.checkpoint_outline import load_outline
 from pipeline.store.artifacts import Artifact
 from pipeline.store.digest import of_file
-from pipeline.store.npz import Npz, UnusableFile
+from pipeline.store.npz import UnusableFile
 from tasks import machines, paths
 
 
@@ -29,10 +29,6 @@ def of_dataset(dataset: str) -> Artifact:
         )
     hint = machines.how_to_fetch(dataset, "gan") or f"`python -m tasks run{dataset_flag(dataset)}` trains one"
     raise UserError(f"{dataset} has no trained generator on this machine; {hint}")
-
-
-ORIGIN = "origin"  # what a training is of, in its checkpoints
-MAX_ORIGIN_BYTES = 1 << 14
 
 
 class MissingStart(UserError):
@@ -63,15 +59,16 @@ class Start:
             " run again"
         )
 
-    def require_form(self, *, size: int, colour: str, conditional: bool) -> None:
-        """Raise `UserError` if it is known to be of pictures of another size or colour, or of classes where this one
-        has none. The rest is compared when networks are built."""
+    def of_form(self, *, size: int, colour: str, conditional: bool) -> "Start":
+        """Itself. Errors: `UserError` if it is known to be of pictures of another size or colour, or of classes where
+        the other training has none. The rest is compared when networks are built."""
         wanted, found = (size, colour, conditional), None if self.missing else _form(self.checkpoint, self.digest)
         if found and found != wanted:
             raise UserError(
                 f"gan.start = {self.setting}: that training is of {_in_words(*found)}, and this one of"
                 f" {_in_words(*wanted)}; set them alike, or give another training"
             )
+        return self
 
 
 def find_start(start: str, dataset: str) -> Start | None:
@@ -137,15 +134,13 @@ def _is_its_own(start: str, what: str, instead: str) -> str:
 def _form(checkpoint: Path, digest: str) -> tuple[int, str, bool] | None:
     """Side and colour of the pictures of a training, and whether it is conditional; None if the file does not say."""
     try:
-        with Npz(checkpoint) as file:
-            header = file.header(ORIGIN)
-            if header.bytes > MAX_ORIGIN_BYTES:
-                return None
-            origin = json.loads(file.array(ORIGIN, header).tobytes())
-        _, side, _, channels = origin["images"]
-        return int(side), "grey" if channels == 1 else "rgb", bool(origin.get("classes"))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, UnusableFile):
-        return None  # the training itself says what is wrong
+        origin = load_outline(checkpoint).origin
+    except (OSError, UnusableFile):  # the training itself says what is wrong
+        return None
+    if origin is None:
+        return None
+    side, _, channels = origin.shape
+    return side, "grey" if channels == 1 else "rgb", origin.classes is not None
 
 
 def _in_words(size: int, colour: str, conditional: bool) -> str:

@@ -36,13 +36,22 @@ class Origins:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StartLineage:
+    """A training with whose networks another one began: the folder's name, and what is known of its pictures."""
+
+    training: str
+    dataset: str | None = None
+    pictures: int | None = None
+    licences: dict[str, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lineage:
     """What is known of the pictures and of their selection; None, or empty, if it is not known.
 
     `keys` are the content keys of the stages by name, `labels` is the digest of the label snapshot, and `filter` holds
     the method, threshold, precision, and numbers of labels of the filter. `starts` are the trainings with whose
-    networks this one began, and with whose that one did, the latest first: `training`, `dataset`, `pictures` and
-    `licences` of each.
+    networks this one began, and with whose that one did, the latest first.
     """
 
     dataset: str | None = None
@@ -51,7 +60,7 @@ class Lineage:
     labels: str | None = None
     filter: dict[str, Any] | None = None
     keys: dict[str, str]
-    starts: tuple[dict[str, Any], ...] = ()
+    starts: tuple[StartLineage, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,9 +34,8 @@ from pipeline.gan.training.ending import TrainConfig, check_automatic
 from pipeline.gan.training.saved import read_saved
 from pipeline.gan.training.session import Session
 from pipeline.gan.training.state import TrainState
-from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.tuning import choose_compute_mode
-from pipeline.gan.validation import Shape, as_pictures, check_folder, check_number, check_whole
+from pipeline.gan.validation import MIN_IMAGES, Shape, as_pictures, check_folder, check_number, check_whole
 from pipeline.progress import Progress, with_time_left
 
 

@@ -12,11 +12,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from pipeline import devices
 from pipeline.errors import DamagedState
 from pipeline.filter.words import kept_from
 from pipeline.gan import frozen_network
-from pipeline.gan.card_text import CARD, README, Card, Lineage, Origins, render_card, sheet_of
+from pipeline.gan.card_text import CARD, README, Card, Lineage, Origins, StartLineage, render_card, sheet_of
 from pipeline.gan.config import as_tree, definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
@@ -53,7 +55,7 @@ SCORES = (
     "memorised",
     "extractor",
 )
-MOST_STARTS = 20
+STARTS, MOST_STARTS = TypeAdapter(tuple[StartLineage, ...]), 20
 SETTINGS = ("batch", "smoothing_real", "smoothing_fake")  # fields of a row that `Dcgan.train` may change
 
 
@@ -111,21 +113,20 @@ def read_lineage(
         labels=chosen.inputs.get("labels") if chosen else None,
         filter=_filter(chosen) if chosen else None,
         keys={stage: manifest.key for stage, manifest in found.items()},
-        starts=tuple(_starts(start.parent)) if start else (),
+        starts=_starts(start.parent) if start else (),
     )
 
 
-def _starts(folder: Path) -> list[dict[str, Any]]:
+def _starts(folder: Path) -> tuple[StartLineage, ...]:
     """What `Lineage.starts` says of the training in `folder` and of those that it began with, as its card.json does."""
-    unknown = {"training": folder.name, "dataset": None, "pictures": None, "licences": None}
     try:
         card = json.loads(verified.read_bytes(folder, CARD))
         lineage = card["lineage"] or {}
-        origins = lineage.get("origins") or {}
-        known = {"dataset": lineage.get("dataset"), "pictures": card["pictures"]["count"]}
-        return [unknown | known | {"licences": origins.get("licences")}, *lineage.get("starts", ())][:MOST_STARTS]
-    except (DamagedState, OSError, ValueError, LookupError, TypeError, AttributeError):
-        return [unknown]
+        licences = (lineage.get("origins") or {}).get("licences")
+        known = {"dataset": lineage.get("dataset"), "pictures": card["pictures"]["count"], "licences": licences}
+        return STARTS.validate_python([{"training": folder.name, **known}, *lineage.get("starts", ())])[:MOST_STARTS]
+    except (DamagedState, ValueError, LookupError, TypeError, AttributeError):
+        return (StartLineage(training=folder.name),)
 
 
 def _manifest(folder: Path) -> Manifest | None:

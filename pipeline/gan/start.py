@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.gan.training.checkpoint import load_arrays
-from pipeline.gan.training.resume_point import Origin, load_outline
+from pipeline.gan.training.checkpoint_outline import Origin, load_outline
 from pipeline.gan.training.state import TrainState
 from pipeline.store.npz import UnusableFile
 

@@ -37,8 +37,9 @@ from pipeline.gan.config import Definition, as_tree
 from pipeline.gan.config.resolutions import Resolutions
 from pipeline.gan.step_timer import ForkedTimer, InProcessTimer
 from pipeline.gan.training.state import TrainState
-from pipeline.gan.training.step_inputs import MIN_IMAGES, Batches, StepPlanner
+from pipeline.gan.training.step_inputs import Batches, StepPlanner
 from pipeline.gan.training.train_step import compile_step
+from pipeline.gan.validation import MIN_IMAGES
 from pipeline.machine import usable_cores
 from pipeline.store.atomic import write_whole
 

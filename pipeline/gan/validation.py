@@ -18,6 +18,7 @@ from pipeline.gan.config.resolutions import check_size
 from pipeline.option_types import nearest
 
 CHANNELS = (1, 3)
+MIN_IMAGES = 16  # with fewer, D has nothing to distinguish, and batch norm nothing to average
 MAX_NAME = 255  # characters
 MOST_SAMPLES, MOST_SHOWN = 1_000_000, 10_000  # of one call
 Shape = tuple[int, int, int]  # (S, S, C)

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.filter.scores import kept_ids
 from pipeline.gan import Dcgan
-from pipeline.gan.card_text import Card, render_card
+from pipeline.gan.card_text import Card, StartLineage, render_card
 from pipeline.gan.config import definition_digest
 from pipeline.gan.config.loading import choose_definition
 from pipeline.gan.evaluation.features import FeatureExtractor
@@ -204,7 +204,7 @@ def test_card_names_the_trainings_with_whose_networks_it_began(bare, tmp_path):
     found = read_lineage([], normalize=tmp_path, kept=tmp_path, download=None, start=start / "final.npz")
     licences = {CC_BY: 3, "": 1}
     mine = {"training": "bbbbbbbbbbbb", "dataset": "cats", "pictures": 4, "licences": licences}
-    assert found.starts == (mine, begun_with)
+    assert [asdict(each) for each in found.starts] == [mine, begun_with]
     card = Card(**json.loads((bare / "card.json").read_text()) | {"lineage": asdict(found)})
     text = " ".join(render_card(card, sheet=None).split())
     assert (
@@ -214,7 +214,7 @@ def test_card_names_the_trainings_with_whose_networks_it_began(bare, tmp_path):
     assert "These began as those of the training `aaaaaaaaaaaa` of the dataset d\\_gs" in text
     (start / "card.json").write_text("changed")
     unknown = read_lineage([], normalize=tmp_path, kept=tmp_path, download=None, start=start / "final.npz").starts
-    assert unknown == ({"training": "bbbbbbbbbbbb", "dataset": None, "pictures": None, "licences": None},)
+    assert unknown == (StartLineage(training="bbbbbbbbbbbb"),)
 
 
 @pytest.mark.long

@@ -64,7 +64,8 @@ def test_the_training_that_another_dataset_begins_with_stays(configure):
     configure("")
     old, named, last = (publish("gan", letter) for letter in "abc")
     configure(f"[dogs.download]\nquery = dog\n[dogs.gan]\nstart = models/cats/gan/{named.name}\n")
-    (paths.dataset_folder("dogs") / "runs").mkdir(parents=True)
+    for dataset in ("cats", "dogs"):
+        (paths.dataset_folder(dataset) / "runs").mkdir(parents=True, exist_ok=True)
     assert collect_garbage(pipeline, keep=0).keys() == {old}
     assert named.exists()
     assert last.exists()

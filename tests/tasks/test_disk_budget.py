@@ -66,6 +66,16 @@ def test_the_oldest_of_all_datasets_goes_first_until_the_budget_is_kept():
     assert second.removed.keys() == {Path("data/dogs/normalize") / ("b" * 12)}
 
 
+def test_the_training_that_another_dataset_begins_with_stays(configure):
+    old, named, last = (publish("gan", letter, days=90) for letter in "abc")
+    configure(f"[cats.download]\nquery = cat\n[dogs.download]\nquery = dog\n[dogs.gan]\nstart = {named}\n")
+    for dataset in ("cats", "dogs"):
+        (paths.dataset_folder(dataset) / "runs").mkdir(parents=True, exist_ok=True)
+    assert keep_within(["cats"], days=30).removed.keys() == {old}
+    assert named.exists()
+    assert last.exists()
+
+
 def test_what_is_current_stays_and_what_could_not_be_freed_is_named():
     needed = RunPipeline(dataset="cats").stages()[0].key()
     current, used = publish("download", "n", days=90, key=needed), publish("gan", "u", days=90, size=3 * MB)

@@ -108,9 +108,9 @@ def test_a_training_whose_checkpoint_was_deleted_is_one_line(cats, capsys):
     ids=["size", "colour", "same"],
 )
 def test_a_plan_refuses_a_start_of_other_pictures(cats, capsys, images, says):
-    origin = np.frombuffer(json.dumps({"images": images}).encode(), np.uint8)
+    origin = np.frombuffer(json.dumps({"seed": 0, "name": "dcgan", "images": images}).encode(), np.uint8)
     with cats.open("wb") as file:
-        np.savez(file, origin=origin)
+        np.savez(file, step=np.int64(9), origin=origin)
     code = main(["plan", "--dataset", "dogs", "--gan-start", "cats", "--normalize-size", "64"])
     assert code == (2 if says else 0)
     assert says in capsys.readouterr().err
@@ -126,6 +126,8 @@ def test_what_is_finished_needs_its_start_no_more(cats, capsys, start):
     assert {step["state"] for step in json.loads(capsys.readouterr().out)} == {"up to date"}
     assert main(["status", "--dataset", "dogs"]) == 0
     assert main(["gc", "--dataset", "dogs"]) == 0
+    assert main(["plan", "--dataset", "dogs", "--gan-seed", "5"]) == 0
+    assert f"gan        will run   seed 0 → 5; gan.start = {start}: there is no" in capsys.readouterr().out
     assert main(["run", "--dataset", "dogs", "--gan-seed", "5"]) != 0
     assert f"gan.start = {start}: there is no" in capsys.readouterr().err
     assert main(["run", "--dataset", "dogs", "--gan-seed", "0"]) == 0

@@ -25,11 +25,12 @@ from pipeline.gan.stats_log import LAST, STATS, StatsLog, notes
 from pipeline.gan.training import recovery
 from pipeline.gan.training.augment import mirrors
 from pipeline.gan.training.checkpoint import BestCheckpoint, checkpoints, read_newest, save_checkpoint
+from pipeline.gan.training.checkpoint_outline import load_outline
 from pipeline.gan.training.ending import Length, TrainConfig, end_in_words, full_size_after
 from pipeline.gan.training.null_observer import NullObserver
 from pipeline.gan.training.phase import FIRST, Phase
 from pipeline.gan.training.plateau_drops import check_drops, drop_fields, plateau_scales
-from pipeline.gan.training.resume_point import ResumePoint, load_outline, load_point, point_arrays, point_forms
+from pipeline.gan.training.resume_point import ResumePoint, load_point, point_arrays, point_forms
 from pipeline.gan.training.schedule import AccuracyAverage, Intervals
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.statistics import epoch_row, progress_note
@@ -308,8 +309,7 @@ class Trainer:
 
     def read(self, path: Path) -> ResumePoint:
         """Read the checkpoint `path` of this training. Errors: `DamagedFile`, `ForeignFile`."""
-        origin = load_outline(path).origin
-        phase = origin.phase if origin else FIRST
+        phase = load_outline(path).phase
         point = load_point(path, self._forms_in(phase), self._batches_in(phase))
         names = self.classes.names if self.classes else ()
         if not point.origin.matches(self.config.seed, self.images.shape, self.definition, names):

@@ -1,104 +1,28 @@
 """The resume point of a training: the validated contents of a checkpoint beside networks and optimizers."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pipeline.devices import BFLOAT16, ComputeMode, Threads, rounding
-from pipeline.errors import UserError
+from pipeline.devices import rounding
 from pipeline.gan.class_names import names_digest
-from pipeline.gan.config import Definition, definition_digest
-from pipeline.gan.config.resolutions import NETWORKS
+from pipeline.gan.config import definition_digest
 from pipeline.gan.training.checkpoint import load_arrays
-from pipeline.gan.training.phase import FIRST, Phase
+from pipeline.gan.training.checkpoint_outline import INTEGER_FORM, TEXT_FORM, Origin, origin_of, step_of
+from pipeline.gan.training.phase import FIRST
 from pipeline.gan.training.recovery import RETRIES
-from pipeline.gan.training.step_inputs import MIN_IMAGES
 from pipeline.gan.training.train_step import METRICS, stack_metrics
-from pipeline.gan.validation import MAX_NAME, Shape, check_shape
 from pipeline.images.contact_sheet import GRID
-from pipeline.store.npz import ArrayForm, ArrayForms, Arrays, ForeignFile, Npz, shown
+from pipeline.store.npz import ArrayForm, ArrayForms, Arrays, ForeignFile
 
 if TYPE_CHECKING:
     from pipeline.gan.training.loop import Trainer
     from pipeline.gan.training.step_inputs import Batches
 
-MAX_TEXT_BYTES = 1 << 14  # of a note and of an origin, which have a few hundred
-MAX_IMAGES = 10**9
-MAX_STEP = 10**15
-Count = Annotated[int, Field(ge=0, le=4096)]  # of threads
-FLOAT_FORM, INTEGER_FORM = ArrayForm(("float64",)), ArrayForm(("int64",))
-TEXT_FORM = ArrayForm(("uint8",), (None,), most=MAX_TEXT_BYTES)
-
-
-class Origin(BaseModel):
-    """What a training is of, as its checkpoints record it.
-
-    The pictures and noise of a step follow from `seed` and `images`, their shape (N, S, S, C). `definition` is a
-    digest, and `classes` one of the names of the classes, None if it is not conditional. The other fields that may be
-    None are missing in checkpoints of earlier versions. `phase` is missing in the first
-    phase, and is no part of the origin itself: checkpoints of several phases belong to one training.
-    """
-
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    seed: int = Field(ge=0)
-    images: tuple[int, int, int, int]
-    name: str = Field(max_length=MAX_NAME)
-    definition: str | None = None
-    classes: str | None = None
-    rounding: str | None = Field(None, max_length=255)
-    precision: Literal["float32", "bfloat16"] | None = None
-    threads: tuple[Count, Count] | None = None  # within a layer, and between layers
-    phase: Phase = FIRST
-
-    @field_validator("images")
-    @classmethod
-    def _check_images(cls, images: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        if not MIN_IMAGES <= images[0] <= MAX_IMAGES:
-            raise ValueError(f"expected {MIN_IMAGES} pictures or more")
-        try:
-            check_shape(images[1:])
-        except UserError as error:
-            raise ValueError(str(error)) from None
-        return images
-
-    @field_validator("name", "rounding")
-    @classmethod
-    def _check_text(cls, text: str | None) -> str | None:
-        if text and not text.isprintable():
-            raise ValueError("expected one line of text")
-        return text
-
-    def matches(
-        self, seed: int, images: tuple[int, ...], definition: Definition, class_names: Sequence[str] = ()
-    ) -> bool:
-        """Whether a training with `seed`, `definition` and classes on images of shape `images` has this origin."""
-        known = self.definition in (None, definition_digest(definition))
-        own = (self.seed, self.images, self.classes)
-        return known and own == (seed, tuple(images), names_digest(class_names))
-
-    def is_same_training(self, other: "Origin | None") -> bool:
-        """Whether a checkpoint of the origin `other` is of the same training, in whichever phase."""
-        return other is not None and self.model_copy(update={"phase": other.phase}) == other
-
-    @property
-    def compute_mode(self) -> ComputeMode | None:
-        """How the training computes, and must compute when it resumes; None if an earlier version did not record it."""
-        if self.precision is None or self.threads is None:
-            return None
-        within, between = self.threads
-        dtype = BFLOAT16 if self.precision == "bfloat16" else "float32"
-        return ComputeMode(dtype=dtype, threads=Threads(within=within, between=between))
-
-    @property
-    def shape(self) -> Shape:
-        """The shape (S, S, C) of one picture."""
-        return self.images[1:]
+FLOAT_FORM = ArrayForm(("float64",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,16 +47,6 @@ class ResumePoint:
             return self.note
         change = f"resumed with {now} after {self.origin.rounding}, which rounds differently"
         return "; ".join(filter(None, [self.note, change]))
-
-
-@dataclass(frozen=True)
-class CheckpointOutline:
-    """What can be read of a checkpoint without its weights; whether it is intact is not known yet."""
-
-    path: Path
-    steps_done: int
-    origin: Origin | None  # None in checkpoints of an early version
-    bytes: dict[str, int]  # of the weights of each of NETWORKS
 
 
 def point_forms(batches: "Batches", *, latent: int) -> ArrayForms:
@@ -189,12 +103,12 @@ def load_point(path: Path, forms: ArrayForms, batches: "Batches") -> ResumePoint
     """
     arrays = load_arrays(path, forms)
     found = ResumePoint(
-        steps_done=_step(arrays["step"]),
+        steps_done=step_of(arrays["step"]),
         retries=int(arrays["retries"]),
         metrics=arrays["metrics"],
         latents=arrays["latents"],
         note=_text(arrays["note"], "note"),
-        origin=_origin(arrays["origin"]),
+        origin=origin_of(arrays["origin"]),
         arrays=arrays,
         seconds=float(arrays["seconds"]),
         accuracy_average=float(arrays["lead"]),
@@ -208,43 +122,6 @@ def load_point(path: Path, forms: ArrayForms, batches: "Batches") -> ResumePoint
     if len(found.metrics) != batches.clock.steps_into(found.steps_done):
         raise ForeignFile(f"holds metrics of {len(found.metrics)} steps, which does not fit step {found.steps_done}")
     return found
-
-
-def load_outline(path: Path) -> CheckpointOutline:
-    """Read the step, origin and sizes of the checkpoint `path`, with little memory.
-
-    Errors: `DamagedFile`, `ForeignFile`.
-    """
-    with Npz(path) as file:
-        headers = {name: file.header(name) for name in file.names}
-        arrays: Arrays = {}
-        for name, form in (("step", INTEGER_FORM), ("origin", TEXT_FORM)):
-            if name in headers and not form.fits(headers[name]):
-                raise ForeignFile(f"{name} is {headers[name]} where {form} is expected")
-            arrays |= {name: file.array(name, headers[name])} if name in headers else {}
-    if "step" not in arrays:
-        raise ForeignFile("holds no step")
-    sizes = {
-        network: sum(header.bytes for name, header in headers.items() if name.startswith(f"{network}/"))
-        for network in NETWORKS
-    }
-    origin = _origin(arrays["origin"]) if "origin" in arrays else None
-    return CheckpointOutline(path, _step(arrays["step"]), origin, sizes)
-
-
-def _step(array: np.ndarray) -> int:
-    if not 0 <= (step := int(array)) <= MAX_STEP:
-        raise ForeignFile(f"is of step {step}, which is out of bounds")
-    return step
-
-
-def _origin(array: np.ndarray) -> Origin:
-    try:
-        return Origin.model_validate_json(array.tobytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        field_name = "".join(f"{each}: " for each in first["loc"][:1])
-        raise ForeignFile(f"has an origin that no training writes: {field_name}{shown(first['msg'])}") from None
 
 
 def _text(array: np.ndarray, name: str) -> str:

@@ -16,8 +16,9 @@ from pipeline.gan.config.resolutions import check_weight_bytes
 from pipeline.gan.sampling import SHEETS, sheet_name
 from pipeline.gan.stats_log import MAX_EPOCH, MAX_FILE_BYTES, STATS, StatsLog
 from pipeline.gan.training.checkpoint import BEST, checkpoints, load_arrays, read_newest, save_checkpoint, write_arrays
+from pipeline.gan.training.checkpoint_outline import CheckpointOutline, Origin, load_outline
 from pipeline.gan.training.loop import CHECKPOINTS, FINAL, Trainer
-from pipeline.gan.training.resume_point import CheckpointOutline, Origin, ResumePoint, load_outline
+from pipeline.gan.training.resume_point import ResumePoint
 from pipeline.store import manifest as manifests
 from pipeline.store.atomic import write_whole
 from pipeline.store.npz import Arrays, DamagedFile, ForeignFile

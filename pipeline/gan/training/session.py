@@ -35,8 +35,7 @@ from pipeline.gan.training.saved import (
     write_training,
 )
 from pipeline.gan.training.state import TrainState
-from pipeline.gan.training.step_inputs import MIN_IMAGES
-from pipeline.gan.validation import Shape, make_folder
+from pipeline.gan.validation import MIN_IMAGES, Shape, make_folder
 from pipeline.images.contact_sheet import GRID
 from pipeline.images.packed import Images
 from pipeline.progress import Progress, ShouldStop, never

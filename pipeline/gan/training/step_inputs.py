@@ -23,9 +23,8 @@ from pipeline.gan.latents import choose_classes
 from pipeline.gan.training.augment import DRAWS, MIRROR
 from pipeline.gan.training.phase import FIRST, Clock, Phase
 from pipeline.gan.training.schedule import ema_share, images_until_full_size, rate_at, stage_at
+from pipeline.gan.validation import MIN_IMAGES
 from pipeline.images.packed import Images, PackedImages
-
-MIN_IMAGES = 16  # with fewer, D has nothing to distinguish, and batch norm nothing to average
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.gan.training.step_inputs import MIN_IMAGES, Batches, check_count
+from pipeline.gan.training.step_inputs import Batches, check_count
+from pipeline.gan.validation import MIN_IMAGES
 
 
 def test_epoch_has_no_picture_twice_and_omits_less_than_a_batch():
