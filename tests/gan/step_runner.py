@@ -1,12 +1,14 @@
 """Runs training steps of tiny GANs without a folder and a training loop, on either backend."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pipeline.devices import keras
 from pipeline.gan.config import Definition
 from pipeline.gan.training.state import TrainState
 from pipeline.gan.training.step_inputs import Batches, StepPlan, StepPlanner
@@ -27,7 +29,11 @@ def define(tree: dict[str, Any] | None = None) -> Definition:
 
 @dataclass
 class StepRunner:
-    """A GAN and its steps, `steps` in all; it starts from the arrays `start`, if given."""
+    """A GAN and its steps, `steps` in all; it starts from the arrays `start`, if given.
+
+    TensorFlow takes longer to trace a step than to run ten without a graph, so steps are traced only if `traced`.
+    Trainings, and so their tests, always trace them.
+    """
 
     definition: Definition
     seed: int = 0
@@ -36,6 +42,7 @@ class StepRunner:
     dtype: str = "float32"
     start: dict[str, np.ndarray] | None = None
     classes: int = 0  # of the pictures, in turn
+    traced: bool = False
     state: TrainState = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,8 +69,23 @@ class StepRunner:
 
     def run(self, numbers: Iterable[int], *, learn: bool = True) -> list[dict[str, float]]:
         """Run the steps `numbers`; the metrics of each."""
-        taken = [self._step(self.plan(number, learn=learn), self.step_planner.inputs(number)) for number in numbers]
+        with nullcontext() if self.traced else _without_graphs():
+            taken = [self._step(self.plan(number, learn=learn), self.step_planner.inputs(number)) for number in numbers]
         return [dict(zip(METRICS, metrics.tolist(), strict=True)) for metrics in taken]
+
+
+@contextmanager
+def _without_graphs() -> Iterator[None]:
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:

@@ -22,9 +22,11 @@ from pipeline.images.raster import mirrored, resize
 from pipeline.images.thumbnail_distances import difference, variance
 from pipeline.options import NormalizeOptions
 from pipeline.store import digest
+from tests.long_values import and_long
 
 OPTIONS = NormalizeOptions()
 NEAR = OPTIONS.near_duplicates
+DISTANCES = and_long([NEAR], long=[16])  # the largest one takes seconds
 
 
 def find_duplicates(pictures: list[Prepared], max_distance: int) -> dict[str, str]:
@@ -87,27 +89,30 @@ def test_equal_pixels_are_duplicates_regardless_of_hashes(encode, prepared):
     assert find_duplicates([one, other], 0) == {one.id: other.id}
 
 
-def test_flat_pictures_are_not_duplicates(encode, prepared):
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_flat_pictures_are_not_duplicates(encode, prepared, distance):
     grey = np.arange(0, 256, 8)
     pictures = [prepared(encode(np.full((64, 64, 3), level, np.uint8))) for level in grey]
     noise = np.random.default_rng(0).integers(0, 2, (20, 64, 64, 3))
     pictures += [prepared(encode((200 + grain).astype(np.uint8))) for grain in noise]
-    assert find_duplicates(pictures, 16) == {}
+    assert find_duplicates(pictures, distance) == {}
 
 
-def test_nearly_blank_pictures_are_not_duplicates(encode, prepared):
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_nearly_blank_pictures_are_not_duplicates(encode, prepared, distance):
     pictures = []
     for index in range(8, 56, 6):
         sheet = np.full((64, 64, 3), 250, np.uint8)
         sheet[index : index + 2, 10:54] = 120
         pictures.append(prepared(encode(sheet)))
-    assert find_duplicates(pictures, 16) == {}
+    assert find_duplicates(pictures, distance) == {}
 
 
-def test_same_drawing_in_another_colour_is_not_a_duplicate(draw, encode, prepared):
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_same_drawing_in_another_colour_is_not_a_duplicate(draw, encode, prepared, distance):
     picture = draw(2, 64, 64)
     one, other = prepared(encode(picture)), prepared(encode(np.ascontiguousarray(picture[..., [0, 2, 1]])))
-    assert find_duplicates([one, other], 16) == {}
+    assert find_duplicates([one, other], distance) == {}
 
 
 @pytest.mark.long
@@ -149,7 +154,7 @@ def test_copies_of_real_pictures_are_duplicates(shared_data, encode, prepared, s
     assert len(originals) >= 0.98 * (len(subjects) - len(bodies))
 
 
-@pytest.mark.parametrize("distance", [0, 3, 8, 12])
+@pytest.mark.parametrize("distance", and_long([0, 3, 8], long=[12]))
 def test_find_duplicates_equals_brute_force(distance):
     for seed in range(8):
         pictures = random_pictures(120, seed)

@@ -47,7 +47,7 @@ def test_the_error_is_that_of_the_whole_and_of_the_drawn_quadrant(draw, rows, co
 
 def test_training_reconstructs_better():
     quiet = {"augment": {"policies": []}, "generator": {"optimizer": {"learning_rate": 1e-8}}}
-    runner = StepRunner(define(RECONSTRUCTING | quiet), size=32)
+    runner = StepRunner(define(RECONSTRUCTING | quiet), size=32, traced=True)
     penalties = [each["d_penalty"] for each in runner.run(range(60))]
     assert np.mean(penalties[-5:]) < 0.6 * np.mean(penalties[:5])
 

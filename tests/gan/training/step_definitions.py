@@ -87,7 +87,7 @@ def metrics(names: Sequence[str]) -> dict[str, list[dict[str, float]]]:
 
 def _runner(definition: Definition) -> StepRunner:
     size = 128 if definition.generator.skip_excitation else 16  # the least that has it
-    return StepRunner(definition, classes=3 * definition.conditional, size=size)
+    return StepRunner(definition, classes=3 * definition.conditional, size=size, traced=True)
 
 
 def _metrics(runner: StepRunner) -> list[dict[str, float]]:

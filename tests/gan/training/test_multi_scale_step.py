@@ -185,7 +185,9 @@ def disagreement(runner: StepRunner) -> float:
 def test_scales_agree_after_training():
     width = {"width": 16, "max_width": 32}
     tree = {"generator": width | {"norm": "layer"}, "discriminator": PLAIN | width, "batch": 16}
-    runner = StepRunner(define(QUIET | tree | {"penalties": {"r1": {"weight": 0.3, "every": 4}}}), steps=200)
+    runner = StepRunner(
+        define(QUIET | tree | {"penalties": {"r1": {"weight": 0.3, "every": 4}}}), steps=200, traced=True
+    )
     before = disagreement(runner)
     runner.run(range(200))
     assert before > 0.9

@@ -85,7 +85,7 @@ def test_every_built_in_definition_trains(path):
     if definition.growing.start:
         growing = definition.growing.model_copy(update={"fade": 2 * BATCH, "hold": BATCH})
         definition = definition.model_copy(update={"growing": growing})
-    runner = StepRunner(definition)
+    runner = StepRunner(definition, traced=True)
     before = runner.state.arrays()
     metrics = runner.run(range(3))
     after = runner.state.arrays()
@@ -150,7 +150,7 @@ def test_each_network_descends_its_reported_loss(loss):
 
 def test_discriminator_learns_against_a_constant_generator():
     constant, learning = ({"width": 8, "optimizer": {"learning_rate": rate}} for rate in (1e-8, 2e-3))
-    metrics = StepRunner(define({"generator": constant, "discriminator": learning})).run(range(40))
+    metrics = StepRunner(define({"generator": constant, "discriminator": learning}), traced=True).run(range(40))
     assert metrics[-1]["d_accuracy"] > 0.9
     assert metrics[-1]["d_loss"] < metrics[0]["d_loss"] / 2
     assert metrics[-1]["d_real"] > 0.7 > 0.3 > metrics[-1]["d_fake"]
@@ -158,7 +158,7 @@ def test_discriminator_learns_against_a_constant_generator():
 
 def test_generator_learns_against_a_constant_discriminator():
     constant, learning = ({"width": 8, "optimizer": {"learning_rate": rate}} for rate in (1e-8, 2e-3))
-    metrics = StepRunner(define({"generator": learning, "discriminator": constant})).run(range(40))
+    metrics = StepRunner(define({"generator": learning, "discriminator": constant}), traced=True).run(range(40))
     assert metrics[-1]["g_loss"] < metrics[0]["g_loss"] - 0.05
 
 
