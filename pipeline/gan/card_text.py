@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from pipeline.filter.words import precision_words, recall_words
 from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.gan.sheet_names import SHEETS, sheet_name
@@ -43,6 +45,9 @@ class StartLineage:
     dataset: str | None = None
     pictures: int | None = None
     licences: dict[str, int] | None = None
+
+
+STARTS = TypeAdapter(tuple[StartLineage, ...])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +85,14 @@ class Card:
     recovered: list[str]  # alarms that ended
     alarms: list[dict[str, Any]]  # all of them, each with its kind and its epochs
     versions: dict[str, str]
+
+
+def read_starts(gan: Path) -> tuple[StartLineage, ...]:
+    """The trainings with whose networks that in the folder `gan` began; none if its card.json cannot be read."""
+    try:
+        return STARTS.validate_python(json.loads((gan / CARD).read_bytes())["lineage"]["starts"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ()
 
 
 def metadata(layout: Layout, *, conditional: bool = False) -> dict[str, Any]:

@@ -12,13 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from pipeline import devices
 from pipeline.errors import DamagedState
 from pipeline.filter.words import kept_from
 from pipeline.gan import frozen_network
-from pipeline.gan.card_text import CARD, README, Card, Lineage, Origins, StartLineage, render_card, sheet_of
+from pipeline.gan.card_text import CARD, README, STARTS, Card, Lineage, Origins, StartLineage, render_card, sheet_of
 from pipeline.gan.config import as_tree, definition_digest, differences
 from pipeline.gan.evaluation.diagnostics import alarm_summary
 from pipeline.gan.networks.export import DISCRIMINATOR, GENERATOR
@@ -55,7 +53,7 @@ SCORES = (
     "memorised",
     "extractor",
 )
-STARTS, MOST_STARTS = TypeAdapter(tuple[StartLineage, ...]), 20
+MOST_STARTS = 20  # that a card names
 SETTINGS = ("batch", "smoothing_real", "smoothing_fake")  # fields of a row that `Dcgan.train` may change
 
 

@@ -16,6 +16,7 @@ from pipeline.filter.calibration import shift_logits
 from pipeline.filter.scores import BORDERLINE, HOLDOUT, KEPT, OUT_OF_FOLD, REJECTED, iterate_scores
 from pipeline.filter.threshold import jeffreys_interval
 from pipeline.filter.words import kept_from
+from pipeline.gan.card_text import read_starts
 from pipeline.gan.plots import draw_plots
 from pipeline.gan.video import animate
 from pipeline.images.chart import ACCENT, LINE, OFF, ON, new_axes, save
@@ -81,8 +82,8 @@ def write_report(
     reasons = {
         stage: count_reasons(verified.iterate_rows(getattr(folders, stage), "images.jsonl")) for stage in WITH_REASONS
     }
-    definition = definition_text(folders.gan)
-    page = render_page(dataset, stage_manifests, folder, summary, reasons, definition=definition)
+    definition, starts = definition_text(folders.gan), read_starts(folders.gan)
+    page = render_page(dataset, stage_manifests, folder, summary, reasons, definition=definition, starts=starts)
     (folder / "index.html").write_text(page, encoding="utf-8")
     return Result(outputs={}, summary=summary)
 

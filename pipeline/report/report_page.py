@@ -1,11 +1,13 @@
 """The HTML of the report, from the manifests of all stages and the pictures in its folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.filter.words import advice_words, kept_from, precision_words, recall_words, validation_words
+from pipeline.gan.card_text import StartLineage
 from pipeline.gan.evaluation.floor import compare_with_floor
 from pipeline.images.overview import SHOWN, sheet_name
 from pipeline.images.rejected import TOO_SMALL, too_small_words
@@ -50,8 +52,12 @@ def render_page(
     reasons: dict[str, Reasons] | None = None,
     *,
     definition: str = "",
+    starts: Sequence[StartLineage] = (),
 ) -> str:
-    """The page; without `reasons` those of the summaries stand under 'rejected', as they do not say the outcome."""
+    """The page; without `reasons` those of the summaries stand under 'rejected', as they do not say the outcome.
+
+    `starts` are the trainings with whose networks that of the page began, the latest first.
+    """
     pictures = {path.name: shown_size(path) for path in folder.iterdir() if path.suffix in IMAGE_SUFFIXES}
     return render(
         "page.html.jinja",
@@ -61,6 +67,7 @@ def render_page(
         glossary=GLOSSARY,
         stages=stages,
         definition=definition,
+        starts=starts,
         sheets=_epoch_sheets(pictures),
         overview=_overview(stages["normalize"].summary),
         shown=SHOWN,

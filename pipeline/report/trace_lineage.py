@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import DamagedState
-from pipeline.report.trace_model import ArtifactFacts, Labels, Lineage, TrainingName
+from pipeline.gan.card_text import read_starts
+from pipeline.report.trace_model import ArtifactFacts, Labels, Lineage, StartFacts, TrainingName
 from pipeline.report.trainings import Trainings
 from pipeline.store.artifacts import SHORT, ArtifactStore
 from pipeline.store.jsonl import read_rows
@@ -92,6 +94,7 @@ def lineage_of(
     summary = gan.manifest.summary if gan else {}
     return Lineage(
         training=training_name(paths, key or (gan.manifest.key if gan else ""), gan) if key or gan else None,
+        starts=[StartFacts.model_validate(asdict(start)) for start in read_starts(gan.folder)] if gan else [],
         epochs=whole(summary.get("epochs")),
         epoch=whole(summary.get("epoch_kept")),
         size=whole(summary.get("size")),

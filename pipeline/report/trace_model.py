@@ -129,10 +129,20 @@ class Labels(Part):
     validation: int | None = None
 
 
+class StartFacts(Part):
+    """A training with whose networks another one began, and the pictures that it had learned from."""
+
+    training: Line  # the artifact's folder
+    dataset: Line | None = None
+    pictures: int | None = None
+    licences: dict[Line, int] | None = None  # how many pictures have each; "" if a picture has none that is known
+
+
 class Lineage(Part):
     """What a training was made from, back to the download."""
 
     training: TrainingName | None = None
+    starts: list[StartFacts] = []  # the training that it began with, the one that that began with, and so on
     epochs: int | None = None
     epoch: int | None = None  # that the generator is of
     size: int | None = None  # pixels

@@ -54,6 +54,12 @@ def _lineage(lineage: Lineage) -> Iterator[str]:
         drawn = f", generator of epoch {lineage.epoch}" if lineage.epoch is not None else ""
         yield f"  training     {training.name or training.key[:SHORT]}: {training.definition}{epochs}{drawn}"
         yield f"               {lineage.gan.folder or 'its artifact was deleted, or it is not finished'}"
+    for start in lineage.starts:
+        of = f"{start.dataset or 'a dataset that is not known'}, {start.training}"
+        pictures = f": {start.pictures} pictures" if start.pictures is not None else ""
+        licences = ", ".join(f"{licence or 'not known'} {count}" for licence, count in (start.licences or {}).items())
+        yield f"  began with   {of}{pictures}"
+        yield f"               licences: {licences or 'not known'}"
     if lineage.reals is not None:
         yield f"  reals        {lineage.reals} kept squares"
     threshold = f", threshold {lineage.threshold:g}" if lineage.threshold is not None else ""

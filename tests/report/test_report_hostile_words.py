@@ -6,6 +6,7 @@ import hashlib
 import pytest
 from bs4 import BeautifulSoup
 
+from pipeline.gan.card_text import StartLineage
 from pipeline.report.report_page import page_script, render_page
 from pipeline.store.manifest import Manifest
 
@@ -54,7 +55,8 @@ def page(tmp_path_factory) -> BeautifulSoup:
         (folder / name).write_bytes(b"")
     found = {stage: _manifest(stage, summary) for stage, summary in SUMMARIES.items()}
     truth = {"pictures": HOSTILE, "precision": 0.5, "recall": 0.5}
-    return BeautifulSoup(render_page(HOSTILE, found, folder, {"truth": truth}), "lxml")
+    starts = [StartLineage(training=HOSTILE, dataset=HOSTILE, pictures=40), StartLineage(training="first")]
+    return BeautifulSoup(render_page(HOSTILE, found, folder, {"truth": truth}, starts=starts), "lxml")
 
 
 def test_report_escapes_hostile_text_in_every_field(page):
@@ -67,6 +69,18 @@ def test_report_escapes_hostile_text_in_every_field(page):
     assert len(page.find_all(True, string=lambda text: text and "alert(1)" in text)) > 20
     assert "11111103" not in page.text
     assert page.title.text == f"{HOSTILE}: crawl, filter, training, samples"
+
+
+def test_report_names_the_trainings_with_whose_networks_a_training_began(page):
+    text = " ".join(page.text.split())
+    assert (
+        f"Its networks began as those of the training {HOSTILE} of the dataset {HOSTILE}, which had learned from 40"
+        in text
+    )
+    assert (
+        "These began as those of the training first of the dataset that is not known, which had learned from an unknown"
+        in text
+    )
 
 
 def test_report_has_a_strict_content_security_policy(page):

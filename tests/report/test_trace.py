@@ -52,6 +52,30 @@ def test_a_sample_leads_to_its_seed_training_and_download(fake, of):
         assert Path(getattr(lineage, stage).folder).is_dir()
 
 
+@pytest.mark.parametrize("licences", [{"CC0": 30, "": 10}, None])
+def test_a_sample_leads_to_the_training_with_whose_networks_its_own_began(fake, of, licences):
+    (gan,) = fake.store("gan").folders()
+    start = {"training": "abc", "dataset": "dogs \x1b[31m", "pictures": 40, "licences": licences}
+    (gan / "card.json").write_text(json.dumps({"lineage": {"starts": [start, {"training": "first"}]}}))
+    found = of("4")
+    assert [(each.training, each.pictures) for each in found.lineage.starts] == [("abc", 40), ("first", None)]
+    lines = [" ".join(line.split()) for line in trace_lines(found)]
+    at = next(place for place, line in enumerate(lines) if line.startswith("began with"))
+    assert lines[at : at + 4] == [
+        "began with dogs [31m, abc: 40 pictures",
+        f"licences: {'CC0 30, not known 10' if licences else 'not known'}",
+        "began with a dataset that is not known, first",
+        "licences: not known",
+    ]
+
+
+@pytest.mark.parametrize("card", ["", "[]", '{"lineage": null}', '{"lineage": {"starts": [{"training": 3}]}}'])
+def test_a_damaged_card_names_no_training_that_another_one_began_with(fake, of, card):
+    (gan,) = fake.store("gan").folders()
+    (gan / "card.json").write_text(card)
+    assert of("4").lineage.starts == []
+
+
 def test_a_sample_of_a_class_says_it_and_is_made_again_with_it(fake, of):
     made = samples(fake, training(fake, "two"), class_name="red & round").folder
     found = of(f"{made.name}/4")

@@ -39,6 +39,7 @@ export function lineageElements(lineage) {
   const training = lineage.training;
   const rows = [
     ["training", training && `${training.name || training.key.slice(0, SHORT)}, definition ${training.definition}`],
+    ...lineage.starts.map((start) => ["began with", startText(start)]),
     ["epochs", lineage.epochs && `${lineage.epochs}, generator of epoch ${lineage.epoch ?? "?"}`],
     ["learned from", lineage.reals && `${lineage.reals} kept squares`],
     ["generator", lineage.gan.folder ?? "deleted"],
@@ -48,6 +49,12 @@ export function lineageElements(lineage) {
     ["download", (lineage.download.folder ?? "deleted") + (lineage.pictures ? `, ${lineage.pictures} pictures saved` : "")],
   ];
   return [heading("Made from"), facts(rows)];
+}
+
+function startText(start) {
+  const licences = Object.entries(start.licences ?? {}).map(([licence, count]) => `${licence || "not known"} ${count}`);
+  const pictures = start.pictures === null ? "" : `: ${start.pictures} pictures`;
+  return `${start.dataset ?? "a dataset that is not known"}, ${start.training}${pictures}; licences: ${licences.join(", ") || "not known"}`;
 }
 
 function labelCounts(labels) {
