@@ -7,6 +7,15 @@ from pathlib import Path
 
 from pipeline.errors import Stopped, UserError
 
+STATISTICS = ("distributed.worker.profile.enabled", "distributed.admin.tick.interval")
+
+
+def dask_settings() -> dict[str, object]:
+    """How this process of a cluster gathers statistics of itself."""
+    import dask
+
+    return {name: dask.config.get(name) for name in STATISTICS}
+
 
 def square(number: int) -> int:
     """Compute something."""

@@ -12,6 +12,7 @@ from pipeline.cluster.certificates import make_certificates, read_certificates
 from pipeline.cluster.client import connected, map_shards, run_one
 from pipeline.errors import Stopped, UserError
 from pipeline.progress import never
+from tasks.machines import DASK
 from tests.cluster import shard_work as work
 from tests.cluster.cluster_fixtures import started
 
@@ -25,6 +26,13 @@ def mapped(cluster, function, shards, should_stop=never, tell=lambda line: None)
 def test_every_shard_is_done_and_named(cluster):
     shards = {f"square-{number}": number for number in range(20)}
     assert mapped(cluster, work.square, shards) == {name: number**2 for name, number in shards.items()}
+
+
+def test_schedulers_and_workers_do_nothing_for_pages_that_nobody_sees(cluster):
+    """Dask's statistics of its own functions cost an idle process 5 % of a core."""
+    with connected(cluster) as client:
+        for settings in [*client.run(work.dask_settings).values(), client.run_on_scheduler(work.dask_settings)]:
+            assert settings == {name: DASK[name] for name in work.STATISTICS}
 
 
 def test_no_shards_need_no_cluster(cluster):
