@@ -17,7 +17,7 @@ from pipeline.machine import BACKEND_ENVIRONMENT
 from tests.cluster.cluster_fixtures import cluster
 from tests.store.stores import bucket, s3
 
-__all__ = ["bucket", "cluster", "s3"]  # fixtures that start once for all tests of a process
+__all__ = ["bucket", "cluster", "s3"]  # fixtures of several folders
 
 os.environ["GANMILL_MEASURE"] = "0"  # what is fastest is measured in its own tests
 os.environ.update(BACKEND_ENVIRONMENT)  # before any test loads TensorFlow: as in a stage's own process

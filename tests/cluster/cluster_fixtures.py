@@ -1,4 +1,4 @@
-"""A cluster of two processes of this machine, for all tests of a process."""
+"""A cluster of two processes of this machine, for the tests of a module."""
 
 import json
 import subprocess
@@ -14,9 +14,9 @@ from pipeline.cluster.client import Cluster
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """The cluster, as stages are given it."""
+    """The cluster, as stages are given it. It ends with the module, as one that waits takes 5 % of a core."""
     with started() as (found, _):
         yield found
 
