@@ -47,11 +47,12 @@ KINDS = {
     "unread pictures": (PICTURE * 50, PICTURE),
 }
 WHOLE = ("unread pages", "unread pictures")  # real work, which takes its time: not opened again
-ANSWERED = (*WHOLE, "bodies of the safe", "web sockets")  # they are answered, and others wait their turn
+# They are answered, or parsed as they come, and others wait their turn
+ANSWERED = (*WHOLE, "bodies of the safe", "web sockets", "upload")
 SECONDS = 15.0  # of each flood
 PATIENCE = 4.0  # seconds within which an ordinary request is answered meanwhile; a free machine takes 1.3 at most
 LINES = 8  # on the console
-LATE = 10.0  # the same when as many whole requests came before it
+LATE = 10.0  # the same when as many whole requests, or uploads, came before it; two slow cores take 5
 MEGABYTES = 100.0  # that a flood may cost: 256 connections with what waits in each
 
 
