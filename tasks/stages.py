@@ -321,7 +321,7 @@ class Report(StageTask):
 
     stage = "report"
     function = "pipeline.report.report:write_report"
-    version = 6
+    version = 7
 
     def reads(self) -> Reads:
         # The page shows figures of every folder, so it is written again for any new folder, even with the same outputs
